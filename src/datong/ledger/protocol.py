@@ -1,0 +1,94 @@
+"""What a ledger does. store/ implements it; everything else knows only this."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from datong.ledger.state import State
+from datong.model.findings import Finding
+from datong.model.settings import ChainSettings
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of the rows of one source: rows == added + superseded + known + quarantined."""
+
+    source: str
+    table: str
+    rows: int
+    added: int
+    superseded: int
+    known: int
+    quarantined: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of the cycle. `run` is a hash of what went in, so the same run has the same id.
+
+    `tables` are the stages' results by name (see cycle.py).
+    """
+
+    run: str
+    as_of: datetime
+    seed: int
+    tables: Mapping[str, pa.Table]
+
+
+class Ledger(Protocol):
+    """The one truth of a chain: what happened, when we knew it, and what was run on it."""
+
+    settings: ChainSettings
+
+    def ingest(
+        self,
+        table: str,
+        rows: pa.Table,
+        rejected: pa.Table,
+        findings: Sequence[Finding],
+        source: str,
+        arrived_at: datetime,
+    ) -> IngestReport:
+        """Take in checked rows (see ledger/validate.py) in one transaction; keep rejected ones in quarantine.
+
+        Idempotent: rows already known change nothing. A row with a known id and a later known_at supersedes.
+        """
+        ...
+
+    def state(self, as_of: datetime) -> State:
+        """The world as known at `as_of`."""
+        ...
+
+    def latest_known_at(self) -> datetime | None:
+        """The last moment at which anything became known; None for an empty ledger."""
+        ...
+
+    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
+        """Say that rows no longer hold from `known_at` on; they stay visible before it. Returns how many."""
+        ...
+
+    def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
+        """Latest versions of rows by id, for showing evidence."""
+        ...
+
+    def quarantined(self) -> pa.Table:
+        """Rows in quarantine: quarantine_id, table, source, row, raw (JSON text), findings (JSON text), arrived_at."""
+        ...
+
+    def save_run(self, run: RunRecord) -> None:
+        """Keep a run; saving the same run again changes nothing."""
+        ...
+
+    def runs(self, as_of: datetime | None = None) -> pa.Table:
+        """run, as_of, seed of the kept runs with as_of not after the given one, oldest first."""
+        ...
+
+    def run_table(self, run: str, name: str) -> pa.Table:
+        """One result table of a kept run. Raises NotFound."""
+        ...
+
+    def close(self) -> None: ...

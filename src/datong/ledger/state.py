@@ -1,0 +1,103 @@
+"""The state of the world as of a moment: every table as it was then known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from datong.model.settings import ChainSettings
+from datong.model.tables import Column, Table, tables
+
+_ARROW_TYPES: Mapping[str, pa.DataType] = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "moment": pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    return _ARROW_TYPES[column.type]
+
+
+def state_schema(table: Table) -> pa.Schema:
+    """Columns of a table in a State: `row_id` (the event's or fact's id in the ledger), then those of tables.toml."""
+    fields = [pa.field("row_id", pa.string())]
+    return pa.schema(fields + [pa.field(c.name, arrow_type(c)) for c in table.columns.values()])
+
+
+class Reader(Protocol):
+    """Reads one table as it was known at a fixed moment, in `state_schema`, ordered by row_id."""
+
+    def __call__(self, table: str, /) -> pa.Table: ...
+
+
+@dataclass(frozen=True)
+class State:
+    """What was known at `as_of` (an aware moment, included). Tables are read on first use.
+
+    A table that the chain does not have is there with no rows. Defaults of tables.toml are filled in.
+    """
+
+    settings: ChainSettings
+    as_of: datetime
+    reader: Reader
+    replaced: Mapping[str, pa.Table]
+
+    def table(self, name: str) -> pa.Table:
+        """Rows of one table, in the schema of `state_schema`."""
+        if name in self.replaced:
+            return self.replaced[name]
+        return self.reader(name)
+
+    def with_tables(self, **others: pa.Table) -> "State":
+        """The same state with some tables exchanged, as a replay does for what it simulates."""
+        for name, table in others.items():
+            if table.schema != state_schema(tables()[name]):
+                raise ValueError(f"{name}: not in the schema of a state: {table.schema}")
+        return replace(self, replaced={**self.replaced, **others})
+
+    @property
+    def today(self) -> date:
+        """The chain's calendar day at `as_of`."""
+        return self.settings.calendar.local_date(self.as_of)
+
+    @property
+    def first_open_bucket(self) -> date:
+        """Start of the bucket that planning starts in: the one that holds `as_of`, or the settings' start if later."""
+        start = self.settings.start
+        day = self.today if start is None else max(self.today, start)
+        return self.settings.calendar.bucket_start(day)
+
+
+def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str, pa.Table]) -> State:
+    """A State made of tables in hand; the others are empty. Rows may leave columns out (nulls, or the default).
+
+    For tests, `datong try` and notebooks; a ledger gives states of its own.
+    """
+    return State(settings, as_of, lambda name: in_state_schema(name, given.get(name)), {})
+
+
+def in_state_schema(name: str, rows: pa.Table | None) -> pa.Table:
+    """Rows of a table brought to `state_schema`: missing columns are null or the default, row_id counts up."""
+    table = tables()[name]
+    schema = state_schema(table)
+    if rows is None:
+        return schema.empty_table()
+    columns = []
+    for field in schema:
+        if field.name in rows.column_names:
+            column = rows[field.name].cast(field.type)
+        elif field.name == "row_id":
+            column = pa.chunked_array([pa.array([f"{name}:{i}" for i in range(rows.num_rows)], pa.string())])
+        else:
+            column = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+        default = table.columns[field.name].default if field.name in table.columns else None
+        if default is not None:
+            column = column.fill_null(pa.scalar(default, field.type))
+        columns.append(column)
+    return pa.table(columns, schema=schema)

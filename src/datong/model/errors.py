@@ -1,0 +1,42 @@
+"""The error tree. Bad data is not an error: it is a list of findings (findings.py)."""
+
+from collections.abc import Sequence
+
+from datong.model.findings import Finding
+from datong.model.words import Message
+
+
+class DatongError(Exception):
+    """Base of every error that a user can mend. `message` says what is wrong and what to do."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.text())
+        self.message = message
+
+
+class BadInput(DatongError):  # noqa: N818 - reads as what it is
+    """Input with at least one error finding; all findings are in `findings`."""
+
+    def __init__(self, message: Message, findings: Sequence[Finding]) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
+class LedgerBusy(DatongError):  # noqa: N818
+    """Another process has the ledger open."""
+
+
+class LedgerDamaged(DatongError):  # noqa: N818
+    """The ledger file cannot be read."""
+
+
+class NotFound(DatongError):  # noqa: N818
+    """A named thing (chain, run, order) is not there."""
+
+
+class Refused(DatongError):  # noqa: N818
+    """A request that the rules do not allow, such as starting an order that was refused."""
+
+
+class NoPlan(DatongError):  # noqa: N818
+    """The rules of the chain contradict one another, so that no plan can obey them all."""

@@ -1,0 +1,62 @@
+"""What is wrong with data, as values: where, what was found, what was expected, and how to mend it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from datong.model.words import Message, say
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong or odd.
+
+    `source` is a file (and sheet), `row` counts from 1 with the header as row 1 (None: the whole file),
+    `code` is the stable name of the rule. `rows_affected` > 1 where one finding stands for many rows.
+    """
+
+    severity: Severity
+    code: str
+    source: str
+    found: Message
+    expected: Message
+    remedy: Message
+    row: int | None = None
+    column: str | None = None
+    rows_affected: int = 1
+
+    def as_record(self, language: str) -> dict[str, str | int | None]:
+        """The finding as one flat record, its texts in `language`."""
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "source": self.source,
+            "row": self.row,
+            "column": self.column,
+            "rows_affected": self.rows_affected,
+            "found": self.found.text(language),
+            "expected": self.expected.text(language),
+            "remedy": self.remedy.text(language),
+        }
+
+    def text(self, language: str) -> str:
+        """One line for a person."""
+        where = self.source
+        if self.row is not None:
+            where += say("finding.at_row", language, row=self.row)
+        if self.column is not None:
+            where += say("finding.at_column", language, column=self.column)
+        return say(
+            "finding.line",
+            language,
+            severity=say(f"finding.{self.severity}", language),
+            where=where,
+            found=self.found.text(language),
+            expected=self.expected.text(language),
+            remedy=self.remedy.text(language),
+        )
+
+
+def has_errors(findings: tuple[Finding, ...] | list[Finding]) -> bool:
+    return any(f.severity == "error" for f in findings)

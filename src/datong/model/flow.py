@@ -1,0 +1,246 @@
+"""What the stages hand to one another. Stages never import one another; they share these types.
+
+Axes: item = (product, market); bucket = local day or week by its first day; path = one possible future.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from datong.model.words import Message
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Item(NamedTuple):
+    """What a demand series is about."""
+
+    product: str
+    market: str
+
+
+# sense -------------------------------------------------------------------------------------------
+
+# How on-sale each bucket of a series was.
+ON_SALE, STOCKED_OUT, STOCKED_OUT_INFERRED = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class HolidayBucket:
+    """A public holiday that falls in a bucket. `holiday` is its name, `days` how many of its days fall there."""
+
+    bucket: date
+    holiday: str
+    days: int
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesSet:
+    """Demand of every item in closed buckets, by the bucket in which it was due, as known at the state's moment.
+
+    units: (item, bucket) units; NaN where unknown (before the item's first sale or launch, or stocked out).
+    sold_units: (item, bucket) units as recorded, 0 where nothing was.
+    availability: (item, bucket) ON_SALE, STOCKED_OUT or STOCKED_OUT_INFERRED.
+    known_ahead_units: (item, bucket ahead) already ordered and due in the open buckets, `horizon_starts`.
+    given_units: (item, bucket ahead) from the `demand` table; NaN in every bucket of an item that has no rows there.
+    known_ahead_history: (item, bucket, 1) what of `units` was already known when each closed bucket opened.
+    holidays: those in closed and in open buckets.
+    category: (item) widest category of the product, '' where not given.
+    """
+
+    items: tuple[Item, ...]
+    bucket_starts: tuple[date, ...]
+    horizon_starts: tuple[date, ...]
+    units: FloatArray
+    sold_units: FloatArray
+    availability: IntArray
+    known_ahead_units: FloatArray
+    given_units: FloatArray
+    known_ahead_history: FloatArray
+    holidays: tuple[HolidayBucket, ...]
+    category: tuple[str, ...]
+
+
+SignalKind = Literal["level_shift", "surge", "decline", "calendar", "anomaly"]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Something that changed in a series.
+
+    strength: effect in standard deviations of the series' noise. effect_share: change over the usual level.
+    p_value: chance of as much by accident; q_value: the same after the control over all series tested.
+    evidence: row_ids of the ledger rows that show it. text: what it says to a person.
+    """
+
+    signal: str
+    kind: SignalKind
+    product: str
+    market: str
+    first: date
+    last: date
+    strength: float
+    effect_share: float
+    effect_units: float
+    p_value: float
+    q_value: float
+    evidence_table: str
+    evidence: tuple[str, ...]
+    text: Message
+
+
+@dataclass(frozen=True, eq=False)
+class Sensed:
+    series: SeriesSet
+    signals: tuple[Signal, ...]
+
+
+# forecast ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Possible futures. paths: (item, path, bucket) units due in each open bucket, whole where history is whole.
+
+    They include what is already known to be ordered. An item with given demand has that in every path. method, backtest_pinball, backtest_windows: (item).
+    `prior` marks items whose forecast is a stated prior, for want of history.
+    """
+
+    items: tuple[Item, ...]
+    bucket_starts: tuple[date, ...]
+    paths: FloatArray
+    method: tuple[str, ...]
+    backtest_pinball: FloatArray
+    backtest_windows: IntArray
+    prior: BoolArray
+
+
+# balance -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Clearing:
+    """Who makes how much when, what capacity is worth, and how far this can be from the best.
+
+    quantities: kind (make, buy), product, recipe, offer, line, start, due, units, cost_per_unit, price_share (what
+        of the unit's full price is scarce capacity and materials, money per unit).
+    prices: what (line, stock, offer, component), name, bucket, price (money per unit of it), unit, used, available.
+    gaps: product, market, bucket, demand_units (expected), served_units, late_units, lost_units, binding (name of the
+        scarce thing whose price was too high, or ''), binding_price.
+    cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative).
+    lower_bound: no plan fixed now can cost less; gap_share = (total - lower_bound) / total.
+    """
+
+    quantities: pa.Table
+    prices: pa.Table
+    gaps: pa.Table
+    cost: Mapping[str, float]
+    lower_bound: float
+    door: str
+    iterations: int
+
+    @property
+    def total_cost(self) -> float:
+        return sum(self.cost.values())
+
+    @property
+    def gap_share(self) -> float:
+        total = self.total_cost
+        return (total - self.lower_bound) / total if total > 0 else 0.0
+
+
+# plan --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason for an order, with the rows behind it. Causes are ordered from the nearest to the deepest."""
+
+    stage: Literal["plan", "balance", "forecast", "sense", "learn"]
+    text: Message
+    evidence_table: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedOrder:
+    """A proposed work or purchase order. value: what it saves against not placing it, in money."""
+
+    order: str
+    kind: Literal["make", "buy"]
+    product: str
+    recipe: str | None
+    offer: str | None
+    line: str | None
+    units: float
+    start: date
+    due: date
+    needed_by: date
+    cost: float
+    value: float
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Orders to give out, and the orders already out that the plan counts on (locked, with state)."""
+
+    orders: tuple[PlannedOrder, ...]
+    kept: pa.Table
+
+
+# dispatch ----------------------------------------------------------------------------------------
+
+OrderState = Literal["proposed", "released", "accepted", "refused", "started", "partly_done", "done", "cancelled"]
+
+
+@dataclass(frozen=True)
+class OrderMessage:
+    """One order on its way to a counterparty. The same `key` sent twice counts once."""
+
+    key: str
+    counterparty: str
+    order: PlannedOrder
+
+
+# learn -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What past cycles taught, for the next one. Empty mappings: nothing learnt yet.
+
+    forecast_ratio: demand over forecast mean by item, shrunk to 1. spread_ratio: by horizon bucket (from 0), factor on
+    the paths' distance from their mean that calibrates past coverage. lead_days: by recipe or offer, sorted past lead
+    times. yield_share: by recipe. scores: metric, run, product, market, horizon, value.
+    """
+
+    forecast_ratio: Mapping[Item, float]
+    spread_ratio: Mapping[int, float]
+    lead_days: Mapping[str, tuple[float, ...]]
+    yield_share: Mapping[str, float]
+    scores: pa.Table
+
+
+SCORES_SCHEMA = pa.schema(
+    [
+        ("metric", pa.string()),
+        ("run", pa.string()),
+        ("product", pa.string()),
+        ("market", pa.string()),
+        ("horizon", pa.int64()),
+        ("bucket", pa.date32()),
+        ("value", pa.float64()),
+    ]
+)
+
+
+def nothing_learnt() -> Learnt:
+    return Learnt({}, {}, {}, {}, SCORES_SCHEMA.empty_table())

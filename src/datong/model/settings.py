@@ -1,0 +1,51 @@
+"""chain.toml: what holds for the whole chain."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from datong.model.calendar import BucketUnit, Calendar
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What is taken where a table leaves it open; every use is marked as assumed. Shares are of the price."""
+
+    price: float = 1.0
+    cost_share: float = 0.7
+    holding_share_per_week: float = 0.004
+    late_share_per_week: float = 0.02
+    lost_sale_share: float = 0.3
+    offer_lead_days: float = 7.0
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """Settings of a chain. Everything has a default but the name.
+
+    country: ISO 3166 code for public holidays ('BD', 'CN'); empty: none.
+    promise_days: an order taken on day d is due on day d + promise_days.
+    frozen_buckets: buckets from now in which no new order is proposed and no released one moved.
+    max_late_days: demand not served this long after it was due is lost.
+    start: planning never starts before this day's bucket; empty: it starts where the records end.
+    history: 'declared' takes happened_at for a missing known_at (a load of past records); 'live' takes arrival.
+    """
+
+    name: str
+    time_zone: str = "UTC"
+    currency: str = "CNY"
+    bucket: BucketUnit = "week"
+    start: date | None = None
+    horizon_buckets: int = 13
+    country: str = ""
+    promise_days: int = 0
+    frozen_buckets: int = 0
+    max_late_days: int = 28
+    path_count: int = 200
+    seed: int = 0
+    history: Literal["declared", "live"] = "declared"
+    defaults: Defaults = field(default_factory=Defaults)
+
+    @property
+    def calendar(self) -> Calendar:
+        return Calendar(self.time_zone, self.bucket)

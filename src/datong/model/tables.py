@@ -1,0 +1,106 @@
+"""The tables of a chain folder, read from tables.toml: one source for reader, checks, starter folder and docs."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+ColumnType = Literal["text", "number", "integer", "boolean", "date", "moment"]
+TableKind = Literal["master", "event"]
+
+# Names that the format keeps for tables that this version does not read yet.
+RESERVED = frozenset(
+    {"firms", "channels", "customers", "product_attributes", "substitutes", "recipe_lines", "recipe_outputs"}
+    | {"changeovers", "lanes", "firm_shares", "prices", "promotions", "fx_rates", "reviews", "interest"}
+    | {"consumption", "inspections", "downtime", "sale_lots"}
+)
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it."""
+
+    name: str
+    type: ColumnType
+    en: str
+    zh: str
+    unit: str = ""
+    required: bool = False
+    default: Any = None
+    default_text_en: str = ""
+    default_text_zh: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
+    refers_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. `key` names the columns that identify a row; where they are all empty, its content does."""
+
+    name: str
+    kind: TableKind
+    key: tuple[str, ...]
+    columns: Mapping[str, Column]
+    en: str
+    zh: str
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns.values() if c.required)
+
+
+_VALID_FROM = Column(
+    "valid_from", "date", "First day this version holds; empty: always.", "本版本生效日；空表示一直有效。"
+)
+_HAPPENED_AT = Column(
+    "happened_at",
+    "moment",
+    "When it was true. A date alone means that whole day.",
+    "发生时间；只写日期表示当天全天。",
+    required=True,
+)
+_KNOWN_AT = Column(
+    "known_at",
+    "moment",
+    "When we learnt it.",
+    "得知时间。",
+    default_text_en="happened_at for a declared history load (a date alone: the end of that day), "
+    "else the moment of arrival",
+    default_text_zh="声明为历史导入时取发生时间（只有日期则为当天结束），否则取到达时间",
+)
+_ASSUMED = Column(
+    "assumed",
+    "text",
+    "Columns of this row that are assumed, not measured, separated by commas.",
+    "本行中属于假设（非实测）的列，用逗号分隔。",
+)
+
+
+@cache
+def tables() -> Mapping[str, Table]:
+    """All tables by name, in the order of tables.toml."""
+    text = files("datong.model").joinpath("tables.toml").read_text(encoding="utf-8")
+    result: dict[str, Table] = {}
+    for name, spec in tomllib.loads(text).items():
+        own = [_column(n, c) for n, c in spec["columns"].items()]
+        first, last = ([_HAPPENED_AT], []) if spec["kind"] == "event" else ([], [_VALID_FROM])
+        every = [*first, *own, *last, _KNOWN_AT, _ASSUMED]
+        columns = MappingProxyType({c.name: c for c in every})
+        result[name] = Table(name, spec["kind"], tuple(spec["key"]), columns, spec["en"], spec["zh"])
+    return MappingProxyType(result)
+
+
+def _column(name: str, spec: dict[str, Any]) -> Column:
+    if spec["type"] not in get_args(ColumnType):
+        raise ValueError(f"tables.toml: column {name} has unknown type {spec['type']}")
+    spec = dict(spec)
+    spec["choices"] = tuple(spec.get("choices", ()))
+    return Column(name=name, **spec)

@@ -1,0 +1,58 @@
+"""Every text that a user reads, in English and Chinese, from one catalogue: the TOML files in words/."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+LANGUAGES = ("en", "zh")
+
+
+@cache
+def catalogue() -> Mapping[str, Mapping[str, str]]:
+    """Texts by dotted key ('finding.line') and language. A file holds one area; keys are unique over all files."""
+    result: dict[str, Mapping[str, str]] = {}
+    folder = files("datong.model").joinpath("words")
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if not file.name.endswith(".toml"):
+            continue
+        for key, texts in _flatten("", tomllib.loads(file.read_text(encoding="utf-8"))):
+            if key in result:
+                raise ValueError(f"words/{file.name}: key {key} is already in another file")
+            result[key] = texts
+    return result
+
+
+def _flatten(prefix: str, tree: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    if set(tree) == set(LANGUAGES) and all(isinstance(v, str) for v in tree.values()):
+        return [(prefix, tree)]
+    pairs: list[tuple[str, dict[str, str]]] = []
+    for name, branch in tree.items():
+        if not isinstance(branch, dict):
+            raise ValueError(f"words: {prefix}.{name} needs a text in each of {LANGUAGES}")
+        pairs += _flatten(f"{prefix}.{name}" if prefix else name, branch)
+    return pairs
+
+
+def say(key: str, language: str, /, **params: Any) -> str:
+    """The text under `key` with its {places} filled. A Message among the params is put in the same language."""
+    filled = {k: v.text(language) if isinstance(v, Message) else v for k, v in params.items()}
+    return catalogue()[key][language if language in LANGUAGES else "en"].format(**filled)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A text not yet put in a language: a catalogue key and what fills its places."""
+
+    key: str
+    params: tuple[tuple[str, Any], ...] = ()
+
+    def text(self, language: str = "en") -> str:
+        return say(self.key, language, **dict(self.params))
+
+
+def message(key: str, /, **params: Any) -> Message:
+    """A Message; `message('order.due', due=date)`."""
+    return Message(key, tuple(params.items()))
