@@ -109,7 +109,8 @@ class Sensed:
 class Forecast:
     """Possible futures. paths: (item, path, bucket) units due in each open bucket, whole where history is whole.
 
-    They include what is already known to be ordered. An item with given demand has that in every path. method, backtest_pinball, backtest_windows: (item).
+    They include what is already known to be ordered. An item with given demand has that in every path.
+    method, backtest_pinball, backtest_windows: (item).
     `prior` marks items whose forecast is a stated prior, for want of history.
     """
 

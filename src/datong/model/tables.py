@@ -17,7 +17,6 @@ RESERVED = frozenset(
     | {"changeovers", "lanes", "firm_shares", "prices", "promotions", "fx_rates", "reviews", "interest"}
     | {"consumption", "inspections", "downtime", "sale_lots"}
 )
-)
 
 
 @dataclass(frozen=True)
