@@ -102,7 +102,8 @@ def _served(state: State) -> tuple[dict[tuple[Item, date], float], dict[tuple[It
     for rows, into in ((sales, ordered), (shipments, sent)):
         day = np.array([(d - first).days for d in rows["day"]])
         inside = day < days
-        np.add.at(into, (rows["item"].map(at).to_numpy()[inside], day[inside]), rows["units"].to_numpy()[inside])
+        row = np.array([at[item] for item in rows["item"]])
+        np.add.at(into, (row[inside], day[inside]), rows["units"].to_numpy()[inside])
     keep = settings.max_late_days + settings.promise_days + 1
     queue = np.zeros((len(items), keep))  # (item, age in days since the order)
     taken = np.zeros((len(items), keep))  # units of the same orders already served

@@ -1,0 +1,100 @@
+"""The house rules: arrows run one way, words exist in both languages, importing does nothing heavy."""
+
+import ast
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from datong.model.words import LANGUAGES, catalogue
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong"
+STAGES = {"sense", "forecast", "balance", "plan", "dispatch", "learn"}
+
+# What each room may import, besides itself. `app` may import everything.
+MAY_IMPORT = {
+    "model": set(),
+    "ledger": {"model"},
+    **{stage: {"model", "ledger"} for stage in STAGES},
+    "connectors": {"model", "ledger"},
+    "store": {"model", "ledger"},
+    "cycle": {"model", "ledger", *STAGES},
+    "replay": {"model", "ledger", "cycle"},
+    "__init__": {"app", "model"},
+    "__main__": {"app"},
+}
+
+
+def rooms_imported(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            names.add(node.module or "")
+    return {n.split(".")[1] for n in names if n.startswith("datong.")}
+
+
+@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: str(f.relative_to(SOURCE)))
+def test_imports_run_one_way(file: Path) -> None:
+    room = file.relative_to(SOURCE).parts[0].removesuffix(".py")
+    if room == "app":
+        return
+    assert rooms_imported(file) - {room} <= MAY_IMPORT[room]
+
+
+IMPURE = {"socket", "subprocess", "requests", "random", "secrets"}
+
+
+@pytest.mark.parametrize("room", sorted(STAGES | {"replay", "cycle.py", "model"}))
+def test_stages_read_no_clock_no_file_and_no_global_chance(room: str) -> None:
+    path = SOURCE / room
+    for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+                assert not IMPURE & {n.split(".")[0] for n in names}, f"{file}: imports {names}"
+            if isinstance(node, ast.Call):
+                call = ast.unparse(node.func)
+                assert call not in {"datetime.now", "datetime.utcnow", "date.today", "time.time", "open"}, (
+                    f"{file}: {call}"
+                )
+                assert not call.startswith("np.random.") or call.startswith(
+                    ("np.random.default_rng", "np.random.SeedSequence", "np.random.Generator", "np.random.PCG64")
+                ), f"{file}: {call}"
+
+
+@pytest.mark.parametrize("key", sorted(catalogue()))
+def test_every_text_exists_in_both_languages_with_the_same_places(key: str) -> None:
+    texts = catalogue()[key]
+    places = [{name for _, name, _, _ in string.Formatter().parse(texts[lang]) if name} for lang in LANGUAGES]
+    assert places[0] == places[1]
+    assert all(texts[lang].strip() for lang in LANGUAGES)
+
+
+def test_every_message_key_in_the_code_exists() -> None:
+    missing = []
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) in {"message", "say", "words.say", "words.message"}
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+                and node.args[0].value not in catalogue()
+            ):
+                missing.append(f"{file.name}: {node.args[0].value}")
+    assert missing == []
+
+
+def test_help_needs_no_heavy_library() -> None:
+    """`datong --help` must answer at once, so the parser may not import what only work needs."""
+    code = (
+        "import sys, datong.app.cli as c; c.parser('en'); "
+        "print([m for m in ('pandas', 'pyarrow', 'duckdb', 'scipy', 'statsforecast', 'numpy', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,163 @@
+"""What past forecasts and orders teach, by hand-checked arithmetic."""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from datong.learn.memory import learnt_from_table, learnt_table
+from datong.learn.scores import finished_orders, forecast_ratio, lead_days, learn, spread_ratio, yield_share
+from datong.ledger.protocol import RunRecord
+from datong.ledger.state import State, state_of_tables
+from datong.model.flow import Item, Learnt, Sensed, SeriesSet, nothing_learnt
+from datong.model.settings import ChainSettings
+
+A = Item("A", "all")
+MONDAYS = tuple(date(2026, 1, d) for d in (5, 12, 19, 26))
+NOW = datetime(2026, 1, 26, tzinfo=UTC)
+
+
+def state(**tables: dict) -> State:
+    return state_of_tables(ChainSettings("t"), NOW, {n: pa.table(rows) for n, rows in tables.items()})
+
+
+def series(units: list[float]) -> SeriesSet:
+    row = np.array([units])
+    return SeriesSet(
+        items=(A,),
+        bucket_starts=MONDAYS[: len(units)],
+        horizon_starts=MONDAYS[len(units) :],
+        units=row,
+        sold_units=np.nan_to_num(row),
+        availability=np.zeros(row.shape, dtype=np.int64),
+        known_ahead_units=np.zeros((1, 1)),
+        given_units=np.full((1, 1), np.nan),
+        known_ahead_history=np.zeros(row.shape),
+        holidays=(),
+        category=("",),
+    )
+
+
+def run(bucket: date, mean: float, low: float, high: float, used: Learnt | None = None, horizon: int = 0) -> RunRecord:
+    quantiles = {f"q{q:02d}_units": [mean] for q in (5, 25, 50, 75, 95)}
+    forecast = {
+        "product": ["A"],
+        "market": ["all"],
+        "bucket": [bucket],
+        "horizon": [horizon],
+        "mean_units": [mean],
+        "q10_units": [low],
+        "q90_units": [high],
+        "method": ["AutoETS"],
+        **quantiles,
+    }
+    tables = {"forecast": pa.table(forecast), "learnt_used": learnt_table(used or nothing_learnt())}
+    return RunRecord(f"r-{bucket}-{horizon}", datetime(2026, 1, 5, tzinfo=UTC), 0, tables)
+
+
+def scores_of(learnt: Learnt, metric: str) -> list[float]:
+    frame = learnt.scores.to_pandas()
+    return frame.loc[frame["metric"] == metric, "value"].tolist()
+
+
+def test_bias_and_coverage_of_a_past_forecast() -> None:
+    """Forecast 100 (80..110) and 100 (95..130) against demand of 120 and 100: bias -20 and 0, covered 0 and 1.
+
+    Pinball of the first, demand 20 above a flat 100 but q10 = 80 and q90 = 110:
+    20 x (.05 + .25 + .5 + .75 + .95) + 40 x .1 + 10 x .9 = 63, over 7 quantiles = 9.
+    """
+    runs = [run(MONDAYS[1], 100, 80, 110), run(MONDAYS[2], 100, 95, 130)]
+    learnt = learn(state(), Sensed(series([1.0, 120.0, 100.0]), ()), runs)
+    assert scores_of(learnt, "bias_units") == [-20.0, 0.0]
+    assert scores_of(learnt, "covered") == [0.0, 1.0]
+    assert scores_of(learnt, "pinball_units")[0] == pytest.approx(9.0)
+
+
+def test_unknown_demand_and_open_buckets_are_not_scored() -> None:
+    runs = [run(MONDAYS[2], 100, 80, 110), run(MONDAYS[3], 100, 80, 110)]
+    learnt = learn(state(), Sensed(series([5.0, 5.0, np.nan]), ()), runs)
+    assert scores_of(learnt, "bias_units") == []
+    assert learnt.forecast_ratio == {}
+    assert learnt.spread_ratio == {}
+
+
+def outcomes(mean: list[float], units: list[float], **columns: list[float]) -> pd.DataFrame:
+    n = len(mean)
+    base = {"product": ["A"] * n, "market": ["all"] * n, "horizon": [0] * n, "spread_used": [1.0] * n}
+    return pd.DataFrame({**base, "ratio_used": [1.0] * n, "mean_units": mean, "units": units, **columns})
+
+
+def test_the_level_is_corrected_by_a_shrunk_ratio() -> None:
+    """(240 + 8 x 100) / (200 + 8 x 100) = 1.04."""
+    assert forecast_ratio(outcomes([100.0, 100.0], [120.0, 120.0])) == {A: pytest.approx(1.04)}
+
+
+def test_the_level_correction_is_of_the_uncorrected_forecast() -> None:
+    """A forecast of 104 that had been corrected by 1.04 was 100 before: the same 1.04 comes out again."""
+    corrected = outcomes([104.0, 104.0], [120.0, 120.0], ratio_used=[1.04, 1.04])
+    assert forecast_ratio(corrected) == {A: pytest.approx(1.04)}
+
+
+def test_too_narrow_intervals_are_widened() -> None:
+    """40 outcomes all twice as far as the interval's edge: factor 2, half of the way for a prior of 40: 1.5."""
+    n = 40
+    narrow = outcomes([100.0] * n, [120.0] * n, q10_units=[90.0] * n, q90_units=[110.0] * n)
+    assert spread_ratio(narrow) == {0: pytest.approx(1.5)}
+
+
+def test_a_correct_interval_is_left_alone() -> None:
+    rng = np.random.default_rng(3)
+    n = 4000
+    half = 12.815515655446004
+    right = outcomes([100.0] * n, list(rng.normal(100, 10, n)), q10_units=[100 - half] * n, q90_units=[100 + half] * n)
+    assert spread_ratio(right)[0] == pytest.approx(1.0, abs=0.05)
+
+
+def order_tables(days: list[int]) -> dict[str, dict]:
+    orders = [f"W{i}" for i in range(len(days))]
+    n = len(orders)
+    return {
+        "orders": {
+            "order": orders,
+            "product": ["A"] * n,
+            "recipe": ["A/1"] * n,
+            "units": [10.0] * n,
+            "start": [date(2026, 1, 5)] * n,
+            "due": [date(2026, 1, 12)] * n,
+        },
+        "order_events": {
+            "order": orders * 2,
+            "state": ["released"] * n + ["done"] * n,
+            "happened_at": [datetime(2026, 1, 5, 9, tzinfo=UTC)] * n
+            + [datetime(2026, 1, 5 + d, 7, tzinfo=UTC) for d in days],
+            "good_units": [None] * n + [9.0] * n,
+        },
+    }
+
+
+def test_lead_times_are_learnt_in_calendar_days_from_five_orders_on() -> None:
+    assert lead_days(finished_orders(state(**order_tables([3, 4, 7, 5, 4])))) == {"A/1": (3.0, 4.0, 4.0, 5.0, 7.0)}
+    assert lead_days(finished_orders(state(**order_tables([3, 4, 7, 5])))) == {}
+
+
+def test_fulfilment_of_finished_orders_is_scored() -> None:
+    learnt = learn(state(**order_tables([3])), Sensed(series([1.0]), ()), [])
+    assert scores_of(learnt, "order_fulfilment") == [0.9]
+
+
+def test_yield_leans_on_the_recipe_until_reports_weigh_more() -> None:
+    """90 good, 10 scrap in one report; prior 1.0 with the weight of five reports of 100: (90 + 500) / (100 + 500)."""
+    s = state(
+        recipes={"recipe": ["A/1"], "product": ["A"]},
+        production={"happened_at": [NOW], "product": ["A"], "good_units": [90.0], "scrap_units": [10.0]},
+    )
+    assert yield_share(s) == {"A/1": pytest.approx(590 / 600)}
+
+
+def test_what_was_learnt_survives_being_written_down() -> None:
+    learnt = Learnt({A: 1.1}, {0: 1.5, 3: 0.9}, {"A/1": (3.0, 4.0)}, {"A/1": 0.97}, nothing_learnt().scores)
+    again = learnt_from_table(learnt_table(learnt))
+    assert (again.forecast_ratio, again.spread_ratio) == (learnt.forecast_ratio, learnt.spread_ratio)
+    assert (again.lead_days, again.yield_share) == (learnt.lead_days, learnt.yield_share)

@@ -1,0 +1,120 @@
+"""Where a chain stands: stock, owed and already served demand, orders under way."""
+
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+
+from datong.ledger.position import position
+from datong.ledger.state import State, state_of_tables
+from datong.model.flow import Item
+from datong.model.settings import ChainSettings
+
+A = Item("A", "all")
+
+
+def day(d: int) -> datetime:
+    return datetime(2026, 1, d, tzinfo=UTC)
+
+
+def state(settings: ChainSettings | None = None, as_of: datetime | None = None, **tables: dict) -> State:
+    given = {name: pa.table(rows) for name, rows in tables.items()}
+    return state_of_tables(settings or ChainSettings("t"), as_of or day(12), given)
+
+
+def test_stock_is_the_last_count_and_what_moved_after_it() -> None:
+    """works: 10 counted on the 2nd, +7 made on the 3rd, 4 moved on the 4th = 13; depot: 4 arrived, 3 sent = 1; 13 + 1 = 14.
+
+    The 99 made on the day of the count, at the same moment, are in the count.
+    """
+    s = state(
+        stock={
+            "happened_at": [day(1), day(2)],
+            "site": ["works", "works"],
+            "product": ["A", "A"],
+            "units": [50.0, 10.0],
+        },
+        production={
+            "happened_at": [day(2), day(3)],
+            "site": ["works"] * 2,
+            "product": ["A"] * 2,
+            "good_units": [99, 7],
+        },
+        shipments={
+            "happened_at": [day(4), day(5)],
+            "from_site": ["works", "depot"],
+            "to_site": pa.array(["depot", None], pa.string()),
+            "product": ["A", "A"],
+            "units": [4, 3],
+        },
+    )
+    assert position(s).on_hand_units == {"A": 14.0}
+
+
+def test_shipments_serve_the_oldest_order_first() -> None:
+    """Ordered 5, 5, 5 on the 1st, 3rd and 5th; 7 sent on the 4th: 3 of the second and all of the third are owed."""
+    s = state(
+        sales={"happened_at": [day(1), day(3), day(5)], "product": ["A"] * 3, "units": [5, 5, 5]},
+        shipments={"happened_at": [day(4)], "product": ["A"], "units": [7]},
+    )
+    assert position(s).owed_units == {(A, date(2026, 1, 3)): 3.0, (A, date(2026, 1, 5)): 5.0}
+
+
+def test_demand_older_than_max_late_days_is_no_longer_owed() -> None:
+    s = state(
+        ChainSettings("t", max_late_days=7),
+        sales={"happened_at": [day(4), day(5)], "product": ["A"] * 2, "units": [5, 6]},
+        shipments={"happened_at": [day(1)], "product": ["B"], "units": [1]},
+    )
+    assert position(s).owed_units == {(A, date(2026, 1, 5)): 6.0}
+
+
+def test_orders_due_later_that_were_served_are_told_apart() -> None:
+    """Ordered on Sunday 11th, promised in 3 days (the 14th, in the open week); 2 of 5 are already sent."""
+    s = state(
+        ChainSettings("t", promise_days=3),
+        sales={"happened_at": [day(11)], "product": ["A"], "units": [5]},
+        shipments={"happened_at": [day(11)], "product": ["A"], "units": [2]},
+    )
+    p = position(s)
+    assert p.owed_units == {}
+    assert p.served_ahead_units == {(A, date(2026, 1, 14)): 2.0}
+
+
+def test_without_shipments_every_sale_counts_as_served() -> None:
+    s = state(sales={"happened_at": [day(1)], "product": ["A"], "units": [5]})
+    assert position(s).owed_units == {}
+
+
+def test_cancelled_orders_are_not_owed() -> None:
+    s = state(
+        sales={
+            "happened_at": [day(8), day(9)],
+            "product": ["A"] * 2,
+            "units": [5, 6],
+            "state": ["cancelled", "ordered"],
+        },
+        shipments={"happened_at": [day(1)], "product": ["B"], "units": [1]},
+    )
+    assert position(s).owed_units == {(A, date(2026, 1, 9)): 6.0}
+
+
+def test_orders_out_bring_what_is_left_of_them() -> None:
+    """W1 made 4 of 10; W2 is done; W3 was refused; W4 is locked without events; W5 is only proposed."""
+    orders = ["W1", "W2", "W3", "W4", "W5"]
+    s = state(
+        orders={
+            "order": orders,
+            "product": ["A"] * 5,
+            "units": [10.0] * 5,
+            "start": [date(2026, 1, 5)] * 5,
+            "due": [date(2026, 1, 14)] * 5,
+            "locked": [False, False, False, True, False],
+        },
+        order_events={
+            "happened_at": [day(6), day(7), day(7), day(7), day(6)],
+            "order": ["W1", "W1", "W2", "W3", "W5"],
+            "state": ["started", "partly_done", "done", "refused", "proposed"],
+            "good_units": [None, 4.0, 10.0, None, None],
+        },
+    )
+    assert [(o.order, o.units) for o in position(s).under_way] == [("W1", 6.0), ("W4", 10.0)]
