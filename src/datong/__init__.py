@@ -1,0 +1,27 @@
+"""Datong 打通: sales, returns, reviews and searches in; better work orders with their reasons out.
+
+    import datong
+
+    with datong.open("my-chain") as chain:
+        result = chain.run()
+        result.orders.to_pandas()
+"""
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from datong.app.chain import Chain
+
+
+def open(folder: str | PathLike[str]) -> "Chain":  # noqa: A001 - reads as datong.open
+    """Open the chain in `folder`: check its tables, bring its ledger up to date, and be ready to run.
+
+    Raises BadInput with all findings where the folder cannot be used, LedgerBusy where another process has it open.
+    """
+    from datong.app.chain import Chain
+
+    return Chain(Path(folder))

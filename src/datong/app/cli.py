@@ -1,0 +1,194 @@
+"""The `datong` command: its words, its options, and which function answers. Heavy imports wait for the answer."""
+
+import argparse
+import contextlib
+import locale
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from datong.model.words import LANGUAGES, say
+
+EXIT_FINDINGS = 1
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130
+
+
+def language_of(argv: Sequence[str], environment: dict[str, str]) -> str:
+    """--lang where given, else DATONG_LANG, else the locale: Chinese where it says zh, otherwise English."""
+    for i, word in enumerate(argv):
+        if word == "--lang" and i + 1 < len(argv) and argv[i + 1] in LANGUAGES:
+            return argv[i + 1]
+        if word.startswith("--lang=") and word.removeprefix("--lang=") in LANGUAGES:
+            return word.removeprefix("--lang=")
+    for name in ("DATONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if environment.get(name):
+            return "zh" if environment[name].lower().startswith("zh") else "en"
+    with contextlib.suppress(ValueError):
+        return "zh" if (locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
+    return "en"
+
+
+def parser(language: str) -> argparse.ArgumentParser:
+    """All commands and options, with help in `language`."""
+
+    def t(key: str) -> str:
+        return say(f"cli.{key}", language).replace("%", "%%")
+
+    # argparse has a few words of its own.
+    words = {w: say(f"argparse.{key}", language) for w, key in _ARGPARSE_WORDS.items()}
+    argparse._ = lambda text: words.get(text, text)  # ty: ignore[unresolved-attribute]
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("lang"))
+    top = argparse.ArgumentParser(prog="datong", description=t("datong"), epilog=t("epilog"), parents=[common])
+    top.add_argument("--version", action="version", version=_version(), help=t("version"))
+    commands = top.add_subparsers(dest="command", metavar=say("cli.command", language), required=True)
+
+    def command(name: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=t(f"{name}.help"), description=t(f"{name}.help"), parents=[common], allow_abbrev=False
+        )
+
+    def chain(p: argparse.ArgumentParser, *, positional: bool = True) -> None:
+        if positional:
+            p.add_argument("chain", type=Path, metavar="DIR", help=t("dir"))
+        else:
+            p.add_argument("--chain", type=Path, metavar="DIR", default=Path(), help=t("chain"))
+
+    def as_of(p: argparse.ArgumentParser) -> None:
+        p.add_argument("--as-of", metavar="TIME", help=t("as_of"))
+        p.add_argument("--seed", type=int, metavar="N", help=t("seed"))
+
+    p = command("demo")
+    p.add_argument("--out", type=Path, metavar="DIR", default=Path("datong-demo"), help=t("demo.out"))
+    p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=t("replay.buckets"))
+
+    p = command("try")
+    p.add_argument("file", type=Path, metavar="FILE", help=t("try.file"))
+    p.add_argument("--yes", action="store_true", help=t("try.yes"))
+    p.add_argument("--country", default="", metavar="CC", help=t("try.country"))
+    p.add_argument("--keep", type=Path, metavar="DIR", help=t("try.keep"))
+
+    p = command("init")
+    p.add_argument("folder", type=Path, metavar="DIR", help=t("init.folder"))
+
+    p = command("check")
+    p.add_argument("folder", type=Path, metavar="DIR", help=t("dir"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+
+    p = command("schema")
+    p.add_argument("table", nargs="?", metavar="TABLE", help=t("schema.table"))
+    p.add_argument("--format", choices=("text", "json", "markdown"), default="text", help=t("format"))
+
+    p = command("ingest")
+    p.add_argument("files", type=Path, nargs="+", metavar="FILE", help=t("ingest.files"))
+    chain(p, positional=False)
+    p.add_argument("--table", metavar="TABLE", help=t("ingest.table"))
+    p.add_argument("--mapping", type=Path, metavar="FILE", help=t("ingest.mapping"))
+
+    p = command("quarantine")
+    chain(p)
+    p.add_argument("--retry", action="store_true", help=t("quarantine.retry"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+
+    p = command("run")
+    chain(p)
+    as_of(p)
+    p.add_argument("--out", type=Path, metavar="DIR", help=t("run.out"))
+
+    p = command("why")
+    p.add_argument("order", metavar="ORDER", help=t("why.order"))
+    chain(p, positional=False)
+
+    p = command("replay")
+    chain(p)
+    p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=t("replay.buckets"))
+    p.add_argument("--seed", type=int, metavar="N", help=t("seed"))
+    p.add_argument("--out", type=Path, metavar="DIR", help=t("replay.out"))
+
+    p = command("report")
+    chain(p)
+    p.add_argument("--out", type=Path, metavar="FILE", default=Path("report.html"), help=t("report.out"))
+    p.add_argument("--run", metavar="RUN", help=t("report.run"))
+    p.add_argument("--buckets", type=_count, metavar="N", default=0, help=t("report.buckets"))
+
+    p = command("release")
+    p.add_argument("orders", nargs="*", metavar="ORDER", help=t("release.orders"))
+    chain(p, positional=False)
+    p.add_argument("--due", action="store_true", help=t("release.due"))
+
+    p = command("exchange")
+    chain(p)
+    p.add_argument("--drop", type=Path, metavar="DIR", help=t("exchange.drop"))
+    return top
+
+
+_ARGPARSE_WORDS = {
+    "usage: ": "usage",
+    "options": "options",
+    "positional arguments": "positional",
+    "show this help message and exit": "help",
+    "show program's version number and exit": "version",
+    "%(prog)s: error: %(message)s\n": "error",
+    "the following arguments are required: %s": "required",
+    "unrecognized arguments: %s": "unrecognized",
+    "invalid choice: %(value)r (choose from %(choices)s)": "choice",
+    "expected one argument": "one_argument",
+    "invalid %(type)s value: %(value)r": "value",
+}
+
+
+def _version() -> str:
+    from datong import __version__
+
+    return f"datong {__version__}"
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+# What argparse calls a value in "invalid ... value".
+_positive.__name__ = "N >= 1"
+_count.__name__ = "N >= 0"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer one command. 0: done; 1: findings with errors; 2: refused, with the reason; 130: interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    language = language_of(words, dict(os.environ))
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show Chinese must not end the program.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    options = parser(language).parse_args(words)
+    from datong.app import commands
+    from datong.model.errors import BadInput, DatongError
+
+    try:
+        return commands.ANSWERS[options.command](options, language)
+    except BadInput as error:
+        commands.print_findings(error.findings, language)
+        print(error.message.text(language), file=sys.stderr)  # noqa: T201
+        return EXIT_FINDINGS
+    except DatongError as error:
+        print(error.message.text(language), file=sys.stderr)  # noqa: T201
+        return EXIT_REFUSED
+    except OSError as error:
+        print(say("cli.os_error", language, error=error), file=sys.stderr)  # noqa: T201
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        print(say("cli.interrupted", language), file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
