@@ -1,0 +1,1 @@
+"""What people read of a run: a web page and a workbook."""

@@ -1,0 +1,14 @@
+"""Titles of columns and words of coded values, from the catalogue; a name that it does not know stays as it is."""
+
+from datong.model.words import catalogue, say
+
+
+def title(column: str, language: str) -> str:
+    key = f"column.{column}"
+    return say(key, language) if key in catalogue() else column
+
+
+def coded(column: str, value: object, language: str) -> object:
+    """A coded value ('make', 'level_shift') in words; any other value as it is."""
+    key = f"code.{column}_{value}"
+    return say(key, language) if isinstance(value, str) and key in catalogue() else value

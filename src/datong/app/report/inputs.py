@@ -1,0 +1,60 @@
+"""What a report is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from datong.model.settings import ChainSettings
+
+
+class Assumed(NamedTuple):
+    """A column of the chain's tables whose values, or some of them, are assumed. derivation: how, or ''."""
+
+    table: str
+    column: str
+    rows: int
+    derivation: str
+
+
+@dataclass(frozen=True, eq=False)
+class ReportInputs:
+    """tables: as `run_tables` gives them. replay: by_bucket, by_product and summary of a replay, or nothing."""
+
+    tables: Mapping[str, pa.Table]
+    settings: ChainSettings
+    as_of: datetime
+    replay: Mapping[str, pa.Table] = field(default_factory=dict)
+    assumed: tuple[Assumed, ...] = ()
+
+
+# Which input columns a kind of figure rests on.
+MONEY = frozenset(
+    {
+        ("products", "price"),
+        ("offers", "price"),
+        ("recipes", "cost_per_unit"),
+        ("recipes", "setup_cost"),
+        ("economics", "holding_cost_per_unit_week"),
+        ("economics", "late_cost_per_unit_week"),
+        ("economics", "lost_sale_cost_per_unit"),
+        ("economics", "salvage_per_unit"),
+    }
+)
+CAPACITY = frozenset(
+    {("lines", "hours_per_week"), ("line_calendar", "hours"), ("recipes", "hours_per_unit"), ("recipes", "setup_hours")}
+)
+SUPPLY = frozenset(
+    {("stock", "units"), ("recipes", "lead_days"), ("recipes", "yield_share"), ("offers", "lead_days")}
+    | {("recipes", "min_lot_units"), ("recipes", "lot_multiple_units"), ("offers", "units_per_week")}
+    | {("production", "good_units"), ("shipments", "units"), ("receipts", "units"), ("components", "units_per_unit")}
+)
+DEMAND = frozenset({("sales", "units"), ("demand", "units"), ("sales", "happened_at"), ("stock", "available")})
+PLAN = CAPACITY | SUPPLY | DEMAND | MONEY
+
+
+def resting_on(inputs: ReportInputs, columns: frozenset[tuple[str, str]]) -> tuple[str, ...]:
+    """Names of the assumed columns among `columns`, as 'table.column'; empty where all of them were measured."""
+    return tuple(f"{a.table}.{a.column}" for a in inputs.assumed if (a.table, a.column) in columns)

@@ -1,0 +1,389 @@
+"""A cycle's result as plain Arrow tables, and those tables as a folder of Parquet files."""
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datong.model.errors import Refused
+from datong.model.flow import (
+    ON_SALE,
+    STOCKED_OUT,
+    STOCKED_OUT_INFERRED,
+    Cause,
+    FloatArray,
+    Forecast,
+    OrderMessage,
+    Plan,
+    PlannedOrder,
+    SeriesSet,
+    Signal,
+)
+from datong.model.words import Message, message
+
+if TYPE_CHECKING:  # importing the cycle imports every stage, which a reader of tables does not need
+    from datong.cycle import CycleResult
+
+AVAILABILITY = {ON_SALE: "on_sale", STOCKED_OUT: "stocked_out", STOCKED_OUT_INFERRED: "stocked_out_inferred"}
+TOTAL_QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
+
+# Says that a folder was written here, and may therefore be replaced by the next run.
+FOLDER_MARK = ".datong-run"
+
+ORDERS_SCHEMA = pa.schema(
+    [
+        ("order", pa.string()),
+        ("kind", pa.string()),
+        ("product", pa.string()),
+        ("recipe", pa.string()),
+        ("offer", pa.string()),
+        ("line", pa.string()),
+        ("units", pa.float64()),
+        ("start", pa.date32()),
+        ("due", pa.date32()),
+        ("needed_by", pa.date32()),
+        ("locked", pa.bool_()),
+        ("cost", pa.float64()),
+        ("value", pa.float64()),
+    ]
+)
+
+REASONS_SCHEMA = pa.schema(
+    [
+        ("order", pa.string()),
+        ("rank", pa.int64()),
+        ("stage", pa.string()),
+        ("text_key", pa.string()),
+        ("text_params", pa.string()),
+        ("evidence_table", pa.string()),
+        ("evidence", pa.list_(pa.string())),
+    ]
+)
+
+SIGNALS_SCHEMA = pa.schema(
+    [
+        ("signal", pa.string()),
+        ("kind", pa.string()),
+        ("product", pa.string()),
+        ("market", pa.string()),
+        ("first", pa.date32()),
+        ("last", pa.date32()),
+        ("strength", pa.float64()),
+        ("effect_share", pa.float64()),
+        ("effect_units", pa.float64()),
+        ("p_value", pa.float64()),
+        ("q_value", pa.float64()),
+        ("text_key", pa.string()),
+        ("text_params", pa.string()),
+        ("evidence_table", pa.string()),
+        ("evidence", pa.list_(pa.string())),
+    ]
+)
+
+MESSAGES_SCHEMA = pa.schema([("key", pa.string()), ("counterparty", pa.string()), ("order", pa.string())])
+
+
+def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
+    """Every stage's result as tables, by name, in the order of the loop.
+
+    Texts stay as a catalogue key and its parameters (columns text_key and text_params, JSON), so that they can be
+    put into any language later: see `rendered`. Unknown is null, never 0.
+    """
+    clearing = result.clearing
+    return {
+        "series": _series(result.sensed.series),
+        "holidays": _holidays(result.sensed.series),
+        "signals": _signals(result.sensed.signals),
+        "forecast": _forecast(result.forecast),
+        "forecast_total": _forecast_total(result.forecast),
+        "demand": _demand(result.sensed.series),
+        "clearing": clearing.quantities,
+        "prices": clearing.prices,
+        "gaps": clearing.gaps,
+        "cost": pa.table(
+            {
+                "term": pa.array(list(clearing.cost), pa.string()),
+                "money": pa.array([float(v) for v in clearing.cost.values()], pa.float64()),
+            }
+        ),
+        "certificate": pa.table(
+            {
+                "total_cost": [float(clearing.total_cost)],
+                "lower_bound": [float(clearing.lower_bound)],
+                "gap_share": [float(clearing.gap_share)],
+                "door": [clearing.door],
+                "iterations": [int(clearing.iterations)],
+            }
+        ),
+        "orders": _orders(result.plan),
+        "reasons": _reasons(result.plan),
+        "kept": result.plan.kept,
+        "messages": _messages(result.messages),
+        "scores": result.learnt.scores,
+    }
+
+
+def _long(names: Sequence[tuple[str, str]], starts: Sequence[date]) -> dict[str, pa.Array]:
+    """Key columns of a table with a row for each item and bucket, item by item."""
+    return {
+        "product": pa.array([p for p, _ in names for _ in starts], pa.string()),
+        "market": pa.array([m for _, m in names for _ in starts], pa.string()),
+        "bucket": pa.array(list(starts) * len(names), pa.date32()),
+    }
+
+
+def _numbers(values: FloatArray) -> pa.Array:
+    return pa.array(np.ascontiguousarray(values, dtype=np.float64).ravel(), from_pandas=True)
+
+
+def _series(series: SeriesSet) -> pa.Table:
+    words = [AVAILABILITY[int(a)] for a in np.asarray(series.availability).ravel()]
+    return pa.table(
+        {
+            **_long(series.items, series.bucket_starts),
+            "units": _numbers(series.units),
+            "sold_units": _numbers(series.sold_units),
+            "availability": pa.array(words, pa.string()),
+        }
+    )
+
+
+def _holidays(series: SeriesSet) -> pa.Table:
+    return pa.table(
+        {
+            "bucket": pa.array([h.bucket for h in series.holidays], pa.date32()),
+            "holiday": pa.array([h.holiday for h in series.holidays], pa.string()),
+            "days": pa.array([h.days for h in series.holidays], pa.int64()),
+        }
+    )
+
+
+def _demand(series: SeriesSet) -> pa.Table:
+    """What is already known of the open buckets."""
+    return pa.table(
+        {
+            **_long(series.items, series.horizon_starts),
+            "known_ahead_units": _numbers(series.known_ahead_units),
+            "given_units": _numbers(series.given_units),
+        }
+    )
+
+
+def _signals(signals: Sequence[Signal]) -> pa.Table:
+    rows = [
+        {name: getattr(s, name) for name in SIGNALS_SCHEMA.names if not name.startswith("text_")}
+        | _text(s.text)
+        | {"evidence": list(s.evidence)}
+        for s in signals
+    ]
+    return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)
+
+
+def quantile_name(quantile: float) -> str:
+    return f"q{round(quantile * 100):02d}_units"
+
+
+def _forecast(forecast: Forecast) -> pa.Table:
+    starts = forecast.bucket_starts
+    paths = np.asarray(forecast.paths, dtype=np.float64)
+    quantiles = np.quantile(paths, TOTAL_QUANTILES, axis=1)  # (quantile, item, bucket)
+    every = range(len(forecast.items))
+    return pa.table(
+        {
+            **_long(forecast.items, starts),
+            "horizon": pa.array(list(range(len(starts))) * len(forecast.items), pa.int64()),
+            "mean_units": _numbers(paths.mean(axis=1)),
+            **{quantile_name(q): _numbers(quantiles[i]) for i, q in enumerate(TOTAL_QUANTILES)},
+            "method": pa.array([forecast.method[i] for i in every for _ in starts], pa.string()),
+            "prior": pa.array([bool(forecast.prior[i]) for i in every for _ in starts], pa.bool_()),
+        }
+    )
+
+
+def _forecast_total(forecast: Forecast) -> pa.Table:
+    """Demand of all items together: quantiles of the sum over items within each path, not sums of quantiles."""
+    total = np.asarray(forecast.paths, dtype=np.float64).sum(axis=0)  # (path, bucket)
+    quantiles = np.quantile(total, TOTAL_QUANTILES, axis=0)
+    return pa.table(
+        {
+            "bucket": pa.array(list(forecast.bucket_starts), pa.date32()),
+            "mean_units": _numbers(total.mean(axis=0)),
+            **{quantile_name(q): _numbers(quantiles[i]) for i, q in enumerate(TOTAL_QUANTILES)},
+        }
+    )
+
+
+def _orders(plan: Plan) -> pa.Table:
+    rows = [
+        {name: getattr(o, name) for name in ORDERS_SCHEMA.names if name != "locked"} | {"locked": False}
+        for o in plan.orders
+    ]
+    return pa.Table.from_pylist(rows, schema=ORDERS_SCHEMA)
+
+
+def _reasons(plan: Plan) -> pa.Table:
+    rows = [
+        {
+            "order": o.order,
+            "rank": rank,
+            "stage": cause.stage,
+            "evidence_table": cause.evidence_table,
+            "evidence": list(cause.evidence),
+            **_text(cause.text),
+        }
+        for o in plan.orders
+        for rank, cause in enumerate(o.causes, start=1)
+    ]
+    return pa.Table.from_pylist(rows, schema=REASONS_SCHEMA)
+
+
+def _messages(messages: Sequence[OrderMessage]) -> pa.Table:
+    rows = [{"key": m.key, "counterparty": m.counterparty, "order": m.order.order} for m in messages]
+    return pa.Table.from_pylist(rows, schema=MESSAGES_SCHEMA)
+
+
+# texts as columns --------------------------------------------------------------------------------
+
+
+def _text(text: Message) -> dict[str, str]:
+    return {"text_key": text.key, "text_params": params_json(text)}
+
+
+def params_json(text: Message) -> str:
+    """A message's parameters as JSON that `message_of` reads back with their types."""
+    return json.dumps({k: _plain(v) for k, v in text.params}, ensure_ascii=False, allow_nan=False)
+
+
+def message_of(key: str, params: str) -> Message:
+    """The message that `params_json` took apart."""
+    return message(key, **{k: _typed(v) for k, v in json.loads(params).items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Message):
+        return {"message": value.key, "params": {k: _plain(v) for k, v in value.params}}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": str(value)}
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a message's parameter cannot be a {type(value).__name__}")
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_typed(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    if "date" in value:
+        return date.fromisoformat(value["date"])
+    if "number" in value:
+        return float(value["number"])
+    return message(value["message"], **{k: _typed(v) for k, v in value["params"].items()})
+
+
+def rendered(tables: Mapping[str, pa.Table], language: str) -> dict[str, pa.Table]:
+    """The same tables with a column `text` in the language in place of text_key and text_params."""
+    result = {}
+    for name, table in tables.items():
+        if "text_key" in table.column_names:
+            keys, params = table["text_key"].to_pylist(), table["text_params"].to_pylist()
+            texts = [message_of(k, p).text(language) for k, p in zip(keys, params, strict=True)]
+            at = table.column_names.index("text_key")
+            table = table.drop_columns(["text_key", "text_params"])
+            table = table.add_column(at, "text", pa.array(texts, pa.string()))
+        result[name] = table
+    return result
+
+
+def planned_orders(tables: Mapping[str, pa.Table]) -> tuple[PlannedOrder, ...]:
+    """The orders with their causes, read back from the tables `orders` and `reasons`."""
+    causes: dict[str, list[Cause]] = {}
+    for r in tables["reasons"].sort_by([("order", "ascending"), ("rank", "ascending")]).to_pylist():
+        text = message_of(r["text_key"], r["text_params"])
+        cause = Cause(r["stage"], text, r["evidence_table"] or "", tuple(r["evidence"] or ()))
+        causes.setdefault(r["order"], []).append(cause)
+    fields = [name for name in ORDERS_SCHEMA.names if name != "locked"]
+    return tuple(
+        PlannedOrder(**{name: r[name] for name in fields}, causes=tuple(causes.get(r["order"], ())))
+        for r in tables["orders"].to_pylist()
+    )
+
+
+def most_valuable(orders: Sequence[PlannedOrder], count: int) -> tuple[PlannedOrder, ...]:
+    """The orders that save the most, ties by order number."""
+    return tuple(sorted(orders, key=lambda o: (-o.value, o.order))[:count])
+
+
+# a folder of Parquet files -----------------------------------------------------------------------
+
+
+def write_tables(tables: Mapping[str, pa.Table], folder: Path, others: Mapping[str, bytes] | None = None) -> None:
+    """Writes one Parquet file for each table, and `others` by file name, all or nothing.
+
+    The same tables give the same bytes. A folder written by an earlier run is replaced. Raises Refused where the
+    folder holds anything that an earlier run did not write.
+    """
+    others = others or {}
+    folder = Path(folder)
+    _refuse_foreign(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh, stale = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
+    for left_over in (fresh, stale):
+        shutil.rmtree(left_over, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        names = []
+        for name, table in tables.items():
+            write_parquet(table, fresh / f"{name}.parquet")
+            names.append(f"{name}.parquet")
+        for name, content in others.items():
+            (fresh / name).write_bytes(content)
+            names.append(name)
+        (fresh / FOLDER_MARK).write_text("".join(f"{n}\n" for n in sorted(names)), encoding="utf-8", newline="\n")
+        _exchange(fresh, folder, stale)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(stale, ignore_errors=True)
+
+
+def _exchange(fresh: Path, folder: Path, stale: Path) -> None:
+    """Puts `fresh` in the place of `folder`; what was there goes to `stale`, or back if that fails."""
+    if folder.exists():
+        folder.rename(stale)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if stale.exists():
+            stale.rename(folder)
+        raise
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """One Parquet file with fixed settings, so that equal tables give equal bytes."""
+    table = table.replace_schema_metadata(None).combine_chunks()
+    pq.write_table(table, path, compression="zstd", version="2.6", row_group_size=1_000_000, store_schema=False)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise Refused(message("report.not_a_folder", folder=str(folder)))
+    mark = folder / FOLDER_MARK
+    own = {FOLDER_MARK, *mark.read_text(encoding="utf-8").split("\n")} if mark.is_file() else set()
+    foreign = sorted(p.name for p in folder.iterdir() if p.name not in own)
+    if foreign:
+        raise Refused(message("report.folder_in_use", folder=str(folder), name=foreign[0], count=len(foreign)))
