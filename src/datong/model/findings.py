@@ -1,9 +1,9 @@
 """What is wrong with data, as values: where, what was found, what was expected, and how to mend it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from datong.model.words import Message, say
+from datong.model.words import Message, message, say
 
 Severity = Literal["error", "warning", "note"]
 
@@ -60,3 +60,19 @@ class Finding:
 
 def has_errors(findings: tuple[Finding, ...] | list[Finding]) -> bool:
     return any(f.severity == "error" for f in findings)
+
+
+def finding(
+    severity: Severity,
+    key: str,
+    source: str,
+    /,
+    *,
+    row: int | None = None,
+    column: str | None = None,
+    rows_affected: int = 1,
+    **params: Any,
+) -> Finding:
+    """A finding whose three texts are `key`.found, `key`.expected and `key`.remedy; its code is the key's last part."""
+    found, expected, remedy = (message(f"{key}.{part}", **params) for part in ("found", "expected", "remedy"))
+    return Finding(severity, key.rpartition(".")[2], source, found, expected, remedy, row, column, rows_affected)
