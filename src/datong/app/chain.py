@@ -43,7 +43,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One run: its id, its moment, and its tables by name (see docs/results.md)."""
+    """One run: its id, its moment, and its tables by name."""
 
     run: str
     as_of: datetime
