@@ -1,5 +1,6 @@
 """chain.toml: what holds for the whole chain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -29,6 +30,7 @@ class ChainSettings:
     max_late_days: demand not served this long after it was due is lost.
     start: planning never starts before this day's bucket; empty: it starts where the records end.
     history: 'declared' takes happened_at for a missing known_at (a load of past records); 'live' takes arrival.
+    assumed: how assumed columns were derived, by 'table.column' and language ('en', 'zh').
     """
 
     name: str
@@ -45,6 +47,7 @@ class ChainSettings:
     seed: int = 0
     history: Literal["declared", "live"] = "declared"
     defaults: Defaults = field(default_factory=Defaults)
+    assumed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def calendar(self) -> Calendar:

@@ -1,0 +1,43 @@
+"""Which numbers behind a result are assumed rather than measured, and how they were derived."""
+
+from collections import Counter
+
+import pyarrow.compute as pc
+
+from datong.app.report.inputs import Assumed
+from datong.ledger.state import State
+from datong.model.tables import tables
+from datong.model.words import say
+
+# Left empty, these are taken from [defaults] of chain.toml.
+_DEFAULTED = {
+    ("products", "price"): "assumed.price",
+    ("economics", "holding_cost_per_unit_week"): "assumed.holding",
+    ("economics", "late_cost_per_unit_week"): "assumed.late",
+    ("economics", "lost_sale_cost_per_unit"): "assumed.lost_sale",
+}
+
+
+def assumed_columns(state: State, language: str) -> tuple[Assumed, ...]:
+    """Assumed columns with the number of rows, from the rows' own marks and from empty cells that a default filled.
+
+    known_at is left out: a missing moment is filled by rule for every row and changes no number.
+    """
+    result = []
+    for name in tables():
+        rows = state.table(name)
+        counts: Counter[str] = Counter()
+        for mark in pc.value_counts(rows["assumed"].drop_null()).to_pylist() if rows.num_rows else []:
+            for column in mark["values"].split(","):
+                counts[column.strip()] += mark["counts"]
+        for column in sorted(set(counts) - {"known_at", ""}):
+            derivation = state.settings.assumed.get(f"{name}.{column}", {})
+            result.append(Assumed(name, column, counts[column], derivation.get(language, derivation.get("en", ""))))
+    products = set(state.table("products")["product"].to_pylist())
+    for (table, column), key in _DEFAULTED.items():
+        rows = state.table(table)
+        given = rows.filter(pc.is_valid(rows[column]))["product"].to_pylist()
+        left_open = len(products - set(given))
+        if left_open:
+            result.append(Assumed(table, column, left_open, say(key, language, defaults=state.settings.defaults)))
+    return tuple(result)
