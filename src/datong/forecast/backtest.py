@@ -1,0 +1,77 @@
+"""Rolling-origin back-test of one series: how each model would have done, and the weight it gets for it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from datong.forecast.fill import filled
+from datong.forecast.models import mean_forecasts, offered
+from datong.model.flow import FloatArray
+
+# A model sees at least this many buckets before its first back-test forecast.
+SHORTEST_TRAINING = 6
+MOST_WINDOWS = 10
+# Back-test forecasts reach this far; what lies beyond follows from the fitted growth of the error.
+FURTHEST_BUCKET = 13
+# Weight of a model = loss ** -LOSS_POWER: 0 is the plain mean, infinity the best one only.
+LOSS_POWER = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class BackTest:
+    """names: (model). weights: (model), sum 1. mean: (bucket ahead) weighted forecast from the end of the series.
+
+    errors, means: (window, bucket ahead) actual - forecast and forecast of the weighted mix, NaN where the actual is
+    unknown or after the end. A model's weight in the mix of the windows is that of the final forecast.
+    """
+
+    names: tuple[str, ...]
+    weights: FloatArray
+    mean: FloatArray
+    errors: FloatArray
+    means: FloatArray
+
+
+def origins(length: int) -> tuple[int, ...]:
+    """Ends of the training part, evenly spread, the last one a bucket before the end."""
+    first, last = min(SHORTEST_TRAINING, max(length - 1, 1)), length - 1
+    if last < first:
+        return ()
+    count = min(MOST_WINDOWS, last - first + 1)
+    return tuple(sorted({round(float(o)) for o in np.linspace(first, last, count)}))
+
+
+def back_test(units: FloatArray, buckets: int) -> BackTest:
+    """Back-test and forecast of one series (bucket) that starts with a known bucket; NaN where unknown."""
+    series = filled(units)
+    names = offered(series)
+    reach = min(FURTHEST_BUCKET, max(buckets, 1))
+    starts = origins(len(units))
+    actual = np.full((len(starts), reach), np.nan)
+    each = np.zeros((len(names), len(starts), reach))
+    for w, start in enumerate(starts):
+        part = units[start : start + reach]
+        actual[w, : len(part)] = part
+        # What fills a censored bucket may only look back, as it would have then.
+        each[:, w] = mean_forecasts(names, filled(units[:start]), reach)
+    weights = mix_weights(actual - each, series)
+    means = np.einsum("m,mwh->wh", weights, each)
+    mean = weights @ mean_forecasts(names, series, buckets)
+    return BackTest(names, weights, mean, actual - means, means)
+
+
+def mix_weights(errors: FloatArray, series: FloatArray) -> FloatArray:
+    """(model) weights from back-test errors (model, window, bucket ahead): loss ** -LOSS_POWER, sum 1.
+
+    The loss is the root mean square error: what is chosen here is the mean of the paths, their quantiles come from
+    the errors of the mix. A tenth of the series' own standard deviation is added to each, so that few windows do not
+    decide all.
+    """
+    seen = ~np.isnan(errors)
+    count = seen.sum(axis=(1, 2))
+    if not len(errors) or not count.all():
+        return np.full(len(errors), 1.0 / max(len(errors), 1))
+    loss = np.sqrt(np.where(seen, errors, 0.0).__pow__(2).sum(axis=(1, 2)) / count)
+    loss = loss + 0.1 * float(np.std(series)) + 1e-9
+    power = (loss / loss.min()) ** -LOSS_POWER
+    return power / power.sum()

@@ -1,0 +1,200 @@
+"""The second verb: series into possible futures.
+
+Holiday effects are taken out, every series is forecast by a weighted mix of models that a back-test chose, paths are
+drawn with the spread that the back-tests' errors show, and holidays and what is known ahead are put back. Items are
+drawn independently of one another.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import gamma
+
+from datong.forecast.ahead import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
+from datong.forecast.backtest import BackTest, back_test, origins
+from datong.forecast.fill import first_known
+from datong.forecast.holidays import holiday_factors
+from datong.forecast.models import is_intermittent
+from datong.forecast.prior import LevelPrior, blended_level, launch_level, level_prior
+from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, relative_variance
+from datong.forecast.table import QUANTILES
+from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
+
+# With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
+FEWEST_KNOWN = 4
+# Models with at least this weight are named as an item's method.
+NAMED_WEIGHT = 0.25
+# Noise and drift of a product that is forecast from a prior: an exponential bucket about a drifting level.
+PRIOR_NOISE, PRIOR_STEP = 1.0, 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """What was fitted to one item. start: its first bucket in use. test is None for given and prior items."""
+
+    method: str
+    start: int
+    whole: bool
+    test: BackTest | None
+    variance: float
+    errors: int
+    ahead: AheadHistory | None
+
+
+def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Forecast:
+    """Paths of demand over the open buckets of every item.
+
+    What cycles before taught is applied: `learnt.forecast_ratio` to an item's mean, `learnt.spread_ratio` to the
+    distance of its paths from their mean. Given demand stays as given. Same inputs and seed, same bytes; an item's
+    random numbers depend only on the seed and on itself.
+    """
+    series = sensed.series
+    closed_factor, open_factor = holiday_factors(series, series.units)
+    fits = [_fit(series, i, closed_factor[i]) for i in range(len(series.items))]
+    tested = [f for f in fits if f.test is not None]
+    shape = fit_shape([f.test for f in tested if f.test is not None], [f.variance for f in tested])
+    ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
+    priors = _priors(series, fits)
+    paths = np.zeros((len(series.items), path_count, len(series.horizon_starts)))
+    for i, (item, fit) in enumerate(zip(series.items, fits, strict=True)):
+        if fit.method == "given":
+            paths[i] = np.nan_to_num(series.given_units[i])
+            continue
+        factor = open_factor[i] * learnt.forecast_ratio.get(item, 1.0)
+        rng = item_generator(seed, item)
+        if fit.test is None:
+            drawn = _prior_paths(rng, series.units[i, fit.start :], priors[series.category[i]], factor, path_count)
+        else:
+            drawn = _paths(rng, series, i, fit, shape, ahead, factor, path_count)
+        drawn = _spread_out(drawn, learnt, fit.whole)
+        paths[i] = np.maximum(drawn, np.nan_to_num(series.known_ahead_units[i]))
+    return Forecast(
+        items=series.items,
+        bucket_starts=series.horizon_starts,
+        paths=paths,
+        method=tuple(f.method for f in fits),
+        backtest_pinball=_pinball(fits, shape),
+        backtest_windows=np.array([0 if f.test is None else len(f.test.errors) for f in fits], dtype=np.int64),
+        prior=np.array([f.method == "prior" for f in fits], dtype=bool),
+    )
+
+
+def item_generator(seed: int, item: Item) -> np.random.Generator:
+    """The item's own random numbers: they do not depend on which other items there are."""
+    digest = hashlib.sha256(f"{item.product}\x1f{item.market}".encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
+
+
+def is_whole(units: FloatArray) -> bool:
+    """Whether all known units are whole numbers."""
+    known = units[~np.isnan(units)]
+    return bool(np.all(known == np.round(known)))
+
+
+def _fit(series: SeriesSet, i: int, factor: FloatArray) -> _Fit:
+    start = first_known(series.units[i])
+    units = series.units[i, start:]
+    whole = is_whole(units)
+    if not np.isnan(series.given_units[i]).all():
+        return _Fit("given", start, whole, None, float("nan"), 0, None)
+    if start > 0 and is_intermittent(units) and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
+        # The series starts with a sale by definition; as an observation of a rare demand that bucket would mislead.
+        start += 1 + first_known(units[1:])
+        units = series.units[i, start:]
+    if np.sum(~np.isnan(units)) < FEWEST_KNOWN or not np.nansum(units) > 0:
+        return _Fit("prior", start, whole, None, float("nan"), 0, None)
+    test = back_test(units / factor[start:], len(series.horizon_starts))
+    variance, errors = relative_variance(test, whole)
+    known = series.known_ahead_history[i, start:, 0] / factor[start:]
+    return _Fit(_name(test), start, whole, test, variance, errors, _ahead_history(test, known))
+
+
+def _name(test: BackTest) -> str:
+    order = sorted(range(len(test.names)), key=lambda m: (-test.weights[m], test.names[m]))
+    named = [test.names[m] for m in order if test.weights[m] >= NAMED_WEIGHT]
+    return "+".join(named or [test.names[order[0]]])
+
+
+def _ahead_history(test: BackTest, known: FloatArray) -> AheadHistory | None:
+    """What was known ahead beside the one-bucket forecasts of the back-test; None where nothing ever was."""
+    at = np.array(origins(len(known)), dtype=np.int64)
+    if not len(at):
+        return None
+    demand = test.errors[:, 0] + test.means[:, 0]
+    use = ~np.isnan(demand) & ~np.isnan(known[at])
+    if not use.any() or not known[at][use].any():
+        return None
+    return AheadHistory(known[at][use], demand[use], test.means[use, 0])
+
+
+def _paths(
+    rng: np.random.Generator,
+    series: SeriesSet,
+    i: int,
+    fit: _Fit,
+    shape: Shape,
+    ahead: AheadShape,
+    factor: FloatArray,
+    path_count: int,
+) -> FloatArray:
+    """(path, bucket) of an item with a back-test."""
+    assert fit.test is not None
+    mean = fit.test.mean * factor
+    spread = fit_spread(fit.variance, fit.errors, fit.whole, shape)
+    if fit.ahead is None or not len(mean):
+        return draw_paths(rng, mean, spread, path_count)
+    known, whole_mean = float(series.known_ahead_units[i, 0]), float(mean[0])
+    mean = mean.copy()
+    mean[0] = rest_mean(known, whole_mean, fit.ahead.known_share, ahead.slope)
+    variance = rest_variance(fit.ahead, ahead, spread.level_start + spread.noise)
+    relative = variance * (whole_mean / mean[0]) ** 2 if mean[0] > 0 else 1.0
+    drawn = draw_paths(rng, mean, spread, path_count, max(relative - spread.level_start, 0.05 * relative))
+    drawn[:, 0] += known
+    return drawn
+
+
+def _priors(series: SeriesSet, fits: Sequence[_Fit]) -> dict[str, LevelPrior]:
+    """Level of a product without history, by category."""
+    levels: dict[str, list[float]] = {c: [] for c in series.category}
+    for category, fit, units in zip(series.category, fits, series.units, strict=True):
+        if fit.test is not None:
+            levels[category].append(launch_level(units[fit.start :]))
+    return {c: level_prior(np.array(values)) for c, values in levels.items()}
+
+
+def _prior_paths(
+    rng: np.random.Generator, units: FloatArray, prior: LevelPrior, factor: FloatArray, path_count: int
+) -> FloatArray:
+    """(path, bucket) of an item with little or no history."""
+    level, variance = blended_level(units, prior)
+    spread = Spread(level_start=variance, level_step=PRIOR_STEP, noise=PRIOR_NOISE, whole=is_whole(units))
+    return draw_paths(rng, level * factor, spread, path_count)
+
+
+def _spread_out(paths: FloatArray, learnt: Learnt, whole: bool) -> FloatArray:
+    """The paths with their distance from the mean of each bucket times what was learnt, not below 0."""
+    if not learnt.spread_ratio:
+        return paths
+    ratio = np.array([learnt.spread_ratio.get(h, 1.0) for h in range(paths.shape[1])])
+    mean = paths.mean(axis=0)
+    moved = np.maximum(mean + ratio * (paths - mean), 0.0)
+    return np.where(ratio == 1.0, paths, np.round(moved) if whole else moved)
+
+
+def _pinball(fits: Sequence[_Fit], shape: Shape) -> FloatArray:
+    """(item) mean pinball loss in units of the back-test's forecasts with gamma quantiles of the fitted variance."""
+    result = np.full(len(fits), np.nan)
+    levels = np.array(list(QUANTILES.values()))
+    for i, fit in enumerate(fits):
+        if fit.test is None or not (~np.isnan(fit.test.errors)).any():
+            continue
+        spread = fit_spread(fit.variance, fit.errors, fit.whole, shape)
+        variance = spread.level_start + spread.noise
+        quantile = gamma.ppf(levels, 1 / variance, scale=variance)
+        seen = ~np.isnan(fit.test.errors)
+        mean = fit.test.means[seen]
+        over = (fit.test.errors[seen] + mean)[:, None] - mean[:, None] * quantile
+        result[i] = float(np.mean(np.maximum(levels * over, (levels - 1) * over)))
+    return result

@@ -1,0 +1,135 @@
+"""How far demand strays from its forecast: sizes fitted to back-test errors, and paths drawn from them.
+
+Model of one item's demand in bucket h ahead (a multiplicative local level, Snyder, Ord and Beaumont 2012, Int. J.
+Forecasting 28, with a gamma-Poisson count on it):
+
+    units_h ~ Poisson(mean_h * L_h * G_h),   L_h = exp(random walk), E L = E G = 1
+    Var(units_h)/mean_h^2 = level_start + level_step * (h - 1) + noise + 1/mean_h      (small-variance form)
+    Cov(units_h, units_k)/(mean_h mean_k) = level_start + level_step * (min(h, k) - 1)
+
+so cumulative demand has the spread that the errors of back-tests show together over the horizon, not that of
+independent buckets. Where the history is not whole, or steadier than Poisson, the Poisson step is left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from datong.forecast.backtest import BackTest
+from datong.model.flow import FloatArray
+
+# An item's own relative variance counts as much as that of all items after this many back-test errors.
+OWN_ERRORS_WEIGHT = 8.0
+# Scaled errors beyond this many standard deviations are cut for the fit of what is shared.
+CUT = 4.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What items share. level_share: of the one-bucket variance, the part that stays over the horizon;
+    step_share: what each further bucket adds to it. typical: relative variance beyond Poisson of a usual item."""
+
+    level_share: float
+    step_share: float
+    typical: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variances over mean squared of one item: see the module's equations. whole: draws are whole numbers."""
+
+    level_start: float
+    level_step: float
+    noise: float
+    whole: bool
+
+
+def relative_variance(test: BackTest, whole: bool) -> tuple[float, int]:
+    """Variance of the back-test errors over mean squared, less the Poisson part, and the number of errors.
+
+    Ratio of sums, so that windows of a low mean do not dominate. An item without errors gives (nan, 0).
+    """
+    seen = ~np.isnan(test.errors)
+    squares = float(np.sum(test.means[seen] ** 2))
+    count = int(seen.any(axis=0).sum()) + int(seen.any(axis=1).sum()) - 1 if seen.any() else 0
+    if squares <= 0:
+        return float("nan"), 0
+    poisson = float(np.sum(test.means[seen])) / squares if whole else 0.0
+    return float(np.sum(test.errors[seen] ** 2)) / squares - poisson, count
+
+
+def fit_shape(tests: Sequence[BackTest], variances: Sequence[float]) -> Shape:
+    """The shared part, from products of scaled errors of the same window at two distances.
+
+    With s = error / (mean * sd of the item), the mean of s_h s_k over items and windows estimates
+    level_share + step_share * (min(h, k) - 1) for h != k; both are fitted by least squares, not below 0.
+    """
+    usable = [v for v in variances if np.isfinite(v) and v > 0]
+    typical = float(np.median(usable)) if usable else 0.25
+    reach = max((t.errors.shape[1] for t in tests), default=0)
+    products, counts = np.zeros((reach, reach)), np.zeros((reach, reach))
+    for test, variance in zip(tests, variances, strict=True):
+        if not (np.isfinite(variance) and variance > 0 and len(test.errors)):
+            continue
+        scale = float(np.nanmean(np.where(np.isnan(test.errors), np.nan, test.means))) * np.sqrt(variance)
+        scaled = np.clip(test.errors / max(scale, 1e-12), -CUT, CUT)
+        seen = (~np.isnan(scaled)).astype(float)
+        scaled = np.nan_to_num(scaled)
+        products += scaled.T @ scaled
+        counts += seen.T @ seen
+    nearer = np.minimum.outer(np.arange(reach), np.arange(reach)).astype(float)
+    pair = (counts > 0) & ~np.eye(reach, dtype=bool)
+    if not pair.any():
+        return Shape(0.2, 0.02, typical)
+    mean = products[pair] / counts[pair]
+    weight = counts[pair]
+    level, step = _line_above_zero(nearer[pair], mean, weight)
+    return Shape(min(level, 0.9), min(step, 0.2), typical)
+
+
+def _line_above_zero(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float]:
+    """Weighted least squares y = a + b x with a, b >= 0."""
+    x_mean, y_mean = float(np.average(x, weights=weight)), float(np.average(y, weights=weight))
+    spread = float(np.average((x - x_mean) ** 2, weights=weight))
+    slope = float(np.average((x - x_mean) * (y - y_mean), weights=weight)) / spread if spread > 0 else 0.0
+    if slope < 0:
+        return max(y_mean, 0.0), 0.0
+    start = y_mean - slope * x_mean
+    if start < 0:
+        return 0.0, max(float(np.sum(weight * x * y) / np.sum(weight * x * x)), 0.0)
+    return start, slope
+
+
+def fit_spread(variance: float, count: int, whole: bool, shape: Shape) -> Spread:
+    """One item's spread: its own variance, drawn to the typical one in logs by how few errors it has."""
+    own = max(variance, 0.0) if count else shape.typical
+    floor = 0.02 * shape.typical
+    share = count / (count + OWN_ERRORS_WEIGHT)
+    total = float(np.exp(share * np.log(max(own, floor)) + (1 - share) * np.log(shape.typical)))
+    level, step = shape.level_share * total, shape.step_share * total
+    return Spread(level, step, max(total - level, 0.05 * total), whole)
+
+
+def draw_paths(
+    rng: np.random.Generator, mean: FloatArray, spread: Spread, path_count: int, first_noise: float | None = None
+) -> FloatArray:
+    """(path, bucket) units. The mean over paths is the given one, up to the Poisson step.
+
+    first_noise: noise of the first bucket where it differs, as when part of that bucket is known.
+    """
+    buckets = len(mean)
+    if not buckets:
+        return np.zeros((path_count, 0))
+    variance = np.full(buckets, spread.level_step)
+    variance[0] = spread.level_start
+    sd = np.sqrt(np.log1p(variance))
+    level = np.exp(np.cumsum(rng.standard_normal((path_count, buckets)) * sd - 0.5 * sd**2, axis=1))
+    noise = np.full(buckets, spread.noise)
+    if first_noise is not None:
+        noise[0] = first_noise
+    shape = 1.0 / np.maximum(noise, 1e-9)
+    intensity = level * rng.gamma(shape, 1.0 / shape, (path_count, buckets))
+    average = intensity.mean(axis=0)
+    intensity = mean * np.where(average > 0, intensity / np.where(average > 0, average, 1.0), 1.0)
+    return rng.poisson(intensity).astype(np.float64) if spread.whole else intensity
