@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datong.forecast.table import QUANTILES, quantile_table
 from datong.model.errors import Refused
 from datong.model.flow import (
     ON_SALE,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:  # importing the cycle imports every stage, which a reader of 
     from datong.cycle import CycleResult
 
 AVAILABILITY = {ON_SALE: "on_sale", STOCKED_OUT: "stocked_out", STOCKED_OUT_INFERRED: "stocked_out_inferred"}
-TOTAL_QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 
 # Says that a folder was written here, and may therefore be replaced by the next run.
 FOLDER_MARK = ".datong-run"
@@ -101,7 +101,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "series": _series(result.sensed.series),
         "holidays": _holidays(result.sensed.series),
         "signals": _signals(result.sensed.signals),
-        "forecast": _forecast(result.forecast),
+        "forecast": quantile_table(result.forecast),
         "forecast_total": _forecast_total(result.forecast),
         "demand": _demand(result.sensed.series),
         "clearing": clearing.quantities,
@@ -186,36 +186,14 @@ def _signals(signals: Sequence[Signal]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)
 
 
-def quantile_name(quantile: float) -> str:
-    return f"q{round(quantile * 100):02d}_units"
-
-
-def _forecast(forecast: Forecast) -> pa.Table:
-    starts = forecast.bucket_starts
-    paths = np.asarray(forecast.paths, dtype=np.float64)
-    quantiles = np.quantile(paths, TOTAL_QUANTILES, axis=1)  # (quantile, item, bucket)
-    every = range(len(forecast.items))
-    return pa.table(
-        {
-            **_long(forecast.items, starts),
-            "horizon": pa.array(list(range(len(starts))) * len(forecast.items), pa.int64()),
-            "mean_units": _numbers(paths.mean(axis=1)),
-            **{quantile_name(q): _numbers(quantiles[i]) for i, q in enumerate(TOTAL_QUANTILES)},
-            "method": pa.array([forecast.method[i] for i in every for _ in starts], pa.string()),
-            "prior": pa.array([bool(forecast.prior[i]) for i in every for _ in starts], pa.bool_()),
-        }
-    )
-
-
 def _forecast_total(forecast: Forecast) -> pa.Table:
     """Demand of all items together: quantiles of the sum over items within each path, not sums of quantiles."""
     total = np.asarray(forecast.paths, dtype=np.float64).sum(axis=0)  # (path, bucket)
-    quantiles = np.quantile(total, TOTAL_QUANTILES, axis=0)
     return pa.table(
         {
             "bucket": pa.array(list(forecast.bucket_starts), pa.date32()),
             "mean_units": _numbers(total.mean(axis=0)),
-            **{quantile_name(q): _numbers(quantiles[i]) for i, q in enumerate(TOTAL_QUANTILES)},
+            **{name: _numbers(np.quantile(total, q, axis=0, method="inverted_cdf")) for name, q in QUANTILES.items()},
         }
     )
 

@@ -67,12 +67,20 @@ def plot(
     parts = [f'<line class="grid" x1="0" x2="{WIDTH}" y1="{_n(y(t))}" y2="{_n(y(t))}"/>' for t in ticks]
     if now is not None and 0 < now < count:
         edge = _n(WIDTH * now / count)
-        parts.append(f'<rect class="future" x="{edge}" y="0" width="{_n(WIDTH - WIDTH * now / count)}" height="{HEIGHT}"/>')
+        parts.append(
+            f'<rect class="future" x="{edge}" y="0" width="{_n(WIDTH - WIDTH * now / count)}" height="{HEIGHT}"/>'
+        )
     for step, words in marks:
         mark_x = _n(x(step))
-        parts.append(f'<line class="mark" x1="{mark_x}" x2="{mark_x}" y1="0" y2="{HEIGHT}"><title>{escape(words)}</title></line>')
+        parts.append(
+            f'<line class="mark" x1="{mark_x}" x2="{mark_x}" y1="0" y2="{HEIGHT}"><title>{escape(words)}</title></line>'
+        )
     for band in bands:
-        points = [(i, lo, hi) for i, (lo, hi) in enumerate(zip(band.low, band.high, strict=True)) if lo is not None and hi is not None]
+        points = [
+            (i, lo, hi)
+            for i, (lo, hi) in enumerate(zip(band.low, band.high, strict=True))
+            if lo is not None and hi is not None
+        ]
         if points:
             upper = [f"{_n(x(i))},{_n(y(hi))}" for i, _, hi in points]
             lower = [f"{_n(x(i))},{_n(y(lo))}" for i, lo, _ in reversed(points)]

@@ -1,0 +1,448 @@
+"""The report as one self-contained web page: no request leaves it, it prints, and it works without a script."""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from importlib.resources import files
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import datong
+from datong.app.report import figures
+from datong.app.report.charts import Band, Line, plot
+from datong.app.report.columns import coded, title
+from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
+from datong.app.report.verdict import by_policy, verdict
+from datong.app.tables_out import most_valuable, planned_orders, rendered
+from datong.model.words import catalogue, say
+
+try:
+    from datong.plan.reason import sentence
+except ImportError:  # until it is there
+
+    def sentence(order: Any, language: str) -> str:
+        return " ".join(c.text.text(language) for c in order.causes)
+
+
+ORDERS_SHOWN = 10
+SIGNALS_SHOWN = 25
+SHORT_PRODUCTS_SHOWN = 12
+LINES_SHOWN = 30
+# Keeps the page small: at most so many products, and so many points in all their charts together.
+PRODUCTS_SHOWN, PRODUCT_POINTS = 60, 3000
+HISTORY_BUCKETS = 60
+BANDS = (
+    ("band90", "q05_units", "q95_units"),
+    ("band80", "q10_units", "q90_units"),
+    ("band50", "q25_units", "q75_units"),
+)
+
+# What each replay rests on: everything that costs or limits.
+REPLAY = PLAN
+
+Row = dict[str, Any]
+Words = Callable[..., str]
+
+
+def report_html(inputs: ReportInputs, language: str) -> str:
+    """The page as text. The same inputs give the same text."""
+    words: Words = partial(_say, language)
+    environment = Environment(
+        loader=PackageLoader("datong.app.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    static = files("datong.app.report").joinpath("static")
+    return environment.get_template("report.html.j2").render(
+        language=language,
+        t=words,
+        column=lambda name: title(name, language),
+        style=Markup(static.joinpath("report.css").read_text(encoding="utf-8")),
+        script=Markup(static.joinpath("report.js").read_text(encoding="utf-8")),
+        version=datong.__version__,
+        mark=lambda kind: _mark(inputs, kind, words),
+        compact=lambda v: figures.compact(v, language),
+        money=lambda v: figures.money(v, inputs.settings.currency, language),
+        number=figures.number,
+        fitting=figures.fitting,
+        share=figures.share,
+        day=lambda d: figures.long_day(d, language),
+        coded=lambda name, value: coded(name, value, language),
+        page=_page(inputs, language, words),
+    )
+
+
+def _say(language: str, key: str, /, **params: Any) -> str:
+    return say(f"report.{key}", language, **params)
+
+
+_RESTS = {"money": MONEY, "capacity": CAPACITY, "demand": DEMAND, "plan": PLAN, "replay": REPLAY}
+
+
+def _mark(inputs: ReportInputs, kind: str, words: Words) -> Markup:
+    """The mark beside a figure that rests on assumed numbers, or nothing."""
+    names = resting_on(inputs, _RESTS[kind])
+    if not names:
+        return Markup("")
+    about = words("assumed_title", columns=", ".join(names))
+    return Markup('<a class="assumed" href="#assumptions" title="{}">{}</a>').format(about, words("assumed"))
+
+
+def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
+    """Everything the template shows, section by section."""
+    texts = rendered(inputs.tables, language)
+    unit = words("weeks" if inputs.settings.bucket == "week" else "days")
+    total = inputs.tables["forecast_total"].to_pylist()
+    moment = inputs.as_of.astimezone(inputs.settings.calendar.zone)
+    return {
+        "name": inputs.settings.name,
+        "currency": inputs.settings.currency,
+        "as_of": moment.date(),
+        "moment": f"{figures.long_day(moment.date(), language)} {moment:%H:%M}",
+        "zone": inputs.settings.time_zone,
+        "unit": unit,
+        "first": total[0]["bucket"] if total else moment.date(),
+        "last": _last_day(inputs, total) if total else moment.date(),
+        "buckets": len(total),
+        "headline": _headline(inputs, total),
+        "replay": _replay(inputs, language, words),
+        "gap": _gap(inputs),
+        "demand": _demand(inputs, language, words),
+        "load": _load(inputs, language, words),
+        "signals": _signals(texts["signals"], inputs),
+        "orders": _orders(inputs, texts["reasons"], language),
+        "learning": _learning(inputs.tables["scores"], language, words),
+        "certificate": _certificate(inputs),
+        "assumed": sorted(inputs.assumed),
+    }
+
+
+def _last_day(inputs: ReportInputs, total: Sequence[Row]) -> date:
+    last = total[-1]["bucket"]
+    return date.fromordinal(last.toordinal() + inputs.settings.calendar.bucket_days - 1)
+
+
+def _sum(table: pa.Table, column: str) -> float:
+    return math.fsum(v for v in table[column].to_pylist() if v is not None)
+
+
+def _headline(inputs: ReportInputs, total: Sequence[Row]) -> Row:
+    tables = inputs.tables
+    demand = math.fsum(r["mean_units"] for r in total)
+    gaps = tables["gaps"]
+    asked, late, lost = (_sum(gaps, c) for c in ("demand_units", "late_units", "lost_units"))
+    return {
+        "demand": demand,
+        "low": total[0]["q10_units"] if total else None,
+        "high": total[0]["q90_units"] if total else None,
+        "on_time_share": (asked - late - lost) / asked if asked > 0 else None,
+        "late": late,
+        "lost": lost,
+        "orders": tables["orders"].num_rows,
+        "order_units": _sum(tables["orders"], "units"),
+        "kept": tables["kept"].num_rows,
+        "value": _sum(tables["orders"], "value"),
+        "cost": tables["certificate"]["total_cost"][0].as_py(),
+        "gap_share": tables["certificate"]["gap_share"][0].as_py(),
+        "signals": tables["signals"].num_rows,
+    }
+
+
+# replay ------------------------------------------------------------------------------------------
+
+
+def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
+    if "by_bucket" not in inputs.replay or not inputs.replay["by_bucket"].num_rows:
+        return None
+    rows = by_policy(inputs.replay["by_bucket"])
+    starts = next(iter(rows.values()))["bucket"].to_pylist()
+    labels = [figures.short_day(s, language) for s in starts]
+    names = {p: policy_name(p, language) for p in rows}
+
+    def lines(of: Callable[[Row], float | None]) -> list[Line]:
+        styles = {"datong": "datong", "company": "company"}
+        return [Line(names[p], styles.get(p, "baseline"), [of(r) for r in t.to_pylist()]) for p, t in rows.items()]
+
+    def fill(row: Row) -> float | None:
+        return row["served_on_time_units"] / row["demand_units"] if row["demand_units"] else None
+
+    compact = partial(figures.compact, language=language)
+    charts = [
+        (words("replay.fill"), lines(fill), lambda v: figures.share(v, 0), (0.0, 1.0)),
+        (words("replay.stock"), lines(lambda r: r["stock_units"]), compact, None),
+        (words("replay.cost", currency=inputs.settings.currency), lines(lambda r: r["cost"]), compact, None),
+    ]
+    return {
+        "verdict": verdict(inputs.replay["by_bucket"]),
+        "names": names,
+        "buckets": len(starts),
+        "charts": [
+            {
+                "title": name,
+                "svg": plot(name, labels, drawn, (), label, y_range=y_range),
+                "table": _behind(
+                    starts, [(li.label, li.values) for li in drawn], label if y_range else figures.fitting
+                ),
+            }
+            for name, drawn, label, y_range in charts
+        ],
+    }
+
+
+def policy_name(policy: str, language: str) -> str:
+    key = f"report.policy.{policy}"
+    return say(key, language) if key in catalogue() else policy
+
+
+def _behind(starts: Sequence[date], columns: Sequence[tuple[str, Sequence[Any]]], write: Callable[[Any], str]) -> Row:
+    """The table behind a chart: a row for each step, in the chart's order."""
+    return {
+        "heads": [name for name, _ in columns],
+        "rows": [(s.isoformat(), [write(values[i]) for _, values in columns]) for i, s in enumerate(starts)],
+    }
+
+
+# supply and demand -------------------------------------------------------------------------------
+
+
+def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
+    """Demand, served, late and lost units summed by `key`, with what binds most often where units fall short."""
+    result: dict[Any, Row] = {}
+    for r in gaps.to_pylist():
+        at = result.setdefault(
+            r[key],
+            {key: r[key], "demand_units": 0.0, "served_units": 0.0, "late_units": 0.0, "lost_units": 0.0, "by": {}},
+        )
+        for column in ("demand_units", "served_units", "late_units", "lost_units"):
+            at[column] += r[column] or 0.0
+        short = (r["late_units"] or 0.0) + (r["lost_units"] or 0.0)
+        if r["binding"] and short > 0:
+            units, price = at["by"].get(r["binding"], (0.0, 0.0))
+            at["by"][r["binding"]] = (units + short, max(price, r["binding_price"] or 0.0))
+    for at in result.values():
+        ranked = sorted(at.pop("by").items(), key=lambda kv: (-kv[1][0], kv[0]))
+        at["binding"], at["binding_price"] = (ranked[0][0], ranked[0][1][1]) if ranked else ("", None)
+        at["short_units"] = at["late_units"] + at["lost_units"]
+        at["on_time_share"] = 1 - at["short_units"] / at["demand_units"] if at["demand_units"] > 0 else None
+    return [result[k] for k in sorted(result)]
+
+
+def shortest(gaps: pa.Table) -> list[Row]:
+    """Products with late or lost units, the shortest first."""
+    rows = [r for r in gap_totals(gaps, "product") if r["short_units"] >= 0.5]
+    return sorted(rows, key=lambda r: (-r["short_units"], r["product"]))
+
+
+def _gap(inputs: ReportInputs) -> Row:
+    short = shortest(inputs.tables["gaps"])
+    return {
+        "by_bucket": gap_totals(inputs.tables["gaps"], "bucket"),
+        "by_product": short[:SHORT_PRODUCTS_SHOWN],
+        "more": max(0, len(short) - SHORT_PRODUCTS_SHOWN),
+    }
+
+
+# demand ------------------------------------------------------------------------------------------
+
+
+def _by_item(table: pa.Table) -> dict[tuple[str, str], list[Row]]:
+    result: dict[tuple[str, str], list[Row]] = {}
+    for r in table.to_pylist():
+        result.setdefault((r["product"], r["market"]), []).append(r)
+    return result
+
+
+def _demand(inputs: ReportInputs, language: str, words: Words) -> Row:
+    tables = inputs.tables
+    series, forecast = _by_item(tables["series"]), _by_item(tables["forecast"])
+    holidays: dict[date, list[str]] = {}
+    for h in tables["holidays"].to_pylist():
+        holidays.setdefault(h["bucket"], []).append(h["holiday"])
+
+    def chart(name: str, history: Sequence[Row], ahead: Sequence[Row]) -> Row:
+        history = history[-HISTORY_BUCKETS:]
+        starts = [r["bucket"] for r in [*history, *ahead]]
+        past, future = [None] * len(history), [None] * len(ahead)
+        drawn = [
+            Line(words("demand.history"), "history", [*(r["units"] for r in history), *future]),
+            Line(words("demand.median"), "median", [*past, *(r["q50_units"] for r in ahead)]),
+        ]
+        bands = [
+            Band(words(f"demand.{b}"), b, [*past, *(r[low] for r in ahead)], [*past, *(r[high] for r in ahead)])
+            for b, low, high in BANDS
+        ]
+        marks = [(i, f"{s.isoformat()} {', '.join(holidays[s])}") for i, s in enumerate(starts) if s in holidays]
+        about = words("demand.chart", name=name)
+        columns = [
+            (words("demand.history"), drawn[0].values),
+            *((f"{q}%", [*past, *(r[f"q{q}_units"] for r in ahead)]) for q in ("05", "10", "50", "90", "95")),
+        ]
+        return {
+            "name": name,
+            "svg": plot(
+                about,
+                [figures.short_day(s, language) for s in starts],
+                drawn,
+                bands,
+                partial(figures.compact, language=language),
+                marks if len(marks) <= len(starts) / 2 else (),
+                now=len(history),
+            ),
+            "table": _behind(starts, columns, figures.fitting),
+        }
+
+    # Without a sum over an item that was not yet there: unknown units count as what was recorded.
+    known: dict[date, float] = {}
+    for r in tables["series"].to_pylist():
+        known[r["bucket"]] = known.get(r["bucket"], 0.0) + (r["sold_units"] if r["units"] is None else r["units"])
+    history = [{"bucket": b, "units": known[b]} for b in sorted(known)]
+    expected = {item: math.fsum(r["mean_units"] for r in rows) for item, rows in forecast.items()}
+    ranked = sorted(expected, key=lambda item: (-expected[item], item))
+    points = HISTORY_BUCKETS + tables["forecast_total"].num_rows
+    if series:
+        points = min(points, len(next(iter(series.values()))) + tables["forecast_total"].num_rows)
+    shown = ranked[: max(1, min(PRODUCTS_SHOWN, PRODUCT_POINTS // max(points, 1)))]
+    one_market = len({market for _, market in ranked}) <= 1
+    items = []
+    for item in shown:
+        name = item[0] if one_market else f"{item[0]} · {item[1]}"
+        first = forecast[item][0]
+        items.append(
+            chart(name, series.get(item, []), forecast[item]) | {"method": first["method"], "prior": first["prior"]}
+        )
+    return {
+        "chain": chart(words("demand.chain"), history, tables["forecast_total"].to_pylist()),
+        "items": items,
+        "all": len(ranked),
+    }
+
+
+# lines -------------------------------------------------------------------------------------------
+
+
+def _load(inputs: ReportInputs, language: str, words: Words) -> Row | None:
+    prices = inputs.tables["prices"]
+    rows = prices.filter(pc.equal(prices["what"], "line")).to_pylist()
+    if not rows:
+        return None
+    starts = sorted({r["bucket"] for r in rows})
+    by_line: dict[str, dict[date, Row]] = {}
+    for r in rows:
+        by_line.setdefault(r["name"], {})[r["bucket"]] = r
+
+    def load(r: Row) -> float:
+        return (r["used"] or 0.0) / r["available"] if r["available"] else 0.0
+
+    def weight(line: str) -> tuple[float, float, str]:
+        cells = by_line[line].values()
+        return -max(r["price"] or 0.0 for r in cells), -math.fsum(map(load, cells)), line
+
+    shown = sorted(by_line, key=weight)[:LINES_SHOWN]
+    heat = []
+    for line in shown:
+        cells = []
+        for start in starts:
+            r = by_line[line].get(start)
+            if r is None:
+                cells.append(None)
+                continue
+            price = r["price"] or 0.0
+            about = words(
+                "load.cell",
+                used=figures.fitting(r["used"]),
+                available=figures.fitting(r["available"]),
+                price=figures.fitting(price),
+            )
+            level = min(10, max(0, math.floor(load(r) * 10 + 1e-9)))
+            cells.append({"share": load(r), "price": price if price > 0.005 else None, "level": level, "about": about})
+        heat.append({"line": line, "cells": cells})
+    used = [math.fsum(r["used"] or 0.0 for r in rows if r["bucket"] == s) for s in starts]
+    available = [math.fsum(r["available"] or 0.0 for r in rows if r["bucket"] == s) for s in starts]
+    drawn = [Line(words("load.used"), "datong", used), Line(words("load.available"), "baseline", available)]
+    return {
+        "starts": [figures.short_day(s, language) for s in starts],
+        "heat": heat,
+        "all": len(by_line),
+        "svg": plot(
+            words("load.chart"),
+            [figures.short_day(s, language) for s in starts],
+            drawn,
+            (),
+            partial(figures.compact, language=language),
+        ),
+        "table": _behind(starts, [(li.label, li.values) for li in drawn], figures.fitting),
+    }
+
+
+# signals, orders, learning, certificate ----------------------------------------------------------
+
+
+def _signals(signals: pa.Table, inputs: ReportInputs) -> Row:
+    rows = sorted(signals.to_pylist(), key=lambda r: (-abs(r["strength"] or 0.0), r["signal"]))
+    return {"rows": rows[:SIGNALS_SHOWN], "more": max(0, len(rows) - SIGNALS_SHOWN)}
+
+
+def _orders(inputs: ReportInputs, reasons: pa.Table, language: str) -> list[Row]:
+    causes: dict[str, list[Row]] = {}
+    for r in reasons.to_pylist():
+        causes.setdefault(r["order"], []).append(r)
+    chosen = most_valuable(planned_orders(inputs.tables), ORDERS_SHOWN)
+    return [
+        {
+            "order": o,
+            "sentence": sentence(o, language),
+            "causes": sorted(causes.get(o.order, []), key=lambda c: c["rank"]),
+        }
+        for o in chosen
+    ]
+
+
+def _learning(scores: pa.Table, language: str, words: Words) -> list[Row]:
+    """Coverage, pinball loss and bias of the forecasts for the next bucket, averaged over products, by bucket."""
+    charts = []
+    for metric, word, write, y_range in (
+        ("covered", "learning.covered", partial(figures.share, digits=0), (0.0, 1.0)),
+        ("pinball_units", "learning.pinball", partial(figures.compact, language=language), None),
+        ("bias_units", "learning.bias", partial(figures.compact, language=language), None),
+    ):
+        values: dict[date, list[float]] = {}
+        for r in scores.filter(pc.equal(scores["metric"], metric)).to_pylist():
+            if r["bucket"] is not None and r["horizon"] == 0 and r["value"] is not None:
+                values.setdefault(r["bucket"], []).append(r["value"])
+        if not values:
+            continue
+        starts = sorted(values)
+        drawn = [
+            Line(
+                words(word) if metric != "covered" else "",
+                "datong",
+                [math.fsum(values[s]) / len(values[s]) for s in starts],
+            )
+        ]
+        if metric == "covered":
+            drawn.append(Line(words("learning.target") + " 80%", "baseline", [0.8] * len(starts)))
+        name = words(word)
+        charts.append(
+            {
+                "title": name,
+                "svg": plot(name, [figures.short_day(s, language) for s in starts], drawn, (), write, y_range=y_range),
+                "table": _behind(starts, [(name, drawn[0].values)], figures.fitting if y_range is None else write),
+            }
+        )
+    return charts
+
+
+def _certificate(inputs: ReportInputs) -> Row:
+    terms = inputs.tables["cost"].to_pylist()
+    largest = max((abs(r["money"]) for r in terms), default=0.0)
+    return {
+        **inputs.tables["certificate"].to_pylist()[0],
+        "terms": [{**r, "width": 100 * abs(r["money"]) / largest if largest > 0 else 0.0} for r in terms],
+    }

@@ -1,0 +1,239 @@
+"""A small chain's run made by hand: two products, one line, four past weeks, three weeks ahead."""
+
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.app.report.inputs import Assumed, ReportInputs
+from datong.app.tables_out import run_tables
+from datong.model.flow import (
+    SCORES_SCHEMA,
+    Cause,
+    Clearing,
+    Forecast,
+    HolidayBucket,
+    Item,
+    Learnt,
+    OrderMessage,
+    Plan,
+    PlannedOrder,
+    Sensed,
+    SeriesSet,
+    Signal,
+)
+from datong.model.settings import ChainSettings
+from datong.model.words import message
+
+MONDAY = date(2023, 7, 3)
+
+
+def weeks(first: int, count: int) -> tuple[date, ...]:
+    return tuple(MONDAY + timedelta(weeks=first + i) for i in range(count))
+
+
+def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1) -> SimpleNamespace:
+    """A cycle's result; with more products, weeks and lines it is as large as a real one."""
+    rng = np.random.default_rng(7)
+    items = tuple(Item(f"P{i + 1:02d}", "all") for i in range(products))
+    before, open_ = weeks(-past, past), weeks(0, ahead)
+    level = 1000.0 / (1 + np.arange(products))
+    units = np.round(level[:, None] * rng.lognormal(0, 0.25, (products, past)))
+    units[-1, 0] = np.nan
+    availability = np.zeros((products, past), dtype=np.int64)
+    availability[-1, 0] = 2
+    series = SeriesSet(
+        items=items,
+        bucket_starts=before,
+        horizon_starts=open_,
+        units=units,
+        sold_units=np.nan_to_num(units),
+        availability=availability,
+        known_ahead_units=np.zeros((products, ahead)),
+        given_units=np.full((products, ahead), np.nan),
+        known_ahead_history=np.zeros((products, past, 1)),
+        holidays=(HolidayBucket(before[1], "Eid al-Adha", 3),),
+        category=("",) * products,
+    )
+    signal = Signal(
+        signal="S1",
+        kind="decline",
+        product="P01",
+        market="all",
+        first=before[-2],
+        last=before[-1],
+        strength=-4.2,
+        effect_share=-0.31,
+        effect_units=-310.0,
+        p_value=1e-6,
+        q_value=2e-5,
+        evidence_table="sales",
+        evidence=("sales:1", "sales:2"),
+        text=message("report.gap.binding", name="=P01", price=0.5),
+    )
+    paths = np.round(level[:, None, None] * rng.lognormal(0, 0.3, (products, 200, ahead)))
+    forecast = Forecast(
+        items=items,
+        bucket_starts=open_,
+        paths=paths,
+        method=("AutoETS",) * products,
+        backtest_pinball=np.ones(products),
+        backtest_windows=np.full(products, 4),
+        prior=np.arange(products) == products - 1,
+    )
+    mean = paths.mean(axis=1)
+    rows = [(p, b) for p in range(products) for b in range(ahead)]
+    late = np.where(np.arange(products)[:, None] == 0, 0.1 * mean, 0.0)
+    lost = np.where(np.arange(products)[:, None] == 0, 0.05 * mean, 0.0)
+    gaps = pa.table(
+        {
+            "product": [items[p].product for p, _ in rows],
+            "market": ["all" for _ in rows],
+            "bucket": pa.array([open_[b] for _, b in rows], pa.date32()),
+            "demand_units": [float(mean[p, b]) for p, b in rows],
+            "served_units": [float(mean[p, b] - lost[p, b]) for p, b in rows],
+            "late_units": [float(late[p, b]) for p, b in rows],
+            "lost_units": [float(lost[p, b]) for p, b in rows],
+            "binding": ["LINE01" if p == 0 else "" for p, _ in rows],
+            "binding_price": [212.0 if p == 0 else 0.0 for p, _ in rows],
+        }
+    )
+    cells = [(i, b) for i in range(lines) for b in range(ahead)]
+    used = [float(40 * min(1, rng.uniform(0.3, 1.5))) for _ in cells]
+    prices = pa.table(
+        {
+            "what": ["line" for _ in cells],
+            "name": [f"LINE{i + 1:02d}" for i, _ in cells],
+            "bucket": pa.array([open_[b] for _, b in cells], pa.date32()),
+            "price": [float(rng.uniform(50, 900)) if u >= 40 else 0.0 for u in used],
+            "unit": ["hour" for _ in cells],
+            "used": used,
+            "available": [40.0 for _ in cells],
+        }
+    )
+    quantities = pa.table(
+        {
+            "kind": ["make"],
+            "product": ["P01"],
+            "recipe": ["P01/works"],
+            "offer": pa.array([None], pa.string()),
+            "line": ["LINE01"],
+            "start": pa.array([open_[0]], pa.date32()),
+            "due": pa.array([open_[1]], pa.date32()),
+            "units": [500.0],
+            "cost_per_unit": [70.0],
+            "price_share": [12.0],
+        }
+    )
+    cost = {
+        "production": 80_000.0,
+        "purchase": 0.0,
+        "holding": 900.0,
+        "late": 1_500.0,
+        "lost": 2_600.0,
+        "salvage": -100.0,
+    }
+    clearing = Clearing(quantities, prices, gaps, cost, 84_500.0, "market", 120)
+    orders = tuple(
+        PlannedOrder(
+            order=f"W{i + 1:03d}",
+            kind="make",
+            product=items[i % products].product,
+            recipe=f"{items[i % products].product}/works",
+            offer=None,
+            line="LINE01",
+            units=500.0 - i,
+            start=open_[0],
+            due=open_[1],
+            needed_by=open_[1],
+            cost=35_000.0,
+            value=9_000.0 - 100.0 * i,
+            causes=(
+                Cause("balance", message("report.gap.binding", name="LINE01", price=212.5)),
+                Cause("sense", message("report.title", name="<P01>", day=before[0]), "sales", ("sales:1", "sales:2")),
+            ),
+        )
+        for i in range(max(2, products // 2))
+    )
+    kept = pa.table(
+        {
+            "order": ["K1"],
+            "kind": ["make"],
+            "product": ["P01"],
+            "units": [100.0],
+            "start": pa.array([before[-1]], pa.date32()),
+            "due": pa.array([open_[0]], pa.date32()),
+            "state": ["started"],
+        }
+    )
+    scores = pa.Table.from_pylist(
+        [
+            {"metric": m, "run": f"R{b}", "product": "P01", "market": "all", "horizon": 0, "bucket": d, "value": v}
+            for b, d in enumerate(before)
+            for m, v in (("covered", float(b % 4 != 0)), ("pinball_units", 30.0 - b), ("bias_units", 5.0 - 3 * b))
+        ],
+        schema=SCORES_SCHEMA,
+    )
+    return SimpleNamespace(
+        sensed=Sensed(series, (signal,)),
+        forecast=forecast,
+        clearing=clearing,
+        plan=Plan(orders, kept),
+        messages=(OrderMessage("M1", "works", orders[0]),),
+        learnt=Learnt({}, {}, {}, {}, scores),
+    )
+
+
+def make_replay(buckets: int = 4, datong: float = 90.0, company: float = 100.0) -> dict[str, pa.Table]:
+    """A replay in which every bucket costs about so much."""
+    starts = weeks(-buckets, buckets)
+    rows = [
+        {
+            "policy": policy,
+            "bucket": start,
+            "demand_units": 1000.0,
+            "served_on_time_units": served,
+            "late_units": 1000.0 - served,
+            "stock_units": stock + 10 * i,
+            "made_units": 1000.0,
+            "cost": cost + i,
+        }
+        for policy, served, stock, cost in (
+            ("baseline", 930.0, 800.0, 105.0),
+            ("company", 950.0, 700.0, company),
+            ("datong", 980.0, 500.0, datong),
+        )
+        for i, start in enumerate(starts)
+    ]
+    table = pa.Table.from_pylist(rows)
+    return {"by_bucket": table.set_column(1, "bucket", table["bucket"].cast(pa.date32()))}
+
+
+def make_inputs(**sizes: int) -> ReportInputs:
+    return ReportInputs(
+        tables=run_tables(make_result(**sizes)),  # ty: ignore[invalid-argument-type]
+        settings=ChainSettings("Example <Oils> & Flour", time_zone="Asia/Dhaka", currency="BDT"),
+        as_of=datetime(2023, 7, 2, 18, tzinfo=UTC),
+        replay=make_replay(),
+        assumed=(
+            Assumed("lines", "hours_per_week", 19, "Most tonnes seen in a week so far."),
+            Assumed("products", "price", 41, ""),
+        ),
+    )
+
+
+@pytest.fixture
+def result() -> SimpleNamespace:
+    return make_result()
+
+
+@pytest.fixture
+def inputs() -> ReportInputs:
+    return make_inputs()
+
+
+@pytest.fixture
+def large_inputs() -> ReportInputs:
+    return make_inputs(products=41, past=31, ahead=13, lines=19)
