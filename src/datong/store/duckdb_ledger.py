@@ -1,0 +1,426 @@
+"""The ledger in one DuckDB file: what ledger/protocol.py promises, each change in one transaction."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from datong.ledger.identity import SINCE_EVER
+from datong.ledger.protocol import IngestReport, RunRecord
+from datong.ledger.state import State, in_state_schema
+from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
+from datong.model.findings import Finding
+from datong.model.settings import ChainSettings
+from datong.model.tables import Table, tables
+from datong.model.words import message
+from datong.store.incoming import (
+    TEMPORARY,
+    contested,
+    incoming_rows,
+    insertion,
+    may_lack_key,
+    moment_sql,
+    stored,
+    verdicts,
+    with_identity,
+)
+from datong.store.migrations import chain_table, migrate, quoted
+
+# Extensions are never fetched: what is not in the wheel is not used.
+_CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+
+_NOTHING_REJECTED = pa.schema([("__row__", pa.int64()), ("raw", pa.string()), ("findings", pa.string())])
+
+
+def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
+    """Open the ledger file, making it where it is not there.
+
+    Raises LedgerBusy while another process has it open, LedgerDamaged where it cannot be read, Refused where a newer
+    Datong wrote it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _translated(path):
+        if not path.exists():
+            _create(path)
+        connection = _connect(path)
+        try:
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return DuckDBLedger(path, settings, connection)
+
+
+def _create(path: Path) -> None:
+    """Make a new ledger beside its place and move it there, so that a kill never leaves half of one."""
+    fresh = path.with_name(f"{path.name}.new")
+    with _connect(fresh) as connection:
+        migrate(connection)
+    fresh.replace(path)
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(path), config=_CONFIG)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """DuckDB's errors about its file as ours; errors that broken code makes stay as they are."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if "Could not set lock" in text or "used by another process" in text:
+            holder = re.search(r"PID (\d+)", text)
+            if holder is None:
+                raise LedgerBusy(message("store.busy", path=str(path))) from error
+            raise LedgerBusy(message("store.busy_by", path=str(path), process=holder.group(1))) from error
+        reason = text.splitlines()[0]
+        if re.search("permission denied|read-only|no space left|disk full", text, re.IGNORECASE):
+            raise DatongError(message("store.no_access", path=str(path), reason=reason)) from error
+        # A wrong checksum comes as the bare base class.
+        file_errors = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
+        if isinstance(error, file_errors) or type(error) is duckdb.Error:
+            raise LedgerDamaged(message("store.damaged", path=str(path), reason=reason)) from error
+        raise
+
+
+class DuckDBLedger:
+    """A Ledger (see ledger/protocol.py) in one DuckDB file. One process and one thread at a time."""
+
+    def __init__(self, path: Path, settings: ChainSettings, connection: duckdb.DuckDBPyConnection) -> None:
+        self.path = path
+        self.settings = settings
+        self._connection = connection
+
+    def __enter__(self) -> "DuckDBLedger":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # taking in ----------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        table: str,
+        rows: pa.Table,
+        rejected: pa.Table | None,
+        findings: Sequence[Finding],
+        source: str,
+        arrived_at: datetime,
+        retried: Sequence[str] = (),
+    ) -> IngestReport:
+        """Take in checked rows in one transaction; see Ledger.ingest.
+
+        rows: columns of the table (those missing are null), `__row__` and, for events, `__date_only__`.
+        rejected: `__row__`, `raw`, `findings`; None: no row was rejected. retried: quarantine ids that these rows
+        replace; they are taken out in the same transaction. An ingest that changes nothing leaves no trace.
+        """
+        spec = tables()[table]
+        rejected = _NOTHING_REJECTED.empty_table() if rejected is None else rejected
+        with self._transaction():
+            if retried:
+                self._run("DELETE FROM quarantine WHERE quarantine_id IN (SELECT unnest(?))", [list(retried)])
+            ingest = self._next_ingest()
+            added, superseded, conflicts = self._take_in(spec, rows, ingest, arrived_at)
+            clash = _conflict_finding(spec, source, rows, conflicts)
+            bad = pa.concat_tables(
+                [rejected.select(_NOTHING_REJECTED.names).cast(_NOTHING_REJECTED)]
+                + [_conflicting_rows(spec, source, rows, conflicts, self.settings)]
+            )
+            fresh = self._put_in_quarantine(table, source, bad, arrived_at)
+            if added or superseded or fresh:
+                self._note_ingest(ingest, table, source, arrived_at)
+        return IngestReport(
+            source=source,
+            table=table,
+            rows=rows.num_rows + rejected.num_rows,
+            added=added,
+            superseded=superseded,
+            known=rows.num_rows - added - superseded - conflicts.num_rows,
+            quarantined=bad.num_rows,
+            findings=(*findings, *([] if clash is None else [clash])),
+        )
+
+    def _take_in(self, table: Table, rows: pa.Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
+        """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id, k)."""
+        history = self.settings.history
+        arrow = incoming_rows(table, rows, self.settings, arrived_at)
+        self._connection.register("incoming_arrow", arrow)
+        try:
+            self._run(with_identity(table, may_lack_key(table, arrow)))
+            self._run(contested(table))
+            ((judged,),) = self._rows("SELECT count(*) FROM contested")
+            if judged:
+                self._run(stored(table))
+                self._run(verdicts(table, history, arrived_at))
+                ((first, later),) = self._rows(
+                    "SELECT count(*) FILTER (version = 1), count(*) FILTER (version > 1) FROM verdicts"
+                )
+                conflicts = self._arrow("SELECT _n, row_id, k FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
+            else:
+                first, later = 0, 0
+                conflicts = pa.table({"_n": pa.array([], pa.int64()), "row_id": pa.array([], pa.string())})
+            added = rows.num_rows - judged + first
+            if added + later:
+                self._run(insertion(table, history, arrived_at, ingest, judged > 0))
+        finally:
+            self._connection.unregister("incoming_arrow")
+        for name in TEMPORARY:
+            self._run(f"DROP TABLE IF EXISTS temp.{name}")
+        return added, later, conflicts
+
+    def _put_in_quarantine(self, table: str, source: str, bad: pa.Table, arrived_at: datetime) -> int:
+        """Keep rows that could not go in, each once. Returns how many were not there yet."""
+        if not bad.num_rows:
+            return 0
+        self._connection.register("bad_arrow", bad)
+        try:
+            ((fresh,),) = self._rows(
+                "INSERT INTO quarantine"
+                " SELECT DISTINCT ON (id) id, ?, ?, __row__, raw, findings, ? FROM ("
+                "   SELECT *, md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16] AS id FROM bad_arrow)"
+                " WHERE id NOT IN (SELECT quarantine_id FROM quarantine) ORDER BY id",
+                [table, source, arrived_at, table, source],
+            )
+        finally:
+            self._connection.unregister("bad_arrow")
+        return fresh
+
+    def _next_ingest(self) -> int:
+        ((last,),) = self._rows("SELECT coalesce(max(ingest), 0) FROM ingests")
+        return last + 1
+
+    def _note_ingest(self, ingest: int, table: str, source: str, arrived_at: datetime) -> None:
+        self._run("INSERT INTO ingests VALUES (?, ?, ?, ?)", [ingest, table, source, arrived_at])
+
+    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
+        """Say that rows no longer hold from `known_at` on; see Ledger.withdraw."""
+        spec = tables()[table]
+        own = ", ".join(quoted(name) for name in spec.columns if name != "known_at")
+        with self._transaction():
+            ingest = self._next_ingest()
+            self._run(
+                f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT *, {_valid_from(spec)} AS _from,"
+                f" max(_version) OVER (PARTITION BY row_id, _from) AS _last FROM {chain_table(spec)}"
+                " WHERE row_id IN (SELECT unnest(?))"
+                " QUALIFY known_at <= ? AND row_number() OVER ("
+                "   PARTITION BY row_id, _from, known_at <= ? ORDER BY known_at DESC, _version DESC) = 1",
+                [list(row_ids), known_at, known_at],
+            )
+            ((count,),) = self._rows("SELECT count(DISTINCT row_id) FROM leaving WHERE NOT _withdrawn")
+            if count:
+                self._run(
+                    f"INSERT INTO {chain_table(spec)} (row_id, _content, _version, _known_at_assumed, _withdrawn,"
+                    f" _ingest, _source_row, known_at, {own})"
+                    f" SELECT row_id, _content, _last + 1, false, true, {ingest}, _source_row,"
+                    f" {moment_sql(known_at)}, {own} FROM leaving WHERE NOT _withdrawn ORDER BY row_id, _from"
+                )
+                self._note_ingest(ingest, table, "withdraw", known_at)
+            self._run("DROP TABLE temp.leaving")
+        return count
+
+    # reading ------------------------------------------------------------------------------------
+
+    def state(self, as_of: datetime) -> State:
+        """The world as known at `as_of`; see Ledger.state. Later ingests do not change a state in hand."""
+        return State(self.settings, as_of, _AsOfReader(self, as_of, self._next_ingest() - 1), {})
+
+    def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
+        table = tables()[name]
+        seen = f"known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest}"
+        source = f"(SELECT *, {_valid_from(table)} AS _from FROM {chain_table(table)} WHERE {seen})"
+        ((revised,),) = self._rows(f"SELECT coalesce(max(_version) > 1, false) FROM {source}")
+        if revised:  # windows over all rows are dear: only where some row has more than one version
+            source = (
+                f"(SELECT * FROM {source}"
+                " QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1)"
+            )
+        query = f"SELECT {_own_columns(table)} FROM {source} WHERE NOT _withdrawn"
+        if table.kind == "master":
+            today = self.settings.calendar.local_date(as_of)
+            query += f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
+        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id"))
+
+    def latest_known_at(self) -> datetime | None:
+        """The last moment at which anything became known, 'since ever' apart; see Ledger.latest_known_at."""
+        moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in tables().values())
+        ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
+        return latest
+
+    def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
+        """Latest versions of rows by id, in the columns of a state and `source`, `source_row`; see Ledger.rows."""
+        spec = tables()[table]
+        found = self._arrow(
+            f"SELECT {_own_columns(spec)}, source, _source_row AS source_row"
+            f" FROM (SELECT *, {_valid_from(spec)} AS _from FROM {chain_table(spec)}"
+            "   WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
+            "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY known_at DESC, _from DESC, _version DESC) = 1)"
+            " LEFT JOIN ingests ON ingest = _ingest ORDER BY row_id",
+            [list(row_ids)],
+        )
+        state_rows = in_state_schema(table, found)
+        for name in ("source", "source_row"):
+            state_rows = state_rows.append_column(name, found[name])
+        return state_rows
+
+    def quarantined(self) -> pa.Table:
+        """Rows in quarantine, oldest first; see Ledger.quarantined."""
+        return self._arrow(
+            'SELECT quarantine_id, table_name AS "table", source, "row", raw, findings, arrived_at FROM quarantine'
+            ' ORDER BY arrived_at, source, "row", quarantine_id'
+        )
+
+    # runs ---------------------------------------------------------------------------------------
+
+    def save_run(self, run: RunRecord) -> None:
+        """Keep a run; see Ledger.save_run."""
+        with self._transaction():
+            if self._rows("SELECT 1 FROM runs WHERE run = ?", [run.run]):
+                return
+            self._run("INSERT INTO runs VALUES (?, ?, ?)", [run.run, run.as_of, run.seed])
+            for name, table in run.tables.items():
+                self._run("INSERT INTO run_tables VALUES (?, ?, ?)", [run.run, name, _arrow_bytes(table)])
+
+    def runs(self, as_of: datetime | None = None) -> pa.Table:
+        """Kept runs, oldest first; see Ledger.runs."""
+        until = "" if as_of is None else f"WHERE as_of <= {moment_sql(as_of)}"
+        return self._arrow(f"SELECT run, as_of, seed FROM runs {until} ORDER BY as_of, run")
+
+    def run_table(self, run: str, name: str) -> pa.Table:
+        """One result table of a kept run. Raises NotFound."""
+        found = self._rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
+        if not found:
+            names = [n for (n,) in self._rows("SELECT name FROM run_tables WHERE run = ? ORDER BY name", [run])]
+            if not names:
+                raise NotFound(message("store.no_run", run=run))
+            raise NotFound(message("store.no_run_table", run=run, name=name, names=", ".join(names)))
+        with pa.ipc.open_stream(found[0][0]) as reader:
+            return reader.read_all()
+
+    # DuckDB -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._run("BEGIN")
+        try:
+            yield
+            self._run("COMMIT")
+        except BaseException:
+            try:
+                self._connection.execute("ROLLBACK")
+            except duckdb.Error:
+                pass  # the first error tells more
+            raise
+
+    def _run(self, sql: str, params: Sequence[Any] = ()) -> None:
+        with _translated(self.path):
+            self._connection.execute(sql, list(params))
+
+    def _rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with _translated(self.path):
+            return self._connection.execute(sql, list(params)).fetchall()
+
+    def _arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        with _translated(self.path):
+            return self._connection.sql(sql, params=list(params)).to_arrow_table()
+
+
+class _AsOfReader:
+    """Reads each table of a ledger once, as known at one moment."""
+
+    def __init__(self, ledger: DuckDBLedger, as_of: datetime, last_ingest: int) -> None:
+        self._ledger = ledger
+        self._as_of = as_of
+        self._last_ingest = last_ingest
+        self._read: dict[str, pa.Table] = {}
+
+    def __call__(self, table: str, /) -> pa.Table:
+        if table not in self._read:
+            self._read[table] = self._ledger._table_as_of(table, self._as_of, self._last_ingest)
+        return self._read[table]
+
+
+def _valid_from(table: Table) -> str:
+    return "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
+
+
+def _own_columns(table: Table) -> str:
+    """row_id and the table's columns, with an assumed known_at named in `assumed`."""
+    assumed = "nullif(concat_ws(',', nullif(assumed, ''), CASE WHEN _known_at_assumed THEN 'known_at' END), '')"
+    columns = [f"{assumed} AS assumed" if name == "assumed" else quoted(name) for name in table.columns]
+    return ", ".join(["row_id", *columns])
+
+
+def _arrow_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue().to_pybytes()
+
+
+def _conflict_finding(table: Table, source: str, rows: pa.Table, conflicts: pa.Table) -> Finding | None:
+    """One finding for all rows of a source that contradict what is known."""
+    if not conflicts.num_rows:
+        return None
+    first = conflicts.slice(0, 1).to_pylist()[0]
+    return _conflict(table, source, rows["__row__"][first["_n"]].as_py(), first["row_id"], conflicts.num_rows)
+
+
+def _conflict(table: Table, source: str, row: int | None, row_id: str, rows_affected: int) -> Finding:
+    return Finding(
+        severity="error",
+        code="same_id_other_content",
+        source=source,
+        found=message("store.conflict_found", row_id=row_id),
+        expected=message("store.conflict_expected"),
+        remedy=message("store.conflict_remedy"),
+        row=row,
+        column="known_at",
+        rows_affected=rows_affected,
+    )
+
+
+def _conflicting_rows(
+    table: Table, source: str, rows: pa.Table, conflicts: pa.Table, settings: ChainSettings
+) -> pa.Table:
+    """Rows in conflict as a quarantine keeps them: as the texts that a source would give."""
+    row_ids = conflicts["row_id"].to_pylist()
+    raw, findings, numbers = [], [], []
+    for row, row_id in zip(rows.take(conflicts["_n"]).to_pylist(), row_ids, strict=True):
+        day_only = bool(row.get("__date_only__"))
+        texts = {
+            name: _source_text(row[name], day_only and name == "happened_at", settings)
+            for name in table.columns
+            if row.get(name) is not None
+        }
+        raw.append(json.dumps(texts, ensure_ascii=False))
+        conflict = _conflict(table, source, row["__row__"], row_id, 1)
+        findings.append(json.dumps([conflict.as_record("en")], ensure_ascii=False))
+        numbers.append(row["__row__"])
+    return pa.table([numbers, raw, findings], schema=_NOTHING_REJECTED)
+
+
+def _source_text(value: Any, day_only: bool, settings: ChainSettings) -> str:
+    if isinstance(value, datetime):
+        return settings.calendar.local_date(value).isoformat() if day_only else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,234 @@
+"""Taking rows in, set by set: ids, content hashes, and what each row is to the versions that the ledger has.
+
+A chain of versions is (row_id, valid_from). For each incoming row, with k = its known_at:
+
+* nothing stored and no equal id in the same source: a new fact;
+* k later than all stored versions: known if it says what the latest says, else it supersedes;
+* k not later: known if some version says the same, else in conflict;
+* several rows of one source with the same chain and k: the first counts, others that differ are in conflict.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.identity import SINCE_EVER, event_known_at
+from datong.ledger.state import arrow_type
+from datong.model.settings import ChainSettings
+from datong.model.tables import Column, Table
+from datong.store.migrations import chain_table, quoted
+
+TEMPORARY = ("incoming", "contested", "stored", "verdicts")
+_SEPARATOR = "chr(31)"
+
+
+def incoming_rows(table: Table, rows: pa.Table, settings: ChainSettings, arrived_at: datetime) -> pa.Table:
+    """All columns of the table in its types, `_n` (from 0), `_source_row`, `_known_at_assumed`.
+
+    known_at is filled for events; for master rows it needs the ledger and stays null where it is missing.
+    """
+    columns = {}
+    for column in table.columns.values():
+        if column.name in rows.column_names:
+            columns[column.name] = rows[column.name].cast(arrow_type(column))
+        else:
+            columns[column.name] = _chunked(pa.nulls(rows.num_rows, arrow_type(column)))
+    assumed = pc.is_null(columns["known_at"])
+    if table.kind == "event":
+        if "__date_only__" in rows.column_names:
+            date_only = pc.fill_null(rows["__date_only__"], False)
+        else:
+            date_only = _chunked(pa.repeat(pa.scalar(False), rows.num_rows))
+        columns["known_at"] = event_known_at(
+            columns["happened_at"], columns["known_at"], date_only, settings, arrived_at
+        )
+    columns["_n"] = _chunked(pa.array(range(rows.num_rows), pa.int64()))
+    columns["_source_row"] = rows["__row__"].cast(pa.int64())
+    columns["_known_at_assumed"] = assumed
+    return pa.table(columns)
+
+
+def _chunked(array: pa.Array) -> pa.ChunkedArray:
+    return pa.chunked_array([array])
+
+
+def with_identity(table: Table, some_without_key: bool) -> str:
+    """Makes `incoming` of `incoming_arrow`: with `_content`, `row_id` and `_from` (valid_from, or always)."""
+    keyed = _keyed_row_id(table)
+    if some_without_key:
+        occurrence = "row_number() OVER (PARTITION BY _content ORDER BY _n)"
+        unkeyed = f"'{table.name}:#' || printf('%016x', (_content >> 64)::UBIGINT) || '.' || {occurrence}"
+        row_id = f"CASE WHEN {_has_key(table)} THEN {keyed} ELSE {unkeyed} END"
+    else:
+        row_id = keyed
+    valid_from = "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
+    return (
+        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT *, {row_id} AS row_id, {valid_from} AS _from"
+        f" FROM (SELECT *, {_content(table)} AS _content FROM incoming_arrow)"
+    )
+
+
+def may_lack_key(table: Table, incoming: pa.Table) -> bool:
+    """Whether any row has no key of its own."""
+    if any(table.columns[name].required for name in table.key):
+        return False
+    (name,) = table.key
+    return bool(pc.any(pc.equal(pc.fill_null(incoming[name], ""), "")).as_py())
+
+
+def _content(table: Table) -> str:
+    """128-bit hash of all columns but known_at. Nulls leave no trace, so a later column does not change old hashes.
+
+    Texts carry their length, so that no text can pass for the next column.
+    """
+    parts = [_content_part(column) for column in table.columns.values() if column.name != "known_at"]
+    return f"md5_number(concat_ws({_SEPARATOR}, {', '.join(parts)}))"
+
+
+def _content_part(column: Column) -> str:
+    name = quoted(column.name)
+    match column.type:
+        case "text":
+            return f"'{column.name}:' || strlen({name}) || ':' || {name}"
+        case "moment":
+            return f"'{column.name}:' || epoch_us({name})"
+        case "number":
+            return f"'{column.name}:' || ({name} + 0)"  # + 0: minus zero is zero
+        case _:
+            return f"'{column.name}:' || {name}::VARCHAR"
+
+
+def _keyed_row_id(table: Table) -> str:
+    """SQL of ledger.identity.keyed_row_id, for rows that have a key."""
+    parts = [_key_text(table.columns[name]) for name in table.key]
+    if len(parts) > 1:
+        parts = [rf"replace(replace({part}, '\', '\\'), '|', '\|')" for part in parts]
+    return f"'{table.name}:' || " + " || '|' || ".join(parts)
+
+
+def _has_key(table: Table) -> str:
+    return " OR ".join(f"{_key_text(table.columns[name])} <> ''" for name in table.key)
+
+
+def _key_text(column: Column) -> str:
+    name = quoted(column.name)
+    match column.type:
+        case "text":
+            return f"coalesce({name}, '')"
+        case "moment":
+            return f"coalesce(replace(strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ'), '.000000Z', 'Z'), '')"
+        case _:
+            return f"coalesce({name}::VARCHAR, '')"
+
+
+def contested(table: Table) -> str:
+    """The incoming rows whose fact the ledger knows already, or that share it with another incoming row."""
+    return (
+        "CREATE OR REPLACE TEMP TABLE contested AS"
+        " SELECT _n, row_id, _from, _content, known_at, _known_at_assumed FROM incoming"
+        " WHERE row_id IN (SELECT row_id FROM incoming GROUP BY row_id HAVING count(*) > 1)"
+        f" OR row_id IN (SELECT row_id FROM {chain_table(table)})"
+    )
+
+
+def stored(table: Table) -> str:
+    """The versions that the ledger has of the contested facts."""
+    valid_from = "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
+    return (
+        "CREATE OR REPLACE TEMP TABLE stored AS"
+        f" SELECT row_id, {valid_from} AS _from, _content, known_at, _version, _withdrawn FROM {chain_table(table)}"
+        " WHERE row_id IN (SELECT row_id FROM contested)"
+    )
+
+
+def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: datetime) -> str:
+    """What each contested row is: 'new' (with its version number), 'known' or 'conflict'.
+
+    A master row without known_at: since ever where its key is new, or where the same source gives dated versions of
+    it (it is the one before them); else it arrived now. An event whose known_at is assumed says nothing new by
+    saying again what any version said.
+    """
+    known_at = "c.known_at"
+    if table.kind == "master":
+        undated = moment_sql(arrived_at)
+        if history == "declared":
+            undated = (
+                "CASE WHEN c.row_id NOT IN (SELECT row_id FROM stored)"
+                " OR bool_or(c.known_at IS NOT NULL) OVER (PARTITION BY c.row_id, c._from)"
+                f" THEN {moment_sql(SINCE_EVER)} ELSE {undated} END"
+            )
+        known_at = f"coalesce(c.known_at, {undated})"
+    says_again = "k <= latest.known_at" + (" OR _known_at_assumed" if table.kind == "event" else "")
+    return f"""
+        CREATE OR REPLACE TEMP TABLE verdicts AS
+        WITH latest AS (
+            SELECT row_id, _from, known_at, _content, _withdrawn,
+                max(_version) OVER (PARTITION BY row_id, _from) AS _version
+            FROM stored
+            QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1
+        ), said AS (
+            SELECT DISTINCT row_id, _from, _content FROM stored
+        ), dated AS (
+            SELECT c.* EXCLUDE (known_at), {known_at} AS k FROM contested c
+        ), judged AS (
+            SELECT dated.*, coalesce(latest._version, 0) AS stored_version,
+                CASE WHEN latest._withdrawn AND NOT _known_at_assumed THEN NULL ELSE latest._content END AS stored_content,
+                CASE
+                    WHEN latest.row_id IS NULL THEN 'open'
+                    WHEN said.row_id IS NOT NULL AND ({says_again}) THEN 'known'
+                    WHEN k <= latest.known_at THEN 'conflict'
+                    ELSE 'open'
+                END AS verdict
+            FROM dated
+            LEFT JOIN latest ON latest.row_id = dated.row_id AND latest._from = dated._from
+            LEFT JOIN said
+                ON said.row_id = dated.row_id AND said._from = dated._from AND said._content = dated._content
+        ), at_one_moment AS (
+            SELECT *,
+                row_number() OVER (PARTITION BY row_id, _from, k ORDER BY _n) AS place,
+                first_value(_content) OVER (PARTITION BY row_id, _from, k ORDER BY _n) AS first_content
+            FROM judged WHERE verdict = 'open'
+        ), in_line AS (
+            SELECT *, lag(_content, 1, stored_content) OVER (PARTITION BY row_id, _from ORDER BY k) AS before
+            FROM at_one_moment WHERE place = 1
+        )
+        SELECT _n, row_id, k, verdict, NULL::INTEGER AS version FROM judged WHERE verdict <> 'open'
+        UNION ALL
+        SELECT _n, row_id, k, CASE WHEN _content = first_content THEN 'known' ELSE 'conflict' END, NULL
+        FROM at_one_moment WHERE place > 1
+        UNION ALL
+        SELECT _n, row_id, k, 'known', NULL FROM in_line WHERE before = _content
+        UNION ALL
+        SELECT _n, row_id, k, 'new',
+            stored_version + row_number() OVER (PARTITION BY row_id, _from ORDER BY k)
+        FROM in_line WHERE before IS DISTINCT FROM _content
+    """
+
+
+def insertion(
+    table: Table, history: Literal["declared", "live"], arrived_at: datetime, ingest: int, judged: bool
+) -> str:
+    """Adds the incoming rows that are new facts, and, where some were `judged`, those that are new versions."""
+    undated = moment_sql(SINCE_EVER if history == "declared" else arrived_at)
+    own = ", ".join(quoted(name) for name in table.columns if name != "known_at")
+    head = (
+        f"INSERT INTO {chain_table(table)} (row_id, _content, _version, _known_at_assumed, _withdrawn, _ingest,"
+        f" _source_row, known_at, {own}) "
+    )
+    if not judged:
+        return head + (
+            f"SELECT row_id, _content, 1, _known_at_assumed, false, {ingest}, _source_row,"
+            f" coalesce(known_at, {undated}), {own} FROM incoming"
+        )
+    return head + (
+        f"SELECT incoming.row_id, _content, coalesce(version, 1), _known_at_assumed, false, {ingest}, _source_row,"
+        f" coalesce(k, known_at, {undated}), {own} FROM incoming LEFT JOIN verdicts USING (_n)"
+        " WHERE verdict IS NULL OR verdict = 'new'"
+    )
+
+
+def moment_sql(moment: datetime) -> str:
+    """A moment as an SQL literal."""
+    return f"TIMESTAMPTZ '{moment.isoformat()}'"

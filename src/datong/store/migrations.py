@@ -1,0 +1,101 @@
+"""The ledger's physical layout, as a list of steps. A ledger knows how many of them it has taken."""
+
+from collections.abc import Callable
+
+import duckdb
+
+from datong.model.errors import Refused
+from datong.model.tables import Column, Table, tables
+from datong.model.words import message
+
+_SQL_TYPES = {
+    "text": "VARCHAR",
+    "number": "DOUBLE",
+    "integer": "BIGINT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "moment": "TIMESTAMPTZ",
+}
+
+# Columns of every chain table besides its own. row_id: which fact; version: counts up within the fact (and its
+# valid_from); content: hash of all but known_at; ingest: the ingest that brought it; source_row: where in its source.
+_BOOKKEEPING = {
+    "row_id": "VARCHAR NOT NULL",
+    "_content": "UHUGEINT NOT NULL",
+    "_version": "INTEGER NOT NULL",
+    "_known_at_assumed": "BOOLEAN NOT NULL",
+    "_withdrawn": "BOOLEAN NOT NULL",
+    "_ingest": "BIGINT NOT NULL",
+    "_source_row": "BIGINT",
+}
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_type(column: Column) -> str:
+    return _SQL_TYPES[column.type]
+
+
+def _first_layout(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("CREATE SCHEMA chain")
+    connection.execute(
+        "CREATE TABLE ingests (ingest BIGINT NOT NULL, table_name VARCHAR NOT NULL, source VARCHAR NOT NULL,"
+        " arrived_at TIMESTAMPTZ NOT NULL)"
+    )
+    connection.execute(
+        "CREATE TABLE quarantine (quarantine_id VARCHAR NOT NULL, table_name VARCHAR NOT NULL, source VARCHAR NOT NULL,"
+        ' "row" BIGINT, raw VARCHAR NOT NULL, findings VARCHAR NOT NULL, arrived_at TIMESTAMPTZ NOT NULL)'
+    )
+    connection.execute("CREATE TABLE runs (run VARCHAR NOT NULL, as_of TIMESTAMPTZ NOT NULL, seed BIGINT NOT NULL)")
+    connection.execute("CREATE TABLE run_tables (run VARCHAR NOT NULL, name VARCHAR NOT NULL, arrow BLOB NOT NULL)")
+
+
+# Only ever appended to. Each takes a ledger from the version before to its own.
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout,)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring a ledger to today's layout, in one transaction. Raises Refused for a ledger of a newer Datong."""
+    connection.execute("BEGIN")
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()[0]
+    if version > len(MIGRATIONS):
+        connection.execute("ROLLBACK")
+        raise Refused(message("store.newer", found=version, known=len(MIGRATIONS)))
+    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        step(connection)
+        connection.execute("INSERT INTO schema_version VALUES (?)", [number])
+    _follow_tables(connection)
+    connection.execute("COMMIT")
+
+
+def _follow_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add the tables and columns that tables.toml has and the ledger has not. A new column is null in old rows.
+
+    Nulls do not enter a content hash, so a new column leaves the ids of known rows as they are.
+    """
+    found = connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'chain' AND NOT internal"
+    ).fetchall()
+    has = set(found)
+    known = {table for table, _ in found}
+    for table in tables().values():
+        if table.name not in known:
+            connection.execute(_create(table))
+            continue
+        for column in table.columns.values():
+            if (table.name, column.name) not in has:
+                connection.execute(f"ALTER TABLE {chain_table(table)} ADD COLUMN {quoted(column.name)} {sql_type(column)}")
+
+
+def _create(table: Table) -> str:
+    columns = [f"{name} {type_}" for name, type_ in _BOOKKEEPING.items()]
+    columns += [f"{quoted(c.name)} {sql_type(c)}" for c in table.columns.values()]
+    return f"CREATE TABLE {chain_table(table)} ({', '.join(columns)})"
+
+
+def chain_table(table: Table) -> str:
+    """The SQL name of a chain table."""
+    return f"chain.{quoted(table.name)}"
