@@ -34,11 +34,15 @@ ON_SALE, STOCKED_OUT, STOCKED_OUT_INFERRED = 0, 1, 2
 
 @dataclass(frozen=True, eq=False)
 class HolidayBucket:
-    """A public holiday that falls in a bucket. `holiday` is its name, `days` how many of its days fall there."""
+    """A public holiday that falls in a bucket. `holiday` is its name, `days` how many of its days fall there.
+
+    holiday_zh: its Chinese name, or the English one where there is none.
+    """
 
     bucket: date
     holiday: str
     days: int
+    holiday_zh: str = ""
 
 
 @dataclass(frozen=True, eq=False)

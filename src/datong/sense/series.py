@@ -1,0 +1,229 @@
+"""Clean demand series from the ledger's rows: what was due in each bucket, and where the records do not tell."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from datong.ledger.state import State
+from datong.model.flow import (
+    ON_SALE,
+    BoolArray,
+    FloatArray,
+    HolidayBucket,
+    IntArray,
+    Item,
+    SeriesSet,
+)
+from datong.sense.calendar import holiday_buckets, holidays_between
+from datong.sense.stockouts import stocked_out
+
+# The chain's first bucket counts as unknown when the weekdays before its first record usually hold more than this.
+PARTIAL_BUCKET_SHARE = 0.1
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, eq=False)
+class SaleRows:
+    """Sales that count as demand, one entry per row of the ledger's table.
+
+    items: sorted (product, market) of all sales. item: index into it. ordered_day, due_day: days since 1970-01-01 in
+    the chain's zone. units. row: position in the state's `sales` table.
+    """
+
+    items: tuple[Item, ...]
+    item: IntArray
+    ordered_day: IntArray
+    due_day: IntArray
+    units: FloatArray
+    row: IntArray
+
+
+def sale_rows(state: State) -> SaleRows:
+    """The `sales` rows in state 'ordered', dated by the chain's local day; due promise_days after the order."""
+    columns = ["happened_at", "product", "market", "units", "state"]
+    rows = state.table("sales").select(columns).to_pandas(strings_to_categorical=True)
+    row = np.flatnonzero((rows["state"] == "ordered").to_numpy())
+    rows = rows.iloc[row]
+    products, markets = rows["product"].cat, rows["market"].cat
+    market_count = max(len(markets.categories), 1)
+    pair = products.codes.to_numpy().astype(np.int64) * market_count + markets.codes.to_numpy()
+    pairs, inverse = np.unique(pair, return_inverse=True)
+    names = [Item(products.categories[p // market_count], markets.categories[p % market_count]) for p in pairs]
+    order = sorted(range(len(names)), key=lambda i: names[i])
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    ordered_day = local_days(rows["happened_at"], state)
+    return SaleRows(
+        tuple(names[i] for i in order),
+        rank[inverse],
+        ordered_day,
+        ordered_day + state.settings.promise_days,
+        rows["units"].to_numpy(np.float64),
+        row,
+    )
+
+
+def local_days(moments: pd.Series, state: State) -> IntArray:
+    """The chain's calendar day of each moment, in days since 1970-01-01."""
+    local = moments.dt.tz_convert(state.settings.time_zone).dt.tz_localize(None)
+    return local.to_numpy("datetime64[D]").astype(np.int64)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return day.toordinal() - _EPOCH_ORDINAL
+
+
+def demand_series(state: State) -> SeriesSet:
+    """Demand of every item by due bucket as known at the state's moment (see SeriesSet).
+
+    Items are all (product, market) with sales or with rows in `demand`, and finished products that have neither, in
+    every market there is. Closed buckets run from the first due sale to the first open one.
+
+    Unknown (NaN) are: buckets before the item was there, that is before its launch when `launched_on` is given, but
+    never after its first sale (goods are ordered before their launch, too), else before its first sale; the chain's
+    first bucket when the records start in its middle; buckets that had not ended at the state's moment; and
+    stocked-out ones. Zeros after the last sale are zeros.
+    """
+    return series_of_sales(state, sale_rows(state))
+
+
+def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
+    """`demand_series` of sales that are already at hand."""
+    settings, calendar = state.settings, state.settings.calendar
+    products = state.table("products").select(["product", "kind", "category_a", "launched_on"]).to_pandas()
+    wanted = state.table("demand").select(["product", "market", "due", "units"]).to_pandas()
+    items = _items(sales, products, wanted)
+    item = _positions(sales.items, items)[sales.item] if len(sales.item) else sales.item
+
+    open_start, length = state.first_open_bucket, calendar.bucket_days
+    horizon_starts = calendar.starts(open_start, settings.horizon_buckets)
+    open_day = day_number(open_start)
+    origin = calendar.bucket_start(_as_date(sales.due_day.min())) if len(sales.due_day) else open_start
+    closed = max((open_start - origin).days // length, 0)
+    bucket_starts = tuple(calendar.shift(origin, b) for b in range(closed))
+
+    shape = (len(items), closed)
+    bucket = (sales.due_day - day_number(origin)) // length
+    ahead = (sales.due_day - open_day) // length
+    sold = _sums(item, bucket, sales.units, shape)
+    # An order of the day before the bucket, or earlier, was known when the bucket opened at midnight.
+    before = sales.ordered_day < day_number(origin) + bucket * length
+    known = _sums(item[before], bucket[before], sales.units[before], shape)
+    known_ahead = _sums(item, ahead, sales.units, (len(items), len(horizon_starts)))
+
+    # A holiday stills the orders of its own day, which are due promise_days later: look that much further back.
+    first_day = origin - timedelta(days=settings.promise_days)
+    found = holidays_between(settings.country, first_day, calendar.shift(horizon_starts[-1], 1) - timedelta(days=1))
+    near_holiday = _near_holiday([h.day for h in found], origin, closed, length, settings.promise_days)
+    first_known = _first_known(items, item, bucket, closed, products, origin, length)
+    there = np.arange(closed)[None, :] >= first_known[:, None]
+    there[:, ~_wholly_recorded(sales, origin, closed, length)] = False
+    there[:, np.array([s >= calendar.bucket_start(state.today) for s in bucket_starts], bool)] = False
+
+    availability = stocked_out(state, items, bucket_starts, sold, there, near_holiday)
+    units = np.where(there & (availability == ON_SALE), sold, np.nan)
+    category = dict(zip(products["product"], products["category_a"].fillna(""), strict=True))
+    return SeriesSet(
+        items=items,
+        bucket_starts=bucket_starts,
+        horizon_starts=horizon_starts,
+        units=units,
+        sold_units=sold,
+        availability=availability,
+        known_ahead_units=known_ahead,
+        given_units=_given(items, wanted, open_day, len(horizon_starts), length),
+        known_ahead_history=known[:, :, None],
+        holidays=_in_view(holiday_buckets(found, calendar), origin),
+        category=tuple(str(category.get(i.product, "")) for i in items),
+    )
+
+
+def _items(sales: SaleRows, products: pd.DataFrame, wanted: pd.DataFrame) -> tuple[Item, ...]:
+    """Sorted items: sold, wanted, and finished products that are neither, in every market (or 'all')."""
+    known = set(sales.items) | {Item(p, m) for p, m in zip(wanted["product"], wanted["market"], strict=True)}
+    markets = {i.market for i in known} or {"all"}
+    seen = {i.product for i in known}
+    finished = products.loc[products["kind"] == "finished", "product"]
+    return tuple(sorted(known | {Item(p, m) for p in finished if p not in seen for m in markets}))
+
+
+def _positions(some: tuple[Item, ...], items: tuple[Item, ...]) -> IntArray:
+    at = {item: i for i, item in enumerate(items)}
+    return np.array([at[item] for item in some], np.int64)
+
+
+def _as_date(day: int) -> date:
+    return date.fromordinal(int(day) + _EPOCH_ORDINAL)
+
+
+def _sums(row: IntArray, column: IntArray, values: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Values added up by (row, column); columns outside are left out."""
+    inside = (column >= 0) & (column < shape[1])
+    flat = np.bincount(row[inside] * shape[1] + column[inside], values[inside], shape[0] * shape[1])
+    return flat.astype(np.float64).reshape(shape)
+
+
+def _first_known(
+    items: tuple[Item, ...],
+    item: IntArray,
+    bucket: IntArray,
+    closed: int,
+    products: pd.DataFrame,
+    origin: date,
+    length: int,
+) -> IntArray:
+    """First closed bucket in which each item was there; `closed` where it was not yet."""
+    first = np.full(len(items), closed, np.int64)
+    np.minimum.at(first, item, bucket)
+    launch = {p: d for p, d in zip(products["product"], products["launched_on"], strict=True) if d is not None}
+    for i, (product, _) in enumerate(items):
+        if product in launch:
+            first[i] = min(first[i], max((launch[product] - origin).days // length, 0))
+    return np.clip(first, 0, closed)
+
+
+def _wholly_recorded(sales: SaleRows, origin: date, closed: int, length: int) -> BoolArray:
+    """(bucket) False for the chain's first bucket when its weekdays before the first record usually matter."""
+    whole = np.ones(closed, bool)
+    if closed < 2:
+        return whole
+    position = (sales.due_day - day_number(origin)) % length
+    later = sales.due_day >= day_number(origin) + length
+    missing = position < (sales.due_day.min() - day_number(origin))
+    total = sales.units[later].sum()
+    whole[0] = total <= 0 or sales.units[later & missing].sum() / total <= PARTIAL_BUCKET_SHARE
+    return whole
+
+
+def _near_holiday(days: list[date], origin: date, closed: int, length: int, promise_days: int) -> BoolArray:
+    """(bucket) True where a holiday falls, or where the orders of a holiday are due."""
+    near = np.zeros(closed, bool)
+    for day in days:
+        for due in (day, day + timedelta(days=promise_days)):
+            bucket = (due - origin).days // length
+            if 0 <= bucket < closed:
+                near[bucket] = True
+    return near
+
+
+def _in_view(found: tuple[HolidayBucket, ...], origin: date) -> tuple[HolidayBucket, ...]:
+    return tuple(h for h in found if h.bucket >= origin)
+
+
+def _given(items: tuple[Item, ...], wanted: pd.DataFrame, open_day: int, horizon: int, length: int) -> FloatArray:
+    """(item, bucket ahead) units of the `demand` table; NaN for items that have no rows there.
+
+    Rows due before the first open bucket are owed already, so the balance takes them from the position, not from here.
+    """
+    given = np.full((len(items), horizon), np.nan)
+    if wanted.empty:
+        return given
+    row = _positions(tuple(Item(p, m) for p, m in zip(wanted["product"], wanted["market"], strict=True)), items)
+    due = np.array([day_number(d) for d in wanted["due"]], np.int64)
+    sums = _sums(row, (due - open_day) // length, wanted["units"].to_numpy(np.float64), given.shape)
+    given[row] = sums[row]
+    return given
