@@ -1,0 +1,40 @@
+"""Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth."""
+
+from typing import Literal
+
+import numpy as np
+
+from datong.balance import highs, prices
+from datong.balance.bound import lower_bound
+from datong.balance.clearing import read_back
+from datong.balance.evaluate import evaluate
+from datong.balance.pack import Market, pack
+from datong.ledger.state import State
+from datong.model.flow import Clearing, Forecast, Learnt
+
+Door = Literal["auto", "highs", "prices"]
+
+# Above this many products a chain whose products share only lines goes through the door of prices.
+EXACT_UP_TO_PRODUCTS = 1000
+
+
+def balance(state: State, demand: Forecast, learnt: Learnt, door: Door = "auto") -> Clearing:
+    """Clears the market: the cheapest plan fixed now, what is scarce and its price, and a bound on any better plan.
+
+    door: 'highs' solves one linear programme; 'prices' searches the prices directly (single-level chains only);
+    'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code.
+    """
+    return clear(pack(state, demand, learnt), demand, door)
+
+
+def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
+    """Clears a packed market; `demand` gives the markets to which its products' demand belongs."""
+    if door == "auto":
+        many = len(market.demanded) > EXACT_UP_TO_PRODUCTS
+        door = "prices" if many and market.single_level else "highs"
+    solution = highs.solve(market) if door == "highs" else prices.solve(market)
+    outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
+    bound = lower_bound(market, solution.prices)
+    total = sum(outcome.cost.values())
+    assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
+    return read_back(market, demand, solution, outcome, float(np.minimum(bound, total)))

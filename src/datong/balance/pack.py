@@ -1,0 +1,176 @@
+"""The chain as arrays: what the market knows. Facts and demand in, a Market out; no solver here.
+
+Axes: product; demanded (products that are asked for); way (recipes and offers); line; bucket (t).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from datong.ledger.facts import ChainFacts, Way, chain_facts, committed, components_first, pooled_demand, valid_on
+from datong.ledger.position import Position, position
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Everything that is bought, sold or scarce.
+
+    way_*: (way). `way_open`: (way, bucket) it may start there and arrives inside the horizon. `way_limit`: (way, bucket)
+    most units started. Costs and hours are per unit started, of which `way_yield` become good units.
+    use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
+    line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
+    bucket 0) less units that orders under way will use; `stock_in` the same before use, `hours_taken` of those orders.
+    holding, late, lost_sale, salvage: (product) money per unit (and bucket). cumulative_demand: per demanded product
+    (path, bucket). sure: (demanded, bucket) units asked for in every path. levels: products, components first.
+    """
+
+    products: tuple[str, ...]
+    ways: tuple[Way, ...]
+    lines: tuple[str, ...]
+    bucket_starts: tuple[date, ...]
+    way_product: IntArray
+    way_line: IntArray
+    way_hours: FloatArray
+    way_cost: FloatArray
+    way_yield: FloatArray
+    way_lead: IntArray
+    way_open: BoolArray
+    way_limit: FloatArray
+    use_way: IntArray
+    use_component: IntArray
+    use_units: FloatArray
+    use_open: BoolArray
+    line_hours: FloatArray
+    hours_taken: FloatArray
+    fixed: FloatArray
+    holding: FloatArray
+    late: FloatArray
+    lost_sale: FloatArray
+    salvage: FloatArray
+    demanded: IntArray
+    cumulative_demand: tuple[FloatArray, ...]
+    sure: FloatArray
+    is_component: BoolArray
+    levels: tuple[int, ...]
+
+    @property
+    def buckets(self) -> int:
+        return len(self.bucket_starts)
+
+    @property
+    def single_level(self) -> bool:
+        """No component is made, bought or used: products share nothing but lines."""
+        return len(self.use_way) == 0
+
+    def net_demand(self, d: int) -> FloatArray:
+        """Cumulative demand of the d-th demanded product (path, bucket) less what comes anyway.
+
+        Stock of a product that is also a component is not earmarked, so it is not taken off.
+        """
+        product = self.demanded[d]
+        if self.is_component[product]:
+            return self.cumulative_demand[d]
+        return self.cumulative_demand[d] - np.cumsum(self.fixed[product])
+
+
+def pack(state: State, demand: Forecast, learnt: Learnt) -> Market:
+    """Arrays of the chain as known at the state's moment."""
+    settings = state.settings
+    facts = chain_facts(state, demand.bucket_starts, learnt)
+    where = position(state)
+    asked = pooled_demand(demand, where, settings.calendar.bucket_days)
+    return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets)
+
+
+def pack_facts(
+    facts: ChainFacts,
+    where: Position,
+    asked: dict[str, FloatArray],
+    bucket_starts: tuple[date, ...],
+    calendar: Calendar,
+    frozen_buckets: int,
+) -> Market:
+    """Arrays of facts, position and demand (product -> (path, bucket) units).
+
+    Later rules (lanes, capped lateness, priorities, shelf life) come in here as further arrays.
+    """
+    buckets = len(bucket_starts)
+    products, ways, lines = facts.products, facts.ways, tuple(facts.line_hours)
+    at = {p: i for i, p in enumerate(products)}
+    line_at = {name: i for i, name in enumerate(lines)}
+    t = np.arange(buckets)
+    lead = np.array([calendar.lead_buckets(w.lead_days) for w in ways], dtype=np.int64)
+    valid = np.array([[valid_on(s, w.valid_from, w.valid_to) for s in bucket_starts] for w in ways], dtype=bool)
+    way_open = valid.reshape(len(ways), buckets) & (t >= frozen_buckets) & (t + lead[:, None] < buckets)
+    limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
+    uses = [(i, at[u.component], u) for i, w in enumerate(ways) for u in w.uses if u.component in at]
+    use_open = np.array([[valid_on(s, u.valid_from, u.valid_to) for s in bucket_starts] for *_, u in uses], dtype=bool)
+    line_hours = np.array([facts.line_hours[name] for name in lines]).reshape(len(lines), buckets)
+    promised = committed(facts, where, bucket_starts, calendar)
+    hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
+    economics = [facts.economics[p] for p in products]
+    holding, late, lost_sale, salvage = (
+        np.array([getattr(e, name) for e in economics], dtype=np.float64)
+        for name in ("holding_per_bucket", "late_per_bucket", "lost_sale", "salvage")
+    )
+    is_component = np.zeros(len(products), dtype=bool)
+    is_component[[c for _, c, _ in uses]] = True
+    names = [p for p in asked if p in at]
+    sure = np.array([asked[p].min(axis=0) for p in names]).reshape(len(names), buckets)
+    market = Market(
+        products=products,
+        ways=ways,
+        lines=lines,
+        bucket_starts=tuple(bucket_starts),
+        way_product=np.array([at[w.product] for w in ways], dtype=np.int64),
+        way_line=np.array([line_at.get(w.line or "", -1) for w in ways], dtype=np.int64),
+        way_hours=np.array([w.hours_per_unit for w in ways], dtype=np.float64),
+        way_cost=np.array([w.cost_per_unit for w in ways], dtype=np.float64),
+        way_yield=np.array([w.yield_share for w in ways], dtype=np.float64),
+        way_lead=lead,
+        way_open=way_open,
+        way_limit=np.where(way_open, limit[:, None], 0.0),
+        use_way=np.array([i for i, *_ in uses], dtype=np.int64),
+        use_component=np.array([c for _, c, _ in uses], dtype=np.int64),
+        use_units=np.array([u.units_per_unit for *_, u in uses], dtype=np.float64),
+        use_open=use_open.reshape(len(uses), buckets),
+        line_hours=line_hours - hours_taken,
+        hours_taken=hours_taken,
+        fixed=np.array([promised.units[p] for p in products]).reshape(len(products), buckets),
+        holding=holding,
+        late=late,
+        lost_sale=lost_sale,
+        salvage=salvage,
+        demanded=np.array([at[p] for p in names], dtype=np.int64),
+        cumulative_demand=tuple(np.cumsum(asked[p], axis=1) for p in names),
+        sure=sure,
+        is_component=is_component,
+        levels=tuple(at[p] for p in components_first(facts)),
+    )
+    return replace(market, salvage=_honest_salvage(market))
+
+
+def _honest_salvage(market: Market) -> FloatArray:
+    """Salvage, but never more than the cheapest way to get the unit: nobody earns by making leftovers."""
+    cost = plain_unit_costs(market)
+    return np.minimum(market.salvage, np.minimum(cost, market.holding + market.late + market.lost_sale))
+
+
+def plain_unit_costs(market: Market) -> FloatArray:
+    """Cost of a good unit by the cheapest way when nothing is scarce, components included: (product); inf without a way."""
+    cost = np.full(len(market.products), np.inf)
+    ways_of: dict[int, list[int]] = {}
+    uses_of: dict[int, list[int]] = {}
+    for i, product in enumerate(market.way_product):
+        ways_of.setdefault(int(product), []).append(i)
+    for j, way in enumerate(market.use_way):
+        uses_of.setdefault(int(way), []).append(j)
+    for product in market.levels:
+        for way in ways_of.get(product, []):
+            parts = sum(market.use_units[j] * cost[market.use_component[j]] for j in uses_of.get(way, []))
+            cost[product] = min(cost[product], float(market.way_cost[way] + parts) / market.way_yield[way])
+    return cost

@@ -1,0 +1,319 @@
+"""What a state says about making and buying, with every default filled in: the ways to get units, and what they cost.
+
+Balance and plan read the same facts here, so that a plan obeys exactly what was cleared.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+
+from datong.ledger.position import Position
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+from datong.model.flow import FloatArray, Forecast, Learnt
+
+# A past lead time that is met four times out of five is what a plan counts on.
+LEAD_QUANTILE = 0.8
+
+
+@dataclass(frozen=True)
+class ComponentUse:
+    """Units of a component that one unit started takes, scrap included, while it is valid."""
+
+    component: str
+    units_per_unit: float
+    valid_from: date | None
+    valid_to: date | None
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to get units of a product: a recipe or an offer. Costs and hours are for a unit started.
+
+    `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit.
+    """
+
+    name: str
+    kind: Literal["make", "buy"]
+    product: str
+    line: str | None
+    hours_per_unit: float
+    cost_per_unit: float
+    setup_hours: float
+    setup_cost: float
+    min_units: float
+    multiple_units: float
+    lead_days: int
+    yield_share: float
+    units_per_week: float
+    uses: tuple[ComponentUse, ...]
+    valid_from: date | None
+    valid_to: date | None
+
+    @property
+    def recipe(self) -> str | None:
+        return self.name if self.kind == "make" else None
+
+    @property
+    def offer(self) -> str | None:
+        return self.name if self.kind == "buy" else None
+
+
+@dataclass(frozen=True)
+class Economics:
+    """What being wrong costs for a product, in money per unit; holding and late are for one bucket."""
+
+    price: float
+    holding_per_bucket: float
+    late_per_bucket: float
+    lost_sale: float
+    salvage: float
+
+
+@dataclass(frozen=True, eq=False)
+class ChainFacts:
+    """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket)."""
+
+    products: tuple[str, ...]
+    economics: Mapping[str, Economics]
+    ways: tuple[Way, ...]
+    line_hours: Mapping[str, FloatArray]
+
+
+def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> ChainFacts:
+    """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest."""
+    products = tuple(sorted(state.table("products")["product"].to_pylist()))
+    prices = _prices(state)
+    return ChainFacts(
+        products,
+        _economics(state, products, prices),
+        _ways(state, products, prices, learnt),
+        _line_hours(state, bucket_starts),
+    )
+
+
+def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:
+    return (valid_from is None or valid_from <= day) and (valid_to is None or day < valid_to)
+
+
+def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[str, FloatArray]:
+    """Units asked of each product in each open bucket, all markets together: product -> (path, bucket).
+
+    What is owed from before is due at once; orders already served ahead of their day ask no more.
+    One path where all are equal.
+    """
+    asked: dict[str, FloatArray] = {}
+    index = {item: i for i, item in enumerate(demand.items)}
+    first = demand.bucket_starts[0]
+    buckets = len(demand.bucket_starts)
+    served: dict[int, FloatArray] = defaultdict(lambda: np.zeros(buckets))
+    for (item, due), units in where.served_ahead_units.items():
+        bucket = (due - first).days // bucket_days
+        if item in index and 0 <= bucket < buckets:
+            served[index[item]][bucket] += units
+    for i, item in enumerate(demand.items):
+        paths = demand.paths[i]
+        if (paths[:1] == paths).all():
+            paths = paths[:1]
+        if i in served:
+            paths = np.maximum(paths - served[i], 0.0)
+        asked[item.product] = asked[item.product] + paths if item.product in asked else paths.astype(np.float64)
+    for (item, _), units in sorted(where.owed_units.items()):
+        if item.product not in asked:
+            asked[item.product] = np.zeros((1, buckets))
+        asked[item.product] = asked[item.product] + np.eye(1, buckets) * units
+    return dict(sorted(asked.items()))
+
+
+@dataclass(frozen=True, eq=False)
+class Committed:
+    """What stock and orders under way already fix, per open bucket.
+
+    units: product -> (bucket) units that come, opening stock in the first bucket, less what orders will use.
+    hours: line -> (bucket) hours that orders under way will take.
+    """
+
+    units: Mapping[str, FloatArray]
+    hours: Mapping[str, FloatArray]
+
+
+def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date], calendar: Calendar) -> Committed:
+    """Opening stock, receipts of orders out, and the hours and components that those not yet started will take.
+
+    An order takes its line and components in the bucket of its start; one that is overdue, in the first bucket. Where
+    the records leave too little for it, it takes what there is: what was promised is not planned again. Stock below
+    zero cannot lie anywhere: records that say so count as 0.
+    """
+    buckets, origin = len(bucket_starts), bucket_starts[0]
+    ways = {w.name: w for w in facts.ways}
+    came = {p: np.zeros(buckets) for p in facts.products}
+    used = {p: np.zeros(buckets) for p in facts.products}
+    hours = {line: np.zeros(buckets) for line in facts.line_hours}
+    for product, units in where.on_hand_units.items():
+        if product in came:
+            came[product][0] = max(units, 0.0)
+    for order in where.under_way:
+        if order.product not in came:
+            continue
+        start, due = calendar.index(order.start, origin), calendar.index(order.due, origin)
+        way = ways.get(order.recipe or "")
+        if due < buckets:
+            came[order.product][max(due, 0)] += order.units * (way.yield_share if way is not None else 1.0)
+        if way is None or start >= buckets or (start < 0 <= due):
+            continue  # bought, beyond the horizon, or its work was done in the bucket it started in
+        bucket = max(start, 0)
+        line = order.line or way.line or ""
+        if line in hours:
+            hours[line][bucket] += order.units * way.hours_per_unit
+        for use in way.uses:
+            if use.component in used and valid_on(bucket_starts[bucket], use.valid_from, use.valid_to):
+                used[use.component][bucket] += order.units * use.units_per_unit
+    units = {}
+    for product in facts.products:
+        there, out = np.cumsum(came[product]), np.cumsum(used[product])
+        out = np.minimum.accumulate(np.minimum(out, there)[::-1])[::-1]  # never more than is there by then or later
+        units[product] = came[product] - np.diff(out, prepend=0.0)
+    return Committed(units, {line: np.minimum(h, facts.line_hours[line]) for line, h in hours.items()})
+
+
+def components_first(facts: ChainFacts) -> tuple[str, ...]:
+    """Products in an order in which every component comes before what it goes into, ties by name.
+
+    Raises ValueError on a cycle; the checks of a chain refuse such rows.
+    """
+    pairs = sorted({(w.product, u.component) for w in facts.ways for u in w.uses if u.component in facts.economics})
+    waits = dict.fromkeys(facts.products, 0)
+    goes_into: dict[str, list[str]] = defaultdict(list)
+    for parent, component in pairs:
+        waits[parent] += 1
+        goes_into[component].append(parent)
+    ready = [p for p in facts.products if waits[p] == 0]
+    order: list[str] = []
+    while ready:
+        order += ready
+        free = []
+        for component in ready:
+            for parent in goes_into[component]:
+                waits[parent] -= 1
+                if waits[parent] == 0:
+                    free.append(parent)
+        ready = sorted(free)
+    if len(order) < len(facts.products):
+        raise ValueError("the bill of materials has a cycle")
+    return tuple(order)
+
+
+def _prices(state: State) -> dict[str, float]:
+    default = state.settings.defaults.price
+    rows = state.table("products").select(["product", "price"]).to_pylist()
+    return {r["product"]: _or(r["price"], default) for r in rows}
+
+
+def _economics(state: State, products: Sequence[str], prices: Mapping[str, float]) -> dict[str, Economics]:
+    given = {r["product"]: r for r in state.table("economics").to_pylist()}
+    shares = state.settings.defaults
+    weeks = state.settings.calendar.bucket_days / 7
+    result = {}
+    for product in products:
+        row, price = given.get(product, {}), prices[product]
+        result[product] = Economics(
+            price,
+            _or(row.get("holding_cost_per_unit_week"), shares.holding_share_per_week * price) * weeks,
+            _or(row.get("late_cost_per_unit_week"), shares.late_share_per_week * price) * weeks,
+            _or(row.get("lost_sale_cost_per_unit"), shares.lost_sale_share * price),
+            _or(row.get("salvage_per_unit"), 0.0),
+        )
+    return result
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None or math.isnan(value) else float(value)
+
+
+def _ways(state: State, products: Sequence[str], prices: Mapping[str, float], learnt: Learnt) -> tuple[Way, ...]:
+    uses: dict[tuple[str, str | None], dict[str, ComponentUse]] = defaultdict(dict)
+    for r in state.table("components").to_pylist():
+        units = r["units_per_unit"] / (1.0 - r["scrap_share"])
+        use = ComponentUse(r["component"], units, r["valid_from"], r["valid_to"])
+        uses[r["product"], r["recipe"]][r["component"]] = use
+    ways = []
+    for r in state.table("recipes").to_pylist():
+        own = {**uses.get((r["product"], None), {}), **uses.get((r["product"], r["recipe"]), {})}
+        ways.append(
+            Way(
+                name=r["recipe"],
+                kind="make",
+                product=r["product"],
+                line=r["line"],
+                hours_per_unit=r["hours_per_unit"] if r["line"] is not None else 0.0,
+                cost_per_unit=r["cost_per_unit"],
+                setup_hours=r["setup_hours"] if r["line"] is not None else 0.0,
+                setup_cost=r["setup_cost"],
+                min_units=r["min_lot_units"],
+                multiple_units=r["lot_multiple_units"],
+                lead_days=_lead_days(learnt, r["recipe"], r["lead_days"]),
+                yield_share=learnt.yield_share.get(r["recipe"], r["yield_share"]),
+                units_per_week=math.inf,
+                uses=tuple(own[c] for c in sorted(own)),
+                valid_from=r["valid_from"],
+                valid_to=r["valid_to"],
+            )
+        )
+    for r in state.table("offers").to_pylist():
+        ways.append(_buy(r["offer"], r["product"], r["price"], _lead_days(learnt, r["offer"], r["lead_days"]), r))
+    known = {w.product for w in ways}
+    shares = state.settings.defaults
+    for product in products:
+        if product not in known:  # someone sells it: an assumed offer
+            name = f"{product}/implied"
+            lead = _lead_days(learnt, name, shares.offer_lead_days)
+            ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}))
+    return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
+
+
+def _buy(name: str, product: str, price: float, lead_days: int, row: Mapping[str, Any]) -> Way:
+    return Way(
+        name=name,
+        kind="buy",
+        product=product,
+        line=None,
+        hours_per_unit=0.0,
+        cost_per_unit=price,
+        setup_hours=0.0,
+        setup_cost=0.0,
+        min_units=row.get("min_order_units", 0.0),
+        multiple_units=row.get("lot_multiple_units", 0.0),
+        lead_days=lead_days,
+        yield_share=1.0,
+        units_per_week=_or(row.get("units_per_week"), math.inf),
+        uses=(),
+        valid_from=row.get("valid_from"),
+        valid_to=None,
+    )
+
+
+def _lead_days(learnt: Learnt, name: str, given: float) -> int:
+    """Whole days, rounded up: the lead time met four times out of five where there is a record, else the given one."""
+    past = learnt.lead_days.get(name)
+    days = float(np.quantile(past, LEAD_QUANTILE, method="inverted_cdf")) if past else given
+    return math.ceil(days - 1e-9)
+
+
+def _line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
+    share = state.settings.calendar.bucket_days / 7
+    hours = {
+        r["line"]: np.full(len(bucket_starts), r["hours_per_week"] * share)
+        for r in sorted(state.table("lines").to_pylist(), key=lambda r: r["line"])
+    }
+    spans = sorted(state.table("line_calendar").to_pylist(), key=lambda r: (r["line"], r["from"], r["to"]))
+    for span in spans:  # of spans that overlap, the one that starts last holds
+        if span["line"] in hours:
+            for t, start in enumerate(bucket_starts):
+                if span["from"] <= start < span["to"]:
+                    hours[span["line"]][t] = span["hours"] * share
+    return hours

@@ -1,0 +1,44 @@
+"""Layers of cumulative demand: what a product's supply costs in expectation, bucket by bucket.
+
+Let D_t be the demand of the open buckets up to t, a random number, and X_t the supply up to t, fixed now. Then
+
+    f_t(X) = holding * E max(X - D_t, 0) + late * E max(D_t - X, 0)          for every bucket, and at the last one also
+           + lost * E max(D_t - X, 0) - salvage * E max(X - D_t, 0).
+
+f_t is convex. Its slope at the n-th unit ("layer n") is  holding - (holding + late) * G_t(n),  G_t(n) = P(D_t >= n):
+the newsvendor's marginal cost (Arrow, Harris and Marschak 1951), summed over buckets instead of one season.
+A layer that is there from bucket a on therefore costs  holding * sum_{t>=a} (1 - G_t) + late * sum_{t<a} G_t,
+and one that never comes costs  late * sum_t G_t + lost * G_T.
+"""
+
+import numpy as np
+
+from datong.model.flow import FloatArray
+
+
+def layer_slopes(chance: FloatArray, holding: float, late: float, lost_sale: float, salvage: float) -> FloatArray:
+    """Slope of f_t at each layer. chance: (layer, bucket) G_t(n). Returns (layer, bucket) money per unit."""
+    slopes = holding - (holding + late) * chance
+    slopes[:, -1] -= salvage * (1.0 - chance[:, -1]) + lost_sale * chance[:, -1]
+    return slopes
+
+
+def layer_grid(cumulative_demand: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Blocks of layers in which no chance changes. cumulative_demand: (path, bucket), may be negative (already covered).
+
+    Returns widths (block) in units and chance (block, bucket), for the layers from 0 to the largest demand; exact.
+    """
+    edges = np.unique(np.concatenate([[0.0], cumulative_demand[cumulative_demand > 0]]))
+    ordered = np.sort(cumulative_demand, axis=0)
+    paths, buckets = ordered.shape
+    chance = np.empty((len(edges) - 1, buckets))
+    for t in range(buckets):
+        chance[:, t] = (paths - np.searchsorted(ordered[:, t], edges[:-1], side="right")) / paths
+    return np.diff(edges), chance
+
+
+def expected_over_and_short(supply: FloatArray, cumulative_demand: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """E max(X_t - D_t, 0) and E max(D_t - X_t, 0), each (bucket). supply: (bucket), cumulative_demand: (path, bucket)."""
+    over = np.maximum(supply - cumulative_demand, 0.0).mean(axis=0)
+    short = np.maximum(cumulative_demand - supply, 0.0).mean(axis=0)
+    return over, short
