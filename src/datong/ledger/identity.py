@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datong.model.calendar import Calendar
+from datong.model.flow import BoolArray
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table
 
@@ -51,21 +52,24 @@ def _key_text(value: Any) -> str:
 def event_known_at(
     happened_at: pa.ChunkedArray,
     known_at: pa.ChunkedArray,
-    date_only: pa.ChunkedArray,
+    date_only: BoolArray,
     settings: ChainSettings,
     arrived_at: datetime,
 ) -> pa.ChunkedArray:
-    """known_at of events (moments in UTC), filled where it is missing.
+    """known_at of events (moments in UTC), filled where it is missing. date_only: (row,) happened_at was a date alone.
 
     Declared history: when it happened; an event that only gives its day is known when that local day is over.
     Live: when it arrived.
     """
     if settings.history == "live":
-        return pc.fill_null(known_at, pa.scalar(arrived_at, known_at.type))
-    days = pc.unique(pc.filter(happened_at, date_only))
-    ends = pa.array([end_of_local_day(moment, settings.calendar) for moment in days.to_pylist()], known_at.type)
-    end_of_day = pc.take(ends, pc.index_in(happened_at, days))
-    return pc.coalesce(known_at, pc.if_else(date_only, end_of_day, happened_at))
+        return known_at.fill_null(pa.scalar(arrived_at, known_at.type))
+    moments = happened_at.to_numpy().astype("M8[us]")
+    days, at = np.unique(moments[date_only], return_inverse=True)
+    ends = [end_of_local_day(day.item().replace(tzinfo=UTC), settings.calendar) for day in days]
+    moments[date_only] = np.array([end.replace(tzinfo=None) for end in ends], dtype="M8[us]")[at]
+    given = known_at.to_numpy().astype("M8[us]")
+    filled = np.where(np.isnat(given), moments, given)
+    return pa.chunked_array([pa.array(filled).cast(known_at.type)])
 
 
 def end_of_local_day(moment: datetime, calendar: Calendar) -> datetime:

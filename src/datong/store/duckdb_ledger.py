@@ -1,9 +1,10 @@
 """The ledger in one DuckDB file: what ledger/protocol.py promises, each change in one transaction."""
 
 import json
+import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +16,9 @@ import pyarrow as pa
 from datong.ledger.identity import SINCE_EVER
 from datong.ledger.protocol import IngestReport, RunRecord
 from datong.ledger.state import State, in_state_schema
+from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, finding_record
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
-from datong.model.findings import Finding
+from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
@@ -25,18 +27,22 @@ from datong.store.incoming import (
     contested,
     incoming_rows,
     insertion,
-    may_lack_key,
+    lacks_key,
     moment_sql,
+    repeated,
     stored,
+    valid_from,
     verdicts,
+    with_content,
     with_identity,
 )
 from datong.store.migrations import chain_table, migrate, quoted
 
 # Extensions are never fetched: what is not in the wheel is not used.
-_CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-
-_NOTHING_REJECTED = pa.schema([("__row__", pa.int64()), ("raw", pa.string()), ("findings", pa.string())])
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 
 
 def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
@@ -45,8 +51,8 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
     Raises LedgerBusy while another process has it open, LedgerDamaged where it cannot be read, Refused where a newer
     Datong wrote it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _create(path)
         connection = _connect(path)
@@ -60,10 +66,14 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
 
 def _create(path: Path) -> None:
     """Make a new ledger beside its place and move it there, so that a kill never leaves half of one."""
-    fresh = path.with_name(f"{path.name}.new")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
     with _connect(fresh) as connection:
         migrate(connection)
-    fresh.replace(path)
+    if path.exists():  # another process was faster
+        fresh.unlink()
+    else:
+        fresh.replace(path)
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -73,10 +83,12 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translated(path: Path) -> Generator[None]:
     """DuckDB's errors about its file as ours; errors that broken code makes stay as they are."""
     try:
         yield
+    except OSError as error:
+        raise DatongError(message("store.no_access", path=str(path), reason=error.strerror)) from error
     except duckdb.Error as error:
         text = str(error)
         if "Could not set lock" in text or "used by another process" in text:
@@ -132,16 +144,18 @@ class DuckDBLedger:
         replace; they are taken out in the same transaction. An ingest that changes nothing leaves no trace.
         """
         spec = tables()[table]
-        rejected = _NOTHING_REJECTED.empty_table() if rejected is None else rejected
+        rejected = REJECTED_SCHEMA.empty_table() if rejected is None else rejected
         with self._transaction():
             if retried:
                 self._run("DELETE FROM quarantine WHERE quarantine_id IN (SELECT unnest(?))", [list(retried)])
             ingest = self._next_ingest()
             added, superseded, conflicts = self._take_in(spec, rows, ingest, arrived_at)
-            clash = _conflict_finding(spec, source, rows, conflicts)
+            clash = _conflict_finding(source, rows, conflicts)
             bad = pa.concat_tables(
-                [rejected.select(_NOTHING_REJECTED.names).cast(_NOTHING_REJECTED)]
-                + [_conflicting_rows(spec, source, rows, conflicts, self.settings)]
+                [
+                    rejected.select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA),
+                    _conflicting_rows(spec, source, rows, conflicts, self.settings),
+                ]
             )
             fresh = self._put_in_quarantine(table, source, bad, arrived_at)
             if added or superseded or fresh:
@@ -163,7 +177,13 @@ class DuckDBLedger:
         arrow = incoming_rows(table, rows, self.settings, arrived_at)
         self._connection.register("incoming_arrow", arrow)
         try:
-            self._run(with_identity(table, may_lack_key(table, arrow)))
+            self._run(with_content(table))
+            ((unkeyed,),) = self._rows(lacks_key(table))
+            if unkeyed:
+                self._run(repeated())
+            some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
+            self._run(with_identity(table, unkeyed, some_stored))
+            ((unknown,),) = self._rows("SELECT count(*) FROM incoming")
             self._run(contested(table))
             ((judged,),) = self._rows("SELECT count(*) FROM contested")
             if judged:
@@ -176,7 +196,7 @@ class DuckDBLedger:
             else:
                 first, later = 0, 0
                 conflicts = pa.table({"_n": pa.array([], pa.int64()), "row_id": pa.array([], pa.string())})
-            added = rows.num_rows - judged + first
+            added = unknown - judged + first
             if added + later:
                 self._run(insertion(table, history, arrived_at, ingest, judged > 0))
         finally:
@@ -216,7 +236,7 @@ class DuckDBLedger:
         with self._transaction():
             ingest = self._next_ingest()
             self._run(
-                f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT *, {_valid_from(spec)} AS _from,"
+                f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT *, {valid_from(spec)} AS _from,"
                 f" max(_version) OVER (PARTITION BY row_id, _from) AS _last FROM {chain_table(spec)}"
                 " WHERE row_id IN (SELECT unnest(?))"
                 " QUALIFY known_at <= ? AND row_number() OVER ("
@@ -244,7 +264,7 @@ class DuckDBLedger:
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         table = tables()[name]
         seen = f"known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest}"
-        source = f"(SELECT *, {_valid_from(table)} AS _from FROM {chain_table(table)} WHERE {seen})"
+        source = f"(SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)} WHERE {seen})"
         ((revised,),) = self._rows(f"SELECT coalesce(max(_version) > 1, false) FROM {source}")
         if revised:  # windows over all rows are dear: only where some row has more than one version
             source = (
@@ -254,7 +274,9 @@ class DuckDBLedger:
         query = f"SELECT {_own_columns(table)} FROM {source} WHERE NOT _withdrawn"
         if table.kind == "master":
             today = self.settings.calendar.local_date(as_of)
-            query += f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
+            query += (
+                f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
+            )
         return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id"))
 
     def latest_known_at(self) -> datetime | None:
@@ -268,7 +290,7 @@ class DuckDBLedger:
         spec = tables()[table]
         found = self._arrow(
             f"SELECT {_own_columns(spec)}, source, _source_row AS source_row"
-            f" FROM (SELECT *, {_valid_from(spec)} AS _from FROM {chain_table(spec)}"
+            f" FROM (SELECT *, {valid_from(spec)} AS _from FROM {chain_table(spec)}"
             "   WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
             "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY known_at DESC, _from DESC, _version DESC) = 1)"
             " LEFT JOIN ingests ON ingest = _ingest ORDER BY row_id",
@@ -316,16 +338,14 @@ class DuckDBLedger:
     # DuckDB -------------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Generator[None]:
         self._run("BEGIN")
         try:
             yield
             self._run("COMMIT")
         except BaseException:
-            try:
+            with suppress(duckdb.Error):  # the first error tells more
                 self._connection.execute("ROLLBACK")
-            except duckdb.Error:
-                pass  # the first error tells more
             raise
 
     def _run(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -356,10 +376,6 @@ class _AsOfReader:
         return self._read[table]
 
 
-def _valid_from(table: Table) -> str:
-    return "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
-
-
 def _own_columns(table: Table) -> str:
     """row_id and the table's columns, with an assumed known_at named in `assumed`."""
     assumed = "nullif(concat_ws(',', nullif(assumed, ''), CASE WHEN _known_at_assumed THEN 'known_at' END), '')"
@@ -374,25 +390,23 @@ def _arrow_bytes(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _conflict_finding(table: Table, source: str, rows: pa.Table, conflicts: pa.Table) -> Finding | None:
+def _conflict_finding(source: str, rows: pa.Table, conflicts: pa.Table) -> Finding | None:
     """One finding for all rows of a source that contradict what is known."""
     if not conflicts.num_rows:
         return None
     first = conflicts.slice(0, 1).to_pylist()[0]
-    return _conflict(table, source, rows["__row__"][first["_n"]].as_py(), first["row_id"], conflicts.num_rows)
+    return _conflict(source, rows[ROW][first["_n"]].as_py(), first["row_id"], conflicts.num_rows)
 
 
-def _conflict(table: Table, source: str, row: int | None, row_id: str, rows_affected: int) -> Finding:
-    return Finding(
-        severity="error",
-        code="same_id_other_content",
-        source=source,
-        found=message("store.conflict_found", row_id=row_id),
-        expected=message("store.conflict_expected"),
-        remedy=message("store.conflict_remedy"),
+def _conflict(source: str, row: int | None, row_id: str, rows_affected: int) -> Finding:
+    return finding(
+        "error",
+        "store.same_id_other_content",
+        source,
         row=row,
         column="known_at",
         rows_affected=rows_affected,
+        row_id=row_id,
     )
 
 
@@ -403,17 +417,17 @@ def _conflicting_rows(
     row_ids = conflicts["row_id"].to_pylist()
     raw, findings, numbers = [], [], []
     for row, row_id in zip(rows.take(conflicts["_n"]).to_pylist(), row_ids, strict=True):
-        day_only = bool(row.get("__date_only__"))
+        day_only = bool(row.get(DATE_ONLY))
         texts = {
             name: _source_text(row[name], day_only and name == "happened_at", settings)
             for name in table.columns
             if row.get(name) is not None
         }
         raw.append(json.dumps(texts, ensure_ascii=False))
-        conflict = _conflict(table, source, row["__row__"], row_id, 1)
-        findings.append(json.dumps([conflict.as_record("en")], ensure_ascii=False))
-        numbers.append(row["__row__"])
-    return pa.table([numbers, raw, findings], schema=_NOTHING_REJECTED)
+        conflict = _conflict(source, row[ROW], row_id, 1)
+        findings.append(json.dumps([finding_record(conflict)], ensure_ascii=False))
+        numbers.append(row[ROW])
+    return pa.table([numbers, raw, findings], schema=REJECTED_SCHEMA)
 
 
 def _source_text(value: Any, day_only: bool, settings: ChainSettings) -> str:

@@ -11,16 +11,17 @@ A chain of versions is (row_id, valid_from). For each incoming row, with k = its
 from datetime import datetime
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datong.ledger.identity import SINCE_EVER, event_known_at
 from datong.ledger.state import arrow_type
+from datong.ledger.validate import DATE_ONLY, ROW
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table
 from datong.store.migrations import chain_table, quoted
 
-TEMPORARY = ("incoming", "contested", "stored", "verdicts")
+TEMPORARY = ("hashed", "repeated", "incoming", "contested", "stored", "verdicts")
 _SEPARATOR = "chr(31)"
 
 
@@ -35,17 +36,16 @@ def incoming_rows(table: Table, rows: pa.Table, settings: ChainSettings, arrived
             columns[column.name] = rows[column.name].cast(arrow_type(column))
         else:
             columns[column.name] = _chunked(pa.nulls(rows.num_rows, arrow_type(column)))
-    assumed = pc.is_null(columns["known_at"])
+    assumed = columns["known_at"].is_null()
     if table.kind == "event":
-        if "__date_only__" in rows.column_names:
-            date_only = pc.fill_null(rows["__date_only__"], False)
-        else:
-            date_only = _chunked(pa.repeat(pa.scalar(False), rows.num_rows))
+        date_only = np.zeros(rows.num_rows, dtype=bool)
+        if DATE_ONLY in rows.column_names:
+            date_only = rows[DATE_ONLY].fill_null(False).to_numpy()
         columns["known_at"] = event_known_at(
             columns["happened_at"], columns["known_at"], date_only, settings, arrived_at
         )
-    columns["_n"] = _chunked(pa.array(range(rows.num_rows), pa.int64()))
-    columns["_source_row"] = rows["__row__"].cast(pa.int64())
+    columns["_n"] = _chunked(pa.array(np.arange(rows.num_rows)))
+    columns["_source_row"] = rows[ROW].cast(pa.int64())
     columns["_known_at_assumed"] = assumed
     return pa.table(columns)
 
@@ -54,28 +54,43 @@ def _chunked(array: pa.Array) -> pa.ChunkedArray:
     return pa.chunked_array([array])
 
 
-def with_identity(table: Table, some_without_key: bool) -> str:
-    """Makes `incoming` of `incoming_arrow`: with `_content`, `row_id` and `_from` (valid_from, or always)."""
-    keyed = _keyed_row_id(table)
-    if some_without_key:
-        occurrence = "row_number() OVER (PARTITION BY _content ORDER BY _n)"
-        unkeyed = f"'{table.name}:#' || printf('%016x', (_content >> 64)::UBIGINT) || '.' || {occurrence}"
-        row_id = f"CASE WHEN {_has_key(table)} THEN {keyed} ELSE {unkeyed} END"
-    else:
-        row_id = keyed
-    valid_from = "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
+def with_content(table: Table) -> str:
+    """Makes `hashed` of `incoming_arrow`: with `_content`."""
+    return f"CREATE OR REPLACE TEMP TABLE hashed AS SELECT *, {_content(table)} AS _content FROM incoming_arrow"
+
+
+def repeated() -> str:
+    """Makes `repeated` of `hashed`: which one of several equal rows each is. Few rows, so the window stays small."""
     return (
-        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT *, {row_id} AS row_id, {valid_from} AS _from"
-        f" FROM (SELECT *, {_content(table)} AS _content FROM incoming_arrow)"
+        "CREATE OR REPLACE TEMP TABLE repeated AS"
+        " SELECT _n, row_number() OVER (PARTITION BY _content ORDER BY _n) AS occurrence FROM hashed"
+        " WHERE _content IN (SELECT _content FROM hashed GROUP BY _content HAVING count(*) > 1)"
     )
 
 
-def may_lack_key(table: Table, incoming: pa.Table) -> bool:
-    """Whether any row has no key of its own."""
-    if any(table.columns[name].required for name in table.key):
-        return False
-    (name,) = table.key
-    return bool(pc.any(pc.equal(pc.fill_null(incoming[name], ""), "")).as_py())
+def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> str:
+    """Makes `incoming` of `hashed` (and `repeated`): with `row_id` and `_from` (valid_from, or always).
+
+    Events that say again what a stored version says, no later than it (or undated), are left out at once: a file
+    taken in a second time costs little.
+    """
+    row_id, source = _keyed_row_id(table), "hashed"
+    if some_without_key:
+        unkeyed = f"'{table.name}:#' || printf('%016x', (_content >> 64)::UBIGINT) || '.' || coalesce(occurrence, 1)"
+        row_id = f"CASE WHEN {_has_key(table)} THEN {row_id} ELSE {unkeyed} END"
+        source = "hashed LEFT JOIN repeated USING (_n)"
+    rows = f"SELECT hashed.*, {row_id} AS row_id, {valid_from(table)} AS _from FROM {source}"
+    if table.kind == "event" and some_stored:
+        rows = (
+            f"SELECT * FROM ({rows}) AS i ANTI JOIN {chain_table(table)} AS s ON s.row_id = i.row_id"
+            " AND s._content = i._content AND (i._known_at_assumed OR i.known_at <= s.known_at)"
+        )
+    return f"CREATE OR REPLACE TEMP TABLE incoming AS {rows}"
+
+
+def lacks_key(table: Table) -> str:
+    """Whether any of `hashed` has no key of its own."""
+    return f"SELECT coalesce(bool_or(NOT ({_has_key(table)})), false) FROM hashed"
 
 
 def _content(table: Table) -> str:
@@ -135,11 +150,10 @@ def contested(table: Table) -> str:
 
 def stored(table: Table) -> str:
     """The versions that the ledger has of the contested facts."""
-    valid_from = "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
     return (
         "CREATE OR REPLACE TEMP TABLE stored AS"
-        f" SELECT row_id, {valid_from} AS _from, _content, known_at, _version, _withdrawn FROM {chain_table(table)}"
-        " WHERE row_id IN (SELECT row_id FROM contested)"
+        f" SELECT row_id, {valid_from(table)} AS _from, _content, known_at, _version, _withdrawn"
+        f" FROM {chain_table(table)} WHERE row_id IN (SELECT row_id FROM contested)"
     )
 
 
@@ -174,7 +188,8 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
             SELECT c.* EXCLUDE (known_at), {known_at} AS k FROM contested c
         ), judged AS (
             SELECT dated.*, coalesce(latest._version, 0) AS stored_version,
-                CASE WHEN latest._withdrawn AND NOT _known_at_assumed THEN NULL ELSE latest._content END AS stored_content,
+                CASE WHEN latest._withdrawn AND NOT _known_at_assumed THEN NULL ELSE latest._content END
+                    AS stored_content,
                 CASE
                     WHEN latest.row_id IS NULL THEN 'open'
                     WHEN said.row_id IS NOT NULL AND ({says_again}) THEN 'known'
@@ -227,6 +242,11 @@ def insertion(
         f" coalesce(k, known_at, {undated}), {own} FROM incoming LEFT JOIN verdicts USING (_n)"
         " WHERE verdict IS NULL OR verdict = 'new'"
     )
+
+
+def valid_from(table: Table) -> str:
+    """SQL of the day from which a row's chain of versions holds."""
+    return "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
 
 
 def moment_sql(moment: datetime) -> str:

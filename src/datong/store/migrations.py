@@ -87,7 +87,9 @@ def _follow_tables(connection: duckdb.DuckDBPyConnection) -> None:
             continue
         for column in table.columns.values():
             if (table.name, column.name) not in has:
-                connection.execute(f"ALTER TABLE {chain_table(table)} ADD COLUMN {quoted(column.name)} {sql_type(column)}")
+                connection.execute(
+                    f"ALTER TABLE {chain_table(table)} ADD COLUMN {quoted(column.name)} {sql_type(column)}"
+                )
 
 
 def _create(table: Table) -> str:
