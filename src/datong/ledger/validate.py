@@ -95,7 +95,9 @@ def validate(table: Table, rows: pa.Table, source: str, settings: ChainSettings)
     spare = [name for name in rows.column_names if name != ROW and name not in named.values()]
     for name in missing:
         hint = nearest_hint(name, spare)
-        findings.append(finding("error", "check.missing_column", source, column=name, name=name, table=table.name, hint=hint))
+        findings.append(
+            finding("error", "check.missing_column", source, column=name, name=name, table=table.name, hint=hint)
+        )
     typed = _typed(table, {name: rows[header] for name, header in named.items()}, settings.calendar.zone)
     troubles = [*_value_troubles(table, typed), *_date_order_troubles(table, typed)]
     columns: dict[str, pa.ChunkedArray] = {name: cells.values for name, cells in typed.items()}
@@ -479,7 +481,7 @@ def _value_troubles(table: Table, typed: Mapping[str, _Cells]) -> list[Trouble]:
         if column.required:
             troubles.append(Trouble("check.missing_value", cells.empty, name))
         if column.type in ("number", "integer"):
-            troubles += _number_troubles(column, cells)
+            troubles += _number_troubles(table, column, cells)
         if column.type in ("date", "moment"):
             troubles += _day_troubles(column, cells)
         if column.choices:
@@ -512,12 +514,14 @@ def _unread_troubles(column: Column, cells: _Cells) -> list[Trouble]:
     return troubles
 
 
-def _number_troubles(column: Column, cells: _Cells) -> list[Trouble]:
+def _number_troubles(table: Table, column: Column, cells: _Cells) -> list[Trouble]:
     numbers = cells.values.cast(pa.float64(), safe=False).to_numpy()
     there = _mask(pc.is_valid(cells.values))
     troubles = [Trouble("check.not_finite", there & ~np.isfinite(numbers), column.name)]
+    # Sales exports often hold returns as negative sales.
+    under = "check.negative_sale" if (table.name, column.name) == ("sales", "units") else "check.under_minimum"
     limits = (
-        ("check.under_minimum", column.minimum, np.less),
+        (under, column.minimum, np.less),
         ("check.over_maximum", column.maximum, np.greater),
         ("check.not_above", column.above, np.less_equal),
         ("check.not_below", column.below, np.greater_equal),

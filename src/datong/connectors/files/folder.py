@@ -1,0 +1,294 @@
+"""Reads and checks a chain folder: chain.toml and one file or sheet per table."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+from datong.connectors.files.read import SUFFIXES, WORKBOOK_SUFFIXES, RawSource, read_source
+from datong.connectors.files.settings import SETTINGS_FILE, read_settings
+from datong.ledger.validate import ROW, Checked, Trouble, nearest, nearest_hint, reject, validate
+from datong.model.findings import Finding, finding
+from datong.model.settings import ChainSettings
+from datong.model.tables import RESERVED, Table, tables
+
+# Sheet and file names that people use for a table in Chinese.
+_CHINESE_NAMES: Mapping[str, str] = {
+    "产品": "products",
+    "商品": "products",
+    "物料": "products",
+    "地点": "sites",
+    "产线": "lines",
+    "产线日历": "line_calendar",
+    "工艺": "recipes",
+    "物料清单": "components",
+    "报价": "offers",
+    "成本参数": "economics",
+    "需求": "demand",
+    "销售": "sales",
+    "销售明细": "sales",
+    "退货": "returns",
+    "库存": "stock",
+    "收货": "receipts",
+    "发货": "shipments",
+    "生产": "production",
+    "报工": "production",
+    "工单": "orders",
+    "工单进展": "order_events",
+    "单位换算": "unit_conversions",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One table of a folder as it came."""
+
+    table: str
+    source: RawSource
+
+
+@dataclass(frozen=True, eq=False)
+class FolderContents:
+    """What a folder holds. settings: None where chain.toml cannot be read. parts: in the order of tables.toml."""
+
+    settings: ChainSettings | None
+    parts: tuple[Part, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class CheckResult:
+    """A folder, checked. checked: by table, in the order of tables.toml, so that what is referred to comes first."""
+
+    settings: ChainSettings | None
+    checked: Mapping[str, Checked]
+    findings: tuple[Finding, ...]
+
+
+def read_folder(folder: Path) -> FolderContents:
+    """Read every table file of a folder; files of other kinds are left alone."""
+    if not folder.is_dir():
+        return FolderContents(None, (), (finding("error", "check.no_folder", str(folder)),))
+    settings, findings = read_settings(folder)
+    parts: dict[str, Part] = {}
+    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+        if path.name.startswith((".", "~$")) or not path.is_file() or path.name == SETTINGS_FILE:
+            continue
+        if path.suffix.lower() not in SUFFIXES:
+            if _table_name(path.stem) in tables():
+                findings.append(finding("warning", "check.not_read", path.name, suffix=path.suffix))
+            continue
+        for name, source in _sources(path, findings):
+            if name not in parts:
+                parts[name] = Part(name, source)
+            else:
+                first = parts[name].source.name
+                findings.append(finding("error", "check.two_sources", source.name, table=name, first=first))
+    order = list(tables())
+    ordered = tuple(sorted(parts.values(), key=lambda part: order.index(part.table)))
+    return FolderContents(settings, ordered, tuple(findings))
+
+
+def check_folder(folder: Path) -> CheckResult:
+    """Everything that is wrong with a chain folder, at once: each file, each row, and the tables with one another."""
+    contents = read_folder(folder)
+    if not folder.is_dir():
+        return CheckResult(None, {}, contents.findings)
+    settings = contents.settings or ChainSettings(folder.resolve().name)
+    checked: dict[str, Checked] = {}
+    originals: dict[str, RawSource] = {}
+    for part in contents.parts:
+        checked[part.table] = check_source(tables()[part.table], part.source, settings)
+        originals[part.table] = part.source
+    for name in checked:
+        troubles = [*_reference_troubles(name, checked), *_agreement_troubles(name, checked)]
+        checked[name] = reject(checked[name], troubles, originals[name].rows, originals[name].name)
+    findings = list(contents.findings)
+    if "components" in checked:
+        source = originals["components"]
+        checked["components"], cycles = _without_cycles(checked["components"], source)
+        findings += cycles
+        findings += _unmade_components(checked, source.name)
+    findings += _missing_tables(folder, checked, contents.findings)
+    every = [*findings, *(f for c in checked.values() for f in c.findings)]
+    return CheckResult(contents.settings, MappingProxyType(checked), tuple(every))
+
+
+def check_source(table: Table, source: RawSource, settings: ChainSettings) -> Checked:
+    """`validate` for a source as it was read: rows that could not be read are among the rejected ones."""
+    checked = validate(table, source.rows, source.name, settings)
+    if not source.rejected.num_rows:
+        return checked
+    return replace(checked, rejected=pa.concat_tables([source.rejected, checked.rejected]).sort_by(ROW))
+
+
+def table_of(name: str) -> str | None:
+    """The table that a file or sheet of this name holds, None where there is none."""
+    found = _table_name(name)
+    return found if found in tables() else None
+
+
+def _table_name(name: str) -> str:
+    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    return _CHINESE_NAMES.get(plain, plain)
+
+
+def _sources(path: Path, findings: list[Finding]) -> list[tuple[str, RawSource]]:
+    """Tables in one file, by name. Files and sheets that are no table of ours become findings, unread where possible."""
+    workbook = path.suffix.lower() in WORKBOOK_SUFFIXES
+    if not workbook and table_of(path.stem) is None:
+        findings.append(_not_a_table(path.name, path.stem))
+        return []
+    sources, more = read_source(path)
+    if not workbook:
+        findings += more
+        return [(_table_name(path.stem), source) for source in sources]
+    named = [(table_of(source.name.rpartition("/")[2]), source) for source in sources]
+    if len(named) == 1 and named[0][0] is None:
+        named = [(table_of(path.stem), named[0][1])]
+    kept = [(name, source) for name, source in named if name is not None]
+    others = [source for name, source in named if name is None]
+    findings += [_not_a_table(source.name, source.name.rpartition("/")[2]) for source in others]
+    # What is wrong with a sheet that is not read is nobody's trouble.
+    unread = {source.name for source in others}
+    findings += [f for f in more if f.source not in unread]
+    return kept
+
+
+def _not_a_table(source: str, name: str) -> Finding:
+    if _table_name(name) in RESERVED:
+        return finding("note", "check.reserved_table", source, table=_table_name(name))
+    return finding("warning", "check.unknown_table", source, name=name, hint=nearest_hint(name, tables()))
+
+
+# --- tables with one another -------------------------------------------------------------------------------------
+
+
+def _usable(name: str, column: str, checked: Mapping[str, Checked]) -> bool:
+    """Whether a table and a column of it could be read, so that others may be held to it."""
+    return name in checked and column in checked[name].rows.column_names
+
+
+def _values(name: str, column: str, checked: Mapping[str, Checked]) -> pa.Array:
+    return pc.unique(checked[name].rows[column])
+
+
+def _reference_troubles(name: str, checked: Mapping[str, Checked]) -> list[Trouble]:
+    """Values that point to no row of the table they refer to."""
+    troubles = []
+    rows = checked[name].rows
+    for column in tables()[name].columns.values():
+        target = column.refers_to
+        if target is None or column.name not in rows.column_names:
+            continue
+        key = tables()[target].key[0]
+        if not _usable(target, key, checked):
+            continue
+        known = pc.is_in(rows[column.name], _values(target, key, checked))
+        bad = pc.and_(pc.is_valid(rows[column.name]), pc.invert(known)).to_numpy()
+        troubles.append(Trouble("check.unknown_reference", bad, column.name, params={"table": target}))
+    return troubles
+
+
+def _agreement_troubles(name: str, checked: Mapping[str, Checked]) -> list[Trouble]:
+    """Rows that name a recipe, an offer or a line and say something else than it."""
+    # (table, column that points, what it points to, column that must be equal, severity)
+    rules = (
+        ("components", "recipe", "recipes", "product", "error"),
+        ("orders", "recipe", "recipes", "product", "error"),
+        ("orders", "offer", "offers", "product", "error"),
+        ("recipes", "line", "lines", "site", "warning"),
+    )
+    troubles = []
+    rows = checked[name].rows
+    for table, pointer, target, same, severity in rules:
+        own = {pointer, same} <= set(rows.column_names)
+        key = tables()[target].key[0]
+        if table != name or not own or not _usable(target, same, checked):
+            continue
+        theirs = checked[target].rows
+        at = pc.index_in(rows[pointer], theirs[key].combine_chunks())
+        differs = pc.not_equal(theirs[same].take(at), rows[same])
+        bad = pc.fill_null(differs, False).to_numpy()
+        params = {"target": target, "same": same, "pointer": pointer}
+        if severity == "error":
+            troubles.append(Trouble("check.disagrees", bad, same, params=params))
+        else:
+            troubles.append(Trouble("check.disagrees_oddly", bad, same, severity="warning", params=params))
+    return troubles
+
+
+def _without_cycles(components: Checked, source: RawSource) -> tuple[Checked, list[Finding]]:
+    """Rows of a bill of materials that go round in a circle leave it; one finding for each circle names it."""
+    rows = components.rows
+    if not {"product", "component"} <= set(rows.column_names) or not rows.num_rows:
+        return components, []
+    names = pc.unique(pa.chunked_array([*rows["product"].chunks, *rows["component"].chunks])).sort()
+    made = pc.index_in(rows["product"], names).to_numpy()
+    used = pc.index_in(rows["component"], names).to_numpy()
+    graph = coo_array((np.ones(len(made)), (made, used)), shape=(len(names), len(names))).tocsr()
+    _, group = connected_components(graph, directed=True, connection="strong")
+    sizes = np.bincount(group)
+    circular = (group[made] == group[used]) & ((sizes[group[made]] > 1) | (made == used))
+    if not circular.any():
+        return components, []
+    findings = []
+    for number in sorted(set(group[made[circular]].tolist())):
+        inside = circular & (group[made] == number)
+        path = _cycle(made[inside], used[inside], len(names))
+        text = " → ".join(names[i].as_py() for i in path)
+        row = int(rows[ROW].to_numpy()[inside].min())
+        many = int(inside.sum())
+        findings.append(
+            finding("error", "check.cycle", source.name, row=row, column="component", rows_affected=many, cycle=text)
+        )
+    without = reject(components, [Trouble("check.in_a_cycle", circular, "component")], source.rows, source.name)
+    # The findings by circle say it better than those by row, which stay with the rejected rows.
+    return replace(without, findings=components.findings), findings
+
+
+def _cycle(made: np.ndarray, used: np.ndarray, size: int) -> list[int]:
+    """A shortest circle through the first product of a strongly connected piece, as indices; ends where it starts."""
+    first = int(made.min())
+    if ((made == first) & (used == first)).any():
+        return [first, first]
+    graph = coo_array((np.ones(len(made)), (made, used)), shape=(size, size)).tocsr()
+    order, before = breadth_first_order(graph, first, directed=True)
+    back = set(made[used == first].tolist())
+    step = next(int(node) for node in order if int(node) in back)
+    path = [first]
+    while step != first:
+        path.append(step)
+        step = int(before[step])
+    return [first, *reversed(path[1:]), first]
+
+
+def _unmade_components(checked: Mapping[str, Checked], source: str) -> list[Finding]:
+    """Components that nobody makes or offers, where the folder says who makes or offers things."""
+    sources = [name for name in ("recipes", "offers") if _usable(name, "product", checked)]
+    rows = checked["components"].rows
+    if not sources or not {"product", "component"} <= set(rows.column_names):
+        return []
+    known = pa.chunked_array([c for name in sources for c in checked[name].rows["product"].chunks], pa.string())
+    bad = ~pc.is_in(rows["component"], known.combine_chunks()).to_numpy()
+    empty = Checked(rows, checked["components"].rejected.slice(0, 0), ())
+    trouble = Trouble("check.nobody_makes", bad, "component", severity="warning")
+    return list(reject(empty, [trouble], rows, source).findings)
+
+
+def _missing_tables(folder: Path, checked: Mapping[str, Checked], findings: Iterable[Finding]) -> list[Finding]:
+    """`products`, and `sales` or `demand`, must be there. One that is there and cannot be read has its own finding."""
+    sources = [f.source for f in findings if f.severity == "error"]
+    unread = {table_of(part) for s in sources for part in (s.partition(".")[0], s.rpartition("/")[2])}
+    result = []
+    if "products" not in checked and "products" not in unread:
+        result.append(finding("error", "check.no_products", folder.name or str(folder)))
+    if not {"sales", "demand"} & (set(checked) | unread):
+        result.append(finding("error", "check.no_demand", folder.name or str(folder)))
+    return result

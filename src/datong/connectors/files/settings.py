@@ -1,0 +1,181 @@
+"""Reads chain.toml, the settings of a chain."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from datong.ledger.validate import nearest, nearest_hint, shown
+from datong.model.findings import Finding, finding
+from datong.model.settings import ChainSettings, Defaults
+from datong.model.tables import tables
+from datong.model.words import LANGUAGES, Message, message
+
+SETTINGS_FILE = "chain.toml"
+_SECTIONS = ("defaults", "assumed")
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What a setting may be: `accepts` its values, `says` so in a finding."""
+
+    accepts: Callable[[Any], bool]
+    says: Message
+
+
+def _whole(at_least: int, at_most: int) -> _Rule:
+    said = message("check.whole_between", low=at_least, high=at_most)
+    return _Rule(lambda v: isinstance(v, int) and not isinstance(v, bool) and at_least <= v <= at_most, said)
+
+
+def _amount() -> _Rule:
+    said = message("check.not_negative")
+    return _Rule(lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < float("inf"), said)
+
+
+def _one_of(*words: str) -> _Rule:
+    return _Rule(lambda v: v in words, message("check.one_of", words=", ".join(f'"{w}"' for w in words)))
+
+
+def _is_zone(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(value) and ZoneInfo(value) is not None
+    except (KeyError, ValueError, OSError):
+        return False
+
+
+def _is_country(value: Any) -> bool:
+    return value == "" or (isinstance(value, str) and value in holidays.list_supported_countries())
+
+
+_RULES: Mapping[str, _Rule] = {
+    "name": _Rule(lambda v: isinstance(v, str) and bool(v.strip()), message("check.a_name")),
+    "time_zone": _Rule(_is_zone, message("check.a_time_zone")),
+    "currency": _Rule(lambda v: isinstance(v, str) and bool(re.fullmatch("[A-Z]{3}", v)), message("check.a_currency")),
+    "bucket": _one_of("day", "week"),
+    "start": _Rule(lambda v: isinstance(v, date) and not isinstance(v, datetime), message("check.a_day")),
+    "horizon_buckets": _whole(1, 520),
+    "country": _Rule(_is_country, message("check.a_country")),
+    "promise_days": _whole(0, 3650),
+    "frozen_buckets": _whole(0, 520),
+    "max_late_days": _whole(0, 3650),
+    "path_count": _whole(1, 10_000),
+    "seed": _whole(0, 2**32 - 1),
+    "history": _one_of("declared", "live"),
+}
+
+
+def read_settings(folder: Path) -> tuple[ChainSettings | None, list[Finding]]:
+    """Settings of a chain folder and what is wrong with them.
+
+    A setting that is wrong is reported and replaced by its default, so that the tables can be checked all the same.
+    None where there is no chain.toml that can be read.
+    """
+    path = folder / SETTINGS_FILE
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError:
+        return None, [finding("error", "check.no_settings", SETTINGS_FILE)]
+    except UnicodeDecodeError as error:
+        row = error.object[: error.start].count(b"\n") + 1
+        return None, [finding("error", "check.settings_encoding", SETTINGS_FILE, row=row)]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return None, [finding("error", "check.unreadable_file", SETTINGS_FILE, reason=reason)]
+    try:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return None, [toml_finding(SETTINGS_FILE, str(error), text)]
+    return _settings(tree, text, folder.resolve().name)
+
+
+def toml_finding(source: str, error: str, text: str) -> Finding:
+    """The finding of a TOML syntax error, at its line."""
+    at = re.search(r"line (\d+)", error)
+    row = int(at.group(1)) if at else len(text.splitlines()) or 1
+    return finding("error", "check.toml_syntax", source, row=row, reason=shown(error))
+
+
+def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[ChainSettings, list[Finding]]:
+    findings: list[Finding] = []
+    given: dict[str, Any] = {}
+    for key, value in tree.items():
+        if key in _SECTIONS:
+            continue
+        if key in _RULES:
+            _take(given, key, value, _RULES[key], text, findings)
+        else:
+            findings.append(_unknown_key(key, [*_RULES, *_SECTIONS], text))
+    defaults: dict[str, Any] = {}
+    section = tree.get("defaults", {})
+    names = [f.name for f in fields(Defaults)]
+    if isinstance(section, dict):
+        for key, value in section.items():
+            if key in names:
+                _take(defaults, key, value, _amount(), text, findings)
+            else:
+                findings.append(_unknown_key(key, names, text))
+    else:
+        findings.append(_wrong_value("defaults", section, message("check.a_section"), text))
+    if "name" not in tree:
+        findings.append(finding("error", "check.no_name", SETTINGS_FILE, column="name"))
+    given.setdefault("name", folder_name)
+    amounts = Defaults(**{key: float(value) for key, value in defaults.items()})
+    assumed = tree.get("assumed", {})
+    if not _are_derivations(assumed):
+        findings.append(_wrong_value("assumed", assumed, message("check.derivations"), text))
+        assumed = {}
+    return ChainSettings(**given, defaults=amounts, assumed=assumed), findings
+
+
+def _are_derivations(section: Any) -> bool:
+    """[assumed."table.column"] with a text in each language it is given in."""
+    if not isinstance(section, dict):
+        return False
+    columns = {f"{table.name}.{column}" for table in tables().values() for column in table.columns}
+    return all(
+        name in columns
+        and isinstance(texts, dict)
+        and set(texts) <= set(LANGUAGES)
+        and all(isinstance(text, str) for text in texts.values())
+        for name, texts in section.items()
+    )
+
+
+def _take(given: dict[str, Any], key: str, value: Any, rule: _Rule, text: str, findings: list[Finding]) -> None:
+    if rule.accepts(value):
+        given[key] = value
+    else:
+        findings.append(_wrong_value(key, value, rule.says, text))
+
+
+def _wrong_value(key: str, value: Any, expected: Message, text: str) -> Finding:
+    row = _line_of(key, text)
+    return finding(
+        "error", "check.wrong_setting", SETTINGS_FILE, row=row, column=key, value=shown(value), expected=expected
+    )
+
+
+def _unknown_key(key: str, known: list[str], text: str) -> Finding:
+    """A slip of the pen is an error, for its wish would be ignored; a key of another kind only a warning."""
+    severity = "error" if nearest(key, known) else "warning"
+    return finding(
+        severity,
+        "check.unknown_setting",
+        SETTINGS_FILE,
+        row=_line_of(key, text),
+        column=shown(key),
+        key=shown(key),
+        hint=nearest_hint(key, known),
+    )
+
+
+def _line_of(key: str, text: str) -> int | None:
+    pattern = re.compile(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[\].=]""")
+    return next((i for i, line in enumerate(text.split("\n"), start=1) if pattern.match(line)), None)
