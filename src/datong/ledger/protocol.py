@@ -48,14 +48,16 @@ class Ledger(Protocol):
         self,
         table: str,
         rows: pa.Table,
-        rejected: pa.Table,
+        rejected: pa.Table | None,
         findings: Sequence[Finding],
         source: str,
         arrived_at: datetime,
+        retried: Sequence[str] = (),
     ) -> IngestReport:
         """Take in checked rows (see ledger/validate.py) in one transaction; keep rejected ones in quarantine.
 
         Idempotent: rows already known change nothing. A row with a known id and a later known_at supersedes.
+        retried: quarantine ids that these rows replace; they leave the quarantine in the same transaction.
         """
         ...
 
