@@ -14,7 +14,7 @@ MOST_WINDOWS = 10
 # Back-test forecasts reach this far; what lies beyond follows from the fitted growth of the error.
 FURTHEST_BUCKET = 13
 # Weight of a model = loss ** -LOSS_POWER: 0 is the plain mean, infinity the best one only.
-LOSS_POWER = 4.0
+LOSS_POWER = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class BackTest:
     """names: (model). weights: (model), sum 1. mean: (bucket ahead) weighted forecast from the end of the series.
 
     errors, means: (window, bucket ahead) actual - forecast and forecast of the weighted mix, NaN where the actual is
-    unknown or after the end. A model's weight in the mix of the windows is that of the final forecast.
+    unknown or after the end. length: buckets of the series. A model's weight in the mix of the windows is that of the final forecast.
     """
 
     names: tuple[str, ...]
@@ -30,6 +30,12 @@ class BackTest:
     mean: FloatArray
     errors: FloatArray
     means: FloatArray
+    length: int
+
+    @property
+    def tested_buckets(self) -> int:
+        """Buckets from the first one that was forecast to the end of the series."""
+        return self.length - origins(self.length)[0] if origins(self.length) else 0
 
 
 def origins(length: int) -> tuple[int, ...]:
@@ -57,7 +63,7 @@ def back_test(units: FloatArray, buckets: int) -> BackTest:
     weights = mix_weights(actual - each, series)
     means = np.einsum("m,mwh->wh", weights, each)
     mean = weights @ mean_forecasts(names, series, buckets)
-    return BackTest(names, weights, mean, actual - means, means)
+    return BackTest(names, weights, mean, actual - means, means, len(units))
 
 
 def mix_weights(errors: FloatArray, series: FloatArray) -> FloatArray:

@@ -17,18 +17,12 @@ from datong.model.flow import FloatArray
 # more: the border of Syntetos, Boylan and Croston 2005, JORS 56, is 1.32).
 INTERMITTENT_ZERO_SHARE = 0.25
 
-# AutoETS and AutoTheta take 1.5 ms a fit at 30 buckets and 8 ms at 150; SES takes 0.01 ms at both.
-LONGEST_FOR_SEARCHED_MODELS = 60
-
 MODELS: Mapping[str, Callable[[], Any]] = MappingProxyType(
     {
-        "AutoETS": lambda: sf.AutoETS(season_length=1),
-        "AutoTheta": lambda: sf.AutoTheta(season_length=1),
         "SES": sf.SimpleExponentialSmoothingOptimized,
         "WindowAverage4": lambda: sf.WindowAverage(4),
         "WindowAverage8": lambda: sf.WindowAverage(8),
         "WindowAverage26": lambda: sf.WindowAverage(26),
-        "Naive": sf.Naive,
         "CrostonOptimized": sf.CrostonOptimized,
         "TSB": lambda: sf.TSB(alpha_d=0.2, alpha_p=0.2),
         "ADIDA": sf.ADIDA,
@@ -36,8 +30,8 @@ MODELS: Mapping[str, Callable[[], Any]] = MappingProxyType(
     }
 )
 
-_SHORTEST = {"WindowAverage4": 4, "WindowAverage8": 8, "WindowAverage26": 26, "AutoETS": 8, "AutoTheta": 8}
-_REGULAR = ("SES", "WindowAverage4", "WindowAverage8", "WindowAverage26", "Naive")
+_SHORTEST = {"WindowAverage4": 4, "WindowAverage8": 8, "WindowAverage26": 26}
+_REGULAR = ("SES", "WindowAverage4", "WindowAverage8", "WindowAverage26")
 _INTERMITTENT = ("SES", "WindowAverage8", "WindowAverage26", "CrostonOptimized", "TSB", "ADIDA", "IMAPA")
 
 
@@ -50,10 +44,7 @@ def is_intermittent(units: FloatArray) -> bool:
 def offered(units: FloatArray) -> tuple[str, ...]:
     """Names of the models that a filled series of past units is offered, by its length and share of zeros."""
     intermittent = is_intermittent(units)
-    names = list(_INTERMITTENT if intermittent else _REGULAR)
-    if not intermittent and len(units) <= LONGEST_FOR_SEARCHED_MODELS:
-        names += ["AutoETS", "AutoTheta"]
-    return tuple(names)
+    return _INTERMITTENT if intermittent else _REGULAR
 
 
 def mean_forecast(name: str, units: FloatArray, buckets: int) -> FloatArray:

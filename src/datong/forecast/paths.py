@@ -6,7 +6,7 @@ drawn independently of one another.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,15 @@ from datong.forecast.fill import first_known
 from datong.forecast.holidays import holiday_factors
 from datong.forecast.models import is_intermittent
 from datong.forecast.prior import LevelPrior, blended_level, launch_level, level_prior
+from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, relative_variance
 from datong.forecast.table import QUANTILES
 from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
 
 # With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
 FEWEST_KNOWN = 4
+# Regular and intermittent items share their spread among themselves where there are at least so many.
+FEWEST_OF_A_KIND = 5
 # Models with at least this weight are named as an item's method.
 NAMED_WEIGHT = 0.25
 # Noise and drift of a product that is forecast from a prior: an exponential bucket about a drifting level.
@@ -37,6 +40,7 @@ class _Fit:
     method: str
     start: int
     whole: bool
+    intermittent: bool
     test: BackTest | None
     variance: float
     errors: int
@@ -51,10 +55,9 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
     random numbers depend only on the seed and on itself.
     """
     series = sensed.series
-    closed_factor, open_factor = holiday_factors(series, series.units)
+    closed_factor, open_factor = _calendar_factors(series)
     fits = [_fit(series, i, closed_factor[i]) for i in range(len(series.items))]
-    tested = [f for f in fits if f.test is not None]
-    shape = fit_shape([f.test for f in tested if f.test is not None], [f.variance for f in tested])
+    shapes = _shapes(fits)
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
     priors = _priors(series, fits)
     paths = np.zeros((len(series.items), path_count, len(series.horizon_starts)))
@@ -67,7 +70,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
         if fit.test is None:
             drawn = _prior_paths(rng, series.units[i, fit.start :], priors[series.category[i]], factor, path_count)
         else:
-            drawn = _paths(rng, series, i, fit, shape, ahead, factor, path_count)
+            drawn = _paths(rng, series, i, fit, shapes[fit.intermittent], ahead, factor, path_count)
         drawn = _spread_out(drawn, learnt, fit.whole)
         paths[i] = np.maximum(drawn, np.nan_to_num(series.known_ahead_units[i]))
     return Forecast(
@@ -75,7 +78,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
         bucket_starts=series.horizon_starts,
         paths=paths,
         method=tuple(f.method for f in fits),
-        backtest_pinball=_pinball(fits, shape),
+        backtest_pinball=_pinball(fits, shapes),
         backtest_windows=np.array([0 if f.test is None else len(f.test.errors) for f in fits], dtype=np.int64),
         prior=np.array([f.method == "prior" for f in fits], dtype=bool),
     )
@@ -93,22 +96,40 @@ def is_whole(units: FloatArray) -> bool:
     return bool(np.all(known == np.round(known)))
 
 
+def _calendar_factors(series: SeriesSet) -> tuple[FloatArray, FloatArray]:
+    """Factors of season and holidays together: (item, closed bucket), (item, open bucket)."""
+    closed_season, open_season = season_factors(series, series.units)
+    closed_holiday, open_holiday = holiday_factors(series, series.units / closed_season)
+    return closed_season * closed_holiday, open_season * open_holiday
+
+
 def _fit(series: SeriesSet, i: int, factor: FloatArray) -> _Fit:
     start = first_known(series.units[i])
     units = series.units[i, start:]
-    whole = is_whole(units)
+    whole, intermittent = is_whole(units), is_intermittent(units)
     if not np.isnan(series.given_units[i]).all():
-        return _Fit("given", start, whole, None, float("nan"), 0, None)
-    if start > 0 and is_intermittent(units) and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
+        return _Fit("given", start, whole, intermittent, None, float("nan"), 0, None)
+    if start > 0 and intermittent and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
         # The series starts with a sale by definition; as an observation of a rare demand that bucket would mislead.
         start += 1 + first_known(units[1:])
         units = series.units[i, start:]
     if np.sum(~np.isnan(units)) < FEWEST_KNOWN or not np.nansum(units) > 0:
-        return _Fit("prior", start, whole, None, float("nan"), 0, None)
+        return _Fit("prior", start, whole, intermittent, None, float("nan"), 0, None)
     test = back_test(units / factor[start:], len(series.horizon_starts))
     variance, errors = relative_variance(test, whole)
     known = series.known_ahead_history[i, start:, 0] / factor[start:]
-    return _Fit(_name(test), start, whole, test, variance, errors, _ahead_history(test, known))
+    return _Fit(_name(test), start, whole, intermittent, test, variance, errors, _ahead_history(test, known))
+
+
+def _shapes(fits: Sequence[_Fit]) -> dict[bool, Shape]:
+    """What intermittent and regular items share, each kind by itself where it has enough items."""
+    tested = [(f.intermittent, f.test, f.variance) for f in fits if f.test is not None]
+    result = {}
+    for kind in (False, True):
+        own = [t for t in tested if t[0] == kind]
+        use = own if len(own) >= FEWEST_OF_A_KIND else tested
+        result[kind] = fit_shape([test for _, test, _ in use], [variance for _, _, variance in use])
+    return result
 
 
 def _name(test: BackTest) -> str:
@@ -183,14 +204,14 @@ def _spread_out(paths: FloatArray, learnt: Learnt, whole: bool) -> FloatArray:
     return np.where(ratio == 1.0, paths, np.round(moved) if whole else moved)
 
 
-def _pinball(fits: Sequence[_Fit], shape: Shape) -> FloatArray:
+def _pinball(fits: Sequence[_Fit], shapes: Mapping[bool, Shape]) -> FloatArray:
     """(item) mean pinball loss in units of the back-test's forecasts with gamma quantiles of the fitted variance."""
     result = np.full(len(fits), np.nan)
     levels = np.array(list(QUANTILES.values()))
     for i, fit in enumerate(fits):
         if fit.test is None or not (~np.isnan(fit.test.errors)).any():
             continue
-        spread = fit_spread(fit.variance, fit.errors, fit.whole, shape)
+        spread = fit_spread(fit.variance, fit.errors, fit.whole, shapes[fit.intermittent])
         variance = spread.level_start + spread.noise
         quantile = gamma.ppf(levels, 1 / variance, scale=variance)
         seen = ~np.isnan(fit.test.errors)
