@@ -5,14 +5,13 @@ on a phone. Colours come from the page's style by class, so that they follow lig
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
 # The drawing's own units. The page stretches them to the width and height it has.
 WIDTH, HEIGHT = 1000, 400
-MAX_X_LABELS = 8
 
 Values = Sequence[float | None]
 
@@ -41,10 +40,11 @@ def plot(
     x_labels: Sequence[str],
     lines: Sequence[Line],
     bands: Sequence[Band],
-    y_label: object,
+    y_label: Callable[[float], str],
     marks: Sequence[tuple[int, str]] = (),
     now: int | None = None,
     y_range: tuple[float, float] | None = None,
+    max_x_labels: int = 8,
 ) -> Markup:
     """A line chart over equal steps of x. `y_label(value)` writes a tick.
 
@@ -89,10 +89,11 @@ def plot(
         path = _path([(x(i), None if v is None else y(v)) for i, v in enumerate(line.values)])
         parts.append(f'<path class="line {line.style}" d="{path}"/>')
     y_words = "".join(f'<span style="top:{_n(100 * y(t) / HEIGHT)}%">{escape(y_label(t))}</span>' for t in ticks)
-    stride = max(1, math.ceil(count / MAX_X_LABELS))
+    stride = max(1, math.ceil(count / max_x_labels))
     x_words = "".join(
-        f'<span{" class=minor" if (i // stride) % 2 else ""} style="left:{_n(100 * (i + 0.5) / count)}%">{escape(x_labels[i])}</span>'
-        for i in range(0, count, stride)
+        f'<span{" class=minor" if (i // stride) % 2 else ""} style="left:{_n(100 * (i + 0.5) / count)}%">{words}</span>'
+        for i, words in enumerate(map(escape, x_labels))
+        if i % stride == 0
     )
     keys = "".join(
         f'<span><svg viewBox="0 0 24 12" aria-hidden="true">{mark}</svg>{escape(label)}</span>'

@@ -17,7 +17,7 @@ from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
 from datong.app.report.columns import coded, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
-from datong.app.report.verdict import by_policy, verdict
+from datong.app.report.verdict import by_policy, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.words import catalogue, say
 
@@ -175,18 +175,20 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
 
     compact = partial(figures.compact, language=language)
     charts = [
-        (words("replay.fill"), lines(fill), lambda v: figures.share(v, 0), (0.0, 1.0)),
+        (words("replay.fill"), lines(fill), lambda v: figures.share(v, 0), (_floor(lines(fill)), 1.0)),
         (words("replay.stock"), lines(lambda r: r["stock_units"]), compact, None),
         (words("replay.cost", currency=inputs.settings.currency), lines(lambda r: r["cost"]), compact, None),
     ]
+    found = verdict(inputs.replay["by_bucket"])
     return {
-        "verdict": verdict(inputs.replay["by_bucket"]),
+        "verdict": found,
+        "said": verdict_words(found, inputs.settings.currency, language) if found else [],
         "names": names,
         "buckets": len(starts),
         "charts": [
             {
                 "title": name,
-                "svg": plot(name, labels, drawn, (), label, y_range=y_range),
+                "svg": plot(name, labels, drawn, (), label, y_range=y_range, max_x_labels=4),
                 "table": _behind(
                     starts, [(li.label, li.values) for li in drawn], label if y_range else figures.fitting
                 ),
@@ -194,6 +196,12 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
             for name, drawn, label, y_range in charts
         ],
     }
+
+
+def _floor(lines: Sequence[Line]) -> float:
+    """Where the axis of a share starts: a round tenth below the lowest value."""
+    lowest = min((v for line in lines for v in line.values if v is not None), default=0.0)
+    return max(0.0, math.floor(lowest * 10 - 0.5) / 10)
 
 
 def policy_name(policy: str, language: str) -> str:
@@ -329,7 +337,7 @@ def _demand(inputs: ReportInputs, language: str, words: Words) -> Row:
 
 def _load(inputs: ReportInputs, language: str, words: Words) -> Row | None:
     prices = inputs.tables["prices"]
-    rows = prices.filter(pc.equal(prices["what"], "line")).to_pylist()
+    rows = prices.filter(pc.field("what") == "line").to_pylist()
     if not rows:
         return None
     starts = sorted({r["bucket"] for r in rows})
@@ -413,7 +421,7 @@ def _learning(scores: pa.Table, language: str, words: Words) -> list[Row]:
         ("bias_units", "learning.bias", partial(figures.compact, language=language), None),
     ):
         values: dict[date, list[float]] = {}
-        for r in scores.filter(pc.equal(scores["metric"], metric)).to_pylist():
+        for r in scores.filter(pc.field("metric") == metric).to_pylist():
             if r["bucket"] is not None and r["horizon"] == 0 and r["value"] is not None:
                 values.setdefault(r["bucket"], []).append(r["value"])
         if not values:
@@ -432,7 +440,15 @@ def _learning(scores: pa.Table, language: str, words: Words) -> list[Row]:
         charts.append(
             {
                 "title": name,
-                "svg": plot(name, [figures.short_day(s, language) for s in starts], drawn, (), write, y_range=y_range),
+                "svg": plot(
+                    name,
+                    [figures.short_day(s, language) for s in starts],
+                    drawn,
+                    (),
+                    write,
+                    y_range=y_range,
+                    max_x_labels=4,
+                ),
                 "table": _behind(starts, [(name, drawn[0].values)], figures.fitting if y_range is None else write),
             }
         )

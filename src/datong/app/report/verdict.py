@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.app.report import figures
+from datong.model.words import say
+
 POLICIES = ("datong", "company", "baseline")
 INTERVAL = 0.9
 
@@ -43,7 +46,7 @@ def by_policy(by_bucket: pa.Table) -> dict[str, pa.Table]:
     """The rows of each policy, in time order; the known policies first."""
     found = sorted(set(by_bucket["policy"].to_pylist()))
     order = [p for p in POLICIES if p in found] + [p for p in found if p not in POLICIES]
-    return {p: by_bucket.filter(pc.equal(by_bucket["policy"], p)).sort_by("bucket") for p in order}
+    return {p: by_bucket.filter(pc.field("policy") == p).sort_by("bucket") for p in order}
 
 
 def verdict(by_bucket: pa.Table) -> Verdict | None:
@@ -79,3 +82,24 @@ def _total(policy: str, rows: pa.Table) -> PolicyTotal:
     demand = total("demand_units")
     fill = total("served_on_time_units") / demand if demand > 0 else 1.0
     return PolicyTotal(policy, total("cost"), fill, total("stock_units") / max(rows.num_rows, 1))
+
+
+def verdict_words(found: Verdict, currency: str, language: str) -> list[str]:
+    """What the replay says, in sentences; plainly so where Datong is not better."""
+
+    def money(value: float) -> str:
+        return figures.money(value, currency, language)
+
+    def words(key: str, **params: object) -> str:
+        return say(f"report.replay.{key}", language, **params)
+
+    if found.saving == 0:
+        said = [words("same")]
+    else:
+        key = "better" if found.saving > 0 else "worse"
+        said = [words(key, money=money(abs(found.saving)), share=figures.share(abs(found.saving_share)))]
+    if found.low is not None and found.high is not None:
+        said.append(words("interval", low=money(found.low), high=money(found.high)))
+        if found.unsure:
+            said.append(words("unsure"))
+    return said

@@ -1,0 +1,232 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pytest
+
+from datong.app.notebook import html_table
+from datong.app.report import figures
+from datong.app.report.charts import Line, nice_ticks, plot
+from datong.app.report.html import gap_totals, report_html
+from datong.app.report.inputs import MONEY, Assumed, resting_on
+from datong.app.report.verdict import verdict, verdict_words
+
+VOID = {"meta", "link", "br", "input", "line", "rect", "polygon", "path"}
+
+
+class Page(HTMLParser):
+    """Checks that tags are closed, and collects attributes and words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.attributes, self.words, self.ids = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, k, v or "") for k, v in attrs]
+        self.ids += [v for k, v in attrs if k == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, k, v or "") for k, v in attrs]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_page_is_whole_and_asks_nothing_of_the_network(inputs, language):
+    text = report_html(inputs, language)
+    page = Page(text)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    links = [v for _, k, v in page.attributes if k in ("src", "href", "xlink:href", "action")]
+    assert links and all(v.startswith(("#", "data:")) for v in links)
+    assert {v[1:] for v in links if v.startswith("#")} <= set(page.ids)
+    assert "http://" not in text and "https://" not in text and "url(" not in text and "@import" not in text
+    assert "default-src 'none'" in text
+
+
+def test_same_inputs_same_page(inputs):
+    assert report_html(inputs, "en") == report_html(inputs, "en")
+
+
+def test_a_page_of_a_whole_company_is_small(large_inputs):
+    text = report_html(large_inputs, "en")
+    assert len(text.encode()) < 1_500_000
+    assert text.count('class="item"') == 41
+    assert len(re.findall(r"<th scope=\"row\">LINE\d\d</th>", text)) == 19
+
+
+def test_names_from_data_are_escaped(inputs):
+    text = report_html(inputs, "en")
+    assert "<Oils>" not in text and "&lt;Oils&gt; &amp; Flour" in text
+    assert "<P01>" not in text
+
+
+def test_page_holds_every_part(inputs):
+    text = report_html(inputs, "en")
+    for part in ("replay", "gap", "demand", "load", "signals", "orders", "learning", "certificate", "assumptions"):
+        assert f'id="{part}"' in text
+    assert "W001" in text and "LINE01 at 212.5 a unit" in text
+    assert "LINE01 at BDT 212 a unit" in text
+    assert "Eid al-Adha" in text
+    assert "84,500" in text and "0.47%" in text
+    assert "2 sales" in text
+
+
+def test_a_table_stands_behind_every_chart(inputs):
+    text = report_html(inputs, "en")
+    charts = [int(n) for n in re.findall(r'class="chart" data-steps="(\d+)"', text)]
+    behind = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
+    assert len(charts) == len(behind) > 5
+    for steps, figure in zip(charts, behind, strict=True):
+        assert len(re.findall(r"<tr><th scope=\"row\">", figure)) == steps
+
+
+def test_assumed_numbers_are_marked_and_explained(inputs):
+    text = report_html(inputs, "en")
+    mark = 'title="Rests on assumed numbers: lines.hours_per_week, products.price"'
+    assert text.count(mark) >= 6
+    assert "Most tonnes seen in a week so far." in text and "not stated" in text
+    measured = report_html(replace(inputs, assumed=()), "en")
+    assert 'class="assumed"' not in measured
+    assert "every number that was used is measured" in measured
+
+
+def test_a_mark_names_only_what_its_figure_rests_on(inputs):
+    assert resting_on(inputs, MONEY) == ("products.price",)
+    demand = replace(inputs, assumed=(Assumed("sales", "units", 3, ""),))
+    assert "Rests on assumed numbers: sales.units" in report_html(demand, "en")
+
+
+def test_without_a_replay_the_page_says_how_to_get_one(inputs):
+    assert "`datong replay` adds it" in report_html(replace(inputs, replay={}), "en")
+
+
+def test_an_empty_run_is_a_page_too(inputs):
+    tables = {n: t.slice(0, 0) for n, t in inputs.tables.items()}
+    tables["certificate"] = inputs.tables["certificate"]
+    for language in ("en", "zh"):
+        assert Page(report_html(replace(inputs, tables=tables, replay={}, assumed=()), language)).open == []
+
+
+# what the replay says ----------------------------------------------------------------------------
+
+
+def by_bucket(datong: list[float], company: list[float]) -> pa.Table:
+    rows = [
+        {"policy": p, "bucket": i, "demand_units": 100.0, "served_on_time_units": s, "stock_units": 10.0, "cost": c}
+        for p, costs, s in (("company", company, 90.0), ("datong", datong, 95.0))
+        for i, c in enumerate(costs)
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def test_saving_and_its_interval_by_hand():
+    """Savings 10, 20, 30: mean 20, sd 10, t(2, 95%) = 2.920; 60 +- 3 x 2.920 x 10 / sqrt(3) = 60 +- 50.6."""
+    found = verdict(by_bucket([90, 80, 70], [100, 100, 100]))
+    assert found is not None
+    assert found.saving == 60
+    assert found.saving_share == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((60 - 50.58, 60 + 50.58), abs=0.02)
+    assert not found.unsure
+    assert found.totals["datong"].fill_share == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize(
+    ("datong", "company", "says"),
+    [
+        ([90.0] * 4, [100.0, 100.0, 101.0, 100.0], "would have cost BDT 41 less"),
+        ([101.0, 100.0, 100.0], [90.0] * 3, "Datong is not better here: it would have cost BDT 31 more"),
+        ([90.0] * 3, [90.0] * 3, "Datong is not better here"),
+        ([100.0, 80.0, 100.0], [90.0, 100.0, 91.0], "do not prove a difference"),
+    ],
+)
+def test_the_verdict_is_plain(datong, company, says):
+    found = verdict(by_bucket(datong, company))
+    assert found is not None
+    assert says in " ".join(verdict_words(found, "BDT", "en"))
+
+
+def test_two_buckets_give_no_interval_and_one_policy_no_verdict():
+    found = verdict(by_bucket([1, 1], [2, 2]))
+    assert found is not None and found.low is None
+    assert verdict(by_bucket([], [1.0])) is None
+
+
+# gaps, charts, figures ---------------------------------------------------------------------------
+
+
+def test_gaps_add_up_and_name_what_binds_most():
+    """A: 100 + 100 wanted, 10 late for L1, 5 + 20 lost for L2: short 35, on time 82.5%, L2 binds most."""
+    rows = [
+        {"late_units": 10.0, "lost_units": 0.0, "binding": "L1", "binding_price": 9.0},
+        {"late_units": 5.0, "lost_units": 20.0, "binding": "L2", "binding_price": 3.0},
+    ]
+    table = pa.Table.from_pylist([{"product": "A", "demand_units": 100.0, "served_units": 90.0, **r} for r in rows])
+    (total,) = gap_totals(table, "product")
+    assert (total["demand_units"], total["short_units"], total["binding"]) == (200, 35, "L2")
+    assert total["on_time_share"] == pytest.approx(0.825)
+    assert total["binding_price"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 100, [0, 25, 50, 75, 100]),
+        (0, 7, [0, 2, 4, 6, 8]),
+        (-3, 5, [-4, -2, 0, 2, 4, 6]),
+        (0, 0, [0, 0.25, 0.5, 0.75, 1]),
+    ],
+)
+def test_ticks_are_round_and_hold_the_data(low, high, ticks):
+    assert nice_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_a_line_breaks_where_a_value_is_unknown():
+    drawn = plot("t", ["a", "b", "c", "d"], [Line("x", "datong", [1, None, 3, 4])], [], str)
+    (path,) = re.findall(r'class="line datong" d="(M[^"]*)"', drawn.split('<div class="plot">')[1])
+    assert path.count("M") == 2 and path.count("L") == 1
+
+
+def test_a_chart_without_values_is_left_out():
+    assert plot("t", ["a"], [Line("x", "datong", [None])], [], str) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "en", "zh"),
+    [
+        (12_345, "12.3k", "1.23万"),
+        (999_960, "1M", "100万"),
+        (250_000_000, "250M", "2.5亿"),
+        (12.34, "12.3", "12.3"),
+        (0, "0", "0"),
+        (-40_000, "-40k", "-4万"),
+        (999.96, "1k", "1,000"),
+        (None, "–", "–"),
+        (float("nan"), "–", "–"),
+    ],
+)
+def test_short_numbers_follow_the_language(value, en, zh):
+    assert (figures.compact(value, "en"), figures.compact(value, "zh")) == (en, zh)
+
+
+def test_no_negative_zero():
+    assert figures.number(-0.4) == "0"
+
+
+def test_notebook_table_is_cut_escaped_and_in_words():
+    table = pa.table({"kind": ["make", "<b>", "buy"], "units": [1.5, None, 1000.0], "evidence": [["a"] * 5, [], None]})
+    text = html_table(table, "zh", limit=2)
+    assert "生产" in text and "&lt;b&gt;" in text and "采购" not in text
+    assert "数量（件）" in text and "1.50" in text and "a, a, a …" in text
+    assert "共 3 行，显示 2 行" in text

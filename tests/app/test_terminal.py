@@ -1,0 +1,123 @@
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from datong.app.terminal import make_console, print_closing, print_findings, stage_progress, step_progress
+from datong.model.findings import Finding
+from datong.model.words import message
+
+
+def printed(inputs, language: str, width: int = 120, **options) -> str:
+    file = io.StringIO()
+    print_closing(inputs, language, console=Console(file=file, width=width, highlight=False), **options)
+    return file.getvalue()
+
+
+def test_closing_shows_gap_signals_orders_replay_and_report(inputs):
+    text = printed(inputs, "en", report=Path("/tmp/report.html"))
+    assert "P01" in text and "LINE01 at BDT 212 a unit" in text
+    assert "Signals found: 1" in text and "=P01 at 0.5 a unit" in text and "2 sales" in text
+    assert "W001" in text and "LINE01 at 212.5 a unit" in text
+    assert "Datong would have cost BDT 40 less" in text
+    assert "lines.hours_per_week, products.price" in text
+    assert text.rstrip().endswith("Report: /tmp/report.html")
+
+
+def test_gap_table_sums_to_its_total(inputs):
+    """What is shown and 'all others' make up the last row."""
+    lines = printed(inputs, "en").splitlines()
+
+    def demand(name: str) -> float:
+        line = next(line for line in lines if line.startswith(name))
+        return float(line.removeprefix(name).split()[0].replace(",", ""))
+
+    assert demand("P01") + demand("all others") == pytest.approx(demand("In all"), abs=1)
+
+
+def test_chinese_columns_line_up(inputs):
+    lines = printed(inputs, "zh").splitlines()
+    rule = next(i for i, line in enumerate(lines) if line.startswith("───"))
+    assert "供需缺口" in lines[rule - 2] and "需求" in lines[rule - 1]
+    assert len({cell_len(line) for line in lines[rule - 1 : rule + 3]}) == 1
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_nothing_is_lost_in_a_narrow_window(inputs, width):
+    text = printed(inputs, "zh", width=width)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    demand = sum(r["demand_units"] for r in inputs.tables["gaps"].to_pylist())
+    assert "W001" in text and f"{demand:,.0f}" in text
+
+
+def test_a_long_path_stays_in_one_piece(inputs):
+    path = "/" + "x" * 200 + "/report.html"
+    assert path in printed(inputs, "en", width=60, report=Path(path))
+
+
+def test_says_so_when_there_is_nothing(inputs):
+    tables = {n: t.slice(0, 0) for n, t in inputs.tables.items()} | {"certificate": inputs.tables["certificate"]}
+    text = printed(replace(inputs, tables=tables, replay={}, assumed=()), "en")
+    assert "No order is worth placing now." in text and "Signals found: 0" in text
+    assert "assumed" not in text
+
+
+def finding(severity, rows: int = 1) -> Finding:
+    return Finding(
+        severity=severity,
+        code="unknown_product",
+        source="sales.csv",
+        found=message("report.title", name="[bold]X[/bold]", day="1"),
+        expected=message("report.none"),
+        remedy=message("report.none"),
+        row=7,
+        column="product",
+        rows_affected=rows,
+    )
+
+
+def test_findings_say_where_what_and_the_remedy():
+    file = io.StringIO()
+    found = [finding("error", rows=1200), finding("warning")]
+    print_findings(found, "en", Console(file=file, width=100, highlight=False))
+    text = file.getvalue()
+    assert "error  sales.csv, row 7, column product (1,200 rows)  [unknown_product]" in text
+    assert "[bold]X[/bold]" in text, "data is not markup"
+    assert "Remedy" in text
+    assert text.rstrip().endswith("1 errors, 1 warnings, 0 notes")
+
+
+def test_no_findings_is_said_in_the_language():
+    file = io.StringIO()
+    print_findings([], "zh", Console(file=file))
+    assert file.getvalue().strip() == "未发现问题。"
+
+
+def test_no_colour_in_a_pipe_or_with_no_color(inputs, monkeypatch):
+    file = io.StringIO()
+    print_closing(inputs, "en", console=make_console(file))
+    assert "\x1b" not in file.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert make_console(file).no_color
+
+
+def test_progress_is_quiet_where_nobody_watches():
+    file = io.StringIO()
+    with stage_progress("en", Console(file=file)) as on_stage:
+        on_stage("sense")
+        on_stage("forecast")
+    with step_progress("weeks", 3, Console(file=file)) as on_step:
+        on_step(2)
+    assert file.getvalue().strip() == ""
+
+
+def test_progress_shows_each_stage_in_the_language():
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, color_system=None)
+    with stage_progress("zh", console) as on_stage:
+        for stage in ("sense", "forecast"):
+            on_stage(stage)
+    assert "感知" in file.getvalue() and "预测" in file.getvalue()
