@@ -14,13 +14,16 @@ from zoneinfo import ZoneInfo
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from datong.ledger.state import arrow_type
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table
 from datong.model.words import Message, message
+
+# pyarrow makes these functions when it is imported, so that a type checker cannot know them.
+pc: Any = pyarrow.compute
 
 ROW = "__row__"
 DATE_ONLY = "__date_only__"

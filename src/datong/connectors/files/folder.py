@@ -4,19 +4,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from datong.connectors.files.read import SUFFIXES, WORKBOOK_SUFFIXES, RawSource, read_source
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
-from datong.ledger.validate import ROW, Checked, Trouble, nearest, nearest_hint, reject, validate
+from datong.ledger.validate import ROW, Checked, Trouble, nearest_hint, reject, validate
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import RESERVED, Table, tables
+
+# pyarrow makes these functions when it is imported, so that a type checker cannot know them.
+pc: Any = pyarrow.compute
 
 # Sheet and file names that people use for a table in Chinese.
 _CHINESE_NAMES: Mapping[str, str] = {
@@ -140,7 +144,7 @@ def _table_name(name: str) -> str:
 
 
 def _sources(path: Path, findings: list[Finding]) -> list[tuple[str, RawSource]]:
-    """Tables in one file, by name. Files and sheets that are no table of ours become findings, unread where possible."""
+    """Tables in one file, by name. Files and sheets that are no table of ours become findings."""
     workbook = path.suffix.lower() in WORKBOOK_SUFFIXES
     if not workbook and table_of(path.stem) is None:
         findings.append(_not_a_table(path.name, path.stem))
