@@ -9,6 +9,10 @@ of it made before. With the usual known share k = sum K / sum D,
 early orders tell nothing of the rest, (1 - k)/k where they scale with it, negative where buyers only order earlier.
 It is a least-squares estimate drawn to 0 by `SLOPE_EVIDENCE` observations. The variance of what is left comes from
 the errors of this very forecast.
+
+A holiday that lowers the bucket's demand to the share f < 1 of F takes (1 - f) F away, from the early orders or from
+the rest. Where K falls short of k F, that much of the loss is taken to have happened already; all else comes off the
+rest. So a feast late in the bucket, with its early orders as usual, leaves little to come.
 """
 
 from collections.abc import Sequence
@@ -61,11 +65,21 @@ def fit_ahead(histories: Sequence[AheadHistory]) -> AheadShape:
     return AheadShape(slope, float(np.clip(np.median(ratios), 0.05, 1.0)) if ratios else 1.0)
 
 
-def rest_mean(known: float, forecast: float, known_share: float, slope: float) -> float:
-    """Expected units still to come in the bucket: the module's equation."""
+def rest_mean(known: float, forecast: float, known_share: float, slope: float, holiday_share: float = 1.0) -> float:
+    """Expected units still to come in the bucket: the module's equations. forecast: F, without any holiday.
+
+    Units 40 known, F 100, k 0.3, slope 0.5: 100 x (0.7 + 0.5 x (0.4 - 0.3)) = 75. With a holiday that leaves
+    f = 0.6: the early orders are not short, so 75 - 40 = 35.
+    """
     if forecast <= 0:
         return 0.0
-    return forecast * max(0.0, (1 - known_share) + slope * (min(known / forecast, CUT) - known_share))
+    if holiday_share > 1:
+        forecast, holiday_share = forecast * holiday_share, 1.0
+    loss = (1 - holiday_share) * forecast
+    loss_before = min(max(known_share * forecast - known, 0.0), loss)
+    usual_known = min((known + loss_before) / forecast, CUT)
+    rest = forecast * max(0.0, (1 - known_share) + slope * (usual_known - known_share))
+    return max(rest - (loss - loss_before), 0.0)
 
 
 def rest_variance(history: AheadHistory, shape: AheadShape, whole_variance: float) -> float:

@@ -22,7 +22,8 @@ class BackTest:
     """names: (model). weights: (model), sum 1. mean: (bucket ahead) weighted forecast from the end of the series.
 
     errors, means: (window, bucket ahead) actual - forecast and forecast of the weighted mix, NaN where the actual is
-    unknown or after the end. length: buckets of the series. A model's weight in the mix of the windows is that of the final forecast.
+    unknown or after the end; a model's weight is the same in them as in the final forecast. length: buckets of the
+    series.
     """
 
     names: tuple[str, ...]

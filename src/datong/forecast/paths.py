@@ -27,6 +27,8 @@ from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, Series
 FEWEST_KNOWN = 4
 # Regular and intermittent items share their spread among themselves where there are at least so many.
 FEWEST_OF_A_KIND = 5
+# A bucket with a smaller factor is not used for the level; one this near to no holiday shows the usual early orders.
+SMALLEST_FACTOR, NEAR_HOLIDAY = 0.05, 0.1
 # Models with at least this weight are named as an item's method.
 NAMED_WEIGHT = 0.25
 # Noise and drift of a product that is forecast from a prior: an exponential bucket about a drifting level.
@@ -55,8 +57,9 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
     random numbers depend only on the seed and on itself.
     """
     series = sensed.series
-    closed_factor, open_factor = _calendar_factors(series)
-    fits = [_fit(series, i, closed_factor[i]) for i in range(len(series.items))]
+    closed_season, open_season = season_factors(series, series.units)
+    closed_holiday, open_holiday = holiday_factors(series, series.units / closed_season)
+    fits = [_fit(series, i, closed_season[i], closed_holiday[i]) for i in range(len(series.items))]
     shapes = _shapes(fits)
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
     priors = _priors(series, fits)
@@ -65,12 +68,14 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
         if fit.method == "given":
             paths[i] = np.nan_to_num(series.given_units[i])
             continue
-        factor = open_factor[i] * learnt.forecast_ratio.get(item, 1.0)
+        factor = open_season[i] * learnt.forecast_ratio.get(item, 1.0)
         rng = item_generator(seed, item)
         if fit.test is None:
-            drawn = _prior_paths(rng, series.units[i, fit.start :], priors[series.category[i]], factor, path_count)
+            drawn = _prior_paths(
+                rng, series.units[i, fit.start :], priors[series.category[i]], factor * open_holiday[i], path_count
+            )
         else:
-            drawn = _paths(rng, series, i, fit, shapes[fit.intermittent], ahead, factor, path_count)
+            drawn = _paths(rng, series, i, fit, shapes[fit.intermittent], ahead, factor, open_holiday[i], path_count)
         drawn = _spread_out(drawn, learnt, fit.whole)
         paths[i] = np.maximum(drawn, np.nan_to_num(series.known_ahead_units[i]))
     return Forecast(
@@ -96,14 +101,7 @@ def is_whole(units: FloatArray) -> bool:
     return bool(np.all(known == np.round(known)))
 
 
-def _calendar_factors(series: SeriesSet) -> tuple[FloatArray, FloatArray]:
-    """Factors of season and holidays together: (item, closed bucket), (item, open bucket)."""
-    closed_season, open_season = season_factors(series, series.units)
-    closed_holiday, open_holiday = holiday_factors(series, series.units / closed_season)
-    return closed_season * closed_holiday, open_season * open_holiday
-
-
-def _fit(series: SeriesSet, i: int, factor: FloatArray) -> _Fit:
+def _fit(series: SeriesSet, i: int, season: FloatArray, holiday: FloatArray) -> _Fit:
     start = first_known(series.units[i])
     units = series.units[i, start:]
     whole, intermittent = is_whole(units), is_intermittent(units)
@@ -115,9 +113,15 @@ def _fit(series: SeriesSet, i: int, factor: FloatArray) -> _Fit:
         units = series.units[i, start:]
     if np.sum(~np.isnan(units)) < FEWEST_KNOWN or not np.nansum(units) > 0:
         return _Fit("prior", start, whole, intermittent, None, float("nan"), 0, None)
-    test = back_test(units / factor[start:], len(series.horizon_starts))
+    factor = season[start:] * holiday[start:]
+    # Divided by almost nothing, a bucket tells nothing of the level.
+    test = back_test(np.where(factor > SMALLEST_FACTOR, units / factor, np.nan), len(series.horizon_starts))
     variance, errors = relative_variance(test, whole)
-    known = series.known_ahead_history[i, start:, 0] / factor[start:]
+    known = np.where(
+        (factor > SMALLEST_FACTOR) & (np.abs(holiday[start:] - 1) < NEAR_HOLIDAY),
+        series.known_ahead_history[i, start:, 0] / factor,
+        np.nan,
+    )
     return _Fit(_name(test), start, whole, intermittent, test, variance, errors, _ahead_history(test, known))
 
 
@@ -158,18 +162,23 @@ def _paths(
     shape: Shape,
     ahead: AheadShape,
     factor: FloatArray,
+    holiday: FloatArray,
     path_count: int,
 ) -> FloatArray:
     """(path, bucket) of an item with a back-test."""
     assert fit.test is not None
-    mean = fit.test.mean * factor
+    mean = fit.test.mean * factor * holiday
     spread = fit_spread(fit.variance, fit.errors, fit.whole, shape)
     if fit.ahead is None or not len(mean):
         return draw_paths(rng, mean, spread, path_count)
     known, whole_mean = float(series.known_ahead_units[i, 0]), float(mean[0])
     mean = mean.copy()
-    mean[0] = rest_mean(known, whole_mean, fit.ahead.known_share, ahead.slope)
-    variance = rest_variance(fit.ahead, ahead, spread.level_start + spread.noise)
+    usual_mean = float(fit.test.mean[0] * factor[0])
+    mean[0] = rest_mean(known, usual_mean, fit.ahead.known_share, ahead.slope, float(holiday[0]))
+    variance = spread.level_start + spread.noise
+    if abs(holiday[0] - 1) < NEAR_HOLIDAY:
+        # Near a holiday the early orders tell less of the rest: it stays as uncertain as the whole bucket.
+        variance = rest_variance(fit.ahead, ahead, variance)
     relative = variance * (whole_mean / mean[0]) ** 2 if mean[0] > 0 else 1.0
     drawn = draw_paths(rng, mean, spread, path_count, max(relative - spread.level_start, 0.05 * relative))
     drawn[:, 0] += known

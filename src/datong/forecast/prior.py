@@ -46,13 +46,16 @@ def launch_level(units: FloatArray) -> float:
 
 
 def blended_level(units: FloatArray, prior: LevelPrior) -> tuple[float, float]:
-    """Level and its variance over mean squared for a product with a few known buckets.
+    """Level and its variance over mean squared for a product with n known buckets, n small or 0.
 
-    Gamma prior with shape 1 / level_variance; every known bucket counts as one observation of a Poisson-like level
-    whose own noise has the variance of the mean squared (an exponential bucket), so n buckets outweigh the prior by n x
-    level_variance.
+    In logs: the prior has variance s^2, the mean of the known buckets 1 / n (each is as uncertain as its own size), so
+    the known ones weigh n s^2 / (n s^2 + 1). Nothing sold in n buckets counts as half a unit sold.
     """
     known = units[~np.isnan(units)]
-    weight = len(known) * prior.level_variance
-    mean = (float(known.sum()) * prior.level_variance + prior.mean) / (weight + 1)
-    return mean, prior.level_variance / (weight + 1)
+    log_variance = float(np.log1p(prior.level_variance))
+    if not len(known):
+        return prior.mean, prior.level_variance
+    seen = max(float(known.mean()), 0.5 / len(known))
+    share = len(known) * log_variance / (len(known) * log_variance + 1)
+    mean = float(np.exp(share * np.log(seen) + (1 - share) * np.log(prior.mean)))
+    return mean, float(np.expm1(log_variance * (1 - share)))

@@ -3,7 +3,7 @@
 A block is one season (7 days, or 52 weeks), counted back from the last closed bucket. An item's ratio r_t is its units
 over its level, the means of its blocks joined by straight lines. A pattern is the mean of r by position in the season.
 How far a pattern is believed is its reliability: the correlation c of the patterns of odd and of even blocks, stepped
-up to both together, 2c / (1 + c) (Spearman-Brown), not below 0. With P the mean of the items' patterns p_i in a category,
+up to both together, 2c / (1 + c) (Spearman-Brown), not below 0. With P the mean of the patterns p_i in a category,
 
     category = 1 + reliability(P) * (P - 1)
     item     = category + reliability(p - category, over the category's items) * (p_i - category)
@@ -61,10 +61,10 @@ def _patterns(
     for i in range(items):
         use = ~np.isnan(mean[i])
         if use.any():
-            level = _line_through(np.arange(blocks * length), centre[use], mean[i, use])
+            level = _line_through(np.arange(blocks * length, dtype=np.float64), centre[use], mean[i, use])
             ratio[i] = np.where(np.repeat(use, length), part[i].ravel() / level, np.nan)
     ratio = ratio.reshape(items, blocks, length)
-    return tuple(_mean_pattern(ratio[:, start::2], smoothing) for start in (0, 1))  # ty: ignore[invalid-return-type]
+    return _mean_pattern(ratio[:, 0::2], smoothing), _mean_pattern(ratio[:, 1::2], smoothing)
 
 
 def _line_through(at: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:

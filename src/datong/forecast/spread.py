@@ -21,7 +21,7 @@ from datong.model.flow import FloatArray
 
 # An item's own relative variance counts as much as that of all items after this many back-test errors.
 OWN_ERRORS_WEIGHT = 20.0
-# Of all items' relative variances the typical one is above the median: an item with few errors has rarely seen its worst.
+# Of all items' relative variances the typical one is above the median: few errors have rarely seen the worst.
 TYPICAL_QUANTILE = 2 / 3
 # Scaled errors beyond this many standard deviations are cut for the fit of what is shared.
 CUT = 4.0
