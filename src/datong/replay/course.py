@@ -1,0 +1,131 @@
+"""A policy's own course as the tables that its next decision sees in place of the company's."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.state import State, in_state_schema
+from datong.replay.simulate import Batch, Simulation
+
+# What is simulated from the replay's start on; all other tables are as they were known at each moment.
+SIMULATED = ("stock", "production", "receipts", "shipments", "orders", "order_events")
+
+
+def before_replay(state: State) -> State:
+    """The state as the replay begins, with its books closed so that they can be carried on.
+
+    A chain that records nothing that was sent is taken to have served every sale at once, out of what it bought for
+    it: what the position of such a chain means (ledger/position.py), written out as shipments and receipts.
+    """
+    shipments = state.table("shipments")
+    if shipments["to_site"].null_count:
+        return state
+    sales = state.table("sales")
+    sales = sales.filter(pc.field("state") == "ordered")
+    served = {name: sales[name] for name in ("happened_at", "product", "units", "known_at")}
+    name = [f"replay|{row_id}" for row_id in sales["row_id"].to_pylist()]
+    rows = {**served, "market": sales["market"], "shipment": pa.array(name), "row_id": pa.array(name)}
+    bought = {**served, "receipt": pa.array(name), "row_id": pa.array(name)}
+    return state.with_tables(
+        shipments=pa.concat_tables([shipments, in_state_schema("shipments", pa.table(rows))]),
+        receipts=pa.concat_tables([state.table("receipts"), in_state_schema("receipts", pa.table(bought))]),
+    )
+
+
+def course_tables(course: Simulation, before: State) -> dict[str, pa.Table]:
+    """The SIMULATED tables after the course's last step: those of `before`, and what happened on the course since.
+
+    Batches that have arrived are production or receipts; those still to come are locked orders, which `position`
+    counts as under way. What happens in a bucket is entered as of its end.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SIMULATED}
+    for batch in course.arrived:
+        _enter_arrival(rows, course, batch)
+    for batch in [*course.arrived, *course.coming]:
+        _enter_order(rows, course, batch)
+    for sent in course.sent:
+        end = _end(course, sent.bucket)
+        name = f"replay|{sent.bucket}|{sent.item.product}|{sent.item.market}"
+        rows["shipments"].append(
+            {
+                "row_id": f"shipments:{name}",
+                "shipment": name,
+                "happened_at": _just_before(end),
+                "known_at": end,
+                "market": sent.item.market,
+                "product": sent.item.product,
+                "units": sent.units,
+            }
+        )
+    return {name: _append(name, before.table(name), added) for name, added in rows.items()}
+
+
+def _enter_arrival(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, batch: Batch) -> None:
+    end = _end(course, batch.arrives)
+    name = f"replay|{batch.order}"
+    entry = {"happened_at": _just_before(end), "known_at": end, "order": batch.order, "product": batch.product}
+    if batch.kind == "make":
+        line = None if batch.planned is None else batch.planned.line
+        rows["production"].append(
+            {**entry, "row_id": f"production:{name}", "production": name, "line": line, "good_units": batch.units}
+        )
+    else:
+        rows["receipts"].append({**entry, "row_id": f"receipts:{name}", "receipt": name, "units": batch.units})
+
+
+def _enter_order(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, batch: Batch) -> None:
+    """The order, when it was given out, and when it was done: after its way's lead time to the day."""
+    calendar, arrived = course.scene.settings.calendar, batch in course.arrived
+    order = batch.planned
+    if order is not None:
+        start = calendar.bucket_start(order.start)
+        released = calendar.midnight(start)
+        way = course.scene.ways[order.recipe or order.offer or ""]
+        row = {name: getattr(order, name) for name in ("order", "kind", "product", "recipe", "line", "units")}
+        offer = order.offer if order.offer is not None and not order.offer.endswith("/implied") else None
+        row |= {"offer": offer, "start": start, "due": batch.arrives, "needed_by": order.needed_by, "locked": True}
+        rows["orders"].append({**row, "row_id": f"orders:{order.order}", "known_at": released})
+        _enter_event(rows, batch.order, "released", released, released, None)
+        done = calendar.midnight(start + timedelta(days=way.lead_days))
+    else:
+        done = _just_before(_end(course, batch.arrives))
+    if arrived:
+        _enter_event(rows, batch.order, "done", done, _end(course, batch.arrives), batch.units)
+
+
+def _enter_event(
+    rows: Mapping[str, list[dict[str, Any]]], order: str, state: str, moment: datetime, known_at: datetime, good: Any
+) -> None:
+    name = f"replay|{order}|{state}"
+    rows["order_events"].append(
+        {
+            "row_id": f"order_events:{name}",
+            "order_event": name,
+            "happened_at": moment,
+            "known_at": known_at,
+            "order": order,
+            "state": state,
+            "good_units": good,
+        }
+    )
+
+
+def _end(course: Simulation, bucket: Any) -> datetime:
+    calendar = course.scene.settings.calendar
+    return calendar.midnight(calendar.shift(bucket, 1))
+
+
+def _just_before(moment: datetime) -> datetime:
+    return moment - timedelta(seconds=1)
+
+
+def _append(name: str, before: pa.Table, added: list[dict[str, Any]]) -> pa.Table:
+    if not added:
+        return before
+    names = sorted({column for row in added for column in row})
+    columns = {column: pa.array([row.get(column) for row in added]) for column in names}
+    both = pa.concat_tables([before, in_state_schema(name, pa.table(columns))])
+    return both.sort_by("row_id").combine_chunks()

@@ -1,0 +1,192 @@
+"""What each policy's course was worth: by bucket, by product, in all, and paired differences with their interval."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from datong.model.flow import FloatArray
+from datong.replay.simulate import COST_TERMS, Simulation
+
+BY_BUCKET_SCHEMA = pa.schema(
+    [
+        ("policy", pa.string()),
+        ("bucket", pa.date32()),
+        ("demand_units", pa.float64()),
+        ("served_on_time_units", pa.float64()),
+        ("late_units", pa.float64()),
+        ("lost_units", pa.float64()),
+        ("stock_units", pa.float64()),
+        ("stock_money", pa.float64()),
+        ("made_units", pa.float64()),
+        ("cost", pa.float64()),
+        *[(f"{term}_cost", pa.float64()) for term in COST_TERMS],
+    ]
+)
+
+BY_PRODUCT_SCHEMA = pa.schema(
+    [
+        ("policy", pa.string()),
+        ("product", pa.string()),
+        ("demand_units", pa.float64()),
+        ("served_on_time_units", pa.float64()),
+        ("late_units", pa.float64()),
+        ("lost_units", pa.float64()),
+        ("mean_stock_units", pa.float64()),
+        ("mean_stock_money", pa.float64()),
+        ("made_units", pa.float64()),
+        ("cost", pa.float64()),
+    ]
+)
+
+SUMMARY_SCHEMA = pa.schema(
+    [
+        ("policy", pa.string()),
+        ("demand_units", pa.float64()),
+        ("fill_on_time_share", pa.float64()),
+        ("units_not_on_time", pa.float64()),
+        ("lost_units", pa.float64()),
+        ("owed_end_units", pa.float64()),
+        ("mean_stock_units", pa.float64()),
+        ("mean_stock_money", pa.float64()),
+        ("made_units", pa.float64()),
+        ("production_change_share", pa.float64()),
+        ("cost", pa.float64()),
+        *[(f"{term}_cost", pa.float64()) for term in COST_TERMS],
+    ]
+)
+
+DIFFERENCES_SCHEMA = pa.schema(
+    [
+        ("policy", pa.string()),
+        ("than", pa.string()),
+        ("measure", pa.string()),
+        ("difference", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+    ]
+)
+
+BOOTSTRAP_DRAWS = 2000
+INTERVAL = 0.9
+
+
+def by_bucket(courses: Mapping[str, Simulation]) -> pa.Table:
+    """All products together. late_units: owed at the bucket's end. stock_money: at the cost of the cheapest way."""
+    rows = []
+    for policy, c in courses.items():
+        total = _cost(c)
+        for t, bucket in enumerate(c.scene.buckets):
+            row = {
+                "policy": policy,
+                "bucket": bucket,
+                "demand_units": c.demand_units[t].sum(),
+                "served_on_time_units": c.on_time_units[t].sum(),
+                "late_units": c.late_units[t].sum(),
+                "lost_units": c.lost_units[t].sum(),
+                "stock_units": c.stock_units[t].sum(),
+                "stock_money": (c.stock_units[t] * _unit_cost(c)).sum(),
+                "made_units": c.made_units[t].sum(),
+                "cost": total[t].sum(),
+            }
+            rows.append(row | {f"{term}_cost": c.cost[term][t].sum() for term in COST_TERMS})
+    return pa.Table.from_pylist(rows, schema=BY_BUCKET_SCHEMA)
+
+
+def by_product(courses: Mapping[str, Simulation]) -> pa.Table:
+    """All buckets together. late_units: not served in the bucket in which they were due."""
+    rows = []
+    for policy, c in courses.items():
+        total = _cost(c)
+        for i, product in enumerate(c.scene.products):
+            rows.append(
+                {
+                    "policy": policy,
+                    "product": product,
+                    "demand_units": c.demand_units[:, i].sum(),
+                    "served_on_time_units": c.on_time_units[:, i].sum(),
+                    "late_units": (c.demand_units - c.on_time_units)[:, i].sum(),
+                    "lost_units": c.lost_units[:, i].sum(),
+                    "mean_stock_units": c.stock_units[:, i].mean(),
+                    "mean_stock_money": c.stock_units[:, i].mean() * _unit_cost(c)[i],
+                    "made_units": c.made_units[:, i].sum(),
+                    "cost": total[:, i].sum(),
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=BY_PRODUCT_SCHEMA)
+
+
+def summary(courses: Mapping[str, Simulation]) -> pa.Table:
+    """One row per policy.
+
+    fill_on_time_share: units served in the bucket in which they were due, over units due. production_change_share:
+    sum over products and buckets of |made - made in the bucket before| over what was made, both at unit cost: 0 is
+    level, 2 is all or nothing.
+    """
+    rows = []
+    for policy, c in courses.items():
+        demand, on_time = c.demand_units.sum(), c.on_time_units.sum()
+        made = c.made_units * _unit_cost(c)
+        after_first = made[1:].sum()
+        row = {
+            "policy": policy,
+            "demand_units": demand,
+            "fill_on_time_share": on_time / demand if demand > 0 else 1.0,
+            "units_not_on_time": demand - on_time,
+            "lost_units": c.lost_units.sum(),
+            "owed_end_units": c.late_units[-1].sum(),
+            "mean_stock_units": c.stock_units.sum(axis=1).mean(),
+            "mean_stock_money": (c.stock_units * _unit_cost(c)).sum(axis=1).mean(),
+            "made_units": c.made_units.sum(),
+            "production_change_share": np.abs(np.diff(made, axis=0)).sum() / after_first if after_first > 0 else 0.0,
+            "cost": _cost(c).sum(),
+        }
+        rows.append(row | {f"{term}_cost": c.cost[term].sum() for term in COST_TERMS})
+    return pa.Table.from_pylist(rows, schema=SUMMARY_SCHEMA)
+
+
+def differences(courses: Mapping[str, Simulation], policy: str, than: str, seed: int) -> pa.Table:
+    """`policy` less `than`, with a paired bootstrap interval over products (Efron and Tibshirani 1993, ch. 13).
+
+    measure: cost (money), fill_on_time_share (share), mean_stock_money (money). The interval holds the middle INTERVAL
+    of BOOTSTRAP_DRAWS draws of as many products with replacement. It says how much hangs on which products there were;
+    it takes products as independent, which buyers and lines in common make them only partly.
+    """
+    if policy not in courses or than not in courses:
+        return DIFFERENCES_SCHEMA.empty_table()
+    ours, theirs = courses[policy], courses[than]
+    count = len(ours.scene.products)
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_DRAWS)
+    weights = np.vstack([np.ones(count), draws])  # (draw, product); the first row is what was seen
+    demand = weights @ ours.demand_units.sum(axis=0)
+    on_time = weights @ (ours.on_time_units - theirs.on_time_units).sum(axis=0)
+    stock = (ours.stock_units - theirs.stock_units).mean(axis=0) * _unit_cost(ours)
+    seen = {
+        "cost": weights @ (_cost(ours) - _cost(theirs)).sum(axis=0),
+        "fill_on_time_share": np.divide(on_time, demand, out=np.zeros_like(on_time), where=demand > 0),
+        "mean_stock_money": weights @ stock,
+    }
+    rows = []
+    for measure, values in seen.items():
+        low, high = np.quantile(values[1:], [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+        rows.append(
+            {
+                "policy": policy,
+                "than": than,
+                "measure": measure,
+                "difference": values[0],
+                "low": low,
+                "high": high,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=DIFFERENCES_SCHEMA)
+
+
+def _cost(course: Simulation) -> FloatArray:
+    """(bucket, product) money, all terms."""
+    return np.sum([course.cost[term] for term in COST_TERMS], axis=0)
+
+
+def _unit_cost(course: Simulation) -> FloatArray:
+    """(product) money per unit by the cheapest way."""
+    return np.array([course.scene.unit_cost[p] for p in course.scene.products])

@@ -1,0 +1,161 @@
+"""Re-lives history through the loop: bucket by bucket, with only what was known then, beside what the company did.
+
+Who knows what: a policy is handed the ledger's state as of the bucket's first moment, in which stock, production,
+receipts, shipments and orders since the replay began are those of the policy's own course. `actual`, the state that
+knows everything, goes to the simulator alone: what buyers then ordered, and what the lines then could do.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from datong.cycle import CycleResult, run_cycle
+from datong.ledger.position import Position, position
+from datong.ledger.protocol import RunRecord
+from datong.ledger.state import State
+from datong.model.errors import Refused
+from datong.model.flow import Learnt, PlannedOrder, nothing_learnt
+from datong.model.words import Message, message
+from datong.replay.baseline import baseline_orders
+from datong.replay.course import before_replay, course_tables
+from datong.replay.measure import by_bucket, by_product, differences, summary
+from datong.replay.scene import (
+    CompanyOutput,
+    batches_under_way,
+    cheapest_ways,
+    company_batches,
+    company_output,
+    due_units,
+    make_scene,
+)
+from datong.replay.simulate import Scene, Simulation, batches
+
+# A forecast needs some past: so many closed buckets before the first one that is re-lived.
+PAST_BUCKETS = 8
+
+Record = Callable[[State, Learnt, int, CycleResult], RunRecord]
+Decide = Callable[[State], Sequence[PlannedOrder]]
+
+
+@dataclass(frozen=True, eq=False)
+class ReplayResult:
+    """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline.
+
+    The company is left out where nothing that it made or received is recorded. notes: how the figures came about.
+    """
+
+    by_bucket: pa.Table
+    by_product: pa.Table
+    summary: pa.Table
+    differences: pa.Table
+    notes: tuple[Message, ...]
+
+    def tables(self) -> dict[str, pa.Table]:
+        return {
+            "by_bucket": self.by_bucket,
+            "by_product": self.by_product,
+            "summary": self.summary,
+            "differences": self.differences,
+        }
+
+
+@dataclass
+class Loop:
+    """Datong as a policy: one cycle per bucket, each with what the ones before it learnt."""
+
+    seed: int
+    record: Record
+    learnt: Learnt = field(default_factory=nothing_learnt)
+    runs: list[RunRecord] = field(default_factory=list)
+
+    def __call__(self, state: State) -> Sequence[PlannedOrder]:
+        result = run_cycle(state, self.learnt, self.runs, self.seed)
+        self.runs.append(self.record(state, self.learnt, self.seed, result))
+        self.learnt = result.learnt
+        return result.plan.orders
+
+
+def replay(
+    states: Callable[[datetime], State],
+    actual: State,
+    buckets: int,
+    seed: int,
+    record: Record,
+    on_step: Callable[[int], None] = lambda _done: None,
+) -> ReplayResult:
+    """The last `buckets` closed buckets once more, or as many of them as have PAST_BUCKETS of sales before them.
+
+    states: what was known at a moment. actual: all that is known by now; no policy sees it. record: keeps a cycle for
+    later ones to learn from. on_step: called with the number of buckets done. Raises Refused where nothing can be
+    replayed.
+    """
+    starts = replayed_buckets(actual, buckets)
+    known = [_known_at(states, actual.settings.calendar.midnight(start)) for start in starts]
+    before = before_replay(known[0])
+    start = position(before)
+    scene = make_scene(actual, start, starts, known)
+    company = company_output(actual, starts, cheapest_ways(actual))
+    loop = Loop(seed, record)
+    courses = {"datong": follow(scene, start, known, before, loop, on_step)}
+    if company.recorded:
+        courses["company"] = follow_company(scene, company)
+    courses["baseline"] = follow(scene, start, known, before, baseline_orders)
+    other = "company" if company.recorded else "baseline"
+    return ReplayResult(
+        by_bucket(courses),
+        by_product(courses),
+        summary(courses),
+        differences(courses, "datong", other, seed),
+        (message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")),
+    )
+
+
+def replayed_buckets(actual: State, buckets: int) -> list[date]:
+    """Starts of the closed buckets to re-live, oldest first. Raises Refused where there are none, or components."""
+    calendar = actual.settings.calendar
+    if actual.table("components").num_rows:
+        raise Refused(message("replay.components"))
+    due = due_units(actual)
+    if due.empty:
+        raise Refused(message("replay.no_sales"))
+    first = calendar.shift(calendar.bucket_start(due["due"].min().date()), PAST_BUCKETS)
+    open_bucket = actual.first_open_bucket
+    starts = [calendar.shift(open_bucket, -n) for n in range(buckets, 0, -1)]
+    starts = [start for start in starts if start >= first]
+    if not starts:
+        raise Refused(message("replay.too_short", buckets=PAST_BUCKETS))
+    return starts
+
+
+def follow(
+    scene: Scene,
+    start: Position,
+    known: Sequence[State],
+    before: State,
+    decide: Decide,
+    on_step: Callable[[int], None] = lambda _done: None,
+) -> Simulation:
+    """A policy's course. In each bucket it sees what was known then, with its own course in place of the company's."""
+    course = Simulation(scene, batches_under_way(start, scene))
+    for t, state in enumerate(known):
+        seen = state.with_tables(**course_tables(course, before))
+        course.step(batches(scene, t, decide(seen)))
+        on_step(t + 1)
+    return course
+
+
+def follow_company(scene: Scene, company: CompanyOutput) -> Simulation:
+    """What the company made, through the same simulator."""
+    course = Simulation(scene)
+    for t, bucket in enumerate(scene.buckets):
+        course.step(company_batches(company, t, bucket, scene.unit_cost))
+    return course
+
+
+def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:
+    state = states(moment)
+    if state.as_of != moment:
+        raise ValueError(f"asked for what was known at {moment}, given {state.as_of}")
+    return state

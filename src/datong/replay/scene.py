@@ -1,0 +1,155 @@
+"""The scene of a replay out of what is known at its end: what buyers ordered, what was made, what could be made."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from datong.ledger.facts import Way, chain_facts
+from datong.ledger.position import Position
+from datong.ledger.state import State
+from datong.model.flow import Item, nothing_learnt
+from datong.replay.simulate import Batch, Due, Scene
+
+
+@dataclass(frozen=True, eq=False)
+class CompanyOutput:
+    """What the company made or received in each bucket: units by product, and the hours its lines ran for it."""
+
+    units: tuple[Mapping[str, float], ...]
+    line_hours: tuple[Mapping[str, float], ...]
+
+    @property
+    def recorded(self) -> bool:
+        return any(self.units)
+
+
+def due_units(state: State) -> pd.DataFrame:
+    """Units ordered and not cancelled: product, market, due (local day, datetime64), units."""
+    rows = state.table("sales").select(["happened_at", "product", "market", "units", "state"]).to_pandas()
+    rows = rows[rows["state"] == "ordered"]
+    local = rows["happened_at"].dt.tz_convert(state.settings.calendar.zone).dt.tz_localize(None)
+    due = local.dt.normalize() + pd.Timedelta(days=state.settings.promise_days)
+    frame = pd.DataFrame({"product": rows["product"], "market": rows["market"], "due": due, "units": rows["units"]})
+    return frame.groupby(["product", "market", "due"], as_index=False)["units"].sum()
+
+
+def make_scene(actual: State, start: Position, buckets: Sequence[date], known: Sequence[State]) -> Scene:
+    """actual: all that is known by now. start: the position as the replay begins. known: what each bucket began with.
+
+    A line can run the hours that were known as the bucket began, less the share of days on which the whole chain stood
+    still, or those that the company itself used, whichever is more.
+    """
+    facts = chain_facts(actual, buckets, nothing_learnt())
+    ways = {way.name: way for state in known for way in chain_facts(state, (), nothing_learnt()).ways}
+    ways |= {way.name: way for way in facts.ways}
+    company = company_output(actual, buckets, cheapest(facts.ways))
+    open_share = open_shares(actual, buckets)
+    hours = []
+    for t, (state, bucket) in enumerate(zip(known, buckets, strict=True)):
+        known_hours = chain_facts(state, (bucket,), nothing_learnt()).line_hours
+        own = company.line_hours[t]
+        lines = sorted({*known_hours, *own})
+        could = {line: float(known_hours[line][0]) * open_share[t] if line in known_hours else 0.0 for line in lines}
+        hours.append({line: max(could[line], own.get(line, 0.0)) for line in lines})
+    return Scene(
+        settings=actual.settings,
+        buckets=tuple(buckets),
+        products=facts.products,
+        economics=facts.economics,
+        unit_cost={p: way.cost_per_unit / way.yield_share for p, way in cheapest(facts.ways).items()},
+        ways=ways,
+        opening_units=start.on_hand_units,
+        opening_owed=start.owed_units,
+        demand_units=_demand(actual, start, buckets),
+        line_hours=tuple(hours),
+    )
+
+
+def cheapest_ways(state: State) -> dict[str, Way]:
+    return cheapest(chain_facts(state, (), nothing_learnt()).ways)
+
+
+def cheapest(ways: Sequence[Way]) -> dict[str, Way]:
+    """By product its cheapest way per good unit; making before buying, then by name."""
+    order = sorted(ways, key=lambda w: (w.kind == "buy", w.cost_per_unit / w.yield_share, w.name))
+    result: dict[str, Way] = {}
+    for way in order:
+        result.setdefault(way.product, way)
+    return result
+
+
+def company_output(actual: State, buckets: Sequence[date], way: Mapping[str, Way]) -> CompanyOutput:
+    """Recorded production and receipts by bucket. Hours: units by the recipe of the product's cheapest way."""
+    calendar = actual.settings.calendar
+    units: list[dict[str, float]] = [defaultdict(float) for _ in buckets]
+    hours: list[dict[str, float]] = [defaultdict(float) for _ in buckets]
+    at = {bucket: t for t, bucket in enumerate(buckets)}
+    for table, column in (("production", "good_units"), ("receipts", "units")):
+        rows = actual.table(table).select(["row_id", "happened_at", "product", column]).to_pylist()
+        for row in sorted(rows, key=lambda r: r["row_id"]):
+            t = at.get(calendar.bucket_start(calendar.local_date(row["happened_at"])))
+            if t is None or row[column] <= 0:
+                continue
+            units[t][row["product"]] += row[column]
+            used = way[row["product"]]
+            if table == "production" and used.line is not None:
+                hours[t][used.line] += row[column] / used.yield_share * used.hours_per_unit
+    return CompanyOutput(tuple(units), tuple(hours))
+
+
+def open_shares(actual: State, buckets: Sequence[date]) -> list[float]:
+    """By bucket: days on which anything at all was made, over the days of a usual (median) bucket with any; at most 1.
+
+    Where nothing was ever recorded as made, 1: nobody knows.
+    """
+    calendar = actual.settings.calendar
+    days = {calendar.local_date(m) for m in actual.table("production")["happened_at"].to_pylist()}
+    if not days:
+        return [1.0] * len(buckets)
+    by_bucket: dict[date, int] = defaultdict(int)
+    for day in days:
+        by_bucket[calendar.bucket_start(day)] += 1
+    usual = float(np.median(list(by_bucket.values())))
+    return [min(by_bucket.get(bucket, 0) / usual, 1.0) for bucket in buckets]
+
+
+def company_batches(company: CompanyOutput, t: int, bucket: date, unit_cost: Mapping[str, float]) -> list[Batch]:
+    """What the company made or received in a bucket, as batches at the cost of the cheapest way."""
+    return [
+        Batch(f"company|{bucket}|{product}", "make", product, units, bucket, units * unit_cost[product])
+        for product, units in sorted(company.units[t].items())
+    ]
+
+
+def batches_under_way(start: Position, scene: Scene) -> list[Batch]:
+    """Orders that are out as the replay begins; what should have been there already comes in the first bucket."""
+    calendar = scene.settings.calendar
+    return [
+        Batch(
+            order.order,
+            order.kind,
+            order.product,
+            order.units,
+            max(calendar.bucket_start(order.due), scene.buckets[0]),
+            order.units * scene.unit_cost[order.product],
+        )
+        for order in start.under_way
+    ]
+
+
+def _demand(actual: State, start: Position, buckets: Sequence[date]) -> tuple[Mapping[Due, float], ...]:
+    calendar = actual.settings.calendar
+    first, after = buckets[0], calendar.shift(buckets[-1], 1)
+    result: list[dict[Due, float]] = [{} for _ in buckets]
+    due = due_units(actual)
+    due = due[(due["due"] >= pd.Timestamp(first)) & (due["due"] < pd.Timestamp(after))]
+    for product, market, day, units in due.itertuples(index=False):
+        item, when = Item(str(product), str(market)), day.date()
+        left = float(units) - start.served_ahead_units.get((item, when), 0.0)
+        if left > 0:
+            result[calendar.index(when, first)][item, when] = left
+    return tuple(result)
