@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from datong.ledger.life import events_of_table, standing
 from datong.ledger.state import State
 from datong.model.flow import Item
 
@@ -142,15 +143,8 @@ def _by_item_and_day(state: State, table: str) -> pd.DataFrame:
 
 def order_states(state: State) -> dict[str, tuple[str, float, datetime | None]]:
     """State, good units so far and moment of the last event of every order that has events."""
-    events = state.table("order_events").select(["happened_at", "row_id", "order", "state", "good_units"]).to_pandas()
-    events = events.sort_values(["happened_at", "row_id"])
-    result: dict[str, tuple[str, float, datetime | None]] = {}
-    for row in events.itertuples(index=False):
-        good = result[row.order][1] if row.order in result else 0.0
-        if not np.isnan(row.good_units):
-            good = float(row.good_units)
-        result[str(row.order)] = (str(row.state), good, row.happened_at)
-    return result
+    stands = {order: standing(events) for order, events in events_of_table(state.table("order_events")).items()}
+    return {o: (str(s.state), s.good_units, s.happened_at) for o, s in stands.items() if s.state is not None}
 
 
 def _under_way(state: State) -> tuple[UnderWay, ...]:

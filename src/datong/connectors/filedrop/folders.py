@@ -1,0 +1,50 @@
+"""The folders of a file drop, and writing a file so that nobody ever sees half of it."""
+
+import csv
+import io
+import os
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from datong.model.errors import DatongError
+from datong.model.words import LANGUAGES, message, say
+
+OUTBOX, INBOX, DONE, BAD = "outbox", "inbox", "done", "bad"
+
+
+@contextmanager
+def reachable(folder: Path) -> Generator[None]:
+    """A file system's refusals as an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise DatongError(message("dispatch.no_access", path=str(folder), reason=error.strerror)) from error
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file that spreadsheets read as UTF-8, whole or not at all."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside the place, then move there. With a byte order mark, for Excel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.tmp")
+    with half.open("w", encoding="utf-8-sig", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+
+
+def titles(column: str) -> set[str]:
+    """Every way in which a column may be titled: its name, and its title in each language."""
+    return {plain(column), *(plain(say(f"dispatch.title.{column}", language)) for language in LANGUAGES)}
+
+
+def plain(text: str) -> str:
+    """A title or coded word without case, and with one sign for spaces and underscores."""
+    return "_".join(text.strip().lower().replace("_", " ").split())

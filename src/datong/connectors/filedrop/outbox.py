@@ -1,0 +1,92 @@
+"""Work orders out: one CSV file for each counterparty and delivery."""
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from datong.connectors.filedrop.folders import OUTBOX, reachable, titles, write_csv
+from datong.model.flow import OrderMessage
+from datong.model.words import say
+
+_COLUMNS = ("order", "kind", "product", "product_name", "units", "start", "due", "line", "why", "key")
+# Keys of all that ever went out. Files in the outbox may be taken away; this stays.
+_SENT = "sent.csv"
+
+
+def deliver(
+    messages: Sequence[OrderMessage],
+    folder: Path,
+    language: str,
+    run: str = "",
+    product_names: Mapping[str, str | None] | None = None,
+) -> list[Path]:
+    """Write the messages that did not go out yet to `folder`/outbox; returns the files written.
+
+    One file for each counterparty, in UTF-8 with a byte order mark, titles and reasons in `language`. run: shown in
+    the file's name. product_names: name by product code. The same key again makes no second file. Raises DatongError
+    where the folder cannot be used.
+    """
+    with reachable(folder):
+        gone = set(_sent(folder))
+        once = {m.key: m for m in messages if m.key not in gone}
+        fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order, m.key))
+        files = []
+        for counterparty, group in groupby(fresh, key=lambda m: m.counterparty):
+            part = list(group)
+            path = folder / OUTBOX / _file_name(counterparty, run, part)
+            rows = [_row(m, language, product_names or {}) for m in part]
+            write_csv(path, [[say(f"dispatch.title.{name}", language) for name in _COLUMNS], *rows])
+            files.append(path)
+        if fresh:
+            write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
+    return files
+
+
+def _sent(folder: Path) -> Iterator[str]:
+    """Keys that went out: those noted, and those in files that a kill left before they were noted."""
+    keys = titles("key")
+    for path in [folder / _SENT, *sorted((folder / OUTBOX).glob("*.csv"))]:
+        if not path.exists():
+            continue
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            for row in csv.DictReader(file):
+                yield from (cell for title, cell in row.items() if title in keys and cell)
+
+
+def _row(sent: OrderMessage, language: str, product_names: Mapping[str, str | None]) -> list[str]:
+    order = sent.order
+    why = say("dispatch.join", language).join(cause.text.text(language) for cause in order.causes)
+    cells = (
+        order.order,
+        say(f"dispatch.kind.{order.kind}", language),
+        order.product,
+        product_names.get(order.product) or "",
+        f"{order.units:.3f}".rstrip("0").rstrip("."),
+        order.start.isoformat(),
+        order.due.isoformat(),
+        order.line or "",
+        why,
+        sent.key,
+    )
+    return [_harmless(cell) for cell in cells]
+
+
+def _harmless(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _file_name(counterparty: str, run: str, messages: Sequence[OrderMessage]) -> str:
+    """Who, which run, and a hash of the keys: the same delivery has the same name."""
+    said = "|".join([counterparty, *(m.key for m in messages)])
+    digest = hashlib.sha256(said.encode()).hexdigest()[:8]
+    parts = [part for part in (_safe(counterparty), _safe(run), digest) if part]
+    return "-".join(parts) + ".csv"
+
+
+def _safe(text: str) -> str:
+    """A text as part of a file name, on every system."""
+    return re.sub(r"[^\w.-]+", "_", text)[:60].strip("._-")

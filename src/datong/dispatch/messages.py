@@ -1,0 +1,95 @@
+"""Which proposed orders go out now, and to whom. Pure: connectors deliver what this returns."""
+
+import hashlib
+from datetime import date
+
+from datong.ledger.life import events_of_table, standing
+from datong.ledger.state import State
+from datong.model.flow import OrderMessage, Plan, PlannedOrder
+
+# Orders whose line or offer names no site go to these.
+OWN_WORKS, ANY_SUPPLIER = "works", "suppliers"
+_OUT = frozenset({"released", "accepted", "refused", "started", "partly_done", "done", "cancelled"})
+
+
+def dispatch(state: State, plan: Plan) -> tuple[OrderMessage, ...]:
+    """The orders of a plan that are due for release, each to its counterparty, by counterparty, start and number.
+
+    Due for release: the order starts before the end of the first bucket after the frozen ones; a later one waits for
+    the next cycle, which knows more. An order that is out with the same key is not sent again.
+    """
+    settings = state.settings
+    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    out = _keys_out(state)
+    to = _Counterparties(state)
+    messages = [
+        OrderMessage(order_key(order), to.of(order), order)
+        for order in plan.orders
+        if order.start < end and order_key(order) not in out
+    ]
+    return tuple(sorted(messages, key=lambda m: (m.counterparty, m.order.start, m.order.order)))
+
+
+def order_key(order: PlannedOrder) -> str:
+    """Number and hash of what the order asks for: the same key sent twice counts once. Reasons do not count."""
+    return _key(
+        order.order,
+        order.kind,
+        order.product,
+        order.recipe,
+        order.offer,
+        order.line,
+        order.units,
+        order.start,
+        order.due,
+    )
+
+
+def _key(
+    order: str,
+    kind: str,
+    product: str,
+    recipe: str | None,
+    offer: str | None,
+    line: str | None,
+    units: float,
+    start: date,
+    due: date,
+) -> str:
+    asked = "|".join(str(part) for part in (kind, product, recipe, offer, line, float(units), start, due))
+    return f"{order}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
+
+
+def _keys_out(state: State) -> set[str]:
+    names = ["order", "kind", "product", "recipe", "offer", "line", "units", "start", "due"]
+    events = events_of_table(state.table("order_events"))
+    return {
+        _key(**row)
+        for row in state.table("orders").select(names).to_pylist()
+        if standing(events.get(row["order"], [])).state in _OUT
+    }
+
+
+class _Counterparties:
+    """Who makes or delivers: the firm that runs the site of the recipe, line or offer; else the site itself."""
+
+    def __init__(self, state: State) -> None:
+        self._firm = _by(state, "sites", "site", "firm")
+        self._line_site = _by(state, "lines", "line", "site")
+        self._recipe_site = _by(state, "recipes", "recipe", "site")
+        self._recipe_line = _by(state, "recipes", "recipe", "line")
+        self._offer_site = _by(state, "offers", "offer", "site")
+
+    def of(self, order: PlannedOrder) -> str:
+        if order.kind == "buy":
+            site = self._offer_site.get(order.offer or "")
+            return ANY_SUPPLIER if site is None else self._firm.get(site) or site
+        recipe = order.recipe or ""
+        line = order.line or self._recipe_line.get(recipe) or ""
+        site = self._recipe_site.get(recipe) or self._line_site.get(line)
+        return OWN_WORKS if site is None else self._firm.get(site) or site
+
+
+def _by(state: State, table: str, key: str, value: str) -> dict[str, str | None]:
+    rows = state.table(table)
+    return dict(zip(rows[key].to_pylist(), rows[value].to_pylist(), strict=True))

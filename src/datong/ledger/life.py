@@ -1,0 +1,152 @@
+"""The life of an order: proposed -> released -> accepted or refused -> started -> partly done -> done; or cancelled.
+
+What a counterparty says may come late, twice or with steps left out; what counts is when it happened. Folding the
+same messages in any order of arrival gives the same standing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from datong.model.errors import Refused
+from datong.model.flow import OrderState
+from datong.model.words import Message, message
+
+# Steps of an order that goes well, in order. A step may be left out: a report of a later one implies it.
+PATH: tuple[OrderState, ...] = ("proposed", "released", "accepted", "started", "partly_done", "done")
+_STEP: Mapping[OrderState, int] = {state: step for step, state in enumerate(PATH)}
+# Steps that need not be told: work that is done was not always partly done before.
+_OPTIONAL: frozenset[OrderState] = frozenset({"partly_done"})
+# Events of one moment are taken in this order.
+_RANK: Mapping[OrderState, int] = {**_STEP, "refused": len(PATH), "cancelled": len(PATH) + 1}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where an order stands after a message, and what was odd about the message, if anything."""
+
+    state: OrderState
+    note: Message | None = None
+
+
+def advance(current: OrderState | None, to: OrderState) -> Step:
+    """The state after a message says that an order went from `current` (None: not heard of yet) to `to`.
+
+    A step that was left out is noted; a step before the current one does not move the order back and is noted; the
+    current state again changes nothing. Raises Refused for what cannot be: going on with an order that was refused
+    or cancelled, refusing one that was accepted, taking back one that is done.
+    """
+    if current == to or current is None:
+        return Step(to)
+    if to == "cancelled" and current != "done":
+        return Step(to)
+    if to == "refused" and current == "released":
+        return Step(to)
+    if current not in _STEP or to not in _STEP:
+        raise Refused(message("dispatch.impossible", current=state_word(current), to=state_word(to)))
+    if _STEP[to] < _STEP[current]:
+        return Step(current, message("dispatch.late", current=state_word(current), to=state_word(to)))
+    skipped = [state for state in PATH[_STEP[current] + 1 : _STEP[to]] if state not in _OPTIONAL]
+    if skipped:
+        return Step(to, message("dispatch.skipped", to=state_word(to), skipped=state_word(skipped[-1])))
+    return Step(to)
+
+
+def state_word(state: OrderState) -> Message:
+    """The state in a person's words."""
+    return message(f"dispatch.state.{state}")
+
+
+@dataclass(frozen=True)
+class OrderEvent:
+    """One message about an order. good_units and scrap_units: so far, in all; None: not said.
+
+    order_event: its key where it has one of its own; else what it says is its key.
+    """
+
+    order: str
+    state: OrderState
+    happened_at: datetime
+    good_units: float | None = None
+    scrap_units: float | None = None
+    reason: str | None = None
+    counterparty: str | None = None
+    date_only: bool = False
+    assumed: str | None = None
+    order_event: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The same message has the same key, however often it comes."""
+        if self.order_event is not None:
+            return self.order_event
+        good, scrap = (None if units is None else float(units) for units in (self.good_units, self.scrap_units))
+        said = (self.order, self.state, self.happened_at.astimezone(UTC), good, scrap, self.reason)
+        return hashlib.sha256("|".join(str(part) for part in said).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an order stands: its state, the moment of the last event, and good and scrapped units so far."""
+
+    state: OrderState | None = None
+    happened_at: datetime | None = None
+    good_units: float = 0.0
+    scrap_units: float = 0.0
+
+
+def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
+    """Events by when they happened; those of one moment in the order of an order's life; each once."""
+    once = {event.key: event for event in events}
+    return sorted(once.values(), key=lambda event: (event.happened_at, _RANK[event.state], event.key))
+
+
+def standing(events: Iterable[OrderEvent]) -> Standing:
+    """Folds the events of one order, in any order of arrival. What cannot be (see advance) is left out."""
+    now = Standing()
+    for event in in_order(events):
+        try:
+            state = advance(now.state, event.state).state
+        except Refused:
+            continue
+        now = Standing(
+            state,
+            event.happened_at,
+            now.good_units if event.good_units is None else event.good_units,
+            now.scrap_units if event.scrap_units is None else event.scrap_units,
+        )
+    return now
+
+
+def order_events_rows(events: Sequence[OrderEvent], row_numbers: Sequence[int] | None = None) -> pa.Table:
+    """Events as rows of `order_events` that a ledger takes in. row_numbers: where each stood in its source."""
+    numbers = range(1, len(events) + 1) if row_numbers is None else row_numbers
+    moment = pa.timestamp("us", tz="UTC")
+    return pa.table(
+        {
+            "happened_at": pa.array([e.happened_at for e in events], moment),
+            "order_event": pa.array([e.key for e in events], pa.string()),
+            "order": pa.array([e.order for e in events], pa.string()),
+            "state": pa.array([e.state for e in events], pa.string()),
+            "good_units": pa.array([e.good_units for e in events], pa.float64()),
+            "scrap_units": pa.array([e.scrap_units for e in events], pa.float64()),
+            "reason": pa.array([e.reason for e in events], pa.string()),
+            "counterparty": pa.array([e.counterparty for e in events], pa.string()),
+            "assumed": pa.array([e.assumed for e in events], pa.string()),
+            "__row__": pa.array(numbers, pa.int64()),
+            "__date_only__": pa.array([e.date_only for e in events], pa.bool_()),
+        }
+    )
+
+
+def events_of_table(rows: pa.Table) -> dict[str, list[OrderEvent]]:
+    """Rows of `order_events` in a state, by order."""
+    result: dict[str, list[OrderEvent]] = {}
+    for row in rows.drop_columns(["known_at"]).to_pylist():
+        key = row.pop("order_event") or row["row_id"]
+        del row["row_id"]
+        result.setdefault(row["order"], []).append(OrderEvent(**row, order_event=key))
+    return result
