@@ -1,0 +1,452 @@
+"""Plan: balanced quantities -> work orders and purchase orders that a factory can run, each with its reasons."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from datong.ledger.facts import (
+    ChainFacts,
+    Committed,
+    Way,
+    chain_facts,
+    committed,
+    components_first,
+    pooled_demand,
+    valid_on,
+)
+from datong.ledger.position import OPEN_STATES, order_states, position
+from datong.ledger.state import State, state_schema
+from datong.model.calendar import Calendar
+from datong.model.flow import Clearing, FloatArray, Forecast, Plan, PlannedOrder, Sensed, nothing_learnt
+from datong.model.tables import tables
+from datong.plan.feasible import make_feasible
+from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots
+from datong.plan.reason import Reasons, Served
+from datong.plan.worth import Curve, DemandShifts
+
+
+def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing) -> Plan:
+    """Orders for what was cleared: in lots, within the hours and components that are there, with value and causes.
+
+    Orders under way and locked ones stay as they are, in `kept`; the frozen buckets get no new starts, because the
+    market was cleared without them.
+    """
+    work = _prepare(state, demand, clearing)
+    lots = _lots(work)
+    lots = make_feasible(
+        lots,
+        {line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
+        {p: work.promised.units[p] for p in work.components},
+        {p: i for i, p in enumerate(work.order)},
+        {lot: _worth_per_hour(work, lot) for lot in lots},
+        work.whole,
+        work.starts,
+        work.calendar.bucket_days,
+    )
+    return Plan(_orders(state, sensed, demand, clearing, work, lots), kept_orders(state))
+
+
+def kept_orders(state: State) -> pa.Table:
+    """Orders already out, and locked ones not yet ended: the columns of `orders` and their `state`, by order."""
+    schema = state_schema(tables()["orders"]).append(pa.field("state", pa.string()))
+    states = order_states(state)
+    rows = []
+    for row in state.table("orders").to_pylist():
+        now = states[row["order"]][0] if row["order"] in states else ("released" if row["locked"] else "proposed")
+        if now in OPEN_STATES or (row["locked"] and now == "proposed"):
+            rows.append(row | {"state": now})
+    return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
+
+
+# what planning works on ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class CostOfUnits:
+    """Full prices at the cleared prices: cost, hours, components and limited offers, per good unit."""
+
+    prices: Mapping[tuple[str, str, date], float]
+    starts: tuple[date, ...]
+
+    def of(self, what: str, name: str, bucket: int) -> float:
+        return self.prices.get((what, name, self.starts[bucket]), 0.0)
+
+    def hour(self, way: Way, start: int) -> float:
+        return self.of("line", way.line, start) if way.line is not None else 0.0
+
+    def unit(self, way: Way, start: int) -> float:
+        cost = way.cost_per_unit + way.hours_per_unit * self.hour(way, start) + self.of("offer", way.name, start)
+        for use in way.uses:
+            if valid_on(self.starts[start], use.valid_from, use.valid_to):
+                cost += use.units_per_unit * self.of("component", use.component, start)
+        return cost / way.yield_share
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Everything the steps of planning read. cleared: product -> way name -> (bucket of start) units started."""
+
+    calendar: Calendar
+    starts: tuple[date, ...]
+    first_start: int
+    facts: ChainFacts
+    ways: Mapping[str, Way]
+    order: tuple[str, ...]
+    components: frozenset[str]
+    promised: Committed
+    asked: Mapping[str, FloatArray]
+    curves: Mapping[str, Curve]
+    whole: Mapping[str, bool]
+    cleared: Mapping[str, Mapping[str, FloatArray]]
+    price: CostOfUnits
+
+    def arrive(self, way: Way, start: int) -> int:
+        return start + self.calendar.lead_buckets(way.lead_days)
+
+
+def _prepare(state: State, demand: Forecast, clearing: Clearing) -> Work:
+    settings, starts = state.settings, demand.bucket_starts
+    calendar, buckets = settings.calendar, len(starts)
+    facts = chain_facts(state, starts, nothing_learnt())
+    ways = {w.name: w for w in facts.ways}
+    at = {s: t for t, s in enumerate(starts)}
+    cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
+    for row in clearing.quantities.to_pylist():
+        name = row["recipe"] or row["offer"]
+        # The market knows what was learnt of lead times and yields; the rows carry it.
+        lead = (row["due"] - row["start"]).days
+        ways[name] = replace(ways[name], lead_days=lead, yield_share=row["units"] / row["started_units"])
+        cleared[row["product"]][name][at[row["start"]]] += row["started_units"]
+    where = position(state)
+    promised = committed(facts, where, starts, calendar)
+    asked = pooled_demand(demand, where, calendar.bucket_days)
+    components = frozenset(u.component for w in facts.ways for u in w.uses)
+    prices = {(r["what"], r["name"], r["bucket"]): r["price"] for r in clearing.prices.to_pylist()}
+    arrivals = {p: np.zeros(buckets) for p in asked}
+    for product, by_way in cleared.items():
+        for name, units in by_way.items():
+            lead = calendar.lead_buckets(ways[name].lead_days)
+            if product in arrivals:
+                arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
+    turned_away = _turned_away(clearing, asked, at)
+    curves = {
+        p: Curve(
+            np.cumsum(paths, axis=1) - turned_away[p],
+            facts.economics[p],
+            np.cumsum(arrivals[p] + promised.units[p]),
+        )
+        for p, paths in asked.items()
+        if p in facts.economics and p not in components
+    }
+    return Work(
+        calendar=calendar,
+        starts=starts,
+        first_start=settings.frozen_buckets,
+        facts=facts,
+        ways=ways,
+        order=components_first(facts),
+        components=components,
+        promised=promised,
+        asked=asked,
+        curves=curves,
+        whole=_whole(facts, asked, promised),
+        cleared=cleared,
+        price=CostOfUnits(prices, starts),
+    )
+
+
+def _turned_away(clearing: Clearing, asked: Mapping[str, FloatArray], at: Mapping[date, int]) -> dict[str, FloatArray]:
+    """Cumulative units that the market gives up before the last bucket: product -> (bucket)."""
+    lost = {p: np.zeros(len(at)) for p in asked}
+    for row in clearing.gaps.to_pylist():
+        t = at[row["bucket"]]
+        if row["product"] in lost and t < len(at) - 1:
+            lost[row["product"]][t] += row["lost_units"]
+    return {p: np.cumsum(units) for p, units in lost.items()}
+
+
+def _whole(facts: ChainFacts, asked: Mapping[str, FloatArray], promised: Committed) -> dict[str, bool]:
+    """Products that come in whole units: their demand, stock and the units that go into anything are whole."""
+    whole = {p: bool((units % 1 == 0).all()) for p, units in promised.units.items()}
+    for product, paths in asked.items():
+        whole[product] = whole.get(product, True) and bool((paths % 1 == 0).all())
+    for way in facts.ways:
+        for use in way.uses:
+            if use.units_per_unit % 1 != 0:
+                whole[use.component] = False
+    for product in reversed(components_first(facts)):
+        for way in facts.ways:
+            if way.product == product and not whole[product]:
+                for use in way.uses:
+                    whole[use.component] = False
+    return whole
+
+
+# lots, from the product that is sold down to the material -------------------------------------------
+
+
+def _lots(work: Work) -> list[Lot]:
+    buckets = len(work.starts)
+    used = {c: np.zeros(buckets) for c in work.components}
+    lots: list[Lot] = []
+    for product in reversed(work.order):
+        shifts: Shifts
+        if product in work.components:
+            quantities = _component_needs(work, product, used[product])
+            shifts = PartShifts(work.facts.economics[product].holding_per_bucket, buckets)
+        elif product in work.curves:
+            quantities = work.cleared.get(product, {})
+            shifts = DemandShifts(work.curves[product])
+        else:
+            continue
+        needs = [_need(work, name, t, u[t]) for name, u in quantities.items() for t in np.nonzero(u > NOTHING)[0]]
+        needs.sort(key=lambda n: (n.arrive, n.start, n.way.name))
+        made = size_lots(needs, shifts, work.whole[product])
+        for lot in made:
+            for use in lot.way.uses:
+                if valid_on(work.starts[lot.start], use.valid_from, use.valid_to) and use.component in used:
+                    used[use.component][lot.start] += lot.units * use.units_per_unit
+        lots += made
+    return lots
+
+
+def _need(work: Work, name: str, start: int, units: float) -> Need:
+    way, start = work.ways[name], int(start)
+    most = way.units_per_week * work.calendar.bucket_days / 7
+    if way.line in work.facts.line_hours and way.hours_per_unit > 0:
+        free = work.facts.line_hours[way.line][start] - work.promised.hours[way.line][start]
+        most = min(most, (free - way.setup_hours) / way.hours_per_unit)
+    return Need(
+        way=way,
+        start=start,
+        arrive=work.arrive(way, start),
+        units=float(units),
+        price=work.price.unit(way, start),
+        hour_price=work.price.hour(way, start),
+        most_units=max(most, float(units)),
+    )
+
+
+def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str, FloatArray]:
+    """Units to start by way so that a component is there for the lots that use it.
+
+    Arrivals so far are those cleared, but never fewer than the lots need by then and, where it is not sold itself, never
+    more than they need in all:  min(max(cleared_t, needed_t), needed_T).
+    """
+    buckets = len(work.starts)
+    cleared = work.cleared.get(product, {})
+    arrivals = np.zeros(buckets)
+    for name, units in cleared.items():
+        lead = work.calendar.lead_buckets(work.ways[name].lead_days)
+        arrivals[lead:] += units[: buckets - lead] * work.ways[name].yield_share
+    needed = np.maximum.accumulate(np.maximum(np.cumsum(used - work.promised.units[product]), 0.0))
+    target = np.maximum(np.cumsum(arrivals), needed)
+    if product not in work.asked:
+        target = np.minimum(target, needed[-1])
+    result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(buckets))
+    for t in np.nonzero(np.diff(target, prepend=0.0) > NOTHING)[0]:
+        units = float(target[t] - (target[t - 1] if t > 0 else 0.0))
+        for way, start, share in _split(work, product, int(t)):
+            result[way.name][start] += share * units / way.yield_share
+    return result
+
+
+def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]]:
+    """Ways and starts for units that are to arrive in a bucket: as cleared there, else the cheapest, if late then soonest."""
+    found = []
+    for name, units in sorted(work.cleared.get(product, {}).items()):
+        start = arrive - work.calendar.lead_buckets(work.ways[name].lead_days)
+        if start >= 0 and units[start] > NOTHING:
+            found.append((work.ways[name], start, float(units[start]) * work.ways[name].yield_share))
+    if found:
+        total = sum(good for *_, good in found)
+        return [(way, start, good / total) for way, start, good in found]
+    choices = []
+    for way in work.ways.values():
+        if way.product == product:
+            start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
+            there = work.arrive(way, start)
+            if there < len(work.starts) and valid_on(work.starts[start], way.valid_from, way.valid_to):
+                choices.append((there, work.price.unit(way, start), way.name, way, start))
+    return [(*min(choices)[3:], 1.0)] if choices else []
+
+
+def _worth_per_hour(work: Work, lot: Lot) -> float:
+    """What a lot saves beyond its full price, for each hour it takes; ranks lots that want the same hours."""
+    if lot.way.product not in work.curves:
+        return 0.0
+    good = lot.units * lot.way.yield_share
+    worth = work.curves[lot.way.product].saved_by(good, lot.arrive) - good * work.price.unit(lot.way, lot.start)
+    hours = lot.way.setup_hours + lot.units * lot.way.hours_per_unit
+    return worth / hours if hours > 0 else math.inf
+
+
+# orders -------------------------------------------------------------------------------------------
+
+
+def _orders(
+    state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, work: Work, lots: Sequence[Lot]
+) -> tuple[PlannedOrder, ...]:
+    """Numbered orders in order of (start, line, product, way)."""
+    ordered = sorted(lots, key=lambda x: (x.start, x.way.line or "", x.way.product, x.way.name))
+    numbers = _numbers(state, ordered, work.starts[0])
+    curves = {p: replace(c, supply=_supply(work, p, lots)) for p, c in work.curves.items()}
+    reasons = Reasons(state, sensed, demand, clearing)
+    served: dict[Lot, Served] = {}
+    value: dict[Lot, float] = {}
+    feeds = _pegged(work, ordered)
+    for product in reversed(work.order):
+        for lot in (x for x in ordered if x.way.product == product):
+            good = lot.units * lot.way.yield_share
+            full = good * work.price.unit(lot.way, lot.start) + _setup_cost(work, lot)
+            if product in curves:
+                value[lot] = curves[product].saved_by(good, lot.arrive) - full
+                served[lot] = _served_demand(work, curves[product], product, lot, ordered)
+            else:
+                parents = feeds.get(lot, [])
+                value[lot] = sum(share * value[parent] for parent, share in parents)
+                served[lot] = _served_orders(work, parents, numbers, lot)
+    orders = []
+    for lot in ordered:
+        way = lot.way
+        start = work.starts[lot.start]
+        orders.append(
+            PlannedOrder(
+                order=numbers[lot],
+                kind=way.kind,
+                product=way.product,
+                recipe=way.recipe,
+                offer=way.offer,
+                line=way.line,
+                units=lot.units,
+                start=start,
+                due=start + timedelta(days=way.lead_days),
+                needed_by=served[lot].needed_by,
+                cost=lot.units * way.cost_per_unit + way.setup_cost,
+                value=value[lot],
+                causes=reasons.of(lot, served[lot], _alternatives(work, lot)),
+            )
+        )
+    return tuple(orders)
+
+
+def _numbers(state: State, ordered: Sequence[Lot], first: date) -> dict[Lot, str]:
+    """W or P, the first open bucket, and a running number that goes on from numbers already given out."""
+    taken = state.table("orders")["order"].to_pylist()
+    result = {}
+    for kind, letter in (("make", "W"), ("buy", "P")):
+        prefix = f"{letter}{first:%Y%m%d}-"
+        given = [o[len(prefix) :] for o in taken if o.startswith(prefix)]
+        running = max((int(n) for n in given if n.isdigit()), default=0)
+        for lot in (x for x in ordered if x.way.kind == kind):
+            running += 1
+            result[lot] = f"{prefix}{running:03d}"
+    return result
+
+
+def _supply(work: Work, product: str, lots: Sequence[Lot]) -> FloatArray:
+    """Cumulative units of a product by bucket: stock, what comes anyway, and the lots."""
+    units = work.promised.units[product].copy()
+    for lot in lots:
+        if lot.way.product == product:
+            units[lot.arrive] += lot.units * lot.way.yield_share
+    return np.cumsum(units)
+
+
+def _setup_cost(work: Work, lot: Lot) -> float:
+    return lot.way.setup_cost + lot.way.setup_hours * work.price.hour(lot.way, lot.start)
+
+
+def _served_demand(work: Work, curve: Curve, product: str, lot: Lot, lots: Sequence[Lot]) -> Served:
+    """The demand that a lot serves: the first bucket by whose end more is expected than was there without it."""
+    rank = (lot.arrive, lot.start, lot.way.name)
+    earlier = [x for x in lots if x.way.product == product and (x.arrive, x.start, x.way.name) < rank]
+    before = sum(x.units * x.way.yield_share for x in earlier)
+    coming = float(np.cumsum(work.promised.units[product])[-1])
+    good = lot.units * lot.way.yield_share
+    total = np.cumsum(work.asked[product], axis=1)
+    middle = curve.cumulative_demand.mean(axis=0)
+    high = np.quantile(curve.cumulative_demand, 0.9, axis=0, method="inverted_cdf")
+    first = _first_above(middle, before + coming, _first_above(high, before + coming, len(middle) - 1))
+    last = max(_first_above(middle, before + coming + good - 1e-6, len(middle) - 1), first)
+    return Served(
+        needed_by=work.starts[first],
+        last_bucket=work.starts[last],
+        expected_units=float(total[:, last].mean()),
+        high_units=float(np.quantile(total[:, last], 0.9, method="inverted_cdf")),
+        stock_units=float(work.promised.units[product][0]),
+        coming_units=coming - float(work.promised.units[product][0]),
+        planned_units=before,
+        parents=(),
+    )
+
+
+def _first_above(curve: FloatArray, level: float, otherwise: int) -> int:
+    above = np.nonzero(curve > level + 1e-6)[0]
+    return int(above[0]) if len(above) else otherwise
+
+
+def _served_orders(work: Work, parents: Sequence[tuple[Lot, float]], numbers: Mapping[Lot, str], lot: Lot) -> Served:
+    """The orders that a component's lot is for."""
+    starts = [parent.start for parent, _ in parents]
+    return Served(
+        needed_by=work.starts[min(starts)] if starts else work.starts[lot.arrive],
+        last_bucket=work.starts[max(starts)] if starts else work.starts[lot.arrive],
+        expected_units=0.0,
+        high_units=0.0,
+        stock_units=float(work.promised.units[lot.way.product][0]),
+        coming_units=float(work.promised.units[lot.way.product][1:].sum()),
+        planned_units=0.0,
+        parents=tuple((numbers[parent], parent.way.product) for parent, _ in parents),
+    )
+
+
+def _pegged(work: Work, lots: Sequence[Lot]) -> dict[Lot, list[tuple[Lot, float]]]:
+    """Which lots use what a component's lot brings, first come first used: lot -> (parent, share of its need)."""
+    comes: dict[str, list[tuple[Lot | None, float]]] = {}
+    goes: dict[str, list[tuple[Lot, float]]] = defaultdict(list)
+    for component in sorted(work.components):
+        own = sorted((x for x in lots if x.way.product == component), key=lambda x: (x.arrive, x.start, x.way.name))
+        stock = max(float(work.promised.units[component].sum()), 0.0)
+        comes[component] = [(None, stock), *((x, x.units * x.way.yield_share) for x in own)]
+    for lot in lots:
+        for use in lot.way.uses:
+            if use.component in comes and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
+                goes[use.component].append((lot, lot.units * use.units_per_unit))
+    feeds: dict[Lot, list[tuple[Lot, float]]] = defaultdict(list)
+    for component, needs in goes.items():
+        queue = iter(comes[component])
+        source, left = next(queue)
+        for lot, need in sorted(needs, key=lambda x: (x[0].start, x[0].way.name)):
+            open_units = need
+            while open_units > NOTHING:
+                if left <= NOTHING:
+                    following = next(queue, None)
+                    if following is None:
+                        break
+                    source, left = following
+                    continue
+                taken = min(left, open_units)
+                left, open_units = left - taken, open_units - taken
+                if source is not None:
+                    feeds[source].append((lot, taken / need))
+    return feeds
+
+
+def _alternatives(work: Work, lot: Lot) -> tuple[tuple[str, str | None, float], ...]:
+    """Other ways to have the units in the same bucket and how much dearer a unit is there, cheapest first."""
+    own = work.price.unit(lot.way, lot.start)
+    others = []
+    for way in work.facts.ways:
+        way = work.ways[way.name]
+        start = lot.arrive - work.calendar.lead_buckets(way.lead_days)
+        if way.product != lot.way.product or way.name == lot.way.name or start < work.first_start:
+            continue
+        if valid_on(work.starts[start], way.valid_from, way.valid_to):
+            others.append((work.price.unit(way, start) - own, way.name, way.line))
+    return tuple((name, line, dearer) for dearer, name, line in sorted(others, key=lambda o: (o[0], o[1])))
