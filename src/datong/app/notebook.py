@@ -1,12 +1,9 @@
 """How tables print in a notebook."""
 
-from datetime import date, datetime
-
 import pyarrow as pa
 from markupsafe import Markup
 
-from datong.app.report.columns import coded, title
-from datong.app.report.figures import fitting
+from datong.app.report.columns import shown_value, title
 from datong.model.words import say
 
 _STYLE = "text-align:{};padding:2px 8px;white-space:nowrap"
@@ -24,7 +21,7 @@ def html_table(table: pa.Table, language: str, limit: int = 20) -> str:
     heads = Markup("").join(cell("th", n, title(n, language)) for n in table.column_names)
     rows = Markup("").join(
         Markup("<tr>{}</tr>").format(
-            Markup("").join(cell("td", n, _text(n, value, language)) for n, value in row.items())
+            Markup("").join(cell("td", n, shown_value(n, value, language)) for n, value in row.items())
         )
         for row in shown.to_pylist()
     )
@@ -34,15 +31,3 @@ def html_table(table: pa.Table, language: str, limit: int = 20) -> str:
             heads, rows, count
         )
     )
-
-
-def _text(column: str, value: object, language: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return fitting(value)
-    if isinstance(value, list):
-        return ", ".join(str(v) for v in value[:3]) + (" …" if len(value) > 3 else "")
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    return str(coded(column, value, language))

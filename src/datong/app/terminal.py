@@ -1,26 +1,29 @@
 """What commands show in a terminal: progress by stage, findings, and a run's closing words."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TextIO
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TextIO
 
+import pyarrow as pa
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from datong.app.report import figures
-from datong.app.report.columns import coded, title
-from datong.app.report.html import gap_totals, policy_name, sentence, shortest
+from datong.app.report.columns import coded, shown_value, title
+from datong.app.report.html import gap_totals, policy_name, shortest
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
-from datong.app.report.verdict import verdict, verdict_words
+from datong.app.report.verdict import policy_totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.findings import Finding
+from datong.model.settings import ChainSettings
 from datong.model.words import say
+from datong.plan.reason import sentence
 
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
 # Width of what goes into a file or a pipe, where no window sets it.
@@ -37,19 +40,49 @@ def make_console(file: TextIO | None = None, *, stderr: bool = False) -> Console
     return console
 
 
+# lines -------------------------------------------------------------------------------------------
+
+
+def data(text: str) -> None:
+    """Text for a program or a file: as it is."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def line(text: str) -> None:
+    """A line for a person. It is not cut, so that a path in it can be copied."""
+    make_console().print(Text(text), soft_wrap=True)
+
+
+def warning(text: str) -> None:
+    """A line beside the result, which does not get into a pipe."""
+    make_console(stderr=True).print(Text(text, style="yellow"), soft_wrap=True)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Shows that something takes a while. Quiet where nobody watches."""
+    console = make_console(stderr=True)
+    with console.status(Text(text)) if console.is_terminal else nullcontext():
+        yield
+
+
+# progress ----------------------------------------------------------------------------------------
+
+
 @contextmanager
 def stage_progress(language: str, console: Console | None = None) -> Iterator[Callable[[str], None]]:
     """Gives the `on_stage` of a cycle: a bar for each stage as it starts. Quiet where nobody watches."""
     with _progress(console) as progress:
-        running: list = []
+        running: list[TaskID] = []
 
         def finish() -> None:
             if running:
-                progress.update(running.pop(), total=1, completed=1)
+                task = running.pop()
+                progress.update(task, total=1, completed=1)
 
         def on_stage(stage: str) -> None:
             finish()
-            running.append(progress.add_task(str(coded("stage", stage, language)), total=None))
+            running.append(progress.add_task(say(f"terminal.{stage}", language), total=None))
 
         yield on_stage
         finish()
@@ -74,16 +107,15 @@ def _progress(console: Console | None) -> Progress:
     )
 
 
-def print_findings(findings: Sequence[Finding], language: str, console: Console | None = None) -> None:
-    """Every finding: where, what was found, what was expected, what to do; then how many of each severity."""
+# findings and tables -----------------------------------------------------------------------------
+
+
+def findings(found: Sequence[Finding], language: str, console: Console | None = None) -> None:
+    """Every finding: severity, where, the rule; then what was found, what was expected and what to do."""
     console = console or make_console()
-    for finding in findings:
+    for finding in found:
         record = finding.as_record(language)
-        where = finding.source
-        if finding.row is not None:
-            where += say("finding.at_row", language, row=finding.row)
-        if finding.column is not None:
-            where += say("finding.at_column", language, column=finding.column)
+        where = _where(record, language)
         if finding.rows_affected > 1:
             where += " " + say("terminal.affected", language, count=figures.number(finding.rows_affected))
         head = Text(say(f"finding.{finding.severity}", language), style=STYLES[finding.severity])
@@ -92,34 +124,134 @@ def print_findings(findings: Sequence[Finding], language: str, console: Console 
         for name in ("found", "expected", "remedy"):
             body.add_row(Text(say(f"terminal.{name}", language), style="dim"), Text(str(record[name])))
         console.print(Padding(body, (0, 0, 0, 4)))
-    if not findings:
-        console.print(Text(say("terminal.no_findings", language)))
+
+
+def finding_record(record: Mapping[str, Any], language: str) -> str:
+    """A finding that was kept as a record (English, with Chinese texts under 'zh') in one line."""
+    texts = record.get(language, record)
+    return say(
+        "finding.line",
+        language,
+        severity=say(f"finding.{record['severity']}", language),
+        where=_where(record, language),
+        **{part: texts[part] for part in ("found", "expected", "remedy")},
+    )
+
+
+def _where(record: Mapping[str, Any], language: str) -> str:
+    where = str(record["source"])
+    if record["row"] is not None:
+        where += say("finding.at_row", language, row=record["row"])
+    if record["column"] is not None:
+        where += say("finding.at_column", language, column=record["column"])
+    return where
+
+
+def table(rows: pa.Table, language: str, console: Console | None = None) -> None:
+    """Rows of any table, all of its columns that hold anything."""
+    used = [c for c in rows.column_names if rows[c].null_count < rows.num_rows]
+    shown = _table(*((title(c, language), _is_number(rows.schema.field(c).type)) for c in used))
+    for row in rows.select(used).to_pylist():
+        shown.add_row(*(Text(shown_value(c, row[c], language)) for c in used))
+    (console or make_console()).print(shown)
+
+
+def records(rows: Sequence[Mapping[str, object]], language: str, console: Console | None = None) -> None:
+    """Flat records with the same keys, such as those of the tables' schema."""
+    if not rows:
         return
-    count = {s: sum(f.severity == s for f in findings) for s in STYLES}
-    line = say("terminal.findings", language, errors=count["error"], warnings=count["warning"], notes=count["note"])
-    console.print(Text(line, style="bold"))
+    shown = _table(*((title(c, language), False) for c in rows[0]))
+    for row in rows:
+        shown.add_row(*(Text(shown_value(c, v, language)) for c, v in row.items()))
+    (console or make_console()).print(shown)
 
 
-def print_closing(
-    inputs: ReportInputs, language: str, report: Path | None = None, console: Console | None = None
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+
+
+# results -----------------------------------------------------------------------------------------
+
+
+def show_results(
+    inputs: ReportInputs, language: str, orders: int = ORDERS_SHOWN, console: Console | None = None
 ) -> None:
-    """The gap table, the signals, the orders that matter most with their reasons, the replay, the report's path."""
+    """The gap table, the signals found, the orders that matter most with their reasons, and the certificate."""
     console = console or make_console()
     _print_gap(console, inputs, language)
     _print_signals(console, inputs, language)
-    _print_orders(console, inputs, language)
-    _print_replay(console, inputs, language)
+    _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
     total = figures.money(certificate["total_cost"], inputs.settings.currency, language)
     gap = figures.share(certificate["gap_share"], 2)
+    console.print()
     console.print(Text(say("terminal.certificate", language, money=total, share=gap)))
     rests = resting_on(inputs, PLAN)
     if rests:
         console.print(Text(say("terminal.assumed", language, columns=", ".join(rests)), style="yellow"))
-    if report is not None:
-        console.print()
-        # The path in one piece, so that it can be copied.
-        console.print(Text(say("terminal.report", language, path=report), style="bold"), soft_wrap=True)
+
+
+def show_replay(
+    replayed: Mapping[str, pa.Table], settings: ChainSettings, language: str, console: Console | None = None
+) -> None:
+    """Cost, service and stock of Datong, the company and the baseline, and plainly which was better."""
+    console = console or make_console()
+    rows = replayed["by_bucket"]
+    unit = say("report.weeks" if settings.bucket == "week" else "report.days", language)
+    totals = policy_totals(rows)
+    buckets = len(set(rows["bucket"].to_pylist()))
+    _head(console, say("terminal.replay_title", language, buckets=buckets, unit=unit))
+    shown = _table(
+        (say("terminal.policy", language), False),
+        (say("terminal.cost", language, currency=settings.currency), True),
+        (say("terminal.fill", language), True),
+        (say("terminal.stock", language), True),
+    )
+    for p in totals.values():
+        shown.add_row(
+            policy_name(p.policy, language),
+            figures.number(p.cost),
+            figures.share(p.fill_share),
+            figures.number(p.mean_stock_units),
+        )
+    console.print(shown)
+    found = verdict(rows)
+    if found is not None:
+        console.print(Text(" ".join(verdict_words(found, settings.currency, language)), style="bold"))
+
+
+def show_forecast(inputs: ReportInputs, language: str, console: Console | None = None) -> None:
+    """The signals, and the products with the most expected demand: their next bucket, and all of the horizon."""
+    console = console or make_console()
+    _print_signals(console, inputs, language)
+    by_product: dict[str, list[dict[str, Any]]] = {}
+    for row in inputs.tables["forecast"].to_pylist():
+        by_product.setdefault(row["product"], []).append(row)
+    if not by_product:
+        return
+    expected = {p: math.fsum(r["mean_units"] for r in rows) for p, rows in by_product.items()}
+    chosen = sorted(expected, key=lambda p: (-expected[p], p))[:PRODUCTS_SHOWN]
+    first = inputs.tables["forecast_total"].to_pylist()
+    unit = say("report.weeks" if inputs.settings.bucket == "week" else "report.days", language)
+    _head(console, say("terminal.forecast_title", language, buckets=len(first), unit=unit, first=first[0]["bucket"]))
+    shown = _table(
+        (title("product", language), False),
+        (say("terminal.next_low", language), True),
+        (say("terminal.next_median", language), True),
+        (say("terminal.next_high", language), True),
+        (say("terminal.horizon_mean", language), True),
+        (title("method", language), False),
+    )
+    for product in chosen:
+        near = [r for r in by_product[product] if r["horizon"] == 0]
+        # With several markets there is no quantile of their sum in the table: the widest market stands for them.
+        row = max(near, key=lambda r: (r["mean_units"], r["market"]))
+        name = product if len(near) == 1 else f"{product} · {row['market']}"
+        quantiles = (figures.fitting(row[q]) for q in ("q10_units", "q50_units", "q90_units"))
+        shown.add_row(Text(name), *quantiles, figures.fitting(expected[product]), row["method"])
+    console.print(shown)
+    if len(expected) > len(chosen):
+        console.print(Text(say("terminal.forecast_more", language, count=len(expected) - len(chosen)), style="dim"))
 
 
 def _head(console: Console, text: str) -> None:
@@ -188,9 +320,9 @@ def _print_signals(console: Console, inputs: ReportInputs, language: str) -> Non
         console.print(Text(say("terminal.signals_more", language, count=len(rows) - SIGNALS_SHOWN), style="dim"))
 
 
-def _print_orders(console: Console, inputs: ReportInputs, language: str) -> None:
+def _print_orders(console: Console, inputs: ReportInputs, language: str, count: int) -> None:
     orders = planned_orders(inputs.tables)
-    chosen = most_valuable(orders, ORDERS_SHOWN)
+    chosen = most_valuable(orders, count)
     if not chosen:
         _head(console, say("terminal.no_orders", language))
         return
@@ -208,28 +340,3 @@ def _print_orders(console: Console, inputs: ReportInputs, language: str) -> None
         table.add_row(f"{i}.", head)
         table.add_row("", Text(sentence(order, language)))
     console.print(table)
-
-
-def _print_replay(console: Console, inputs: ReportInputs, language: str) -> None:
-    found = verdict(inputs.replay["by_bucket"]) if "by_bucket" in inputs.replay else None
-    if found is None:
-        console.print()
-        return
-    unit = say("report.weeks" if inputs.settings.bucket == "week" else "report.days", language)
-    _head(console, say("terminal.replay", language, buckets=found.buckets, unit=unit))
-    table = _table(
-        (say("terminal.policy", language), False),
-        (say("terminal.cost", language, currency=inputs.settings.currency), True),
-        (say("terminal.fill", language), True),
-        (say("terminal.stock", language), True),
-    )
-    for p in found.totals.values():
-        table.add_row(
-            policy_name(p.policy, language),
-            figures.number(p.cost),
-            figures.share(p.fill_share),
-            figures.number(p.mean_stock_units),
-        )
-    console.print(table)
-    console.print(Text(" ".join(verdict_words(found, inputs.settings.currency, language)), style="bold"))
-    console.print()

@@ -1,5 +1,8 @@
 """Titles of columns and words of coded values, from the catalogue; a name that it does not know stays as it is."""
 
+from datetime import date
+
+from datong.app.report.figures import fitting
 from datong.model.words import catalogue, say
 
 
@@ -12,3 +15,16 @@ def coded(column: str, value: object, language: str) -> object:
     """A coded value ('make', 'level_shift') in words; any other value as it is."""
     key = f"code.{column}_{value}"
     return say(key, language) if isinstance(value, str) and key in catalogue() else value
+
+
+def shown_value(column: str, value: object, language: str) -> str:
+    """Any value of a table as a short text."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return fitting(value)
+    if isinstance(value, list):
+        return ", ".join(str(v) for v in value[:3]) + (" …" if len(value) > 3 else "")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(coded(column, value, language))

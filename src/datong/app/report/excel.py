@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +16,10 @@ from xlsxwriter.worksheet import Worksheet
 
 from datong.app.report import figures
 from datong.app.report.columns import coded, title
-from datong.app.report.html import sentence
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.tables_out import planned_orders, rendered
 from datong.model.words import say
+from datong.plan.reason import sentence
 
 # The format's own limits.
 MAX_ROWS, MAX_TEXT = 1_048_576, 32_767
@@ -44,6 +45,10 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     write.table(words("sheet.assumed"), _assumed(inputs), {})
     book.close()
     return sink.getvalue()
+
+
+def write_workbook(inputs: ReportInputs, path: Path, language: str) -> None:
+    path.write_bytes(workbook_bytes(inputs, language))
 
 
 def _say(language: str, key: str, /, **params: Any) -> str:

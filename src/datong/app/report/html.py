@@ -20,14 +20,7 @@ from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs
 from datong.app.report.verdict import by_policy, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.words import catalogue, say
-
-try:
-    from datong.plan.reason import sentence
-except ImportError:  # until it is there
-
-    def sentence(order: Any, language: str) -> str:
-        return " ".join(c.text.text(language) for c in order.causes)
-
+from datong.plan.reason import sentence
 
 ORDERS_SHOWN = 10
 SIGNALS_SHOWN = 25

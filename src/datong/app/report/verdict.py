@@ -49,6 +49,11 @@ def by_policy(by_bucket: pa.Table) -> dict[str, pa.Table]:
     return {p: by_bucket.filter(pc.field("policy") == p).sort_by("bucket") for p in order}
 
 
+def policy_totals(by_bucket: pa.Table) -> dict[str, PolicyTotal]:
+    """Each policy over all buckets, the known policies first."""
+    return {p: _total(p, t) for p, t in by_policy(by_bucket).items()}
+
+
 def verdict(by_bucket: pa.Table) -> Verdict | None:
     """Datong beside the company over the buckets of a replay; None where either is missing.
 
@@ -58,7 +63,7 @@ def verdict(by_bucket: pa.Table) -> Verdict | None:
     rows = by_policy(by_bucket)
     if "datong" not in rows or "company" not in rows:
         return None
-    totals = {p: _total(p, t) for p, t in rows.items()}
+    totals = policy_totals(by_bucket)
     cost = {p: rows[p]["cost"].to_pylist() for p in ("datong", "company")}
     saved = [c - d for c, d in zip(cost["company"], cost["datong"], strict=True)]
     saving = math.fsum(saved)
