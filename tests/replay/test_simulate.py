@@ -86,7 +86,7 @@ def test_two_weeks_by_hand() -> None:
     """Opening 5. Week 1: makes 10, due 12 -> serves 12 on time, 3 left. Week 2: makes 4, due 10 -> serves 7, 3 late.
 
     Cost of week 1: made 10 x 10 = 100; stock fell from 5 to 3: + 2 x 10; held 3 x 0.5 = 1.5; in all 121.5.
-    Cost of week 2: made 40; stock fell from 3 to 0: + 30; late 3 x 2 = 6; in all 76.
+    Cost of week 2: made 40; stock less owed fell from 3 to -3: + 60; late 3 x 2 = 6; in all 106.
     """
     course = Simulation(scene([{(A, date(2024, 1, 3)): 12.0}, {(A, date(2024, 1, 10)): 10.0}], opening=5.0))
     course.step(made(10.0, MONDAYS[0]))
@@ -96,7 +96,7 @@ def test_two_weeks_by_hand() -> None:
     assert course.stock_units[:, 0].tolist() == [3.0, 0.0]
     assert course.made_units[:, 0].tolist() == [10.0, 4.0]
     by_week = sum(course.cost[term][:, 0] for term in course.cost)
-    assert by_week.tolist() == [121.5, 76.0]
+    assert by_week.tolist() == [121.5, 106.0]
 
 
 def test_first_due_is_served_first_and_the_late_do_not_count_as_on_time() -> None:
@@ -120,6 +120,8 @@ def test_what_is_too_late_is_lost() -> None:
     assert course.lost_units[:, 0].tolist() == [0.0, 5.0, 0.0]
     assert course.cost["lost"][:, 0].tolist() == [0.0, 100.0, 0.0]
     assert course.stock_units[2, 0] == 5.0
+    # 5 were made for 50; stock less owed goes from 0 over -5 to 5, so that the 50 of stock left are taken off.
+    assert course.cost["stock_change"][:, 0].tolist() == [50.0, -100.0, 0.0]
 
 
 def test_a_line_that_is_asked_for_too_much_cuts_all_its_orders_alike() -> None:

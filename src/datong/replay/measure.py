@@ -20,6 +20,7 @@ BY_BUCKET_SCHEMA = pa.schema(
         ("stock_money", pa.float64()),
         ("made_units", pa.float64()),
         ("cost", pa.float64()),
+        ("avoidable_cost", pa.float64()),
         *[(f"{term}_cost", pa.float64()) for term in COST_TERMS],
     ]
 )
@@ -36,6 +37,7 @@ BY_PRODUCT_SCHEMA = pa.schema(
         ("mean_stock_money", pa.float64()),
         ("made_units", pa.float64()),
         ("cost", pa.float64()),
+        ("avoidable_cost", pa.float64()),
     ]
 )
 
@@ -52,6 +54,7 @@ SUMMARY_SCHEMA = pa.schema(
         ("made_units", pa.float64()),
         ("production_change_share", pa.float64()),
         ("cost", pa.float64()),
+        ("avoidable_cost", pa.float64()),
         *[(f"{term}_cost", pa.float64()) for term in COST_TERMS],
     ]
 )
@@ -72,7 +75,10 @@ INTERVAL = 0.9
 
 
 def by_bucket(courses: Mapping[str, Simulation]) -> pa.Table:
-    """All products together. late_units: owed at the bucket's end. stock_money: at the cost of the cheapest way."""
+    """All products together. late_units: owed at the bucket's end. stock_money: at the cost of the cheapest way.
+
+    avoidable_cost: cost less that of making every unit due by its cheapest way, which no policy can save.
+    """
     rows = []
     for policy, c in courses.items():
         total = _cost(c)
@@ -88,6 +94,7 @@ def by_bucket(courses: Mapping[str, Simulation]) -> pa.Table:
                 "stock_money": (c.stock_units[t] * _unit_cost(c)).sum(),
                 "made_units": c.made_units[t].sum(),
                 "cost": total[t].sum(),
+                "avoidable_cost": (total[t] - c.demand_units[t] * _unit_cost(c)).sum(),
             }
             rows.append(row | {f"{term}_cost": c.cost[term][t].sum() for term in COST_TERMS})
     return pa.Table.from_pylist(rows, schema=BY_BUCKET_SCHEMA)
@@ -111,6 +118,7 @@ def by_product(courses: Mapping[str, Simulation]) -> pa.Table:
                     "mean_stock_money": c.stock_units[:, i].mean() * _unit_cost(c)[i],
                     "made_units": c.made_units[:, i].sum(),
                     "cost": total[:, i].sum(),
+                    "avoidable_cost": (total[:, i] - c.demand_units[:, i] * _unit_cost(c)[i]).sum(),
                 }
             )
     return pa.Table.from_pylist(rows, schema=BY_PRODUCT_SCHEMA)
@@ -140,6 +148,7 @@ def summary(courses: Mapping[str, Simulation]) -> pa.Table:
             "made_units": c.made_units.sum(),
             "production_change_share": np.abs(np.diff(made, axis=0)).sum() / after_first if after_first > 0 else 0.0,
             "cost": _cost(c).sum(),
+            "avoidable_cost": (_cost(c) - c.demand_units * _unit_cost(c)).sum(),
         }
         rows.append(row | {f"{term}_cost": c.cost[term].sum() for term in COST_TERMS})
     return pa.Table.from_pylist(rows, schema=SUMMARY_SCHEMA)

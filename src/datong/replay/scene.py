@@ -40,21 +40,18 @@ def due_units(state: State) -> pd.DataFrame:
 def make_scene(actual: State, start: Position, buckets: Sequence[date], known: Sequence[State]) -> Scene:
     """actual: all that is known by now. start: the position as the replay begins. known: what each bucket began with.
 
-    A line can run the hours that were known as the bucket began, less the share of days on which the whole chain stood
-    still, or those that the company itself used, whichever is more.
+    A line can run the hours that were planned for it as the bucket began, but no more than its usual ones less the
+    share of days on which the whole chain stood still; or those that the company itself used, where they are more.
     """
     facts = chain_facts(actual, buckets, nothing_learnt())
     ways = {way.name: way for state in known for way in chain_facts(state, (), nothing_learnt()).ways}
     ways |= {way.name: way for way in facts.ways}
     company = company_output(actual, buckets, cheapest(facts.ways))
     open_share = open_shares(actual, buckets)
-    hours = []
-    for t, (state, bucket) in enumerate(zip(known, buckets, strict=True)):
-        known_hours = chain_facts(state, (bucket,), nothing_learnt()).line_hours
-        own = company.line_hours[t]
-        lines = sorted({*known_hours, *own})
-        could = {line: float(known_hours[line][0]) * open_share[t] if line in known_hours else 0.0 for line in lines}
-        hours.append({line: max(could[line], own.get(line, 0.0)) for line in lines})
+    hours = [
+        _hours(state, bucket, share, own)
+        for state, bucket, share, own in zip(known, buckets, open_share, company.line_hours, strict=True)
+    ]
     return Scene(
         settings=actual.settings,
         buckets=tuple(buckets),
@@ -67,6 +64,14 @@ def make_scene(actual: State, start: Position, buckets: Sequence[date], known: S
         demand_units=_demand(actual, start, buckets),
         line_hours=tuple(hours),
     )
+
+
+def _hours(state: State, bucket: date, open_share: float, own: Mapping[str, float]) -> dict[str, float]:
+    planned = chain_facts(state, (bucket,), nothing_learnt()).line_hours
+    weeks = state.settings.calendar.bucket_days / 7
+    usual = {row["line"]: row["hours_per_week"] * weeks for row in state.table("lines").to_pylist()}
+    could = {line: min(float(planned[line][0]), usual[line] * open_share) for line in usual}
+    return {line: max(could.get(line, 0.0), own.get(line, 0.0)) for line in sorted({*could, *own})}
 
 
 def cheapest_ways(state: State) -> dict[str, Way]:

@@ -19,8 +19,9 @@ from datong.model.settings import ChainSettings
 # Below this many units there is nothing left.
 NOTHING = 1e-9
 
-# Money by what it is for. `stock_change` takes the cost of what was added to stock off again (and adds that of what
-# was taken from it), so that a policy gains nothing by living on stock, nor loses by leaving some.
+# Money by what it is for. `stock_change` is unit cost x the fall of (stock - owed): it takes the cost of what was made
+# for stock off again and adds that of what was taken from it or is owed, so that a policy neither gains by living on
+# stock or on its buyers' patience, nor loses by leaving some.
 COST_TERMS = ("production", "stock_change", "holding", "late", "lost")
 
 Due = tuple[Item, date]
@@ -97,7 +98,7 @@ class Simulation:
     def step(self, batches: Sequence[Batch]) -> None:
         """One bucket with the batches that start in it."""
         t = self.step_index
-        opening = dict(self.on_hand)
+        opening = self._net()
         self.coming += batches
         self._receive(t)
         self._serve(t)
@@ -139,13 +140,21 @@ class Simulation:
     def _count(self, t: int, opening: Mapping[str, float]) -> None:
         for (item, _), units in self.owed.items():
             self.late_units[t, self._at[item.product]] += units
+        closing = self._net()
         for product, at in self._at.items():
             costs, stock = self.scene.economics[product], self.on_hand[product]
             self.stock_units[t, at] = stock
-            self.cost["stock_change"][t, at] = (opening[product] - stock) * self.scene.unit_cost[product]
+            self.cost["stock_change"][t, at] = (opening[product] - closing[product]) * self.scene.unit_cost[product]
             self.cost["holding"][t, at] = costs.holding_per_bucket * stock
             self.cost["late"][t, at] = costs.late_per_bucket * self.late_units[t, at]
             self.cost["lost"][t, at] = costs.lost_sale * self.lost_units[t, at]
+
+    def _net(self) -> dict[str, float]:
+        """Stock less what is owed, by product."""
+        net = dict(self.on_hand)
+        for (item, _), units in self.owed.items():
+            net[item.product] -= units
+        return net
 
     def _after(self, t: int) -> date:
         return self.scene.settings.calendar.shift(self.scene.buckets[t], 1)
