@@ -17,7 +17,7 @@ from datong.forecast.backtest import BackTest, back_test, origins
 from datong.forecast.fill import first_known
 from datong.forecast.holidays import holiday_factors
 from datong.forecast.models import is_intermittent
-from datong.forecast.prior import LevelPrior, blended_level, launch_level, level_prior
+from datong.forecast.prior import LevelPrior, blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, relative_variance
 from datong.forecast.table import QUANTILES
@@ -27,6 +27,8 @@ from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, Series
 FEWEST_KNOWN = 4
 # Regular and intermittent items share their spread among themselves where there are at least so many.
 FEWEST_OF_A_KIND = 5
+# How often an intermittent item has demand is read from so many buckets.
+RECENT_BUCKETS = 26
 # A bucket with a smaller factor is not used for the level; one this near to no holiday shows the usual early orders.
 SMALLEST_FACTOR, NEAR_HOLIDAY = 0.05, 0.1
 # Models with at least this weight are named as an item's method.
@@ -62,7 +64,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
     fits = [_fit(series, i, closed_season[i], closed_holiday[i]) for i in range(len(series.items))]
     shapes = _shapes(fits)
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
-    priors = _priors(series, fits)
+    priors, chance = _priors(series, fits), _launch_chance(series)
     paths = np.zeros((len(series.items), path_count, len(series.horizon_starts)))
     for i, (item, fit) in enumerate(zip(series.items, fits, strict=True)):
         if fit.method == "given":
@@ -71,9 +73,8 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
         factor = open_season[i] * learnt.forecast_ratio.get(item, 1.0)
         rng = item_generator(seed, item)
         if fit.test is None:
-            drawn = _prior_paths(
-                rng, series.units[i, fit.start :], priors[series.category[i]], factor * open_holiday[i], path_count
-            )
+            prior, known = priors[series.category[i]], series.units[i, fit.start :]
+            drawn = _prior_paths(rng, known, prior, chance, factor * open_holiday[i], path_count)
         else:
             drawn = _paths(rng, series, i, fit, shapes[fit.intermittent], ahead, factor, open_holiday[i], path_count)
         drawn = _spread_out(drawn, learnt, fit.whole)
@@ -168,7 +169,8 @@ def _paths(
     """(path, bucket) of an item with a back-test."""
     assert fit.test is not None
     mean = fit.test.mean * factor * holiday
-    spread = fit_spread(fit.variance, fit.errors, fit.whole, shape)
+    sold_share = _sold_share(series.units[i, fit.start :]) if fit.intermittent else 1.0
+    spread = fit_spread(fit.variance, fit.errors, fit.whole, shape, float(mean.mean()), sold_share)
     if fit.ahead is None or not len(mean):
         return draw_paths(rng, mean, spread, path_count)
     known, whole_mean = float(series.known_ahead_units[i, 0]), float(mean[0])
@@ -185,22 +187,44 @@ def _paths(
     return drawn
 
 
+def _sold_share(units: FloatArray) -> float:
+    """Share of the last known buckets that had demand, with one bucket of each kind added."""
+    known = units[~np.isnan(units)][-RECENT_BUCKETS:]
+    return (float(np.count_nonzero(known)) + 1) / (len(known) + 2)
+
+
 def _priors(series: SeriesSet, fits: Sequence[_Fit]) -> dict[str, LevelPrior]:
     """Level of a product without history, by category."""
-    levels: dict[str, list[float]] = {c: [] for c in series.category}
-    for category, fit, units in zip(series.category, fits, series.units, strict=True):
-        if fit.test is not None:
-            levels[category].append(launch_level(units[fit.start :]))
-    return {c: level_prior(np.array(values)) for c, values in levels.items()}
+    result = {}
+    for category in sorted(set(series.category)):
+        like = [i for i, f in enumerate(fits) if f.test is not None and series.category[i] == category]
+        firsts = [first_known(series.units[i]) for i in like]
+        units = [series.units[i, first:] for i, first in zip(like, firsts, strict=True)]
+        result[category] = level_prior(look_alike_levels(units, [first > 0 for first in firsts]))
+    return result
+
+
+def _launch_chance(series: SeriesSet) -> float:
+    firsts = [first_known(units) for units in series.units]
+    return launch_chance(firsts, sum(0 < first < len(series.bucket_starts) for first in firsts))
 
 
 def _prior_paths(
-    rng: np.random.Generator, units: FloatArray, prior: LevelPrior, factor: FloatArray, path_count: int
+    rng: np.random.Generator,
+    units: FloatArray,
+    prior: LevelPrior,
+    chance: float,
+    factor: FloatArray,
+    path_count: int,
 ) -> FloatArray:
     """(path, bucket) of an item with little or no history."""
     level, variance = blended_level(units, prior)
     spread = Spread(level_start=variance, level_step=PRIOR_STEP, noise=PRIOR_NOISE, whole=is_whole(units))
-    return draw_paths(rng, level * factor, spread, path_count)
+    paths = draw_paths(rng, level * factor, spread, path_count)
+    if not len(units):
+        waiting = rng.geometric(chance, path_count) - 1
+        paths[np.arange(paths.shape[1]) < waiting[:, None]] = 0.0
+    return paths
 
 
 def _spread_out(paths: FloatArray, learnt: Learnt, whole: bool) -> FloatArray:
@@ -217,12 +241,12 @@ def _pinball(fits: Sequence[_Fit], shapes: Mapping[bool, Shape]) -> FloatArray:
     """(item) mean pinball loss in units of the back-test's forecasts with gamma quantiles of the fitted variance."""
     result = np.full(len(fits), np.nan)
     levels = np.array(list(QUANTILES.values()))
-    for i, fit in enumerate(fits):
-        if fit.test is None or not (~np.isnan(fit.test.errors)).any():
+    spreads = [fit_spread(f.variance, f.errors, f.whole, shapes[f.intermittent]) for f in fits]
+    variance = np.array([s.level_start + s.noise for s in spreads])[:, None]
+    quantiles = gamma.ppf(levels, 1 / variance, scale=variance)
+    for i, (fit, quantile) in enumerate(zip(fits, quantiles, strict=True)):
+        if fit.test is None or np.isnan(fit.test.errors).all():
             continue
-        spread = fit_spread(fit.variance, fit.errors, fit.whole, shapes[fit.intermittent])
-        variance = spread.level_start + spread.noise
-        quantile = gamma.ppf(levels, 1 / variance, scale=variance)
         seen = ~np.isnan(fit.test.errors)
         mean = fit.test.means[seen]
         over = (fit.test.errors[seen] + mean)[:, None] - mean[:, None] * quantile

@@ -1,5 +1,12 @@
-"""Products without history: a stated prior, from look-alikes where there are some."""
+"""Products without history: a stated prior, from look-alikes where there are some.
 
+Two things are unknown: when the product starts to sell, and how much. When: in each bucket it starts with the chance
+at which the chain's other unsold products did (launch_chance). How much: as look-alikes of its category did in their
+first buckets, with a wide spread (level_prior). A product that has been in the books for long without a sale is thus
+not taken to sell like its category tomorrow.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,20 +15,32 @@ from datong.model.flow import FloatArray
 
 # Buckets after its first sale in which a look-alike counts as being launched.
 LAUNCH_BUCKETS = 8
-# Without any look-alike: a unit in every second bucket, and most buckets empty.
+# With at least so many look-alikes that were launched in the time seen, only these speak, not the established ones.
+FEWEST_LAUNCHES = 3
+# Without any look-alike: half a unit in a bucket, most buckets empty, and nearly any other level possible.
 WEAK_MEAN, WEAK_VARIANCE = 0.5, 9.0
-# A prior is never surer than this: standard deviation of the log level.
-LEAST_LOG_SD = 0.7
+# A prior is never surer than this: standard deviation of the log level; nor is it wider than the other: variance.
+LEAST_LOG_SD, MOST_LOG_VARIANCE = 0.7, 4.0
 
 
 @dataclass(frozen=True)
 class LevelPrior:
-    """Level of a new product: units per bucket, and variance over mean squared of that level; and how many
-    look-alikes say so."""
+    """Level of a new product. mean: units per bucket; level_variance: of that level, over its mean squared."""
 
     mean: float
     level_variance: float
     look_alikes: int
+
+
+def look_alike_levels(series: Sequence[FloatArray], launched: Sequence[bool]) -> FloatArray:
+    """Launch levels to learn from: of the launched ones where there are enough, else of all.
+
+    series: of the look-alikes, each (bucket) from its first known bucket on.
+    """
+    use = [units for units, new in zip(series, launched, strict=True) if new]
+    if len(use) < FEWEST_LAUNCHES:
+        use = list(series)
+    return np.array([float(np.nanmean(units[:LAUNCH_BUCKETS])) for units in use])
 
 
 def level_prior(launch_levels: FloatArray) -> LevelPrior:
@@ -36,13 +55,17 @@ def level_prior(launch_levels: FloatArray) -> LevelPrior:
         return LevelPrior(WEAK_MEAN, WEAK_VARIANCE, 0)
     logs = np.log(levels)
     sd = 1.4826 * float(np.median(np.abs(logs - np.median(logs))))
-    variance = min(sd**2 + LEAST_LOG_SD**2, 4.0)
+    variance = min(sd**2 + LEAST_LOG_SD**2, MOST_LOG_VARIANCE)
     return LevelPrior(float(np.exp(np.median(logs))), float(np.expm1(variance)), len(levels))
 
 
-def launch_level(units: FloatArray) -> float:
-    """Mean units per bucket in the first known buckets of a series that starts with one."""
-    return float(np.nanmean(units[:LAUNCH_BUCKETS]))
+def launch_chance(waiting_buckets: Sequence[int], launched: int) -> float:
+    """Chance that an unsold product starts to sell in a bucket: (launches + 1) / (buckets waited + 1), at most 1.
+
+    waiting_buckets: of every item, its buckets before the first known one. 3 launches in 39 buckets of waiting:
+    4 / 40 = 0.1. In a chain without any past it is 1: what is listed is taken to sell from now on.
+    """
+    return min((launched + 1) / (sum(waiting_buckets) + 1), 1.0)
 
 
 def blended_level(units: FloatArray, prior: LevelPrior) -> tuple[float, float]:

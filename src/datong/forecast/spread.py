@@ -25,6 +25,8 @@ OWN_ERRORS_WEIGHT = 20.0
 TYPICAL_QUANTILE = 2 / 3
 # Scaled errors beyond this many standard deviations are cut for the fit of what is shared.
 CUT = 4.0
+# Where buckets are often empty, the demand of the others keeps at least this variance over mean squared.
+LEAST_SIZE_NOISE = 0.05
 # Usual level and step shares (over weekly series of SupplyGraph, M5, VN2 and Online Retail), and how many buckets of
 # back-test they count as: buckets, not items, since items of one chain move together.
 USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, USUAL_WEIGHT = 0.25, 0.04, 10.0
@@ -42,12 +44,16 @@ class Shape:
 
 @dataclass(frozen=True)
 class Spread:
-    """Variances over mean squared of one item: see the module's equations. whole: draws are whole numbers."""
+    """Variances over mean squared of one item: see the module's equations. whole: draws are whole numbers.
+
+    occurrence: chance that G is not 0 (a bucket with buyers at all); 1 for a regular item.
+    """
 
     level_start: float
     level_step: float
     noise: float
     whole: bool
+    occurrence: float = 1.0
 
 
 def relative_variance(test: BackTest, whole: bool) -> tuple[float, int]:
@@ -113,14 +119,45 @@ def _line_above_zero(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[
     return max(start, 0.0), slope
 
 
-def fit_spread(variance: float, count: int, whole: bool, shape: Shape) -> Spread:
-    """One item's spread: its own variance, drawn to the typical one in logs by how few errors it has."""
+def fit_spread(
+    variance: float, count: int, whole: bool, shape: Shape, mean: float = 1.0, sold_share: float = 1.0
+) -> Spread:
+    """One item's spread: its own variance, drawn to the typical one in logs by how few errors it has.
+
+    mean: units per bucket ahead; sold_share: of its past buckets, those with any demand.
+    """
     own = max(variance, 0.0) if count else shape.typical
     floor = 0.02 * shape.typical
     share = count / (count + OWN_ERRORS_WEIGHT)
     total = float(np.exp(share * np.log(max(own, floor)) + (1 - share) * np.log(shape.typical)))
     level, step = shape.level_share * total, shape.step_share * total
-    return Spread(level, step, max(total - level, 0.05 * total), whole)
+    noise = max(total - level, 0.05 * total)
+    return Spread(level, step, noise, whole, occurrence(noise, mean, sold_share, whole))
+
+
+def occurrence(noise: float, mean: float, sold_share: float, whole: bool) -> float:
+    """Chance p of G > 0 with which a bucket has demand as often as in the past.
+
+    With chance p, G is gamma of mean 1/p and relative variance v = max(p (1 + noise) - 1, LEAST_SIZE_NOISE), else 0: its
+    mean is 1 and its variance `noise`. A Poisson count on it is above 0 with chance p (1 - (1 + v mean/p)^(-1/v)).
+    Solved for the past share by bisection; 1 where a plain gamma already is empty often enough.
+    """
+    if sold_share >= 1.0 or mean <= 0.0:
+        return 1.0
+    if not whole:
+        return sold_share
+
+    def sold(p: float) -> float:
+        size = max(p * (1 + noise) - 1, LEAST_SIZE_NOISE)
+        return p * (1 - (1 + size * mean / p) ** (-1 / size))
+
+    low, high = sold_share, 1.0
+    if sold(high) <= sold_share:
+        return 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sold(middle) < sold_share else (low, middle)
+    return (low + high) / 2
 
 
 def draw_paths(
@@ -140,8 +177,11 @@ def draw_paths(
     noise = np.full(buckets, spread.noise)
     if first_noise is not None:
         noise[0] = first_noise
-    shape = 1.0 / np.maximum(noise, 1e-9)
-    intensity = level * rng.gamma(shape, 1.0 / shape, (path_count, buckets))
+    # The noise has mean 1 and the given variance, with or without empty buckets.
+    size = np.maximum(spread.occurrence * (1 + noise) - 1, LEAST_SIZE_NOISE if spread.occurrence < 1 else 1e-9)
+    intensity = level * rng.gamma(1.0 / size, size, (path_count, buckets))
+    if spread.occurrence < 1:
+        intensity *= rng.random((path_count, buckets)) < spread.occurrence
     average = intensity.mean(axis=0)
     intensity = mean * np.where(average > 0, intensity / np.where(average > 0, average, 1.0), 1.0)
     return rng.poisson(intensity).astype(np.float64) if spread.whole else intensity
