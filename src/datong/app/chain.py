@@ -5,28 +5,29 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time
-from functools import cached_property
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 
 from datong import __version__
 from datong.app.frames import Frame
 from datong.app.tables_out import run_tables
-from datong.connectors.files.folder import CheckResult, check_folder
+from datong.connectors.files.folder import CheckResult, check_folder, check_source
 from datong.connectors.files.mapping import apply_mapping, read_mapping
-from datong.connectors.files.read import read_source
+from datong.connectors.files.read import RawSource, read_source
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
+from datong.ledger.references import unknown_references
 from datong.ledger.state import State
-from datong.ledger.validate import validate
+from datong.ledger.validate import ROW, Checked, reject
 from datong.model.errors import BadInput, NotFound, Refused
-from datong.model.findings import Finding, has_errors
+from datong.model.findings import Finding
 from datong.model.flow import Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -35,6 +36,10 @@ from datong.replay.replay import ReplayResult, replay
 from datong.store.duckdb_ledger import open_ledger
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
+
+
+# Later than anything that can be known: a state as of then is all there is.
+END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def utc_now() -> datetime:
@@ -48,18 +53,70 @@ class RunResult:
     run: str
     as_of: datetime
     settings: ChainSettings
-    tables: dict[str, pa.Table]
-    cycle: CycleResult
+    tables: Mapping[str, pa.Table]
 
-    def __getattr__(self, name: str) -> Frame:
-        """A table of the run as a frame: `result.orders`, `result.signals`, `result.forecast`, ..."""
-        tables_ = self.__dict__.get("tables", {})
-        if name in tables_:
-            return Frame(name, tables_[name])
-        raise AttributeError(name)
+    @property
+    def series(self) -> Frame:
+        """Demand by item and closed bucket."""
+        return Frame("series", self.tables["series"])
 
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.tables]
+    @property
+    def signals(self) -> Frame:
+        """What changed, with strength and evidence."""
+        return Frame("signals", self.tables["signals"])
+
+    @property
+    def forecast(self) -> Frame:
+        """Quantiles of demand by item and open bucket."""
+        return Frame("forecast", self.tables["forecast"])
+
+    @property
+    def demand(self) -> Frame:
+        """What is already ordered or given for the open buckets."""
+        return Frame("demand", self.tables["demand"])
+
+    @property
+    def clearing(self) -> Frame:
+        """Balanced quantities."""
+        return Frame("clearing", self.tables["clearing"])
+
+    @property
+    def prices(self) -> Frame:
+        """What a scarce hour or unit is worth."""
+        return Frame("prices", self.tables["prices"])
+
+    @property
+    def gaps(self) -> Frame:
+        """Demand served, late and lost."""
+        return Frame("gaps", self.tables["gaps"])
+
+    @property
+    def cost(self) -> Frame:
+        """Money by term."""
+        return Frame("cost", self.tables["cost"])
+
+    @property
+    def orders(self) -> Frame:
+        """Proposed orders, with cost and value."""
+        return Frame("orders", self.tables["orders"])
+
+    @property
+    def reasons(self) -> Frame:
+        """Causes of each order, with evidence."""
+        return Frame("reasons", self.tables["reasons"])
+
+    @property
+    def scores(self) -> Frame:
+        """What past forecasts and orders turned out to be worth."""
+        return Frame("scores", self.tables["scores"])
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a file: a report for each table it fed, and every finding."""
+
+    reports: tuple[IngestReport, ...]
+    findings: tuple[Finding, ...]
 
 
 class Chain:
@@ -91,19 +148,26 @@ class Chain:
         """What is wrong with the folder's tables; rows with an error are in quarantine."""
         return tuple(self.checked.findings)
 
+    def clock(self) -> datetime:
+        """Now, on the chain's clock.
+
+        A chain of live records has the clock of the world. A chain of declared history stands at the last moment at
+        which anything became known: a change made now comes just after it, not years later.
+        """
+        latest = self.ledger.latest_known_at()
+        if self.settings.history == "live" or latest is None:
+            return self._now()
+        return latest + timedelta(microseconds=1)
+
     def _take_in_tables(self) -> tuple[IngestReport, ...]:
         """Bring the ledger up to date with the folder's tables; what it knows already changes nothing."""
-        arrived_at = self._now()
+        arrived_at = self.clock()
         reports = []
         for name, checked in self.checked.checked.items():
-            reports.append(
-                self.ledger.ingest(
-                    name, checked.rows, checked.rejected, checked.findings, source=f"{name}", arrived_at=arrived_at
-                )
-            )
+            reports.append(self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, name, arrived_at))
         return tuple(reports)
 
-    def ingest(self, file: Path, table: str | None = None, mapping: Path | None = None) -> tuple[IngestReport, ...]:
+    def ingest(self, file: Path, table: str | None = None, mapping: Path | None = None) -> "Taken":
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
 
         Raises BadInput where nothing of the file can be used.
@@ -126,14 +190,45 @@ class Chain:
         unknown = [name for name, _ in parts if name not in tables()]
         if unknown:
             raise BadInput(message("app.unknown_table", table=", ".join(unknown), tables=", ".join(tables())), findings)
-        arrived_at = self._now()
+        arrived_at = self.clock()
         order = list(tables())
         reports = []
         for name, source in sorted(parts, key=lambda part: order.index(part[0])):
-            checked = validate(tables()[name], source.rows, source.name, self.settings)
+            checked = self._checked(name, source)
+            reports.append(
+                self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, file.name, arrived_at)
+            )
+        findings = [*findings, *(f for report in reports for f in report.findings)]
+        return Taken(tuple(reports), tuple(findings))
+
+    def _checked(self, name: str, source: RawSource) -> Checked:
+        """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
+        checked = check_source(tables()[name], source, self.settings)
+        everything = self.ledger.state(END_OF_TIME)
+        known = {"products": everything.table("products")["product"].combine_chunks()}
+        for column in tables()[name].columns.values():
+            if column.refers_to is not None and everything.table(column.refers_to).num_rows:
+                key = tables()[column.refers_to].key[0]
+                known[column.refers_to] = everything.table(column.refers_to)[key].combine_chunks()
+        return reject(checked, unknown_references(tables()[name], checked.rows, known), source.rows, source.name)
+
+    def retry_quarantine(self) -> tuple[IngestReport, ...]:
+        """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction."""
+        waiting: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in self.ledger.quarantined().to_pylist():
+            waiting.setdefault((row["table"], row["source"]), []).append(row)
+        arrived_at = self.clock()
+        reports = []
+        for (table, source), held in sorted(waiting.items()):
+            raw = [json.loads(row["raw"]) for row in held]
+            names = list(dict.fromkeys(name for row in raw for name in row))
+            columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
+            numbers = pa.array([row["row"] for row in held], pa.int64())
+            checked = self._checked(table, RawSource(source, pa.table({ROW: numbers, **columns})))
+            retried = [row["quarantine_id"] for row in held]
             reports.append(
                 self.ledger.ingest(
-                    name, checked.rows, checked.rejected, checked.findings, source=file.name, arrived_at=arrived_at
+                    table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=retried
                 )
             )
         return tuple(reports)
@@ -167,7 +262,7 @@ class Chain:
         result = run_cycle(state, used, past, seed, on_stage)
         record = run_record(state, used, seed, result)
         self.ledger.save_run(record)
-        return RunResult(record.run, state.as_of, self.settings, dict(record.tables), result)
+        return RunResult(record.run, state.as_of, self.settings, record.tables)
 
     def past_runs(self, before: datetime) -> list[RunRecord]:
         """Kept runs before a moment, oldest first, the latest one of each moment, with what learning needs of them."""
@@ -181,7 +276,35 @@ class Chain:
             for moment, row in sorted(by_moment.items())
         ]
 
-    def replay(self, buckets: int = 8, seed: int | None = None, on_step: Callable[[int], None] = lambda _n: None) -> ReplayResult:
+    def kept_run(self, run: str | None = None) -> RunResult:
+        """A run kept in the ledger; the last one by default. Raises NotFound."""
+        rows = self.ledger.runs().to_pylist()
+        if not rows:
+            raise NotFound(message("app.no_run"))
+        found = [row for row in rows if run in (None, row["run"])]
+        if not found:
+            raise NotFound(message("app.no_such_run", run=run, runs=", ".join(row["run"] for row in rows)))
+        last = max(found, key=lambda row: row["saved"])
+        kept = {name: self.ledger.run_table(last["run"], name) for name in self.ledger.run_table_names(last["run"])}
+        return RunResult(last["run"], last["as_of"], self.settings, kept)
+
+    def why(self, order: str) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
+        """The last run that proposed an order, the order's row, and its reasons in rank order. Raises NotFound."""
+        rows = self.ledger.runs().to_pylist()
+        if not rows:
+            raise NotFound(message("app.no_run"))
+        rows.sort(key=lambda row: -row["saved"])
+        for row in rows:
+            found = [o for o in self.ledger.run_table(row["run"], "orders").to_pylist() if o["order"] == order]
+            if found:
+                reasons = self.ledger.run_table(row["run"], "reasons").to_pylist()
+                return row["run"], found[0], [r for r in reasons if r["order"] == order]
+        proposed = self.ledger.run_table(rows[0]["run"], "orders")["order"].to_pylist()
+        raise NotFound(message("app.no_order", order=order, orders=", ".join(proposed)))
+
+    def replay(
+        self, buckets: int = 8, seed: int | None = None, on_step: Callable[[int], None] = lambda _n: None
+    ) -> ReplayResult:
         """History of the last `buckets` closed buckets through the loop, beside what the company did."""
         return replay(
             self.ledger.state,
@@ -193,7 +316,9 @@ class Chain:
         )
 
     def _demand_is_known(self, state: State) -> None:
-        if not state.table("products").num_rows or not (state.table("sales").num_rows or state.table("demand").num_rows):
+        if not state.table("products").num_rows or not (
+            state.table("sales").num_rows or state.table("demand").num_rows
+        ):
             raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=state.as_of), self.findings)
 
 
@@ -206,6 +331,10 @@ def run_record(state: State, used: Learnt, seed: int, result: CycleResult) -> Ru
         digest.update(content_bytes(state.table(name)))
     digest.update(content_bytes(kept["learnt_used"]))
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
+
+
+def _as_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def content_bytes(table: pa.Table) -> bytes:

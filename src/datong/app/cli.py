@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import locale
 import os
 import sys
@@ -171,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     language = language_of(words, dict(os.environ))
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show Chinese must not end the program.
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     options = parser(language).parse_args(words)
     from datong.app import commands

@@ -1,6 +1,7 @@
 """A table of results that prints well and turns into whatever frame the reader uses."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -27,9 +28,7 @@ class Frame:
 
     def to_polars(self) -> Any:
         """A polars DataFrame; polars must be installed."""
-        import polars
-
-        return polars.from_arrow(self.arrow)
+        return import_module("polars").from_arrow(self.arrow)
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.arrow.num_rows} rows\n{self.arrow.slice(0, 20).to_pandas().to_string(index=False)}"

@@ -82,11 +82,18 @@ class Ledger(Protocol):
         ...
 
     def save_run(self, run: RunRecord) -> None:
-        """Keep a run; saving the same run again changes nothing."""
+        """Keep a run. Saving the same run again only makes it the last one saved."""
         ...
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
-        """run, as_of, seed of the kept runs with as_of not after the given one, oldest first."""
+        """run, as_of, seed, saved of the kept runs with as_of not after the given one, oldest first.
+
+        `saved` counts up with each saving.
+        """
+        ...
+
+    def run_table_names(self, run: str) -> tuple[str, ...]:
+        """Names of a kept run's tables; empty for an unknown run."""
         ...
 
     def run_table(self, run: str, name: str) -> pa.Table:

@@ -313,16 +313,22 @@ class DuckDBLedger:
     def save_run(self, run: RunRecord) -> None:
         """Keep a run; see Ledger.save_run."""
         with self._transaction():
+            ((saved,),) = self._rows("SELECT coalesce(max(saved), 0) + 1 FROM runs")
             if self._rows("SELECT 1 FROM runs WHERE run = ?", [run.run]):
+                self._run("UPDATE runs SET saved = ? WHERE run = ?", [saved, run.run])
                 return
-            self._run("INSERT INTO runs VALUES (?, ?, ?)", [run.run, run.as_of, run.seed])
+            self._run("INSERT INTO runs VALUES (?, ?, ?, ?)", [run.run, run.as_of, run.seed, saved])
             for name, table in run.tables.items():
                 self._run("INSERT INTO run_tables VALUES (?, ?, ?)", [run.run, name, _arrow_bytes(table)])
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""
         until = "" if as_of is None else f"WHERE as_of <= {moment_sql(as_of)}"
-        return self._arrow(f"SELECT run, as_of, seed FROM runs {until} ORDER BY as_of, run")
+        return self._arrow(f"SELECT run, as_of, seed, saved FROM runs {until} ORDER BY as_of, saved")
+
+    def run_table_names(self, run: str) -> tuple[str, ...]:
+        """Names of a kept run's tables, sorted; empty for an unknown run."""
+        return tuple(name for (name,) in self._rows("SELECT name FROM run_tables WHERE run = ? ORDER BY name", [run]))
 
     def run_table(self, run: str, name: str) -> pa.Table:
         """One result table of a kept run. Raises NotFound."""

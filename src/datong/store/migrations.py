@@ -48,7 +48,10 @@ def _first_layout(connection: duckdb.DuckDBPyConnection) -> None:
         "CREATE TABLE quarantine (quarantine_id VARCHAR NOT NULL, table_name VARCHAR NOT NULL, source VARCHAR NOT NULL,"
         ' "row" BIGINT, raw VARCHAR NOT NULL, findings VARCHAR NOT NULL, arrived_at TIMESTAMPTZ NOT NULL)'
     )
-    connection.execute("CREATE TABLE runs (run VARCHAR NOT NULL, as_of TIMESTAMPTZ NOT NULL, seed BIGINT NOT NULL)")
+    connection.execute(
+        "CREATE TABLE runs (run VARCHAR NOT NULL, as_of TIMESTAMPTZ NOT NULL, seed BIGINT NOT NULL,"
+        " saved BIGINT NOT NULL)"
+    )
     connection.execute("CREATE TABLE run_tables (run VARCHAR NOT NULL, name VARCHAR NOT NULL, arrow BLOB NOT NULL)")
 
 

@@ -1,0 +1,359 @@
+"""What each command of `datong` does. What takes long shows its progress; what is printed has two languages."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from datong.app import exchange, terminal, trial
+from datong.app.assumed import assumed_columns
+from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
+from datong.app.report.columns import coded
+from datong.app.report.excel import workbook_bytes
+from datong.app.report.html import report_html
+from datong.app.report.inputs import ReportInputs
+from datong.app.tables_out import write_tables
+from datong.connectors.files.folder import check_folder
+from datong.connectors.files.guess import guess_columns
+from datong.connectors.files.mapping import apply_mapping
+from datong.connectors.files.read import RawSource, read_source
+from datong.connectors.files.schema import schema_markdown, schema_records
+from datong.connectors.files.starter import write_starter
+from datong.ledger.protocol import IngestReport
+from datong.model.errors import BadInput, NotFound, Refused
+from datong.model.findings import Finding, has_errors
+from datong.model.words import message, say
+
+EVIDENCE_SHOWN = 5
+
+
+def answer_init(options: argparse.Namespace, language: str) -> int:
+    files = write_starter(options.folder, language)
+    names = ", ".join(f.name for f in files)
+    terminal.line(say("app.starter_written", language, files=names, folder=options.folder))
+    return 0
+
+
+def answer_check(options: argparse.Namespace, language: str) -> int:
+    result = check_folder(options.folder)
+    findings = result.findings
+    if options.format == "json":
+        terminal.data(json.dumps([f.as_record(language) for f in findings], ensure_ascii=False, indent=1))
+    else:
+        print_findings(findings, language)
+        counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "note")}
+        rows = sum(c.rows.num_rows + c.rejected.num_rows for c in result.checked.values())
+        key = "app.check_summary" if findings else "app.check_clean"
+        terminal.line(
+            say(
+                key,
+                language,
+                folder=options.folder,
+                errors=counts["error"],
+                warnings=counts["warning"],
+                notes=counts["note"],
+                rows=f"{rows:,}",
+                tables=len(result.checked),
+            )
+        )
+    return 1 if has_errors(findings) else 0
+
+
+def print_findings(findings: Sequence[Finding], language: str) -> None:
+    if findings:
+        terminal.findings(findings, language)
+
+
+def answer_schema(options: argparse.Namespace, language: str) -> int:
+    records = [r for r in schema_records(language) if options.table in (None, r["table"])]
+    if not records:
+        raise NotFound(message("app.unknown_table", table=options.table, tables=", ".join(_table_names(language))))
+    if options.format == "json":
+        terminal.data(json.dumps(records, ensure_ascii=False, indent=1))
+    elif options.format == "markdown":
+        terminal.data(schema_markdown(language))
+    else:
+        _print_schema(records, language)
+    return 0
+
+
+def _print_schema(records: Sequence[Mapping[str, Any]], language: str) -> None:
+    for table in dict.fromkeys(r["table"] for r in records):
+        own = [r for r in records if r["table"] == table]
+        terminal.line("")
+        terminal.line(f"{table}: {own[0]['table_meaning']}")
+        terminal.records([{k: r[k] for k in _SCHEMA_COLUMNS} for r in own], language)
+
+
+_SCHEMA_COLUMNS = ("column", "type", "unit", "required", "default", "meaning")
+
+
+def _table_names(language: str) -> list[str]:
+    return list(dict.fromkeys(str(r["table"]) for r in schema_records(language)))
+
+
+def answer_ingest(options: argparse.Namespace, language: str) -> int:
+    failed = False
+    with Chain(options.chain) as chain:
+        for file in options.files:
+            with terminal.working(file.name):
+                taken = chain.ingest(file, options.table, options.mapping)
+            print_findings(taken.findings, language)
+            for report in taken.reports:
+                print_ingested(report, language)
+            failed |= has_errors(taken.findings)
+        count = chain.ledger.quarantined().num_rows
+        if count:
+            terminal.line(say("app.quarantine_hint", language, count=count))
+    return 1 if failed else 0
+
+
+def print_ingested(report: IngestReport, language: str) -> None:
+    terminal.line(
+        say(
+            "app.ingested",
+            language,
+            source=report.source,
+            table=report.table,
+            rows=f"{report.rows:,}",
+            added=f"{report.added:,}",
+            superseded=f"{report.superseded:,}",
+            known=f"{report.known:,}",
+            quarantined=f"{report.quarantined:,}",
+        )
+    )
+
+
+def answer_quarantine(options: argparse.Namespace, language: str) -> int:
+    with Chain(options.chain) as chain:
+        if options.retry:
+            for report in chain.retry_quarantine():
+                print_ingested(report, language)
+        rows = chain.ledger.quarantined().to_pylist()
+    if options.format == "json":
+        terminal.data(json.dumps(rows, ensure_ascii=False, indent=1, default=str))
+        return 0
+    if not rows:
+        terminal.line(say("app.nothing_quarantined", language))
+        return 0
+    for row in rows:
+        terminal.line(say("app.quarantined", language, **{k: row[k] for k in ("table", "source", "row", "raw")}))
+        for finding in json.loads(row["findings"]):
+            terminal.line("    " + terminal.finding_record(finding, language))
+    terminal.line(say("app.quarantine_hint", language, count=len(rows)))
+    return 0
+
+
+def answer_run(options: argparse.Namespace, language: str) -> int:
+    with Chain(options.chain) as chain:
+        _warn_of_findings(chain, language)
+        result = run_with_progress(chain, options.as_of, options.seed, language)
+        inputs = report_inputs(chain, result, {}, language)
+        show_header(result, language)
+        terminal.show_results(inputs, language)
+        if options.out is not None:
+            write_run(inputs, options.out, language)
+            terminal.line(say("app.written", language, path=options.out))
+    return 0
+
+
+def run_with_progress(chain: Chain, as_of: str | None, seed: int | None, language: str) -> RunResult:
+    moment = None if as_of is None else parse_moment(as_of, chain.settings)
+    with terminal.stage_progress(language) as on_stage:
+        return chain.run(moment, seed, on_stage)
+
+
+def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
+    """All tables as Parquet, and one workbook."""
+    write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
+
+
+def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
+    assumed = assumed_columns(chain.ledger.state(result.as_of), language)
+    return ReportInputs(result.tables, chain.settings, result.as_of, replayed, assumed)
+
+
+def show_header(result: RunResult, language: str) -> None:
+    local = result.as_of.astimezone(result.settings.calendar.zone)
+    name = result.settings.name
+    terminal.line(say("app.run_header", language, run=result.run, name=name, as_of=f"{local:%Y-%m-%d %H:%M}"))
+
+
+def _warn_of_findings(chain: Chain, language: str) -> None:
+    errors = sum(f.severity == "error" for f in chain.findings)
+    warnings = sum(f.severity == "warning" for f in chain.findings)
+    if errors or warnings:
+        terminal.warning(say("app.folder_findings", language, errors=errors, warnings=warnings, folder=chain.folder))
+
+
+def answer_why(options: argparse.Namespace, language: str) -> int:
+    with Chain(options.chain) as chain:
+        run, order, reasons = chain.why(options.order)
+        terminal.line(say("app.why_order", language, run=run, **{k: order[k] for k in _ORDER_FIELDS}))
+        for reason in reasons:
+            stage = coded("stage", reason["stage"], language)
+            terminal.line(f"  {reason['rank']}. [{stage}] {reason_text(reason, language)}")
+            if reason["evidence"]:
+                rows = chain.ledger.rows(reason["evidence_table"], reason["evidence"])
+                shown = min(EVIDENCE_SHOWN, rows.num_rows)
+                table = reason["evidence_table"]
+                count = len(reason["evidence"])
+                terminal.line("     " + say("app.evidence_rows", language, count=count, table=table, shown=shown))
+                terminal.table(rows.slice(0, shown), language)
+    return 0
+
+
+_ORDER_FIELDS = ("order", "product", "units", "start", "due")
+
+
+def reason_text(reason: Mapping[str, Any], language: str) -> str:
+    return say(reason["text_key"], language, **json.loads(reason["text_params"]))
+
+
+def answer_replay(options: argparse.Namespace, language: str) -> int:
+    with Chain(options.chain) as chain:
+        _warn_of_findings(chain, language)
+        tables = replay_with_progress(chain, options.buckets, options.seed, language)
+        terminal.show_replay(tables, chain.settings, language)
+        if options.out is not None:
+            write_tables(tables, options.out)
+            terminal.line(say("app.written", language, path=options.out))
+    return 0
+
+
+def replay_with_progress(chain: Chain, buckets: int, seed: int | None, language: str) -> Mapping[str, pa.Table]:
+    with terminal.step_progress(say("app.replaying", language), buckets) as on_step:
+        return chain.replay(buckets, seed, on_step).tables()
+
+
+def answer_report(options: argparse.Namespace, language: str) -> int:
+    with Chain(options.chain) as chain:
+        result = chain.kept_run(options.run)
+        replayed = replay_with_progress(chain, options.buckets, None, language) if options.buckets else {}
+        write_report(report_inputs(chain, result, replayed, language), options.out, language)
+    terminal.line(say("app.report_written", language, path=options.out.resolve()))
+    return 0
+
+
+def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report_html(inputs, language), encoding="utf-8")
+
+
+def answer_demo(options: argparse.Namespace, language: str) -> int:
+    """The loop on the example: a run, its orders, a replay beside the company, and the report."""
+    folder = prepare_demo(options.out)
+    with Chain(folder) as chain:
+        result = run_with_progress(chain, None, None, language)
+        replayed = replay_with_progress(chain, options.buckets, None, language)
+        inputs = report_inputs(chain, result, replayed, language)
+        write_run(inputs, options.out / "tables", language)
+        write_report(inputs, options.out / "report.html", language)
+        show_header(result, language)
+        terminal.show_results(inputs, language)
+        terminal.show_replay(replayed, chain.settings, language)
+        terminal.line(say("app.report_written", language, path=(options.out / "report.html").resolve()))
+    return 0
+
+
+def example_folder() -> Path:
+    """The example's tables: beside the package in a wheel, in examples/ of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "examples" / "fmcg", package.parents[1] / "examples" / "fmcg"):
+        if (folder / "chain.toml").is_file():
+            return folder
+    raise NotFound(message("app.no_example", folder=package.parents[1] / "examples" / "fmcg"))
+
+
+DEMO_MARK = ".datong-demo"
+
+
+def prepare_demo(out: Path) -> Path:
+    """A fresh copy of the example, so that a demo leaves the original alone and starts the same each time."""
+    source = example_folder()
+    if out.exists() and any(out.iterdir()) and not (out / DEMO_MARK).exists():
+        raise Refused(message("app.not_a_demo", folder=out))
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / DEMO_MARK).touch()
+    shutil.copytree(source, out / "chain", ignore=shutil.ignore_patterns(LEDGER_FILE.parts[0], "build.py"))
+    return out / "chain"
+
+
+def answer_try(options: argparse.Namespace, language: str) -> int:
+    """A stranger's sales export: guess its columns, ask, make it a chain (for good or for now), run it."""
+    sources, findings = read_source(options.file)
+    if not sources:
+        raise BadInput(message("app.cannot_ingest", file=options.file), findings)
+    guess = guess_columns(max(sources, key=lambda s: s.rows.num_rows))
+    terminal.line(say("app.guess_title", language, file=options.file.name))
+    trial.print_guess(guess, language)
+    if guess.missing:
+        raise BadInput(message("app.cannot_ingest", file=options.file), [*findings, *guess.findings])
+    if not options.yes and not _consent(language):
+        terminal.line(say("app.guess_refused", language))
+        return 2
+    parts, problems = apply_mapping(guess.as_mapping(), guess.source)
+    print_findings([*findings, *problems], language)
+    if options.keep is not None:
+        _try_in(options.keep, options, parts, language)
+        terminal.line(say("app.kept", language, folder=options.keep))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="datong-") as folder:
+        return _try_in(Path(folder), options, parts, language)
+
+
+def _consent(language: str) -> bool:
+    if not sys.stdin.isatty():
+        raise Refused(message("app.guess_no_terminal"))
+    return input(say("app.guess_consent", language)).strip().lower() in ("", "y", "yes", "是", "好", "对")
+
+
+def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str, RawSource]], language: str) -> int:
+    trial.write_chain(folder, options.file.stem, options.country, parts)
+    with Chain(folder) as chain:
+        _warn_of_findings(chain, language)
+        result = run_with_progress(chain, None, None, language)
+        terminal.show_forecast(report_inputs(chain, result, {}, language), language)
+    return 0
+
+
+def answer_release(options: argparse.Namespace, language: str) -> int:
+    with Chain(options.chain) as chain:
+        released = exchange.release(chain, options.orders, options.due)
+    if not released:
+        raise Refused(message("app.nothing_to_release"))
+    terminal.line(say("app.released", language, count=len(released), orders=", ".join(released), folder=options.chain))
+    return 0
+
+
+def answer_exchange(options: argparse.Namespace, language: str) -> int:
+    drop = options.drop or options.chain / "exchange"
+    with Chain(options.chain) as chain:
+        sent, reports, findings = exchange.exchange(chain, drop, language)
+    print_findings(findings, language)
+    terminal.line(say("app.exchanged", language, sent=len(sent), folder=drop, reports=reports))
+    return 1 if has_errors(findings) else 0
+
+
+ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
+    "demo": answer_demo,
+    "try": answer_try,
+    "init": answer_init,
+    "check": answer_check,
+    "schema": answer_schema,
+    "ingest": answer_ingest,
+    "quarantine": answer_quarantine,
+    "run": answer_run,
+    "why": answer_why,
+    "replay": answer_replay,
+    "report": answer_report,
+    "release": answer_release,
+    "exchange": answer_exchange,
+}

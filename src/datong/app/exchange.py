@@ -1,0 +1,74 @@
+"""Orders out and answers in: what is released goes to the drop folder, what comes back goes into the ledger."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from datong.app.chain import Chain, RunResult
+from datong.app.tables_out import planned_orders
+from datong.connectors.filedrop.inbox import collect, settle
+from datong.connectors.filedrop.outbox import deliver
+from datong.dispatch.release import release_rows
+from datong.ledger.position import order_states
+from datong.model.errors import NotFound
+from datong.model.findings import Finding
+from datong.model.flow import OrderMessage
+from datong.model.words import message
+
+
+def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
+    """Release orders of the last run that are due for release: those named, or all. Returns their numbers.
+
+    Orders that are out already are left as they are. Raises NotFound for a number that is not due for release.
+    """
+    run = chain.kept_run()
+    due = {m.order.order: m for m in run_messages(run)}
+    unknown = [o for o in orders if o not in due]
+    if unknown:
+        raise NotFound(message("app.not_due", orders=", ".join(unknown), due=", ".join(due)))
+    out = order_states(chain.state())
+    chosen = [m for o, m in due.items() if (all_due or o in orders) and o not in out]
+    if chosen:
+        moment = chain.clock()
+        for table, rows in release_rows(chosen, run.run, moment).items():
+            chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment)
+    return [m.order.order for m in chosen]
+
+
+def run_messages(run: RunResult) -> list[OrderMessage]:
+    """The messages that a kept run's dispatch gave."""
+    orders = {o.order: o for o in planned_orders(run.tables)}
+    return [OrderMessage(m["key"], m["counterparty"], orders[m["order"]]) for m in run.tables["messages"].to_pylist()]
+
+
+def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, tuple[Finding, ...]]:
+    """Deliver what is released, and take in what came back. Returns files written, report rows taken in, findings."""
+    state = chain.state()
+    products = state.table("products").select(["product", "name"]).to_pylist()
+    names = {p["product"]: p["name"] for p in products}
+    sent = [
+        path
+        for run, messages in sorted(released_messages(chain).items())
+        for path in deliver(messages, drop, language, run, names)
+    ]
+    collected = collect(drop, state)
+    findings = list(collected.findings)
+    taken = 0
+    moment = chain.clock()
+    for batch in collected.batches:
+        report = chain.ledger.ingest(batch.table, batch.rows, None, (), batch.source, moment)
+        taken += report.added + report.superseded
+        findings += report.findings
+    settle(collected, language)
+    return sent, taken, tuple(findings)
+
+
+def released_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
+    """Messages of orders that are released and not yet answered, by the run that proposed them."""
+    state = chain.state()
+    now = order_states(state)
+    waiting = {r["order"]: r["run"] for r in state.table("orders").to_pylist() if r["run"] is not None}
+    waiting = {o: run for o, run in waiting.items() if o in now and now[o][0] == "released"}
+    return {
+        run: [m for m in run_messages(chain.kept_run(run)) if waiting.get(m.order.order) == run]
+        for run in set(waiting.values())
+    }
