@@ -1,5 +1,6 @@
 """A small chain's run made by hand: two products, one line, four past weeks, three weeks ahead."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -208,7 +209,28 @@ def make_replay(buckets: int = 4, datong: float = 90.0, company: float = 100.0) 
         for i, start in enumerate(starts)
     ]
     table = pa.Table.from_pylist(rows)
-    return {"by_bucket": table.set_column(1, "bucket", table["bucket"].cast(pa.date32()))}
+    summary = [
+        {
+            "policy": policy,
+            "fill_on_time_share": served / 1000,
+            "lost_units": 5.0,
+            "mean_stock_units": stock,
+            "mean_stock_money": 70 * stock,
+            "cost": sum(r["cost"] for r in rows if r["policy"] == policy),
+        }
+        for policy, served, stock in (("company", 950.0, 715.0), ("baseline", 930.0, 815.0), ("datong", 980.0, 515.0))
+    ]
+    saving = buckets * (datong - company)
+    differences = [
+        {"measure": "cost", "difference": saving, "low": saving - 15, "high": saving + 15},
+        {"measure": "fill_on_time_share", "difference": 0.03, "low": 0.01, "high": 0.05},
+        {"measure": "mean_stock_money", "difference": -14_000.0, "low": -20_000.0, "high": -8_000.0},
+    ]
+    return {
+        "by_bucket": table.set_column(1, "bucket", table["bucket"].cast(pa.date32())),
+        "summary": pa.Table.from_pylist(summary),
+        "differences": pa.Table.from_pylist([{"policy": "datong", "than": "company", **d} for d in differences]),
+    }
 
 
 def make_inputs(**sizes: int) -> ReportInputs:
@@ -232,6 +254,11 @@ def result() -> SimpleNamespace:
 @pytest.fixture
 def inputs() -> ReportInputs:
     return make_inputs()
+
+
+@pytest.fixture
+def replay_tables() -> Callable[..., dict[str, pa.Table]]:
+    return make_replay
 
 
 @pytest.fixture

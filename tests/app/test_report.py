@@ -3,6 +3,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from datong.app.notebook import html_table
@@ -122,45 +123,38 @@ def test_an_empty_run_is_a_page_too(inputs):
 # what the replay says ----------------------------------------------------------------------------
 
 
-def by_bucket(datong: list[float], company: list[float]) -> pa.Table:
-    rows = [
-        {"policy": p, "bucket": i, "demand_units": 100.0, "served_on_time_units": s, "stock_units": 10.0, "cost": c}
-        for p, costs, s in (("company", company, 90.0), ("datong", datong, 95.0))
-        for i, c in enumerate(costs)
-    ]
-    return pa.Table.from_pylist(rows)
-
-
-def test_saving_and_its_interval_by_hand():
-    """Savings 10, 20, 30: mean 20, sd 10, t(2, 95%) = 2.920; 60 +- 3 x 2.920 x 10 / sqrt(3) = 60 +- 50.6."""
-    found = verdict(by_bucket([90, 80, 70], [100, 100, 100]))
+def test_saving_is_the_difference_turned_round(replay_tables):
+    """Datong 4 x 90 + 6, the company 4 x 100 + 6: 40 saved of 406; the interval of the difference is -55 to -25."""
+    found = verdict(replay_tables(datong=90.0, company=100.0))
     assert found is not None
-    assert found.saving == 60
-    assert found.saving_share == pytest.approx(0.2)
-    assert (found.low, found.high) == pytest.approx((60 - 50.58, 60 + 50.58), abs=0.02)
+    assert found.than == "company"
+    assert (found.saving, found.saving_low, found.saving_high) == (40, 25, 55)
+    assert found.saving_share == pytest.approx(40 / 406)
     assert not found.unsure
-    assert found.totals["datong"].fill_share == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize(
-    ("datong", "company", "says"),
+    ("datong", "company", "says", "sure"),
     [
-        ([90.0] * 4, [100.0, 100.0, 101.0, 100.0], "would have cost BDT 41 less"),
-        ([101.0, 100.0, 100.0], [90.0] * 3, "Datong is not better here: it would have cost BDT 31 more"),
-        ([90.0] * 3, [90.0] * 3, "Datong is not better here"),
-        ([100.0, 80.0, 100.0], [90.0, 100.0, 91.0], "do not prove a difference"),
+        (90.0, 100.0, "Datong would have cost BDT 40 less than what the company did (9.9% of its cost)", True),
+        (100.0, 90.0, "Datong is not better here: it would have cost BDT 40 more", True),
+        (90.0, 90.0, "Datong is not better here: it would have cost as much", False),
+        (97.5, 100.0, "BDT 10 less", False),
     ],
 )
-def test_the_verdict_is_plain(datong, company, says):
-    found = verdict(by_bucket(datong, company))
+def test_the_verdict_is_plain(replay_tables, datong, company, says, sure):
+    found = verdict(replay_tables(datong=datong, company=company))
     assert found is not None
-    assert says in " ".join(verdict_words(found, "BDT", "en"))
+    said = " ".join(verdict_words(found, "BDT", "en"))
+    assert says in said
+    assert ("do not prove a difference" in said) is not sure
+    assert "+3.0 percentage points (90% interval +1.0 to +5.0)" in said
 
 
-def test_two_buckets_give_no_interval_and_one_policy_no_verdict():
-    found = verdict(by_bucket([1, 1], [2, 2]))
-    assert found is not None and found.low is None
-    assert verdict(by_bucket([], [1.0])) is None
+def test_a_company_without_records_is_not_spoken_of(inputs, replay_tables):
+    tables = {n: t.filter(pc.field("policy") != "company") for n, t in replay_tables().items()}
+    text = report_html(replace(inputs, replay={**tables, "differences": tables["differences"].slice(0, 0)}), "en")
+    assert "The company" not in text and "would have cost" not in text and "Simple baseline" in text
 
 
 # gaps, charts, figures ---------------------------------------------------------------------------

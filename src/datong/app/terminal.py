@@ -16,9 +16,9 @@ from rich.text import Text
 
 from datong.app.report import figures
 from datong.app.report.columns import coded, shown_value, title
-from datong.app.report.html import gap_totals, policy_name, shortest
+from datong.app.report.html import gap_totals, shortest
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
-from datong.app.report.verdict import policy_totals, verdict, verdict_words
+from datong.app.report.verdict import policy_name, totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
@@ -198,7 +198,6 @@ def show_replay(
     console = console or make_console()
     rows = replayed["by_bucket"]
     unit = say("report.weeks" if settings.bucket == "week" else "report.days", language)
-    totals = policy_totals(rows)
     buckets = len(set(rows["bucket"].to_pylist()))
     _head(console, say("terminal.replay_title", language, buckets=buckets, unit=unit))
     shown = _table(
@@ -207,15 +206,15 @@ def show_replay(
         (say("terminal.fill", language), True),
         (say("terminal.stock", language), True),
     )
-    for p in totals.values():
+    for p in totals(replayed["summary"]):
         shown.add_row(
-            policy_name(p.policy, language),
-            figures.number(p.cost),
-            figures.share(p.fill_share),
-            figures.number(p.mean_stock_units),
+            policy_name(p["policy"], language),
+            figures.number(p["cost"]),
+            figures.share(p["fill_on_time_share"]),
+            figures.number(p["mean_stock_units"]),
         )
     console.print(shown)
-    found = verdict(rows)
+    found = verdict(replayed)
     if found is not None:
         console.print(Text(" ".join(verdict_words(found, settings.currency, language)), style="bold"))
 

@@ -17,9 +17,9 @@ from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
 from datong.app.report.columns import coded, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
-from datong.app.report.verdict import by_policy, verdict, verdict_words
+from datong.app.report.verdict import by_policy, policy_name, totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
-from datong.model.words import catalogue, say
+from datong.model.words import say
 from datong.plan.reason import sentence
 
 ORDERS_SHOWN = 10
@@ -172,9 +172,11 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
         (words("replay.stock"), lines(lambda r: r["stock_units"]), compact, None),
         (words("replay.cost", currency=inputs.settings.currency), lines(lambda r: r["cost"]), compact, None),
     ]
-    found = verdict(inputs.replay["by_bucket"])
+    found = verdict(inputs.replay)
     return {
         "verdict": found,
+        "totals": totals(inputs.replay["summary"]),
+        "notes": [say(f"replay.{note}", language) for note in ("note_simulated", "note_capacity", "note_cost")],
         "said": verdict_words(found, inputs.settings.currency, language) if found else [],
         "names": names,
         "buckets": len(starts),
@@ -195,11 +197,6 @@ def _floor(lines: Sequence[Line]) -> float:
     """Where the axis of a share starts: a round tenth below the lowest value."""
     lowest = min((v for line in lines for v in line.values if v is not None), default=0.0)
     return max(0.0, math.floor(lowest * 10 - 0.5) / 10)
-
-
-def policy_name(policy: str, language: str) -> str:
-    key = f"report.policy.{policy}"
-    return say(key, language) if key in catalogue() else policy
 
 
 def _behind(starts: Sequence[date], columns: Sequence[tuple[str, Sequence[Any]]], write: Callable[[Any], str]) -> Row:

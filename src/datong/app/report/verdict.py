@@ -1,92 +1,76 @@
-"""What a replay says Datong was worth beside what the company did."""
+"""What a replay says Datong was worth beside what the company did, or beside the baseline where that is not known."""
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.report import figures
-from datong.model.words import say
+from datong.model.words import catalogue, say
 
 POLICIES = ("datong", "company", "baseline")
-INTERVAL = 0.9
-
-
-@dataclass(frozen=True)
-class PolicyTotal:
-    """One policy over all replayed buckets. fill_share: units served on time over demand."""
-
-    policy: str
-    cost: float
-    fill_share: float
-    mean_stock_units: float
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """saving: the company's cost less Datong's, in money; negative where Datong costs more.
+    """Datong beside `than`. saving: money that `than` cost more; negative where Datong cost more.
 
-    low, high: 90% interval of the saving (None with fewer than three buckets).
+    saving_low, saving_high and fill_low, fill_high (shares of demand served on time): 90% intervals of the replay.
     """
 
-    totals: dict[str, PolicyTotal]
-    buckets: int
+    than: str
     saving: float
+    saving_low: float
+    saving_high: float
     saving_share: float
-    low: float | None
-    high: float | None
+    fill_more: float
+    fill_low: float
+    fill_high: float
 
     @property
     def unsure(self) -> bool:
-        return self.low is not None and self.high is not None and self.low <= 0 <= self.high
+        return self.saving_low <= 0 <= self.saving_high
 
 
 def by_policy(by_bucket: pa.Table) -> dict[str, pa.Table]:
     """The rows of each policy, in time order; the known policies first."""
-    found = sorted(set(by_bucket["policy"].to_pylist()))
-    order = [p for p in POLICIES if p in found] + [p for p in found if p not in POLICIES]
-    return {p: by_bucket.filter(pc.field("policy") == p).sort_by("bucket") for p in order}
+    return {
+        p: by_bucket.filter(pc.field("policy") == p).sort_by("bucket")
+        for p in in_order(set(by_bucket["policy"].to_pylist()))
+    }
 
 
-def policy_totals(by_bucket: pa.Table) -> dict[str, PolicyTotal]:
-    """Each policy over all buckets, the known policies first."""
-    return {p: _total(p, t) for p, t in by_policy(by_bucket).items()}
+def in_order(policies: set[str]) -> list[str]:
+    return [p for p in POLICIES if p in policies] + sorted(policies - set(POLICIES))
 
 
-def verdict(by_bucket: pa.Table) -> Verdict | None:
-    """Datong beside the company over the buckets of a replay; None where either is missing.
+def totals(summary: pa.Table) -> list[dict[str, Any]]:
+    """Rows of the replay's summary, the known policies first."""
+    rows = {r["policy"]: r for r in summary.to_pylist()}
+    return [rows[p] for p in in_order(set(rows))]
 
-    The interval takes the n buckets' savings d as draws: n mean(d) +- t(n - 1) sd(d) sqrt(n), Student's t. Buckets are
-    not quite independent (stock carries over), so it is a rough guide, and says so by being wide.
-    """
-    rows = by_policy(by_bucket)
-    if "datong" not in rows or "company" not in rows:
+
+def verdict(replayed: Mapping[str, pa.Table]) -> Verdict | None:
+    """From the tables `summary` and `differences` (Datong less the other policy); None where there is no other."""
+    if "differences" not in replayed or not replayed["differences"].num_rows:
         return None
-    totals = policy_totals(by_bucket)
-    cost = {p: rows[p]["cost"].to_pylist() for p in ("datong", "company")}
-    saved = [c - d for c, d in zip(cost["company"], cost["datong"], strict=True)]
-    saving = math.fsum(saved)
-    low = high = None
-    n = len(saved)
-    if n >= 3:
-        from scipy.stats import t  # takes a while to import
-
-        mean = saving / n
-        deviation = math.sqrt(math.fsum((s - mean) ** 2 for s in saved) / (n - 1))
-        reach = float(t.ppf(0.5 + INTERVAL / 2, n - 1)) * deviation * math.sqrt(n)
-        low, high = saving - reach, saving + reach
-    company = totals["company"].cost
-    return Verdict(totals, n, saving, saving / company if company > 0 else 0.0, low, high)
-
-
-def _total(policy: str, rows: pa.Table) -> PolicyTotal:
-    def total(column: str) -> float:
-        return math.fsum(v or 0.0 for v in rows[column].to_pylist())
-
-    demand = total("demand_units")
-    fill = total("served_on_time_units") / demand if demand > 0 else 1.0
-    return PolicyTotal(policy, total("cost"), fill, total("stock_units") / max(rows.num_rows, 1))
+    found = {r["measure"]: r for r in replayed["differences"].to_pylist()}
+    cost, fill = found["cost"], found["fill_on_time_share"]
+    than = cost["than"]
+    other = next(r["cost"] for r in replayed["summary"].to_pylist() if r["policy"] == than)
+    saving = -cost["difference"]
+    return Verdict(
+        than,
+        saving,
+        -cost["high"],
+        -cost["low"],
+        saving / other if other > 0 else 0.0,
+        fill["difference"],
+        fill["low"],
+        fill["high"],
+    )
 
 
 def verdict_words(found: Verdict, currency: str, language: str) -> list[str]:
@@ -98,13 +82,21 @@ def verdict_words(found: Verdict, currency: str, language: str) -> list[str]:
     def words(key: str, **params: object) -> str:
         return say(f"report.replay.{key}", language, **params)
 
+    than = words(f"than_{found.than}")
     if found.saving == 0:
-        said = [words("same")]
+        said = [words("same", than=than)]
     else:
         key = "better" if found.saving > 0 else "worse"
-        said = [words(key, money=money(abs(found.saving)), share=figures.share(abs(found.saving_share)))]
-    if found.low is not None and found.high is not None:
-        said.append(words("interval", low=money(found.low), high=money(found.high)))
-        if found.unsure:
-            said.append(words("unsure"))
+        share = figures.share(abs(found.saving_share))
+        said = [words(key, money=money(abs(found.saving)), share=share, than=than)]
+    said.append(words("interval", low=money(found.saving_low), high=money(found.saving_high)))
+    if found.unsure:
+        said.append(words("unsure"))
+    points = [f"{100 * v:+.1f}" for v in (found.fill_more, found.fill_low, found.fill_high)]
+    said.append(words("fill_more", more=points[0], low=points[1], high=points[2]))
     return said
+
+
+def policy_name(policy: str, language: str) -> str:
+    key = f"report.policy.{policy}"
+    return say(key, language) if key in catalogue() else policy
