@@ -172,9 +172,7 @@ def _run_block(
         return None, _culprits(connection, block, number, name, str(error))
 
 
-def _culprits(
-    connection: duckdb.DuckDBPyConnection, block: Into, number: int, name: str, reason: str
-) -> list[Finding]:
+def _culprits(connection: duckdb.DuckDBPyConnection, block: Into, number: int, name: str, reason: str) -> list[Finding]:
     """Which expressions fail on some row; the whole block where each alone does well."""
     findings = []
     where = f" WHERE {_in_brackets(block.where)}" if block.where else ""
