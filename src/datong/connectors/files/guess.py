@@ -35,7 +35,7 @@ _LEAST_PERIODS = 4  # columns named after days, weeks or months, from which on a
 _MOST_MARKETS = 200
 _PERIOD_COLUMN, _UNITS_COLUMN = "(date)", "(units)"
 
-_MONTHS = {m: i for i, m in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
+_MONTHS = frozenset(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
 _TIME = r"(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?(?: ?(?:Z|[+-]\d{2}:?\d{2}))?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})(?:[-/.]|年)(\d{{1,2}})(?:[-/.]|月)(\d{{1,2}})日?{_TIME}")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
@@ -63,7 +63,7 @@ class ColumnGuess:
 class Guess:
     """How a source is read as sales.
 
-    source: the rows that `as_mapping` is for (a wide table is turned into a long one). columns: one for each field found.
+    source: the rows that `as_mapping` is for (a wide table is turned into a long one). columns: one for each field.
     missing: required fields that no column fits. notes: what else was decided, for the eye.
     date_order: 'year_first', 'day_first', 'month_first', 'named_month', 'month', or 'typed'.
     """
@@ -176,7 +176,7 @@ def guess_columns(source: RawSource) -> Guess:
             if score >= _LEAST_SCORE:
                 scores[wanted, name] = score
     wide = {"date": _PERIOD_COLUMN, "units": _UNITS_COLUMN} if _PERIOD_COLUMN in names else {}
-    scores |= {(wanted, name): 1.0 for wanted, name in wide.items()}
+    scores |= dict.fromkeys(wide.items(), 1.0)
     chosen = _assign(scores, names)
     if "product" not in chosen and "name" in chosen:
         chosen["product"] = chosen.pop("name")

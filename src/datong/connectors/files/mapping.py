@@ -116,12 +116,14 @@ def _block(block: Mapping[str, Any], number: int, source: str) -> tuple[Into | N
     for column in columns:
         if column not in known:
             hint = nearest_hint(column, tables()[name].columns)
-            more = {"block": number, "table": name, "hint": hint}
-            findings.append(finding("error", "check.mapping_column", source, column=column, **more))
+            key = "check.mapping_column"
+            findings.append(finding("error", key, source, column=column, block=number, table=name, hint=hint))
     once_per = block.get("once_per")
     if once_per is not None and once_per not in known:
-        more = {"block": number, "value": shown(once_per)}
-        findings.append(finding("error", "check.mapping_once_per", source, column="once_per", **more))
+        value = shown(once_per)
+        findings.append(
+            finding("error", "check.mapping_once_per", source, column="once_per", block=number, value=value)
+        )
         return None, findings
     return Into(name, known, block.get("where"), once_per), findings
 
@@ -165,7 +167,8 @@ def _run_block(
         query += f" WHERE {_in_brackets(block.where)}"
     if block.once_per:
         key = _quoted(block.once_per)
-        query = f"SELECT * FROM ({query}) WHERE {key} IS NOT NULL QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {ROW}) = 1"
+        first = f"row_number() OVER (PARTITION BY {key} ORDER BY {ROW}) = 1"
+        query = f"SELECT * FROM ({query}) WHERE {key} IS NOT NULL QUALIFY {first}"
     try:
         return connection.sql(f"{query} ORDER BY {ROW}").to_arrow_table(), []
     except duckdb.Error as error:
