@@ -4,7 +4,7 @@ A chain of versions is (row_id, valid_from). For each incoming row, with k = its
 
 * nothing stored and no equal id in the same source: a new fact;
 * k later than all stored versions: known if it says what the latest says, else it supersedes;
-* k not later: known if some version says the same, else in conflict;
+* k not later: known if it says what the version in force at k says (or, before all, the first), else in conflict;
 * several rows of one source with the same chain and k: the first counts, others that differ are in conflict.
 """
 
@@ -71,8 +71,8 @@ def repeated() -> str:
 def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> str:
     """Makes `incoming` of `hashed` (and `repeated`): with `row_id` and `_from` (valid_from, or always).
 
-    Events that say again what a stored version says, no later than it (or undated), are left out at once: a file
-    taken in a second time costs little.
+    Events that say again what a stored version says, of the same moment or undated, are left out at once: a file taken
+    in a second time costs little.
     """
     row_id, source = _keyed_row_id(table), "hashed"
     if some_without_key:
@@ -83,7 +83,7 @@ def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> st
     if table.kind == "event" and some_stored:
         rows = (
             f"SELECT * FROM ({rows}) AS i ANTI JOIN {chain_table(table)} AS s ON s.row_id = i.row_id"
-            " AND s._content = i._content AND (i._known_at_assumed OR i.known_at <= s.known_at)"
+            " AND s._content = i._content AND (i._known_at_assumed OR i.known_at = s.known_at)"
         )
     return f"CREATE OR REPLACE TEMP TABLE incoming AS {rows}"
 
@@ -174,7 +174,7 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
                 f" THEN {moment_sql(SINCE_EVER)} ELSE {undated} END"
             )
         known_at = f"coalesce(c.known_at, {undated})"
-    says_again = "k <= latest.known_at" + (" OR _known_at_assumed" if table.kind == "event" else "")
+    said_again = "_known_at_assumed AND said" if table.kind == "event" else "false"
     return f"""
         CREATE OR REPLACE TEMP TABLE verdicts AS
         WITH latest AS (
@@ -182,24 +182,31 @@ def verdicts(table: Table, history: Literal["declared", "live"], arrived_at: dat
                 max(_version) OVER (PARTITION BY row_id, _from) AS _version
             FROM stored
             QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1
-        ), said AS (
-            SELECT DISTINCT row_id, _from, _content FROM stored
         ), dated AS (
             SELECT c.* EXCLUDE (known_at), {known_at} AS k FROM contested c
+        ), in_force AS (
+            SELECT dated._n,
+                coalesce(
+                    arg_max(s._content, (s.known_at, s._version)) FILTER (s.known_at <= k),
+                    arg_min(s._content, (s.known_at, s._version))
+                ) AS _content,
+                bool_or(s._content = dated._content) AS said
+            FROM dated JOIN stored AS s ON s.row_id = dated.row_id AND s._from = dated._from
+            GROUP BY dated._n
         ), judged AS (
             SELECT dated.*, coalesce(latest._version, 0) AS stored_version,
                 CASE WHEN latest._withdrawn AND NOT _known_at_assumed THEN NULL ELSE latest._content END
                     AS stored_content,
                 CASE
                     WHEN latest.row_id IS NULL THEN 'open'
-                    WHEN said.row_id IS NOT NULL AND ({says_again}) THEN 'known'
-                    WHEN k <= latest.known_at THEN 'conflict'
-                    ELSE 'open'
+                    WHEN {said_again} THEN 'known'
+                    WHEN k > latest.known_at THEN 'open'
+                    WHEN in_force._content = dated._content THEN 'known'
+                    ELSE 'conflict'
                 END AS verdict
             FROM dated
             LEFT JOIN latest ON latest.row_id = dated.row_id AND latest._from = dated._from
-            LEFT JOIN said
-                ON said.row_id = dated.row_id AND said._from = dated._from AND said._content = dated._content
+            LEFT JOIN in_force ON in_force._n = dated._n
         ), at_one_moment AS (
             SELECT *,
                 row_number() OVER (PARTITION BY row_id, _from, k ORDER BY _n) AS place,

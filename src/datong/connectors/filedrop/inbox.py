@@ -298,9 +298,9 @@ class _Life:
         now, then = standing(self._events), standing([*self._events, event])
         try:
             step = advance(before.state or "released", event.state)
-            if now.happened_at is not None and event.happened_at < now.happened_at and then.state != now.state:
-                # Late news of something that what came after it rules out.
-                advance(event.state, now.state or "released")
+            late = now.happened_at is not None and event.happened_at < now.happened_at
+            if late and now.state is not None and now.state in _REPORTED and then.state != now.state:
+                advance(event.state, now.state)  # late news must not rule out what was said to come after it
         except Refused as refusal:
             self._say("error", "impossible_state", report, "state", problem=refusal.message)
             return False
