@@ -79,9 +79,14 @@ SignalKind = Literal["level_shift", "surge", "decline", "calendar", "anomaly"]
 class Signal:
     """Something that changed in a series.
 
-    strength: effect in standard deviations of the series' noise. effect_share: change over the usual level.
+    product: of one item; '' for all products together, 'category:NAME' for a category (then market 'all').
+    first, last: starts of the first and the last bucket concerned.
+    strength: effect in standard deviations of the series' noise. effect_share: change over the usual level (1 where
+    that was nothing). effect_units: units a week more or less; of a calendar effect, in all its days; of returns,
+    units that came back beyond the usual share.
     p_value: chance of as much by accident; q_value: the same after the control over all series tested.
-    evidence: row_ids of the ledger rows that show it. text: what it says to a person.
+    evidence: row_ids of the ledger rows that show it, sorted; at most 50, those with most units.
+    text: what it says to a person.
     """
 
     signal: str

@@ -77,6 +77,11 @@ def day_number(day: date) -> int:
     return day.toordinal() - _EPOCH_ORDINAL
 
 
+def as_day(number: int) -> date:
+    """The day that is so many days after 1970-01-01."""
+    return date.fromordinal(int(number) + _EPOCH_ORDINAL)
+
+
 def demand_series(state: State) -> SeriesSet:
     """Demand of every item by due bucket as known at the state's moment (see SeriesSet).
 
@@ -102,7 +107,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     open_start, length = state.first_open_bucket, calendar.bucket_days
     horizon_starts = calendar.starts(open_start, settings.horizon_buckets)
     open_day = day_number(open_start)
-    origin = calendar.bucket_start(_as_date(sales.due_day.min())) if len(sales.due_day) else open_start
+    origin = calendar.bucket_start(as_day(sales.due_day.min())) if len(sales.due_day) else open_start
     closed = max((open_start - origin).days // length, 0)
     bucket_starts = tuple(calendar.shift(origin, b) for b in range(closed))
 
@@ -154,10 +159,6 @@ def _items(sales: SaleRows, products: pd.DataFrame, wanted: pd.DataFrame) -> tup
 def _positions(some: tuple[Item, ...], items: tuple[Item, ...]) -> IntArray:
     at = {item: i for i, item in enumerate(items)}
     return np.array([at[item] for item in some], np.int64)
-
-
-def _as_date(day: int) -> date:
-    return date.fromordinal(int(day) + _EPOCH_ORDINAL)
 
 
 def _sums(row: IntArray, column: IntArray, values: FloatArray, shape: tuple[int, int]) -> FloatArray:

@@ -1,0 +1,84 @@
+"""A change that a test looked at, before the control of false alarms over all tests."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from datong.model.flow import FloatArray, IntArray, Item, Signal, SignalKind
+from datong.model.words import Message, message
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """One test's outcome as a signal whose q_value and evidence are still to come.
+
+    items: positions of the items whose rows show it. days: first and last day of those rows, in days since 1970-01-01:
+    due days of sales, days of return of returns. value: the effect in money, for the order of importance.
+    """
+
+    signal: Signal
+    items: IntArray
+    days: tuple[int, int]
+    value: float
+
+
+def found(
+    name: str,
+    kind: SignalKind,
+    item: Item,
+    span: tuple[date, date],
+    units: tuple[float, float],
+    strength: float,
+    p_value: float,
+    text: Message,
+    items: IntArray,
+    days: tuple[int, int],
+    prices: FloatArray,
+    evidence_table: str = "sales",
+) -> Found:
+    """name: what the id starts with. span: first and last bucket. units: before (or usual) and after.
+
+    prices: (item position in `items`) money per unit; the plain mean of them values the effect of a group.
+    """
+    before, after = units
+    signal = Signal(
+        signal=name,
+        kind=kind,
+        product=item.product,
+        market=item.market,
+        first=span[0],
+        last=span[1],
+        strength=float(strength),
+        effect_share=share(before, after),
+        effect_units=float(after - before),
+        p_value=float(p_value),
+        q_value=1.0,
+        evidence_table=evidence_table,
+        evidence=(),
+        text=text,
+    )
+    return Found(signal, items, days, abs(after - before) * float(prices.mean()))
+
+
+def share(before: float, after: float) -> float:
+    """Change over the level before it; 1 where there was nothing before."""
+    return float((after - before) / before) if before > 0 else 1.0
+
+
+def percent(before: float, after: float) -> str:
+    """The size of a change as a planner says it: '23%'."""
+    return f"{abs(share(before, after)):.0%}"
+
+
+def number(units: float) -> str:
+    """Units as a planner says them: three figures, '51,200', '12.5'."""
+    if units >= 1000:
+        digits = len(str(int(units))) - 3
+        return f"{round(units / 10**digits) * 10**digits:,}"
+    return f"{units:.0f}" if units >= 100 or units == int(units) else f"{units:.1f}"
+
+
+def who(item: Item) -> Message | str:
+    """The item as named in a text: its product, with the market where there is more than one."""
+    if item.market == "all":
+        return item.product
+    return message("sense.in_market", product=item.product, market=item.market)

@@ -1,0 +1,126 @@
+"""What changed in demand, how sure we are, and which rows say so.
+
+Every change that is looked for is a test with a p-value: of an item a lasting level shift, the last weeks against
+those before, the one oddest week, more returns per unit sold; of a holiday its days against the same weekdays around,
+over the chain and over each category. All tests of a run together are held to FALSE_ALARM_SHARE by Benjamini and
+Hochberg (1995): of the signals shown at most that share is expected to be accident, and where nothing changed at most
+that share of runs shows any. See statistics.py for each test and its source.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from datong.ledger.state import State
+from datong.model.flow import FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
+from datong.sense import feast_effects
+from datong.sense.found import Found
+from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
+from datong.sense.returns_rise import returns_rise
+from datong.sense.series import SaleRows, local_days, sale_rows, series_of_sales
+from datong.sense.statistics import false_discovery_q
+
+# Share of the signals shown that may be false alarms.
+FALSE_ALARM_SHARE = 0.1
+# A signal names at most this many rows, those with most units.
+EVIDENCE_ROWS = 50
+
+
+def sense(state: State) -> Sensed:
+    """Demand series and signals as known at the state's moment.
+
+    Signals have q_value <= FALSE_ALARM_SHARE and are ordered by their effect in money (units x price; the default price
+    where none is known), then by id. Holidays are looked for first, and the buckets that they explain are left out of
+    the tests of items, so that a feast is told once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
+    """
+    sales = sale_rows(state)
+    series = series_of_sales(state, sales)
+    if not series.bucket_starts or not series.items:
+        return Sensed(series, ())
+    prices = _prices(state, series.items)
+    at = {item: i for i, item in enumerate(series.items)}
+    own = np.array([at[item] for item in sales.items], np.int64)
+    item = own[sales.item]
+    tests, explained = feast_effects.feast_effects(state, sales, item, series, prices)
+    tests += item_changes(series, explained, state.settings.calendar.bucket_days, prices)
+    tests += returns_rise(state, series, prices)
+    q_values = false_discovery_q([t.signal.p_value for t in tests])
+    shown = [
+        replace(t, signal=replace(t.signal, q_value=float(q)))
+        for t, q in zip(tests, q_values, strict=True)
+        if q <= FALSE_ALARM_SHARE
+    ]
+    shown = _without_echo(feast_effects.told_once(shown, series))
+    shown.sort(key=lambda t: (-t.value, t.signal.signal))
+    return Sensed(series, _with_evidence(state, sales, item, series, shown))
+
+
+def _prices(state: State, items: Sequence[Item]) -> FloatArray:
+    """(item) price, or the default one."""
+    rows = state.table("products").select(["product", "price"]).to_pydict()
+    price = {p: v for p, v in zip(rows["product"], rows["price"], strict=True) if v is not None}
+    return np.array([price.get(i.product, state.settings.defaults.price) for i in items], np.float64)
+
+
+def _without_echo(shown: Sequence[Found]) -> list[Found]:
+    """Without the recent change of an item whose level shift is shown and too young to be a baseline for it."""
+    young = {
+        (t.signal.product, t.signal.market)
+        for t in shown
+        if t.signal.kind == "level_shift" and (t.days[1] - t.days[0]) < SHIFT_WEEKS_MIN * WEEK_DAYS - 1
+    }
+
+    def echo(one: Signal) -> bool:
+        recent = one.kind in ("surge", "decline") and one.evidence_table == "sales"
+        return recent and (one.product, one.market) in young
+
+    return [t for t in shown if not echo(t.signal)]
+
+
+def _with_evidence(
+    state: State, sales: SaleRows, item: IntArray, series: SeriesSet, shown: Sequence[Found]
+) -> tuple[Signal, ...]:
+    """The signals with the row_ids that show them: the rows of their items in their days.
+
+    Where there are none, since nobody bought, the last rows before those days show it.
+    """
+    returns = state.table("returns").select(["happened_at", "product", "market", "units"])
+    at = {one: i for i, one in enumerate(series.items)}
+    pairs = zip(returns["product"].to_pylist(), returns["market"].to_pylist(), strict=True)
+    tables = {
+        "sales": _Rows(state.table("sales")["row_id"], item, sales.due_day, sales.units, sales.row),
+        "returns": _Rows(
+            state.table("returns")["row_id"],
+            np.array([at.get(Item(p, m), -1) for p, m in pairs], np.int64),
+            local_days(returns["happened_at"].to_pandas(), state),
+            returns["units"].to_numpy(),
+            np.arange(returns.num_rows),
+        ),
+    }
+    return tuple(replace(t.signal, evidence=tables[t.signal.evidence_table].evidence(t)) for t in shown)
+
+
+class _Rows:
+    """Rows of one event table, sorted by item for quick look-up."""
+
+    def __init__(
+        self, row_id: pa.ChunkedArray, item: IntArray, day: IntArray, units: FloatArray, row: IntArray
+    ) -> None:
+        order = np.lexsort((row, item))
+        self.row_id, self.item, self.day = row_id, item[order], day[order]
+        self.units, self.row = units[order], row[order]
+
+    def evidence(self, test: Found) -> tuple[str, ...]:
+        first, last = test.days
+        members = np.sort(test.items)
+        starts, ends = np.searchsorted(self.item, members), np.searchsorted(self.item, members, side="right")
+        of_items = np.concatenate([np.arange(a, b) for a, b in zip(starts, ends, strict=True)])
+        day = self.day[of_items]
+        inside = of_items[(day >= first) & (day <= last)]
+        if not len(inside):
+            before = of_items[day < first]
+            inside = before[np.argsort(-self.day[before], kind="stable")][:EVIDENCE_ROWS]
+        most = inside[np.lexsort((self.row[inside], -self.units[inside]))][:EVIDENCE_ROWS]
+        return tuple(sorted(self.row_id.take(pa.array(self.row[most])).to_pylist()))
