@@ -135,6 +135,7 @@ def local_median(units: FloatArray, reach: int) -> FloatArray:
     buckets = units.shape[1]
     padded = np.pad(units, ((0, 0), (reach, reach)), constant_values=np.nan)
     window = np.stack([padded[:, reach + k : reach + k + buckets] for k in range(-reach, reach + 1) if k], axis=2)
-    some = (~np.isnan(window)).any(axis=2)
-    window[~some] = 0.0
-    return np.where(some, np.nanmedian(window, axis=2), np.nan)
+    known = (~np.isnan(window)).sum(axis=2, keepdims=True)
+    window.sort(axis=2)  # unknown ones last
+    middle = [np.take_along_axis(window, np.maximum(at, 0), axis=2)[:, :, 0] for at in ((known - 1) // 2, known // 2)]
+    return np.where(known[:, :, 0] > 0, (middle[0] + middle[1]) / 2, np.nan)

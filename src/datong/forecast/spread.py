@@ -138,8 +138,8 @@ def fit_spread(
 def occurrence(noise: float, mean: float, sold_share: float, whole: bool) -> float:
     """Chance p of G > 0 with which a bucket has demand as often as in the past.
 
-    With chance p, G is gamma of mean 1/p and relative variance v = max(p (1 + noise) - 1, LEAST_SIZE_NOISE), else 0: its
-    mean is 1 and its variance `noise`. A Poisson count on it is above 0 with chance p (1 - (1 + v mean/p)^(-1/v)).
+    With chance p, G is gamma of mean 1/p and relative variance v = max(p (1 + noise) - 1, LEAST_SIZE_NOISE), else 0:
+    its mean is 1 and its variance `noise`. A Poisson count on it is above 0 with chance p (1 - (1 + v mean/p)^(-1/v)).
     Solved for the past share by bisection; 1 where a plain gamma already is empty often enough.
     """
     if sold_share >= 1.0 or mean <= 0.0:
