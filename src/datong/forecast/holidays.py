@@ -8,7 +8,7 @@ With days d_{f,t} of holiday f in bucket t,
 so a feast also acts on the bucket before (k = 1: it is ahead) and after. The estimate is the posterior mean (ridge
 regression; best linear unbiased prediction: Robinson 1991, Statistical Science 6)
 
-    beta = T X' (X T X' + s^2 I)^-1 x
+    beta = T X' (X T X' + s^2 I)^-1 x = (T X'X + s^2 I)^-1 T X' x
 
 which is 0 without evidence and comes closer to the plain ratio with every occurrence. e_t is shared by all items of a
 bucket, so evidence counts in occurrences, not in items. T says what is likely: a standard deviation per day and
@@ -124,8 +124,7 @@ def _factor(units: FloatArray, design: FloatArray, prior: FloatArray, start: Flo
         effect = np.log(np.clip(np.nanmedian(ratio[:, seen], axis=0), SMALLEST_RATIO, LARGEST_RATIO))
         noise = max(1.4826 * float(np.median(np.abs(effect - np.median(effect)))), 0.05)
         x = design[seen]
-        gram = x @ prior @ x.T + noise**2 * np.eye(len(seen))
-        beta = prior @ x.T @ np.linalg.solve(gram, effect)
+        beta = np.linalg.solve(prior @ x.T @ x + noise**2 * np.eye(len(prior)), prior @ x.T @ effect)
         factor = start * np.exp(design @ beta)
     return np.clip(factor, SMALLEST_RATIO, LARGEST_RATIO)
 
