@@ -9,7 +9,7 @@ import pytest
 from datong.app.notebook import html_table
 from datong.app.report import figures
 from datong.app.report.charts import Line, nice_ticks, plot
-from datong.app.report.html import gap_totals, report_html
+from datong.app.report.html import gap_sum, gap_totals, report_html
 from datong.app.report.inputs import MONEY, Assumed, resting_on
 from datong.app.report.verdict import verdict, verdict_words
 
@@ -80,7 +80,7 @@ def test_page_holds_every_part(inputs):
     assert "W001" in text and "LINE01 at 212.5 a unit" in text
     assert "LINE01 at BDT 212 a unit" in text
     assert "Eid al-Adha" in text
-    assert "84,500" in text and "0.47%" in text
+    assert "84,500" in text and "≤ 0.48%" in text
     assert "2 sales" in text
 
 
@@ -161,16 +161,30 @@ def test_a_company_without_records_is_not_spoken_of(inputs, replay_tables):
 
 
 def test_gaps_add_up_and_name_what_binds_most():
-    """A: 100 + 100 wanted, 10 late for L1, 5 + 20 lost for L2: short 35, on time 82.5%, L2 binds most."""
+    """A wants 100 a week. Waiting at the end: 10, then 130, then 60; 5 are turned away in the second week.
+
+    Not on time: 10; min(100, 130 + 5) = 100; 60. On time 90 + 0 + 40 = 130 of 300.
+    Lost: 5 + 60 = 65; late 170 - 65 = 105.
+    """
     rows = [
         {"late_units": 10.0, "lost_units": 0.0, "binding": "L1", "binding_price": 9.0},
-        {"late_units": 5.0, "lost_units": 20.0, "binding": "L2", "binding_price": 3.0},
+        {"late_units": 130.0, "lost_units": 5.0, "binding": "L2", "binding_price": 3.0},
+        {"late_units": 60.0, "lost_units": 60.0, "binding": "", "binding_price": 0.0},
     ]
-    table = pa.Table.from_pylist([{"product": "A", "demand_units": 100.0, "served_units": 90.0, **r} for r in rows])
+    table = pa.Table.from_pylist(
+        [{"product": "A", "bucket": i, "demand_units": 100.0, **r} for i, r in enumerate(rows)]
+    )
     (total,) = gap_totals(table, "product")
-    assert (total["demand_units"], total["short_units"], total["binding"]) == (200, 35, "L2")
-    assert total["on_time_share"] == pytest.approx(0.825)
-    assert total["binding_price"] == 3.0
+    assert [total[n] for n in ("demand_units", "on_time_units", "late_units", "lost_units")] == [300, 130, 105, 65]
+    assert total["on_time_share"] == pytest.approx(130 / 300)
+    assert (total["binding"], total["binding_price"]) == ("L2", 3.0)
+    assert [r["waiting_units"] for r in gap_totals(table, "bucket")] == [10, 130, 60]
+    assert gap_sum([total, total])["demand_units"] == 600
+
+
+def test_at_most_is_rounded_up():
+    assert figures.share_at_most(0.00001) == "0.01%"
+    assert figures.share_at_most(0.0) == "0.00%"
 
 
 @pytest.mark.parametrize(

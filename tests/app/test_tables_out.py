@@ -87,6 +87,14 @@ def test_rendered_puts_texts_into_the_language(result):
     assert english.column_names.index("text") == tables["reasons"].column_names.index("text_key")
 
 
+def test_words_that_changed_since_a_run_was_kept_do_not_hide_it():
+    kept = pa.table({"text_key": ["report.gap.binding", "gone.key"], "text_params": ['{"old": 1}', "{}"]})
+    assert rendered({"reasons": kept}, "en")["reasons"]["text"].to_pylist() == [
+        'report.gap.binding {"old": 1}',
+        "gone.key {}",
+    ]
+
+
 def test_orders_come_back_from_the_tables(result):
     assert planned_orders(run_tables(result)) == result.plan.orders
 

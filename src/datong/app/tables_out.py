@@ -280,12 +280,20 @@ def rendered(tables: Mapping[str, pa.Table], language: str) -> dict[str, pa.Tabl
     for name, table in tables.items():
         if "text_key" in table.column_names:
             keys, params = table["text_key"].to_pylist(), table["text_params"].to_pylist()
-            texts = [message_of(k, p).text(language) for k, p in zip(keys, params, strict=True)]
+            texts = [_in_words(k, p, language) for k, p in zip(keys, params, strict=True)]
             at = table.column_names.index("text_key")
             table = table.drop_columns(["text_key", "text_params"])
             table = table.add_column(at, "text", pa.array(texts, pa.string()))
         result[name] = table
     return result
+
+
+def _in_words(key: str, params: str, language: str) -> str:
+    """The text; of a run that an earlier version kept, whose words have changed since, the key and what filled it."""
+    try:
+        return message_of(key, params).text(language)
+    except (KeyError, IndexError):
+        return f"{key} {params}"
 
 
 def planned_orders(tables: Mapping[str, pa.Table]) -> tuple[PlannedOrder, ...]:

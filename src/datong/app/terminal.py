@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from datong.app.report import figures
-from datong.app.report.columns import coded, shown_value, title
-from datong.app.report.html import gap_totals, shortest
+from datong.app.report.columns import coded, method_words, shown_value, title
+from datong.app.report.html import gap_sum, gap_totals, shortest
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.report.verdict import policy_name, totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
@@ -183,7 +183,7 @@ def show_results(
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
     total = figures.money(certificate["total_cost"], inputs.settings.currency, language)
-    gap = figures.share(certificate["gap_share"], 2)
+    gap = figures.share_at_most(certificate["gap_share"])
     console.print()
     console.print(Text(say("terminal.certificate", language, money=total, share=gap)))
     rests = resting_on(inputs, PLAN)
@@ -247,7 +247,7 @@ def show_forecast(inputs: ReportInputs, language: str, console: Console | None =
         row = max(near, key=lambda r: (r["mean_units"], r["market"]))
         name = product if len(near) == 1 else f"{product} · {row['market']}"
         quantiles = (figures.fitting(row[q]) for q in ("q10_units", "q50_units", "q90_units"))
-        shown.add_row(Text(name), *quantiles, figures.fitting(expected[product]), row["method"])
+        shown.add_row(Text(name), *quantiles, figures.fitting(expected[product]), method_words(row["method"], language))
     console.print(shown)
     if len(expected) > len(chosen):
         console.print(Text(say("terminal.forecast_more", language, count=len(expected) - len(chosen)), style="dim"))
@@ -268,36 +268,35 @@ def _table(*columns: tuple[str, bool]) -> Table:
 
 def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     gaps = inputs.tables["gaps"]
-    weeks = gap_totals(gaps, "bucket")
-    if not weeks:
+    if not gaps.num_rows:
         return
     short = shortest(gaps)
     shown = short[:PRODUCTS_SHOWN]
-    names = ("demand_units", "served_units", "late_units", "lost_units")
-    table = _table(
+    names = ("demand_units", "on_time_units", "late_units", "lost_units")
+    rows = _table(
         (title("product", language), False),
         *((say(f"terminal.{n}", language), True) for n in names),
-        (say("terminal.on_time", language), True),
+        ("%", True),
         (title("binding", language), False),
     )
-    total = {n: math.fsum(w[n] for w in weeks) for n in names}
-    rest = {n: total[n] - math.fsum(r[n] for r in shown) for n in names}
 
-    def row(name: str, of: dict, binding: str, style: str = "") -> None:
-        lacking = of["late_units"] + of["lost_units"]
-        on_time = figures.share(1 - lacking / of["demand_units"]) if of["demand_units"] > 0 else figures.NONE
-        table.add_row(Text(name), *(figures.number(of[n]) for n in names), on_time, Text(binding), style=style)
+    def row(name: str, of: Mapping[str, Any], binding: str = "", style: str = "") -> None:
+        on_time = figures.share(of["on_time_share"])
+        rows.add_row(Text(name), *(figures.number(of[n]) for n in names), on_time, Text(binding), style=style)
 
     for r in shown:
         price = figures.money(r["binding_price"], inputs.settings.currency, language)
         row(
             r["product"], r, say("report.gap.binding", language, name=r["binding"], price=price) if r["binding"] else ""
         )
-    if shown and rest["demand_units"] > 0:
-        row(say("terminal.others", language), rest, "")
-    row(say("report.gap.total", language), total, "", "bold")
-    _head(console, say("terminal.gap", language, first=weeks[0]["bucket"], last=weeks[-1]["bucket"]))
-    console.print(table)
+    every = gap_totals(gaps, "product")
+    others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
+    if shown and others:
+        row(say("terminal.others", language), gap_sum(others))
+    row(say("report.gap.total", language), gap_sum(every), style="bold")
+    buckets = gaps["bucket"].to_pylist()
+    _head(console, say("terminal.gap", language, first=min(buckets), last=max(buckets)))
+    console.print(rows)
     if len(short) > len(shown):
         console.print(Text(say("terminal.gap_more", language, count=len(short) - len(shown)), style="dim"))
 

@@ -28,3 +28,9 @@ def shown_value(column: str, value: object, language: str) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(coded(column, value, language))
+
+
+def method_words(method: str, language: str) -> str:
+    """How a forecast was made: given, a prior, or the models that back-tests chose."""
+    key = f"forecast.method.{method}"
+    return say(key, language) if key in catalogue() else say("forecast.method.mix", language, models=method)

@@ -16,6 +16,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from datong.app.report import figures
 from datong.app.report.columns import coded, title
+from datong.app.report.html import gap_sum, gap_totals
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.tables_out import planned_orders, rendered
 from datong.model.words import say
@@ -187,11 +188,7 @@ def _summary(write: _Writer, inputs: ReportInputs, words: Callable[..., str]) ->
     local = inputs.as_of.astimezone(settings.calendar.zone)
     starts = tables["forecast_total"]["bucket"].to_pylist()
     rests = words("summary.assumed_in") if resting_on(inputs, PLAN) else ""
-    gaps = tables["gaps"]
-
-    def total(table: pa.Table, column: str) -> float:
-        return math.fsum(v for v in table[column].to_pylist() if v is not None)
-
+    gap = gap_sum(gap_totals(tables["gaps"], "product"))
     certificate = tables["certificate"].to_pylist()[0]
     rows: Sequence[tuple[str, Any, str, str]] = [
         (words("summary.as_of"), f"{local:%Y-%m-%d %H:%M} {settings.time_zone}", "", ""),
@@ -201,10 +198,10 @@ def _summary(write: _Writer, inputs: ReportInputs, words: Callable[..., str]) ->
             if starts
             else []
         ),
-        (words("summary.demand"), total(gaps, "demand_units"), "", ""),
-        (words("summary.served"), total(gaps, "served_units"), "", rests),
-        (words("summary.late"), total(gaps, "late_units"), "", rests),
-        (words("summary.lost"), total(gaps, "lost_units"), "", rests),
+        (words("summary.demand"), gap["demand_units"], "", ""),
+        (words("summary.served"), gap["on_time_units"], "", rests),
+        (words("summary.late"), gap["late_units"], "", rests),
+        (words("summary.lost"), gap["lost_units"], "", rests),
         (words("summary.orders"), tables["orders"].num_rows, "", rests),
         *((str(coded("term", r["term"], language)), r["money"], "", rests) for r in tables["cost"].to_pylist()),
         (words("certificate.total"), certificate["total_cost"], "", rests),

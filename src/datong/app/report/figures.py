@@ -49,6 +49,11 @@ def share(value: float | None, digits: int = 1) -> str:
     return number(value * 100, digits) + "%"
 
 
+def share_at_most(value: float | None) -> str:
+    """A share rounded up to a hundredth of a percent, so that 'at most' stays true."""
+    return NONE if value is None or not math.isfinite(value) else share(math.ceil(value * 1e4 - 1e-9) / 1e4, 2)
+
+
 def short_day(day: date, language: str) -> str:
     """For an axis: 3 Jul, 7/3."""
     return f"{day.month}/{day.day}" if language == "zh" else f"{day.day} {MONTHS[day.month - 1]}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from markupsafe import Markup
 import datong
 from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
-from datong.app.report.columns import coded, title
+from datong.app.report.columns import coded, method_words, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.report.verdict import by_policy, policy_name, totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
@@ -66,6 +67,7 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         number=figures.number,
         fitting=figures.fitting,
         share=figures.share,
+        at_most=figures.share_at_most,
         day=lambda d: figures.long_day(d, language),
         coded=lambda name, value: coded(name, value, language),
         page=_page(inputs, language, words),
@@ -111,7 +113,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "load": _load(inputs, language, words),
         "signals": _signals(texts["signals"], inputs),
         "orders": _orders(inputs, texts["reasons"], language),
-        "learning": _learning(inputs.tables["scores"], language, words),
+        "learning": _learning(inputs, language, words),
         "certificate": _certificate(inputs),
         "assumed": sorted(inputs.assumed),
     }
@@ -129,15 +131,14 @@ def _sum(table: pa.Table, column: str) -> float:
 def _headline(inputs: ReportInputs, total: Sequence[Row]) -> Row:
     tables = inputs.tables
     demand = math.fsum(r["mean_units"] for r in total)
-    gaps = tables["gaps"]
-    asked, late, lost = (_sum(gaps, c) for c in ("demand_units", "late_units", "lost_units"))
+    gap = gap_sum(gap_totals(tables["gaps"], "product"))
     return {
         "demand": demand,
         "low": total[0]["q10_units"] if total else None,
         "high": total[0]["q90_units"] if total else None,
-        "on_time_share": (asked - late - lost) / asked if asked > 0 else None,
-        "late": late,
-        "lost": lost,
+        "on_time_share": gap["on_time_share"],
+        "late": gap["late_units"],
+        "lost": gap["lost_units"],
         "orders": tables["orders"].num_rows,
         "order_units": _sum(tables["orders"], "units"),
         "kept": tables["kept"].num_rows,
@@ -160,8 +161,7 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
     names = {p: policy_name(p, language) for p in rows}
 
     def lines(of: Callable[[Row], float | None]) -> list[Line]:
-        styles = {"datong": "datong", "company": "company"}
-        return [Line(names[p], styles.get(p, "baseline"), [of(r) for r in t.to_pylist()]) for p, t in rows.items()]
+        return [Line(names[p], _STYLES.get(p, "baseline"), [of(r) for r in t.to_pylist()]) for p, t in rows.items()]
 
     def fill(row: Row) -> float | None:
         return row["served_on_time_units"] / row["demand_units"] if row["demand_units"] else None
@@ -170,9 +170,11 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
     charts = [
         (words("replay.fill"), lines(fill), lambda v: figures.share(v, 0), (_floor(lines(fill)), 1.0)),
         (words("replay.stock"), lines(lambda r: r["stock_units"]), compact, None),
-        (words("replay.cost", currency=inputs.settings.currency), lines(lambda r: r["cost"]), compact, None),
     ]
     found = verdict(inputs.replay)
+    if found is not None:
+        name = words("replay.saved", than=words(f"replay.than_{found.than}"), currency=inputs.settings.currency)
+        charts.append((name, _saved(rows, names, found.than), compact, None))
     return {
         "verdict": found,
         "totals": totals(inputs.replay["summary"]),
@@ -193,6 +195,21 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
     }
 
 
+_STYLES = {"datong": "datong", "company": "company"}
+
+
+def _saved(rows: dict[str, pa.Table], names: dict[str, str], than: str) -> list[Line]:
+    """Money that `than` has cost more than each other policy, from the first bucket on."""
+    costs = {p: t["cost"].to_pylist() for p, t in rows.items()}
+    return [
+        Line(
+            names[p], _STYLES.get(p, "baseline"), list(accumulate(c - o for o, c in zip(own, costs[than], strict=True)))
+        )
+        for p, own in costs.items()
+        if p != than
+    ]
+
+
 def _floor(lines: Sequence[Line]) -> float:
     """Where the axis of a share starts: a round tenth below the lowest value."""
     lowest = min((v for line in lines for v in line.values if v is not None), default=0.0)
@@ -210,26 +227,47 @@ def _behind(starts: Sequence[date], columns: Sequence[tuple[str, Sequence[Any]]]
 # supply and demand -------------------------------------------------------------------------------
 
 
+GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
+
+
 def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
-    """Demand, served, late and lost units summed by `key`, with what binds most often where units fall short."""
+    """Units by `key`: demand = on time + late + lost, and `waiting` at the end of a bucket, all as expected.
+
+    In the table, late_units wait at the end of a bucket and lost_units are turned away in it, or still wait at the
+    horizon's end. With first due first served, what waits of the bucket's own demand is min(demand, waiting) on each
+    path; min of the expectations is not below its expectation, so that on_time_units are never too high. `binding` is
+    what stands in the way of most units.
+    """
+    last = max(gaps["bucket"].to_pylist(), default=None)
     result: dict[Any, Row] = {}
+    by: dict[Any, dict[str, tuple[float, float]]] = {}
     for r in gaps.to_pylist():
-        at = result.setdefault(
-            r[key],
-            {key: r[key], "demand_units": 0.0, "served_units": 0.0, "late_units": 0.0, "lost_units": 0.0, "by": {}},
-        )
-        for column in ("demand_units", "served_units", "late_units", "lost_units"):
-            at[column] += r[column] or 0.0
-        short = (r["late_units"] or 0.0) + (r["lost_units"] or 0.0)
-        if r["binding"] and short > 0:
-            units, price = at["by"].get(r["binding"], (0.0, 0.0))
-            at["by"][r["binding"]] = (units + short, max(price, r["binding_price"] or 0.0))
-    for at in result.values():
-        ranked = sorted(at.pop("by").items(), key=lambda kv: (-kv[1][0], kv[0]))
+        demand, waiting, lost = (r[c] or 0.0 for c in ("demand_units", "late_units", "lost_units"))
+        turned_away = max(0.0, lost - waiting) if r["bucket"] == last else lost
+        missed = min(demand, waiting + turned_away)
+        at = result.setdefault(r[key], {key: r[key]} | dict.fromkeys(GAP_UNITS, 0.0))
+        at["demand_units"] += demand
+        at["on_time_units"] += demand - missed
+        at["late_units"] += missed
+        at["lost_units"] += lost
+        at["waiting_units"] += waiting
+        if r["binding"] and missed > 0:
+            units, price = by.setdefault(r[key], {}).get(r["binding"], (0.0, 0.0))
+            by[r[key]][r["binding"]] = (units + missed, max(price, r["binding_price"] or 0.0))
+    for name, at in result.items():
+        at["short_units"] = at["late_units"]
+        at["late_units"] = max(0.0, at["late_units"] - at["lost_units"])
+        ranked = sorted(by.get(name, {}).items(), key=lambda kv: (-kv[1][0], kv[0]))
         at["binding"], at["binding_price"] = (ranked[0][0], ranked[0][1][1]) if ranked else ("", None)
-        at["short_units"] = at["late_units"] + at["lost_units"]
-        at["on_time_share"] = 1 - at["short_units"] / at["demand_units"] if at["demand_units"] > 0 else None
+        at["on_time_share"] = at["on_time_units"] / at["demand_units"] if at["demand_units"] > 0 else None
     return [result[k] for k in sorted(result)]
+
+
+def gap_sum(rows: Sequence[Row]) -> Row:
+    """All rows of `gap_totals` together."""
+    total: Row = {name: math.fsum(r[name] for r in rows) for name in GAP_UNITS}
+    total["on_time_share"] = total["on_time_units"] / total["demand_units"] if total["demand_units"] > 0 else None
+    return total
 
 
 def shortest(gaps: pa.Table) -> list[Row]:
@@ -242,6 +280,7 @@ def _gap(inputs: ReportInputs) -> Row:
     short = shortest(inputs.tables["gaps"])
     return {
         "by_bucket": gap_totals(inputs.tables["gaps"], "bucket"),
+        "total": gap_sum(gap_totals(inputs.tables["gaps"], "product")),
         "by_product": short[:SHORT_PRODUCTS_SHOWN],
         "more": max(0, len(short) - SHORT_PRODUCTS_SHOWN),
     }
@@ -312,9 +351,8 @@ def _demand(inputs: ReportInputs, language: str, words: Words) -> Row:
     for item in shown:
         name = item[0] if one_market else f"{item[0]} · {item[1]}"
         first = forecast[item][0]
-        items.append(
-            chart(name, series.get(item, []), forecast[item]) | {"method": first["method"], "prior": first["prior"]}
-        )
+        made = {"method": method_words(first["method"], language), "prior": first["prior"]}
+        items.append(chart(name, series.get(item, []), forecast[item]) | made)
     return {
         "chain": chart(words("demand.chain"), history, tables["forecast_total"].to_pylist()),
         "items": items,
@@ -402,9 +440,13 @@ def _orders(inputs: ReportInputs, reasons: pa.Table, language: str) -> list[Row]
     ]
 
 
-def _learning(scores: pa.Table, language: str, words: Words) -> list[Row]:
-    """Coverage, pinball loss and bias of the forecasts for the next bucket, averaged over products, by bucket."""
+def _learning(inputs: ReportInputs, language: str, words: Words) -> list[Row]:
+    """Coverage, pinball loss and bias of the forecasts for the next bucket, averaged over products, by bucket.
+
+    From the cycles of the replay where there is one, else from the kept runs.
+    """
     charts = []
+    scores = inputs.replay.get("scores", inputs.tables["scores"])
     for metric, word, write, y_range in (
         ("covered", "learning.covered", partial(figures.share, digits=0), (0.0, 1.0)),
         ("pinball_units", "learning.pinball", partial(figures.compact, language=language), None),
