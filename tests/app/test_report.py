@@ -113,6 +113,14 @@ def test_without_a_replay_the_page_says_how_to_get_one(inputs):
     assert "`datong replay` adds it" in report_html(replace(inputs, replay={}), "en")
 
 
+def test_learning_comes_from_the_replay_where_it_has_scores(inputs):
+    run = {**inputs.tables, "scores": inputs.tables["scores"].slice(0, 0)}
+    nothing = report_html(replace(inputs, tables=run), "en")
+    assert "No earlier forecast has met its outcome yet." in nothing
+    replay = {**inputs.replay, "scores": inputs.tables["scores"]}
+    assert "Share within the 80% interval" in report_html(replace(inputs, tables=run, replay=replay), "en")
+
+
 def test_an_empty_run_is_a_page_too(inputs):
     tables = {n: t.slice(0, 0) for n, t in inputs.tables.items()}
     tables["certificate"] = inputs.tables["certificate"]

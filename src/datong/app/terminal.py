@@ -82,7 +82,7 @@ def stage_progress(language: str, console: Console | None = None) -> Iterator[Ca
 
         def on_stage(stage: str) -> None:
             finish()
-            running.append(progress.add_task(say(f"terminal.{stage}", language), total=None))
+            running.append(progress.add_task(str(coded("stage", stage, language)), total=None))
 
         yield on_stage
         finish()
