@@ -128,13 +128,6 @@ def test_writing_again_replaces_what_was_written(tmp_path):
     assert pq.read_table(tmp_path / "out" / "a.parquet")["x"].to_pylist() == [2]
 
 
-def test_workbook_and_report_beside_the_tables_are_replaced_too(tmp_path):
-    write_tables({"a": pa.table({"x": [1]})}, tmp_path / "out")
-    (tmp_path / "out" / "datong.xlsx").write_bytes(b"")
-    write_tables({"a": pa.table({"x": [2]})}, tmp_path / "out")
-    assert pq.read_table(tmp_path / "out" / "a.parquet")["x"].to_pylist() == [2]
-
-
 def test_an_empty_folder_is_taken(tmp_path):
     (tmp_path / "out").mkdir()
     write_tables({"a": pa.table({"x": [1]})}, tmp_path / "out")

@@ -36,8 +36,6 @@ AVAILABILITY = {ON_SALE: "on_sale", STOCKED_OUT: "stocked_out", STOCKED_OUT_INFE
 
 # Says that a folder was written here, and may therefore be replaced by the next run.
 FOLDER_MARK = ".datong-run"
-# What else Datong writes beside the tables.
-BESIDE = ("datong.xlsx", "report.html")
 
 ORDERS_SCHEMA = pa.schema(
     [
@@ -371,7 +369,7 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.is_dir():
         raise Refused(message("report.not_a_folder", folder=str(folder)))
     mark = folder / FOLDER_MARK
-    own = {FOLDER_MARK, *BESIDE, *mark.read_text(encoding="utf-8").split("\n")} if mark.is_file() else set()
+    own = {FOLDER_MARK, *mark.read_text(encoding="utf-8").split("\n")} if mark.is_file() else set()
     foreign = sorted(p.name for p in folder.iterdir() if p.name not in own)
     if foreign:
         raise Refused(message("report.folder_in_use", folder=str(folder), name=foreign[0], count=len(foreign)))

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, TextIO
 
@@ -59,7 +59,7 @@ def warning(text: str) -> None:
 
 
 @contextmanager
-def working(text: str) -> Iterator[None]:
+def working(text: str) -> Generator[None]:
     """Shows that something takes a while. Quiet where nobody watches."""
     console = make_console(stderr=True)
     with console.status(Text(text)) if console.is_terminal else nullcontext():
@@ -70,7 +70,7 @@ def working(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def stage_progress(language: str, console: Console | None = None) -> Iterator[Callable[[str], None]]:
+def stage_progress(language: str, console: Console | None = None) -> Generator[Callable[[str], None]]:
     """Gives the `on_stage` of a cycle: a bar for each stage as it starts. Quiet where nobody watches."""
     with _progress(console) as progress:
         running: list[TaskID] = []
@@ -89,7 +89,7 @@ def stage_progress(language: str, console: Console | None = None) -> Iterator[Ca
 
 
 @contextmanager
-def step_progress(text: str, steps: int, console: Console | None = None) -> Iterator[Callable[[int], None]]:
+def step_progress(text: str, steps: int, console: Console | None = None) -> Generator[Callable[[int], None]]:
     """Gives a callback that takes how many of `steps` are done."""
     with _progress(console) as progress:
         task = progress.add_task(text, total=steps)

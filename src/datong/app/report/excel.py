@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -46,10 +45,6 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     write.table(words("sheet.assumed"), _assumed(inputs), {})
     book.close()
     return sink.getvalue()
-
-
-def write_workbook(inputs: ReportInputs, path: Path, language: str) -> None:
-    path.write_bytes(workbook_bytes(inputs, language))
 
 
 def _say(language: str, key: str, /, **params: Any) -> str:
