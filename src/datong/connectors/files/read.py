@@ -42,6 +42,7 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 _BATCH_ROWS = 50_000
 _UNCLOSED_QUOTES_MENDED = 20
 _MAGIC = ((b"PAR1", ".parquet"), (b"PK\x03\x04", ".xlsx"), (b"\xd0\xcf\x11\xe0", ".xls"), (b"\x1f\x8b", ".gz"))
+_TITLE_ROWS = 20
 _REPLACED = "\ufffd"
 
 
@@ -146,7 +147,7 @@ def _cells(sheet: CalamineSheet) -> list[list[Any]]:
 
 
 def _sheet_source(name: str, rows: Sequence[Sequence[Any]]) -> tuple[RawSource | None, list[Finding]]:
-    top = next(i for i, row in enumerate(rows) if any(v != "" for v in row))
+    top = _header_place([sum(v != "" for v in row) for row in rows])
     header = [_cell_text(v) or "" for v in rows[top]]
     body = [(i + 1, row) for i, row in enumerate(rows) if i > top and any(v != "" for v in row)]
     columns = [[row[c] if row[c] != "" else None for _, row in body] for c in range(len(header))]
@@ -306,20 +307,34 @@ def _delimiter(sample: str) -> str:
     """The delimiter that cuts most records of the sample into as many fields as the header, and into most of them."""
 
     def score(delimiter: str) -> tuple[float, int]:
-        records = [r for _, r in zip(range(50), _records(sample, delimiter), strict=False) if r]
-        if not records or len(records[0]) < 2:
+        records = _first_records(sample, delimiter)
+        top = _header_place([sum(bool(cell.strip()) for cell in record) for record in records])
+        table = [r for r in records[top : top + 50] if r]
+        if not table or len(table[0]) < 2:
             return 0.0, 0
-        return sum(len(r) == len(records[0]) for r in records) / len(records), len(records[0])
+        return sum(len(r) == len(table[0]) for r in table) / len(table), len(table[0])
 
     return max(DELIMITERS, key=score)
 
 
 def _header_record(sample: str, delimiter: str) -> tuple[int, list[str]]:
-    """Place (from 0) and fields of the first record that is not blank."""
-    for i, record in enumerate(_records(sample, delimiter)):
-        if any(cell.strip() for cell in record):
-            return i, record
-    return 0, [""]
+    """Place (from 0) and fields of the header."""
+    records = _first_records(sample, delimiter)
+    top = _header_place([sum(bool(cell.strip()) for cell in record) for record in records])
+    return top, records[top] if records else [""]
+
+
+def _first_records(sample: str, delimiter: str) -> list[list[str]]:
+    return [record for _, record in zip(range(1000), _records(sample, delimiter), strict=False)]
+
+
+def _header_place(filled: Sequence[int]) -> int:
+    """Which row is the header, by how many cells the rows fill: the first that is not blank; but not a title, one or a
+    few rows of a single cell, that reports put above a table."""
+    first = next((i for i, count in enumerate(filled) if count), 0)
+    after = filled[first : first + _TITLE_ROWS]
+    table = next((i for i, count in enumerate(after) if count >= 3), 0)
+    return first + table if all(count <= 1 for count in after[:table]) else first
 
 
 def _headers(header: Sequence[str], source: str) -> tuple[list[str] | None, list[Finding]]:
