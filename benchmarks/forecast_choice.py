@@ -30,6 +30,7 @@ DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 LEVELS = np.array([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
 HORIZON = 13
 PATHS = 200
+FEWEST_WEEKS = 9
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def peer_quantiles(peer: Peer, units: np.ndarray) -> np.ndarray:
     result = np.zeros((len(LEVELS), len(units), HORIZON))
     for i, row in enumerate(units):
         y = filled(row[first_known(row) :])
-        usable = len(y) >= 9 and np.ptp(y) > 0
+        usable = len(y) >= FEWEST_WEEKS and np.ptp(y) > 0
         result[:, i] = peer(y) if usable else (y.mean() if len(y) else 0.0)
     return np.sort(np.maximum(np.nan_to_num(result), 0.0), axis=0)
 
@@ -190,7 +191,8 @@ def compare(name: str, data: Weekly) -> bool:
         paths = forecast(sensed, nothing_learnt(), PATHS, 0).paths
         seconds += time.perf_counter() - started
         actual = actual_all[:, origin : origin + HORIZON]
-        ever = (~np.isnan(sensed.series.units)).any(axis=1)
+        # Peers have no prior: items with fewer known weeks than they need are left out.
+        ever = (~np.isnan(sensed.series.units)).sum(axis=1) >= FEWEST_WEEKS
         reach = actual.shape[1]
         answers = {"ours": np.quantile(paths, LEVELS, axis=1)}
         answers |= {k: peer_quantiles(peer, sensed.series.units) for k, peer in PEERS.items()}

@@ -1,0 +1,159 @@
+"""The parts that have rules of their own: filling, models, back-test, seasons, spread, priors, the table."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.forecast.backtest import back_test, mix_weights, origins
+from datong.forecast.fill import filled, first_known
+from datong.forecast.models import MODELS, mean_forecast, offered
+from datong.forecast.paths import forecast
+from datong.forecast.prior import blended_level, launch_chance, level_prior, look_alike_levels
+from datong.forecast.season import season_factors
+from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
+from datong.forecast.table import QUANTILE_SCHEMA, method_message, quantile_table
+from datong.model.flow import nothing_learnt
+
+NAN = float("nan")
+
+
+def test_fill_goes_from_level_to_level():
+    """Levels 4 before and 10 after; two unknown buckets lie a third and two thirds of the way: 6 and 8."""
+    assert filled(np.array([4.0, 4, NAN, NAN, 10, 10])).tolist() == [4, 4, 6, 8, 10, 10]
+    assert filled(np.array([2.0, 4, NAN])).tolist() == [2, 4, 3]
+    assert first_known(np.array([NAN, NAN, 3.0])) == 2
+    assert first_known(np.array([NAN])) == 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("units", [[0, 0, 5, 0, 0, 0, 2, 0, 1, 0], [3, 4, 5, 4, 3, 5, 6, 2], [7, 7, 7], [0, 0], [4]])
+def test_every_model_forecasts_every_series(name, units):
+    mean = mean_forecast(name, np.array(units, dtype=float), 5)
+    assert mean.shape == (5,)
+    assert (mean >= 0).all()
+    assert mean.max() <= max(units) + 1e-9
+
+
+def test_rare_demand_is_offered_models_for_rare_demand():
+    assert "CrostonOptimized" in offered(np.array([0, 0, 1.0, 0]))
+    assert "CrostonOptimized" not in offered(np.array([3, 0, 1.0, 4, 5, 6]))
+
+
+def test_origins_are_spread_and_end_before_the_last_bucket():
+    assert origins(1) == ()
+    assert origins(8) == (6, 7)
+    assert origins(31)[0] == 6 and origins(31)[-1] == 30 and len(origins(31)) == 10
+
+
+def test_better_models_weigh_more_and_unknown_buckets_do_not_count():
+    """Root mean squares 1 and 3 on the known buckets of a flat series: weights 1/1 and 1/9, so 0.9 and 0.1."""
+    errors = np.array([[[1.0, NAN]], [[3.0, NAN]]])
+    assert mix_weights(errors, np.ones(5)) == pytest.approx([0.9, 0.1])
+
+
+def test_back_test_does_not_score_censored_buckets():
+    units = np.array([5.0, 6, 5, 4, 5, 6, 5, NAN, 5, 6])
+    test = back_test(units, 3)
+    assert np.isnan(test.errors[1, 0])  # origin 7 is unknown
+    assert test.weights.sum() == pytest.approx(1.0)
+    assert test.mean == pytest.approx([5.25] * 3, abs=0.5)
+
+
+def test_year_pattern_is_found_where_it_repeats_and_not_in_noise(make_sensed):
+    rng = np.random.default_rng(0)
+    wave = 1 + 0.5 * np.sin(2 * np.pi * np.arange(156) / 52)
+    season = 100 * wave * rng.normal(1, 0.1, (8, 156))
+    noise = 100 * rng.normal(1, 0.1, (8, 156))
+    units = np.vstack([season, noise])
+    sensed = make_sensed(units, 52, category=["wave"] * 8 + ["flat"] * 8)
+    _, opened = season_factors(sensed.series, units)
+    assert np.abs(opened[:8] - wave[:52]).max() < 0.12
+    assert np.abs(opened[8:] - 1).max() < 0.12
+    short, _ = season_factors(make_sensed(units[:, :103]).series, units[:, :103])
+    assert (short == 1).all()
+
+
+def test_paths_have_the_mean_and_joint_spread_asked_for():
+    """Level variance 0.04 and 0.01 a bucket, noise 0.09: the mean square of bucket 3 is 1.04 x 1.01^2 x 1.09, and
+    buckets 1 and 3 share 0.04."""
+    spread = Spread(level_start=0.04, level_step=0.01, noise=0.09, whole=False)
+    paths = draw_paths(np.random.default_rng(0), np.full(3, 10.0), spread, 40_000)
+    assert paths.mean(axis=0) == pytest.approx([10, 10, 10])
+    cov = np.cov(paths.T) / 100
+    assert cov[2, 2] == pytest.approx(1.04 * 1.01 * 1.01 * 1.09 - 1, rel=0.05)
+    assert cov[0, 2] == pytest.approx(0.04, rel=0.1)
+
+
+def test_occurrence_gives_the_share_of_empty_buckets_asked_for():
+    """Noise 4, mean 5, demand in 30 % of buckets: the drawn counts are above 0 that often, with mean 5 and variance
+    25 x 4 + 5."""
+    chance = occurrence(4.0, 5.0, 0.3, whole=True)
+    spread = Spread(0.0, 0.0, 4.0, whole=True, occurrence=chance)
+    paths = draw_paths(np.random.default_rng(0), np.full(1, 5.0), spread, 40_000)
+    assert (paths > 0).mean() == pytest.approx(0.3, abs=0.01)
+    assert paths.mean() == pytest.approx(5, rel=0.03)
+    assert paths.var() == pytest.approx(105, rel=0.08)
+    assert occurrence(4.0, 5.0, 1.0, whole=True) == 1.0
+
+
+def test_errors_that_stay_are_told_from_errors_that_pass():
+    rng = np.random.default_rng(0)
+    passing = [back_test(rng.poisson(50, 60).astype(float), 8) for _ in range(30)]
+    walks = [np.round(200 * np.exp(np.cumsum(rng.normal(0, 0.1, 60)))) for _ in range(30)]
+    staying = [back_test(w, 8) for w in walks]
+    calm = fit_shape(passing, [relative_variance(t, whole=False)[0] for t in passing])
+    drifting = fit_shape(staying, [relative_variance(t, whole=False)[0] for t in staying])
+    assert calm.level_share + 7 * calm.step_share < 0.4
+    assert drifting.level_share + 7 * drifting.step_share > 0.7
+
+
+def test_few_errors_leave_an_item_near_the_typical():
+    shape = Shape(0.25, 0.04, typical=0.1)
+    total = [s.level_start + s.noise for s in (fit_spread(0.9, n, True, shape) for n in (0, 3, 300))]
+    assert total[0] == pytest.approx(0.1)
+    assert total[0] < total[1] < 0.25
+    assert total[2] > 0.7
+
+
+def test_prior_level_is_the_median_of_launches():
+    """Launches at 1, 10 and 100: the median 10; a new product that sold 40 twice lies between, nearer to 40."""
+    prior = level_prior(np.array([1.0, 10.0, 100.0, 0.0]))
+    assert prior.mean == pytest.approx(10)
+    assert prior.look_alikes == 3
+    mean, variance = blended_level(np.array([40.0, 40.0]), prior)
+    assert 25 < mean < 40
+    assert variance < prior.level_variance
+    assert blended_level(np.zeros(0), prior) == (prior.mean, prior.level_variance)
+
+
+def test_launches_speak_before_established_products():
+    flat = [np.full(20, 500.0)] * 4
+    new = [np.full(5, v) for v in (4.0, 5.0, 6.0)]
+    assert look_alike_levels([*flat, *new], [False] * 4 + [True] * 3).tolist() == [4, 5, 6]
+    assert len(look_alike_levels([*flat, *new[:2]], [False] * 4 + [True] * 2)) == 6
+
+
+def test_launch_chance():
+    """3 launches in 39 buckets of waiting: 4 / 40."""
+    assert launch_chance([0, 0, 9, 30], 3) == pytest.approx(0.1)
+    assert launch_chance([], 0) == 1.0
+
+
+def test_quantile_table(make_sensed):
+    sensed = make_sensed(np.random.default_rng(0).poisson(9, (2, 30)) + 1.0, 3)
+    result = forecast(sensed, nothing_learnt(), 101, 0)
+    table = quantile_table(result)
+    assert table.schema == QUANTILE_SCHEMA
+    assert table.schema.field("bucket").type == pa.date32()
+    rows = table.to_pylist()
+    assert [(r["product"], r["horizon"]) for r in rows] == [(p, h) for p in ("p0", "p1") for h in range(3)]
+    assert rows[4]["bucket"] == sensed.series.horizon_starts[1]
+    ordered = np.sort(result.paths[1, :, 1])
+    assert rows[4]["q50_units"] == ordered[50]
+    assert rows[4]["q05_units"] == ordered[5]
+    assert rows[4]["mean_units"] == pytest.approx(ordered.mean())
+
+
+def test_methods_have_words_in_both_languages():
+    assert method_message("given").text("en") == "given in the demand table"
+    assert "SES + TSB" in method_message("SES+TSB").text("zh")
