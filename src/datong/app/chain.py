@@ -5,7 +5,7 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -301,6 +301,14 @@ class Chain:
                 return row["run"], found[0], [r for r in reasons if r["order"] == order]
         proposed = self.ledger.run_table(rows[0]["run"], "orders")["order"].to_pylist()
         raise NotFound(message("app.no_order", order=order, orders=", ".join(proposed)))
+
+    def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
+        """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""
+        if table in tables():
+            return self.ledger.rows(table, ids)
+        rows = self.ledger.run_table(run, table)
+        names = [f"{r['name']}|{r['bucket']}" for r in rows.to_pylist()]
+        return rows.filter(pa.array([name in ids for name in names], pa.bool_()))
 
     def replay(
         self, buckets: int = 8, seed: int | None = None, on_step: Callable[[int], None] = lambda _n: None

@@ -18,7 +18,7 @@ from datong.app.report.columns import coded
 from datong.app.report.excel import workbook_bytes
 from datong.app.report.html import report_html
 from datong.app.report.inputs import ReportInputs
-from datong.app.tables_out import write_tables
+from datong.app.tables_out import message_of, write_tables
 from datong.connectors.files.folder import check_folder
 from datong.connectors.files.guess import guess_columns
 from datong.connectors.files.mapping import apply_mapping
@@ -200,7 +200,7 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
             stage = coded("stage", reason["stage"], language)
             terminal.line(f"  {reason['rank']}. [{stage}] {reason_text(reason, language)}")
             if reason["evidence"]:
-                rows = chain.ledger.rows(reason["evidence_table"], reason["evidence"])
+                rows = chain.evidence(run, reason["evidence_table"], reason["evidence"])
                 shown = min(EVIDENCE_SHOWN, rows.num_rows)
                 table = reason["evidence_table"]
                 count = len(reason["evidence"])
@@ -213,7 +213,7 @@ _ORDER_FIELDS = ("order", "product", "units", "start", "due")
 
 
 def reason_text(reason: Mapping[str, Any], language: str) -> str:
-    return say(reason["text_key"], language, **json.loads(reason["text_params"]))
+    return message_of(reason["text_key"], reason["text_params"]).text(language)
 
 
 def answer_replay(options: argparse.Namespace, language: str) -> int:
@@ -250,7 +250,9 @@ def answer_demo(options: argparse.Namespace, language: str) -> int:
     """The loop on the example: a run, its orders, a replay beside the company, and the report."""
     folder = prepare_demo(options.out)
     with Chain(folder) as chain:
-        result = run_with_progress(chain, None, None, language)
+        # As of the start of the week that the records end in, so that the plan has whole weeks.
+        as_of = str(chain.state().first_open_bucket)
+        result = run_with_progress(chain, as_of, None, language)
         replayed = replay_with_progress(chain, options.buckets, None, language)
         inputs = report_inputs(chain, result, replayed, language)
         write_run(inputs, options.out / "tables", language)
