@@ -48,8 +48,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
     """Open the ledger file, making it where it is not there.
 
-    Raises LedgerBusy while another process has it open, LedgerDamaged where it cannot be read, Refused where a newer
-    Datong wrote it.
+    Raises LedgerBusy while another process has it open, LedgerDamaged where it cannot be read (reading may raise that
+    later, where the damage lies deep), Refused where a newer Datong wrote it.
     """
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,8 +175,7 @@ class DuckDBLedger:
         """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id, k)."""
         history = self.settings.history
         arrow = incoming_rows(table, rows, self.settings, arrived_at)
-        self._connection.register("incoming_arrow", arrow)
-        try:
+        with self._registered("incoming_arrow", arrow):
             self._run(with_content(table))
             ((unkeyed,),) = self._rows(lacks_key(table))
             if unkeyed:
@@ -199,8 +198,6 @@ class DuckDBLedger:
             added = unknown - judged + first
             if added + later:
                 self._run(insertion(table, history, arrived_at, ingest, judged > 0))
-        finally:
-            self._connection.unregister("incoming_arrow")
         for name in TEMPORARY:
             self._run(f"DROP TABLE IF EXISTS temp.{name}")
         return added, later, conflicts
@@ -209,8 +206,7 @@ class DuckDBLedger:
         """Keep rows that could not go in, each once. Returns how many were not there yet."""
         if not bad.num_rows:
             return 0
-        self._connection.register("bad_arrow", bad)
-        try:
+        with self._registered("bad_arrow", bad):
             ((fresh,),) = self._rows(
                 "INSERT INTO quarantine"
                 " SELECT DISTINCT ON (id) id, ?, ?, __row__, raw, findings, ? FROM ("
@@ -218,8 +214,6 @@ class DuckDBLedger:
                 " WHERE id NOT IN (SELECT quarantine_id FROM quarantine) ORDER BY id",
                 [table, source, arrived_at, table, source],
             )
-        finally:
-            self._connection.unregister("bad_arrow")
         return fresh
 
     def _next_ingest(self) -> int:
@@ -353,6 +347,16 @@ class DuckDBLedger:
             with suppress(duckdb.Error):  # the first error tells more
                 self._connection.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def _registered(self, name: str, table: pa.Table) -> Generator[None]:
+        """An Arrow table under a name in SQL."""
+        self._connection.register(name, table)
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # a transaction that failed takes the name away itself
+                self._connection.unregister(name)
 
     def _run(self, sql: str, params: Sequence[Any] = ()) -> None:
         with _translated(self.path):

@@ -1,0 +1,153 @@
+"""The ledger against the same rules written row by row in plain Python."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from datong.model.settings import ChainSettings
+from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+
+MOMENT = pa.timestamp("us", tz="UTC")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+DAYS = 6
+
+
+class Row(NamedTuple):
+    """A sale: key ('' for none), day it happened, units, days until it was known (None: not said)."""
+
+    key: str
+    happened: int
+    units: int
+    known_after: int | None
+
+    @property
+    def known(self) -> int:
+        return self.happened + (self.known_after or 0)
+
+    @property
+    def content(self) -> tuple[str, int, int]:
+        return self.key, self.happened, self.units
+
+
+class Version(NamedTuple):
+    known: int
+    content: tuple[str, int, int]
+    withdrawn: bool
+
+
+class Oracle:
+    def __init__(self) -> None:
+        self.versions: dict[str, list[Version]] = {}
+
+    def in_force(self, name: str, day: int) -> Version | None:
+        seen = [(v.known, i) for i, v in enumerate(self.versions.get(name, [])) if v.known <= day]
+        return self.versions[name][max(seen)[1]] if seen else None
+
+    def ingest(self, rows: Sequence[Row]) -> tuple[int, int, int, int]:
+        equal: Counter[tuple[str, int, int]] = Counter()
+        named = []
+        for row in rows:
+            equal[row.content] += 1
+            named.append((row.key or f"{row.content}.{equal[row.content]}", row))
+        tally: Counter[str] = Counter()
+        first: dict[tuple[str, int], tuple[str, int, int]] = {}
+        for name, row in sorted(named, key=lambda pair: pair[1].known):  # stable: equal moments in the file's order
+            tally[self._take(name, row, first)] += 1
+        return tally["added"], tally["superseded"], tally["known"], tally["quarantined"]
+
+    def _take(self, name: str, row: Row, first: dict[tuple[str, int], tuple[str, int, int]]) -> str:
+        chain = self.versions.setdefault(name, [])
+        assumed = row.known_after is None
+        if (name, row.known) in first:  # of one moment in one file, the first counts
+            return "known" if first[name, row.known] == row.content else "quarantined"
+        if not chain:
+            first[name, row.known] = row.content
+            chain.append(Version(row.known, row.content, False))
+            return "added"
+        if assumed and any(v.content == row.content for v in chain):
+            return "known"
+        latest = self.in_force(name, 10**6)
+        assert latest is not None
+        if row.known <= latest.known:
+            there = self.in_force(name, row.known) or min(chain, key=lambda v: v.known)
+            return "known" if there.content == row.content else "quarantined"
+        first[name, row.known] = row.content
+        if latest.content == row.content and not latest.withdrawn:
+            return "known"
+        chain.append(Version(row.known, row.content, False))
+        return "superseded"
+
+    def withdraw(self, key: str, day: int) -> int:
+        there = self.in_force(key, day)
+        if there is None or there.withdrawn:
+            return 0
+        self.versions[key].append(Version(day, there.content, True))
+        return 1
+
+    def seen(self, day: int) -> list[tuple[str, int, int]]:
+        found = [self.in_force(name, day) for name in self.versions]
+        return sorted(v.content for v in found if v is not None and not v.withdrawn)
+
+
+rows = st.builds(
+    Row, st.sampled_from(["", "s", "t"]), st.integers(0, 2), st.integers(1, 2), st.sampled_from([None, 0, 1, 3])
+)
+step = st.one_of(st.lists(rows, min_size=1, max_size=5), st.tuples(st.sampled_from(["s", "t"]), st.integers(0, DAYS)))
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBLedger]:
+    with open_ledger(Path(tmp_path_factory.mktemp("oracle")) / "ledger.duckdb", ChainSettings("x")) as opened:
+        yield opened
+
+
+_example = count()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(step, min_size=1, max_size=5))
+def test_ids_versions_withdrawals_and_as_of(ledger: DuckDBLedger, steps: list[list[Row] | tuple[str, int]]) -> None:
+    product = f"P{next(_example)}"  # examples share a ledger and differ in product
+    oracle = Oracle()
+    for taken in steps:
+        if isinstance(taken, tuple):
+            key, day = taken
+            done = ledger.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
+            assert done == oracle.withdraw(key, day)
+            continue
+        for _ in range(2):  # the second time changes nothing
+            report = ledger.ingest("sales", as_table(product, taken), None, (), "a.csv", NOW)
+            tally = report.added, report.superseded, report.known, report.quarantined
+            assert tally == oracle.ingest(taken)
+    for day in range(DAYS + 1):
+        found = ledger.state(START + timedelta(days=day)).table("sales").to_pylist()
+        contents = [
+            ((r["sale"] or "").removeprefix(product), (r["happened_at"] - START).days, int(r["units"]))
+            for r in found
+            if r["product"] == product
+        ]
+        assert sorted(contents) == oracle.seen(day)
+
+
+def as_table(product: str, taken: Sequence[Row]) -> pa.Table:
+    happened = [START + timedelta(days=r.happened) for r in taken]
+    known = [None if r.known_after is None else START + timedelta(days=r.known) for r in taken]
+    return pa.table(
+        {
+            "happened_at": pa.array(happened, MOMENT),
+            "sale": [f"{product}{r.key}" if r.key else None for r in taken],
+            "product": [product] * len(taken),
+            "units": [float(r.units) for r in taken],
+            "known_at": pa.array(known, MOMENT),
+            "__row__": list(range(2, len(taken) + 2)),
+        }
+    )
