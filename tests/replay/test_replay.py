@@ -1,0 +1,307 @@
+"""The replay as a whole, and that nothing known later can leak into it."""
+
+import copy
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from datong.cycle import CycleResult
+from datong.ledger.position import position
+from datong.ledger.protocol import RunRecord
+from datong.ledger.state import State, state_of_tables
+from datong.model.errors import Refused
+from datong.model.flow import Learnt, PlannedOrder
+from datong.model.tables import tables
+from datong.replay import replay as module
+from datong.replay.baseline import baseline_orders
+from datong.replay.course import before_replay
+from datong.replay.replay import follow, replay, replayed_buckets
+from datong.replay.scene import cheapest_ways, company_output, make_scene, open_shares
+from datong.replay.simulate import Simulation
+
+Seen = list[tuple[State, CycleResult]]
+
+
+def record(state: State, used: Learnt, seed: int, result: CycleResult) -> RunRecord:
+    return RunRecord(f"R{state.today}", state.as_of, seed, {})
+
+
+@pytest.fixture
+def cycles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
+    """Every state that a replay hands to the cycle, with the cycle's result."""
+    seen: Seen = []
+    run_cycle = module.run_cycle
+
+    def watched(state: State, *others: Any) -> CycleResult:
+        result = run_cycle(state, *others)
+        seen.append((state, result))
+        return result
+
+    monkeypatch.setattr(module, "run_cycle", watched)
+    yield seen
+
+
+def orders(seen: Seen) -> list[list[tuple[Any, ...]]]:
+    return [[(o.order, o.product, o.units, o.start, o.due, o.cost, o.value) for o in r.plan.orders] for _, r in seen]
+
+
+def later_rows(small: SimpleNamespace, moment: datetime, learnt_at: datetime) -> dict[str, list[dict[str, Any]]]:
+    """What changes the picture as of `moment` but is only known at `learnt_at`: corrections and new rows, far out."""
+    monday = small.settings.calendar.local_date(moment)
+    last_week = monday - timedelta(days=4)
+    rows = small.facts()
+    changed: dict[str, list[dict[str, Any]]] = {
+        "sales": [],
+        "stock": [],
+        "lines": [],
+        "economics": [],
+        "production": [],
+    }
+    for row in rows["sales"]:
+        if row["happened_at"] < moment:
+            changed["sales"].append(row | {"units": row["units"] * 5, "known_at": learnt_at})
+    for n in range(3):
+        for product in ("a", "b"):
+            key = f"late|{n}|{product}"
+            late = small.event("sales", key, last_week, product=product, units=400.0)
+            changed["sales"].append(late | {"known_at": learnt_at})
+    changed["stock"] = [
+        small.event("stock", f"late|{p}", last_week, product=p, units=900.0) | {"known_at": learnt_at}
+        for p in ("a", "b")
+    ]
+    changed["production"] = [
+        small.event("production", "late", last_week, product="a", good_units=500.0) | {"known_at": learnt_at}
+    ]
+    changed["lines"] = [row | {"hours_per_week": 11.0, "known_at": learnt_at} for row in rows["lines"]]
+    changed["economics"] = [row | {"late_cost_per_unit_week": 9.0, "known_at": learnt_at} for row in rows["economics"]]
+    return changed
+
+
+def with_rows(rows: dict[str, list[dict[str, Any]]], more: dict[str, list[dict[str, Any]]]) -> Any:
+    both = copy.deepcopy(rows)
+    for name, added in more.items():
+        both[name] = both[name] + added
+    return both
+
+
+def test_rows_known_later_cannot_leak(small: SimpleNamespace, cycles: Seen) -> None:
+    """Two worlds that differ only in what became known a second after the re-lived Monday's first moment."""
+    end = small.midnight(small.end)
+    last_monday = small.midnight(small.end - timedelta(weeks=1))
+    plain = small.facts()
+    for rows in (plain, with_rows(plain, later_rows(small, last_monday, last_monday + timedelta(seconds=1)))):
+        replay(small.known(rows), small.known(rows)(end), 1, 7, record)
+    assert orders(cycles[:1])[0]
+    assert orders(cycles[:1]) == orders(cycles[1:])
+
+
+def test_what_buyers_order_later_cannot_leak_into_any_bucket(small: SimpleNamespace, cycles: Seen) -> None:
+    """Three buckets; the worlds differ in what buyers order in the last one, and in hours and costs known then."""
+    end = small.midnight(small.end)
+    last = small.end - timedelta(weeks=1)
+    plain = small.facts()
+    more = later_rows(small, small.midnight(last), small.midnight(last) + timedelta(seconds=1))
+    more = {name: more[name] for name in ("lines", "economics")}
+    more["sales"] = [
+        small.event("sales", f"more|{p}|{d}", last + timedelta(days=d), product=p, units=60.0)
+        for p in ("a", "b")
+        for d in range(3)
+    ]
+    results = []
+    for rows in (plain, with_rows(plain, more)):
+        results.append(replay(small.known(rows), small.known(rows)(end), 3, 7, record))
+    assert len(cycles) == 6 and all(orders(cycles))
+    assert orders(cycles[:3]) == orders(cycles[3:])
+    assert results[0].summary["demand_units"].to_pylist() != results[1].summary["demand_units"].to_pylist()
+
+
+def test_the_same_rows_known_in_time_do_change_the_orders(small: SimpleNamespace, cycles: Seen) -> None:
+    """The leak test can fail: what it hides would have mattered."""
+    end = small.midnight(small.end)
+    last_monday = small.midnight(small.end - timedelta(weeks=1))
+    plain = small.facts()
+    for rows in (plain, with_rows(plain, later_rows(small, last_monday, last_monday))):
+        replay(small.known(rows), small.known(rows)(end), 1, 7, record)
+    assert orders(cycles[:1]) != orders(cycles[1:])
+
+
+def test_no_state_that_a_policy_sees_holds_a_row_from_later(small: SimpleNamespace, cycles: Seen) -> None:
+    """Fails where `actual`, or a table of it, reaches the cycle; the simulated rows keep the rule as well."""
+    rows = small.facts()
+    actual = small.known(rows)(small.midnight(small.end))
+    replay(small.known(rows), actual, 4, 7, record)
+    mondays = [small.midnight(small.end - timedelta(weeks=n)) for n in (4, 3, 2, 1)]
+    assert [state.as_of for state, _ in cycles] == mondays
+    for state, _ in cycles:
+        for name in tables():
+            known_at = state.table(name)["known_at"].drop_null()
+            if len(known_at):
+                assert pc.max(known_at).as_py() <= state.as_of, name  # ty: ignore[unresolved-attribute]
+    last = cycles[-1][0]
+    assert last.table("order_events").num_rows > 0
+    company = actual.table("production").filter(pc.field("happened_at") >= pa.scalar(mondays[0]))
+    assert not set(company["row_id"].to_pylist()) & set(last.table("production")["row_id"].to_pylist())
+
+
+def test_a_ledger_that_answers_for_another_moment_is_refused(small: SimpleNamespace) -> None:
+    actual = small.known(small.facts())(small.midnight(small.end))
+    with pytest.raises(ValueError, match="asked for what was known"):
+        replay(lambda _moment: actual, actual, 2, 7, record)
+
+
+def test_real_ledger_does_not_leak(small: SimpleNamespace, cycles: Seen, tmp_path: Path) -> None:
+    from datong.ledger.validate import validate
+    from datong.store.duckdb_ledger import open_ledger
+
+    last_monday = small.midnight(small.end - timedelta(weeks=1))
+    late = later_rows(small, last_monday, last_monday + timedelta(seconds=1))
+    for number, more in enumerate(({}, late)):
+        ledger = open_ledger(tmp_path / f"{number}.duckdb", small.settings)
+        for part in (small.facts(), more):
+            for name in (n for n in tables() if n in part):
+                columns = sorted({c for row in part[name] for c in row} - {"row_id"})
+                raw = pa.table({c: pa.array([row.get(c) for row in part[name]]) for c in columns})
+                raw = raw.append_column("__row__", pa.array(range(2, raw.num_rows + 2), pa.int64()))
+                checked = validate(tables()[name], raw, name, small.settings)
+                assert checked.rejected.num_rows == 0, [f.text("en") for f in checked.findings]
+                ledger.ingest(name, checked.rows, checked.rejected, [], name, datetime(2024, 1, 1, tzinfo=UTC))
+        replay(ledger.state, ledger.state(small.midnight(small.end)), 1, 7, record)
+        ledger.close()
+    assert cycles[1][0].table("sales").equals(cycles[0][0].table("sales"))
+    assert orders(cycles[:1]) == orders(cycles[1:])
+    assert orders(cycles[:1])[0]
+
+
+def test_same_seed_same_bytes(small: SimpleNamespace) -> None:
+    states, end = small.known(small.facts()), small.midnight(small.end)
+    one, two = (replay(states, states(end), 2, 7, record) for _ in range(2))
+    assert all(one.tables()[name].equals(two.tables()[name]) for name in one.tables())
+
+
+def test_every_policy_meets_the_same_demand_and_each_step_is_told(small: SimpleNamespace) -> None:
+    states, end = small.known(small.facts()), small.midnight(small.end)
+    told: list[int] = []
+    result = replay(states, states(end), 3, 7, record, told.append)
+    assert told == [1, 2, 3]
+    summary = result.summary.to_pandas().set_index("policy")
+    assert list(summary.index) == ["datong", "company", "baseline"]
+    assert summary["demand_units"].nunique() == 1
+    assert (summary["fill_on_time_share"] <= 1.0).all()
+    by_bucket = result.by_bucket.to_pandas()
+    assert by_bucket.groupby("policy")["cost"].sum().to_dict() == pytest.approx(summary["cost"].to_dict())
+    difference = result.differences.to_pandas().set_index("measure")
+    assert difference.at["cost", "difference"] == pytest.approx(
+        summary.at["datong", "cost"] - summary.at["company", "cost"]
+    )
+    assert (difference["low"] <= difference["high"]).all()
+    assert all(note.text("zh") != note.text("en") for note in result.notes)
+
+
+def follow_small(small: SimpleNamespace, rows: Any, decide: Callable[[State], list[PlannedOrder]]) -> Simulation:
+    states, end = small.known(rows), small.midnight(small.end)
+    actual = states(end)
+    starts = replayed_buckets(actual, 8)
+    known = [states(small.midnight(start)) for start in starts]
+    before = before_replay(known[0])
+    start = position(before)
+    return follow(make_scene(actual, start, starts, known), start, known, before, decide)
+
+
+@pytest.mark.parametrize("with_shipments", [True, False])
+def test_a_policy_sees_the_stock_and_the_debts_of_its_own_course(small: SimpleNamespace, with_shipments: bool) -> None:
+    """What `position` makes of the tables handed over is what the simulator counted, bucket after bucket."""
+    rows = small.facts(with_shipments)
+    if not with_shipments:
+        del rows["production"]
+    seen: list[tuple[dict[str, float], dict[Any, float]]] = []
+
+    def decide(state: State) -> list[PlannedOrder]:
+        where = position(state)
+        seen.append((dict(where.on_hand_units), dict(where.owed_units)))
+        return [o for o in baseline_orders(state) if o.product == "a"]  # b runs out, and its buyers wait
+
+    course = follow_small(small, rows, decide)
+    assert len(seen) == 8
+    for t in range(1, 8):
+        on_hand, owed = seen[t]
+        assert [on_hand[p] for p in ("a", "b")] == pytest.approx(course.stock_units[t - 1].tolist())
+        late = [sum(u for (item, _), u in owed.items() if item.product == p) for p in ("a", "b")]
+        assert late[0] == pytest.approx(course.late_units[t - 1, 0])
+        # On Monday one day more has passed than when the simulator counted: a buyer may have given up meanwhile.
+        assert late[1] <= course.late_units[t - 1, 1] + 1e-9
+    assert course.late_units[:, 1].max() > 0
+    assert course.lost_units[:, 1].sum() > 0
+
+
+def test_baseline_orders_up_to_mean_and_safety_stock(small: SimpleNamespace) -> None:
+    """Due per week 10, 14, 10, 14: m = 12, s = sqrt(16 / 3) = 2.309; late 1, holding 0.1: z = Phi^-1(1 / 1.1) = 1.335.
+
+    S = 12 + 1.335 x 2.309 = 15.08; with 4 in stock and nothing owed 11.08 are short: 12 in whole units.
+    """
+    monday = date(2023, 2, 6)
+    sales = [
+        small.event("sales", str(n), monday - timedelta(weeks=4 - n), product="a", units=units)
+        for n, units in enumerate((10.0, 14.0, 10.0, 14.0))
+    ]
+    stock = [small.event("stock", "a", monday - timedelta(days=1), product="a", units=4.0)]
+    rows = small.facts()
+    given = {name: rows[name] for name in ("products", "lines", "recipes", "economics")} | {
+        "sales": sales,
+        "stock": stock,
+    }
+    got = baseline_orders(small.known(given)(small.midnight(monday)))
+    assert [(o.product, o.recipe, o.units, o.start, o.due) for o in got] == [("a", "a/1", 12.0, monday, monday)]
+
+
+def test_capacity_is_what_was_planned_less_closed_days_or_what_the_company_used(small: SimpleNamespace) -> None:
+    """130 h a week; every week five days are worked.
+
+    Week 1: nothing out of the way: 130 h. Week 2: on two of the five days only: 130 x 2 / 5 = 52 h. Week 3: on one
+    day only, but the company itself then used 100 x 1 h: 100 h. Week 4: planned for 20 h: 20 h, or what was used.
+    """
+    rows = small.facts()
+    rows["sales"] = rows["sales"][:40]
+    mondays = [date(2023, 5, 1) + timedelta(weeks=n) for n in range(4)]
+    usual = [date(2023, 3, 6) + timedelta(weeks=w, days=d) for w in range(8) for d in range(5)]
+    worked = [mondays[0] + timedelta(days=d) for d in range(5)] + [mondays[1], mondays[1] + timedelta(days=1)]
+    worked += [mondays[3] + timedelta(days=d) for d in range(5)]
+    made = [small.event("production", str(day), day, product="a", good_units=1.0) for day in usual + worked]
+    made.append(small.event("production", "big", mondays[2], product="a", good_units=100.0))
+    rows["production"] = made
+    rows["line_calendar"] = [
+        {
+            "row_id": "line_calendar:l",
+            "known_at": small.midnight(small.first),
+            "line": "l",
+            "from": mondays[3],
+            "to": mondays[3] + timedelta(days=7),
+            "hours": 20.0,
+        }
+    ]
+    states = small.known(rows)
+    actual = states(small.midnight(small.end))
+    known = [states(small.midnight(monday)) for monday in mondays]
+    assert open_shares(actual, mondays) == pytest.approx([1.0, 0.4, 0.2, 1.0])
+    scene = make_scene(actual, position(known[0]), mondays, known)
+    assert [hours["l"] for hours in scene.line_hours] == pytest.approx([130.0, 52.0, 100.0, 20.0])
+    company = company_output(actual, mondays, cheapest_ways(actual))
+    assert [units.get("a", 0.0) for units in company.units] == [5.0, 2.0, 100.0, 5.0]
+
+
+def test_what_cannot_be_replayed_says_why(small: SimpleNamespace) -> None:
+    end = small.midnight(small.end)
+    rows = small.facts()
+    no_sales = state_of_tables(small.settings, end, {})
+    short = small.known(rows | {"sales": rows["sales"][-20:]})(end)
+    part = {"row_id": "components:1", "known_at": small.midnight(small.first), "product": "a", "component": "b"}
+    parts = small.known(rows | {"components": [part | {"units_per_unit": 1.0}]})(end)
+    for state, words in ((no_sales, "no sales"), (short, "go back too little"), (parts, "components")):
+        with pytest.raises(Refused, match=words):
+            replayed_buckets(state, 2)
+    assert replayed_buckets(small.known(rows)(end), 99)[0] == date(2023, 2, 27)
