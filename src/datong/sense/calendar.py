@@ -65,6 +65,7 @@ def holidays_between(country: str, first: date, last: date) -> tuple[Holiday, ..
     if not country or last < first:
         return ()
     years = range(first.year, last.year + 1)
+    country = country.upper()
     found = _public(country, years) + _festivals(country, years)
     return tuple(sorted((h for h in found if first <= h.day <= last), key=lambda h: (h.day, h.name)))
 
@@ -133,7 +134,7 @@ def _own_day(day: date, names: Mapping[date, Sequence[str]]) -> date:
 def _festivals(country: str, years: range) -> list[Holiday]:
     result = []
     for year in years:
-        for name, first, last in RETAIL_FESTIVALS.get(country.upper(), ()):
+        for name, first, last in RETAIL_FESTIVALS.get(country, ()):
             day = date(year, *first)
             while day <= date(year, *last):
                 result.append(Holiday(day, name, _chinese(name)))

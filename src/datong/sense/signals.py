@@ -86,6 +86,8 @@ def _with_evidence(
 
     Where there are none, since nobody bought, the last rows before those days show it.
     """
+    if not shown:
+        return ()
     returns = state.table("returns").select(["happened_at", "product", "market", "units"])
     at = {one: i for i, one in enumerate(series.items)}
     pairs = zip(returns["product"].to_pylist(), returns["market"].to_pylist(), strict=True)
