@@ -41,6 +41,9 @@ LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 # Later than anything that can be known: a state as of then is all there is.
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
+# An error that lists what there is names so many.
+NAMED = 10
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -300,7 +303,8 @@ class Chain:
                 reasons = self.ledger.run_table(row["run"], "reasons").to_pylist()
                 return row["run"], found[0], [r for r in reasons if r["order"] == order]
         proposed = self.ledger.run_table(rows[0]["run"], "orders")["order"].to_pylist()
-        raise NotFound(message("app.no_order", order=order, orders=", ".join(proposed)))
+        some = ", ".join(proposed[:NAMED]) + (" ..." if len(proposed) > NAMED else "")
+        raise NotFound(message("app.no_order", order=order, orders=some))
 
     def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
         """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""

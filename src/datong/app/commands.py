@@ -20,7 +20,7 @@ from datong.app.report.html import report_html
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, write_tables
 from datong.connectors.files.folder import check_folder
-from datong.connectors.files.guess import guess_columns
+from datong.connectors.files.guess import Guess, guess_columns
 from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
 from datong.connectors.files.schema import schema_markdown, schema_records
@@ -28,6 +28,7 @@ from datong.connectors.files.starter import write_starter
 from datong.ledger.protocol import IngestReport
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
+from datong.model.tables import tables
 from datong.model.words import message, say
 
 EVIDENCE_SHOWN = 5
@@ -87,11 +88,9 @@ def _print_schema(records: Sequence[Mapping[str, Any]], language: str) -> None:
     for table in dict.fromkeys(r["table"] for r in records):
         own = [r for r in records if r["table"] == table]
         terminal.line("")
-        terminal.line(f"{table}: {own[0]['table_meaning']}")
-        terminal.records([{k: r[k] for k in _SCHEMA_COLUMNS} for r in own], language)
-
-
-_SCHEMA_COLUMNS = ("column", "type", "unit", "required", "default", "meaning")
+        meaning = tables()[table].zh if language == "zh" else tables()[table].en
+        terminal.line(f"{table}: {meaning}")
+        terminal.records([{k: v for k, v in r.items() if k != "table"} for r in own], language)
 
 
 def _table_names(language: str) -> list[str]:
@@ -205,11 +204,19 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
                 table = reason["evidence_table"]
                 count = len(reason["evidence"])
                 terminal.line("     " + say("app.evidence_rows", language, count=count, table=table, shown=shown))
-                terminal.table(rows.slice(0, shown), language)
+                terminal.table(_in_zone(rows.slice(0, shown), chain.settings.time_zone), language)
     return 0
 
 
 _ORDER_FIELDS = ("order", "product", "units", "start", "due")
+
+
+def _in_zone(rows: pa.Table, time_zone: str) -> pa.Table:
+    """Moments on the chain's own clock."""
+    fields = [
+        f.with_type(pa.timestamp("us", tz=time_zone)) if pa.types.is_timestamp(f.type) else f for f in rows.schema
+    ]
+    return rows.cast(pa.schema(fields))
 
 
 def reason_text(reason: Mapping[str, Any], language: str) -> str:
@@ -295,7 +302,7 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         raise BadInput(message("app.cannot_ingest", file=options.file), findings)
     guess = guess_columns(max(sources, key=lambda s: s.rows.num_rows))
     terminal.line(say("app.guess_title", language, file=options.file.name))
-    trial.print_guess(guess, language)
+    _print_guess(guess, language)
     if guess.missing:
         raise BadInput(message("app.cannot_ingest", file=options.file), [*findings, *guess.findings])
     if not options.yes and not _consent(language):
@@ -309,6 +316,13 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="datong-") as folder:
         return _try_in(Path(folder), options, parts, language)
+
+
+def _print_guess(guess: Guess, language: str) -> None:
+    """Each column that is used: what it is taken for, how sure, why, and what else it could be."""
+    terminal.records(guess.records(language), language)
+    for note in guess.notes:
+        terminal.line("- " + note.text(language))
 
 
 def _consent(language: str) -> bool:

@@ -1,4 +1,4 @@
-"""`datong try`: a stranger's export as a chain of its own, and what is shown of it; small tables in a terminal."""
+"""`datong try`: a stranger's export as a chain of its own."""
 
 import json
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from datong.connectors.files.guess import Guess
 from datong.connectors.files.read import RawSource
 from datong.model.errors import Refused
 from datong.model.words import message
 
-ITEMS_SHOWN, BUCKETS_SHOWN = 15, 6
-
 
 def write_chain(folder: Path, name: str, country: str, parts: Sequence[tuple[str, RawSource]]) -> None:
-    """A chain folder of the mapped rows, as text, so that `datong check` finds in it what it would find anywhere."""
+    """A chain folder of the mapped rows, as text, so that `datong check` finds in it what it would find anywhere.
+
+    Raises Refused where the folder holds anything already.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise Refused(message("app.not_empty", folder=folder))
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,8 +25,3 @@ def write_chain(folder: Path, name: str, country: str, parts: Sequence[tuple[str
     for table, source in parts:
         rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
         pq.write_table(rows, folder / f"{table}.parquet")
-
-
-def print_guess(guess: Guess, language: str) -> None:
-    """Each column that is used: what it is taken for, from which header, how sure, and why."""
-    raise NotImplementedError
