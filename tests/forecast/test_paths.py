@@ -218,3 +218,16 @@ def test_orders_taken_early_sharpen_the_first_week_of_real_orders(supplygraph):
             paths = forecast(supplygraph.sensed(origin, with_early=early, horizon=2), nothing_learnt(), 200, 0).paths
             loss[early] += float(pinball(supplygraph.units[:, origin], paths[:, :, 0]).sum())
     assert loss[True] / loss[False] < 0.85
+
+
+def test_a_chain_that_starts_with_an_unknown_bucket_has_launched_nothing(make_sensed):
+    """Two of five products never sold in 20 known buckets: the chance to start is 1 / 41, not that of five launches."""
+    units = np.full((5, 21), 30.0)
+    units[:, 0] = np.nan
+    units[3:] = np.nan
+    paths = forecast(make_sensed(units), nothing_learnt(), 2000, 7).paths
+    assert (paths[3:].sum(axis=2) > 0).mean() == pytest.approx(4 / 41, abs=0.03)
+
+
+def test_no_items(make_sensed):
+    assert forecast(make_sensed(np.zeros((0, 5))), nothing_learnt(), 10, 0).paths.shape == (0, 10, 4)

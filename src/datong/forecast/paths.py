@@ -61,10 +61,15 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
     series = sensed.series
     closed_season, open_season = season_factors(series, series.units)
     closed_holiday, open_holiday = holiday_factors(series, series.units / closed_season)
-    fits = [_fit(series, i, closed_season[i], closed_holiday[i]) for i in range(len(series.items))]
+    firsts = [first_known(units) for units in series.units]
+    opening = min(firsts, default=0)
+    waited = [first - opening for first in firsts]
+    fits = [_fit(series, i, waited[i], closed_season[i], closed_holiday[i]) for i in range(len(series.items))]
     shapes = _shapes(fits)
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
-    priors, chance = _priors(series, fits), _launch_chance(series)
+    priors = _priors(series, fits, waited)
+    came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
+    chance = launch_chance(waited, sum(came))
     paths = np.zeros((len(series.items), path_count, len(series.horizon_starts)))
     for i, (item, fit) in enumerate(zip(series.items, fits, strict=True)):
         if fit.method == "given":
@@ -102,13 +107,14 @@ def is_whole(units: FloatArray) -> bool:
     return bool(np.all(known == np.round(known)))
 
 
-def _fit(series: SeriesSet, i: int, season: FloatArray, holiday: FloatArray) -> _Fit:
+def _fit(series: SeriesSet, i: int, waited: int, season: FloatArray, holiday: FloatArray) -> _Fit:
+    """waited: buckets from the chain's first known one to the item's."""
     start = first_known(series.units[i])
     units = series.units[i, start:]
     whole, intermittent = is_whole(units), is_intermittent(units)
     if not np.isnan(series.given_units[i]).all():
         return _Fit("given", start, whole, intermittent, None, float("nan"), 0, None)
-    if start > 0 and intermittent and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
+    if waited > 0 and intermittent and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
         # The series starts with a sale by definition; as an observation of a rare demand that bucket would mislead.
         start += 1 + first_known(units[1:])
         units = series.units[i, start:]
@@ -171,7 +177,7 @@ def _paths(
     mean = fit.test.mean * factor * holiday
     sold_share = _sold_share(series.units[i, fit.start :]) if fit.intermittent else 1.0
     spread = fit_spread(fit.variance, fit.errors, fit.whole, shape, float(mean.mean()), sold_share)
-    if fit.ahead is None or not len(mean):
+    if fit.ahead is None:
         return draw_paths(rng, mean, spread, path_count)
     known, whole_mean = float(series.known_ahead_units[i, 0]), float(mean[0])
     mean = mean.copy()
@@ -193,20 +199,14 @@ def _sold_share(units: FloatArray) -> float:
     return (float(np.count_nonzero(known)) + 1) / (len(known) + 2)
 
 
-def _priors(series: SeriesSet, fits: Sequence[_Fit]) -> dict[str, LevelPrior]:
-    """Level of a product without history, by category."""
+def _priors(series: SeriesSet, fits: Sequence[_Fit], waited: Sequence[int]) -> dict[str, LevelPrior]:
+    """Level of a product without history, by category; one that came after the chain's first bucket was launched."""
     result = {}
     for category in sorted(set(series.category)):
         like = [i for i, f in enumerate(fits) if f.test is not None and series.category[i] == category]
-        firsts = [first_known(series.units[i]) for i in like]
-        units = [series.units[i, first:] for i, first in zip(like, firsts, strict=True)]
-        result[category] = level_prior(look_alike_levels(units, [first > 0 for first in firsts]))
+        units = [series.units[i, first_known(series.units[i]) :] for i in like]
+        result[category] = level_prior(look_alike_levels(units, [waited[i] > 0 for i in like]))
     return result
-
-
-def _launch_chance(series: SeriesSet) -> float:
-    firsts = [first_known(units) for units in series.units]
-    return launch_chance(firsts, sum(0 < first < len(series.bucket_starts) for first in firsts))
 
 
 def _prior_paths(

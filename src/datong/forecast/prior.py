@@ -62,7 +62,7 @@ def level_prior(launch_levels: FloatArray) -> LevelPrior:
 def launch_chance(waiting_buckets: Sequence[int], launched: int) -> float:
     """Chance that an unsold product starts to sell in a bucket: (launches + 1) / (buckets waited + 1), at most 1.
 
-    waiting_buckets: of every item, its buckets before the first known one. 3 launches in 39 buckets of waiting:
+    waiting_buckets: of every item, from the chain's first known bucket to its own. 3 launches in 39 buckets of waiting:
     4 / 40 = 0.1. In a chain without any past it is 1: what is listed is taken to sell from now on.
     """
     return min((launched + 1) / (sum(waiting_buckets) + 1), 1.0)

@@ -168,8 +168,6 @@ def draw_paths(
     first_noise: noise of the first bucket where it differs, as when part of that bucket is known.
     """
     buckets = len(mean)
-    if not buckets:
-        return np.zeros((path_count, 0))
     variance = np.full(buckets, spread.level_step)
     variance[0] = spread.level_start
     sd = np.sqrt(np.log1p(variance))
