@@ -113,7 +113,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBLedger]:
 _example = count()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=5))
 def test_ids_versions_withdrawals_and_as_of(ledger: DuckDBLedger, steps: list[list[Row] | tuple[str, int]]) -> None:
     product = f"P{next(_example)}"  # examples share a ledger and differ in product

@@ -13,7 +13,7 @@ from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import open_ledger
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-ROWS = 3000
+ROWS = 2000
 
 PROGRAM = """
 import sys

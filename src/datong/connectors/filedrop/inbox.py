@@ -18,7 +18,7 @@ from datong.model.calendar import Calendar
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import OrderState
-from datong.model.words import LANGUAGES, say
+from datong.model.words import LANGUAGES, message, say
 
 _COLUMNS = ("order", "state", "good_units", "scrap_units", "happened_at", "reason")
 _NEEDED = ("order", "state", "happened_at")
@@ -120,7 +120,10 @@ def _read(source: str, content: bytes, calendar: Calendar) -> tuple[list[_Report
     there = ", ".join(cell.strip() for cell in table[0][1])
     missing = [name for name in _NEEDED if at[name] is None]
     if missing:
-        return [], [finding("error", "dispatch.no_column", source, column=m, there=there) for m in missing]
+        return [], [
+            finding("error", "dispatch.no_column", source, missing=message(f"dispatch.title.{name}"), there=there)
+            for name in missing
+        ]
     if len(table) == 1:
         return [], [finding("error", "dispatch.no_rows", source)]
     reports, findings = [], []

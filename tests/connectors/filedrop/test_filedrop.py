@@ -1,0 +1,319 @@
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from datong.connectors.filedrop.inbox import Collected, collect, settle
+from datong.connectors.filedrop.outbox import deliver
+from datong.dispatch.messages import order_key
+from datong.dispatch.release import release_rows
+from datong.ledger.position import position
+from datong.ledger.state import State
+from datong.model.errors import DatongError
+from datong.model.flow import Cause, OrderMessage, PlannedOrder
+from datong.model.settings import ChainSettings
+from datong.model.words import message
+from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+
+# 10:00 on 4 March in Shanghai (UTC+8).
+RELEASED = datetime(2026, 3, 4, 2, tzinfo=UTC)
+END = datetime(2027, 1, 1, tzinfo=UTC)
+SETTINGS = ChainSettings("x", time_zone="Asia/Shanghai")
+
+
+def work(number: str, units: float = 100.0, kind: str = "make") -> PlannedOrder:
+    return PlannedOrder(
+        order=number,
+        kind="buy" if kind == "buy" else "make",
+        product="P1",
+        recipe=None,
+        offer=None,
+        line="L1",
+        units=units,
+        start=date(2026, 3, 5),
+        due=date(2026, 3, 9),
+        needed_by=date(2026, 3, 10),
+        cost=0.0,
+        value=0.0,
+        causes=(Cause("plan", message("dispatch.kind.make")), Cause("sense", message("dispatch.state.done"))),
+    )
+
+
+def to(counterparty: str, *orders: PlannedOrder) -> list[OrderMessage]:
+    return [OrderMessage(order_key(order), counterparty, order) for order in orders]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# out -----------------------------------------------------------------------------------------------
+
+
+def test_one_readable_file_for_each_counterparty(tmp_path: Path) -> None:
+    messages = [*to("North Mill", work("W2"), work("W1", 1234567.5)), *to("南厂", work("W3"))]
+    files = deliver(messages, tmp_path, "zh", run="R1", product_names={"P1": "酱油"})
+    assert [f.parent for f in files] == [tmp_path / "outbox"] * 2
+    assert files[0].name.startswith("North_Mill-R1-")
+    assert files[1].name.startswith("南厂-R1-")
+    assert files[0].read_bytes().startswith(b"\xef\xbb\xbf")
+    rows = read(files[0])
+    assert [r["单号"] for r in rows] == ["W1", "W2"]
+    assert rows[0] | {"消息编号": ""} == {
+        "单号": "W1",
+        "类型": "生产",
+        "产品编码": "P1",
+        "品名": "酱油",
+        "数量": "1234567.5",
+        "开工日": "2026-03-05",
+        "交期": "2026-03-09",
+        "产线": "L1",
+        "下单原因": "生产；完工",
+        "消息编号": "",
+    }
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_the_same_key_makes_no_second_file(tmp_path: Path) -> None:
+    (first,) = deliver(to("A", work("W1")), tmp_path, "en")
+    assert deliver(to("A", work("W1")), tmp_path, "zh", run="later") == []
+    (second,) = deliver(to("A", work("W1"), work("W2"), work("W2")), tmp_path, "en")
+    assert [r["order"] for r in read(second)] == ["W2"]
+    first.unlink()  # the counterparty took it away
+    assert deliver(to("A", work("W1")), tmp_path, "en") == []
+
+
+def test_a_kill_before_the_note_sends_nothing_twice(tmp_path: Path) -> None:
+    deliver(to("A", work("W1")), tmp_path, "en")
+    (tmp_path / "sent.csv").unlink()
+    assert deliver(to("A", work("W1")), tmp_path, "en") == []
+
+
+def test_names_cannot_leave_the_folder_and_cells_are_no_formulas(tmp_path: Path) -> None:
+    (file,) = deliver(to("../../etc/passwd", work("W1")), tmp_path, "en", product_names={"P1": "=1+1"})
+    assert file.parent == tmp_path / "outbox"
+    assert file.resolve().is_relative_to(tmp_path.resolve())
+    assert read(file)[0]["product name"] == "'=1+1"
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "outbox").write_text("in the way")
+    with pytest.raises(DatongError, match="rights"):
+        deliver(to("A", work("W1")), tmp_path, "en")
+
+
+# in ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[DuckDBLedger]:
+    with open_ledger(tmp_path / "ledger.duckdb", SETTINGS) as opened:
+        orders = to("Mill", work("W1"), work("W2"), work("B1", 40.0, kind="buy"))
+        for table, rows in release_rows(orders, "R1", RELEASED).items():
+            opened.ingest(table, rows, None, (), "dispatch", RELEASED)
+        yield opened
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    (tmp_path / "drop" / "inbox").mkdir(parents=True)
+    return tmp_path / "drop"
+
+
+def put(drop: Path, text: str, name: str = "report.csv", encoding: str = "utf-8") -> None:
+    (drop / "inbox" / name).write_text(text, encoding=encoding)
+
+
+def take(ledger: DuckDBLedger, drop: Path) -> Collected:
+    """What an app does: read, ingest, then move the files away."""
+    got = collect(drop, ledger.state(END))
+    for batch in got.batches:
+        report = ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
+        assert report.quarantined == 0
+    settle(got, "en")
+    return got
+
+
+def end(ledger: DuckDBLedger) -> State:
+    return ledger.state(END)
+
+
+def made(ledger: DuckDBLedger) -> list[tuple[str, float, float]]:
+    rows = end(ledger).table("production").to_pylist()
+    return sorted((r["order"], r["good_units"], r["scrap_units"]) for r in rows)
+
+
+def codes(got: Collected) -> list[tuple[str, str, int | None]]:
+    return [(f.severity, f.code, f.row) for f in got.findings]
+
+
+def test_acknowledgements_and_reports_become_events_and_production(ledger: DuckDBLedger, drop: Path) -> None:
+    put(
+        drop,
+        "单号,状态,累计良品数,累计报废数,时间,原因\n"
+        "W1,接单,,,2026-03-04 15:00,\n"
+        "W1,开工,,,2026/3/5 8:00,\n"
+        "W1,部分完工,60,2,2026年3月6日,\n"
+        "W1,完工,95,5,2026-03-07 17:30,\n"
+        "W2,拒单,,,2026-03-04 15:00,机器维修\n",
+        encoding="gb18030",
+    )
+    got = take(ledger, drop)
+    assert got.findings == ()
+    assert made(ledger) == [("W1", 35.0, 3.0), ("W1", 60.0, 2.0)]
+    state = end(ledger)
+    rows = state.table("order_events").to_pylist()
+    refused = next(r for r in rows if r["state"] == "refused")
+    assert (refused["reason"], refused["counterparty"]) == ("机器维修", "Mill")
+    assert refused["happened_at"] == datetime(2026, 3, 4, 7, tzinfo=UTC)
+    assert [o.order for o in position(state).under_way] == ["B1"]
+    assert position(state).on_hand_units["P1"] == 95.0
+    assert not list((drop / "inbox").iterdir())
+    assert [p.name for p in (drop / "done").iterdir()] == ["report.csv"]
+
+
+def test_a_report_taken_twice_changes_nothing(ledger: DuckDBLedger, drop: Path) -> None:
+    text = "order,state,good units in all,when\nW1,partly done,60,2026-03-06\nW1,partly done,60,2026-03-06\n"
+    put(drop, text)
+    take(ledger, drop)
+    before = {name: end(ledger).table(name) for name in ("order_events", "production")}
+    assert made(ledger) == [("W1", 60.0, 0.0)]
+    put(drop, text)
+    assert take(ledger, drop).batches == ()
+    put(drop, text + "W1,done,100,2026-03-08\n", name="grown.csv")
+    got = collect(drop, ledger.state(datetime(2026, 3, 5, tzinfo=UTC)))  # a state that has not heard of it
+    for batch in got.batches:
+        ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
+    settle(got, "en")
+    assert before["order_events"].num_rows + 1 == end(ledger).table("order_events").num_rows
+    assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 60.0, 0.0)]
+    assert sorted(p.name for p in (drop / "done").iterdir() if p.suffix == ".csv") == [
+        "grown.csv",
+        "report-2.csv",
+        "report.csv",
+    ]
+
+
+def test_a_late_report_adds_no_units_twice(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,happened_at\nW1,done,100,2026-03-08T10:00\n")
+    got = take(ledger, drop)
+    assert codes(got) == [("note", "out_of_order", 2)]
+    put(drop, "order,state,good_units,happened_at\nW1,started,,2026-03-05T08:00\nW1,partly_done,40,2026-03-06T08:00\n")
+    take(ledger, drop)
+    assert made(ledger) == [("W1", 100.0, 0.0)]
+    assert "W1" not in {o.order for o in position(end(ledger)).under_way}
+
+
+def test_units_that_the_ledger_has_from_elsewhere_do_not_count_twice(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06T08:00\n")
+    first = collect(drop, end(ledger))
+    other = first.batches[1]
+    assert other.table == "production"
+    keys = other.rows.column_names.index("production")
+    ledger.ingest("production", other.rows.set_column(keys, "production", [["from the machine"]]), None, (), "mes", END)
+    take(ledger, drop)
+    assert made(ledger) == [("W1", 40.0, 0.0)]
+
+
+def test_done_without_a_number_is_what_was_ordered_and_marked_assumed(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,happened_at\nW1,started,2026-03-05\nW1,done,2026-03-07\n")
+    got = take(ledger, drop)
+    assert ("note", "units_assumed", 3) in codes(got)
+    (row,) = end(ledger).table("production").to_pylist()
+    assert (row["good_units"], row["assumed"]) == (100.0, "good_units,known_at")
+    put(drop, "order,state,happened_at\nW1,started,2026-03-05\nW1,done,2026-03-07\n")
+    assert take(ledger, drop).batches == ()
+
+
+def test_what_a_supplier_has_done_is_received(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,happened_at\nB1,accepted,,2026-03-05\nB1,done,40,2026-03-09\n")
+    take(ledger, drop)
+    assert [(r["order"], r["units"]) for r in end(ledger).table("receipts").to_pylist()] == [("B1", 40.0)]
+    assert made(ledger) == []
+
+
+def test_every_bad_row_is_found_and_the_rest_goes_in(ledger: DuckDBLedger, drop: Path) -> None:
+    put(
+        drop,
+        "order,state,good_units,happened_at\n"
+        "W1,accepted,,2026-03-04 15:00\n"
+        "W9,accepted,,2026-03-04 15:00\n"
+        "W1,finished,,2026-03-05\n"
+        "W1,started,,yesterday\n"
+        "W1,partly_done,-3,2026-03-06\n"
+        "\n"
+        "W1,refused,,2026-03-06\n"
+        "W1,partly_done,120,2026-03-06 09:00\n"
+        "W1,done,110,2026-03-07 09:00\n",
+    )
+    got = take(ledger, drop)
+    assert sorted(codes(got), key=lambda c: (c[2] or 0, c[1])) == [
+        ("error", "unknown_order", 3),
+        ("error", "unknown_state", 4),
+        ("error", "bad_moment", 5),
+        ("error", "bad_units", 6),
+        ("error", "impossible_state", 8),
+        ("note", "out_of_order", 9),
+        ("warning", "too_many_units", 9),
+        ("warning", "fewer_units", 10),
+        ("warning", "too_many_units", 10),
+    ]
+    assert made(ledger) == [("W1", 120.0, 0.0)]
+    assert [p.name for p in sorted((drop / "bad").iterdir())] == ["report.csv", "report.findings.txt"]
+    text = (drop / "bad" / "report.findings.txt").read_text(encoding="utf-8-sig")
+    assert len(text.splitlines()) == len(got.findings)
+    assert "W9" in text
+    for found in got.findings:
+        assert "{" not in found.text("zh")
+
+
+def test_late_news_does_not_undo_what_came_after_it(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,happened_at\nW1,started,,2026-03-05 08:00\nW1,done,100,2026-03-08 08:00\n")
+    take(ledger, drop)
+    put(drop, "order,state,happened_at\nW1,cancelled,2026-03-06 08:00\nW2,refused,2026-03-04\n")
+    assert codes(take(ledger, drop)) == [("error", "impossible_state", 2)]
+    assert [o.order for o in position(end(ledger)).under_way] == ["B1"]  # W1 done, W2 refused on the day of its release
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "no_rows"),
+        (b"order,state,happened_at\n", "no_rows"),
+        (b"order,happened_at\nW1,2026-03-05\n", "no_column"),
+        (b"PK\x03\x04\x14\x00\x06\x00\x08\x00" * 20, "unreadable"),
+        (b"order,state\xff\xff,happened_at\n", "unreadable"),
+    ],
+)
+def test_a_file_that_cannot_be_read_moves_to_bad(ledger: DuckDBLedger, drop: Path, content: bytes, code: str) -> None:
+    (drop / "inbox" / "broken.csv").write_bytes(content)
+    got = take(ledger, drop)
+    assert (got.batches, [f.code for f in got.findings]) == ((), [code])
+    assert {p.name for p in (drop / "bad").iterdir()} == {"broken.csv", "broken.findings.txt"}
+
+
+def test_separators_and_byte_order_marks_of_spreadsheets(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order;state;good_units;happened_at\nW1;Partly Done;1,060;2026-03-05 09:00+08:00\n", "a.csv", "utf-8-sig")
+    put(drop, "单号\t状态\t时间\nW2\t取消\t2026.3.5\n", "B.CSV")
+    put(drop, "half a fi", ".hidden.csv")
+    got = take(ledger, drop)
+    assert [f.code for f in got.findings if f.severity == "error"] == []
+    assert made(ledger) == [("W1", 1060.0, 0.0)]
+    cancelled = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "cancelled"]
+    assert [r["order"] for r in cancelled] == ["W2"]
+
+
+def test_an_empty_or_missing_inbox_is_nothing(ledger: DuckDBLedger, tmp_path: Path) -> None:
+    got = collect(tmp_path / "nowhere", end(ledger))
+    assert (got.batches, got.findings) == ((), ())
+    settle(got, "en")
+
+
+def test_the_same_order_changed_goes_out_again(tmp_path: Path) -> None:
+    deliver(to("A", work("W1")), tmp_path, "en")
+    (file,) = deliver(to("A", replace(work("W1"), units=70.0)), tmp_path, "en")
+    assert read(file)[0]["units"] == "70"
