@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -330,8 +330,7 @@ def _from_text(table: Table, texts: Mapping[str, pa.ChunkedArray]) -> dict[str, 
         for i, name in enumerate(names)
         if table.columns[name].type in ("date", "moment")
     ]
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with _database().cursor() as connection:
         connection.register("source", pa.table({f"c{i}": texts[name] for i, name in enumerate(names)}))
         inner = f"SELECT {', '.join(trimmed)} FROM source"
         middle = f"SELECT {', '.join(['*', *dated])} FROM ({inner})"
@@ -347,6 +346,14 @@ def _from_text(table: Table, texts: Mapping[str, pa.ChunkedArray]) -> dict[str, 
         )
         for i, name in enumerate(names)
     }
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory, for its SQL alone; opening one takes longer than checking a small table."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
 
 
 def _sql_number(text: str) -> str:

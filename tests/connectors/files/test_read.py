@@ -187,7 +187,13 @@ def test_excel_sheets_keep_types_and_row_numbers(tmp_path: Path) -> None:
     assert [s.name for s in sources] == ["chain.xlsx/sales", "chain.xlsx/stock"]
     assert [(f.code, f.source) for f in findings] == [("no_rows", "chain.xlsx/stock")]
     assert sources[0].rows.to_pylist() == [
-        {"product": 1001.0 + i, "happened_at": date(2026, 1, 5), "units": 2.5, "when": datetime(2026, 1, 5, 8, 30), ROW: r}
+        {
+            "product": 1001.0 + i,
+            "happened_at": date(2026, 1, 5),
+            "units": 2.5,
+            "when": datetime(2026, 1, 5, 8, 30),
+            ROW: r,
+        }
         for i, r in enumerate((3, 5))
     ]
 

@@ -1,0 +1,130 @@
+"""chain.toml: every setting that is wrong is a finding at its line, and its default stands in."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from datong.connectors.files.settings import read_settings
+from datong.model.settings import ChainSettings, Defaults
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    (folder / "chain.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def test_all_settings(tmp_path: Path) -> None:
+    text = """
+name = "链"
+time_zone = "Asia/Dhaka"
+currency = "BDT"
+bucket = "day"
+start = 2026-01-05
+horizon_buckets = 26
+country = "BD"
+promise_days = 3
+frozen_buckets = 1
+max_late_days = 70
+path_count = 50
+seed = 7
+history = "live"
+[defaults]
+price = 2
+cost_share = 0.5
+[assumed."lines.hours_per_week"]
+en = "Guessed."
+zh = "估计。"
+"""
+    settings, findings = read_settings(write(tmp_path, text))
+    assert findings == []
+    assert settings == ChainSettings(
+        name="链",
+        time_zone="Asia/Dhaka",
+        currency="BDT",
+        bucket="day",
+        start=date(2026, 1, 5),
+        horizon_buckets=26,
+        country="BD",
+        promise_days=3,
+        frozen_buckets=1,
+        max_late_days=70,
+        path_count=50,
+        seed=7,
+        history="live",
+        defaults=Defaults(price=2.0, cost_share=0.5),
+        assumed={"lines.hours_per_week": {"en": "Guessed.", "zh": "估计。"}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "severity", "column"),
+    [
+        ("horizon_bucket = 3", "unknown_setting", "error", "horizon_bucket"),
+        ("qqqq = 3", "unknown_setting", "warning", "qqqq"),
+        ('time_zone = "Asia/Shangai"', "wrong_setting", "error", "time_zone"),
+        ('time_zone = "../etc/passwd"', "wrong_setting", "error", "time_zone"),
+        ("time_zone = 8", "wrong_setting", "error", "time_zone"),
+        ('country = "XX"', "wrong_setting", "error", "country"),
+        ('country = "cn"', "wrong_setting", "error", "country"),
+        ('currency = "yuan"', "wrong_setting", "error", "currency"),
+        ('bucket = "month"', "wrong_setting", "error", "bucket"),
+        ("bucket = []", "wrong_setting", "error", "bucket"),
+        ('start = "2026-01-05"', "wrong_setting", "error", "start"),
+        ("start = 2026-01-05T00:00:00", "wrong_setting", "error", "start"),
+        ("horizon_buckets = 0", "wrong_setting", "error", "horizon_buckets"),
+        ("horizon_buckets = 2.5", "wrong_setting", "error", "horizon_buckets"),
+        ("promise_days = true", "wrong_setting", "error", "promise_days"),
+        ("max_late_days = -1", "wrong_setting", "error", "max_late_days"),
+        ('history = "past"', "wrong_setting", "error", "history"),
+        ("defaults = 3", "wrong_setting", "error", "defaults"),
+        ("defaults.prise = 3", "unknown_setting", "error", "prise"),
+        ("defaults.price = -3", "wrong_setting", "error", "price"),
+        ("defaults.price = inf", "wrong_setting", "error", "price"),
+        ("assumed = 3", "wrong_setting", "error", "assumed"),
+        ('assumed."lines.hour" = {en = "x"}', "wrong_setting", "error", "assumed"),
+    ],
+)
+def test_wrong_settings(tmp_path: Path, line: str, code: str, severity: str, column: str) -> None:
+    settings, findings = read_settings(write(tmp_path, f'name = "x"\n{line}\n'))
+    assert settings == ChainSettings("x")
+    (found,) = findings
+    assert (found.code, found.severity, found.column) == (code, severity, column)
+    assert found.row in (2, None) and (found.row == 2 or "." in line)
+    assert found.text("en") and found.text("zh")
+
+
+def test_a_slip_of_the_pen_names_the_key_that_was_meant(tmp_path: Path) -> None:
+    _, (found,) = read_settings(write(tmp_path, 'name = "x"\nmax_lateday = 3\n'))
+    assert "'max_late_days'" in found.remedy.text("en")
+
+
+def test_several_troubles_come_at_once(tmp_path: Path) -> None:
+    settings, findings = read_settings(write(tmp_path, 'bucket = "x"\ncountry = "x"\n'))
+    assert settings is not None and settings.name == tmp_path.name
+    assert [f.code for f in findings] == ["wrong_setting", "wrong_setting", "no_name"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "row"),
+    [
+        (b'name = "x"\nbucket = week\n', "toml_syntax", 2),
+        (b'name = "x', "toml_syntax", 1),
+        (b'name = "x"\nname = "y"\n', "toml_syntax", 2),
+        ('currency = "CNY"\nname = "链"\n'.encode("gb18030"), "settings_encoding", 2),
+    ],
+)
+def test_no_toml(tmp_path: Path, content: bytes, code: str, row: int) -> None:
+    settings, findings = read_settings(write(tmp_path, content))
+    assert settings is None
+    assert [(f.code, f.row) for f in findings] == [(code, row)]
+
+
+def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:
+    settings, findings = read_settings(write(tmp_path, b'\xef\xbb\xbfname = "x"\r\nseed = 3\r\n'))
+    assert findings == [] and settings == ChainSettings("x", seed=3)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    settings, findings = read_settings(tmp_path)
+    assert settings is None and [f.code for f in findings] == ["no_settings"]
