@@ -10,13 +10,17 @@ from datong.model.calendar import BucketUnit, Calendar
 
 @dataclass(frozen=True)
 class Defaults:
-    """What is taken where a table leaves it open; every use is marked as assumed. Shares are of the price."""
+    """What is taken where a table leaves it open; every use is marked as assumed. Shares are of the price.
+
+    A lost sale costs the whole price: its revenue. The cost of making the unit counts only where it is made, so that a
+    share below cost_share would say that nothing is worth making.
+    """
 
     price: float = 1.0
     cost_share: float = 0.7
     holding_share_per_week: float = 0.004
     late_share_per_week: float = 0.02
-    lost_sale_share: float = 0.3
+    lost_sale_share: float = 1.0
     offer_lead_days: float = 7.0
 
 
