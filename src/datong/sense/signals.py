@@ -20,7 +20,7 @@ from datong.sense.found import Found
 from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, local_days, sale_rows, series_of_sales
-from datong.sense.statistics import false_discovery_q
+from datong.sense.statistics import NEIGHBOURS, false_discovery_q
 
 # Share of the signals shown that may be false alarms.
 FALSE_ALARM_SHARE = 0.1
@@ -65,16 +65,28 @@ def _prices(state: State, items: Sequence[Item]) -> FloatArray:
 
 
 def _without_echo(shown: Sequence[Found]) -> list[Found]:
-    """Without the recent change of an item whose level shift is shown and too young to be a baseline for it."""
-    young = {
-        (t.signal.product, t.signal.market)
-        for t in shown
-        if t.signal.kind == "level_shift" and (t.days[1] - t.days[0]) < SHIFT_WEEKS_MIN * WEEK_DAYS - 1
-    }
+    """Without what is told twice of the same item.
+
+    A shift that is not older than the recent weeks is not lasting yet: it goes where the recent change is shown. A
+    recent change goes while an older shift is too young to be a baseline for it, and so does an odd week at the step
+    itself, whose neighbours are half of the old and half of the new level.
+    """
+    of_items = [t.signal for t in shown if t.signal.evidence_table == "sales"]
+    recent = {(s.product, s.market): s for s in of_items if s.kind in ("surge", "decline")}
+    shifts = {(s.product, s.market): s for s in of_items if s.kind == "level_shift"}
+    for item in recent.keys() & shifts.keys():
+        if shifts[item].first >= recent[item].first:
+            del shifts[item]
 
     def echo(one: Signal) -> bool:
-        recent = one.kind in ("surge", "decline") and one.evidence_table == "sales"
-        return recent and (one.product, one.market) in young
+        shift = shifts.get((one.product, one.market))
+        if one.kind == "level_shift":
+            return shift is None
+        if shift is None or one.evidence_table != "sales":
+            return False
+        if one.kind == "anomaly":
+            return abs((one.first - shift.first).days) <= NEIGHBOURS * WEEK_DAYS
+        return one.kind in ("surge", "decline") and (one.last - shift.first).days < (SHIFT_WEEKS_MIN - 1) * WEEK_DAYS
 
     return [t for t in shown if not echo(t.signal)]
 
