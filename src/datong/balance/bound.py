@@ -1,8 +1,9 @@
 """The certificate: from prices alone, a cost that no plan fixed now can go below.
 
-Weak duality (Geoffrion 1974): give every scarce thing any price that is not negative, let each unit take what is cheapest for
-it alone, and take off the worth of everything scarce at these prices. Only hard minima stand here, every sample path
-counts, and no figure of a solver but its prices comes in; so a bad solver gives a weak bound, never a false one.
+Weak duality (Geoffrion 1974): give every scarce thing any price that is not negative, let each unit take what is
+cheapest for it alone, and take off the worth of everything scarce at these prices. Only hard minima stand here, every
+sample path counts, and no figure of a solver but its prices comes in; so a bad solver gives a weak bound, never a
+false one.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from datong.model.layers import expected_over_and_short, layer_grid, layer_slope
 
 
 def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]:
-    """Full prices of a good unit: by way and bucket of arrival (way, bucket), and by product and bucket (product, bucket).
+    """Full prices of a good unit, by way and by product, each with the bucket in which it is there.
 
     A way costs (cost + hours * price of the hour + its components at their prices + price of the offer) / yield. A
     product's price is its cheapest way's; a component's also at most that of holding it from the bucket before, and at
@@ -26,7 +27,7 @@ def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]
     ways_of = _groups(market.way_product, len(market.products))
     uses_of = _groups(market.use_way, len(market.ways))
     line_price = np.maximum(prices.line, 0.0)
-    limit_price = np.maximum(prices.limit, 0.0)
+    limit_price = np.where(np.isfinite(market.way_limit), np.maximum(prices.limit, 0.0), 0.0)
     for product in market.levels:
         for way in ways_of[product]:
             lead = market.way_lead[way]
@@ -64,14 +65,15 @@ def _groups(keys: FloatArray | np.ndarray, count: int) -> list[list[int]]:
 def lower_bound(market: Market, prices: Prices) -> float:
     """The Lagrangian dual at these prices, in money; negative prices count as none.
 
-        sum over demanded products of  sum_t f_t(0) + sum over layers n of min(0, min over a of price_a + sum_{t>=a} slope_t(n))
+        sum over demanded products of
+            sum_t f_t(0) + sum over layers n of min(0, min over a of price_a + sum_{t>=a} slope_t(n))
         - sum of price * amount over line hours, limited offers, sure demand, and component stock that comes anyway,
 
     price_a being the cheapest way to have the unit in bucket a: made, bought, or turned away. With component stock that
     has no way and no use, its price is taken as 0.
     """
     _, cheapest = unit_prices(market, prices)
-    away_price = np.maximum(prices.turned_away, 0.0)
+    away_price = np.maximum(prices.turned_away, _least_away_price(market))
     bound = -float((np.maximum(prices.line, 0.0) * market.line_hours).sum())
     limited = np.isfinite(market.way_limit)
     bound -= float((np.maximum(prices.limit, 0.0)[limited] * market.way_limit[limited]).sum())
@@ -82,10 +84,18 @@ def lower_bound(market: Market, prices: Prices) -> float:
             return -np.inf
         bound -= float((cheapest[product][stock] * market.fixed[product][stock]).sum())
     for d, product in enumerate(market.demanded):
-        price = np.minimum(cheapest[product], market.lost_sale[product] + away_price[d])
+        away = np.where(market.sure[d] > 0, market.lost_sale[product] + away_price[d], np.inf)
+        price = np.minimum(cheapest[product], away)
         bound += _least_cost(market, d, price)
     bound += _idle_stock_cost(market)
     return bound
+
+
+def _least_away_price(market: Market) -> FloatArray:
+    """(demanded, bucket) the price at which nobody turns a buyer away to earn the salvage of the unit; at least 0."""
+    product = market.demanded
+    held = market.holding[product, None] * np.arange(market.buckets, 0, -1)
+    return np.maximum((market.salvage - market.lost_sale)[product, None] - held, 0.0)
 
 
 def _least_cost(market: Market, d: int, price: FloatArray) -> float:

@@ -14,7 +14,7 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """cost: money by term. (demanded, bucket) expected units: asked, served, late (waiting at the end of the bucket), lost.
+    """cost: money by term. asked, served, late (waiting at the bucket's end), lost: (demanded, bucket) expected units.
 
     hours_used: (line, bucket), with orders under way. component_stock: (product, bucket) at the end of the bucket.
     component_used: (product, bucket), issues to demand included. supply: (demanded, bucket) cumulative, all that comes.

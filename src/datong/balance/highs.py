@@ -1,9 +1,9 @@
 """The exact door: the whole market as one linear programme, solved by HiGHS (Huangfu and Hall 2018).
 
     minimise   sum of way costs + holding of components + sum_d,t f_dt(M_dt) + lost * turned away
-    M_dt - M_d,t-1 = arrivals + turned away                     for a demanded product (M is supply beyond what comes anyway)
-    I_ct - I_c,t-1 = arrivals + fixed - used - issued            for a component, I >= 0
-    sum of hours * started <= hours                              for a line and bucket
+    M_dt - M_d,t-1 = arrivals + turned away             for a demanded product; M: supply beyond what comes anyway
+    I_ct - I_c,t-1 = arrivals + fixed - used - issued    for a component, I >= 0
+    sum of hours * started <= hours                      for a line and bucket
 
 f_dt is convex, so each of its pieces is a variable with a width. With one path it is backlog and stock as usual.
 """
@@ -22,7 +22,7 @@ BREAKPOINTS = 25
 
 
 def solve(market: Market) -> Solution:
-    """The optimum of the piecewise-linear market. Raises RuntimeError when HiGHS finds none: the model always has one."""
+    """The optimum of the piecewise-linear market. Raises RuntimeError where HiGHS finds none, though there is one."""
     return _Programme(market).solve()
 
 

@@ -19,8 +19,8 @@ from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
 class Market:
     """Everything that is bought, sold or scarce.
 
-    way_*: (way). `way_open`: (way, bucket) it may start there and arrives inside the horizon. `way_limit`: (way, bucket)
-    most units started. Costs and hours are per unit started, of which `way_yield` become good units.
+    way_*: (way). `way_open`: (way, bucket) it may start there and arrives inside the horizon. `way_limit`:
+    (way, bucket) most units started. Costs and hours are per unit started, of which `way_yield` become good units.
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
     line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
     bucket 0) less units that orders under way will use; `stock_in` the same before use, `hours_taken` of those orders.
@@ -161,7 +161,7 @@ def _honest_salvage(market: Market) -> FloatArray:
 
 
 def plain_unit_costs(market: Market) -> FloatArray:
-    """Cost of a good unit by the cheapest way when nothing is scarce, components included: (product); inf without a way."""
+    """(product) cost of a good unit by the cheapest way where nothing is scarce, components included; inf: no way."""
     cost = np.full(len(market.products), np.inf)
     ways_of: dict[int, list[int]] = {}
     uses_of: dict[int, list[int]] = {}

@@ -24,7 +24,7 @@ def layer_slopes(chance: FloatArray, holding: float, late: float, lost_sale: flo
 
 
 def layer_grid(cumulative_demand: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Blocks of layers in which no chance changes. cumulative_demand: (path, bucket), may be negative (already covered).
+    """Blocks of layers in which no chance changes. cumulative_demand: (path, bucket), negative where covered already.
 
     Returns widths (block) in units and chance (block, bucket), for the layers from 0 to the largest demand; exact.
     """
@@ -38,7 +38,7 @@ def layer_grid(cumulative_demand: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def expected_over_and_short(supply: FloatArray, cumulative_demand: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """E max(X_t - D_t, 0) and E max(D_t - X_t, 0), each (bucket). supply: (bucket), cumulative_demand: (path, bucket)."""
+    """E max(X_t - D_t, 0) and E max(D_t - X_t, 0), each (bucket), of supply (bucket) and demand (path, bucket)."""
     over = np.maximum(supply - cumulative_demand, 0.0).mean(axis=0)
     short = np.maximum(cumulative_demand - supply, 0.0).mean(axis=0)
     return over, short

@@ -1,7 +1,7 @@
 """Repair: lots -> lots that the factory can run, bucket by bucket from the first.
 
-In each bucket a line's hours and the components that are there go to the lots that are worth most by the hour; what finds
-no hours or no components waits for the next bucket. So hours are never exceeded and no stock falls below zero.
+In each bucket a line's hours and the components that are there go to the lots that are worth most by the hour; what
+finds no hours or no components waits for the next bucket. So hours are never exceeded and no stock falls below zero.
 """
 
 import math

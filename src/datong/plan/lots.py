@@ -1,13 +1,13 @@
 """Lots: cleared quantities -> orders that respect smallest lots, multiples, whole units and set-ups.
 
-Each product's cleared arrivals stand in a row by the bucket in which they are there. A lot is one start that covers a run of
-neighbours i..j, placed where one of them (k) was cleared; it costs, against the cleared plan,
+Each product's cleared arrivals stand in a row by the bucket in which they are there. A lot is one start that covers a
+run of neighbours i..j, placed where one of them (k) was cleared; it costs, against the cleared plan,
 
     set-up:  setup_cost + setup_hours * price of the hour
     move:    sum of units_m * (price_k - price_m)                 the full price of a unit there and here
     early:   for m > k, what having units_m from k's bucket instead of m's costs (holding)
     late:    for m < k, what having units_m only from k's bucket costs (lateness)
-    excess:  what the smallest lot or the multiple adds: held until the next need, or, at the last, its price less its worth.
+    excess:  what the smallest lot or the multiple adds: held until the next need, or its price less its worth.
 
 A need may also be dropped, at what its demand then costs less its own price. The cheapest split into lots is found by
 dynamic programming: Wagner and Whitin (1958), with backlogging as Zangwill (1966); so a smallest lot is ordered exactly

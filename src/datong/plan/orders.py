@@ -218,7 +218,7 @@ def _lots(work: Work) -> list[Lot]:
 def _need(work: Work, name: str, start: int, units: float) -> Need:
     way, start = work.ways[name], int(start)
     most = way.units_per_week * work.calendar.bucket_days / 7
-    if way.line in work.facts.line_hours and way.hours_per_unit > 0:
+    if way.line is not None and way.line in work.facts.line_hours and way.hours_per_unit > 0:
         free = work.facts.line_hours[way.line][start] - work.promised.hours[way.line][start]
         most = min(most, (free - way.setup_hours) / way.hours_per_unit)
     return Need(
@@ -235,8 +235,8 @@ def _need(work: Work, name: str, start: int, units: float) -> Need:
 def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str, FloatArray]:
     """Units to start by way so that a component is there for the lots that use it.
 
-    Arrivals so far are those cleared, but never fewer than the lots need by then and, where it is not sold itself, never
-    more than they need in all:  min(max(cleared_t, needed_t), needed_T).
+    Arrivals so far are those cleared, but never fewer than the lots need by then and, where it is not sold itself,
+    never more than they need in all:  min(max(cleared_t, needed_t), needed_T).
     """
     buckets = len(work.starts)
     cleared = work.cleared.get(product, {})
@@ -257,7 +257,7 @@ def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str,
 
 
 def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]]:
-    """Ways and starts for units that are to arrive in a bucket: as cleared there, else the cheapest, if late then soonest."""
+    """Ways and starts for units that are to arrive in a bucket: as cleared there, else the soonest and cheapest."""
     found = []
     for name, units in sorted(work.cleared.get(product, {}).items()):
         start = arrive - work.calendar.lead_buckets(work.ways[name].lead_days)

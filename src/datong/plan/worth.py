@@ -1,4 +1,4 @@
-"""What units of a product are worth by when they are there: expected cost of cumulative supply against the sample paths."""
+"""What units of a product are worth by when they are there: expected cost of supply against the sample paths."""
 
 from dataclasses import dataclass
 

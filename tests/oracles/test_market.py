@@ -1,0 +1,199 @@
+"""Slow against fast on random small chains: a plain loop of costs, both doors, and the bound from prices alone."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from datong.balance import highs, prices
+from datong.balance.bound import lower_bound
+from datong.balance.evaluate import evaluate
+from datong.balance.market import clear
+from datong.balance.pack import pack_facts
+from datong.balance.solution import Prices
+from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way
+from datong.ledger.position import Position, UnderWay
+from datong.model.calendar import Calendar
+from datong.model.flow import Forecast, Item
+
+
+def way(name, kind, product, **others):
+    """A Way with nothing special but what is given."""
+    numbers = ("hours_per_unit", "cost_per_unit", "setup_hours", "setup_cost", "min_units", "multiple_units")
+    plain = dict.fromkeys(numbers, 0.0) | dict.fromkeys(("line", "valid_from", "valid_to"))
+    plain |= {"lead_days": 0, "yield_share": 1.0, "units_per_week": np.inf, "uses": ()}
+    return Way(name=name, kind=kind, product=product, **(plain | others))
+
+
+def random_chain(seed, with_components=False):
+    """A market of 1-4 products on 1-3 lines over 2-7 weeks, at most times short of hours, and its forecast."""
+    random = np.random.default_rng(seed)
+    buckets, paths = int(random.integers(2, 8)), int(random.choice([1, 5, 20]))
+    starts = tuple(date(2024, 1, 1) + timedelta(days=7 * i) for i in range(buckets))
+    lines = [f"L{i}" for i in range(random.integers(1, 4))]
+    sold = [f"P{i}" for i in range(random.integers(1, 5))]
+    parts = ["Q0", "Q1"] if with_components else []
+    ways, economics = [], {}
+    for product in sold + parts:
+        price = float(random.uniform(5, 50)) * (0.2 if product in parts else 1.0)
+        holding, late, lost = price * random.uniform([0.002, 0.01, 0.3], [0.02, 0.1, 1.0])
+        economics[product] = Economics(price, holding, late, lost, float(random.choice([0.0, price])))
+        for k in range(random.integers(1, 4)):
+            uses = ()
+            if parts and product in sold:
+                chosen = random.choice(parts, random.integers(0, 3), replace=False)
+                uses = tuple(ComponentUse(str(c), float(random.choice([1, 2.5])), None, None) for c in sorted(chosen))
+            ways.append(
+                way(
+                    f"{product}/{k}",
+                    "make",
+                    product,
+                    line=str(random.choice(lines)),
+                    hours_per_unit=float(random.uniform(0.2, 1)),
+                    cost_per_unit=price * float(random.uniform(0.2, 0.5)),
+                    lead_days=int(random.choice([0, 7])),
+                    yield_share=float(random.choice([1, 0.9])),
+                    uses=uses,
+                )
+            )
+        if random.random() < 0.5 or product in parts:
+            most = float(random.choice([np.inf, 10.0]))
+            ways.append(
+                way(f"{product}/x", "buy", product, cost_per_unit=price * 0.7, lead_days=7, units_per_week=most)
+            )
+    # A part is sometimes sold as it is, too.
+    asked_of = sold + (["Q0"] if parts and random.random() < 0.3 else [])
+    asked = {p: random.poisson(random.uniform(2, 30), size=(paths, buckets)).astype(float) for p in asked_of}
+    load = sum(a.mean(axis=0).mean() for a in asked.values()) * 0.6 / len(lines)
+    facts = ChainFacts(
+        tuple(sorted(sold + parts)),
+        economics,
+        tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name))),
+        {name: np.full(buckets, load * random.uniform(0.5, 1.5)) for name in lines},
+    )
+    first = ways[0]
+    under_way = (
+        UnderWay("W1", "make", first.product, first.name, first.line, 5.0, starts[0], starts[1]),
+        UnderWay("P1", "buy", sold[-1], None, None, 3.0, starts[0] - timedelta(days=9), starts[-1]),
+    )
+    where = Position({p: float(random.integers(0, 30)) for p in facts.products}, {}, {}, under_way)
+    market = pack_facts(facts, where, asked, starts, Calendar("UTC", "week"), int(random.choice([0, 0, 1])))
+    items = tuple(Item(p, "all") for p in asked)
+    none, count = np.zeros(len(items)), len(items)
+    return market, Forecast(
+        items,
+        starts,
+        np.array([asked[i.product] for i in items]),
+        ("x",) * count,
+        none,
+        none.astype(np.int64),
+        none.astype(bool),
+    )
+
+
+def plain_cost(market, solution):
+    """Expected cost by loops over products, paths and buckets; asserts hours, limits and stocks on the way."""
+    buckets, names = market.buckets, market.products
+    hours = {(line, t): 0.0 for line in range(len(market.lines)) for t in range(buckets)}
+    stock = {p: list(market.fixed[p]) for p in range(len(names))}
+    total = 0.0
+    for w, facts in enumerate(market.ways):
+        for t in range(buckets):
+            units = solution.started[w, t]
+            if units == 0:
+                continue
+            assert market.way_open[w, t]
+            assert units <= facts.units_per_week + 1e-6
+            total += units * facts.cost_per_unit
+            stock[market.way_product[w]][t + market.way_lead[w]] += units * facts.yield_share
+            if facts.line is not None:
+                hours[market.lines.index(facts.line), t] += units * facts.hours_per_unit
+            for use in facts.uses:
+                stock[names.index(use.component)][t] -= units * use.units_per_unit
+    for (line, t), used in hours.items():
+        assert used <= market.line_hours[line, t] + 1e-6
+    sold = {}
+    for d, p in enumerate(market.demanded):
+        sold[p] = list(solution.issued[d]) if market.is_component[p] else stock.pop(p)
+        if market.is_component[p]:
+            for t in range(buckets):
+                stock[p][t] -= solution.issued[d, t]
+    for p, moves in stock.items():
+        level = 0.0
+        for t in range(buckets):
+            level += moves[t]
+            assert level > -1e-5
+            total += market.holding[p] * level
+        total -= market.salvage[p] * level
+    for d, p in enumerate(market.demanded):
+        paths = market.cumulative_demand[d]
+        total += market.lost_sale[p] * solution.turned_away[d].sum()
+        for path in paths:
+            supply = away = 0.0
+            for t in range(buckets):
+                supply += sold[p][t]
+                away += solution.turned_away[d, t]
+                left, waiting = max(supply + away - path[t], 0.0), max(path[t] - away - supply, 0.0)
+                cost = market.holding[p] * left + market.late[p] * waiting
+                if t == buckets - 1:
+                    cost += market.lost_sale[p] * waiting - market.salvage[p] * left
+                total += cost / len(paths)
+    return total
+
+
+@pytest.mark.parametrize("with_components", [False, True])
+def test_cost_and_bound_of_the_exact_door(with_components):
+    """With at most as many paths as breakpoints the programme is exact: cost, plain loop and bound are one number."""
+    for seed in range(100):
+        market, forecast = random_chain(seed, with_components)
+        solution = highs.solve(market)
+        clearing = clear(market, forecast, "highs")
+        total = clearing.total_cost
+        assert total == pytest.approx(plain_cost(market, solution), rel=1e-7, abs=1e-6), seed
+        assert lower_bound(market, solution.prices) == pytest.approx(total, rel=1e-6, abs=1e-6), seed
+
+
+def test_doors_agree_within_their_certificates():
+    for seed in range(50):
+        market, forecast = random_chain(seed)
+        exact, searched = clear(market, forecast, "highs"), clear(market, forecast, "prices")
+        assert exact.lower_bound <= searched.total_cost + 1e-6, seed
+        assert searched.lower_bound <= exact.total_cost + 1e-6, seed
+        assert searched.total_cost - exact.total_cost <= searched.total_cost * searched.gap_share + 1e-6, seed
+        assert searched.gap_share < 0.03, seed
+    solution = prices.solve(market)
+    assert searched.total_cost == pytest.approx(plain_cost(market, solution), rel=1e-7)
+
+
+def test_any_prices_give_a_bound_below_any_plan():
+    """Prices drawn at random bound the optimum from below; so do prices with noise on the best ones."""
+    for seed in range(60):
+        market, forecast = random_chain(seed, with_components=seed % 2 == 0)
+        best = highs.solve(market)
+        total = clear(market, forecast, "highs").total_cost
+        random = np.random.default_rng(seed)
+        for spread in (0.1, 1.0, 10.0):
+            noise = [spread * random.standard_normal(a.shape) for a in (best.prices.line, best.prices.limit)]
+            away = spread * random.standard_normal(best.prices.turned_away.shape)
+            component = best.prices.component + spread * random.standard_normal(best.prices.component.shape)
+            wild = Prices(best.prices.line + noise[0], best.prices.limit + noise[1], away, component)
+            assert lower_bound(market, wild) <= total + 1e-6 * max(abs(total), 1.0), (seed, spread)
+
+
+def test_worse_plans_cost_more_and_stay_above_the_bound():
+    market, _ = random_chain(3)
+    solution = highs.solve(market)
+    bound = lower_bound(market, solution.prices)
+    for share in (0.0, 0.5, 0.9):
+        worse = replace(solution, started=solution.started * share)
+        cost = evaluate(market, worse.started, worse.issued, worse.turned_away).cost
+        assert sum(cost.values()) == pytest.approx(plain_cost(market, worse), rel=1e-9)
+        assert sum(cost.values()) >= bound - 1e-6
+
+
+def test_a_plan_that_breaks_a_rule_is_refused():
+    market, _ = random_chain(3)
+    solution = highs.solve(market)
+    with pytest.raises(AssertionError, match=r"hours|allows"):
+        evaluate(market, solution.started * 10 + 1, solution.issued, solution.turned_away)
