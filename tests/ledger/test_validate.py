@@ -139,7 +139,7 @@ def test_daylight_saving() -> None:
 
 
 @given(
-    st.lists(st.datetimes(datetime(1995, 1, 1), datetime(2090, 1, 1)), max_size=30),
+    st.lists(st.datetimes(datetime.fromisoformat("1995-01-01"), datetime.fromisoformat("2090-01-01")), max_size=30),
     st.sampled_from(["America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Dhaka", "Africa/Casablanca"]),
 )
 def test_local_to_utc_agrees_with_python(moments: list[datetime], name: str) -> None:
@@ -279,8 +279,8 @@ def test_rows_have_the_types_of_the_table() -> None:
 
 
 def test_typed_columns_of_parquet_and_excel() -> None:
-    naive = pa.array([datetime(2026, 1, 5, 8, 0)], pa.timestamp("ns"))
-    zoned = pa.array([datetime(2026, 1, 5, 8, 0)], pa.timestamp("ms", tz="UTC"))
+    naive = pa.array([datetime.fromisoformat("2026-01-05 08:00")], pa.timestamp("ns"))
+    zoned = pa.array([datetime.fromisoformat("2026-01-05 08:00")], pa.timestamp("ms", tz="UTC"))
     for happened_at, at, date_only in (
         (naive, moment(2026, 1, 5, 0), False),
         (zoned, moment(2026, 1, 5, 8), False),

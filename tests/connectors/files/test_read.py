@@ -178,9 +178,9 @@ def test_excel_sheets_keep_types_and_row_numbers(tmp_path: Path) -> None:
         sales.write_row(1, 0, ["product", "happened_at", "units", "when"])
         for i, row in enumerate((2, 4)):
             sales.write(row, 0, 1001 + i)
-            sales.write_datetime(row, 1, datetime(2026, 1, 5), day)
+            sales.write_datetime(row, 1, datetime.fromisoformat("2026-01-05"), day)
             sales.write(row, 2, 2.5)
-            sales.write_datetime(row, 3, datetime(2026, 1, 5, 8, 30), clock)
+            sales.write_datetime(row, 3, datetime.fromisoformat("2026-01-05 08:30"), clock)
         workbook.add_worksheet("empty")
         workbook.add_worksheet("stock").write_row(0, 0, ["a", "b"])
     sources, findings = read_source(path)
@@ -191,7 +191,7 @@ def test_excel_sheets_keep_types_and_row_numbers(tmp_path: Path) -> None:
             "product": 1001.0 + i,
             "happened_at": date(2026, 1, 5),
             "units": 2.5,
-            "when": datetime(2026, 1, 5, 8, 30),
+            "when": datetime.fromisoformat("2026-01-05 08:30"),
             ROW: r,
         }
         for i, r in enumerate((3, 5))

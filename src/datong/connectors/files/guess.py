@@ -487,9 +487,8 @@ def _long(source: RawSource) -> tuple[RawSource, list[Message]]:
     """
     rows = source.rows
     periods = _periods([n for n in rows.column_names if n != ROW])
-    numeric = {
-        n: day for n, day in periods.items() if _facts(_sample(rows)[n]).numbers >= _LEAST_SHARE or _empty(rows[n])
-    }
+    facts = {n: _facts(cells) for n, cells in zip(periods, _sample(rows.select(list(periods))).columns, strict=True)}
+    numeric = {n: day for n, day in periods.items() if facts[n].numbers >= _LEAST_SHARE or not facts[n].filled}
     if len(numeric) < _LEAST_PERIODS:
         return source, []
     ids = [n for n in rows.column_names if n not in numeric]
@@ -505,10 +504,6 @@ def _long(source: RawSource) -> tuple[RawSource, list[Message]]:
     first, last = min(numeric.values()), max(numeric.values())
     note = message("guess.wide", count=len(numeric), first=first.isoformat(), last=last.isoformat())
     return RawSource(source.name, long, source.rejected), [note]
-
-
-def _empty(cells: pa.ChunkedArray) -> bool:
-    return cells.null_count == len(cells)
 
 
 def _periods(headers: Iterable[str]) -> dict[str, date]:
