@@ -211,7 +211,7 @@ def test_a_late_report_adds_no_units_twice(ledger: DuckDBLedger, drop: Path) -> 
 def test_units_that_the_ledger_has_from_elsewhere_do_not_count_twice(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06T08:00\n")
     first = collect(drop, end(ledger))
-    other = first.batches[1]
+    other = first.batches[0]
     assert other.table == "production"
     keys = other.rows.column_names.index("production")
     ledger.ingest("production", other.rows.set_column(keys, "production", [["from the machine"]]), None, (), "mes", END)
@@ -227,6 +227,15 @@ def test_done_without_a_number_is_what_was_ordered_and_marked_assumed(ledger: Du
     assert (row["good_units"], row["assumed"]) == (100.0, "good_units,known_at")
     put(drop, "order,state,happened_at\nW1,started,2026-03-05\nW1,done,2026-03-07\n")
     assert take(ledger, drop).batches == ()
+
+
+def test_a_kill_between_two_batches_loses_and_doubles_nothing(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06 08:00\nW1,done,90,2026-03-07 08:00\n")
+    first = collect(drop, end(ledger)).batches[0]
+    ledger.ingest(first.table, first.rows, None, (), first.source, END)
+    take(ledger, drop)
+    assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 50.0, 0.0)]
+    assert end(ledger).table("order_events").num_rows == 6 + 2
 
 
 def test_what_a_supplier_has_done_is_received(ledger: DuckDBLedger, drop: Path) -> None:

@@ -331,21 +331,24 @@ class _Life:
 
 
 def _batches(state: State, taken: Sequence[_Taken]) -> tuple[Batch, ...]:
-    """Order events, and what they add to production (work orders) or receipts (purchase orders), file by file."""
+    """Order events, and what they add to production (work orders) or receipts (purchase orders), file by file.
+
+    The events come last: while one is missing, its report is read again, and units that are in already count once.
+    """
     orders = {row["order"]: row for row in state.table("orders").to_pylist()}
     recipes = {row["recipe"]: row for row in state.table("recipes").to_pylist()}
     line_site = {row["line"]: row["site"] for row in state.table("lines").to_pylist()}
     batches = []
     for source in sorted({t.report.source for t in taken}):
         part = sorted((t for t in taken if t.report.source == source), key=lambda t: t.report.row)
-        events = order_events_rows([t.report.event for t in part], [t.report.row for t in part])
-        batches.append(Batch("order_events", events, source))
         made = [t for t in part if t.good_units > 0 or t.scrap_units > 0]
         production = [_production(t, orders, recipes, line_site) for t in made if _kind(orders, t) == "make"]
         receipts = [_receipt(t, orders) for t in made if _kind(orders, t) == "buy" and t.good_units > 0]
         for table, rows in (("production", production), ("receipts", receipts)):
             if rows:
                 batches.append(Batch(table, _typed(rows), source))
+        events = order_events_rows([t.report.event for t in part], [t.report.row for t in part])
+        batches.append(Batch("order_events", events, source))
     return tuple(batches)
 
 
