@@ -1,17 +1,13 @@
 """Which numbers behind a result are assumed rather than measured, and how they were derived."""
 
 from collections import Counter
-from typing import Any
 
-import pyarrow.compute
+import pyarrow.compute as pc
 
 from datong.app.report.inputs import Assumed
 from datong.ledger.state import State
 from datong.model.tables import tables
 from datong.model.words import say
-
-# Its functions are made at run time, so that no type checker knows them.
-pc: Any = pyarrow.compute
 
 # Left empty, these are taken from [defaults] of chain.toml.
 _DEFAULTED = {

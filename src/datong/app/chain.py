@@ -148,8 +148,15 @@ class Chain:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the folder's tables; rows with an error are in quarantine."""
-        return tuple(self.checked.findings)
+        """What is wrong with the folder's tables; rows with an error are in quarantine.
+
+        A table that is missing in the folder but was ingested is not missing.
+        """
+        state = self.ledger.state(END_OF_TIME)
+        there = {"no_products": ("products",), "no_demand": ("sales", "demand")}
+        return tuple(
+            f for f in self.checked.findings if not any(state.table(t).num_rows for t in there.get(f.code, ()))
+        )
 
     def clock(self) -> datetime:
         """Now, on the chain's clock.

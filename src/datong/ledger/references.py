@@ -1,16 +1,12 @@
 """Rows that point to something that is not there."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 
 from datong.ledger.validate import Trouble
 from datong.model.tables import Table
-
-# Its functions are made at run time, so that no type checker knows them.
-pc: Any = pyarrow.compute
 
 
 def unknown_references(table: Table, rows: pa.Table, known: Mapping[str, pa.Array]) -> list[Trouble]:
