@@ -10,7 +10,7 @@ from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item, SeriesSet, Signal
 from datong.model.words import Message, message
 from datong.sense.calendar import Feast, feasts, holidays_between
-from datong.sense.found import Found, found, percent, share, who
+from datong.sense.found import Found, direction, found, percent, times, who
 from datong.sense.series import SaleRows, as_day, day_number
 from datong.sense.statistics import BASELINE_BLOCKS_MIN, one_block, usual_level
 
@@ -187,9 +187,10 @@ def _text(window: Window, one: Item, levels: tuple[float, float]) -> Message:
     else:
         name = who(one)
     return message(
-        f"sense.calendar_{'up' if share(*levels) >= 0 else 'down'}",
+        f"sense.calendar_{direction(*levels)}",
         holiday=message("sense.holiday", english=window.feast.name, chinese=window.feast.name_zh),
         days=window.first if window.length == 1 else message("sense.days", first=window.first, last=window.last),
         who=name,
         percent=percent(*levels),
+        times=times(*levels),
     )

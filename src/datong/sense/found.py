@@ -6,6 +6,9 @@ from datetime import date
 from datong.model.flow import FloatArray, IntArray, Item, Signal, SignalKind
 from datong.model.words import Message, message
 
+# From this many times the level before, times are easier to grasp than percent.
+TIMES_MIN = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -64,6 +67,20 @@ def share(before: float, after: float) -> float:
     return float((after - before) / before) if before > 0 else 1.0
 
 
+def direction(before: float, after: float) -> str:
+    """Which text says a change: 'down', 'up' by so many percent, 'times' as much, or 'new' where nothing was before."""
+    if after < before:
+        return "down"
+    if before <= 0 < after:
+        return "new"
+    return "times" if after >= TIMES_MIN * before and before > 0 else "up"
+
+
+def times(before: float, after: float) -> str:
+    """How many times the level before: '3.4', '928'; '' where nothing was before."""
+    return number(after / before) if before > 0 else ""
+
+
 def percent(before: float, after: float) -> str:
     """The size of a change as a planner says it: '23%'."""
     return f"{abs(share(before, after)):.0%}"
@@ -74,7 +91,7 @@ def number(units: float) -> str:
     if units >= 1000:
         digits = len(str(int(units))) - 3
         return f"{round(units / 10**digits) * 10**digits:,}"
-    return f"{units:.0f}" if units >= 100 or units == int(units) else f"{units:.1f}"
+    return f"{units:,.0f}" if units >= 100 or units == int(units) else f"{units:.1f}"
 
 
 def who(item: Item) -> Message | str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, SeriesSet, SignalKind
 from datong.model.words import message
-from datong.sense.found import Found, found, number, percent, who
+from datong.sense.found import Found, direction, found, number, percent, times, who
 from datong.sense.series import day_number
 from datong.sense.statistics import RECENT_BLOCKS, level_shift, odd_block, recent_change, stabilised, usual_level
 
@@ -51,9 +51,10 @@ def item_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, pric
         after = _mean(units[at, first : last + 1])
         item = series.items[rows[at]]
         text = message(
-            f"sense.{kind}_{'up' if after >= before else 'down'}",
+            f"sense.{kind}_{direction(before, after)}",
             who=who(item),
             percent=percent(before, after),
+            times=times(before, after),
             first=starts[first],
             weeks=last - first + 1,
             before=number(before),
