@@ -323,13 +323,7 @@ def _from_text(table: Table, texts: Mapping[str, pa.ChunkedArray]) -> dict[str, 
             items += [f"{_sql_moment(i)} AS v{i}", f"contains(t{i}, ':') AS k{i}", f"{_sql_absolute(i)} AS a{i}"]
         else:
             items.append(f"{_SQL[kind](f't{i}')} AS v{i}")
-    dated = [
-        f"regexp_replace(regexp_replace(regexp_replace(t{i}, '^([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})$', '\\1-\\2-\\3'), "
-        f"'^([0-9]{{4}})(?:[-/.]|年)([0-9]{{1,2}})(?:[-/.]|月)([0-9]{{1,2}})日?', '\\1-\\2-\\3'), "
-        f"'([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2') AS d{i}"
-        for i, name in enumerate(names)
-        if table.columns[name].type in ("date", "moment")
-    ]
+    dated = [f"{_sql_iso(f't{i}')} AS d{i}" for i, n in enumerate(names) if table.columns[n].type in ("date", "moment")]
     with _database().cursor() as connection:
         connection.register("source", pa.table({f"c{i}": texts[name] for i, name in enumerate(names)}))
         inner = f"SELECT {', '.join(trimmed)} FROM source"
@@ -381,12 +375,26 @@ def _sql_date(text: str) -> str:
     )
 
 
+def _sql_iso(text: str) -> str:
+    """The other ways to write a date brought to year-month-day. Most need nothing, and the test for that is quick."""
+    return (
+        f"CASE WHEN {text} LIKE '____-__-__%' THEN {text} ELSE "
+        f"regexp_replace(regexp_replace({text}, '^([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})$', '\\1-\\2-\\3'), "
+        f"'^([0-9]{{4}})(?:[-/.]|年)([0-9]{{1,2}})(?:[-/.]|月)([0-9]{{1,2}})日?', '\\1-\\2-\\3') END"
+    )
+
+
 def _sql_moment(i: int) -> str:
     return f"CASE WHEN regexp_full_match(d{i}, '{_ISO_DATE}({_CLOCK})?') THEN TRY_CAST(d{i} AS TIMESTAMP) END"
 
 
 def _sql_absolute(i: int) -> str:
-    return f"CASE WHEN regexp_full_match(d{i}, '{_ISO_DATE}{_CLOCK}{_OFFSET}') THEN TRY_CAST(d{i} AS TIMESTAMPTZ) END"
+    """A moment with an offset; '+0800' is written '+08:00' first."""
+    colon = f"regexp_replace(d{i}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
+    return (
+        f"CASE WHEN contains(d{i}, ':') AND regexp_full_match(d{i}, '{_ISO_DATE}{_CLOCK}{_OFFSET}') "
+        f"THEN TRY_CAST({colon} AS TIMESTAMPTZ) END"
+    )
 
 
 _SQL = {
