@@ -39,7 +39,7 @@ def parser(language: str) -> argparse.ArgumentParser:
 
     # argparse has a few words of its own.
     words = {w: say(f"argparse.{key}", language) for w, key in _ARGPARSE_WORDS.items()}
-    argparse._ = lambda text: words.get(text, text)  # ty: ignore[unresolved-attribute]
+    argparse._ = lambda text: words.get(text, text)  # ty: ignore[missing-attribute]
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("lang"))

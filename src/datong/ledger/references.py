@@ -10,7 +10,7 @@ from datong.model.tables import Table
 
 
 def unknown_references(table: Table, rows: pa.Table, known: Mapping[str, pa.Array]) -> list[Trouble]:
-    """Values that point to no row of the table they refer to. known: keys by table; tables not in it are not held to."""
+    """Values that point to no row of the table they refer to. known: keys by table; others are not looked up."""
     troubles = []
     for column in table.columns.values():
         target = column.refers_to
