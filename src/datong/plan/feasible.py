@@ -1,89 +1,142 @@
 """Repair: lots -> lots that the factory can run, bucket by bucket from the first.
 
-In each bucket a line's hours and the components that are there go to the lots that are worth most by the hour; what
-finds no hours or no components waits for the next bucket. So hours are never exceeded and no stock falls below zero.
+In each bucket a line's hours and the components that are there go to the lots that are worth most by the hour. What
+finds no room goes to another way with room in the same bucket, where that costs less than waiting; else it waits for
+the next bucket. So hours are never exceeded and no stock falls below zero.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 
-from datong.ledger.facts import valid_on
+from datong.ledger.facts import Way, valid_on
 from datong.model.flow import FloatArray
 from datong.plan.lots import NOTHING, Lot, step_of
 
 
+@dataclass(frozen=True, eq=False)
+class Room:
+    """What lots share.
+
+    hours: line -> (bucket) still free. stock: component -> (bucket) what comes less what is promised. levels:
+    product -> place in the order of components first. whole: products that come in whole units.
+    """
+
+    bucket_starts: Sequence[date]
+    bucket_days: int
+    hours: Mapping[str, FloatArray]
+    stock: Mapping[str, FloatArray]
+    levels: Mapping[str, int]
+    whole: Mapping[str, bool]
+
+
 def make_feasible(
     lots: Sequence[Lot],
-    hours: Mapping[str, FloatArray],
-    stock: Mapping[str, FloatArray],
-    levels: Mapping[str, int],
+    room: Room,
     worth_per_hour: Mapping[Lot, float],
-    whole: Mapping[str, bool],
-    bucket_starts: Sequence[date],
-    bucket_days: int,
+    instead: Mapping[tuple[str, int], Sequence[Lot]],
 ) -> list[Lot]:
-    """hours: line -> (bucket) still free. stock: component -> (bucket) what comes less what orders under way use.
+    """worth_per_hour: of each lot, for the order on a line. instead: (way name, start) -> empty lots of other ways that
+    may take over there, cheapest first.
 
-    levels: product -> place in the order of components first. worth_per_hour: of each lot, for the order on a line.
-    Returns lots in order of (start, product, way); parts of lots that were put off are joined to the way's next lot.
+    Returns lots in order of (start, product, way); what was put off is joined to the way's next lot.
     """
-    buckets = len(bucket_starts)
-    free = {line: h.copy() for line, h in hours.items()}
-    there = {component: np.cumsum(units) for component, units in stock.items()}
-    waiting: dict[int, dict[str, Lot]] = {t: {} for t in range(buckets)}
+    left = _Left(room)
+    buckets = len(room.bucket_starts)
+    waiting: list[dict[str, Lot]] = [{} for _ in range(buckets)]
+    done: list[dict[str, Lot]] = [{} for _ in range(buckets)]
     worth: dict[str, float] = {}
     for lot in lots:
-        before = waiting[lot.start].get(lot.way.name)
-        waiting[lot.start][lot.way.name] = lot if before is None else _joined(before, lot)
+        _put(waiting[lot.start], lot)
         worth[lot.way.name] = max(worth.get(lot.way.name, -math.inf), worth_per_hour[lot])
-    done = []
     for t in range(buckets):
-        order = sorted(waiting[t].values(), key=lambda x: (levels[x.way.product], -worth[x.way.name], x.way.name))
+        order = sorted(waiting[t].values(), key=lambda x: (room.levels[x.way.product], -worth[x.way.name], x.way.name))
+        over = []
         for lot in order:
-            way = lot.way
-            uses = [
-                u for u in way.uses if valid_on(bucket_starts[t], u.valid_from, u.valid_to) and u.component in there
-            ]
-            most = way.units_per_week * bucket_days / 7
-            if way.line in free and way.hours_per_unit > 0:
-                most = min(most, (free[way.line][t] - way.setup_hours) / way.hours_per_unit)
-            for use in uses:
-                most = min(most, float(there[use.component][t:].min()) / use.units_per_unit)
-            units = _fit(lot, most, step_of(way, whole[way.product]))
+            units = left.take(lot, first=True)
             if units > NOTHING:
-                done.append(replace(lot, units=units))
-                if way.line in free:
-                    free[way.line][t] -= way.setup_hours + units * way.hours_per_unit
-                for use in uses:
-                    there[use.component][t:] -= units * use.units_per_unit
-                if way.product in there:
-                    there[way.product][lot.arrive :] += units * way.yield_share
-            rest = lot.units - units
-            if rest > NOTHING and lot.arrive + 1 < buckets:
-                later = replace(lot, start=t + 1, arrive=lot.arrive + 1, units=rest, merged=1)
-                later = replace(later, wanted_units=min(lot.wanted_units, rest))
-                if valid_on(bucket_starts[t + 1], way.valid_from, way.valid_to):
-                    before = waiting[t + 1].get(way.name)
-                    waiting[t + 1][way.name] = later if before is None else _joined(later, before)
-    return sorted(done, key=lambda x: (x.start, x.way.product, x.way.name))
+                _put(done[t], replace(lot, units=units))
+            if lot.units - units > NOTHING:
+                over.append(
+                    replace(lot, units=lot.units - units, wanted_units=min(lot.wanted_units, lot.units - units))
+                )
+        for lot in over:
+            rest = lot
+            for other in instead.get((lot.way.name, t), ()):
+                wanted = rest.units * lot.way.yield_share / other.way.yield_share
+                units = left.take(replace(other, units=wanted), first=other.way.name not in done[t])
+                if units > NOTHING:
+                    _put(done[t], replace(other, units=units, wanted_units=units))
+                    given = units * other.way.yield_share / lot.way.yield_share
+                    rest = replace(rest, units=max(rest.units - given, 0.0))
+            if rest.units > NOTHING and t + 1 < buckets and rest.arrive + 1 < buckets:
+                way = rest.way
+                if valid_on(room.bucket_starts[t + 1], way.valid_from, way.valid_to):
+                    _put(waiting[t + 1], replace(rest, start=t + 1, arrive=rest.arrive + 1, merged=1))
+                    worth.setdefault(way.name, 0.0)
+    return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
-def _fit(lot: Lot, most: float, step: float) -> float:
-    """As much of the lot as fits: in its steps, and not less than its smallest lot."""
+class _Left:
+    """Hours, offers and components that are still left while lots take them."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.hours = {line: hours.copy() for line, hours in room.hours.items()}
+        self.there = {component: np.cumsum(units) for component, units in room.stock.items()}
+        self.bought: dict[tuple[str, int], float] = {}
+
+    def take(self, lot: Lot, first: bool) -> float:
+        """Takes as many of the lot's units as fit and returns them. first: it sets its line up; else it joins a lot."""
+        way, t = lot.way, lot.start
+        day = self.room.bucket_starts[t]
+        uses = [u for u in way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
+        setup = way.setup_hours if first else 0.0
+        most = way.units_per_week * self.room.bucket_days / 7 - self.bought.get((way.name, t), 0.0)
+        if way.line in self.hours and way.hours_per_unit > 0:
+            most = min(most, (self.hours[way.line][t] - setup) / way.hours_per_unit)
+        for use in uses:
+            most = min(most, float(self.there[use.component][t:].min()) / use.units_per_unit)
+        units = _fit(lot, most, step_of(way, self.room.whole[way.product]), way.min_units if first else 0.0)
+        if units <= NOTHING:
+            return 0.0
+        if way.line in self.hours:
+            self.hours[way.line][t] -= setup + units * way.hours_per_unit
+        for use in uses:
+            self.there[use.component][t:] -= units * use.units_per_unit
+        if way.product in self.there:
+            self.there[way.product][lot.arrive :] += units * way.yield_share
+        self.bought[way.name, t] = self.bought.get((way.name, t), 0.0) + units
+        return units
+
+
+def other_ways(ways: Sequence[Way]) -> dict[str, list[Way]]:
+    """Ways by product, those of one product in order of name."""
+    result: dict[str, list[Way]] = {}
+    for way in sorted(ways, key=lambda w: w.name):
+        result.setdefault(way.product, []).append(way)
+    return result
+
+
+def _fit(lot: Lot, most: float, step: float, smallest: float) -> float:
+    """As much of the lot as fits: in its steps, and not less than the smallest lot."""
     units = lot.units
     if units > most + 1e-9:
         units = math.floor(most / step + 1e-9) * step if step > 0 else most
-    return units if units > NOTHING and units >= lot.way.min_units - 1e-9 else 0.0
+    return units if units > NOTHING and units >= smallest - 1e-9 else 0.0
 
 
-def _joined(first: Lot, second: Lot) -> Lot:
-    return replace(
-        second,
-        units=first.units + second.units,
-        wanted_units=first.wanted_units + second.wanted_units,
-        merged=first.merged + second.merged,
-    )
+def _put(into: dict[str, Lot], lot: Lot) -> None:
+    """Adds a lot to those of one bucket, joined to the one of the same way."""
+    before = into.get(lot.way.name)
+    if before is not None:
+        lot = replace(
+            before,
+            units=before.units + lot.units,
+            wanted_units=before.wanted_units + lot.wanted_units,
+            merged=before.merged + lot.merged,
+        )
+    into[lot.way.name] = lot

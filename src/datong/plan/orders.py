@@ -24,7 +24,7 @@ from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Plan, PlannedOrder, Sensed, nothing_learnt
 from datong.model.tables import tables
-from datong.plan.feasible import make_feasible
+from datong.plan.feasible import Room, make_feasible, other_ways
 from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots
 from datong.plan.reason import Reasons, Served
 from datong.plan.worth import Curve, DemandShifts
@@ -38,16 +38,16 @@ def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing) -> 
     """
     work = _prepare(state, demand, clearing)
     lots = _lots(work)
-    lots = make_feasible(
-        lots,
-        {line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
-        {p: work.promised.units[p] for p in work.components},
-        {p: i for i, p in enumerate(work.order)},
-        {lot: _worth_per_hour(work, lot) for lot in lots},
-        work.whole,
-        work.starts,
-        work.calendar.bucket_days,
+    room = Room(
+        bucket_starts=work.starts,
+        bucket_days=work.calendar.bucket_days,
+        hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
+        stock={p: work.promised.units[p] for p in work.components},
+        levels={p: i for i, p in enumerate(work.order)},
+        whole=work.whole,
     )
+    worth_per_hour = {lot: _worth_per_hour(work, lot) for lot in lots}
+    lots = make_feasible(lots, room, worth_per_hour, _instead(work, lots))
     return Plan(_orders(state, sensed, demand, clearing, work, lots), kept_orders(state))
 
 
@@ -286,6 +286,28 @@ def _worth_per_hour(work: Work, lot: Lot) -> float:
     return worth / hours if hours > 0 else math.inf
 
 
+def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]]:
+    """Ways that may take over what finds no room on a lot's way in a bucket: there as soon, and dearer by less than a
+    bucket of lateness, or, where it cannot wait, than the sale; components stay on their ways. Cheapest first.
+    """
+    ways_of = other_ways([work.ways[w.name] for w in work.facts.ways])
+    result: dict[tuple[str, int], list[Lot]] = {}
+    for name in sorted({lot.way.name for lot in lots if lot.way.product in work.curves}):
+        way = work.ways[name]
+        economics = work.facts.economics[way.product]
+        others = [o for o in ways_of[way.product] if o.name != name and work.arrive(o, 0) <= work.arrive(way, 0)]
+        for t in range(work.first_start, len(work.starts)):
+            last = work.arrive(way, t) + 1 >= len(work.starts)
+            most = work.price.unit(way, t) + (economics.lost_sale if last else economics.late_per_bucket)
+            there = [
+                (work.price.unit(o, t), o.name, Lot(o, t, work.arrive(o, t), 0.0, 0.0, 1))
+                for o in others
+                if valid_on(work.starts[t], o.valid_from, o.valid_to)
+            ]
+            result[name, t] = [lot for price, _, lot in sorted(there, key=lambda c: c[:2]) if price < most]
+    return result
+
+
 # orders -------------------------------------------------------------------------------------------
 
 
@@ -363,17 +385,19 @@ def _setup_cost(work: Work, lot: Lot) -> float:
 
 
 def _served_demand(work: Work, curve: Curve, product: str, lot: Lot, lots: Sequence[Lot]) -> Served:
-    """The demand that a lot serves: the first bucket by whose end more is expected than was there without it."""
+    """The demand that a lot serves: from the first bucket by whose end more is expected than is there without it, to
+    the last one before the product's next lot is there.
+    """
     rank = (lot.arrive, lot.start, lot.way.name)
     earlier = [x for x in lots if x.way.product == product and (x.arrive, x.start, x.way.name) < rank]
     before = sum(x.units * x.way.yield_share for x in earlier)
     coming = float(np.cumsum(work.promised.units[product])[-1])
-    good = lot.units * lot.way.yield_share
     total = np.cumsum(work.asked[product], axis=1)
     middle = curve.cumulative_demand.mean(axis=0)
     high = np.quantile(curve.cumulative_demand, 0.9, axis=0, method="inverted_cdf")
     first = _first_above(middle, before + coming, _first_above(high, before + coming, len(middle) - 1))
-    last = max(_first_above(middle, before + coming + good - 1e-6, len(middle) - 1), first)
+    following = min((x.arrive for x in lots if x.way.product == product and x.arrive > lot.arrive), default=len(middle))
+    last = max(first, following - 1)
     return Served(
         needed_by=work.starts[first],
         last_bucket=work.starts[last],

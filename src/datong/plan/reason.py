@@ -42,7 +42,6 @@ class Reasons:
     def __init__(self, state: State, sensed: Sensed, demand: Forecast, clearing: Clearing) -> None:
         self.currency = state.settings.currency
         self.weeks = state.settings.calendar.unit == "week"
-        self.units = {r["product"]: r["base_unit"] for r in state.table("products").to_pylist()}
         self.lines = {(r["name"], r["bucket"]): r for r in clearing.prices.to_pylist() if r["what"] == "line"}
         self.starts = demand.bucket_starts
         self.signals: dict[str, list[Signal]] = defaultdict(list)
@@ -79,10 +78,10 @@ class Reasons:
         given = sorted(r for r in self.given_rows[product] if r[0] >= served.needed_by)[:MOST_ROWS]
         rows = tuple(row for _, row in given) or self.stock_rows.get(product, ())[:MOST_ROWS]
         table = "demand" if given else "stock"
+        sure = served.high_units - served.expected_units < 0.5
         text = message(
-            "plan.cause.demand",
+            "plan.cause.sure_demand" if sure else "plan.cause.demand",
             product=product,
-            unit=self.units.get(product, ""),
             expected=shown(served.expected_units),
             high=shown(served.high_units),
             when=self.when(served.last_bucket),

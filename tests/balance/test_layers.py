@@ -1,0 +1,33 @@
+"""The layers of cumulative demand against the definition of expected cost."""
+
+import numpy as np
+import pytest
+
+from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
+
+
+def test_sum_of_layer_slopes_is_the_expected_cost():
+    """f_t(X) - f_t(0) is the sum of the slopes of the layers up to X, for any whole X up to the largest demand."""
+    random = np.random.default_rng(7)
+    net = np.cumsum(random.poisson(4.0, (30, 5)), axis=1) - 6.0
+    holding, late, lost, salvage = 0.5, 2.0, 9.0, 0.25
+    width, chance = layer_grid(net)
+    slopes = layer_slopes(chance, holding, late, lost, salvage)
+
+    def cost(supply):
+        over, short = expected_over_and_short(np.full(5, supply), net)
+        each = holding * over + late * short
+        each[-1] += lost * short[-1] - salvage * over[-1]
+        return each
+
+    top = np.cumsum(width)
+    for units in (0.0, 1.0, 3.0, 7.0, top[-1]):
+        covered = np.clip(units - (top - width), 0.0, width)
+        assert covered @ slopes == pytest.approx(cost(units) - cost(0.0))
+
+
+def test_a_single_layer_by_hand():
+    """Demand 0 or 2, each as likely: both layers have G = 1/2; slope = 1 - (1 + 3)/2 - 4/2 - 0.5/2 = -3.25."""
+    width, chance = layer_grid(np.array([[0.0], [2.0]]))
+    assert (width.tolist(), chance.tolist()) == ([2.0], [[0.5]])
+    assert layer_slopes(chance, 1.0, 3.0, 4.0, 0.5).tolist() == [[-3.25]]

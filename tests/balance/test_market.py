@@ -1,0 +1,178 @@
+"""Balance on small states, worked out by hand."""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.balance.market import balance
+from datong.ledger.state import state_of_tables
+from datong.model.flow import Forecast, Item, Learnt, nothing_learnt
+from datong.model.settings import ChainSettings
+
+MONDAY = date(2024, 1, 1)
+
+
+def chain(horizon, settings=None, **tables):
+    """A state as of Monday 2024-01-01 from rows per table."""
+    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    made = ChainSettings("test", horizon_buckets=horizon, **(settings or {}))
+    return state_of_tables(made, datetime(2024, 1, 1, tzinfo=UTC), given)
+
+
+def demand(state, **paths):
+    """Forecast by product: (path, bucket) units; `product__market` names a market."""
+    items = tuple(Item(*(name.split("__") if "__" in name else (name, "all"))) for name in sorted(paths))
+    starts = state.settings.calendar.starts(MONDAY, state.settings.horizon_buckets)
+    arrays = np.array([np.asarray(paths[k], dtype=float) for k in sorted(paths)])
+    count = len(items)
+    zero = np.zeros(count)
+    return Forecast(items, starts, arrays, ("given",) * count, zero, zero.astype(np.int64), zero.astype(bool))
+
+
+def press(**recipe):
+    """Product A made on line L, 10 hours a week, one hour and 2 money a unit; holding 1, late 5, lost 100."""
+    row = {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}
+    cost = {"holding_cost_per_unit_week": 1.0, "late_cost_per_unit_week": 5.0, "lost_sale_cost_per_unit": 100.0}
+    return {
+        "products": [{"product": "A", "price": 100.0}],
+        "lines": [{"line": "L", "hours_per_week": 10.0}],
+        "recipes": [row | recipe],
+        "economics": [{"product": "A"} | cost],
+    }
+
+
+@pytest.mark.parametrize("door", ["highs", "prices"])
+def test_a_full_line_has_a_price(door):
+    """Wanted 8 and 14, ten hours a week: 20 can be made, 2 of the second week's are lost.
+
+    Production 20 x 2 = 40; two units held one week = 2; lost 2 x 100 = 200; in all 242. One hour more in the second
+    week would save a lost sale for the cost of a unit: 100 - 2 = 98; one in the first also pays a week's holding: 97.
+    """
+    state = chain(2, **press())
+    clearing = balance(state, demand(state, A=[[8.0, 14.0]]), nothing_learnt(), door)
+    tolerance = 1e-9 if door == "highs" else 2e-3
+    assert clearing.total_cost == pytest.approx(242.0, rel=tolerance)
+    assert clearing.lower_bound == pytest.approx(242.0, rel=tolerance)
+    assert clearing.cost["lost"] == pytest.approx(200.0, rel=5e-3)
+    hours = [r for r in clearing.prices.to_pylist() if r["what"] == "line"]
+    assert [r["price"] for r in hours] == pytest.approx([97.0, 98.0], rel=5e-3)
+    assert [r["used"] for r in hours] == pytest.approx([10.0, 10.0], rel=2e-3)
+    gap = clearing.gaps.to_pylist()[1]
+    assert gap["lost_units"] == pytest.approx(2.0, rel=5e-3)
+    assert (gap["binding"], gap["binding_price"]) == ("L", pytest.approx(98.0, rel=5e-3))
+
+
+def test_stock_follows_the_newsvendor():
+    """Demand 0..9, each as likely; a unit costs 2, left over costs 1, short 100 + 5 late.
+
+    Layer n is made when 2 + 1 x (1 - G) <= 105 G, G = P(D >= n) = (10 - n) / 10: 3 <= 106 G, so all n with G >= 0.1,
+    that is 9. With a cost of 60 it is 61 <= 106 G, G >= 0.575...: n = 4.
+    """
+    paths = np.arange(10.0)[:, None]
+    for cost, units in ((2.0, 9.0), (60.0, 4.0)):
+        state = chain(1, **press(cost_per_unit=cost))
+        clearing = balance(state, demand(state, A=paths), nothing_learnt())
+        assert clearing.quantities["units"].to_pylist() == [units]
+        assert clearing.gap_share == pytest.approx(0.0, abs=1e-12)
+
+
+def test_components_lead_times_and_yield():
+    """A takes 2 Q and yields half: 4 wanted in week 2 (third) start as 8 in week 1 and use 16 Q there.
+
+    Q: 6 in stock, the other 10 are bought at 3 with a lead of a week, ordered in week 0. Cost: 8 x 2 + 10 x 3 = 46, and
+    6 Q held over week 0 at 0.2 = 1.2 (made into 1.5 A at once they would cost 1.5 to hold).
+    """
+    tables = press(yield_share=0.5, lead_days=7)
+    tables["products"].append({"product": "Q", "price": 4.0, "kind": "material"})
+    tables["economics"].append({"product": "Q", "holding_cost_per_unit_week": 0.2})
+    tables["components"] = [{"product": "A", "component": "Q", "units_per_unit": 2.0}]
+    tables["offers"] = [{"offer": "Q/S", "product": "Q", "price": 3.0, "lead_days": 7.0}]
+    tables["stock"] = [{"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": "Q", "units": 6.0}]
+    state = chain(3, **tables)
+    clearing = balance(state, demand(state, A=[[0.0, 0.0, 4.0]]), nothing_learnt())
+    rows = {r["product"]: r for r in clearing.quantities.to_pylist()}
+    made, bought = rows["A"], rows["Q"]
+    assert (made["started_units"], made["units"], made["start"]) == (8.0, 4.0, date(2024, 1, 8))
+    assert made["due"] == date(2024, 1, 15)
+    assert (bought["units"], bought["start"], bought["due"]) == (10.0, MONDAY, date(2024, 1, 8))
+    assert made["cost_per_unit"] == pytest.approx((2.0 + 2 * 3.0) / 0.5)
+    assert clearing.total_cost == pytest.approx(47.2)
+    assert clearing.lower_bound == pytest.approx(47.2)
+
+
+def test_frozen_buckets_get_no_starts_and_cost_lateness():
+    state = chain(3, {"frozen_buckets": 1}, **press())
+    clearing = balance(state, demand(state, A=[[3.0, 0.0, 0.0]]), nothing_learnt())
+    assert clearing.quantities["start"].to_pylist() == [date(2024, 1, 8)]
+    assert clearing.cost["late"] == pytest.approx(3 * 5.0)
+    late = [r["late_units"] for r in clearing.gaps.to_pylist()]
+    assert late == pytest.approx([3.0, 0.0, 0.0])
+
+
+def test_what_was_learnt_goes_before_what_the_table_says():
+    """Past lead times of 2, 6, 8, 9 and 20 days: four of five are met by 9 days, two weeks. Yield 0.8 was learnt."""
+    learnt = Learnt({}, {}, {"A/L": (2.0, 6.0, 8.0, 9.0, 20.0)}, {"A/L": 0.8}, nothing_learnt().scores)
+    state = chain(4, **press())
+    clearing = balance(state, demand(state, A=[[0.0, 0.0, 0.0, 4.0]]), learnt)
+    row = clearing.quantities.to_pylist()[0]
+    assert (row["start"], row["due"]) == (date(2024, 1, 8), date(2024, 1, 17))
+    assert (row["units"], row["started_units"]) == (pytest.approx(4.0), pytest.approx(5.0))
+
+
+def test_orders_under_way_bring_units_and_take_their_hours():
+    """A locked order of 6 in week 0 leaves 4 hours; 12 wanted in week 0: 6 come, 4 are made, 2 come a week late."""
+    tables = press()
+    order = {"order": "W1", "kind": "make", "product": "A", "recipe": "A/L", "line": "L", "units": 6.0, "locked": True}
+    tables["orders"] = [order | {"start": MONDAY, "due": MONDAY}]
+    state = chain(2, **tables)
+    clearing = balance(state, demand(state, A=[[12.0, 0.0]]), nothing_learnt())
+    assert clearing.quantities["units"].to_pylist() == [4.0, 2.0]
+    assert clearing.cost["late"] == pytest.approx(2 * 5.0)
+    first = next(r for r in clearing.prices.to_pylist() if r["what"] == "line")
+    assert (first["used"], first["available"]) == (10.0, 10.0)
+
+
+def test_a_product_without_any_way_is_bought_by_an_implied_offer():
+    state = chain(3, products=[{"product": "B", "price": 10.0}])
+    clearing = balance(state, demand(state, B=[[0.0, 5.0, 0.0]]), nothing_learnt())
+    row = clearing.quantities.to_pylist()[0]
+    assert (row["offer"], row["kind"], row["units"]) == ("B/implied", "buy", 5.0)
+    assert clearing.cost["purchase"] == pytest.approx(5 * 0.7 * 10.0)
+
+
+def test_markets_are_served_together_and_shown_apart():
+    state = chain(1, **press())
+    clearing = balance(state, demand(state, A__north=[[9.0]], A__south=[[3.0]]), nothing_learnt())
+    rows = {r["market"]: r for r in clearing.gaps.to_pylist()}
+    assert rows["north"]["served_units"] == pytest.approx(7.5)
+    assert rows["south"]["served_units"] == pytest.approx(2.5)
+    assert rows["north"]["lost_units"] + rows["south"]["lost_units"] == pytest.approx(2.0)
+
+
+def test_nothing_wanted_is_nothing_made():
+    state = chain(2, **press())
+    clearing = balance(state, demand(state, A=[[0.0, 0.0]]), nothing_learnt())
+    assert clearing.quantities.num_rows == 0
+    assert clearing.total_cost == 0.0
+    assert clearing.gap_share == 0.0
+
+
+def test_salvage_never_makes_leftovers_pay():
+    """Salvage of 50 for a unit that costs 2 would be a mint; it counts at most what the unit costs."""
+    tables = press()
+    tables["economics"][0]["salvage_per_unit"] = 50.0
+    state = chain(2, **tables)
+    clearing = balance(state, demand(state, A=[[3.0, 3.0]]), nothing_learnt())
+    assert sum(clearing.quantities["units"].to_pylist()) == pytest.approx(6.0)
+
+
+def test_same_inputs_same_bytes():
+    state = chain(4, **press())
+    wanted = demand(state, A=np.random.default_rng(1).poisson(9.0, (30, 4)))
+    first, second = (balance(state, wanted, nothing_learnt()) for _ in range(2))
+    assert first.quantities.equals(second.quantities)
+    assert first.prices.equals(second.prices)
+    assert first.gaps.equals(second.gaps)
+    assert first.cost == second.cost
