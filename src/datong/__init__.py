@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datong.app.chain import Chain
 
 
-def open(folder: str | PathLike[str]) -> "Chain":  # noqa: A001 - reads as datong.open
+def open(folder: str | PathLike[str]) -> "Chain":
     """Open the chain in `folder`: check its tables, bring its ledger up to date, and be ready to run.
 
     Raises BadInput with all findings where the folder cannot be used, LedgerBusy where another process has it open.

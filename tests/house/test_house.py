@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from datong.app.cli import parser
 from datong.model.words import LANGUAGES, catalogue
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong"
@@ -90,11 +91,19 @@ def test_every_message_key_in_the_code_exists() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_commands_in_the_readme_exist(page: str) -> None:
+    """Each `datong ...` line parses as written."""
+    lines = (SOURCE.parents[1] / page).read_text(encoding="utf-8").splitlines()
+    commands = [line.split(" #")[0].split() for line in lines if line.startswith("    datong ")]
+    assert len(commands) >= 10
+    for words in commands:
+        parser("en").parse_args(words[1:])
+
+
 def test_help_needs_no_heavy_library() -> None:
     """`datong --help` must answer at once, so the parser may not import what only work needs."""
-    code = (
-        "import sys, datong.app.cli as c; c.parser('en'); "
-        "print([m for m in ('pandas', 'pyarrow', 'duckdb', 'scipy', 'statsforecast', 'numpy', 'rich') if m in sys.modules])"
-    )
+    heavy = ("pandas", "pyarrow", "duckdb", "scipy", "statsforecast", "numpy", "rich")
+    code = f"import sys, datong.app.cli as c; c.parser('en'); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -137,9 +137,17 @@ def order_tables(days: list[int]) -> dict[str, dict]:
     }
 
 
-def test_lead_times_are_learnt_in_calendar_days_from_five_orders_on() -> None:
-    assert lead_days(finished_orders(state(**order_tables([3, 4, 7, 5, 4])))) == {"A/1": (3.0, 4.0, 4.0, 5.0, 7.0)}
+def test_lead_times_are_learnt_in_buckets_from_five_orders_on() -> None:
+    """Released on Monday the 5th: done on the 8th, 9th, 11th: that week; on the 12th, 20th: one, two on."""
+    learnt = lead_days(finished_orders(state(**order_tables([3, 4, 7, 15, 6]))))
+    assert learnt == {"A/1": (0.0, 0.0, 0.0, 7.0, 14.0)}
     assert lead_days(finished_orders(state(**order_tables([3, 4, 7, 5])))) == {}
+
+
+def test_an_order_released_early_counts_from_its_start() -> None:
+    tables = order_tables([9])
+    tables["orders"]["start"] = [date(2026, 1, 12)]
+    assert finished_orders(state(**tables))["lead_days"].tolist() == [0.0]
 
 
 def test_fulfilment_of_finished_orders_is_scored() -> None:

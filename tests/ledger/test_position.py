@@ -22,7 +22,7 @@ def state(settings: ChainSettings | None = None, as_of: datetime | None = None, 
 
 
 def test_stock_is_the_last_count_and_what_moved_after_it() -> None:
-    """works: 10 counted on the 2nd, +7 made on the 3rd, 4 moved on the 4th = 13; depot: 4 arrived, 3 sent = 1; 13 + 1 = 14.
+    """works: 10 counted on the 2nd, +7 made on the 3rd, -4 moved = 13; depot: 4 arrived, 3 sent = 1: 14 in all.
 
     The 99 made on the day of the count, at the same moment, are in the count.
     """
@@ -80,9 +80,24 @@ def test_orders_due_later_that_were_served_are_told_apart() -> None:
     assert p.served_ahead_units == {(A, date(2026, 1, 14)): 2.0}
 
 
-def test_without_shipments_every_sale_counts_as_served() -> None:
-    s = state(sales={"happened_at": [day(1)], "product": ["A"], "units": [5]})
+def test_without_shipments_every_sale_is_served_at_once_from_stock() -> None:
+    """20 counted on the 2nd; 5 sold before that are in the count, 6 after it are gone, 3 cancelled: 14 left."""
+    s = state(
+        stock={"happened_at": [day(2)], "site": ["shop"], "product": ["A"], "units": [20.0]},
+        sales={
+            "happened_at": [day(1), day(3), day(4)],
+            "product": ["A"] * 3,
+            "units": [5, 6, 3],
+            "state": ["ordered", "ordered", "cancelled"],
+        },
+    )
     assert position(s).owed_units == {}
+    assert position(s).on_hand_units == {"A": 14.0}
+
+
+def test_more_sold_than_recorded_is_no_stock_not_less_than_none() -> None:
+    s = state(sales={"happened_at": [day(1)], "product": ["A"], "units": [5]})
+    assert position(s).on_hand_units == {"A": 0.0}
 
 
 def test_cancelled_orders_are_not_owed() -> None:

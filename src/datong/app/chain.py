@@ -23,9 +23,8 @@ from datong.connectors.files.read import RawSource, read_source
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
-from datong.ledger.references import unknown_references
 from datong.ledger.state import State
-from datong.ledger.validate import ROW, Checked, reject
+from datong.ledger.validate import ROW, Checked
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.flow import Learnt, nothing_learnt
@@ -213,14 +212,13 @@ class Chain:
 
     def _checked(self, name: str, source: RawSource) -> Checked:
         """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
-        checked = check_source(tables()[name], source, self.settings)
         everything = self.ledger.state(END_OF_TIME)
         known = {"products": everything.table("products")["product"].combine_chunks()}
         for column in tables()[name].columns.values():
-            if column.refers_to is not None and everything.table(column.refers_to).num_rows:
-                key = tables()[column.refers_to].key[0]
-                known[column.refers_to] = everything.table(column.refers_to)[key].combine_chunks()
-        return reject(checked, unknown_references(tables()[name], checked.rows, known), source.rows, source.name)
+            target = column.refers_to
+            if target is not None and everything.table(target).num_rows:
+                known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
+        return check_source(tables()[name], source, self.settings, known)
 
     def retry_quarantine(self) -> tuple[IngestReport, ...]:
         """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction."""

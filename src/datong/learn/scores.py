@@ -119,8 +119,12 @@ def spread_ratio(outcomes: pd.DataFrame) -> dict[int, float]:
 
 
 def finished_orders(state: State) -> pd.DataFrame:
-    """Orders that were released and done: order, product, source (recipe or offer), units, good_units, lead_days."""
-    orders = state.table("orders").to_pandas()[["order", "product", "recipe", "offer", "units"]]
+    """Orders that were released and done: order, product, source (recipe or offer), units, good_units, lead_days.
+
+    lead_days is in whole buckets, as planning counts it: from the bucket in which the order could start (its start,
+    or its release if later) to the one in which it was done.
+    """
+    orders = state.table("orders").to_pandas()[["order", "product", "recipe", "offer", "units", "start"]]
     events = state.table("order_events").to_pandas()
     released = events[events["state"] == "released"].groupby("order")["happened_at"].min().rename("released_at")
     done = (
@@ -129,10 +133,14 @@ def finished_orders(state: State) -> pd.DataFrame:
         .agg(done_at=("happened_at", "max"), good_units=("good_units", "max"))
     )
     found = orders.merge(released, on="order").merge(done, on="order")
-    zone = state.settings.calendar.zone
-    for column in ("released_at", "done_at"):
-        found[column] = pd.to_datetime(found[column], utc=True).dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
-    found["lead_days"] = (found["done_at"] - found["released_at"]).dt.days.astype(float)
+    calendar = state.settings.calendar
+    found["lead_days"] = [
+        float(
+            calendar.bucket_days
+            * max(0, calendar.index(calendar.local_date(end), max(start, calendar.local_date(out))))
+        )
+        for start, out, end in zip(found["start"], found["released_at"], found["done_at"], strict=True)
+    ]
     found["source"] = found["recipe"].fillna(found["offer"])
     return found.sort_values("order", ignore_index=True)
 

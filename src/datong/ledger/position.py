@@ -47,7 +47,8 @@ def position(state: State) -> Position:
 
     Stock is the last count of each product and site plus what moved after it: production and receipts in, shipments
     out, transfers from one site to the other. Sales are served by shipments to buyers, first due first; a chain
-    without any shipments is taken to have served every sale at once.
+    without any shipments is taken to have served every sale at once, from its stock. Stock is then never below zero:
+    sales beyond what was counted and made say that something was not recorded.
     """
     owed, served_ahead = _served(state)
     return Position(_on_hand(state), owed, served_ahead, _under_way(state))
@@ -69,17 +70,26 @@ def _on_hand(state: State) -> dict[str, float]:
             _moves(state, "receipts", "site", "units", 1),
             _moves(state, "shipments", "from_site", "units", -1),
             _moves(state, "shipments", "to_site", "units", 1).query("site != ''"),
+            _sold_at_once(state),
         ]
     )
-    moves = moves.merge(
-        counts[["product", "site", "happened_at"]],
-        on=["product", "site"],
-        how="left",
-        suffixes=("", "_count"),
-    )
+    # What moved at an unnamed place is in the product's last count anywhere.
+    anywhere = counts.groupby("product", as_index=False)["happened_at"].max().assign(site="")
+    counted = pd.concat([counts[["product", "site", "happened_at"]], anywhere]).drop_duplicates(["product", "site"])
+    moves = moves.merge(counted, on=["product", "site"], how="left", suffixes=("", "_count"))
     after = moves["happened_at_count"].isna() | (moves["happened_at"] > moves["happened_at_count"])
     both = pd.concat([counts[["product", "units"]], moves.loc[after, ["product", "units"]]])
-    return {str(p): float(u) for p, u in both.groupby("product")["units"].sum().items()}
+    units = both.groupby("product")["units"].sum()
+    if state.table("shipments").num_rows == 0:
+        units = units.clip(lower=0.0)
+    return {str(p): float(u) for p, u in units.items()}
+
+
+def _sold_at_once(state: State) -> pd.DataFrame:
+    """Sales as moves out, where a chain records no shipments: what is sold is gone."""
+    sales = _moves(state, "sales", "market", "units", -1).assign(site="")
+    sold = state.table("sales")["state"].to_numpy(zero_copy_only=False) == "ordered"
+    return sales[sold & (state.table("shipments").num_rows == 0)]
 
 
 def _moves(state: State, table: str, site: str, units: str, sign: int) -> pd.DataFrame:

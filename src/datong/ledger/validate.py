@@ -8,22 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 
 from datong.ledger.state import arrow_type
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table
 from datong.model.words import Message, message
-
-# pyarrow makes these functions when it is imported, so that a type checker cannot know them.
-pc: Any = pyarrow.compute
 
 ROW = "__row__"
 DATE_ONLY = "__date_only__"
@@ -57,6 +55,8 @@ _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("orders", "start", "due", True),
 )
 
+NOTHING_KNOWN: Mapping[str, pa.Array] = MappingProxyType({})
+
 
 @dataclass(frozen=True, eq=False)
 class Checked:
@@ -86,10 +86,13 @@ class Trouble:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-def validate(table: Table, rows: pa.Table, source: str, settings: ChainSettings) -> Checked:
+def validate(
+    table: Table, rows: pa.Table, source: str, settings: ChainSettings, known: Mapping[str, pa.Array] = NOTHING_KNOWN
+) -> Checked:
     """Check and type the rows of one source for one table.
 
     rows: any columns, text or typed, and `__row__`, the row number a person sees. Text is trimmed; empty text is null.
+    known: keys by table, for columns that refer to them; a table that is not in it is not looked up.
     """
     if ROW not in rows.column_names:
         rows = rows.append_column(ROW, pa.array(np.arange(2, rows.num_rows + 2), pa.int64()))
@@ -103,6 +106,7 @@ def validate(table: Table, rows: pa.Table, source: str, settings: ChainSettings)
         )
     typed = _typed(table, {name: rows[header] for name, header in named.items()}, settings.calendar.zone)
     troubles = [*_value_troubles(table, typed), *_date_order_troubles(table, typed)]
+    troubles += _unknown_references(table, typed, known)
     columns: dict[str, pa.ChunkedArray] = {name: cells.values for name, cells in typed.items()}
     date_only = typed["happened_at"].date_only if "happened_at" in typed else None
     if date_only is not None:
@@ -570,6 +574,18 @@ def _date_order_troubles(table: Table, typed: Mapping[str, _Cells]) -> list[Trou
             bad = _mask(pc.fill_null(breaks(typed[later].values, typed[earlier].values), False))
             key = "check.before" if may_be_equal else "check.not_after"
             troubles.append(Trouble(key, bad, later, params={"earlier": earlier}))
+    return troubles
+
+
+def _unknown_references(table: Table, typed: Mapping[str, _Cells], known: Mapping[str, pa.Array]) -> list[Trouble]:
+    """Values that point to no row of the table they refer to."""
+    troubles = []
+    for name, cells in typed.items():
+        target = table.columns[name].refers_to
+        if target is not None and target in known:
+            found = pc.is_in(cells.values, known[target])
+            bad = _mask(pc.and_(pc.is_valid(cells.values), pc.invert(found)))
+            troubles.append(Trouble("check.unknown_reference", bad, name, params={"table": target}))
     return troubles
 
 

@@ -4,23 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from datong.connectors.files.read import SUFFIXES, WORKBOOK_SUFFIXES, RawSource, read_source
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
-from datong.ledger.validate import ROW, Checked, Trouble, nearest_hint, reject, validate
+from datong.ledger.validate import NOTHING_KNOWN, ROW, Checked, Trouble, nearest_hint, reject, validate
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import RESERVED, Table, tables
-
-# pyarrow makes these functions when it is imported, so that a type checker cannot know them.
-pc: Any = pyarrow.compute
 
 # Sheet and file names that people use for a table in Chinese.
 _CHINESE_NAMES: Mapping[str, str] = {
@@ -107,11 +103,16 @@ def check_folder(folder: Path) -> CheckResult:
     settings = contents.settings or ChainSettings(folder.resolve().name)
     checked: dict[str, Checked] = {}
     originals: dict[str, RawSource] = {}
-    for part in contents.parts:
-        checked[part.table] = check_source(tables()[part.table], part.source, settings)
-        originals[part.table] = part.source
+    known: dict[str, pa.Array] = {}
+    order = list(tables())  # a table refers only to tables before it
+    for part in sorted(contents.parts, key=lambda part: order.index(part.table)):
+        name, key = part.table, tables()[part.table].key[0]
+        checked[name] = check_source(tables()[name], part.source, settings, known)
+        originals[name] = part.source
+        if _usable(name, key, checked):
+            known[name] = pc.unique(checked[name].rows[key])
     for name in checked:
-        troubles = [*_reference_troubles(name, checked), *_agreement_troubles(name, checked)]
+        troubles = _agreement_troubles(name, checked)
         checked[name] = reject(checked[name], troubles, originals[name].rows, originals[name].name)
     findings = list(contents.findings)
     if "components" in checked:
@@ -124,9 +125,11 @@ def check_folder(folder: Path) -> CheckResult:
     return CheckResult(contents.settings, MappingProxyType(checked), tuple(every))
 
 
-def check_source(table: Table, source: RawSource, settings: ChainSettings) -> Checked:
+def check_source(
+    table: Table, source: RawSource, settings: ChainSettings, known: Mapping[str, pa.Array] = NOTHING_KNOWN
+) -> Checked:
     """`validate` for a source as it was read: rows that could not be read are among the rejected ones."""
-    checked = validate(table, source.rows, source.name, settings)
+    checked = validate(table, source.rows, source.name, settings, known)
     if not source.rejected.num_rows:
         return checked
     return replace(checked, rejected=pa.concat_tables([source.rejected, checked.rejected]).sort_by(ROW))
@@ -177,27 +180,6 @@ def _not_a_table(source: str, name: str) -> Finding:
 def _usable(name: str, column: str, checked: Mapping[str, Checked]) -> bool:
     """Whether a table and a column of it could be read, so that others may be held to it."""
     return name in checked and column in checked[name].rows.column_names
-
-
-def _values(name: str, column: str, checked: Mapping[str, Checked]) -> pa.Array:
-    return pc.unique(checked[name].rows[column])
-
-
-def _reference_troubles(name: str, checked: Mapping[str, Checked]) -> list[Trouble]:
-    """Values that point to no row of the table they refer to."""
-    troubles = []
-    rows = checked[name].rows
-    for column in tables()[name].columns.values():
-        target = column.refers_to
-        if target is None or column.name not in rows.column_names:
-            continue
-        key = tables()[target].key[0]
-        if not _usable(target, key, checked):
-            continue
-        known = pc.is_in(rows[column.name], _values(target, key, checked))
-        bad = pc.and_(pc.is_valid(rows[column.name]), pc.invert(known)).to_numpy()
-        troubles.append(Trouble("check.unknown_reference", bad, column.name, params={"table": target}))
-    return troubles
 
 
 def _agreement_troubles(name: str, checked: Mapping[str, Checked]) -> list[Trouble]:

@@ -8,20 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 
 from datong.connectors.files.mapping import Into, Mapping_
 from datong.connectors.files.read import RawSource
 from datong.ledger.validate import ROW, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message, say
-
-# pyarrow makes these functions when it is imported, so that a type checker cannot know them.
-pc: Any = pyarrow.compute
 
 # What a column can be, in the order in which equal scores are settled.
 FIELDS = ("date", "product", "units", "price", "amount", "order", "customer", "market", "name", "state")

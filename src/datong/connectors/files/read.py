@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
@@ -27,9 +27,6 @@ from datong.ledger.validate import (
 )
 from datong.model.findings import Finding, finding
 from datong.model.words import message
-
-# pyarrow makes these functions when it is imported, so that a type checker cannot know them.
-pc: Any = pyarrow.compute
 
 DELIMITERS = (",", ";", "\t", "|")
 TEXT_SUFFIXES = frozenset({".csv", ".tsv"})
