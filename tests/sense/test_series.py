@@ -60,6 +60,14 @@ def test_what_was_known_when_the_bucket_opened_is_what_was_ordered_before_its_mi
     assert demand_series(chain(rows, utc(2023, 1, 16))).known_ahead_history.sum() == 0
 
 
+def test_in_the_middle_of_a_week_past_weeks_are_seen_at_the_same_age():
+    """As of Wednesday the 18th: of the week before, the orders of the 6th, 8th and (Monday) 9th were known by its
+    Wednesday, those of the 12th were not."""
+    rows = [sale(utc(2023, 1, day, 23, 59), 2.0**k) for k, day in enumerate((5, 6, 8, 9, 12))]
+    series = demand_series(chain(rows, utc(2023, 1, 18), promise_days=3))
+    assert series.known_ahead_history.tolist() == [[[0.0], [2.0 + 4.0 + 8.0]]]
+
+
 @pytest.mark.parametrize(
     ("zone", "moment", "day"),
     [
@@ -215,7 +223,8 @@ def test_the_grouped_sums_equal_a_plain_loop_over_the_rows():
             if start in series.bucket_starts:
                 b = series.bucket_starts.index(start)
                 sold[i, b] += row["units"]
-                known[i, b] += row["units"] * (row["happened_at"] < calendar.midnight(start))
+                as_old = calendar.midnight(start + (state.today - state.first_open_bucket))
+                known[i, b] += row["units"] * (row["happened_at"] < as_old)
             elif start in series.horizon_starts:
                 ahead[i, series.horizon_starts.index(start)] += row["units"]
         assert sold.sum() > 0

@@ -54,7 +54,8 @@ class SeriesSet:
     availability: (item, bucket) ON_SALE, STOCKED_OUT or STOCKED_OUT_INFERRED.
     known_ahead_units: (item, bucket ahead) already ordered and due in the open buckets, `horizon_starts`.
     given_units: (item, bucket ahead) from the `demand` table; NaN in every bucket of an item that has no rows there.
-    known_ahead_history: (item, bucket, 1) what of `units` was already known when each closed bucket opened.
+    known_ahead_history: (item, bucket, 1) what of `units` was already known when each closed bucket was as old as the
+        first open one is at the state's moment (0 days where that one just opens).
     holidays: those in closed and in open buckets.
     category: (item) widest category of the product, '' where not given.
     """

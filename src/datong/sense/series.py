@@ -115,8 +115,9 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     bucket = (sales.due_day - day_number(origin)) // length
     ahead = (sales.due_day - open_day) // length
     sold = _sums(item, bucket, sales.units, shape)
-    # An order of the day before the bucket, or earlier, was known when the bucket opened at midnight.
-    before = sales.ordered_day < day_number(origin) + bucket * length
+    # What was known of a closed bucket when it was as old as the first open one is now: 0 days where it just opens.
+    age_days = max(day_number(state.today) - open_day, 0)
+    before = sales.ordered_day < day_number(origin) + bucket * length + age_days
     known = _sums(item[before], bucket[before], sales.units[before], shape)
     known_ahead = _sums(item, ahead, sales.units, (len(items), len(horizon_starts)))
 

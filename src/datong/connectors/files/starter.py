@@ -41,8 +41,8 @@ _TABLES: Mapping[str, Mapping[str, _Rows]] = {
         "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "120"), ("2026-01-05", "BAG-02", "40")),
         "economics": (
             ("product", "holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit"),
-            ("BAG-01", "0.25", "1.2", "18"),
-            ("BAG-02", "0.5", "2.6", "40"),
+            ("BAG-01", "0.25", "1.2", "59"),
+            ("BAG-02", "0.5", "2.6", "129"),
         ),
     },
     "zh": {
@@ -66,8 +66,8 @@ _TABLES: Mapping[str, Mapping[str, _Rows]] = {
         "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "120"), ("2026-01-05", "BAG-02", "40")),
         "economics": (
             ("product", "holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit"),
-            ("BAG-01", "0.25", "1.2", "18"),
-            ("BAG-02", "0.5", "2.6", "40"),
+            ("BAG-01", "0.25", "1.2", "59"),
+            ("BAG-02", "0.5", "2.6", "129"),
         ),
     },
 }
