@@ -12,7 +12,7 @@ from datetime import date
 
 import numpy as np
 
-from datong.ledger.facts import Way, valid_on
+from datong.ledger.facts import valid_on
 from datong.model.flow import FloatArray
 from datong.plan.lots import NOTHING, Lot, step_of
 
@@ -111,14 +111,6 @@ class _Left:
             self.there[way.product][lot.arrive :] += units * way.yield_share
         self.bought[way.name, t] = self.bought.get((way.name, t), 0.0) + units
         return units
-
-
-def other_ways(ways: Sequence[Way]) -> dict[str, list[Way]]:
-    """Ways by product, those of one product in order of name."""
-    result: dict[str, list[Way]] = {}
-    for way in sorted(ways, key=lambda w: w.name):
-        result.setdefault(way.product, []).append(way)
-    return result
 
 
 def _fit(lot: Lot, most: float, step: float, smallest: float) -> float:

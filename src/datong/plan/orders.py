@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -24,7 +24,7 @@ from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Plan, PlannedOrder, Sensed, nothing_learnt
 from datong.model.tables import tables
-from datong.plan.feasible import Room, make_feasible, other_ways
+from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots
 from datong.plan.reason import Reasons, Served
 from datong.plan.worth import Curve, DemandShifts
@@ -96,6 +96,7 @@ class Work:
     first_start: int
     facts: ChainFacts
     ways: Mapping[str, Way]
+    ways_of: Mapping[str, Sequence[Way]]
     order: tuple[str, ...]
     components: frozenset[str]
     promised: Committed
@@ -149,6 +150,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing) -> Work:
         first_start=settings.frozen_buckets,
         facts=facts,
         ways=ways,
+        ways_of=_ways_of(ways.values()),
         order=components_first(facts),
         components=components,
         promised=promised,
@@ -158,6 +160,14 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing) -> Work:
         cleared=cleared,
         price=CostOfUnits(prices, starts),
     )
+
+
+def _ways_of(ways: Iterable[Way]) -> dict[str, list[Way]]:
+    """Ways by product, in order of name."""
+    result: dict[str, list[Way]] = defaultdict(list)
+    for way in sorted(ways, key=lambda w: w.name):
+        result[way.product].append(way)
+    return result
 
 
 def _turned_away(clearing: Clearing, asked: Mapping[str, FloatArray], at: Mapping[date, int]) -> dict[str, FloatArray]:
@@ -179,11 +189,11 @@ def _whole(facts: ChainFacts, asked: Mapping[str, FloatArray], promised: Committ
         for use in way.uses:
             if use.units_per_unit % 1 != 0:
                 whole[use.component] = False
+    ways_of = _ways_of(facts.ways)
     for product in reversed(components_first(facts)):
-        for way in facts.ways:
-            if way.product == product and not whole[product]:
-                for use in way.uses:
-                    whole[use.component] = False
+        for way in ways_of[product]:
+            for use in way.uses:
+                whole[use.component] = whole[use.component] and whole[product]
     return whole
 
 
@@ -267,12 +277,11 @@ def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]
         total = sum(good for *_, good in found)
         return [(way, start, good / total) for way, start, good in found]
     choices = []
-    for way in work.ways.values():
-        if way.product == product:
-            start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
-            there = work.arrive(way, start)
-            if there < len(work.starts) and valid_on(work.starts[start], way.valid_from, way.valid_to):
-                choices.append((there, work.price.unit(way, start), way.name, way, start))
+    for way in work.ways_of[product]:
+        start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
+        there = work.arrive(way, start)
+        if there < len(work.starts) and valid_on(work.starts[start], way.valid_from, way.valid_to):
+            choices.append((there, work.price.unit(way, start), way.name, way, start))
     return [(*min(choices)[3:], 1.0)] if choices else []
 
 
@@ -290,12 +299,11 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
     """Ways that may take over what finds no room on a lot's way in a bucket: there as soon, and dearer by less than a
     bucket of lateness, or, where it cannot wait, than the sale; components stay on their ways. Cheapest first.
     """
-    ways_of = other_ways([work.ways[w.name] for w in work.facts.ways])
     result: dict[tuple[str, int], list[Lot]] = {}
     for name in sorted({lot.way.name for lot in lots if lot.way.product in work.curves}):
         way = work.ways[name]
         economics = work.facts.economics[way.product]
-        others = [o for o in ways_of[way.product] if o.name != name and work.arrive(o, 0) <= work.arrive(way, 0)]
+        others = [o for o in work.ways_of[way.product] if o.name != name and work.arrive(o, 0) <= work.arrive(way, 0)]
         for t in range(work.first_start, len(work.starts)):
             last = work.arrive(way, t) + 1 >= len(work.starts)
             most = work.price.unit(way, t) + (economics.lost_sale if last else economics.late_per_bucket)
@@ -317,18 +325,21 @@ def _orders(
     """Numbered orders in order of (start, line, product, way)."""
     ordered = sorted(lots, key=lambda x: (x.start, x.way.line or "", x.way.product, x.way.name))
     numbers = _numbers(state, ordered, work.starts[0])
-    curves = {p: replace(c, supply=_supply(work, p, lots)) for p, c in work.curves.items()}
+    lots_of: dict[str, list[Lot]] = defaultdict(list)
+    for lot in sorted(ordered, key=lambda x: (x.arrive, x.start, x.way.name)):
+        lots_of[lot.way.product].append(lot)
+    curves = {p: replace(c, supply=_supply(work, p, lots_of[p])) for p, c in work.curves.items()}
     reasons = Reasons(state, sensed, demand, clearing)
     served: dict[Lot, Served] = {}
     value: dict[Lot, float] = {}
     feeds = _pegged(work, ordered)
     for product in reversed(work.order):
-        for lot in (x for x in ordered if x.way.product == product):
+        for lot in lots_of[product]:
             good = lot.units * lot.way.yield_share
             full = good * work.price.unit(lot.way, lot.start) + _setup_cost(work, lot)
             if product in curves:
                 value[lot] = curves[product].saved_by(good, lot.arrive) - full
-                served[lot] = _served_demand(work, curves[product], product, lot, ordered)
+                served[lot] = _served_demand(work, curves[product], lot, lots_of[product])
             else:
                 parents = feeds.get(lot, [])
                 value[lot] = sum(share * value[parent] for parent, share in parents)
@@ -372,11 +383,10 @@ def _numbers(state: State, ordered: Sequence[Lot], first: date) -> dict[Lot, str
 
 
 def _supply(work: Work, product: str, lots: Sequence[Lot]) -> FloatArray:
-    """Cumulative units of a product by bucket: stock, what comes anyway, and the lots."""
+    """Cumulative units of a product by bucket: stock, what comes anyway, and its lots."""
     units = work.promised.units[product].copy()
     for lot in lots:
-        if lot.way.product == product:
-            units[lot.arrive] += lot.units * lot.way.yield_share
+        units[lot.arrive] += lot.units * lot.way.yield_share
     return np.cumsum(units)
 
 
@@ -384,19 +394,18 @@ def _setup_cost(work: Work, lot: Lot) -> float:
     return lot.way.setup_cost + lot.way.setup_hours * work.price.hour(lot.way, lot.start)
 
 
-def _served_demand(work: Work, curve: Curve, product: str, lot: Lot, lots: Sequence[Lot]) -> Served:
+def _served_demand(work: Work, curve: Curve, lot: Lot, lots: Sequence[Lot]) -> Served:
     """The demand that a lot serves: from the first bucket by whose end more is expected than is there without it, to
-    the last one before the product's next lot is there.
+    the last one before the product's next lot is there. lots: the product's, in order of arrival.
     """
-    rank = (lot.arrive, lot.start, lot.way.name)
-    earlier = [x for x in lots if x.way.product == product and (x.arrive, x.start, x.way.name) < rank]
-    before = sum(x.units * x.way.yield_share for x in earlier)
+    product = lot.way.product
+    before = sum(x.units * x.way.yield_share for x in lots[: lots.index(lot)])
     coming = float(np.cumsum(work.promised.units[product])[-1])
     total = np.cumsum(work.asked[product], axis=1)
     middle = curve.cumulative_demand.mean(axis=0)
     high = np.quantile(curve.cumulative_demand, 0.9, axis=0, method="inverted_cdf")
     first = _first_above(middle, before + coming, _first_above(high, before + coming, len(middle) - 1))
-    following = min((x.arrive for x in lots if x.way.product == product and x.arrive > lot.arrive), default=len(middle))
+    following = min((x.arrive for x in lots if x.arrive > lot.arrive), default=len(middle))
     last = max(first, following - 1)
     return Served(
         needed_by=work.starts[first],
@@ -435,9 +444,10 @@ def _pegged(work: Work, lots: Sequence[Lot]) -> dict[Lot, list[tuple[Lot, float]
     comes: dict[str, list[tuple[Lot | None, float]]] = {}
     goes: dict[str, list[tuple[Lot, float]]] = defaultdict(list)
     for component in sorted(work.components):
-        own = sorted((x for x in lots if x.way.product == component), key=lambda x: (x.arrive, x.start, x.way.name))
-        stock = max(float(work.promised.units[component].sum()), 0.0)
-        comes[component] = [(None, stock), *((x, x.units * x.way.yield_share) for x in own)]
+        comes[component] = [(None, max(float(work.promised.units[component].sum()), 0.0))]
+    for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name)):
+        if lot.way.product in comes:
+            comes[lot.way.product].append((lot, lot.units * lot.way.yield_share))
     for lot in lots:
         for use in lot.way.uses:
             if use.component in comes and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
@@ -466,10 +476,9 @@ def _alternatives(work: Work, lot: Lot) -> tuple[tuple[str, str | None, float], 
     """Other ways to have the units in the same bucket and how much dearer a unit is there, cheapest first."""
     own = work.price.unit(lot.way, lot.start)
     others = []
-    for way in work.facts.ways:
-        way = work.ways[way.name]
+    for way in work.ways_of[lot.way.product]:
         start = lot.arrive - work.calendar.lead_buckets(way.lead_days)
-        if way.product != lot.way.product or way.name == lot.way.name or start < work.first_start:
+        if way.name == lot.way.name or start < work.first_start:
             continue
         if valid_on(work.starts[start], way.valid_from, way.valid_to):
             others.append((work.price.unit(way, start) - own, way.name, way.line))

@@ -44,6 +44,11 @@ class Reasons:
         self.weeks = state.settings.calendar.unit == "week"
         self.lines = {(r["name"], r["bucket"]): r for r in clearing.prices.to_pylist() if r["what"] == "line"}
         self.starts = demand.bucket_starts
+        self.binding = {
+            (r["product"], r["bucket"]): (r["binding"], r["binding_price"])
+            for r in clearing.gaps.to_pylist()
+            if r["binding"]
+        }
         self.signals: dict[str, list[Signal]] = defaultdict(list)
         for signal in sorted(sensed.signals, key=lambda s: (-abs(s.strength), s.signal)):
             self.signals[signal.product].append(signal)
@@ -120,6 +125,16 @@ class Reasons:
 
     def _line_causes(self, lot: Lot, served: Served) -> list[Cause]:
         """Why this line in this bucket: what an hour is worth there, and in the bucket that needs the units."""
+        scarce, worth = self.binding.get((lot.way.product, served.needed_by), ("", 0.0))
+        if served.needed_by < self.starts[lot.arrive] and scarce and scarce != lot.way.line:
+            text = message(
+                "plan.cause.scarce",
+                name=scarce,
+                needed=self.when(served.needed_by),
+                price=shown(worth),
+                currency=self.currency,
+            )
+            return [Cause("balance", text, "prices", (f"{scarce}|{served.needed_by}",))]
         if lot.way.line is None:
             return []
         line, start = lot.way.line, self.starts[lot.start]

@@ -1,0 +1,192 @@
+"""From a state to orders, on chains small enough to follow by hand."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.balance.market import balance
+from datong.ledger.state import state_of_tables
+from datong.model.flow import Forecast, Item, Sensed, Signal, nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.model.words import message
+from datong.plan.orders import plan
+from datong.plan.reason import sentence
+
+MONDAY = date(2024, 1, 1)
+NOTHING_SENSED = Sensed(None, ())
+
+
+def chain(horizon, settings=None, **tables):
+    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    made = ChainSettings("test", horizon_buckets=horizon, **(settings or {}))
+    return state_of_tables(made, datetime(2024, 1, 1, tzinfo=UTC), given)
+
+
+def wanted(state, **paths):
+    items = tuple(Item(name, "all") for name in sorted(paths))
+    starts = state.settings.calendar.starts(MONDAY, state.settings.horizon_buckets)
+    zero = np.zeros(len(items))
+    arrays = np.array([np.asarray(paths[i.product], dtype=float) for i in items])
+    method = ("SES",) * len(items)
+    return Forecast(items, starts, arrays, method, zero, zero.astype(np.int64) + 8, zero.astype(bool))
+
+
+def planned(state, forecast, sensed=NOTHING_SENSED):
+    return plan(state, sensed, forecast, balance(state, forecast, nothing_learnt()))
+
+
+def press(**recipe):
+    """Product A on line L, 10 hours a week, one hour and 2 money a unit; holding 1, late 5, lost 100 a unit."""
+    row = {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}
+    cost = {"holding_cost_per_unit_week": 1.0, "late_cost_per_unit_week": 5.0, "lost_sale_cost_per_unit": 100.0}
+    return {
+        "products": [{"product": "A", "price": 100.0}],
+        "lines": [{"line": "L", "hours_per_week": 10.0}],
+        "recipes": [row | recipe],
+        "economics": [{"product": "A"} | cost],
+    }
+
+
+def with_part(tables, stock):
+    """A takes one Q, bought at 3 with a lead of a week."""
+    tables["products"].append({"product": "Q", "price": 4.0, "kind": "material"})
+    tables["components"] = [{"product": "A", "component": "Q", "units_per_unit": 1.0}]
+    tables["offers"] = [{"offer": "Q/S", "product": "Q", "price": 3.0, "lead_days": 7.0}]
+    tables["stock"] = [{"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": "Q", "units": stock}]
+    return tables
+
+
+def week(n):
+    return MONDAY + timedelta(days=7 * n)
+
+
+def test_orders_days_numbers_and_value():
+    """6 wanted in week 0 and 13 in week 1: 10 hours a week, so 3 of the second week's are made ahead.
+
+    Order of week 0: 9 units cost 18. Without it 6 units wait 2 weeks and are lost: 6 x (2 x 5 + 100) = 660, and the 3
+    held for week 1 (3 x 1 = 3) are short there: 3 x 5 + 3 x 100 = 315; it saves 660 + 315 - 3 = 972. The hour of
+    week 0 is worth nothing (one is left), so its value is 972 - 18 = 954.
+    """
+    state = chain(2, **press(lead_days=0))
+    found = planned(state, wanted(state, A=[[6.0, 13.0]]))
+    first, second = found.orders
+    assert (first.order, first.units, first.start, first.due) == ("W20240101-001", 9.0, MONDAY, MONDAY)
+    assert (second.order, second.units, second.start) == ("W20240101-002", 10.0, week(1))
+    assert (first.needed_by, second.needed_by) == (MONDAY, week(1))
+    assert (first.line, first.recipe, first.kind) == ("L", "A/L", "make")
+    assert first.cost == pytest.approx(18.0)
+    assert first.value == pytest.approx(954.0)
+
+
+def test_due_is_start_plus_lead_days_exactly():
+    state = chain(4, **press(lead_days=10))
+    order = planned(state, wanted(state, A=[[0.0, 0.0, 0.0, 5.0]])).orders[0]
+    assert (order.start, order.due) == (week(1), week(1) + timedelta(days=10))
+
+
+def test_numbers_go_on_from_those_given_out():
+    tables = press()
+    row = {"kind": "make", "product": "A", "recipe": "A/L", "units": 1.0, "start": MONDAY, "due": MONDAY}
+    tables["orders"] = [row | {"order": "W20240101-007", "locked": True}]
+    state = chain(1, **tables)
+    found = planned(state, wanted(state, A=[[5.0]]))
+    assert [(o.order, o.units) for o in found.orders] == [("W20240101-008", 4.0)]
+    assert found.kept.select(["order", "state"]).to_pylist() == [{"order": "W20240101-007", "state": "released"}]
+
+
+def test_kept_orders_are_those_out_and_those_locked():
+    row = {"kind": "make", "product": "A", "recipe": "A/L", "units": 1.0, "start": MONDAY, "due": MONDAY}
+    tables = press()
+    states = {"W1": "started", "W2": "done", "W3": "cancelled", "W4": "refused", "W5": "released", "W6": "proposed"}
+    tables["orders"] = [row | {"order": name, "locked": name == "W3"} for name in states]
+    moment = datetime(2023, 12, 30, tzinfo=UTC)
+    tables["order_events"] = [{"happened_at": moment, "order": o, "state": s} for o, s in states.items()]
+    state = chain(1, **tables)
+    kept = planned(state, wanted(state, A=[[0.0]])).kept
+    assert kept["order"].to_pylist() == ["W1", "W5"]
+
+
+def test_frozen_buckets_get_no_new_start():
+    state = chain(4, {"frozen_buckets": 2}, **with_part(press(min_lot_units=3.0), 20.0))
+    found = planned(state, wanted(state, A=np.full((1, 4), 4.0)))
+    assert found.orders
+    assert min(o.start for o in found.orders) == week(2)
+
+
+def test_hours_with_set_ups_are_never_exceeded():
+    """A set-up takes 2 of 10 hours: at most 8 units a week, though the market counts on 10."""
+    state = chain(4, **press(setup_hours=2.0))
+    found = planned(state, wanted(state, A=np.full((1, 4), 9.0)))
+    hours: dict[date, float] = {}
+    for order in found.orders:
+        hours[order.start] = hours.get(order.start, 0.0) + 2.0 + order.units
+    assert max(hours.values()) <= 10.0
+    assert sum(o.units for o in found.orders) == 32.0
+
+
+def test_components_come_first_and_never_run_out():
+    """4 Q in stock and a week's lead: 6 A wanted in week 0 get 4, the other 2 wait for the purchase."""
+    state = chain(3, **with_part(press(), 4.0))
+    found = planned(state, wanted(state, A=[[6.0, 0.0, 3.0]]))
+    made = {o.start: o.units for o in found.orders if o.kind == "make"}
+    bought = {o.due: o.units for o in found.orders if o.kind == "buy"}
+    assert made[MONDAY] == 4.0
+    assert sum(made.values()) == 9.0
+    assert sum(bought.values()) == 5.0
+    stock = 4.0
+    for n in range(3):
+        stock += bought.get(week(n), 0.0) - made.get(week(n), 0.0)
+        assert stock >= 0
+    purchase = next(o for o in found.orders if o.kind == "buy")
+    assert purchase.order == "P20240101-001"
+    assert purchase.needed_by == week(1)
+    assert purchase.value > 0
+    assert "W20240101-002" in sentence(purchase, "en")
+
+
+def test_smallest_lot_brings_needs_forward():
+    """2 a week, smallest lot 6: one lot of 6 serves three weeks (holding 4 + 2 = 6 against 2 late units a week)."""
+    state = chain(3, **press(min_lot_units=6.0))
+    found = planned(state, wanted(state, A=np.full((1, 3), 2.0)))
+    assert [(o.start, o.units) for o in found.orders] == [(MONDAY, 6.0)]
+    assert "3 starts" in sentence(found.orders[0], "en")
+
+
+def test_causes_name_line_alternative_method_and_signal():
+    """20 of 22 units fit on L, the rest goes to M at 9 instead of 2: an hour of L is worth 7; N at 12 is 3 dearer."""
+    tables = press()
+    for line, cost in (("M", 9.0), ("N", 12.0)):
+        recipe = {"recipe": f"A/{line}", "line": line, "cost_per_unit": cost}
+        tables["recipes"].append(tables["recipes"][0] | recipe)
+        tables["lines"].append({"line": line, "hours_per_week": 10.0})
+    state = chain(2, **tables)
+    signal = Signal(
+        *("s1", "surge", "A", "all", MONDAY, MONDAY, 4.0, 0.5, 3.0, 0.001, 0.01, "sales", ("sales:1",)),
+        message("plan.day", day="A surged"),
+    )
+    found = planned(state, wanted(state, A=[[8.0, 14.0]]), Sensed(None, (signal,)))
+    order = next(o for o in found.orders if o.line == "L" and o.start == week(1))
+    assert [c.stage for c in order.causes] == ["plan", "balance", "balance", "forecast", "sense"]
+    text = sentence(order, "en")
+    for part in (
+        "A are wanted",
+        "line L is full in the week of 2024-01-08",
+        "worth 7 CNY",
+        "A/N on line N, would cost 3 CNY",
+        "chosen by back-test: SES",
+    ):
+        assert part in text, text
+    assert order.causes[-1].evidence == ("sales:1",)
+    chinese = sentence(order, "zh")
+    for part in ("产线 L", "满负荷", "每工时价值 7 CNY", "A surged"):
+        assert part in chinese, chinese
+
+
+def test_a_random_forecast_gives_the_same_orders_twice():
+    state = chain(5, **with_part(press(min_lot_units=4.0, setup_cost=3.0, yield_share=0.9), 30.0))
+    forecast = wanted(state, A=np.random.default_rng(3).poisson(6.0, (50, 5)))
+    first, second = planned(state, forecast), planned(state, forecast)
+    assert first.orders == second.orders
+    assert all(o.units >= 4.0 and o.units == round(o.units) for o in first.orders if o.kind == "make")
