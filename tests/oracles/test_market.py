@@ -155,7 +155,7 @@ def test_cost_and_bound_of_the_exact_door(with_components):
 
 
 def test_doors_agree_within_their_certificates():
-    for seed in range(50):
+    for seed in range(200):
         market, forecast = random_chain(seed)
         exact, searched = clear(market, forecast, "highs"), clear(market, forecast, "prices")
         assert exact.lower_bound <= searched.total_cost + 1e-6, seed
