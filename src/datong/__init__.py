@@ -1,10 +1,10 @@
 """Datong 打通: sales, returns, reviews and searches in; better work orders with their reasons out.
 
-    import datong
+import datong
 
-    with datong.open("my-chain") as chain:
-        result = chain.run()
-        result.orders.to_pandas()
+with datong.open("my-chain") as chain:
+    result = chain.run()
+    result.orders.to_pandas()
 """
 
 from os import PathLike

@@ -1,9 +1,11 @@
 """Balance on small states, worked out by hand."""
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from datong.balance.market import balance
@@ -39,7 +41,7 @@ def press(**recipe):
         "products": [{"product": "A", "price": 100.0}],
         "lines": [{"line": "L", "hours_per_week": 10.0}],
         "recipes": [row | recipe],
-        "economics": [{"product": "A"} | cost],
+        "economics": [{"product": "A", "salvage_per_unit": 0.0} | cost],
     }
 
 
@@ -166,6 +168,28 @@ def test_salvage_never_makes_leftovers_pay():
     state = chain(2, **tables)
     clearing = balance(state, demand(state, A=[[3.0, 3.0]]), nothing_learnt())
     assert sum(clearing.quantities["units"].to_pylist()) == pytest.approx(6.0)
+
+
+def test_where_demand_goes_on_what_is_left_is_worth_its_cost():
+    """The newsvendor above at a cost of 60, salvage left open: 60 + 1 x (1 - G) <= 105 G + 60 (1 - G), that is
+    1 <= 46 G: G >= 0.02..., so all 9 are made. A planner's own demand ends with the horizon: salvage 0, n = 4."""
+    tables = press(cost_per_unit=60.0)
+    tables["economics"][0]["salvage_per_unit"] = None
+    state = chain(1, **tables)
+    paths = np.arange(10.0)[:, None]
+    assert balance(state, demand(state, A=paths), nothing_learnt()).quantities["units"].to_pylist() == [9.0]
+    planned = [{"demand": "D", "product": "A", "due": MONDAY, "units": 5.0}]
+    state = chain(1, **tables, demand=planned)
+    assert balance(state, demand(state, A=paths), nothing_learnt()).quantities["units"].to_pylist() == [4.0]
+
+
+def test_of_a_week_that_has_begun_only_the_days_left_have_hours():
+    """Wednesday midnight: 5 of 7 days are left, 10 x 5 / 7 = 7.14 hours; 9 are wanted now, one hour each."""
+    state = chain(2, **press())
+    state = replace(state, as_of=state.as_of + timedelta(days=2))
+    clearing = balance(state, demand(state, A=[[9.0, 0.0]]), nothing_learnt())
+    hours = clearing.prices.filter(pc.field("what") == "line")["available"].to_pylist()
+    assert hours == [pytest.approx(50 / 7), pytest.approx(10.0)]
 
 
 def test_same_inputs_same_bytes():

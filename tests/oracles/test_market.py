@@ -12,7 +12,7 @@ from datong.balance.evaluate import evaluate
 from datong.balance.market import clear
 from datong.balance.pack import pack_facts
 from datong.balance.solution import Prices
-from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way
+from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
 from datong.ledger.position import Position, UnderWay
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
@@ -66,8 +66,12 @@ def random_chain(seed, with_components=False):
     asked_of = sold + (["Q0"] if parts and random.random() < 0.3 else [])
     asked = {p: random.poisson(random.uniform(2, 30), size=(paths, buckets)).astype(float) for p in asked_of}
     load = sum(a.mean(axis=0).mean() for a in asked.values()) * 0.6 / len(lines)
+    products = tuple(sorted(sold + parts))
+    costs = unit_costs(products, ways)
+    for product, e in economics.items():
+        economics[product] = replace(e, salvage=honest_salvage(e.salvage, costs[product], e.lost_sale))
     facts = ChainFacts(
-        tuple(sorted(sold + parts)),
+        products,
         economics,
         tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name))),
         {name: np.full(buckets, load * random.uniform(0.5, 1.5)) for name in lines},

@@ -42,6 +42,14 @@ def test_fractions_round_up_once_for_all_and_never_late():
     assert placed(size_lots(needs(wanted, way()), sold(wanted), whole=True)) == [(0, 1.0), (2, 2.0)]
 
 
+def test_a_full_line_gives_the_last_whole_unit_to_the_next_lot():
+    """10.4 and 10 cleared, a line that holds 10.4 a week, smallest lot 5: 11 do not fit in the first, so 10. The second
+    then wants 10 + 0.4 = 10.4 and again has room for 10."""
+    recipe = way(min_units=5.0)
+    full = [Need(recipe, t, t, u, 2.0, 0.0, 10.4) for t, u in enumerate((10.4, 10.0))]
+    assert placed(size_lots(full, sold([11.0, 10.0]), whole=True)) == [(0, 10.0), (1, 10.0)]
+
+
 def test_yield_is_grossed_up():
     """Nine good units cleared as 10 started at a yield of 0.9."""
     lots = size_lots(needs([10.0], way(yield_share=0.9)), sold([9.0]), whole=True)

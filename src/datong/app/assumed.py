@@ -33,7 +33,7 @@ def assumed_columns(state: State, language: str) -> tuple[Assumed, ...]:
         for column in sorted(set(counts) - {"known_at", ""}):
             derivation = state.settings.assumed.get(f"{name}.{column}", {})
             result.append(Assumed(name, column, counts[column], derivation.get(language, derivation.get("en", ""))))
-    products = set(state.table("products")["product"].to_pylist())
+    products = {p["product"] for p in state.table("products").to_pylist() if p["kind"] == "finished"}
     for (table, column), key in _DEFAULTED.items():
         rows = state.table(table)
         given = rows.filter(pc.is_valid(rows[column]))["product"].to_pylist()

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from datong.balance.bound import unit_prices
 from datong.balance.evaluate import Outcome
-from datong.balance.pack import Market, plain_unit_costs
+from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import Clearing, FloatArray, Forecast
 
@@ -76,7 +76,7 @@ class _Scarcity:
     def __init__(self, market: Market, prices: Prices, cheapest: FloatArray) -> None:
         self.market = market
         self.prices = prices
-        plain = plain_unit_costs(market)
+        plain = market.plain_cost
         self.component_premium = np.maximum(cheapest - np.where(np.isfinite(plain), plain, 0.0)[:, None], 0.0)
         self.uses: dict[int, list[int]] = defaultdict(list)
         for use, way in enumerate(market.use_way):
@@ -100,7 +100,7 @@ class _Scarcity:
 
 def _quantities(market: Market, solution: Solution, cheapest: FloatArray, scarcity: _Scarcity) -> pa.Table:
     """units are good units that arrive, cost_per_unit is for one of them with its components at their plain cost."""
-    plain = plain_unit_costs(market)
+    plain = market.plain_cost
     rows = []
     for way, start in zip(*np.nonzero(solution.started > NOTHING), strict=True):
         facts = market.ways[way]

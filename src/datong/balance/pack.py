@@ -3,12 +3,21 @@
 Axes: product; demanded (products that are asked for); way (recipes and offers); line; bucket (t).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
-from datong.ledger.facts import ChainFacts, Way, chain_facts, committed, components_first, pooled_demand, valid_on
+from datong.ledger.facts import (
+    ChainFacts,
+    Way,
+    chain_facts,
+    committed,
+    components_first,
+    pooled_demand,
+    unit_costs,
+    valid_on,
+)
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
@@ -25,7 +34,8 @@ class Market:
     line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
     bucket 0) less units that orders under way will use; `stock_in` the same before use, `hours_taken` of those orders.
     holding, late, lost_sale, salvage: (product) money per unit (and bucket). cumulative_demand: per demanded product
-    (path, bucket). sure: (demanded, bucket) units asked for in every path. levels: products, components first.
+    (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product) money for a good unit
+    by the cheapest way where nothing is scarce; inf without a way. levels: products, components first.
     """
 
     products: tuple[str, ...]
@@ -55,6 +65,7 @@ class Market:
     cumulative_demand: tuple[FloatArray, ...]
     sure: FloatArray
     is_component: BoolArray
+    plain_cost: FloatArray
     levels: tuple[int, ...]
 
     @property
@@ -99,6 +110,7 @@ def pack_facts(
     Later rules (lanes, capped lateness, priorities, shelf life) come in here as further arrays.
     """
     buckets = len(bucket_starts)
+    costs = unit_costs(facts.products, facts.ways)
     products, ways, lines = facts.products, facts.ways, tuple(facts.line_hours)
     at = {p: i for i, p in enumerate(products)}
     line_at = {name: i for i, name in enumerate(lines)}
@@ -121,7 +133,7 @@ def pack_facts(
     is_component[[c for _, c, _ in uses]] = True
     names = [p for p in asked if p in at]
     sure = np.array([asked[p].min(axis=0) for p in names]).reshape(len(names), buckets)
-    market = Market(
+    return Market(
         products=products,
         ways=ways,
         lines=lines,
@@ -149,28 +161,6 @@ def pack_facts(
         cumulative_demand=tuple(np.cumsum(asked[p], axis=1) for p in names),
         sure=sure,
         is_component=is_component,
-        levels=tuple(at[p] for p in components_first(facts)),
+        plain_cost=np.array([costs[p] for p in products]),
+        levels=tuple(at[p] for p in components_first(products, ways)),
     )
-    return replace(market, salvage=_honest_salvage(market))
-
-
-def _honest_salvage(market: Market) -> FloatArray:
-    """Salvage, but never more than the cheapest way to get the unit: nobody earns by making leftovers."""
-    cost = plain_unit_costs(market)
-    return np.minimum(market.salvage, np.minimum(cost, market.holding + market.late + market.lost_sale))
-
-
-def plain_unit_costs(market: Market) -> FloatArray:
-    """(product) cost of a good unit by the cheapest way where nothing is scarce, components included; inf: no way."""
-    cost = np.full(len(market.products), np.inf)
-    ways_of: dict[int, list[int]] = {}
-    uses_of: dict[int, list[int]] = {}
-    for i, product in enumerate(market.way_product):
-        ways_of.setdefault(int(product), []).append(i)
-    for j, way in enumerate(market.use_way):
-        uses_of.setdefault(int(way), []).append(j)
-    for product in market.levels:
-        for way in ways_of.get(product, []):
-            parts = sum(market.use_units[j] * cost[market.use_component[j]] for j in uses_of.get(way, []))
-            cost[product] = min(cost[product], float(market.way_cost[way] + parts) / market.way_yield[way])
-    return cost

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from datong.balance.pack import Market, plain_unit_costs
+from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import layer_slopes
@@ -78,7 +78,7 @@ def _layers(market: Market) -> _Layers:
     sources = max((len(ways_of[p]) for p in market.demanded), default=0) + 1
     source_way = np.full((count, sources), -1)
     source_cost = np.full((count, sources, buckets), np.inf)
-    plain = plain_unit_costs(market)
+    plain = market.plain_cost
     blocks = []
     most_blocks = int(np.clip(WORK / max(count * buckets, 1), FEWEST_BLOCKS, MOST_BLOCKS))
     for d, product in enumerate(market.demanded):

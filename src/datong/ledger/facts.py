@@ -89,12 +89,9 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> 
     """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest."""
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
-    return ChainFacts(
-        products,
-        _economics(state, products, prices),
-        _ways(state, products, prices, learnt),
-        _line_hours(state, bucket_starts),
-    )
+    ways = _ways(state, products, prices, learnt)
+    costs = unit_costs(products, ways)
+    return ChainFacts(products, _economics(state, prices, costs), ways, _line_hours(state, bucket_starts))
 
 
 def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:
@@ -181,18 +178,32 @@ def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date],
     return Committed(units, {line: np.minimum(h, facts.line_hours[line]) for line, h in hours.items()})
 
 
-def components_first(facts: ChainFacts) -> tuple[str, ...]:
+def unit_costs(products: Sequence[str], ways: Sequence[Way]) -> dict[str, float]:
+    """Cost of a good unit by the cheapest way when nothing is scarce, components included; inf without a way."""
+    ways_of: dict[str, list[Way]] = defaultdict(list)
+    for way in ways:
+        ways_of[way.product].append(way)
+    cost = dict.fromkeys(products, math.inf)
+    for product in components_first(products, ways):
+        for way in ways_of[product]:
+            parts = sum(use.units_per_unit * cost.get(use.component, 0.0) for use in way.uses)
+            cost[product] = min(cost[product], (way.cost_per_unit + parts) / way.yield_share)
+    return cost
+
+
+def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str, ...]:
     """Products in an order in which every component comes before what it goes into, ties by name.
 
     Raises ValueError on a cycle; the checks of a chain refuse such rows.
     """
-    pairs = sorted({(w.product, u.component) for w in facts.ways for u in w.uses if u.component in facts.economics})
-    waits = dict.fromkeys(facts.products, 0)
+    known = set(products)
+    pairs = sorted({(w.product, u.component) for w in ways for u in w.uses if u.component in known})
+    waits = dict.fromkeys(products, 0)
     goes_into: dict[str, list[str]] = defaultdict(list)
     for parent, component in pairs:
         waits[parent] += 1
         goes_into[component].append(parent)
-    ready = [p for p in facts.products if waits[p] == 0]
+    ready = [p for p in products if waits[p] == 0]
     order: list[str] = []
     while ready:
         order += ready
@@ -203,7 +214,7 @@ def components_first(facts: ChainFacts) -> tuple[str, ...]:
                 if waits[parent] == 0:
                     free.append(parent)
         ready = sorted(free)
-    if len(order) < len(facts.products):
+    if len(order) < len(products):
         raise ValueError("the bill of materials has a cycle")
     return tuple(order)
 
@@ -214,21 +225,29 @@ def _prices(state: State) -> dict[str, float]:
     return {r["product"]: _or(r["price"], default) for r in rows}
 
 
-def _economics(state: State, products: Sequence[str], prices: Mapping[str, float]) -> dict[str, Economics]:
+def _economics(state: State, prices: Mapping[str, float], costs: Mapping[str, float]) -> dict[str, Economics]:
     given = {r["product"]: r for r in state.table("economics").to_pylist()}
+    kinds = {r["product"]: r["kind"] for r in state.table("products").select(["product", "kind"]).to_pylist()}
+    planned = set(state.table("demand")["product"].to_pylist())
     shares = state.settings.defaults
     weeks = state.settings.calendar.bucket_days / 7
     result = {}
-    for product in products:
-        row, price = given.get(product, {}), prices[product]
-        result[product] = Economics(
-            price,
-            _or(row.get("holding_cost_per_unit_week"), shares.holding_share_per_week * price) * weeks,
-            _or(row.get("late_cost_per_unit_week"), shares.late_share_per_week * price) * weeks,
-            _or(row.get("lost_sale_cost_per_unit"), shares.lost_sale_share * price),
-            _or(row.get("salvage_per_unit"), 0.0),
-        )
+    for product, price in prices.items():
+        row = given.get(product, {})
+        holding = _or(row.get("holding_cost_per_unit_week"), shares.holding_share_per_week * price) * weeks
+        late = _or(row.get("late_cost_per_unit_week"), shares.late_share_per_week * price) * weeks
+        lost_sale = _or(row.get("lost_sale_cost_per_unit"), shares.lost_sale_share * price)
+        # Where demand goes on beyond the horizon, a unit left at its end saves making one then.
+        goes_on = kinds[product] == "finished" and product not in planned
+        salvage = _or(row.get("salvage_per_unit"), costs[product] if goes_on else 0.0)
+        result[product] = Economics(price, holding, late, lost_sale, honest_salvage(salvage, costs[product], lost_sale))
     return result
+
+
+def honest_salvage(salvage: float, cost: float, lost_sale: float) -> float:
+    """Salvage, but never more than the cheapest way to get the unit: nobody earns by making leftovers, nor by refusing
+    a buyer to keep the unit."""
+    return min(salvage, cost, lost_sale)
 
 
 def _or(value: float | None, default: float) -> float:
@@ -305,7 +324,9 @@ def _lead_days(learnt: Learnt, name: str, given: float) -> int:
 
 
 def _line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
-    share = state.settings.calendar.bucket_days / 7
+    """Hours of each line in each open bucket. Of a bucket that has begun, only the days that are left count."""
+    days = state.settings.calendar.bucket_days
+    share = days / 7
     hours = {
         r["line"]: np.full(len(bucket_starts), r["hours_per_week"] * share)
         for r in sorted(state.table("lines").to_pylist(), key=lambda r: r["line"])
@@ -316,4 +337,7 @@ def _line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatA
             for t, start in enumerate(bucket_starts):
                 if span["from"] <= start < span["to"]:
                     hours[span["line"]][t] = span["hours"] * share
+    gone = min(max((state.today - bucket_starts[0]).days, 0), days) if bucket_starts else 0
+    for of_line in hours.values():
+        of_line[:1] *= 1 - gone / days
     return hours

@@ -106,14 +106,23 @@ def size_lots(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[Lot]:
         missing = (wanted_so_far - given_so_far) / way.yield_share
         if missing <= NOTHING:
             continue
-        units = _lot_units(way, missing, whole)
+        units = _lot_units(need, missing, whole)
+        if math.isinf(units):  # what was carried over does not fit; the repair finds it a place
+            units = round_up(max(missing, way.min_units), step_of(way, whole))
         given_so_far += units * way.yield_share
         lots.append(Lot(way, need.start, need.arrive, units, missing, last - first + 1))
     return lots
 
 
-def _lot_units(way: Way, units: float, whole: bool) -> float:
-    return round_up(max(units, way.min_units), step_of(way, whole))
+def _lot_units(need: Need, units: float, whole: bool) -> float:
+    """Units of a lot for `units` wanted: rounded up to the way's steps and its smallest lot. Where only that last step
+    does not fit, rounded down: the next lot makes up for it. inf where no lot fits."""
+    step = step_of(need.way, whole)
+    up = round_up(max(units, need.way.min_units), step)
+    if up <= need.most_units + NOTHING:
+        return up
+    down = math.floor(need.most_units / step + 1e-9) * step if step > 0 else need.most_units
+    return down if down >= max(need.way.min_units, units - step) - NOTHING else math.inf
 
 
 def _cheapest_runs(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[tuple[int, int, int]]:
@@ -135,8 +144,8 @@ def _cheapest_runs(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[t
             for place in range(first, end):
                 need = needs[place]
                 arrive = need.arrive
-                units = _lot_units(need.way, float(good[run].sum()) / need.way.yield_share, whole)
-                if units > need.most_units + NOTHING:
+                units = _lot_units(need, float(good[run].sum()) / need.way.yield_share, whole)
+                if math.isinf(units):
                     continue
                 cost = need.way.setup_cost + need.way.setup_hours * need.hour_price
                 cost += float(good[run] @ (need.price - price[run]))

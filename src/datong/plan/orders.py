@@ -151,7 +151,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing) -> Work:
         facts=facts,
         ways=ways,
         ways_of=_ways_of(ways.values()),
-        order=components_first(facts),
+        order=components_first(facts.products, facts.ways),
         components=components,
         promised=promised,
         asked=asked,
@@ -190,7 +190,7 @@ def _whole(facts: ChainFacts, asked: Mapping[str, FloatArray], promised: Committ
             if use.units_per_unit % 1 != 0:
                 whole[use.component] = False
     ways_of = _ways_of(facts.ways)
-    for product in reversed(components_first(facts)):
+    for product in reversed(components_first(facts.products, facts.ways)):
         for way in ways_of[product]:
             for use in way.uses:
                 whole[use.component] = whole[use.component] and whole[product]
@@ -347,7 +347,7 @@ def _orders(
     orders = []
     for lot in ordered:
         way = lot.way
-        start = work.starts[lot.start]
+        start = max(work.starts[lot.start], state.today) if lot.start == 0 else work.starts[lot.start]
         orders.append(
             PlannedOrder(
                 order=numbers[lot],

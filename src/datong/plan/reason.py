@@ -220,8 +220,9 @@ def shown(value: float) -> float:
 
 
 def sentence(order: PlannedOrder, language: str) -> str:
-    """The causes of an order as one sentence."""
-    clauses = [cause.text.text(language).strip().rstrip(".。;；") for cause in order.causes]
+    """The causes of an order as one sentence; how the forecast was made is left to `datong why`."""
+    told = [cause for cause in order.causes if cause.stage != "forecast"]
+    clauses = [cause.text.text(language).strip().rstrip(".。;；") for cause in told]
     if not clauses:
         return ""
     joined = say("plan.and", language).join(c for c in clauses if c)
