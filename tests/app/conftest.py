@@ -217,6 +217,7 @@ def make_replay(buckets: int = 4, datong: float = 90.0, company: float = 100.0) 
             "mean_stock_units": stock,
             "mean_stock_money": 70 * stock,
             "cost": sum(r["cost"] for r in rows if r["policy"] == policy),
+            "avoidable_cost": sum(r["cost"] for r in rows if r["policy"] == policy) / 2,
         }
         for policy, served, stock in (("company", 950.0, 715.0), ("baseline", 930.0, 815.0), ("datong", 980.0, 515.0))
     ]

@@ -132,19 +132,24 @@ def test_an_empty_run_is_a_page_too(inputs):
 
 
 def test_saving_is_the_difference_turned_round(replay_tables):
-    """Datong 4 x 90 + 6, the company 4 x 100 + 6: 40 saved of 406; the interval of the difference is -55 to -25."""
+    """Datong 4 x 90 + 6, the company 4 x 100 + 6: 40 saved of 406 / 2 avoidable; the interval of the difference is -55 to -25."""
     found = verdict(replay_tables(datong=90.0, company=100.0))
     assert found is not None
     assert found.than == "company"
     assert (found.saving, found.saving_low, found.saving_high) == (40, 25, 55)
-    assert found.saving_share == pytest.approx(40 / 406)
+    assert found.saving_share == pytest.approx(40 / 203)
     assert not found.unsure
 
 
 @pytest.mark.parametrize(
     ("datong", "company", "says", "sure"),
     [
-        (90.0, 100.0, "Datong would have cost BDT 40 less than what the company did (9.9% of its cost)", True),
+        (
+            90.0,
+            100.0,
+            "Datong would have cost BDT 40 less than what the company did (19.7% of its avoidable cost)",
+            True,
+        ),
         (100.0, 90.0, "Datong is not better here: it would have cost BDT 40 more", True),
         (90.0, 90.0, "Datong is not better here: it would have cost as much", False),
         (97.5, 100.0, "BDT 10 less", False),

@@ -41,7 +41,9 @@ def press(**recipe):
         "products": [{"product": "A", "price": 100.0}],
         "lines": [{"line": "L", "hours_per_week": 10.0}],
         "recipes": [row | recipe],
-        "economics": [{"product": "A", "salvage_per_unit": 0.0} | cost],
+        "economics": [{"product": "A"} | cost],
+        # A planner's own demand: it ends with the horizon.
+        "demand": [{"demand": "D", "product": "A", "due": MONDAY, "units": 0.0}],
     }
 
 
@@ -170,17 +172,15 @@ def test_salvage_never_makes_leftovers_pay():
     assert sum(clearing.quantities["units"].to_pylist()) == pytest.approx(6.0)
 
 
-def test_where_demand_goes_on_what_is_left_is_worth_its_cost():
-    """The newsvendor above at a cost of 60, salvage left open: 60 + 1 x (1 - G) <= 105 G + 60 (1 - G), that is
-    1 <= 46 G: G >= 0.02..., so all 9 are made. A planner's own demand ends with the horizon: salvage 0, n = 4."""
+def test_where_demand_goes_on_the_horizon_is_no_end():
+    """A unit left or short at the end then costs what a unit costs, 60: made if 60 + 1 x (1 - G) - 60 x (1 - G) <=
+    5 G + 60 G, that is 1 <= 6 G: G >= 1/6, the newsvendor of holding 1 against lateness 5. G = (10 - n) / 10: n = 8."""
     tables = press(cost_per_unit=60.0)
-    tables["economics"][0]["salvage_per_unit"] = None
+    tables["demand"] = []
     state = chain(1, **tables)
-    paths = np.arange(10.0)[:, None]
-    assert balance(state, demand(state, A=paths), nothing_learnt()).quantities["units"].to_pylist() == [9.0]
-    planned = [{"demand": "D", "product": "A", "due": MONDAY, "units": 5.0}]
-    state = chain(1, **tables, demand=planned)
-    assert balance(state, demand(state, A=paths), nothing_learnt()).quantities["units"].to_pylist() == [4.0]
+    clearing = balance(state, demand(state, A=np.arange(10.0)[:, None]), nothing_learnt())
+    assert clearing.quantities["units"].to_pylist() == [8.0]
+    assert clearing.gap_share == pytest.approx(0.0, abs=1e-9)
 
 
 def test_of_a_week_that_has_begun_only_the_days_left_have_hours():

@@ -38,7 +38,9 @@ def random_chain(seed, with_components=False):
     for product in sold + parts:
         price = float(random.uniform(5, 50)) * (0.2 if product in parts else 1.0)
         holding, late, lost = price * random.uniform([0.002, 0.01, 0.3], [0.02, 0.1, 1.0])
-        economics[product] = Economics(price, holding, late, lost, float(random.choice([0.0, price])))
+        economics[product] = Economics(
+            price, holding, late, lost, lost * float(random.choice([0.7, 1.0])), float(random.choice([0.0, price]))
+        )
         for k in range(random.integers(1, 4)):
             uses = ()
             if parts and product in sold:
@@ -69,7 +71,7 @@ def random_chain(seed, with_components=False):
     products = tuple(sorted(sold + parts))
     costs = unit_costs(products, ways)
     for product, e in economics.items():
-        economics[product] = replace(e, salvage=honest_salvage(e.salvage, costs[product], e.lost_sale))
+        economics[product] = replace(e, salvage=honest_salvage(e.salvage, costs[product], e.waiting_at_end))
     facts = ChainFacts(
         products,
         economics,
@@ -141,7 +143,7 @@ def plain_cost(market, solution):
                 left, waiting = max(supply + away - path[t], 0.0), max(path[t] - away - supply, 0.0)
                 cost = market.holding[p] * left + market.late[p] * waiting
                 if t == buckets - 1:
-                    cost += market.lost_sale[p] * waiting - market.salvage[p] * left
+                    cost += market.waiting_at_end[p] * waiting - market.salvage[p] * left
                 total += cost / len(paths)
     return total
 

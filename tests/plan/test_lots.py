@@ -24,7 +24,7 @@ def needs(units, recipe, price=2.0):
 def sold(demand, holding=1.0, late=5.0, lost=100.0):
     """Shifts of a product whose cleared supply is exactly its sure demand."""
     total = np.cumsum(np.asarray(demand, dtype=float))
-    return DemandShifts(Curve(total[None, :], Economics(100.0, holding, late, lost, 0.0), total))
+    return DemandShifts(Curve(total[None, :], Economics(100.0, holding, late, lost, lost, 0.0), total))
 
 
 def placed(lots):

@@ -45,7 +45,9 @@ def press(**recipe):
         "products": [{"product": "A", "price": 100.0}],
         "lines": [{"line": "L", "hours_per_week": 10.0}],
         "recipes": [row | recipe],
-        "economics": [{"product": "A", "salvage_per_unit": 0.0} | cost],
+        "economics": [{"product": "A"} | cost],
+        # A planner's own demand: it ends with the horizon.
+        "demand": [{"demand": "D", "product": "A", "due": MONDAY, "units": 0.0}],
     }
 
 

@@ -49,7 +49,7 @@ def scene(
         settings=settings,
         buckets=buckets[: len(demand)],
         products=products,
-        economics={p: Economics(20.0, 0.5, 2.0, 20.0, 0.0) for p in products},
+        economics={p: Economics(20.0, 0.5, 2.0, 20.0, 20.0, 0.0) for p in products},
         unit_cost=dict.fromkeys(products, 10.0),
         ways={w.name: w for w in ways},
         opening_units={"a": opening},

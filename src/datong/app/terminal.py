@@ -203,6 +203,7 @@ def show_replay(
     shown = _table(
         (say("terminal.policy", language), False),
         (say("terminal.cost", language, currency=settings.currency), True),
+        (say("terminal.avoidable", language), True),
         (say("terminal.fill", language), True),
         (say("terminal.stock", language), True),
     )
@@ -210,6 +211,7 @@ def show_replay(
         shown.add_row(
             policy_name(p["policy"], language),
             figures.number(p["cost"]),
+            figures.number(p["avoidable_cost"]),
             figures.share(p["fill_on_time_share"]),
             figures.number(p["mean_stock_units"]),
         )

@@ -101,14 +101,14 @@ def _least_away_price(market: Market) -> FloatArray:
 def _least_cost(market: Market, d: int, price: FloatArray) -> float:
     """What the d-th demanded product costs at least when a unit in bucket a is to be had at price (bucket)."""
     product = market.demanded[d]
-    holding, late, lost_sale, salvage = (
-        float(a[product]) for a in (market.holding, market.late, market.lost_sale, market.salvage)
+    holding, late, waiting, salvage = (
+        float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
     )
     net = market.net_demand(d)
     over, short = expected_over_and_short(np.zeros(market.buckets), net)
-    base = holding * over.sum() + late * short.sum() + lost_sale * short[-1] - salvage * over[-1]
+    base = holding * over.sum() + late * short.sum() + waiting * short[-1] - salvage * over[-1]
     width, chance = layer_grid(net)
-    saving = np.cumsum(layer_slopes(chance, holding, late, lost_sale, salvage)[:, ::-1], axis=1)[:, ::-1] + price
+    saving = np.cumsum(layer_slopes(chance, holding, late, waiting, salvage)[:, ::-1], axis=1)[:, ::-1] + price
     return float(base + width @ np.minimum(saving.min(axis=1), 0.0)) if len(width) else float(base)
 
 

@@ -169,7 +169,7 @@ def _worth_of_one_more(market: Market, d: int, outcome: Outcome) -> FloatArray:
     waiting = market.cumulative_demand[d] - np.cumsum(outcome.turned_away[d]) - outcome.supply[d]
     chance = (waiting > NOTHING).mean(axis=0)
     slope = market.holding[product] - (market.holding[product] + market.late[product]) * chance
-    slope[-1] -= market.lost_sale[product] * chance[-1] + market.salvage[product] * (1.0 - chance[-1])
+    slope[-1] -= market.waiting_at_end[product] * chance[-1] + market.salvage[product] * (1.0 - chance[-1])
     return -np.cumsum(slope[::-1])[::-1]
 
 

@@ -79,7 +79,9 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
         lost[d, -1] += short[-1]
         cost["holding"] += float(market.holding[product] * over.sum())
         cost["late"] += float(market.late[product] * short.sum())
-        cost["lost"] += float(market.lost_sale[product] * (turned_away[d].sum() + short[-1]))
+        cost["lost"] += float(
+            market.lost_sale[product] * turned_away[d].sum() + market.waiting_at_end[product] * short[-1]
+        )
         cost["salvage"] -= float(market.salvage[product] * over[-1])
     scale = np.maximum(np.cumsum(np.abs(market.fixed) + arrived, axis=1).max(initial=1.0), 1.0)
     assert stock.min(initial=0.0) >= -TOLERANCE * scale, "a stock below zero"

@@ -41,7 +41,7 @@ def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
     for k in range(len(width)):
         covered = np.clip(net, edges[k], edges[k + 1]) - edges[k]
         chance[k] = covered.mean(axis=0) / np.where(width[k] > 0, width[k], 1.0)
-    economics = (float(a[product]) for a in (market.holding, market.late, market.lost_sale, market.salvage))
+    economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
     return edges, layer_slopes(chance, *economics)
 
 

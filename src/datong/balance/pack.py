@@ -33,9 +33,10 @@ class Market:
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
     line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
     bucket 0) less units that orders under way will use; `stock_in` the same before use, `hours_taken` of those orders.
-    holding, late, lost_sale, salvage: (product) money per unit (and bucket). cumulative_demand: per demanded product
-    (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product) money for a good unit
-    by the cheapest way where nothing is scarce; inf without a way. levels: products, components first.
+    holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
+    demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
+    money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
+    components first.
     """
 
     products: tuple[str, ...]
@@ -60,6 +61,7 @@ class Market:
     holding: FloatArray
     late: FloatArray
     lost_sale: FloatArray
+    waiting_at_end: FloatArray
     salvage: FloatArray
     demanded: IntArray
     cumulative_demand: tuple[FloatArray, ...]
@@ -125,9 +127,9 @@ def pack_facts(
     promised = committed(facts, where, bucket_starts, calendar)
     hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
     economics = [facts.economics[p] for p in products]
-    holding, late, lost_sale, salvage = (
+    holding, late, lost_sale, waiting_at_end, salvage = (
         np.array([getattr(e, name) for e in economics], dtype=np.float64)
-        for name in ("holding_per_bucket", "late_per_bucket", "lost_sale", "salvage")
+        for name in ("holding_per_bucket", "late_per_bucket", "lost_sale", "waiting_at_end", "salvage")
     )
     is_component = np.zeros(len(products), dtype=bool)
     is_component[[c for _, c, _ in uses]] = True
@@ -156,6 +158,7 @@ def pack_facts(
         holding=holding,
         late=late,
         lost_sale=lost_sale,
+        waiting_at_end=waiting_at_end,
         salvage=salvage,
         demanded=np.array([at[p] for p in names], dtype=np.int64),
         cumulative_demand=tuple(np.cumsum(asked[p], axis=1) for p in names),

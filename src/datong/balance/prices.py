@@ -90,7 +90,7 @@ def _layers(market: Market) -> _Layers:
             source_cost[d, k, lead:] = np.where(is_open, cost, np.inf)
         source_cost[d, -1] = np.where(market.sure[d] > 0, market.lost_sale[product], np.inf)
         width, chance = _blocks(market.net_demand(d), most_blocks)
-        economics = (float(a[product]) for a in (market.holding, market.late, market.lost_sale, market.salvage))
+        economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
         slopes = layer_slopes(chance, *economics)
         blocks.append((width, np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]))
     most = max((len(w) for w, _ in blocks), default=0)

@@ -66,12 +66,16 @@ class Way:
 
 @dataclass(frozen=True)
 class Economics:
-    """What being wrong costs for a product, in money per unit; holding and late are for one bucket."""
+    """What being wrong costs for a product, in money per unit; holding and late are for one bucket.
+
+    waiting_at_end and salvage: of a unit that still waits, or is left, when the horizon ends.
+    """
 
     price: float
     holding_per_bucket: float
     late_per_bucket: float
     lost_sale: float
+    waiting_at_end: float
     salvage: float
 
 
@@ -237,17 +241,20 @@ def _economics(state: State, prices: Mapping[str, float], costs: Mapping[str, fl
         holding = _or(row.get("holding_cost_per_unit_week"), shares.holding_share_per_week * price) * weeks
         late = _or(row.get("late_cost_per_unit_week"), shares.late_share_per_week * price) * weeks
         lost_sale = _or(row.get("lost_sale_cost_per_unit"), shares.lost_sale_share * price)
-        # Where demand goes on beyond the horizon, a unit left at its end saves making one then.
+        # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
+        # waits is made then.
         goes_on = kinds[product] == "finished" and product not in planned
-        salvage = _or(row.get("salvage_per_unit"), costs[product] if goes_on else 0.0)
-        result[product] = Economics(price, holding, late, lost_sale, honest_salvage(salvage, costs[product], lost_sale))
+        waiting = min(lost_sale, costs[product]) if goes_on else lost_sale
+        salvage = _or(row.get("salvage_per_unit"), waiting if goes_on else 0.0)
+        salvage = honest_salvage(salvage, costs[product], waiting)
+        result[product] = Economics(price, holding, late, lost_sale, waiting, salvage)
     return result
 
 
-def honest_salvage(salvage: float, cost: float, lost_sale: float) -> float:
+def honest_salvage(salvage: float, cost: float, waiting_at_end: float) -> float:
     """Salvage, but never more than the cheapest way to get the unit: nobody earns by making leftovers, nor by refusing
     a buyer to keep the unit."""
-    return min(salvage, cost, lost_sale)
+    return min(salvage, cost, waiting_at_end)
 
 
 def _or(value: float | None, default: float) -> float:

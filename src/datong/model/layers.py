@@ -3,12 +3,15 @@
 Let D_t be the demand of the open buckets up to t, a random number, and X_t the supply up to t, fixed now. Then
 
     f_t(X) = holding * E max(X - D_t, 0) + late * E max(D_t - X, 0)          for every bucket, and at the last one also
-           + lost * E max(D_t - X, 0) - salvage * E max(X - D_t, 0).
+           + waiting * E max(D_t - X, 0) - salvage * E max(X - D_t, 0).
 
 f_t is convex. Its slope at the n-th unit ("layer n") is  holding - (holding + late) * G_t(n),  G_t(n) = P(D_t >= n):
 the newsvendor's marginal cost (Arrow, Harris and Marschak 1951), summed over buckets instead of one season.
 A layer that is there from bucket a on therefore costs  holding * sum_{t>=a} (1 - G_t) + late * sum_{t<a} G_t,
-and one that never comes costs  late * sum_t G_t + lost * G_T.
+and one that never comes costs  late * sum_t G_t + waiting * G_T.
+
+`waiting` is what a unit costs that still waits at the end: the lost sale where demand ends with the horizon; where it
+goes on, what it then costs to make the unit, as `salvage` is what a unit left over saves making then.
 """
 
 import numpy as np
@@ -16,10 +19,10 @@ import numpy as np
 from datong.model.flow import FloatArray
 
 
-def layer_slopes(chance: FloatArray, holding: float, late: float, lost_sale: float, salvage: float) -> FloatArray:
+def layer_slopes(chance: FloatArray, holding: float, late: float, waiting: float, salvage: float) -> FloatArray:
     """Slope of f_t at each layer. chance: (layer, bucket) G_t(n). Returns (layer, bucket) money per unit."""
     slopes = holding - (holding + late) * chance
-    slopes[:, -1] -= salvage * (1.0 - chance[:, -1]) + lost_sale * chance[:, -1]
+    slopes[:, -1] -= salvage * (1.0 - chance[:, -1]) + waiting * chance[:, -1]
     return slopes
 
 

@@ -25,7 +25,7 @@ class Curve:
         e = self.economics
         over, short = expected_over_and_short(self.supply + more, self.cumulative_demand)
         cost = e.holding_per_bucket * over + e.late_per_bucket * short
-        cost[-1] += e.lost_sale * short[-1] - e.salvage * over[-1]
+        cost[-1] += e.waiting_at_end * short[-1] - e.salvage * over[-1]
         return cost
 
     def saved_by(self, units: float, arrive: int) -> float:

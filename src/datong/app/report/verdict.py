@@ -17,6 +17,9 @@ POLICIES = ("datong", "company", "baseline")
 class Verdict:
     """Datong beside `than`. saving: money that `than` cost more; negative where Datong cost more.
 
+    saving_share: of the avoidable cost of `than`, that is without making each unit by its cheapest way, which no
+    policy can save.
+
     saving_low, saving_high and fill_low, fill_high (shares of demand served on time): 90% intervals of the replay.
     """
 
@@ -59,7 +62,7 @@ def verdict(replayed: Mapping[str, pa.Table]) -> Verdict | None:
     found = {r["measure"]: r for r in replayed["differences"].to_pylist()}
     cost, fill = found["cost"], found["fill_on_time_share"]
     than = cost["than"]
-    other = next(r["cost"] for r in replayed["summary"].to_pylist() if r["policy"] == than)
+    other = next(r["avoidable_cost"] for r in replayed["summary"].to_pylist() if r["policy"] == than)
     saving = -cost["difference"]
     return Verdict(
         than,
