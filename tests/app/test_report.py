@@ -132,7 +132,7 @@ def test_an_empty_run_is_a_page_too(inputs):
 
 
 def test_saving_is_the_difference_turned_round(replay_tables):
-    """Datong 4 x 90 + 6, the company 4 x 100 + 6: 40 saved of 406 / 2 avoidable; the interval of the difference is -55 to -25."""
+    """Datong 4 x 90 + 6, the company 4 x 100 + 6: 40 saved of 406 / 2 avoidable; difference -55 to -25."""
     found = verdict(replay_tables(datong=90.0, company=100.0))
     assert found is not None
     assert found.than == "company"

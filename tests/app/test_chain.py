@@ -1,0 +1,102 @@
+"""The chain from Python, on the example's real records."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import datong
+from datong.app.chain import Chain
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
+
+
+def monday(month: int, day: int) -> datetime:
+    """Midnight in Dhaka (UTC+6)."""
+    return datetime(2023, month, day, tzinfo=UTC) - timedelta(hours=6)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(EXAMPLE, tmp_path / "chain", ignore=shutil.ignore_patterns(".datong", "*.py"))
+    return tmp_path / "chain"
+
+
+@pytest.fixture
+def chain(folder: Path) -> Iterator[Chain]:
+    with datong.open(folder) as opened:
+        yield opened
+
+
+def test_each_cycle_takes_up_what_the_one_before_it_learnt(chain: Chain) -> None:
+    """Run 1 knows nothing; run 2 scores run 1's forecasts at its end; run 3 forecasts with what run 2 learnt."""
+    first, second, third = (chain.run(as_of=monday(m, d)) for m, d in ((6, 5), (6, 12), (6, 19)))
+    assert first.tables["learnt_used"].num_rows == 0
+    assert second.tables["learnt_used"].equals(first.tables["learnt"])
+    assert third.tables["learnt_used"].equals(second.tables["learnt"])
+    assert {"forecast_ratio", "spread_ratio"} <= set(third.tables["learnt_used"]["what"].to_pylist())
+    scored = second.scores.to_pandas().query("metric == 'covered'")
+    assert set(scored["run"]) == {first.run}
+    assert str(scored["bucket"].max()) == "2023-06-05"
+
+
+def test_a_run_is_kept_and_found_again(chain: Chain) -> None:
+    result = chain.run(as_of=monday(7, 31))
+    kept = chain.kept_run()
+    assert kept.run == result.run
+    assert kept.orders.arrow.equals(result.orders.arrow)
+    again = chain.run(as_of=monday(7, 31))
+    assert again.run == result.run
+    assert chain.ledger.runs().num_rows == 1
+
+
+def test_a_run_sees_nothing_that_was_known_later(folder: Path, tmp_path: Path) -> None:
+    """The same run on a ledger that ends at its moment: the same orders, to the byte."""
+    with datong.open(folder) as whole:
+        orders = whole.run(as_of=monday(6, 5)).orders.arrow
+    short = tmp_path / "short"
+    shutil.copytree(folder, short, ignore=shutil.ignore_patterns(".datong"))
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    cut = pa.scalar(date(2023, 6, 5), pa.date32())
+    for name in ("sales", "production", "shipments"):
+        rows = pq.read_table(short / f"{name}.parquet")
+        day = rows["happened_at"].cast(pa.date32())
+        pq.write_table(rows.filter(pc.less(day, cut)), short / f"{name}.parquet")
+    with datong.open(short) as past:
+        assert past.run(as_of=monday(6, 5)).orders.arrow.equals(orders)
+
+
+def test_opening_twice_changes_nothing_and_an_edited_price_supersedes(folder: Path) -> None:
+    with datong.open(folder) as chain:
+        before = chain.default_as_of()
+        price = dict(zip(*(chain.state().table("products")[c].to_pylist() for c in ("product", "price")), strict=True))
+    with datong.open(folder) as chain:
+        assert all(report.added + report.superseded == 0 for report in chain.ingested)
+        assert chain.default_as_of() == before
+    text = (folder / "products.csv").read_text(encoding="utf-8")
+    line = next(x for x in text.splitlines() if x.startswith("SOS008L02P"))
+    edited = line.replace(f"{price['SOS008L02P']:g}", "9999")
+    assert edited != line
+    (folder / "products.csv").write_text(text.replace(line, edited), encoding="utf-8")
+    with datong.open(folder) as chain:
+        assert [r.superseded for r in chain.ingested if r.table == "products"] == [1]
+        state = chain.state()
+        now = dict(zip(*(state.table("products")[c].to_pylist() for c in ("product", "price")), strict=True))
+        assert now["SOS008L02P"] == 9999
+        assert (state.as_of - before).total_seconds() < 1  # the chain's own clock, not years later
+        old = chain.ledger.state(before).table("products")
+        assert dict(zip(old["product"].to_pylist(), old["price"].to_pylist(), strict=True)) == price
+
+
+def test_frames_turn_into_what_the_reader_uses(chain: Chain) -> None:
+    result = chain.run(as_of=monday(7, 31))
+    assert len(result.orders) == result.orders.arrow.num_rows > 0
+    assert list(result.orders.to_pandas().columns) == result.orders.arrow.column_names
+    assert pa.table(result.orders).equals(result.orders.arrow)
+    assert "<table" in result.gaps._repr_html_()
+    assert "orders:" in repr(result.orders)
