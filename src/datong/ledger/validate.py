@@ -205,7 +205,7 @@ def local_to_utc(local: np.ndarray, zone: ZoneInfo) -> np.ndarray:
     clocks = utc[known]
     days, inverse = np.unique(clocks.astype("M8[D]"), return_inverse=True)
     first = np.array([_offset(day.astype("M8[us]"), zone) for day in days], dtype=np.int64)
-    last = np.array([_offset((day + 1).astype("M8[us]"), zone) for day in days], dtype=np.int64)
+    last = np.array([_offset((day + np.timedelta64(1, "D")).astype("M8[us]"), zone) for day in days], dtype=np.int64)
     result = clocks - first[inverse].astype("m8[us]")
     for i in np.flatnonzero((first != last)[inverse]):
         result[i] = clocks[i] - np.timedelta64(_offset(clocks[i], zone), "us")
