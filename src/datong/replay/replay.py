@@ -43,13 +43,14 @@ Decide = Callable[[State], Sequence[PlannedOrder]]
 class ReplayResult:
     """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline.
 
-    The company is left out where nothing that it made or received is recorded. notes: how the figures came about.
+    scores: of Datong's forecasts in the course of the replay (SCORES_SCHEMA). The company is left out where nothing that it made or received is recorded. notes: how the figures came about.
     """
 
     by_bucket: pa.Table
     by_product: pa.Table
     summary: pa.Table
     differences: pa.Table
+    scores: pa.Table
     notes: tuple[Message, ...]
 
     def tables(self) -> dict[str, pa.Table]:
@@ -58,6 +59,7 @@ class ReplayResult:
             "by_product": self.by_product,
             "summary": self.summary,
             "differences": self.differences,
+            "scores": self.scores,
         }
 
 
@@ -108,6 +110,7 @@ def replay(
         by_product(courses),
         summary(courses),
         differences(courses, "datong", other, seed),
+        loop.learnt.scores,
         (message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")),
     )
 
