@@ -43,7 +43,8 @@ Decide = Callable[[State], Sequence[PlannedOrder]]
 class ReplayResult:
     """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline.
 
-    scores: of Datong's forecasts in the course of the replay (SCORES_SCHEMA). The company is left out where nothing that it made or received is recorded. notes: how the figures came about.
+    scores: of Datong's forecasts in the course of the replay (SCORES_SCHEMA). notes: how the figures came about. The
+    company is left out where nothing that it made or received is recorded.
     """
 
     by_bucket: pa.Table
