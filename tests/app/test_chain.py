@@ -10,6 +10,7 @@ import pytest
 
 import datong
 from datong.app.chain import Chain
+from datong.app.cli import main
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
 
@@ -93,6 +94,29 @@ def test_opening_twice_changes_nothing_and_an_edited_price_supersedes(folder: Pa
         assert dict(zip(old["product"].to_pylist(), old["price"].to_pylist(), strict=True)) == price
 
 
+def test_edits_that_the_ledger_does_not_follow_are_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sale overwritten without a later known_at, and a line taken out of its table: both stay as they were."""
+    table = "sale,happened_at,product,units\nS1,2023-08-08,SOS008L02P,{}\n"
+    (folder / "sales.parquet").unlink(missing_ok=True)
+    (folder / "sales.csv").write_text(table.format(5), encoding="utf-8")
+    (folder / "offers.csv").write_text("offer,product,price\nO1,SOS008L02P,1\nO2,SOS008L02P,2\n", encoding="utf-8")
+    with datong.open(folder) as chain:
+        assert chain.unheeded == ()
+    (folder / "sales.csv").write_text(table.format(6), encoding="utf-8")
+    (folder / "offers.csv").write_text("offer,product,price\nO2,SOS008L02P,2\n", encoding="utf-8")
+    with datong.open(folder) as chain:
+        assert [(f.code, f.severity) for f in chain.unheeded] == [
+            ("vanished", "warning"),
+            ("same_id_other_content", "error"),
+        ]
+        assert "offers:O1" in chain.unheeded[0].found.text("en")
+        assert set(chain.unheeded) <= set(chain.findings)
+    assert main(["run", str(folder), "--lang", "en"]) == 0
+    said = capsys.readouterr().err
+    assert "offers:O1" in said
+    assert "sales:S1" in said
+
+
 def test_frames_turn_into_what_the_reader_uses(chain: Chain) -> None:
     result = chain.run(as_of=monday(7, 31))
     assert len(result.orders) == result.orders.arrow.num_rows > 0
@@ -100,3 +124,15 @@ def test_frames_turn_into_what_the_reader_uses(chain: Chain) -> None:
     assert pa.table(result.orders).equals(result.orders.arrow)
     assert "<table" in result.gaps._repr_html_()
     assert "orders:" in repr(result.orders)
+
+
+def test_a_run_says_in_a_few_lines_what_it_is(chain: Chain) -> None:
+    result = chain.run(as_of=monday(7, 31))
+    text, page = repr(result), result._repr_html_()
+    certificate = result.tables["certificate"].to_pylist()[0]
+    for word in (result.run, "fmcg as of 2023-07-31 00:00", f"{len(result.orders)}, ", "BDT", "certificate"):
+        assert word in text
+        assert word in page
+    assert f"{certificate['total_cost'] / 1e9:.2f}".rstrip("0") in text
+    assert len(text.splitlines()) == 6
+    assert page.count("<tr>") == 5

@@ -26,7 +26,7 @@ from datong.ledger.protocol import IngestReport, Ledger, RunRecord
 from datong.ledger.state import State
 from datong.ledger.validate import ROW, Checked
 from datong.model.errors import BadInput, NotFound, Refused
-from datong.model.findings import Finding
+from datong.model.findings import Finding, finding
 from datong.model.flow import Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -50,16 +50,30 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One run: its id, its moment, and its tables by name."""
+    """One run: its id, its moment, and its tables by name.
+
+    `tables` holds every table of the run as Arrow; the properties give the main ones as a Frame, which prints well and
+    turns into pandas or polars. Units are base units of the product, money is in `settings.currency`.
+    """
 
     run: str
     as_of: datetime
     settings: ChainSettings
     tables: Mapping[str, pa.Table]
 
+    def __repr__(self) -> str:
+        from datong.app.notebook import run_text
+
+        return run_text(self, "en")
+
+    def _repr_html_(self) -> str:
+        from datong.app.notebook import run_html
+
+        return run_html(self, "en")
+
     @property
     def series(self) -> Frame:
-        """Demand by item and closed bucket."""
+        """Demand by item and closed bucket, in units, and whether the item was on sale."""
         return Frame("series", self.tables["series"])
 
     @property
@@ -69,7 +83,7 @@ class RunResult:
 
     @property
     def forecast(self) -> Frame:
-        """Quantiles of demand by item and open bucket."""
+        """Mean and quantiles of demand by item and open bucket, in units, and how they were made."""
         return Frame("forecast", self.tables["forecast"])
 
     @property
@@ -79,32 +93,32 @@ class RunResult:
 
     @property
     def clearing(self) -> Frame:
-        """Balanced quantities."""
+        """What the balance would make or buy by day of start, in units, before lots are formed into orders."""
         return Frame("clearing", self.tables["clearing"])
 
     @property
     def prices(self) -> Frame:
-        """What a scarce hour or unit is worth."""
+        """What one more hour of a line, or unit of a stock, offer or component, would save, in money."""
         return Frame("prices", self.tables["prices"])
 
     @property
     def gaps(self) -> Frame:
-        """Demand served, late and lost."""
+        """Demand by product and bucket in units: served, late, lost, and what stands in the way."""
         return Frame("gaps", self.tables["gaps"])
 
     @property
     def cost(self) -> Frame:
-        """Money by term."""
+        """Cost of the plan in money, by term."""
         return Frame("cost", self.tables["cost"])
 
     @property
     def orders(self) -> Frame:
-        """Proposed orders, with cost and value."""
+        """Proposed work and purchase orders, with cost and value (what leaving the order out would cost), in money."""
         return Frame("orders", self.tables["orders"])
 
     @property
     def reasons(self) -> Frame:
-        """Causes of each order, with evidence."""
+        """Causes of each order by rank, with the ids of the rows behind them. `chain.why(order)` gives them for one."""
         return Frame("reasons", self.tables["reasons"])
 
     @property
@@ -122,7 +136,13 @@ class Taken:
 
 
 class Chain:
-    """An open chain. Use it in a `with` block, or close it: while it is open, no other process can open it."""
+    """An open chain: its folder, its ledger and everything one can do with them. `datong.open(DIR)` gives one.
+
+    Use it in a `with` block, or close it: while it is open, no other process can open it.
+
+    run, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: take rows in.
+    state, kept_run, evidence: look things up. checked, findings, ingested: what opening found and took in.
+    """
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = utc_now) -> None:
         self.folder = folder
@@ -133,6 +153,7 @@ class Chain:
         self.settings: ChainSettings = self.checked.settings
         self.ledger: Ledger = open_ledger(folder / LEDGER_FILE, self.settings)
         self.ingested: tuple[IngestReport, ...] = self._take_in_tables()
+        self.unheeded: tuple[Finding, ...] = self._unheeded()
 
     def __enter__(self) -> "Chain":
         return self
@@ -149,13 +170,13 @@ class Chain:
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the folder's tables; rows with an error are in quarantine.
 
-        A table that is missing in the folder but was ingested is not missing.
+        A table that is missing in the folder but was ingested is not missing. Edits that the ledger did not follow
+        are among them.
         """
         state = self.ledger.state(END_OF_TIME)
         there = {"no_products": ("products",), "no_demand": ("sales", "demand")}
-        return tuple(
-            f for f in self.checked.findings if not any(state.table(t).num_rows for t in there.get(f.code, ()))
-        )
+        own = (f for f in self.checked.findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
+        return (*own, *self.unheeded)
 
     def clock(self) -> datetime:
         """Now, on the chain's clock.
@@ -175,6 +196,18 @@ class Chain:
         for name, checked in self.checked.checked.items():
             reports.append(self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, name, arrived_at))
         return tuple(reports)
+
+    def _unheeded(self) -> tuple[Finding, ...]:
+        """Edits of the folder's tables that change nothing: other content under a known id, and rows taken out."""
+        found = []
+        for report in self.ingested:
+            checked = self.checked.checked[report.table]
+            found += [f for f in report.findings if f not in checked.findings]
+            if tables()[report.table].kind == "master" and not checked.rejected.num_rows:
+                gone = self.ledger.vanished(report.table, checked.rows, report.source)
+                if gone:
+                    found.append(finding("warning", "store.vanished", report.source, count=len(gone), row_id=gone[0]))
+        return tuple(found)
 
     def ingest(self, file: Path, table: str | None = None, mapping: Path | None = None) -> "Taken":
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
@@ -261,7 +294,12 @@ class Chain:
         seed: int | None = None,
         on_stage: Callable[[str], None] = lambda _stage: None,
     ) -> RunResult:
-        """One cycle of the loop; the run is kept in the ledger."""
+        """One cycle of the loop; the run is kept in the ledger.
+
+        as_of: use only what was known by this moment (with a time zone); default: the last one at which anything became
+        known. seed: of the sample paths; default: the settings'. on_stage: called with the name of each stage as it
+        starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet.
+        """
         state = self.state(as_of)
         self._demand_is_known(state)
         seed = self.settings.seed if seed is None else seed

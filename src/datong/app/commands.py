@@ -185,10 +185,13 @@ def show_header(result: RunResult, language: str) -> None:
 
 
 def _warn_of_findings(chain: Chain, language: str) -> None:
-    errors = sum(f.severity == "error" for f in chain.findings)
-    warnings = sum(f.severity == "warning" for f in chain.findings)
+    """How many findings the folder has; in full those that `datong check`, which opens no ledger, cannot see."""
+    own = [f for f in chain.findings if f not in chain.unheeded]
+    errors = sum(f.severity == "error" for f in own)
+    warnings = sum(f.severity == "warning" for f in own)
     if errors or warnings:
         terminal.warning(say("app.folder_findings", language, errors=errors, warnings=warnings, folder=chain.folder))
+    terminal.findings(chain.unheeded, language, terminal.make_console(stderr=True))
 
 
 def answer_why(options: argparse.Namespace, language: str) -> int:

@@ -61,6 +61,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
+        """Row ids of a master table that came from `source` and that its checked `rows` do not name now, in order."""
+        ...
+
     def state(self, as_of: datetime) -> State:
         """The world as known at `as_of`."""
         ...

@@ -27,6 +27,7 @@ from datong.store.incoming import (
     contested,
     incoming_rows,
     insertion,
+    keyed_row_id,
     lacks_key,
     moment_sql,
     repeated,
@@ -248,6 +249,18 @@ class DuckDBLedger:
                 self._note_ingest(ingest, table, "withdraw", known_at)
             self._run("DROP TABLE temp.leaving")
         return count
+
+    def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
+        """Row ids of a master table that came from `source` and that its rows do not name now; see Ledger.vanished."""
+        spec = tables()[table]
+        with self._registered("now", incoming_rows(spec, rows, self.settings, SINCE_EVER)):
+            found = self._rows(
+                f"SELECT row_id FROM {chain_table(spec)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
+                " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
+                f" EXCEPT SELECT {keyed_row_id(spec)} FROM now ORDER BY row_id",
+                [source],
+            )
+        return tuple(row_id for (row_id,) in found)
 
     # reading ------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> st
     Events that say again what a stored version says, of the same moment or undated, are left out at once: a file taken
     in a second time costs little.
     """
-    row_id, source = _keyed_row_id(table), "hashed"
+    row_id, source = keyed_row_id(table), "hashed"
     if some_without_key:
         unkeyed = f"'{table.name}:#' || printf('%016x', (_content >> 64)::UBIGINT) || '.' || coalesce(occurrence, 1)"
         row_id = f"CASE WHEN {_has_key(table)} THEN {row_id} ELSE {unkeyed} END"
@@ -115,7 +115,7 @@ def _content_part(column: Column) -> str:
             return f"'{column.name}:' || {name}::VARCHAR"
 
 
-def _keyed_row_id(table: Table) -> str:
+def keyed_row_id(table: Table) -> str:
     """SQL of ledger.identity.keyed_row_id, for rows that have a key."""
     parts = [_key_text(table.columns[name]) for name in table.key]
     if len(parts) > 1:
