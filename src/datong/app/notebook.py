@@ -1,10 +1,17 @@
-"""How tables print in a notebook."""
+"""How tables and runs print in a notebook and a console."""
+
+import math
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from markupsafe import Markup
 
+from datong.app.report import figures
 from datong.app.report.columns import shown_value, title
 from datong.model.words import say
+
+if TYPE_CHECKING:
+    from datong.app.chain import RunResult
 
 _STYLE = "text-align:{};padding:2px 8px;white-space:nowrap"
 
@@ -31,3 +38,36 @@ def html_table(table: pa.Table, language: str, limit: int = 20) -> str:
             heads, rows, count
         )
     )
+
+
+def run_text(result: "RunResult", language: str) -> str:
+    """A run in a few lines: which one, as of when, its orders, cost, gap, signals and tables."""
+    pairs = _run_pairs(result, language)
+    wide = max(len(name) for name, _ in pairs)
+    return "\n".join([_run_title(result, language), *(f"  {name:<{wide}}  {value}" for name, value in pairs)])
+
+
+def run_html(result: "RunResult", language: str) -> str:
+    """The same as a small HTML table."""
+    row = Markup('<tr><th style="text-align:left;padding:2px 8px">{}</th><td style="text-align:left">{}</td></tr>')
+    rows = Markup("").join(row.format(name, value) for name, value in _run_pairs(result, language))
+    return str(Markup("<div><b>{}</b><table>{}</table></div>").format(_run_title(result, language), rows))
+
+
+def _run_title(result: "RunResult", language: str) -> str:
+    moment = result.as_of.astimezone(result.settings.calendar.zone)
+    name = result.settings.name
+    return say("terminal.run_title", language, run=result.run, name=name, as_of=f"{moment:%Y-%m-%d %H:%M}")
+
+
+def _run_pairs(result: "RunResult", language: str) -> list[tuple[str, str]]:
+    orders, certificate = result.tables["orders"], result.tables["certificate"].to_pylist()[0]
+    units = figures.number(math.fsum(orders["units"].to_pylist()))
+    values = {
+        "orders": say("terminal.run_orders_text", language, count=figures.number(orders.num_rows), units=units),
+        "cost": figures.money(certificate["total_cost"], result.settings.currency, language),
+        "gap": figures.share_at_most(certificate["gap_share"]),
+        "signals": figures.number(result.tables["signals"].num_rows),
+        "tables": ", ".join(result.tables),
+    }
+    return [(say(f"terminal.run_{name}", language), value) for name, value in values.items()]
