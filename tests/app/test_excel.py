@@ -21,10 +21,10 @@ def test_same_inputs_same_bytes(inputs):
 def test_sheets_and_titles_are_in_the_language(inputs):
     english, chinese = sheets(workbook_bytes(inputs, "en")), sheets(workbook_bytes(inputs, "zh"))
     assert list(english)[:3] == ["Summary", "Orders", "Kept orders"]
-    assert list(chinese)[:3] == ["总览", "建议订单", "在途订单"]
+    assert list(chinese)[:3] == ["总览", "工单与采购单", "在途单"]
     assert english["Orders"][0][0] == "Order"
-    assert chinese["建议订单"][0][0] == "单号"
-    assert chinese["建议订单"][1][1] == "生产"
+    assert chinese["工单与采购单"][0][0] == "单号"
+    assert chinese["工单与采购单"][1][1] == "生产"
 
 
 def test_orders_carry_their_reason(inputs):
@@ -38,7 +38,7 @@ def test_summary_says_what_when_money_gap_and_what_is_assumed(inputs):
     rows = sheets(workbook_bytes(inputs, "en"))["Summary"]
     found = {r[0]: r for r in rows}
     assert found["Known as of"][1] == "2023-07-03 00:00 Asia/Dhaka"
-    assert found["production"][1] == 80_000
+    assert found["Cost of production, BDT"][1] == 80_000
     assert found["Total cost"][1] == 84_900
     assert found["Gap"][1] == pytest.approx(400 / 84_900)
     assert "assumed" in found["Total cost"][2]
@@ -47,13 +47,13 @@ def test_summary_says_what_when_money_gap_and_what_is_assumed(inputs):
 
 
 def test_texts_that_look_like_formulas_stay_texts(inputs):
-    """'=P01 at 0.5 a unit' is the signal's text; a spreadsheet must not run it."""
+    """'=P01: one more would save 0.5' is the signal's text; a spreadsheet must not run it."""
     content = workbook_bytes(inputs, "en")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = [archive.read(n).decode() for n in archive.namelist() if n.startswith("xl/worksheets/sheet")]
     assert all("<f>" not in part for part in parts)
     signals = sheets(content)["Signals"]
-    assert any(cell == "=P01 at 0.5 a unit" for cell in signals[1])
+    assert any(cell == "=P01: one more would save 0.5" for cell in signals[1])
 
 
 def test_header_is_frozen_and_filtered(inputs):
@@ -75,6 +75,7 @@ def test_formats_follow_the_column():
     assert number_format("q_value", 0.1) == "small"
     assert number_format("units", 3.0) == "count"
     assert number_format("units", 3.5) == "units"
+    assert number_format("units", 4022.29) == "count"
 
 
 def test_chinese_takes_two_columns_a_character():
@@ -88,5 +89,5 @@ def test_long_evidence_is_cut_and_counted():
 def test_no_orders_is_a_workbook_too(inputs):
     inputs.tables["orders"] = inputs.tables["orders"].slice(0, 0)
     inputs.tables["reasons"] = inputs.tables["reasons"].slice(0, 0)
-    assert len(sheets(workbook_bytes(inputs, "zh"))["建议订单"]) == 1
+    assert len(sheets(workbook_bytes(inputs, "zh"))["工单与采购单"]) == 1
     assert isinstance(inputs.tables["orders"], pa.Table)

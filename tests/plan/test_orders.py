@@ -33,8 +33,9 @@ def wanted(state, **paths):
     return Forecast(items, starts, arrays, method, zero, zero.astype(np.int64) + 8, zero.astype(bool))
 
 
-def planned(state, forecast, sensed=NOTHING_SENSED):
-    return plan(state, sensed, forecast, balance(state, forecast, nothing_learnt()))
+def planned(state, forecast, sensed=NOTHING_SENSED, learnt=None):
+    learnt = learnt or nothing_learnt()
+    return plan(state, sensed, forecast, balance(state, forecast, learnt), learnt)
 
 
 def press(**recipe):
@@ -153,7 +154,7 @@ def test_smallest_lot_brings_needs_forward():
     state = chain(3, **press(min_lot_units=6.0))
     found = planned(state, wanted(state, A=np.full((1, 3), 2.0)))
     assert [(o.start, o.units) for o in found.orders] == [(MONDAY, 6.0)]
-    assert "3 starts" in sentence(found.orders[0], "en")
+    assert "3 buckets need" in sentence(found.orders[0], "en")
 
 
 def test_causes_name_line_alternative_method_and_signal():
@@ -182,7 +183,7 @@ def test_causes_name_line_alternative_method_and_signal():
     assert "chosen by back-test: SES" in order.causes[3].text.text("en")
     assert order.causes[-1].evidence == ("sales:1",)
     chinese = sentence(order, "zh")
-    for part in ("产线 L", "满负荷", "每工时价值 7 CNY", "A surged"):
+    for part in ("产线 L", "满负荷", "多一工时可省 7 CNY", "A surged"):
         assert part in chinese, chinese
 
 

@@ -160,6 +160,7 @@ def _holidays(series: SeriesSet) -> pa.Table:
         {
             "bucket": pa.array([h.bucket for h in series.holidays], pa.date32()),
             "holiday": pa.array([h.holiday for h in series.holidays], pa.string()),
+            "holiday_zh": pa.array([h.holiday_zh or h.holiday for h in series.holidays], pa.string()),
             "days": pa.array([h.days for h in series.holidays], pa.int64()),
         }
     )

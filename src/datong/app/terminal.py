@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from datong.app.report import figures
-from datong.app.report.columns import coded, method_words, shown_value, title
+from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
 from datong.app.report.html import gap_sum, gap_totals, shortest
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.report.verdict import policy_name, totals, verdict, verdict_words
@@ -218,7 +218,8 @@ def show_replay(
     console.print(shown)
     found = verdict(replayed)
     if found is not None:
-        console.print(Text(" ".join(verdict_words(found, settings.currency, language)), style="bold"))
+        said = figures.one_after_another(verdict_words(found, settings.currency, language), language)
+        console.print(Text(said, style="bold"))
 
 
 def show_forecast(inputs: ReportInputs, language: str, console: Console | None = None) -> None:
@@ -288,9 +289,8 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
 
     for r in shown:
         price = figures.money(r["binding_price"], inputs.settings.currency, language)
-        row(
-            r["product"], r, say("report.gap.binding", language, name=r["binding"], price=price) if r["binding"] else ""
-        )
+        key = "report.gap.binding" if r["binding"] else "report.gap.no_binding"
+        row(r["product"], r, say(key, language, name=r["binding"], price=price))
     every = gap_totals(gaps, "product")
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
     if shown and others:
@@ -313,7 +313,7 @@ def _print_signals(console: Console, inputs: ReportInputs, language: str) -> Non
         (title("kind", language), False), (title("text", language), False), (title("evidence", language), True)
     )
     for r in rows[:SIGNALS_SHOWN]:
-        evidence = f"{len(r['evidence'])} {r['evidence_table']}"
+        evidence = evidence_words(r["evidence"], r["evidence_table"], language)
         table.add_row(Text(str(coded("kind", r["kind"], language))), Text(r["text"]), Text(evidence))
     console.print(table)
     if len(rows) > SIGNALS_SHOWN:
@@ -334,9 +334,8 @@ def _print_orders(console: Console, inputs: ReportInputs, language: str, count: 
         kind = coded("kind", order.kind, language)
         worth = say("terminal.worth", language, money=figures.money(order.value, inputs.settings.currency, language))
         head = Text(order.order, style="bold")
-        head.append(
-            f"  {kind} {order.product} × {figures.fitting(order.units)}  {order.start} → {order.due}  {worth}", "dim"
-        )
+        days = f"{order.start}" if order.due == order.start else f"{order.start} → {order.due}"
+        head.append(f"  {kind} {order.product} × {figures.fitting(order.units)}  {days}  {worth}", "dim")
         table.add_row(f"{i}.", head)
         table.add_row("", Text(sentence(order, language)))
     console.print(table)

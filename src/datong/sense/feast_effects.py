@@ -186,8 +186,9 @@ def _text(window: Window, one: Item, levels: tuple[float, float]) -> Message:
         name = message("sense.category", category=one.product.removeprefix(CATEGORY))
     else:
         name = who(one)
+    way = "none" if levels[1] < levels[0] and percent(*levels) == "100%" else direction(*levels)
     return message(
-        f"sense.calendar_{direction(*levels)}",
+        f"sense.calendar_{way}",
         holiday=message("sense.holiday", english=window.feast.name, chinese=window.feast.name_zh),
         days=window.first if window.length == 1 else message("sense.days", first=window.first, last=window.last),
         who=name,

@@ -45,10 +45,12 @@ def plot(
     now: int | None = None,
     y_range: tuple[float, float] | None = None,
     max_x_labels: int = 8,
+    mark_label: str = "",
 ) -> Markup:
     """A line chart over equal steps of x. `y_label(value)` writes a tick.
 
-    marks: a step and the words of what was there (a holiday). now: the step at which the future starts.
+    marks: a step and the words of what was there (a holiday); mark_label: what they all are. now: the step at which
+    the future starts.
     """
     count = len(x_labels)
     known = [v for line in lines for v in line.values if v is not None]
@@ -100,6 +102,7 @@ def plot(
         for label, mark in [
             *((li.label, f'<path class="line {li.style}" d="M1 6H23"/>') for li in lines if li.label),
             *((b.label, f'<rect class="{b.style}" x="1" y="1" width="22" height="10"/>') for b in bands if b.label),
+            *([(mark_label, '<path class="mark" d="M12 0V12"/>')] if marks and mark_label else ()),
         ]
     )
     svg = (

@@ -1,9 +1,13 @@
 """Titles of columns and words of coded values, from the catalogue; a name that it does not know stays as it is."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from datong.app.report.figures import fitting
 from datong.model.words import catalogue, say
+
+# A signal keeps so many of the rows behind it, those with most units (see sense).
+EVIDENCE_ROWS = 50
 
 
 def title(column: str, language: str) -> str:
@@ -15,6 +19,12 @@ def coded(column: str, value: object, language: str) -> object:
     """A coded value ('make', 'level_shift') in words; any other value as it is."""
     key = f"code.{column}_{value}"
     return say(key, language) if isinstance(value, str) and key in catalogue() else value
+
+
+def evidence_words(ids: Sequence[str], table: str, language: str) -> str:
+    """How many rows of which table are behind something; with a plus where only the weightiest were kept."""
+    many = "+" if len(ids) >= EVIDENCE_ROWS else ""
+    return say("terminal.evidence", language, count=f"{len(ids)}{many}", table=table)
 
 
 def shown_value(column: str, value: object, language: str) -> str:

@@ -14,7 +14,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from datong.app.report import figures
-from datong.app.report.columns import coded, title
+from datong.app.report.columns import coded, method_words, title
 from datong.app.report.html import gap_sum, gap_totals
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.tables_out import planned_orders, rendered
@@ -24,6 +24,8 @@ from datong.plan.reason import sentence
 # The format's own limits.
 MAX_ROWS, MAX_TEXT = 1_048_576, 32_767
 EVIDENCE_SHOWN = 20
+# What the ledger knows of a row, and a planner does not read.
+UNREAD = frozenset({"row_id", "valid_from", "known_at", "assumed"})
 # Tables of the run that become sheets after the summary, in this order.
 SHEETS = ("orders", "kept", "gaps", "signals", "forecast", "prices", "clearing", "demand", "series", "cost")
 SHEETS += ("reasons", "scores", "messages")
@@ -41,7 +43,8 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     tables["orders"] = _with_reasons(inputs.tables, language)
     for name in SHEETS:
         if name in tables:
-            write.table(words(f"sheet.{name}"), tables[name], {"value": "value_money"} if name == "orders" else {})
+            shown = tables[name].select([c for c in tables[name].column_names if c not in UNREAD])
+            write.table(words(f"sheet.{name}"), shown, {"value": "value_money"} if name == "orders" else {})
     write.table(words("sheet.assumed"), _assumed(inputs), {})
     book.close()
     return sink.getvalue()
@@ -57,9 +60,11 @@ def _formats(book: Workbook) -> dict[str, Format]:
         "title": book.add_format({"bold": True, "font_size": 14}),
         "bold": book.add_format({"bold": True}),
         "text": book.add_format({"valign": "top"}),
+        "right": book.add_format({"valign": "top", "align": "right"}),
+        "gap": book.add_format({"num_format": "0.000%", "valign": "top"}),
         "wrap": book.add_format({"valign": "top", "text_wrap": True}),
         "count": book.add_format({"num_format": "#,##0", "valign": "top"}),
-        "units": book.add_format({"num_format": "#,##0.##", "valign": "top"}),
+        "units": book.add_format({"num_format": "#,##0.00", "valign": "top"}),
         "share": book.add_format({"num_format": "0.0%", "valign": "top"}),
         "small": book.add_format({"num_format": "0.0000", "valign": "top"}),
         "day": book.add_format({"num_format": "yyyy-mm-dd", "valign": "top", "align": "left"}),
@@ -97,7 +102,7 @@ class _Writer:
             sheet.write_datetime(row, column, datetime(value.year, value.month, value.day), self.formats["day"])  # noqa: DTZ001
         else:
             form = "wrap" if name in WRAPPED else "text"
-            self.text(sheet, row, column, _plain_text(coded(name, value, self.language)), form)
+            self.text(sheet, row, column, _plain_text(_in_words(name, value, self.language)), form)
 
     def table(self, name: str, table: pa.Table, titles: Mapping[str, str]) -> None:
         """One sheet: titles, then rows. `titles`: the catalogue's name of a column, where it has another."""
@@ -121,16 +126,22 @@ class _Writer:
             self.text(sheet, fits + 1, 0, _say(self.language, "sheet.cut", shown=fits, all=table.num_rows), "note")
 
 
+# From here on a fraction says nothing.
+SMALL = 100
 WRAPPED = frozenset({"text", "reason", "derivation", "evidence"})
 
 
 def number_format(column: str, value: float) -> str:
-    """By the column's name: shares in percent, probabilities with four digits, whole numbers without a point."""
+    """By the column's name: shares in percent, probabilities with four digits; small numbers with two digits."""
     if column.endswith("_share"):
         return "share"
     if column in ("p_value", "q_value"):
         return "small"
-    return "count" if float(value).is_integer() else "units"
+    return "count" if float(value).is_integer() or abs(value) >= SMALL else "units"
+
+
+def _in_words(column: str, value: Any, language: str) -> object:
+    return method_words(value, language) if column == "method" else coded(column, value, language)
 
 
 def _plain_text(value: object) -> str:
@@ -147,7 +158,7 @@ def _shown(column: str, value: Any, language: str) -> str:
         return figures.number(value, 2)
     if isinstance(value, date):
         return "2023-01-01"
-    return _plain_text(coded(column, value, language))
+    return _plain_text(_in_words(column, value, language))
 
 
 def width(text: str) -> int:
@@ -156,10 +167,11 @@ def width(text: str) -> int:
 
 
 def _with_reasons(tables: Mapping[str, pa.Table], language: str) -> pa.Table:
-    """The orders with the sentence that says why as their last column."""
+    """The orders by day of start, the most valuable first, with the sentence that says why as their last column."""
     orders = tables["orders"].drop_columns(["locked"])
     reasons = [sentence(o, language) for o in planned_orders(tables)]
-    return orders.append_column("reason", pa.array(reasons, pa.string()))
+    orders = orders.append_column("reason", pa.array(reasons, pa.string()))
+    return orders.sort_by([("start", "ascending"), ("value", "descending"), ("order", "ascending")])
 
 
 def _assumed(inputs: ReportInputs) -> pa.Table:
@@ -198,18 +210,25 @@ def _summary(write: _Writer, inputs: ReportInputs, words: Callable[..., str]) ->
         (words("summary.late"), gap["late_units"], "", rests),
         (words("summary.lost"), gap["lost_units"], "", rests),
         (words("summary.orders"), tables["orders"].num_rows, "", rests),
-        *((str(coded("term", r["term"], language)), r["money"], "", rests) for r in tables["cost"].to_pylist()),
+        *(
+            (
+                words("summary.cost", term=coded("term", r["term"], language), currency=settings.currency),
+                r["money"],
+                "",
+                rests,
+            )
+            for r in tables["cost"].to_pylist()
+        ),
         (words("certificate.total"), certificate["total_cost"], "", rests),
         (words("certificate.bound"), certificate["lower_bound"], "", rests),
-        (words("certificate.gap"), certificate["gap_share"], "_share", rests),
+        (words("certificate.gap"), certificate["gap_share"], "gap", rests),
     ]
     for r, (name, value, kind, note) in enumerate(rows, start=2):
         write.text(sheet, r, 0, name, "bold")
         if isinstance(value, str):
-            write.text(sheet, r, 1, value)
+            write.text(sheet, r, 1, value, "right")
         elif isinstance(value, (int, float)) and math.isfinite(value):
-            form = "share" if kind else "count"
-            sheet.write_number(r, 1, value, write.formats[form])
+            sheet.write_number(r, 1, value, write.formats[kind or "count"])
         if note:
             write.text(sheet, r, 2, note, "note")
     last = len(rows) + 3
@@ -221,6 +240,6 @@ def _summary(write: _Writer, inputs: ReportInputs, words: Callable[..., str]) ->
             write.text(sheet, r, 2, a.derivation or words("assumptions.not_stated"))
     else:
         write.text(sheet, last + 1, 0, words("assumptions.none"))
-    sheet.set_column(0, 0, 38)
-    sheet.set_column(1, 1, 28)
+    sheet.set_column(0, 0, 44)
+    sheet.set_column(1, 1, 30)
     sheet.set_column(2, 2, 80)

@@ -1,6 +1,7 @@
 """Numbers, money and days as people write them, in either language."""
 
 import math
+from collections.abc import Sequence
 from datetime import date
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -52,6 +53,11 @@ def share(value: float | None, digits: int = 1) -> str:
 def share_at_most(value: float | None) -> str:
     """A share rounded up to a hundredth of a percent, so that 'at most' stays true."""
     return NONE if value is None or not math.isfinite(value) else share(math.ceil(value * 1e4 - 1e-9) / 1e4, 2)
+
+
+def one_after_another(sentences: Sequence[str], language: str) -> str:
+    """Sentences in a row: Chinese has no space between them."""
+    return ("" if language == "zh" else " ").join(sentences)
 
 
 def short_day(day: date, language: str) -> str:

@@ -1,7 +1,7 @@
 """The report as one self-contained web page: no request leaves it, it prints, and it works without a script."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from importlib.resources import files
@@ -16,7 +16,7 @@ from markupsafe import Markup
 import datong
 from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
-from datong.app.report.columns import coded, method_words, title
+from datong.app.report.columns import coded, evidence_words, method_words, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.report.verdict import by_policy, policy_name, totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
@@ -68,6 +68,9 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         fitting=figures.fitting,
         share=figures.share,
         at_most=figures.share_at_most,
+        rows=lambda r: evidence_words(r["evidence"], r["evidence_table"], language),
+        sentences=lambda *said: figures.one_after_another(said, language),
+        door=lambda name: coded("door", name, language),
         day=lambda d: figures.long_day(d, language),
         coded=lambda name, value: coded(name, value, language),
         page=_page(inputs, language, words),
@@ -103,6 +106,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "moment": f"{figures.long_day(moment.date(), language)} {moment:%H:%M}",
         "zone": inputs.settings.time_zone,
         "unit": unit,
+        "each": say("app.week" if inputs.settings.bucket == "week" else "app.day", language),
         "first": total[0]["bucket"] if total else moment.date(),
         "last": _last_day(inputs, total) if total else moment.date(),
         "buckets": len(total),
@@ -216,11 +220,17 @@ def _floor(lines: Sequence[Line]) -> float:
     return max(0.0, math.floor(lowest * 10 - 0.5) / 10)
 
 
-def _behind(starts: Sequence[date], columns: Sequence[tuple[str, Sequence[Any]]], write: Callable[[Any], str]) -> Row:
-    """The table behind a chart: a row for each step, in the chart's order."""
+def _behind(
+    starts: Sequence[date],
+    columns: Sequence[tuple[str, Sequence[Any]]],
+    write: Callable[[Any], str],
+    notes: Mapping[date, str] | None = None,
+) -> Row:
+    """The table behind a chart: a row for each step, in the chart's order. notes: words beside a step's day."""
+    heads = [f"{s.isoformat()} {(notes or {}).get(s, '')}".strip() for s in starts]
     return {
         "heads": [name for name, _ in columns],
-        "rows": [(s.isoformat(), [write(values[i]) for _, values in columns]) for i, s in enumerate(starts)],
+        "rows": [(head, [write(values[i]) for _, values in columns]) for i, head in enumerate(heads)],
     }
 
 
@@ -301,7 +311,9 @@ def _demand(inputs: ReportInputs, language: str, words: Words) -> Row:
     series, forecast = _by_item(tables["series"]), _by_item(tables["forecast"])
     holidays: dict[date, list[str]] = {}
     for h in tables["holidays"].to_pylist():
-        holidays.setdefault(h["bucket"], []).append(h["holiday"])
+        # A run that an earlier version kept has no Chinese names.
+        name = h.get("holiday_zh") if language == "zh" else None
+        holidays.setdefault(h["bucket"], []).append(name or h["holiday"])
 
     def chart(name: str, history: Sequence[Row], ahead: Sequence[Row]) -> Row:
         history = history[-HISTORY_BUCKETS:]
@@ -331,8 +343,9 @@ def _demand(inputs: ReportInputs, language: str, words: Words) -> Row:
                 partial(figures.compact, language=language),
                 marks if len(marks) <= len(starts) / 2 else (),
                 now=len(history),
+                mark_label=words("demand.holiday"),
             ),
-            "table": _behind(starts, columns, figures.fitting),
+            "table": _behind(starts, columns, figures.fitting, {s: ", ".join(names) for s, names in holidays.items()}),
         }
 
     # Without a sum over an item that was not yet there: unknown units count as what was recorded.
