@@ -50,6 +50,58 @@ def test_stock_is_the_last_count_and_what_moved_after_it() -> None:
     assert position(s).on_hand_units == {"A": 14.0}
 
 
+def test_a_count_that_names_no_place_holds_for_all_places() -> None:
+    """10 counted on the 3rd, nobody says where; the 7 made at the works on the 2nd are in it, the 4 of the 4th not."""
+    s = state(
+        stock={"happened_at": [day(3)], "product": ["A"], "units": [10.0]},
+        production={
+            "happened_at": [day(2), day(4)],
+            "site": ["works"] * 2,
+            "product": ["A"] * 2,
+            "good_units": [7, 4],
+        },
+    )
+    assert position(s).on_hand_units == {"A": 14.0}
+
+
+def test_production_takes_its_components_from_stock() -> None:
+    """100 of F counted on the 2nd. On the 3rd 10 of A by recipe R (3 F each) with 2 scrapped, on the 4th 5 of B
+    (1 F each, a fifth lost): 100 - 12 x 3 - 5 / 0.8 = 57.75. G is in the general bill of A only until the 3rd, and
+    what was made on the 1st is in the count.
+    """
+    s = state(
+        recipes={"recipe": ["R", "S"], "product": ["A", "A"]},
+        orders={
+            "order": ["W1"],
+            "product": ["A"],
+            "recipe": ["R"],
+            "units": [12.0],
+            "start": [date(2026, 1, 3)],
+            "due": [date(2026, 1, 3)],
+        },
+        components={
+            "product": ["A", "A", "A", "B"],
+            "recipe": ["R", None, None, None],
+            "component": ["F", "F", "G", "F"],
+            "units_per_unit": [3.0, 50.0, 1.0, 1.0],
+            "scrap_share": [0.0, 0.0, 0.0, 0.2],
+            "valid_to": [None, None, date(2026, 1, 3), None],
+        },
+        stock={"happened_at": [day(2)] * 2, "product": ["F", "G"], "site": ["depot"] * 2, "units": [100.0, 7.0]},
+        production={
+            "happened_at": [day(1), day(3), day(4)],
+            "site": ["works"] * 3,
+            "order": [None, "W1", None],
+            "product": ["B", "A", "B"],
+            "good_units": [9.0, 10.0, 5.0],
+            "scrap_units": [0.0, 2.0, 0.0],
+        },
+    )
+    on_hand = position(s).on_hand_units
+    assert on_hand["F"] == 57.75
+    assert on_hand["G"] == 7.0
+
+
 def test_shipments_serve_the_oldest_order_first() -> None:
     """Ordered 5, 5, 5 on the 1st, 3rd and 5th; 7 sent on the 4th: 3 of the second and all of the third are owed."""
     s = state(
@@ -114,7 +166,7 @@ def test_cancelled_orders_are_not_owed() -> None:
 
 
 def test_orders_out_bring_what_is_left_of_them() -> None:
-    """W1 made 4 of 10; W2 is done; W3 was refused; W4 is locked without events; W5 is only proposed."""
+    """W1 made 4 of 10 and scrapped 1; W2 is done; W3 was refused; W4 is locked without events; W5 is only proposed."""
     orders = ["W1", "W2", "W3", "W4", "W5"]
     s = state(
         orders={
@@ -130,6 +182,7 @@ def test_orders_out_bring_what_is_left_of_them() -> None:
             "order": ["W1", "W1", "W2", "W3", "W5"],
             "state": ["started", "partly_done", "done", "refused", "proposed"],
             "good_units": [None, 4.0, 10.0, None, None],
+            "scrap_units": [None, 1.0, None, None, None],
         },
     )
-    assert [(o.order, o.units) for o in position(s).under_way] == [("W1", 6.0), ("W4", 10.0)]
+    assert [(o.order, o.units) for o in position(s).under_way] == [("W1", 5.0), ("W4", 10.0)]

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from datong.ledger.life import events_of_table, standing
+from datong.ledger.life import Standing, events_of_table, standing
 from datong.ledger.state import State
 from datong.model.flow import Item
 
@@ -17,7 +19,7 @@ OPEN_STATES = frozenset({"released", "accepted", "started", "partly_done"})
 
 @dataclass(frozen=True)
 class UnderWay:
-    """An order already out. units: still to come, good units. `line_units`: still to be made on its line."""
+    """An order already out. units: of those started or ordered, what is neither done nor scrapped yet."""
 
     order: str
     kind: str
@@ -46,9 +48,9 @@ def position(state: State) -> Position:
     """The position at the state's moment.
 
     Stock is the last count of each product and site plus what moved after it: production and receipts in, shipments
-    out, transfers from one site to the other. Sales are served by shipments to buyers, first due first; a chain
-    without any shipments is taken to have served every sale at once, from its stock. Stock is then never below zero:
-    sales beyond what was counted and made say that something was not recorded.
+    out, transfers from one site to the other, and the components that production took. Sales are served by shipments
+    to buyers, first due first; a chain without any shipments is taken to have served every sale at once, from its
+    stock. Stock is then never below zero: sales beyond what was counted and made say that something was not recorded.
     """
     owed, served_ahead = _served(state)
     return Position(_on_hand(state), owed, served_ahead, _under_way(state))
@@ -71,13 +73,17 @@ def _on_hand(state: State) -> dict[str, float]:
             _moves(state, "shipments", "from_site", "units", -1),
             _moves(state, "shipments", "to_site", "units", 1).query("site != ''"),
             _sold_at_once(state),
+            _backflushed(state),
         ]
     )
-    # What moved at an unnamed place is in the product's last count anywhere.
+    # What moved at an unnamed place is in the product's last count anywhere; what moved at a place that was never
+    # counted is in a count that names no place.
     anywhere = counts.groupby("product", as_index=False)["happened_at"].max().assign(site="")
     counted = pd.concat([counts[["product", "site", "happened_at"]], anywhere]).drop_duplicates(["product", "site"])
     moves = moves.merge(counted, on=["product", "site"], how="left", suffixes=("", "_count"))
-    after = moves["happened_at_count"].isna() | (moves["happened_at"] > moves["happened_at_count"])
+    of_all_places = counts[counts["site"] == ""].set_index("product")["happened_at"]
+    last_count = moves["happened_at_count"].fillna(moves["product"].map(of_all_places))
+    after = last_count.isna() | (moves["happened_at"] > last_count)
     both = pd.concat([counts[["product", "units"]], moves.loc[after, ["product", "units"]]])
     units = both.groupby("product")["units"].sum()
     if state.table("shipments").num_rows == 0:
@@ -90,6 +96,37 @@ def _sold_at_once(state: State) -> pd.DataFrame:
     sales = _moves(state, "sales", "market", "units", -1).assign(site="")
     sold = state.table("sales")["state"].to_numpy(zero_copy_only=False) == "ordered"
     return sales[sold & (state.table("shipments").num_rows == 0)]
+
+
+def _backflushed(state: State) -> pd.DataFrame:
+    """Components as moves out, for what was made and scrapped, by the bill of materials that held on the day.
+
+    The recipe is the order's, or the product's only one. They may have lain anywhere: the place stays unnamed.
+    """
+    recipe_of: dict[str, list[str]] = {}
+    for row in state.table("recipes").select(["recipe", "product"]).to_pylist():
+        recipe_of.setdefault(row["product"], []).append(row["recipe"])
+    ordered = {r["order"]: r["recipe"] for r in state.table("orders").select(["order", "recipe"]).to_pylist()}
+    parts: dict[tuple[str, str | None], dict[str, dict[str, Any]]] = {}
+    for row in state.table("components").to_pylist():
+        parts.setdefault((row["product"], row["recipe"]), {})[row["component"]] = row
+    zone = state.settings.calendar.zone
+    columns = ["happened_at", "product", "order", "good_units", "scrap_units"]
+    moves = []
+    for made in state.table("production").select(columns).to_pylist() if parts else ():
+        product, only = made["product"], recipe_of.get(made["product"], [])
+        recipe = ordered.get(made["order"]) or (only[0] if len(only) == 1 else None)
+        day = made["happened_at"].astimezone(zone).date()
+        started = made["good_units"] + (made["scrap_units"] or 0.0)
+        for part in {**parts.get((product, None), {}), **parts.get((product, recipe), {})}.values():
+            if (part["valid_from"] or day) <= day and (part["valid_to"] is None or day < part["valid_to"]):
+                used = started * part["units_per_unit"] / (1.0 - part["scrap_share"])
+                moves.append((made["happened_at"], part["component"], -used))
+    at, component, units = zip(*moves, strict=True) if moves else ((), (), ())
+    frame = pa.table(
+        {"happened_at": pa.array(at, pa.timestamp("us", "UTC")), "product": pa.array(component, pa.string())}
+    )
+    return frame.to_pandas().assign(site="", units=np.array(units, float))
 
 
 def _moves(state: State, table: str, site: str, units: str, sign: int) -> pd.DataFrame:
@@ -153,20 +190,24 @@ def _by_item_and_day(state: State, table: str) -> pd.DataFrame:
 
 def order_states(state: State) -> dict[str, tuple[str, float, datetime | None]]:
     """State, good units so far and moment of the last event of every order that has events."""
+    return {o: (str(s.state), s.good_units, s.happened_at) for o, s in _standings(state).items()}
+
+
+def _standings(state: State) -> dict[str, Standing]:
     stands = {order: standing(events) for order, events in events_of_table(state.table("order_events")).items()}
-    return {o: (str(s.state), s.good_units, s.happened_at) for o, s in stands.items() if s.state is not None}
+    return {order: stand for order, stand in stands.items() if stand.state is not None}
 
 
 def _under_way(state: State) -> tuple[UnderWay, ...]:
     """Orders out that still bring units. An order in the table without events, if locked, counts as released."""
-    states = order_states(state)
+    stands = _standings(state)
     rows = state.table("orders").select(
         ["order", "kind", "product", "recipe", "line", "units", "start", "due", "locked"]
     )
     result = []
     for r in rows.to_pylist():
-        now, good, _ = states.get(r["order"], ("released" if r["locked"] else "proposed", 0.0, None))
-        left = r["units"] - good
+        stand = stands.get(r["order"]) or Standing("released" if r["locked"] else "proposed")
+        now, left = stand.state, r["units"] - stand.good_units - stand.scrap_units
         if now in OPEN_STATES and left > 1e-9:
             result.append(
                 UnderWay(r["order"], r["kind"], r["product"], r["recipe"], r["line"], left, r["start"], r["due"])
