@@ -52,7 +52,7 @@ def run_cycle(
     on_stage("balance")
     clearing = balance(state, demand, learnt)
     on_stage("plan")
-    planned = plan(state, sensed, demand, clearing)
+    planned = plan(state, sensed, demand, clearing, learnt)
     on_stage("dispatch")
     messages = dispatch(state, planned)
     on_stage("learn")

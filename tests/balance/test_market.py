@@ -10,6 +10,7 @@ import pytest
 
 from datong.balance.market import balance
 from datong.ledger.state import state_of_tables
+from datong.model.errors import NoPlan
 from datong.model.flow import Forecast, Item, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 
@@ -190,6 +191,66 @@ def test_of_a_week_that_has_begun_only_the_days_left_have_hours():
     clearing = balance(state, demand(state, A=[[9.0, 0.0]]), nothing_learnt())
     hours = clearing.prices.filter(pc.field("what") == "line")["available"].to_pylist()
     assert hours == [pytest.approx(50 / 7), pytest.approx(10.0)]
+
+
+def test_a_recipe_that_is_over_costs_nothing_any_more():
+    """A/OLD at 0.01 ended long ago. Demand goes on, so that a unit at the end is worth the 8 of the valid recipe: with
+    0.01 nothing would be made, as waiting would cost next to nothing."""
+    tables = press(cost_per_unit=8.0)
+    tables["demand"] = []
+    over = {"recipe": "A/OLD", "cost_per_unit": 0.01, "valid_to": date(2020, 1, 1)}
+    tables["recipes"] = [tables["recipes"][0] | {"valid_to": None}, tables["recipes"][0] | over]
+    state = chain(2, **tables)
+    clearing = balance(state, demand(state, A=[[10.0, 10.0]]), nothing_learnt())
+    assert clearing.quantities["units"].to_pylist() == [10.0, 10.0]
+    assert set(clearing.quantities["recipe"].to_pylist()) == {"A/L"}
+
+
+def test_a_component_that_ends_inside_the_horizon():
+    """From the second week on A needs no Q and is 5 cheaper; a unit left at the end counts what it costs then."""
+    tables = press(cost_per_unit=8.0)
+    tables["demand"] = []
+    tables["products"].append({"product": "Q", "kind": "material"})
+    tables["components"] = [
+        {"product": "A", "component": "Q", "units_per_unit": 1.0, "valid_to": MONDAY + timedelta(days=7)}
+    ]
+    tables["offers"] = [{"offer": "Q/S", "product": "Q", "price": 5.0}]
+    state = chain(3, **tables)
+    clearing = balance(state, demand(state, A=[[5.0, 5.0, 5.0]]), nothing_learnt())
+    made = clearing.quantities.filter(pc.field("kind") == "make")
+    assert sum(made["units"].to_pylist()) == pytest.approx(15.0)
+    assert clearing.lower_bound <= clearing.total_cost + 1e-6
+
+
+def test_a_circle_in_the_bill_of_materials_is_refused_until_a_row_ends():
+    tables = press()
+    tables["products"].append({"product": "B"})
+    rows = [
+        {"product": product, "component": component, "units_per_unit": 1.0, "valid_to": None}
+        for product, component in (("A", "B"), ("B", "A"))
+    ]
+    tables["recipes"].append({"recipe": "B/L", "product": "B", "line": "L", "hours_per_unit": 0.1})
+    state = chain(2, **tables, components=rows)
+    with pytest.raises(NoPlan, match="A, B"):
+        balance(state, demand(state, A=[[1.0, 1.0]]), nothing_learnt())
+    rows[1]["valid_to"] = date(2020, 1, 1)
+    state = chain(2, **tables, components=rows)
+    balance(state, demand(state, A=[[1.0, 1.0]]), nothing_learnt())
+
+
+def test_a_recipe_known_before_its_product_waits_for_it():
+    tables = press()
+    tables["recipes"].append({**tables["recipes"][0], "recipe": "LATER/L", "product": "LATER"})
+    state = chain(1, **tables)
+    clearing = balance(state, demand(state, A=[[1.0]]), nothing_learnt())
+    assert clearing.quantities["recipe"].to_pylist() == ["A/L"]
+
+
+def test_a_chain_where_nothing_is_asked_and_nothing_can_be_made():
+    state = chain(1)
+    clearing = balance(state, demand(state), nothing_learnt())
+    assert clearing.total_cost == 0
+    assert clearing.quantities.num_rows == 0
 
 
 def test_same_inputs_same_bytes():

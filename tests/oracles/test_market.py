@@ -69,7 +69,7 @@ def random_chain(seed, with_components=False):
     asked = {p: random.poisson(random.uniform(2, 30), size=(paths, buckets)).astype(float) for p in asked_of}
     load = sum(a.mean(axis=0).mean() for a in asked.values()) * 0.6 / len(lines)
     products = tuple(sorted(sold + parts))
-    costs = unit_costs(products, ways)
+    costs = unit_costs(products, ways, starts)
     for product, e in economics.items():
         economics[product] = replace(e, salvage=honest_salvage(e.salvage, costs[product], e.waiting_at_end))
     facts = ChainFacts(

@@ -100,7 +100,7 @@ def test_referee_takes_the_quantities(clearing, referee, tmp_path):
 def test_referee_takes_whole_orders(chain, clearing, referee, tmp_path):
     """Whole units cost a little more than the fractions of the programme, and break no rule."""
     state, forecast = chain
-    planned = plan(state, sensed_nothing(forecast), forecast, clearing)
+    planned = plan(state, sensed_nothing(forecast), forecast, clearing, nothing_learnt())
     names = ("kind", "recipe", "offer", "product", "units", "start", "due")
     orders = pa.Table.from_pylist([{n: getattr(o, n) for n in names} for o in planned.orders])
     assert all(o.units == round(o.units) and o.units >= 1 for o in planned.orders)

@@ -1,5 +1,6 @@
 """From a state to orders, on chains small enough to follow by hand."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -185,6 +186,27 @@ def test_causes_name_line_alternative_method_and_signal():
     chinese = sentence(order, "zh")
     for part in ("产线 L", "满负荷", "多一工时可省 7 CNY", "A surged"):
         assert part in chinese, chinese
+
+
+def test_plan_and_balance_count_on_the_same_yield():
+    """Learnt: half of what is started is good. 10 wanted take 20 starts; an order of 10 that is out brings 5."""
+    tables = press(hours_per_unit=0.1)
+    learnt = replace(nothing_learnt(), yield_share={"A/L": 0.5})
+    state = chain(1, **tables)
+    found = planned(state, wanted(state, A=[[10.0]]), learnt=learnt)
+    assert [o.units for o in found.orders] == [20.0]
+    out = {
+        "order": "W0",
+        "product": "A",
+        "recipe": "A/L",
+        "units": 10.0,
+        "start": MONDAY,
+        "due": MONDAY,
+        "locked": True,
+    }
+    state = chain(1, **tables, orders=[out])
+    found = planned(state, wanted(state, A=[[10.0]]), learnt=learnt)
+    assert [o.units for o in found.orders] == [10.0]
 
 
 def test_a_random_forecast_gives_the_same_orders_twice():

@@ -60,6 +60,16 @@ def test_what_was_known_when_the_bucket_opened_is_what_was_ordered_before_its_mi
     assert demand_series(chain(rows, utc(2023, 1, 16))).known_ahead_history.sum() == 0
 
 
+def test_wanted_rows_that_are_past_give_nothing_for_the_weeks_ahead():
+    """A row due last week leaves the forecast alone; one due next week is what is wanted, with 0 in the other weeks."""
+    rows = [sale(utc(2023, 1, 3), 5.0)]
+    wanted = {"demand": "D1", "product": rows[0]["product"], "market": "all", "units": 7.0}
+    state = chain(rows, utc(2023, 1, 16), {"demand": [{**wanted, "due": date(2023, 1, 12)}]})
+    assert np.isnan(demand_series(state).given_units).all()
+    state = chain(rows, utc(2023, 1, 16), {"demand": [{**wanted, "due": date(2023, 1, 24)}]})
+    assert demand_series(state).given_units[0, :3].tolist() == [0.0, 7.0, 0.0]
+
+
 def test_in_the_middle_of_a_week_past_weeks_are_seen_at_the_same_age():
     """As of Wednesday the 18th: of the week before, the orders of the 6th, 8th and (Monday) 9th were known by its
     Wednesday, those of the 12th were not."""
@@ -176,7 +186,7 @@ def test_given_demand_leaves_out_what_is_overdue_and_is_unknown_for_items_withou
     state = chain([sale(utc(2023, 1, 2), product="S")], utc(2023, 1, 16), {"demand": demand}, horizon_buckets=2)
     series = demand_series(state)
     assert [i.product for i in series.items] == ["A", "O", "S"]
-    np.testing.assert_equal(series.given_units, [[7.0, 0.0], [0.0, 0.0], [np.nan, np.nan]])
+    np.testing.assert_equal(series.given_units, [[7.0, 0.0], [np.nan, np.nan], [np.nan, np.nan]])
 
 
 def test_a_chain_with_given_demand_only_has_no_closed_buckets():

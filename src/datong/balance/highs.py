@@ -163,7 +163,8 @@ class _Programme:
         solver.passModel(programme)
         solver.run()
         status = solver.getModelStatus()
-        if status != highspy.HighsModelStatus.kOptimal:
+        # Empty: nothing can be made and nothing is asked for.
+        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
         return self._read(solver)
 

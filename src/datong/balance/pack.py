@@ -112,7 +112,7 @@ def pack_facts(
     Later rules (lanes, capped lateness, priorities, shelf life) come in here as further arrays.
     """
     buckets = len(bucket_starts)
-    costs = unit_costs(facts.products, facts.ways)
+    costs = unit_costs(facts.products, facts.ways, bucket_starts)
     products, ways, lines = facts.products, facts.ways, tuple(facts.line_hours)
     at = {p: i for i, p in enumerate(products)}
     line_at = {name: i for i, name in enumerate(lines)}

@@ -15,7 +15,9 @@ import numpy as np
 from datong.ledger.position import Position
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
+from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, Forecast, Learnt
+from datong.model.words import message
 
 # A past lead time that is met four times out of five is what a plan counts on.
 LEAD_QUANTILE = 0.8
@@ -93,9 +95,10 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> 
     """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest."""
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
-    ways = _ways(state, products, prices, learnt)
-    costs = unit_costs(products, ways)
-    return ChainFacts(products, _economics(state, prices, costs), ways, _line_hours(state, bucket_starts))
+    ways = _ways(state, prices, learnt, bucket_starts)
+    costs = unit_costs(products, ways, bucket_starts)
+    economics = _economics(state, prices, costs, bucket_starts)
+    return ChainFacts(products, economics, ways, _line_hours(state, bucket_starts))
 
 
 def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:
@@ -182,23 +185,44 @@ def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date],
     return Committed(units, {line: np.minimum(h, facts.line_hours[line]) for line, h in hours.items()})
 
 
-def unit_costs(products: Sequence[str], ways: Sequence[Way]) -> dict[str, float]:
-    """Cost of a good unit by the cheapest way when nothing is scarce, components included; inf without a way."""
+def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequence[date]) -> dict[str, float]:
+    """Cost of a good unit by the cheapest way, in its cheapest bucket, when nothing is scarce, components included.
+
+    Only what is valid in a bucket counts there; inf for a product without a way.
+    """
     ways_of: dict[str, list[Way]] = defaultdict(list)
     for way in ways:
         ways_of[way.product].append(way)
-    cost = dict.fromkeys(products, math.inf)
-    for product in components_first(products, ways):
-        for way in ways_of[product]:
-            parts = sum(use.units_per_unit * cost.get(use.component, 0.0) for use in way.uses)
-            cost[product] = min(cost[product], (way.cost_per_unit + parts) / way.yield_share)
-    return cost
+    order = components_first(products, ways)
+    least = dict.fromkeys(products, math.inf)
+    for day in _days_of_change(ways, bucket_starts):
+        cost = dict.fromkeys(products, math.inf)
+        for product in order:
+            for way in ways_of[product]:
+                if valid_on(day, way.valid_from, way.valid_to):
+                    used = (u for u in way.uses if valid_on(day, u.valid_from, u.valid_to))
+                    parts = sum(use.units_per_unit * cost.get(use.component, 0.0) for use in used)
+                    cost[product] = min(cost[product], (way.cost_per_unit + parts) / way.yield_share)
+        for product in products:
+            least[product] = min(least[product], cost[product])
+    return least
+
+
+def _days_of_change(ways: Sequence[Way], bucket_starts: Sequence[date]) -> list[date]:
+    """The first bucket, and each in which other ways or components are valid than in the one before it."""
+    limits = {d for w in ways for x in (w, *w.uses) for d in (x.valid_from, x.valid_to) if d is not None}
+    before = [None, *bucket_starts]
+    return [
+        start
+        for start, last in zip(bucket_starts, before, strict=False)
+        if last is None or any(last < limit <= start for limit in limits)
+    ]
 
 
 def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str, ...]:
     """Products in an order in which every component comes before what it goes into, ties by name.
 
-    Raises ValueError on a cycle; the checks of a chain refuse such rows.
+    Raises NoPlan on a cycle. (The checks of a folder refuse one; the ledger can hold one made of rows of two times.)
     """
     known = set(products)
     pairs = sorted({(w.product, u.component) for w in ways for u in w.uses if u.component in known})
@@ -219,7 +243,7 @@ def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str,
                     free.append(parent)
         ready = sorted(free)
     if len(order) < len(products):
-        raise ValueError("the bill of materials has a cycle")
+        raise NoPlan(message("facts.cycle", products=", ".join(sorted(p for p in products if waits[p] > 0)[:10])))
     return tuple(order)
 
 
@@ -229,10 +253,15 @@ def _prices(state: State) -> dict[str, float]:
     return {r["product"]: _or(r["price"], default) for r in rows}
 
 
-def _economics(state: State, prices: Mapping[str, float], costs: Mapping[str, float]) -> dict[str, Economics]:
+def _economics(
+    state: State, prices: Mapping[str, float], costs: Mapping[str, float], bucket_starts: Sequence[date]
+) -> dict[str, Economics]:
     given = {r["product"]: r for r in state.table("economics").to_pylist()}
     kinds = {r["product"]: r["kind"] for r in state.table("products").select(["product", "kind"]).to_pylist()}
-    planned = set(state.table("demand")["product"].to_pylist())
+    first = bucket_starts[0]
+    end = state.settings.calendar.shift(bucket_starts[-1], 1)
+    given_demand = state.table("demand").select(["product", "due"]).to_pylist()
+    planned = {r["product"] for r in given_demand if first <= r["due"] < end}
     shares = state.settings.defaults
     weeks = state.settings.calendar.bucket_days / 7
     result = {}
@@ -261,14 +290,20 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None or math.isnan(value) else float(value)
 
 
-def _ways(state: State, products: Sequence[str], prices: Mapping[str, float], learnt: Learnt) -> tuple[Way, ...]:
+def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_starts: Sequence[date]) -> tuple[Way, ...]:
+    """Ways of the products known at the moment (a recipe can be known before what it makes), with the components that
+    they take in any open bucket."""
     uses: dict[tuple[str, str | None], dict[str, ComponentUse]] = defaultdict(dict)
     for r in state.table("components").to_pylist():
+        if r["component"] not in prices or not any(valid_on(b, r["valid_from"], r["valid_to"]) for b in bucket_starts):
+            continue
         units = r["units_per_unit"] / (1.0 - r["scrap_share"])
         use = ComponentUse(r["component"], units, r["valid_from"], r["valid_to"])
         uses[r["product"], r["recipe"]][r["component"]] = use
     ways = []
     for r in state.table("recipes").to_pylist():
+        if r["product"] not in prices:
+            continue
         own = {**uses.get((r["product"], None), {}), **uses.get((r["product"], r["recipe"]), {})}
         ways.append(
             Way(
@@ -290,11 +325,11 @@ def _ways(state: State, products: Sequence[str], prices: Mapping[str, float], le
                 valid_to=r["valid_to"],
             )
         )
-    for r in state.table("offers").to_pylist():
+    for r in (r for r in state.table("offers").to_pylist() if r["product"] in prices):
         ways.append(_buy(r["offer"], r["product"], r["price"], _lead_days(learnt, r["offer"], r["lead_days"]), r))
     known = {w.product for w in ways}
     shares = state.settings.defaults
-    for product in products:
+    for product in sorted(prices):
         if product not in known:  # someone sells it: an assumed offer
             name = f"{product}/implied"
             lead = _lead_days(learnt, name, shares.offer_lead_days)

@@ -22,7 +22,7 @@ from datong.ledger.facts import (
 from datong.ledger.position import OPEN_STATES, order_states, position
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
-from datong.model.flow import Clearing, FloatArray, Forecast, Plan, PlannedOrder, Sensed, nothing_learnt
+from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
 from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots
@@ -30,13 +30,13 @@ from datong.plan.reason import Reasons, Served
 from datong.plan.worth import Curve, DemandShifts
 
 
-def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing) -> Plan:
+def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, learnt: Learnt) -> Plan:
     """Orders for what was cleared: in lots, within the hours and components that are there, with value and causes.
 
     Orders under way and locked ones stay as they are, in `kept`; the frozen buckets get no new starts, because the
     market was cleared without them.
     """
-    work = _prepare(state, demand, clearing)
+    work = _prepare(state, demand, clearing, learnt)
     lots = _lots(work)
     room = Room(
         bucket_starts=work.starts,
@@ -99,6 +99,7 @@ class Work:
     ways_of: Mapping[str, Sequence[Way]]
     order: tuple[str, ...]
     components: frozenset[str]
+    on_hand: Mapping[str, float]
     promised: Committed
     asked: Mapping[str, FloatArray]
     curves: Mapping[str, Curve]
@@ -110,18 +111,15 @@ class Work:
         return start + self.calendar.lead_buckets(way.lead_days)
 
 
-def _prepare(state: State, demand: Forecast, clearing: Clearing) -> Work:
+def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt) -> Work:
     settings, starts = state.settings, demand.bucket_starts
     calendar, buckets = settings.calendar, len(starts)
-    facts = chain_facts(state, starts, nothing_learnt())
+    facts = chain_facts(state, starts, learnt)
     ways = {w.name: w for w in facts.ways}
     at = {s: t for t, s in enumerate(starts)}
     cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
     for row in clearing.quantities.to_pylist():
         name = row["recipe"] or row["offer"]
-        # The market knows what was learnt of lead times and yields; the rows carry it.
-        lead = (row["due"] - row["start"]).days
-        ways[name] = replace(ways[name], lead_days=lead, yield_share=row["units"] / row["started_units"])
         cleared[row["product"]][name][at[row["start"]]] += row["started_units"]
     where = position(state)
     promised = committed(facts, where, starts, calendar)
@@ -153,6 +151,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing) -> Work:
         ways_of=_ways_of(ways.values()),
         order=components_first(facts.products, facts.ways),
         components=components,
+        on_hand=where.on_hand_units,
         promised=promised,
         asked=asked,
         curves=curves,
@@ -401,6 +400,7 @@ def _served_demand(work: Work, curve: Curve, lot: Lot, lots: Sequence[Lot]) -> S
     product = lot.way.product
     before = sum(x.units * x.way.yield_share for x in lots[: lots.index(lot)])
     coming = float(np.cumsum(work.promised.units[product])[-1])
+    stock = max(work.on_hand.get(product, 0.0), 0.0)
     total = np.cumsum(work.asked[product], axis=1)
     middle = curve.cumulative_demand.mean(axis=0)
     high = np.quantile(curve.cumulative_demand, 0.9, axis=0, method="inverted_cdf")
@@ -412,8 +412,8 @@ def _served_demand(work: Work, curve: Curve, lot: Lot, lots: Sequence[Lot]) -> S
         last_bucket=work.starts[last],
         expected_units=float(total[:, last].mean()),
         high_units=float(np.quantile(total[:, last], 0.9, method="inverted_cdf")),
-        stock_units=float(work.promised.units[product][0]),
-        coming_units=coming - float(work.promised.units[product][0]),
+        stock_units=stock,
+        coming_units=coming - stock,
         planned_units=before,
         parents=(),
     )

@@ -217,15 +217,16 @@ def _in_view(found: tuple[HolidayBucket, ...], origin: date) -> tuple[HolidayBuc
 
 
 def _given(items: tuple[Item, ...], wanted: pd.DataFrame, open_day: int, horizon: int, length: int) -> FloatArray:
-    """(item, bucket ahead) units of the `demand` table; NaN for items that have no rows there.
+    """(item, bucket ahead) units of the `demand` table; NaN for items that have no rows there due in the horizon.
 
-    Rows due before the first open bucket are owed already, so the balance takes them from the position, not from here.
+    Rows due before the first open bucket are past: what of them was not served is not known from this table.
     """
     given = np.full((len(items), horizon), np.nan)
     if wanted.empty:
         return given
-    row = _positions(tuple(Item(p, m) for p, m in zip(wanted["product"], wanted["market"], strict=True)), items)
-    due = np.array([day_number(d) for d in wanted["due"]], np.int64)
-    sums = _sums(row, (due - open_day) // length, wanted["units"].to_numpy(np.float64), given.shape)
+    ahead = (np.array([day_number(d) for d in wanted["due"]], np.int64) - open_day) // length
+    inside = (ahead >= 0) & (ahead < horizon)
+    row = _positions(tuple(Item(p, m) for p, m in zip(wanted["product"], wanted["market"], strict=True)), items)[inside]
+    sums = _sums(row, ahead[inside], wanted["units"].to_numpy(np.float64)[inside], given.shape)
     given[row] = sums[row]
     return given
