@@ -258,10 +258,9 @@ def _economics(
 ) -> dict[str, Economics]:
     given = {r["product"]: r for r in state.table("economics").to_pylist()}
     kinds = {r["product"]: r["kind"] for r in state.table("products").select(["product", "kind"]).to_pylist()}
-    first = bucket_starts[0]
-    end = state.settings.calendar.shift(bucket_starts[-1], 1)
+    in_horizon = {state.settings.calendar.bucket_start(start) for start in bucket_starts}
     given_demand = state.table("demand").select(["product", "due"]).to_pylist()
-    planned = {r["product"] for r in given_demand if first <= r["due"] < end}
+    planned = {r["product"] for r in given_demand if state.settings.calendar.bucket_start(r["due"]) in in_horizon}
     shares = state.settings.defaults
     weeks = state.settings.calendar.bucket_days / 7
     result = {}
