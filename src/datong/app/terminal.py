@@ -223,16 +223,20 @@ def show_replay(
 
 
 def show_forecast(inputs: ReportInputs, language: str, console: Console | None = None) -> None:
-    """The signals, and the products with the most expected demand: their next bucket, and all of the horizon."""
+    """The signals, and the items with the most expected demand: their next bucket, and all of the horizon.
+
+    An item is a product in a market; the market is named where there are several.
+    """
     console = console or make_console()
     _print_signals(console, inputs, language)
-    by_product: dict[str, list[dict[str, Any]]] = {}
+    by_item: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in inputs.tables["forecast"].to_pylist():
-        by_product.setdefault(row["product"], []).append(row)
-    if not by_product:
+        by_item.setdefault((row["product"], row["market"]), []).append(row)
+    if not by_item:
         return
-    expected = {p: math.fsum(r["mean_units"] for r in rows) for p, rows in by_product.items()}
-    chosen = sorted(expected, key=lambda p: (-expected[p], p))[:PRODUCTS_SHOWN]
+    expected = {item: math.fsum(r["mean_units"] for r in rows) for item, rows in by_item.items()}
+    chosen = sorted(expected, key=lambda item: (-expected[item], item))[:PRODUCTS_SHOWN]
+    markets = {market for _, market in by_item}
     first = inputs.tables["forecast_total"].to_pylist()
     unit = say("report.weeks" if inputs.settings.bucket == "week" else "report.days", language)
     _head(console, say("terminal.forecast_title", language, buckets=len(first), unit=unit, first=first[0]["bucket"]))
@@ -244,13 +248,11 @@ def show_forecast(inputs: ReportInputs, language: str, console: Console | None =
         (say("terminal.horizon_mean", language), True),
         (title("method", language), False),
     )
-    for product in chosen:
-        near = [r for r in by_product[product] if r["horizon"] == 0]
-        # With several markets there is no quantile of their sum in the table: the widest market stands for them.
-        row = max(near, key=lambda r: (r["mean_units"], r["market"]))
-        name = product if len(near) == 1 else f"{product} · {row['market']}"
+    for item in chosen:
+        row = next(r for r in by_item[item] if r["horizon"] == 0)
+        name = item[0] if len(markets) == 1 else " · ".join(item)
         quantiles = (figures.fitting(row[q]) for q in ("q10_units", "q50_units", "q90_units"))
-        shown.add_row(Text(name), *quantiles, figures.fitting(expected[product]), method_words(row["method"], language))
+        shown.add_row(Text(name), *quantiles, figures.fitting(expected[item]), method_words(row["method"], language))
     console.print(shown)
     if len(expected) > len(chosen):
         console.print(Text(say("terminal.forecast_more", language, count=len(expected) - len(chosen)), style="dim"))
