@@ -474,7 +474,7 @@ def _learning(inputs: ReportInputs, language: str, words: Words) -> list[Row]:
         starts = sorted(values)
         drawn = [
             Line(
-                words(word) if metric != "covered" else "",
+                words(word) if metric == "covered" else "",
                 "datong",
                 [math.fsum(values[s]) / len(values[s]) for s in starts],
             )

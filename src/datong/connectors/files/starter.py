@@ -35,10 +35,10 @@ _TABLES: Mapping[str, Mapping[str, _Rows]] = {
         ),
         "recipes": (
             ("recipe", "product", "line", "hours_per_unit", "cost_per_unit", "min_lot_units", "lead_days"),
-            ("BAG-01/1", "BAG-01", "SEW-1", "0.2", "21", "50", "7"),
-            ("BAG-02/1", "BAG-02", "SEW-2", "0.5", "48", "30", "7"),
+            ("BAG-01/1", "BAG-01", "SEW-1", "0.2", "21", "10", "7"),
+            ("BAG-02/1", "BAG-02", "SEW-2", "0.5", "48", "5", "7"),
         ),
-        "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "120"), ("2026-01-05", "BAG-02", "40")),
+        "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "8"), ("2026-01-05", "BAG-02", "3")),
         "economics": (
             ("product", "holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit"),
             ("BAG-01", "0.25", "1.2", "59"),
@@ -60,10 +60,10 @@ _TABLES: Mapping[str, Mapping[str, _Rows]] = {
         "lines": (("line", "name", "hours_per_week"), ("SEW-1", "车缝一线", "40"), ("SEW-2", "车缝二线", "40")),
         "recipes": (
             ("recipe", "product", "line", "hours_per_unit", "cost_per_unit", "min_lot_units", "lead_days"),
-            ("BAG-01/1", "BAG-01", "SEW-1", "0.2", "21", "50", "7"),
-            ("BAG-02/1", "BAG-02", "SEW-2", "0.5", "48", "30", "7"),
+            ("BAG-01/1", "BAG-01", "SEW-1", "0.2", "21", "10", "7"),
+            ("BAG-02/1", "BAG-02", "SEW-2", "0.5", "48", "5", "7"),
         ),
-        "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "120"), ("2026-01-05", "BAG-02", "40")),
+        "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "8"), ("2026-01-05", "BAG-02", "3")),
         "economics": (
             ("product", "holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit"),
             ("BAG-01", "0.25", "1.2", "59"),
