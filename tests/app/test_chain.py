@@ -11,6 +11,7 @@ import pytest
 import datong
 from datong.app.chain import Chain
 from datong.app.cli import main
+from datong.model.errors import BadInput
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
 
@@ -115,6 +116,11 @@ def test_edits_that_the_ledger_does_not_follow_are_said(folder: Path, capsys: py
     said = capsys.readouterr().err
     assert "offers:O1" in said
     assert "sales:S1" in said
+
+
+def test_before_everything_the_moment_is_named_on_the_chains_clock(chain: Chain) -> None:
+    with pytest.raises(BadInput, match="as of 2020-01-01 00:00:"):
+        chain.run(as_of=datetime(2019, 12, 31, 18, tzinfo=UTC))
 
 
 def test_frames_turn_into_what_the_reader_uses(chain: Chain) -> None:

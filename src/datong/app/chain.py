@@ -374,7 +374,8 @@ class Chain:
         if not state.table("products").num_rows or not (
             state.table("sales").num_rows or state.table("demand").num_rows
         ):
-            raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=state.as_of), self.findings)
+            local = f"{state.as_of.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M}"
+            raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
 
 
 def run_record(state: State, used: Learnt, seed: int, result: CycleResult) -> RunRecord:
