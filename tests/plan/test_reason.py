@@ -1,0 +1,36 @@
+"""What a reason says of stock, on a chain small enough to follow by hand."""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from datong.balance.market import balance
+from datong.ledger.state import state_of_tables
+from datong.model.flow import Forecast, Item, Sensed, nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.plan.orders import plan
+
+MONDAY = date(2024, 1, 1)
+
+
+def test_what_is_on_the_way_is_not_called_stock() -> None:
+    """10 wanted this week; 3 lie in stock and an order for 4 is out and due this week."""
+    tables = {
+        "products": [{"product": "A", "price": 100.0}],
+        "recipes": [{"recipe": "A/L", "product": "A", "cost_per_unit": 2.0}],
+        "stock": [{"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": "A", "units": 3.0}],
+        "orders": [
+            {"order": "W1", "product": "A", "recipe": "A/L", "units": 4.0, "start": MONDAY, "due": MONDAY}
+            | {"locked": True}
+        ],
+    }
+    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    state = state_of_tables(ChainSettings("t", horizon_buckets=1), datetime(2024, 1, 1, tzinfo=UTC), given)
+    of_one = np.zeros(1)
+    paths = np.array([[[10.0]]])
+    wanted = Forecast((Item("A", "all"),), (MONDAY,), paths, ("SES",), of_one, of_one.astype(int), of_one.astype(bool))
+    clearing = balance(state, wanted, nothing_learnt())
+    (order,) = plan(state, Sensed(None, ()), wanted, clearing, nothing_learnt()).orders
+    assert order.units == 3.0
+    assert "against 3 in stock and 4 on the way" in order.causes[0].text.text("en")
