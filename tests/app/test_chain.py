@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 import datong
+from datong.app.assumed import assumed_columns
 from datong.app.chain import Chain
 from datong.app.cli import main
-from datong.model.errors import BadInput
+from datong.model.errors import BadInput, NotFound
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
 
@@ -142,3 +143,56 @@ def test_a_run_says_in_a_few_lines_what_it_is(chain: Chain) -> None:
     assert f"{certificate['total_cost'] / 1e9:.2f}".rstrip("0") in text
     assert len(text.splitlines()) == 6
     assert page.count("<tr>") == 5
+
+
+def test_what_a_default_fills_is_said_to_be_assumed(tmp_path: Path) -> None:
+    """A shop with a sales list alone: price, costs, the offer and the opening stock are all assumed."""
+    (tmp_path / "chain.toml").write_text('name = "shop"\n', encoding="utf-8")
+    (tmp_path / "products.csv").write_text("product\nA\n", encoding="utf-8")
+    (tmp_path / "sales.csv").write_text("happened_at,product,units\n2026-01-05,A,1\n", encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        found = {(a.table, a.column) for a in assumed_columns(chain.state(), "zh")}
+    assert {("products", "price"), ("offers", "price"), ("offers", "lead_days"), ("stock", "units")} <= found
+
+
+def test_a_sale_mended_in_its_file_is_told_and_can_be_withdrawn(tmp_path: Path) -> None:
+    """Without a key a mended row is a new one: the ledger says so, and the old row can be taken out."""
+    (tmp_path / "chain.toml").write_text('name = "shop"\n', encoding="utf-8")
+    (tmp_path / "products.csv").write_text("product\nA\n", encoding="utf-8")
+    sales = "happened_at,product,units\n2026-01-05,A,{}\n2026-01-12,A,7\n"
+    (tmp_path / "sales.csv").write_text(sales.format(5), encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        assert chain.unheeded == ()
+    (tmp_path / "sales.csv").write_text(sales.format(6), encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        assert [f.code for f in chain.unheeded] == ["vanished"]
+        assert sum(chain.state().table("sales")["units"].to_pylist()) == 18
+        rows = chain.state().table("sales").to_pylist()
+        old = next(r["row_id"] for r in rows if r["units"] == 5)
+        assert old in chain.unheeded[0].found.text("en")
+        assert chain.withdraw("sales", [old]) == 1
+        assert sum(chain.state().table("sales")["units"].to_pylist()) == 13
+        with pytest.raises(NotFound):
+            chain.withdraw("sales", ["sales:#nothing"])
+    with datong.open(tmp_path) as chain:
+        assert chain.unheeded == ()
+
+
+def test_a_row_mended_in_the_folder_leaves_the_quarantine(folder: Path) -> None:
+    good = (folder / "products.csv").read_text(encoding="utf-8")
+    line = next(x for x in good.splitlines() if x.startswith("SOS008L02P"))
+    (folder / "products.csv").write_text(good.replace(line, "SOS008L02P,S,SOS,carton,cheap,"), encoding="utf-8")
+    with datong.open(folder) as chain:
+        assert chain.ledger.quarantined().num_rows > 0
+    (folder / "products.csv").write_text(good, encoding="utf-8")
+    with datong.open(folder) as chain:
+        assert chain.ledger.quarantined().num_rows == 0
+
+
+def test_runs_that_taught_something_are_part_of_a_runs_id(chain: Chain) -> None:
+    """Run at T2, then at T1 before it, then at T2 again: the second run at T2 has learnt from T1 and is kept apart."""
+    first = chain.run(as_of=monday(6, 12))
+    chain.run(as_of=monday(6, 5))
+    second = chain.run(as_of=monday(6, 12))
+    assert first.run != second.run
+    assert chain.ledger.runs().num_rows == 3

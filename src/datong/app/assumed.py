@@ -40,4 +40,14 @@ def assumed_columns(state: State, language: str) -> tuple[Assumed, ...]:
         left_open = len(products - set(given))
         if left_open:
             result.append(Assumed(table, column, left_open, say(key, language, defaults=state.settings.defaults)))
+    every = set(state.table("products")["product"].to_pylist())
+    made = {p for name in ("recipes", "offers") for p in state.table(name)["product"].to_pylist()}
+    if every - made:
+        text = say("assumed.offer", language, defaults=state.settings.defaults)
+        result.append(Assumed("offers", "price", len(every - made), text))
+        result.append(Assumed("offers", "lead_days", len(every - made), text))
+    counts_of_stock = state.table("stock")
+    counted = set(counts_of_stock.filter(pc.is_valid(counts_of_stock["units"]))["product"].to_pylist())
+    if every - counted:
+        result.append(Assumed("stock", "units", len(every - counted), say("assumed.stock", language)))
     return tuple(result)

@@ -194,7 +194,9 @@ class Chain:
         arrived_at = self.clock()
         reports = []
         for name, checked in self.checked.checked.items():
-            reports.append(self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, name, arrived_at))
+            reports.append(
+                self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, name, arrived_at, whole=True)
+            )
         return tuple(reports)
 
     def _unheeded(self) -> tuple[Finding, ...]:
@@ -203,7 +205,7 @@ class Chain:
         for report in self.ingested:
             checked = self.checked.checked[report.table]
             found += [f for f in report.findings if f not in checked.findings]
-            if tables()[report.table].kind == "master" and not checked.rejected.num_rows:
+            if not checked.rejected.num_rows:
                 gone = self.ledger.vanished(report.table, checked.rows, report.source)
                 if gone:
                     found.append(finding("warning", "store.vanished", report.source, count=len(gone), row_id=gone[0]))
@@ -252,6 +254,19 @@ class Chain:
             if target is not None and everything.table(target).num_rows:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
         return check_source(tables()[name], source, self.settings, known)
+
+    def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
+        """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
+
+        Raises NotFound for ids that the table does not hold.
+        """
+        if table not in tables():
+            raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
+        held = set(self.ledger.state(END_OF_TIME).table(table)["row_id"].to_pylist())
+        unknown = [row_id for row_id in row_ids if row_id not in held]
+        if unknown:
+            raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
+        return self.ledger.withdraw(table, row_ids, self.clock())
 
     def retry_quarantine(self) -> tuple[IngestReport, ...]:
         """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction."""
@@ -306,7 +321,7 @@ class Chain:
         past = self.past_runs(state.as_of)
         used = learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
         result = run_cycle(state, used, past, seed, on_stage)
-        record = run_record(state, used, seed, result)
+        record = run_record(state, used, seed, result, past)
         self.ledger.save_run(record)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
 
@@ -340,6 +355,9 @@ class Chain:
         if not rows:
             raise NotFound(message("app.no_run"))
         rows.sort(key=lambda row: -row["saved"])
+        given = self.state().table("orders").select(["order", "run"]).to_pylist()
+        source = {r["order"]: r["run"] for r in given}.get(order)
+        rows.sort(key=lambda row: row["run"] != source)  # numbers of other runs may be the same
         for row in rows:
             found = [o for o in self.ledger.run_table(row["run"], "orders").to_pylist() if o["order"] == order]
             if found:
@@ -378,14 +396,17 @@ class Chain:
             raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
 
 
-def run_record(state: State, used: Learnt, seed: int, result: CycleResult) -> RunRecord:
-    """The run as it is kept. Its id is a hash of everything that went in."""
+def run_record(
+    state: State, used: Learnt, seed: int, result: CycleResult, past_runs: Sequence[RunRecord] = ()
+) -> RunRecord:
+    """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
         digest.update(content_bytes(state.table(name)))
     digest.update(content_bytes(kept["learnt_used"]))
+    digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
 
 
@@ -411,4 +432,7 @@ def parse_moment(text: str, settings: ChainSettings) -> datetime:
         return settings.calendar.midnight(moment.date())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=settings.calendar.zone)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Refused(message("app.not_a_moment", text=text)) from error

@@ -94,6 +94,11 @@ def parser(language: str) -> argparse.ArgumentParser:
     p.add_argument("--retry", action="store_true", help=t("quarantine.retry"))
     p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
 
+    p = command("withdraw")
+    p.add_argument("table", metavar="TABLE", help=t("withdraw.table"))
+    p.add_argument("rows", nargs="+", metavar="ROW_ID", help=t("withdraw.rows"))
+    chain(p, positional=False)
+
     p = command("run")
     chain(p)
     as_of(p)

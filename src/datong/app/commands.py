@@ -149,6 +149,13 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
+def answer_withdraw(options: argparse.Namespace, language: str) -> int:
+    with Chain(options.chain) as chain:
+        count = chain.withdraw(options.table, options.rows)
+    terminal.line(say("app.withdrawn", language, count=count, table=options.table))
+    return 0
+
+
 def answer_run(options: argparse.Namespace, language: str) -> int:
     with Chain(options.chain) as chain:
         _warn_of_findings(chain, language)
@@ -369,6 +376,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "schema": answer_schema,
     "ingest": answer_ingest,
     "quarantine": answer_quarantine,
+    "withdraw": answer_withdraw,
     "run": answer_run,
     "why": answer_why,
     "replay": answer_replay,

@@ -53,16 +53,21 @@ class Ledger(Protocol):
         source: str,
         arrived_at: datetime,
         retried: Sequence[str] = (),
+        whole: bool = False,
     ) -> IngestReport:
         """Take in checked rows (see ledger/validate.py) in one transaction; keep rejected ones in quarantine.
 
         Idempotent: rows already known change nothing. A row with a known id and a later known_at supersedes.
         retried: quarantine ids that these rows replace; they leave the quarantine in the same transaction.
+        whole: the source has no other rows, so that those of it in quarantine that are not rejected now were mended.
         """
         ...
 
     def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
-        """Row ids of a master table that came from `source` and that its checked `rows` do not name now, in order."""
+        """Row ids that came from `source` and that its checked `rows` do not name now, in order.
+
+        For events only where the ledger holds more rows of the source than it has now.
+        """
         ...
 
     def state(self, as_of: datetime) -> State:

@@ -146,7 +146,7 @@ class Clearing:
     gaps: product, market, bucket, demand_units (expected), served_units, late_units, lost_units, binding (name of the
         scarce thing whose price was too high, or ''), binding_price.
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative).
-    lower_bound: no plan fixed now can cost less; gap_share = (total - lower_bound) / total.
+    lower_bound: no plan fixed now can cost less; gap_share = (total - lower_bound) / cost without the salvage credit.
     """
 
     quantities: pa.Table
@@ -163,8 +163,8 @@ class Clearing:
 
     @property
     def gap_share(self) -> float:
-        total = self.total_cost
-        return (total - self.lower_bound) / total if total > 0 else 0.0
+        gross = sum(money for money in self.cost.values() if money > 0)
+        return (self.total_cost - self.lower_bound) / gross if gross > 0 else 0.0
 
 
 # plan --------------------------------------------------------------------------------------------

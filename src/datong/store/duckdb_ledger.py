@@ -27,7 +27,6 @@ from datong.store.incoming import (
     contested,
     incoming_rows,
     insertion,
-    keyed_row_id,
     lacks_key,
     moment_sql,
     repeated,
@@ -107,6 +106,10 @@ def _translated(path: Path) -> Generator[None]:
         raise
 
 
+# Of a bad row, with its table and source as parameters: the same row of the same source is kept once.
+_QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
+
+
 class DuckDBLedger:
     """A Ledger (see ledger/protocol.py) in one DuckDB file. One process and one thread at a time."""
 
@@ -137,6 +140,7 @@ class DuckDBLedger:
         source: str,
         arrived_at: datetime,
         retried: Sequence[str] = (),
+        whole: bool = False,
     ) -> IngestReport:
         """Take in checked rows in one transaction; see Ledger.ingest.
 
@@ -158,6 +162,8 @@ class DuckDBLedger:
                     _conflicting_rows(spec, source, rows, conflicts, self.settings),
                 ]
             )
+            if whole:
+                self._drop_mended(table, source, bad)
             fresh = self._put_in_quarantine(table, source, bad, arrived_at)
             if added or superseded or fresh:
                 self._note_ingest(ingest, table, source, arrived_at)
@@ -203,6 +209,15 @@ class DuckDBLedger:
             self._run(f"DROP TABLE IF EXISTS temp.{name}")
         return added, later, conflicts
 
+    def _drop_mended(self, table: str, source: str, bad: pa.Table) -> None:
+        """Rows of a source in quarantine that are not among its bad ones now were mended there."""
+        with self._registered("bad_arrow", bad):
+            self._run(
+                "DELETE FROM quarantine WHERE table_name = ? AND source = ?"
+                f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
+                [table, source, table, source],
+            )
+
     def _put_in_quarantine(self, table: str, source: str, bad: pa.Table, arrived_at: datetime) -> int:
         """Keep rows that could not go in, each once. Returns how many were not there yet."""
         if not bad.num_rows:
@@ -211,7 +226,7 @@ class DuckDBLedger:
             ((fresh,),) = self._rows(
                 "INSERT INTO quarantine"
                 " SELECT DISTINCT ON (id) id, ?, ?, __row__, raw, findings, ? FROM ("
-                "   SELECT *, md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16] AS id FROM bad_arrow)"
+                f"   SELECT *, {_QUARANTINE_ID} AS id FROM bad_arrow)"
                 " WHERE id NOT IN (SELECT quarantine_id FROM quarantine) ORDER BY id",
                 [table, source, arrived_at, table, source],
             )
@@ -251,15 +266,25 @@ class DuckDBLedger:
         return count
 
     def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
-        """Row ids of a master table that came from `source` and that its rows do not name now; see Ledger.vanished."""
+        """Row ids that came from `source` and that its rows do not name now; see Ledger.vanished."""
         spec = tables()[table]
-        with self._registered("now", incoming_rows(spec, rows, self.settings, SINCE_EVER)):
-            found = self._rows(
-                f"SELECT row_id FROM {chain_table(spec)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
-                " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
-                f" EXCEPT SELECT {keyed_row_id(spec)} FROM now ORDER BY row_id",
-                [source],
-            )
+        held = (
+            f"SELECT row_id FROM {chain_table(spec)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
+            " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
+        )
+        ((count,),) = self._rows(f"SELECT count(*) FROM ({held})", [source])
+        # Rows taken out or mended leave more here than the source has. Naming every row of a large source is dear.
+        if spec.kind == "event" and count <= rows.num_rows:
+            return ()
+        with self._registered("incoming_arrow", incoming_rows(spec, rows, self.settings, SINCE_EVER)):
+            self._run(with_content(spec))
+            ((some_without_key,),) = self._rows(lacks_key(spec))
+            if some_without_key:
+                self._run(repeated())
+            self._run(with_identity(spec, some_without_key, some_stored=False))
+            found = self._rows(f"{held} EXCEPT SELECT row_id FROM incoming ORDER BY row_id", [source])
+        for name in TEMPORARY:
+            self._run(f"DROP TABLE IF EXISTS temp.{name}")
         return tuple(row_id for (row_id,) in found)
 
     # reading ------------------------------------------------------------------------------------

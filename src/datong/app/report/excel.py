@@ -69,7 +69,8 @@ def _formats(book: Workbook) -> dict[str, Format]:
         "small": book.add_format({"num_format": "0.0000", "valign": "top"}),
         "day": book.add_format({"num_format": "yyyy-mm-dd", "valign": "top", "align": "left"}),
         "moment": book.add_format({"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"}),
-        "note": book.add_format({"italic": True, "font_color": "#8A5300"}),
+        "note": book.add_format({"italic": True, "font_color": "#8A5300", "indent": 1}),
+        "indent": book.add_format({"indent": 1}),
     }
 
 
@@ -117,7 +118,8 @@ class _Writer:
                 self.cell(sheet, r + 1, i, column, value)
                 if r < 500:
                     widths[i] = max(widths[i], width(_shown(column, value, self.language)))
-            sheet.set_column(i, i, min(widths[i], 80 if column in WRAPPED else 40) + 2)
+            sheet.set_column(i, i, min(widths[i], WRAP_WIDTH if column in WRAPPED else 40) + 2)
+        self._heights(sheet, table.slice(0, fits))
         sheet.freeze_panes(1, 0)
         if table.num_rows:
             sheet.autofilter(0, 0, fits, len(heads) - 1)
@@ -125,10 +127,20 @@ class _Writer:
         if fits < table.num_rows:
             self.text(sheet, fits + 1, 0, _say(self.language, "sheet.cut", shown=fits, all=table.num_rows), "note")
 
+    def _heights(self, sheet: Worksheet, table: pa.Table) -> None:
+        """Rows as high as their wrapped text: not every program finds that out when it opens the file."""
+        for column in (c for c in table.column_names if c in WRAPPED):
+            for r, text in enumerate(table[column].to_pylist()):
+                lines = math.ceil(width(text or "") / WRAP_WIDTH)
+                if lines > 1:
+                    sheet.set_row(r + 1, LINE_HEIGHT * lines)
 
+
+# Characters of a wrapped column, and the height of one of its lines in points.
+WRAP_WIDTH, LINE_HEIGHT = 80, 15
 # From here on a fraction says nothing.
 SMALL = 100
-WRAPPED = frozenset({"text", "reason", "derivation", "evidence"})
+WRAPPED = frozenset({"text", "reason", "derivation"})
 
 
 def number_format(column: str, value: float) -> str:
@@ -234,10 +246,12 @@ def _summary(write: _Writer, inputs: ReportInputs, words: Callable[..., str]) ->
     last = len(rows) + 3
     write.text(sheet, last, 0, words("assumptions.title"), "title")
     if inputs.assumed:
-        for r, a in enumerate(sorted(inputs.assumed), start=last + 1):
+        for c, name in enumerate(("column", "rows", "derivation")):
+            write.text(sheet, last + 1, c, words(f"assumptions.{name}"), "head")
+        for r, a in enumerate(sorted(inputs.assumed), start=last + 2):
             write.text(sheet, r, 0, f"{a.table}.{a.column}", "bold")
             sheet.write_number(r, 1, a.rows, write.formats["count"])
-            write.text(sheet, r, 2, a.derivation or words("assumptions.not_stated"))
+            write.text(sheet, r, 2, a.derivation or words("assumptions.not_stated"), "indent")
     else:
         write.text(sheet, last + 1, 0, words("assumptions.none"))
     sheet.set_column(0, 0, 44)
