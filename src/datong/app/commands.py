@@ -5,7 +5,8 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def answer_init(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_check(options: argparse.Namespace, language: str) -> int:
-    result = check_folder(options.folder)
+    with terminal.working(say("app.opening", language, folder=options.folder)):
+        result = check_folder(options.folder)
     findings = result.findings
     if options.format == "json":
         terminal.data(json.dumps([f.as_record(language) for f in findings], ensure_ascii=False, indent=1))
@@ -64,6 +66,15 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
             )
         )
     return 1 if has_errors(findings) else 0
+
+
+@contextmanager
+def opened(folder: Path, language: str) -> Iterator[Chain]:
+    """The chain, open; reading and taking in its tables can take a while."""
+    with terminal.working(say("app.opening", language, folder=folder)):
+        chain = Chain(folder)
+    with chain:
+        yield chain
 
 
 def print_findings(findings: Sequence[Finding], language: str) -> None:
@@ -99,7 +110,7 @@ def _table_names(language: str) -> list[str]:
 
 def answer_ingest(options: argparse.Namespace, language: str) -> int:
     failed = False
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         for file in options.files:
             with terminal.working(file.name):
                 taken = chain.ingest(file, options.table, options.mapping)
@@ -130,7 +141,7 @@ def print_ingested(report: IngestReport, language: str) -> None:
 
 
 def answer_quarantine(options: argparse.Namespace, language: str) -> int:
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         if options.retry:
             for report in chain.retry_quarantine():
                 print_ingested(report, language)
@@ -150,14 +161,14 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_withdraw(options: argparse.Namespace, language: str) -> int:
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         count = chain.withdraw(options.table, options.rows)
     terminal.line(say("app.withdrawn", language, count=count, table=options.table))
     return 0
 
 
 def answer_run(options: argparse.Namespace, language: str) -> int:
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         _warn_of_findings(chain, language)
         result = run_with_progress(chain, options.as_of, options.seed, language)
         inputs = report_inputs(chain, result, {}, language)
@@ -202,7 +213,7 @@ def _warn_of_findings(chain: Chain, language: str) -> None:
 
 
 def answer_why(options: argparse.Namespace, language: str) -> int:
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         run, order, reasons = chain.why(options.order)
         terminal.line(say("app.why_order", language, run=run, **{k: order[k] for k in _ORDER_FIELDS}))
         for reason in reasons:
@@ -234,7 +245,7 @@ def reason_text(reason: Mapping[str, Any], language: str) -> str:
 
 
 def answer_replay(options: argparse.Namespace, language: str) -> int:
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         _warn_of_findings(chain, language)
         tables = replay_with_progress(chain, options.buckets, options.seed, language)
         terminal.show_replay(tables, chain.settings, language)
@@ -250,7 +261,7 @@ def replay_with_progress(chain: Chain, buckets: int, seed: int | None, language:
 
 
 def answer_report(options: argparse.Namespace, language: str) -> int:
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         result = chain.kept_run(options.run)
         replayed = replay_with_progress(chain, options.buckets, None, language) if options.buckets else {}
         write_report(report_inputs(chain, result, replayed, language), options.out, language)
@@ -266,7 +277,7 @@ def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
 def answer_demo(options: argparse.Namespace, language: str) -> int:
     """The loop on the example: a run, its orders, a replay beside the company, and the report."""
     folder = prepare_demo(options.out)
-    with Chain(folder) as chain:
+    with opened(folder, language) as chain:
         # As of the start of the week that the records end in, so that the plan has whole weeks.
         as_of = str(chain.state().first_open_bucket)
         result = run_with_progress(chain, as_of, None, language)
@@ -343,7 +354,7 @@ def _consent(language: str) -> bool:
 
 def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str, RawSource]], language: str) -> int:
     trial.write_chain(folder, options.file.stem, options.country, parts)
-    with Chain(folder) as chain:
+    with opened(folder, language) as chain:
         _warn_of_findings(chain, language)
         result = run_with_progress(chain, None, None, language)
         terminal.show_forecast(report_inputs(chain, result, {}, language), language)
@@ -351,7 +362,7 @@ def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         released = exchange.release(chain, options.orders, options.due)
     if not released:
         raise Refused(message("app.nothing_to_release"))
@@ -361,7 +372,7 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
     drop = options.drop or options.chain / "exchange"
-    with Chain(options.chain) as chain:
+    with opened(options.chain, language) as chain:
         sent, reports, findings = exchange.exchange(chain, drop, language)
     print_findings(findings, language)
     terminal.line(say("app.exchanged", language, sent=len(sent), folder=drop, reports=reports))
