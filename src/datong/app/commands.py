@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
 
 
 @contextmanager
-def opened(folder: Path, language: str) -> Iterator[Chain]:
+def opened(folder: Path, language: str) -> Generator[Chain]:
     """The chain, open; reading and taking in its tables can take a while."""
     with terminal.working(say("app.opening", language, folder=folder)):
         chain = Chain(folder)
