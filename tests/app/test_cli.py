@@ -104,6 +104,15 @@ def test_orders_go_out_and_reports_come_back(chain: Path, tmp_path: Path, capsys
     assert not list(inbox.glob("*.csv"))
 
 
+def test_an_older_run_cannot_release_numbers_that_are_out(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "run", chain)[0] == 0
+    assert run(capsys, "release", "--due", "--chain", chain)[0] == 0
+    assert run(capsys, "run", chain, "--as-of", "2026-02-23")[0] == 0
+    status, text = run(capsys, "release", "--due", "--chain", chain)
+    assert status == 2
+    assert "another run" in text
+
+
 def test_an_order_that_is_not_there_is_answered(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, text = run(capsys, "why", "W1", "--chain", chain)
     assert status == 2

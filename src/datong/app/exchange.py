@@ -9,7 +9,7 @@ from datong.connectors.filedrop.inbox import collect, settle
 from datong.connectors.filedrop.outbox import deliver
 from datong.dispatch.release import release_rows
 from datong.ledger.position import order_states
-from datong.model.errors import NotFound
+from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
 from datong.model.words import message
@@ -18,14 +18,20 @@ from datong.model.words import message
 def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     """Release orders of the last run that are due for release: those named, or all. Returns their numbers.
 
-    Orders that are out already are left as they are. Raises NotFound for a number that is not due for release.
+    Orders that are out already are left as they are. Raises NotFound for a number that is not due for release, Refused
+    where another run's order with the same number is out: then this run knows less than what was released.
     """
     run = chain.kept_run()
     due = {m.order.order: m for m in run_messages(run)}
     unknown = [o for o in orders if o not in due]
     if unknown:
         raise NotFound(message("app.not_due", orders=", ".join(unknown), due=", ".join(due)))
-    out = order_states(chain.state())
+    state = chain.state()
+    out = order_states(state)
+    run_of = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist()}
+    taken = [o for o in due if (all_due or o in orders) and o in out and run_of.get(o) != run.run]
+    if taken:
+        raise Refused(message("app.number_taken", orders=", ".join(taken), run=run.run))
     chosen = [m for o, m in due.items() if (all_due or o in orders) and o not in out]
     if chosen:
         moment = chain.clock()
