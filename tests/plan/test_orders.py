@@ -215,3 +215,18 @@ def test_a_random_forecast_gives_the_same_orders_twice():
     first, second = planned(state, forecast), planned(state, forecast)
     assert first.orders == second.orders
     assert all(o.units >= 4.0 and o.units == round(o.units) for o in first.orders if o.kind == "make")
+
+
+def test_no_order_costs_more_than_it_saves():
+    """Some 3 a week are wanted by fits and starts, lots are of 10: a lot for every rise of the cleared supply is one
+    lot too many, and then each of them costs more than it saves beside the others.
+    """
+    tables = press(min_lot_units=10.0)
+    tables["economics"][0]["holding_cost_per_unit_week"] = 2.0
+    state = chain(6, **tables)
+    for seed in (1, 4, 6):
+        draw = np.random.default_rng(seed)
+        paths = (draw.random((40, 6)) < 0.4) * draw.integers(1, 15, (40, 6)).astype(float)
+        orders = planned(state, wanted(state, A=paths)).orders
+        assert len(orders) >= 3
+        assert all(order.units == 10.0 and order.value > 0 for order in orders), seed

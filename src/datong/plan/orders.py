@@ -216,12 +216,36 @@ def _lots(work: Work) -> list[Lot]:
         needs = [_need(work, name, t, u[t]) for name, u in quantities.items() for t in np.nonzero(u > NOTHING)[0]]
         needs.sort(key=lambda n: (n.arrive, n.start, n.way.name))
         made = size_lots(needs, shifts, work.whole[product])
+        if product not in work.components:
+            made = _worth_having(work, made)
         for lot in made:
             for use in lot.way.uses:
                 if valid_on(work.starts[lot.start], use.valid_from, use.valid_to) and use.component in used:
                     used[use.component][lot.start] += lot.units * use.units_per_unit
         lots += made
     return lots
+
+
+def _worth_having(work: Work, lots: Sequence[Lot]) -> list[Lot]:
+    """Lots of one product that is sold, without those that cost more than they save beside the others, the worst
+    first: lots that are each rounded up a little pile up what one lot less would serve.
+    """
+    kept = list(lots)
+    while kept:
+        product = kept[0].way.product
+        curve = replace(work.curves[product], supply=_supply(work, product, kept))
+        value, worst = min((_value(work, curve, lot), i) for i, lot in enumerate(kept))
+        if value >= -NOTHING:
+            break
+        del kept[worst]
+    return kept
+
+
+def _value(work: Work, curve: Curve, lot: Lot) -> float:
+    """What a lot saves beside the other lots of its product, whose supply is the curve's, less its full price."""
+    good = lot.units * lot.way.yield_share
+    full = good * work.price.unit(lot.way, lot.start) + _setup_cost(work, lot)
+    return curve.saved_by(good, lot.arrive) - full
 
 
 def _need(work: Work, name: str, start: int, units: float) -> Need:
@@ -334,10 +358,8 @@ def _orders(
     feeds = _pegged(work, ordered)
     for product in reversed(work.order):
         for lot in lots_of[product]:
-            good = lot.units * lot.way.yield_share
-            full = good * work.price.unit(lot.way, lot.start) + _setup_cost(work, lot)
             if product in curves:
-                value[lot] = curves[product].saved_by(good, lot.arrive) - full
+                value[lot] = _value(work, curves[product], lot)
                 served[lot] = _served_demand(work, curves[product], lot, lots_of[product])
             else:
                 parents = feeds.get(lot, [])
