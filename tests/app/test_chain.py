@@ -1,6 +1,7 @@
 """The chain from Python, on the example's real records."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import datong
 from datong.app.assumed import assumed_columns
 from datong.app.chain import Chain
 from datong.app.cli import main
+from datong.app.frames import Frame
 from datong.model.errors import BadInput, NotFound
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
@@ -122,6 +124,17 @@ def test_edits_that_the_ledger_does_not_follow_are_said(folder: Path, capsys: py
 def test_before_everything_the_moment_is_named_on_the_chains_clock(chain: Chain) -> None:
     with pytest.raises(BadInput, match="as of 2020-01-01 00:00:"):
         chain.run(as_of=datetime(2019, 12, 31, 18, tzinfo=UTC))
+
+
+def test_a_folder_that_cannot_be_opened_says_why_in_its_error(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"(?s)check the path.*cannot be opened"):
+        datong.open(tmp_path / "nowhere")
+
+
+def test_polars_is_asked_for_in_words_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(NotFound, match="pip install polars"):
+        Frame("orders", pa.table({"a": [1]})).to_polars()
 
 
 def test_frames_turn_into_what_the_reader_uses(chain: Chain) -> None:

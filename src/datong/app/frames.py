@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from datong.model.errors import NotFound
+from datong.model.words import message
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -27,8 +30,12 @@ class Frame:
         return self.arrow.to_pandas()
 
     def to_polars(self) -> Any:
-        """A polars DataFrame; polars must be installed."""
-        return import_module("polars").from_arrow(self.arrow)
+        """A polars DataFrame. Raises NotFound where polars is not installed."""
+        try:
+            polars = import_module("polars")
+        except ModuleNotFoundError as error:
+            raise NotFound(message("app.no_polars")) from error
+        return polars.from_arrow(self.arrow)
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.arrow.num_rows} rows\n{self.arrow.slice(0, 20).to_pandas().to_string(index=False)}"

@@ -21,6 +21,10 @@ class BadInput(DatongError):  # noqa: N818 - reads as what it is
         super().__init__(message)
         self.findings = tuple(findings)
 
+    def __str__(self) -> str:
+        """The findings, one in a line, and the message below them: a traceback shows nothing else."""
+        return "\n".join([*(f.text("en") for f in self.findings), super().__str__()])
+
 
 class LedgerBusy(DatongError):  # noqa: N818
     """Another process has the ledger open."""
