@@ -1,5 +1,6 @@
 """Reading files: what is good comes through with its row number, what is damaged is a finding, nothing raises."""
 
+import hashlib
 import json
 from datetime import date, datetime
 from pathlib import Path
@@ -27,6 +28,19 @@ def read(folder: Path, content: bytes, name: str = "sales.csv") -> tuple[RawSour
 def rows_of(source: RawSource | None) -> list[tuple[object, ...]]:
     assert source is not None
     return [tuple(row.values()) for row in source.rows.to_pylist()]
+
+
+def test_an_emoji_alone_is_known_as_gb18030(tmp_path: Path) -> None:
+    source, findings = read(tmp_path, "product,name\r\n🥐 mini,cafe\r\n".encode("gb18030"))
+    assert findings == []
+    assert rows_of(source) == [("🥐 mini", "cafe", 2)]
+
+
+def test_bytes_that_are_no_text_are_one_finding(tmp_path: Path) -> None:
+    noise = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(100))
+    source, findings = read(tmp_path, noise)
+    assert source is None
+    assert [f.code for f in findings] == ["not_text"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

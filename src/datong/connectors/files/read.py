@@ -41,6 +41,8 @@ _UNCLOSED_QUOTES_MENDED = 20
 _MAGIC = ((b"PAR1", ".parquet"), (b"PK\x03\x04", ".xlsx"), (b"\xd0\xcf\x11\xe0", ".xls"), (b"\x1f\x8b", ".gz"))
 _TITLE_ROWS = 20
 _REPLACED = "\ufffd"
+# Characters that no text has many of.
+_CONTROLS = bytes([*range(1, 9), *range(14, 26)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +200,7 @@ class _TextFacts:
 def _look_at_text(path: Path) -> _TextFacts | Finding:
     """One quick pass over the bytes: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030."""
     utf8 = codecs.getincrementaldecoder("utf-8")()
-    is_utf8, quotes, nuls, blank, size = True, 0, 0, True, 0
+    is_utf8, quotes, nuls, controls, blank, size = True, 0, 0, 0, True, 0
     with path.open("rb") as file:
         start = file.read(4)
         file.seek(0)
@@ -206,6 +208,7 @@ def _look_at_text(path: Path) -> _TextFacts | Finding:
             size += len(chunk)
             quotes += chunk.count(b'"')
             nuls += chunk.count(b"\0")
+            controls += len(chunk) - len(chunk.translate(None, _CONTROLS))
             blank = blank and not chunk.strip(b" \t\r\n\xef\xbb\xbf\xff\xfe")
             if is_utf8:
                 try:
@@ -216,7 +219,7 @@ def _look_at_text(path: Path) -> _TextFacts | Finding:
         return finding("error", "check.empty_file", path.name)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _TextFacts("utf-16", not _decodes(path, "utf-16"), quotes, nul=False)
-    if nuls * 10 > size * 3:  # UTF-16 without its mark, or no text at all
+    if nuls * 10 > size * 3 or controls * 20 > size:  # UTF-16 without its mark, or no text at all
         return finding("error", "check.not_text", path.name)
     if is_utf8:
         try:
@@ -241,13 +244,13 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 def _reads_as_chinese(path: Path) -> bool:
     """Western text in a one-byte code often decodes as GB18030 too, but as rare characters mixed from é and letters.
-    Real Chinese is nearly all common characters and full-width marks."""
+    Real Chinese is nearly all common characters and full-width marks; codes of four bytes (emoji) are never Western."""
     with path.open(encoding="gb18030", newline="") as file:
         high = [c for c in file.read(_SAMPLE_BYTES * 4) if ord(c) > 127]
     common = 0
     for character in high:
         code = character.encode("gb18030")
-        common += len(code) == 2 and code[0] >= 0xA1 and code[1] >= 0xA1
+        common += len(code) == 4 or (code[0] >= 0xA1 and code[1] >= 0xA1)
     return common >= 0.8 * len(high)
 
 
