@@ -102,3 +102,13 @@ def test_nothing_due_is_no_division_by_zero() -> None:
     (row,) = summary({"idle": idle}).to_pylist()
     assert row["fill_on_time_share"] == 1.0 and row["cost"] == 0.0 and row["production_change_share"] == 0.0
     assert np.isfinite([r["difference"] for r in differences({"x": idle, "y": idle}, "x", "y", 0).to_pylist()]).all()
+
+
+def test_only_finished_courses_that_met_the_same_demand_are_compared() -> None:
+    one, other = course((10.0, 10.0), (5.0, 5.0)), course((10.0, 10.0), (5.0, 5.0))
+    other.demand_units[1, 0] += 1.0
+    with pytest.raises(AssertionError, match="same demand"):
+        differences({"one": one, "other": other}, "one", "other", seed=3)
+    begun = Simulation(one.scene)
+    with pytest.raises(AssertionError, match="end"):
+        differences({"one": one, "begun": begun}, "one", "begun", seed=3)

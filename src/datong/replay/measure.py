@@ -159,11 +159,14 @@ def differences(courses: Mapping[str, Simulation], policy: str, than: str, seed:
 
     measure: cost (money), fill_on_time_share (share), mean_stock_money (money). The interval holds the middle INTERVAL
     of BOOTSTRAP_DRAWS draws of as many products with replacement. It says how much hangs on which products there were;
-    it takes products as independent, which buyers and lines in common make them only partly.
+    it takes products as independent, which buyers and lines in common make them only partly. Both must have run to the
+    end and met the same demand.
     """
     if policy not in courses or than not in courses:
         return DIFFERENCES_SCHEMA.empty_table()
     ours, theirs = courses[policy], courses[than]
+    assert ours.step_index == theirs.step_index == len(ours.scene.buckets), "a course has not run to its end"
+    assert np.array_equal(ours.demand_units, theirs.demand_units), "the courses did not meet the same demand"
     count = len(ours.scene.products)
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_DRAWS)
     weights = np.vstack([np.ones(count), draws])  # (draw, product); the first row is what was seen
