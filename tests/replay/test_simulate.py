@@ -172,3 +172,26 @@ def test_units_are_neither_made_nor_lost_by_counting(units: float) -> None:
     sent = sum(s.units for s in course.sent)
     assert 4.0 + course.made_units.sum() == pytest.approx(sent + course.on_hand["a"])
     assert 3.0 + course.demand_units.sum() == pytest.approx(sent + sum(course.owed.values()) + course.lost_units.sum())
+
+
+def test_orders_given_out_ahead_wait_for_their_bucket() -> None:
+    """10 to make and 6 to buy, eight days away, go out in week 1 for week 2: made in week 2, bought two weeks later."""
+    mondays = tuple(date(2024, 1, 1 + 7 * n) for n in range(4))
+    ways = (way(), way("a/offer", line=None, kind="buy", lead_days=8))
+    course = Simulation(scene([{}, {}, {}, {}], ways=ways, buckets=mondays))
+    ahead = [order(10.0, mondays[1]), order(6.0, mondays[1], "p", "a/offer")]
+    for given_out in (ahead, [], [order(1.0, mondays[2], "q")], []):
+        course.release(given_out)
+        course.run()
+    assert course.made_units[:, 0].tolist() == [0.0, 10.0, 1.0, 6.0]
+    assert course.waiting == []
+    assert course.released == {"o": mondays[0], "p": mondays[0], "q": mondays[2]}
+
+
+@pytest.mark.parametrize("again", [order(1.0, MONDAYS[1]), order(1.0, MONDAYS[0], "late")])
+def test_an_order_goes_out_once_and_never_for_a_bucket_that_is_over(again: PlannedOrder) -> None:
+    course = Simulation(scene([{}, {}]))
+    course.release([order(1.0, MONDAYS[0])])
+    course.run()
+    with pytest.raises(AssertionError):
+        course.release([again])

@@ -77,7 +77,8 @@ class Simulation:
     """One policy's course through the buckets. The arrays are (bucket, product), filled bucket by bucket.
 
     demand_units: due in the bucket. on_time_units: served in it. late_units: still owed at its end, whenever due.
-    lost_units: given up, more than max_late_days late. cost: by term, in money.
+    lost_units: given up, more than max_late_days late. cost: by term, in money. waiting: orders given out that start
+    later. released: by order, the bucket in which the policy gave it out.
     """
 
     def __init__(self, scene: Scene, under_way: Sequence[Batch] = ()) -> None:
@@ -85,6 +86,8 @@ class Simulation:
         self.scene = scene
         self.on_hand = {p: max(scene.opening_units.get(p, 0.0), 0.0) for p in scene.products}
         self.owed: dict[Due, float] = dict(scene.opening_owed)
+        self.waiting: list[PlannedOrder] = []
+        self.released: dict[str, date] = {}
         self.coming: list[Batch] = list(under_way)
         self.arrived: list[Batch] = []
         self.sent: list[Sent] = []
@@ -94,6 +97,23 @@ class Simulation:
         )
         self.cost: Mapping[str, FloatArray] = {term: np.zeros(shape) for term in COST_TERMS}
         self._at = {p: i for i, p in enumerate(scene.products)}
+
+    def release(self, orders: Sequence[PlannedOrder]) -> None:
+        """Orders that go out in the current bucket: nobody takes them back, and each starts in the bucket it names."""
+        bucket = self.scene.buckets[self.step_index]
+        for order in orders:
+            assert order.start >= bucket, f"{order.order} would start before it went out"
+            assert order.order not in self.released, f"{order.order} went out twice"
+            self.released[order.order] = bucket
+        self.waiting += orders
+
+    def run(self) -> None:
+        """One bucket with the orders given out that start in it."""
+        t = self.step_index
+        started = batches(self.scene, t, self.waiting)
+        after = self._after(t)
+        self.waiting = [order for order in self.waiting if order.start >= after]
+        self.step(started)
 
     def step(self, batches: Sequence[Batch]) -> None:
         """One bucket with the batches that start in it."""
@@ -175,10 +195,17 @@ def batches(scene: Scene, t: int, orders: Sequence[PlannedOrder]) -> list[Batch]
         started = order.units * share[way.line if way.kind == "make" else way.name]
         if started <= NOTHING:
             continue
-        arrives = calendar.shift(start, calendar.lead_buckets(way.lead_days))
+        arrives = arrival(scene, order)
         cost = started * way.cost_per_unit + way.setup_cost
         result.append(Batch(order.order, order.kind, way.product, started * way.yield_share, arrives, cost, order))
     return result
+
+
+def arrival(scene: Scene, order: PlannedOrder) -> date:
+    """Start of the bucket in which an order's units are there: whole buckets of lead time after that of its start."""
+    calendar = scene.settings.calendar
+    way = scene.ways[order.recipe or order.offer or ""]
+    return calendar.shift(calendar.bucket_start(order.start), calendar.lead_buckets(way.lead_days))
 
 
 def _shares(
