@@ -82,12 +82,12 @@ def _master(table: str, key: str, **row: Any) -> dict[str, Any]:
     return {"row_id": f"{table}:{key}", "known_at": EVER, **row}
 
 
-def known(rows: Facts) -> Callable[[datetime], State]:
+def known(rows: Facts, settings: ChainSettings = SETTINGS) -> Callable[[datetime], State]:
     """The latest version of each row that was known at a moment: what a ledger does, in a few lines."""
 
     def states(as_of: datetime) -> State:
         seen: Mapping[str, pa.Table] = {name: _visible(name, table, as_of) for name, table in rows.items()}
-        return state_of_tables(SETTINGS, as_of, seen)
+        return state_of_tables(settings, as_of, seen)
 
     return states
 

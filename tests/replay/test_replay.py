@@ -2,7 +2,9 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,10 +22,10 @@ from datong.model.flow import Learnt, PlannedOrder
 from datong.model.tables import tables
 from datong.replay import replay as module
 from datong.replay.baseline import baseline_orders
-from datong.replay.course import before_replay
+from datong.replay.course import before_replay, course_tables
 from datong.replay.replay import follow, replay, replayed_buckets
-from datong.replay.scene import cheapest_ways, company_output, make_scene, open_shares
-from datong.replay.simulate import Simulation
+from datong.replay.scene import batches_under_way, cheapest_ways, company_output, make_scene, open_shares
+from datong.replay.simulate import Batch, Simulation
 
 Seen = list[tuple[State, CycleResult]]
 
@@ -203,8 +205,11 @@ def test_every_policy_meets_the_same_demand_and_each_step_is_told(small: SimpleN
     assert all(note.text("zh") != note.text("en") for note in result.notes)
 
 
-def follow_small(small: SimpleNamespace, rows: Any, decide: Callable[[State], list[PlannedOrder]]) -> Simulation:
-    states, end = small.known(rows), small.midnight(small.end)
+def follow_small(
+    small: SimpleNamespace, rows: Any, decide: Callable[[State], list[PlannedOrder]], frozen_buckets: int = 0
+) -> Simulation:
+    states = small.known(rows, replace(small.settings, frozen_buckets=frozen_buckets))
+    end = small.midnight(small.end)
     actual = states(end)
     starts = replayed_buckets(actual, 8)
     known = [states(small.midnight(start)) for start in starts]
@@ -290,7 +295,7 @@ def test_capacity_is_what_was_planned_less_closed_days_or_what_the_company_used(
     assert open_shares(actual, mondays) == pytest.approx([1.0, 0.4, 0.2, 1.0])
     scene = make_scene(actual, position(known[0]), mondays, known)
     assert [hours["l"] for hours in scene.line_hours] == pytest.approx([130.0, 52.0, 100.0, 20.0])
-    company = company_output(actual, mondays, cheapest_ways(actual))
+    company = company_output(actual, mondays, cheapest_ways(actual, mondays))
     assert [units.get("a", 0.0) for units in company.units] == [5.0, 2.0, 100.0, 5.0]
 
 
@@ -305,3 +310,155 @@ def test_what_cannot_be_replayed_says_why(small: SimpleNamespace) -> None:
         with pytest.raises(Refused, match=words):
             replayed_buckets(state, 2)
     assert replayed_buckets(small.known(rows)(end), 99)[0] == date(2023, 2, 27)
+
+
+def test_orders_go_out_as_many_buckets_ahead_as_are_frozen(small: SimpleNamespace, cycles: Seen) -> None:
+    """One frozen week: each cycle gives out the orders of the next week, and the one after it finds them under way."""
+    rows, end = small.facts(), small.midnight(small.end)
+    rows["stock"] = [row | {"units": 50.0} for row in rows["stock"]]
+    states = small.known(rows, replace(small.settings, frozen_buckets=1))
+    result = replay(states, states(end), 6, 7, record)
+    summary = result.summary.to_pandas().set_index("policy")
+    due = summary.at["datong", "demand_units"]
+    assert summary.at["datong", "fill_on_time_share"] > 0.9
+    assert summary.at["baseline", "fill_on_time_share"] > 0.8
+    assert 0.7 * due < summary.at["datong", "made_units"] < 1.3 * due
+    assert len(result.notes) == 4 and "1" in result.notes[-1].text("en")
+    mondays = [small.end - timedelta(weeks=n) for n in (6, 5, 4, 3, 2, 1)]
+    # As the replay begins the frozen week is decided first, then the one after it.
+    assert [(s.today, s.settings.frozen_buckets) for s, _ in cycles[:2]] == [(mondays[0], 0), (mondays[0], 1)]
+    assert [(s.today, s.settings.frozen_buckets) for s, _ in cycles[2:]] == [(monday, 1) for monday in mondays[1:]]
+    for (_, cycle), (state, _) in pairwise(cycles):
+        given_out = {m.order.order: m.order for m in cycle.messages}
+        under_way = {o.order: o for o in position(state).under_way}
+        coming = {name: o for name, o in given_out.items() if o.start >= state.today}
+        assert coming
+        assert {n: under_way[n].units for n in coming} == {n: o.units for n, o in coming.items()}
+        assert all(under_way[n].start == o.start for n, o in coming.items())
+        kept = cycles[[s for s, _ in cycles].index(state)][1].plan.kept
+        assert set(coming) <= set(kept["order"].to_pylist())
+    assert all(m.order.start == state.today + timedelta(weeks=1) for state, c in cycles[1:] for m in c.messages)
+
+
+@pytest.mark.parametrize("frozen_buckets", [1, 2])
+def test_baseline_counts_on_what_it_gave_out_before(small: SimpleNamespace, frozen_buckets: int) -> None:
+    """It orders for the first week that is not frozen, up to what is due until then, and never twice for a week."""
+    given_out: list[tuple[date, date]] = []
+
+    def decide(state: State) -> list[PlannedOrder]:
+        orders = baseline_orders(state)
+        given_out.extend((state.today, o.start) for o in orders)
+        return orders
+
+    rows = small.facts()
+    rows["stock"] = [row | {"units": 50.0} for row in rows["stock"]]
+    course = follow_small(small, rows, decide, frozen_buckets)
+    first = course.scene.buckets[0]
+    assert {(start - day).days // 7 for day, start in given_out if day > first} == {frozen_buckets}
+    assert {start for day, start in given_out if day == first} <= set(course.scene.buckets[: frozen_buckets + 1])
+    made, due = course.made_units.sum(), course.demand_units.sum()
+    assert 0.8 * due < made < 1.2 * due
+    assert {order.start for order in course.waiting} <= {
+        course.scene.settings.calendar.shift(course.scene.buckets[-1], n + 1) for n in range(frozen_buckets)
+    }
+    assert course.waiting
+
+
+def test_closing_the_books_without_shipments_leaves_the_position_as_it_was(small: SimpleNamespace) -> None:
+    """Counted 300 of each, made none: what was sold is gone, and only what was sold beyond the 300 had come in."""
+    rows = small.facts(with_shipments=False)
+    del rows["production"]
+    rows["stock"] = [row | {"units": 300.0} for row in rows["stock"]]
+    state = small.known(rows)(small.midnight(small.first + timedelta(weeks=10)))
+    sold = {
+        p: sum(r["units"] for r in rows["sales"] if r["product"] == p and r["known_at"] <= state.as_of) for p in "ab"
+    }
+    assert sold["a"] > 300 > sold["b"]
+    before = before_replay(state)
+    where = position(before)
+    assert where.on_hand_units == pytest.approx({"a": 0.0, "b": 300.0 - sold["b"]})
+    assert where.on_hand_units == pytest.approx(position(state).on_hand_units)
+    assert where.owed_units == {}
+    got = [(r["product"], r["units"]) for r in before.table("receipts").to_pylist()]
+    assert got == [("a", pytest.approx(sold["a"] - 300.0))]
+
+
+def test_no_batch_is_searched_for_among_the_others(small: SimpleNamespace) -> None:
+    """Batches are entered in time linear in their number: none is compared with another."""
+
+    class Single(Batch):
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("compared")
+
+        __hash__ = None  # ty: ignore[invalid-assignment]
+
+    course = follow_small(small, small.facts(), baseline_orders)
+    course.arrived = [Single(**vars(batch)) for batch in course.arrived]
+    before = before_replay(small.known(small.facts())(small.midnight(course.scene.buckets[0])))
+    rows = course_tables(course, before)
+    assert rows["order_events"]["state"].to_pylist().count("done") == len(course.arrived) > 4
+
+
+def test_what_has_expired_sets_no_cost(small: SimpleNamespace) -> None:
+    """A recipe at 1 a unit that ended long before the replay: a unit costs 14, by the recipe that is in use."""
+    rows = small.facts()
+    rows["stock"] = [row | {"units": 20.0} for row in rows["stock"]]
+    (a,) = (row for row in rows["recipes"] if row["product"] == "a")
+    old = a | {"row_id": "recipes:a/0", "recipe": "a/0", "cost_per_unit": 1.0, "valid_to": small.first}
+    b_ended = [r | ({"valid_to": small.first} if r["product"] == "b" else {}) for r in rows["recipes"]]
+    states, monday = small.known(rows | {"recipes": [*b_ended, old]}), small.midnight(small.end - timedelta(weeks=1))
+    known = [states(monday)]
+    starts = replayed_buckets(states(small.midnight(small.end)), 1)
+    scene = make_scene(states(small.midnight(small.end)), position(known[0]), starts, known)
+    assert scene.unit_cost == {"a": 14.0, "b": 14.0}  # b: nothing makes it any more; its last recipe says its worth
+    assert cheapest_ways(known[0], starts)["a"].name == "a/1"
+    assert {order.recipe for order in baseline_orders(known[0])} == {"a/1"}
+
+
+def test_of_what_is_under_way_the_yield_arrives(small: SimpleNamespace) -> None:
+    """20 are out, 4 of them already made: of the 16 still to be started 75% are good, 12 units at 14 / 0.75 each.
+
+    The baseline counts on those 12: it orders 12 / 0.75 = 16 started fewer than without them.
+    """
+    monday = small.end - timedelta(weeks=1)
+    rows = small.facts()
+    rows["stock"] = [row | {"units": 20.0} for row in rows["stock"]]
+    rows["recipes"] = [row | {"yield_share": 0.75, "lot_multiple_units": 0.0} for row in rows["recipes"]]
+    key = {"known_at": small.midnight(monday - timedelta(days=7)), "order": "o"}
+    order = {"row_id": "orders:o", "kind": "make", "product": "a", "recipe": "a/1", "line": "l", "units": 20.0}
+    out = rows | {
+        "orders": [{**order, **key, "start": monday - timedelta(days=7), "due": monday, "locked": True}],
+        "order_events": [
+            small.event("order_events", "1", monday - timedelta(days=3), order="o", state="partly_done", good_units=4.0)
+        ],
+    }
+    states = small.known(out)
+    state, actual = states(small.midnight(monday)), states(small.midnight(small.end))
+    start = position(state)
+    assert [o.units for o in start.under_way] == [16.0]
+    (batch,) = batches_under_way(start, make_scene(actual, start, [monday], [state]))
+    assert (batch.units, batch.cost) == (pytest.approx(12.0), pytest.approx(12.0 * 14.0 / 0.75))
+    with_it, without = (
+        next(o.units for o in baseline_orders(s) if o.product == "a")
+        for s in (state, small.known(rows)(small.midnight(monday)))
+    )
+    assert without - with_it == pytest.approx(16.0)
+
+
+def test_a_first_moment_at_which_nothing_was_known_is_refused_in_words(small: SimpleNamespace) -> None:
+    """Records that all arrived on the last day, as with history = "live"; and sales, or products, alone that did."""
+    end = small.midnight(small.end)
+    rows = small.facts()
+    arrived = {name: [row | {"known_at": end} for row in table] for name, table in rows.items()}
+    for late in (arrived, rows | {"sales": arrived["sales"]}, rows | {"products": arrived["products"]}):
+        states = small.known(late)
+        with pytest.raises(Refused, match="were known yet") as refused:
+            replay(states, states(end), 4, 7, record)
+        assert str(small.end - timedelta(weeks=4)) in refused.value.message.text("zh")
+
+
+def test_scores_are_those_of_all_cycles_in_order(small: SimpleNamespace, cycles: Seen) -> None:
+    states, end = small.known(small.facts()), small.midnight(small.end)
+    result = replay(states, states(end), 3, 7, record)
+    assert len(cycles) == 3 and all(cycle.learnt.scores.num_rows for _, cycle in cycles)
+    assert result.scores.to_pylist() == [row for _, cycle in cycles for row in cycle.learnt.scores.to_pylist()]

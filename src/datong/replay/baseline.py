@@ -6,7 +6,7 @@ from statistics import NormalDist, mean, stdev
 
 import pandas as pd
 
-from datong.ledger.facts import Way, chain_facts
+from datong.ledger.facts import Way, chain_facts, valid_on
 from datong.ledger.position import position
 from datong.ledger.state import State
 from datong.model.flow import PlannedOrder, nothing_learnt
@@ -19,13 +19,17 @@ WINDOW_BUCKETS = 4
 def baseline_orders(state: State) -> list[PlannedOrder]:
     """Periodic review, order up to S = m (L + 1) + z s sqrt(L + 1) (Silver, Pyke and Thomas 2017, section 6.7).
 
-    m, s: mean and sample deviation of the demand due in the last WINDOW_BUCKETS closed buckets; L: lead time in
-    buckets, to which one bucket of review is added; z = normal quantile of late / (late + holding). What is ordered is
-    S less stock and what is under way, plus what is owed, by the cheapest way, rounded up to its lots.
+    m, s: mean and sample deviation of the demand due in the last WINDOW_BUCKETS closed buckets; L: frozen buckets and
+    lead time in buckets, to which one bucket of review is added; z = normal quantile of late / (late + holding). What
+    is ordered is S less stock and what is under way, plus what is owed, by the cheapest way, rounded up to its lots.
+    Orders start in the first bucket that is not frozen.
     """
-    calendar = state.settings.calendar
+    calendar, frozen = state.settings.calendar, state.settings.frozen_buckets
     bucket = state.first_open_bucket
-    facts = chain_facts(state, (bucket,), nothing_learnt())
+    start = calendar.shift(bucket, frozen)
+    facts = chain_facts(state, (start,), nothing_learnt())
+    ways = cheapest([way for way in facts.ways if valid_on(start, way.valid_from, way.valid_to)], (start,))
+    yield_share = {way.name: way.yield_share for way in facts.ways}
     where = position(state)
     recent = _recent_demand(state, bucket)
     owed: dict[str, float] = {}
@@ -33,12 +37,12 @@ def baseline_orders(state: State) -> list[PlannedOrder]:
         owed[item.product] = owed.get(item.product, 0.0) + units
     coming: dict[str, float] = {}
     for order in where.under_way:
-        coming[order.product] = coming.get(order.product, 0.0) + order.units
+        coming[order.product] = coming.get(order.product, 0.0) + order.units * yield_share.get(order.recipe or "", 1.0)
     orders = []
-    for product, way in sorted(cheapest(facts.ways).items()):
+    for product, way in sorted(ways.items()):
         costs = facts.economics[product]
         past = recent.get(product, [0.0] * WINDOW_BUCKETS)
-        lead = calendar.lead_buckets(way.lead_days)
+        lead = frozen + calendar.lead_buckets(way.lead_days)
         ratio = costs.late_per_bucket / max(costs.late_per_bucket + costs.holding_per_bucket, 1e-12)
         z = NormalDist().inv_cdf(min(max(ratio, 0.001), 0.999))
         level = mean(past) * (lead + 1) + z * stdev(past) * math.sqrt(lead + 1)
@@ -46,7 +50,7 @@ def baseline_orders(state: State) -> list[PlannedOrder]:
         units = _lots(level - have, way)
         if units > 0:
             due = calendar.shift(bucket, lead)
-            orders.append(_order(f"baseline|{bucket}|{product}", way, units, bucket, due))
+            orders.append(_order(f"baseline|{start}|{product}", way, units, start, due))
     return orders
 
 

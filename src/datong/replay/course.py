@@ -7,8 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.position import position
 from datong.ledger.state import State, in_state_schema
-from datong.replay.simulate import Batch, Simulation
+from datong.model.flow import PlannedOrder
+from datong.replay.simulate import NOTHING, Batch, Simulation, arrival
 
 # What is simulated from the replay's start on; all other tables are as they were known at each moment.
 SIMULATED = ("stock", "production", "receipts", "shipments", "orders", "order_events")
@@ -17,8 +19,9 @@ SIMULATED = ("stock", "production", "receipts", "shipments", "orders", "order_ev
 def before_replay(state: State) -> State:
     """The state as the replay begins, with its books closed so that they can be carried on.
 
-    A chain that records nothing that was sent is taken to have served every sale at once, out of what it bought for
-    it: what the position of such a chain means (ledger/position.py), written out as shipments and receipts.
+    The position of a chain that records nothing that was sent (ledger/position.py) means that every sale was served at
+    once, and that what was sold beyond the stock had come in unrecorded. Here both are written out: the sales as
+    shipments, the units missing as receipts. The position stays what it was.
     """
     shipments = state.table("shipments")
     if shipments["to_site"].null_count:
@@ -28,24 +31,36 @@ def before_replay(state: State) -> State:
     served = {name: sales[name] for name in ("happened_at", "product", "units", "known_at")}
     name = [f"replay|{row_id}" for row_id in sales["row_id"].to_pylist()]
     rows = {**served, "market": sales["market"], "shipment": pa.array(name), "row_id": pa.array(name)}
-    bought = {**served, "receipt": pa.array(name), "row_id": pa.array(name)}
-    return state.with_tables(
-        shipments=pa.concat_tables([shipments, in_state_schema("shipments", pa.table(rows))]),
-        receipts=pa.concat_tables([state.table("receipts"), in_state_schema("receipts", pa.table(bought))]),
-    )
+    sent = state.with_tables(shipments=pa.concat_tables([shipments, in_state_schema("shipments", pa.table(rows))]))
+    missing = position(sent).on_hand_units
+    receipts = [
+        {
+            "row_id": f"receipts:replay|{product}",
+            "receipt": f"replay|{product}",
+            "happened_at": state.as_of,
+            "known_at": state.as_of,
+            "product": product,
+            "units": units - missing.get(product, 0.0),
+        }
+        for product, units in sorted(position(state).on_hand_units.items())
+        if units - missing.get(product, 0.0) > NOTHING
+    ]
+    return sent.with_tables(receipts=_append("receipts", state.table("receipts"), receipts))
 
 
 def course_tables(course: Simulation, before: State) -> dict[str, pa.Table]:
     """The SIMULATED tables after the course's last step: those of `before`, and what happened on the course since.
 
-    Batches that have arrived are production or receipts; those still to come are locked orders, which `position`
-    counts as under way. What happens in a bucket is entered as of its end.
+    Batches that have arrived are production or receipts; those still to come, and orders given out that start later,
+    are locked orders, which `position` counts as under way. What happens in a bucket is entered as of its end.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SIMULATED}
     for batch in course.arrived:
         _enter_arrival(rows, course, batch)
-    for batch in [*course.arrived, *course.coming]:
-        _enter_order(rows, course, batch)
+        _enter_done(rows, course, batch)
+    under_way = [batch.planned for batch in (*course.arrived, *course.coming) if batch.planned is not None]
+    for order in [*under_way, *course.waiting]:
+        _enter_order(rows, course, order)
     for sent in course.sent:
         end = _end(course, sent.bucket)
         name = f"replay|{sent.bucket}|{sent.item.product}|{sent.item.market}"
@@ -76,24 +91,24 @@ def _enter_arrival(rows: Mapping[str, list[dict[str, Any]]], course: Simulation,
         rows["receipts"].append({**entry, "row_id": f"receipts:{name}", "receipt": name, "units": batch.units})
 
 
-def _enter_order(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, batch: Batch) -> None:
-    """The order, when it was given out, and when it was done: after its way's lead time to the day."""
-    calendar, arrived = course.scene.settings.calendar, batch in course.arrived
-    order = batch.planned
+def _enter_order(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, order: PlannedOrder) -> None:
+    """The order, and that it was released in the bucket in which the policy gave it out."""
+    released = course.scene.settings.calendar.midnight(course.released[order.order])
+    row = {name: getattr(order, name) for name in ("order", "kind", "product", "recipe", "line", "units", "needed_by")}
+    offer = order.offer if order.offer is not None and not order.offer.endswith("/implied") else None
+    row |= {"offer": offer, "start": order.start, "due": arrival(course.scene, order), "locked": True}
+    rows["orders"].append({**row, "row_id": f"orders:{order.order}", "known_at": released})
+    _enter_event(rows, order.order, "released", released, released, None)
+
+
+def _enter_done(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, batch: Batch) -> None:
+    """That the order of a batch was done: after its way's lead time to the day."""
+    calendar, order, end = course.scene.settings.calendar, batch.planned, _end(course, batch.arrives)
+    done = _just_before(end)
     if order is not None:
-        start = calendar.bucket_start(order.start)
-        released = calendar.midnight(start)
         way = course.scene.ways[order.recipe or order.offer or ""]
-        row = {name: getattr(order, name) for name in ("order", "kind", "product", "recipe", "line", "units")}
-        offer = order.offer if order.offer is not None and not order.offer.endswith("/implied") else None
-        row |= {"offer": offer, "start": start, "due": batch.arrives, "needed_by": order.needed_by, "locked": True}
-        rows["orders"].append({**row, "row_id": f"orders:{order.order}", "known_at": released})
-        _enter_event(rows, batch.order, "released", released, released, None)
-        done = calendar.midnight(start + timedelta(days=way.lead_days))
-    else:
-        done = _just_before(_end(course, batch.arrives))
-    if arrived:
-        _enter_event(rows, batch.order, "done", done, _end(course, batch.arrives), batch.units)
+        done = calendar.midnight(calendar.bucket_start(order.start) + timedelta(days=way.lead_days))
+    _enter_event(rows, batch.order, "done", done, end, batch.units)
 
 
 def _enter_event(

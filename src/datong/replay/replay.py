@@ -3,10 +3,13 @@
 Who knows what: a policy is handed the ledger's state as of the bucket's first moment, in which stock, production,
 receipts, shipments and orders since the replay began are those of the policy's own course. `actual`, the state that
 knows everything, goes to the simulator alone: what buyers then ordered, and what the lines then could do.
+
+Frozen buckets: orders go out so many buckets ahead and then stand. The buckets that are frozen as the replay begins
+were decided before it; so each policy first decides them one by one, on what is known as the replay begins.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -16,7 +19,7 @@ from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.errors import Refused
-from datong.model.flow import Learnt, PlannedOrder, nothing_learnt
+from datong.model.flow import SCORES_SCHEMA, Learnt, PlannedOrder, nothing_learnt
 from datong.model.words import Message, message
 from datong.replay.baseline import baseline_orders
 from datong.replay.course import before_replay, course_tables
@@ -30,12 +33,13 @@ from datong.replay.scene import (
     due_units,
     make_scene,
 )
-from datong.replay.simulate import Scene, Simulation, batches
+from datong.replay.simulate import Scene, Simulation
 
 # A forecast needs some past: so many closed buckets before the first one that is re-lived.
 PAST_BUCKETS = 8
 
 Record = Callable[[State, Learnt, int, CycleResult], RunRecord]
+# The orders that a policy gives out at a moment: those that start in the first bucket that is not frozen.
 Decide = Callable[[State], Sequence[PlannedOrder]]
 
 
@@ -43,8 +47,8 @@ Decide = Callable[[State], Sequence[PlannedOrder]]
 class ReplayResult:
     """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline.
 
-    scores: of Datong's forecasts in the course of the replay (SCORES_SCHEMA). notes: how the figures came about. The
-    company is left out where nothing that it made or received is recorded.
+    scores: those of Datong's cycles in the course of the replay, in order (SCORES_SCHEMA). notes: how the figures came
+    about. The company is left out where nothing that it made or received is recorded.
     """
 
     by_bucket: pa.Table
@@ -72,12 +76,14 @@ class Loop:
     record: Record
     learnt: Learnt = field(default_factory=nothing_learnt)
     runs: list[RunRecord] = field(default_factory=list)
+    scores: list[pa.Table] = field(default_factory=lambda: [SCORES_SCHEMA.empty_table()])
 
     def __call__(self, state: State) -> Sequence[PlannedOrder]:
         result = run_cycle(state, self.learnt, self.runs, self.seed)
         self.runs.append(self.record(state, self.learnt, self.seed, result))
         self.learnt = result.learnt
-        return result.plan.orders
+        self.scores.append(result.learnt.scores)
+        return [sent.order for sent in result.messages]
 
 
 def replay(
@@ -96,23 +102,28 @@ def replay(
     """
     starts = replayed_buckets(actual, buckets)
     known = [_known_at(states, actual.settings.calendar.midnight(start)) for start in starts]
+    if not known[0].table("products").num_rows or not known[0].table("sales").num_rows:
+        raise Refused(message("replay.nothing_known", day=starts[0], buckets=len(starts)))
     before = before_replay(known[0])
     start = position(before)
     scene = make_scene(actual, start, starts, known)
-    company = company_output(actual, starts, cheapest_ways(actual))
+    company = company_output(actual, starts, cheapest_ways(actual, starts))
     loop = Loop(seed, record)
     courses = {"datong": follow(scene, start, known, before, loop, on_step)}
     if company.recorded:
         courses["company"] = follow_company(scene, company)
     courses["baseline"] = follow(scene, start, known, before, baseline_orders)
+    frozen = actual.settings.frozen_buckets
+    notes = [message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")]
+    notes += [message("replay.note_frozen", buckets=frozen)] if frozen else []
     other = "company" if company.recorded else "baseline"
     return ReplayResult(
         by_bucket(courses),
         by_product(courses),
         summary(courses),
         differences(courses, "datong", other, seed),
-        loop.learnt.scores,
-        (message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")),
+        pa.concat_tables(loop.scores).combine_chunks(),
+        tuple(notes),
     )
 
 
@@ -144,8 +155,11 @@ def follow(
     """A policy's course. In each bucket it sees what was known then, with its own course in place of the company's."""
     course = Simulation(scene, batches_under_way(start, scene))
     for t, state in enumerate(known):
-        seen = state.with_tables(**course_tables(course, before))
-        course.step(batches(scene, t, decide(seen)))
+        frozen = state.settings.frozen_buckets
+        for ahead in range(frozen + 1) if t == 0 else (frozen,):
+            seen = state.with_tables(**course_tables(course, before))
+            course.release(decide(replace(seen, settings=replace(state.settings, frozen_buckets=ahead))))
+        course.run()
         on_step(t + 1)
     return course
 

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from datong.ledger.facts import Way, chain_facts
+from datong.ledger.facts import Way, chain_facts, valid_on
 from datong.ledger.position import Position
 from datong.ledger.state import State
 from datong.model.flow import Item, nothing_learnt
@@ -46,7 +46,8 @@ def make_scene(actual: State, start: Position, buckets: Sequence[date], known: S
     facts = chain_facts(actual, buckets, nothing_learnt())
     ways = {way.name: way for state in known for way in chain_facts(state, (), nothing_learnt()).ways}
     ways |= {way.name: way for way in facts.ways}
-    company = company_output(actual, buckets, cheapest(facts.ways))
+    least = cheapest(facts.ways, buckets)
+    company = company_output(actual, buckets, least)
     open_share = open_shares(actual, buckets)
     hours = [
         _hours(state, bucket, share, own)
@@ -57,7 +58,7 @@ def make_scene(actual: State, start: Position, buckets: Sequence[date], known: S
         buckets=tuple(buckets),
         products=facts.products,
         economics=facts.economics,
-        unit_cost={p: way.cost_per_unit / way.yield_share for p, way in cheapest(facts.ways).items()},
+        unit_cost={p: way.cost_per_unit / way.yield_share for p, way in least.items()},
         ways=ways,
         opening_units=start.on_hand_units,
         opening_owed=start.owed_units,
@@ -74,13 +75,21 @@ def _hours(state: State, bucket: date, open_share: float, own: Mapping[str, floa
     return {line: max(could.get(line, 0.0), own.get(line, 0.0)) for line in sorted({*could, *own})}
 
 
-def cheapest_ways(state: State) -> dict[str, Way]:
-    return cheapest(chain_facts(state, (), nothing_learnt()).ways)
+def cheapest_ways(state: State, buckets: Sequence[date]) -> dict[str, Way]:
+    return cheapest(chain_facts(state, buckets, nothing_learnt()).ways, buckets)
 
 
-def cheapest(ways: Sequence[Way]) -> dict[str, Way]:
-    """By product its cheapest way per good unit; making before buying, then by name."""
-    order = sorted(ways, key=lambda w: (w.kind == "buy", w.cost_per_unit / w.yield_share, w.name))
+def cheapest(ways: Sequence[Way], buckets: Sequence[date]) -> dict[str, Way]:
+    """By product its cheapest way per good unit; making before buying, then by name.
+
+    Ways that are valid in none of the buckets come last: they only say what a unit is worth where none other does.
+    """
+
+    def key(way: Way) -> tuple[bool, bool, float, str]:
+        valid = any(valid_on(bucket, way.valid_from, way.valid_to) for bucket in buckets)
+        return not valid, way.kind == "buy", way.cost_per_unit / way.yield_share, way.name
+
+    order = sorted(ways, key=key)
     result: dict[str, Way] = {}
     for way in order:
         result.setdefault(way.product, way)
@@ -131,19 +140,19 @@ def company_batches(company: CompanyOutput, t: int, bucket: date, unit_cost: Map
 
 
 def batches_under_way(start: Position, scene: Scene) -> list[Batch]:
-    """Orders that are out as the replay begins; what should have been there already comes in the first bucket."""
+    """Orders that are out as the replay begins; what should have been there already comes in the first bucket.
+
+    Of the units still to be started the recipe's yield is good.
+    """
     calendar = scene.settings.calendar
-    return [
-        Batch(
-            order.order,
-            order.kind,
-            order.product,
-            order.units,
-            max(calendar.bucket_start(order.due), scene.buckets[0]),
-            order.units * scene.unit_cost[order.product],
-        )
-        for order in start.under_way
-    ]
+    result = []
+    for order in start.under_way:
+        way = scene.ways.get(order.recipe or "")
+        good = order.units * (1.0 if way is None else way.yield_share)
+        arrives = max(calendar.bucket_start(order.due), scene.buckets[0])
+        cost = good * scene.unit_cost[order.product]
+        result.append(Batch(order.order, order.kind, order.product, good, arrives, cost))
+    return result
 
 
 def _demand(actual: State, start: Position, buckets: Sequence[date]) -> tuple[Mapping[Due, float], ...]:
