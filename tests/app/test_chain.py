@@ -209,3 +209,17 @@ def test_runs_that_taught_something_are_part_of_a_runs_id(chain: Chain) -> None:
     second = chain.run(as_of=monday(6, 12))
     assert first.run != second.run
     assert chain.ledger.runs().num_rows == 3
+
+
+def test_a_chain_is_not_planned_without_a_table_that_it_has(folder: Path) -> None:
+    """`lines` with a column renamed: planning on would be planning without limits. Bad rows alone do not stop it."""
+    good = (folder / "lines.csv").read_text(encoding="utf-8")
+    (folder / "lines.csv").write_text(good.replace("hours_per_week", "hours", 1), encoding="utf-8")
+    with datong.open(folder) as chain, pytest.raises(BadInput) as refused:
+        chain.run(as_of=monday(7, 31))
+    assert [f.code for f in refused.value.findings] == ["missing_column"]
+    rows = good.splitlines()
+    broken = [rows[0], *(row.replace(row.split(",")[0], "X" + row.split(",")[0], 1) for row in rows[1:2]), *rows[2:]]
+    (folder / "lines.csv").write_text("\n".join(broken) + "\nNOLINE,works,none\n", encoding="utf-8")
+    with datong.open(folder) as chain:
+        assert chain.run(as_of=monday(7, 31)).orders.arrow.num_rows > 0

@@ -316,7 +316,7 @@ class Chain:
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet.
         """
         state = self.state(as_of)
-        self._demand_is_known(state)
+        self._can_plan(state)
         seed = self.settings.seed if seed is None else seed
         past = self.past_runs(state.as_of)
         used = learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
@@ -379,16 +379,23 @@ class Chain:
         self, buckets: int = 8, seed: int | None = None, on_step: Callable[[int], None] = lambda _n: None
     ) -> ReplayResult:
         """History of the last `buckets` closed buckets through the loop, beside what the company did."""
+        actual = self.state()
+        self._can_plan(actual)
         return replay(
             self.ledger.state,
-            actual=self.state(),
+            actual=actual,
             buckets=buckets,
             seed=self.settings.seed if seed is None else seed,
             record=run_record,
             on_step=on_step,
         )
 
-    def _demand_is_known(self, state: State) -> None:
+    def _can_plan(self, state: State) -> None:
+        """Raises BadInput where nothing is wanted, or where a whole table cannot be read: bad rows can be left out, but
+        without its lines, say, a chain would be planned as if hours had no end."""
+        unusable = [f for f in self.findings if f.severity == "error" and f.row is None]
+        if unusable and state.table("products").num_rows:
+            raise BadInput(message("app.unusable", folder=str(self.folder)), unusable)
         if not state.table("products").num_rows or not (
             state.table("sales").num_rows or state.table("demand").num_rows
         ):

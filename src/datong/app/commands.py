@@ -19,7 +19,7 @@ from datong.app.report.columns import coded
 from datong.app.report.excel import workbook_bytes
 from datong.app.report.html import report_html
 from datong.app.report.inputs import ReportInputs
-from datong.app.tables_out import message_of, write_tables
+from datong.app.tables_out import message_of, refuse_foreign, write_tables
 from datong.connectors.files.folder import check_folder
 from datong.connectors.files.guess import Guess, guess_columns
 from datong.connectors.files.mapping import apply_mapping
@@ -168,6 +168,8 @@ def answer_withdraw(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_run(options: argparse.Namespace, language: str) -> int:
+    if options.out is not None:
+        refuse_foreign(options.out)
     with opened(options.chain, language) as chain:
         _warn_of_findings(chain, language)
         result = run_with_progress(chain, options.as_of, options.seed, language)
@@ -245,6 +247,8 @@ def reason_text(reason: Mapping[str, Any], language: str) -> str:
 
 
 def answer_replay(options: argparse.Namespace, language: str) -> int:
+    if options.out is not None:
+        refuse_foreign(options.out)
     with opened(options.chain, language) as chain:
         _warn_of_findings(chain, language)
         tables = replay_with_progress(chain, options.buckets, options.seed, language)

@@ -325,7 +325,7 @@ def write_tables(tables: Mapping[str, pa.Table], folder: Path, others: Mapping[s
     """
     others = others or {}
     folder = Path(folder)
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh, stale = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
     for left_over in (fresh, stale):
@@ -364,7 +364,8 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd", version="2.6", row_group_size=1_000_000, store_schema=False)
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path) -> None:
+    """Raises Refused where write_tables could not write: before long work rather than after it."""
     if not folder.exists():
         return
     if not folder.is_dir():
