@@ -53,7 +53,7 @@ def test_total_quantiles_are_those_of_the_sum_in_each_path(result):
 
 
 def test_certificate_holds_the_distance_to_the_bound(result):
-    """80,000 + 0 + 900 + 1,500 + 2,600 - 100 = 84,900; without the credit 85,000; (84,900 - 84,500) / 85,000 = 0.471%."""
+    """80,000 + 0 + 900 + 1,500 + 2,600 - 100 = 84,900, without the credit 85,000; 400 of 85,000 = 0.471%."""
     row = run_tables(result)["certificate"].to_pylist()[0]
     assert row["total_cost"] == 84_900
     assert row["gap_share"] == pytest.approx(400 / 85_000)
