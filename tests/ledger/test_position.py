@@ -1,10 +1,13 @@
 """Where a chain stands: stock, owed and already served demand, orders under way."""
 
-from datetime import UTC, date, datetime
+from collections import deque
+from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
+import pytest
 
-from datong.ledger.position import position
+from datong.ledger.position import SENT_AHEAD_DAYS, order_standings, position, ships_to_buyers
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Item
 from datong.model.settings import ChainSettings
@@ -186,3 +189,219 @@ def test_orders_out_bring_what_is_left_of_them() -> None:
         },
     )
     assert [(o.order, o.units) for o in position(s).under_way] == [("W1", 5.0), ("W4", 10.0)]
+
+
+def orders(**columns: list) -> dict[str, list]:
+    n = len(columns["order"])
+    base = {"product": ["A"] * n, "units": [100.0] * n, "locked": [True] * n}
+    return base | {"start": [date(2026, 1, 5)] * n, "due": [date(2026, 1, 14)] * n} | columns
+
+
+def test_what_was_booked_in_with_an_order_number_is_no_longer_under_way() -> None:
+    """W1: 100 of 100 received. W2: 30 good and 5 scrapped in production, 20 in its report: 65 left. W3: the report
+    says 40, production only 10: 60 left. W4: received what nobody ordered.
+    """
+    s = state(
+        orders=orders(order=["W1", "W2", "W3"]),
+        order_events={
+            "happened_at": [day(6), day(6)],
+            "order": ["W2", "W3"],
+            "state": ["partly_done"] * 2,
+            "good_units": [20.0, 40.0],
+        },
+        receipts={"happened_at": [day(7)] * 2, "order": ["W1", "W4"], "product": ["A"] * 2, "units": [100.0, 3.0]},
+        production={
+            "happened_at": [day(7)] * 3,
+            "order": ["W2", "W2", "W3"],
+            "product": ["A"] * 3,
+            "good_units": [10.0, 20.0, 10.0],
+            "scrap_units": [5.0, 0.0, 0.0],
+        },
+    )
+    assert [(o.order, o.units) for o in position(s).under_way] == [("W2", 65.0), ("W3", 60.0)]
+    stands = order_standings(s)
+    assert {o: (n.state, n.good_units, n.scrap_units) for o, n in stands.items()} == {
+        "W1": (None, 100.0, 0.0),
+        "W2": ("partly_done", 30.0, 5.0),
+        "W3": ("partly_done", 40.0, 0.0),
+        "W4": (None, 3.0, 0.0),
+    }
+
+
+def test_more_made_than_ordered_or_done_with_less_leaves_nothing_under_way() -> None:
+    s = state(
+        orders=orders(order=["W1", "W2"]),
+        order_events={
+            "happened_at": [day(6)] * 2,
+            "order": ["W1", "W2"],
+            "state": ["partly_done", "done"],
+            "good_units": [120.0, 50.0],
+        },
+    )
+    assert position(s).under_way == ()
+
+
+def test_making_the_half_uses_up_what_was_counted() -> None:
+    """100 C at 2 for each A: 50 A made leave 0 C; 10 more than the records have leave none, not less than none."""
+    for made in (50.0, 60.0):
+        s = state(
+            components={"product": ["A"], "component": ["C"], "units_per_unit": [2.0]},
+            stock={"happened_at": [day(2)], "product": ["C"], "units": [100.0]},
+            production={"happened_at": [day(3)], "product": ["A"], "good_units": [made]},
+        )
+        assert position(s).on_hand_units == {"A": made, "C": 0.0}
+
+
+def test_components_are_taken_where_they_are_counted() -> None:
+    """C counted at the depot on the 5th and at the works on the 2nd; 10 A made there on the 3rd took 20."""
+    s = state(
+        components={"product": ["A"], "component": ["C"], "units_per_unit": [2.0]},
+        stock={
+            "happened_at": [day(2), day(5)],
+            "site": ["works", "depot"],
+            "product": ["C", "C"],
+            "units": [100.0, 7.0],
+        },
+        production={"happened_at": [day(3)], "site": ["works"], "product": ["A"], "good_units": [10.0]},
+    )
+    assert position(s).on_hand_units["C"] == 87.0
+
+
+def test_a_chain_that_only_moves_goods_between_its_sites_serves_sales_at_once() -> None:
+    """20 counted at the works on the 2nd, 8 moved to the depot, 5 sold: 15 left and nothing owed."""
+    s = state(
+        stock={"happened_at": [day(2)], "site": ["works"], "product": ["A"], "units": [20.0]},
+        shipments={
+            "happened_at": [day(3)],
+            "from_site": ["works"],
+            "to_site": ["depot"],
+            "product": ["A"],
+            "units": [8.0],
+        },
+        sales={"happened_at": [day(4)], "product": ["A"], "units": [5.0]},
+    )
+    assert not ships_to_buyers(s)
+    assert position(s).on_hand_units == {"A": 15.0}
+    assert position(s).owed_units == {}
+    sold_out = s.with_tables(stock=s.table("stock").slice(0, 0))
+    assert position(sold_out).on_hand_units == {"A": 0.0}
+
+
+@pytest.mark.parametrize(("sent", "owed"), [(3, 2.0), (2, 2.0), (1, 6.0)])
+def test_what_was_sent_before_its_order_serves_it_within_a_week(sent: int, owed: float) -> None:
+    """6 ordered on the 9th; 4 sent in a week and a day before serve it (the 2nd is the last such day)."""
+    assert SENT_AHEAD_DAYS == 7
+    s = state(
+        sales={"happened_at": [day(9)], "product": ["A"], "units": [6]},
+        shipments={"happened_at": [day(sent)], "product": ["A"], "units": [4]},
+    )
+    assert position(s).owed_units == {(A, date(2026, 1, 9)): owed}
+
+
+def test_what_is_sent_without_a_market_serves_any_market_where_nothing_is_sold_without_one() -> None:
+    """A is sold north (6 on the 6th) and south (3 and 9 on the 6th and the 7th); 11 sent in 'all': the 9 of the 6th,
+    2 of the 7th. B is sold in 'all', too: its shipment is for those orders only.
+    """
+    s = state(
+        sales={
+            "happened_at": [day(6), day(6), day(7), day(6), day(6)],
+            "product": ["A", "A", "A", "B", "B"],
+            "market": ["north", "south", "south", "north", "all"],
+            "units": [6, 3, 9, 5, 5],
+        },
+        shipments={"happened_at": [day(8)] * 2, "product": ["A", "B"], "units": [11, 5]},
+    )
+    assert position(s).owed_units == {
+        (Item("A", "south"), date(2026, 1, 7)): 7.0,
+        (Item("B", "north"), date(2026, 1, 6)): 5.0,
+    }
+
+
+def test_orders_of_one_day_share_what_is_left_in_proportion() -> None:
+    s = state(
+        sales={"happened_at": [day(6)] * 2, "product": ["A"] * 2, "market": ["north", "south"], "units": [6, 3]},
+        shipments={"happened_at": [day(8)], "product": ["A"], "units": [6]},
+    )
+    due = date(2026, 1, 6)
+    assert position(s).owed_units == {(Item("A", "north"), due): 2.0, (Item("A", "south"), due): 1.0}
+
+
+def test_lots_counted_on_one_local_day_are_one_count() -> None:
+    """In Shanghai (UTC+8) on the 5th: lot X 5 at 09:00 and 4 at 11:00, lot Y 7 at 10:00: 11. Lot Z was seen the day
+    before. 2 received at 10:30 are in the count, 1 at noon is not.
+    """
+    at = [datetime(2026, 1, 5, hour, minute, tzinfo=UTC) for hour, minute in ((1, 0), (3, 0), (2, 0), (2, 30), (4, 0))]
+    s = state(
+        ChainSettings("t", time_zone="Asia/Shanghai"),
+        stock={
+            "happened_at": [*at[:3], datetime(2026, 1, 4, 15, 59, tzinfo=UTC)],
+            "product": ["A"] * 4,
+            "lot": ["X", "X", "Y", "Z"],
+            "units": [5.0, 4.0, 7.0, 50.0],
+        },
+        receipts={"happened_at": at[3:], "product": ["A"] * 2, "units": [2.0, 1.0]},
+    )
+    assert position(s).on_hand_units == {"A": 12.0}
+
+
+def plain_queue(
+    ordered: dict[int, int], sent: dict[int, int], today: int, keep: int, ahead: int
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Units owed and served by day of the order, one unit after the other, over all days."""
+    waiting: deque[int] = deque()
+    spare: deque[int] = deque()
+    served: dict[int, int] = {}
+    for now in range(today + 1):
+        while waiting and waiting[0] <= now - keep:
+            waiting.popleft()
+        while spare and spare[0] < now - ahead:
+            spare.popleft()
+        waiting.extend([now] * ordered.get(now, 0))
+        while waiting and spare:
+            spare.popleft()
+            first = waiting.popleft()
+            served[first] = served.get(first, 0) + 1
+        for _ in range(sent.get(now, 0)):
+            if waiting:
+                first = waiting.popleft()
+                served[first] = served.get(first, 0) + 1
+            else:
+                spare.append(now)
+    return {d: waiting.count(d) for d in set(waiting)}, {d: n for d, n in served.items() if d > today - keep}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_queue_is_that_of_one_unit_after_the_other(seed: int) -> None:
+    """Random orders and shipments of five items over 80 days, in all mixes of too much and too little sent."""
+    rng = np.random.default_rng(seed)
+    settings = ChainSettings("t", promise_days=int(rng.integers(0, 5)), max_late_days=int(rng.integers(0, 30)))
+    first, days = datetime(2026, 1, 1, tzinfo=UTC), int(rng.integers(1, 80))
+    tables: dict[str, dict[str, list]] = {
+        name: {"happened_at": [], "product": [], "units": []} for name in ("sales", "shipments")
+    }
+    units: dict[str, dict[str, dict[int, int]]] = {"sales": {}, "shipments": {}}
+    for name, table in tables.items():
+        for product in "ABCDE":
+            of_product = units[name].setdefault(product, {})
+            for now in np.flatnonzero(rng.random(days) < rng.uniform(0.05, 0.9)).tolist():
+                for _ in range(int(rng.integers(1, 3))):
+                    amount = int(rng.integers(1, 12))
+                    of_product[now] = of_product.get(now, 0) + amount
+                    table["happened_at"].append(first + timedelta(days=now, hours=int(rng.integers(0, 24))))
+                    table["product"].append(product)
+                    table["units"].append(float(amount))
+    s = state(settings, first + timedelta(days=days - 1, hours=23), **tables)
+    owed: dict[tuple[Item, date], float] = {}
+    served: dict[tuple[Item, date], float] = {}
+    for product in "ABCDE":
+        keep, ahead = settings.max_late_days + settings.promise_days + 1, settings.promise_days + SENT_AHEAD_DAYS
+        left, gone = plain_queue(units["sales"][product], units["shipments"][product], days - 1, keep, ahead)
+        for of_day, into, late in ((left, owed, True), (gone, served, False)):
+            for now, amount in of_day.items():
+                due = first.date() + timedelta(days=now + settings.promise_days)
+                if (due < s.first_open_bucket) == late:
+                    into[Item(product, "all"), due] = float(amount)
+    found = position(s)
+    if ships_to_buyers(s) and tables["sales"]["units"]:
+        assert found.owed_units == owed
+        assert found.served_ahead_units == served

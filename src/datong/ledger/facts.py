@@ -147,10 +147,12 @@ class Committed:
 
 
 def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date], calendar: Calendar) -> Committed:
-    """Opening stock, receipts of orders out, and the hours and components that those not yet started will take.
+    """Opening stock, receipts of orders out, and the hours and components that they will still take.
 
-    An order takes its line and components in the bucket of its start; one that is overdue, in the first bucket. Where
-    the records leave too little for it, it takes what there is: what was promised is not planned again. Stock below
+    Of the units of an order that are still to be started, the yield of its way arrives. It takes its line and
+    components in the bucket of its start; one that is overdue, in the first bucket. One that started and is not yet
+    due has spent its hours, but the records take its components off stock only when it reports units. Where the
+    records leave too little for an order, it takes what there is: what was promised is not planned again. Stock below
     zero cannot lie anywhere: records that say so count as 0.
     """
     buckets, origin = len(bucket_starts), bucket_starts[0]
@@ -168,11 +170,11 @@ def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date],
         way = ways.get(order.recipe or "")
         if due < buckets:
             came[order.product][max(due, 0)] += order.units * (way.yield_share if way is not None else 1.0)
-        if way is None or start >= buckets or (start < 0 <= due):
-            continue  # bought, beyond the horizon, or its work was done in the bucket it started in
+        if way is None or start >= buckets:
+            continue  # bought, or beyond the horizon
         bucket = max(start, 0)
         line = order.line or way.line or ""
-        if line in hours:
+        if line in hours and not start < 0 <= due:  # else its hours were spent in the bucket it started in
             hours[line][bucket] += order.units * way.hours_per_unit
         for use in way.uses:
             if use.component in used and valid_on(bucket_starts[bucket], use.valid_from, use.valid_to):
