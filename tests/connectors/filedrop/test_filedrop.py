@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from datong.connectors.filedrop.inbox import Collected, collect, settle
@@ -11,7 +13,7 @@ from datong.connectors.filedrop.outbox import deliver
 from datong.dispatch.messages import order_key
 from datong.dispatch.release import release_rows
 from datong.ledger.position import position
-from datong.ledger.state import State
+from datong.ledger.state import State, in_state_schema
 from datong.model.errors import DatongError
 from datong.model.flow import Cause, OrderMessage, PlannedOrder
 from datong.model.settings import ChainSettings
@@ -227,6 +229,30 @@ def test_done_without_a_number_is_what_was_ordered_and_marked_assumed(ledger: Du
     assert (row["good_units"], row["assumed"]) == (100.0, "good_units,known_at")
     put(drop, "order,state,happened_at\nW1,started,2026-03-05\nW1,done,2026-03-07\n")
     assert take(ledger, drop).batches == ()
+
+
+def test_done_without_a_number_is_the_yield_of_what_was_ordered(ledger: DuckDBLedger, drop: Path) -> None:
+    """Of 100 ordered, 4 of 5 come out good; of the purchase of 40, all. W2 has more than that already: 85."""
+    recipes = pa.table({"recipe": ["R"], "product": ["P1"], "yield_share": [0.8]})
+    state = end(ledger)
+    of_recipe = pc.if_else(pc.equal(state.table("orders")["kind"], "make"), "R", None)
+    at = state.table("orders").column_names.index("recipe")
+    with_recipe = state.table("orders").set_column(at, "recipe", of_recipe)
+    made = pa.table({"happened_at": [RELEASED], "order": ["W2"], "product": ["P1"], "good_units": [85.0]})
+    state = state.with_tables(
+        recipes=in_state_schema("recipes", recipes),
+        orders=with_recipe,
+        production=in_state_schema("production", made),
+    )
+    put(drop, "order,state,happened_at\nW1,done,2026-03-07\nW2,done,2026-03-07\nB1,done,2026-03-07\n")
+    got = collect(drop, state)
+    rows = {batch.table: batch.rows.to_pylist() for batch in got.batches}
+    assert [(r["order"], r["good_units"], r["assumed"]) for r in rows["production"]] == [("W1", 80.0, "good_units")]
+    assert [(r["order"], r["units"]) for r in rows["receipts"]] == [("B1", 40.0)]
+    assert [r["good_units"] for r in rows["order_events"]] == [80.0, 85.0, 40.0]
+    (note,) = [f for f in got.findings if f.code == "units_assumed" and f.row == 2]
+    assert "80" in note.text("en")
+    assert "80" in note.text("zh")
 
 
 def test_a_kill_between_two_batches_loses_and_doubles_nothing(ledger: DuckDBLedger, drop: Path) -> None:

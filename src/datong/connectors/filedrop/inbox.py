@@ -12,7 +12,8 @@ from typing import Any, cast, get_args
 import pyarrow as pa
 
 from datong.connectors.filedrop.folders import BAD, DONE, INBOX, plain, reachable, titles, write_text
-from datong.ledger.life import OrderEvent, advance, events_of_table, in_order, order_events_rows, standing
+from datong.ledger.life import OrderEvent, Standing, advance, events_of_table, in_order, order_events_rows, standing
+from datong.ledger.position import order_standings
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.errors import Refused
@@ -228,7 +229,8 @@ def _against_orders(state: State, reports: Sequence[_Report]) -> tuple[list[_Tak
     """Hold reports against the orders and all that is known of them, order by order, by when things happened."""
     orders = {row["order"]: row for row in state.table("orders").to_pylist()}
     known = events_of_table(state.table("order_events"))
-    made = _made(state)
+    stands = order_standings(state)
+    yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
     taken: list[_Taken] = []
     findings: list[Finding] = []
     by_order: dict[str, dict[str, _Report]] = {}
@@ -247,7 +249,8 @@ def _against_orders(state: State, reports: Sequence[_Report]) -> tuple[list[_Tak
         else:
             by_order.setdefault(report.event.order, {}).setdefault(report.event.key, report)
     for order, once in sorted(by_order.items()):
-        life = _Life(orders[order], list(known.get(order, [])), *made.get(order, (0.0, 0.0)))
+        expected = orders[order]["units"] * yield_share.get(orders[order]["recipe"], 1.0)
+        life = _Life(orders[order], list(known.get(order, [])), stands.get(order, Standing()), expected)
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
         taken += life.taken
@@ -255,28 +258,20 @@ def _against_orders(state: State, reports: Sequence[_Report]) -> tuple[list[_Tak
     return taken, findings
 
 
-def _made(state: State) -> dict[str, tuple[float, float]]:
-    """Good and scrapped units that the ledger has of each order already, from whatever source."""
-    result: dict[str, tuple[float, float]] = {}
-    for table, good, scrap in (("production", "good_units", "scrap_units"), ("receipts", "units", None)):
-        for row in state.table(table).to_pylist():
-            if row["order"] is not None:
-                before = result.get(row["order"], (0.0, 0.0))
-                result[row["order"]] = (before[0] + row[good], before[1] + (row[scrap] if scrap else 0.0))
-    return result
-
-
 class _Life:
     """One order, hearing its reports one by one."""
 
-    def __init__(self, order: Mapping[str, Any], events: list[OrderEvent], good_units: float, scrap_units: float):
+    def __init__(
+        self, order: Mapping[str, Any], events: list[OrderEvent], stand: Standing, expected_good_units: float
+    ) -> None:
+        """expected_good_units: what comes of the units ordered when nobody counts them."""
         self._order = order
         self._events = events
         self._known = {event.key for event in events}
         self._counterparty = next((e.counterparty for e in events if e.state == "released"), None)
+        self._expected = expected_good_units
         # Reports give units so far, in all; the most so far is what was made.
-        self._good = max([good_units, *(e.good_units for e in events if e.good_units is not None)])
-        self._scrap = max([scrap_units, *(e.scrap_units for e in events if e.scrap_units is not None)])
+        self._good, self._scrap = stand.good_units, stand.scrap_units
         self.taken: list[_Taken] = []
         self.findings: list[Finding] = []
 
@@ -285,7 +280,7 @@ class _Life:
             return  # said before
         event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
         if event.state == "done" and event.good_units is None:
-            event = replace(event, good_units=max(self._order["units"], self._good), assumed="good_units")
+            event = replace(event, good_units=max(self._expected, self._good), assumed="good_units")
         if not self._possible(report, event):
             return
         good, scrap = event.good_units or 0.0, event.scrap_units or 0.0
@@ -314,7 +309,7 @@ class _Life:
     def _question_units(self, report: _Report, event: OrderEvent) -> None:
         ordered, good = self._order["units"], event.good_units
         if event.assumed:
-            self._say("note", "units_assumed", report, "good_units", units=f"{ordered:g}")
+            self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
         elif good is not None and good > ordered:
             self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")
         before = standing(e for e in self._events if e.happened_at <= event.happened_at).good_units
