@@ -1,5 +1,6 @@
 """What past forecasts and orders teach, by hand-checked arithmetic."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from datong.learn.memory import learnt_from_table, learnt_table
-from datong.learn.scores import finished_orders, forecast_ratio, lead_days, learn, spread_ratio, yield_share
+from datong.learn.scores import PAST_RUNS, finished_orders, forecast_ratio, lead_days, learn, spread_ratio, yield_share
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Item, Learnt, Sensed, SeriesSet, nothing_learnt
@@ -137,17 +138,18 @@ def order_tables(days: list[int]) -> dict[str, dict]:
     }
 
 
-def test_lead_times_are_learnt_in_buckets_from_five_orders_on() -> None:
-    """Released on Monday the 5th: done on the 8th, 9th, 11th: that week; on the 12th, 20th: one, two on."""
+def test_lead_times_are_learnt_in_days_from_five_orders_on() -> None:
+    """Released on Monday the 5th: done on the 8th, 9th, 11th: that week, 0 days; on the 12th and 20th: 7 and 15."""
     learnt = lead_days(finished_orders(state(**order_tables([3, 4, 7, 15, 6]))))
-    assert learnt == {"A/1": (0.0, 0.0, 0.0, 7.0, 14.0)}
+    assert learnt == {"A/1": (0.0, 0.0, 0.0, 7.0, 15.0)}
     assert lead_days(finished_orders(state(**order_tables([3, 4, 7, 5])))) == {}
 
 
 def test_an_order_released_early_counts_from_its_start() -> None:
-    tables = order_tables([9])
-    tables["orders"]["start"] = [date(2026, 1, 12)]
-    assert finished_orders(state(**tables))["lead_days"].tolist() == [0.0]
+    """Released on the 5th to start on Thursday the 15th: done on the 18th is that week; on the 21st, six days."""
+    tables = order_tables([13, 16])
+    tables["orders"]["start"] = [date(2026, 1, 15)] * 2
+    assert finished_orders(state(**tables))["lead_days"].tolist() == [0.0, 6.0]
 
 
 def test_fulfilment_of_finished_orders_is_scored() -> None:
@@ -162,6 +164,49 @@ def test_yield_leans_on_the_recipe_until_reports_weigh_more() -> None:
         production={"happened_at": [NOW], "product": ["A"], "good_units": [90.0], "scrap_units": [10.0]},
     )
     assert yield_share(s) == {"A/1": pytest.approx(590 / 600)}
+
+
+def test_the_yield_of_a_recipe_that_is_gone_is_not_learnt() -> None:
+    s = state(
+        recipes={"recipe": ["A/1", "A/2"], "product": ["A", "A"]},
+        orders={"order": ["W1"], "product": ["A"], "recipe": ["A/0"], "units": [100.0], "start": [MONDAYS[0]]},
+        production={
+            "happened_at": [NOW],
+            "order": ["W1"],
+            "product": ["A"],
+            "good_units": [90.0],
+            "scrap_units": [10.0],
+        },
+    )
+    assert yield_share(s) == {}
+
+
+def test_each_bucket_and_order_is_scored_once() -> None:
+    """Runs on the 5th, 12th and 19th each forecast the week of the 12th or 19th. On the 26th the week of the 12th was
+    scored by the run of the 19th; the week of the 19th is new, and so is the order told to be done on the 20th.
+    """
+    first = [run(MONDAYS[1], 100, 80, 110), run(MONDAYS[2], 100, 95, 130, horizon=1)]
+    last = replace(run(MONDAYS[2], 90, 80, 130), as_of=datetime(2026, 1, 19, tzinfo=UTC))
+    now = Sensed(series([1.0, 120.0, 100.0]), ())
+    tables = order_tables([3, 15])
+    learnt = learn(state(**tables), now, [*first, last])
+    frame = learnt.scores.to_pandas().query("metric == 'bias_units'")
+    assert frame[["bucket", "horizon", "value"]].to_numpy().tolist() == [[MONDAYS[2], 1, 0.0], [MONDAYS[2], 0, -10.0]]
+    assert scores_of(learnt, "lead_days") == [15.0]
+    assert learnt.forecast_ratio == learn(state(**tables), now, [last, *first]).forecast_ratio  # of all outcomes
+    known = [datetime(2026, 1, 5, tzinfo=UTC)] * 2 + [datetime(2026, 1, 22, tzinfo=UTC)] * 2
+    tables["order_events"]["known_at"] = known
+    assert scores_of(learn(state(**tables), now, [*first, last]), "lead_days") == [0.0, 15.0]
+    again = replace(last, as_of=NOW)
+    assert learn(state(**order_tables([3])), now, [*first, again]).scores.num_rows == 0
+
+
+def test_only_the_last_runs_correct_the_forecast() -> None:
+    """A run that was far off, and then PAST_RUNS that were right."""
+    now = Sensed(series([1.0, 120.0, 100.0]), ())
+    runs = [run(MONDAYS[1], 10, 8, 11)] + [run(MONDAYS[1], 120, 110, 130)] * PAST_RUNS
+    assert learn(state(), now, runs).forecast_ratio == {A: pytest.approx(1.0)}
+    assert learn(state(), now, runs[:-1]).forecast_ratio[A] > 1.01
 
 
 def test_what_was_learnt_survives_being_written_down() -> None:

@@ -1,15 +1,18 @@
 """What past forecasts and plans turned out to be worth, and what the next cycle should know from it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from datong.learn.memory import learnt_from_table
-from datong.ledger.position import position
+from datong.ledger.position import position, ships_to_buyers
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
+from datong.model.calendar import Calendar
 from datong.model.flow import SCORES_SCHEMA, Item, Learnt, Sensed, SeriesSet
 
 QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
@@ -20,22 +23,35 @@ RATIO_PRIOR_BUCKETS = 8.0
 SPREAD_PRIOR_BUCKETS = 40.0
 # Lead times and yields count from this many finished orders on; a yield leans on the recipe's own with this weight.
 LEAST_ORDERS = 5
+# Corrections come from the forecasts of so many runs, the last ones: what an older one missed was long since learnt.
+PAST_RUNS = 26
 # Only forecasts this near are used to correct the level: farther ones lag behind every change.
 RATIO_HORIZONS = 2
 
 
 def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord]) -> Learnt:
-    """Scores every past run's forecasts and orders on what is known now, and updates what planning believes.
+    """Scores what became known since the last run, and updates what planning believes.
 
-    past_runs: earlier runs, oldest first, each with the tables `forecast`, `orders` and `learnt_used`.
-    Scores, one row each: bias_units (forecast mean - demand), pinball_units (mean over QUANTILES), covered (1 where
-    demand lay within the 80% interval), order_fulfilment (good units over ordered, of finished orders), fill_on_time
-    and stock_units (of the chain, in the last closed bucket).
+    past_runs: earlier runs, oldest first, each with the tables `forecast`, `orders` and `learnt_used`. Only the last
+    PAST_RUNS of them count.
+    Scores are of buckets that closed, and of orders that were told to be done, since the last of these runs: what was
+    so before is in that run's scores. One row each: bias_units (forecast mean - demand), pinball_units (mean over
+    QUANTILES), covered (1 where demand lay within the 80% interval), order_fulfilment (good units over ordered) and
+    lead_days of finished orders, fill_on_time and stock_units (of the chain, in the last closed bucket).
     """
+    past_runs = past_runs[-PAST_RUNS:]
     outcomes = forecast_outcomes(sensed.series, past_runs)
     orders = finished_orders(state)
+    scored_until = past_runs[-1].as_of if past_runs else None
+    new_orders = orders if scored_until is None else orders[orders["told_at"] > pd.Timestamp(scored_until)]
+    first_new = _first_unscored_bucket(state, scored_until)
     scores = pd.concat(
-        [_forecast_scores(outcomes), _order_scores(orders), _chain_scores(state, sensed.series)], ignore_index=True
+        [
+            _forecast_scores(outcomes if outcomes.empty else outcomes[outcomes["bucket"] >= first_new]),
+            _order_scores(new_orders),
+            _chain_scores(state, sensed.series, first_new),
+        ],
+        ignore_index=True,
     )
     return Learnt(
         forecast_ratio=forecast_ratio(outcomes),
@@ -44,6 +60,11 @@ def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord]) -> Learn
         yield_share=yield_share(state),
         scores=pa.Table.from_pandas(scores, schema=SCORES_SCHEMA, preserve_index=False),
     )
+
+
+def _first_unscored_bucket(state: State, scored_until: datetime | None) -> date:
+    """The bucket that was the first open one when scores were last made; the first of all where they never were."""
+    return date.min if scored_until is None else replace(state, as_of=scored_until).first_open_bucket
 
 
 def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.DataFrame:
@@ -119,30 +140,33 @@ def spread_ratio(outcomes: pd.DataFrame) -> dict[int, float]:
 
 
 def finished_orders(state: State) -> pd.DataFrame:
-    """Orders that were released and done: order, product, source (recipe or offer), units, good_units, lead_days.
+    """Orders that were released and done: order, product, source (recipe or offer), units, good_units and these two.
 
-    lead_days is in whole buckets, as planning counts it: from the bucket in which the order could start (its start,
-    or its release if later) to the one in which it was done.
+    lead_days: from the day on which the order could start (its start, or its release if later) to the one on which it
+    was done; 0 where that is in the same bucket, as planning has it that units of such a lead are there in the bucket
+    of their start. told_at: when it became known that the order was done.
     """
     orders = state.table("orders").to_pandas()[["order", "product", "recipe", "offer", "units", "start"]]
     events = state.table("order_events").to_pandas()
+    events["known_at"] = events["known_at"].fillna(events["happened_at"])
     released = events[events["state"] == "released"].groupby("order")["happened_at"].min().rename("released_at")
     done = (
         events[events["state"] == "done"]
         .groupby("order")
-        .agg(done_at=("happened_at", "max"), good_units=("good_units", "max"))
+        .agg(done_at=("happened_at", "max"), good_units=("good_units", "max"), told_at=("known_at", "max"))
     )
     found = orders.merge(released, on="order").merge(done, on="order")
     calendar = state.settings.calendar
     found["lead_days"] = [
-        float(
-            calendar.bucket_days
-            * max(0, calendar.index(calendar.local_date(end), max(start, calendar.local_date(out))))
-        )
+        _lead_days(calendar, max(start, calendar.local_date(out)), calendar.local_date(end))
         for start, out, end in zip(found["start"], found["released_at"], found["done_at"], strict=True)
     ]
     found["source"] = found["recipe"].fillna(found["offer"])
     return found.sort_values("order", ignore_index=True)
+
+
+def _lead_days(calendar: Calendar, begun: date, done: date) -> float:
+    return float((done - begun).days) if calendar.index(done, begun) > 0 else 0.0
 
 
 def lead_days(orders: pd.DataFrame) -> dict[str, tuple[float, ...]]:
@@ -156,7 +180,7 @@ def lead_days(orders: pd.DataFrame) -> dict[str, tuple[float, ...]]:
 
 
 def yield_share(state: State) -> dict[str, float]:
-    """Good units over all units made, by recipe, of recipes with any scrap reported.
+    """Good units over all units made, by recipe, of known recipes with any scrap reported.
 
     A report without an order counts for the product's recipe where there is just one. (The prior is the recipe's own
     share with the weight of LEAST_ORDERS average reports.)
@@ -169,7 +193,7 @@ def yield_share(state: State) -> dict[str, float]:
     by_order = state.table("orders").to_pandas().set_index("order")["recipe"]
     made["recipe"] = made["order"].map(by_order).fillna(made["product"].map(single))
     result = {}
-    for recipe, rows in made[made["recipe"].notna()].groupby("recipe"):
+    for recipe, rows in made[made["recipe"].isin(recipes.index)].groupby("recipe"):
         good, scrap = float(rows["good_units"].sum()), float(rows["scrap_units"].sum())
         if scrap > 0:
             weight = LEAST_ORDERS * (good + scrap) / len(rows)
@@ -201,15 +225,15 @@ def _order_scores(orders: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _chain_scores(state: State, series: SeriesSet) -> pd.DataFrame:
-    """Fill and stock of the last closed bucket, where shipments and stock are recorded."""
-    if not series.bucket_starts:
+def _chain_scores(state: State, series: SeriesSet, first_new: date) -> pd.DataFrame:
+    """Fill and stock of the last closed bucket, where shipments and stock are recorded and it was not scored yet."""
+    if not series.bucket_starts or series.bucket_starts[-1] < first_new:
         return _score_rows()
     bucket = series.bucket_starts[-1]
     now = position(state)
     metric, value = [], []
     due_units = float(series.sold_units[:, -1].sum())
-    if state.table("shipments").num_rows and due_units > 0:
+    if ships_to_buyers(state) and due_units > 0:
         owed = sum(units for (_, due), units in now.owed_units.items() if due >= bucket)
         metric, value = ["fill_on_time"], [1 - owed / due_units]
     if state.table("stock").num_rows:
