@@ -73,6 +73,9 @@ class SeriesSet:
     category: tuple[str, ...]
 
 
+# Most ids of evidence rows that a signal carries.
+EVIDENCE_ROWS = 50
+
 SignalKind = Literal["level_shift", "surge", "decline", "calendar", "anomaly"]
 
 

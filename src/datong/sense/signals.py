@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.ledger.state import State
-from datong.model.flow import FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
+from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
 from datong.sense import feast_effects
 from datong.sense.found import Found
 from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
@@ -24,8 +24,6 @@ from datong.sense.statistics import NEIGHBOURS, false_discovery_q
 
 # Share of the signals shown that may be false alarms.
 FALSE_ALARM_SHARE = 0.1
-# A signal names at most this many rows, those with most units.
-EVIDENCE_ROWS = 50
 
 
 def sense(state: State) -> Sensed:

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from datong.app.report.figures import fitting
+from datong.model.flow import EVIDENCE_ROWS
 from datong.model.words import catalogue, say
-
-# A signal keeps so many of the rows behind it, those with most units (see sense).
-EVIDENCE_ROWS = 50
 
 
 def title(column: str, language: str) -> str:
