@@ -248,8 +248,9 @@ def test_making_the_half_uses_up_what_was_counted() -> None:
             components={"product": ["A"], "component": ["C"], "units_per_unit": [2.0]},
             stock={"happened_at": [day(2)], "product": ["C"], "units": [100.0]},
             production={"happened_at": [day(3)], "product": ["A"], "good_units": [made]},
+            shipments={"happened_at": [day(4)], "product": ["A"], "units": [1.0]},
         )
-        assert position(s).on_hand_units == {"A": made, "C": 0.0}
+        assert position(s).on_hand_units == {"A": made - 1.0, "C": 0.0}
 
 
 def test_components_are_taken_where_they_are_counted() -> None:
