@@ -46,6 +46,9 @@ def test_each_cycle_takes_up_what_the_one_before_it_learnt(chain: Chain) -> None
     scored = second.scores.to_pandas().query("metric == 'covered'")
     assert set(scored["run"]) == {first.run}
     assert str(scored["bucket"].max()) == "2023-06-05"
+    so_far = chain.scores(monday(6, 19)).to_pandas().query("metric == 'covered'")
+    assert set(so_far["run"]) == {first.run, second.run}
+    assert sorted({str(b) for b in so_far["bucket"]}) == ["2023-06-05", "2023-06-12"]
 
 
 def test_a_run_is_kept_and_found_again(chain: Chain) -> None:

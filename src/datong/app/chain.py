@@ -22,12 +22,13 @@ from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import RawSource, read_source
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_from_table, learnt_table
+from datong.learn.scores import PAST_RUNS
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
 from datong.ledger.state import State
 from datong.ledger.validate import ROW, Checked
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding
-from datong.model.flow import Learnt, nothing_learnt
+from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import message
@@ -326,16 +327,25 @@ class Chain:
         return RunResult(record.run, state.as_of, self.settings, record.tables)
 
     def past_runs(self, before: datetime) -> list[RunRecord]:
-        """Kept runs before a moment, oldest first, the latest one of each moment, with what learning needs of them."""
-        rows = self.ledger.runs(before).to_pylist()
-        by_moment = {row["as_of"]: row for row in rows if row["as_of"] < before}
+        """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
         names = ("forecast", "learnt_used", "learnt", "orders")
         return [
-            RunRecord(
-                row["run"], moment, row["seed"], {name: self.ledger.run_table(row["run"], name) for name in names}
-            )
-            for moment, row in sorted(by_moment.items())
+            RunRecord(run, moment, seed, {name: self.ledger.run_table(run, name) for name in names})
+            for run, moment, seed in self._runs_by_moment(before)
+            if moment < before
         ]
+
+    def scores(self, until: datetime) -> pa.Table:
+        """Scores of the last kept runs up to a moment, each of what had become known since the run before it."""
+        runs = self._runs_by_moment(until)
+        return pa.concat_tables(
+            [SCORES_SCHEMA.empty_table(), *(self.ledger.run_table(run, "scores") for run, _, _ in runs)]
+        )
+
+    def _runs_by_moment(self, until: datetime) -> list[tuple[str, datetime, int]]:
+        """Run, moment and seed of the last PAST_RUNS moments; of each moment the run saved last."""
+        by_moment = {row["as_of"]: row for row in self.ledger.runs(until).to_pylist()}
+        return [(row["run"], moment, row["seed"]) for moment, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
 
     def kept_run(self, run: str | None = None) -> RunResult:
         """A run kept in the ledger; the last one by default. Raises NotFound."""

@@ -195,7 +195,8 @@ def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
 
 def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
     assumed = assumed_columns(chain.ledger.state(result.as_of), language)
-    return ReportInputs(result.tables, chain.settings, result.as_of, replayed, assumed)
+    tables = {**result.tables, "scores": chain.scores(result.as_of)}
+    return ReportInputs(tables, chain.settings, result.as_of, replayed, assumed)
 
 
 def show_header(result: RunResult, language: str) -> None:
