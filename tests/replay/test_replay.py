@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from datong.cycle import CycleResult
+from datong.ledger.identity import SINCE_EVER as EVER
 from datong.ledger.position import position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
@@ -149,6 +150,21 @@ def test_no_state_that_a_policy_sees_holds_a_row_from_later(small: SimpleNamespa
     assert last.table("order_events").num_rows > 0
     company = actual.table("production").filter(pc.field("happened_at") >= pa.scalar(mondays[0]))
     assert not set(company["row_id"].to_pylist()) & set(last.table("production")["row_id"].to_pylist())
+
+
+def test_undated_wanted_rows_and_orders_are_not_shown_to_the_past(
+    small: SimpleNamespace, cycles: Seen
+) -> None:
+    """Undated rows count as known since ever; those that say when they were known are seen from then on."""
+    rows = small.facts()
+    due = small.end - timedelta(days=3)
+    seen = small.midnight(small.end - timedelta(weeks=2))
+    for key, known_at in (("undated", EVER), ("dated", seen)):
+        row = {"row_id": f"demand:{key}", "demand": key, "product": "a", "market": "all", "due": due, "units": 9.0}
+        rows.setdefault("demand", []).append({**row, "firm": True, "priority": 0, "known_at": known_at})
+    actual = small.known(rows)(small.midnight(small.end))
+    replay(small.known(rows), actual, 4, 7, record)
+    assert [state.table("demand")["demand"].to_pylist() for state, _ in cycles] == [[], [], ["dated"], ["dated"]]
 
 
 def test_a_ledger_that_answers_for_another_moment_is_refused(small: SimpleNamespace) -> None:

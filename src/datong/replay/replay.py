@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.cycle import CycleResult, run_cycle
+from datong.ledger.identity import SINCE_EVER
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
@@ -176,4 +178,10 @@ def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:
     state = states(moment)
     if state.as_of != moment:
         raise ValueError(f"asked for what was known at {moment}, given {state.as_of}")
-    return state
+    return state.with_tables(**{name: _dated(state.table(name)) for name in ("demand", "orders")})
+
+
+def _dated(rows: pa.Table) -> pa.Table:
+    """Wanted units and orders that say when they were known. Without it they count as known since ever, which is right
+    for what exists but would tell the past what was wanted or ordered only later."""
+    return rows.filter(pc.greater(rows["known_at"], pa.scalar(SINCE_EVER, rows["known_at"].type)))
