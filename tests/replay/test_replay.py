@@ -152,9 +152,7 @@ def test_no_state_that_a_policy_sees_holds_a_row_from_later(small: SimpleNamespa
     assert not set(company["row_id"].to_pylist()) & set(last.table("production")["row_id"].to_pylist())
 
 
-def test_undated_wanted_rows_and_orders_are_not_shown_to_the_past(
-    small: SimpleNamespace, cycles: Seen
-) -> None:
+def test_undated_wanted_rows_and_orders_are_not_shown_to_the_past(small: SimpleNamespace, cycles: Seen) -> None:
     """Undated rows count as known since ever; those that say when they were known are seen from then on."""
     rows = small.facts()
     due = small.end - timedelta(days=3)
