@@ -11,6 +11,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import Clearing, FloatArray, Forecast
+from datong.model.layers import layer_slopes
 
 QUANTITIES_SCHEMA = pa.schema(
     [
@@ -168,9 +169,8 @@ def _worth_of_one_more(market: Market, d: int, outcome: Outcome) -> FloatArray:
     product = market.demanded[d]
     waiting = market.cumulative_demand[d] - np.cumsum(outcome.turned_away[d]) - outcome.supply[d]
     chance = (waiting > NOTHING).mean(axis=0)
-    slope = market.holding[product] - (market.holding[product] + market.late[product]) * chance
-    slope[-1] -= market.waiting_at_end[product] * chance[-1] + market.salvage[product] * (1.0 - chance[-1])
-    return -np.cumsum(slope[::-1])[::-1]
+    economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
+    return -np.cumsum(layer_slopes(chance[None, :], *economics)[0, ::-1])[::-1]
 
 
 def _gaps(market: Market, demand: Forecast, outcome: Outcome, ways: FloatArray, scarcity: _Scarcity) -> pa.Table:

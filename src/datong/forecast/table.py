@@ -3,18 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from datong.model.flow import Forecast
+from datong.model.flow import QUANTILES, Forecast
 from datong.model.words import Message, message
-
-QUANTILES = {
-    "q05_units": 0.05,
-    "q10_units": 0.10,
-    "q25_units": 0.25,
-    "q50_units": 0.50,
-    "q75_units": 0.75,
-    "q90_units": 0.90,
-    "q95_units": 0.95,
-}
 
 QUANTILE_SCHEMA = pa.schema(
     [

@@ -13,9 +13,8 @@ from datong.ledger.position import position, ships_to_buyers
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import SCORES_SCHEMA, Item, Learnt, Sensed, SeriesSet
+from datong.model.flow import QUANTILES, SCORES_SCHEMA, Item, Learnt, Sensed, SeriesSet
 
-QUANTILES = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
 TARGET_COVERAGE = 0.8
 
 # How many scored buckets it takes until what was seen weighs as much as the prior 'the forecast is right'.
@@ -205,8 +204,8 @@ def yield_share(state: State) -> dict[str, float]:
 def _forecast_scores(outcomes: pd.DataFrame) -> pd.DataFrame:
     if outcomes.empty:
         return _score_rows()
-    gap = np.column_stack([outcomes["units"] - outcomes[f"q{round(q * 100):02d}_units"] for q in QUANTILES])
-    q = np.array(QUANTILES)
+    gap = np.column_stack([outcomes["units"] - outcomes[name] for name in QUANTILES])
+    q = np.array(list(QUANTILES.values()))
     key = outcomes[["run", "product", "market", "horizon", "bucket"]]
     values = {
         "bias_units": outcomes["mean_units"] - outcomes["units"],

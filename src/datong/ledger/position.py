@@ -380,14 +380,19 @@ def _at_least(stand: Standing, good_units: float, scrap_units: float) -> Standin
     return replace(stand, good_units=good, scrap_units=scrap)
 
 
+def state_now(stand: Standing | None, locked: bool) -> str:
+    """State of an order. Without events it is released where it is locked, else only proposed."""
+    return (stand.state if stand is not None else None) or ("released" if locked else "proposed")
+
+
 def _under_way(state: State) -> tuple[UnderWay, ...]:
-    """Orders out that still bring units. An order in the table without events, if locked, counts as released."""
+    """Orders out that still bring units."""
     stands = order_standings(state)
     columns = ["order", "kind", "product", "recipe", "line", "units", "start", "due", "locked"]
     result = []
     for r in state.table("orders").select(columns).to_pylist():
         stand = stands.get(r["order"], Standing())
-        now = stand.state or ("released" if r["locked"] else "proposed")
+        now = state_now(stand, r["locked"])
         left = r["units"] - stand.good_units - stand.scrap_units
         if now in OPEN_STATES and left > LEAST_UNITS:
             result.append(

@@ -118,6 +118,18 @@ class Sensed:
 # forecast ----------------------------------------------------------------------------------------
 
 
+# Quantiles in which a forecast is told and scored, by column.
+QUANTILES = {
+    "q05_units": 0.05,
+    "q10_units": 0.10,
+    "q25_units": 0.25,
+    "q50_units": 0.50,
+    "q75_units": 0.75,
+    "q90_units": 0.90,
+    "q95_units": 0.95,
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Forecast:
     """Possible futures. paths: (item, path, bucket) units due in each open bucket, whole where history is whole.

@@ -19,7 +19,7 @@ from datong.ledger.facts import (
     pooled_demand,
     valid_on,
 )
-from datong.ledger.position import OPEN_STATES, order_states, position
+from datong.ledger.position import OPEN_STATES, order_standings, position, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, Plan, PlannedOrder, Sensed
@@ -54,10 +54,10 @@ def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, lea
 def kept_orders(state: State) -> pa.Table:
     """Orders already out, and locked ones not yet ended: the columns of `orders` and their `state`, by order."""
     schema = state_schema(tables()["orders"]).append(pa.field("state", pa.string()))
-    states = order_states(state)
+    stands = order_standings(state)
     rows = []
     for row in state.table("orders").to_pylist():
-        now = states[row["order"]][0] if row["order"] in states else ("released" if row["locked"] else "proposed")
+        now = state_now(stands.get(row["order"]), row["locked"])
         if now in OPEN_STATES or (row["locked"] and now == "proposed"):
             rows.append(row | {"state": now})
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
