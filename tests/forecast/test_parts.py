@@ -11,8 +11,8 @@ from datong.forecast.paths import forecast
 from datong.forecast.prior import blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
-from datong.forecast.table import QUANTILE_SCHEMA, method_message, quantile_table
-from datong.model.flow import nothing_learnt
+from datong.forecast.table import QUANTILE_SCHEMA, quantile_table
+from datong.model.flow import method_message, nothing_learnt
 
 NAN = float("nan")
 

@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 
 from datong.model.flow import QUANTILES, Forecast
-from datong.model.words import Message, message
 
 QUANTILE_SCHEMA = pa.schema(
     [
@@ -39,10 +38,3 @@ def quantile_table(forecast: Forecast) -> pa.Table:
     columns["method"] = np.repeat(list(forecast.method), buckets).tolist()
     columns["prior"] = np.repeat(forecast.prior, buckets)
     return pa.table(columns, schema=QUANTILE_SCHEMA)
-
-
-def method_message(method: str) -> Message:
-    """An item's method in words: 'given', 'prior', or model names joined by '+'."""
-    if method in ("given", "prior"):
-        return message(f"forecast.method.{method}")
-    return message("forecast.method.mix", models=method.replace("+", " + "))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from datong.model.words import Message
+from datong.model.words import Message, message
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -146,6 +146,13 @@ class Forecast:
     backtest_pinball: FloatArray
     backtest_windows: IntArray
     prior: BoolArray
+
+
+def method_message(method: str) -> Message:
+    """An item's method in words: 'given', 'prior', or model names joined by '+'."""
+    if method in ("given", "prior"):
+        return message(f"forecast.method.{method}")
+    return message("forecast.method.mix", models=method.replace("+", " + "))
 
 
 # balance -----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from datong.ledger.state import State
-from datong.model.flow import Cause, Clearing, Forecast, PlannedOrder, Sensed, Signal
+from datong.model.flow import Cause, Clearing, Forecast, PlannedOrder, Sensed, Signal, method_message
 from datong.model.words import Message, message, say
 from datong.plan.lots import Lot
 
@@ -189,14 +189,11 @@ class Reasons:
             return []
         first = max(items, key=lambda i: (float(self.demand.paths[i].mean()), -i))
         method = self.demand.method[first]
+        words = method_message(method)
         if method in ("given", "prior"):
-            return [Cause("forecast", message("plan.cause.forecast", method=message(f"forecast.method.{method}")))]
-        text = message(
-            "plan.cause.backtest",
-            method=message("forecast.method.mix", models=method.replace("+", " + ")),
-            windows=int(self.demand.backtest_windows[first]),
-        )
-        return [Cause("forecast", text)]
+            return [Cause("forecast", message("plan.cause.forecast", method=words))]
+        windows = int(self.demand.backtest_windows[first])
+        return [Cause("forecast", message("plan.cause.backtest", method=words, windows=windows))]
 
 
 def _last_counts(state: State) -> dict[str, tuple[str, ...]]:
