@@ -15,6 +15,21 @@ from datong.model.words import message, say
 
 _Rows = Sequence[Sequence[str]]
 
+# Tables that hold no words, the same in every language.
+_WITHOUT_WORDS: Mapping[str, _Rows] = {
+    "recipes": (
+        ("recipe", "product", "line", "hours_per_unit", "cost_per_unit", "min_lot_units", "lead_days"),
+        ("BAG-01/1", "BAG-01", "SEW-1", "0.2", "21", "10", "7"),
+        ("BAG-02/1", "BAG-02", "SEW-2", "0.5", "48", "5", "7"),
+    ),
+    "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "8"), ("2026-01-05", "BAG-02", "3")),
+    "economics": (
+        ("product", "holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit"),
+        ("BAG-01", "0.25", "1.2", "59"),
+        ("BAG-02", "0.5", "2.6", "129"),
+    ),
+}
+
 _TABLES: Mapping[str, Mapping[str, _Rows]] = {
     "en": {
         "products": (
@@ -33,17 +48,7 @@ _TABLES: Mapping[str, Mapping[str, _Rows]] = {
             ("SEW-1", "Sewing line 1", "40"),
             ("SEW-2", "Sewing line 2", "40"),
         ),
-        "recipes": (
-            ("recipe", "product", "line", "hours_per_unit", "cost_per_unit", "min_lot_units", "lead_days"),
-            ("BAG-01/1", "BAG-01", "SEW-1", "0.2", "21", "10", "7"),
-            ("BAG-02/1", "BAG-02", "SEW-2", "0.5", "48", "5", "7"),
-        ),
-        "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "8"), ("2026-01-05", "BAG-02", "3")),
-        "economics": (
-            ("product", "holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit"),
-            ("BAG-01", "0.25", "1.2", "59"),
-            ("BAG-02", "0.5", "2.6", "129"),
-        ),
+        **_WITHOUT_WORDS,
     },
     "zh": {
         "products": (
@@ -58,17 +63,7 @@ _TABLES: Mapping[str, Mapping[str, _Rows]] = {
             ("S-1003", "2026-01-07", "BAG-01", "抖音店", "3", "55", ""),
         ),
         "lines": (("line", "name", "hours_per_week"), ("SEW-1", "车缝一线", "40"), ("SEW-2", "车缝二线", "40")),
-        "recipes": (
-            ("recipe", "product", "line", "hours_per_unit", "cost_per_unit", "min_lot_units", "lead_days"),
-            ("BAG-01/1", "BAG-01", "SEW-1", "0.2", "21", "10", "7"),
-            ("BAG-02/1", "BAG-02", "SEW-2", "0.5", "48", "5", "7"),
-        ),
-        "stock": (("happened_at", "product", "units"), ("2026-01-05", "BAG-01", "8"), ("2026-01-05", "BAG-02", "3")),
-        "economics": (
-            ("product", "holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit"),
-            ("BAG-01", "0.25", "1.2", "59"),
-            ("BAG-02", "0.5", "2.6", "129"),
-        ),
+        **_WITHOUT_WORDS,
     },
 }
 
