@@ -21,6 +21,18 @@ from datong.sense.signals import sense
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 
 
+@dataclass(frozen=True)
+class Stages:
+    """The six functions that a cycle calls. A replay exchanges one to find out what it is worth."""
+
+    sense: Callable[[State], Sensed] = sense
+    forecast: Callable[[Sensed, Learnt, int, int], Forecast] = forecast
+    balance: Callable[[State, Forecast, Learnt], Clearing] = balance
+    plan: Callable[[State, Sensed, Forecast, Clearing, Learnt], Plan] = plan
+    dispatch: Callable[[State, Plan], tuple[OrderMessage, ...]] = dispatch
+    learn: Callable[[State, Sensed, Sequence[RunRecord]], Learnt] = learn
+
+
 @dataclass(frozen=True, eq=False)
 class CycleResult:
     """What each verb gave, in order."""
@@ -39,22 +51,23 @@ def run_cycle(
     past_runs: Sequence[RunRecord],
     seed: int,
     on_stage: Callable[[str], None] = lambda stage: None,
+    stages: Stages = Stages(),
 ) -> CycleResult:
     """One turn of the loop on what was known at `state.as_of`.
 
     learnt: what the cycle before this one learnt. past_runs: earlier runs, oldest first, for `learn` to score.
-    on_stage: called with each stage's name as it starts.
+    on_stage: called with each stage's name as it starts. stages: others than the usual ones, in a replay.
     """
     on_stage("sense")
-    sensed = sense(state)
+    sensed = stages.sense(state)
     on_stage("forecast")
-    demand = forecast(sensed, learnt, state.settings.path_count, seed)
+    demand = stages.forecast(sensed, learnt, state.settings.path_count, seed)
     on_stage("balance")
-    clearing = balance(state, demand, learnt)
+    clearing = stages.balance(state, demand, learnt)
     on_stage("plan")
-    planned = plan(state, sensed, demand, clearing, learnt)
+    planned = stages.plan(state, sensed, demand, clearing, learnt)
     on_stage("dispatch")
-    messages = dispatch(state, planned)
+    messages = stages.dispatch(state, planned)
     on_stage("learn")
-    learnt_now = learn(state, sensed, past_runs)
+    learnt_now = stages.learn(state, sensed, past_runs)
     return CycleResult(sensed, demand, clearing, planned, messages, learnt_now)

@@ -73,15 +73,32 @@ def test_differences_by_hand_and_their_interval() -> None:
     of the draws reach from 2 to 200.
     """
     courses = {"one": course((10.0, 110.0), (5.0, 6.0)), "other": course((10.0, 10.0), (5.0, 5.0))}
-    rows = {r["measure"]: r for r in differences(courses, "one", "other", seed=3).to_pylist()}
+    rows = {r["measure"]: r for r in differences(courses, "one", seed=3).to_pylist()}
     assert rows["cost"]["difference"] == pytest.approx(101.0)
     assert (rows["cost"]["low"], rows["cost"]["high"]) == (pytest.approx(2.0), pytest.approx(200.0))
     assert rows["fill_on_time_share"]["difference"] == 0.0
     assert rows["mean_stock_money"]["difference"] == pytest.approx((100 * 10 + 1 * 20) / 2)
     assert INTERVAL == 0.9
-    again = differences(courses, "one", "other", seed=3)
-    assert again.equals(differences(courses, "one", "other", seed=3))
-    assert differences(courses, "one", "nobody", seed=3).num_rows == 0
+    again = differences(courses, "one", seed=3)
+    assert again.equals(differences(courses, "one", seed=3))
+    assert differences({"one": courses["one"]}, "one", seed=3).num_rows == 0
+    assert differences(courses, "nobody", seed=3).num_rows == 0
+
+
+def test_a_finding_is_better_or_worse_only_where_the_interval_leaves_nought_out() -> None:
+    """Both products dearer to hold: worse in every draw. One dearer, one cheaper: unsure. Changes from week to week:
+    |110 - 10| x 10 against nothing: 1000 more."""
+    plain = course((10.0, 10.0), (5.0, 5.0))
+    dearer = course((10.0, 110.0), (5.0, 6.0))
+    rows = {r["measure"]: r for r in differences({"dearer": dearer, "plain": plain}, "dearer", seed=3).to_pylist()}
+    assert rows["cost"]["finding"] == rows["mean_stock_money"]["finding"] == "worse"
+    assert rows["fill_on_time_share"]["finding"] == "unsure"
+    assert rows["production_change_money"]["difference"] == pytest.approx(100 * 10 + 1 * 20)
+    rows = {r["measure"]: r for r in differences({"plain": plain, "dearer": dearer}, "plain", seed=3).to_pylist()}
+    assert rows["cost"]["finding"] == "better"
+    late_a, early_b = course((8.0, 12.0), (5.0, 5.0)), course((10.0, 10.0), (7.0, 3.0))
+    rows = {r["measure"]: r for r in differences({"x": late_a, "y": early_b}, "x", seed=3).to_pylist()}
+    assert rows["fill_on_time_share"]["finding"] == "unsure" and rows["fill_on_time_share"]["difference"] < 0
 
 
 def test_nothing_due_is_no_division_by_zero() -> None:
@@ -101,14 +118,14 @@ def test_nothing_due_is_no_division_by_zero() -> None:
     idle.step([])
     (row,) = summary({"idle": idle}).to_pylist()
     assert row["fill_on_time_share"] == 1.0 and row["cost"] == 0.0 and row["production_change_share"] == 0.0
-    assert np.isfinite([r["difference"] for r in differences({"x": idle, "y": idle}, "x", "y", 0).to_pylist()]).all()
+    assert np.isfinite([r["difference"] for r in differences({"x": idle, "y": idle}, "x", 0).to_pylist()]).all()
 
 
 def test_only_finished_courses_that_met_the_same_demand_are_compared() -> None:
     one, other = course((10.0, 10.0), (5.0, 5.0)), course((10.0, 10.0), (5.0, 5.0))
     other.demand_units[1, 0] += 1.0
     with pytest.raises(AssertionError, match="same demand"):
-        differences({"one": one, "other": other}, "one", "other", seed=3)
+        differences({"one": one, "other": other}, "one", seed=3)
     begun = Simulation(one.scene)
     with pytest.raises(AssertionError, match="end"):
-        differences({"one": one, "begun": begun}, "one", "begun", seed=3)
+        differences({"one": one, "begun": begun}, "one", seed=3)

@@ -41,8 +41,8 @@ def cycles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     seen: Seen = []
     run_cycle = module.run_cycle
 
-    def watched(state: State, *others: Any) -> CycleResult:
-        result = run_cycle(state, *others)
+    def watched(state: State, *others: Any, **named: Any) -> CycleResult:
+        result = run_cycle(state, *others, **named)
         seen.append((state, result))
         return result
 
@@ -206,12 +206,12 @@ def test_every_policy_meets_the_same_demand_and_each_step_is_told(small: SimpleN
     result = replay(states, states(end), 3, 7, record, told.append)
     assert told == [1, 2, 3]
     summary = result.summary.to_pandas().set_index("policy")
-    assert list(summary.index) == ["datong", "company", "baseline"]
+    assert list(summary.index) == ["datong", "company", "baseline", "foresight"]
     assert summary["demand_units"].nunique() == 1
     assert (summary["fill_on_time_share"] <= 1.0).all()
     by_bucket = result.by_bucket.to_pandas()
     assert by_bucket.groupby("policy")["cost"].sum().to_dict() == pytest.approx(summary["cost"].to_dict())
-    difference = result.differences.to_pandas().set_index("measure")
+    difference = result.differences.to_pandas().set_index(["than", "measure"]).loc["company"]
     assert difference.at["cost", "difference"] == pytest.approx(
         summary.at["datong", "cost"] - summary.at["company", "cost"]
     )

@@ -14,7 +14,7 @@ from datong.ledger.facts import (
     chain_facts,
     committed,
     components_first,
-    pooled_demand,
+    planned_demand,
     unit_costs,
     valid_on,
 )
@@ -95,7 +95,7 @@ def pack(state: State, demand: Forecast, learnt: Learnt) -> Market:
     settings = state.settings
     facts = chain_facts(state, demand.bucket_starts, learnt)
     where = position(state)
-    asked = pooled_demand(demand, where, settings.calendar.bucket_days)
+    asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
     return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets)
 
 
@@ -134,7 +134,7 @@ def pack_facts(
     is_component = np.zeros(len(products), dtype=bool)
     is_component[[c for _, c, _ in uses]] = True
     names = [p for p in asked if p in at]
-    sure = np.array([asked[p].min(axis=0) for p in names]).reshape(len(names), buckets)
+    sure = np.array([np.maximum(asked[p].min(axis=0), 0.0) for p in names]).reshape(len(names), buckets)
     return Market(
         products=products,
         ways=ways,

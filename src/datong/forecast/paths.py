@@ -7,7 +7,7 @@ drawn independently of one another.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import gamma
@@ -17,6 +17,7 @@ from datong.forecast.backtest import BackTest, back_test, origins
 from datong.forecast.fill import first_known
 from datong.forecast.holidays import holiday_factors
 from datong.forecast.models import is_intermittent
+from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.prior import LevelPrior, blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, relative_variance
@@ -58,7 +59,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
     distance of its paths from their mean. Given demand stays as given. Same inputs and seed, same bytes; an item's
     random numbers depend only on the seed and on itself.
     """
-    series = sensed.series
+    series = replace(sensed.series, units=without_odd_weeks(sensed))
     closed_season, open_season = season_factors(series, series.units)
     closed_holiday, open_holiday = holiday_factors(series, series.units / closed_season)
     firsts = [first_known(units) for units in series.units]

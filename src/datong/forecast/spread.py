@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scipy.stats import theilslopes
+
 from datong.forecast.backtest import BackTest
 from datong.model.flow import FloatArray
 
@@ -25,6 +27,11 @@ OWN_ERRORS_WEIGHT = 20.0
 TYPICAL_QUANTILE = 2 / 3
 # Scaled errors beyond this many standard deviations are cut for the fit of what is shared.
 CUT = 4.0
+# Bigger items are steadier; how much so is fitted where there are so many items, and taken for levels no farther than
+# this from the usual one, in logs.
+FEWEST_FOR_SLOPE, MOST_LEVELS = 10, 4.0
+# Variance falls with the level at most as fast as that of a sum of independent buyers.
+STEEPEST_SLOPE = -1.0
 # Where buckets are often empty, the demand of the others keeps at least this variance over mean squared.
 LEAST_SIZE_NOISE = 0.05
 # Usual level and step shares (over weekly series of SupplyGraph, M5, VN2 and Online Retail), and how many buckets of
@@ -40,6 +47,15 @@ class Shape:
     level_share: float
     step_share: float
     typical: float
+    typical_slope: float = 0.0
+    usual_level: float = 1.0
+
+    def typical_at(self, level: float) -> float:
+        """typical of an item with so many units a bucket: typical * (level / usual_level) ** typical_slope."""
+        if not (level > 0 and self.usual_level > 0):
+            return self.typical
+        away = np.clip(np.log(level / self.usual_level), -MOST_LEVELS, MOST_LEVELS)
+        return self.typical * float(np.exp(self.typical_slope * away))
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,18 @@ def relative_variance(test: BackTest, whole: bool) -> tuple[float, int]:
     return float(np.sum(test.errors[seen] ** 2)) / squares - poisson, count
 
 
+def _typical_slope(tests: Sequence[BackTest], variances: Sequence[float]) -> tuple[float, float]:
+    """Slope of log relative variance over log level across items (Theil 1950, Sen 1968: the median of pairwise slopes),
+    between STEEPEST_SLOPE and 0, and the median level."""
+    level = np.array([float(np.mean(t.mean)) for t in tests])
+    variance = np.array(variances, dtype=np.float64)
+    use = np.isfinite(variance) & (variance > 0) & (level > 0)
+    if use.sum() < FEWEST_FOR_SLOPE:
+        return 0.0, 1.0
+    slope = float(theilslopes(np.log(variance[use]), np.log(level[use])).slope)
+    return float(np.clip(slope, STEEPEST_SLOPE, 0.0)), float(np.exp(np.median(np.log(level[use]))))
+
+
 def fit_shape(tests: Sequence[BackTest], variances: Sequence[float]) -> Shape:
     """The shared part, from products of scaled errors of the same window at two distances.
 
@@ -79,6 +107,7 @@ def fit_shape(tests: Sequence[BackTest], variances: Sequence[float]) -> Shape:
     """
     usable = [v for v in variances if np.isfinite(v) and v > 0]
     typical = float(np.quantile(usable, TYPICAL_QUANTILE)) if usable else 0.25
+    slope, usual = _typical_slope(tests, variances)
     reach = max((t.errors.shape[1] for t in tests), default=0)
     products, counts = np.zeros((reach, reach)), np.zeros((reach, reach))
     for test, variance in zip(tests, variances, strict=True):
@@ -93,16 +122,18 @@ def fit_shape(tests: Sequence[BackTest], variances: Sequence[float]) -> Shape:
     nearer = np.minimum.outer(np.arange(reach), np.arange(reach)).astype(float)
     pair = (counts > 0) & ~np.eye(reach, dtype=bool)
     if not pair.any():
-        return Shape(USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, typical)
+        return Shape(USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, typical, slope, usual)
     mean = products[pair] / counts[pair]
     weight = counts[pair]
-    level, step = _line_above_zero(nearer[pair], mean, weight)
+    start, step = _line_above_zero(nearer[pair], mean, weight)
     tested = max(t.tested_buckets for t in tests)
     share = tested / (tested + USUAL_WEIGHT)
     return Shape(
-        share * min(level, 0.9) + (1 - share) * USUAL_LEVEL_SHARE,
+        share * min(start, 0.9) + (1 - share) * USUAL_LEVEL_SHARE,
         share * min(step, 0.2) + (1 - share) * USUAL_STEP_SHARE,
         typical,
+        slope,
+        usual,
     )
 
 
@@ -126,10 +157,11 @@ def fit_spread(
 
     mean: units per bucket ahead; sold_share: of its past buckets, those with any demand.
     """
-    own = max(variance, 0.0) if count else shape.typical
-    floor = 0.02 * shape.typical
+    typical = shape.typical_at(mean)
+    own = max(variance, 0.0) if count else typical
+    floor = 0.02 * typical
     share = count / (count + OWN_ERRORS_WEIGHT)
-    total = float(np.exp(share * np.log(max(own, floor)) + (1 - share) * np.log(shape.typical)))
+    total = float(np.exp(share * np.log(max(own, floor)) + (1 - share) * np.log(typical)))
     level, step = shape.level_share * total, shape.step_share * total
     noise = max(total - level, 0.05 * total)
     return Spread(level, step, noise, whole, occurrence(noise, mean, sold_share, whole))

@@ -17,6 +17,8 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, Forecast, Learnt
+from datong.model.layers import with_recourse
+from datong.model.settings import ChainSettings
 from datong.model.words import message
 
 # A past lead time that is met four times out of five is what a plan counts on.
@@ -132,6 +134,37 @@ def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[s
             asked[item.product] = np.zeros((1, buckets))
         asked[item.product] = asked[item.product] + np.eye(1, buckets) * units
     return dict(sorted(asked.items()))
+
+
+def planned_demand(
+    demand: Forecast, where: Position, facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings
+) -> dict[str, FloatArray]:
+    """`pooled_demand` as a plan sees it that is made anew in every bucket (model/layers.py, with_recourse)."""
+    asked = pooled_demand(demand, where, settings.calendar.bucket_days)
+    response = response_buckets(facts, bucket_starts, settings)
+    return {product: with_recourse(paths, response.get(product, 1)) for product, paths in asked.items()}
+
+
+def response_buckets(
+    facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings
+) -> dict[str, int]:
+    """By product: buckets from seeing demand to having more of it there, when nothing is in stock.
+
+    One bucket of review, the frozen ones, and the lead time of the product's cheapest way with that of its slowest
+    component before it.
+    """
+    unit_cost = {w.name: w.cost_per_unit / w.yield_share for w in facts.ways}
+    usual: dict[str, Way] = {}
+    for way in sorted(facts.ways, key=lambda w: (unit_cost[w.name], w.name)):
+        if any(valid_on(start, way.valid_from, way.valid_to) for start in bucket_starts):
+            usual.setdefault(way.product, way)
+    lead: dict[str, int] = {}
+    for product in components_first(facts.products, facts.ways):
+        if product in usual:
+            way = usual[product]
+            before = max((lead.get(use.component, 0) for use in way.uses), default=0)
+            lead[product] = before + settings.calendar.lead_buckets(way.lead_days)
+    return {product: 1 + settings.frozen_buckets + buckets for product, buckets in lead.items()}
 
 
 @dataclass(frozen=True, eq=False)

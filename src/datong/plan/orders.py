@@ -16,6 +16,7 @@ from datong.ledger.facts import (
     chain_facts,
     committed,
     components_first,
+    planned_demand,
     pooled_demand,
     valid_on,
 )
@@ -89,7 +90,11 @@ class CostOfUnits:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """Everything the steps of planning read. cleared: product -> way name -> (bucket of start) units started."""
+    """Everything the steps of planning read. cleared: product -> way name -> (bucket of start) units started.
+
+    asked: product -> (path, bucket) demand as planning sees it; wanted_so_far: the same cumulative, with its whole
+    spread, for what is told to people.
+    """
 
     calendar: Calendar
     starts: tuple[date, ...]
@@ -102,6 +107,7 @@ class Work:
     on_hand: Mapping[str, float]
     promised: Committed
     asked: Mapping[str, FloatArray]
+    wanted_so_far: Mapping[str, FloatArray]
     curves: Mapping[str, Curve]
     whole: Mapping[str, bool]
     cleared: Mapping[str, Mapping[str, FloatArray]]
@@ -123,7 +129,8 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt)
         cleared[row["product"]][name][at[row["start"]]] += row["started_units"]
     where = position(state)
     promised = committed(facts, where, starts, calendar)
-    asked = pooled_demand(demand, where, calendar.bucket_days)
+    asked = planned_demand(demand, where, facts, starts, settings)
+    wanted = pooled_demand(demand, where, calendar.bucket_days)
     components = frozenset(u.component for w in facts.ways for u in w.uses)
     prices = {(r["what"], r["name"], r["bucket"]): r["price"] for r in clearing.prices.to_pylist()}
     arrivals = {p: np.zeros(buckets) for p in asked}
@@ -154,6 +161,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt)
         on_hand=where.on_hand_units,
         promised=promised,
         asked=asked,
+        wanted_so_far={p: np.cumsum(paths, axis=1) for p, paths in wanted.items()},
         curves=curves,
         whole=_whole(facts, asked, promised),
         cleared=cleared,
@@ -423,7 +431,7 @@ def _served_demand(work: Work, curve: Curve, lot: Lot, lots: Sequence[Lot]) -> S
     before = sum(x.units * x.way.yield_share for x in lots[: lots.index(lot)])
     coming = float(np.cumsum(work.promised.units[product])[-1])
     stock = max(work.on_hand.get(product, 0.0), 0.0)
-    total = np.cumsum(work.asked[product], axis=1)
+    total = work.wanted_so_far[product]
     middle = curve.cumulative_demand.mean(axis=0)
     high = np.quantile(curve.cumulative_demand, 0.9, axis=0, method="inverted_cdf")
     first = _first_above(middle, before + coming, _first_above(high, before + coming, len(middle) - 1))

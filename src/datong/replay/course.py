@@ -16,13 +16,22 @@ from datong.replay.simulate import NOTHING, Batch, Simulation, arrival
 SIMULATED = ("stock", "production", "receipts", "shipments", "orders", "order_events")
 
 
-def before_replay(state: State) -> State:
+def before_replay(state: State, opening_stock_factor: float = 1.0) -> State:
     """The state as the replay begins, with its books closed so that they can be carried on.
+
+    opening_stock_factor: of what is on hand then; what is added to the records has come in at that moment.
 
     The position of a chain that records nothing that was sent (ledger/position.py) means that every sale was served at
     once, and that what was sold beyond the stock had come in unrecorded. Here both are written out: the sales as
     shipments, the units missing as receipts. The position stays what it was.
     """
+    closed = _closed_books(state)
+    on_hand = position(closed).on_hand_units
+    more = {product: units * (opening_stock_factor - 1.0) for product, units in on_hand.items()}
+    return _with_receipts(closed, "opening", more)
+
+
+def _closed_books(state: State) -> State:
     shipments = state.table("shipments")
     if ships_to_buyers(state):
         return state
@@ -32,20 +41,26 @@ def before_replay(state: State) -> State:
     name = [f"replay|{row_id}" for row_id in sales["row_id"].to_pylist()]
     rows = {**served, "market": sales["market"], "shipment": pa.array(name), "row_id": pa.array(name)}
     sent = state.with_tables(shipments=pa.concat_tables([shipments, in_state_schema("shipments", pa.table(rows))]))
-    missing = position(sent).on_hand_units
+    there = position(sent).on_hand_units
+    missing = {product: units - there.get(product, 0.0) for product, units in position(state).on_hand_units.items()}
+    return _with_receipts(sent, "missing", missing)
+
+
+def _with_receipts(state: State, why: str, units: Mapping[str, float]) -> State:
+    """The state with more units of products received at its moment; what is not above 0 is left out."""
     receipts = [
         {
-            "row_id": f"receipts:replay|{product}",
-            "receipt": f"replay|{product}",
+            "row_id": f"receipts:replay|{why}|{product}",
+            "receipt": f"replay|{why}|{product}",
             "happened_at": state.as_of,
             "known_at": state.as_of,
             "product": product,
-            "units": units - missing.get(product, 0.0),
+            "units": more,
         }
-        for product, units in sorted(position(state).on_hand_units.items())
-        if units - missing.get(product, 0.0) > NOTHING
+        for product, more in sorted(units.items())
+        if more > NOTHING
     ]
-    return sent.with_tables(receipts=_append("receipts", state.table("receipts"), receipts))
+    return state.with_tables(receipts=_append("receipts", state.table("receipts"), receipts)) if receipts else state
 
 
 def course_tables(course: Simulation, before: State) -> dict[str, pa.Table]:

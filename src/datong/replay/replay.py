@@ -15,7 +15,7 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.cycle import CycleResult, run_cycle
+from datong.cycle import CycleResult, Stages, run_cycle
 from datong.ledger.identity import SINCE_EVER
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
@@ -25,7 +25,9 @@ from datong.model.flow import SCORES_SCHEMA, Learnt, PlannedOrder, nothing_learn
 from datong.model.words import Message, message
 from datong.replay.baseline import baseline_orders
 from datong.replay.course import before_replay, course_tables
+from datong.replay.foresight import Foresight
 from datong.replay.measure import by_bucket, by_product, differences, summary
+from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
 from datong.replay.scene import (
     CompanyOutput,
     batches_under_way,
@@ -37,8 +39,8 @@ from datong.replay.scene import (
 )
 from datong.replay.simulate import Scene, Simulation
 
-# A forecast needs some past: so many closed buckets before the first one that is re-lived.
-PAST_BUCKETS = 8
+# A forecast needs some past: so many weeks before the first bucket that is re-lived.
+PAST_WEEKS = 8
 
 Record = Callable[[State, Learnt, int, CycleResult], RunRecord]
 # The orders that a policy gives out at a moment: those that start in the first bucket that is not frozen.
@@ -47,9 +49,9 @@ Decide = Callable[[State], Sequence[PlannedOrder]]
 
 @dataclass(frozen=True, eq=False)
 class ReplayResult:
-    """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline.
+    """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline, foresight.
 
-    scores: those of Datong's cycles in the course of the replay, in order (SCORES_SCHEMA). notes: how the figures came
+    differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order (SCORES_SCHEMA). notes: how the figures came
     about. The company is left out where nothing that it made or received is recorded.
     """
 
@@ -76,12 +78,13 @@ class Loop:
 
     seed: int
     record: Record
+    stages: Stages = Stages()
     learnt: Learnt = field(default_factory=nothing_learnt)
     runs: list[RunRecord] = field(default_factory=list)
     scores: list[pa.Table] = field(default_factory=lambda: [SCORES_SCHEMA.empty_table()])
 
     def __call__(self, state: State) -> Sequence[PlannedOrder]:
-        result = run_cycle(state, self.learnt, self.runs, self.seed)
+        result = run_cycle(state, self.learnt, self.runs, self.seed, stages=self.stages)
         self.runs.append(self.record(state, self.learnt, self.seed, result))
         self.learnt = result.learnt
         self.scores.append(result.learnt.scores)
@@ -95,35 +98,38 @@ def replay(
     seed: int,
     record: Record,
     on_step: Callable[[int], None] = lambda _done: None,
+    scenario: Scenario = STATED,
+    stages: Stages = Stages(),
 ) -> ReplayResult:
-    """The last `buckets` closed buckets once more, or as many of them as have PAST_BUCKETS of sales before them.
+    """The last `buckets` closed buckets once more, or as many of them as have PAST_WEEKS of sales before them.
 
-    states: what was known at a moment. actual: all that is known by now; no policy sees it. record: keeps a cycle for
-    later ones to learn from. on_step: called with the number of buckets done. Raises Refused where nothing can be
-    replayed.
+    states: what was known at a moment. actual: all that is known by now; no policy sees it, but for perfect foresight.
+    record: keeps a cycle for later ones to learn from. on_step: called with the number of buckets done. stages: other
+    ones than Datong's usual, to find out what one is worth. Raises Refused where nothing can be replayed.
     """
+    states, actual = in_scenario(states, scenario), as_in(actual, scenario)
     starts = replayed_buckets(actual, buckets)
     known = [_known_at(states, actual.settings.calendar.midnight(start)) for start in starts]
     if not known[0].table("products").num_rows or not known[0].table("sales").num_rows:
         raise Refused(message("replay.nothing_known", day=starts[0], buckets=len(starts)))
-    before = before_replay(known[0])
+    before = before_replay(known[0], scenario.opening_stock_factor)
     start = position(before)
     scene = make_scene(actual, start, starts, known)
     company = company_output(actual, starts, cheapest_ways(actual, starts))
-    loop = Loop(seed, record)
+    loop = Loop(seed, record, stages)
     courses = {"datong": follow(scene, start, known, before, loop, on_step)}
     if company.recorded:
         courses["company"] = follow_company(scene, company)
     courses["baseline"] = follow(scene, start, known, before, baseline_orders)
+    courses["foresight"] = follow(scene, start, known, before, Foresight(due_units(actual), scene, seed))
     frozen = actual.settings.frozen_buckets
     notes = [message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")]
     notes += [message("replay.note_frozen", buckets=frozen)] if frozen else []
-    other = "company" if company.recorded else "baseline"
     return ReplayResult(
         by_bucket(courses),
         by_product(courses),
         summary(courses),
-        differences(courses, "datong", other, seed),
+        differences(courses, "datong", seed),
         pa.concat_tables(loop.scores).combine_chunks(),
         tuple(notes),
     )
@@ -137,12 +143,13 @@ def replayed_buckets(actual: State, buckets: int) -> list[date]:
     due = due_units(actual)
     if due.empty:
         raise Refused(message("replay.no_sales"))
-    first = calendar.shift(calendar.bucket_start(due["due"].min().date()), PAST_BUCKETS)
+    past_buckets = PAST_WEEKS * 7 // calendar.bucket_days
+    first = calendar.shift(calendar.bucket_start(due["due"].min().date()), past_buckets)
     open_bucket = actual.first_open_bucket
     starts = [calendar.shift(open_bucket, -n) for n in range(buckets, 0, -1)]
     starts = [start for start in starts if start >= first]
     if not starts:
-        raise Refused(message("replay.too_short", buckets=PAST_BUCKETS))
+        raise Refused(message("replay.too_short", weeks=PAST_WEEKS))
     return starts
 
 
