@@ -24,7 +24,7 @@ from datong.model.tables import tables
 from datong.replay import replay as module
 from datong.replay.baseline import baseline_orders
 from datong.replay.course import before_replay, course_tables
-from datong.replay.replay import follow, replay, replayed_buckets
+from datong.replay.replay import follow, replay, replayed_buckets, set_scene
 from datong.replay.scene import batches_under_way, cheapest_ways, company_output, make_scene, open_shares
 from datong.replay.simulate import Batch, Simulation
 
@@ -223,13 +223,7 @@ def follow_small(
     small: SimpleNamespace, rows: Any, decide: Callable[[State], list[PlannedOrder]], frozen_buckets: int = 0
 ) -> Simulation:
     states = small.known(rows, replace(small.settings, frozen_buckets=frozen_buckets))
-    end = small.midnight(small.end)
-    actual = states(end)
-    starts = replayed_buckets(actual, 8)
-    known = [states(small.midnight(start)) for start in starts]
-    before = before_replay(known[0])
-    start = position(before)
-    return follow(make_scene(actual, start, starts, known), start, known, before, decide)
+    return follow(set_scene(states, states(small.midnight(small.end)), 8), decide)
 
 
 @pytest.mark.parametrize("with_shipments", [True, False])

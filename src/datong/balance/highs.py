@@ -29,12 +29,14 @@ def solve(market: Market) -> Solution:
 def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
     """Edges (piece + 1, bucket) and slopes (piece, bucket) of f_dt from M = 0 on; pieces may have no width.
 
-    Between two edges the chance G is its mean there, which keeps the expected demand; the last piece has no end.
+    Where f_dt turns from falling to rising, at the quantile late / (late + holding), there is an edge. Between two edges the chance G is its mean there, which keeps the expected demand; the last piece has no end.
     """
     net = market.net_demand(d)
     product = market.demanded[d]
     count = min(BREAKPOINTS, len(net))
-    edges = np.quantile(net, np.linspace(0.0, 1.0, count), axis=0, method="inverted_cdf") if count > 1 else net
+    turn = market.late[product] / max(market.late[product] + market.holding[product], 1e-300)
+    levels = np.sort(np.append(np.linspace(0.0, 1.0, count), min(max(turn, 0.0), 1.0)))
+    edges = np.quantile(net, levels, axis=0, method="inverted_cdf") if count > 1 else net
     edges = np.concatenate([np.zeros((1, market.buckets)), np.maximum(edges, 0.0)])
     width = np.diff(edges, axis=0)
     chance = np.zeros((len(edges), market.buckets))  # the last row: beyond the largest demand

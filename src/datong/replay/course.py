@@ -1,5 +1,6 @@
 """A policy's own course as the tables that its next decision sees in place of the company's."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from datong.ledger.position import position, ships_to_buyers
 from datong.ledger.state import State, in_state_schema
 from datong.model.flow import PlannedOrder
-from datong.replay.simulate import NOTHING, Batch, Simulation, arrival
+from datong.replay.simulate import NOTHING, Batch, Simulation, true_lead_days
 
 # What is simulated from the replay's start on; all other tables are as they were known at each moment.
 SIMULATED = ("stock", "production", "receipts", "shipments", "orders", "order_events")
@@ -100,7 +101,14 @@ def _enter_arrival(rows: Mapping[str, list[dict[str, Any]]], course: Simulation,
     if batch.kind == "make":
         line = None if batch.planned is None else batch.planned.line
         rows["production"].append(
-            {**entry, "row_id": f"production:{name}", "production": name, "line": line, "good_units": batch.units}
+            {
+                **entry,
+                "row_id": f"production:{name}",
+                "production": name,
+                "line": line,
+                "good_units": batch.units,
+                "scrap_units": batch.scrap_units,
+            }
         )
     else:
         rows["receipts"].append({**entry, "row_id": f"receipts:{name}", "receipt": name, "units": batch.units})
@@ -111,18 +119,18 @@ def _enter_order(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, o
     released = course.scene.settings.calendar.midnight(course.released[order.order])
     row = {name: getattr(order, name) for name in ("order", "kind", "product", "recipe", "line", "units", "needed_by")}
     offer = order.offer if order.offer is not None and not order.offer.endswith("/implied") else None
-    row |= {"offer": offer, "start": order.start, "due": arrival(course.scene, order), "locked": True}
+    row |= {"offer": offer, "start": order.start, "due": max(order.due, order.start), "locked": True}
     rows["orders"].append({**row, "row_id": f"orders:{order.order}", "known_at": released})
     _enter_event(rows, order.order, "released", released, released, None)
 
 
 def _enter_done(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, batch: Batch) -> None:
-    """That the order of a batch was done: after its way's lead time to the day."""
+    """That the order of a batch was done: after the lead time that it turned out to have, to the day."""
     calendar, order, end = course.scene.settings.calendar, batch.planned, _end(course, batch.arrives)
     done = _just_before(end)
     if order is not None:
-        way = course.scene.ways[order.recipe or order.offer or ""]
-        done = calendar.midnight(calendar.bucket_start(order.start) + timedelta(days=way.lead_days))
+        lead_days = math.ceil(true_lead_days(course.scene, order))
+        done = calendar.midnight(calendar.bucket_start(order.start) + timedelta(days=lead_days))
     _enter_event(rows, batch.order, "done", done, end, batch.units)
 
 

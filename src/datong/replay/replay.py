@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.cycle import CycleResult, Stages, run_cycle
+from datong.ledger.facts import Way, chain_facts
 from datong.ledger.identity import SINCE_EVER
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
@@ -26,6 +28,7 @@ from datong.model.words import Message, message
 from datong.replay.baseline import baseline_orders
 from datong.replay.course import before_replay, course_tables
 from datong.replay.foresight import Foresight
+from datong.replay.learning import learning
 from datong.replay.measure import by_bucket, by_product, differences, summary
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
 from datong.replay.scene import (
@@ -60,6 +63,7 @@ class ReplayResult:
     summary: pa.Table
     differences: pa.Table
     scores: pa.Table
+    learning: pa.Table
     notes: tuple[Message, ...]
 
     def tables(self) -> dict[str, pa.Table]:
@@ -69,26 +73,34 @@ class ReplayResult:
             "summary": self.summary,
             "differences": self.differences,
             "scores": self.scores,
+            "learning": self.learning,
         }
 
 
 @dataclass
 class Loop:
-    """Datong as a policy: one cycle per bucket, each with what the ones before it learnt."""
+    """Datong as a policy: one cycle per bucket, each with what the ones before it learnt.
+
+    believed: by order given out, its way as planning took it to be, with the lead time and yield that it counted on.
+    """
 
     seed: int
     record: Record
     stages: Stages = Stages()
     learnt: Learnt = field(default_factory=nothing_learnt)
+    believed: dict[str, Way] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
     scores: list[pa.Table] = field(default_factory=lambda: [SCORES_SCHEMA.empty_table()])
 
     def __call__(self, state: State) -> Sequence[PlannedOrder]:
         result = run_cycle(state, self.learnt, self.runs, self.seed, stages=self.stages)
+        sent = [message.order for message in result.messages]
+        ways = {way.name: way for way in chain_facts(state, (state.first_open_bucket,), self.learnt).ways}
+        self.believed |= {order.order: ways[order.recipe or order.offer or ""] for order in sent}
         self.runs.append(self.record(state, self.learnt, self.seed, result))
         self.learnt = result.learnt
         self.scores.append(result.learnt.scores)
-        return [sent.order for sent in result.messages]
+        return sent
 
 
 def replay(
@@ -107,22 +119,16 @@ def replay(
     record: keeps a cycle for later ones to learn from. on_step: called with the number of buckets done. stages: other
     ones than Datong's usual, to find out what one is worth. Raises Refused where nothing can be replayed.
     """
-    states, actual = in_scenario(states, scenario), as_in(actual, scenario)
-    starts = replayed_buckets(actual, buckets)
-    known = [_known_at(states, actual.settings.calendar.midnight(start)) for start in starts]
-    if not known[0].table("products").num_rows or not known[0].table("sales").num_rows:
-        raise Refused(message("replay.nothing_known", day=starts[0], buckets=len(starts)))
-    before = before_replay(known[0], scenario.opening_stock_factor)
-    start = position(before)
-    scene = make_scene(actual, start, starts, known)
-    company = company_output(actual, starts, cheapest_ways(actual, starts))
+    setting = set_scene(states, actual, buckets, scenario)
+    scene = setting.scene
     loop = Loop(seed, record, stages)
-    courses = {"datong": follow(scene, start, known, before, loop, on_step)}
-    if company.recorded:
-        courses["company"] = follow_company(scene, company)
-    courses["baseline"] = follow(scene, start, known, before, baseline_orders)
-    courses["foresight"] = follow(scene, start, known, before, Foresight(due_units(actual), scene, seed))
-    frozen = actual.settings.frozen_buckets
+    courses = {"datong": follow(setting, loop, on_step)}
+    if setting.company.recorded:
+        courses["company"] = follow_company(setting)
+    courses["baseline"] = follow(setting, baseline_orders)
+    courses["foresight"] = follow(setting, Foresight(setting.due, scene, seed))
+    scores = pa.concat_tables(loop.scores).combine_chunks()
+    frozen = scene.settings.frozen_buckets
     notes = [message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")]
     notes += [message("replay.note_frozen", buckets=frozen)] if frozen else []
     return ReplayResult(
@@ -130,9 +136,40 @@ def replay(
         by_product(courses),
         summary(courses),
         differences(courses, "datong", seed),
-        pa.concat_tables(loop.scores).combine_chunks(),
+        scores,
+        learning(scores, courses["datong"], loop.believed),
         tuple(notes),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What a replay is about, before any policy acts. known: what was known as each bucket began. before: the first of
+    these with its books closed, and `start` its position. company: what it made. due: `due_units` of all that is known.
+    """
+
+    scene: Scene
+    known: tuple[State, ...]
+    before: State
+    start: Position
+    company: CompanyOutput
+    due: pd.DataFrame
+
+
+def set_scene(
+    states: Callable[[datetime], State], actual: State, buckets: int, scenario: Scenario = STATED
+) -> Setting:
+    """The setting of a replay; parameters and errors as of `replay`."""
+    states, actual = in_scenario(states, scenario), as_in(actual, scenario)
+    starts = replayed_buckets(actual, buckets)
+    known = tuple(_known_at(states, actual.settings.calendar.midnight(start)) for start in starts)
+    if not known[0].table("products").num_rows or not known[0].table("sales").num_rows:
+        raise Refused(message("replay.nothing_known", day=starts[0], buckets=len(starts)))
+    before = before_replay(known[0], scenario.opening_stock_factor)
+    start = position(before)
+    scene = make_scene(actual, start, starts, known, _measured(actual))
+    company = company_output(actual, starts, cheapest_ways(actual, starts))
+    return Setting(scene, known, before, start, company, due_units(actual))
 
 
 def replayed_buckets(actual: State, buckets: int) -> list[date]:
@@ -153,32 +190,33 @@ def replayed_buckets(actual: State, buckets: int) -> list[date]:
     return starts
 
 
-def follow(
-    scene: Scene,
-    start: Position,
-    known: Sequence[State],
-    before: State,
-    decide: Decide,
-    on_step: Callable[[int], None] = lambda _done: None,
-) -> Simulation:
+def follow(setting: Setting, decide: Decide, on_step: Callable[[int], None] = lambda _done: None) -> Simulation:
     """A policy's course. In each bucket it sees what was known then, with its own course in place of the company's."""
-    course = Simulation(scene, batches_under_way(start, scene))
-    for t, state in enumerate(known):
+    course = Simulation(setting.scene, batches_under_way(setting.start, setting.scene))
+    for t, state in enumerate(setting.known):
         frozen = state.settings.frozen_buckets
         for ahead in range(frozen + 1) if t == 0 else (frozen,):
-            seen = state.with_tables(**course_tables(course, before))
+            seen = state.with_tables(**course_tables(course, setting.before))
             course.release(decide(replace(seen, settings=replace(state.settings, frozen_buckets=ahead))))
         course.run()
         on_step(t + 1)
     return course
 
 
-def follow_company(scene: Scene, company: CompanyOutput) -> Simulation:
+def follow_company(setting: Setting) -> Simulation:
     """What the company made, through the same simulator."""
-    course = Simulation(scene)
-    for t, bucket in enumerate(scene.buckets):
-        course.step(company_batches(company, t, bucket, scene.unit_cost))
+    course = Simulation(setting.scene)
+    for t, bucket in enumerate(setting.scene.buckets):
+        course.step(company_batches(setting.company, t, bucket, setting.scene.unit_cost))
     return course
+
+
+def _measured(actual: State) -> Learnt:
+    """Lead times and yields of the company's own orders, where it recorded any."""
+    if not actual.table("order_events").num_rows and not pc.any(pc.greater(actual.table("production")["scrap_units"], 0.0)).as_py():
+        return nothing_learnt()
+    stages = Stages()
+    return stages.learn(actual, stages.sense(actual), ())
 
 
 def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:

@@ -11,7 +11,7 @@ import pandas as pd
 from datong.ledger.facts import Way, chain_facts, valid_on
 from datong.ledger.position import Position
 from datong.ledger.state import State
-from datong.model.flow import Item, nothing_learnt
+from datong.model.flow import Item, Learnt, nothing_learnt
 from datong.replay.simulate import Batch, Due, Scene
 
 
@@ -37,13 +37,21 @@ def due_units(state: State) -> pd.DataFrame:
     return frame.groupby(["product", "market", "due"], as_index=False)["units"].sum()
 
 
-def make_scene(actual: State, start: Position, buckets: Sequence[date], known: Sequence[State]) -> Scene:
+def make_scene(
+    actual: State,
+    start: Position,
+    buckets: Sequence[date],
+    known: Sequence[State],
+    measured: Learnt = nothing_learnt(),  # noqa: B008 - frozen
+) -> Scene:
     """actual: all that is known by now. start: the position as the replay begins. known: what each bucket began with.
+
+    measured: lead times and yields that the company's own orders turned out to have; the simulator lives by them.
 
     A line can run the hours that were planned for it as the bucket began, but no more than its usual ones less the
     share of days on which the whole chain stood still; or those that the company itself used, where they are more.
     """
-    facts = chain_facts(actual, buckets, nothing_learnt())
+    facts = chain_facts(actual, buckets, measured)
     ways = {way.name: way for state in known for way in chain_facts(state, (), nothing_learnt()).ways}
     ways |= {way.name: way for way in facts.ways}
     least = cheapest(facts.ways, buckets)
@@ -64,6 +72,7 @@ def make_scene(actual: State, start: Position, buckets: Sequence[date], known: S
         opening_owed=start.owed_units,
         demand_units=_demand(actual, start, buckets),
         line_hours=tuple(hours),
+        lead_days=measured.lead_days,
     )
 
 

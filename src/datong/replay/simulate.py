@@ -4,10 +4,11 @@ Every policy meets the same opening stock, the same demand and the same capacity
 receive, make, serve, count. Whatever is due in a bucket is served at its end, first due first.
 """
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
@@ -33,7 +34,8 @@ class Scene:
 
     economics, unit_cost (cheapest way, money per unit), opening_units: by product. opening_owed: units by item and
     due day. demand_units: by bucket, units due in it by item and due day, less what had been served ahead.
-    line_hours: by bucket, hours that each line could run. ways: by name.
+    line_hours: by bucket, hours that each line could run. ways: by name, with the yield that was really had.
+    lead_days: by way, lead times that orders on it really had; where none are recorded, the way's own holds.
     """
 
     settings: ChainSettings
@@ -46,6 +48,7 @@ class Scene:
     opening_owed: Mapping[Due, float]
     demand_units: tuple[Mapping[Due, float], ...]
     line_hours: tuple[Mapping[str, float], ...]
+    lead_days: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Batch:
     """Good units of a product that are there in the bucket which starts at `arrives`. cost: money for all of them.
 
     planned: the order as the policy gave it; None for one that was out already, and for what the company made.
+    scrap_units: what was started for it and did not become good.
     """
 
     order: str
@@ -62,6 +66,7 @@ class Batch:
     arrives: date
     cost: float
     planned: PlannedOrder | None = None
+    scrap_units: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -197,15 +202,26 @@ def batches(scene: Scene, t: int, orders: Sequence[PlannedOrder]) -> list[Batch]
             continue
         arrives = arrival(scene, order)
         cost = started * way.cost_per_unit + way.setup_cost
-        result.append(Batch(order.order, order.kind, way.product, started * way.yield_share, arrives, cost, order))
+        good = started * way.yield_share
+        result.append(Batch(order.order, order.kind, way.product, good, arrives, cost, order, started - good))
     return result
 
 
 def arrival(scene: Scene, order: PlannedOrder) -> date:
     """Start of the bucket in which an order's units are there: whole buckets of lead time after that of its start."""
     calendar = scene.settings.calendar
-    way = scene.ways[order.recipe or order.offer or ""]
-    return calendar.shift(calendar.bucket_start(order.start), calendar.lead_buckets(way.lead_days))
+    return calendar.shift(calendar.bucket_start(order.start), calendar.lead_buckets(true_lead_days(scene, order)))
+
+
+def true_lead_days(scene: Scene, order: PlannedOrder) -> float:
+    """The lead time that an order turns out to have: one of those that its way really had, drawn by the order's number,
+    so that the same order always has the same."""
+    name = order.recipe or order.offer or ""
+    past = scene.lead_days.get(name)
+    if not past:
+        return scene.ways[name].lead_days
+    digest = hashlib.sha256(order.order.encode()).digest()
+    return past[int.from_bytes(digest[:8], "little") % len(past)]
 
 
 def _shares(
