@@ -1,7 +1,8 @@
 """What past forecasts and orders teach, by hand-checked arithmetic."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from datong.learn.memory import learnt_from_table, learnt_table
 from datong.learn.scores import PAST_RUNS, finished_orders, forecast_ratio, lead_days, learn, spread_ratio, yield_share
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
-from datong.model.flow import Item, Learnt, Sensed, SeriesSet, nothing_learnt
+from datong.model.flow import QUANTILES, Item, Learnt, Sensed, SeriesSet, nothing_learnt
 from datong.model.settings import ChainSettings
 
 A = Item("A", "all")
@@ -85,35 +86,64 @@ def test_unknown_demand_and_open_buckets_are_not_scored() -> None:
 
 
 def outcomes(mean: list[float], units: list[float], **columns: list[float]) -> pd.DataFrame:
+    """One outcome a week, of a forecast with all quantiles at its mean."""
     n = len(mean)
     base = {"product": ["A"] * n, "market": ["all"] * n, "horizon": [0] * n, "spread_used": [1.0] * n}
+    base |= {"bucket": [MONDAYS[0] + timedelta(weeks=t) for t in range(n)]}
+    base |= {name: mean for name in QUANTILES}
     return pd.DataFrame({**base, "ratio_used": [1.0] * n, "mean_units": mean, "units": units, **columns})
 
 
-def test_the_level_is_corrected_by_a_shrunk_ratio() -> None:
-    """(240 + 8 x 100) / (200 + 8 x 100) = 1.04."""
-    assert forecast_ratio(outcomes([100.0, 100.0], [120.0, 120.0])) == {A: pytest.approx(1.04)}
+def test_the_level_is_corrected_by_a_shrunk_ratio_as_far_as_it_lasts() -> None:
+    """r = (120 + 800) / 900, (240 + 800) / 1000, (360 + 800) / 1100, each less 1: 0.02222, 0.04, 0.05455.
+
+    lambda = (0.02222 x 0.2 + 0.04 x 0.2) / (0.02222^2 + 0.04^2 + 0.05) = 0.012444 / 0.052094 = 0.23889;
+    1 + 0.23889 x 0.05455 = 1.01303.
+    """
+    three = outcomes([100.0] * 3, [120.0] * 3)
+    assert forecast_ratio(three) == {A: pytest.approx(1.01303, abs=1e-5)}
+    assert forecast_ratio(outcomes([100.0] * 20, [120.0] * 20))[A] > 1.13  # r = 3200 / 2800, and lambda near 1
+    assert forecast_ratio(three[:0]) == {}
+
+
+def test_errors_that_do_not_last_correct_nothing() -> None:
+    """Too low and too high in turn: what was seen before says the opposite of what comes."""
+    turns = forecast_ratio(outcomes([100.0] * 12, [150.0, 50.0] * 6))
+    assert turns == {A: 1.0}
 
 
 def test_the_level_correction_is_of_the_uncorrected_forecast() -> None:
-    """A forecast of 104 that had been corrected by 1.04 was 100 before: the same 1.04 comes out again."""
-    corrected = outcomes([104.0, 104.0], [120.0, 120.0], ratio_used=[1.04, 1.04])
-    assert forecast_ratio(corrected) == {A: pytest.approx(1.04)}
+    """A forecast of 104 that had been corrected by 1.04 was 100 before: the same comes out again."""
+    corrected = outcomes([104.0] * 3, [120.0] * 3, ratio_used=[1.04] * 3)
+    assert forecast_ratio(corrected) == {A: pytest.approx(1.01303, abs=1e-5)}
 
 
-def test_too_narrow_intervals_are_widened() -> None:
-    """40 outcomes all twice as far as the interval's edge: factor 2, half of the way for a prior of 40: 1.5."""
-    n = 40
-    narrow = outcomes([100.0] * n, [120.0] * n, q10_units=[90.0] * n, q90_units=[110.0] * n)
-    assert spread_ratio(narrow) == {0: pytest.approx(1.5)}
+def interval(half: float, count: int) -> dict[str, list[float]]:
+    """Normal quantiles about 100 whose 80% interval is 100 +- half."""
+    z = {name: NormalDist().inv_cdf(q) / NormalDist().inv_cdf(0.9) for name, q in QUANTILES.items()}
+    return {name: [100.0 + half * value] * count for name, value in z.items()}
 
 
-def test_a_correct_interval_is_left_alone() -> None:
+def test_too_narrow_intervals_are_widened_and_too_wide_ones_drawn_in() -> None:
+    """Demand strays with standard deviation 10, which an 80% interval of +- 12.8 holds; half and twice as wide ones are
+    put right but for the prior: 30 buckets over 38 of what is missing, as far as SPREAD_FACTORS reach."""
     rng = np.random.default_rng(3)
-    n = 4000
-    half = 12.815515655446004
-    right = outcomes([100.0] * n, list(rng.normal(100, 10, n)), q10_units=[100 - half] * n, q90_units=[100 + half] * n)
-    assert spread_ratio(right)[0] == pytest.approx(1.0, abs=0.05)
+    units = list(rng.normal(100, 10, 30))
+    narrow = spread_ratio(outcomes([100.0] * 30, units, **interval(8.0, 30)), {"A": 2.0})
+    wide = spread_ratio(outcomes([100.0] * 30, units, **interval(20.0, 30)), {"A": 2.0})
+    assert 1.25 < narrow[0] < 1.7
+    assert 0.55 < wide[0] < 0.85
+
+
+def test_a_factor_on_the_spread_that_has_not_held_is_not_used() -> None:
+    """Right intervals, and buckets that are calm and wild in turn: what was best so far is wrong for the next."""
+    rng = np.random.default_rng(3)
+    right = list(rng.normal(100, 10, 400))
+    assert spread_ratio(outcomes([100.0] * 400, right, **interval(12.8, 400)), {"A": 2.0}).get(0, 1.0) == pytest.approx(
+        1.0, abs=0.08
+    )
+    turns = [100.0, 130.0, 100.0, 100.0]
+    assert spread_ratio(outcomes([100.0] * 4, turns, **interval(12.8, 4)), {"A": 2.0}) == {}
 
 
 def order_tables(days: list[int]) -> dict[str, dict]:
@@ -202,11 +232,12 @@ def test_each_bucket_and_order_is_scored_once() -> None:
 
 
 def test_only_the_last_runs_correct_the_forecast() -> None:
-    """A run that was far off, and then PAST_RUNS that were right."""
-    now = Sensed(series([1.0, 120.0, 100.0]), ())
-    runs = [run(MONDAYS[1], 10, 8, 11)] + [run(MONDAYS[1], 120, 110, 130)] * PAST_RUNS
-    assert learn(state(), now, runs).forecast_ratio == {A: pytest.approx(1.0)}
-    assert learn(state(), now, runs[:-1]).forecast_ratio[A] > 1.01
+    """Three runs that were far off, and then PAST_RUNS that were right."""
+    now = Sensed(series([120.0, 120.0, 120.0]), ())
+    off = [run(monday, 10, 8, 11) for monday in MONDAYS[:3]]
+    right = [run(MONDAYS[2], 120, 110, 130)] * PAST_RUNS
+    assert learn(state(), now, off + right).forecast_ratio == {A: pytest.approx(1.0)}
+    assert learn(state(), now, off + right[3:]).forecast_ratio[A] > 1.01
 
 
 def test_what_was_learnt_survives_being_written_down() -> None:

@@ -1,6 +1,6 @@
 """What past forecasts and plans turned out to be worth, and what the next cycle should know from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -13,19 +13,20 @@ from datong.ledger.position import position, ships_to_buyers
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import QUANTILES, SCORES_SCHEMA, Item, Learnt, Sensed, SeriesSet
-
-TARGET_COVERAGE = 0.8
+from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
 
 # How many scored buckets it takes until what was seen weighs as much as the prior 'the forecast is right'.
 RATIO_PRIOR_BUCKETS = 8.0
-SPREAD_PRIOR_BUCKETS = 40.0
+SPREAD_PRIOR_BUCKETS = 8.0
+# Squared corrections that speak for no persistence before any was seen; relative errors beyond these are cut.
+PERSISTENCE_PRIOR = 0.05
+LEAST_ERROR, MOST_ERROR = -1.0, 2.0
+# Factors on the spread that are compared.
+SPREAD_FACTORS = np.round(np.arange(0.5, 1.85, 0.05), 2)
 # Lead times and yields count from this many finished orders on; a yield leans on the recipe's own with this weight.
 LEAST_ORDERS = 5
 # Corrections come from the forecasts of so many runs, the last ones: what an older one missed was long since learnt.
 PAST_RUNS = 26
-# Only forecasts this near are used to correct the level: farther ones lag behind every change.
-RATIO_HORIZONS = 2
 
 
 def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord]) -> Learnt:
@@ -54,7 +55,7 @@ def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord]) -> Learn
     )
     return Learnt(
         forecast_ratio=forecast_ratio(outcomes),
-        spread_ratio=spread_ratio(outcomes),
+        spread_ratio=spread_ratio(outcomes, _prices(state)),
         lead_days=lead_days(orders),
         yield_share=yield_share(state),
         scores=pa.Table.from_pandas(scores, schema=SCORES_SCHEMA, preserve_index=False),
@@ -98,44 +99,94 @@ def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.D
 
 
 def forecast_ratio(outcomes: pd.DataFrame) -> dict[Item, float]:
-    """Demand over forecast by item, shrunk: (sum D + k m) / (sum F + k m), with m the mean forecast of a bucket.
+    """Demand over forecast by item, as far as such ratios have lasted.
 
-    F is the forecast before correction; k = RATIO_PRIOR_BUCKETS. A linear shrinkage to 1, as of a ratio estimator
-    with a prior of k buckets that were forecast right. Example: D = 120 + 120, F = 100 + 100, m = 100, k = 8:
-    (240 + 800) / (200 + 800) = 1.04.
+    Of the forecasts for the next bucket (farther ones lag behind every change), before correction: F, with m their mean
+    so far, and the demand D that came. What is known of an item after bucket t is
+
+        r_t = (sum D + k m) / (sum F + k m),    k = RATIO_PRIOR_BUCKETS,
+
+    a linear shrinkage to 1, as of a ratio estimator with a prior of k buckets that were forecast right. Example: D =
+    120 + 120, F = 100 + 100, m = 100, k = 8: (240 + 800) / (200 + 800) = 1.04. How much of it is there again in the
+    next bucket is the slope through the origin over all items and buckets, within 0 and 1,
+
+        lambda = sum (r_t-1 - 1) (D_t / F_t - 1) / (sum (r_t-1 - 1)^2 + PERSISTENCE_PRIOR)
+
+    and the ratio is 1 + lambda (r - 1): errors that come and go correct nothing.
     """
     if outcomes.empty:
         return {}
-    near = outcomes[outcomes["horizon"] < RATIO_HORIZONS]
-    result = {}
-    for (product, market), rows in near.groupby(["product", "market"]):
-        base = (rows["mean_units"] / rows["ratio_used"]).to_numpy()
-        prior = RATIO_PRIOR_BUCKETS * float(base.mean())
-        if prior > 0:
-            result[Item(str(product), str(market))] = float((rows["units"].sum() + prior) / (base.sum() + prior))
-    return result
+    near = outcomes[outcomes["horizon"] == 0]
+    near = near.assign(base=near["mean_units"] / near["ratio_used"])
+    table = near.pivot_table(index=["product", "market"], columns="bucket", values=["base", "units"])
+    if table.empty:
+        return {}
+    forecast = table["base"].fillna(0.0).to_numpy()  # (item, bucket)
+    demand = table["units"].fillna(0.0).to_numpy()
+    so_far = np.cumsum(forecast, axis=1)
+    prior = RATIO_PRIOR_BUCKETS * so_far / np.maximum(np.cumsum(forecast > 0, axis=1), 1)
+    ratio = np.divide(
+        np.cumsum(demand, axis=1) + prior, so_far + prior, out=np.ones_like(prior), where=so_far + prior > 0
+    )
+    usual, came = forecast[:, 1:], demand[:, 1:]
+    error = np.divide(came, usual, out=np.ones_like(came), where=usual > 0) - 1.0
+    error = np.clip(error, LEAST_ERROR, MOST_ERROR)
+    known = np.where(usual > 0, ratio[:, :-1] - 1.0, 0.0)
+    persistence = float(np.sum(known * error)) / (float(np.sum(known**2)) + PERSISTENCE_PRIOR)
+    persistence = min(max(persistence, 0.0), 1.0)
+    return {
+        Item(str(product), str(market)): 1.0 + persistence * (float(r) - 1.0)
+        for (product, market), r in zip(table.index, ratio[:, -1], strict=True)
+    }
 
 
-def spread_ratio(outcomes: pd.DataFrame) -> dict[int, float]:
-    """Factor on the paths' spread, by horizon, that makes the 80% interval cover 80% of past outcomes.
+def spread_ratio(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> dict[int, float]:
+    """Factor on the paths' spread, by horizon, that would have made past forecasts lose least, where that has held.
 
-    Split conformal scaling (Lei et al. 2018, 'Distribution-free predictive inference for regression'): the 80%
-    quantile of |D - mean| over the half-width of the interval on the side of D, shrunk to 1 by n / (n + prior).
+    Loss: pinball loss in money (units x price), the mean over QUANTILES, of the quantiles as they were, their distance
+    from the mean times the factor. After n buckets the best of SPREAD_FACTORS is drawn to 1 by n / (n + prior). It is
+    used only if such factors, each found before the bucket that it is judged by, have lost less in sum than no factor:
+    the prequential test of a forecaster (Dawid 1984, J. Royal Statistical Society A 147).
     """
     if outcomes.empty:
         return {}
-    mean = outcomes["mean_units"]
-    half = np.where(outcomes["units"] >= mean, outcomes["q90_units"] - mean, mean - outcomes["q10_units"])
-    miss = np.abs(outcomes["units"] - mean).to_numpy()
-    known = half > 1e-9
-    score = miss[known] / half[known] * outcomes["spread_used"].to_numpy()[known]
-    horizon = outcomes["horizon"].to_numpy()[known]
+    buckets, at = np.unique(outcomes["bucket"].to_numpy(), return_inverse=True)
+    horizon = outcomes["horizon"].to_numpy()
+    loss = _loss_by_factor(outcomes, prices)  # (factor, outcome)
+    plain = int(np.argmin(np.abs(SPREAD_FACTORS - 1.0)))
     result = {}
     for h in np.unique(horizon):
-        values = score[horizon == h]
-        weight = len(values) / (len(values) + SPREAD_PRIOR_BUCKETS)
-        result[int(h)] = float(1 + (np.quantile(values, TARGET_COVERAGE) - 1) * weight)
+        of = horizon == h
+        there = np.unique(at[of])
+        by_bucket = np.stack([np.bincount(at[of], row[of], len(buckets)) for row in loss])[:, there]
+        count = np.arange(1, len(there) + 1)
+        best = SPREAD_FACTORS[np.argmin(np.cumsum(by_bucket, axis=1), axis=0)]
+        factor = 1.0 + (best - 1.0) * count / (count + SPREAD_PRIOR_BUCKETS)
+        nearest = np.argmin(np.abs(SPREAD_FACTORS[:, None] - factor[None, :-1]), axis=0)
+        with_factor = by_bucket[nearest, count[:-1]].sum()
+        if len(there) > 1 and with_factor < by_bucket[plain, 1:].sum():
+            result[int(h)] = float(factor[-1])
     return result
+
+
+def _loss_by_factor(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> FloatArray:
+    """(factor, outcome) pinball loss in money."""
+    mean = outcomes["mean_units"].to_numpy()[:, None]
+    away = (outcomes[list(QUANTILES)].to_numpy() - mean) / outcomes["spread_used"].to_numpy()[:, None]
+    came = outcomes["units"].to_numpy()[:, None]
+    price = np.array([prices.get(product, 0.0) for product in outcomes["product"]])
+    level = np.array(list(QUANTILES.values()))
+    result = np.empty((len(SPREAD_FACTORS), len(outcomes)))
+    for i, factor in enumerate(SPREAD_FACTORS):
+        over = came - np.maximum(mean + factor * away, 0.0)
+        result[i] = np.maximum(level * over, (level - 1) * over).mean(axis=1) * price
+    return result
+
+
+def _prices(state: State) -> dict[str, float]:
+    default = state.settings.defaults.price
+    rows = state.table("products").select(["product", "price"]).to_pydict()
+    return {p: default if v is None else v for p, v in zip(rows["product"], rows["price"], strict=True)}
 
 
 def finished_orders(state: State) -> pd.DataFrame:
