@@ -114,8 +114,10 @@ def seasonal_naive(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -
 
 
 def first_come(state: State, demand: Forecast, learnt: Learnt) -> Clearing:
-    """Each product is topped up to the same service level as with prices, bucket after bucket, by its cheapest way; in a
-    bucket the product whose shortage is the oldest goes first, then by name. What finds no hours waits."""
+    """Each product is topped up to the same service level as with prices, bucket after bucket, by its cheapest way.
+
+    In a bucket the product whose shortage is the oldest goes first, then by name. What finds no hours waits.
+    """
     market = pack(state, demand, learnt)
     started = np.zeros(market.way_open.shape)
     free = market.line_hours.copy()
@@ -225,19 +227,19 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--short", action="store_true", help="the last 6 weeks only")
     short = options.parse_args().short
-    with tempfile.TemporaryDirectory() as folder:
-        with Chain(prepare_demo(Path(folder) / "demo")) as chain:
-            setting = set_scene(chain.ledger.state, chain.state(), 6 if short else 1000)
-            seed = chain.settings.seed
-            courses = {"datong": follow(setting, Loop(seed, run_record))}
-            for name, stages in NAIVE.items():
-                courses[name] = follow(setting, Loop(seed, run_record, stages))
+    with tempfile.TemporaryDirectory() as folder, Chain(prepare_demo(Path(folder) / "demo")) as chain:
+        setting = set_scene(chain.ledger.state, chain.state(), 6 if short else 1000)
+        seed = chain.settings.seed
+        courses = {"datong": follow(setting, Loop(seed, run_record))}
+        for name, stages in NAIVE.items():
+            courses[name] = follow(setting, Loop(seed, run_record, stages))
     total = {row["policy"]: row for row in summary(courses).to_pylist()}
     found: dict[str, dict[str, dict[str, float | str]]] = defaultdict(dict)
     for row in differences(courses, "datong", seed).to_pylist():
         found[row["than"]][row["measure"]] = row
     avoidable = total["datong"]["avoidable_cost"]
-    say(f"Datong, {len(setting.scene.buckets)} weeks: avoidable cost {avoidable / 1e6:.2f} million {chain.settings.currency}")
+    weeks, currency = len(setting.scene.buckets), setting.scene.settings.currency
+    say(f"Datong, {weeks} weeks: avoidable cost {avoidable / 1e6:.2f} million {currency}")
     say(f"{'naive form':17s}{'dearer by':>11s}{'90% interval':>20s}{'share':>8s}{'on time':>9s}{'orders changed':>16s}")
     proven_better = []
     for name in NAIVE:
@@ -246,9 +248,10 @@ def main() -> int:
         low, high = (-float(cost[side]) / 1e6 for side in ("high", "low"))
         verdict = {"better": "earns its place", "worse": "the naive form is better", "unsure": "not proven"}
         said = verdict[str(cost["finding"])] if changed > 0 else "changes nothing"
+        dearer, less_on_time = -float(cost["difference"]), -100 * float(fill["difference"])
         say(
-            f"{name:17s}{-float(cost['difference']) / 1e6:11.2f}{f'{low:.2f} to {high:.2f}':>20s}"
-            f"{-float(cost['difference']) / avoidable:8.1%}{-100 * float(fill['difference']):+8.2f}%{changed:16.1%}  {said}"
+            f"{name:17s}{dearer / 1e6:11.2f}{f'{low:.2f} to {high:.2f}':>20s}{dearer / avoidable:8.1%}"
+            f"{less_on_time:+8.2f}%{changed:16.1%}  {said}"
         )
         if cost["finding"] == "worse":
             proven_better.append(name)

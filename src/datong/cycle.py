@@ -33,6 +33,9 @@ class Stages:
     learn: Callable[[State, Sensed, Sequence[RunRecord]], Learnt] = learn
 
 
+USUAL = Stages()
+
+
 @dataclass(frozen=True, eq=False)
 class CycleResult:
     """What each verb gave, in order."""
@@ -51,7 +54,7 @@ def run_cycle(
     past_runs: Sequence[RunRecord],
     seed: int,
     on_stage: Callable[[str], None] = lambda stage: None,
-    stages: Stages = Stages(),
+    stages: Stages = USUAL,
 ) -> CycleResult:
     """One turn of the loop on what was known at `state.as_of`.
 

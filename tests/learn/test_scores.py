@@ -90,7 +90,7 @@ def outcomes(mean: list[float], units: list[float], **columns: list[float]) -> p
     n = len(mean)
     base = {"product": ["A"] * n, "market": ["all"] * n, "horizon": [0] * n, "spread_used": [1.0] * n}
     base |= {"bucket": [MONDAYS[0] + timedelta(weeks=t) for t in range(n)]}
-    base |= {name: mean for name in QUANTILES}
+    base |= dict.fromkeys(QUANTILES, mean)
     return pd.DataFrame({**base, "ratio_used": [1.0] * n, "mean_units": mean, "units": units, **columns})
 
 

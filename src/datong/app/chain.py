@@ -32,7 +32,8 @@ from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import message
-from datong.replay.replay import ReplayResult, replay
+from datong.replay.replay import ReplayResult, Sweep, replay, replay_sweep, replayed_buckets
+from datong.replay.scenario import STATED, Scenario, as_in, sweep
 from datong.store.duckdb_ledger import open_ledger
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
@@ -40,6 +41,9 @@ LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
 # Later than anything that can be known: a state as of then is all there is.
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+
+# More buckets than any history has.
+EVERY_BUCKET = 1_000_000
 
 # An error that lists what there is names so many.
 NAMED = 10
@@ -386,19 +390,48 @@ class Chain:
         return rows.filter(pa.array([name in ids for name in names], pa.bool_()))
 
     def replay(
-        self, buckets: int = 8, seed: int | None = None, on_step: Callable[[int], None] = lambda _n: None
+        self,
+        buckets: int | None = 8,
+        seed: int | None = None,
+        on_step: Callable[[int], None] = lambda _n: None,
+        scenario: Scenario = STATED,
     ) -> ReplayResult:
-        """History of the last `buckets` closed buckets through the loop, beside what the company did."""
+        """History of the last `buckets` closed buckets (None: all) through the loop, beside what the company did.
+
+        scenario: what to take otherwise than the chain states it. on_step: called with the number of buckets done.
+        """
         actual = self.state()
         self._can_plan(actual)
         return replay(
             self.ledger.state,
             actual=actual,
-            buckets=buckets,
+            buckets=EVERY_BUCKET if buckets is None else buckets,
             seed=self.settings.seed if seed is None else seed,
             record=run_record,
             on_step=on_step,
+            scenario=scenario,
         )
+
+    def replay_sweep(
+        self, buckets: int | None = 8, seed: int | None = None, on_scenario: Callable[[int], None] = lambda _n: None
+    ) -> Sweep:
+        """The replay under other economics, promises and opening stocks, one thing changed at a time."""
+        actual = self.state()
+        self._can_plan(actual)
+        return replay_sweep(
+            self.ledger.state,
+            actual=actual,
+            buckets=EVERY_BUCKET if buckets is None else buckets,
+            seed=self.settings.seed if seed is None else seed,
+            record=run_record,
+            scenarios=sweep(self.settings),
+            on_scenario=on_scenario,
+        )
+
+    def replay_length(self, buckets: int | None, scenario: Scenario = STATED) -> int:
+        """How many buckets a replay of so many (None: all) re-lives. Raises Refused as the replay does."""
+        actual = as_in(self.state(), scenario)
+        return len(replayed_buckets(actual, EVERY_BUCKET if buckets is None else buckets))
 
     def _can_plan(self, state: State) -> None:
         """Raises BadInput where nothing is wanted, or where a whole table cannot be read: bad rows can be left out, but

@@ -29,7 +29,8 @@ def solve(market: Market) -> Solution:
 def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
     """Edges (piece + 1, bucket) and slopes (piece, bucket) of f_dt from M = 0 on; pieces may have no width.
 
-    Where f_dt turns from falling to rising, at the quantile late / (late + holding), there is an edge. Between two edges the chance G is its mean there, which keeps the expected demand; the last piece has no end.
+    There is an edge where f_dt turns from falling to rising, at the quantile late / (late + holding). Between two edges
+    the chance G is its mean there, which keeps the expected demand; the last piece has no end.
     """
     net = market.net_demand(d)
     product = market.demanded[d]

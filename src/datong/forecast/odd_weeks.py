@@ -4,10 +4,10 @@ One bulk order or one lost week pulls every model that smooths for as long as it
 only where it holds against chance over all series tested (signals.py). The last week always counts: it may be the start
 of something.
 
-Of the other signals the forecast makes no use, after trying. Weekly pinball loss over that without, on SupplyGraph, M5, VN2
-and Online Retail: history brought to the level since a shift or a recent change 1.000, 1.025, 1.011, 1.000 (the models
-follow a shift by themselves, and part of what looks like one goes back); paths of such items spread by 1.3 more 1.000,
-1.001, 1.001, 1.001. Odd weeks left out, on the items that have one: M5 0.999, Online Retail 0.950.
+Of the other signals the forecast makes no use, after trying. Weekly pinball loss over that without, on SupplyGraph, M5,
+VN2 and Online Retail: history brought to the level since a shift or a recent change 1.000, 1.025, 1.011, 1.000 (the
+models follow a shift by themselves, and part of what looks like one goes back); paths of such items spread by 1.3 more
+1.000, 1.001, 1.001, 1.001. Odd weeks left out, on the items that have one: M5 0.999, Online Retail 0.950.
 """
 
 import numpy as np

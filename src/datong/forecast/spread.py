@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 from scipy.stats import theilslopes
 
 from datong.forecast.backtest import BackTest

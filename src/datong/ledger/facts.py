@@ -145,9 +145,7 @@ def planned_demand(
     return {product: with_recourse(paths, response.get(product, 1)) for product, paths in asked.items()}
 
 
-def response_buckets(
-    facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings
-) -> dict[str, int]:
+def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings) -> dict[str, int]:
     """By product: buckets from seeing demand to having more of it there, when nothing is in stock.
 
     One bucket of review, the frozen ones, and the lead time of the product's cheapest way with that of its slowest

@@ -51,14 +51,16 @@ def with_recourse(demand: FloatArray, response_buckets: int) -> FloatArray:
     """Demand as a plan sees it that is made anew in every bucket: (path, bucket) units in, and out.
 
     What is to be there by the end of bucket t can still be changed until response_buckets before it, when demand up to
-    then is known. Only what is asked for since is a risk that stock must cover; what came before is met by ordering more
-    or less, so that for the plan of today it counts with its mean. With D_t cumulative demand and r = response_buckets,
+    then is known. Only what is asked for since is a risk that stock must cover; what came before is met by ordering
+    more or less, so that for the plan of today it counts with its mean. With D_t cumulative demand and
+    r = response_buckets,
 
         D~_t = D_t                          for t < r
         D~_t = D_t - D_{t-r} + E D_{t-r}    from then on.
 
     This is the protection interval of periodic review (Silver, Pyke and Thomas 2017, section 6.7), bucket by bucket.
-    Whole demand stays whole: the mean is rounded. Single buckets of a path may come out below 0; its sums are what counts.
+    Whole demand stays whole: the mean is rounded. Single buckets of a path may come out below 0; its sums are what
+    counts.
     """
     if len(demand) < 2 or demand.shape[1] <= response_buckets:
         return demand

@@ -1,5 +1,6 @@
-"""Perfect foresight: the loop with a forecast that is right and the hours that there really were. Nobody can do this; it
-is the limit that everyone else is measured by.
+"""Perfect foresight: the loop with a forecast that is right and the hours that there really were.
+
+Nobody can do this; it is the limit that everyone else is measured by.
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from datong.replay.simulate import Scene
 
 @dataclass(frozen=True, eq=False)
 class Foresight:
-    """A policy that is told the future. due: `due_units` of all that is known by now; scene: its hours are the true ones.
+    """A policy that is told the future.
 
-    Beyond the end of the records nothing is wanted: what is left there is not for anything.
+    due: `due_units` of all that is known by now. scene: its hours are the true ones. Beyond the end of the records
+    nothing is wanted: what is left there is not for anything.
     """
 
     due: pd.DataFrame

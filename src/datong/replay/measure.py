@@ -164,13 +164,14 @@ def summary(courses: Mapping[str, Simulation]) -> pa.Table:
 
 
 def differences(courses: Mapping[str, Simulation], policy: str, seed: int) -> pa.Table:
-    """`policy` less each of the others, with a paired bootstrap interval over products (Efron and Tibshirani 1993, ch. 13).
+    """`policy` less each of the others, with a paired bootstrap interval over products.
 
     measure: of MEASURES, in money but for the share; production_change_money is the sum over buckets of |made - made in
-    the bucket before|, product by product, at unit cost. The interval holds the middle INTERVAL of BOOTSTRAP_DRAWS draws of as many
-    products with replacement. finding: 'better' or 'worse' only where the interval leaves 0 out, else 'unsure'. The
-    interval says how much hangs on which products there were; it takes products as independent, which buyers and lines
-    in common make them only partly. All must have run to the end and met the same demand.
+    the bucket before|, product by product, at unit cost. The interval (Efron and Tibshirani 1993, ch. 13) holds the
+    middle INTERVAL of BOOTSTRAP_DRAWS draws of as many products with replacement. finding: 'better' or 'worse' only
+    where the interval leaves 0 out, else 'unsure'. The interval says how much hangs on which products there were; it
+    takes products as independent, which buyers and lines in common make them only partly. All must have run to the end
+    and met the same demand.
     """
     rows = []
     for than in courses:

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.cycle import CycleResult, Stages, run_cycle
+from datong.cycle import USUAL, CycleResult, Stages, run_cycle
 from datong.ledger.facts import Way, chain_facts
 from datong.ledger.identity import SINCE_EVER
 from datong.ledger.position import Position, position
@@ -29,7 +29,8 @@ from datong.replay.baseline import baseline_orders
 from datong.replay.course import before_replay, course_tables
 from datong.replay.foresight import Foresight
 from datong.replay.learning import learning
-from datong.replay.measure import by_bucket, by_product, differences, summary
+from datong.replay.measure import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA, by_bucket, by_product, differences, summary
+from datong.replay.recorded import recorded_service
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
 from datong.replay.scene import (
     CompanyOutput,
@@ -54,8 +55,9 @@ Decide = Callable[[State], Sequence[PlannedOrder]]
 class ReplayResult:
     """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline, foresight.
 
-    differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order (SCORES_SCHEMA). notes: how the figures came
-    about. The company is left out where nothing that it made or received is recorded.
+    differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order
+    (SCORES_SCHEMA). learning: how far what it believed was from what came, cycle by cycle (learning.py). notes: how the
+    figures came about. recorded_service: how the company served its buyers by its own books (recorded.py). The company is left out where nothing that it made or received is recorded.
     """
 
     by_bucket: pa.Table
@@ -64,6 +66,7 @@ class ReplayResult:
     differences: pa.Table
     scores: pa.Table
     learning: pa.Table
+    recorded_service: pa.Table
     notes: tuple[Message, ...]
 
     def tables(self) -> dict[str, pa.Table]:
@@ -74,6 +77,7 @@ class ReplayResult:
             "differences": self.differences,
             "scores": self.scores,
             "learning": self.learning,
+            "recorded_service": self.recorded_service,
         }
 
 
@@ -86,7 +90,7 @@ class Loop:
 
     seed: int
     record: Record
-    stages: Stages = Stages()
+    stages: Stages = USUAL
     learnt: Learnt = field(default_factory=nothing_learnt)
     believed: dict[str, Way] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
@@ -111,7 +115,7 @@ def replay(
     record: Record,
     on_step: Callable[[int], None] = lambda _done: None,
     scenario: Scenario = STATED,
-    stages: Stages = Stages(),
+    stages: Stages = USUAL,
 ) -> ReplayResult:
     """The last `buckets` closed buckets once more, or as many of them as have PAST_WEEKS of sales before them.
 
@@ -138,8 +142,57 @@ def replay(
         differences(courses, "datong", seed),
         scores,
         learning(scores, courses["datong"], loop.believed),
+        recorded_service(actual),
         tuple(notes),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Every scenario's replay without perfect foresight: `scenario` and the columns of measure.py.
+
+    differences: Datong less each of the others, scenario by scenario.
+    """
+
+    summary: pa.Table
+    differences: pa.Table
+
+    def tables(self) -> dict[str, pa.Table]:
+        return {"sweep_summary": self.summary, "sweep_differences": self.differences}
+
+
+def replay_sweep(
+    states: Callable[[datetime], State],
+    actual: State,
+    buckets: int,
+    seed: int,
+    record: Record,
+    scenarios: Sequence[Scenario],
+    on_scenario: Callable[[int], None] = lambda _done: None,
+) -> Sweep:
+    """The replay in every scenario: does what is claimed stand under other economics, promises and opening stocks?
+
+    on_scenario: called with the number of scenarios done. Others as of `replay`.
+    """
+    summaries, found = [], []
+    for done, scenario in enumerate(scenarios, start=1):
+        setting = set_scene(states, actual, buckets, scenario)
+        courses = {"datong": follow(setting, Loop(seed, record))}
+        if setting.company.recorded:
+            courses["company"] = follow_company(setting)
+        courses["baseline"] = follow(setting, baseline_orders)
+        summaries.append(_named(scenario, summary(courses)))
+        found.append(_named(scenario, differences(courses, "datong", seed)))
+        on_scenario(done)
+    name = pa.field("scenario", pa.string())
+    return Sweep(
+        pa.concat_tables([pa.schema([name, *SUMMARY_SCHEMA]).empty_table(), *summaries]).combine_chunks(),
+        pa.concat_tables([pa.schema([name, *DIFFERENCES_SCHEMA]).empty_table(), *found]).combine_chunks(),
+    )
+
+
+def _named(scenario: Scenario, rows: pa.Table) -> pa.Table:
+    return rows.add_column(0, pa.field("scenario", pa.string()), pa.repeat(scenario.name, rows.num_rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +209,7 @@ class Setting:
     due: pd.DataFrame
 
 
-def set_scene(
-    states: Callable[[datetime], State], actual: State, buckets: int, scenario: Scenario = STATED
-) -> Setting:
+def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, scenario: Scenario = STATED) -> Setting:
     """The setting of a replay; parameters and errors as of `replay`."""
     states, actual = in_scenario(states, scenario), as_in(actual, scenario)
     starts = replayed_buckets(actual, buckets)
@@ -183,8 +234,8 @@ def replayed_buckets(actual: State, buckets: int) -> list[date]:
     past_buckets = PAST_WEEKS * 7 // calendar.bucket_days
     first = calendar.shift(calendar.bucket_start(due["due"].min().date()), past_buckets)
     open_bucket = actual.first_open_bucket
-    starts = [calendar.shift(open_bucket, -n) for n in range(buckets, 0, -1)]
-    starts = [start for start in starts if start >= first]
+    there = max(calendar.index(open_bucket, first), 0)
+    starts = [calendar.shift(open_bucket, -n) for n in range(min(buckets, there), 0, -1)]
     if not starts:
         raise Refused(message("replay.too_short", weeks=PAST_WEEKS))
     return starts
@@ -213,10 +264,10 @@ def follow_company(setting: Setting) -> Simulation:
 
 def _measured(actual: State) -> Learnt:
     """Lead times and yields of the company's own orders, where it recorded any."""
-    if not actual.table("order_events").num_rows and not pc.any(pc.greater(actual.table("production")["scrap_units"], 0.0)).as_py():
+    scrap = actual.table("production")["scrap_units"]
+    if not actual.table("order_events").num_rows and not pc.any(pc.greater(scrap, 0.0)).as_py():
         return nothing_learnt()
-    stages = Stages()
-    return stages.learn(actual, stages.sense(actual), ())
+    return USUAL.learn(actual, USUAL.sense(actual), ())
 
 
 def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:
