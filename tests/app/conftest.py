@@ -216,6 +216,7 @@ def make_replay(buckets: int = 4, datong: float = 90.0, company: float = 100.0) 
             "lost_units": 5.0,
             "mean_stock_units": stock,
             "mean_stock_money": 70 * stock,
+            "production_change_share": 0.25,
             "cost": sum(r["cost"] for r in rows if r["policy"] == policy),
             "avoidable_cost": sum(r["cost"] for r in rows if r["policy"] == policy) / 2,
         }
@@ -223,9 +224,22 @@ def make_replay(buckets: int = 4, datong: float = 90.0, company: float = 100.0) 
     ]
     saving = buckets * (datong - company)
     differences = [
-        {"measure": "cost", "difference": saving, "low": saving - 15, "high": saving + 15},
-        {"measure": "fill_on_time_share", "difference": 0.03, "low": 0.01, "high": 0.05},
-        {"measure": "mean_stock_money", "difference": -14_000.0, "low": -20_000.0, "high": -8_000.0},
+        {
+            "measure": "cost",
+            "difference": saving,
+            "low": saving - 15,
+            "high": saving + 15,
+            "finding": "unsure" if abs(saving) <= 15 else "better" if saving < 0 else "worse",
+        },
+        {"measure": "fill_on_time_share", "difference": 0.03, "low": 0.01, "high": 0.05, "finding": "better"},
+        {
+            "measure": "mean_stock_money",
+            "difference": -14_000.0,
+            "low": -20_000.0,
+            "high": -8_000.0,
+            "finding": "better",
+        },
+        {"measure": "production_change_money", "difference": 50.0, "low": -10.0, "high": 80.0, "finding": "unsure"},
     ]
     return {
         "by_bucket": table.set_column(1, "bucket", table["bucket"].cast(pa.date32())),

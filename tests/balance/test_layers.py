@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
+from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes, with_recourse
 
 
 def test_sum_of_layer_slopes_is_the_expected_cost():
@@ -31,3 +31,23 @@ def test_a_single_layer_by_hand():
     width, chance = layer_grid(np.array([[0.0], [2.0]]))
     assert (width.tolist(), chance.tolist()) == ([2.0], [[0.5]])
     assert layer_slopes(chance, 1.0, 3.0, 4.0, 0.5).tolist() == [[-3.25]]
+
+
+def test_recourse_leaves_only_the_risk_since_the_plan_could_still_be_changed():
+    """Two paths, 0 or 4 in each of three buckets; a response of one bucket. Cumulative 0, 0, 0 and 4, 8, 12.
+
+    Bucket 1: as it is, 0 or 4. Bucket 2: since bucket 1 come 0 or 4, on a mean of 2: 2 or 6. Bucket 3: on 4: 4 or 8.
+    """
+    paths = np.array([[0.0, 0.0, 0.0], [4.0, 4.0, 4.0]])
+    seen = with_recourse(paths, 1)
+    assert np.cumsum(seen, axis=1).tolist() == [[0.0, 2.0, 4.0], [4.0, 6.0, 8.0]]
+    assert np.cumsum(seen, axis=1).mean(axis=0).tolist() == np.cumsum(paths, axis=1).mean(axis=0).tolist()
+    assert np.cumsum(with_recourse(paths, 2), axis=1).tolist() == [[0.0, 0.0, 2.0], [4.0, 8.0, 10.0]]
+    assert with_recourse(paths, 3) is paths  # nothing can be changed in time: the plan is fixed now
+    assert with_recourse(paths[:1], 1).tolist() == paths[:1].tolist()  # nothing is at risk
+
+
+def test_recourse_keeps_whole_units_whole():
+    """The mean of 0, 0 and 1 is a third: of what came before, nothing counts."""
+    paths = np.array([[0.0, 1.0], [0.0, 2.0], [1.0, 3.0]])
+    assert np.cumsum(with_recourse(paths, 1), axis=1)[:, 1].tolist() == [1.0, 2.0, 3.0]

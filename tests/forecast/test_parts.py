@@ -1,5 +1,8 @@
 """The parts that have rules of their own: filling, models, back-test, seasons, spread, priors, the table."""
 
+from dataclasses import replace
+from datetime import date
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,12 +10,14 @@ import pytest
 from datong.forecast.backtest import back_test, mix_weights, origins
 from datong.forecast.fill import filled, first_known
 from datong.forecast.models import MODELS, mean_forecast, offered
+from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.paths import forecast
 from datong.forecast.prior import blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
 from datong.forecast.table import QUANTILE_SCHEMA, quantile_table
-from datong.model.flow import method_message, nothing_learnt
+from datong.model.flow import Item, Signal, method_message, nothing_learnt
+from datong.model.words import message
 
 NAN = float("nan")
 
@@ -157,3 +162,40 @@ def test_quantile_table(make_sensed):
 def test_methods_have_words_in_both_languages():
     assert method_message("given").text("en") == "given in the demand table"
     assert "SES + TSB" in method_message("SES+TSB").text("zh")
+
+
+def anomaly(item: Item, first: date) -> Signal:
+    return Signal(
+        "s", "anomaly", *item, first, first, 5.0, 9.0, 90.0, 1e-6, 1e-5, "sales", (), message("sense.feast.618")
+    )
+
+
+def test_an_odd_week_says_nothing_of_the_level_but_the_last_one_does(make_sensed):
+    """10 a week with one week of 200: with its signal it is as if that week were unknown. The last week counts."""
+    units = np.full((2, 20), 10.0)
+    units[0, 12] = 200.0
+    sensed = make_sensed(units, 4)
+    item, weeks = sensed.series.items[0], sensed.series.bucket_starts
+    known = replace(sensed, signals=(anomaly(item, weeks[12]), anomaly(item, weeks[19])))
+    masked = without_odd_weeks(known)
+    assert np.flatnonzero(np.isnan(masked[0])).tolist() == [12]
+    assert not np.isnan(masked[1]).any() and sensed.series.units[0, 12] == 200.0
+    plain, told = (forecast(s, nothing_learnt(), 200, 1).paths[0].mean() for s in (sensed, known))
+    assert abs(told - 10.0) < 0.2 < plain - 10.0
+
+
+def test_bigger_items_are_steadier_where_the_history_says_so():
+    """Relative variance falls as 1 / level: the median of the slopes in logs is -1, and the typical variance of an item
+    ten times as big a tenth. With fewer than FEWEST_FOR_SLOPE items there is no slope."""
+    tests, variances = [], []
+    for n in range(12):
+        level = 10.0 * 2**n
+        tests.append(back_test(np.tile([level * 0.9, level * 1.1], 6), 4))
+        variances.append(5.0 / level)
+    shape = fit_shape(tests, variances)
+    assert shape.typical_slope == pytest.approx(-1.0, abs=0.02)
+    usual = shape.typical_at(shape.usual_level)
+    assert usual == pytest.approx(shape.typical)
+    assert shape.typical_at(10 * shape.usual_level) == pytest.approx(usual / 10, rel=0.1)
+    assert fit_shape(tests[:5], variances[:5]).typical_slope == 0.0
+    assert shape.typical_at(0.0) == shape.typical

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from datong.ledger.facts import chain_facts, committed
+from datong.ledger.facts import chain_facts, committed, response_buckets
 from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import state_of_tables
 from datong.model.flow import nothing_learnt
@@ -44,3 +44,26 @@ def test_what_comes_is_the_yield_of_the_units_still_to_be_started() -> None:
     assert found.units["A"].tolist() == [8.0, 0.0, 8.0]
     assert found.hours["L"].tolist() == [5.0, 10.0, 0.0]
     assert found.units["C"].tolist() == [80.0, 7.0 - 20.0, 0.0]
+
+
+def test_the_response_is_review_frozen_buckets_and_the_lead_times_of_the_cheapest_ways() -> None:
+    """A by the cheap R1 takes 10 days, 2 weeks, of component C, bought in 7 days, 1 week; one frozen bucket, one of
+    review: A 2 + 1 + 1 + 1 = 5, C 1 + 1 + 1 = 3. R2 would be there at once, but costs more. B has nothing: an implied
+    offer of 7 days, 3."""
+    settings = ChainSettings("t", frozen_buckets=1)
+    tables = {
+        "products": [{"product": "A"}, {"product": "B"}, {"product": "C", "kind": "component"}],
+        "recipes": [
+            {"recipe": "R1", "product": "A", "cost_per_unit": 1.0, "lead_days": 10.0},
+            {"recipe": "R2", "product": "A", "cost_per_unit": 2.0, "lead_days": 0.0},
+        ],
+        "components": [{"product": "A", "component": "C", "units_per_unit": 2.0}],
+        "offers": [{"offer": "O", "product": "C", "price": 1.0, "lead_days": 7.0}],
+    }
+    state = state_of_tables(
+        settings,
+        settings.calendar.midnight(MONDAY),
+        {name: pa.Table.from_pylist(rows) for name, rows in tables.items()},
+    )
+    facts = chain_facts(state, STARTS, nothing_learnt())
+    assert response_buckets(facts, STARTS, settings) == {"A": 5, "B": 3, "C": 3}

@@ -110,7 +110,11 @@ def parser(language: str) -> argparse.ArgumentParser:
 
     p = command("replay")
     chain(p)
-    p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=t("replay.buckets"))
+    p.add_argument("--buckets", type=_buckets, metavar="N", default=8, help=t("replay.buckets_or_all"))
+    p.add_argument("--bucket", choices=("week", "day"), help=t("replay.bucket"))
+    p.add_argument("--promise-days", type=_count, metavar="N", help=t("replay.promise_days"))
+    p.add_argument("--opening-stock", type=_factor, metavar="F", default=1.0, help=t("replay.opening_stock"))
+    p.add_argument("--sweep", action="store_true", help=t("replay.sweep"))
     p.add_argument("--seed", type=int, metavar="N", help=t("seed"))
     p.add_argument("--out", type=Path, metavar="DIR", help=t("replay.out"))
 
@@ -166,9 +170,22 @@ def _count(text: str) -> int:
     return number
 
 
+def _buckets(text: str) -> int | None:
+    return None if text == "all" else _positive(text)
+
+
+def _factor(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 # What argparse calls a value in "invalid ... value".
 _positive.__name__ = "N >= 1"
 _count.__name__ = "N >= 0"
+_buckets.__name__ = "N >= 1 | all"
+_factor.__name__ = "F > 0"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

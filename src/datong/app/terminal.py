@@ -4,9 +4,11 @@ import math
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import date
 from typing import Any, TextIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.padding import Padding
@@ -18,7 +20,15 @@ from datong.app.report import figures
 from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
 from datong.app.report.html import gap_sum, gap_totals, shortest
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
-from datong.app.report.verdict import policy_name, totals, verdict, verdict_words
+from datong.app.report.verdict import (
+    MEASURES,
+    difference_rows,
+    policy_name,
+    scenario_name,
+    totals,
+    verdict,
+    verdict_words,
+)
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
@@ -194,18 +204,18 @@ def show_results(
 def show_replay(
     replayed: Mapping[str, pa.Table], settings: ChainSettings, language: str, console: Console | None = None
 ) -> None:
-    """Cost, service and stock of Datong, the company and the baseline, and plainly which was better."""
+    """Cost, service, stock and calm of each policy, and plainly which was better."""
     console = console or make_console()
-    rows = replayed["by_bucket"]
-    unit = say("report.weeks" if settings.bucket == "week" else "report.days", language)
-    buckets = len(set(rows["bucket"].to_pylist()))
-    _head(console, say("terminal.replay_title", language, buckets=buckets, unit=unit))
+    starts = sorted(set(replayed["by_bucket"]["bucket"].to_pylist()))
+    unit = bucket_unit(starts, settings, language)
+    _head(console, say("terminal.replay_title", language, buckets=len(starts), unit=unit))
     shown = _table(
         (say("terminal.policy", language), False),
         (say("terminal.cost", language, currency=settings.currency), True),
         (say("terminal.avoidable", language), True),
         (say("terminal.fill", language), True),
         (say("terminal.stock", language), True),
+        (say("report.replay.change", language), True),
     )
     for p in totals(replayed["summary"]):
         shown.add_row(
@@ -214,12 +224,61 @@ def show_replay(
             figures.number(p["avoidable_cost"]),
             figures.share(p["fill_on_time_share"]),
             figures.number(p["mean_stock_units"]),
+            figures.share(p["production_change_share"]),
         )
     console.print(shown)
     found = verdict(replayed)
     if found is not None:
         said = figures.one_after_another(verdict_words(found, settings.currency, language), language)
         console.print(Text(said, style="bold"))
+    _print_differences(console, difference_rows(replayed["differences"], settings.currency, language), language)
+
+
+def bucket_unit(starts: Sequence[date], settings: ChainSettings, language: str) -> str:
+    """'weeks' or 'days', of the buckets that were re-lived: they may be other ones than the chain plans in."""
+    daily = (starts[1] - starts[0]).days == 1 if len(starts) > 1 else settings.bucket == "day"
+    return say("report.days" if daily else "report.weeks", language)
+
+
+def _print_differences(console: Console, rows: Sequence[Mapping[str, str]], language: str) -> None:
+    if not rows:
+        return
+    shown = _table(
+        (say("report.replay.less", language), False),
+        ("", False),
+        (title("difference", language), True),
+        (title("interval", language), True),
+        (title("finding", language), False),
+    )
+    before = ""
+    for row in rows:
+        than, before = row["than"] if row["than"] != before else "", row["than"]
+        interval = say("terminal.from_to", language, low=row["low"], high=row["high"])
+        shown.add_row(Text(than), row["measure"], row["difference"], interval, row["finding"])
+    console.print(shown)
+    console.print(Text(say("report.replay.proof", language), style="dim"))
+
+
+def show_sweep(differences: pa.Table, currency: str, language: str, console: Console | None = None) -> None:
+    """Every scenario's differences in cost, service and stock beside the company and the baseline."""
+    console = console or make_console()
+    _head(console, say("terminal.sweep_title", language))
+    shown = _table(
+        (say("terminal.scenario", language), False),
+        (say("report.replay.less", language), False),
+        *((say(f"report.measure.{measure}", language), False) for measure in MEASURES),
+    )
+    for scenario in dict.fromkeys(differences["scenario"].to_pylist()):
+        own = differences.filter(pc.field("scenario") == scenario)
+        first = scenario_name(scenario, language)
+        for than in ("company", "baseline"):
+            rows = difference_rows(own, currency, language, (than,))
+            if rows:
+                cells = [f"{r['difference']} {r['finding']}" for r in rows]
+                shown.add_row(Text(first), rows[0]["than"], *cells)
+                first = ""
+    console.print(shown)
+    console.print(Text(say("report.replay.proof", language), style="dim"))
 
 
 def show_forecast(inputs: ReportInputs, language: str, console: Console | None = None) -> None:

@@ -16,8 +16,8 @@ def recorded_service(state: State) -> pa.Table:
     """Share of all units ordered that had been sent within so many days of their order, and in the end (null).
 
     First in, first out by product: of the units ordered up to day d, O_d, those beyond O_{d-1} were sent within k days
-    as far as all that was sent by then, S_{d+k}, reaches: min(max(S_{d+k} - O_{d-1}, 0), O_d - O_{d-1}). Sent ahead of an
-    order counts as sent on its day. No rows where the chain does not record what it sends to buyers.
+    as far as all that was sent by then, S_{d+k}, reaches: min(max(S_{d+k} - O_{d-1}, 0), O_d - O_{d-1}). What was sent
+    ahead of an order counts as sent on its day. No rows where the chain does not record what it sends to buyers.
     """
     if not ships_to_buyers(state):
         return RECORDED_SERVICE_SCHEMA.empty_table()

@@ -56,8 +56,9 @@ class ReplayResult:
     """What every policy's course was worth; columns as in measure.py. Policies: datong, company, baseline, foresight.
 
     differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order
-    (SCORES_SCHEMA). learning: how far what it believed was from what came, cycle by cycle (learning.py). notes: how the
-    figures came about. recorded_service: how the company served its buyers by its own books (recorded.py). The company is left out where nothing that it made or received is recorded.
+    (SCORES_SCHEMA). learning: how far what it believed was from what came, cycle by cycle (learning.py).
+    recorded_service: how the company served its buyers by its own books (recorded.py). notes: how the figures came
+    about. The company is left out where nothing that it made or received is recorded.
     """
 
     by_bucket: pa.Table

@@ -18,7 +18,7 @@ from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
 from datong.app.report.columns import coded, evidence_words, method_words, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
-from datong.app.report.verdict import by_policy, policy_name, totals, verdict, verdict_words
+from datong.app.report.verdict import by_policy, difference_rows, policy_name, totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.words import say
 from datong.plan.reason import sentence
@@ -69,6 +69,7 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         share=figures.share,
         at_most=figures.share_at_most,
         rows=lambda r: evidence_words(r["evidence"], r["evidence_table"], language),
+        from_to=lambda low, high: say("terminal.from_to", language, low=low, high=high),
         sentences=lambda *said: figures.one_after_another(said, language),
         door=lambda name: coded("door", name, language),
         day=lambda d: figures.long_day(d, language),
@@ -159,10 +160,11 @@ def _headline(inputs: ReportInputs, total: Sequence[Row]) -> Row:
 def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
     if "by_bucket" not in inputs.replay or not inputs.replay["by_bucket"].num_rows:
         return None
-    rows = by_policy(inputs.replay["by_bucket"])
+    # Perfect foresight holds no stock to speak of and is never late: a line along the edge of every chart.
+    rows = {p: t for p, t in by_policy(inputs.replay["by_bucket"]).items() if p != "foresight"}
     starts = next(iter(rows.values()))["bucket"].to_pylist()
     labels = [figures.short_day(s, language) for s in starts]
-    names = {p: policy_name(p, language) for p in rows}
+    names = {p: policy_name(p, language) for p in (*rows, "foresight")}
 
     def lines(of: Callable[[Row], float | None]) -> list[Line]:
         return [Line(names[p], _STYLES.get(p, "baseline"), [of(r) for r in t.to_pylist()]) for p, t in rows.items()]
@@ -184,6 +186,8 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
         "totals": totals(inputs.replay["summary"]),
         "notes": [say(f"replay.{note}", language) for note in ("note_simulated", "note_capacity", "note_cost")],
         "said": verdict_words(found, inputs.settings.currency, language) if found else [],
+        "differences": difference_rows(inputs.replay["differences"], inputs.settings.currency, language),
+        "recorded": _recorded(inputs, words),
         "names": names,
         "buckets": len(starts),
         "charts": [
@@ -197,6 +201,16 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
             for name, drawn, label, y_range in charts
         ],
     }
+
+
+def _recorded(inputs: ReportInputs, words: Words) -> str:
+    """How the company's own shipments served its buyers, in a sentence; '' where nothing is recorded of them."""
+    if not inputs.replay.get("recorded_service"):
+        return ""
+    found = {r["within_days"]: r["share"] for r in inputs.replay["recorded_service"].to_pylist()}
+    days = max(d for d in found if d is not None and d <= max(inputs.settings.promise_days, 0))
+    promised, end = figures.share(found[days]), figures.share(found[None])
+    return words("replay.recorded", days=days, promised=promised, end=end)
 
 
 _STYLES = {"datong": "datong", "company": "company"}
@@ -454,50 +468,56 @@ def _orders(inputs: ReportInputs, reasons: pa.Table, language: str) -> list[Row]
 
 
 def _learning(inputs: ReportInputs, language: str, words: Words) -> list[Row]:
-    """Coverage, pinball loss and bias of the forecasts for the next bucket, averaged over products, by bucket.
+    """How right the forecasts of the next bucket were, by bucket, from the replay where there is one, else the runs.
 
-    From the cycles of the replay where there is one, else from the kept runs.
+    After a replay also how far lead times and yields were from what they were taken to be.
     """
-    charts = []
     scores = inputs.replay.get("scores", inputs.tables["scores"])
-    for metric, word, write, y_range in (
-        ("covered", "learning.covered", partial(figures.share, digits=0), (0.0, 1.0)),
-        ("pinball_units", "learning.pinball", partial(figures.compact, language=language), None),
-        ("bias_units", "learning.bias", partial(figures.compact, language=language), None),
-    ):
-        values: dict[date, list[float]] = {}
-        for r in scores.filter(pc.field("metric") == metric).to_pylist():
-            if r["bucket"] is not None and r["horizon"] == 0 and r["value"] is not None:
-                values.setdefault(r["bucket"], []).append(r["value"])
+    covered = _mean_score(scores, "covered")
+    learning = inputs.replay.get("learning")
+    if learning is not None:
+        covered = _learnt(learning, "covered_share")
+    percent, compact = partial(figures.share, digits=0), partial(figures.compact, language=language)
+    found: list[tuple[str, dict[date, float], Callable[[float], str], tuple[float, float] | None]] = [
+        ("covered", covered, percent, (0.0, 1.0)),
+        ("pinball", _mean_score(scores, "pinball_units"), compact, None),
+        ("bias", _mean_score(scores, "bias_units"), compact, None),
+    ]
+    if learning is not None:
+        found += [
+            ("lead_days", _learnt(learning, "lead_days_error"), figures.fitting, None),
+            ("yield", _learnt(learning, "yield_error"), partial(figures.share, digits=1), None),
+        ]
+    charts = []
+    for word, values, write, y_range in found:
         if not values:
             continue
-        starts = sorted(values)
-        drawn = [
-            Line(
-                words(word) if metric == "covered" else "",
-                "datong",
-                [math.fsum(values[s]) / len(values[s]) for s in starts],
-            )
-        ]
-        if metric == "covered":
+        starts, name = sorted(values), words(f"learning.{word}")
+        drawn = [Line(name if word == "covered" else "", "datong", [values[s] for s in starts])]
+        if word == "covered":
             drawn.append(Line(words("learning.target") + " 80%", "baseline", [0.8] * len(starts)))
-        name = words(word)
+        labels = [figures.short_day(s, language) for s in starts]
         charts.append(
             {
                 "title": name,
-                "svg": plot(
-                    name,
-                    [figures.short_day(s, language) for s in starts],
-                    drawn,
-                    (),
-                    write,
-                    y_range=y_range,
-                    max_x_labels=4,
-                ),
+                "svg": plot(name, labels, drawn, (), write, y_range=y_range, max_x_labels=4),
                 "table": _behind(starts, [(name, drawn[0].values)], figures.fitting if y_range is None else write),
             }
         )
     return charts
+
+
+def _mean_score(scores: pa.Table, metric: str) -> dict[date, float]:
+    """Mean over products of the next bucket's scores, by bucket."""
+    values: dict[date, list[float]] = {}
+    for r in scores.filter(pc.field("metric") == metric).to_pylist():
+        if r["bucket"] is not None and r["horizon"] == 0 and r["value"] is not None:
+            values.setdefault(r["bucket"], []).append(r["value"])
+    return {start: math.fsum(found) / len(found) for start, found in values.items()}
+
+
+def _learnt(learning: pa.Table, measure: str) -> dict[date, float]:
+    return {r["bucket"]: r["value"] for r in learning.filter(pc.field("measure") == measure).to_pylist()}
 
 
 def _certificate(inputs: ReportInputs) -> Row:

@@ -1,6 +1,6 @@
-"""What a replay says Datong was worth beside what the company did, or beside the baseline where that is not known."""
+"""What a replay says Datong was worth beside what the company did, a simple baseline, and perfect foresight."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 from datong.app.report import figures
 from datong.model.words import catalogue, say
 
-POLICIES = ("datong", "company", "baseline")
+POLICIES = ("datong", "company", "baseline", "foresight")
+# Measures of a difference in the order in which they are told.
+MEASURES = ("cost", "fill_on_time_share", "mean_stock_money", "production_change_money")
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,16 @@ def totals(summary: pa.Table) -> list[dict[str, Any]]:
 
 
 def verdict(replayed: Mapping[str, pa.Table]) -> Verdict | None:
-    """From the tables `summary` and `differences` (Datong less the other policy); None where there is no other."""
+    """Beside the company, or the baseline where nothing is recorded of it; None where there is neither.
+
+    From the tables `summary` and `differences` (Datong less each other policy).
+    """
     if "differences" not in replayed or not replayed["differences"].num_rows:
         return None
-    found = {r["measure"]: r for r in replayed["differences"].to_pylist()}
+    rows = replayed["differences"].to_pylist()
+    than = next(p for p in POLICIES if any(r["than"] == p for r in rows))
+    found = {r["measure"]: r for r in rows if r["than"] == than}
     cost, fill = found["cost"], found["fill_on_time_share"]
-    than = cost["than"]
     other = next(r["avoidable_cost"] for r in replayed["summary"].to_pylist() if r["policy"] == than)
     saving = -cost["difference"]
     return Verdict(
@@ -98,6 +104,42 @@ def verdict_words(found: Verdict, currency: str, language: str) -> list[str]:
     points = [f"{100 * v:+.1f}" for v in (found.fill_more, found.fill_low, found.fill_high)]
     said.append(words("fill_more", more=points[0], low=points[1], high=points[2]))
     return said
+
+
+def difference_rows(
+    differences: pa.Table, currency: str, language: str, names: Sequence[str] = ("company", "baseline", "foresight")
+) -> list[dict[str, str]]:
+    """Datong less each other policy, in words: than, measure, difference, interval, finding."""
+    found = {(r["than"], r["measure"]): r for r in differences.to_pylist()}
+    result = []
+    for than in (p for p in names if (p, "cost") in found):
+        for measure in MEASURES:
+            row = found[than, measure]
+            result.append(
+                {
+                    "than": policy_name(than, language),
+                    "measure": say(f"report.measure.{measure}", language),
+                    **{part: _change(measure, row[part], currency, language) for part in ("difference", "low", "high")},
+                    "finding": say(f"report.finding.{row['finding']}", language),
+                }
+            )
+    return result
+
+
+def _change(measure: str, value: float, currency: str, language: str) -> str:
+    if measure == "fill_on_time_share":
+        return say("report.replay.points", language, points=f"{100 * value:+.1f}")
+    sign = "+" if value > 0 else "-" if value < 0 else ""
+    return sign + figures.money(abs(value), currency, language)
+
+
+def scenario_name(scenario: str, language: str) -> str:
+    """'promise_3_days' and its like in words."""
+    parts = scenario.removeprefix("promise_").removesuffix("_days")
+    if scenario.startswith("promise_"):
+        return say("report.scenario.promise", language, days=parts)
+    name, _, factor = scenario.rpartition("_x")
+    return say(f"report.scenario.{name or scenario}", language, factor=factor)
 
 
 def policy_name(policy: str, language: str) -> str:
