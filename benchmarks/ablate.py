@@ -1,18 +1,22 @@
 """What each stage of the loop is worth: in a replay of the example, each in turn is put in its naive form.
 
-Run: .venv/bin/python benchmarks/ablate.py [--short]     (the whole example, some minutes; --short: its last 6 weeks)
+Run: .venv/bin/python benchmarks/ablate.py [--short]     (about 10 minutes; --short: the example's last 6 weeks)
+
+Three chains: the whole example; the example with a cost of setting up; a shop (Online Retail, in ../shared/data, left
+out where it is not there).
 
     no signals       `sense`: what changed is not told
     raw series       `sense`: a week without stock is a week without demand; no holidays, no early orders, no signals
     seasonal naive   `forecast`: last year's week comes again (the last week, where there is no year), with its own past
                      errors as spread
     first come       `balance`: no prices; the first due gets the hours, the rest waits
+    no recourse      `balance` and `plan`: stock for the whole spread of demand, as if the plan were never made anew
     bare quantities  `plan`: what was cleared goes out in whole units; no lot is sized, and none weighed by its worth
     all at once      `dispatch`: the whole plan goes out, not only what has to start now
     no learning      `learn`: every cycle starts as if it were the first
 
 All meet the same opening stock, buyers and capacity in one simulator. "Dearer by" is the naive form's cost less
-Datong's, with a paired 90% interval over products, and as a share of Datong's avoidable cost. "Orders changed" is the
+Datong's in % of Datong's avoidable cost, with a paired 90% interval over products. "Orders changed" is the
 share of units made that lie in another product or week: half the sum of |difference| over Datong's units. A stage that
 changes nothing is said so. Exits 1 where a naive form is proven better than Datong.
 """
@@ -21,22 +25,28 @@ import argparse
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 
 from datong.app.chain import Chain, run_record
 from datong.app.commands import prepare_demo
+from datong.balance import pack as pack_module
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack
 from datong.balance.solution import Prices, Solution
-from datong.cycle import Stages
+from datong.cycle import USUAL, Stages
 from datong.dispatch.messages import OWN_WORKS, order_key
 from datong.learn.scores import learn
+from datong.ledger.facts import pooled_demand
+from datong.ledger.position import Position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.flow import (
@@ -50,10 +60,18 @@ from datong.model.flow import (
     PlannedOrder,
     Sensed,
 )
+from datong.model.settings import ChainSettings
+from datong.plan import orders as plan_module
 from datong.replay.measure import differences, summary
 from datong.replay.replay import Loop, follow, set_scene
 from datong.sense.signals import sense
 
+ONLINE_RETAIL = Path(__file__).resolve().parents[2] / "shared" / "data" / "online_retail" / "transactions.parquet"
+PRODUCTS = 150
+SET_UP_WEEKS = 2.0
+# Less than this share of units moved is rounding.
+NOTHING_CHANGED = 1e-4
+NO_RECOURSE = "no recourse"
 # Naive forecasts draw their errors from so many past buckets.
 PAST_ERRORS = 26
 SEASON_BUCKETS = 52
@@ -218,44 +236,121 @@ NAIVE: Mapping[str, Stages] = {
 }
 
 
+# chains -------------------------------------------------------------------------------------------
+
+
+def example(folder: Path) -> Path:
+    return prepare_demo(folder)
+
+
+def example_with_set_ups(folder: Path) -> Path:
+    """The example as if every start of a product cost SET_UP_WEEKS weeks' holding of what is usually made in a week."""
+    chain = prepare_demo(folder)
+    recipes = pd.read_csv(chain / "recipes.csv")
+    made = pd.read_parquet(chain / "production.parquet").groupby("product")["good_units"].sum()
+    weeks = 31
+    holding = pd.read_csv(chain / "economics.csv").set_index("product")["holding_cost_per_unit_week"]
+    usual = recipes["product"].map(made).fillna(0.0) / weeks
+    recipes["setup_cost"] = (usual * recipes["product"].map(holding) * SET_UP_WEEKS).round(2)
+    recipes.to_csv(chain / "recipes.csv", index=False)
+    return chain
+
+
+def online_retail(folder: Path) -> Path:
+    """A shop that buys what it sells, in two weeks: the PRODUCTS products with most revenue of Online Retail."""
+    rows = pd.read_parquet(ONLINE_RETAIL)
+    rows = rows[(rows["quantity"] > 0) & (rows["unit_price"] > 0)]
+    rows = rows[rows["stock_code"].str.match(r"^\d{5}")]
+    revenue = (rows["quantity"] * rows["unit_price"]).groupby(rows["stock_code"]).sum()
+    chosen = revenue.sort_values(ascending=False, kind="stable").index[:PRODUCTS]
+    rows = rows[rows["stock_code"].isin(chosen)]
+    price = rows.groupby("stock_code")["unit_price"].median()
+    folder.mkdir(parents=True)
+    (folder / "chain.toml").write_text(
+        'name = "online-retail"\ntime_zone = "Europe/London"\ncurrency = "GBP"\ncountry = "GB"\nbucket = "week"\n'
+        "horizon_buckets = 8\n[defaults]\noffer_lead_days = 14\n",
+        encoding="utf-8",
+    )
+    products = pd.DataFrame({"product": sorted(chosen)})
+    products["price"] = products["product"].map(price)
+    products.to_csv(folder / "products.csv", index=False)
+    sales = pd.DataFrame(
+        {
+            "sale": [f"{n}|{i}" for i, n in enumerate(rows["invoice_no"])],
+            "happened_at": rows["invoice_ts"],
+            "product": rows["stock_code"],
+            "units": rows["quantity"].astype(float),
+        }
+    )
+    sales.to_parquet(folder / "sales.parquet", index=False)
+    return folder
+
+
 def orders_changed(ours: FloatArray, theirs: FloatArray) -> float:
     """made units (bucket, product)."""
     return float(np.abs(ours - theirs).sum() / 2 / max(ours.sum(), 1e-12))
 
 
-def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--short", action="store_true", help="the last 6 weeks only")
-    short = options.parse_args().short
-    with tempfile.TemporaryDirectory() as folder, Chain(prepare_demo(Path(folder) / "demo")) as chain:
-        setting = set_scene(chain.ledger.state, chain.state(), 6 if short else 1000)
+@contextmanager
+def without_recourse() -> Generator[None]:
+    """Balance and plan cover the whole spread of cumulative demand, as if the plan were never made anew."""
+
+    def fixed_now(demand: Forecast, where: Position, facts: object, starts: object, settings: ChainSettings) -> object:
+        return pooled_demand(demand, where, settings.calendar.bucket_days)
+
+    with patch.object(pack_module, "planned_demand", fixed_now), patch.object(plan_module, "planned_demand", fixed_now):
+        yield
+
+
+def ablate(title: str, folder: Path, naive: Sequence[str], buckets: int) -> list[str]:
+    """Prints the worth of each stage on a chain; returns the naive forms that are proven better than Datong."""
+    with Chain(folder) as chain:
+        setting = set_scene(chain.ledger.state, chain.state(), buckets)
         seed = chain.settings.seed
         courses = {"datong": follow(setting, Loop(seed, run_record))}
-        for name, stages in NAIVE.items():
-            courses[name] = follow(setting, Loop(seed, run_record, stages))
+        for name in naive:
+            with without_recourse() if name == NO_RECOURSE else nullcontext():
+                courses[name] = follow(setting, Loop(seed, run_record, NAIVE.get(name, USUAL)))
     total = {row["policy"]: row for row in summary(courses).to_pylist()}
     found: dict[str, dict[str, dict[str, float | str]]] = defaultdict(dict)
     for row in differences(courses, "datong", seed).to_pylist():
         found[row["than"]][row["measure"]] = row
     avoidable = total["datong"]["avoidable_cost"]
     weeks, currency = len(setting.scene.buckets), setting.scene.settings.currency
-    say(f"Datong, {weeks} weeks: avoidable cost {avoidable / 1e6:.2f} million {currency}")
-    say(f"{'naive form':17s}{'dearer by':>11s}{'90% interval':>20s}{'share':>8s}{'on time':>9s}{'orders changed':>16s}")
+    say(f"{title}, {weeks} weeks: avoidable cost of Datong {avoidable:,.0f} {currency}; in the table in % of it")
+    say(f"{'naive form':17s}{'dearer by':>11s}{'90% interval':>20s}{'on time':>10s}{'orders changed':>16s}")
     proven_better = []
-    for name in NAIVE:
+    for name in naive:
         cost, fill = found[name]["cost"], found[name]["fill_on_time_share"]
         changed = orders_changed(courses["datong"].made_units, courses[name].made_units)
-        low, high = (-float(cost[side]) / 1e6 for side in ("high", "low"))
+        low, high = (-100 * float(cost[side]) / avoidable for side in ("high", "low"))
+        dearer, less_on_time = -100 * float(cost["difference"]) / avoidable, -100 * float(fill["difference"])
         verdict = {"better": "earns its place", "worse": "the naive form is better", "unsure": "not proven"}
-        said = verdict[str(cost["finding"])] if changed > 0 else "changes nothing"
-        dearer, less_on_time = -float(cost["difference"]), -100 * float(fill["difference"])
-        say(
-            f"{name:17s}{dearer / 1e6:11.2f}{f'{low:.2f} to {high:.2f}':>20s}{dearer / avoidable:8.1%}"
-            f"{less_on_time:+8.2f}%{changed:16.1%}  {said}"
-        )
-        if cost["finding"] == "worse":
-            proven_better.append(name)
-    return 1 if proven_better else 0
+        said = verdict[str(cost["finding"])] if changed > NOTHING_CHANGED else "changes nothing here"
+        say(f"{name:17s}{dearer:11.1f}{f'{low:.1f} to {high:.1f}':>20s}{less_on_time:+9.2f}%{changed:16.1%}  {said}")
+        if cost["finding"] == "worse" and changed > NOTHING_CHANGED:
+            proven_better.append(f"{title}: {name}")
+    return proven_better
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--short", action="store_true", help="the last 6 weeks of the example only")
+    short = options.parse_args().short
+    everything = 1_000_000
+    better: list[str] = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        every = (*NAIVE, NO_RECOURSE)
+        better += ablate("The example", example(folder / "example"), every, 6 if short else everything)
+        if not short:
+            orders = ("bare quantities", "first come")
+            better += ablate("The example with set-ups", example_with_set_ups(folder / "lots"), orders, everything)
+        if not short and ONLINE_RETAIL.exists():
+            better += ablate("Online Retail", online_retail(folder / "retail"), every, 20)
+    for name in better:
+        say(f"better without: {name}")
+    return 1 if better else 0
 
 
 def say(line: str) -> None:
