@@ -172,7 +172,7 @@ def test_ids_versions_withdrawals_and_as_of(ledger: DuckDBLedger, steps: list[li
         assert seen(ledger, product, day) == oracle.seen(day)
 
 
-# On one of the ledgers made so far, by its place modulo their number: a file, a withdrawal, or a branch of it as of a day.
+# On one of the ledgers so far (its place modulo their number): a file, a withdrawal, or a branch of it as of a day.
 branch_step = st.tuples(st.integers(0, 3), st.one_of(step, st.integers(0, DAYS)))
 
 

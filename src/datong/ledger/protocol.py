@@ -1,5 +1,6 @@
 """What a ledger does. store/ implements it; everything else knows only this."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,6 +132,12 @@ class Ledger(Protocol):
 # The trunk as people call it: what is so, in contrast to the what-ifs of the branches.
 TRUNK = "main"
 TRUNK_NAMES = (TRUNK, "trunk", "主线")
+
+
+def branch_name(text: str) -> str | None:
+    """A branch's name as it is kept, whichever way it was typed; None for the trunk's names."""
+    name = unicodedata.normalize("NFC", text).strip()
+    return None if name.lower() in TRUNK_NAMES else name
 
 
 @dataclass(frozen=True)

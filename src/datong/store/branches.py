@@ -1,19 +1,18 @@
 """Branches (what-ifs) in a DuckDB ledger: what ledger/protocol.py promises under Branches.
 
-A branch's rows lie in the schema `branch`, in one table for each chain table that some branch changed, with the columns of
-that table and `_branch`. What a branch sees of a table is its parent's last versions as of the branch's moment, without
-those of which it has a version of its own, and its own; the parent may be a branch itself.
+A branch's rows lie in the schema `branch`, in one table for each chain table that some branch changed, with the
+columns of that table and `_branch`. What a branch sees of a table is its parent's last versions as of the branch's
+moment, without those of which it has a version of its own, and its own; the parent may be a branch itself.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from datong.ledger.protocol import TRUNK, TRUNK_NAMES, Branch
+from datong.ledger.protocol import TRUNK, Branch, branch_name
 from datong.ledger.state import in_state_schema
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
@@ -125,7 +124,7 @@ class DuckDBBranches:
 
     def _named(self, name: str, records: Sequence[_Record]) -> _Record:
         for record in records:
-            if record.name == _plain(name):
+            if record.name == branch_name(name):
                 return record
         raise NotFound(message("branch.unknown", name=name, branches=", ".join([TRUNK, *(r.name for r in records)])))
 
@@ -138,18 +137,14 @@ class DuckDBBranches:
         return _changed_tables(self._trunk)
 
 
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip()
-
-
 def _free_name(name: str, others: Sequence[_Record]) -> str:
     """A name for a branch as it is kept. Raises Refused where it cannot be one or is taken."""
-    name = _plain(name)
-    if not _NAME.fullmatch(name) or _RUN.fullmatch(name) or name.lower() in TRUNK_NAMES:
+    plain = branch_name(name)
+    if plain is None or not _NAME.fullmatch(plain) or _RUN.fullmatch(plain):
         raise Refused(message("branch.bad_name", name=name))
-    if any(record.name == name for record in others):
-        raise Refused(message("branch.name_taken", name=name))
-    return name
+    if any(record.name == plain for record in others):
+        raise Refused(message("branch.name_taken", name=plain))
+    return plain
 
 
 def _changed_tables(ledger: DuckDBLedger) -> list[Table]:
@@ -293,9 +288,7 @@ class BranchLedger(DuckDBLedger):
         return count
 
     def _next_ingest(self) -> int:
-        ((last,),) = self._rows(
-            "SELECT coalesce(max(ingest), 0) FROM branch_ingests WHERE branch = ?", [self._branch]
-        )
+        ((last,),) = self._rows("SELECT coalesce(max(ingest), 0) FROM branch_ingests WHERE branch = ?", [self._branch])
         return last + 1
 
     def _note_ingest(self, ingest: int, table: str, source: str, arrived_at: datetime) -> None:

@@ -381,9 +381,7 @@ class DuckDBLedger:
 
     def run_inputs(self, run: str) -> RunInputs:
         """What went into a run that was kept here; see Ledger.run_inputs."""
-        found = self._rows(
-            "SELECT as_of, ingest, settings FROM runs WHERE run = ? AND branch = ?", [run, self._branch]
-        )
+        found = self._rows("SELECT as_of, ingest, settings FROM runs WHERE run = ? AND branch = ?", [run, self._branch])
         if not found:
             raise NotFound(message("store.no_run", run=run))
         ((as_of, ingest, settings),) = found
