@@ -1,7 +1,8 @@
 """Single values changed on a branch, as a planner says them: lines.A3.hours_per_week=120."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from datong.model.tables import Table, tables
 from datong.model.words import message
 
 _CHANGE = re.compile(
-    r'(?P<table>\w+)\.(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<key>.+?))\.(?P<column>\w+)=(?P<text>.*)', re.DOTALL
+    r'(?P<table>\w+)\.(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<key>[^"].*?))\.(?P<column>\w+)=(?P<text>.*)', re.DOTALL
 )
 
 
@@ -87,21 +88,20 @@ def _rows(table: Table, held: pa.Table, by_key: dict[str, dict[str, str]]) -> pa
             arrays[column.name] = pa.array([cell or None for cell in cells], pa.string())
         else:
             arrays[column.name] = pa.array([row[column.name] for row in rows], arrow_type(column))
-    marks = [_assumed(row["assumed"], list(values)) for row, values in zip(rows, by_key.values(), strict=True)]
+    marks = [_assumed(row["assumed"], values, table) for row, values in zip(rows, by_key.values(), strict=True)]
     return pa.table({**arrays, "assumed": pa.array(marks, pa.string())})
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else repr_plain(value)
+    """A value as a file writes it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else repr(value)
 
 
-def repr_plain(value: Any) -> str:
-    """A number or a day as a file writes it."""
-    return value.isoformat() if hasattr(value, "isoformat") else repr(value)
-
-
-def _assumed(mark: str | None, changed: Sequence[str]) -> str:
-    kept = [c.strip() for c in (mark or "").split(",") if c.strip() not in ("", "known_at", *changed)]
-    return ",".join([*kept, *changed])
+def _assumed(mark: str | None, changed: Iterable[str], table: Table) -> str:
+    """The row's own marks and what is changed, in the order of the table's columns: saying it again changes nothing."""
+    marked = {c.strip() for c in (mark or "").split(",")} | set(changed)
+    return ",".join(c for c in table.columns if c in marked and c != "known_at")
