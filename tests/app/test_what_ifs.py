@@ -270,8 +270,13 @@ def test_what_went_in_is_what_the_run_saw_and_not_what_the_ledger_holds_now(fold
     with datong.open(folder) as chain:
         second = chain.run()
         comparison = chain.compare(first.run, second.run)
+        branch = chain.branch("b", as_of=first.as_of)
+        before = branch.run().run
     assert [(r["row_id"], r["change"]) for r in comparison.changed_rows.arrow.to_pylist()] == [("lines:C", "added")]
     assert comparison.tables["settings"].to_pylist() == [{"setting": "horizon_buckets", "text_a": "4", "text_b": "5"}]
+    (folder / "chain.toml").write_text('name = "mill"\nhorizon_buckets = 4\n', encoding="utf-8")
+    with datong.open(folder) as chain:  # a branch is run again where the settings have changed since
+        assert chain.compare(second.run, "b").b.run != before
 
 
 # the command line ----------------------------------------------------------------------------------
@@ -321,7 +326,13 @@ def test_listing_changing_and_deleting(folder: Path, tmp_path: Path, capsys: pyt
     file = tmp_path / "lines.csv"
     file.write_text("line,hours_per_week\nB,41\nC,1\n", encoding="utf-8")
     assert run(capsys, "ingest", file, "--chain", folder, "--branch", "a")[0] == 0
-    assert run(capsys, "withdraw", "lines", "lines:A.3", "--chain", folder, "--branch", "a")[0] == 0
+    status, text = run(capsys, "withdraw", "lines", "lines:A.3", "--chain", folder, "--branch", "a", "--lang", "en")
+    assert (status, "The chain itself keeps them" in text) == (0, True)
+    file.write_text("line,hours_per_week\nD,-1\n", encoding="utf-8")
+    status, text = run(capsys, "ingest", file, "--chain", folder, "--branch", "a", "--lang", "en")
+    assert (status, "--retry --branch a" in text) == (1, True)
+    assert run(capsys, "quarantine", folder, "--lang", "en")[1].startswith("Nothing")
+    assert "-1" in run(capsys, "quarantine", folder, "--branch", "a")[1]
     status, text = run(capsys, "branch", folder, "--lang", "en")
     assert "lines 3" in text
     assert "2026-02-16 00:00" in text

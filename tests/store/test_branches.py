@@ -127,7 +127,7 @@ def test_changed_added_and_withdrawn_rows_hold_from_the_moment_on_and_on_the_bra
     assert branch.withdraw("sales", ["sales:a"], day(10)) == 1
     assert hours(branch, day(10)) == {"L": 120, "N": 5}
     assert branch.state(day(10)).table("sales").num_rows == 0
-    assert branch.changed_rows() == {"lines": 3, "sales": 1}
+    assert branches.all()[-1].changed == {"lines": 3, "sales": 1}
     branch.save_run(RunRecord("R1", day(10), 0, {"orders": pa.table({"order": ["W1"]})}))
     assert {k: v for k, v in trunk_rows(trunk).items() if k != "run_tables"} == {
         k: v for k, v in before.items() if k != "run_tables"
@@ -239,7 +239,7 @@ def test_a_failed_ingest_changes_nothing(branches: DuckDBBranches) -> None:
     with pytest.raises(duckdb.ConstraintException):
         branch.ingest("lines", rows, broken, (), "a.csv", day(10))
     assert hours(branch, day(10)) == {"L": 45, "M": 20}
-    assert branch.changed_rows() == {}
+    assert branches.all()[-1].changed == {}
 
 
 # runs ----------------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def test_names(branches: DuckDBBranches) -> None:
 def test_a_deleted_branch_leaves_nothing_to_the_next_one(branches: DuckDBBranches) -> None:
     for _ in range(2):
         branch = make(branches, "b", day(10))
-        assert branch.changed_rows() == {}
+        assert branches.all()[-1].changed == {}
         assert hours(branch, day(10)) == {"L": 45, "M": 20}
         take(branch, "lines", line(1))
         branches.drop("b")

@@ -123,8 +123,14 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
             failed |= has_errors(taken.findings)
         count = chain.ledger.quarantined().num_rows
         if count:
-            terminal.line(say("app.quarantine_hint", language, count=count))
+            terminal.line(_quarantine_hint(count, chain.branch_name, language))
     return 1 if failed else 0
+
+
+def _quarantine_hint(count: int, branch: str | None, language: str) -> str:
+    if branch is None:
+        return say("app.quarantine_hint", language, count=count)
+    return say("branch.quarantine_hint", language, count=count, branch=branch, quoted=shlex.quote(branch))
 
 
 def print_ingested(report: IngestReport, language: str) -> None:
@@ -159,14 +165,17 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
         terminal.line(say("app.quarantined", language, **{k: row[k] for k in ("table", "source", "row", "raw")}))
         for finding in json.loads(row["findings"]):
             terminal.line("    " + terminal.finding_record(finding, language))
-    terminal.line(say("app.quarantine_hint", language, count=len(rows)))
+    terminal.line(_quarantine_hint(len(rows), chain.branch_name, language))
     return 0
 
 
 def answer_withdraw(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language, options.branch) as chain:
         count = chain.withdraw(options.table, options.rows)
-    terminal.line(say("app.withdrawn", language, count=count, table=options.table))
+    if chain.branch_name is None:
+        terminal.line(say("app.withdrawn", language, count=count, table=options.table))
+    else:
+        terminal.line(say("branch.withdrawn", language, count=count, table=options.table, branch=chain.branch_name))
     return 0
 
 

@@ -43,7 +43,7 @@ class RunRecord:
 @dataclass(frozen=True, eq=False)
 class RunInputs:
     """What went into a kept run. state: the world that it saw. settings: those of its day as JSON gives them (None: an
-    earlier version did not keep them). current: nothing was taken in since.
+    earlier version did not keep them). current: nothing was taken in since, and the settings are the same.
     """
 
     state: State

@@ -59,22 +59,24 @@ class DuckDBBranches:
         """Every branch, parents before children; see Branches.all."""
         records = self._records()
         names = {record.branch: record.name for record in records}
-        result = []
-        for record in records:
-            last = self._trunk._rows("SELECT arg_max(run, saved) FROM runs WHERE branch = ?", [record.branch])
-            on = self._on(record, records)
-            result.append(
-                Branch(
-                    record.name,
-                    names.get(record.parent),
-                    record.moment.astimezone(UTC),
-                    record.made_at.astimezone(UTC),
-                    record.note,
-                    on.changed_rows(),
-                    last[0][0],
-                )
+        changed: dict[int, dict[str, int]] = {record.branch: {} for record in records}
+        for table in _changed_tables(self._trunk):
+            counts = f"SELECT _branch, count(DISTINCT row_id) FROM {branch_table(table)} GROUP BY ALL"
+            for number, count in self._trunk._rows(counts):
+                changed[number][table.name] = count
+        last = dict(self._trunk._rows("SELECT branch, arg_max(run, saved) FROM runs GROUP BY branch"))
+        return tuple(
+            Branch(
+                r.name,
+                names.get(r.parent),
+                r.moment.astimezone(UTC),
+                r.made_at.astimezone(UTC),
+                r.note,
+                changed[r.branch],
+                last.get(r.branch),
             )
-        return tuple(result)
+            for r in records
+        )
 
     def on(self, name: str) -> "BranchLedger":
         """The ledger as a branch has it; see Branches.on."""
@@ -112,7 +114,7 @@ class DuckDBBranches:
             children = [record.name for record in records if record.parent == number]
             if children:
                 raise Refused(message("branch.has_children", name=name, children=", ".join(children)))
-            for table in self._trunk_tables():
+            for table in _changed_tables(self._trunk):
                 self._trunk._run(f"DELETE FROM {branch_table(table)} WHERE _branch = ?", [number])
             for table in ("branch_ingests", "branch_quarantine", "runs", "branches"):
                 self._trunk._run(f"DELETE FROM {table} WHERE branch = ?", [number])
@@ -132,9 +134,6 @@ class DuckDBBranches:
         parents = {r.branch: r for r in records}
         below = self._on(parents[record.parent], records) if record.parent else self._trunk
         return BranchLedger(below, record)
-
-    def _trunk_tables(self) -> list[Table]:
-        return _changed_tables(self._trunk)
 
 
 def _free_name(name: str, others: Sequence[_Record]) -> str:
@@ -200,17 +199,6 @@ class BranchLedger(DuckDBLedger):
             found = self._rows(f"SELECT max(known_at) FROM {branch_table(table)} WHERE _branch = ?", [self._branch])
             moments += [moment.astimezone(UTC) for (moment,) in found if moment is not None]
         return max(moments)
-
-    def changed_rows(self) -> dict[str, int]:
-        """How many rows of the branch's own there are, by table."""
-        result = {}
-        for table in _changed_tables(self):
-            ((count,),) = self._rows(
-                f"SELECT count(DISTINCT row_id) FROM {branch_table(table)} WHERE _branch = ?", [self._branch]
-            )
-            if count:
-                result[table.name] = count
-        return result
 
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
         """Rows by id as the branch has them; see Ledger.rows."""

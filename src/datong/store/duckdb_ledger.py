@@ -363,7 +363,7 @@ class DuckDBLedger:
                 self._run("UPDATE runs SET saved = ?, ingest = ? WHERE run = ? AND branch = ?", [saved, ingest, *here])
                 return
             elsewhere = bool(self._rows("SELECT 1 FROM runs WHERE run = ?", [run.run]))
-            settings = json.dumps(asdict(self.settings), default=str, sort_keys=True)
+            settings = self._settings_text()
             self._run(
                 "INSERT INTO runs (run, branch, as_of, seed, saved, ingest, settings) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [*here, run.as_of, run.seed, saved, ingest, settings],
@@ -387,7 +387,11 @@ class DuckDBLedger:
         ((as_of, ingest, settings),) = found
         last = self._next_ingest() - 1
         state = State(self.settings, as_of, _AsOfReader(self, as_of, last if ingest is None else ingest), {})
-        return RunInputs(state, None if settings is None else json.loads(settings), ingest == last)
+        current = ingest == last and settings == self._settings_text()
+        return RunInputs(state, None if settings is None else json.loads(settings), current)
+
+    def _settings_text(self) -> str:
+        return json.dumps(asdict(self.settings), default=str, sort_keys=True)
 
     def run_table_names(self, run: str) -> tuple[str, ...]:
         """Names of a kept run's tables, sorted; empty for an unknown run."""
