@@ -234,6 +234,7 @@ def side(name: str, run: str, hours: float, **other: Any) -> Side:
         "gaps": gaps(("P", 5, 500, 500 - 10 * hours, 0), ("P", 12, 0, 0, 0)),
         "prices": prices(("line", "L", 5, 90 - hours, hours, hours)),
         "forecast_total": forecast(d5=500.0),
+        "learnt_used": pa.table({"what": other.get("learnt", [])}),
     }
     return Side(name, None if name == "main" else name, run, AS_OF, other.get("seed", 0), {"seed": 0}, state, tables)
 
@@ -262,6 +263,9 @@ def test_the_same_run_says_so(comparison: Comparison) -> None:
     assert "same run" in repr(compare(comparison.a, comparison.a, SETTINGS))
     other_seed = compare(comparison.a, side("b", "R20260105-22222222", 40, seed=9), SETTINGS)
     assert "seeds" in repr(other_seed)
+    assert "learnt from different" not in repr(other_seed)
+    learnt = compare(comparison.a, side("b", "R20260105-33333333", 40, learnt=["yield_share"]), SETTINGS)
+    assert "learnt from different" in repr(learnt)
     assert "The same rows and settings went in." in repr(other_seed)
 
 

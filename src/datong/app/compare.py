@@ -58,6 +58,12 @@ class Comparison:
         return comparison_text(self, "en")
 
     @property
+    def learnt_differs(self) -> bool:
+        """Whether the two took something else from past runs."""
+        a, b = (side.tables["learnt_used"] for side in (self.a, self.b))
+        return not a.equals(b)
+
+    @property
     def changed_rows(self) -> Frame:
         """Rows that went into one run only, and cells that differ."""
         return Frame("changed_rows", self.tables["changed_rows"])

@@ -369,6 +369,8 @@ def show_comparison(comparison: Comparison, language: str, console: Console | No
         console.print(Text(say("compare.moments_differ", language), style="yellow"))
     if a.seed != b.seed:
         console.print(Text(say("compare.seeds_differ", language), style="yellow"))
+    if comparison.learnt_differs:
+        console.print(Text(say("compare.learnt_differs", language), style="yellow"))
     _print_inputs(console, comparison, language)
     _print_costs(console, comparison, language)
     _print_order_changes(console, comparison.tables["orders"].to_pylist(), language)

@@ -17,7 +17,7 @@ from datong.ledger.state import in_state_schema
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
-from datong.store.duckdb_ledger import QUARANTINE_ID, DuckDBLedger, own_columns
+from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, _own_columns
 from datong.store.incoming import (
     TEMPORARY,
     incoming_rows,
@@ -207,7 +207,7 @@ class BranchLedger(DuckDBLedger):
         # Where neither it nor its parents changed the table, nothing names a branch yet.
         named = f"(SELECT * FROM {latest} UNION ALL BY NAME SELECT NULL::BIGINT AS _branch WHERE false)"
         found = self._arrow(
-            f"SELECT {own_columns(spec)}, coalesce(own.source, i.source) AS source, _source_row AS source_row"
+            f"SELECT {_own_columns(spec)}, coalesce(own.source, i.source) AS source, _source_row AS source_row"
             f" FROM (SELECT * FROM {named} WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
             "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1)"
             " LEFT JOIN ingests AS i ON _branch IS NULL AND i.ingest = _ingest"
@@ -305,7 +305,7 @@ class BranchLedger(DuckDBLedger):
         with self._registered("bad_arrow", bad):
             self._run(
                 "DELETE FROM branch_quarantine WHERE branch = ? AND table_name = ? AND source = ?"
-                f" AND quarantine_id NOT IN (SELECT {QUARANTINE_ID} FROM bad_arrow)",
+                f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
                 [self._branch, table, source, table, source],
             )
 
@@ -316,7 +316,7 @@ class BranchLedger(DuckDBLedger):
             ((fresh,),) = self._rows(
                 'INSERT INTO branch_quarantine (branch, quarantine_id, table_name, source, "row", raw, findings,'
                 " arrived_at) SELECT DISTINCT ON (id) ?, id, ?, ?, __row__, raw, findings, ? FROM ("
-                f"   SELECT *, {QUARANTINE_ID} AS id FROM bad_arrow)"
+                f"   SELECT *, {_QUARANTINE_ID} AS id FROM bad_arrow)"
                 " WHERE id NOT IN (SELECT quarantine_id FROM branch_quarantine WHERE branch = ?) ORDER BY id",
                 [self._branch, table, source, arrived_at, table, source, self._branch],
             )

@@ -108,7 +108,7 @@ def _translated(path: Path) -> Generator[None]:
 
 
 # Of a bad row, with its table and source as parameters: the same row of the same source is kept once.
-QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
+_QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
 
 
 class DuckDBLedger:
@@ -221,7 +221,7 @@ class DuckDBLedger:
         with self._registered("bad_arrow", bad):
             self._run(
                 "DELETE FROM quarantine WHERE table_name = ? AND source = ?"
-                f" AND quarantine_id NOT IN (SELECT {QUARANTINE_ID} FROM bad_arrow)",
+                f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
                 [table, source, table, source],
             )
 
@@ -233,7 +233,7 @@ class DuckDBLedger:
             ((fresh,),) = self._rows(
                 "INSERT INTO quarantine"
                 " SELECT DISTINCT ON (id) id, ?, ?, __row__, raw, findings, ? FROM ("
-                f"   SELECT *, {QUARANTINE_ID} AS id FROM bad_arrow)"
+                f"   SELECT *, {_QUARANTINE_ID} AS id FROM bad_arrow)"
                 " WHERE id NOT IN (SELECT quarantine_id FROM quarantine) ORDER BY id",
                 [table, source, arrived_at, table, source],
             )
@@ -302,7 +302,7 @@ class DuckDBLedger:
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         table = tables()[name]
-        query = f"SELECT {own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
+        query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
         if table.kind == "master":
             today = self.settings.calendar.local_date(as_of)
             query += (
@@ -332,7 +332,7 @@ class DuckDBLedger:
         """Latest versions of rows by id, in the columns of a state and `source`, `source_row`; see Ledger.rows."""
         spec = tables()[table]
         found = self._arrow(
-            f"SELECT {own_columns(spec)}, source, _source_row AS source_row"
+            f"SELECT {_own_columns(spec)}, source, _source_row AS source_row"
             f" FROM (SELECT *, {valid_from(spec)} AS _from FROM {chain_table(spec)}"
             "   WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
             "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY known_at DESC, _from DESC, _version DESC) = 1)"
@@ -358,12 +358,15 @@ class DuckDBLedger:
         with self._transaction():
             ((saved,),) = self._rows("SELECT coalesce(max(saved), 0) + 1 FROM runs")
             ingest = self._next_ingest() - 1
+            settings = self._settings_text()
             here = [run.run, self._branch]
             if self._rows("SELECT 1 FROM runs WHERE run = ? AND branch = ?", here):
-                self._run("UPDATE runs SET saved = ?, ingest = ? WHERE run = ? AND branch = ?", [saved, ingest, *here])
+                self._run(
+                    "UPDATE runs SET saved = ?, ingest = ?, settings = ? WHERE run = ? AND branch = ?",
+                    [saved, ingest, settings, *here],
+                )
                 return
             elsewhere = bool(self._rows("SELECT 1 FROM runs WHERE run = ?", [run.run]))
-            settings = self._settings_text()
             self._run(
                 "INSERT INTO runs (run, branch, as_of, seed, saved, ingest, settings) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [*here, run.as_of, run.seed, saved, ingest, settings],
@@ -459,7 +462,7 @@ class _AsOfReader:
         return self._read[table]
 
 
-def own_columns(table: Table) -> str:
+def _own_columns(table: Table) -> str:
     """row_id and the table's columns, with an assumed known_at named in `assumed`."""
     assumed = "nullif(concat_ws(',', nullif(assumed, ''), CASE WHEN _known_at_assumed THEN 'known_at' END), '')"
     columns = [f"{assumed} AS assumed" if name == "assumed" else quoted(name) for name in table.columns]
