@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from datong.app.chain import Chain
 
 
-def open(folder: str | PathLike[str]) -> "Chain":
+def open(folder: str | PathLike[str], branch: str | None = None) -> "Chain":
     """Open the chain in `folder`: check its tables, bring its ledger up to date, and be ready to run.
 
-    Raises BadInput with all findings where the folder cannot be used, LedgerBusy where another process has it open.
+    branch: the what-if that is meant; None: the trunk. Raises BadInput with all findings where the folder cannot be
+    used, LedgerBusy where another process has it open, NotFound where there is no such branch.
     """
     from datong.app.chain import Chain
 
-    return Chain(Path(folder))
+    chain = Chain(Path(folder))
+    try:
+        return chain.on(branch)
+    except BaseException:
+        chain.close()
+        raise

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from datong.model.errors import Refused
 from datong.model.settings import ChainSettings
+from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -64,6 +67,9 @@ class Oracle:
             tally[self._take(name, row, first)] += 1
         return tally["added"], tally["superseded"], tally["known"], tally["quarantined"]
 
+    def names(self) -> set[str]:
+        return set(self.versions)
+
     def _take(self, name: str, row: Row, first: dict[tuple[str, int], tuple[str, int, int]]) -> str:
         chain = self.versions.setdefault(name, [])
         assumed = row.known_after is None
@@ -94,8 +100,42 @@ class Oracle:
         return 1
 
     def seen(self, day: int) -> list[tuple[str, int, int]]:
-        found = [self.in_force(name, day) for name in self.versions]
+        found = [self.in_force(name, day) for name in self.names()]
         return sorted(v.content for v in found if v is not None and not v.withdrawn)
+
+
+class BranchOracle(Oracle):
+    """A branch as a whole copy of its parent at its moment, and a list of what was said on it, in that order."""
+
+    def __init__(self, parent: Oracle, moment: int) -> None:
+        super().__init__()
+        self.parent, self.moment = deepcopy(parent), moment
+
+    def names(self) -> set[str]:
+        return self.parent.names() | super().names()
+
+    def in_force(self, name: str, day: int) -> Version | None:
+        if day < self.moment:
+            return self.parent.in_force(name, day)
+        return super().in_force(name, day) or self.parent.in_force(name, self.moment)
+
+    def _take(self, name: str, row: Row, first: dict[tuple[str, int], tuple[str, int, int]]) -> str:
+        if (name, row.known) in first:
+            return "known" if first[name, row.known] == row.content else "quarantined"
+        first[name, row.known] = row.content
+        there = super().in_force(name, row.known) or self.parent.in_force(name, self.moment)
+        if there is not None and there.content == row.content and not there.withdrawn:
+            return "known"
+        self.versions.setdefault(name, []).append(Version(row.known, row.content, False))
+        return "added" if there is None else "superseded"
+
+    def withdraw(self, key: str, day: int) -> int:
+        day = max(day, self.moment)
+        there = self.in_force(key, day)
+        if there is None or there.withdrawn:
+            return 0
+        self.versions.setdefault(key, []).append(Version(day, there.content, True))
+        return 1
 
 
 rows = st.builds(
@@ -129,13 +169,61 @@ def test_ids_versions_withdrawals_and_as_of(ledger: DuckDBLedger, steps: list[li
             tally = report.added, report.superseded, report.known, report.quarantined
             assert tally == oracle.ingest(taken)
     for day in range(DAYS + 1):
-        found = ledger.state(START + timedelta(days=day)).table("sales").to_pylist()
-        contents = [
-            ((r["sale"] or "").removeprefix(product), (r["happened_at"] - START).days, int(r["units"]))
-            for r in found
-            if r["product"] == product
-        ]
-        assert sorted(contents) == oracle.seen(day)
+        assert seen(ledger, product, day) == oracle.seen(day)
+
+
+# On one of the ledgers so far (its place modulo their number): a file, a withdrawal, or a branch of it as of a day.
+branch_step = st.tuples(st.integers(0, 3), st.one_of(step, st.integers(0, DAYS)))
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=st.lists(rows, min_size=3, max_size=5),
+    moment=st.integers(0, DAYS),
+    later=st.lists(branch_step, min_size=2, max_size=6),
+)
+def test_branches_of_the_trunk_and_of_one_another(
+    ledger: DuckDBLedger, first: list[Row], moment: int, later: list[tuple[int, list[Row] | tuple[str, int] | int]]
+) -> None:
+    product = f"P{next(_example)}"
+    branches = DuckDBBranches(ledger)
+    there: list[tuple[str | None, Oracle]] = [(None, Oracle())]
+    for place, taken in [(0, first), (0, moment), *later]:
+        name, oracle = there[place % len(there)]
+        on = ledger if name is None else branches.on(name)
+        if isinstance(taken, int):
+            child = f"{product} {len(there)}"
+            moment = START + timedelta(days=taken)
+            if isinstance(oracle, BranchOracle) and taken < oracle.moment:
+                with pytest.raises(Refused):
+                    branches.make(child, name, moment, NOW, "")
+            else:
+                branches.make(child, name, moment, NOW, "")
+                there.append((child, BranchOracle(oracle, taken)))
+        elif isinstance(taken, tuple):
+            key, day = taken
+            done = on.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
+            assert done == oracle.withdraw(key, day)
+        else:
+            for _ in range(2):
+                report = on.ingest("sales", as_table(product, taken), None, (), "a.csv", NOW)
+                assert (report.added, report.superseded, report.known, report.quarantined) == oracle.ingest(taken)
+    for name, oracle in there:  # what was done on one changed none of the others
+        on = ledger if name is None else branches.on(name)
+        for day in range(DAYS + 1):
+            assert seen(on, product, day) == oracle.seen(day)
+    for name, _ in reversed(there[1:]):
+        branches.drop(str(name))
+    assert seen(ledger, product, DAYS) == there[0][1].seen(DAYS)
+
+
+def seen(ledger: DuckDBLedger, product: str, day: int) -> list[tuple[str, int, int]]:
+    found = ledger.state(START + timedelta(days=day)).table("sales").to_pylist()
+    return sorted(
+        ((r["sale"] or "").removeprefix(product), (r["happened_at"] - START).days, int(r["units"]))
+        for r in found
+        if r["product"] == product
+    )
 
 
 def as_table(product: str, taken: Sequence[Row]) -> pa.Table:

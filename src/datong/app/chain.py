@@ -3,6 +3,7 @@
 The one place where files, ledger, clock and the pure loop meet. `datong.open(DIR)` gives a Chain.
 """
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from datong import __version__
+from datong.app.changes import Change, changed_sources, parse_change
+from datong.app.compare import Comparison, Side, compare
 from datong.app.frames import Frame
 from datong.app.tables_out import run_tables
 from datong.connectors.files.folder import CheckResult, check_folder, check_source
@@ -23,17 +26,18 @@ from datong.connectors.files.read import RawSource, read_source
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.learn.scores import PAST_RUNS
-from datong.ledger.protocol import IngestReport, Ledger, RunRecord
+from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import State
 from datong.ledger.validate import ROW, Checked
 from datong.model.errors import BadInput, NotFound, Refused
-from datong.model.findings import Finding, finding
+from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
-from datong.model.words import message
+from datong.model.words import Message, message
 from datong.replay.replay import ReplayResult, Sweep, replay, replay_sweep, replayed_buckets
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
+from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import open_ledger
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
@@ -147,7 +151,10 @@ class Chain:
 
     run, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: take rows in.
     state, kept_run, evidence: look things up. checked, findings, ingested: what opening found and took in.
+    branch, on, change, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
+
+    branch_name: str | None = None
 
     def __init__(self, folder: Path, now: Callable[[], datetime] = utc_now) -> None:
         self.folder = folder
@@ -156,7 +163,10 @@ class Chain:
         if self.checked.settings is None:
             raise BadInput(message("app.cannot_open", folder=str(folder)), self.checked.findings)
         self.settings: ChainSettings = self.checked.settings
-        self.ledger: Ledger = open_ledger(folder / LEDGER_FILE, self.settings)
+        trunk = open_ledger(folder / LEDGER_FILE, self.settings)
+        self.ledger: Ledger = trunk
+        self._trunk: Ledger = trunk
+        self._branches: Branches = DuckDBBranches(trunk)
         self.ingested: tuple[IngestReport, ...] = self._take_in_tables()
         self.unheeded: tuple[Finding, ...] = self._unheeded()
 
@@ -187,9 +197,12 @@ class Chain:
         """Now, on the chain's clock.
 
         A chain of live records has the clock of the world. A chain of declared history stands at the last moment at
-        which anything became known: a change made now comes just after it, not years later.
+        which anything became known: a change made now comes just after it, not years later. A branch stands at its
+        moment, or where rows of its own became known later.
         """
         latest = self.ledger.latest_known_at()
+        if self.branch_name is not None and latest is not None:
+            return latest
         if self.settings.history == "live" or latest is None:
             return self._now()
         return latest + timedelta(microseconds=1)
@@ -295,8 +308,10 @@ class Chain:
         return tuple(reports)
 
     def default_as_of(self) -> datetime:
-        """The last moment at which anything became known, but not before the settings' start."""
+        """The last moment at which anything became known, but not before the settings' start; of a branch its clock."""
         latest = self.ledger.latest_known_at()
+        if self.branch_name is not None and latest is not None:
+            return latest
         start = self.settings.start
         floor = None if start is None else self.settings.calendar.midnight(start)
         moments = [m for m in (latest, floor) if m is not None]
@@ -352,10 +367,10 @@ class Chain:
         return [(row["run"], moment, row["seed"]) for moment, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
 
     def kept_run(self, run: str | None = None) -> RunResult:
-        """A run kept in the ledger; the last one by default. Raises NotFound."""
-        rows = self.ledger.runs().to_pylist()
+        """A run kept in the ledger; the last one by default. On a branch one made there. Raises NotFound."""
+        rows = [row for row in self.ledger.runs().to_pylist() if row["branch"] == self.branch_name]
         if not rows:
-            raise NotFound(message("app.no_run"))
+            raise NotFound(self._no_run())
         found = [row for row in rows if run in (None, row["run"])]
         if not found:
             raise NotFound(message("app.no_such_run", run=run, runs=", ".join(row["run"] for row in rows)))
@@ -363,12 +378,20 @@ class Chain:
         kept = {name: self.ledger.run_table(last["run"], name) for name in self.ledger.run_table_names(last["run"])}
         return RunResult(last["run"], last["as_of"], self.settings, kept)
 
+    def _no_run(self) -> Message:
+        if self.branch_name is None:
+            return message("app.no_run")
+        return message("branch.no_run", branch=self.branch_name)
+
     def why(self, order: str) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
-        """The last run that proposed an order, the order's row, and its reasons in rank order. Raises NotFound."""
+        """The last run that proposed an order, the order's row, and its reasons in rank order. Raises NotFound.
+
+        On a branch its own runs come before those of the trunk that it has seen.
+        """
         rows = self.ledger.runs().to_pylist()
         if not rows:
-            raise NotFound(message("app.no_run"))
-        rows.sort(key=lambda row: -row["saved"])
+            raise NotFound(self._no_run())
+        rows.sort(key=lambda row: (row["branch"] != self.branch_name, -row["saved"]))
         given = self.state().table("orders").select(["order", "run"]).to_pylist()
         source = {r["order"]: r["run"] for r in given}.get(order)
         rows.sort(key=lambda row: row["run"] != source)  # numbers of other runs may be the same
@@ -399,9 +422,9 @@ class Chain:
         """History of the last `buckets` closed buckets (None: all) through the loop, beside what the company did.
 
         scenario: what to take otherwise than the chain states it. on_step: called with the number of buckets done.
+        Raises Refused on a branch: what it changes holds from its moment on, and no bucket has closed since.
         """
-        actual = self.state()
-        self._can_plan(actual)
+        actual = self._replayable()
         return replay(
             self.ledger.state,
             actual=actual,
@@ -416,8 +439,7 @@ class Chain:
         self, buckets: int | None = 8, seed: int | None = None, on_scenario: Callable[[int], None] = lambda _n: None
     ) -> Sweep:
         """The replay under other economics, promises and opening stocks, one thing changed at a time."""
-        actual = self.state()
-        self._can_plan(actual)
+        actual = self._replayable()
         return replay_sweep(
             self.ledger.state,
             actual=actual,
@@ -428,10 +450,120 @@ class Chain:
             on_scenario=on_scenario,
         )
 
+    def _replayable(self) -> State:
+        if self.branch_name is not None:
+            raise Refused(message("branch.no_replay", branch=self.branch_name))
+        actual = self.state()
+        self._can_plan(actual)
+        return actual
+
     def replay_length(self, buckets: int | None, scenario: Scenario = STATED) -> int:
         """How many buckets a replay of so many (None: all) re-lives. Raises Refused as the replay does."""
-        actual = as_in(self.state(), scenario)
+        actual = as_in(self._replayable(), scenario)
         return len(replayed_buckets(actual, EVERY_BUCKET if buckets is None else buckets))
+
+    # what-ifs -----------------------------------------------------------------------------------
+
+    def branches(self) -> tuple[Branch, ...]:
+        """The chain's branches in the order in which they were made, with their changed rows and last run."""
+        return tuple(self._branches.all())
+
+    def on(self, branch: str | None) -> "Chain":
+        """The chain as a branch has it ('main' or None: the trunk); what is done there stays there.
+
+        It shares the open ledger with this one: closing either closes both. Raises NotFound.
+        """
+        view = copy.copy(self)
+        view.branch_name = None if branch is None else branch_name(branch)
+        view.ledger = self._trunk if view.branch_name is None else self._branches.on(view.branch_name)
+        return view
+
+    def branch(self, name: str, as_of: datetime | None = None, parent: str | None = None, note: str = "") -> "Chain":
+        """Make a branch and give the chain as it has it. Nothing is copied.
+
+        as_of: the moment whose knowledge it stands on; default: the last one at which its parent learnt anything.
+        parent: the branch that it stands on ('main': the trunk); default: the one this is a view of. Raises Refused for
+        a name that is taken.
+        """
+        below = self.on(self.branch_name if parent is None else parent)
+        self._branches.make(name, below.branch_name, as_of or below.default_as_of(), self._now(), note)
+        return self.on(name)
+
+    def rename_branch(self, name: str, new_name: str) -> None:
+        """Give a branch another name. Raises NotFound, Refused."""
+        self._branches.rename(name, new_name)
+
+    def drop_branch(self, name: str) -> None:
+        """Delete a branch, with its rows and runs. Raises NotFound, Refused while others stand on it."""
+        self._branches.drop(name)
+
+    def change(self, *changes: str | Change) -> Taken:
+        """Change single values of master rows on this branch: change("lines.A3.hours_per_week=120").
+
+        The rules of a row in a file hold. Raises BadInput with all findings where they are broken; then nothing is
+        changed. Raises NotFound for a row or column that is not there, Refused on the trunk.
+        """
+        parsed = [change if isinstance(change, Change) else parse_change(change) for change in changes]
+        if not parsed:
+            return Taken((), ())
+        if self.branch_name is None:
+            raise Refused(message("branch.only_on_branch", change=str(parsed[0])))
+        sources = changed_sources(self.state(), parsed, self.branch_name)
+        checked = {name: self._checked(name, source) for name, source in sources.items()}
+        findings = tuple(f for c in checked.values() for f in c.findings)
+        if has_errors(findings):
+            raise BadInput(message("branch.rejected"), findings)
+        moment = self.clock()
+        reports = [
+            self.ledger.ingest(name, c.rows, c.rejected, c.findings, self.branch_name, moment)
+            for name, c in checked.items()
+        ]
+        return Taken(tuple(reports), findings)
+
+    def compare(self, a: str, b: str, on_stage: Callable[[str], None] = lambda _stage: None) -> Comparison:
+        """What differs between two runs, in what went in and in what came out.
+
+        a, b: a run's number, a branch or 'main'. A branch stands for its last run; it is run first where it has none
+        of what it holds now, and the trunk where it has none at all (as of the other's moment). Raises NotFound.
+        """
+        first, second = self._meant(a), self._meant(b)
+        runs: dict[tuple[str | None, str | None], RunResult] = {}
+        for meant in sorted({first, second}, key=lambda m: m == (None, None)):  # the trunk last: the other has a moment
+            moment = next(iter(runs.values())).as_of if runs else None
+            runs[meant] = self._run_meant(*meant, moment, on_stage)
+        return compare(self._side(a, first, runs[first]), self._side(b, second, runs[second]), self.settings)
+
+    def _meant(self, name: str) -> tuple[str | None, str | None]:
+        """The branch (None: the trunk) and the run (None: its last) that a name means."""
+        plain = branch_name(name)
+        names = [branch.name for branch in self._branches.all()]
+        if plain is None or plain in names:
+            return plain, None
+        for branch in (None, *names):
+            runs = self.on(branch).ledger.runs().to_pylist()
+            if any(row["run"] == plain and row["branch"] == branch for row in runs):
+                return branch, plain
+        raise NotFound(message("compare.unknown", name=name, branches=", ".join([TRUNK, *names])))
+
+    def _run_meant(
+        self, branch: str | None, run: str | None, as_of: datetime | None, on_stage: Callable[[str], None]
+    ) -> RunResult:
+        """The run, or the last one; a new one (as_of: its moment if on the trunk) where that says nothing of today."""
+        view = self.on(branch)
+        there = any(row["branch"] == branch for row in view.ledger.runs().to_pylist())
+        if there:
+            kept = view.kept_run(run)
+            if run is not None or branch is None or view.ledger.run_inputs(kept.run).current:
+                return kept
+        return view.run(as_of if branch is None else None, on_stage=on_stage)
+
+    def _side(self, name: str, meant: tuple[str | None, str | None], result: RunResult) -> Side:
+        view = self.on(meant[0])
+        inputs = view.ledger.run_inputs(result.run)
+        seed = next(row["seed"] for row in view.ledger.runs().to_pylist() if row["run"] == result.run)
+        return Side(
+            name, view.branch_name, result.run, result.as_of, seed, inputs.settings, inputs.state, result.tables
+        )
 
     def _can_plan(self, state: State) -> None:
         """Raises BadInput where nothing is wanted, or where a whole table cannot be read: bad rows can be left out, but

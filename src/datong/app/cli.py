@@ -62,6 +62,9 @@ def parser(language: str) -> argparse.ArgumentParser:
         p.add_argument("--as-of", metavar="TIME", help=t("as_of"))
         p.add_argument("--seed", type=int, metavar="N", help=t("seed"))
 
+    def on_branch(p: argparse.ArgumentParser, *, refused: bool = False) -> None:
+        p.add_argument("--branch", metavar="NAME", help=argparse.SUPPRESS if refused else t("on_branch"))
+
     p = command("demo")
     p.add_argument("--out", type=Path, metavar="DIR", default=Path("datong-demo"), help=t("demo.out"))
     p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=t("replay.buckets"))
@@ -88,25 +91,50 @@ def parser(language: str) -> argparse.ArgumentParser:
     chain(p, positional=False)
     p.add_argument("--table", metavar="TABLE", help=t("ingest.table"))
     p.add_argument("--mapping", type=Path, metavar="FILE", help=t("ingest.mapping"))
+    on_branch(p)
 
     p = command("quarantine")
     chain(p)
     p.add_argument("--retry", action="store_true", help=t("quarantine.retry"))
+    on_branch(p)
     p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
 
     p = command("withdraw")
     p.add_argument("table", metavar="TABLE", help=t("withdraw.table"))
     p.add_argument("rows", nargs="+", metavar="ROW_ID", help=t("withdraw.rows"))
     chain(p, positional=False)
+    on_branch(p)
 
     p = command("run")
     chain(p)
     as_of(p)
     p.add_argument("--out", type=Path, metavar="DIR", help=t("run.out"))
+    on_branch(p)
+
+    p = command("branch")
+    chain(p)
+    p.add_argument("name", nargs="?", metavar="NAME", help=t("branch.name"))
+    p.add_argument("--as-of", metavar="TIME", help=t("branch.as_of"))
+    p.add_argument("--from", dest="parent", metavar="NAME", help=t("branch.from"))
+    p.add_argument("--note", metavar="TEXT", help=t("branch.note"))
+    p.add_argument(
+        "--set", dest="changes", action="append", default=[], metavar="TABLE.KEY.COLUMN=VALUE", help=t("branch.set")
+    )
+    p.add_argument("--rename", metavar="NAME", help=t("branch.rename"))
+    p.add_argument("--delete", action="store_true", help=t("branch.delete"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+
+    p = command("compare")
+    chain(p)
+    p.add_argument("a", metavar="A", help=t("compare.side"))
+    p.add_argument("b", metavar="B", help=t("compare.side"))
+    p.add_argument("--out", type=Path, metavar="DIR", help=t("compare.out"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
 
     p = command("why")
     p.add_argument("order", metavar="ORDER", help=t("why.order"))
     chain(p, positional=False)
+    on_branch(p)
 
     p = command("replay")
     chain(p)
@@ -122,16 +150,19 @@ def parser(language: str) -> argparse.ArgumentParser:
     chain(p)
     p.add_argument("--out", type=Path, metavar="FILE", default=Path("report.html"), help=t("report.out"))
     p.add_argument("--run", metavar="RUN", help=t("report.run"))
+    on_branch(p)
     p.add_argument("--buckets", type=_count, metavar="N", default=0, help=t("report.buckets"))
 
     p = command("release")
     p.add_argument("orders", nargs="*", metavar="ORDER", help=t("release.orders"))
     chain(p, positional=False)
     p.add_argument("--due", action="store_true", help=t("release.due"))
+    on_branch(p, refused=True)
 
     p = command("exchange")
     chain(p)
     p.add_argument("--drop", type=Path, metavar="DIR", help=t("exchange.drop"))
+    on_branch(p, refused=True)
     return top
 
 

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import pyarrow as pa
 from datong.app import exchange, terminal, trial
 from datong.app.assumed import assumed_columns
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
+from datong.app.changes import parse_change
 from datong.app.report.columns import coded
-from datong.app.report.excel import workbook_bytes
+from datong.app.report.excel import comparison_bytes, workbook_bytes
 from datong.app.report.html import report_html
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
@@ -26,8 +29,8 @@ from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
-from datong.ledger.protocol import IngestReport
-from datong.model.errors import BadInput, NotFound, Refused
+from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
+from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.tables import tables
 from datong.model.words import message, say
@@ -70,12 +73,12 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
 
 
 @contextmanager
-def opened(folder: Path, language: str) -> Generator[Chain]:
-    """The chain, open; reading and taking in its tables can take a while."""
+def opened(folder: Path, language: str, branch: str | None = None) -> Generator[Chain]:
+    """The chain, open, or as a branch has it; reading and taking in its tables can take a while."""
     with terminal.working(say("app.opening", language, folder=folder)):
         chain = Chain(folder)
     with chain:
-        yield chain
+        yield chain.on(branch)
 
 
 def print_findings(findings: Sequence[Finding], language: str) -> None:
@@ -111,7 +114,7 @@ def _table_names(language: str) -> list[str]:
 
 def answer_ingest(options: argparse.Namespace, language: str) -> int:
     failed = False
-    with opened(options.chain, language) as chain:
+    with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
             with terminal.working(file.name):
                 taken = chain.ingest(file, options.table, options.mapping)
@@ -121,8 +124,14 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
             failed |= has_errors(taken.findings)
         count = chain.ledger.quarantined().num_rows
         if count:
-            terminal.line(say("app.quarantine_hint", language, count=count))
+            terminal.line(_quarantine_hint(count, chain.branch_name, language))
     return 1 if failed else 0
+
+
+def _quarantine_hint(count: int, branch: str | None, language: str) -> str:
+    if branch is None:
+        return say("app.quarantine_hint", language, count=count)
+    return say("branch.quarantine_hint", language, count=count, branch=branch, quoted=shlex.quote(branch))
 
 
 def print_ingested(report: IngestReport, language: str) -> None:
@@ -142,7 +151,7 @@ def print_ingested(report: IngestReport, language: str) -> None:
 
 
 def answer_quarantine(options: argparse.Namespace, language: str) -> int:
-    with opened(options.chain, language) as chain:
+    with opened(options.chain, language, options.branch) as chain:
         if options.retry:
             for report in chain.retry_quarantine():
                 print_ingested(report, language)
@@ -157,25 +166,30 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
         terminal.line(say("app.quarantined", language, **{k: row[k] for k in ("table", "source", "row", "raw")}))
         for finding in json.loads(row["findings"]):
             terminal.line("    " + terminal.finding_record(finding, language))
-    terminal.line(say("app.quarantine_hint", language, count=len(rows)))
+    terminal.line(_quarantine_hint(len(rows), chain.branch_name, language))
     return 0
 
 
 def answer_withdraw(options: argparse.Namespace, language: str) -> int:
-    with opened(options.chain, language) as chain:
+    with opened(options.chain, language, options.branch) as chain:
         count = chain.withdraw(options.table, options.rows)
-    terminal.line(say("app.withdrawn", language, count=count, table=options.table))
+    if chain.branch_name is None:
+        terminal.line(say("app.withdrawn", language, count=count, table=options.table))
+    else:
+        terminal.line(say("branch.withdrawn", language, count=count, table=options.table, branch=chain.branch_name))
     return 0
 
 
 def answer_run(options: argparse.Namespace, language: str) -> int:
     if options.out is not None:
         refuse_foreign(options.out)
-    with opened(options.chain, language) as chain:
+    with opened(options.chain, language, options.branch) as chain:
         _warn_of_findings(chain, language)
         result = run_with_progress(chain, options.as_of, options.seed, language)
         inputs = report_inputs(chain, result, {}, language)
         show_header(result, language)
+        if chain.branch_name is not None:
+            terminal.line(say("branch.header", language, branch=chain.branch_name))
         terminal.show_results(inputs, language)
         if options.out is not None:
             write_run(inputs, options.out, language)
@@ -197,7 +211,11 @@ def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
 def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
     assumed = assumed_columns(chain.ledger.state(result.as_of), language)
     tables = {**result.tables, "scores": chain.scores(result.as_of)}
-    return ReportInputs(tables, chain.settings, result.as_of, replayed, assumed)
+    settings = chain.settings
+    if chain.branch_name is not None:  # whoever gets the page or the workbook must see that nothing of it is so
+        name = say("branch.chain_name", language, name=settings.name, branch=chain.branch_name)
+        settings = replace(settings, name=name)
+    return ReportInputs(tables, settings, result.as_of, replayed, assumed)
 
 
 def show_header(result: RunResult, language: str) -> None:
@@ -216,8 +234,110 @@ def _warn_of_findings(chain: Chain, language: str) -> None:
     terminal.findings(chain.unheeded, language, terminal.make_console(stderr=True))
 
 
-def answer_why(options: argparse.Namespace, language: str) -> int:
+def answer_branch(options: argparse.Namespace, language: str) -> int:
+    """List the branches; or make one, look at it, change, rename or delete it."""
+    alone = bool(options.changes or options.as_of or options.parent or options.note is not None)
+    if (options.delete or options.rename) and (alone or (options.delete and options.rename)):
+        raise Refused(message("branch.one_thing"))
+    if options.name is None and (alone or options.delete or options.rename):
+        raise Refused(message("branch.needs_name"))
     with opened(options.chain, language) as chain:
+        if options.delete:
+            chain.drop_branch(options.name)
+            terminal.line(say("branch.deleted", language, name=options.name))
+        elif options.rename:
+            chain.rename_branch(options.name, options.rename)
+            terminal.line(say("branch.renamed", language, name=options.name, new_name=options.rename))
+        elif options.name is None:
+            _show_branches(chain.branches(), chain, options, language)
+        else:
+            _make_or_change(chain, options, language)
+    return 0
+
+
+def _make_or_change(chain: Chain, options: argparse.Namespace, language: str) -> None:
+    """Typing the same command twice makes one branch and says the second time what is there."""
+    name = branch_name(options.name)
+    there = next((branch for branch in chain.branches() if branch.name == name), None)
+    changes = [parse_change(text) for text in options.changes]
+    if there is None:
+        moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        made = chain.branch(options.name, moment, options.parent, options.note or "")
+        try:
+            taken = made.change(*changes)
+        except DatongError:
+            chain.drop_branch(options.name)
+            raise
+    elif _says_otherwise(there, chain, options):
+        raise Refused(message("branch.exists", name=there.name))
+    else:
+        taken = chain.on(options.name).change(*changes)
+    print_findings(taken.findings, language)
+    (now,) = (branch for branch in chain.branches() if branch.name == name)
+    if options.format == "json" or (there is not None and not changes):
+        _show_branches([now], chain, options, language)
+        return
+    if there is None:
+        local = now.moment.astimezone(chain.settings.calendar.zone)
+        parent, moment_text = now.parent or TRUNK, f"{local:%Y-%m-%d %H:%M}"
+        words = {"name": now.name, "parent": parent, "moment": moment_text, "quoted": shlex.quote(now.name)}
+        terminal.line(say("branch.made", language, folder=options.chain, **words))
+    for report in taken.reports:
+        count = report.added + report.superseded
+        terminal.line(say("branch.changed", language, count=count, table=report.table, name=now.name))
+
+
+def _says_otherwise(there: Branch, chain: Chain, options: argparse.Namespace) -> bool:
+    """Whether the options give a branch that is there another parent, moment or note."""
+    return (
+        (options.parent is not None and branch_name(options.parent) != there.parent)
+        or (options.as_of is not None and parse_moment(options.as_of, chain.settings) != there.moment)
+        or (options.note is not None and options.note != there.note)
+    )
+
+
+def _show_branches(branches: Sequence[Branch], chain: Chain, options: argparse.Namespace, language: str) -> None:
+    if options.format == "json":
+        terminal.data(json.dumps([asdict(branch) for branch in branches], ensure_ascii=False, indent=1, default=str))
+        return
+    if not branches:
+        terminal.line(say("branch.none", language, folder=options.chain))
+    terminal.records(
+        [
+            {
+                "branch": branch.name,
+                "parent": branch.parent or TRUNK,
+                "as_of": f"{branch.moment.astimezone(chain.settings.calendar.zone):%Y-%m-%d %H:%M}",
+                "changed": ", ".join(f"{table} {count}" for table, count in branch.changed.items()),
+                "last_run": branch.last_run,
+                "note": branch.note,
+            }
+            for branch in branches
+        ],
+        language,
+    )
+
+
+def answer_compare(options: argparse.Namespace, language: str) -> int:
+    if options.out is not None:
+        refuse_foreign(options.out)
+    with opened(options.chain, language) as chain:
+        with terminal.stage_progress(language) as on_stage:
+            comparison = chain.compare(options.a, options.b, on_stage)
+        if options.format == "json":
+            records = {name: table.to_pylist() for name, table in comparison.tables.items()}
+            terminal.data(json.dumps(records, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+        else:
+            terminal.show_comparison(comparison, language)
+        if options.out is not None:
+            write_tables(comparison.tables, options.out, {"compare.xlsx": comparison_bytes(comparison, language)})
+            if options.format == "text":
+                terminal.line(say("app.written", language, path=options.out))
+    return 0
+
+
+def answer_why(options: argparse.Namespace, language: str) -> int:
+    with opened(options.chain, language, options.branch) as chain:
         run, order, reasons = chain.why(options.order)
         terminal.line(say("app.why_order", language, run=run, **{k: order[k] for k in _ORDER_FIELDS}))
         for reason in reasons:
@@ -282,7 +402,7 @@ def sweep_with_progress(chain: Chain, buckets: int | None, seed: int | None, lan
 
 
 def answer_report(options: argparse.Namespace, language: str) -> int:
-    with opened(options.chain, language) as chain:
+    with opened(options.chain, language, options.branch) as chain:
         result = chain.kept_run(options.run)
         replayed = replay_with_progress(chain, options.buckets, None, language) if options.buckets else {}
         write_report(report_inputs(chain, result, replayed, language), options.out, language)
@@ -383,7 +503,7 @@ def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:
-    with opened(options.chain, language) as chain:
+    with opened(options.chain, language, options.branch) as chain:
         released = exchange.release(chain, options.orders, options.due)
     if not released:
         raise Refused(message("app.nothing_to_release"))
@@ -393,7 +513,7 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
     drop = options.drop or options.chain / "exchange"
-    with opened(options.chain, language) as chain:
+    with opened(options.chain, language, options.branch) as chain:
         sent, reports, findings = exchange.exchange(chain, drop, language)
     print_findings(findings, language)
     terminal.line(say("app.exchanged", language, sent=len(sent), folder=drop, reports=reports))
@@ -410,6 +530,8 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "quarantine": answer_quarantine,
     "withdraw": answer_withdraw,
     "run": answer_run,
+    "branch": answer_branch,
+    "compare": answer_compare,
     "why": answer_why,
     "replay": answer_replay,
     "report": answer_report,

@@ -19,8 +19,10 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     """Release orders of the last run that are due for release: those named, or all. Returns their numbers.
 
     Orders that are out already are left as they are. Raises NotFound for a number that is not due for release, Refused
-    where another run's order with the same number is out: then this run knows less than what was released.
+    where another run's order with the same number is out (then this run knows less than what was released), and on a
+    branch.
     """
+    _refuse_what_ifs(chain)
     run = chain.kept_run()
     due = {m.order.order: m for m in run_messages(run)}
     unknown = [o for o in orders if o not in due]
@@ -40,6 +42,11 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     return [m.order.order for m in chosen]
 
 
+def _refuse_what_ifs(chain: Chain) -> None:
+    if chain.branch_name is not None:
+        raise Refused(message("branch.not_given_out", branch=chain.branch_name))
+
+
 def run_messages(run: RunResult) -> list[OrderMessage]:
     """The messages that a kept run's dispatch gave."""
     orders = {o.order: o for o in planned_orders(run.tables)}
@@ -47,7 +54,11 @@ def run_messages(run: RunResult) -> list[OrderMessage]:
 
 
 def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, tuple[Finding, ...]]:
-    """Deliver what is released, and take in what came back. Returns files written, report rows taken in, findings."""
+    """Deliver what is released, and take in what came back. Returns files written, report rows taken in, findings.
+
+    Raises Refused on a branch.
+    """
+    _refuse_what_ifs(chain)
     state = chain.state()
     products = state.table("products").select(["product", "name"]).to_pylist()
     names = {p["product"]: p["name"] for p in products}

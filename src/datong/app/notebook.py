@@ -1,5 +1,6 @@
 """How tables and runs print in a notebook and a console."""
 
+import io
 import math
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from datong.model.words import say
 
 if TYPE_CHECKING:
     from datong.app.chain import RunResult
+    from datong.app.compare import Comparison
 
 _STYLE = "text-align:{};padding:2px 8px;white-space:nowrap"
 
@@ -71,3 +73,12 @@ def _run_pairs(result: "RunResult", language: str) -> list[tuple[str, str]]:
         "tables": ", ".join(result.tables),
     }
     return [(say(f"terminal.run_{name}", language), value) for name, value in values.items()]
+
+
+def comparison_text(comparison: "Comparison", language: str) -> str:
+    """What `datong compare` prints."""
+    from datong.app import terminal
+
+    sink = io.StringIO()
+    terminal.show_comparison(comparison, language, terminal.make_console(sink))
+    return sink.getvalue().rstrip()

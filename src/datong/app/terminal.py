@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import date
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.app.report import figures
 from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
 from datong.app.report.html import gap_sum, gap_totals, shortest
@@ -30,6 +32,7 @@ from datong.app.report.verdict import (
     verdict_words,
 )
 from datong.app.tables_out import most_valuable, planned_orders, rendered
+from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
@@ -400,3 +403,188 @@ def _print_orders(console: Console, inputs: ReportInputs, language: str, count: 
         table.add_row(f"{i}.", head)
         table.add_row("", Text(sentence(order, language)))
     console.print(table)
+
+
+# comparing ---------------------------------------------------------------------------------------
+
+# A comparison fits on one screen; --out has all of it.
+DIFFERENCES_SHOWN = 5
+
+
+def show_comparison(comparison: Comparison, language: str, console: Console | None = None) -> None:
+    """What differs in what went into two runs, and in what came out of them; the most of each."""
+    console = console or make_console()
+    a, b = comparison.a, comparison.b
+    for letter, side in (("A", a), ("B", b)):
+        local = side.as_of.astimezone(comparison.settings.calendar.zone)
+        name = side.run if side.name == side.run and side.branch is None else side.branch or TRUNK
+        words = say("compare.side", language, name=name, run=side.run, as_of=f"{local:%Y-%m-%d %H:%M}", seed=side.seed)
+        console.print(Text(f"{letter}  {words}"))
+    if a.run == b.run:
+        console.print(Text(say("compare.same_run", language), style="bold"))
+        return
+    if a.as_of != b.as_of:
+        console.print(Text(say("compare.moments_differ", language), style="yellow"))
+    if a.seed != b.seed:
+        console.print(Text(say("compare.seeds_differ", language), style="yellow"))
+    if comparison.learnt_differs:
+        console.print(Text(say("compare.learnt_differs", language), style="yellow"))
+    _print_inputs(console, comparison, language)
+    _print_costs(console, comparison, language)
+    _print_order_changes(console, comparison.tables["orders"].to_pylist(), language)
+    _print_demand_changes(console, comparison.tables["demand"].to_pylist(), language)
+    _print_price_changes(console, comparison.tables["prices"].to_pylist(), language)
+    expected = comparison.tables["forecast"]
+    totals_of = (figures.number(math.fsum(expected[f"mean_units_{x}"].drop_null().to_pylist())) for x in "ab")
+    console.print()
+    console.print(
+        Text(say("compare.forecast", language, **dict(zip("ab", totals_of, strict=True)), buckets=expected.num_rows))
+    )
+
+
+def _print_more(console: Console, count: int, language: str) -> None:
+    if count > 0:
+        console.print(Text("  " + say("compare.more", language, count=count), style="dim"))
+
+
+def _print_inputs(console: Console, comparison: Comparison, language: str) -> None:
+    _head(console, say("compare.went_in", language))
+    lines = [
+        say(
+            "compare.rows_in",
+            language,
+            table=r["table"],
+            **{name: figures.number(r[f"{name}_rows"]) for name in ("added", "removed", "changed")},
+        )
+        for r in comparison.tables["changed_tables"].to_pylist()
+    ]
+    none = say("compare.none", language)
+    cells = comparison.tables["changed_rows"]
+    shown = cells.filter(pc.equal(cells["change"], "changed")).slice(0, DIFFERENCES_SHOWN).to_pylist()
+    values = [
+        say(
+            "compare.cell",
+            language,
+            row_id=r["row_id"],
+            column=r["column"],
+            a=none if r["text_a"] is None else r["text_a"],
+            b=none if r["text_b"] is None else r["text_b"],
+        )
+        for r in shown
+    ]
+    settings = [
+        say("compare.setting", language, setting=r["setting"], a=r["text_a"] or none, b=r["text_b"] or none)
+        for r in comparison.tables["settings"].to_pylist()
+    ]
+    if None in (comparison.a.settings, comparison.b.settings):
+        settings.append(say("compare.no_settings", language))
+    if not lines and not settings:
+        console.print(Text(say("compare.nothing_in", language)))
+    for part in (lines, values, settings):
+        for text in part[:DIFFERENCES_SHOWN]:
+            console.print(Text("  " + text))
+        _print_more(console, len(part) - DIFFERENCES_SHOWN, language)
+    _print_more(console, pc.sum(pc.equal(cells["change"], "changed")).as_py() - len(shown) if shown else 0, language)
+
+
+def _print_costs(console: Console, comparison: Comparison, language: str) -> None:
+    _head(console, say("compare.cost", language, currency=comparison.settings.currency))
+    shown = _table((title("term", language), False), ("A", True), ("B", True), (title("difference", language), True))
+    for r in comparison.tables["cost"].to_pylist():
+        money = (figures.number(r[name]) for name in ("money_a", "money_b"))
+        style = "bold" if r["term"] == "total" else ""
+        shown.add_row(str(coded("term", r["term"], language)), *money, _signed(r["difference"]), style=style)
+    console.print(shown)
+
+
+def _signed(value: float | None) -> str:
+    text = figures.number(value)
+    return f"+{text}" if value is not None and value > 0 and text != "0" else text
+
+
+def _print_order_changes(console: Console, rows: Sequence[Mapping[str, Any]], language: str) -> None:
+    counts = Counter(r["change"] for r in rows)
+    in_both = sum(counts[change] for change in (SAME, MOVED, RESIZED, BOTH))
+    _head(
+        console,
+        say(
+            "compare.orders",
+            language,
+            a=figures.number(in_both + counts[REMOVED]),
+            b=figures.number(in_both + counts[ADDED]),
+            same=figures.number(counts[SAME]),
+            added=figures.number(counts[ADDED]),
+            removed=figures.number(counts[REMOVED]),
+            moved=figures.number(counts[MOVED]),
+            resized=figures.number(counts[RESIZED]),
+            both=figures.number(counts[BOTH]),
+        ),
+    )
+    changed = [r for r in rows if r["change"] != SAME]
+    # The dearest changes first; a move alone costs little and comes after, the dearest order first.
+    changed.sort(key=lambda r: (-abs((r["cost_b"] or 0.0) - (r["cost_a"] or 0.0)), -(r["cost_a"] or 0.0)))
+    if not changed:
+        return
+    names = ("units", "start", "due")
+    shown = _table(
+        (title("change", language), False),
+        (title("product", language), False),
+        *((title(f"{name}_{side}", language), name == "units") for name in names for side in "ab"),
+    )
+    for r in changed[:DIFFERENCES_SHOWN]:
+        shown.add_row(
+            f"{coded('change', r['change'], language)} · {coded('kind', r['kind'], language)}",
+            Text(r["product"]),
+            *(shown_value(f"{name}_{side}", r[f"{name}_{side}"], language) for name in names for side in "ab"),
+        )
+    console.print(shown)
+
+
+def _print_demand_changes(console: Console, rows: Sequence[Mapping[str, Any]], language: str) -> None:
+    names = ("on_time_units", "late_units", "lost_units")
+
+    def change(r: Mapping[str, Any]) -> float:
+        return max(abs((r[f"{name}_b"] or 0.0) - (r[f"{name}_a"] or 0.0)) for name in names)
+
+    changed = sorted((r for r in rows if change(r) >= 0.5), key=lambda r: (-change(r), r["product"]))
+    if not changed:
+        _head(console, say("compare.no_demand", language))
+        return
+    _head(console, say("compare.demand", language))
+    shown = _table(
+        (title("product", language), False),
+        *((f"{side.upper()} · {say(f'terminal.{name}', language)}", True) for name in names for side in "ab"),
+    )
+    for r in changed[:DIFFERENCES_SHOWN]:
+        shown.add_row(Text(r["product"]), *(figures.number(r[f"{name}_{side}"]) for name in names for side in "ab"))
+    sums = (math.fsum(r[f"{name}_{side}"] or 0.0 for r in rows) for name in names for side in "ab")
+    shown.add_row(say("compare.total", language), *map(figures.number, sums), style="bold")
+    console.print(shown)
+    _print_more(console, len(changed) - DIFFERENCES_SHOWN, language)
+
+
+def _print_price_changes(console: Console, rows: Sequence[Mapping[str, Any]], language: str) -> None:
+    def change(r: Mapping[str, Any]) -> float:
+        return abs((r["highest_price_b"] or 0.0) - (r["highest_price_a"] or 0.0))
+
+    def dearest(r: Mapping[str, Any]) -> float:
+        return max(r["highest_price_b"] or 0.0, r["highest_price_a"] or 0.0)
+
+    changed = sorted((r for r in rows if change(r) > 0.005 * dearest(r)), key=lambda r: (-change(r), r["name"]))
+    if not changed:
+        _head(console, say("compare.no_prices", language))
+        return
+    _head(console, say("compare.prices", language))
+    shown = _table(
+        (title("what", language), False),
+        (title("name", language), False),
+        ("A", True),
+        ("B", True),
+        *((title(f"scarce_buckets_{side}", language), True) for side in "ab"),
+    )
+    for r in changed[:DIFFERENCES_SHOWN]:
+        prices = (figures.fitting(r[f"highest_price_{side}"]) for side in "ab")
+        buckets = (figures.number(r[f"scarce_buckets_{side}"]) for side in "ab")
+        shown.add_row(str(coded("what", r["what"], language)), Text(r["name"]), *prices, *buckets)
+    console.print(shown)
+    _print_more(console, len(changed) - DIFFERENCES_SHOWN, language)

@@ -1,9 +1,10 @@
 """What a ledger does. store/ implements it; everything else knows only this."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -37,6 +38,17 @@ class RunRecord:
     as_of: datetime
     seed: int
     tables: Mapping[str, pa.Table]
+
+
+@dataclass(frozen=True, eq=False)
+class RunInputs:
+    """What went into a kept run. state: the world that it saw. settings: those of its day as JSON gives them (None: an
+    earlier version did not keep them). current: nothing was taken in since, and the settings are the same.
+    """
+
+    state: State
+    settings: Mapping[str, Any] | None
+    current: bool
 
 
 class Ledger(Protocol):
@@ -95,10 +107,15 @@ class Ledger(Protocol):
         ...
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
-        """run, as_of, seed, saved of the kept runs with as_of not after the given one, oldest first.
+        """run, as_of, seed, saved, branch of the kept runs with as_of not after the given one, oldest first.
 
-        `saved` counts up with each saving.
+        `saved` counts up with each saving. branch: on which it was made, null for the trunk. A branch has its own runs
+        and, up to its moment, its parent's; of one moment its own come last.
         """
+        ...
+
+    def run_inputs(self, run: str) -> RunInputs:
+        """What went into a run made here (on the trunk, or on this very branch). Raises NotFound."""
         ...
 
     def run_table_names(self, run: str) -> tuple[str, ...]:
@@ -110,3 +127,60 @@ class Ledger(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+# The trunk as people call it: what is so, in contrast to the what-ifs of the branches.
+TRUNK = "main"
+TRUNK_NAMES = (TRUNK, "trunk", "主线")
+
+
+def branch_name(text: str) -> str | None:
+    """A branch's name as it is kept, whichever way it was typed; None for the trunk's names."""
+    name = unicodedata.normalize("NFC", text).strip()
+    return None if name.lower() in TRUNK_NAMES else name
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A what-if: its parent (None: the trunk) as known at `moment`, and rows of its own over that.
+
+    made_at: when it was made. changed: rows of its own by table. last_run: the run saved last on it.
+    """
+
+    name: str
+    parent: str | None
+    moment: datetime
+    made_at: datetime
+    note: str
+    changed: Mapping[str, int]
+    last_run: str | None
+
+
+class Branches(Protocol):
+    """The branches of a ledger.
+
+    A branch is a frozen question: of its parent it sees what the parent held when the branch was made and knew by the
+    branch's moment, whatever is learnt there later. Its own rows hold from that moment on; with the same row id and
+    valid_from they take the place of the parent's. Of what is said on a branch at one moment, the last counts.
+    Nothing is copied, and nothing that is done on a branch changes its parent.
+    """
+
+    def all(self) -> Sequence[Branch]:
+        """Every branch, in the order in which they were made: a parent before its children."""
+        ...
+
+    def on(self, name: str) -> Ledger:
+        """The ledger as a branch has it. Raises NotFound."""
+        ...
+
+    def make(self, name: str, parent: str | None, moment: datetime, made_at: datetime, note: str) -> None:
+        """Make a branch. Raises Refused for a name that is taken or no name, or a moment before the parent's own."""
+        ...
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a branch another name. Raises NotFound, Refused as `make` does."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Delete a branch with its rows and runs. Raises NotFound, and Refused while other branches stand on it."""
+        ...

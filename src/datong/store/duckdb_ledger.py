@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from datong.ledger.identity import SINCE_EVER
-from datong.ledger.protocol import IngestReport, RunRecord
+from datong.ledger.protocol import IngestReport, RunInputs, RunRecord
 from datong.ledger.state import State, in_state_schema
 from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, finding_record
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
@@ -113,6 +114,9 @@ _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
 class DuckDBLedger:
     """A Ledger (see ledger/protocol.py) in one DuckDB file. One process and one thread at a time."""
 
+    # Whose runs: the trunk's. Branches (branches.py) have numbers from 1.
+    _branch = 0
+
     def __init__(self, path: Path, settings: ChainSettings, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self.settings = settings
@@ -152,7 +156,7 @@ class DuckDBLedger:
         rejected = REJECTED_SCHEMA.empty_table() if rejected is None else rejected
         with self._transaction():
             if retried:
-                self._run("DELETE FROM quarantine WHERE quarantine_id IN (SELECT unnest(?))", [list(retried)])
+                self._leave_quarantine(retried)
             ingest = self._next_ingest()
             added, superseded, conflicts = self._take_in(spec, rows, ingest, arrived_at)
             clash = _conflict_finding(source, rows, conflicts)
@@ -208,6 +212,9 @@ class DuckDBLedger:
         for name in TEMPORARY:
             self._run(f"DROP TABLE IF EXISTS temp.{name}")
         return added, later, conflicts
+
+    def _leave_quarantine(self, quarantine_ids: Sequence[str]) -> None:
+        self._run("DELETE FROM quarantine WHERE quarantine_id IN (SELECT unnest(?))", [list(quarantine_ids)])
 
     def _drop_mended(self, table: str, source: str, bad: pa.Table) -> None:
         """Rows of a source in quarantine that are not among its bad ones now were mended there."""
@@ -295,6 +302,16 @@ class DuckDBLedger:
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         table = tables()[name]
+        query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
+        if table.kind == "master":
+            today = self.settings.calendar.local_date(as_of)
+            query += (
+                f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
+            )
+        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id"))
+
+    def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
+        """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""
         seen = f"known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest}"
         source = f"(SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)} WHERE {seen})"
         ((revised,),) = self._rows(f"SELECT coalesce(max(_version) > 1, false) FROM {source}")
@@ -303,13 +320,7 @@ class DuckDBLedger:
                 f"(SELECT * FROM {source}"
                 " QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1)"
             )
-        query = f"SELECT {_own_columns(table)} FROM {source} WHERE NOT _withdrawn"
-        if table.kind == "master":
-            today = self.settings.calendar.local_date(as_of)
-            query += (
-                f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
-            )
-        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id"))
+        return source
 
     def latest_known_at(self) -> datetime | None:
         """The last moment at which anything became known, 'since ever' apart; see Ledger.latest_known_at."""
@@ -346,17 +357,44 @@ class DuckDBLedger:
         """Keep a run; see Ledger.save_run."""
         with self._transaction():
             ((saved,),) = self._rows("SELECT coalesce(max(saved), 0) + 1 FROM runs")
-            if self._rows("SELECT 1 FROM runs WHERE run = ?", [run.run]):
-                self._run("UPDATE runs SET saved = ? WHERE run = ?", [saved, run.run])
+            ingest = self._next_ingest() - 1
+            settings = self._settings_text()
+            here = [run.run, self._branch]
+            if self._rows("SELECT 1 FROM runs WHERE run = ? AND branch = ?", here):
+                self._run(
+                    "UPDATE runs SET saved = ?, ingest = ?, settings = ? WHERE run = ? AND branch = ?",
+                    [saved, ingest, settings, *here],
+                )
                 return
-            self._run("INSERT INTO runs VALUES (?, ?, ?, ?)", [run.run, run.as_of, run.seed, saved])
-            for name, table in run.tables.items():
+            elsewhere = bool(self._rows("SELECT 1 FROM runs WHERE run = ?", [run.run]))
+            self._run(
+                "INSERT INTO runs (run, branch, as_of, seed, saved, ingest, settings) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [*here, run.as_of, run.seed, saved, ingest, settings],
+            )
+            for name, table in {} if elsewhere else run.tables.items():
                 self._run("INSERT INTO run_tables VALUES (?, ?, ?)", [run.run, name, _arrow_bytes(table)])
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""
-        until = "" if as_of is None else f"WHERE as_of <= {moment_sql(as_of)}"
-        return self._arrow(f"SELECT run, as_of, seed, saved FROM runs {until} ORDER BY as_of, saved")
+        until = "" if as_of is None else f"AND as_of <= {moment_sql(as_of)}"
+        return self._arrow(
+            "SELECT run, as_of, seed, saved, NULL::VARCHAR AS branch FROM runs"
+            f" WHERE branch = 0 {until} ORDER BY as_of, saved"
+        )
+
+    def run_inputs(self, run: str) -> RunInputs:
+        """What went into a run that was kept here; see Ledger.run_inputs."""
+        found = self._rows("SELECT as_of, ingest, settings FROM runs WHERE run = ? AND branch = ?", [run, self._branch])
+        if not found:
+            raise NotFound(message("store.no_run", run=run))
+        ((as_of, ingest, settings),) = found
+        last = self._next_ingest() - 1
+        state = State(self.settings, as_of, _AsOfReader(self, as_of, last if ingest is None else ingest), {})
+        current = ingest == last and settings == self._settings_text()
+        return RunInputs(state, None if settings is None else json.loads(settings), current)
+
+    def _settings_text(self) -> str:
+        return json.dumps(asdict(self.settings), default=str, sort_keys=True)
 
     def run_table_names(self, run: str) -> tuple[str, ...]:
         """Names of a kept run's tables, sorted; empty for an unknown run."""

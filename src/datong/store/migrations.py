@@ -55,8 +55,33 @@ def _first_layout(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE run_tables (run VARCHAR NOT NULL, name VARCHAR NOT NULL, arrow BLOB NOT NULL)")
 
 
+def _branches(connection: duckdb.DuckDBPyConnection) -> None:
+    """Branches (see branches.py), and of each run on which branch it was made (0: the trunk) and what went in.
+
+    Their rows lie in tables of their own, which the first change on a branch makes: the trunk's stay as they are.
+    """
+    connection.execute("CREATE SCHEMA branch")
+    connection.execute(
+        "CREATE TABLE branches (branch BIGINT NOT NULL, name VARCHAR NOT NULL, parent BIGINT NOT NULL,"
+        " parent_ingest BIGINT NOT NULL, moment TIMESTAMPTZ NOT NULL, made_at TIMESTAMPTZ NOT NULL,"
+        " note VARCHAR NOT NULL)"
+    )
+    connection.execute(
+        "CREATE TABLE branch_ingests (branch BIGINT NOT NULL, ingest BIGINT NOT NULL, table_name VARCHAR NOT NULL,"
+        " source VARCHAR NOT NULL, arrived_at TIMESTAMPTZ NOT NULL)"
+    )
+    connection.execute(
+        "CREATE TABLE branch_quarantine (branch BIGINT NOT NULL, quarantine_id VARCHAR NOT NULL,"
+        ' table_name VARCHAR NOT NULL, source VARCHAR NOT NULL, "row" BIGINT, raw VARCHAR NOT NULL,'
+        " findings VARCHAR NOT NULL, arrived_at TIMESTAMPTZ NOT NULL)"
+    )
+    connection.execute("ALTER TABLE runs ADD COLUMN branch BIGINT DEFAULT 0")
+    connection.execute("ALTER TABLE runs ADD COLUMN ingest BIGINT")
+    connection.execute("ALTER TABLE runs ADD COLUMN settings VARCHAR")
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout,)
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout, _branches)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:
@@ -80,25 +105,37 @@ def _follow_tables(connection: duckdb.DuckDBPyConnection) -> None:
     Nulls do not enter a content hash, so a new column leaves the ids of known rows as they are.
     """
     found = connection.execute(
-        "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'chain' AND NOT internal"
+        "SELECT schema_name, table_name, column_name FROM duckdb_columns()"
+        " WHERE schema_name IN ('chain', 'branch') AND NOT internal"
     ).fetchall()
     has = set(found)
-    known = {table for table, _ in found}
+    known = {(schema, table) for schema, table, _ in found}
     for table in tables().values():
-        if table.name not in known:
+        if ("chain", table.name) not in known:
             connection.execute(_create(table))
-            continue
-        for column in table.columns.values():
-            if (table.name, column.name) not in has:
-                connection.execute(
-                    f"ALTER TABLE {chain_table(table)} ADD COLUMN {quoted(column.name)} {sql_type(column)}"
-                )
+        for schema, name in (("chain", chain_table(table)), ("branch", branch_table(table))):
+            for column in table.columns.values():
+                if (schema, table.name) in known and (schema, table.name, column.name) not in has:
+                    connection.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {sql_type(column)}")
 
 
 def _create(table: Table) -> str:
+    return f"CREATE TABLE {chain_table(table)} ({', '.join(_columns(table))})"
+
+
+def create_branch_table(table: Table) -> str:
+    """Makes the table for the rows that branches change in a chain table, where it is not there yet."""
+    return f"CREATE TABLE IF NOT EXISTS {branch_table(table)} (_branch BIGINT NOT NULL, {', '.join(_columns(table))})"
+
+
+def _columns(table: Table) -> list[str]:
     columns = [f"{name} {type_}" for name, type_ in _BOOKKEEPING.items()]
-    columns += [f"{quoted(c.name)} {sql_type(c)}" for c in table.columns.values()]
-    return f"CREATE TABLE {chain_table(table)} ({', '.join(columns)})"
+    return columns + [f"{quoted(c.name)} {sql_type(c)}" for c in table.columns.values()]
+
+
+def branch_table(table: Table) -> str:
+    """The SQL name of what branches change in a chain table. It need not be there."""
+    return f"branch.{quoted(table.name)}"
 
 
 def chain_table(table: Table) -> str:

@@ -9,8 +9,13 @@ from datong.model.words import catalogue, say
 
 
 def title(column: str, language: str) -> str:
-    key = f"column.{column}"
-    return say(key, language) if key in catalogue() else column
+    """A column's title; of one that two runs have (`units_a`, `units_b`) with the run's letter."""
+    if f"column.{column}" in catalogue():
+        return say(f"column.{column}", language)
+    name, side = column[:-2], column[-2:]
+    if side in ("_a", "_b") and f"column.{name}" in catalogue():
+        return f"{side[1].upper()} · {title(name, language)}"
+    return column
 
 
 def coded(column: str, value: object, language: str) -> object:

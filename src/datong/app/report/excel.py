@@ -13,6 +13,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from datong.app.compare import Comparison
 from datong.app.report import figures
 from datong.app.report.columns import coded, method_words, title
 from datong.app.report.html import gap_sum, gap_totals
@@ -46,6 +47,18 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
             shown = tables[name].select([c for c in tables[name].column_names if c not in UNREAD])
             write.table(words(f"sheet.{name}"), shown, {"value": "value_money"} if name == "orders" else {})
     write.table(words("sheet.assumed"), _assumed(inputs), {})
+    book.close()
+    return sink.getvalue()
+
+
+def comparison_bytes(comparison: Comparison, language: str) -> bytes:
+    """Every table of a comparison as a sheet of one .xlsx; the same comparison gives the same bytes."""
+    sink = BytesIO()
+    book = Workbook(sink, {"in_memory": True})
+    book.set_properties({"title": comparison.settings.name, "created": datetime(2000, 1, 1)})  # noqa: DTZ001
+    write = _Writer(book, language, _formats(book))
+    for name, table in comparison.tables.items():
+        write.table(say(f"compare.sheet.{name}", language), table, {})
     book.close()
     return sink.getvalue()
 
@@ -145,7 +158,7 @@ WRAPPED = frozenset({"text", "reason", "derivation"})
 
 def number_format(column: str, value: float) -> str:
     """By the column's name: shares in percent, probabilities with four digits; small numbers with two digits."""
-    if column.endswith("_share"):
+    if column.removesuffix("_a").removesuffix("_b").endswith("_share"):
         return "share"
     if column in ("p_value", "q_value"):
         return "small"

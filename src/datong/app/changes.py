@@ -1,0 +1,107 @@
+"""Single values changed on a branch, as a planner says them: lines.A3.hours_per_week=120."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from datong.connectors.files.read import RawSource
+from datong.ledger.state import State, arrow_type
+from datong.ledger.validate import ROW, nearest_hint
+from datong.model.errors import NotFound, Refused
+from datong.model.tables import Table, tables
+from datong.model.words import message
+
+_CHANGE = re.compile(
+    r'(?P<table>\w+)\.(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<key>[^"].*?))\.(?P<column>\w+)=(?P<text>.*)', re.DOTALL
+)
+
+
+class Change(NamedTuple):
+    """One value of one row. key: as in the row's id, parts of a composite key joined by '|'. text: '' empties it."""
+
+    table: str
+    key: str
+    column: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.key}.{self.column}={self.text}"
+
+
+def parse_change(text: str) -> Change:
+    """TABLE.KEY.COLUMN=VALUE; a key may stand in double quotes (a quote in it doubled). Raises Refused."""
+    found = _CHANGE.fullmatch(text.strip())
+    if found is None:
+        raise Refused(message("branch.not_a_change", text=text))
+    key = found["key"] if found["quoted"] is None else found["quoted"].replace('""', '"')
+    return Change(found["table"], key, found["column"], found["text"].strip())
+
+
+def changed_sources(state: State, changes: Sequence[Change], source: str) -> dict[str, RawSource]:
+    """The rows that the changes are about, by table, as a file would give them with the new values as text.
+
+    Rows keep their valid_from, so that the new row takes the place of the one in force. What is changed is marked as
+    assumed. Raises NotFound for a table, row or column that is not there, Refused for a table of events.
+    """
+    by_table: dict[str, dict[str, dict[str, str]]] = {}
+    for change in changes:
+        _check_names(change)
+        by_table.setdefault(change.table, {}).setdefault(change.key, {})[change.column] = change.text
+    return {
+        name: RawSource(source, _rows(tables()[name], state.table(name), by_key)) for name, by_key in by_table.items()
+    }
+
+
+def _check_names(change: Change) -> None:
+    if change.table not in tables():
+        raise NotFound(message("app.unknown_table", table=change.table, tables=", ".join(tables())))
+    table = tables()[change.table]
+    if table.kind != "master":
+        masters = ", ".join(t.name for t in tables().values() if t.kind == "master")
+        raise Refused(message("branch.not_a_master", table=table.name, tables=masters))
+    columns = [c for c in table.columns if c not in (*table.key, "valid_from", "known_at", "assumed")]
+    if change.column not in columns:
+        hint = nearest_hint(change.column, columns)
+        named = {"table": table.name, "column": change.column, "columns": ", ".join(columns), "hint": hint}
+        raise NotFound(message("branch.no_column", **named))
+
+
+def _rows(table: Table, held: pa.Table, by_key: dict[str, dict[str, str]]) -> pa.Table:
+    wanted = [f"{table.name}:{key}" for key in by_key]
+    there = {row["row_id"]: row for row in held.to_pylist() if row["row_id"] in set(wanted)}
+    missing = [row_id.partition(":")[2] for row_id in wanted if row_id not in there]
+    if missing:
+        hint = nearest_hint(missing[0], (i.partition(":")[2] for i in held["row_id"].to_pylist()))
+        raise NotFound(message("branch.no_key", table=table.name, key=", ".join(missing), hint=hint))
+    rows = [there[row_id] for row_id in wanted]
+    arrays: dict[str, pa.Array] = {ROW: pa.array(range(1, len(rows) + 1), pa.int64())}
+    for column in table.columns.values():
+        if column.name in ("known_at", "assumed"):
+            continue
+        if any(column.name in values for values in by_key.values()):
+            # As text, so that the rules of a file hold for the new value.
+            told = [values.get(column.name) for values in by_key.values()]
+            cells = [_text(row[column.name]) if t is None else t for row, t in zip(rows, told, strict=True)]
+            arrays[column.name] = pa.array([cell or None for cell in cells], pa.string())
+        else:
+            arrays[column.name] = pa.array([row[column.name] for row in rows], arrow_type(column))
+    marks = [_assumed(row["assumed"], values, table) for row, values in zip(rows, by_key.values(), strict=True)]
+    return pa.table({**arrays, "assumed": pa.array(marks, pa.string())})
+
+
+def _text(value: Any) -> str:
+    """A value as a file writes it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
+def _assumed(mark: str | None, changed: Iterable[str], table: Table) -> str:
+    """The row's own marks and what is changed, in the order of the table's columns: saying it again changes nothing."""
+    marked = {c.strip() for c in (mark or "").split(",")} | set(changed)
+    return ",".join(c for c in table.columns if c in marked and c != "known_at")

@@ -1,0 +1,390 @@
+"""What differs between two runs: in what went in, and in what came out. Tables in, tables out.
+
+A and B are the two runs; columns end in _a and _b. What one of them does not have is null there.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.frames import Frame
+from datong.app.report.html import gap_totals
+from datong.ledger.state import State
+from datong.model.settings import ChainSettings
+from datong.model.tables import tables
+
+Row = dict[str, Any]
+
+# When a row was known and what of it is assumed is not what it says.
+_NOT_COMPARED = frozenset({"row_id", "known_at", "assumed"})
+# Orders of one product that differ by less than this share of their units are of one size.
+_SAME_SIZE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two runs. name: as it was asked for. branch: None for the trunk. settings: those of its day as JSON
+    gives them, None where they were not kept. state: the world that it saw. tables: its results by name.
+    """
+
+    name: str
+    branch: str | None
+    run: str
+    as_of: datetime
+    seed: int
+    settings: Mapping[str, Any] | None
+    state: State
+    tables: Mapping[str, pa.Table]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two runs and the tables of their differences (see `compare`), each also as a Frame: comparison.orders."""
+
+    a: Side
+    b: Side
+    settings: ChainSettings
+    tables: Mapping[str, pa.Table] = field(repr=False)
+
+    def __repr__(self) -> str:
+        from datong.app.notebook import comparison_text
+
+        return comparison_text(self, "en")
+
+    @property
+    def learnt_differs(self) -> bool:
+        """Whether the two took something else from past runs."""
+        a, b = (side.tables["learnt_used"] for side in (self.a, self.b))
+        return not a.equals(b)
+
+    @property
+    def changed_rows(self) -> Frame:
+        """Rows that went into one run only, and cells that differ."""
+        return Frame("changed_rows", self.tables["changed_rows"])
+
+    @property
+    def cost(self) -> Frame:
+        """Cost of the two plans by term, in money."""
+        return Frame("cost", self.tables["cost"])
+
+    @property
+    def orders(self) -> Frame:
+        """Orders that are in one plan only, or at another time or of another size."""
+        return Frame("orders", self.tables["orders"])
+
+    @property
+    def demand(self) -> Frame:
+        """Demand by product in units: on time, late, unserved."""
+        return Frame("demand", self.tables["demand"])
+
+    @property
+    def prices(self) -> Frame:
+        """What one more hour or unit of what is scarce is worth."""
+        return Frame("prices", self.tables["prices"])
+
+    @property
+    def forecast(self) -> Frame:
+        """Expected demand of all items together by bucket, in units."""
+        return Frame("forecast", self.tables["forecast"])
+
+
+def compare(a: Side, b: Side, settings: ChainSettings) -> Comparison:
+    """The differences as tables.
+
+    sides: the two runs. settings: setting, text_a, text_b. changed_tables: rows only in B (added), only in A
+    (removed), and in both with other content (changed), by table. changed_rows: these rows, with a row for each cell.
+    cost: money by term and in all. orders: see `order_changes`. demand: units by product. prices, price_buckets: what
+    is scarce in either. forecast: all items by bucket.
+    """
+    changed = {name: changed_rows(name, a.state.table(name), b.state.table(name)) for name in tables()}
+    changed_tables, cells = _changed(changed)
+    return Comparison(
+        a,
+        b,
+        settings,
+        {
+            "sides": _sides(a, b),
+            "settings": setting_changes(a.settings, b.settings),
+            "changed_tables": changed_tables,
+            "changed_rows": cells,
+            "cost": cost_changes(a.tables["cost"], b.tables["cost"]),
+            "orders": order_changes(a.tables["orders"], b.tables["orders"]),
+            "demand": demand_changes(a.tables["gaps"], b.tables["gaps"]),
+            "prices": price_changes(a.tables["prices"], b.tables["prices"]),
+            "price_buckets": price_buckets(a.tables["prices"], b.tables["prices"]),
+            "forecast": forecast_changes(a.tables["forecast_total"], b.tables["forecast_total"]),
+        },
+    )
+
+
+def _sides(a: Side, b: Side) -> pa.Table:
+    return pa.table(
+        {
+            "side": ["A", "B"],
+            "name": [a.name, b.name],
+            "branch": pa.array([a.branch, b.branch], pa.string()),
+            "run": [a.run, b.run],
+            "as_of": pa.array([a.as_of, b.as_of], pa.timestamp("us", tz="UTC")),
+            "seed": [a.seed, b.seed],
+        }
+    )
+
+
+# what went in ------------------------------------------------------------------------------------
+
+
+def setting_changes(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> pa.Table:
+    """Settings that differ, as texts; none where one side's were not kept."""
+    flat_a, flat_b = ({}, {}) if a is None or b is None else (_flat("", a), _flat("", b))
+    names = [n for n in sorted({*flat_a, *flat_b}) if flat_a.get(n) != flat_b.get(n)]
+    return pa.table(
+        {
+            "setting": pa.array(names, pa.string()),
+            "text_a": pa.array([flat_a.get(n) for n in names], pa.string()),
+            "text_b": pa.array([flat_b.get(n) for n in names], pa.string()),
+        }
+    )
+
+
+def _flat(prefix: str, tree: Mapping[str, Any]) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            result |= _flat(f"{prefix}{name}.", value)
+        else:
+            result[f"{prefix}{name}"] = "" if value is None else str(value)
+    return result
+
+
+def changed_rows(name: str, a: pa.Table, b: pa.Table) -> list[Row]:
+    """Rows of one table that are in one state only (added, removed: one row each) or differ (changed: one row for each
+    cell, with both values as text), by row_id and then in the order of the columns.
+    """
+    if a.equals(b):
+        return []
+    in_b = pc.index_in(a["row_id"], b["row_id"].combine_chunks())
+    in_a = pc.index_in(b["row_id"], a["row_id"].combine_chunks())
+    one_sided = {"column": None, "text_a": None, "text_b": None}
+    result: list[tuple[str, int, Row]] = []
+    for change, side, place in (("removed", a, in_b), ("added", b, in_a)):
+        for row_id in side["row_id"].filter(pc.is_null(place)).to_pylist():
+            result.append((row_id, 0, {"table": name, "row_id": row_id, "change": change, **one_sided}))
+    common_a = a.filter(pc.is_valid(in_b))
+    common_b = b.take(in_b.drop_null())
+    for i, column in enumerate(a.column_names):
+        if column in _NOT_COMPARED:
+            continue
+        left, right = common_a[column], common_b[column]
+        differs = pc.if_else(
+            pc.or_(pc.is_null(left), pc.is_null(right)),
+            pc.xor(pc.is_null(left), pc.is_null(right)),
+            pc.fill_null(pc.not_equal(left, right), False),
+        )
+        at = np.flatnonzero(differs.to_numpy())
+        cells = (common_a["row_id"].take(at), left.take(at), right.take(at))
+        for row_id, was, now in zip(*(c.to_pylist() for c in cells), strict=True):
+            cell = {"change": "changed", "column": column, "text_a": _cell(was), "text_b": _cell(now)}
+            result.append((row_id, i, {"table": name, "row_id": row_id, **cell}))
+    return [row for _, _, row in sorted(result, key=lambda r: r[:2])]
+
+
+def _cell(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _changed(by_table: Mapping[str, Sequence[Row]]) -> tuple[pa.Table, pa.Table]:
+    counts = []
+    for name, rows in by_table.items():
+        ids = {change: {r["row_id"] for r in rows if r["change"] == change} for change in _CHANGES}
+        if rows:
+            counts.append({"table": name} | {f"{change}_rows": len(ids[change]) for change in _CHANGES})
+    count_schema = pa.schema([("table", pa.string()), *((f"{change}_rows", pa.int64()) for change in _CHANGES)])
+    names = ("table", "row_id", "change", "column", "text_a", "text_b")
+    cell_schema = pa.schema([(name, pa.string()) for name in names])
+    every = [row for rows in by_table.values() for row in rows]
+    return pa.Table.from_pylist(counts, count_schema), pa.Table.from_pylist(every, cell_schema)
+
+
+_CHANGES = ("added", "removed", "changed")
+
+
+# what came out -----------------------------------------------------------------------------------
+
+
+def cost_changes(a: pa.Table, b: pa.Table) -> pa.Table:
+    """Money by term (nothing for a term that a plan does not have) and in all; difference = B - A."""
+    money = [dict(zip(side["term"].to_pylist(), side["money"].to_pylist(), strict=True)) for side in (a, b)]
+    terms = list(dict.fromkeys([*money[0], *money[1]]))
+    rows = [(term, money[0].get(term, 0.0), money[1].get(term, 0.0)) for term in terms]
+    rows.append(("total", math.fsum(r[1] for r in rows), math.fsum(r[2] for r in rows)))
+    return pa.table(
+        {
+            "term": pa.array([r[0] for r in rows], pa.string()),
+            "money_a": pa.array([r[1] for r in rows], pa.float64()),
+            "money_b": pa.array([r[2] for r in rows], pa.float64()),
+            "difference": pa.array([r[2] - r[1] for r in rows], pa.float64()),
+        }
+    )
+
+
+# What kind of change, in the order in which orders are paired.
+SAME, RESIZED, MOVED, BOTH, ADDED, REMOVED = "same", "resized", "moved", "moved_resized", "added", "removed"
+
+_OF_AN_ORDER = {
+    "order": pa.string(),
+    "units": pa.float64(),
+    "start": pa.date32(),
+    "due": pa.date32(),
+    "cost": pa.float64(),
+}
+_ORDER_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("change", "kind", "product", "recipe", "offer")),
+        *((f"{name}_{side}", type_) for name, type_ in _OF_AN_ORDER.items() for side in "ab"),
+    ]
+)
+
+
+def order_changes(a: pa.Table, b: pa.Table) -> pa.Table:
+    """Every order of both plans, paired, and what became of it: same, resized, moved, moved_resized, added, removed.
+
+    Order numbers say nothing across plans: orders are paired among those of one product by one recipe or offer. First
+    those alike in start, due and units; then those alike in start and due (resized); then in units (moved); what is
+    left in the order of its due days (moved and resized); an order without a partner is in A only (removed) or in B
+    only (added).
+    """
+    groups: dict[tuple[Any, ...], tuple[list[Row], list[Row]]] = {}
+    for side, orders in enumerate((a, b)):
+        for order in orders.to_pylist():
+            what = tuple(order[name] or "" for name in ("kind", "product", "recipe", "offer"))
+            groups.setdefault(what, ([], []))[side].append(order)
+    rows: list[Row] = []
+    for what in sorted(groups):
+        left, right = (sorted(side, key=lambda o: (o["due"], o["start"], o["order"])) for side in groups[what])
+        for change, one, other in _pairs(left, right):
+            some = one or other
+            assert some is not None
+            row = {"change": change} | {name: some[name] for name in ("kind", "product", "recipe", "offer")}
+            for side, order in (("a", one), ("b", other)):
+                row |= {f"{name}_{side}": None if order is None else order[name] for name in _OF_AN_ORDER}
+            rows.append(row)
+    return pa.Table.from_pylist(rows, _ORDER_SCHEMA)
+
+
+def _pairs(left: list[Row], right: list[Row]) -> list[tuple[str, Row | None, Row | None]]:
+    """Orders of one product by one way, paired; both lists are in the order of their due days."""
+
+    def same_days(one: Row, other: Row) -> bool:
+        return (one["start"], one["due"]) == (other["start"], other["due"])
+
+    def same_size(one: Row, other: Row) -> bool:
+        return math.isclose(one["units"], other["units"], rel_tol=_SAME_SIZE)
+
+    rules: tuple[tuple[str, Callable[[Row, Row], bool]], ...] = (
+        (SAME, lambda one, other: same_days(one, other) and same_size(one, other)),
+        (RESIZED, same_days),
+        (MOVED, same_size),
+        (BOTH, lambda _one, _other: True),
+    )
+    result: list[tuple[str, Row | None, Row | None]] = []
+    for change, alike in rules:
+        unpaired = []
+        for one in left:
+            partner = next((i for i, other in enumerate(right) if alike(one, other)), None)
+            if partner is None:
+                unpaired.append(one)
+            else:
+                result.append((change, one, right.pop(partner)))
+        left = unpaired
+    result += [(REMOVED, one, None) for one in left] + [(ADDED, None, other) for other in right]
+    return sorted(result, key=_when)
+
+
+def _when(pair: tuple[str, Row | None, Row | None]) -> tuple[date, str]:
+    order = pair[1] or pair[2]
+    assert order is not None
+    return order["due"], order["order"]
+
+
+_DEMAND = ("demand_units", "on_time_units", "late_units", "lost_units")
+
+
+def demand_changes(a: pa.Table, b: pa.Table) -> pa.Table:
+    """Demand of every product over the horizon in units, and how much of it is on time, late and unserved."""
+    sides = [{row["product"]: row for row in gap_totals(gaps, "product")} for gaps in (a, b)]
+    products = sorted({*sides[0], *sides[1]})
+    columns: dict[str, pa.Array] = {"product": pa.array(products, pa.string())}
+    for name in _DEMAND:
+        for letter, side in zip("ab", sides, strict=True):
+            columns[f"{name}_{letter}"] = pa.array([side.get(p, {}).get(name) for p in products], pa.float64())
+    return pa.table(columns)
+
+
+def price_buckets(a: pa.Table, b: pa.Table) -> pa.Table:
+    """Price, use and amount of everything that is scarce in some bucket of either run, by bucket."""
+    sides = [{(r["what"], r["name"], r["bucket"]): r for r in prices.to_pylist()} for prices in (a, b)]
+    scarce = {key[:2] for side in sides for key, row in side.items() if (row["price"] or 0.0) > 0}
+    keys = sorted(key for key in {*sides[0], *sides[1]} if key[:2] in scarce)
+    columns: dict[str, pa.Array] = {
+        "what": pa.array([k[0] for k in keys], pa.string()),
+        "name": pa.array([k[1] for k in keys], pa.string()),
+        "bucket": pa.array([k[2] for k in keys], pa.date32()),
+    }
+    for name in ("price", "used", "available"):
+        for letter, side in zip("ab", sides, strict=True):
+            columns[f"{name}_{letter}"] = pa.array([side.get(k, {}).get(name) for k in keys], pa.float64())
+    return pa.table(columns)
+
+
+def price_changes(a: pa.Table, b: pa.Table) -> pa.Table:
+    """Of everything that is scarce in either run: its highest price, in how many buckets it has one, and used over
+    available in all buckets (null where it has no bound).
+    """
+    buckets = price_buckets(a, b).to_pylist()
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for row in buckets:
+        rows.setdefault((row["what"], row["name"]), []).append(row)
+    columns: dict[str, pa.Array] = {
+        "what": pa.array([what for what, _ in rows], pa.string()),
+        "name": pa.array([name for _, name in rows], pa.string()),
+    }
+    for letter in "ab":
+        highest, scarce, shares = [], [], []
+        for own in rows.values():
+            there = [r for r in own if r[f"price_{letter}"] is not None]
+            highest.append(max((r[f"price_{letter}"] for r in there), default=None))
+            scarce.append(sum(r[f"price_{letter}"] > 0 for r in there) if there else None)
+            shares.append(_share(there, letter))
+        columns[f"highest_price_{letter}"] = pa.array(highest, pa.float64())
+        columns[f"scarce_buckets_{letter}"] = pa.array(scarce, pa.int64())
+        columns[f"used_share_{letter}"] = pa.array(shares, pa.float64())
+    return pa.table(columns)
+
+
+def _share(rows: Sequence[Row], letter: str) -> float | None:
+    used, available = ([r[f"{n}_{letter}"] for r in rows] for n in ("used", "available"))
+    if any(v is None for v in (*used, *available)):
+        return None
+    total = math.fsum(available)
+    return math.fsum(used) / total if 0 < total < math.inf else None
+
+
+def forecast_changes(a: pa.Table, b: pa.Table) -> pa.Table:
+    """Demand of all items together by bucket, in units: what is expected, and the 10%, 50% and 90% quantiles."""
+    sides = [{r["bucket"]: r for r in total.to_pylist()} for total in (a, b)]
+    buckets = sorted({*sides[0], *sides[1]})
+    columns: dict[str, pa.Array] = {"bucket": pa.array(buckets, pa.date32())}
+    for name in ("mean_units", "q10_units", "q50_units", "q90_units"):
+        for letter, side in zip("ab", sides, strict=True):
+            columns[f"{name}_{letter}"] = pa.array([side.get(k, {}).get(name) for k in buckets], pa.float64())
+    return pa.table(columns)
