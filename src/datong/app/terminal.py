@@ -25,6 +25,7 @@ from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.report.verdict import (
     MEASURES,
     difference_rows,
+    limit_words,
     policy_name,
     scenario_name,
     totals,
@@ -235,6 +236,9 @@ def show_replay(
         said = figures.one_after_another(verdict_words(found, settings.currency, language), language)
         console.print(Text(said, style="bold"))
     _print_differences(console, difference_rows(replayed["differences"], settings.currency, language), language)
+    limit = limit_words(replayed["summary"], settings.currency, language)
+    proof = say("report.replay.proof", language)
+    console.print(Text(figures.one_after_another([proof, limit] if limit else [proof], language), style="dim"))
 
 
 def bucket_unit(starts: Sequence[date], settings: ChainSettings, language: str) -> str:
@@ -249,7 +253,7 @@ def _print_differences(console: Console, rows: Sequence[Mapping[str, str]], lang
     shown = _table(
         (say("report.replay.less", language), False),
         ("", False),
-        (title("difference", language), True),
+        (say("report.replay.difference", language), True),
         (title("interval", language), True),
         (title("finding", language), False),
     )
@@ -259,7 +263,6 @@ def _print_differences(console: Console, rows: Sequence[Mapping[str, str]], lang
         interval = say("terminal.from_to", language, low=row["low"], high=row["high"])
         shown.add_row(Text(than), row["measure"], row["difference"], interval, row["finding"])
     console.print(shown)
-    console.print(Text(say("report.replay.proof", language), style="dim"))
 
 
 def show_sweep(differences: pa.Table, currency: str, language: str, console: Console | None = None) -> None:

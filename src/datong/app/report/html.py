@@ -18,7 +18,15 @@ from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
 from datong.app.report.columns import coded, evidence_words, method_words, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
-from datong.app.report.verdict import by_policy, difference_rows, policy_name, totals, verdict, verdict_words
+from datong.app.report.verdict import (
+    by_policy,
+    difference_rows,
+    limit_words,
+    policy_name,
+    totals,
+    verdict,
+    verdict_words,
+)
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.words import say
 from datong.plan.reason import sentence
@@ -187,7 +195,15 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
         "notes": [say(f"replay.{note}", language) for note in ("note_simulated", "note_capacity", "note_cost")],
         "said": verdict_words(found, inputs.settings.currency, language) if found else [],
         "differences": difference_rows(inputs.replay["differences"], inputs.settings.currency, language),
-        "recorded": _recorded(inputs, words),
+        "limits": [
+            said
+            for said in (
+                words("replay.proof"),
+                limit_words(inputs.replay["summary"], inputs.settings.currency, language),
+                _recorded(inputs, words),
+            )
+            if said
+        ],
         "names": names,
         "buckets": len(starts),
         "charts": [

@@ -106,8 +106,14 @@ def verdict_words(found: Verdict, currency: str, language: str) -> list[str]:
     return said
 
 
+def limit_words(summary: pa.Table, currency: str, language: str) -> str:
+    """What perfect foresight would have cost beyond what nobody can save; '' where it was not followed."""
+    left = [r["avoidable_cost"] for r in summary.to_pylist() if r["policy"] == "foresight"]
+    return say("report.replay.limit", language, money=figures.money(left[0], currency, language)) if left else ""
+
+
 def difference_rows(
-    differences: pa.Table, currency: str, language: str, names: Sequence[str] = ("company", "baseline", "foresight")
+    differences: pa.Table, currency: str, language: str, names: Sequence[str] = ("company", "baseline")
 ) -> list[dict[str, str]]:
     """Datong less each other policy, in words: than, measure, difference, interval, finding."""
     found = {(r["than"], r["measure"]): r for r in differences.to_pylist()}
