@@ -17,6 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
+from datong.connectors.files.steady import read_steadily
 from datong.ledger.validate import (
     REJECTED_SCHEMA,
     ROW,
@@ -58,7 +59,11 @@ class RawSource:
 
 
 def read_source(path: Path) -> tuple[list[RawSource], list[Finding]]:
-    """All tables of one file: one, or one per sheet. Never raises for what is in the file."""
+    """All tables of one file: one, or one per sheet. Never raises for what is in the file, or for what it is."""
+    return read_steadily(path, _read)
+
+
+def _read(path: Path) -> tuple[list[RawSource], list[Finding]]:
     suffix = path.suffix.lower()
     try:
         size = path.stat().st_size
