@@ -1,8 +1,8 @@
 """kill -9 at random moments of a command's life, and what must hold after each.
 
 A third of the moments is spread over the whole life of the process as it was measured, a third over the time that it
-spends in transactions, a third over that in commits. A moment is held as a place in the sequence of what the process notes, and seconds after it, so that a
-busy machine does not move it.
+spends in transactions, a third over that in commits. A moment is held as a place in the sequence of what the process
+notes, and seconds after it, so that a busy machine does not move it.
 """
 
 import random
@@ -100,7 +100,9 @@ def prepare(folder: Path, processes: Processes) -> list[Command]:
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / "fresh" / "chain"
     write_starter(fresh, "en")
-    days = [f"2026-{month:02d}-{day:02d}" for month, day in ((1, 5), (1, 12), (1, 19), (1, 26), (2, 2), (2, 9), (2, 16))]
+    days = [
+        f"2026-{month:02d}-{day:02d}" for month, day in ((1, 5), (1, 12), (1, 19), (1, 26), (2, 2), (2, 9), (2, 16))
+    ]
     rows = [f"s{i},{day},BAG-01,{120 + i % 3}" for i, day in enumerate(days)]
     (fresh / "sales.csv").write_text("\n".join(["sale,happened_at,product,units", *rows]) + "\n", encoding="utf-8")
     for number in (1, 2):

@@ -161,7 +161,7 @@ class Processes:
 
     def __init__(self) -> None:
         # One thread of linear algebra: a fork may not take half of a running pool along.
-        single = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._folder = tempfile.TemporaryDirectory(prefix="datong-processes-")
         Path(self._folder.name).chmod(0o777)
         self._count = 0

@@ -18,6 +18,7 @@ import pyarrow.parquet
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from datong.connectors.files.steady import read_steadily
+from datong.connectors.files.workbook_limits import EmptyCells, cell_name, inspect
 from datong.ledger.validate import (
     REJECTED_SCHEMA,
     ROW,
@@ -129,6 +130,9 @@ def _no_rows(source: RawSource) -> list[Finding]:
 def _read_workbook(path: Path) -> tuple[list[RawSource], list[Finding]]:
     sources: list[RawSource] = []
     findings: list[Finding] = []
+    inspected = inspect(path)
+    if inspected.refused:
+        return [], list(inspected.refused)
     try:
         workbook = CalamineWorkbook.from_path(str(path))
         sheets = [(name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names]
@@ -139,7 +143,7 @@ def _read_workbook(path: Path) -> tuple[list[RawSource], list[Finding]]:
     if not filled:
         return [], [finding("error", "check.empty_file", path.name)]
     for name, rows in filled:
-        source, more = _sheet_source(f"{path.name}/{name}", rows)
+        source, more = _sheet_source(f"{path.name}/{name}", rows, inspected.empty.get(name, {}))
         findings += more
         if source is not None:
             sources.append(source)
@@ -150,10 +154,14 @@ def _cells(sheet: CalamineSheet) -> list[list[Any]]:
     return [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
 
 
-def _sheet_source(name: str, rows: Sequence[Sequence[Any]]) -> tuple[RawSource | None, list[Finding]]:
+def _sheet_source(
+    name: str, rows: Sequence[Sequence[Any]], empty: EmptyCells
+) -> tuple[RawSource | None, list[Finding]]:
     top = _header_place([sum(v != "" for v in row) for row in rows])
     header = [_cell_text(v) or "" for v in rows[top]]
-    body = [(i + 1, row) for i, row in enumerate(rows) if i > top and any(v != "" for v in row)]
+    damaged = _cells_without_value(rows, top, empty)
+    lost = {d.number for d in damaged}
+    body = [(i + 1, row) for i, row in enumerate(rows) if i > top and i + 1 not in lost and any(v != "" for v in row)]
     columns = [[row[c] if row[c] != "" else None for _, row in body] for c in range(len(header))]
     # A column without a header and without values is only formatting.
     used = [c for c in range(len(header)) if header[c].strip() or any(v is not None for v in columns[c])]
@@ -165,8 +173,19 @@ def _sheet_source(name: str, rows: Sequence[Sequence[Any]]) -> tuple[RawSource |
         {n: _typed_cells(columns[c]) for n, c in zip(names, used, strict=True) if n}
         | {ROW: pa.array([number for number, _ in body], pa.int64())}
     )
-    source = RawSource(name, table)
-    return source, findings + _no_rows(source)
+    rejected, more = _damaged_rows(damaged, name, header, ",")
+    source = RawSource(name, table, rejected)
+    return source, findings + more + _no_rows(source)
+
+
+def _cells_without_value(rows: Sequence[Sequence[Any]], top: int, empty: EmptyCells) -> list["_Damage"]:
+    """Rows with a cell that reads as empty and is not, one for each, named by its first such cell."""
+    first = {row: (column, rule) for (row, column), rule in sorted(empty.items(), reverse=True) if row > top + 1}
+    return [
+        _Damage(row, rule, f"{cell_name(row, column)}: " + ", ".join(_cell_text(v) or "" for v in rows[row - 1]))
+        for row, (column, rule) in sorted(first.items())
+        if row <= len(rows)
+    ]
 
 
 def _typed_cells(values: Sequence[Any]) -> pa.Array:

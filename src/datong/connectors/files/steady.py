@@ -11,6 +11,8 @@ from datong.model.words import message
 
 _Read = TypeVar("_Read")
 
+Looks = tuple[int, ...]
+
 # A file system's clock may tick this slowly: a change within the tick of the change before it shows no new time.
 TICK_SECONDS = 0.02
 
@@ -46,15 +48,15 @@ def read_steadily(
     if refused is not None:
         return [], [refused]
     try:
-        before = _looks(path)
+        before = looks(path)
         age_seconds = time.time() - before[1] / 1e9
         if 0 <= age_seconds < TICK_SECONDS:
             time.sleep(TICK_SECONDS)
-            before = _looks(path)
+            before = looks(path)
         try:
             result = read(path)
         finally:
-            after = _looks(path)
+            after = looks(path)
     except OSError as error:
         return [], [_unreadable(path.name, error)]
     if before != after:
@@ -62,7 +64,7 @@ def read_steadily(
     return result
 
 
-def _looks(path: Path) -> tuple[int, ...]:
+def looks(path: Path) -> Looks:
     """Size, moments of the last changes, and which file it is: another one may have been moved to its place."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
