@@ -9,12 +9,12 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from processes import BEGUN, COMMITTED, COMMITTING, Processes
+from processes import BEGUN, COMMITTED, COMMITTING, Ended, Processes
 
 from datong.app.tables_out import FOLDER_MARK
 from datong.connectors.files.starter import write_starter
@@ -142,9 +142,9 @@ class Experiment:
         self._before = dump(command.prepared / "chain") if (command.prepared / "chain/.datong").exists() else {}
         self._out_before = results(command.prepared / command.out) if command.out else None
         self._times = self._measure()
-        self._after = dump(self._work / "chain")
+        self.after = dump(self._work / "chain")
         self._out_after = results(self._work / command.out) if command.out else None
-        assert self._before != self._after
+        assert self._before != self.after
         assert not command.out or self._out_before != self._out_after
 
     def _copy(self) -> None:
@@ -184,24 +184,38 @@ class Experiment:
 
     def kill(self, moment: Moment) -> Fallen:
         """Kill the command at a moment, and hold what is left against what must be."""
+        noted = b""
+
+        def start_and_kill() -> Ended:
+            nonlocal noted
+            running = self._processes.start(self.command.words, self._work, watched=True)
+            running.until(moment.notes)
+            end = time.perf_counter() + moment.seconds
+            while (left := end - time.perf_counter()) > 0:
+                time.sleep(max(0.0, left - 0.0005))
+            ended = running.kill()
+            noted = running.noted
+            return ended
+
+        ended = self.disturbed(start_and_kill)
+        return Fallen(self.command.name, self._place(noted), ended.status == 0)
+
+    def disturbed(self, attempt: Callable[[], Ended]) -> Ended:
+        """Let `attempt` run the command in trouble, on a fresh copy; then what must hold, and the command again."""
         self._copy()
-        running = self._processes.start(self.command.words, self._work, watched=True)
-        running.until(moment.notes)
-        end = time.perf_counter() + moment.seconds
-        while (left := end - time.perf_counter()) > 0:
-            time.sleep(max(0.0, left - 0.0005))
-        finished = running.kill().status == 0
-        self._check_ledger(finished)
+        ended = attempt()
+        self._check_ledger(ended.status == 0)
         self._check_results()
         repeated = self._processes.run(*self.command.words, folder=self._work)
         assert repeated.status == 0, repeated.text
         again = dump(self._work / "chain")
-        assert again == self._after, f"repeating the command gives another ledger: {difference(self._after, again)}"
+        assert again == self.after, f"repeating the command gives another ledger: {difference(self.after, again)}"
         if self.command.out:
             assert results(self._work / self.command.out) == self._out_after
         left_over = {path.name for path in self._work.iterdir()} - {"chain", self.command.out}
+        left_over |= {path.name for path in (self._work / "chain" / ".datong").iterdir()} - {"ledger.duckdb"}
         assert not left_over, left_over
-        return Fallen(self.command.name, self._place(running.noted), finished)
+        return ended
 
     def _check_ledger(self, finished: bool) -> None:
         """What was confirmed before is there once; of what the command brings, some or all, none of it twice."""
@@ -212,9 +226,9 @@ class Experiment:
         for table, rows in self._before.items():
             assert rows <= found[table], f"rows of {table} are lost"
         for table, rows in found.items():
-            assert rows <= self._after[table], f"{table} has rows that no undisturbed ledger has"
+            assert rows <= self.after[table], f"{table} has rows that no undisturbed ledger has"
         if finished:
-            assert found == self._after, "a finished command is lost"
+            assert found == self.after, "a finished command is lost"
 
     def _check_results(self) -> None:
         """The results are those from before or the new ones, whole; only between two renames there are none."""

@@ -3,12 +3,13 @@
 from collections import Counter
 from pathlib import Path
 
-from kills import PLACES, prepare, spread
+from kills import PLACES, Command, spread
 from processes import Processes
 
 
-def test_kills_at_random_moments_of_ingest_and_run(tmp_path: Path, processes: Processes) -> None:
-    commands = prepare(tmp_path / "prepared", processes)
+def test_kills_at_random_moments_of_ingest_and_run(
+    tmp_path: Path, commands: list[Command], processes: Processes
+) -> None:
     fallen = spread(30, commands, tmp_path / "work", processes, seed=20)
     assert len(fallen) == 60
     for command in commands:

@@ -3,11 +3,13 @@
 import csv
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
 from datong.connectors.filedrop.folders import OUTBOX, reachable, titles, write_csv
+from datong.connectors.files.whole import one_at_a_time
 from datong.model.flow import OrderMessage
 from datong.model.words import say
 
@@ -29,7 +31,7 @@ def deliver(
     the file's name. product_names: name by product code. The same key again makes no second file. Raises DatongError
     where the folder cannot be used.
     """
-    with reachable(folder):
+    with reachable(folder), _ours(folder):
         gone = set(_sent(folder))
         once = {m.key: m for m in messages if m.key not in gone}
         fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order, m.key))
@@ -43,6 +45,14 @@ def deliver(
         if fresh:
             write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
     return files
+
+
+@contextmanager
+def _ours(folder: Path) -> Generator[None]:
+    """Several chains may share a drop folder: what went out is read and noted by one at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(folder):
+        yield
 
 
 def _sent(folder: Path) -> Iterator[str]:
