@@ -16,6 +16,7 @@ from datong.model.words import say
 _COLUMNS = ("order", "kind", "product", "product_name", "units", "start", "due", "line", "why", "key")
 # Keys of all that ever went out. Files in the outbox may be taken away; this stays.
 _SENT = "sent.csv"
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def deliver(
@@ -85,8 +86,8 @@ def _row(sent: OrderMessage, language: str, product_names: Mapping[str, str | No
 
 
 def _harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """A text that a spreadsheet does not take for a formula (OWASP, CSV injection), in full width either."""
+    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
 
 
 def _file_name(counterparty: str, run: str, messages: Sequence[OrderMessage]) -> str:

@@ -36,6 +36,8 @@ LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls"})
 SUFFIXES = TEXT_SUFFIXES | LINES_SUFFIXES | WORKBOOK_SUFFIXES | {".parquet"}
 
+# As many as a sheet of Excel has: a table with more is no table, or lies on its side.
+MOST_COLUMNS = 16_384
 _SAMPLE_BYTES = 256 * 1024
 _CHUNK_BYTES = 4 * 1024 * 1024
 _BATCH_ROWS = 50_000
@@ -99,6 +101,8 @@ def _read_parquet(path: Path) -> tuple[list[RawSource], list[Finding]]:
         if len(set(names)) < len(names):
             repeated = sorted({n for n in names if names.count(n) > 1})
             return [], [_duplicate_header(path.name, n) for n in repeated]
+        if len(names) > MOST_COLUMNS:
+            return [], [_too_many_columns(path.name)]
         table = table.select(names)
     except (pa.ArrowException, OSError) as error:
         with path.open("rb") as file:
@@ -168,7 +172,7 @@ def _sheet_source(
     names, findings = _headers([header[c] for c in used], name)
     if names is None:
         return None, findings
-    findings += [_unnamed_column(name, c + 1) for c in used if not header[c].strip()]
+    findings += _unnamed_columns(name, [c + 1 for c in used if not header[c].strip()])
     table = pa.table(
         {n: _typed_cells(columns[c]) for n, c in zip(names, used, strict=True) if n}
         | {ROW: pa.array([number for number, _ in body], pa.int64())}
@@ -306,7 +310,7 @@ def _read_csv(path: Path, text: _TextFacts) -> tuple[list[RawSource], list[Findi
     kept = {name: rows[str(i)] for i, name in enumerate(names) if name}
     # A column without a name is worth a word only if there is something in it.
     unnamed = [i for i, cell in enumerate(header) if not cell.strip() and _any_text(rows[str(i)])]
-    findings += [_unnamed_column(path.name, i + 1) for i in unnamed]
+    findings += _unnamed_columns(path.name, [i + 1 for i in unnamed])
     rejected, more = _damaged_rows(damaged, path.name, header, delimiter)
     source = RawSource(path.name, pa.table({**kept, ROW: rows[ROW]}), rejected)
     return [source], findings + more + _no_rows(source)
@@ -336,7 +340,9 @@ def _delimiter(sample: str) -> str:
         table = [r for r in records[top : top + 50] if r]
         if not table or len(table[0]) < 2:
             return 0.0, 0
-        return sum(len(r) == len(table[0]) for r in table) / len(table), len(table[0])
+        # What stands above the table counts: else a sign in one value could make that record the header.
+        every = sum(any(cell.strip() for cell in record) for record in records[:top]) + len(table)
+        return sum(len(r) == len(table[0]) for r in table) / every, len(table[0])
 
     return max(DELIMITERS, key=score)
 
@@ -365,6 +371,8 @@ def _headers(header: Sequence[str], source: str) -> tuple[list[str] | None, list
     """Column names; '' for one not to be read. None where there is no header to go by."""
     names: list[str] = []
     findings: list[Finding] = []
+    if len(header) > MOST_COLUMNS:
+        return None, [_too_many_columns(source)]
     cells = [cell.replace(_REPLACED, "?").replace("\0", "").strip().lstrip("\ufeff") for cell in header]
     if all(_looks_like_data(cell) for cell in cells):
         text = shown(", ".join(cells))
@@ -385,8 +393,17 @@ def _duplicate_header(source: str, name: str) -> Finding:
     return finding("error", "check.duplicate_header", source, row=1, column=shown(name), name=shown(name))
 
 
-def _unnamed_column(source: str, place: int) -> Finding:
-    return finding("warning", "check.unnamed_column", source, row=1, place=place)
+def _unnamed_columns(source: str, places: Sequence[int]) -> list[Finding]:
+    """Columns with values and no name: the first ones each, the rest in one finding."""
+    few, rest = places[:ROWS_NAMED_ONE_BY_ONE], places[ROWS_NAMED_ONE_BY_ONE:]
+    findings = [finding("warning", "check.unnamed_column", source, row=1, place=place) for place in few]
+    if rest:
+        findings.append(finding("warning", "check.unnamed_columns", source, row=1, count=len(rest), first=rest[0]))
+    return findings
+
+
+def _too_many_columns(source: str) -> Finding:
+    return finding("error", "check.too_many_columns", source, row=1, most=f"{MOST_COLUMNS:,}")
 
 
 @dataclass(frozen=True)
@@ -627,6 +644,8 @@ def _read_json_lines(path: Path, text: _TextFacts) -> tuple[list[RawSource], lis
             if "\\u" in line:  # an escape can write half a character, which no text can hold
                 record = {_whole(k): _whole(v) if isinstance(v, str) else v for k, v in record.items()}
             names.update(dict.fromkeys(record))
+            if len(names) > MOST_COLUMNS:
+                return [], [_too_many_columns(path.name)]
             batch.append((number, {k: _json_text(v) for k, v in record.items()}))
             if len(batch) == _BATCH_ROWS:
                 batches.append(_json_batch(batch, names))
