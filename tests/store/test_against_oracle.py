@@ -132,9 +132,9 @@ class Oracle:
 
 
 rows = st.builds(
-    Row, st.sampled_from(["", "s", "t"]), st.integers(0, 2), st.integers(1, 2), st.sampled_from([None, 0, 1, 3])
+    Row, st.sampled_from(["s", "s", "t", ""]), st.integers(0, 2), st.integers(1, 2), st.sampled_from([None, 0, 1, 3])
 )
-sources = st.sampled_from(["a", "b"])
+sources = st.sampled_from(["a", "a", "b"])
 step = st.one_of(
     st.builds(Ingest, sources, st.lists(rows, min_size=1, max_size=5), st.booleans()),
     st.builds(Withdraw, st.sampled_from(["s", "t"]), st.integers(0, DAYS)),
