@@ -338,6 +338,11 @@ class DuckDBLedger:
         ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
         return latest
 
+    def latest_arrival(self) -> datetime | None:
+        """The last moment at which rows came in; see Ledger.latest_arrival."""
+        ((latest,),) = self._rows("SELECT max(arrived_at) FROM ingests")
+        return latest
+
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
         """Latest versions of rows by id, in the columns of a state and `source`, `source_row`; see Ledger.rows."""
         spec = tables()[table]
