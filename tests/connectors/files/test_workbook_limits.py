@@ -138,6 +138,29 @@ def test_limits_count_all_parts_together(tmp_path: Path, monkeypatch: pytest.Mon
     assert [f.code for f in inspect(path).refused] == ["workbook_too_large"]
 
 
+def test_a_long_text_that_many_cells_share_is_counted_for_each(tmp_path: Path) -> None:
+    """20 MB of text in 20 kB of zip: two cells that share it are sound, 200 of them are 4 GB."""
+    for cells, codes in ((2, []), (200, ["workbook_too_large"])):
+        path = tmp_path / f"{cells}.xlsx"
+        rows = ((n, f'<c r="A{n}" t="s"><v>{0 if n == 1 else 1}</v></c>') for n in range(1, cells + 1))
+        book(path, rows_of(*rows))
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+            texts = f"<si><t>product</t></si><si><t>{'x' * 20_000_000}</t></si>"
+            archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{MAIN}">{texts}</sst>')
+        assert [f.code for f in inspect(path).refused] == codes
+        assert path.stat().st_size < 50_000
+
+
+def test_a_long_text_beside_many_short_ones_passes(tmp_path: Path) -> None:
+    """The bound by the longest text is too high here, so that the texts are counted."""
+    path = tmp_path / "products.xlsx"
+    book(path, rows_of(*((n, f'<c r="A{n}" t="s"><v>{1 if n == 2 else 0}</v></c>') for n in range(1, 2001))))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        texts = f"<si><t>short</t></si><si><t>{'x' * 2_000_000}</t></si>"
+        archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{MAIN}">{texts}</sst>')
+    assert inspect(path) == workbook_limits.Inspected()
+
+
 def test_nested_and_broken_zips_are_findings(tmp_path: Path) -> None:
     inner = book(tmp_path / "inner.xlsx", rows_of(HEAD, (2, text_cell("A2", "P1"))))
     for number in range(3):

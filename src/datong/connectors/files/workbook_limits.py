@@ -10,7 +10,7 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -39,6 +39,8 @@ _ROW_OR_CELL = re.compile(rb"<" + _TAG + rb"(row|c)(\s[^>]*)?>")
 _NO_VALUE = re.compile(
     rb"<TAGf(?:\s[^>]*)?(?:/>|>[^<]*</TAGf>)\s*(<TAGv\s*/>|<TAGv>\s*</TAGv>)?\s*</TAGc>".replace(b"TAG", _TAG)
 )
+_STRING = re.compile(rb"<" + _TAG + rb"si[\s>/]")
+_STRING_NUMBER = re.compile(rb"""\bt=["']s["'][^>]*>\s*<""" + _TAG + rb"v>\s*([0-9]{1,9})")
 _ERROR = re.compile(rb"<" + _TAG + rb"""c\s[^>]*?\bt=["']e["'][^>]*(?<!/)>""")
 
 # Cells that read as empty and are not: (row from 1, column from 0) to the rule that they break.
@@ -75,7 +77,7 @@ def _inspect(archive: zipfile.ZipFile, name: str, packed_bytes: int) -> Inspecte
     if unpacked_bytes > MOST_BYTES or any(_is_bomb(info.file_size, info.compress_size) for info in parts):
         return Inspected((_too_large(name, unpacked_bytes, packed_bytes),))
     sheet_of = _sheets(archive)
-    unpacked_bytes, refused, empty = 0, [], {}
+    unpacked_bytes, strings, refused, empty = 0, 0, [], {}
     for info in parts:
         seen = _Seen()
         scan = seen.look if info.filename in sheet_of else lambda _block: None
@@ -85,6 +87,7 @@ def _inspect(archive: zipfile.ZipFile, name: str, packed_bytes: int) -> Inspecte
                 return Inspected((_too_large(name, unpacked_bytes + seen.size, packed_bytes),))
             scan(block)
         unpacked_bytes += seen.size
+        strings += seen.strings
         if seen.suspicious:
             seen = _looked_closely(archive, info)
         source = f"{name}/{sheet_of.get(info.filename, '')}"
@@ -92,7 +95,42 @@ def _inspect(archive: zipfile.ZipFile, name: str, packed_bytes: int) -> Inspecte
             refused.append(_scattered(source, seen))
         elif seen.empty:
             empty[sheet_of[info.filename]] = seen.empty
+    text_bytes = _text_bytes(archive, parts, sheet_of, strings)
+    if text_bytes > MOST_BYTES:
+        refused.append(_too_large(name, text_bytes, packed_bytes))
     return Inspected(tuple(refused), empty)
+
+
+def _text_bytes(
+    archive: zipfile.ZipFile, parts: Sequence[zipfile.ZipInfo], sheets: Container[str], strings: int
+) -> int:
+    """Bytes of text once each cell has its own copy of the shared text that it names by number. strings: such cells.
+
+    Where the longest text in each of them would do no harm, that bound is the answer: counting takes a second pass.
+    """
+    shared = [info for info in parts if info.filename.lower().endswith("sharedstrings.xml")]
+    lengths = np.concatenate([np.zeros(0, dtype=np.int64), *(_lengths(archive, info) for info in shared)])
+    bound = strings * int(lengths.max(initial=0))
+    if bound <= MOST_BYTES:
+        return bound
+    total = 0
+    for info in parts:
+        for block in _blocks(archive, info, cells=True) if info.filename in sheets else ():
+            numbers = np.array(_STRING_NUMBER.findall(block), dtype=np.bytes_).astype(np.int64)
+            total += int(lengths[numbers[numbers < len(lengths)]].sum())
+    return total
+
+
+def _lengths(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    """Bytes of each shared text, with its markup."""
+    starts: list[int] = []
+    read, rest = 0, b""
+    for chunk in _blocks(archive, info, cells=False):
+        block, base = rest + chunk, read - len(rest)
+        starts += [base + match.start() for match in _STRING.finditer(block) if match.end() > len(rest)]
+        read += len(chunk)
+        rest = block[-_LONGEST_REFERENCE:]
+    return np.diff(np.array([*starts, read], dtype=np.int64))
 
 
 def _is_bomb(unpacked_bytes: int, packed_bytes: int) -> bool:
@@ -183,6 +221,7 @@ class _Seen:
     rows: int = 0
     columns: int = 0
     cells: int = 0
+    strings: int = 0  # cells with a shared text
     empty: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
@@ -215,6 +254,7 @@ class _Seen:
             columns = np.append(columns, min(_MOST_COLUMNS, cells - placed + int(columns.max(initial=0))))
         self.columns = max(self.columns, int(columns.max(initial=0)))
         self.rows = max(self.rows, int(rows.max(initial=0)))
+        self.strings += block.count(b't="s"') or block.count(b"t='s'")
         self.find_empty(block)
 
     def find_empty(self, block: bytes) -> None:
