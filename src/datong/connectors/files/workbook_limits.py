@@ -34,6 +34,7 @@ _PLAN_BYTES = 16 * 1024**2  # of the parts that say which sheet is where
 _MOST_COLUMNS = 16_384
 _LONGEST_REFERENCE = 16  # of what follows ' r="': letters and digits
 _TAG = rb"(?:\w+:)?"  # a prefix that a name in XML may have
+_PREFIX = re.compile(rb"<(\w{1,30}:)worksheet[\s>]")
 _PLACE = re.compile(rb"""\sr=["']([A-Za-z]*)([0-9]*)["']""")
 _ROW_OR_CELL = re.compile(rb"<" + _TAG + rb"(row|c)(\s[^>]*)?>")
 _NO_VALUE = re.compile(
@@ -222,6 +223,7 @@ class _Seen:
     columns: int = 0
     cells: int = 0
     strings: int = 0  # cells with a shared text
+    prefix: int = 0  # bytes of the prefix of its tags
     empty: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
@@ -232,48 +234,59 @@ class _Seen:
     suspicious = too_wide
 
     def look(self, block: bytes) -> None:
-        """A quick look, by arrays: every ' r="AB12"' of the block, which rows and cells have."""
-        text = np.frombuffer(block + b" " * _LONGEST_REFERENCE, dtype=np.uint8)
-        at = np.flatnonzero((text[:-2] <= 32) & (text[1:-1] == ord("r")) & (text[2:] == ord("="))) + 4
-        at = at[at < len(block)]
-        columns, rows = np.zeros(len(at), dtype=np.int64), np.zeros(len(at), dtype=np.int64)
-        open_ = np.ones(len(at), dtype=bool)
-        for step in range(_LONGEST_REFERENCE - 4):
-            sign = text[at + step].astype(np.int64)
-            letter = (sign | 32) - ord("a") + 1
-            is_letter, is_digit = (letter >= 1) & (letter <= 26), (sign >= ord("0")) & (sign <= ord("9"))
-            open_ &= is_letter | is_digit
-            if not open_.any():
-                break
-            columns = np.where(open_ & is_letter, columns * 26 + letter, columns)
-            rows = np.where(open_ & is_digit, rows * 10 + sign - ord("0"), rows)
+        """A quick look, by arrays: every ' r="AB12"' of the block, and which tags there are."""
+        if not self.size - len(block):  # the first block names the prefix that all tags have, if any
+            prefix = _PREFIX.search(block)
+            self.prefix = len(prefix.group(1)) if prefix is not None else 0
+        text = np.frombuffer(b"  " + block + b" " * 64, dtype=np.uint8)
+        ours = text[: len(block) + 2]
+        equals = np.flatnonzero(ours == ord("="))
+        names = np.where(text[equals - 2] <= 32, text[equals - 1], 0)  # attributes of one letter
+        kinds = text[equals[names == ord("t")] + 2]
+        columns, rows = _places(text, equals[names == ord("r")] + 2)
+        tags = np.flatnonzero(ours == ord("<")) + 1 + self.prefix
+        signs, after = text[tags], text[tags + 1]
         placed = int(np.count_nonzero(columns))
-        cells = block.count(b"<c>") + block.count(b"<c ") or block.count(b":c>") + block.count(b":c ")
+        cells = int(np.count_nonzero((signs == ord("c")) & ((after <= 32) | (after == ord(">")))))
         self.cells += max(placed, cells)
         if cells > placed:  # a cell that does not say where it is stands right of the one before it
             columns = np.append(columns, min(_MOST_COLUMNS, cells - placed + int(columns.max(initial=0))))
         self.columns = max(self.columns, int(columns.max(initial=0)))
         self.rows = max(self.rows, int(rows.max(initial=0)))
-        self.strings += block.count(b't="s"') or block.count(b"t='s'")
-        self.find_empty(block)
+        self.strings += int(np.count_nonzero(kinds == ord("s")))
+        self.find_empty(block, bool((signs == ord("f")).any()), bool((kinds == ord("e")).any()))
 
-    def find_empty(self, block: bytes) -> None:
-        """Formulas without a value, and errors."""
-        if b"<f" in block or b":f" in block:
-            for match in _NO_VALUE.finditer(block):
-                start = max(block.rfind(b"<c ", 0, match.start()), block.rfind(b":c ", 0, match.start()))
-                head = block[start : block.find(b">", start)]
-                # A formula that gave the empty text has an empty value; without any value it was not worked out.
-                if match.group(1) is None or b't="str"' not in head:
-                    self._note(head, "check.formula_without_value")
-        if b'"e"' in block or b"'e'" in block:
-            for match in _ERROR.finditer(block):
-                self._note(match.group(), "check.error_value")
+    def find_empty(self, block: bytes, formulas: bool = True, errors: bool = True) -> None:
+        """Formulas without a value, and errors. formulas, errors: whether the block may have any."""
+        for match in _NO_VALUE.finditer(block) if formulas else ():
+            start = max(block.rfind(b"<c ", 0, match.start()), block.rfind(b":c ", 0, match.start()))
+            head = block[start : block.find(b">", start)]
+            # A formula that gave the empty text has an empty value; without any value it was not worked out.
+            if match.group(1) is None or b't="str"' not in head:
+                self._note(head, "check.formula_without_value")
+        for match in _ERROR.finditer(block) if errors else ():
+            self._note(match.group(), "check.error_value")
 
     def _note(self, head: bytes, rule: str) -> None:
         place = _PLACE.search(head)
         if place is not None and place.group(1) and place.group(2):
             self.empty[int(place.group(2)), _column(place.group(1)) - 1] = rule
+
+
+def _places(text: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Column (from 1, 0 for none) and row of each reference such as AB12 that begins at `at`."""
+    columns, rows = np.zeros(len(at), dtype=np.int64), np.zeros(len(at), dtype=np.int64)
+    open_ = np.ones(len(at), dtype=bool)
+    for step in range(_LONGEST_REFERENCE - 4):
+        sign = text[at + step].astype(np.int64)
+        letter = (sign | 32) - ord("a") + 1
+        is_letter, is_digit = (letter >= 1) & (letter <= 26), (sign >= ord("0")) & (sign <= ord("9"))
+        open_ &= is_letter | is_digit
+        if not open_.any():
+            break
+        columns = np.where(open_ & is_letter, columns * 26 + letter, columns)
+        rows = np.where(open_ & is_digit, rows * 10 + sign - ord("0"), rows)
+    return columns, rows
 
 
 def _column(letters: bytes) -> int:
