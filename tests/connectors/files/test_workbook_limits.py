@@ -77,6 +77,16 @@ def test_cells_at_the_far_ends_of_a_sheet_are_refused(tmp_path: Path, name: str,
     assert [(f.code, f.source) for f in findings] == [("scattered_cells", "products.xlsx/products")]
 
 
+def test_cells_of_mixed_names_hide_nothing(tmp_path: Path) -> None:
+    cells = "<x:c><v>1</v></x:c>" * 20_000
+    rows = (
+        f'<sheetData xmlns:x="{MAIN}"><row r="1">{text_cell("A1", "p")}{cells}</row><row r="1048576">{cells[:38]}</row>'
+    )
+    _, findings = read_source(book(tmp_path / "products.xlsx", rows.replace("<v>", "<x:v>").replace("</v>", "</x:v>")))
+    assert findings and findings[0].code in ("scattered_cells", "unreadable_file")
+    assert [f.code for f in inspect(tmp_path / "products.xlsx").refused] == ["scattered_cells"]
+
+
 SOUND = {
     "a dimension that says too much": '<dimension ref="A1:XFD1048576"/>' + rows_of(HEAD, (2, text_cell("A2", "P1"))),
     "formatting without content far away": rows_of(

@@ -34,7 +34,7 @@ _PLAN_BYTES = 16 * 1024**2  # of the parts that say which sheet is where
 _MOST_COLUMNS = 16_384
 _LONGEST_REFERENCE = 16  # of what follows ' r="': letters and digits
 _TAG = rb"(?:\w+:)?"  # a prefix that a name in XML may have
-_PREFIX = re.compile(rb"<(\w{1,30}:)worksheet[\s>]")
+_PREFIXED = re.compile(rb"<\w+:c[\s/>]")
 _PLACE = re.compile(rb"""\sr=["']([A-Za-z]*)([0-9]*)["']""")
 _ROW_OR_CELL = re.compile(rb"<" + _TAG + rb"(row|c)(\s[^>]*)?>")
 _NO_VALUE = re.compile(
@@ -223,7 +223,7 @@ class _Seen:
     columns: int = 0
     cells: int = 0
     strings: int = 0  # cells with a shared text
-    prefix: int = 0  # bytes of the prefix of its tags
+    prefixed: bool = False  # has names such as <x:c>, which a quick look does not see
     empty: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
@@ -231,20 +231,20 @@ class _Seen:
         area = self.rows * self.columns
         return area > MOST_CELLS or (area > SCATTER_FROM_CELLS and area > MOST_SCATTER * self.cells)
 
-    suspicious = too_wide
+    @property
+    def suspicious(self) -> bool:
+        return self.too_wide or self.prefixed
 
     def look(self, block: bytes) -> None:
         """A quick look, by arrays: every ' r="AB12"' of the block, and which tags there are."""
-        if not self.size - len(block):  # the first block names the prefix that all tags have, if any
-            prefix = _PREFIX.search(block)
-            self.prefix = len(prefix.group(1)) if prefix is not None else 0
+        self.prefixed |= b":c" in block and _PREFIXED.search(block) is not None
         text = np.frombuffer(b"  " + block + b" " * 64, dtype=np.uint8)
         ours = text[: len(block) + 2]
         equals = np.flatnonzero(ours == ord("="))
         names = np.where(text[equals - 2] <= 32, text[equals - 1], 0)  # attributes of one letter
         kinds = text[equals[names == ord("t")] + 2]
         columns, rows = _places(text, equals[names == ord("r")] + 2)
-        tags = np.flatnonzero(ours == ord("<")) + 1 + self.prefix
+        tags = np.flatnonzero(ours == ord("<")) + 1
         signs, after = text[tags], text[tags + 1]
         placed = int(np.count_nonzero(columns))
         cells = int(np.count_nonzero((signs == ord("c")) & ((after <= 32) | (after == ord(">")))))
@@ -254,7 +254,7 @@ class _Seen:
         self.columns = max(self.columns, int(columns.max(initial=0)))
         self.rows = max(self.rows, int(rows.max(initial=0)))
         self.strings += int(np.count_nonzero(kinds == ord("s")))
-        self.find_empty(block, bool((signs == ord("f")).any()), bool((kinds == ord("e")).any()))
+        self.find_empty(block, bool((signs == ord("f")).any()) or self.prefixed, bool((kinds == ord("e")).any()))
 
     def find_empty(self, block: bytes, formulas: bool = True, errors: bool = True) -> None:
         """Formulas without a value, and errors. formulas, errors: whether the block may have any."""
