@@ -21,7 +21,7 @@ from datong.connectors.files.starter import write_starter
 from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import open_ledger
 
-SALES = 3_000
+SALES = 1_500
 WEEKS = 8
 # Where a kill fell.
 PLACES = ("before the first transaction", "in a transaction", "in a commit", "between transactions", "after the last")
@@ -54,26 +54,29 @@ class Fallen:
     finished: bool
 
 
-Dump = dict[str, Counter[tuple[object, ...]]]
+Dump = dict[str, Counter[str]]
 
 
 def dump(chain: Path) -> Dump:
-    """Every row of every table of a ledger, with how often it is there. Moments of arrival come from the clock."""
-    with open_ledger(chain / ".datong" / "ledger.duckdb", ChainSettings("x")):
+    """Every row of every table of a ledger, as text, with how often it is there; but for moments of arrival, which come
+    from the clock.
+    """
+    path = chain / ".datong" / "ledger.duckdb"
+    with open_ledger(path, ChainSettings("x")):
         pass
-    with duckdb.connect(str(chain / ".datong" / "ledger.duckdb"), read_only=True) as connection:
-        names = connection.execute(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY ALL"
-        ).fetchall()
+    shown = {"saved": "dense_rank() OVER (ORDER BY saved)"}  # a run that is made again counts on: its place counts
+    with duckdb.connect(str(path), read_only=True, config={"threads": "1"}) as connection:
+        columns: dict[str, list[str]] = {}
+        for schema, table, column in connection.execute(
+            "SELECT schema_name, table_name, column_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+        ).fetchall():
+            if column != "arrived_at":
+                columns.setdefault(f'"{schema}"."{table}"', []).append(shown.get(column, f'"{column}"'))
         dumped = {}
-        shown = {"saved": "dense_rank() OVER (ORDER BY saved)"}  # a run that is made again counts on: its place counts
-        for schema, name in names:
-            columns = connection.execute(
-                "SELECT column_name FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?", [schema, name]
-            ).fetchall()
-            kept = ", ".join(shown.get(column, f'"{column}"') for (column,) in columns if column != "arrived_at")
-            rows = connection.execute(f'SELECT {kept} FROM "{schema}"."{name}"').fetchall()
-            dumped[f"{schema}.{name}"] = Counter(rows)
+        for table, names in columns.items():
+            texts = f"SELECT row({', '.join(names)})::VARCHAR AS text FROM {table}"
+            rows = connection.execute(f"SELECT text, count(*) FROM ({texts}) GROUP BY text").fetchall()
+            dumped[table] = Counter(dict(rows))
         return dumped
 
 
