@@ -6,9 +6,10 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,28 +48,60 @@ class Version(NamedTuple):
     withdrawn: bool
 
 
+class Ingest(NamedTuple):
+    """A file with rows from row 2 on. whole: the source has no other rows."""
+
+    source: str
+    rows: list[Row]
+    whole: bool
+
+
+class Withdraw(NamedTuple):
+    key: str
+    day: int
+
+
+class Retry(NamedTuple):
+    """All rows of a source that are in quarantine, tried again as they were."""
+
+    source: str
+
+
 class Oracle:
+    """held: of each source, rows in quarantine with their row numbers."""
+
     def __init__(self) -> None:
         self.versions: dict[str, list[Version]] = {}
+        self.held: dict[str, set[tuple[int, Row]]] = {}
 
     def in_force(self, name: str, day: int) -> Version | None:
         seen = [(v.known, i) for i, v in enumerate(self.versions.get(name, [])) if v.known <= day]
         return self.versions[name][max(seen)[1]] if seen else None
 
-    def ingest(self, rows: Sequence[Row]) -> tuple[int, int, int, int]:
+    def ingest(self, source: str, numbered: Sequence[tuple[int, Row]], whole: bool) -> tuple[int, int, int, int]:
         equal: Counter[tuple[str, int, int]] = Counter()
         named = []
-        for row in rows:
+        for number, row in numbered:
             equal[row.content] += 1
-            named.append((row.key or f"{row.content}.{equal[row.content]}", row))
+            named.append((row.key or f"{row.content}.{equal[row.content]}", number, row))
         tally: Counter[str] = Counter()
         first: dict[tuple[str, int], tuple[str, int, int]] = {}
-        for name, row in sorted(named, key=lambda pair: pair[1].known):  # stable: equal moments in the file's order
-            tally[self._take(name, row, first)] += 1
+        bad = set()
+        for name, number, row in sorted(named, key=lambda n: n[2].known):  # stable: equal moments in the file's order
+            verdict = self._take(name, row, first)
+            tally[verdict] += 1
+            bad |= {(number, row)} if verdict == "quarantined" else set()
+        held = self.held.get(source, set())
+        self.held[source] = (held & bad if whole else held) | bad
         return tally["added"], tally["superseded"], tally["known"], tally["quarantined"]
 
     def names(self) -> set[str]:
         return set(self.versions)
+
+    def retry(self, source: str) -> tuple[list[tuple[int, Row]], tuple[int, int, int, int]]:
+        """The rows in quarantine, in order, and what becomes of them now."""
+        held = sorted(self.held.pop(source, set()), key=repr)
+        return held, self.ingest(source, held, whole=False)
 
     def _take(self, name: str, row: Row, first: dict[tuple[str, int], tuple[str, int, int]]) -> str:
         chain = self.versions.setdefault(name, [])
@@ -139,9 +172,14 @@ class BranchOracle(Oracle):
 
 
 rows = st.builds(
-    Row, st.sampled_from(["", "s", "t"]), st.integers(0, 2), st.integers(1, 2), st.sampled_from([None, 0, 1, 3])
+    Row, st.sampled_from(["s", "s", "t", ""]), st.integers(0, 2), st.integers(1, 2), st.sampled_from([None, 0, 1, 3])
 )
-step = st.one_of(st.lists(rows, min_size=1, max_size=5), st.tuples(st.sampled_from(["s", "t"]), st.integers(0, DAYS)))
+sources = st.sampled_from(["a", "a", "b"])
+step = st.one_of(
+    st.builds(Ingest, sources, st.lists(rows, min_size=1, max_size=5), st.booleans()),
+    st.builds(Withdraw, st.sampled_from(["s", "t"]), st.integers(0, DAYS)),
+    st.builds(Retry, sources),
+)
 
 
 @pytest.fixture(scope="module")
@@ -153,27 +191,50 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBLedger]:
 _example = count()
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(step, min_size=1, max_size=5))
-def test_ids_versions_withdrawals_and_as_of(ledger: DuckDBLedger, steps: list[list[Row] | tuple[str, int]]) -> None:
-    product = f"P{next(_example)}"  # examples share a ledger and differ in product
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(step, min_size=1, max_size=6))
+def test_ids_versions_withdrawals_quarantine_and_as_of(
+    ledger: DuckDBLedger, steps: list[Ingest | Withdraw | Retry]
+) -> None:
+    product = f"P{next(_example)}-"  # examples share a ledger and differ in product
     oracle = Oracle()
     for taken in steps:
-        if isinstance(taken, tuple):
-            key, day = taken
-            done = ledger.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
-            assert done == oracle.withdraw(key, day)
-            continue
-        for _ in range(2):  # the second time changes nothing
-            report = ledger.ingest("sales", as_table(product, taken), None, (), "a.csv", NOW)
-            tally = report.added, report.superseded, report.known, report.quarantined
-            assert tally == oracle.ingest(taken)
+        match taken:
+            case Withdraw(key, day):
+                done = ledger.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
+                assert done == oracle.withdraw(key, day)
+            case Retry(source):
+                ids = [r["quarantine_id"] for r in held_rows(ledger, product) if r["source"] == product + source]
+                again, expected = oracle.retry(source)
+                if again:
+                    report = ledger.ingest(
+                        "sales", as_table(product, again), None, (), product + source, NOW, retried=ids
+                    )
+                    assert (report.added, report.superseded, report.known, report.quarantined) == expected
+            case Ingest(source, new, whole):
+                numbered = list(enumerate(new, start=2))
+                for _ in range(2):  # the second time changes nothing
+                    report = ledger.ingest(
+                        "sales", as_table(product, numbered), None, (), product + source, NOW, whole=whole
+                    )
+                    tally = report.added, report.superseded, report.known, report.quarantined
+                    assert tally == oracle.ingest(source, numbered, whole)
+        assert sorted((r["source"].removeprefix(product), r["row"]) for r in held_rows(ledger, product)) == sorted(
+            (source, number) for source, held in oracle.held.items() for number, _ in held
+        )
     for day in range(DAYS + 1):
         assert seen(ledger, product, day) == oracle.seen(day)
 
 
 # On one of the ledgers so far (its place modulo their number): a file, a withdrawal, or a branch of it as of a day.
-branch_step = st.tuples(st.integers(0, 3), st.one_of(step, st.integers(0, DAYS)))
+branch_step = st.tuples(
+    st.integers(0, 3),
+    st.one_of(
+        st.lists(rows, min_size=1, max_size=5),
+        st.tuples(st.sampled_from(["s", "t"]), st.integers(0, DAYS)),
+        st.integers(0, DAYS),
+    ),
+)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -185,7 +246,7 @@ branch_step = st.tuples(st.integers(0, 3), st.one_of(step, st.integers(0, DAYS))
 def test_branches_of_the_trunk_and_of_one_another(
     ledger: DuckDBLedger, first: list[Row], moment: int, later: list[tuple[int, list[Row] | tuple[str, int] | int]]
 ) -> None:
-    product = f"P{next(_example)}"
+    product = f"P{next(_example)}-"
     branches = DuckDBBranches(ledger)
     there: list[tuple[str | None, Oracle]] = [(None, Oracle())]
     for place, taken in [(0, first), (0, moment), *later]:
@@ -205,9 +266,11 @@ def test_branches_of_the_trunk_and_of_one_another(
             done = on.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
             assert done == oracle.withdraw(key, day)
         else:
+            numbered = list(enumerate(taken, start=2))
             for _ in range(2):
-                report = on.ingest("sales", as_table(product, taken), None, (), "a.csv", NOW)
-                assert (report.added, report.superseded, report.known, report.quarantined) == oracle.ingest(taken)
+                report = on.ingest("sales", as_table(product, numbered), None, (), product + "a", NOW)
+                tally = report.added, report.superseded, report.known, report.quarantined
+                assert tally == oracle.ingest("a", numbered, whole=False)
     for name, oracle in there:  # what was done on one changed none of the others
         on = ledger if name is None else branches.on(name)
         for day in range(DAYS + 1):
@@ -217,16 +280,43 @@ def test_branches_of_the_trunk_and_of_one_another(
     assert seen(ledger, product, DAYS) == there[0][1].seen(DAYS)
 
 
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    files=st.lists(
+        st.lists(rows, min_size=1, max_size=4, unique_by=lambda r: (r.key, r.known)), min_size=2, max_size=4
+    ),
+    data=st.data(),
+)
+def test_files_about_different_things_may_come_in_any_order(
+    ledger: DuckDBLedger, files: list[list[Row]], data: st.DataObject
+) -> None:
+    """And so may the rows of each, where no two of them speak of one thing at one moment."""
+    found = []
+    for order in (range(len(files)), data.draw(st.permutations(range(len(files))))):
+        example = f"Q{next(_example)}-"
+        for i in order:
+            product = f"{example}{i}-"
+            shuffled = data.draw(st.permutations(files[i])) if found else files[i]
+            ledger.ingest("sales", as_table(product, list(enumerate(shuffled, 2))), None, (), product, NOW)
+        found.append([[seen(ledger, f"{example}{i}-", day) for day in range(DAYS + 1)] for i in range(len(files))])
+    assert found[0] == found[1]
+
+
+def held_rows(ledger: DuckDBLedger, product: str) -> list[dict[str, Any]]:
+    return [row for row in ledger.quarantined().to_pylist() if row["source"].startswith(product)]
+
+
 def seen(ledger: DuckDBLedger, product: str, day: int) -> list[tuple[str, int, int]]:
-    found = ledger.state(START + timedelta(days=day)).table("sales").to_pylist()
+    """The contents that are known on a day."""
+    found = ledger.state(START + timedelta(days=day)).table("sales")
+    found = found.filter(pc.equal(found["product"], product)).to_pylist()
     return sorted(
-        ((r["sale"] or "").removeprefix(product), (r["happened_at"] - START).days, int(r["units"]))
-        for r in found
-        if r["product"] == product
+        ((r["sale"] or "").removeprefix(product), (r["happened_at"] - START).days, int(r["units"])) for r in found
     )
 
 
-def as_table(product: str, taken: Sequence[Row]) -> pa.Table:
+def as_table(product: str, numbered: Sequence[tuple[int, Row]]) -> pa.Table:
+    taken = [row for _, row in numbered]
     happened = [START + timedelta(days=r.happened) for r in taken]
     known = [None if r.known_after is None else START + timedelta(days=r.known) for r in taken]
     return pa.table(
@@ -236,6 +326,6 @@ def as_table(product: str, taken: Sequence[Row]) -> pa.Table:
             "product": [product] * len(taken),
             "units": [float(r.units) for r in taken],
             "known_at": pa.array(known, MOMENT),
-            "__row__": list(range(2, len(taken) + 2)),
+            "__row__": [number for number, _ in numbered],
         }
     )

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong import __version__
 from datong.app.changes import Change, changed_sources, parse_change
@@ -48,6 +49,9 @@ END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 # More buckets than any history has.
 EVERY_BUCKET = 1_000_000
+
+# The clocks of machines differ by so much without anything being wrong.
+CLOCK_SLACK = timedelta(seconds=2)
 
 # An error that lists what there is names so many.
 NAMED = 10
@@ -198,13 +202,15 @@ class Chain:
 
         A chain of live records has the clock of the world. A chain of declared history stands at the last moment at
         which anything became known: a change made now comes just after it, not years later. A branch stands at its
-        moment, or where rows of its own became known later.
+        moment, or where rows of its own became known later. Where the world's clock has gone back, the chain's stays
+        just after the last arrival: what comes later must not seem older.
         """
         latest = self.ledger.latest_known_at()
         if self.branch_name is not None and latest is not None:
             return latest
         if self.settings.history == "live" or latest is None:
-            return self._now()
+            now, arrived = self._now(), self.ledger.latest_arrival()
+            return now if arrived is None or now >= arrived else arrived + timedelta(microseconds=1)
         return latest + timedelta(microseconds=1)
 
     def _take_in_tables(self) -> tuple[IngestReport, ...]:
@@ -227,7 +233,40 @@ class Chain:
                 gone = self.ledger.vanished(report.table, checked.rows, report.source)
                 if gone:
                     found.append(finding("warning", "store.vanished", report.source, count=len(gone), row_id=gone[0]))
-        return tuple(found)
+        return (*found, *self._clock_findings())
+
+    def _clock_findings(self) -> list[Finding]:
+        """What a clock that went back, or a known_at in the future, hides: for chains that have the world's clock."""
+        if self.settings.history != "live":
+            return []
+        found = []
+        arrived = self.ledger.latest_arrival()
+        if arrived is not None and arrived - self._now() > CLOCK_SLACK:
+            then, today = self._local(arrived), self._local(self._now())
+            found.append(finding("warning", "app.clock_back", str(LEDGER_FILE), arrived=then, now=today))
+        now, latest = self.clock(), self.ledger.latest_known_at()
+        if latest is not None and latest > now:
+            state = self.ledger.state(END_OF_TIME)
+            for name in tables():
+                known_at = state.table(name)["known_at"]
+                ahead = known_at.filter(pc.greater(known_at, pa.scalar(now, known_at.type)))
+                if len(ahead):
+                    first = self._local(pc.min(ahead).as_py())
+                    found.append(
+                        finding(
+                            "warning",
+                            "app.known_ahead",
+                            name,
+                            column="known_at",
+                            rows_affected=len(ahead),
+                            count=len(ahead),
+                            first=first,
+                        )
+                    )
+        return found
+
+    def _local(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
 
     def ingest(self, file: Path, table: str | None = None, mapping: Path | None = None) -> "Taken":
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
@@ -260,7 +299,8 @@ class Chain:
             reports.append(
                 self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, file.name, arrived_at)
             )
-        findings = [*findings, *(f for report in reports for f in report.findings)]
+        ahead = [f for f in self._clock_findings() if f not in self.unheeded]
+        findings = [*findings, *(f for report in reports for f in report.findings), *ahead]
         return Taken(tuple(reports), tuple(findings))
 
     def _checked(self, name: str, source: RawSource) -> Checked:
@@ -308,10 +348,15 @@ class Chain:
         return tuple(reports)
 
     def default_as_of(self) -> datetime:
-        """The last moment at which anything became known, but not before the settings' start; of a branch its clock."""
+        """The last moment at which anything became known, but not before the settings' start; of a branch its clock.
+
+        A chain of live records does not look beyond its clock.
+        """
         latest = self.ledger.latest_known_at()
         if self.branch_name is not None and latest is not None:
             return latest
+        if latest is not None and self.settings.history == "live":
+            latest = min(latest, self.clock())
         start = self.settings.start
         floor = None if start is None else self.settings.calendar.midnight(start)
         moments = [m for m in (latest, floor) if m is not None]

@@ -29,6 +29,7 @@ from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
+from datong.connectors.files.whole import write_whole
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
@@ -411,8 +412,7 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
 
 
 def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report_html(inputs, language), encoding="utf-8")
+    write_whole(path, report_html(inputs, language).encode("utf-8"))
 
 
 def answer_demo(options: argparse.Namespace, language: str) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datong.connectors.files.whole import one_at_a_time
 from datong.forecast.table import QUANTILES, quantile_table
 from datong.model.errors import Refused
 from datong.model.flow import (
@@ -325,25 +326,29 @@ def write_tables(tables: Mapping[str, pa.Table], folder: Path, others: Mapping[s
     """
     others = others or {}
     folder = Path(folder)
-    refuse_foreign(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh, stale = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
-    for left_over in (fresh, stale):
-        shutil.rmtree(left_over, ignore_errors=True)
-    fresh.mkdir()
-    try:
-        names = []
-        for name, table in tables.items():
-            write_parquet(table, fresh / f"{name}.parquet")
-            names.append(f"{name}.parquet")
-        for name, content in others.items():
-            (fresh / name).write_bytes(content)
-            names.append(name)
-        (fresh / FOLDER_MARK).write_text("".join(f"{n}\n" for n in sorted(names)), encoding="utf-8", newline="\n")
-        _exchange(fresh, folder, stale)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(stale, ignore_errors=True)
+    with one_at_a_time(folder.parent):
+        fresh, stale = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "old"))
+        if stale.exists() and not folder.exists():  # a kill between the two moves
+            stale.rename(folder)
+        refuse_foreign(folder)
+        for left_over in (fresh, stale):
+            shutil.rmtree(left_over, ignore_errors=True)
+        fresh.mkdir()
+        try:
+            names = []
+            for name, table in tables.items():
+                write_parquet(table, fresh / f"{name}.parquet")
+                names.append(f"{name}.parquet")
+            for name, content in others.items():
+                (fresh / name).write_bytes(content)
+                names.append(name)
+            mark = "".join(f"{n}\n" for n in sorted(names))
+            (fresh / FOLDER_MARK).write_text(mark, encoding="utf-8", newline="\n")
+            _exchange(fresh, folder, stale)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 def _exchange(fresh: Path, folder: Path, stale: Path) -> None:

@@ -90,6 +90,10 @@ class Ledger(Protocol):
         """The last moment at which anything became known; None for an empty ledger."""
         ...
 
+    def latest_arrival(self) -> datetime | None:
+        """The last moment at which rows came in, by the clock of that time; None for an empty ledger."""
+        ...
+
     def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
         """Say that rows no longer hold from `known_at` on; they stay visible before it. Returns how many."""
         ...

@@ -238,8 +238,13 @@ def _known_columns(table: Table, rows: pa.Table, source: str) -> tuple[dict[str,
     free = [name for name in table.columns if name not in named]
     findings = [
         finding("warning", "check.unknown_column", source, column=h, table=table.name, hint=nearest_hint(h, free))
-        for h in unknown
+        for h in unknown[:ROWS_NAMED_ONE_BY_ONE]
     ]
+    rest = unknown[ROWS_NAMED_ONE_BY_ONE:]
+    if rest:
+        findings.append(
+            finding("warning", "check.unknown_columns", source, count=len(rest), first=shown(rest[0]), table=table.name)
+        )
     return {name: named[name] for name in table.columns if name in named}, findings
 
 

@@ -58,6 +58,8 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
             _create(path)
         connection = _connect(path)
         try:
+            for left in path.parent.glob(f"{path.name}.*.new*"):  # of a process that was killed
+                _clear(left)
             migrate(connection)
         except BaseException:
             connection.close()
@@ -68,13 +70,32 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
 def _create(path: Path) -> None:
     """Make a new ledger beside its place and move it there, so that a kill never leaves half of one."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)
-    with _connect(fresh) as connection:
-        migrate(connection)
-    if path.exists():  # another process was faster
-        fresh.unlink()
-    else:
-        fresh.replace(path)
+    try:
+        fresh.unlink(missing_ok=True)
+        with _connect(fresh) as connection:
+            migrate(connection)
+            connection.execute("CHECKPOINT")  # a close that cannot write it all says nothing
+        with suppress(FileExistsError, FileNotFoundError):  # another process was faster, and has cleared away
+            _place(fresh, path)
+    finally:
+        _clear(fresh)
+
+
+def _place(fresh: Path, path: Path) -> None:
+    """Give a file its name, unless there is one: another process may have rows in it already."""
+    try:
+        os.link(fresh, path)
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError:  # a drive without links
+        if not path.exists():
+            fresh.replace(path)
+
+
+def _clear(fresh: Path) -> None:
+    for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+        with suppress(OSError):
+            left.unlink(missing_ok=True)
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -98,7 +119,7 @@ def _translated(path: Path) -> Generator[None]:
                 raise LedgerBusy(message("store.busy", path=str(path))) from error
             raise LedgerBusy(message("store.busy_by", path=str(path), process=holder.group(1))) from error
         reason = text.splitlines()[0]
-        if re.search("permission denied|read-only|no space left|disk full", text, re.IGNORECASE):
+        if re.search("permission denied|read-only|could not write|no space left|disk full", text, re.IGNORECASE):
             raise DatongError(message("store.no_access", path=str(path), reason=reason)) from error
         # A wrong checksum comes as the bare base class.
         file_errors = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
@@ -326,6 +347,11 @@ class DuckDBLedger:
         """The last moment at which anything became known, 'since ever' apart; see Ledger.latest_known_at."""
         moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in tables().values())
         ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
+        return latest
+
+    def latest_arrival(self) -> datetime | None:
+        """The last moment at which rows came in; see Ledger.latest_arrival."""
+        ((latest,),) = self._rows("SELECT max(arrived_at) FROM ingests")
         return latest
 
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:

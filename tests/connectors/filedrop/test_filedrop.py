@@ -342,6 +342,30 @@ def test_separators_and_byte_order_marks_of_spreadsheets(ledger: DuckDBLedger, d
     assert [r["order"] for r in cancelled] == ["W2"]
 
 
+def test_a_report_that_grows_while_it_is_taken_in_stays_and_is_read_again(ledger: DuckDBLedger, drop: Path) -> None:
+    text = "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06T08:00\n"
+    put(drop, text)
+    got = collect(drop, end(ledger))
+    for batch in got.batches:
+        ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
+    put(drop, text + "W1,done,100,2026-03-08T08:00\n")  # between reading it and moving it away
+    settle(got, "en")
+    assert [p.name for p in (drop / "inbox").iterdir()] == ["report.csv"]
+    take(ledger, drop)
+    assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 60.0, 0.0)]
+    assert not list((drop / "inbox").iterdir())
+
+
+def test_what_is_no_file_stays_and_keeps_nothing_from_the_others(ledger: DuckDBLedger, drop: Path) -> None:
+    (drop / "inbox" / "folder.csv").mkdir()
+    (drop / "inbox" / "link.csv").symlink_to("nowhere")
+    put(drop, "order,state,good_units,happened_at\nW1,done,100,2026-03-08T10:00\n")
+    got = take(ledger, drop)
+    assert codes(got)[:2] == [("error", "no_file", None), ("error", "no_file", None)]
+    assert made(ledger) == [("W1", 100.0, 0.0)]
+    assert sorted(p.name for p in (drop / "inbox").iterdir()) == ["folder.csv", "link.csv"]
+
+
 def test_an_empty_or_missing_inbox_is_nothing(ledger: DuckDBLedger, tmp_path: Path) -> None:
     got = collect(tmp_path / "nowhere", end(ledger))
     assert (got.batches, got.findings) == ((), ())

@@ -152,6 +152,32 @@ def test_titles_above_the_header_are_left_out(tmp_path: Path) -> None:
     assert findings == [] and rows_of(source) == [("2026-01-05", "A", "1", 4)]
 
 
+def test_a_sign_in_one_value_does_not_make_its_row_the_header(tmp_path: Path) -> None:
+    source, findings = read(tmp_path, b"product,name\nA,A\nB,B\nC|x|y,C|x|y\n")
+    assert findings == [] and rows_of(source) == [("A", "A", 2), ("B", "B", 3), ("C|x|y", "C|x|y", 4)]
+
+
+def test_tables_without_end_to_the_right_are_refused_at_once(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(100_000)]
+    contents = {
+        "sales.csv": (",".join(names) + "\n" + ",".join("1" for _ in names) + "\n").encode(),
+        "blank.csv": ("product" + "," * 100_000 + "\n").encode(),
+        "sales.jsonl": b"".join(
+            json.dumps(dict.fromkeys(names[i : i + 100], 1)).encode() + b"\n" for i in range(0, 20_000, 100)
+        ),
+    }
+    for name, content in contents.items():
+        source, findings = read(tmp_path, content, name)
+        assert source is None and [f.code for f in findings] == ["too_many_columns"], name
+
+
+def test_many_unnamed_columns_are_few_findings(tmp_path: Path) -> None:
+    source, findings = read(tmp_path, ("product,name,units" + "," * 500 + "\nA,B,1" + ",x" * 500 + "\n").encode())
+    assert source is not None and source.rows["product"].to_pylist() == ["A"]
+    assert len(findings) < 30 and findings[-1].code == "unnamed_columns"
+    assert "480" in findings[-1].text("en")
+
+
 def test_large_file_by_blocks_has_true_row_numbers(tmp_path: Path) -> None:
     """More than one of pyarrow's blocks, with damage in the later ones."""
     lines = ["key,text", *(f"{i}," + "x" * 40 for i in range(2, 60_001))]

@@ -2,11 +2,11 @@
 
 import csv
 import io
-import os
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from datong.connectors.files.whole import write_whole
 from datong.model.errors import DatongError
 from datong.model.words import LANGUAGES, message, say
 
@@ -30,14 +30,8 @@ def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write beside the place, then move there. With a byte order mark, for Excel."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.tmp")
-    with half.open("w", encoding="utf-8-sig", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
+    """Write a text, whole or not at all. With a byte order mark, for Excel."""
+    write_whole(path, text.encode("utf-8-sig"))
 
 
 def titles(column: str) -> set[str]:

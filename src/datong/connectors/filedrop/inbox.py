@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 import pyarrow as pa
 
 from datong.connectors.filedrop.folders import BAD, DONE, INBOX, plain, reachable, titles, write_text
+from datong.connectors.files.steady import Looks, looks, read_steadily
 from datong.ledger.life import OrderEvent, Standing, advance, events_of_table, in_order, order_events_rows, standing
 from datong.ledger.position import order_standings
 from datong.ledger.state import State
@@ -42,15 +43,18 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Collected:
-    """What lay in an inbox. batches: what to ingest, in this order. files: each with its findings."""
+    """What lay in an inbox. batches: what to ingest, in this order. files: those that were read, each with its findings
+    and its looks then. left: findings of what could not be read and stays where it is.
+    """
 
     folder: Path
     batches: tuple[Batch, ...]
-    files: tuple[tuple[Path, tuple[Finding, ...]], ...]
+    files: tuple[tuple[Path, tuple[Finding, ...], Looks], ...]
+    left: tuple[Finding, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        return tuple(f for _, findings in self.files for f in findings)
+        return (*self.left, *(f for _, findings, _ in self.files for f in findings))
 
 
 @dataclass(frozen=True)
@@ -70,28 +74,35 @@ def collect(folder: Path, state: State) -> Collected:
     with reachable(folder):
         inbox = folder / INBOX
         paths = [p for p in inbox.iterdir() if p.suffix.lower() == ".csv"] if inbox.exists() else []
-        read = {p: p.read_bytes() for p in sorted(paths) if not p.name.startswith(".")}
+    read: dict[Path, tuple[bytes, Looks]] = {}
+    left: list[Finding] = []
+    for path in sorted(p for p in paths if not p.name.startswith(".")):
+        contents, problems = read_steadily(path, lambda p: ([(p.read_bytes(), looks(p))], []))
+        if contents:
+            read[path] = contents[0]
+        left += problems
     findings: dict[str, list[Finding]] = {}
     reports: list[_Report] = []
-    for path, content in read.items():
+    for path, (content, _) in read.items():
         lines, problems = _read(path.name, content, state.settings.calendar)
         reports += lines
         findings[path.name] = problems
     taken, problems = _against_orders(state, reports)
     for problem in problems:
         findings[problem.source].append(problem)
-    files = tuple((path, tuple(findings[path.name])) for path in read)
-    return Collected(folder, _batches(state, taken), files)
+    files = tuple((path, tuple(findings[path.name]), seen) for path, (_, seen) in read.items())
+    return Collected(folder, _batches(state, taken), files, tuple(left))
 
 
 def settle(collected: Collected, language: str) -> None:
     """Move the files away, after what they say was ingested: to done/, or, with an error in them, to bad/.
 
-    Where there are findings, they lie beside the file as text. A mended file may simply be dropped again.
+    Where there are findings, they lie beside the file as text. A mended file may simply be dropped again. A file that
+    has changed since it was read stays, to be read again: what it said before is known then.
     """
     with reachable(collected.folder):
-        for path, findings in collected.files:
-            if not path.exists():
+        for path, findings, seen in collected.files:
+            if not path.exists() or looks(path) != seen:
                 continue
             into = collected.folder / (BAD if has_errors(findings) else DONE)
             into.mkdir(parents=True, exist_ok=True)

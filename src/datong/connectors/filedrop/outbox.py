@@ -3,17 +3,20 @@
 import csv
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
 from datong.connectors.filedrop.folders import OUTBOX, reachable, titles, write_csv
+from datong.connectors.files.whole import one_at_a_time
 from datong.model.flow import OrderMessage
 from datong.model.words import say
 
 _COLUMNS = ("order", "kind", "product", "product_name", "units", "start", "due", "line", "why", "key")
 # Keys of all that ever went out. Files in the outbox may be taken away; this stays.
 _SENT = "sent.csv"
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def deliver(
@@ -29,7 +32,7 @@ def deliver(
     the file's name. product_names: name by product code. The same key again makes no second file. Raises DatongError
     where the folder cannot be used.
     """
-    with reachable(folder):
+    with reachable(folder), _ours(folder):
         gone = set(_sent(folder))
         once = {m.key: m for m in messages if m.key not in gone}
         fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order, m.key))
@@ -43,6 +46,14 @@ def deliver(
         if fresh:
             write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
     return files
+
+
+@contextmanager
+def _ours(folder: Path) -> Generator[None]:
+    """Several chains may share a drop folder: what went out is read and noted by one at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(folder):
+        yield
 
 
 def _sent(folder: Path) -> Iterator[str]:
@@ -75,8 +86,8 @@ def _row(sent: OrderMessage, language: str, product_names: Mapping[str, str | No
 
 
 def _harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """A text that a spreadsheet does not take for a formula (OWASP, CSV injection), in full width either."""
+    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
 
 
 def _file_name(counterparty: str, run: str, messages: Sequence[OrderMessage]) -> str:

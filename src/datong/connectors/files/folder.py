@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from datong.connectors.files.read import SUFFIXES, WORKBOOK_SUFFIXES, RawSource, read_source
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
+from datong.connectors.files.steady import no_file
 from datong.ledger.validate import NOTHING_KNOWN, ROW, Checked, Trouble, nearest_hint, reject, validate
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
@@ -78,7 +79,11 @@ def read_folder(folder: Path) -> FolderContents:
     settings, findings = read_settings(folder)
     parts: dict[str, Part] = {}
     for path in sorted(folder.iterdir(), key=lambda p: p.name):
-        if path.name.startswith((".", "~$")) or not path.is_file() or path.name == SETTINGS_FILE:
+        if path.name.startswith((".", "~$")) or path.name == SETTINGS_FILE:
+            continue
+        if not path.is_file():
+            if path.suffix.lower() in SUFFIXES and table_of(path.stem) is not None:
+                findings += [f for f in (no_file(path),) if f is not None]
             continue
         if path.suffix.lower() not in SUFFIXES:
             if _table_name(path.stem) in tables():

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from datong.connectors.files.read import RawSource
 from datong.connectors.files.settings import toml_finding
+from datong.connectors.files.steady import no_file
 from datong.ledger.validate import REJECTED_SCHEMA, ROW, nearest_hint, shown
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
@@ -56,6 +57,9 @@ class Mapping_:  # noqa: N801 - `Mapping` is the standard library's
 def read_mapping(path: Path) -> tuple[Mapping_, list[Finding]]:
     """A mapping file. Blocks that are wrong are left out, each with its findings."""
     nothing = Mapping_(path.name, ())
+    refused = no_file(path)
+    if refused is not None:
+        return nothing, [refused]
     try:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:

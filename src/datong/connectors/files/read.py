@@ -17,6 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
+from datong.connectors.files.steady import read_steadily
+from datong.connectors.files.workbook_limits import EmptyCells, cell_name, inspect
 from datong.ledger.validate import (
     REJECTED_SCHEMA,
     ROW,
@@ -34,6 +36,8 @@ LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls"})
 SUFFIXES = TEXT_SUFFIXES | LINES_SUFFIXES | WORKBOOK_SUFFIXES | {".parquet"}
 
+# As many as a sheet of Excel has: a table with more is no table, or lies on its side.
+MOST_COLUMNS = 16_384
 _SAMPLE_BYTES = 256 * 1024
 _CHUNK_BYTES = 4 * 1024 * 1024
 _BATCH_ROWS = 50_000
@@ -58,7 +62,11 @@ class RawSource:
 
 
 def read_source(path: Path) -> tuple[list[RawSource], list[Finding]]:
-    """All tables of one file: one, or one per sheet. Never raises for what is in the file."""
+    """All tables of one file: one, or one per sheet. Never raises for what is in the file, or for what it is."""
+    return read_steadily(path, _read)
+
+
+def _read(path: Path) -> tuple[list[RawSource], list[Finding]]:
     suffix = path.suffix.lower()
     try:
         size = path.stat().st_size
@@ -93,6 +101,8 @@ def _read_parquet(path: Path) -> tuple[list[RawSource], list[Finding]]:
         if len(set(names)) < len(names):
             repeated = sorted({n for n in names if names.count(n) > 1})
             return [], [_duplicate_header(path.name, n) for n in repeated]
+        if len(names) > MOST_COLUMNS:
+            return [], [_too_many_columns(path.name)]
         table = table.select(names)
     except (pa.ArrowException, OSError) as error:
         with path.open("rb") as file:
@@ -124,6 +134,9 @@ def _no_rows(source: RawSource) -> list[Finding]:
 def _read_workbook(path: Path) -> tuple[list[RawSource], list[Finding]]:
     sources: list[RawSource] = []
     findings: list[Finding] = []
+    inspected = inspect(path)
+    if inspected.refused:
+        return [], list(inspected.refused)
     try:
         workbook = CalamineWorkbook.from_path(str(path))
         sheets = [(name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names]
@@ -134,7 +147,7 @@ def _read_workbook(path: Path) -> tuple[list[RawSource], list[Finding]]:
     if not filled:
         return [], [finding("error", "check.empty_file", path.name)]
     for name, rows in filled:
-        source, more = _sheet_source(f"{path.name}/{name}", rows)
+        source, more = _sheet_source(f"{path.name}/{name}", rows, inspected.empty.get(name, {}))
         findings += more
         if source is not None:
             sources.append(source)
@@ -145,23 +158,38 @@ def _cells(sheet: CalamineSheet) -> list[list[Any]]:
     return [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
 
 
-def _sheet_source(name: str, rows: Sequence[Sequence[Any]]) -> tuple[RawSource | None, list[Finding]]:
+def _sheet_source(
+    name: str, rows: Sequence[Sequence[Any]], empty: EmptyCells
+) -> tuple[RawSource | None, list[Finding]]:
     top = _header_place([sum(v != "" for v in row) for row in rows])
     header = [_cell_text(v) or "" for v in rows[top]]
-    body = [(i + 1, row) for i, row in enumerate(rows) if i > top and any(v != "" for v in row)]
+    damaged = _cells_without_value(rows, top, empty)
+    lost = {d.number for d in damaged}
+    body = [(i + 1, row) for i, row in enumerate(rows) if i > top and i + 1 not in lost and any(v != "" for v in row)]
     columns = [[row[c] if row[c] != "" else None for _, row in body] for c in range(len(header))]
     # A column without a header and without values is only formatting.
     used = [c for c in range(len(header)) if header[c].strip() or any(v is not None for v in columns[c])]
     names, findings = _headers([header[c] for c in used], name)
     if names is None:
         return None, findings
-    findings += [_unnamed_column(name, c + 1) for c in used if not header[c].strip()]
+    findings += _unnamed_columns(name, [c + 1 for c in used if not header[c].strip()])
     table = pa.table(
         {n: _typed_cells(columns[c]) for n, c in zip(names, used, strict=True) if n}
         | {ROW: pa.array([number for number, _ in body], pa.int64())}
     )
-    source = RawSource(name, table)
-    return source, findings + _no_rows(source)
+    rejected, more = _damaged_rows(damaged, name, header, ",")
+    source = RawSource(name, table, rejected)
+    return source, findings + more + _no_rows(source)
+
+
+def _cells_without_value(rows: Sequence[Sequence[Any]], top: int, empty: EmptyCells) -> list["_Damage"]:
+    """Rows with a cell that reads as empty and is not, one for each, named by its first such cell."""
+    first = {row: (column, rule) for (row, column), rule in sorted(empty.items(), reverse=True) if row > top + 1}
+    return [
+        _Damage(row, rule, f"{cell_name(row, column)}: " + ", ".join(_cell_text(v) or "" for v in rows[row - 1]))
+        for row, (column, rule) in sorted(first.items())
+        if row <= len(rows)
+    ]
 
 
 def _typed_cells(values: Sequence[Any]) -> pa.Array:
@@ -282,7 +310,7 @@ def _read_csv(path: Path, text: _TextFacts) -> tuple[list[RawSource], list[Findi
     kept = {name: rows[str(i)] for i, name in enumerate(names) if name}
     # A column without a name is worth a word only if there is something in it.
     unnamed = [i for i, cell in enumerate(header) if not cell.strip() and _any_text(rows[str(i)])]
-    findings += [_unnamed_column(path.name, i + 1) for i in unnamed]
+    findings += _unnamed_columns(path.name, [i + 1 for i in unnamed])
     rejected, more = _damaged_rows(damaged, path.name, header, delimiter)
     source = RawSource(path.name, pa.table({**kept, ROW: rows[ROW]}), rejected)
     return [source], findings + more + _no_rows(source)
@@ -312,7 +340,9 @@ def _delimiter(sample: str) -> str:
         table = [r for r in records[top : top + 50] if r]
         if not table or len(table[0]) < 2:
             return 0.0, 0
-        return sum(len(r) == len(table[0]) for r in table) / len(table), len(table[0])
+        # What stands above the table counts: else a sign in one value could make that record the header.
+        every = sum(any(cell.strip() for cell in record) for record in records[:top]) + len(table)
+        return sum(len(r) == len(table[0]) for r in table) / every, len(table[0])
 
     return max(DELIMITERS, key=score)
 
@@ -341,6 +371,8 @@ def _headers(header: Sequence[str], source: str) -> tuple[list[str] | None, list
     """Column names; '' for one not to be read. None where there is no header to go by."""
     names: list[str] = []
     findings: list[Finding] = []
+    if len(header) > MOST_COLUMNS:
+        return None, [_too_many_columns(source)]
     cells = [cell.replace(_REPLACED, "?").replace("\0", "").strip().lstrip("\ufeff") for cell in header]
     if all(_looks_like_data(cell) for cell in cells):
         text = shown(", ".join(cells))
@@ -361,8 +393,17 @@ def _duplicate_header(source: str, name: str) -> Finding:
     return finding("error", "check.duplicate_header", source, row=1, column=shown(name), name=shown(name))
 
 
-def _unnamed_column(source: str, place: int) -> Finding:
-    return finding("warning", "check.unnamed_column", source, row=1, place=place)
+def _unnamed_columns(source: str, places: Sequence[int]) -> list[Finding]:
+    """Columns with values and no name: the first ones each, the rest in one finding."""
+    few, rest = places[:ROWS_NAMED_ONE_BY_ONE], places[ROWS_NAMED_ONE_BY_ONE:]
+    findings = [finding("warning", "check.unnamed_column", source, row=1, place=place) for place in few]
+    if rest:
+        findings.append(finding("warning", "check.unnamed_columns", source, row=1, count=len(rest), first=rest[0]))
+    return findings
+
+
+def _too_many_columns(source: str) -> Finding:
+    return finding("error", "check.too_many_columns", source, row=1, most=f"{MOST_COLUMNS:,}")
 
 
 @dataclass(frozen=True)
@@ -603,6 +644,8 @@ def _read_json_lines(path: Path, text: _TextFacts) -> tuple[list[RawSource], lis
             if "\\u" in line:  # an escape can write half a character, which no text can hold
                 record = {_whole(k): _whole(v) if isinstance(v, str) else v for k, v in record.items()}
             names.update(dict.fromkeys(record))
+            if len(names) > MOST_COLUMNS:
+                return [], [_too_many_columns(path.name)]
             batch.append((number, {k: _json_text(v) for k, v in record.items()}))
             if len(batch) == _BATCH_ROWS:
                 batches.append(_json_batch(batch, names))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
+from datong.connectors.files.steady import no_file
 from datong.ledger.validate import nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings, Defaults
@@ -78,6 +79,9 @@ def read_settings(folder: Path) -> tuple[ChainSettings | None, list[Finding]]:
     None where there is no chain.toml that can be read.
     """
     path = folder / SETTINGS_FILE
+    refused = no_file(path)
+    if refused is not None and path.exists():
+        return None, [refused]
     try:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:

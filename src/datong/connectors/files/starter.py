@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datong.connectors.files.settings import SETTINGS_FILE
+from datong.connectors.files.whole import write_whole
 from datong.model.errors import Refused
 from datong.model.settings import ChainSettings, Defaults
 from datong.model.tables import tables
@@ -87,7 +88,7 @@ def write_starter(folder: Path, language: str) -> tuple[Path, ...]:
         texts |= {f"{name}.csv": _csv(rows) for name, rows in _TABLES[language].items()}
         for name, text in texts.items():
             how = encoding if name.endswith(".csv") else "utf-8"
-            (folder / name).write_text(text, encoding=how, newline="")
+            write_whole(folder / name, text.encode(how))
     except OSError as error:
         reason = error.strerror or str(error)
         raise Refused(message("starter.not_a_folder", folder=str(folder), reason=reason)) from error

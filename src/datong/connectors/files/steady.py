@@ -1,0 +1,75 @@
+"""Files that are files, and hold still while they are read."""
+
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from datong.model.findings import Finding, finding
+from datong.model.words import message
+
+_Read = TypeVar("_Read")
+
+Looks = tuple[int, ...]
+
+# A file system's clock may tick this slowly: a change within the tick of the change before it shows no new time.
+TICK_SECONDS = 0.02
+
+
+def no_file(path: Path, name: str | None = None) -> Finding | None:
+    """Why a path cannot be read as a file, None where it can: a pipe, above all, would be waited for without end.
+
+    name: what the finding calls it, if not by the path's own name.
+    """
+    name = path.name if name is None else name
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            return finding("error", "check.no_file", name, kind=message("check.kind_broken_link"))
+        return _unreadable(name, FileNotFoundError(2, "No such file or directory"))
+    except (OSError, ValueError) as error:
+        return _unreadable(name, error)
+    if stat.S_ISREG(mode):
+        return None
+    kind = "kind_folder" if stat.S_ISDIR(mode) else "kind_device"
+    return finding("error", "check.no_file", name, kind=message(f"check.{kind}"))
+
+
+def read_steadily(
+    path: Path, read: Callable[[Path], tuple[list[_Read], list[Finding]]]
+) -> tuple[list[_Read], list[Finding]]:
+    """What `read` makes of a file, unless the file is no file, or changed meanwhile: then nothing, and a finding.
+
+    Half of a file that another program is still writing must not be taken for all of it.
+    """
+    refused = no_file(path)
+    if refused is not None:
+        return [], [refused]
+    try:
+        before = looks(path)
+        age_seconds = time.time() - before[1] / 1e9
+        if 0 <= age_seconds < TICK_SECONDS:
+            time.sleep(TICK_SECONDS)
+            before = looks(path)
+        try:
+            result = read(path)
+        finally:
+            after = looks(path)
+    except OSError as error:
+        return [], [_unreadable(path.name, error)]
+    if before != after:
+        return [], [finding("error", "check.changed_while_read", path.name)]
+    return result
+
+
+def looks(path: Path) -> Looks:
+    """Size, moments of the last changes, and which file it is: another one may have been moved to its place."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
+
+
+def _unreadable(name: str, error: Exception) -> Finding:
+    reason = getattr(error, "strerror", None) or str(error)
+    return finding("error", "check.unreadable_file", name, reason=reason)

@@ -1,0 +1,103 @@
+"""Files that are no files, and files that change while they are read: a finding, and nothing half-read."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from datong.connectors.files.folder import check_folder
+from datong.connectors.files.mapping import read_mapping
+from datong.connectors.files.read import read_source
+from datong.connectors.files.steady import read_steadily
+from datong.model.findings import Finding
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _broken_link(path: Path) -> None:
+    path.symlink_to("nowhere.csv")
+
+
+def _pipe(path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [_folder, _broken_link, _pipe])
+@pytest.mark.parametrize("name", ["sales.csv", "sales.xlsx", "sales.parquet", "sales.jsonl"])
+def test_what_is_no_file_is_a_finding_and_never_waited_for(tmp_path: Path, make, name: str) -> None:
+    (tmp_path / "chain.toml").write_text('name = "x"\n', encoding="utf-8")
+    (tmp_path / "products.csv").write_text("product\nA\n", encoding="utf-8")
+    make(tmp_path / name)
+    sources, findings = read_source(tmp_path / name)
+    assert sources == [] and [(f.code, f.severity) for f in findings] == [("no_file", "error")]
+    checked = check_folder(tmp_path)
+    assert [(f.code, f.source) for f in checked.findings] == [("no_file", name)]
+    assert checked.findings[0].text("en") != checked.findings[0].text("zh")
+
+
+@pytest.mark.parametrize("make", [_folder, _pipe])
+def test_settings_and_mappings_that_are_no_files_are_findings(tmp_path: Path, make) -> None:
+    make(tmp_path / "chain.toml")
+    checked = check_folder(tmp_path)
+    assert checked.settings is None
+    assert ("no_file", "chain.toml") in [(f.code, f.source) for f in checked.findings]
+    _, findings = read_mapping(tmp_path / "chain.toml")
+    assert [f.code for f in findings] == ["no_file"]
+
+
+def _append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"B,2\n")
+
+
+def _write_over(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"product,unitz")
+
+
+def _replace(path: Path) -> None:
+    path.with_name("other").write_bytes(path.read_bytes())
+    path.with_name("other").replace(path)
+
+
+@pytest.mark.parametrize("change", [_append, _write_over, _replace, Path.unlink])
+def test_a_change_during_the_read_leaves_nothing_of_it(tmp_path: Path, change) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_bytes(b"product,units\nA,1\n")
+
+    def read(given: Path) -> tuple[list[str], list[Finding]]:
+        found = given.read_text(encoding="utf-8").splitlines()
+        change(given)
+        return found, []
+
+    rows, findings = read_steadily(path, read)
+    assert rows == []
+    assert [f.code for f in findings] == ["unreadable_file" if change is Path.unlink else "changed_while_read"]
+    assert read_steadily(tmp_path / "none.csv", read)[1][0].code == "unreadable_file"
+
+
+def test_a_file_that_another_program_is_writing_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_bytes(b"product,units\n" + b"A,1\n" * 400_000)
+    done, wrote = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with path.open("ab", buffering=0) as file:
+            while not done.is_set():
+                file.write(b"B,2\n")
+                wrote.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    wrote.wait()
+    sources, findings = read_source(path)
+    done.set()
+    writer.join()
+    assert sources == [] and [f.code for f in findings] == ["changed_while_read"]
+    sources, findings = read_source(path)
+    assert findings == [] and sources[0].rows.num_rows == path.read_bytes().count(b"\n") - 1
