@@ -14,9 +14,9 @@ from datong.model.flow import Clearing, Forecast, Learnt
 
 Door = Literal["auto", "highs", "prices"]
 
-# Above this many products x buckets a chain whose products share only lines goes through the door of prices. For
-# 26,000 with one path HiGHS took 1.8 s and the other door 17 s; nothing as large as this limit was measured.
-EXACT_UP_TO = 300_000
+# Above this many pieces of cost curves (products x buckets x breakpoints) a chain whose products share only lines goes
+# through the door of prices: `benchmarks/doors.py` has them cross at half to one million.
+EXACT_UP_TO = 500_000
 
 
 def balance(state: State, demand: Forecast, learnt: Learnt, door: Door = "auto") -> Clearing:
@@ -31,8 +31,7 @@ def balance(state: State, demand: Forecast, learnt: Learnt, door: Door = "auto")
 def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     """Clears a packed market; `demand` gives the markets to which its products' demand belongs."""
     if door == "auto":
-        many = len(market.demanded) * market.buckets > EXACT_UP_TO
-        door = "prices" if many and market.single_level else "highs"
+        door = "prices" if highs.piece_count(market) > EXACT_UP_TO and market.single_level else "highs"
     solution = highs.solve(market) if door == "highs" else prices.solve(market)
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     bound = lower_bound(market, solution.prices)

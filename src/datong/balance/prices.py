@@ -23,6 +23,8 @@ from datong.model.layers import layer_slopes
 # Temperatures as shares of a product's unit cost, from warm to cold, and most steps of the search at each.
 TEMPERATURES = (0.05, 0.015, 0.005, 0.0015, 0.0005)
 STEPS = 100
+# Where nothing is scarce there is nothing to search: every layer takes its cheapest choice.
+NOTHING_SCARCE = 1e-7
 # Layers of a product are taken together in this many blocks at least and at most, and in as many of that as keep the
 # work of one step (products x blocks x buckets) near this number.
 FEWEST_BLOCKS, MOST_BLOCKS, WORK = 48, 400, 1_000_000
@@ -56,7 +58,9 @@ def solve(market: Market) -> Solution:
     dual = _Dual(market, _layers(market))
     point = np.zeros(dual.size)
     steps = 0
-    for temperature in TEMPERATURES:
+    if not dual.size:
+        dual.warm(NOTHING_SCARCE)
+    for temperature in TEMPERATURES if dual.size else ():
         dual.warm(temperature)
         found = minimize(
             dual.negative,

@@ -14,6 +14,8 @@ and one that never comes costs  late * sum_t G_t + waiting * G_T.
 goes on, what it then costs to make the unit, as `salvage` is what a unit left over saves making then.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from datong.model.flow import FloatArray
@@ -45,3 +47,43 @@ def expected_over_and_short(supply: FloatArray, cumulative_demand: FloatArray) -
     over = np.maximum(supply - cumulative_demand, 0.0).mean(axis=0)
     short = np.maximum(cumulative_demand - supply, 0.0).mean(axis=0)
     return over, short
+
+
+@dataclass(frozen=True, eq=False)
+class SortedDemand:
+    """Cumulative demand, sorted for many questions of `expected_over_and_short`.
+
+    ordered: (bucket, path) units, rising. sums: (bucket, path + 1) units of the smallest 0, 1, ... paths.
+    """
+
+    ordered: FloatArray
+    sums: FloatArray
+
+    @classmethod
+    def of(cls, cumulative_demand: FloatArray) -> "SortedDemand":
+        """cumulative_demand: (path, bucket) units."""
+        ordered = np.sort(cumulative_demand.T, axis=1)
+        sums = np.zeros((ordered.shape[0], ordered.shape[1] + 1))
+        np.cumsum(ordered, axis=1, out=sums[:, 1:])
+        return cls(ordered, sums)
+
+    @property
+    def mean(self) -> FloatArray:
+        """(bucket) expected units."""
+        return self.sums[:, -1] / self.ordered.shape[1]
+
+    def quantile(self, share: float) -> FloatArray:
+        """(bucket) the smallest path value that at least this share of paths does not exceed."""
+        paths = self.ordered.shape[1]
+        return self.ordered[:, max(int(np.ceil(share * paths - 1e-9)) - 1, 0)]
+
+    def over_and_short(self, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`expected_over_and_short` of each supply (plan, bucket), both (plan, bucket)."""
+        buckets, paths = self.ordered.shape
+        below = np.empty(supply.shape, dtype=np.int64)
+        for t in range(buckets):
+            below[:, t] = np.searchsorted(self.ordered[t], supply[:, t], side="right")
+        covered = self.sums[np.arange(buckets), below]
+        over = (below * supply - covered) / paths
+        short = (self.sums[:, -1] - covered - (paths - below) * supply) / paths
+        return np.maximum(over, 0.0), np.maximum(short, 0.0)
