@@ -3,8 +3,8 @@
     python benchmarks/cycle.py [--short] [--products N] [--weeks N]
 
 A seeded chain through the ledger: weekly sales of N products (smooth, seasonal, intermittent, short, new) with the
-country's holidays, 40 lines about 87% used, recipes with lots and set-ups, bought products, stock, orders under way. The
-state is read from the ledger, the six verbs run, and the run is kept, as `datong run` does it. Peers: DuckDB reading
+country's holidays, 40 lines about 87% used, recipes with lots and set-ups, bought products, stock, orders under way.
+The state is read from the ledger, the six verbs run, and the run is kept, as `datong run` does it. Peers: DuckDB reading
 the same rows as they lie, AutoETS without season on a sample of the series, HiGHS on the same market. Peak memory is the
 resident memory of the process and its children, sampled 20 times a second.
 
@@ -116,7 +116,11 @@ def chain_tables(products: int, weeks: int, seed: int) -> dict[str, pa.Table]:
     stock_at = _moments(np.full(products, weeks * 7 - 1), np.full(products, 20))
     return {
         "products": pa.table(
-            {"product": names, "category_a": [f"C{c:02d}" for c in rng.integers(0, CATEGORIES, products)], "price": price}
+            {
+                "product": names,
+                "category_a": [f"C{c:02d}" for c in rng.integers(0, CATEGORIES, products)],
+                "price": price,
+            }
         ),
         "lines": pa.table({"line": [f"L{i:02d}" for i in range(LINES)], "hours_per_week": load / LINE_USE}),
         "recipes": recipes,

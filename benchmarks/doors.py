@@ -48,7 +48,7 @@ def chain(products: int, paths: int, seed: int) -> tuple[State, Forecast]:
     none = np.zeros(products)
     items = tuple(Item(p, "all") for p in names)
     starts = settings.calendar.starts(date(2024, 1, 1), WEEKS)
-    return state, Forecast(items, starts, units, ("SES",) * products, none, none.astype(np.int64), none.astype(bool))
+    return state, Forecast(items, starts, units, ("SES",) * products, none.astype(np.int64), none.astype(bool))
 
 
 def main(short: bool) -> None:

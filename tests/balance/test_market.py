@@ -31,7 +31,7 @@ def demand(state, **paths):
     arrays = np.array([np.asarray(paths[k], dtype=float) for k in sorted(paths)])
     count = len(items)
     zero = np.zeros(count)
-    return Forecast(items, starts, arrays, ("given",) * count, zero, zero.astype(np.int64), zero.astype(bool))
+    return Forecast(items, starts, arrays, ("given",) * count, zero.astype(np.int64), zero.astype(bool))
 
 
 def press(**recipe):

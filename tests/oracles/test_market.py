@@ -92,7 +92,6 @@ def random_chain(seed, with_components=False):
         starts,
         np.array([asked[i.product] for i in items]),
         ("x",) * count,
-        none,
         none.astype(np.int64),
         none.astype(bool),
     )

@@ -82,7 +82,7 @@ class SortedDemand:
         buckets, paths = self.ordered.shape
         below = np.empty(supply.shape, dtype=np.int64)
         for t in range(buckets):
-            below[:, t] = np.searchsorted(self.ordered[t], supply[:, t], side="right")
+            below[:, t] = self.ordered[t].searchsorted(supply[:, t], side="right")
         covered = self.sums[np.arange(buckets), below]
         over = (below * supply - covered) / paths
         short = (self.sums[:, -1] - covered - (paths - below) * supply) / paths
