@@ -42,7 +42,7 @@ from datong.model.tables import tables
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
 FIRST = date(2023, 1, 2)
-LINES, CATEGORIES, LINE_USE = 40, 20, 0.7
+LINES, CATEGORIES, LINE_USE = 40, 20, 0.65
 KINDS = ("smooth", "seasonal", "intermittent", "short", "new")
 KIND_SHARES = (0.34, 0.2, 0.3, 0.14, 0.02)
 MADE_SHARE, LOTS_SHARE, UNDER_WAY_SHARE = 0.85, 0.4, 0.05
@@ -183,12 +183,13 @@ def fill_ledger(ledger: DuckDBLedger, given: dict[str, pa.Table]) -> None:
 
 @dataclass
 class Watch:
-    """Seconds and peak memory (bytes) of each part, in order; a thread samples memory while it runs."""
+    """Seconds, seconds of processor and peak memory (bytes) of each part, in order; a thread samples memory."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=dict)
     peak: dict[str, int] = field(default_factory=dict)
     _part: str = ""
-    _since: float = 0.0
+    _since: tuple[float, float] = (0.0, 0.0)
 
     def __enter__(self) -> "Watch":
         self._ended = threading.Event()
@@ -203,9 +204,9 @@ class Watch:
 
     def start(self, part: str) -> None:
         """The part before ends here, and this one starts; '': none does."""
-        now = time.perf_counter()
+        now = time.perf_counter(), sum(os.times()[:4])
         if self._part:
-            self.seconds[self._part] = self.seconds.get(self._part, 0.0) + now - self._since
+            self.seconds[self._part], self.busy[self._part] = now[0] - self._since[0], now[1] - self._since[1]
         self._part, self._since = part, now
         self._look()
 
@@ -267,10 +268,12 @@ def turn(ledger: DuckDBLedger, as_of: datetime, told: Callable[[str], None] = la
 def report(one: Turn, products: int, weeks: int) -> None:
     total = sum(one.watch.seconds.values())
     say(f"\n{products:,} products x {weeks} weeks, {one.state.table('sales').num_rows:,} sales")
-    say(f"{'':18s}{'seconds':>9s}{'share':>8s}{'peak GB':>9s}")
+    say(f"{'':18s}{'seconds':>9s}{'share':>8s}{'processor':>11s}{'peak GB':>9s}")
     for part, seconds in one.watch.seconds.items():
-        say(f"{part:18s}{seconds:9.1f}{seconds / total:8.0%}{one.watch.peak[part] / 1e9:9.2f}")
-    say(f"{'all':18s}{total:9.1f}{'':8s}{max(one.watch.peak.values()) / 1e9:9.2f}")
+        peak = one.watch.peak[part] / 1e9
+        say(f"{part:18s}{seconds:9.1f}{seconds / total:8.0%}{one.watch.busy[part]:11.1f}{peak:9.2f}")
+    busy, peak = sum(one.watch.busy.values()), max(one.watch.peak.values()) / 1e9
+    say(f"{'all':18s}{total:9.1f}{'':8s}{busy:11.1f}{peak:9.2f}")
     clearing, orders = one.result.clearing, one.result.plan.orders
     used = np.array([p["used"] / p["available"] for p in clearing.prices.to_pylist() if p["what"] == "line"])
     say(
@@ -286,7 +289,7 @@ def scan_seconds(path: Path) -> float:
     """DuckDB's own time to hand over the sales as they lie in the ledger's file, sorted by row_id."""
     with duckdb.connect(str(path), read_only=True) as connection:
         begun = time.perf_counter()
-        connection.execute(
+        connection.sql(
             "SELECT row_id, happened_at, known_at, sale, product, market, units, price FROM chain.sales ORDER BY row_id"
         ).to_arrow_table()
         return time.perf_counter() - begun

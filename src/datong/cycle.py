@@ -12,6 +12,7 @@ from datong.balance.market import balance
 from datong.dispatch.messages import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
+from datong.ledger.position import position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Learnt, OrderMessage, Plan, Sensed
@@ -50,11 +51,12 @@ def run_cycle(
     on_stage("forecast")
     demand = forecast(sensed, learnt, state.settings.path_count, seed)
     on_stage("balance")
-    clearing = balance(state, demand, learnt)
+    where = position(state)
+    clearing = balance(state, demand, learnt, where=where)
     on_stage("plan")
-    planned = plan(state, sensed, demand, clearing, learnt)
+    planned = plan(state, sensed, demand, clearing, learnt, where)
     on_stage("dispatch")
     messages = dispatch(state, planned)
     on_stage("learn")
-    learnt_now = learn(state, sensed, past_runs)
+    learnt_now = learn(state, sensed, past_runs, where)
     return CycleResult(sensed, demand, clearing, planned, messages, learnt_now)

@@ -9,6 +9,7 @@ from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack
+from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Learnt
 
@@ -19,13 +20,16 @@ Door = Literal["auto", "highs", "prices"]
 EXACT_UP_TO = 500_000
 
 
-def balance(state: State, demand: Forecast, learnt: Learnt, door: Door = "auto") -> Clearing:
+def balance(
+    state: State, demand: Forecast, learnt: Learnt, door: Door = "auto", where: Position | None = None
+) -> Clearing:
     """Clears the market: the cheapest plan fixed now, what is scarce and its price, and a bound on any better plan.
 
     door: 'highs' solves one linear programme; 'prices' searches the prices directly (single-level chains only);
-    'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code.
+    'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code. where: the state's
+    position, where it is at hand.
     """
-    return clear(pack(state, demand, learnt), demand, door)
+    return clear(pack(state, demand, learnt, where or position(state)), demand, door)
 
 
 def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:

@@ -49,6 +49,11 @@ def expected_over_and_short(supply: FloatArray, cumulative_demand: FloatArray) -
     return over, short
 
 
+def quantile_index(share: float, count: int) -> int:
+    """Where a quantile stands in rising order: numpy's method 'inverted_cdf', an observed value."""
+    return max(int(np.ceil(share * count)) - 1, 0)
+
+
 @dataclass(frozen=True, eq=False)
 class SortedDemand:
     """Cumulative demand, sorted for many questions of `expected_over_and_short`.
@@ -74,8 +79,7 @@ class SortedDemand:
 
     def quantile(self, share: float) -> FloatArray:
         """(bucket) the smallest path value that at least this share of paths does not exceed."""
-        paths = self.ordered.shape[1]
-        return self.ordered[:, max(int(np.ceil(share * paths - 1e-9)) - 1, 0)]
+        return self.ordered[:, quantile_index(share, self.ordered.shape[1])]
 
     def over_and_short(self, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
         """`expected_over_and_short` of each supply (plan, bucket), both (plan, bucket)."""

@@ -19,7 +19,7 @@ from datong.ledger.facts import (
     pooled_demand,
     valid_on,
 )
-from datong.ledger.position import OPEN_STATES, order_standings, position, state_now
+from datong.ledger.position import OPEN_STATES, Position, order_standings, position, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, Plan, PlannedOrder, Sensed
@@ -31,13 +31,20 @@ from datong.plan.reason import Reasons, Served
 from datong.plan.worth import Curve, DemandShifts
 
 
-def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, learnt: Learnt) -> Plan:
+def plan(
+    state: State,
+    sensed: Sensed,
+    demand: Forecast,
+    clearing: Clearing,
+    learnt: Learnt,
+    where: Position | None = None,
+) -> Plan:
     """Orders for what was cleared: in lots, within the hours and components that are there, with value and causes.
 
     Orders under way and locked ones stay as they are, in `kept`; the frozen buckets get no new starts, because the
-    market was cleared without them.
+    market was cleared without them. where: the state's position, where it is at hand.
     """
-    work = _prepare(state, demand, clearing, learnt)
+    work = _prepare(state, demand, clearing, learnt, where or position(state))
     lots = _lots(work)
     room = Room(
         bucket_starts=work.starts,
@@ -111,7 +118,7 @@ class Work:
         return start + self.calendar.lead_buckets(way.lead_days)
 
 
-def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt) -> Work:
+def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position) -> Work:
     settings, starts = state.settings, demand.bucket_starts
     calendar, buckets = settings.calendar, len(starts)
     facts = chain_facts(state, starts, learnt)
@@ -121,7 +128,6 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt)
     for row in clearing.quantities.to_pylist():
         name = row["recipe"] or row["offer"]
         cleared[row["product"]][name][at[row["start"]]] += row["started_units"]
-    where = position(state)
     promised = committed(facts, where, starts, calendar)
     asked = pooled_demand(demand, where, calendar.bucket_days)
     components = frozenset(u.component for w in facts.ways for u in w.uses)
