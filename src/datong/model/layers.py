@@ -56,26 +56,19 @@ def quantile_index(share: float, count: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class SortedDemand:
-    """Cumulative demand, sorted for many questions of `expected_over_and_short`.
-
-    ordered: (bucket, path) units, rising. sums: (bucket, path + 1) units of the smallest 0, 1, ... paths.
-    """
+    """Cumulative demand, sorted for many questions of `expected_over_and_short`. ordered: (bucket, path), rising."""
 
     ordered: FloatArray
-    sums: FloatArray
 
     @classmethod
     def of(cls, cumulative_demand: FloatArray) -> "SortedDemand":
         """cumulative_demand: (path, bucket) units."""
-        ordered = np.sort(cumulative_demand.T, axis=1)
-        sums = np.zeros((ordered.shape[0], ordered.shape[1] + 1))
-        np.cumsum(ordered, axis=1, out=sums[:, 1:])
-        return cls(ordered, sums)
+        return cls(np.sort(cumulative_demand.T, axis=1))
 
     @property
     def mean(self) -> FloatArray:
         """(bucket) expected units."""
-        return self.sums[:, -1] / self.ordered.shape[1]
+        return self.ordered.mean(axis=1)
 
     def quantile(self, share: float) -> FloatArray:
         """(bucket) the smallest path value that at least this share of paths does not exceed."""
@@ -84,10 +77,12 @@ class SortedDemand:
     def over_and_short(self, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
         """`expected_over_and_short` of each supply (plan, bucket), both (plan, bucket)."""
         buckets, paths = self.ordered.shape
+        sums = np.zeros((buckets, paths + 1))  # units of the smallest 0, 1, ... paths
+        np.cumsum(self.ordered, axis=1, out=sums[:, 1:])
         below = np.empty(supply.shape, dtype=np.int64)
         for t in range(buckets):
             below[:, t] = self.ordered[t].searchsorted(supply[:, t], side="right")
-        covered = self.sums[np.arange(buckets), below]
+        covered = sums[np.arange(buckets), below]
         over = (below * supply - covered) / paths
-        short = (self.sums[:, -1] - covered - (paths - below) * supply) / paths
+        short = (sums[:, -1] - covered - (paths - below) * supply) / paths
         return np.maximum(over, 0.0), np.maximum(short, 0.0)
