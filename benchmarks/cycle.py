@@ -283,8 +283,9 @@ def report(one: Turn, products: int, weeks: int) -> None:
     say(f"{'all':18s}{total:9.1f}{'':8s}{busy:11.1f}{peak:9.2f}")
     clearing, orders = one.result.clearing, one.result.plan.orders
     hours = np.array([(p["used"], p["available"]) for p in clearing.prices.to_pylist() if p["what"] == "line"])
+    used = np.divide(*hours.sum(axis=0))
     say(
-        f"door {clearing.door}, gap {clearing.gap_share:.3%}, lines {np.divide(*hours.sum(axis=0)):.0%} used, {len(orders):,} orders,"
+        f"door {clearing.door}, gap {clearing.gap_share:.3%}, lines {used:.0%} used, {len(orders):,} orders,"
         f" {len(one.result.sensed.signals):,} signals, run {one.record.run}, tables {one.digest[:12]}"
     )
 

@@ -158,7 +158,8 @@ class _Dual:
         self.source, self.way, self.start = (k, a, d), way, start
         on_line = market.way_line[way] >= 0
         self.hours = np.where(on_line, market.way_hours[way] / market.way_yield[way], 0.0)
-        self.line_cell = np.where(on_line, market.way_line[way], 0) * buckets + start
+        self.lines = market.line_hours.size
+        self.line_cell = np.where(on_line, market.way_line[way] * buckets + start, self.lines)  # the last: no line
         self.limited = np.isfinite(market.way_limit) & market.way_open
         limit_index = np.full(market.way_open.shape, 0)
         limit_index[self.limited] = np.arange(self.limited.sum())
@@ -168,7 +169,7 @@ class _Dual:
         self.amount = np.concatenate(
             [market.line_hours.ravel(), market.way_limit[self.limited], market.sure[self.away]]
         )
-        self.lines, self.limits = market.line_hours.size, int(self.limited.sum())
+        self.limits = int(self.limited.sum())
         self.size = len(self.amount)
         self.bounds = [(0.0, None)] * self.size
         # Money scale of each price, so that one step moves all of them alike.
@@ -206,7 +207,7 @@ class _Dual:
         units = flow[self.source]
         use = np.concatenate(
             [
-                np.bincount(self.line_cell, units * self.hours, self.lines),
+                np.bincount(self.line_cell, units * self.hours, self.lines + 1)[: self.lines],
                 np.bincount(self.limit_cell[self.is_limited], units[self.is_limited], self.limits),
                 flow[-1].T[self.away],
             ]
@@ -217,7 +218,7 @@ class _Dual:
     def _value_and_flow(self, point: FloatArray) -> tuple[float, FloatArray]:
         """Sum of soft minima, and the units of each source and bucket of arrival that they take: (k, a, d)."""
         price = point * self.unit
-        more = self.hours * price[: self.lines][self.line_cell]
+        more = self.hours * np.append(price[: self.lines], 0.0)[self.line_cell]
         if self.limits:
             limit_price = price[self.lines : self.lines + self.limits][self.limit_cell]
             more = more + np.where(self.is_limited, limit_price, 0.0)
