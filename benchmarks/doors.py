@@ -4,7 +4,7 @@
 
 Random chains of one level (products on two lines each, 26 weeks, lines about 90% used), demand as one path and as 20.
 Each figure is the median of three runs of both doors in turn; of the largest chain, of one. It fails where a gap is
-wider than half a percent, or where the door of prices is the slower one at the size from which it is taken.
+wider than half a percent, or where the door of prices is much the slower one at a size at which it is taken.
 """
 
 import sys
@@ -21,7 +21,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 
-WEEKS, RUNS, MOST_GAP = 26, 3, 0.005
+WEEKS, RUNS, MOST_GAP, MOST_RATIO = 26, 3, 0.005, 1.5
 SHORT = ((50, 1), (50, 20))
 LONG = ((100, 1), (1000, 1), (100, 20), (1000, 20), (3000, 20))
 
@@ -61,7 +61,7 @@ def main(short: bool) -> int:
         state, demand = chain(products, paths, seed=products + paths)
         seconds: dict[str, list[float]] = {"prices": [], "highs": []}
         gaps = {}
-        large = products * WEEKS * min(paths, BREAKPOINTS) > 2 * EXACT_UP_TO
+        large = products * WEEKS * min(paths, BREAKPOINTS) > EXACT_UP_TO
         for _ in range(1 if large else RUNS):
             for door in ("prices", "highs"):
                 start = time.perf_counter()
@@ -73,7 +73,7 @@ def main(short: bool) -> int:
             f" gap of prices {gaps['prices']:.3%}, of HiGHS {gaps['highs']:.3%}\n"
         )
         sys.stdout.flush()
-        good &= max(gaps.values()) < MOST_GAP and not (large and ratio > 1)
+        good &= max(gaps.values()) < MOST_GAP and not (large and ratio > MOST_RATIO)
     return 0 if good else 1
 
 

@@ -16,8 +16,8 @@ from datong.model.flow import Clearing, Forecast, Learnt
 Door = Literal["auto", "highs", "prices"]
 
 # Above this many pieces of cost curves (products x buckets x breakpoints) a chain whose products share only lines goes
-# through the door of prices: `benchmarks/doors.py` has them cross at half to one million.
-EXACT_UP_TO = 500_000
+# through the door of prices: they cross between half a million (`benchmarks/cycle.py`) and one and a half (`doors.py`).
+EXACT_UP_TO = 1_000_000
 
 
 def balance(
