@@ -25,7 +25,7 @@ import argparse
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -122,7 +122,6 @@ def seasonal_naive(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -
         bucket_starts=series.horizon_starts,
         paths=paths,
         method=("SeasonalNaive",) * count,
-        backtest_pinball=np.full(count, np.nan),
         backtest_windows=np.zeros(count, dtype=np.int64),
         prior=np.zeros(count, dtype=bool),
     )
@@ -131,12 +130,12 @@ def seasonal_naive(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -
 # balance ------------------------------------------------------------------------------------------
 
 
-def first_come(state: State, demand: Forecast, learnt: Learnt) -> Clearing:
+def first_come(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Clearing:
     """Each product is topped up to the same service level as with prices, bucket after bucket, by its cheapest way.
 
     In a bucket the product whose shortage is the oldest goes first, then by name. What finds no hours waits.
     """
-    market = pack(state, demand, learnt)
+    market = pack(state, demand, learnt, where)
     started = np.zeros(market.way_open.shape)
     free = market.line_hours.copy()
     wanted = [_level(market, d) for d in range(len(market.demanded))]
@@ -194,7 +193,9 @@ def _ways(market: Market, product: int) -> list[int]:
 # plan, dispatch, learn ----------------------------------------------------------------------------
 
 
-def bare_quantities(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, learnt: Learnt) -> Plan:
+def bare_quantities(
+    state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position
+) -> Plan:
     orders = [
         PlannedOrder(
             order=f"{row['start']}|{row['recipe'] or row['offer']}",
@@ -220,8 +221,8 @@ def all_at_once(state: State, planned: Plan) -> tuple[OrderMessage, ...]:
     return tuple(OrderMessage(order_key(order), OWN_WORKS, order) for order in planned.orders)
 
 
-def no_learning(state: State, sensed: Sensed, past_runs: Iterable[RunRecord]) -> Learnt:
-    scores = learn(state, sensed, list(past_runs))
+def no_learning(state: State, sensed: Sensed, past_runs: Sequence[RunRecord], where: Position) -> Learnt:
+    scores = learn(state, sensed, past_runs, where)
     return replace(scores, forecast_ratio={}, spread_ratio={}, lead_days={}, yield_share={})
 
 

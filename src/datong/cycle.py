@@ -12,6 +12,7 @@ from datong.balance.market import balance
 from datong.dispatch.messages import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
+from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Learnt, OrderMessage, Plan, Sensed
@@ -27,10 +28,10 @@ class Stages:
 
     sense: Callable[[State], Sensed] = sense
     forecast: Callable[[Sensed, Learnt, int, int], Forecast] = forecast
-    balance: Callable[[State, Forecast, Learnt], Clearing] = balance
-    plan: Callable[[State, Sensed, Forecast, Clearing, Learnt], Plan] = plan
+    balance: Callable[[State, Forecast, Learnt, Position], Clearing] = balance
+    plan: Callable[[State, Sensed, Forecast, Clearing, Learnt, Position], Plan] = plan
     dispatch: Callable[[State, Plan], tuple[OrderMessage, ...]] = dispatch
-    learn: Callable[[State, Sensed, Sequence[RunRecord]], Learnt] = learn
+    learn: Callable[[State, Sensed, Sequence[RunRecord], Position], Learnt] = learn
 
 
 USUAL = Stages()
@@ -66,11 +67,12 @@ def run_cycle(
     on_stage("forecast")
     demand = stages.forecast(sensed, learnt, state.settings.path_count, seed)
     on_stage("balance")
-    clearing = stages.balance(state, demand, learnt)
+    where = position(state)
+    clearing = stages.balance(state, demand, learnt, where)
     on_stage("plan")
-    planned = stages.plan(state, sensed, demand, clearing, learnt)
+    planned = stages.plan(state, sensed, demand, clearing, learnt, where)
     on_stage("dispatch")
     messages = stages.dispatch(state, planned)
     on_stage("learn")
-    learnt_now = stages.learn(state, sensed, past_runs)
+    learnt_now = stages.learn(state, sensed, past_runs, where)
     return CycleResult(sensed, demand, clearing, planned, messages, learnt_now)

@@ -80,7 +80,6 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
         bucket_starts=open_,
         paths=paths,
         method=("AutoETS",) * products,
-        backtest_pinball=np.ones(products),
         backtest_windows=np.full(products, 4),
         prior=np.arange(products) == products - 1,
     )

@@ -31,7 +31,7 @@ def demand(state, **paths):
     arrays = np.array([np.asarray(paths[k], dtype=float) for k in sorted(paths)])
     count = len(items)
     zero = np.zeros(count)
-    return Forecast(items, starts, arrays, ("given",) * count, zero, zero.astype(np.int64), zero.astype(bool))
+    return Forecast(items, starts, arrays, ("given",) * count, zero.astype(np.int64), zero.astype(bool))
 
 
 def press(**recipe):
@@ -56,7 +56,7 @@ def test_a_full_line_has_a_price(door):
     week would save a lost sale for the cost of a unit: 100 - 2 = 98; one in the first also pays a week's holding: 97.
     """
     state = chain(2, **press())
-    clearing = balance(state, demand(state, A=[[8.0, 14.0]]), nothing_learnt(), door)
+    clearing = balance(state, demand(state, A=[[8.0, 14.0]]), nothing_learnt(), door=door)
     tolerance = 1e-9 if door == "highs" else 2e-3
     assert clearing.total_cost == pytest.approx(242.0, rel=tolerance)
     assert clearing.lower_bound == pytest.approx(242.0, rel=tolerance)

@@ -6,10 +6,11 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from statsforecast import models as sf
 
 from datong.forecast.backtest import back_test, mix_weights, origins
 from datong.forecast.fill import filled, first_known
-from datong.forecast.models import MODELS, mean_forecast, offered
+from datong.forecast.models import MODELS, mean_forecasts, offered
 from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.paths import forecast
 from datong.forecast.prior import blended_level, launch_chance, level_prior, look_alike_levels
@@ -33,10 +34,27 @@ def test_fill_goes_from_level_to_level():
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("units", [[0, 0, 5, 0, 0, 0, 2, 0, 1, 0], [3, 4, 5, 4, 3, 5, 6, 2], [7, 7, 7], [0, 0], [4]])
 def test_every_model_forecasts_every_series(name, units):
-    mean = mean_forecast(name, np.array(units, dtype=float), 5)
+    (mean,) = mean_forecasts([name], np.array(units, dtype=float), 5)
     assert mean.shape == (5,)
     assert (mean >= 0).all()
     assert mean.max() <= max(units) + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_models_are_level_and_those_of_statsforecast(seed):
+    library = {
+        "SES": sf.SimpleExponentialSmoothingOptimized(),
+        **{f"WindowAverage{n}": sf.WindowAverage(n) for n in (4, 8, 26)},
+        "CrostonOptimized": sf.CrostonOptimized(),
+        "TSB": sf.TSB(alpha_d=0.2, alpha_p=0.2),
+        "ADIDA": sf.ADIDA(),
+        "IMAPA": sf.IMAPA(),
+    }
+    assert library.keys() == MODELS.keys()
+    random = np.random.default_rng(seed)
+    units = random.poisson(random.choice([0.3, 2, 50]), random.integers(26, 80)).astype(float)
+    expected = np.stack([model.forecast(y=units, h=7)["mean"] for model in library.values()])
+    assert mean_forecasts(tuple(library), units, 7).tobytes() == expected.tobytes()
 
 
 def test_rare_demand_is_offered_models_for_rare_demand():

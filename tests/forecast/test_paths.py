@@ -40,7 +40,6 @@ def test_shape_and_labels(make_sensed):
     assert result.items == sensed.series.items
     assert result.bucket_starts == sensed.series.horizon_starts
     assert (result.backtest_windows > 0).all()
-    assert (result.backtest_pinball > 0).all()
     assert not result.prior.any()
 
 

@@ -92,7 +92,6 @@ def random_chain(seed, with_components=False):
         starts,
         np.array([asked[i.product] for i in items]),
         ("x",) * count,
-        none,
         none.astype(np.int64),
         none.astype(bool),
     )
@@ -170,6 +169,80 @@ def test_doors_agree_within_their_certificates():
         assert searched.gap_share < 0.03, seed
     solution = prices.solve(market)
     assert searched.total_cost == pytest.approx(plain_cost(market, solution), rel=1e-7)
+
+
+def test_without_anything_scarce_the_door_of_prices_is_exact_at_one_look():
+    for seed in range(60):
+        market, forecast = random_chain(seed)
+        none = np.zeros((0, market.buckets))
+        market = replace(
+            market,
+            lines=(),
+            line_hours=none,
+            hours_taken=none,
+            way_line=np.full(len(market.ways), -1),
+            way_limit=np.where(market.way_open, np.inf, 0.0),
+            sure=np.zeros_like(market.sure),
+        )
+        exact, searched = clear(market, forecast, "highs"), clear(market, forecast, "prices")
+        assert searched.iterations == 0
+        assert searched.total_cost == pytest.approx(exact.total_cost, rel=1e-6, abs=1e-6), seed
+
+
+def test_nobody_is_turned_away_where_it_cannot_pay():
+    """The exact door, which may turn any sure buyer away, does so only where the door of prices has a price for it."""
+    cells = 0
+    for seed in range(200):
+        market, _ = random_chain(seed)
+        pays = prices._away_can_pay(market)
+        cells += int(((market.sure > 0) & ~pays).sum())
+        assert highs.solve(market).turned_away[~pays].max(initial=0.0) <= 1e-6, seed
+    assert cells > 100
+
+
+def plain_dual(market, layers, dual, point, temperature):
+    """Sum of soft minima over each product's layers, less the worth of what is scarce, product by product."""
+    line, limit, away = dual.split(point)
+    total = -float(point * dual.unit @ dual.amount)
+    for d in range(len(market.demanded)):
+        heat = temperature * layers.scale[d]
+        price = np.full(market.buckets, np.inf)
+        for a in range(market.buckets):
+            options = [layers.source_cost[-1, a, d] + away[d, a]]
+            for k, way in enumerate(layers.source_way[:-1, d]):
+                start = a - market.way_lead[way]
+                if way < 0 or not np.isfinite(layers.source_cost[k, a, d]):
+                    continue
+                hour = line[market.way_line[way], start] if market.way_line[way] >= 0 else 0.0
+                more = hour * market.way_hours[way] / market.way_yield[way] + limit[way, start]
+                options.append(layers.source_cost[k, a, d] + more)
+            options = [x for x in options if np.isfinite(x)]
+            if options:
+                price[a] = -heat * np.log(np.sum(np.exp(-np.array(options) / heat)))
+        for j, width in enumerate(layers.width[:, d]):
+            choices = np.append(price + layers.after[:, j, d], 0.0)
+            least = choices.min()
+            total += width * (least - heat * np.log(np.sum(np.exp(-(choices - least) / heat))))
+    return total
+
+
+@pytest.mark.parametrize("chunk", [1, 80_000])
+def test_the_smoothed_dual_is_that_of_the_plain_loop_whatever_the_chunks(chunk, monkeypatch):
+    monkeypatch.setattr(prices, "CHUNK", chunk)
+    for seed in range(40):
+        market, _ = random_chain(seed)
+        layers = prices._layers(market)
+        dual = prices._Dual(market, layers)
+        random = np.random.default_rng(seed)
+        temperature = float(random.choice([0.5, 0.1]))
+        dual.warm(temperature)
+        point = random.uniform(0, 0.5, dual.size)
+        negative, slope = dual.negative(point)
+        assert -negative * dual.money == pytest.approx(plain_dual(market, layers, dual, point, temperature), rel=1e-9)
+        for i in random.choice(dual.size, 3):
+            step = np.eye(1, dual.size, i)[0] * 1e-6
+            slope_i = (dual.negative(point + step)[0] - dual.negative(point - step)[0]) / 2e-6
+            assert slope[i] == pytest.approx(slope_i, rel=1e-3, abs=1e-6)
 
 
 def test_any_prices_give_a_bound_below_any_plan():

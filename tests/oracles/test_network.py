@@ -43,7 +43,7 @@ def chain():
         paths[index[Item(r["product"], r["market"])], :, settings.calendar.index(r["due"], starts[0])] += r["units"]
     zero = np.zeros(len(items))
     method = ("given",) * len(items)
-    return state, Forecast(tuple(items), starts, paths, method, zero, zero.astype(np.int64), zero.astype(bool))
+    return state, Forecast(tuple(items), starts, paths, method, zero.astype(np.int64), zero.astype(bool))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from datong.ledger.facts import Economics, Way
+from datong.model.layers import SortedDemand
 from datong.plan.lots import Need, PartShifts, round_up, size_lots
 from datong.plan.worth import Curve, DemandShifts
 
@@ -24,7 +25,7 @@ def needs(units, recipe, price=2.0):
 def sold(demand, holding=1.0, late=5.0, lost=100.0):
     """Shifts of a product whose cleared supply is exactly its sure demand."""
     total = np.cumsum(np.asarray(demand, dtype=float))
-    return DemandShifts(Curve(total[None, :], Economics(100.0, holding, late, lost, lost, 0.0), total))
+    return DemandShifts(Curve(SortedDemand.of(total[None, :]), Economics(100.0, holding, late, lost, lost, 0.0), total))
 
 
 def placed(lots):

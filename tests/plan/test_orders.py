@@ -31,7 +31,7 @@ def wanted(state, **paths):
     zero = np.zeros(len(items))
     arrays = np.array([np.asarray(paths[i.product], dtype=float) for i in items])
     method = ("SES",) * len(items)
-    return Forecast(items, starts, arrays, method, zero, zero.astype(np.int64) + 8, zero.astype(bool))
+    return Forecast(items, starts, arrays, method, zero.astype(np.int64) + 8, zero.astype(bool))
 
 
 def planned(state, forecast, sensed=NOTHING_SENSED, learnt=None):

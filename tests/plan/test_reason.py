@@ -29,7 +29,7 @@ def test_what_is_on_the_way_is_not_called_stock() -> None:
     state = state_of_tables(ChainSettings("t", horizon_buckets=1), datetime(2024, 1, 1, tzinfo=UTC), given)
     of_one = np.zeros(1)
     paths = np.array([[[10.0]]])
-    wanted = Forecast((Item("A", "all"),), (MONDAY,), paths, ("SES",), of_one, of_one.astype(int), of_one.astype(bool))
+    wanted = Forecast((Item("A", "all"),), (MONDAY,), paths, ("SES",), of_one.astype(int), of_one.astype(bool))
     clearing = balance(state, wanted, nothing_learnt())
     (order,) = plan(state, Sensed(None, ()), wanted, clearing, nothing_learnt()).orders
     assert order.units == 3.0

@@ -5,6 +5,7 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 
 import copy
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -631,8 +632,8 @@ def run_record(
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
-        digest.update(content_bytes(state.table(name)))
-    digest.update(content_bytes(kept["learnt_used"]))
+        digest_content(digest, state.table(name))
+    digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
 
@@ -641,12 +642,25 @@ def _as_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def content_bytes(table: pa.Table) -> bytes:
-    """The same bytes for the same rows."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
+def digest_content(digest: "hashlib._Hash", table: pa.Table) -> None:
+    """Feeds a table's rows to a digest as they stream by: a large table in one piece takes several times its memory."""
+    with pa.ipc.new_stream(pa.PythonFile(_Digesting(digest), mode="w"), table.schema) as writer:
         writer.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()
+
+
+class _Digesting(io.RawIOBase):
+    """A file that keeps nothing but the digest of what is written to it."""
+
+    def __init__(self, digest: "hashlib._Hash") -> None:
+        super().__init__()
+        self._digest = digest
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:
+        self._digest.update(content)
+        return len(content)
 
 
 def parse_moment(text: str, settings: ChainSettings) -> datetime:

@@ -201,27 +201,23 @@ def _forecast_total(forecast: Forecast) -> pa.Table:
 
 
 def _orders(plan: Plan) -> pa.Table:
-    rows = [
-        {name: getattr(o, name) for name in ORDERS_SCHEMA.names if name != "locked"} | {"locked": False}
-        for o in plan.orders
-    ]
-    return pa.Table.from_pylist(rows, schema=ORDERS_SCHEMA)
+    """Column by column, as `_reasons`: a row at a time takes several times their memory."""
+    columns = {name: [getattr(o, name) for o in plan.orders] for name in ORDERS_SCHEMA.names if name != "locked"}
+    return pa.table(columns | {"locked": [False] * len(plan.orders)}, schema=ORDERS_SCHEMA)
 
 
 def _reasons(plan: Plan) -> pa.Table:
-    rows = [
-        {
-            "order": o.order,
-            "rank": rank,
-            "stage": cause.stage,
-            "evidence_table": cause.evidence_table,
-            "evidence": list(cause.evidence),
-            **_text(cause.text),
-        }
-        for o in plan.orders
-        for rank, cause in enumerate(o.causes, start=1)
-    ]
-    return pa.Table.from_pylist(rows, schema=REASONS_SCHEMA)
+    causes = [cause for o in plan.orders for cause in o.causes]
+    columns = {
+        "order": [o.order for o in plan.orders for _ in o.causes],
+        "rank": [rank for o in plan.orders for rank in range(1, len(o.causes) + 1)],
+        "stage": [cause.stage for cause in causes],
+        "text_key": [cause.text.key for cause in causes],
+        "text_params": pa.array((params_json(cause.text) for cause in causes), pa.string()),
+        "evidence_table": [cause.evidence_table for cause in causes],
+        "evidence": [cause.evidence for cause in causes],
+    }
+    return pa.table(columns, schema=REASONS_SCHEMA)
 
 
 def _messages(messages: Sequence[OrderMessage]) -> pa.Table:

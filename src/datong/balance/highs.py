@@ -26,6 +26,11 @@ def solve(market: Market) -> Solution:
     return _Programme(market).solve()
 
 
+def piece_count(market: Market) -> int:
+    """How large the linear programme is: pieces of all expected-cost curves, at most."""
+    return sum(min(BREAKPOINTS, len(paths)) for paths in market.cumulative_demand) * market.buckets
+
+
 def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
     """Edges (piece + 1, bucket) and slopes (piece, bucket) of f_dt from M = 0 on; pieces may have no width.
 

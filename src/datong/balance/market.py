@@ -9,30 +9,33 @@ from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack
+from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Learnt
 
 Door = Literal["auto", "highs", "prices"]
 
-# Above this many products x buckets a chain whose products share only lines goes through the door of prices. For
-# 26,000 with one path HiGHS took 1.8 s and the other door 17 s; nothing as large as this limit was measured.
-EXACT_UP_TO = 300_000
+# Above this many pieces of cost curves (products x buckets x breakpoints) a chain whose products share only lines goes
+# through the door of prices: they cross between half a million (`benchmarks/cycle.py`) and one and a half (`doors.py`).
+EXACT_UP_TO = 1_000_000
 
 
-def balance(state: State, demand: Forecast, learnt: Learnt, door: Door = "auto") -> Clearing:
+def balance(
+    state: State, demand: Forecast, learnt: Learnt, where: Position | None = None, door: Door = "auto"
+) -> Clearing:
     """Clears the market: the cheapest plan fixed now, what is scarce and its price, and a bound on any better plan.
 
     door: 'highs' solves one linear programme; 'prices' searches the prices directly (single-level chains only);
-    'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code.
+    'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code. where: the state's
+    position, where it is at hand.
     """
-    return clear(pack(state, demand, learnt), demand, door)
+    return clear(pack(state, demand, learnt, where or position(state)), demand, door)
 
 
 def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     """Clears a packed market; `demand` gives the markets to which its products' demand belongs."""
     if door == "auto":
-        many = len(market.demanded) * market.buckets > EXACT_UP_TO
-        door = "prices" if many and market.single_level else "highs"
+        door = "prices" if highs.piece_count(market) > EXACT_UP_TO and market.single_level else "highs"
     solution = highs.solve(market) if door == "highs" else prices.solve(market)
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     bound = lower_bound(market, solution.prices)

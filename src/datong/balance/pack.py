@@ -18,7 +18,7 @@ from datong.ledger.facts import (
     unit_costs,
     valid_on,
 )
-from datong.ledger.position import Position, position
+from datong.ledger.position import Position
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
@@ -90,11 +90,10 @@ class Market:
         return self.cumulative_demand[d] - np.cumsum(self.fixed[product])
 
 
-def pack(state: State, demand: Forecast, learnt: Learnt) -> Market:
+def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Market:
     """Arrays of the chain as known at the state's moment."""
     settings = state.settings
     facts = chain_facts(state, demand.bucket_starts, learnt)
-    where = position(state)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
     return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets)
 

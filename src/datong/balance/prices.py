@@ -17,23 +17,30 @@ from scipy.optimize import minimize
 
 from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
-from datong.model.flow import FloatArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.layers import layer_slopes
 
 # Temperatures as shares of a product's unit cost, from warm to cold, and most steps of the search at each.
 TEMPERATURES = (0.05, 0.015, 0.005, 0.0015, 0.0005)
 STEPS = 100
+# Where nothing is scarce there is nothing to search: every layer takes its cheapest choice.
+NOTHING_SCARCE = 1e-7
 # Layers of a product are taken together in this many blocks at least and at most, and in as many of that as keep the
 # work of one step (products x blocks x buckets) near this number.
 FEWEST_BLOCKS, MOST_BLOCKS, WORK = 48, 400, 1_000_000
+# Numbers (products x blocks x buckets) worked on at a time: what a core's own cache holds.
+CHUNK = 80_000
+# A choice that is dearer than the best by this many temperatures has no share; below exp(-700) exp is slow as well.
+COLD = -40.0
 
 
 @dataclass(frozen=True, eq=False)
 class _Layers:
-    """Axes: demanded product d, block of layers j (padded with width 0), source k (padded), bucket of arrival a.
+    """Axes, products last so that all work is on long rows: source k (padded; the last is turning away), bucket of
+    arrival a, block of layers j (padded with width 0), demanded product d.
 
-    width: (d, j). after: (d, j, a) cost of having the layer from bucket a on, less never. source_cost: (d, k, a), inf
-    where closed; the last source is turning away. source_way: (d, k), -1 where padded. scale: (d) unit cost.
+    width: (j, d). after: (a, j, d) cost of having the layer from bucket a on, less never. source_cost: (k, a, d), inf
+    where closed. source_way: (k, d), -1 where padded. scale: (d) unit cost. away: (a, d) where turning away can pay.
     """
 
     width: FloatArray
@@ -41,6 +48,7 @@ class _Layers:
     source_cost: FloatArray
     source_way: IntArray
     scale: FloatArray
+    away: BoolArray
 
 
 def solve(market: Market) -> Solution:
@@ -50,18 +58,20 @@ def solve(market: Market) -> Solution:
     dual = _Dual(market, _layers(market))
     point = np.zeros(dual.size)
     steps = 0
-    for temperature in TEMPERATURES:
+    if not dual.size:
+        dual.warm(NOTHING_SCARCE)
+    for temperature in TEMPERATURES if dual.size else ():
+        dual.warm(temperature)
         found = minimize(
             dual.negative,
             point,
-            args=(temperature,),
             jac=True,
             method="L-BFGS-B",
             bounds=dual.bounds,
             options={"maxiter": STEPS, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-9},
         )
         point, steps = found.x, steps + int(found.nit)
-    started, away = dual.flows(point, TEMPERATURES[-1])
+    started, away = dual.flows(point)
     started, away = _within_limits(market, started, away)
     line, limit, turned_away = dual.split(point)
     component = np.full((len(market.products), market.buckets), np.inf)
@@ -76,30 +86,43 @@ def _layers(market: Market) -> _Layers:
         if market.way_open[way].any():
             ways_of[product].append(way)
     sources = max((len(ways_of[p]) for p in market.demanded), default=0) + 1
-    source_way = np.full((count, sources), -1)
-    source_cost = np.full((count, sources, buckets), np.inf)
+    source_way = np.full((sources, count), -1)
+    source_cost = np.full((sources, buckets, count), np.inf)
     plain = market.plain_cost
     blocks = []
     most_blocks = int(np.clip(WORK / max(count * buckets, 1), FEWEST_BLOCKS, MOST_BLOCKS))
     for d, product in enumerate(market.demanded):
         for k, way in enumerate(ways_of[product]):
-            source_way[d, k] = way
+            source_way[k, d] = way
             lead = market.way_lead[way]
             is_open = market.way_open[way, : buckets - lead]
             cost = market.way_cost[way] / market.way_yield[way]
-            source_cost[d, k, lead:] = np.where(is_open, cost, np.inf)
-        source_cost[d, -1] = np.where(market.sure[d] > 0, market.lost_sale[product], np.inf)
+            source_cost[k, lead:, d] = np.where(is_open, cost, np.inf)
         width, chance = _blocks(market.net_demand(d), most_blocks)
         economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
         slopes = layer_slopes(chance, *economics)
         blocks.append((width, np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]))
     most = max((len(w) for w, _ in blocks), default=0)
-    width, after = np.zeros((count, most)), np.zeros((count, most, buckets))
+    width, after = np.zeros((most, count)), np.zeros((buckets, most, count))
     for d, (w, a) in enumerate(blocks):
-        width[d, : len(w)], after[d, : len(w)] = w, a
+        width[: len(w), d], after[:, : len(w), d] = w, a.T
+    away = _away_can_pay(market).T
+    source_cost[-1] = np.where(away, market.lost_sale[market.demanded], np.inf)
     scale = np.where(np.isfinite(plain), plain, 0.0)[market.demanded]
     scale = np.where(scale > 0, scale, np.maximum(market.lost_sale[market.demanded], 1e-6))
-    return _Layers(width, after, source_cost, source_way, scale)
+    return _Layers(width, after, source_cost, source_way, scale, away)
+
+
+def _away_can_pay(market: Market) -> BoolArray:
+    """(demanded, bucket) where turning a sure buyer away can be cheaper than letting him wait for ever.
+
+    Waiting from bucket t to the end costs at most late * (T - t) + the larger of waiting_at_end and salvage; where the
+    lost sale costs as much, turning away is never chosen and needs no price.
+    """
+    p = market.demanded
+    left = np.arange(market.buckets, 0, -1)
+    most = market.late[p, None] * left + np.maximum(market.waiting_at_end, market.salvage)[p, None]
+    return (market.sure > 0) & (market.lost_sale[p, None] < most)
 
 
 def _blocks(net: FloatArray, most_blocks: int) -> tuple[FloatArray, FloatArray]:
@@ -128,23 +151,25 @@ class _Dual:
     def __init__(self, market: Market, layers: _Layers) -> None:
         self.market, self.layers = market, layers
         buckets = market.buckets
-        d, k, a = np.nonzero(np.isfinite(layers.source_cost[:, :-1]))
-        way = layers.source_way[d, k]
+        is_open = np.isfinite(layers.source_cost[:-1])
+        k, a, d = np.nonzero(is_open)
+        way = layers.source_way[k, d]
         start = a - market.way_lead[way]
-        self.source, self.way, self.start = (d, k, a), way, start
+        self.source, self.way, self.start = (k, a, d), way, start
         on_line = market.way_line[way] >= 0
         self.hours = np.where(on_line, market.way_hours[way] / market.way_yield[way], 0.0)
-        self.line_cell = np.where(on_line, market.way_line[way], 0) * buckets + start
+        self.lines = market.line_hours.size
+        self.line_cell = np.where(on_line, market.way_line[way] * buckets + start, self.lines)  # the last: no line
         self.limited = np.isfinite(market.way_limit) & market.way_open
         limit_index = np.full(market.way_open.shape, 0)
         limit_index[self.limited] = np.arange(self.limited.sum())
         self.is_limited = self.limited[way, start]
         self.limit_cell = limit_index[way, start]
-        self.sure = market.sure > 0
+        self.away = layers.away.T  # (demanded, bucket)
         self.amount = np.concatenate(
-            [market.line_hours.ravel(), market.way_limit[self.limited], market.sure[self.sure]]
+            [market.line_hours.ravel(), market.way_limit[self.limited], market.sure[self.away]]
         )
-        self.lines, self.limits = market.line_hours.size, int(self.limited.sum())
+        self.limits = int(self.limited.sum())
         self.size = len(self.amount)
         self.bounds = [(0.0, None)] * self.size
         # Money scale of each price, so that one step moves all of them alike.
@@ -154,73 +179,82 @@ class _Dual:
         np.add.at(taken, self.line_cell[on_line], self.hours[on_line])
         mean = float(layers.scale.mean()) if len(layers.scale) else 1.0
         per_hour = np.where(taken > 0, cost / np.where(taken > 0, taken, 1.0), mean)
-        item = np.nonzero(self.sure)[0]
+        item = np.nonzero(self.away)[0]
         self.unit = np.concatenate([per_hour, np.full(self.limits, mean), layers.scale[item]])
-        self.money = max(float(layers.scale @ layers.width.sum(axis=1)), 1e-9)
+        self.money = max(float((layers.scale * layers.width).sum()), 1e-9)
+
+    def warm(self, temperature: float) -> None:
+        """Sets the temperature: a share of each product's unit cost."""
+        layers = self.layers
+        self.heat = temperature * layers.scale
+        blocks, count = layers.width.shape
+        step = max(CHUNK // max(blocks * self.market.buckets, 1), 1)
+        self.chunks = [
+            (part, np.ascontiguousarray(layers.after[:, :, part] / -self.heat[part]), layers.width[:, part].copy())
+            for part in (slice(i, i + step) for i in range(0, count, step))
+        ]
 
     def split(self, point: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         price = np.maximum(point, 0.0) * self.unit
-        limit, away = np.zeros(self.limited.shape), np.zeros(self.sure.shape)
+        limit, away = np.zeros(self.limited.shape), np.zeros(self.away.shape)
         limit[self.limited] = price[self.lines : self.lines + self.limits]
-        away[self.sure] = price[self.lines + self.limits :]
+        away[self.away] = price[self.lines + self.limits :]
         return price[: self.lines].reshape(self.market.line_hours.shape), limit, away
 
-    def negative(self, point: FloatArray, temperature: float) -> tuple[float, FloatArray]:
+    def negative(self, point: FloatArray) -> tuple[float, FloatArray]:
         """Minus the dual (without its constant) and its gradient, in the search's own units."""
-        value, flow = self._value_and_flow(point, temperature)
-        d, k, a = self.source
-        units = flow[d, k, a]
+        value, flow = self._value_and_flow(point)
+        units = flow[self.source]
         use = np.concatenate(
             [
-                np.bincount(self.line_cell, units * self.hours, self.lines),
+                np.bincount(self.line_cell, units * self.hours, self.lines + 1)[: self.lines],
                 np.bincount(self.limit_cell[self.is_limited], units[self.is_limited], self.limits),
-                flow[:, -1][self.sure],
+                flow[-1].T[self.away],
             ]
         )
         value -= float(point * self.unit @ self.amount)
         return -value / self.money, (self.amount - use) * self.unit / self.money
 
-    def _value_and_flow(self, point: FloatArray, temperature: float) -> tuple[float, FloatArray]:
-        """Sum of soft minima, and the units of each source and bucket of arrival that they take: (d, k, a)."""
-        layers = self.layers
+    def _value_and_flow(self, point: FloatArray) -> tuple[float, FloatArray]:
+        """Sum of soft minima, and the units of each source and bucket of arrival that they take: (k, a, d)."""
         price = point * self.unit
-        d, k, a = self.source
-        cost = layers.source_cost.copy()
-        more = self.hours * price[: self.lines][self.line_cell]
+        more = self.hours * np.append(price[: self.lines], 0.0)[self.line_cell]
         if self.limits:
             limit_price = price[self.lines : self.lines + self.limits][self.limit_cell]
             more = more + np.where(self.is_limited, limit_price, 0.0)
-        cost[d, k, a] += more
-        cost[:, -1][self.sure] += price[self.lines + self.limits :]
-        heat = temperature * layers.scale
-        best, share = _softmin(cost, heat[:, None, None], axis=1)  # (d, a), (d, k, a)
-        reach = best[:, None, :] + layers.after  # (d, j, a)
-        floor = np.minimum(reach.min(axis=2), 0.0)
-        weight = np.exp(-(reach - floor[:, :, None]) / heat[:, None, None])
-        total = weight.sum(axis=2) + np.exp(floor / heat[:, None])
-        value = float((layers.width * (floor - heat[:, None] * np.log(total))).sum())
-        arrivals = np.einsum("dj,dja->da", layers.width / total, weight)
-        return value, share * arrivals[:, None, :]
+        cost = self.layers.source_cost.copy()
+        cost[self.source] += more
+        cost[-1].T[self.away] += price[self.lines + self.limits :]
+        best, share = _softmin(cost, self.heat)  # (a, d), (k, a, d)
+        value = 0.0
+        for part, after, width in self.chunks:
+            worth = after + (best[:, part] / -self.heat[part])[:, None, :]  # (a, j, d), in temperatures
+            most = np.maximum(worth.max(axis=0), 0.0)
+            worth -= most
+            np.exp(np.maximum(worth, COLD, out=worth), out=worth)
+            total = worth.sum(axis=0) + np.exp(-most)
+            value -= float((width * (most + np.log(total))).sum(axis=0) @ self.heat[part])
+            worth *= width / total
+            share[:, :, part] *= worth.sum(axis=1)
+        return value, share
 
-    def flows(self, point: FloatArray, temperature: float) -> tuple[FloatArray, FloatArray]:
+    def flows(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Units started (way, bucket) and turned away (demanded, bucket) at the prices."""
-        _, flow = self._value_and_flow(point, temperature)
-        d, k, a = self.source
+        _, flow = self._value_and_flow(point)
         started = np.zeros(self.market.way_open.shape)
-        np.add.at(started, (self.way, self.start), flow[d, k, a] / self.market.way_yield[self.way])
-        return started, flow[:, -1] * self.sure
+        np.add.at(started, (self.way, self.start), flow[self.source] / self.market.way_yield[self.way])
+        return started, flow[-1].T * self.away
 
 
-def _softmin(cost: FloatArray, heat: FloatArray, axis: int) -> tuple[FloatArray, FloatArray]:
-    """Soft minimum along an axis and the share of each entry in it; inf entries have no share."""
-    least = cost.min(axis=axis, keepdims=True)
+def _softmin(cost: FloatArray, heat: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Soft minimum over the first axis and the share of each entry in it; inf entries have no share."""
+    least = cost.min(axis=0)
     base = np.where(np.isfinite(least), least, 0.0)
-    weight = np.exp(-(cost - base) / heat)
-    total = weight.sum(axis=axis, keepdims=True)
+    weight = np.where(np.isfinite(cost), np.exp(np.maximum((base - cost) / heat, COLD)), 0.0)
+    total = weight.sum(axis=0)
     with np.errstate(divide="ignore"):
         soft = base - heat * np.log(total)
-    share = weight / np.where(total > 0, total, 1.0)
-    return np.squeeze(soft, axis), share
+    return soft, weight / np.where(total > 0, total, 1.0)
 
 
 def _within_limits(market: Market, started: FloatArray, away: FloatArray) -> tuple[FloatArray, FloatArray]:

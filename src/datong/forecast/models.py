@@ -1,7 +1,8 @@
-"""Point forecasts of one series from statsforecast, and which of them a series is offered.
+"""Point forecasts of one series, and which of them a series is offered.
 
-Models are called on plain arrays (`model.forecast(y, h)`): the frame interface of statsforecast costs more than these
-models do on series of this length. One core.
+Every model here is level: it expects the same in each bucket ahead. They are statsforecast's, called on plain arrays:
+its frame interface costs more than the models do on series of this length. Means of the last buckets are taken here.
+One core.
 
 What is offered was chosen by rolling origins over weekly SupplyGraph, M5, VN2 and Online Retail: pinball loss of
 buckets and of sums over 4, 8 and 13 buckets, as a ratio to the set below. AutoETS and AutoTheta as well: 0.997 to
@@ -10,6 +11,7 @@ buckets and of sums over 4, 8 and 13 buckets, as a ratio to the set below. AutoE
 benchmarks/forecast_choice.py sets the result against single models.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -23,16 +25,26 @@ from datong.model.flow import FloatArray
 # more: the border of Syntetos, Boylan and Croston 2005, JORS 56, is 1.32).
 INTERMITTENT_ZERO_SHARE = 0.25
 
-MODELS: Mapping[str, Callable[[], Any]] = MappingProxyType(
+
+def _library(model: Any) -> Callable[[FloatArray], float]:
+    return lambda units: float(model.forecast(y=units, h=1)["mean"][0])
+
+
+def _window_average(buckets: int) -> Callable[[FloatArray], float]:
+    return lambda units: float(np.mean(units[-buckets:]))
+
+
+# Each gives the expected units of a bucket ahead.
+MODELS: Mapping[str, Callable[[FloatArray], float]] = MappingProxyType(
     {
-        "SES": sf.SimpleExponentialSmoothingOptimized,
-        "WindowAverage4": lambda: sf.WindowAverage(4),
-        "WindowAverage8": lambda: sf.WindowAverage(8),
-        "WindowAverage26": lambda: sf.WindowAverage(26),
-        "CrostonOptimized": sf.CrostonOptimized,
-        "TSB": lambda: sf.TSB(alpha_d=0.2, alpha_p=0.2),
-        "ADIDA": sf.ADIDA,
-        "IMAPA": sf.IMAPA,
+        "SES": _library(sf.SimpleExponentialSmoothingOptimized()),
+        "WindowAverage4": _window_average(4),
+        "WindowAverage8": _window_average(8),
+        "WindowAverage26": _window_average(26),
+        "CrostonOptimized": _library(sf.CrostonOptimized()),
+        "TSB": _library(sf.TSB(alpha_d=0.2, alpha_p=0.2)),
+        "ADIDA": _library(sf.ADIDA()),
+        "IMAPA": _library(sf.IMAPA()),
     }
 )
 
@@ -53,18 +65,16 @@ def offered(units: FloatArray) -> tuple[str, ...]:
     return _INTERMITTENT if intermittent else _REGULAR
 
 
-def mean_forecast(name: str, units: FloatArray, buckets: int) -> FloatArray:
-    """(bucket) expected units after the end of a filled series, never below 0.
-
-    A series too short for the model is forecast by its mean.
-    """
-    if len(units) < max(_SHORTEST.get(name, 2), 2) or float(np.ptp(units)) == 0.0:
-        return np.full(buckets, float(np.mean(units)) if len(units) else 0.0)
-    mean = np.asarray(MODELS[name]().forecast(y=units, h=buckets)["mean"], dtype=np.float64)
-    mean = np.where(np.isfinite(mean), mean, float(np.mean(units)))
-    return np.maximum(mean, 0.0)
-
-
 def mean_forecasts(names: Sequence[str], units: FloatArray, buckets: int) -> FloatArray:
-    """(model, bucket) `mean_forecast` of each."""
-    return np.stack([mean_forecast(name, units, buckets) for name in names])
+    """(model, bucket) expected units after the end of a filled series by each model, never below 0.
+
+    A series too short for a model, or without any change, is forecast by its mean.
+    """
+    mean = float(np.mean(units)) if len(units) else 0.0
+    varied = len(units) >= 2 and float(np.max(units)) > float(np.min(units))
+    means = np.full(len(names), mean)
+    for m, name in enumerate(names):
+        if varied and len(units) >= _SHORTEST.get(name, 2):
+            expected = MODELS[name](units)
+            means[m] = expected if math.isfinite(expected) else mean
+    return np.repeat(np.maximum(means, 0.0)[:, None], buckets, axis=1)

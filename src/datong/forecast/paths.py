@@ -6,11 +6,10 @@ drawn independently of one another.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import gamma
 
 from datong.forecast.ahead import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
 from datong.forecast.backtest import BackTest, back_test, origins
@@ -21,7 +20,6 @@ from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.prior import LevelPrior, blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, relative_variance
-from datong.forecast.table import QUANTILES
 from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
 
 # With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
@@ -90,7 +88,6 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
         bucket_starts=series.horizon_starts,
         paths=paths,
         method=tuple(f.method for f in fits),
-        backtest_pinball=_pinball(fits, shapes),
         backtest_windows=np.array([0 if f.test is None else len(f.test.errors) for f in fits], dtype=np.int64),
         prior=np.array([f.method == "prior" for f in fits], dtype=bool),
     )
@@ -236,20 +233,3 @@ def _spread_out(paths: FloatArray, learnt: Learnt, whole: bool) -> FloatArray:
     mean = paths.mean(axis=0)
     moved = np.maximum(mean + ratio * (paths - mean), 0.0)
     return np.where(ratio == 1.0, paths, np.round(moved) if whole else moved)
-
-
-def _pinball(fits: Sequence[_Fit], shapes: Mapping[bool, Shape]) -> FloatArray:
-    """(item) mean pinball loss in units of the back-test's forecasts with gamma quantiles of the fitted variance."""
-    result = np.full(len(fits), np.nan)
-    levels = np.array(list(QUANTILES.values()))
-    spreads = [fit_spread(f.variance, f.errors, f.whole, shapes[f.intermittent]) for f in fits]
-    variance = np.array([s.level_start + s.noise for s in spreads])[:, None]
-    quantiles = gamma.ppf(levels, 1 / variance, scale=variance)
-    for i, (fit, quantile) in enumerate(zip(fits, quantiles, strict=True)):
-        if fit.test is None or np.isnan(fit.test.errors).all():
-            continue
-        seen = ~np.isnan(fit.test.errors)
-        mean = fit.test.means[seen]
-        over = (fit.test.errors[seen] + mean)[:, None] - mean[:, None] * quantile
-        result[i] = float(np.mean(np.maximum(levels * over, (levels - 1) * over)))
-    return result

@@ -4,6 +4,10 @@ import numpy as np
 import pyarrow as pa
 
 from datong.model.flow import QUANTILES, Forecast
+from datong.model.layers import quantile_index
+
+# Items whose paths are sorted at a time: sorting makes a copy of them.
+ITEMS_AT_A_TIME = 1000
 
 QUANTILE_SCHEMA = pa.schema(
     [
@@ -24,8 +28,12 @@ def quantile_table(forecast: Forecast) -> pa.Table:
 
     Quantiles are observed path values (no interpolation), so whole histories have whole quantiles.
     """
-    items, _, buckets = forecast.paths.shape
-    ordered = np.sort(forecast.paths, axis=1)
+    items, path_count, buckets = forecast.paths.shape
+    at = [quantile_index(share, path_count) for share in QUANTILES.values()]
+    quantiles = np.empty((len(at), items, buckets))
+    for first in range(0, items, ITEMS_AT_A_TIME):
+        some = slice(first, first + ITEMS_AT_A_TIME)
+        quantiles[:, some] = np.sort(forecast.paths[some], axis=1)[:, at].swapaxes(0, 1)
     columns: dict[str, object] = {
         "product": np.repeat([i.product for i in forecast.items], buckets).tolist(),
         "market": np.repeat([i.market for i in forecast.items], buckets).tolist(),
@@ -33,8 +41,8 @@ def quantile_table(forecast: Forecast) -> pa.Table:
         "horizon": list(range(buckets)) * items,
         "mean_units": forecast.paths.mean(axis=1).ravel(),
     }
-    for name, share in QUANTILES.items():
-        columns[name] = np.quantile(ordered, share, axis=1, method="inverted_cdf").ravel()
+    for name, values in zip(QUANTILES, quantiles, strict=True):
+        columns[name] = values.ravel()
     columns["method"] = np.repeat(list(forecast.method), buckets).tolist()
     columns["prior"] = np.repeat(forecast.prior, buckets)
     return pa.table(columns, schema=QUANTILE_SCHEMA)

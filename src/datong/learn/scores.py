@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datong.learn.memory import learnt_from_table
-from datong.ledger.position import position, ships_to_buyers
+from datong.ledger.position import Position, position, ships_to_buyers
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
@@ -29,11 +29,11 @@ LEAST_ORDERS = 5
 PAST_RUNS = 26
 
 
-def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord]) -> Learnt:
+def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord], where: Position | None = None) -> Learnt:
     """Scores what became known since the last run, and updates what planning believes.
 
     past_runs: earlier runs, oldest first, each with the tables `forecast`, `orders` and `learnt_used`. Only the last
-    PAST_RUNS of them count.
+    PAST_RUNS of them count. where: the state's position, where it is at hand.
     Scores are of buckets that closed, and of orders that were told to be done, since the last of these runs: what was
     so before is in that run's scores. One row each: bias_units (forecast mean - demand), pinball_units (mean over
     QUANTILES), covered (1 where demand lay within the 80% interval), order_fulfilment (good units over ordered) and
@@ -49,7 +49,7 @@ def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord]) -> Learn
         [
             _forecast_scores(outcomes if outcomes.empty else outcomes[outcomes["bucket"] >= first_new]),
             _order_scores(new_orders),
-            _chain_scores(state, sensed.series, first_new),
+            _chain_scores(state, sensed.series, first_new, where),
         ],
         ignore_index=True,
     )
@@ -275,12 +275,12 @@ def _order_scores(orders: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _chain_scores(state: State, series: SeriesSet, first_new: date) -> pd.DataFrame:
+def _chain_scores(state: State, series: SeriesSet, first_new: date, where: Position | None) -> pd.DataFrame:
     """Fill and stock of the last closed bucket, where shipments and stock are recorded and it was not scored yet."""
     if not series.bucket_starts or series.bucket_starts[-1] < first_new:
         return _score_rows()
     bucket = series.bucket_starts[-1]
-    now = position(state)
+    now = where or position(state)
     metric, value = [], []
     due_units = float(series.sold_units[:, -1].sum())
     if ships_to_buyers(state) and due_units > 0:

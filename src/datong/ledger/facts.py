@@ -128,7 +128,7 @@ def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[s
             paths = paths[:1]
         if i in served:
             paths = np.maximum(paths - served[i], 0.0)
-        asked[item.product] = asked[item.product] + paths if item.product in asked else paths.astype(np.float64)
+        asked[item.product] = asked[item.product] + paths if item.product in asked else np.asarray(paths, np.float64)
     for (item, _), units in sorted(where.owed_units.items()):
         if item.product not in asked:
             asked[item.product] = np.zeros((1, buckets))

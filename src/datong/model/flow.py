@@ -135,7 +135,7 @@ class Forecast:
     """Possible futures. paths: (item, path, bucket) units due in each open bucket, whole where history is whole.
 
     They include what is already known to be ordered. An item with given demand has that in every path.
-    method, backtest_pinball, backtest_windows: (item).
+    method, backtest_windows: (item).
     `prior` marks items whose forecast is a stated prior, for want of history.
     """
 
@@ -143,7 +143,6 @@ class Forecast:
     bucket_starts: tuple[date, ...]
     paths: FloatArray
     method: tuple[str, ...]
-    backtest_pinball: FloatArray
     backtest_windows: IntArray
     prior: BoolArray
 

@@ -14,6 +14,8 @@ and one that never comes costs  late * sum_t G_t + waiting * G_T.
 goes on, what it then costs to make the unit, as `salvage` is what a unit left over saves making then.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from datong.model.flow import FloatArray
@@ -72,3 +74,42 @@ def with_recourse(demand: FloatArray, response_buckets: int) -> FloatArray:
     seen = total.copy()
     seen[:, response_buckets:] += mean - earlier
     return np.diff(seen, axis=1, prepend=0.0)
+
+
+def quantile_index(share: float, count: int) -> int:
+    """Where a quantile stands in rising order: numpy's method 'inverted_cdf', an observed value."""
+    return max(int(np.ceil(share * count)) - 1, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class SortedDemand:
+    """Cumulative demand, sorted for many questions of `expected_over_and_short`. ordered: (bucket, path), rising."""
+
+    ordered: FloatArray
+
+    @classmethod
+    def of(cls, cumulative_demand: FloatArray) -> "SortedDemand":
+        """cumulative_demand: (path, bucket) units."""
+        return cls(np.sort(cumulative_demand.T, axis=1))
+
+    @property
+    def mean(self) -> FloatArray:
+        """(bucket) expected units."""
+        return self.ordered.mean(axis=1)
+
+    def quantile(self, share: float) -> FloatArray:
+        """(bucket) the smallest path value that at least this share of paths does not exceed."""
+        return self.ordered[:, quantile_index(share, self.ordered.shape[1])]
+
+    def over_and_short(self, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """`expected_over_and_short` of each supply (plan, bucket), both (plan, bucket)."""
+        buckets, paths = self.ordered.shape
+        sums = np.zeros((buckets, paths + 1))  # units of the smallest 0, 1, ... paths
+        np.cumsum(self.ordered, axis=1, out=sums[:, 1:])
+        below = np.empty(supply.shape, dtype=np.int64)
+        for t in range(buckets):
+            below[:, t] = self.ordered[t].searchsorted(supply[:, t], side="right")
+        covered = sums[np.arange(buckets), below]
+        over = (below * supply - covered) / paths
+        short = (sums[:, -1] - covered - (paths - below) * supply) / paths
+        return np.maximum(over, 0.0), np.maximum(short, 0.0)

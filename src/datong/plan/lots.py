@@ -15,14 +15,14 @@ when it is worth more than waiting, at the cleared prices.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from datong.ledger.facts import Way
-from datong.model.flow import FloatArray
+from datong.model.flow import FloatArray, IntArray
 
 # Units below this are rounding of a solver.
 NOTHING = 1e-6
@@ -58,22 +58,25 @@ class Lot:
 
 
 class Shifts(Protocol):
-    """What moving good units in time costs, against the cleared plan; see `DemandShifts` and `PartShifts`."""
+    """What moving good units in time costs, against the cleared plan; see `DemandShifts` and `PartShifts`.
 
-    def early(self, units: float, needed: int) -> FloatArray:
-        """(bucket) cost of having units from that bucket on instead of `needed`; buckets before it count."""
+    Each question is asked for many shifts at once; units, needed and arrive: (shift).
+    """
+
+    def early(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        """(shift, bucket) cost of having units from that bucket on instead of `needed`; buckets before it count."""
         ...
 
-    def late(self, units: float, needed: int) -> FloatArray:
-        """(bucket) cost of having units only from that bucket on instead of `needed`; buckets after it count."""
+    def late(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        """(shift, bucket) cost of having units only from that bucket on, not `needed`; buckets after it count."""
         ...
 
-    def dropped(self, units: float, needed: int) -> float:
-        """Cost of never having units that were to be there from `needed` on."""
+    def dropped(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        """(shift) cost of never having units that were to be there from `needed` on."""
         ...
 
-    def worth_of_more(self, units: float, arrive: int) -> float:
-        """What units more than the plan's from `arrive` on save."""
+    def worth_of_more(self, units: FloatArray, arrive: IntArray) -> FloatArray:
+        """(shift) what units more than the plan's from `arrive` on save."""
         ...
 
 
@@ -117,44 +120,36 @@ def size_lots(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[Lot]:
 def _lot_units(need: Need, units: float, whole: bool) -> float:
     """Units of a lot for `units` wanted: rounded up to the way's steps and its smallest lot. Where only that last step
     does not fit, rounded down: the next lot makes up for it. inf where no lot fits."""
-    step = step_of(need.way, whole)
-    up = round_up(max(units, need.way.min_units), step)
-    if up <= need.most_units + NOTHING:
-        return up
-    down = math.floor(need.most_units / step + 1e-9) * step if step > 0 else need.most_units
-    return down if down >= max(need.way.min_units, units - step) - NOTHING else math.inf
+    return float(_lots_units(need, np.array([units]), whole)[0])
+
+
+def _lots_units(need: Need, units: FloatArray, whole: bool) -> FloatArray:
+    """`_lot_units` of many."""
+    step, smallest, most = step_of(need.way, whole), need.way.min_units, need.most_units
+    up, down = np.maximum(units, smallest), np.full(units.shape, most)
+    if step > 0:
+        up, down = np.ceil((up - NOTHING) / step) * step, np.floor(down / step + 1e-9) * step
+    fits = down >= np.maximum(smallest, units - step) - NOTHING
+    return np.where(up <= most + NOTHING, up, np.where(fits, down, math.inf))
 
 
 def _cheapest_runs(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[tuple[int, int, int]]:
     """(first, last, place) of each lot in the cheapest split; needs in no run are dropped."""
     count = len(needs)
-    good = np.array([n.good for n in needs])
-    price = np.array([n.price for n in needs])
-    early = np.array([shifts.early(n.good, n.arrive) for n in needs])  # (need, bucket)
-    late = np.array([shifts.late(n.good, n.arrive) for n in needs])
+    good, price = np.array([n.good for n in needs]), np.array([n.price for n in needs])
+    dropped = shifts.dropped(good, np.array([n.arrive for n in needs])) - good * price
+    runs_to: list[list[tuple[float, int, int]]] = [[] for _ in range(count + 1)]
+    for cost, first, place, end in _runs(needs, shifts, whole):
+        runs_to[end].append((cost, first, place))
     best = [0.0] + [math.inf] * count
     choice: list[tuple[int, int] | None] = [None] * (count + 1)
     for end in range(1, count + 1):
-        last = needs[end - 1]
-        drop = best[end - 1] + shifts.dropped(last.good, last.arrive) - last.good * last.price
+        drop = best[end - 1] + float(dropped[end - 1])
         if drop < best[end]:
             best[end], choice[end] = drop, None
-        for first in range(end):
-            run = slice(first, end)
-            for place in range(first, end):
-                need = needs[place]
-                arrive = need.arrive
-                units = _lot_units(need, float(good[run].sum()) / need.way.yield_share, whole)
-                if math.isinf(units):
-                    continue
-                cost = need.way.setup_cost + need.way.setup_hours * need.hour_price
-                cost += float(good[run] @ (need.price - price[run]))
-                cost += float(late[first:place, arrive].sum() + early[place + 1 : end, arrive].sum())
-                excess = units * need.way.yield_share - float(good[run].sum())
-                if excess > NOTHING:
-                    cost += _excess_cost(excess, needs, place, end, shifts)
-                if best[first] + cost < best[end] - 1e-9:
-                    best[end], choice[end] = best[first] + cost, (first, place)
+        for cost, first, place in runs_to[end]:
+            if best[first] + cost < best[end] - 1e-9:
+                best[end], choice[end] = best[first] + cost, (first, place)
     runs = []
     end = count
     while end > 0:
@@ -167,13 +162,44 @@ def _cheapest_runs(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[t
     return runs[::-1]
 
 
-def _excess_cost(excess: float, needs: Sequence[Need], place: int, end: int, shifts: Shifts) -> float:
-    """Units beyond the run's needs: held until the next need, or bought for what they may still be worth."""
-    arrive = needs[place].arrive
-    to_buy = excess * needs[place].price - shifts.worth_of_more(excess, arrive)
-    if end == len(needs):
-        return to_buy
-    return min(to_buy, float(shifts.early(excess, needs[end].arrive)[arrive]))
+def _runs(needs: Sequence[Need], shifts: Shifts, whole: bool) -> Iterable[tuple[float, int, int, int]]:
+    """(cost, first, place, end) of every run of needs first..end-1 that fits in one lot at the place of one of them, in
+    order of (first, place, end); the cost is the module's, without what a need left out costs.
+    """
+    count = len(needs)
+    good, price = np.array([n.good for n in needs]), np.array([n.price for n in needs])
+    arrive = np.array([n.arrive for n in needs])
+    early, late = shifts.early(good, arrive), shifts.late(good, arrive)  # (need, bucket)
+    units_before = np.concatenate([[0.0], np.cumsum(good)])
+    money_before = np.concatenate([[0.0], np.cumsum(good * price)])
+    cost = np.full((count, count, count + 1), math.inf)  # (first, place, end)
+    excess = np.zeros((count, count, count + 1))
+    for place, need in enumerate(needs):
+        here = np.s_[: place + 1, place, place + 1 :]
+        run = units_before[None, place + 1 :] - units_before[: place + 1, None]  # (first, end) good units
+        units = _lots_units(need, run / need.way.yield_share, whole)
+        moved = need.price * run - (money_before[None, place + 1 :] - money_before[: place + 1, None])
+        setup = need.way.setup_cost + need.way.setup_hours * need.hour_price
+        waits = np.append(np.cumsum(late[:place, need.arrive][::-1])[::-1], 0.0)  # from first to the place
+        held = np.concatenate([[0.0], np.cumsum(early[place + 1 :, need.arrive])])
+        cost[here] = np.where(np.isfinite(units), setup + moved + waits[:, None] + held, math.inf)
+        excess[here] = np.where(np.isfinite(units), units * need.way.yield_share - run, 0.0)
+    first, place, end = np.nonzero(excess > NOTHING)
+    cost[first, place, end] += _excess_cost(excess[first, place, end], needs, place, end, shifts)
+    first, place, end = np.nonzero(np.isfinite(cost))
+    return zip(cost[first, place, end].tolist(), first.tolist(), place.tolist(), end.tolist(), strict=True)
+
+
+def _excess_cost(
+    excess: FloatArray, needs: Sequence[Need], place: IntArray, end: IntArray, shifts: Shifts
+) -> FloatArray:
+    """(run) units beyond the run's needs: held until the next need, or bought for what they may still be worth."""
+    arrive, price = np.array([n.arrive for n in needs]), np.array([n.price for n in needs])
+    there = arrive[place]
+    to_buy = excess * price[place] - shifts.worth_of_more(excess, there)
+    following = np.append(arrive, 0)[end]
+    to_hold = np.take_along_axis(shifts.early(excess, following), there[:, None], axis=1)[:, 0]
+    return np.where(end == len(needs), to_buy, np.minimum(to_buy, to_hold))
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,14 +209,14 @@ class PartShifts:
     holding: float
     buckets: int
 
-    def early(self, units: float, needed: int) -> FloatArray:
-        return units * self.holding * np.maximum(needed - np.arange(self.buckets), 0.0)
+    def early(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        return units[:, None] * self.holding * np.maximum(needed[:, None] - np.arange(self.buckets), 0.0)
 
-    def late(self, units: float, needed: int) -> FloatArray:
-        return np.where(np.arange(self.buckets) > needed, math.inf, 0.0)
+    def late(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        return np.where(np.arange(self.buckets) > needed[:, None], math.inf, 0.0)
 
-    def dropped(self, units: float, needed: int) -> float:
-        return math.inf
+    def dropped(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        return np.full(len(units), math.inf)
 
-    def worth_of_more(self, units: float, arrive: int) -> float:
-        return 0.0
+    def worth_of_more(self, units: FloatArray, arrive: IntArray) -> FloatArray:
+        return np.zeros(len(units))

@@ -20,10 +20,11 @@ from datong.ledger.facts import (
     pooled_demand,
     valid_on,
 )
-from datong.ledger.position import OPEN_STATES, order_standings, position, state_now
+from datong.ledger.position import OPEN_STATES, Position, order_standings, position, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, Plan, PlannedOrder, Sensed
+from datong.model.layers import SortedDemand
 from datong.model.tables import tables
 from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots
@@ -31,13 +32,20 @@ from datong.plan.reason import Reasons, Served
 from datong.plan.worth import Curve, DemandShifts
 
 
-def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, learnt: Learnt) -> Plan:
+def plan(
+    state: State,
+    sensed: Sensed,
+    demand: Forecast,
+    clearing: Clearing,
+    learnt: Learnt,
+    where: Position | None = None,
+) -> Plan:
     """Orders for what was cleared: in lots, within the hours and components that are there, with value and causes.
 
     Orders under way and locked ones stay as they are, in `kept`; the frozen buckets get no new starts, because the
-    market was cleared without them.
+    market was cleared without them. where: the state's position, where it is at hand.
     """
-    work = _prepare(state, demand, clearing, learnt)
+    work = _prepare(state, demand, clearing, learnt, where or position(state))
     lots = _lots(work)
     room = Room(
         bucket_starts=work.starts,
@@ -47,8 +55,7 @@ def plan(state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, lea
         levels={p: i for i, p in enumerate(work.order)},
         whole=work.whole,
     )
-    worth_per_hour = {lot: _worth_per_hour(work, lot) for lot in lots}
-    lots = make_feasible(lots, room, worth_per_hour, _instead(work, lots))
+    lots = make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))
     return Plan(_orders(state, sensed, demand, clearing, work, lots), kept_orders(state))
 
 
@@ -92,8 +99,8 @@ class CostOfUnits:
 class Work:
     """Everything the steps of planning read. cleared: product -> way name -> (bucket of start) units started.
 
-    asked: product -> (path, bucket) demand as planning sees it; wanted_so_far: the same cumulative, with its whole
-    spread, for what is told to people.
+    asked: product -> (path, bucket) demand as planning sees it; wanted: the same with its whole spread, for what is
+    told to people.
     """
 
     calendar: Calendar
@@ -107,7 +114,7 @@ class Work:
     on_hand: Mapping[str, float]
     promised: Committed
     asked: Mapping[str, FloatArray]
-    wanted_so_far: Mapping[str, FloatArray]
+    wanted: Mapping[str, FloatArray]
     curves: Mapping[str, Curve]
     whole: Mapping[str, bool]
     cleared: Mapping[str, Mapping[str, FloatArray]]
@@ -117,7 +124,7 @@ class Work:
         return start + self.calendar.lead_buckets(way.lead_days)
 
 
-def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt) -> Work:
+def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position) -> Work:
     settings, starts = state.settings, demand.bucket_starts
     calendar, buckets = settings.calendar, len(starts)
     facts = chain_facts(state, starts, learnt)
@@ -127,7 +134,6 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt)
     for row in clearing.quantities.to_pylist():
         name = row["recipe"] or row["offer"]
         cleared[row["product"]][name][at[row["start"]]] += row["started_units"]
-    where = position(state)
     promised = committed(facts, where, starts, calendar)
     asked = planned_demand(demand, where, facts, starts, settings)
     wanted = pooled_demand(demand, where, calendar.bucket_days)
@@ -142,7 +148,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt)
     turned_away = _turned_away(clearing, asked, at)
     curves = {
         p: Curve(
-            np.cumsum(paths, axis=1) - turned_away[p],
+            SortedDemand.of(np.cumsum(paths, axis=1) - turned_away[p]),
             facts.economics[p],
             np.cumsum(arrivals[p] + promised.units[p]),
         )
@@ -161,7 +167,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt)
         on_hand=where.on_hand_units,
         promised=promised,
         asked=asked,
-        wanted_so_far={p: np.cumsum(paths, axis=1) for p, paths in wanted.items()},
+        wanted=wanted,
         curves=curves,
         whole=_whole(facts, asked, promised),
         cleared=cleared,
@@ -242,18 +248,20 @@ def _worth_having(work: Work, lots: Sequence[Lot]) -> list[Lot]:
     while kept:
         product = kept[0].way.product
         curve = replace(work.curves[product], supply=_supply(work, product, kept))
-        value, worst = min((_value(work, curve, lot), i) for i, lot in enumerate(kept))
+        value, worst = min((value, i) for i, value in enumerate(_values(work, curve, kept)))
         if value >= -NOTHING:
             break
         del kept[worst]
     return kept
 
 
-def _value(work: Work, curve: Curve, lot: Lot) -> float:
-    """What a lot saves beside the other lots of its product, whose supply is the curve's, less its full price."""
-    good = lot.units * lot.way.yield_share
-    full = good * work.price.unit(lot.way, lot.start) + _setup_cost(work, lot)
-    return curve.saved_by(good, lot.arrive) - full
+def _values(work: Work, curve: Curve, lots: Sequence[Lot]) -> list[float]:
+    """What each lot saves beside the other lots of its product, whose supply is the curve's, less its full price."""
+    good = np.array([lot.units * lot.way.yield_share for lot in lots])
+    saved = curve.saved_by(good, np.array([lot.arrive for lot in lots], dtype=np.int64))
+    price = np.array([work.price.unit(lot.way, lot.start) for lot in lots])
+    setup = np.array([_setup_cost(work, lot) for lot in lots])
+    return (saved - (good * price + setup)).tolist()
 
 
 def _need(work: Work, name: str, start: int, units: float) -> Need:
@@ -316,14 +324,27 @@ def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]
     return [(*min(choices)[3:], 1.0)] if choices else []
 
 
-def _worth_per_hour(work: Work, lot: Lot) -> float:
-    """What a lot saves beyond its full price, for each hour it takes; ranks lots that want the same hours."""
-    if lot.way.product not in work.curves:
-        return 0.0
-    good = lot.units * lot.way.yield_share
-    worth = work.curves[lot.way.product].saved_by(good, lot.arrive) - good * work.price.unit(lot.way, lot.start)
-    hours = lot.way.setup_hours + lot.units * lot.way.hours_per_unit
-    return worth / hours if hours > 0 else math.inf
+def _worth_per_hour(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
+    """What each lot saves beyond its full price, for each hour it takes; ranks lots that want the same hours."""
+    result: dict[Lot, float] = {}
+    for product, own in _by_product(lots).items():
+        if product not in work.curves:
+            result |= dict.fromkeys(own, 0.0)
+            continue
+        good = np.array([lot.units * lot.way.yield_share for lot in own])
+        saved = work.curves[product].saved_by(good, np.array([lot.arrive for lot in own], dtype=np.int64))
+        for lot, units, money in zip(own, good.tolist(), saved.tolist(), strict=True):
+            hours = lot.way.setup_hours + lot.units * lot.way.hours_per_unit
+            worth = money - units * work.price.unit(lot.way, lot.start)
+            result[lot] = worth / hours if hours > 0 else math.inf
+    return result
+
+
+def _by_product(lots: Iterable[Lot]) -> dict[str, list[Lot]]:
+    result: dict[str, list[Lot]] = defaultdict(list)
+    for lot in lots:
+        result[lot.way.product].append(lot)
+    return result
 
 
 def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]]:
@@ -356,20 +377,19 @@ def _orders(
     """Numbered orders in order of (start, line, product, way)."""
     ordered = sorted(lots, key=lambda x: (x.start, x.way.line or "", x.way.product, x.way.name))
     numbers = _numbers(state, ordered, work.starts[0])
-    lots_of: dict[str, list[Lot]] = defaultdict(list)
-    for lot in sorted(ordered, key=lambda x: (x.arrive, x.start, x.way.name)):
-        lots_of[lot.way.product].append(lot)
-    curves = {p: replace(c, supply=_supply(work, p, lots_of[p])) for p, c in work.curves.items()}
+    lots_of = _by_product(sorted(ordered, key=lambda x: (x.arrive, x.start, x.way.name)))
     reasons = Reasons(state, sensed, demand, clearing)
     served: dict[Lot, Served] = {}
     value: dict[Lot, float] = {}
     feeds = _pegged(work, ordered)
-    for product in reversed(work.order):
-        for lot in lots_of[product]:
-            if product in curves:
-                value[lot] = _value(work, curves[product], lot)
-                served[lot] = _served_demand(work, curves[product], lot, lots_of[product])
-            else:
+    for product in (p for p in reversed(work.order) if p in lots_of):
+        own = lots_of[product]
+        if product in work.curves:
+            curve = replace(work.curves[product], supply=_supply(work, product, own))
+            value.update(zip(own, _values(work, curve, own), strict=True))
+            served.update(zip(own, _served_demand(work, curve, own), strict=True))
+        else:
+            for lot in own:
                 parents = feeds.get(lot, [])
                 value[lot] = sum(share * value[parent] for parent, share in parents)
                 served[lot] = _served_orders(work, parents, numbers, lot)
@@ -423,30 +443,35 @@ def _setup_cost(work: Work, lot: Lot) -> float:
     return lot.way.setup_cost + lot.way.setup_hours * work.price.hour(lot.way, lot.start)
 
 
-def _served_demand(work: Work, curve: Curve, lot: Lot, lots: Sequence[Lot]) -> Served:
-    """The demand that a lot serves: from the first bucket by whose end more is expected than is there without it, to
+def _served_demand(work: Work, curve: Curve, lots: Sequence[Lot]) -> list[Served]:
+    """The demand that each lot serves: from the first bucket by whose end more is expected than is there without it, to
     the last one before the product's next lot is there. lots: the product's, in order of arrival.
     """
-    product = lot.way.product
-    before = sum(x.units * x.way.yield_share for x in lots[: lots.index(lot)])
+    product = lots[0].way.product
     coming = float(np.cumsum(work.promised.units[product])[-1])
     stock = max(work.on_hand.get(product, 0.0), 0.0)
-    total = work.wanted_so_far[product]
-    middle = curve.cumulative_demand.mean(axis=0)
-    high = np.quantile(curve.cumulative_demand, 0.9, axis=0, method="inverted_cdf")
-    first = _first_above(middle, before + coming, _first_above(high, before + coming, len(middle) - 1))
-    following = min((x.arrive for x in lots if x.arrive > lot.arrive), default=len(middle))
-    last = max(first, following - 1)
-    return Served(
-        needed_by=work.starts[first],
-        last_bucket=work.starts[last],
-        expected_units=float(total[:, last].mean()),
-        high_units=float(np.quantile(total[:, last], 0.9, method="inverted_cdf")),
-        stock_units=stock,
-        coming_units=coming - stock,
-        planned_units=before,
-        parents=(),
-    )
+    total = SortedDemand.of(np.cumsum(work.wanted[product], axis=1))
+    expected, most = total.mean, total.quantile(0.9)
+    middle, high = curve.demand.mean, curve.demand.quantile(0.9)
+    result, before = [], 0.0
+    for lot in lots:
+        first = _first_above(middle, before + coming, _first_above(high, before + coming, len(middle) - 1))
+        following = min((x.arrive for x in lots if x.arrive > lot.arrive), default=len(middle))
+        last = max(first, following - 1)
+        result.append(
+            Served(
+                needed_by=work.starts[first],
+                last_bucket=work.starts[last],
+                expected_units=float(expected[last]),
+                high_units=float(most[last]),
+                stock_units=stock,
+                coming_units=coming - stock,
+                planned_units=before,
+                parents=(),
+            )
+        )
+        before += lot.units * lot.way.yield_share
+    return result
 
 
 def _first_above(curve: FloatArray, level: float, otherwise: int) -> int:

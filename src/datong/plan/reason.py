@@ -56,6 +56,7 @@ class Reasons:
         for i, item in enumerate(demand.items):
             self.items[item.product].append(i)
         self.demand = demand
+        self.mean_units = demand.paths.mean(axis=(1, 2))
         self.stock_rows = _last_counts(state)
         self.given_rows: dict[str, list[tuple[date, str]]] = defaultdict(list)
         for r in state.table("demand").select(["row_id", "product", "due"]).to_pylist():
@@ -187,7 +188,7 @@ class Reasons:
         items = self.items[lot.way.product]
         if not items:
             return []
-        first = max(items, key=lambda i: (float(self.demand.paths[i].mean()), -i))
+        first = max(items, key=lambda i: (float(self.mean_units[i]), -i))
         method = self.demand.method[first]
         words = method_message(method)
         if method in ("given", "prior"):

@@ -1,37 +1,46 @@
 """What units of a product are worth by when they are there: expected cost of supply against the sample paths."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from datong.ledger.facts import Economics
-from datong.model.flow import FloatArray
-from datong.model.layers import expected_over_and_short
+from datong.model.flow import FloatArray, IntArray
+from datong.model.layers import SortedDemand
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Expected cost of a demanded product's supply. cumulative_demand: (path, bucket) units still to be served.
+    """Expected cost of a demanded product's supply. demand: cumulative units still to be served.
 
     supply: (bucket) cumulative units of the plan that changes are measured from.
     """
 
-    cumulative_demand: FloatArray
+    demand: SortedDemand
     economics: Economics
     supply: FloatArray
 
-    def cost(self, more: FloatArray | float = 0.0) -> FloatArray:
-        """f_t(X_t + more_t) of every bucket, in money (see model/layers.py)."""
+    @cached_property
+    def base(self) -> FloatArray:
+        """(bucket) f_t(X_t) of the plan as it is, in money."""
+        return self._cost(self.supply[None, :])[0]
+
+    def change(self, more: FloatArray) -> FloatArray:
+        """f_t(X_t + more_t) - f_t(X_t) of every change (change, bucket), in money (see model/layers.py)."""
+        return self._cost(self.supply + more) - self.base
+
+    def _cost(self, supply: FloatArray) -> FloatArray:
         e = self.economics
-        over, short = expected_over_and_short(self.supply + more, self.cumulative_demand)
+        over, short = self.demand.over_and_short(supply)
         cost = e.holding_per_bucket * over + e.late_per_bucket * short
-        cost[-1] += e.waiting_at_end * short[-1] - e.salvage * over[-1]
+        cost[:, -1] += e.waiting_at_end * short[:, -1] - e.salvage * over[:, -1]
         return cost
 
-    def saved_by(self, units: float, arrive: int) -> float:
-        """Cost that units there from bucket `arrive` on save, being part of the plan."""
-        less = np.where(np.arange(len(self.supply)) >= arrive, -units, 0.0)
-        return float((self.cost(less) - self.cost()).sum())
+    def saved_by(self, units: FloatArray, arrive: IntArray) -> FloatArray:
+        """(lot) cost that units (lot) there from bucket `arrive` (lot) on save, being part of the plan."""
+        there = np.arange(len(self.supply)) >= arrive[:, None]
+        return self.change(np.where(there, -units[:, None], 0.0)).sum(axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,21 +49,24 @@ class DemandShifts:
 
     curve: Curve
 
-    def early(self, units: float, needed: int) -> FloatArray:
-        return self._until(self.curve.cost(units) - self.curve.cost(), needed)
+    def early(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        change = self.curve.change(units[:, None])
+        before = np.where(np.arange(change.shape[1]) < needed[:, None], change, 0.0)
+        return np.cumsum(before[:, ::-1], axis=1)[:, ::-1]
 
-    def late(self, units: float, needed: int) -> FloatArray:
-        lost = self.curve.cost(-units) - self.curve.cost()
-        before = np.concatenate([[0.0], np.cumsum(lost)[:-1]])  # of the buckets before each one
-        return np.maximum(before - before[needed], 0.0) * (np.arange(len(lost)) > needed)
+    def late(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        lost = self.curve.change(-units[:, None])
+        before = np.cumsum(lost, axis=1) - lost  # of the buckets before each one
+        then = np.take_along_axis(before, needed[:, None], axis=1)
+        return np.maximum(before - then, 0.0) * (np.arange(lost.shape[1]) > needed[:, None])
 
-    def dropped(self, units: float, needed: int) -> float:
-        return float((self.curve.cost(-units) - self.curve.cost())[needed:].sum())
+    def dropped(self, units: FloatArray, needed: IntArray) -> FloatArray:
+        return _from(self.curve.change(-units[:, None]), needed)
 
-    def worth_of_more(self, units: float, arrive: int) -> float:
-        return -float((self.curve.cost(units) - self.curve.cost())[arrive:].sum())
+    def worth_of_more(self, units: FloatArray, arrive: IntArray) -> FloatArray:
+        return -_from(self.curve.change(units[:, None]), arrive)
 
-    def _until(self, change: FloatArray, needed: int) -> FloatArray:
-        """(bucket) the change summed from each bucket up to the one before `needed`; 0 from there on."""
-        before = np.where(np.arange(len(change)) < needed, change, 0.0)
-        return np.cumsum(before[::-1])[::-1]
+
+def _from(change: FloatArray, first: IntArray) -> FloatArray:
+    """(shift) the change (shift, bucket) summed from bucket `first` (shift) on."""
+    return np.where(np.arange(change.shape[1]) >= first[:, None], change, 0.0).sum(axis=1)

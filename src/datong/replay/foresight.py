@@ -49,7 +49,6 @@ class Foresight:
             bucket_starts=starts,
             paths=paths,
             method=("given",) * len(items),
-            backtest_pinball=np.full(len(items), np.nan),
             backtest_windows=np.zeros(len(items), dtype=np.int64),
             prior=np.zeros(len(items), dtype=bool),
         )

@@ -268,7 +268,7 @@ def _measured(actual: State) -> Learnt:
     scrap = actual.table("production")["scrap_units"]
     if not actual.table("order_events").num_rows and not pc.any(pc.greater(scrap, 0.0)).as_py():
         return nothing_learnt()
-    return USUAL.learn(actual, USUAL.sense(actual), ())
+    return USUAL.learn(actual, USUAL.sense(actual), (), position(actual))
 
 
 def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:

@@ -59,7 +59,7 @@ def found(
         evidence=(),
         text=text,
     )
-    return Found(signal, items, days, abs(after - before) * float(prices.mean()))
+    return Found(signal, items, days, abs(after - before) * float(prices.sum()) / len(prices))
 
 
 def share(before: float, after: float) -> float:

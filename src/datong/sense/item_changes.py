@@ -42,13 +42,18 @@ def item_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, pric
     baseline = np.where(new_baseline, shift.block, 0)
     recent = recent_change(y, baseline)
     late = weeks - RECENT_BLOCKS
+    filled, known = np.nan_to_num(units), ~np.isnan(units)
+
+    def mean(at: int, first: int, end: int) -> float:
+        """Of the known weeks from first to before end; 0 where there are none."""
+        return float(filled[at, first:end].sum()) / max(int(known[at, first:end].sum()), 1)
 
     result: list[Found] = []
 
     def add(kind: SignalKind, at: int, first: int, last: int, before: float, strength: float, p_value: float) -> None:
         if np.isnan(p_value):
             return
-        after = _mean(units[at, first : last + 1])
+        after = mean(at, first, last + 1)
         item = series.items[rows[at]]
         text = message(
             f"sense.{kind}_{direction(before, after)}",
@@ -68,9 +73,9 @@ def item_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, pric
 
     for at in range(len(rows)):
         new, odd_week = int(shift.block[at]), int(odd.block[at])
-        add("level_shift", at, new, weeks - 1, _mean(units[at, :new]), shift.strength[at], shift.p_value[at])
-        before = _mean(units[at, baseline[at] : late])
-        kind: SignalKind = "surge" if _mean(units[at, late:]) >= before else "decline"
+        add("level_shift", at, new, weeks - 1, mean(at, 0, new), shift.strength[at], shift.p_value[at])
+        before = mean(at, baseline[at], late)
+        kind: SignalKind = "surge" if mean(at, late, weeks) >= before else "decline"
         add(kind, at, late, weeks - 1, before, recent.strength[at], recent.p_value[at])
         add("anomaly", at, odd_week, odd_week, usual[at, odd_week], odd.strength[at], odd.p_value[at])
     return result
@@ -87,8 +92,3 @@ def weekly(series: SeriesSet, explained: BoolArray, bucket_days: int) -> tuple[F
     starts = list(series.bucket_starts[spare::per_week])
     units = units[:, spare:].reshape(len(series.items), len(starts), per_week).sum(axis=2)
     return units[:, -WEEKS_MAX:], starts[-WEEKS_MAX:]
-
-
-def _mean(units: FloatArray) -> float:
-    """Mean of the known weeks; 0 where there are none."""
-    return float(np.nanmean(units)) if (~np.isnan(units)).any() else 0.0

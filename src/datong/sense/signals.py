@@ -111,7 +111,17 @@ def _with_evidence(
             np.arange(returns.num_rows),
         ),
     }
-    return tuple(replace(t.signal, evidence=tables[t.signal.evidence_table].evidence(t)) for t in shown)
+    rows = [tables[t.signal.evidence_table].rows_of(t) for t in shown]
+    ids: dict[tuple[str, int], str] = {}  # looked up all at once: one by one is dear
+    for name, table in tables.items():
+        own = [r for t, r in zip(shown, rows, strict=True) if t.signal.evidence_table == name]
+        wanted = np.unique(np.concatenate(own)) if own else np.zeros(0, np.int64)
+        ids |= {(name, row): i for row, i in zip(wanted.tolist(), table.row_id.take(wanted).to_pylist(), strict=True)}
+    signals = []
+    for test, of_test in zip(shown, rows, strict=True):
+        evidence = tuple(sorted(ids[test.signal.evidence_table, row] for row in of_test.tolist()))
+        signals.append(replace(test.signal, evidence=evidence))
+    return tuple(signals)
 
 
 class _Rows:
@@ -124,7 +134,8 @@ class _Rows:
         self.row_id, self.item, self.day = row_id, item[order], day[order]
         self.units, self.row = units[order], row[order]
 
-    def evidence(self, test: Found) -> tuple[str, ...]:
+    def rows_of(self, test: Found) -> IntArray:
+        """The rows of the table that show a signal best."""
         first, last = test.days
         members = np.sort(test.items)
         starts, ends = np.searchsorted(self.item, members), np.searchsorted(self.item, members, side="right")
@@ -135,4 +146,4 @@ class _Rows:
             before = of_items[day < first]
             inside = before[np.argsort(-self.day[before], kind="stable")][:EVIDENCE_ROWS]
         most = inside[np.lexsort((self.row[inside], -self.units[inside]))][:EVIDENCE_ROWS]
-        return tuple(sorted(self.row_id.take(pa.array(self.row[most])).to_pylist()))
+        return self.row[most]

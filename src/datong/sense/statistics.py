@@ -143,7 +143,7 @@ def odd_block(units: FloatArray) -> Shift:
 
     def tested(scaled: FloatArray) -> Change:
         apart = known & (np.arange(y.shape[1])[None, :] != block[:, None])
-        strength, _ = _standardised(scaled, rows, block, apart)
+        strength, _ = _standardised(scaled, _distance(scaled), rows, block, apart)
         tail = stats.t.sf(np.abs(strength), np.maximum((count - 2) / 2, 1.0))
         return Change(strength, np.where(count > BASELINE_BLOCKS_MIN, np.minimum(2.0 * count * tail, 1.0), np.nan))
 
@@ -160,8 +160,9 @@ def one_block(units: FloatArray, block: int, quiet: BoolArray) -> Change:
     at = np.full(len(rows), block)
 
     def tested(scaled: FloatArray) -> Change:
-        apart = ~np.isnan(_distance(scaled)) & quiet & (np.arange(units.shape[1]) != block)
-        strength, count = _standardised(scaled, rows, at, apart)
+        distance = _distance(scaled)
+        apart = ~np.isnan(distance) & quiet & (np.arange(units.shape[1]) != block)
+        strength, count = _standardised(scaled, distance, rows, at, apart)
         p = np.minimum(2.0 * stats.t.sf(np.abs(strength), np.maximum(count / 2, 1.0)), 1.0)
         return Change(strength, np.where(count >= BASELINE_BLOCKS_MIN, p, np.nan))
 
@@ -187,9 +188,10 @@ def _distance(y: FloatArray) -> FloatArray:
     return (y - usual) / np.sqrt(1.0 + np.pi / 2.0 / np.maximum(count, 1))
 
 
-def _standardised(y: FloatArray, rows: IntArray, block: IntArray, apart: BoolArray) -> tuple[FloatArray, FloatArray]:
+def _standardised(
+    y: FloatArray, distance: FloatArray, rows: IntArray, block: IntArray, apart: BoolArray
+) -> tuple[FloatArray, FloatArray]:
     """Distance of each series' block over the root mean square of the distances `apart`, and how many those are."""
-    distance = _distance(y)
     count = apart.sum(axis=1).astype(np.float64)
     square = (np.where(apart, distance, 0.0) ** 2).sum(axis=1) / np.maximum(count, 1.0)
     noise = np.maximum(np.sqrt(square), NOISE_SHARE_MIN * _level(np.abs(y)))
