@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datong.ledger.cells import local_to_utc
 from datong.ledger.state import arrow_type
-from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, Checked, local_to_utc, nearest, validate
+from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, Checked, nearest, validate
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 
