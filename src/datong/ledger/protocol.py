@@ -1,6 +1,6 @@
 """What a ledger does. store/ implements it; everything else knows only this."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from datong.ledger.state import State
+from datong.ledger.validate import Checked
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 
@@ -23,6 +24,42 @@ class IngestReport:
     superseded: int
     known: int
     quarantined: int
+    findings: tuple[Finding, ...]
+
+
+class CheckedRows(Protocol):
+    """The rows of one source on their way in, checked batch by batch, so that a source may be larger than the memory.
+
+    First `batches`, once; then `repeated`; then `findings` are complete.
+    """
+
+    def batches(self) -> Iterator[Checked]:
+        """Good rows (columns of the table, `__row__` and, for events, `__date_only__`) and rejected ones.
+
+        At least one batch; all have the same columns, and row numbers rise.
+        """
+        ...
+
+    def repeated(self) -> pa.Table:
+        """Which rows that were handed over as good are bad after all, in REJECTED_SCHEMA."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the ledger remembers of what it took from a place: a folder, or one table of it.
+
+    digest: of everything that the outcome depends on. ingests: by table, its last ingest. Where both are as they were,
+    taking in again would change nothing and say the same.
+    """
+
+    place: str
+    digest: str
+    ingests: Mapping[str, int]
+    reports: tuple[IngestReport, ...]
     findings: tuple[Finding, ...]
 
 
@@ -61,6 +98,24 @@ class Ledger(Protocol):
         retried: quarantine ids that these rows replace; they leave the quarantine in the same transaction.
         whole: the source has no other rows, so that those of it in quarantine that are not rejected now were mended.
         """
+        ...
+
+    def take_in(
+        self, table: str, checked: CheckedRows, source: str, arrived_at: datetime, whole: bool = False
+    ) -> IngestReport:
+        """As `ingest`, of rows that come batch by batch. In one transaction all the same."""
+        ...
+
+    def intake(self, place: str) -> Intake | None:
+        """What was noted of a place last; None where nothing was."""
+        ...
+
+    def note_intake(self, intake: Intake) -> None:
+        """Remember what was taken in."""
+        ...
+
+    def last_ingests(self) -> Mapping[str, int]:
+        """The number of the last ingest or withdrawal that changed each table; tables without one are not there."""
         ...
 
     def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:

@@ -55,8 +55,13 @@ def _first_layout(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE run_tables (run VARCHAR NOT NULL, name VARCHAR NOT NULL, arrow BLOB NOT NULL)")
 
 
+def _intakes(connection: duckdb.DuckDBPyConnection) -> None:
+    """What was taken in from where, so that what has not changed is not read again."""
+    connection.execute("CREATE TABLE intakes (place VARCHAR NOT NULL, digest VARCHAR NOT NULL, kept VARCHAR NOT NULL)")
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout,)
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout, _intakes)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:
