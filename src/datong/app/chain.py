@@ -16,18 +16,20 @@ import pyarrow as pa
 
 from datong import __version__
 from datong.app.frames import Frame
+from datong.app.intake import take_in_folder
 from datong.app.tables_out import run_tables
-from datong.connectors.files.folder import CheckResult, check_folder, check_source
+from datong.connectors.files.folder import SourceRows, check_folder, count
 from datong.connectors.files.mapping import apply_mapping, read_mapping
-from datong.connectors.files.read import RawSource, read_source
+from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
+from datong.connectors.files.settings import read_settings
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.learn.scores import PAST_RUNS
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
 from datong.ledger.state import State
-from datong.ledger.validate import ROW, Checked
+from datong.ledger.validate import ROW, gathered
 from datong.model.errors import BadInput, NotFound, Refused
-from datong.model.findings import Finding, finding
+from datong.model.findings import Finding
 from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -142,19 +144,32 @@ class Chain:
     Use it in a `with` block, or close it: while it is open, no other process can open it.
 
     run, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: take rows in.
-    state, kept_run, evidence: look things up. checked, findings, ingested: what opening found and took in.
+    state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening found and took in.
     """
 
-    def __init__(self, folder: Path, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        now: Callable[[], datetime] = utc_now,
+        on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+    ) -> None:
+        """on_rows: told, while tables are taken in, the table and how many rows of it have come so far."""
         self.folder = folder
         self._now = now
-        self.checked: CheckResult = check_folder(folder)
-        if self.checked.settings is None:
-            raise BadInput(message("app.cannot_open", folder=str(folder)), self.checked.findings)
-        self.settings: ChainSettings = self.checked.settings
+        settings = read_settings(folder)[0] if folder.is_dir() else None
+        if settings is None:
+            findings = check_folder(folder, count, keep_rejected=False).findings
+            raise BadInput(message("app.cannot_open", folder=str(folder)), findings)
+        self.settings: ChainSettings = settings
         self.ledger: Ledger = open_ledger(folder / LEDGER_FILE, self.settings)
-        self.ingested: tuple[IngestReport, ...] = self._take_in_tables()
-        self.unheeded: tuple[Finding, ...] = self._unheeded()
+        try:
+            taken = take_in_folder(self.ledger, folder, self.clock(), on_rows)
+        except BaseException:
+            self.ledger.close()
+            raise
+        self.ingested: tuple[IngestReport, ...] = taken.reports
+        self.unheeded: tuple[Finding, ...] = taken.unheeded
+        self._folder_findings = taken.findings
 
     def __enter__(self) -> "Chain":
         return self
@@ -176,7 +191,7 @@ class Chain:
         """
         state = self.ledger.state(END_OF_TIME)
         there = {"no_products": ("products",), "no_demand": ("sales", "demand")}
-        own = (f for f in self.checked.findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
+        own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
         return (*own, *self.unheeded)
 
     def clock(self) -> datetime:
@@ -190,46 +205,33 @@ class Chain:
             return self._now()
         return latest + timedelta(microseconds=1)
 
-    def _take_in_tables(self) -> tuple[IngestReport, ...]:
-        """Bring the ledger up to date with the folder's tables; what it knows already changes nothing."""
-        arrived_at = self.clock()
-        reports = []
-        for name, checked in self.checked.checked.items():
-            reports.append(
-                self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, name, arrived_at, whole=True)
-            )
-        return tuple(reports)
-
-    def _unheeded(self) -> tuple[Finding, ...]:
-        """Edits of the folder's tables that change nothing: other content under a known id, and rows taken out."""
-        found = []
-        for report in self.ingested:
-            checked = self.checked.checked[report.table]
-            found += [f for f in report.findings if f not in checked.findings]
-            if not checked.rejected.num_rows:
-                gone = self.ledger.vanished(report.table, checked.rows, report.source)
-                if gone:
-                    found.append(finding("warning", "store.vanished", report.source, count=len(gone), row_id=gone[0]))
-        return tuple(found)
-
-    def ingest(self, file: Path, table: str | None = None, mapping: Path | None = None) -> "Taken":
+    def ingest(
+        self,
+        file: Path,
+        table: str | None = None,
+        mapping: Path | None = None,
+        on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+    ) -> "Taken":
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
 
-        Raises BadInput where nothing of the file can be used.
+        on_rows: told the table and how many rows of it have come so far. Raises BadInput where nothing of the file can
+        be used.
         """
-        sources, findings = read_source(file)
-        parts = []
-        rules = None
-        if mapping is not None:
+        sources, findings = open_sources(file)
+        parts: list[tuple[str, Source]] = []
+        if mapping is None:
+            parts = [(table or Path(source.name).stem, source) for source in sources]
+        else:
             rules, problems = read_mapping(mapping)
             findings = [*findings, *problems]
-        for source in sources:
-            if mapping is None:
-                parts.append((table or Path(source.name).stem, source))
-            elif rules is not None:
-                mapped, problems = apply_mapping(rules, source)
-                findings = [*findings, *problems]
-                parts += mapped
+            for source in sources:
+                try:
+                    mapped, problems = apply_mapping(rules, whole_source(source))
+                except UnreadableError as unreadable:
+                    findings.append(unreadable.found)
+                    continue
+                findings = [*findings, *source.findings, *problems]
+                parts += [(name, Source(part)) for name, part in mapped]
         if not parts:
             raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
         unknown = [name for name, _ in parts if name not in tables()]
@@ -239,14 +241,17 @@ class Chain:
         order = list(tables())
         reports = []
         for name, source in sorted(parts, key=lambda part: order.index(part[0])):
-            checked = self._checked(name, source)
-            reports.append(
-                self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, file.name, arrived_at)
-            )
+            rows = self._checked(name, source, lambda count, name=name: on_rows(name, count))
+            try:
+                reports.append(self.ledger.take_in(name, rows, file.name, arrived_at))
+            except UnreadableError as unreadable:
+                findings.append(unreadable.found)
+        if not reports:
+            raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
         findings = [*findings, *(f for report in reports for f in report.findings)]
         return Taken(tuple(reports), tuple(findings))
 
-    def _checked(self, name: str, source: RawSource) -> Checked:
+    def _checked(self, name: str, source: Source, on_rows: Callable[[int], None] = lambda _rows: None) -> SourceRows:
         """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
         everything = self.ledger.state(END_OF_TIME)
         known = {"products": everything.table("products")["product"].combine_chunks()}
@@ -254,7 +259,7 @@ class Chain:
             target = column.refers_to
             if target is not None and everything.table(target).num_rows:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
-        return check_source(tables()[name], source, self.settings, known)
+        return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -281,7 +286,8 @@ class Chain:
             names = list(dict.fromkeys(name for row in raw for name in row))
             columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
             numbers = pa.array([row["row"] for row in held], pa.int64())
-            checked = self._checked(table, RawSource(source, pa.table({ROW: numbers, **columns})))
+            raw = RawSource(source, pa.table({ROW: numbers, **columns}))
+            checked = gathered(self._checked(table, Source(raw)))
             retried = [row["quarantine_id"] for row in held]
             reports.append(
                 self.ledger.ingest(

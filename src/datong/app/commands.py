@@ -20,7 +20,7 @@ from datong.app.report.excel import workbook_bytes
 from datong.app.report.html import report_html
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
-from datong.connectors.files.folder import check_folder
+from datong.connectors.files.folder import check_folder, count
 from datong.connectors.files.guess import Guess, guess_columns
 from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
@@ -44,14 +44,14 @@ def answer_init(options: argparse.Namespace, language: str) -> int:
 
 def answer_check(options: argparse.Namespace, language: str) -> int:
     with terminal.working(say("app.opening", language, folder=options.folder)):
-        result = check_folder(options.folder)
+        result = check_folder(options.folder, count, keep_rejected=False)
     findings = result.findings
     if options.format == "json":
         terminal.data(json.dumps([f.as_record(language) for f in findings], ensure_ascii=False, indent=1))
     else:
         print_findings(findings, language)
         counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "note")}
-        rows = sum(c.rows.num_rows + c.rejected.num_rows for c in result.checked.values())
+        rows = sum(result.rows.values())
         key = "app.check_summary" if findings else "app.check_clean"
         terminal.line(
             say(
@@ -62,7 +62,7 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
                 warnings=counts["warning"],
                 notes=counts["note"],
                 rows=f"{rows:,}",
-                tables=len(result.checked),
+                tables=len(result.rows),
             )
         )
     return 1 if has_errors(findings) else 0
@@ -118,9 +118,9 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
             for report in taken.reports:
                 print_ingested(report, language)
             failed |= has_errors(taken.findings)
-        count = chain.ledger.quarantined().num_rows
-        if count:
-            terminal.line(say("app.quarantine_hint", language, count=count))
+        waiting = chain.ledger.quarantined().num_rows
+        if waiting:
+            terminal.line(say("app.quarantine_hint", language, count=waiting))
     return 1 if failed else 0
 
 

@@ -1,6 +1,6 @@
 """What a ledger does. store/ implements it; everything else knows only this."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from datong.ledger.state import State
-from datong.ledger.validate import Checked
+from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 
@@ -27,33 +27,13 @@ class IngestReport:
     findings: tuple[Finding, ...]
 
 
-class CheckedRows(Protocol):
-    """The rows of one source on their way in, checked batch by batch, so that a source may be larger than the memory.
-
-    First `batches`, once; then `repeated`; then `findings` are complete.
-    """
-
-    def batches(self) -> Iterator[Checked]:
-        """Good rows (columns of the table, `__row__` and, for events, `__date_only__`) and rejected ones.
-
-        At least one batch; all have the same columns, and row numbers rise.
-        """
-        ...
-
-    def repeated(self) -> pa.Table:
-        """Which rows that were handed over as good are bad after all, in REJECTED_SCHEMA."""
-        ...
-
-    @property
-    def findings(self) -> Sequence[Finding]: ...
-
-
 @dataclass(frozen=True)
 class Intake:
     """What the ledger remembers of what it took from a place: a folder, or one table of it.
 
-    digest: of everything that the outcome depends on. ingests: by table, its last ingest. Where both are as they were,
-    taking in again would change nothing and say the same.
+    digest: of everything that the outcome depends on. ingests: by table, its last ingest (0: none). Where both are as
+    they were, taking in again would change nothing and say the same. findings: what was wrong with the files;
+    unheeded: in what the ledger did not follow them.
     """
 
     place: str
@@ -61,6 +41,7 @@ class Intake:
     ingests: Mapping[str, int]
     reports: tuple[IngestReport, ...]
     findings: tuple[Finding, ...]
+    unheeded: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -118,10 +99,11 @@ class Ledger(Protocol):
         """The number of the last ingest or withdrawal that changed each table; tables without one are not there."""
         ...
 
-    def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
-        """Row ids that came from `source` and that its checked `rows` do not name now, in order.
+    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
+        """Row ids that came from `source` and that its good rows do not name now, in order.
 
-        For events only where the ledger holds more rows of the source than it has now.
+        rows: how many those are; named: gives them, where they are needed. For events only where the ledger holds more
+        rows of the source than it has now.
         """
         ...
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -92,13 +92,13 @@ def validate(
     """
     if ROW not in rows.column_names:
         rows = rows.append_column(ROW, pa.array(np.arange(2, rows.num_rows + 2), pa.int64()))
-    check = TableCheck(table, [name for name in rows.column_names if name != ROW], source, settings, known)
+    headers = [name for name in rows.column_names if name != ROW]
 
-    def batches() -> Iterator[pa.Table]:
+    def pieces() -> Iterator[tuple[pa.Table, pa.Table]]:
         for start in range(0, max(1, rows.num_rows), batch_rows):
-            yield rows.slice(start, batch_rows)
+            yield rows.slice(start, batch_rows), REJECTED_SCHEMA.empty_table()
 
-    return check_whole(check, batches)
+    return gathered(CheckedBatches(lambda: TableCheck(table, headers, source, settings, known), pieces))
 
 
 class TableCheck:
@@ -193,16 +193,97 @@ class TableCheck:
         return pa.table(columns), troubles
 
 
-def check_whole(check: TableCheck, batches: Callable[[], Iterable[pa.Table]]) -> Checked:
-    """All batches of a source checked, in one table."""
-    parts = [check.take(rows) for rows in batches()]
-    repeated = check.repeated(batches)
+class CheckedRows(Protocol):
+    """The rows of one source on their way in, checked batch by batch, so that a source may be larger than the memory.
+
+    First `batches`, once; then `repeated`; then `findings` are complete.
+    """
+
+    def batches(self) -> Iterator[Checked]:
+        """Good rows (columns of the table, `__row__` and, for events, `__date_only__`) and rejected ones.
+
+        At least one batch; all have the same columns, and row numbers rise.
+        """
+        ...
+
+    def repeated(self) -> pa.Table:
+        """Which rows that were handed over as good are bad after all, in REJECTED_SCHEMA."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+
+    @property
+    def rejected(self) -> int:
+        """How many rows were not handed over as good, or are bad after all."""
+        ...
+
+    def again(self) -> "CheckedRows":
+        """The same rows once more, from the start."""
+        ...
+
+
+class RowsInHand:
+    """Rows that are all there, as CheckedRows."""
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked
+        self.findings: Sequence[Finding] = checked.findings
+        self.rejected = checked.rejected.num_rows
+
+    def again(self) -> CheckedRows:
+        return RowsInHand(self._checked)
+
+    def batches(self) -> Iterator[Checked]:
+        yield self._checked
+
+    def repeated(self) -> pa.Table:
+        return REJECTED_SCHEMA.empty_table()
+
+
+class CheckedBatches:
+    """Batches of raw rows, checked as they come, as CheckedRows. raw: a batch and what could not be read of it.
+
+    read: gives the batches; it may be called again. make: makes the check.
+    """
+
+    def __init__(self, make: Callable[[], TableCheck], read: Callable[[], Iterable[tuple[pa.Table, pa.Table]]]) -> None:
+        self._make = make
+        self._check = make()
+        self._read = read
+        self.rejected = 0
+
+    def again(self) -> CheckedRows:
+        return CheckedBatches(self._make, self._read)
+
+    def batches(self) -> Iterator[Checked]:
+        for raw, unread in self._read():
+            checked = self._check.take(raw)
+            if unread.num_rows:
+                checked = replace(checked, rejected=pa.concat_tables([unread, checked.rejected]).sort_by(ROW))
+            self.rejected += checked.rejected.num_rows
+            yield checked
+
+    def repeated(self) -> pa.Table:
+        rows = self._check.repeated(lambda: (raw for raw, _ in self._read()))
+        self.rejected += rows.num_rows
+        return rows
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        return self._check.findings
+
+
+def gathered(checked: CheckedRows) -> Checked:
+    """All batches of a source in one."""
+    parts = list(checked.batches())
+    repeated = checked.repeated()
     rows = pa.concat_tables([part.rows for part in parts])
     rejected = pa.concat_tables([*(part.rejected for part in parts), repeated])
     if repeated.num_rows:
         rows = rows.filter(pc.invert(pc.is_in(rows[ROW], repeated[ROW].combine_chunks())))
         rejected = rejected.sort_by(ROW)
-    return Checked(rows, rejected, check.findings)
+    return Checked(rows, rejected, tuple(checked.findings))
 
 
 def reject(checked: Checked, troubles: Sequence[Trouble], original: pa.Table, source: str) -> Checked:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -15,9 +15,9 @@ import duckdb
 import pyarrow as pa
 
 from datong.ledger.identity import SINCE_EVER
-from datong.ledger.protocol import CheckedRows, IngestReport, Intake, RunRecord
+from datong.ledger.protocol import IngestReport, Intake, RunRecord
 from datong.ledger.state import State, in_state_schema
-from datong.ledger.validate import REJECTED_SCHEMA, Checked, finding_record
+from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
 from datong.model.settings import ChainSettings
@@ -159,7 +159,7 @@ class DuckDBLedger:
         replace; they are taken out in the same transaction. An ingest that changes nothing leaves no trace.
         """
         rejected = REJECTED_SCHEMA.empty_table() if rejected is None else rejected
-        checked = _InHand(Checked(rows, rejected, tuple(findings)))
+        checked = RowsInHand(Checked(rows, rejected, tuple(findings)))
         return self._take_in(tables()[table], checked, source, arrived_at, retried, whole)
 
     def take_in(
@@ -205,14 +205,17 @@ class DuckDBLedger:
             findings=(*checked.findings, *([] if clash is None else [clash])),
         )
 
-    def _stage(self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: "_Spill") -> int:
-        """Put the good rows into `staged` as they come, but for those that are known, and the others into `bad`.
-        Returns how many are good."""
+    def _stage(
+        self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: "_Spill", every: bool = False
+    ) -> int:
+        """Put the good rows into `staged` as they come (but, unless `every` row is wanted, those that are known), and
+        the others into `bad`. Returns how many are good."""
         some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
+        known_left_out = table.kind == "event" and some_stored and not every
         incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
         with self._registered("incoming_arrow", incoming.reader):
             try:
-                self._run(staging(table, incoming.reader.schema.names, some_stored and table.kind == "event"))
+                self._run(staging(table, incoming.reader.schema.names, known_left_out))
             except duckdb.Error:
                 if incoming.error is not None:  # broken on the way here, not in the database
                     raise incoming.error from None
@@ -344,22 +347,24 @@ class DuckDBLedger:
             self._run("DROP TABLE temp.leaving")
         return count
 
-    def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
-        """Row ids that came from `source` and that its rows do not name now; see Ledger.vanished."""
+    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
+        """Row ids that came from `source` and that its good rows do not name now; see Ledger.vanished."""
         spec = tables()[table]
+        # Rows taken out or mended leave more here than the source has. Naming every row of a large source is dear.
+        if spec.kind == "event":
+            brought = f"SELECT count(*) FROM {chain_table(spec)} JOIN ingests ON ingest = _ingest WHERE source = ?"
+            ((count,),) = self._rows(brought, [source])
+            if count <= rows:
+                return ()
         held = (
             f"SELECT row_id FROM {chain_table(spec)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
             " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
         )
         ((count,),) = self._rows(f"SELECT count(*) FROM ({held})", [source])
-        # Rows taken out or mended leave more here than the source has. Naming every row of a large source is dear.
-        if spec.kind == "event" and count <= rows.num_rows:
+        if spec.kind == "event" and count <= rows:
             return ()
-        checked = _InHand(Checked(rows, REJECTED_SCHEMA.empty_table(), ()))
         with _Spill(REJECTED_SCHEMA) as bad:
-            incoming = _Incoming(spec, checked, self.settings, SINCE_EVER, bad)
-            with self._registered("incoming_arrow", incoming.reader):
-                self._run(staging(spec, incoming.reader.schema.names, known_left_out=False))
+            self._stage(spec, named(), SINCE_EVER, bad, every=True)
         ((some_without_key,),) = self._rows(lacks_key(spec))
         if some_without_key:
             self._run(repeated())
@@ -381,7 +386,8 @@ class DuckDBLedger:
             IngestReport(**{**report, "findings": tuple(finding_from_json(f) for f in report["findings"])})
             for report in kept["reports"]
         )
-        return Intake(place, digest, kept["ingests"], reports, tuple(finding_from_json(f) for f in kept["findings"]))
+        findings, unheeded = (tuple(finding_from_json(f) for f in kept[part]) for part in ("findings", "unheeded"))
+        return Intake(place, digest, kept["ingests"], reports, findings, unheeded)
 
     def note_intake(self, intake: Intake) -> None:
         """Remember what was taken in; see Ledger.note_intake."""
@@ -389,6 +395,7 @@ class DuckDBLedger:
             "ingests": dict(intake.ingests),
             "reports": [{**vars(r), "findings": [finding_as_json(f) for f in r.findings]} for r in intake.reports],
             "findings": [finding_as_json(f) for f in intake.findings],
+            "unheeded": [finding_as_json(f) for f in intake.unheeded],
         }
         with self._transaction():
             self._run("DELETE FROM intakes WHERE place = ?", [intake.place])
@@ -521,20 +528,6 @@ class DuckDBLedger:
             return self._connection.sql(sql, params=list(params)).to_arrow_table()
 
 
-class _InHand:
-    """Rows that are all there, as CheckedRows."""
-
-    def __init__(self, checked: Checked) -> None:
-        self._checked = checked
-        self.findings = checked.findings
-
-    def batches(self) -> Iterator[Checked]:
-        yield self._checked
-
-    def repeated(self) -> pa.Table:
-        return REJECTED_SCHEMA.empty_table()
-
-
 class _Incoming:
     """Checked rows as a stream that DuckDB reads; rejected rows go aside on the way.
 
@@ -589,7 +582,8 @@ class _Spill:
 
     def reader(self) -> pa.RecordBatchReader:
         """All of them, from the start."""
-        self._file.flush()
+        if not self.rows:
+            return self._schema.empty_table().to_reader()
         self._file.seek(0)
         return pa.ipc.open_stream(pa.PythonFile(self._file, "r"))
 

@@ -44,7 +44,8 @@ def incoming_rows(
     if table.kind == "event":
         if DATE_ONLY in rows.column_names:
             date_only = rows[DATE_ONLY].fill_null(False).to_numpy()
-        known_at = event_known_at(columns["happened_at"], known_at, date_only, settings, arrived_at)
+        happened_at = columns.setdefault("happened_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
+        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at)
     columns["known_at"] = known_at
     columns["_n"] = pa.array(np.arange(first, first + rows.num_rows))
     columns["_source_row"] = rows[ROW].cast(pa.int64())

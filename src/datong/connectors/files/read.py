@@ -131,15 +131,19 @@ def read_source(path: Path) -> tuple[list[RawSource], list[Finding]]:
     whole = []
     for source in sources:
         try:
-            batches = list(source.batches())
+            whole.append(whole_source(source))
         except UnreadableError as unreadable:
             findings.append(unreadable.found)
             continue
-        rows = pa.concat_tables([batch.rows for batch in batches])
-        rejected = pa.concat_tables([batch.rejected for batch in batches])
-        whole.append(RawSource(source.name, rows, rejected))
         findings += source.findings
     return whole, findings
+
+
+def whole_source(source: Source) -> RawSource:
+    """All batches of a source in one. Raises UnreadableError."""
+    batches = list(source.batches())
+    rows = pa.concat_tables([batch.rows for batch in batches])
+    return RawSource(source.name, rows, pa.concat_tables([batch.rejected for batch in batches]))
 
 
 def _no_rows(name: str, rows: int) -> list[Finding]:
