@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -22,9 +22,7 @@ from datong.connectors.files.folder import SourceRows, check_folder, count
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
 from datong.connectors.files.settings import read_settings
-from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_from_table, learnt_table
-from datong.learn.scores import PAST_RUNS
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
 from datong.ledger.state import State
 from datong.ledger.validate import ROW, gathered
@@ -34,8 +32,11 @@ from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import message
-from datong.replay.replay import ReplayResult, replay
 from datong.store.duckdb_ledger import open_ledger
+
+if TYPE_CHECKING:
+    from datong.cycle import CycleResult
+    from datong.replay.replay import ReplayResult
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
@@ -322,6 +323,8 @@ class Chain:
         known. seed: of the sample paths; default: the settings'. on_stage: called with the name of each stage as it
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet.
         """
+        from datong.cycle import run_cycle  # what it needs takes seconds to import, and few commands plan
+
         state = self.state(as_of)
         self._can_plan(state)
         seed = self.settings.seed if seed is None else seed
@@ -350,6 +353,8 @@ class Chain:
 
     def _runs_by_moment(self, until: datetime) -> list[tuple[str, datetime, int]]:
         """Run, moment and seed of the last PAST_RUNS moments; of each moment the run saved last."""
+        from datong.learn.scores import PAST_RUNS
+
         by_moment = {row["as_of"]: row for row in self.ledger.runs(until).to_pylist()}
         return [(row["run"], moment, row["seed"]) for moment, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
 
@@ -393,8 +398,10 @@ class Chain:
 
     def replay(
         self, buckets: int = 8, seed: int | None = None, on_step: Callable[[int], None] = lambda _n: None
-    ) -> ReplayResult:
+    ) -> "ReplayResult":
         """History of the last `buckets` closed buckets through the loop, beside what the company did."""
+        from datong.replay.replay import replay
+
         actual = self.state()
         self._can_plan(actual)
         return replay(
@@ -420,7 +427,7 @@ class Chain:
 
 
 def run_record(
-    state: State, used: Learnt, seed: int, result: CycleResult, past_runs: Sequence[RunRecord] = ()
+    state: State, used: Learnt, seed: int, result: "CycleResult", past_runs: Sequence[RunRecord] = ()
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}

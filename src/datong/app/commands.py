@@ -12,12 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.app import exchange, terminal, trial
-from datong.app.assumed import assumed_columns
+from datong.app import terminal, trial
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
 from datong.app.report.columns import coded
-from datong.app.report.excel import workbook_bytes
-from datong.app.report.html import report_html
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
 from datong.connectors.files.folder import check_folder, count
@@ -190,10 +187,14 @@ def run_with_progress(chain: Chain, as_of: str | None, seed: int | None, languag
 
 def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
     """All tables as Parquet, and one workbook."""
+    from datong.app.report.excel import workbook_bytes
+
     write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
 
 
 def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
+    from datong.app.assumed import assumed_columns
+
     assumed = assumed_columns(chain.ledger.state(result.as_of), language)
     tables = {**result.tables, "scores": chain.scores(result.as_of)}
     return ReportInputs(tables, chain.settings, result.as_of, replayed, assumed)
@@ -276,6 +277,8 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
 
 def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    from datong.app.report.html import report_html
+
     path.write_text(report_html(inputs, language), encoding="utf-8")
 
 
@@ -367,6 +370,8 @@ def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:
+    from datong.app import exchange  # what reads reports takes a second to import
+
     with opened(options.chain, language) as chain:
         released = exchange.release(chain, options.orders, options.due)
     if not released:
@@ -376,6 +381,8 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
+    from datong.app import exchange
+
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language) as chain:
         sent, reports, findings = exchange.exchange(chain, drop, language)

@@ -16,14 +16,12 @@ from rich.text import Text
 
 from datong.app.report import figures
 from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
-from datong.app.report.html import gap_sum, gap_totals, shortest
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.report.verdict import policy_name, totals, verdict, verdict_words
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.plan.reason import sentence
 
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
 # Width of what goes into a file or a pipe, where no window sets it.
@@ -272,6 +270,8 @@ def _table(*columns: tuple[str, bool]) -> Table:
 
 
 def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
+    from datong.app.report.html import gap_sum, gap_totals, shortest  # slow to import, and a check shows none
+
     gaps = inputs.tables["gaps"]
     if not gaps.num_rows:
         return
@@ -323,6 +323,8 @@ def _print_signals(console: Console, inputs: ReportInputs, language: str) -> Non
 
 
 def _print_orders(console: Console, inputs: ReportInputs, language: str, count: int) -> None:
+    from datong.plan.reason import sentence
+
     orders = planned_orders(inputs.tables)
     chosen = most_valuable(orders, count)
     if not chosen:

@@ -21,6 +21,7 @@ from datong.ledger.state import arrow_type
 from datong.model.tables import Column, Table
 
 BLANKS = " \t\r\n\u3000\u00a0\ufeff"
+_OF_BLANKS = np.isin(np.arange(256), [code for b in BLANKS for code in (b.encode()[0], b.encode()[-1])])
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "是", "真", "有")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "否", "假", "无")
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -139,9 +140,26 @@ def _read_quickly(column: Column, cells: pa.ChunkedArray) -> _FromText | None:
 
 def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text without blanks around it; null where nothing is left."""
-    text = pc.utf8_trim(cells, characters=BLANKS)
+    text = pc.utf8_trim(cells, characters=BLANKS) if _may_have_blanks(cells) else cells
     nothing = pc.equal(pc.binary_length(text), 0)
     return pc.if_else(nothing, pa.scalar(None, pa.string()), text) if pc.any(nothing).as_py() else text
+
+
+def _may_have_blanks(cells: pa.ChunkedArray) -> bool:
+    """Whether the first or last byte of any text may belong to a blank: far quicker than trimming all of them."""
+    for chunk in cells.chunks:
+        _, offsets, data = chunk.buffers()
+        if data is None or not data.size:
+            continue
+        at = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        starts, ends = at[:-1], at[1:]
+        filled = starts < ends
+        if not filled.all():
+            starts, ends = starts[filled], ends[filled]
+        characters = np.frombuffer(data, np.uint8)
+        if _OF_BLANKS[characters[starts]].any() or _OF_BLANKS[characters[ends - 1]].any():
+            return True
+    return False
 
 
 _Converted = tuple[pa.ChunkedArray, pa.ChunkedArray | None, pa.ChunkedArray | None]
@@ -343,8 +361,10 @@ def local_to_utc(local: np.ndarray, zone: ZoneInfo) -> np.ndarray:
     last = np.array([_offset_at_midnight(day + 1, zone) for day in there.tolist()], dtype=np.int64)
     result = clocks - first[at].astype("m8[us]")
     if (first != last).any():
-        for i in np.flatnonzero((first != last)[at]):
-            result[i] = clocks[i] - np.timedelta64(_offset(clocks[i], zone), "us")
+        changing = np.flatnonzero((first != last)[at])
+        moments, place = np.unique(clocks[changing], return_inverse=True)
+        offsets = np.array([_offset(moment, zone) for moment in moments], dtype="m8[us]")
+        result[changing] = clocks[changing] - offsets[place]
     utc[known] = result
     return utc
 

@@ -8,8 +8,6 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from datong.connectors.files.read import (
     SUFFIXES,
@@ -18,6 +16,7 @@ from datong.connectors.files.read import (
     Source,
     UnreadableError,
     open_sources,
+    read_ahead,
     whole_source,
 )
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
@@ -109,7 +108,7 @@ class SourceRows(CheckedBatches):
 
         def read() -> Iterator[tuple[pa.Table, pa.Table]]:
             count = 0
-            for raw in source.batches():
+            for raw in read_ahead(source.batches()):
                 yield raw.rows, raw.rejected
                 count += raw.rows.num_rows + raw.rejected.num_rows
                 on_rows(count)
@@ -334,6 +333,9 @@ def _without_cycles(components: Checked, source: RawSource) -> tuple[Checked, li
     rows = components.rows
     if not {"product", "component"} <= set(rows.column_names) or not rows.num_rows:
         return components, []
+    from scipy.sparse import coo_array  # slow to import, and few folders have a bill of materials
+    from scipy.sparse.csgraph import connected_components
+
     names = pc.unique(pa.chunked_array([*rows["product"].chunks, *rows["component"].chunks])).sort()
     made = pc.index_in(rows["product"], names).to_numpy()
     used = pc.index_in(rows["component"], names).to_numpy()
@@ -363,6 +365,9 @@ def _cycle(made: np.ndarray, used: np.ndarray, size: int) -> list[int]:
     first = int(made.min())
     if ((made == first) & (used == first)).any():
         return [first, first]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import breadth_first_order
+
     graph = coo_array((np.ones(len(made)), (made, used)), shape=(size, size)).tocsr()
     order, before = breadth_first_order(graph, first, directed=True)
     back = set(made[used == first].tolist())

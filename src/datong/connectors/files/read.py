@@ -3,9 +3,12 @@ findings. CSV is in csv_rows.py, what files of text have in common in text.py.""
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -137,6 +140,41 @@ def read_source(path: Path) -> tuple[list[RawSource], list[Finding]]:
             continue
         findings += source.findings
     return whole, findings
+
+
+def read_ahead(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
+    """The same batches, read by a thread of its own while the one before is worked on."""
+    coming: Queue[RawBatch | BaseException | None] = Queue(maxsize=1)
+    stopped = Event()
+
+    def offer(item: RawBatch | BaseException | None) -> None:
+        while not stopped.is_set():
+            with suppress(Full):
+                coming.put(item, timeout=0.1)
+                return
+
+    def read() -> None:
+        try:
+            with closing(batches):  # ty: ignore[invalid-argument-type]
+                for batch in batches:
+                    offer(batch)
+                    if stopped.is_set():
+                        return
+        except BaseException as error:
+            offer(error)
+        else:
+            offer(None)
+
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        while (item := coming.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        reader.join()
 
 
 def whole_source(source: Source) -> RawSource:
