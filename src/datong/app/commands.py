@@ -40,8 +40,8 @@ def answer_init(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_check(options: argparse.Namespace, language: str) -> int:
-    with terminal.working(say("app.opening", language, folder=options.folder)):
-        result = check_folder(options.folder, count, keep_rejected=False)
+    with terminal.reading(say("app.opening", language, folder=options.folder), language) as on_rows:
+        result = check_folder(options.folder, count, keep_rejected=False, on_rows=on_rows)
     findings = result.findings
     if options.format == "json":
         terminal.data(json.dumps([f.as_record(language) for f in findings], ensure_ascii=False, indent=1))
@@ -68,8 +68,8 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
 @contextmanager
 def opened(folder: Path, language: str) -> Generator[Chain]:
     """The chain, open; reading and taking in its tables can take a while."""
-    with terminal.working(say("app.opening", language, folder=folder)):
-        chain = Chain(folder)
+    with terminal.reading(say("app.opening", language, folder=folder), language) as on_rows:
+        chain = Chain(folder, on_rows=on_rows)
     with chain:
         yield chain
 
@@ -109,8 +109,8 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
     failed = False
     with opened(options.chain, language) as chain:
         for file in options.files:
-            with terminal.working(file.name):
-                taken = chain.ingest(file, options.table, options.mapping)
+            with terminal.reading(file.name, language) as on_rows:
+                taken = chain.ingest(file, options.table, options.mapping, on_rows)
             print_findings(taken.findings, language)
             for report in taken.reports:
                 print_ingested(report, language)

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import pyarrow as pa
@@ -57,11 +57,19 @@ def warning(text: str) -> None:
 
 
 @contextmanager
-def working(text: str) -> Generator[None]:
-    """Shows that something takes a while. Quiet where nobody watches."""
-    console = make_console(stderr=True)
-    with console.status(Text(text)) if console.is_terminal else nullcontext():
-        yield
+def reading(text: str, language: str, console: Console | None = None) -> Generator[Callable[[str, int], None]]:
+    """Shows that tables are read, and how far: gives a callback that takes a table and how many of its rows have come.
+
+    Quiet where nobody watches.
+    """
+    console = console or make_console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _table, _rows: None
+        return
+    with console.status(Text(text)) as status:
+        yield lambda table, rows: status.update(
+            Text(say("terminal.reading", language, text=text, table=table, rows=figures.number(rows)))
+        )
 
 
 # progress ----------------------------------------------------------------------------------------

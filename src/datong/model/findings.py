@@ -86,4 +86,5 @@ def finding_as_json(found: Finding) -> dict[str, Any]:
 
 
 def finding_from_json(kept: Mapping[str, Any]) -> Finding:
-    return Finding(**{name: message_from_json(v) if isinstance(v, list) else v for name, v in kept.items()})
+    values: dict[str, Any] = {k: message_from_json(v) if isinstance(v, list) else v for k, v in kept.items()}
+    return Finding(**values)

@@ -382,10 +382,9 @@ class DuckDBLedger:
         if not found:
             return None
         digest, kept = found[0][0], json.loads(found[0][1])
-        reports = tuple(
-            IngestReport(**{**report, "findings": tuple(finding_from_json(f) for f in report["findings"])})
-            for report in kept["reports"]
-        )
+        for report in kept["reports"]:
+            report["findings"] = tuple(finding_from_json(f) for f in report["findings"])
+        reports = tuple(IngestReport(**report) for report in kept["reports"])
         findings, unheeded = (tuple(finding_from_json(f) for f in kept[part]) for part in ("findings", "unheeded"))
         return Intake(place, digest, kept["ingests"], reports, findings, unheeded)
 
