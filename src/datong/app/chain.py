@@ -5,7 +5,7 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -43,6 +43,9 @@ LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
 # Later than anything that can be known: a state as of then is all there is.
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+
+# Rows of the quarantine that are tried again in one go.
+RETRIED_AT_ONCE = 50_000
 
 # An error that lists what there is names so many.
 NAMED = 10
@@ -276,26 +279,26 @@ class Chain:
         return self.ledger.withdraw(table, row_ids, self.clock())
 
     def retry_quarantine(self) -> tuple[IngestReport, ...]:
-        """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction."""
-        waiting: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in self.ledger.quarantined().to_pylist():
-            waiting.setdefault((row["table"], row["source"]), []).append(row)
+        """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction.
+
+        One report for each table and source; of many rows so many at a time, each lot in a transaction of its own.
+        """
         arrived_at = self.clock()
-        reports = []
-        for (table, source), held in sorted(waiting.items()):
+        reports: dict[tuple[str, str], IngestReport] = {}
+        for (table, source), ids in _lots(self.ledger.waiting()):
+            held = self.ledger.quarantined(ids).sort_by("row").to_pylist()
             raw = [json.loads(row["raw"]) for row in held]
             names = list(dict.fromkeys(name for row in raw for name in row))
             columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
             numbers = pa.array([row["row"] for row in held], pa.int64())
-            raw = RawSource(source, pa.table({ROW: numbers, **columns}))
-            checked = gathered(self._checked(table, Source(raw)))
-            retried = [row["quarantine_id"] for row in held]
-            reports.append(
-                self.ledger.ingest(
-                    table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=retried
-                )
+            rows = RawSource(source, pa.table({ROW: numbers, **columns}))
+            checked = gathered(self._checked(table, Source(rows)))
+            report = self.ledger.ingest(
+                table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=ids
             )
-        return tuple(reports)
+            before = reports.get((table, source))
+            reports[table, source] = report if before is None else _both(before, report)
+        return tuple(reports.values())
 
     def default_as_of(self) -> datetime:
         """The last moment at which anything became known, but not before the settings' start."""
@@ -424,6 +427,35 @@ class Chain:
         ):
             local = f"{state.as_of.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M}"
             raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
+
+
+def _lots(waiting: pa.Table) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    """Ids of rows in quarantine by table and source, so many at a time that they fit in memory.
+
+    A source may have been read with other rows under the same numbers; within a lot a number comes once.
+    """
+    sources: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for row in waiting.to_pylist():
+        sources.setdefault((row["table"], row["source"]), []).append((row["row"], row["quarantine_id"]))
+    for place, rows in sources.items():
+        left = rows
+        while left:
+            lot: dict[int, str] = {}
+            later = []
+            for number, quarantine_id in left:
+                if number in lot or len(lot) == RETRIED_AT_ONCE:
+                    later.append((number, quarantine_id))
+                else:
+                    lot[number] = quarantine_id
+            yield place, list(lot.values())
+            left = later
+
+
+def _both(first: IngestReport, second: IngestReport) -> IngestReport:
+    """Two reports on one source as one."""
+    counts = ("rows", "added", "superseded", "known", "quarantined")
+    sums = {name: getattr(first, name) + getattr(second, name) for name in counts}
+    return IngestReport(first.source, first.table, **sums, findings=(*first.findings, *second.findings))
 
 
 def run_record(

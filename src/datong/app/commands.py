@@ -115,7 +115,7 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
             for report in taken.reports:
                 print_ingested(report, language)
             failed |= has_errors(taken.findings)
-        waiting = chain.ledger.quarantined().num_rows
+        waiting = chain.ledger.waiting().num_rows
         if waiting:
             terminal.line(say("app.quarantine_hint", language, count=waiting))
     return 1 if failed else 0

@@ -123,8 +123,14 @@ class Ledger(Protocol):
         """Latest versions of rows by id, for showing evidence."""
         ...
 
-    def quarantined(self) -> pa.Table:
-        """Rows in quarantine: quarantine_id, table, source, row, raw (JSON text), findings (JSON text), arrived_at."""
+    def waiting(self) -> pa.Table:
+        """Which rows are in quarantine: quarantine_id, table, source, row."""
+        ...
+
+    def quarantined(self, ids: Sequence[str] | None = None) -> pa.Table:
+        """Rows in quarantine, all or those with these ids: quarantine_id, table, source, row, raw (JSON text), findings
+        (JSON text), arrived_at.
+        """
         ...
 
     def save_run(self, run: RunRecord) -> None:

@@ -451,11 +451,20 @@ class DuckDBLedger:
             state_rows = state_rows.append_column(name, found[name])
         return state_rows
 
-    def quarantined(self) -> pa.Table:
+    def waiting(self) -> pa.Table:
+        """Which rows are in quarantine, by table, source and row; see Ledger.waiting."""
+        return self._arrow(
+            'SELECT quarantine_id, table_name AS "table", source, "row" FROM quarantine'
+            ' ORDER BY table_name, source, "row", quarantine_id'
+        )
+
+    def quarantined(self, ids: Sequence[str] | None = None) -> pa.Table:
         """Rows in quarantine, oldest first; see Ledger.quarantined."""
         return self._arrow(
             'SELECT quarantine_id, table_name AS "table", source, "row", raw, findings, arrived_at FROM quarantine'
-            ' ORDER BY arrived_at, source, "row", quarantine_id'
+            + ("" if ids is None else " WHERE quarantine_id IN (SELECT unnest(?))")
+            + ' ORDER BY arrived_at, source, "row", quarantine_id',
+            [] if ids is None else [list(ids)],
         )
 
     # runs ---------------------------------------------------------------------------------------

@@ -81,6 +81,10 @@ class UnreadableError(Exception):
 class Source:
     """A table of a file, to be read batch by batch, and again where that is needed. This one is in memory."""
 
+    name: str
+    columns: tuple[str, ...]
+    _findings: Sequence[Finding] = ()
+
     def __init__(self, whole: RawSource) -> None:
         self.name = whole.name
         self.columns = tuple(name for name in whole.rows.column_names if name != ROW)
@@ -92,7 +96,7 @@ class Source:
         yield RawBatch(self._whole.rows, self._whole.rejected)
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Sequence[Finding]:
         """What was wrong with the rows; complete when the last batch is read."""
         return self._findings
 
