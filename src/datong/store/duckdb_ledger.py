@@ -48,7 +48,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # write them again.
     "preserve_insertion_order": "false",
     # What does not fit goes to disk, beside the ledger.
-    "memory_limit": "1GB",
+    "memory_limit": "768MB",
 }
 
 _SPILL_BYTES = 16 * 1024 * 1024
@@ -89,6 +89,7 @@ def _create(path: Path) -> None:
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), config=_CONFIG)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # the program shows its own
     return connection
 
 
@@ -97,6 +98,10 @@ def _translated(path: Path) -> Generator[None]:
     """DuckDB's errors about its file as ours; errors that broken code makes stay as they are."""
     try:
         yield
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
     except OSError as error:
         raise DatongError(message("store.no_access", path=str(path), reason=error.strerror)) from error
     except duckdb.Error as error:
