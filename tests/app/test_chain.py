@@ -205,6 +205,28 @@ def test_a_row_mended_in_the_folder_leaves_the_quarantine(folder: Path) -> None:
         assert chain.ledger.quarantined().num_rows == 0
 
 
+def test_a_retry_keeps_rows_apart_that_had_the_same_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two days' files of one name: both have a bad row 2. One is mended by a product that comes later, one stays; and
+    of a lot of two rows at most, the third is tried too."""
+    monkeypatch.setattr("datong.app.chain.RETRIED_AT_ONCE", 2)
+    (tmp_path / "chain.toml").write_text('name = "shop"\n', encoding="utf-8")
+    (tmp_path / "products.csv").write_text("product\nA\n", encoding="utf-8")
+    (tmp_path / "demand.csv").write_text("demand,product,units,due\nD,A,1,2026-01-05\n", encoding="utf-8")
+    day = tmp_path / "day" / "sales.csv"
+    day.parent.mkdir()
+    with datong.open(tmp_path) as chain:
+        for rows in ("B,1\nB,2\nB,3\n", "A,x\n"):
+            day.write_text("product,units,happened_at\n" + rows.replace("\n", ",2026-01-05\n"), encoding="utf-8")
+            chain.ingest(day)
+        assert chain.ledger.waiting()["row"].to_pylist() == [2, 2, 3, 4]
+    (tmp_path / "products.csv").write_text("product\nA\nB\n", encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        (report,) = chain.retry_quarantine()
+        assert (report.rows, report.added, report.quarantined) == (4, 3, 1)
+        (kept,) = chain.ledger.quarantined().to_pylist()
+        assert '"units": "x"' in kept["raw"]
+
+
 def test_runs_that_taught_something_are_part_of_a_runs_id(chain: Chain) -> None:
     """Run at T2, then at T1 before it, then at T2 again: the second run at T2 has learnt from T1 and is kept apart."""
     first = chain.run(as_of=monday(6, 12))

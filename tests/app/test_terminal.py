@@ -1,4 +1,5 @@
 import io
+import time
 from dataclasses import replace
 from datetime import date
 
@@ -13,6 +14,7 @@ from datong.app.terminal import (
     findings,
     line,
     make_console,
+    reading,
     records,
     show_forecast,
     show_replay,
@@ -21,7 +23,6 @@ from datong.app.terminal import (
     step_progress,
     table,
     warning,
-    working,
 )
 from datong.ledger.validate import finding_record as kept_record
 from datong.model.findings import Finding
@@ -82,7 +83,7 @@ def test_a_long_path_stays_in_one_piece(capsys):
 def test_data_is_printed_as_it_is_and_warnings_stay_out_of_a_pipe(capsys):
     data('{"a": "[red]"}')
     warning("mind")
-    with working("busy"):
+    with reading("busy", "en"):
         pass
     out, err = capsys.readouterr()
     assert (out, err) == ('{"a": "[red]"}\n', "mind\n")
@@ -180,6 +181,16 @@ def test_progress_is_quiet_where_nobody_watches():
     with step_progress("weeks", 3, Console(file=file)) as on_step:
         on_step(2)
     assert file.getvalue().strip() == ""
+
+
+def test_reading_shows_how_many_rows_have_come():
+    file = io.StringIO()
+    with reading("sales.csv", "zh", Console(file=file, force_terminal=True, width=80, color_system=None)) as on_rows:
+        on_rows("sales", 1_250_000)
+        time.sleep(0.3)  # the line is drawn a few times a second
+    assert "已读 1,250,000 行" in file.getvalue()
+    with reading("sales.csv", "zh", Console(file=io.StringIO())) as on_rows:
+        on_rows("sales", 1)
 
 
 def test_progress_shows_each_stage_in_the_language():

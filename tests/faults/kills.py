@@ -59,7 +59,7 @@ Dump = dict[str, Counter[str]]
 
 def dump(chain: Path) -> Dump:
     """Every row of every table of a ledger, as text, with how often it is there; but for moments of arrival, which come
-    from the clock.
+    from the clock, and for what is kept of an intake, which says how much of it was new when it was last read.
     """
     path = chain / ".datong" / "ledger.duckdb"
     with open_ledger(path, ChainSettings("x")):
@@ -70,7 +70,7 @@ def dump(chain: Path) -> Dump:
         for schema, table, column in connection.execute(
             "SELECT schema_name, table_name, column_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
         ).fetchall():
-            if column != "arrived_at":
+            if column != "arrived_at" and (table, column) != ("intakes", "kept"):
                 columns.setdefault(f'"{schema}"."{table}"', []).append(shown.get(column, f'"{column}"'))
         dumped = {}
         for table, names in columns.items():

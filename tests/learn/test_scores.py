@@ -10,7 +10,16 @@ import pyarrow as pa
 import pytest
 
 from datong.learn.memory import learnt_from_table, learnt_table
-from datong.learn.scores import PAST_RUNS, finished_orders, forecast_ratio, lead_days, learn, spread_ratio, yield_share
+from datong.learn.scores import (
+    PAST_RUNS,
+    covered_share,
+    finished_orders,
+    forecast_ratio,
+    lead_days,
+    learn,
+    spread_ratio,
+    yield_share,
+)
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import QUANTILES, Item, Learnt, Sensed, SeriesSet, nothing_learnt
@@ -75,6 +84,20 @@ def test_bias_and_coverage_of_a_past_forecast() -> None:
     assert scores_of(learnt, "bias_units") == [-20.0, 0.0]
     assert scores_of(learnt, "covered") == [0.0, 1.0]
     assert scores_of(learnt, "pinball_units")[0] == pytest.approx(9.0)
+
+
+def test_a_step_of_the_distribution_covers_a_share() -> None:
+    """All quantiles 0 and nothing sold: anywhere between chance 0 and 1, of which 0.8 lie within: 0.8.
+
+    Quantiles 0 up to the median, then 2: nothing sold is between 0 and 0.75: 0.65 of 0.75. 1 is between 0.5 and 0.75:
+    covered. 3 is not.
+    """
+    zeros, steps = [0.0] * 7, [0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0]
+    got = covered_share(np.array([0.0, 0.0, 1.0, 3.0]), np.array([zeros, steps, steps, steps]))
+    assert got.tolist() == pytest.approx([0.8, 0.65 / 0.75, 1.0, 0.0])
+    # A continuous outcome is in or out.
+    rising = np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]] * 3)
+    assert covered_share(np.array([1.5, 2.5, 6.5]), rising).tolist() == pytest.approx([0.0, 1.0, 0.0])
 
 
 def test_unknown_demand_and_open_buckets_are_not_scored() -> None:

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datong.ledger.cells import local_to_utc
 from datong.ledger.state import arrow_type
-from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, Checked, local_to_utc, nearest, validate
+from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, Checked, TableCheck, nearest, validate
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 
@@ -393,3 +394,59 @@ def test_nearest() -> None:
     assert nearest("unitz", ["units", "price"]) == "units"
     assert nearest("Product", ["product"]) == "product"
     assert nearest("zzz", ["units", "price"]) is None
+
+
+# --- batches -----------------------------------------------------------------------------------------------------
+
+_NUMBERS = st.sampled_from(
+    ["1", "2.5", " 3 ", "1,234", "1,5", "x", "-1", "", "nan", "1e999", "+4", ".5", "0x10", "1_0"]
+)
+_MOMENTS = st.sampled_from(
+    [
+        "2026-01-05",
+        "2026-01-05 08:30",
+        "2026-01-05T08:30:15.25",
+        "2026-01-05T08:30:00Z",
+        "2026-01-05 08:30:00+0530",
+        "2026年1月5日",
+        "2026/1/5 8:30",
+        "20260105",
+        "2026-01-05 08",
+        "2026-01-05 24:00",
+        "2026-02-30",
+        "1066-10-14",
+        "?",
+        "",
+    ]
+)
+_SALE = st.tuples(
+    st.sampled_from(["", "a", "b", "c"]), st.sampled_from(["P", "Q", " P\u3000", ""]), _NUMBERS, _MOMENTS, _MOMENTS
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_SALE, max_size=40), st.sampled_from([1, 2, 7]))
+def test_the_size_of_batches_changes_nothing(rows: list[tuple[str, ...]], batch_rows: int) -> None:
+    """A column in which one thing is odd is read by the full rules, a row alone often by the quick ones; keys repeat
+    within batches and across them."""
+    names = ("sale", "product", "units", "happened_at", "known_at")
+    raw = pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)})
+    known = {"products": pa.array(["P"])}
+    one, several = (validate(tables()["sales"], raw, "sales.csv", SHANGHAI, known, size) for size in (1000, batch_rows))
+    assert several.rows.equals(one.rows)
+    assert several.rejected.equals(one.rejected)
+    assert several.findings == one.findings
+
+
+def test_a_check_that_keeps_no_rejected_rows_finds_the_same() -> None:
+    rows = pa.table(
+        {"product": ["P", "", "P"], "units": ["1", "2", "x"], "happened_at": ["2026-01-05"] * 3, ROW: [2, 3, 4]}
+    )
+    checks = [
+        TableCheck(tables()["sales"], rows.column_names[:3], "s", SHANGHAI, keep_rejected=keep)
+        for keep in (True, False)
+    ]
+    whole, counted = (check.take(rows) for check in checks)
+    assert checks[0].findings == checks[1].findings
+    assert whole.rejected[ROW].to_pylist() == counted.rejected[ROW].to_pylist() == [3, 4]
+    assert counted.rejected["raw"].null_count == 2

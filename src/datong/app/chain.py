@@ -7,40 +7,43 @@ import copy
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong import __version__
 from datong.app.changes import Change, changed_sources, parse_change
-from datong.app.compare import Comparison, Side, compare
 from datong.app.frames import Frame
+from datong.app.intake import take_in_folder
 from datong.app.tables_out import run_tables
-from datong.connectors.files.folder import CheckResult, check_folder, check_source
+from datong.connectors.files.folder import SourceRows, check_folder, count
 from datong.connectors.files.mapping import apply_mapping, read_mapping
-from datong.connectors.files.read import RawSource, read_source
-from datong.cycle import CycleResult, run_cycle
+from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
+from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_from_table, learnt_table
-from datong.learn.scores import PAST_RUNS
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import State
-from datong.ledger.validate import ROW, Checked
+from datong.ledger.validate import ROW, gathered
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import Message, message
-from datong.replay.replay import ReplayResult, Sweep, replay, replay_sweep, replayed_buckets
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
 from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import open_ledger
+
+if TYPE_CHECKING:
+    from datong.app.compare import Comparison, Side
+    from datong.cycle import CycleResult
+    from datong.replay.replay import ReplayResult, Sweep
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
@@ -53,6 +56,9 @@ EVERY_BUCKET = 1_000_000
 
 # The clocks of machines differ by so much without anything being wrong.
 CLOCK_SLACK = timedelta(seconds=2)
+
+# Rows of the quarantine that are tried again in one go.
+RETRIED_AT_ONCE = 50_000
 
 # An error that lists what there is names so many.
 NAMED = 10
@@ -155,25 +161,38 @@ class Chain:
     Use it in a `with` block, or close it: while it is open, no other process can open it.
 
     run, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: take rows in.
-    state, kept_run, evidence: look things up. checked, findings, ingested: what opening found and took in.
+    state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening found and took in.
     branch, on, change, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
 
     branch_name: str | None = None
 
-    def __init__(self, folder: Path, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        now: Callable[[], datetime] = utc_now,
+        on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+    ) -> None:
+        """on_rows: told, while tables are taken in, the table and how many rows of it have come so far."""
         self.folder = folder
         self._now = now
-        self.checked: CheckResult = check_folder(folder)
-        if self.checked.settings is None:
-            raise BadInput(message("app.cannot_open", folder=str(folder)), self.checked.findings)
-        self.settings: ChainSettings = self.checked.settings
+        settings = read_settings(folder)[0] if folder.is_dir() else None
+        if settings is None:
+            findings = check_folder(folder, count, keep_rejected=False).findings
+            raise BadInput(message("app.cannot_open", folder=str(folder)), findings)
+        self.settings: ChainSettings = settings
         trunk = open_ledger(folder / LEDGER_FILE, self.settings)
         self.ledger: Ledger = trunk
         self._trunk: Ledger = trunk
         self._branches: Branches = DuckDBBranches(trunk)
-        self.ingested: tuple[IngestReport, ...] = self._take_in_tables()
-        self.unheeded: tuple[Finding, ...] = self._unheeded()
+        try:
+            taken = take_in_folder(self.ledger, folder, self.clock(), on_rows)
+            self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self._clock_findings())
+        except BaseException:
+            self.ledger.close()
+            raise
+        self.ingested: tuple[IngestReport, ...] = taken.reports
+        self._folder_findings = taken.findings
 
     def __enter__(self) -> "Chain":
         return self
@@ -195,7 +214,7 @@ class Chain:
         """
         state = self.ledger.state(END_OF_TIME)
         there = {"no_products": ("products",), "no_demand": ("sales", "demand")}
-        own = (f for f in self.checked.findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
+        own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
         return (*own, *self.unheeded)
 
     def clock(self) -> datetime:
@@ -213,28 +232,6 @@ class Chain:
             now, arrived = self._now(), self.ledger.latest_arrival()
             return now if arrived is None or now >= arrived else arrived + timedelta(microseconds=1)
         return latest + timedelta(microseconds=1)
-
-    def _take_in_tables(self) -> tuple[IngestReport, ...]:
-        """Bring the ledger up to date with the folder's tables; what it knows already changes nothing."""
-        arrived_at = self.clock()
-        reports = []
-        for name, checked in self.checked.checked.items():
-            reports.append(
-                self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, name, arrived_at, whole=True)
-            )
-        return tuple(reports)
-
-    def _unheeded(self) -> tuple[Finding, ...]:
-        """Edits of the folder's tables that change nothing: other content under a known id, and rows taken out."""
-        found = []
-        for report in self.ingested:
-            checked = self.checked.checked[report.table]
-            found += [f for f in report.findings if f not in checked.findings]
-            if not checked.rejected.num_rows:
-                gone = self.ledger.vanished(report.table, checked.rows, report.source)
-                if gone:
-                    found.append(finding("warning", "store.vanished", report.source, count=len(gone), row_id=gone[0]))
-        return (*found, *self._clock_findings())
 
     def _clock_findings(self) -> list[Finding]:
         """What a clock that went back, or a known_at in the future, hides: for chains that have the world's clock."""
@@ -269,24 +266,33 @@ class Chain:
     def _local(self, moment: datetime) -> str:
         return f"{moment.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
 
-    def ingest(self, file: Path, table: str | None = None, mapping: Path | None = None) -> "Taken":
+    def ingest(
+        self,
+        file: Path,
+        table: str | None = None,
+        mapping: Path | None = None,
+        on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+    ) -> "Taken":
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
 
-        Raises BadInput where nothing of the file can be used.
+        on_rows: told the table and how many rows of it have come so far. Raises BadInput where nothing of the file can
+        be used.
         """
-        sources, findings = read_source(file)
-        parts = []
-        rules = None
-        if mapping is not None:
+        sources, findings = open_sources(file)
+        parts: list[tuple[str, Source]] = []
+        if mapping is None:
+            parts = [(table or Path(source.name).stem, source) for source in sources]
+        else:
             rules, problems = read_mapping(mapping)
             findings = [*findings, *problems]
-        for source in sources:
-            if mapping is None:
-                parts.append((table or Path(source.name).stem, source))
-            elif rules is not None:
-                mapped, problems = apply_mapping(rules, source)
-                findings = [*findings, *problems]
-                parts += mapped
+            for source in sources:
+                try:
+                    mapped, problems = apply_mapping(rules, whole_source(source))
+                except UnreadableError as unreadable:
+                    findings.append(unreadable.found)
+                    continue
+                findings = [*findings, *source.findings, *problems]
+                parts += [(name, Source(part)) for name, part in mapped]
         if not parts:
             raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
         unknown = [name for name, _ in parts if name not in tables()]
@@ -296,15 +302,18 @@ class Chain:
         order = list(tables())
         reports = []
         for name, source in sorted(parts, key=lambda part: order.index(part[0])):
-            checked = self._checked(name, source)
-            reports.append(
-                self.ledger.ingest(name, checked.rows, checked.rejected, checked.findings, file.name, arrived_at)
-            )
+            rows = self._checked(name, source, lambda count, name=name: on_rows(name, count))
+            try:
+                reports.append(self.ledger.take_in(name, rows, file.name, arrived_at))
+            except UnreadableError as unreadable:
+                findings.append(unreadable.found)
+        if not reports:
+            raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
         ahead = [f for f in self._clock_findings() if f not in self.unheeded]
         findings = [*findings, *(f for report in reports for f in report.findings), *ahead]
         return Taken(tuple(reports), tuple(findings))
 
-    def _checked(self, name: str, source: RawSource) -> Checked:
+    def _checked(self, name: str, source: Source, on_rows: Callable[[int], None] = lambda _rows: None) -> SourceRows:
         """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
         everything = self.ledger.state(END_OF_TIME)
         known = {"products": everything.table("products")["product"].combine_chunks()}
@@ -312,7 +321,7 @@ class Chain:
             target = column.refers_to
             if target is not None and everything.table(target).num_rows:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
-        return check_source(tables()[name], source, self.settings, known)
+        return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -328,25 +337,26 @@ class Chain:
         return self.ledger.withdraw(table, row_ids, self.clock())
 
     def retry_quarantine(self) -> tuple[IngestReport, ...]:
-        """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction."""
-        waiting: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in self.ledger.quarantined().to_pylist():
-            waiting.setdefault((row["table"], row["source"]), []).append(row)
+        """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction.
+
+        One report for each table and source; of many rows so many at a time, each lot in a transaction of its own.
+        """
         arrived_at = self.clock()
-        reports = []
-        for (table, source), held in sorted(waiting.items()):
+        reports: dict[tuple[str, str], IngestReport] = {}
+        for (table, source), ids in _lots(self.ledger.waiting()):
+            held = self.ledger.quarantined(ids).sort_by("row").to_pylist()
             raw = [json.loads(row["raw"]) for row in held]
             names = list(dict.fromkeys(name for row in raw for name in row))
             columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
             numbers = pa.array([row["row"] for row in held], pa.int64())
-            checked = self._checked(table, RawSource(source, pa.table({ROW: numbers, **columns})))
-            retried = [row["quarantine_id"] for row in held]
-            reports.append(
-                self.ledger.ingest(
-                    table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=retried
-                )
+            rows = RawSource(source, pa.table({ROW: numbers, **columns}))
+            checked = gathered(self._checked(table, Source(rows)))
+            report = self.ledger.ingest(
+                table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=ids
             )
-        return tuple(reports)
+            before = reports.get((table, source))
+            reports[table, source] = report if before is None else _both(before, report)
+        return tuple(reports.values())
 
     def default_as_of(self) -> datetime:
         """The last moment at which anything became known, but not before the settings' start; of a branch its clock.
@@ -381,6 +391,8 @@ class Chain:
         known. seed: of the sample paths; default: the settings'. on_stage: called with the name of each stage as it
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet.
         """
+        from datong.cycle import run_cycle  # what it needs takes seconds to import, and few commands plan
+
         state = self.state(as_of)
         self._can_plan(state)
         seed = self.settings.seed if seed is None else seed
@@ -409,6 +421,8 @@ class Chain:
 
     def _runs_by_moment(self, until: datetime) -> list[tuple[str, datetime, int]]:
         """Run, moment and seed of the last PAST_RUNS moments; of each moment the run saved last."""
+        from datong.learn.scores import PAST_RUNS
+
         by_moment = {row["as_of"]: row for row in self.ledger.runs(until).to_pylist()}
         return [(row["run"], moment, row["seed"]) for moment, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
 
@@ -464,12 +478,14 @@ class Chain:
         seed: int | None = None,
         on_step: Callable[[int], None] = lambda _n: None,
         scenario: Scenario = STATED,
-    ) -> ReplayResult:
+    ) -> "ReplayResult":
         """History of the last `buckets` closed buckets (None: all) through the loop, beside what the company did.
 
         scenario: what to take otherwise than the chain states it. on_step: called with the number of buckets done.
         Raises Refused on a branch: what it changes holds from its moment on, and no bucket has closed since.
         """
+        from datong.replay.replay import replay
+
         actual = self._replayable()
         return replay(
             self.ledger.state,
@@ -483,8 +499,10 @@ class Chain:
 
     def replay_sweep(
         self, buckets: int | None = 8, seed: int | None = None, on_scenario: Callable[[int], None] = lambda _n: None
-    ) -> Sweep:
+    ) -> "Sweep":
         """The replay under other economics, promises and opening stocks, one thing changed at a time."""
+        from datong.replay.replay import replay_sweep
+
         actual = self._replayable()
         return replay_sweep(
             self.ledger.state,
@@ -505,6 +523,8 @@ class Chain:
 
     def replay_length(self, buckets: int | None, scenario: Scenario = STATED) -> int:
         """How many buckets a replay of so many (None: all) re-lives. Raises Refused as the replay does."""
+        from datong.replay.replay import replayed_buckets
+
         actual = as_in(self._replayable(), scenario)
         return len(replayed_buckets(actual, EVERY_BUCKET if buckets is None else buckets))
 
@@ -555,7 +575,7 @@ class Chain:
         if self.branch_name is None:
             raise Refused(message("branch.only_on_branch", change=str(parsed[0])))
         sources = changed_sources(self.state(), parsed, self.branch_name)
-        checked = {name: self._checked(name, source) for name, source in sources.items()}
+        checked = {name: gathered(self._checked(name, Source(source))) for name, source in sources.items()}
         findings = tuple(f for c in checked.values() for f in c.findings)
         if has_errors(findings):
             raise BadInput(message("branch.rejected"), findings)
@@ -566,12 +586,14 @@ class Chain:
         ]
         return Taken(tuple(reports), findings)
 
-    def compare(self, a: str, b: str, on_stage: Callable[[str], None] = lambda _stage: None) -> Comparison:
+    def compare(self, a: str, b: str, on_stage: Callable[[str], None] = lambda _stage: None) -> "Comparison":
         """What differs between two runs, in what went in and in what came out.
 
         a, b: a run's number, a branch or 'main'. A branch stands for its last run; it is run first where it has none
         of what it holds now, and the trunk where it has none at all (as of the other's moment). Raises NotFound.
         """
+        from datong.app.compare import compare
+
         first, second = self._meant(a), self._meant(b)
         runs: dict[tuple[str | None, str | None], RunResult] = {}
         for meant in sorted({first, second}, key=lambda m: m == (None, None)):  # the trunk last: the other has a moment
@@ -603,7 +625,9 @@ class Chain:
                 return kept
         return view.run(as_of if branch is None else None, on_stage=on_stage)
 
-    def _side(self, name: str, meant: tuple[str | None, str | None], result: RunResult) -> Side:
+    def _side(self, name: str, meant: tuple[str | None, str | None], result: RunResult) -> "Side":
+        from datong.app.compare import Side
+
         view = self.on(meant[0])
         inputs = view.ledger.run_inputs(result.run)
         seed = next(row["seed"] for row in view.ledger.runs().to_pylist() if row["run"] == result.run)
@@ -624,8 +648,37 @@ class Chain:
             raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
 
 
+def _lots(waiting: pa.Table) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    """Ids of rows in quarantine by table and source, so many at a time that they fit in memory.
+
+    A source may have been read with other rows under the same numbers; within a lot a number comes once.
+    """
+    sources: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for row in waiting.to_pylist():
+        sources.setdefault((row["table"], row["source"]), []).append((row["row"], row["quarantine_id"]))
+    for place, rows in sources.items():
+        left = rows
+        while left:
+            lot: dict[int, str] = {}
+            later = []
+            for number, quarantine_id in left:
+                if number in lot or len(lot) == RETRIED_AT_ONCE:
+                    later.append((number, quarantine_id))
+                else:
+                    lot[number] = quarantine_id
+            yield place, list(lot.values())
+            left = later
+
+
+def _both(first: IngestReport, second: IngestReport) -> IngestReport:
+    """Two reports on one source as one."""
+    counts = ("rows", "added", "superseded", "known", "quarantined")
+    sums = {name: getattr(first, name) + getattr(second, name) for name in counts}
+    return IngestReport(first.source, first.table, **sums, findings=(*first.findings, *second.findings))
+
+
 def run_record(
-    state: State, used: Learnt, seed: int, result: CycleResult, past_runs: Sequence[RunRecord] = ()
+    state: State, used: Learnt, seed: int, result: "CycleResult", past_runs: Sequence[RunRecord] = ()
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}

@@ -14,16 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.app import exchange, terminal, trial
-from datong.app.assumed import assumed_columns
+from datong.app import terminal, trial
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
 from datong.app.changes import parse_change
 from datong.app.report.columns import coded
-from datong.app.report.excel import comparison_bytes, workbook_bytes
-from datong.app.report.html import report_html
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
-from datong.connectors.files.folder import check_folder
+from datong.connectors.files.folder import check_folder, count
 from datong.connectors.files.guess import Guess, guess_columns
 from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
@@ -48,15 +45,15 @@ def answer_init(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_check(options: argparse.Namespace, language: str) -> int:
-    with terminal.working(say("app.opening", language, folder=options.folder)):
-        result = check_folder(options.folder)
+    with terminal.reading(say("app.opening", language, folder=options.folder), language) as on_rows:
+        result = check_folder(options.folder, count, keep_rejected=False, on_rows=on_rows)
     findings = result.findings
     if options.format == "json":
         terminal.data(json.dumps([f.as_record(language) for f in findings], ensure_ascii=False, indent=1))
     else:
         print_findings(findings, language)
         counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "note")}
-        rows = sum(c.rows.num_rows + c.rejected.num_rows for c in result.checked.values())
+        rows = sum(result.rows.values())
         key = "app.check_summary" if findings else "app.check_clean"
         terminal.line(
             say(
@@ -67,7 +64,7 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
                 warnings=counts["warning"],
                 notes=counts["note"],
                 rows=f"{rows:,}",
-                tables=len(result.checked),
+                tables=len(result.rows),
             )
         )
     return 1 if has_errors(findings) else 0
@@ -76,8 +73,8 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
 @contextmanager
 def opened(folder: Path, language: str, branch: str | None = None) -> Generator[Chain]:
     """The chain, open, or as a branch has it; reading and taking in its tables can take a while."""
-    with terminal.working(say("app.opening", language, folder=folder)):
-        chain = Chain(folder)
+    with terminal.reading(say("app.opening", language, folder=folder), language) as on_rows:
+        chain = Chain(folder, on_rows=on_rows)
     with chain:
         yield chain.on(branch)
 
@@ -117,15 +114,15 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
     failed = False
     with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
-            with terminal.working(file.name):
-                taken = chain.ingest(file, options.table, options.mapping)
+            with terminal.reading(file.name, language) as on_rows:
+                taken = chain.ingest(file, options.table, options.mapping, on_rows)
             print_findings(taken.findings, language)
             for report in taken.reports:
                 print_ingested(report, language)
             failed |= has_errors(taken.findings)
-        count = chain.ledger.quarantined().num_rows
-        if count:
-            terminal.line(_quarantine_hint(count, chain.branch_name, language))
+        waiting = chain.ledger.waiting().num_rows
+        if waiting:
+            terminal.line(_quarantine_hint(waiting, chain.branch_name, language))
     return 1 if failed else 0
 
 
@@ -206,10 +203,14 @@ def run_with_progress(chain: Chain, as_of: str | None, seed: int | None, languag
 
 def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
     """All tables as Parquet, and one workbook."""
+    from datong.app.report.excel import workbook_bytes
+
     write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
 
 
 def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
+    from datong.app.assumed import assumed_columns
+
     assumed = assumed_columns(chain.ledger.state(result.as_of), language)
     tables = {**result.tables, "scores": chain.scores(result.as_of)}
     settings = chain.settings
@@ -331,6 +332,8 @@ def answer_compare(options: argparse.Namespace, language: str) -> int:
         else:
             terminal.show_comparison(comparison, language)
         if options.out is not None:
+            from datong.app.report.excel import comparison_bytes
+
             write_tables(comparison.tables, options.out, {"compare.xlsx": comparison_bytes(comparison, language)})
             if options.format == "text":
                 terminal.line(say("app.written", language, path=options.out))
@@ -412,6 +415,8 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
 
 
 def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
+    from datong.app.report.html import report_html
+
     write_whole(path, report_html(inputs, language).encode("utf-8"))
 
 
@@ -503,6 +508,8 @@ def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:
+    from datong.app import exchange  # what reads reports takes a second to import
+
     with opened(options.chain, language, options.branch) as chain:
         released = exchange.release(chain, options.orders, options.due)
     if not released:
@@ -512,6 +519,8 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
+    from datong.app import exchange
+
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
         sent, reports, findings = exchange.exchange(chain, drop, language)

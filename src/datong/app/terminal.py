@@ -4,7 +4,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, TextIO
 
@@ -20,7 +20,6 @@ from rich.text import Text
 from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.app.report import figures
 from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
-from datong.app.report.html import gap_sum, gap_totals, shortest
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.report.verdict import (
     MEASURES,
@@ -37,7 +36,6 @@ from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.plan.reason import sentence
 
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
 # Width of what goes into a file or a pipe, where no window sets it.
@@ -73,11 +71,19 @@ def warning(text: str) -> None:
 
 
 @contextmanager
-def working(text: str) -> Generator[None]:
-    """Shows that something takes a while. Quiet where nobody watches."""
-    console = make_console(stderr=True)
-    with console.status(Text(text)) if console.is_terminal else nullcontext():
-        yield
+def reading(text: str, language: str, console: Console | None = None) -> Generator[Callable[[str, int], None]]:
+    """Shows that tables are read, and how far: gives a callback that takes a table and how many of its rows have come.
+
+    Quiet where nobody watches.
+    """
+    console = console or make_console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _table, _rows: None
+        return
+    with console.status(Text(text)) as status:
+        yield lambda table, rows: status.update(
+            Text(say("terminal.reading", language, text=text, table=table, rows=figures.number(rows)))
+        )
 
 
 # progress ----------------------------------------------------------------------------------------
@@ -337,6 +343,8 @@ def _table(*columns: tuple[str, bool]) -> Table:
 
 
 def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
+    from datong.app.report.html import gap_sum, gap_totals, shortest  # slow to import, and a check shows none
+
     gaps = inputs.tables["gaps"]
     if not gaps.num_rows:
         return
@@ -388,6 +396,8 @@ def _print_signals(console: Console, inputs: ReportInputs, language: str) -> Non
 
 
 def _print_orders(console: Console, inputs: ReportInputs, language: str, count: int) -> None:
+    from datong.plan.reason import sentence
+
     orders = planned_orders(inputs.tables)
     chosen = most_valuable(orders, count)
     if not chosen:

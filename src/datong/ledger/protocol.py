@@ -1,7 +1,7 @@
 """What a ledger does. store/ implements it; everything else knows only this."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from datong.ledger.state import State
+from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 
@@ -25,6 +26,23 @@ class IngestReport:
     known: int
     quarantined: int
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the ledger remembers of what it took from a place: a folder, or one table of it.
+
+    digest: of everything that the outcome depends on. ingests: by table, its last ingest (0: none). Where both are as
+    they were, taking in again would change nothing and say the same. findings: what was wrong with the files;
+    unheeded: in what the ledger did not follow them.
+    """
+
+    place: str
+    digest: str
+    ingests: Mapping[str, int]
+    reports: tuple[IngestReport, ...]
+    findings: tuple[Finding, ...]
+    unheeded: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -75,10 +93,29 @@ class Ledger(Protocol):
         """
         ...
 
-    def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
-        """Row ids that came from `source` and that its checked `rows` do not name now, in order.
+    def take_in(
+        self, table: str, checked: CheckedRows, source: str, arrived_at: datetime, whole: bool = False
+    ) -> IngestReport:
+        """As `ingest`, of rows that come batch by batch. In one transaction all the same."""
+        ...
 
-        For events only where the ledger holds more rows of the source than it has now.
+    def intake(self, place: str) -> Intake | None:
+        """What was noted of a place last; None where nothing was."""
+        ...
+
+    def note_intake(self, intake: Intake) -> None:
+        """Remember what was taken in."""
+        ...
+
+    def last_ingests(self) -> Mapping[str, int]:
+        """The number of the last ingest or withdrawal that changed each table; tables without one are not there."""
+        ...
+
+    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
+        """Row ids that came from `source` and that its good rows do not name now, in order.
+
+        rows: how many those are; named: gives them, where they are needed. For events only where the ledger holds more
+        rows of the source than it has now.
         """
         ...
 
@@ -102,8 +139,14 @@ class Ledger(Protocol):
         """Latest versions of rows by id, for showing evidence."""
         ...
 
-    def quarantined(self) -> pa.Table:
-        """Rows in quarantine: quarantine_id, table, source, row, raw (JSON text), findings (JSON text), arrived_at."""
+    def waiting(self) -> pa.Table:
+        """Which rows are in quarantine: quarantine_id, table, source, row."""
+        ...
+
+    def quarantined(self, ids: Sequence[str] | None = None) -> pa.Table:
+        """Rows in quarantine, all or those with these ids: quarantine_id, table, source, row, raw (JSON text), findings
+        (JSON text), arrived_at.
+        """
         ...
 
     def save_run(self, run: RunRecord) -> None:

@@ -1,23 +1,20 @@
-"""Rows of one source against the rules of their table: typed rows, rejected rows, and every finding at once."""
+"""Rows of one source against the rules of their table, batch by batch: typed rows, rejected rows, and every finding."""
 
 import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Protocol
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.state import arrow_type
+from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, database, mask, typed
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table
@@ -29,24 +26,12 @@ REJECTED_SCHEMA = pa.schema([(ROW, pa.int64()), ("raw", pa.string()), ("findings
 
 # More rows than this with one and the same trouble are one finding that names the first of them.
 ROWS_NAMED_ONE_BY_ONE = 20
+BATCH_ROWS = 100_000
 _SHOWN_CHARACTERS = 60
-_BLANKS = " \t\r\n\u3000\u00a0\ufeff"
-_TRUE = ("true", "t", "yes", "y", "1", "1.0", "是", "真", "有")
-_FALSE = ("false", "f", "no", "n", "0", "0.0", "否", "假", "无")
-_NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_GROUPED = r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?"
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,3}(\.?[0-9]{3})*,[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-_ISO_DATE = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
-_CLOCK = r"[T ] *[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
-_OFFSET = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
-_EXCEL_EPOCH = np.datetime64("1899-12-30", "D")
-_EXCEL_SERIALS = (1.0, 2_958_465.0)  # 1900-01-01 .. 9999-12-31
-_MICROSECONDS_PER_DAY = 86_400_000_000
-# Outside these years a date is certainly wrong (and would overflow later); outside the inner ones it is odd.
-_POSSIBLE_DAYS = (np.datetime64("1900-01-01", "D"), np.datetime64("2200-01-01", "D"))
+# Outside these years a date is odd.
 _LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D"))
-_FOR_EVER = np.datetime64("9999-01-01", "D")  # many systems write 9999-12-31 for "no end"
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("line_calendar", "from", "to", False),
@@ -77,6 +62,7 @@ class Trouble:
     """One rule that some rows break. bad: (row,) bool over the rows at hand; params fill the texts of `key`.
 
     Rows with an error leave the table; warnings only speak. `column` is the column shown, None for a whole row.
+    rank: findings come in this order, and of one rank in that of their first rows.
     """
 
     key: str
@@ -84,10 +70,20 @@ class Trouble:
     column: str | None = None
     severity: Severity = "error"
     params: Mapping[str, Any] = field(default_factory=dict)
+    rank: int = 0
+
+
+# The rank of what only the last row of a source shows.
+_LAST = 1_000_000
 
 
 def validate(
-    table: Table, rows: pa.Table, source: str, settings: ChainSettings, known: Mapping[str, pa.Array] = NOTHING_KNOWN
+    table: Table,
+    rows: pa.Table,
+    source: str,
+    settings: ChainSettings,
+    known: Mapping[str, pa.Array] = NOTHING_KNOWN,
+    batch_rows: int = BATCH_ROWS,
 ) -> Checked:
     """Check and type the rows of one source for one table.
 
@@ -96,31 +92,198 @@ def validate(
     """
     if ROW not in rows.column_names:
         rows = rows.append_column(ROW, pa.array(np.arange(2, rows.num_rows + 2), pa.int64()))
-    named, findings = _known_columns(table, rows, source)
-    missing = [name for name in table.required_columns if name not in named]
-    spare = [name for name in rows.column_names if name != ROW and name not in named.values()]
-    for name in missing:
-        hint = nearest_hint(name, spare)
-        findings.append(
-            finding("error", "check.missing_column", source, column=name, name=name, table=table.name, hint=hint)
-        )
-    typed = _typed(table, {name: rows[header] for name, header in named.items()}, settings.calendar.zone)
-    troubles = [*_value_troubles(table, typed), *_date_order_troubles(table, typed)]
-    troubles += _unknown_references(table, typed, known)
-    columns: dict[str, pa.ChunkedArray] = {name: cells.values for name, cells in typed.items()}
-    date_only = typed["happened_at"].date_only if "happened_at" in typed else None
-    if date_only is not None:
-        columns[DATE_ONLY] = pa.chunked_array([pa.array(date_only)])
-    columns[ROW] = rows[ROW].cast(pa.int64())
-    whole = pa.table(columns)
-    if not missing:
-        usable = ~_any_error(troubles, rows.num_rows)
-        troubles += _duplicate_troubles(table, whole, usable)
-    original = rows.rename_columns([_shown_header(named, name) for name in rows.column_names])
-    checked = reject(Checked(whole, REJECTED_SCHEMA.empty_table(), tuple(findings)), troubles, original, source)
-    if missing:
-        return Checked(pa.table({ROW: pa.array([], pa.int64())}), REJECTED_SCHEMA.empty_table(), checked.findings)
-    return checked
+    headers = [name for name in rows.column_names if name != ROW]
+
+    def pieces() -> Iterator[tuple[pa.Table, pa.Table]]:
+        for start in range(0, max(1, rows.num_rows), batch_rows):
+            yield rows.slice(start, batch_rows), REJECTED_SCHEMA.empty_table()
+
+    return gathered(CheckedBatches(lambda: TableCheck(table, headers, source, settings, known), pieces))
+
+
+class TableCheck:
+    """The rules of one table, on the rows of one source as they come, batch by batch.
+
+    What holds between rows, that a key comes once, is only known after the last of them: `repeated` then says which
+    of the rows that `take` let through are bad after all. It reads the source a second time, but only where a hash of
+    the keys says that there may be any, so that the memory this takes is eight bytes a row.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        headers: Sequence[str],
+        source: str,
+        settings: ChainSettings,
+        known: Mapping[str, pa.Array] = NOTHING_KNOWN,
+        keep_rejected: bool = True,
+    ) -> None:
+        """keep_rejected: False where only the findings are wanted; rejected rows then have their number alone."""
+        self.table = table
+        self.source = source
+        self._zone = settings.calendar.zone
+        self._known = known
+        self._keep = keep_rejected
+        self._named, self._on_headers = _known_columns(table, headers, source)
+        self._missing = [name for name in table.required_columns if name not in self._named]
+        spare = [name for name in headers if name not in self._named.values()]
+        for name in self._missing:
+            hint = nearest_hint(name, spare)
+            self._on_headers.append(
+                finding("error", "check.missing_column", source, column=name, name=name, table=table.name, hint=hint)
+            )
+        self._seen = Tally(source)
+        self._key_hashes: list[np.ndarray] = []
+
+    @property
+    def usable(self) -> bool:
+        """Whether rows come through at all: not where a required column is missing."""
+        return not self._missing
+
+    def take(self, rows: pa.Table) -> Checked:
+        """One batch: its good rows and its rejected ones. The findings are those of all batches; see `findings`."""
+        every, troubles = self._typed(rows)
+        good, rejected = _without_bad(every, troubles, self._as_shown(rows), self._seen, self._keep)
+        if self._missing:
+            return Checked(pa.table({ROW: pa.array([], pa.int64())}), REJECTED_SCHEMA.empty_table(), ())
+        self._key_hashes.append(_key_hashes(self.table, good)[0])
+        return Checked(good, rejected, ())
+
+    def repeated(self, again: Callable[[], Iterable[pa.Table]]) -> pa.Table:
+        """Rows that an earlier row of the source rules out, in REJECTED_SCHEMA. again: gives the batches once more."""
+        hashes = np.concatenate([np.zeros(0, dtype=np.uint64), *self._key_hashes])
+        self._key_hashes = []
+        hashes.sort()
+        several = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        if not several.size:
+            return REJECTED_SCHEMA.empty_table()
+        some, originals = [], []
+        for rows in again():
+            every, troubles = self._typed(rows)
+            usable = np.flatnonzero(~_any_error(troubles, rows.num_rows))
+            found, at = _key_hashes(self.table, every.take(pa.array(usable)))
+            place = pa.array(usable[at[np.isin(found, several)]])
+            some.append(every.take(place))
+            originals.append(rows.take(place))
+        candidates = pa.concat_tables(some)
+        trouble = _repeat_trouble(self.table, candidates)
+        original = self._as_shown(pa.concat_tables(originals))
+        return _without_bad(candidates, [trouble], original, self._seen, self._keep)[1]
+
+    def _as_shown(self, rows: pa.Table) -> pa.Table:
+        """Rows as they came, under our names of the columns."""
+        return rows.rename_columns([_shown_header(self._named, name) for name in rows.column_names])
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the headers, and with the rows of all batches so far."""
+        return (*self._on_headers, *self._seen.findings())
+
+    def _typed(self, rows: pa.Table) -> tuple[pa.Table, list["Trouble"]]:
+        """A batch in the types of the table, and everything that is wrong with single rows of it."""
+        cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, self._zone)
+        groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
+        groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
+        troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
+        columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}
+        date_only = cells["happened_at"].date_only if "happened_at" in cells else None
+        if date_only is not None:
+            columns[DATE_ONLY] = pa.chunked_array([pa.array(date_only)])
+        columns[ROW] = rows[ROW].cast(pa.int64())
+        return pa.table(columns), troubles
+
+
+class CheckedRows(Protocol):
+    """The rows of one source on their way in, checked batch by batch, so that a source may be larger than the memory.
+
+    First `batches`, once; then `repeated`; then `findings` are complete.
+    """
+
+    def batches(self) -> Iterator[Checked]:
+        """Good rows (columns of the table, `__row__` and, for events, `__date_only__`) and rejected ones.
+
+        At least one batch; all have the same columns, and row numbers rise.
+        """
+        ...
+
+    def repeated(self) -> pa.Table:
+        """Which rows that were handed over as good are bad after all, in REJECTED_SCHEMA."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+
+    @property
+    def rejected(self) -> int:
+        """How many rows were not handed over as good, or are bad after all."""
+        ...
+
+    def again(self) -> "CheckedRows":
+        """The same rows once more, from the start."""
+        ...
+
+
+class RowsInHand:
+    """Rows that are all there, as CheckedRows."""
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked
+        self.findings: Sequence[Finding] = checked.findings
+        self.rejected = checked.rejected.num_rows
+
+    def again(self) -> CheckedRows:
+        return RowsInHand(self._checked)
+
+    def batches(self) -> Iterator[Checked]:
+        yield self._checked
+
+    def repeated(self) -> pa.Table:
+        return REJECTED_SCHEMA.empty_table()
+
+
+class CheckedBatches:
+    """Batches of raw rows, checked as they come, as CheckedRows. raw: a batch and what could not be read of it.
+
+    read: gives the batches; it may be called again. make: makes the check.
+    """
+
+    def __init__(self, make: Callable[[], TableCheck], read: Callable[[], Iterable[tuple[pa.Table, pa.Table]]]) -> None:
+        self._make = make
+        self._check = make()
+        self._read = read
+        self.rejected = 0
+
+    def again(self) -> CheckedRows:
+        return CheckedBatches(self._make, self._read)
+
+    def batches(self) -> Iterator[Checked]:
+        for raw, unread in self._read():
+            checked = self._check.take(raw)
+            if unread.num_rows:
+                checked = replace(checked, rejected=pa.concat_tables([unread, checked.rejected]).sort_by(ROW))
+            self.rejected += checked.rejected.num_rows
+            yield checked
+
+    def repeated(self) -> pa.Table:
+        rows = self._check.repeated(lambda: (raw for raw, _ in self._read()))
+        self.rejected += rows.num_rows
+        return rows
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        return self._check.findings
+
+
+def gathered(checked: CheckedRows) -> Checked:
+    """All batches of a source in one."""
+    parts = list(checked.batches())
+    repeated = checked.repeated()
+    rows = pa.concat_tables([part.rows for part in parts])
+    rejected = pa.concat_tables([*(part.rejected for part in parts), repeated])
+    if repeated.num_rows:
+        rows = rows.filter(pc.invert(pc.is_in(rows[ROW], repeated[ROW].combine_chunks())))
+        rejected = rejected.sort_by(ROW)
+    return Checked(rows, rejected, tuple(checked.findings))
 
 
 def reject(checked: Checked, troubles: Sequence[Trouble], original: pa.Table, source: str) -> Checked:
@@ -128,29 +291,45 @@ def reject(checked: Checked, troubles: Sequence[Trouble], original: pa.Table, so
 
     original: the rows as they came, for showing what was found; its `__row__` rises.
     """
-    troubles = [t for t in troubles if t.bad.any()]
-    if not troubles:
+    if not any(trouble.bad.any() for trouble in troubles):
         return checked
-    numbers = checked.rows[ROW].to_numpy()
+    seen = Tally(source)
+    ranked = [replace(trouble, rank=rank) for rank, trouble in enumerate(troubles)]
+    rows, rejected = _without_bad(checked.rows, ranked, original, seen)
+    both = pa.concat_tables([checked.rejected, rejected]).sort_by(ROW) if rejected.num_rows else checked.rejected
+    return Checked(rows, both, (*checked.findings, *seen.findings()))
+
+
+def _without_bad(
+    rows: pa.Table, troubles: Sequence[Trouble], original: pa.Table, seen: "Tally", keep_rejected: bool = True
+) -> tuple[pa.Table, pa.Table]:
+    """Rows without an error, and those with one as rejected ones; `seen` notes what is wrong."""
+    troubles = [trouble for trouble in troubles if trouble.bad.any()]
+    if not troubles:
+        return rows, REJECTED_SCHEMA.empty_table()
+    numbers = rows[ROW].to_numpy()
     place = np.searchsorted(original[ROW].to_numpy(), numbers)
-    findings = list(checked.findings)
     records: dict[int, list[dict[str, Any]]] = {}
     for trouble in troubles:
         at = np.flatnonzero(trouble.bad)
-        shown = _shown_cells(original, trouble.column, place[at])
-        findings += _findings_of(trouble, numbers[at], shown, source)
-        if trouble.severity == "error":
-            for i, text in zip(at.tolist(), shown, strict=True):
-                record = _record(trouble.key, trouble.column, text, source, tuple(trouble.params.items()))
+        with_record = keep_rejected and trouble.severity == "error"
+        texts = _shown_cells(original, trouble.column, place[at if with_record else at[:ROWS_NAMED_ONE_BY_ONE]])
+        seen.add(trouble, numbers[at], texts)
+        if with_record:
+            params = tuple(trouble.params.items())
+            for i, text in zip(at.tolist(), texts, strict=True):
+                record = _record(trouble.key, trouble.column, text, seen.source, params)
                 records.setdefault(i, []).append({**record, "row": int(numbers[i])})
-    bad = np.array(sorted(records), dtype=np.int64)
+    is_bad = _any_error(troubles, rows.num_rows)
+    bad = np.flatnonzero(is_bad)
     if not bad.size:
-        return Checked(checked.rows, checked.rejected, tuple(findings))
-    rejected = rejected_rows(original.take(pa.array(place[bad])), [records[i] for i in bad.tolist()])
-    keep = np.ones(checked.rows.num_rows, dtype=bool)
-    keep[bad] = False
-    both = pa.concat_tables([checked.rejected, rejected]).sort_by(ROW)
-    return Checked(checked.rows.filter(pa.array(keep)), both, tuple(findings))
+        return rows, REJECTED_SCHEMA.empty_table()
+    if keep_rejected:
+        rejected = rejected_rows(original.take(pa.array(place[bad])), [records[i] for i in bad.tolist()])
+    else:
+        nothing = pa.nulls(bad.size, pa.string())
+        rejected = pa.table([pa.array(numbers[bad]), nothing, nothing], schema=REJECTED_SCHEMA)
+    return rows.filter(pa.array(~is_bad)), rejected
 
 
 def rejected_rows(original: pa.Table, records: Sequence[list[dict[str, Any]]]) -> pa.Table:
@@ -194,42 +373,14 @@ def shown(value: object) -> str:
     return "".join(c if c.isprintable() else "�" for c in text)
 
 
-def local_to_utc(local: np.ndarray, zone: ZoneInfo) -> np.ndarray:
-    """Naive local moments as UTC, both datetime64[us]; NaT stays. Rules of fold=0: the first of two equal clock times;
-    a clock time that daylight saving skips is read with the offset before the change.
-
-    A day with the same offset at both ends has it throughout, so that Python is asked once a day, not once a row.
-    """
-    utc = local.astype("M8[us]")  # a copy
-    known = ~np.isnat(utc)
-    clocks = utc[known]
-    days, inverse = np.unique(clocks.astype("M8[D]"), return_inverse=True)
-    first = np.array([_offset(day.astype("M8[us]"), zone) for day in days], dtype=np.int64)
-    last = np.array([_offset((day + np.timedelta64(1, "D")).astype("M8[us]"), zone) for day in days], dtype=np.int64)
-    result = clocks - first[inverse].astype("m8[us]")
-    for i in np.flatnonzero((first != last)[inverse]):
-        result[i] = clocks[i] - np.timedelta64(_offset(clocks[i], zone), "us")
-    utc[known] = result
-    return utc
-
-
-def _offset(moment: np.datetime64, zone: ZoneInfo) -> int:
-    """Microseconds by which a local clock is ahead of UTC. Years that Python's zones do not reach take the nearest."""
-    inside = min(max(moment, _POSSIBLE_DAYS[0].astype("M8[us]")), _POSSIBLE_DAYS[1].astype("M8[us]"))
-    offset = zone.utcoffset(inside.astype(datetime)) or timedelta()
-    return offset // timedelta(microseconds=1)
-
-
 # --- columns -----------------------------------------------------------------------------------------------------
 
 
-def _known_columns(table: Table, rows: pa.Table, source: str) -> tuple[dict[str, str], list[Finding]]:
+def _known_columns(table: Table, headers: Sequence[str], source: str) -> tuple[dict[str, str], list[Finding]]:
     """Header of each column of the table that the source has, and findings on the others."""
     named: dict[str, str] = {}
     unknown = []
-    for header in rows.column_names:
-        if header == ROW:
-            continue
+    for header in headers:
         name = header if header in table.columns else re.sub(r"[\s-]+", "_", header.strip().lower())
         if name in table.columns and name not in named:
             named[name] = header
@@ -252,280 +403,36 @@ def _shown_header(named: Mapping[str, str], header: str) -> str:
     return next((name for name, theirs in named.items() if theirs == header), header)
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """A typed column. unread: (row,) bool, there was something but not of the type. empty: there was nothing."""
-
-    values: pa.ChunkedArray
-    unread: np.ndarray
-    empty: np.ndarray
-    raw: pa.ChunkedArray
-    date_only: np.ndarray | None = None
-
-
-def _typed(table: Table, raw: Mapping[str, pa.ChunkedArray], zone: ZoneInfo) -> dict[str, _Cells]:
-    plain = {name: _plain(cells) for name, cells in raw.items()}
-    texts = {name: cells for name, cells in plain.items() if pa.types.is_string(cells.type)}
-    from_text = _from_text(table, texts)
-    result: dict[str, _Cells] = {}
-    for name, cells in plain.items():
-        column = table.columns[name]
-        if name in from_text:
-            values, clock, absolute, trimmed = from_text[name]
-            empty = _mask(pc.is_null(trimmed))
-        else:
-            empty = _mask(pc.is_null(cells))
-            values, clock, absolute = _from_typed(column, cells)
-        date_only = None
-        if column.type == "moment":
-            # known_at with a date alone was known by the end of that day; nothing may be known too early.
-            whole_days = 1 if name == "known_at" else 0
-            values, date_only = _moments(values, clock, absolute, zone, whole_days)
-        elif column.type == "date" and name == "valid_to":
-            for_ever = pc.greater_equal(values, pa.scalar(_FOR_EVER.astype(object), pa.date32()))
-            values = pc.if_else(pc.fill_null(for_ever, False), pa.scalar(None, pa.date32()), values)
-            unread = ~empty & _mask(pc.is_null(values)) & ~_mask(pc.fill_null(for_ever, False))
-            result[name] = _Cells(_chunked(values), unread, empty, cells)
-            continue
-        elif column.type == "text" and column.choices:
-            values = pc.utf8_lower(values)
-        unread = ~empty & _mask(pc.is_null(values))
-        result[name] = _Cells(_chunked(values).cast(arrow_type(column)), unread, empty, cells, date_only)
-    return result
-
-
-def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Arrow's many spellings of a type brought to one: string, or a plain typed column."""
-    kind = cells.type
-    if pa.types.is_dictionary(kind):
-        return _plain(cells.cast(kind.value_type))
-    if pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return cells.cast(pa.string())
-    if pa.types.is_decimal(kind) or pa.types.is_float16(kind) or pa.types.is_float32(kind):
-        return cells.cast(pa.float64())
-    if pa.types.is_uint64(kind):
-        return cells.cast(pa.float64(), safe=False)
-    if pa.types.is_integer(kind):
-        return cells.cast(pa.int64())
-    if pa.types.is_date(kind):
-        return cells.cast(pa.date32())
-    if pa.types.is_timestamp(kind):
-        return cells.cast(pa.timestamp("us", tz=kind.tz), safe=False)
-    return cells
-
-
-_Converted = tuple[pa.ChunkedArray, pa.ChunkedArray | None, pa.ChunkedArray | None]
-
-
-def _from_text(table: Table, texts: Mapping[str, pa.ChunkedArray]) -> dict[str, tuple[Any, Any, Any, Any]]:
-    """Columns of text converted in one DuckDB query: by name the values, for moments whether there was a clock time
-    and the value if it had an offset, and the trimmed text."""
-    if not texts:
-        return {}
-    names = list(texts)
-    trimmed, items = [], []
-    for i, name in enumerate(names):
-        trimmed.append(f"nullif(trim(c{i}, $blanks), '') AS t{i}")
-        kind = table.columns[name].type
-        items.append(f"t{i}")
-        if kind == "moment":
-            items += [f"{_sql_moment(i)} AS v{i}", f"contains(t{i}, ':') AS k{i}", f"{_sql_absolute(i)} AS a{i}"]
-        else:
-            items.append(f"{_SQL[kind](f't{i}')} AS v{i}")
-    dated = [f"{_sql_iso(f't{i}')} AS d{i}" for i, n in enumerate(names) if table.columns[n].type in ("date", "moment")]
-    with _database().cursor() as connection:
-        connection.register("source", pa.table({f"c{i}": texts[name] for i, name in enumerate(names)}))
-        inner = f"SELECT {', '.join(trimmed)} FROM source"
-        middle = f"SELECT {', '.join(['*', *dated])} FROM ({inner})"
-        query = f"SELECT {', '.join(items)} FROM ({middle})"
-        got = connection.sql(query, params={"blanks": _BLANKS}).to_arrow_table()
-    columns = set(got.column_names)
-    return {
-        name: (
-            got[f"v{i}"],
-            got[f"k{i}"] if f"k{i}" in columns else None,
-            got[f"a{i}"] if f"a{i}" in columns else None,
-            got[f"t{i}"],
-        )
-        for i, name in enumerate(names)
-    }
-
-
-@cache
-def _database() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory, for its SQL alone; opening one takes longer than checking a small table."""
-    connection = duckdb.connect(":memory:")
-    connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    return connection
-
-
-def _sql_number(text: str) -> str:
-    return (
-        f"CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST({text} AS DOUBLE) "
-        f"WHEN regexp_full_match({text}, '{_GROUPED}') THEN TRY_CAST(replace({text}, ',', '') AS DOUBLE) END"
-    )
-
-
-def _sql_integer(text: str) -> str:
-    number = _sql_number(text)
-    return f"CASE WHEN ({number}) = floor({number}) THEN TRY_CAST(({number}) AS BIGINT) END"
-
-
-def _sql_boolean(text: str) -> str:
-    true, false = (", ".join(f"'{word}'" for word in words) for words in (_TRUE, _FALSE))
-    return f"CASE WHEN lower({text}) IN ({true}) THEN true WHEN lower({text}) IN ({false}) THEN false END"
-
-
-def _sql_date(text: str) -> str:
-    day = text.replace("t", "d")
-    return (
-        f"CASE WHEN regexp_full_match({day}, '{_ISO_DATE}({_CLOCK})?') "
-        f"THEN TRY_CAST(regexp_extract({day}, '^{_ISO_DATE}') AS DATE) END"
-    )
-
-
-def _sql_iso(text: str) -> str:
-    """The other ways to write a date brought to year-month-day. Most need nothing, and the test for that is quick."""
-    return (
-        f"CASE WHEN {text} LIKE '____-__-__%' THEN {text} ELSE "
-        f"regexp_replace(regexp_replace({text}, '^([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})$', '\\1-\\2-\\3'), "
-        f"'^([0-9]{{4}})(?:[-/.]|年)([0-9]{{1,2}})(?:[-/.]|月)([0-9]{{1,2}})日?', '\\1-\\2-\\3') END"
-    )
-
-
-def _sql_moment(i: int) -> str:
-    return f"CASE WHEN regexp_full_match(d{i}, '{_ISO_DATE}({_CLOCK})?') THEN TRY_CAST(d{i} AS TIMESTAMP) END"
-
-
-def _sql_absolute(i: int) -> str:
-    """A moment with an offset; '+0800' is written '+08:00' first."""
-    colon = f"regexp_replace(d{i}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
-    return (
-        f"CASE WHEN contains(d{i}, ':') AND regexp_full_match(d{i}, '{_ISO_DATE}{_CLOCK}{_OFFSET}') "
-        f"THEN TRY_CAST({colon} AS TIMESTAMPTZ) END"
-    )
-
-
-_SQL = {
-    "text": lambda text: text,
-    "number": _sql_number,
-    "integer": _sql_integer,
-    "boolean": _sql_boolean,
-    "date": _sql_date,
-}
-
-
-def _from_typed(column: Column, cells: pa.ChunkedArray) -> _Converted:
-    """A typed column in the column's type; null where it cannot be."""
-    kind, nothing = cells.type, pa.chunked_array([pa.nulls(len(cells), arrow_type(column))])
-    number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    dated = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
-    if column.type == "text":
-        if pa.types.is_floating(kind):
-            return _chunked(pa.array([_number_text(v) for v in cells.to_pylist()], pa.string())), None, None
-        if number or dated or pa.types.is_boolean(kind):
-            return cells.cast(pa.string()), None, None
-        return nothing, None, None
-    if column.type in ("number", "integer") and number:
-        if column.type == "number":
-            return cells.cast(pa.float64(), safe=False), None, None
-        if pa.types.is_integer(kind):
-            return cells, None, None
-        whole = pc.and_(pc.equal(pc.floor(cells), cells), pc.less(pc.abs(cells), 2.0**53))
-        return pc.if_else(whole, cells, None).cast(pa.int64()), None, None
-    if column.type == "boolean" and (number or pa.types.is_boolean(kind)):
-        if number:
-            cells = pc.if_else(pc.is_in(cells, pa.array([0, 1], kind)), cells, None)
-        return cells.cast(pa.bool_()), None, None
-    if column.type == "date" and (dated or number):
-        days = _from_serial(cells) if number else cells
-        return days.cast(pa.timestamp("us")).cast(pa.date32(), safe=False), None, None
-    if column.type == "moment" and (dated or number):
-        if number:
-            moments = _from_serial(cells)
-            whole = pc.equal(moments.cast(pa.date32(), safe=False).cast(pa.timestamp("us")), moments)
-            return moments, pc.invert(whole), None
-        clock = _chunked(pa.array(np.full(len(cells), pa.types.is_timestamp(kind))))
-        if pa.types.is_timestamp(kind) and kind.tz is not None:
-            empty = pa.chunked_array([pa.nulls(len(cells), pa.timestamp("us"))])
-            return empty, clock, cells.cast(pa.timestamp("us", tz="UTC"))
-        return cells.cast(pa.timestamp("us")), clock, None
-    return nothing, None, None
-
-
-def _from_serial(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers as dates: 20260105 is a day, any other an Excel serial (days since 1899-12-30). timestamp[us]."""
-    numbers = cells.cast(pa.float64(), safe=False).to_numpy()
-    result = np.full(len(numbers), np.datetime64("NaT"), dtype="M8[us]")
-    written = (numbers >= 19000101) & (numbers <= 22001231) & (np.floor(numbers) == numbers)
-    serial = (numbers >= _EXCEL_SERIALS[0]) & (numbers <= _EXCEL_SERIALS[1])
-    # Excel keeps a day as a binary fraction: to the second is as exact as it gets.
-    seconds = np.round(np.where(serial, numbers, 0.0) * 86_400).astype("m8[s]")
-    result[serial] = (_EXCEL_EPOCH.astype("M8[us]") + seconds)[serial]
-    for i in np.flatnonzero(written):
-        try:
-            result[i] = np.datetime64(datetime.strptime(str(int(numbers[i])), "%Y%m%d"), "us")  # noqa: DTZ007
-        except ValueError:
-            continue
-    return _chunked(pa.array(result))
-
-
-def _moments(
-    local: pa.ChunkedArray,
-    clock: pa.ChunkedArray | None,
-    absolute: pa.ChunkedArray | None,
-    zone: ZoneInfo,
-    whole_days: int,
-) -> tuple[pa.ChunkedArray, np.ndarray]:
-    """UTC moments, and which of them were a date alone; those are moved on by `whole_days` local days."""
-    if clock is None:
-        return local, np.zeros(len(local), dtype=bool)
-    naive = local.to_numpy().astype("M8[us]")
-    date_only = ~np.isnat(naive) & ~_mask(pc.fill_null(clock, False))
-    naive = np.where(date_only, naive + np.timedelta64(whole_days, "D"), naive)
-    utc = local_to_utc(naive, zone)
-    if absolute is not None:
-        given = absolute.cast(pa.timestamp("us")).to_numpy().astype("M8[us]")
-        utc = np.where(np.isnat(given), utc, given)
-    return _chunked(pa.array(utc).cast(pa.timestamp("us", tz="UTC"))), date_only
-
-
-def _number_text(value: float | None) -> str | None:
-    """A number that stands for a code: 1001.0 is '1001'."""
-    if value is None:
-        return None
-    return str(int(value)) if math.isfinite(value) and value == int(value) else repr(value)
-
-
 # --- rules -------------------------------------------------------------------------------------------------------
 
 
-def _value_troubles(table: Table, typed: Mapping[str, _Cells]) -> list[Trouble]:
-    troubles: list[Trouble] = []
-    for name, cells in typed.items():
+def _value_troubles(table: Table, cells_of: Mapping[str, Cells]) -> list[list[Trouble]]:
+    """What is wrong with single cells, in groups of one rank each."""
+    groups: list[list[Trouble]] = []
+    for name, cells in cells_of.items():
         column = table.columns[name]
-        troubles += _unread_troubles(column, cells)
+        groups.append(_unread_troubles(column, cells))
         if column.required:
-            troubles.append(Trouble("check.missing_value", cells.empty, name))
+            groups.append([Trouble("check.missing_value", cells.empty, name)])
         if column.type in ("number", "integer"):
-            troubles += _number_troubles(table, column, cells)
+            groups += [[trouble] for trouble in _number_troubles(table, column, cells)]
         if column.type in ("date", "moment"):
-            troubles += _day_troubles(column, cells)
+            groups += [[trouble] for trouble in _day_troubles(column, cells)]
         if column.choices:
-            known = _mask(pc.is_in(cells.values, pa.array(column.choices, pa.string())))
-            bad = ~known & _mask(pc.is_valid(cells.values))
-            troubles.append(Trouble("check.not_a_choice", bad, name, params={"choices": ", ".join(column.choices)}))
-    return troubles
+            known = mask(pc.is_in(cells.values, pa.array(column.choices, pa.string())))
+            bad = ~known & mask(pc.is_valid(cells.values))
+            groups.append([Trouble("check.not_a_choice", bad, name, params={"choices": ", ".join(column.choices)})])
+    return groups
 
 
-def _unread_troubles(column: Column, cells: _Cells) -> list[Trouble]:
+def _unread_troubles(column: Column, cells: Cells) -> list[Trouble]:
     """Cells that are not of the column's type, by what they look like instead."""
     if not cells.unread.any():
         return []
     kinds: dict[str, list[int]] = {}
     unread = np.flatnonzero(cells.unread)
     for i, value in zip(unread.tolist(), cells.raw.take(pa.array(unread)).to_pylist(), strict=True):
-        text = str(value).strip(_BLANKS)
+        text = str(value).strip(BLANKS)
         if column.type in ("number", "integer") and _DECIMAL_COMMA.fullmatch(text):
             key = "check.decimal_comma"
         elif column.type in ("number", "integer") and _NOT_FINITE.fullmatch(text):
@@ -541,9 +448,9 @@ def _unread_troubles(column: Column, cells: _Cells) -> list[Trouble]:
     return troubles
 
 
-def _number_troubles(table: Table, column: Column, cells: _Cells) -> list[Trouble]:
+def _number_troubles(table: Table, column: Column, cells: Cells) -> list[Trouble]:
     numbers = cells.values.cast(pa.float64(), safe=False).to_numpy()
-    there = _mask(pc.is_valid(cells.values))
+    there = mask(pc.is_valid(cells.values))
     troubles = [Trouble("check.not_finite", there & ~np.isfinite(numbers), column.name)]
     # Sales exports often hold returns as negative sales.
     under = "check.negative_sale" if (table.name, column.name) == ("sales", "units") else "check.under_minimum"
@@ -560,10 +467,10 @@ def _number_troubles(table: Table, column: Column, cells: _Cells) -> list[Troubl
     return troubles
 
 
-def _day_troubles(column: Column, cells: _Cells) -> list[Trouble]:
+def _day_troubles(column: Column, cells: Cells) -> list[Trouble]:
     days = cells.values.cast(pa.timestamp("us")).to_numpy().astype("M8[D]")
     there = ~np.isnat(days)
-    impossible = there & ((days < _POSSIBLE_DAYS[0]) | (days >= _POSSIBLE_DAYS[1]))
+    impossible = there & ((days < POSSIBLE_DAYS[0]) | (days >= POSSIBLE_DAYS[1]))
     odd = there & ~impossible & ((days < _LIKELY_DAYS[0]) | (days >= _LIKELY_DAYS[1]))
     return [
         Trouble("check.impossible_date", impossible, column.name),
@@ -571,55 +478,72 @@ def _day_troubles(column: Column, cells: _Cells) -> list[Trouble]:
     ]
 
 
-def _date_order_troubles(table: Table, typed: Mapping[str, _Cells]) -> list[Trouble]:
+def _date_order_troubles(table: Table, cells: Mapping[str, Cells]) -> list[Trouble]:
     troubles = []
     for name, earlier, later, may_be_equal in _DATE_ORDERS:
-        if name == table.name and earlier in typed and later in typed:
+        if name == table.name and earlier in cells and later in cells:
             breaks = pc.less if may_be_equal else pc.less_equal
-            bad = _mask(pc.fill_null(breaks(typed[later].values, typed[earlier].values), False))
+            bad = mask(pc.fill_null(breaks(cells[later].values, cells[earlier].values), False))
             key = "check.before" if may_be_equal else "check.not_after"
             troubles.append(Trouble(key, bad, later, params={"earlier": earlier}))
     return troubles
 
 
-def _unknown_references(table: Table, typed: Mapping[str, _Cells], known: Mapping[str, pa.Array]) -> list[Trouble]:
+def _unknown_references(table: Table, cells_of: Mapping[str, Cells], known: Mapping[str, pa.Array]) -> list[Trouble]:
     """Values that point to no row of the table they refer to."""
     troubles = []
-    for name, cells in typed.items():
+    for name, cells in cells_of.items():
         target = table.columns[name].refers_to
         if target is not None and target in known:
             found = pc.is_in(cells.values, known[target])
-            bad = _mask(pc.and_(pc.is_valid(cells.values), pc.invert(found)))
+            bad = mask(pc.and_(pc.is_valid(cells.values), pc.invert(found)))
             troubles.append(Trouble("check.unknown_reference", bad, name, params={"table": target}))
     return troubles
 
 
-def _duplicate_troubles(table: Table, rows: pa.Table, usable: np.ndarray) -> list[Trouble]:
+def _key_and_version(table: Table, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Columns of a source that name a row of the table, and those that tell which of its versions it is."""
+    key = [name for name in table.key if name in names]
+    version = [n for n in ("valid_from", "known_at") if n in names]
+    if table.kind == "event" and "known_at" not in version and "happened_at" in names:
+        version.append("happened_at")
+    return key, [*key, *(n for n in version if n not in key)]
+
+
+def _key_hashes(table: Table, rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Of the rows that have a key of their own: a hash of key and version, uint64, and their place among `rows`.
+
+    A row of events is named by its own key columns; when it happened alone is no name.
+    """
+    key, names = _key_and_version(table, rows.column_names)
+    at = np.arange(rows.num_rows)
+    if table.kind == "event":
+        named = np.zeros(rows.num_rows, dtype=bool)
+        for name in key:
+            if name != "happened_at":
+                named |= mask(pc.is_valid(rows[name]))
+        at = at[named]
+    if not key or not at.size:
+        return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
+    columns = {f"k{i}": rows[name] for i, name in enumerate(names)}
+    with database().cursor() as connection:
+        connection.register("keys", pa.table(columns))
+        hashes = connection.sql(f"SELECT hash({', '.join(columns)}) AS h FROM keys").to_arrow_table()
+    return hashes["h"].to_numpy()[at], at
+
+
+def _repeat_trouble(table: Table, rows: pa.Table) -> Trouble:
     """Rows with the key of an earlier row and nothing that tells which holds: same version, known at the same moment.
 
     Of events, an equal row may come twice (the ledger knows it already); only other content is trouble.
     """
-    key = [name for name in table.key if name in rows.column_names]
-    if not key or not rows.num_rows:
-        return []
-    if table.kind == "event":
-        own = [name for name in key if name != "happened_at"]
-        named = np.zeros(rows.num_rows, dtype=bool)
-        for name in own:
-            named |= _mask(pc.is_valid(rows[name]))
-        usable = usable & named
-    version = [n for n in ("valid_from", "known_at") if n in rows.column_names]
-    if table.kind == "event" and "known_at" not in version and "happened_at" in rows.column_names:
-        version.append("happened_at")
-    at = np.flatnonzero(usable)
-    some = rows.take(pa.array(at)) if at.size < rows.num_rows else rows
-    repeated = _not_first(some, [*key, *(n for n in version if n not in key)])
-    if table.kind == "event" and repeated.any():
-        repeated &= ~_not_first(some, [n for n in some.column_names if n != ROW])
-    bad = np.zeros(rows.num_rows, dtype=bool)
-    bad[at[repeated]] = True
+    key, names = _key_and_version(table, rows.column_names)
+    bad = _not_first(rows, names)
+    if table.kind == "event" and bad.any():
+        bad &= ~_not_first(rows, [n for n in rows.column_names if n != ROW])
     rule = "check.duplicate_key" if table.kind == "master" else "check.conflicting_event"
-    return [Trouble(rule, bad, key[0] if len(key) == 1 else None, params={"key": " + ".join(key)})]
+    column = key[0] if len(key) == 1 else None
+    return Trouble(rule, bad, column, params={"key": " + ".join(key)}, rank=_LAST)
 
 
 def _not_first(rows: pa.Table, names: Sequence[str]) -> np.ndarray:
@@ -651,35 +575,67 @@ def _shown_cells(original: pa.Table, column: str | None, at: np.ndarray) -> list
     return ["" if v is None else shown(v) for v in original[column].take(places).to_pylist()]
 
 
-def _findings_of(trouble: Trouble, rows: np.ndarray, values: Sequence[str], source: str) -> list[Finding]:
-    if len(rows) <= ROWS_NAMED_ONE_BY_ONE:
+class Tally:
+    """What is wrong with the rows of one source: by trouble how many rows, and which come first."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._first: dict[tuple[object, ...], _First] = {}
+
+    def add(self, trouble: Trouble, rows: np.ndarray, shown_values: Sequence[str]) -> None:
+        """rows: numbers of the rows that it has, rising; shown_values: what stands in the first of them."""
+        kind = (trouble.rank, trouble.key, trouble.column, trouble.severity, *trouble.params.items())
+        first = self._first.setdefault(kind, _First(trouble, [], [], 0))
+        free = ROWS_NAMED_ONE_BY_ONE - len(first.rows)
+        rows_named = [*first.rows, *rows[:free].tolist()]
+        values = [*first.values, *shown_values[:free]]
+        self._first[kind] = _First(trouble, rows_named, values, first.count + len(rows))
+
+    def findings(self) -> list[Finding]:
+        """One finding for each row, or, where one trouble has many, one that names the first of them."""
+        ordered = sorted(self._first.values(), key=lambda first: (first.trouble.rank, first.rows[0]))
+        return [found for first in ordered for found in first.findings(self.source)]
+
+
+@dataclass(frozen=True, eq=False)
+class _First:
+    """The first rows with one trouble, what stands in them, and how many there are in all."""
+
+    trouble: Trouble
+    rows: Sequence[int]
+    values: Sequence[str]
+    count: int
+
+    def findings(self, source: str) -> list[Finding]:
+        trouble = self.trouble
+        if self.count <= ROWS_NAMED_ONE_BY_ONE:
+            return [
+                finding(
+                    trouble.severity,
+                    trouble.key,
+                    source,
+                    row=row,
+                    column=trouble.column,
+                    value=_quoted(value),
+                    **trouble.params,
+                )
+                for row, value in zip(self.rows, self.values, strict=True)
+            ]
+        examples = ", ".join(dict.fromkeys(value for value in self.values if value))
+        named = ", ".join(str(row) for row in self.rows[:5])
+        many = message("check.many_rows", count=self.count, rows=named, value=_quoted(shown(examples)))
         return [
             finding(
                 trouble.severity,
                 trouble.key,
                 source,
-                row=int(row),
+                row=self.rows[0],
                 column=trouble.column,
-                value=_quoted(value),
+                rows_affected=self.count,
+                value=many,
                 **trouble.params,
             )
-            for row, value in zip(rows, values, strict=True)
         ]
-    examples = ", ".join(dict.fromkeys(value for value in values[:ROWS_NAMED_ONE_BY_ONE] if value))
-    named = ", ".join(str(row) for row in rows[:5].tolist())
-    many = message("check.many_rows", count=len(rows), rows=named, value=_quoted(shown(examples)))
-    return [
-        finding(
-            trouble.severity,
-            trouble.key,
-            source,
-            row=int(rows[0]),
-            column=trouble.column,
-            rows_affected=len(rows),
-            value=many,
-            **trouble.params,
-        )
-    ]
 
 
 @lru_cache(maxsize=4096)
@@ -692,12 +648,3 @@ def _record(
 
 def _quoted(value: str) -> Message:
     return message("check.quoted", value=value) if value else message("check.nothing")
-
-
-def _mask(values: Any) -> np.ndarray:
-    """A boolean Arrow column without nulls as numpy."""
-    return np.asarray(values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy())
-
-
-def _chunked(values: Any) -> pa.ChunkedArray:
-    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])

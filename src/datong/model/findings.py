@@ -1,9 +1,10 @@
 """What is wrong with data, as values: where, what was found, what was expected, and how to mend it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from datong.model.words import Message, message, say
+from datong.model.words import Message, message, message_as_json, message_from_json, say
 
 Severity = Literal["error", "warning", "note"]
 
@@ -76,3 +77,14 @@ def finding(
     """A finding whose three texts are `key`.found, `key`.expected and `key`.remedy; its code is the key's last part."""
     found, expected, remedy = (message(f"{key}.{part}", **params) for part in ("found", "expected", "remedy"))
     return Finding(severity, key.rpartition(".")[2], source, found, expected, remedy, row, column, rows_affected)
+
+
+def finding_as_json(found: Finding) -> dict[str, Any]:
+    """A finding to be kept, in any language; `finding_from_json` gives it back."""
+    values = {f.name: getattr(found, f.name) for f in fields(Finding)}
+    return {name: message_as_json(v) if isinstance(v, Message) else v for name, v in values.items()}
+
+
+def finding_from_json(kept: Mapping[str, Any]) -> Finding:
+    values: dict[str, Any] = {k: message_from_json(v) if isinstance(v, list) else v for k, v in kept.items()}
+    return Finding(**values)

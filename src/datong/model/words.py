@@ -53,6 +53,16 @@ class Message:
         return say(self.key, language, **dict(self.params))
 
 
+def message_as_json(said: Message) -> list[Any]:
+    """A Message in lists, texts and numbers, to be kept; `message_from_json` gives it back."""
+    return [said.key, [[name, {"m": message_as_json(v)} if isinstance(v, Message) else v] for name, v in said.params]]
+
+
+def message_from_json(kept: list[Any]) -> Message:
+    key, params = kept
+    return Message(key, tuple((name, message_from_json(v["m"]) if isinstance(v, dict) else v) for name, v in params))
+
+
 def message(key: str, /, **params: Any) -> Message:
     """A Message; `message('order.due', due=date)`."""
     return Message(key, tuple(params.items()))

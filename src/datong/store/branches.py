@@ -6,7 +6,7 @@ moment, without those of which it has a version of its own, and its own; the par
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -14,20 +14,12 @@ import pyarrow as pa
 
 from datong.ledger.protocol import TRUNK, Branch, branch_name
 from datong.ledger.state import in_state_schema
+from datong.ledger.validate import CheckedRows
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
-from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, _own_columns
-from datong.store.incoming import (
-    TEMPORARY,
-    incoming_rows,
-    lacks_key,
-    moment_sql,
-    repeated,
-    valid_from,
-    with_content,
-    with_identity,
-)
+from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _own_columns
+from datong.store.incoming import lacks_key, moment_sql, repeated, valid_from, with_identity
 from datong.store.migrations import branch_table, create_branch_table, quoted
 
 _NAME = re.compile(r"\w[\w .+-]{0,59}")
@@ -219,33 +211,36 @@ class BranchLedger(DuckDBLedger):
             state_rows = state_rows.append_column(name, found[name])
         return state_rows
 
-    def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
+    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
         """Nothing: a file for a branch holds what differs there, and the folder's own tables belong to the trunk."""
         return ()
 
     # taking in ----------------------------------------------------------------------------------
 
-    def _take_in(self, table: Table, rows: pa.Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
-        """Add what differs from what the branch holds: new facts, new versions, and rows in conflict (_n, row_id, k).
+    def _stage(
+        self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: Spill, every: bool = True
+    ) -> int:
+        """Put every good row into `staged`: what the trunk knows may be news here."""
+        return super()._stage(table, checked, arrived_at, bad, every=True)
+
+    def _judge(self, table: Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
+        """Add what differs from what the branch holds: new facts, new versions, and rows in conflict (_n, row_id).
 
         Only rows of one source that contradict one another for the same moment are in conflict.
         """
         self._run(create_branch_table(table))
-        with self._registered("incoming_arrow", incoming_rows(table, rows, self.settings, arrived_at)):
-            self._run(with_content(table))
-            ((unkeyed,),) = self._rows(lacks_key(table))
-            if unkeyed:
-                self._run(repeated())
-            self._run(with_identity(table, unkeyed, some_stored=False))
+        ((unkeyed,),) = self._rows(lacks_key(table))
+        if unkeyed:
+            self._run(repeated())
+        for statement in with_identity(table, unkeyed, some_stored=False):
+            self._run(statement)
         below = self._parent._latest(table, self.moment, self._parent_ingest)
         self._run(_verdicts(table, self._branch, below, arrived_at))
         self._run(_insertion(table, self._branch, ingest))
         ((added, later),) = self._rows(
             "SELECT count(*) FILTER (verdict = 'new'), count(*) FILTER (verdict = 'other') FROM verdicts"
         )
-        conflicts = self._arrow("SELECT _n, row_id, k FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
-        for name in TEMPORARY:
-            self._run(f"DROP TABLE IF EXISTS temp.{name}")
+        conflicts = self._arrow("SELECT _n, row_id FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
         return added, later, conflicts
 
     def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
@@ -287,12 +282,21 @@ class BranchLedger(DuckDBLedger):
 
     # quarantine ---------------------------------------------------------------------------------
 
-    def quarantined(self) -> pa.Table:
+    def waiting(self) -> pa.Table:
+        """Which rows are in the branch's quarantine; see Ledger.waiting."""
+        return self._arrow(
+            'SELECT quarantine_id, table_name AS "table", source, "row" FROM branch_quarantine WHERE branch = ?'
+            ' ORDER BY arrived_at, source, "row", quarantine_id',
+            [self._branch],
+        )
+
+    def quarantined(self, ids: Sequence[str] | None = None) -> pa.Table:
         """Rows that could not go in on this branch, oldest first; see Ledger.quarantined."""
+        these = "" if ids is None else "AND quarantine_id IN (SELECT unnest(?))"
         return self._arrow(
             'SELECT quarantine_id, table_name AS "table", source, "row", raw, findings, arrived_at'
-            ' FROM branch_quarantine WHERE branch = ? ORDER BY arrived_at, source, "row", quarantine_id',
-            [self._branch],
+            f' FROM branch_quarantine WHERE branch = ? {these} ORDER BY arrived_at, source, "row", quarantine_id',
+            [self._branch] if ids is None else [self._branch, list(ids)],
         )
 
     def _leave_quarantine(self, quarantine_ids: Sequence[str]) -> None:
@@ -301,18 +305,18 @@ class BranchLedger(DuckDBLedger):
             [self._branch, list(quarantine_ids)],
         )
 
-    def _drop_mended(self, table: str, source: str, bad: pa.Table) -> None:
-        with self._registered("bad_arrow", bad):
+    def _drop_mended(self, table: str, source: str, bad: Spill) -> None:
+        with self._registered("bad_arrow", bad.reader()):
             self._run(
                 "DELETE FROM branch_quarantine WHERE branch = ? AND table_name = ? AND source = ?"
                 f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
                 [self._branch, table, source, table, source],
             )
 
-    def _put_in_quarantine(self, table: str, source: str, bad: pa.Table, arrived_at: datetime) -> int:
-        if not bad.num_rows:
+    def _put_in_quarantine(self, table: str, source: str, bad: Spill, arrived_at: datetime) -> int:
+        if not bad.rows:
             return 0
-        with self._registered("bad_arrow", bad):
+        with self._registered("bad_arrow", bad.reader()):
             ((fresh,),) = self._rows(
                 'INSERT INTO branch_quarantine (branch, quarantine_id, table_name, source, "row", raw, findings,'
                 " arrived_at) SELECT DISTINCT ON (id) ?, id, ?, ?, __row__, raw, findings, ? FROM ("

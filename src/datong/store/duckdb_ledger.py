@@ -3,11 +3,12 @@
 import json
 import os
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any
 
@@ -15,11 +16,11 @@ import duckdb
 import pyarrow as pa
 
 from datong.ledger.identity import SINCE_EVER
-from datong.ledger.protocol import IngestReport, RunInputs, RunRecord
+from datong.ledger.protocol import IngestReport, Intake, RunInputs, RunRecord
 from datong.ledger.state import State, in_state_schema
-from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, finding_record
+from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
-from datong.model.findings import Finding, finding
+from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
@@ -31,10 +32,11 @@ from datong.store.incoming import (
     lacks_key,
     moment_sql,
     repeated,
+    staging,
     stored,
+    taking_out,
     valid_from,
     verdicts,
-    with_content,
     with_identity,
 )
 from datong.store.migrations import chain_table, migrate, quoted
@@ -43,7 +45,15 @@ from datong.store.migrations import chain_table, migrate, quoted
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    # Rows need no order in the file: what reads them sorts. Row groups come out full, so that a checkpoint need not
+    # write them again.
+    "preserve_insertion_order": "false",
+    # What does not fit goes to disk, beside the ledger.
+    "memory_limit": "768MB",
 }
+
+_SPILL_BYTES = 16 * 1024 * 1024
+_CONFLICTS_AT_ONCE = 10_000
 
 
 def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
@@ -101,6 +111,7 @@ def _clear(fresh: Path) -> None:
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), config=_CONFIG)
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # the program shows its own
     return connection
 
 
@@ -109,6 +120,10 @@ def _translated(path: Path) -> Generator[None]:
     """DuckDB's errors about its file as ours; errors that broken code makes stay as they are."""
     try:
         yield
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
     except OSError as error:
         raise DatongError(message("store.no_access", path=str(path), reason=error.strerror)) from error
     except duckdb.Error as error:
@@ -173,84 +188,156 @@ class DuckDBLedger:
         rejected: `__row__`, `raw`, `findings`; None: no row was rejected. retried: quarantine ids that these rows
         replace; they are taken out in the same transaction. An ingest that changes nothing leaves no trace.
         """
-        spec = tables()[table]
         rejected = REJECTED_SCHEMA.empty_table() if rejected is None else rejected
-        with self._transaction():
+        checked = RowsInHand(Checked(rows, rejected, tuple(findings)))
+        return self._take_in(tables()[table], checked, source, arrived_at, retried, whole)
+
+    def take_in(
+        self, table: str, checked: CheckedRows, source: str, arrived_at: datetime, whole: bool = False
+    ) -> IngestReport:
+        """Take in rows that come batch by batch, in one transaction; see Ledger.take_in."""
+        return self._take_in(tables()[table], checked, source, arrived_at, (), whole)
+
+    def _take_in(
+        self,
+        table: Table,
+        checked: CheckedRows,
+        source: str,
+        arrived_at: datetime,
+        retried: Sequence[str],
+        whole: bool,
+    ) -> IngestReport:
+        with self._transaction(), Spill(REJECTED_SCHEMA) as bad:
             if retried:
                 self._leave_quarantine(retried)
             ingest = self._next_ingest()
-            added, superseded, conflicts = self._take_in(spec, rows, ingest, arrived_at)
-            clash = _conflict_finding(source, rows, conflicts)
-            bad = pa.concat_tables(
-                [
-                    rejected.select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA),
-                    _conflicting_rows(spec, source, rows, conflicts, self.settings),
-                ]
-            )
+            try:
+                good = self._stage(table, checked, arrived_at, bad)
+                added, superseded, conflicts = self._judge(table, ingest, arrived_at)
+                for some in conflicts.to_batches(_CONFLICTS_AT_ONCE):
+                    bad.add(self._conflicting_rows(table, source, pa.Table.from_batches([some])))
+                clash = self._conflict_finding(source, conflicts)
+            finally:
+                self._drop_temporary()
             if whole:
-                self._drop_mended(table, source, bad)
-            fresh = self._put_in_quarantine(table, source, bad, arrived_at)
+                self._drop_mended(table.name, source, bad)
+            fresh = self._put_in_quarantine(table.name, source, bad, arrived_at)
             if added or superseded or fresh:
-                self._note_ingest(ingest, table, source, arrived_at)
+                self._note_ingest(ingest, table.name, source, arrived_at)
         return IngestReport(
             source=source,
-            table=table,
-            rows=rows.num_rows + rejected.num_rows,
+            table=table.name,
+            rows=good + bad.rows - conflicts.num_rows,
             added=added,
             superseded=superseded,
-            known=rows.num_rows - added - superseded - conflicts.num_rows,
-            quarantined=bad.num_rows,
-            findings=(*findings, *([] if clash is None else [clash])),
+            known=good - added - superseded - conflicts.num_rows,
+            quarantined=bad.rows,
+            findings=(*checked.findings, *([] if clash is None else [clash])),
         )
 
-    def _take_in(self, table: Table, rows: pa.Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
-        """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id, k)."""
+    def _stage(
+        self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: "Spill", every: bool = False
+    ) -> int:
+        """Put the good rows into `staged` as they come (but, unless `every` row is wanted, those that are known), and
+        the others into `bad`. Returns how many are good."""
+        some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
+        known_left_out = table.kind == "event" and some_stored and not every
+        incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
+        with self._registered("incoming_arrow", incoming.reader):
+            try:
+                self._run(staging(table, incoming.reader.schema.names, known_left_out))
+            except duckdb.Error:
+                if incoming.error is not None:  # broken on the way here, not in the database
+                    raise incoming.error from None
+                raise
+        repeated_rows = checked.repeated()
+        if repeated_rows.num_rows:
+            bad.add(repeated_rows)
+            with self._registered("bad_arrow", repeated_rows):
+                self._run(taking_out())
+        return incoming.rows - repeated_rows.num_rows
+
+    def _judge(self, table: Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
+        """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id)."""
         history = self.settings.history
-        arrow = incoming_rows(table, rows, self.settings, arrived_at)
-        with self._registered("incoming_arrow", arrow):
-            self._run(with_content(table))
-            ((unkeyed,),) = self._rows(lacks_key(table))
-            if unkeyed:
-                self._run(repeated())
-            some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
-            self._run(with_identity(table, unkeyed, some_stored))
-            ((unknown,),) = self._rows("SELECT count(*) FROM incoming")
-            self._run(contested(table))
-            ((judged,),) = self._rows("SELECT count(*) FROM contested")
-            if judged:
-                self._run(stored(table))
-                self._run(verdicts(table, history, arrived_at))
-                ((first, later),) = self._rows(
-                    "SELECT count(*) FILTER (version = 1), count(*) FILTER (version > 1) FROM verdicts"
-                )
-                conflicts = self._arrow("SELECT _n, row_id, k FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
-            else:
-                first, later = 0, 0
-                conflicts = pa.table({"_n": pa.array([], pa.int64()), "row_id": pa.array([], pa.string())})
-            added = unknown - judged + first
-            if added + later:
-                self._run(insertion(table, history, arrived_at, ingest, judged > 0))
-        for name in TEMPORARY:
-            self._run(f"DROP TABLE IF EXISTS temp.{name}")
+        some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
+        ((unkeyed,),) = self._rows(lacks_key(table))
+        if unkeyed:
+            self._run(repeated())
+        for statement in with_identity(table, unkeyed, some_stored):
+            self._run(statement)
+        ((unknown,),) = self._rows("SELECT count(*) FROM incoming")
+        self._run(contested(table, some_stored))
+        ((judged,),) = self._rows("SELECT count(*) FROM contested")
+        first, later = 0, 0
+        conflicts = pa.table({"_n": pa.array([], pa.int64()), "row_id": pa.array([], pa.string())})
+        if judged:
+            self._run(stored(table))
+            self._run(verdicts(table, history, arrived_at))
+            ((first, later),) = self._rows(
+                "SELECT count(*) FILTER (version = 1), count(*) FILTER (version > 1) FROM verdicts"
+            )
+            conflicts = self._arrow("SELECT _n, row_id FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
+        added = unknown - judged + first
+        if added + later:
+            self._run(insertion(table, history, arrived_at, ingest, judged > 0))
         return added, later, conflicts
 
     def _leave_quarantine(self, quarantine_ids: Sequence[str]) -> None:
         self._run("DELETE FROM quarantine WHERE quarantine_id IN (SELECT unnest(?))", [list(quarantine_ids)])
 
-    def _drop_mended(self, table: str, source: str, bad: pa.Table) -> None:
+    def _drop_temporary(self) -> None:
+        with suppress(duckdb.Error):  # of a transaction that failed nothing is left
+            self._connection.execute("DROP VIEW IF EXISTS temp.incoming")
+        for name in TEMPORARY:
+            with suppress(duckdb.Error):
+                self._connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+    def _conflict_finding(self, source: str, conflicts: pa.Table) -> Finding | None:
+        """One finding for all rows of a source that contradict what is known."""
+        if not conflicts.num_rows:
+            return None
+        first = conflicts.slice(0, 1).to_pylist()[0]
+        ((row,),) = self._rows("SELECT _source_row FROM staged WHERE _n = ?", [first["_n"]])
+        return _conflict(source, row, first["row_id"], conflicts.num_rows)
+
+    def _conflicting_rows(self, table: Table, source: str, conflicts: pa.Table) -> pa.Table:
+        """Rows in conflict as a quarantine keeps them: as the texts that a source would give."""
+        with self._registered("conflicts_arrow", conflicts):
+            rows = self._arrow(
+                "SELECT staged.*, conflicts_arrow.row_id FROM staged JOIN conflicts_arrow USING (_n) ORDER BY _n"
+            ).to_pylist()
+        raw, findings, numbers = [], [], []
+        for row in rows:
+            if row["_known_at_assumed"]:
+                row["known_at"] = None
+            texts = {
+                name: _source_text(row[name], row["_date_only"] and name == "happened_at", self.settings)
+                for name in table.columns
+                if row[name] is not None
+            }
+            raw.append(json.dumps(texts, ensure_ascii=False))
+            conflict = _conflict(source, row["_source_row"], row["row_id"], 1)
+            findings.append(json.dumps([finding_record(conflict)], ensure_ascii=False))
+            numbers.append(row["_source_row"])
+        return pa.table([numbers, raw, findings], schema=REJECTED_SCHEMA)
+
+    def _drop_mended(self, table: str, source: str, bad: "Spill") -> None:
         """Rows of a source in quarantine that are not among its bad ones now were mended there."""
-        with self._registered("bad_arrow", bad):
+        if not self._rows("SELECT 1 FROM quarantine WHERE table_name = ? AND source = ? LIMIT 1", [table, source]):
+            return
+        with self._registered("bad_arrow", bad.reader()):
             self._run(
                 "DELETE FROM quarantine WHERE table_name = ? AND source = ?"
                 f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
                 [table, source, table, source],
             )
 
-    def _put_in_quarantine(self, table: str, source: str, bad: pa.Table, arrived_at: datetime) -> int:
+    def _put_in_quarantine(self, table: str, source: str, bad: "Spill", arrived_at: datetime) -> int:
         """Keep rows that could not go in, each once. Returns how many were not there yet."""
-        if not bad.num_rows:
+        if not bad.rows:
             return 0
-        with self._registered("bad_arrow", bad):
+        with self._registered("bad_arrow", bad.reader()):
             ((fresh,),) = self._rows(
                 "INSERT INTO quarantine"
                 " SELECT DISTINCT ON (id) id, ?, ?, __row__, raw, findings, ? FROM ("
@@ -293,27 +380,63 @@ class DuckDBLedger:
             self._run("DROP TABLE temp.leaving")
         return count
 
-    def vanished(self, table: str, rows: pa.Table, source: str) -> Sequence[str]:
-        """Row ids that came from `source` and that its rows do not name now; see Ledger.vanished."""
+    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
+        """Row ids that came from `source` and that its good rows do not name now; see Ledger.vanished."""
         spec = tables()[table]
+        # Rows taken out or mended leave more here than the source has. Naming every row of a large source is dear.
+        if spec.kind == "event":
+            brought = f"SELECT count(*) FROM {chain_table(spec)} JOIN ingests ON ingest = _ingest WHERE source = ?"
+            ((count,),) = self._rows(brought, [source])
+            if count <= rows:
+                return ()
         held = (
             f"SELECT row_id FROM {chain_table(spec)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
             " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
         )
         ((count,),) = self._rows(f"SELECT count(*) FROM ({held})", [source])
-        # Rows taken out or mended leave more here than the source has. Naming every row of a large source is dear.
-        if spec.kind == "event" and count <= rows.num_rows:
+        if spec.kind == "event" and count <= rows:
             return ()
-        with self._registered("incoming_arrow", incoming_rows(spec, rows, self.settings, SINCE_EVER)):
-            self._run(with_content(spec))
-            ((some_without_key,),) = self._rows(lacks_key(spec))
-            if some_without_key:
-                self._run(repeated())
-            self._run(with_identity(spec, some_without_key, some_stored=False))
-            found = self._rows(f"{held} EXCEPT SELECT row_id FROM incoming ORDER BY row_id", [source])
-        for name in TEMPORARY:
-            self._run(f"DROP TABLE IF EXISTS temp.{name}")
+        with Spill(REJECTED_SCHEMA) as bad:
+            self._stage(spec, named(), SINCE_EVER, bad, every=True)
+        ((some_without_key,),) = self._rows(lacks_key(spec))
+        if some_without_key:
+            self._run(repeated())
+        for statement in with_identity(spec, some_without_key, some_stored=False):
+            self._run(statement)
+        found = self._rows(f"{held} EXCEPT SELECT row_id FROM incoming ORDER BY row_id", [source])
+        self._drop_temporary()
         return tuple(row_id for (row_id,) in found)
+
+    # what was taken in --------------------------------------------------------------------------
+
+    def intake(self, place: str) -> Intake | None:
+        """What was noted of a place last; see Ledger.intake."""
+        found = self._rows("SELECT digest, kept FROM intakes WHERE place = ?", [place])
+        if not found:
+            return None
+        digest, kept = found[0][0], json.loads(found[0][1])
+        for report in kept["reports"]:
+            report["findings"] = tuple(finding_from_json(f) for f in report["findings"])
+        reports = tuple(IngestReport(**report) for report in kept["reports"])
+        findings, unheeded = (tuple(finding_from_json(f) for f in kept[part]) for part in ("findings", "unheeded"))
+        return Intake(place, digest, kept["ingests"], reports, findings, unheeded)
+
+    def note_intake(self, intake: Intake) -> None:
+        """Remember what was taken in; see Ledger.note_intake."""
+        kept = {
+            "ingests": dict(intake.ingests),
+            "reports": [{**vars(r), "findings": [finding_as_json(f) for f in r.findings]} for r in intake.reports],
+            "findings": [finding_as_json(f) for f in intake.findings],
+            "unheeded": [finding_as_json(f) for f in intake.unheeded],
+        }
+        with self._transaction():
+            self._run("DELETE FROM intakes WHERE place = ?", [intake.place])
+            values = [intake.place, intake.digest, json.dumps(kept, ensure_ascii=False)]
+            self._run("INSERT INTO intakes VALUES (?, ?, ?)", values)
+
+    def last_ingests(self) -> Mapping[str, int]:
+        """By table its last ingest or withdrawal; see Ledger.last_ingests."""
+        return dict(self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name"))
 
     # reading ------------------------------------------------------------------------------------
 
@@ -370,11 +493,20 @@ class DuckDBLedger:
             state_rows = state_rows.append_column(name, found[name])
         return state_rows
 
-    def quarantined(self) -> pa.Table:
+    def waiting(self) -> pa.Table:
+        """Which rows are in quarantine, by table, source and row; see Ledger.waiting."""
+        return self._arrow(
+            'SELECT quarantine_id, table_name AS "table", source, "row" FROM quarantine'
+            ' ORDER BY table_name, source, "row", quarantine_id'
+        )
+
+    def quarantined(self, ids: Sequence[str] | None = None) -> pa.Table:
         """Rows in quarantine, oldest first; see Ledger.quarantined."""
         return self._arrow(
             'SELECT quarantine_id, table_name AS "table", source, "row", raw, findings, arrived_at FROM quarantine'
-            ' ORDER BY arrived_at, source, "row", quarantine_id'
+            + ("" if ids is None else " WHERE quarantine_id IN (SELECT unnest(?))")
+            + ' ORDER BY arrived_at, source, "row", quarantine_id',
+            [] if ids is None else [list(ids)],
         )
 
     # runs ---------------------------------------------------------------------------------------
@@ -451,8 +583,8 @@ class DuckDBLedger:
             raise
 
     @contextmanager
-    def _registered(self, name: str, table: pa.Table) -> Generator[None]:
-        """An Arrow table under a name in SQL."""
+    def _registered(self, name: str, table: pa.Table | pa.RecordBatchReader) -> Generator[None]:
+        """An Arrow table, or a stream to be read once, under a name in SQL."""
         self._connection.register(name, table)
         try:
             yield
@@ -471,6 +603,66 @@ class DuckDBLedger:
     def _arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         with _translated(self.path):
             return self._connection.sql(sql, params=list(params)).to_arrow_table()
+
+
+class _Incoming:
+    """Checked rows as a stream that DuckDB reads; rejected rows go aside on the way.
+
+    rows: how many have come. error: what broke in Python while DuckDB was reading.
+    """
+
+    def __init__(
+        self, table: Table, checked: CheckedRows, settings: ChainSettings, arrived_at: datetime, bad: "Spill"
+    ) -> None:
+        self.rows = 0
+        self.error: BaseException | None = None
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for part in checked.batches():
+                bad.add(part.rejected)
+                yield incoming_rows(table, part.rows, self.rows, settings, arrived_at)
+                self.rows += part.rows.num_rows
+
+        coming = batches()
+        first = next(coming)
+
+        def kept() -> Iterator[pa.RecordBatch]:
+            try:
+                yield first
+                yield from coming
+            except BaseException as error:
+                self.error = error
+                raise
+
+        self.reader = pa.RecordBatchReader.from_batches(first.schema, kept())
+
+
+class Spill:
+    """Rows put aside for later: in memory while they are few, else in a temporary file."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._file = SpooledTemporaryFile(_SPILL_BYTES)  # noqa: SIM115
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, "w"), schema)
+        self.rows = 0
+
+    def __enter__(self) -> "Spill":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, rows: pa.Table) -> None:
+        if rows.num_rows:
+            self._writer.write_table(rows.select(self._schema.names).cast(self._schema))
+            self.rows += rows.num_rows
+
+    def reader(self) -> pa.RecordBatchReader:
+        """All of them, from the start."""
+        if not self.rows:
+            return self._schema.empty_table().to_reader()
+        self._file.seek(0)
+        return pa.ipc.open_stream(pa.PythonFile(self._file, "r"))
 
 
 class _AsOfReader:
@@ -502,14 +694,6 @@ def _arrow_bytes(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _conflict_finding(source: str, rows: pa.Table, conflicts: pa.Table) -> Finding | None:
-    """One finding for all rows of a source that contradict what is known."""
-    if not conflicts.num_rows:
-        return None
-    first = conflicts.slice(0, 1).to_pylist()[0]
-    return _conflict(source, rows[ROW][first["_n"]].as_py(), first["row_id"], conflicts.num_rows)
-
-
 def _conflict(source: str, row: int | None, row_id: str, rows_affected: int) -> Finding:
     return finding(
         "error",
@@ -520,26 +704,6 @@ def _conflict(source: str, row: int | None, row_id: str, rows_affected: int) -> 
         rows_affected=rows_affected,
         row_id=row_id,
     )
-
-
-def _conflicting_rows(
-    table: Table, source: str, rows: pa.Table, conflicts: pa.Table, settings: ChainSettings
-) -> pa.Table:
-    """Rows in conflict as a quarantine keeps them: as the texts that a source would give."""
-    row_ids = conflicts["row_id"].to_pylist()
-    raw, findings, numbers = [], [], []
-    for row, row_id in zip(rows.take(conflicts["_n"]).to_pylist(), row_ids, strict=True):
-        day_only = bool(row.get(DATE_ONLY))
-        texts = {
-            name: _source_text(row[name], day_only and name == "happened_at", settings)
-            for name in table.columns
-            if row.get(name) is not None
-        }
-        raw.append(json.dumps(texts, ensure_ascii=False))
-        conflict = _conflict(source, row[ROW], row_id, 1)
-        findings.append(json.dumps([finding_record(conflict)], ensure_ascii=False))
-        numbers.append(row[ROW])
-    return pa.table([numbers, raw, findings], schema=REJECTED_SCHEMA)
 
 
 def _source_text(value: Any, day_only: bool, settings: ChainSettings) -> str:

@@ -8,6 +8,7 @@ A chain of versions is (row_id, valid_from). For each incoming row, with k = its
 * several rows of one source with the same chain and k: the first counts, others that differ are in conflict.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -19,14 +20,16 @@ from datong.ledger.state import arrow_type
 from datong.ledger.validate import DATE_ONLY, ROW
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table
-from datong.store.migrations import chain_table, quoted
+from datong.store.migrations import chain_table, quoted, sql_type
 
-TEMPORARY = ("hashed", "repeated", "incoming", "contested", "stored", "verdicts")
-_SEPARATOR = "chr(31)"
+TEMPORARY = ("staged", "repeated", "named", "contested", "stored", "verdicts")
 
 
-def incoming_rows(table: Table, rows: pa.Table, settings: ChainSettings, arrived_at: datetime) -> pa.Table:
-    """All columns of the table in its types, `_n` (from 0), `_source_row`, `_known_at_assumed`.
+def incoming_rows(
+    table: Table, rows: pa.Table, first: int, settings: ChainSettings, arrived_at: datetime
+) -> pa.RecordBatch:
+    """The columns of the table that the rows have, `known_at`, and of each row: `_n` (its place in the source, counted
+    from `first`), `_source_row`, `_known_at_assumed` and `_date_only` (happened_at was a date alone).
 
     known_at is filled for events; for master rows it needs the ledger and stays null where it is missing.
     """
@@ -34,85 +37,114 @@ def incoming_rows(table: Table, rows: pa.Table, settings: ChainSettings, arrived
     for column in table.columns.values():
         if column.name in rows.column_names:
             columns[column.name] = rows[column.name].cast(arrow_type(column))
-        else:
-            columns[column.name] = _chunked(pa.nulls(rows.num_rows, arrow_type(column)))
-    assumed = columns["known_at"].is_null()
+    moment = arrow_type(table.columns["known_at"])
+    known_at = columns.get("known_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
+    assumed = known_at.is_null()
+    date_only = np.zeros(rows.num_rows, dtype=bool)
     if table.kind == "event":
-        date_only = np.zeros(rows.num_rows, dtype=bool)
         if DATE_ONLY in rows.column_names:
             date_only = rows[DATE_ONLY].fill_null(False).to_numpy()
-        columns["known_at"] = event_known_at(
-            columns["happened_at"], columns["known_at"], date_only, settings, arrived_at
-        )
-    columns["_n"] = _chunked(pa.array(np.arange(rows.num_rows)))
+        happened_at = columns.setdefault("happened_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
+        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at)
+    columns["known_at"] = known_at
+    columns["_n"] = pa.array(np.arange(first, first + rows.num_rows))
     columns["_source_row"] = rows[ROW].cast(pa.int64())
     columns["_known_at_assumed"] = assumed
-    return pa.table(columns)
-
-
-def _chunked(array: pa.Array) -> pa.ChunkedArray:
-    return pa.chunked_array([array])
-
-
-def with_content(table: Table) -> str:
-    """Makes `hashed` of `incoming_arrow`: with `_content`."""
-    return f"CREATE OR REPLACE TEMP TABLE hashed AS SELECT *, {_content(table)} AS _content FROM incoming_arrow"
-
-
-def repeated() -> str:
-    """Makes `repeated` of `hashed`: which one of several equal rows each is. Few rows, so the window stays small."""
-    return (
-        "CREATE OR REPLACE TEMP TABLE repeated AS"
-        " SELECT _n, row_number() OVER (PARTITION BY _content ORDER BY _n) AS occurrence FROM hashed"
-        " WHERE _content IN (SELECT _content FROM hashed GROUP BY _content HAVING count(*) > 1)"
+    columns["_date_only"] = pa.array(date_only)
+    whole = pa.table(columns).combine_chunks()
+    return pa.RecordBatch.from_arrays(
+        [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns],
+        schema=whole.schema,
     )
 
 
-def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> str:
-    """Makes `incoming` of `hashed` (and `repeated`): with `row_id` and `_from` (valid_from, or always).
+def staging(table: Table, given: Sequence[str], known_left_out: bool) -> str:
+    """Makes `staged` of `incoming_arrow`, which has the columns `given`: with all columns and `_content`.
 
-    Events that say again what a stored version says, of the same moment or undated, are left out at once: a file taken
-    in a second time costs little.
+    known_left_out: events with a key that say again what a stored version says, of the same moment or undated, are left
+    out at once, so that a file taken in a second time costs little. Their content holds the key, so that equal content
+    is an equal row.
     """
-    row_id, source = keyed_row_id(table), "hashed"
-    if some_without_key:
-        unkeyed = f"'{table.name}:#' || printf('%016x', (_content >> 64)::UBIGINT) || '.' || coalesce(occurrence, 1)"
-        row_id = f"CASE WHEN {_has_key(table)} THEN {row_id} ELSE {unkeyed} END"
-        source = "hashed LEFT JOIN repeated USING (_n)"
-    rows = f"SELECT hashed.*, {row_id} AS row_id, {valid_from(table)} AS _from FROM {source}"
+    missing = [c for c in table.columns.values() if c.name not in given]
+    empty = "".join(f", NULL::{sql_type(column)} AS {quoted(column.name)}" for column in missing)
+    rows = f"SELECT *{empty}, {_content(table, given)} AS _content FROM incoming_arrow"
+    if known_left_out:
+        rows = (
+            f"SELECT * FROM ({rows}) AS i ANTI JOIN {chain_table(table)} AS s ON s._content = i._content"
+            f" AND (i._known_at_assumed OR i.known_at = s.known_at) AND ({_has_key(table, 'i.')})"
+        )
+    return f"CREATE OR REPLACE TEMP TABLE staged AS {rows}"
+
+
+def taking_out() -> str:
+    """Takes rows out of `staged` whose numbers are in `bad_arrow`."""
+    return f"DELETE FROM staged WHERE _source_row IN (SELECT {ROW} FROM bad_arrow)"
+
+
+def repeated() -> str:
+    """Makes `repeated` of `staged`: which one of several equal rows each is. Few rows, so the window stays small."""
+    return (
+        "CREATE OR REPLACE TEMP TABLE repeated AS"
+        " SELECT _n, row_number() OVER (PARTITION BY _content ORDER BY _n) AS occurrence FROM staged"
+        " WHERE _content IN (SELECT _content FROM staged GROUP BY _content HAVING count(*) > 1)"
+    )
+
+
+def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> Sequence[str]:
+    """Makes `incoming` of `staged` (and `repeated`): with `row_id` and `_from` (valid_from, or always).
+
+    Events without a key that say again what a stored version says are left out here, now that they have a name.
+    """
+    row_id = keyed_row_id(table)
+    if not some_without_key:
+        rows = f"SELECT *, {row_id} AS row_id, {valid_from(table)} AS _from FROM staged"
+        return [f"CREATE OR REPLACE TEMP VIEW incoming AS {rows}"]
+    unkeyed = f"'{table.name}:#' || printf('%016x', (_content >> 64)::UBIGINT) || '.' || coalesce(occurrence, 1)"
+    rows = (
+        f"SELECT staged.*, CASE WHEN {_has_key(table)} THEN {row_id} ELSE {unkeyed} END AS row_id,"
+        f" {valid_from(table)} AS _from FROM staged LEFT JOIN repeated USING (_n)"
+    )
     if table.kind == "event" and some_stored:
         rows = (
             f"SELECT * FROM ({rows}) AS i ANTI JOIN {chain_table(table)} AS s ON s.row_id = i.row_id"
             " AND s._content = i._content AND (i._known_at_assumed OR i.known_at = s.known_at)"
         )
-    return f"CREATE OR REPLACE TEMP TABLE incoming AS {rows}"
+    return [
+        f"CREATE OR REPLACE TEMP TABLE named AS {rows}",
+        "CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM named",
+    ]
 
 
 def lacks_key(table: Table) -> str:
-    """Whether any of `hashed` has no key of its own."""
-    return f"SELECT coalesce(bool_or(NOT ({_has_key(table)})), false) FROM hashed"
+    """Whether any of `staged` has no key of its own."""
+    return f"SELECT coalesce(bool_or(NOT ({_has_key(table)})), false) FROM staged"
 
 
-def _content(table: Table) -> str:
+def _content(table: Table, given: Sequence[str]) -> str:
     """128-bit hash of all columns but known_at. Nulls leave no trace, so a later column does not change old hashes.
 
-    Texts carry their length, so that no text can pass for the next column.
+    Texts carry their length, so that no text can pass for the next column. One call of concat for the whole row is a
+    third quicker than one for each part.
     """
-    parts = [_content_part(column) for column in table.columns.values() if column.name != "known_at"]
-    return f"md5_number(concat_ws({_SEPARATOR}, {', '.join(parts)}))"
+    hashed = [c for c in table.columns.values() if c.name != "known_at" and c.name in given]
+    if hashed and hashed[0].required:  # it is always there and needs nothing before it
+        parts = [_content_part(hashed[0], ""), *(_content_part(c) for c in hashed[1:])]
+        return f"md5_number(concat({', '.join(parts)}))"
+    return f"md5_number(substr(concat('', {', '.join(_content_part(c) for c in hashed)}), 2))"
 
 
-def _content_part(column: Column) -> str:
+def _content_part(column: Column, separator: str = "chr(31) || ") -> str:
     name = quoted(column.name)
     match column.type:
         case "text":
-            return f"'{column.name}:' || strlen({name}) || ':' || {name}"
+            value = f"strlen({name}), ':', {name}"
         case "moment":
-            return f"'{column.name}:' || epoch_us({name})"
+            value = f"epoch_us({name})"
         case "number":
-            return f"'{column.name}:' || ({name} + 0)"  # + 0: minus zero is zero
+            value = f"{name} + 0"  # + 0: minus zero is zero
         case _:
-            return f"'{column.name}:' || {name}::VARCHAR"
+            value = f"{name}::VARCHAR"
+    return f"CASE WHEN {name} IS NOT NULL THEN concat({separator}'{column.name}:', {value}) END"
 
 
 def keyed_row_id(table: Table) -> str:
@@ -123,12 +155,12 @@ def keyed_row_id(table: Table) -> str:
     return f"'{table.name}:' || " + " || '|' || ".join(parts)
 
 
-def _has_key(table: Table) -> str:
-    return " OR ".join(f"{_key_text(table.columns[name])} <> ''" for name in table.key)
+def _has_key(table: Table, of: str = "") -> str:
+    return " OR ".join(f"{_key_text(table.columns[name], of)} <> ''" for name in table.key)
 
 
-def _key_text(column: Column) -> str:
-    name = quoted(column.name)
+def _key_text(column: Column, of: str = "") -> str:
+    name = of + quoted(column.name)
     match column.type:
         case "text":
             return f"coalesce({name}, '')"
@@ -138,13 +170,17 @@ def _key_text(column: Column) -> str:
             return f"coalesce({name}::VARCHAR, '')"
 
 
-def contested(table: Table) -> str:
-    """The incoming rows whose fact the ledger knows already, or that share it with another incoming row."""
+def contested(table: Table, some_stored: bool) -> str:
+    """The incoming rows whose fact the ledger knows already, or that share it with another incoming row.
+
+    Ids are compared by a hash, which takes a third of the time and memory; a row that comes in by an accident of hashes
+    is judged like any other, as new.
+    """
+    known = f" OR hash(row_id) IN (SELECT hash(row_id) FROM {chain_table(table)})" if some_stored else ""
     return (
         "CREATE OR REPLACE TEMP TABLE contested AS"
         " SELECT _n, row_id, _from, _content, known_at, _known_at_assumed FROM incoming"
-        " WHERE row_id IN (SELECT row_id FROM incoming GROUP BY row_id HAVING count(*) > 1)"
-        f" OR row_id IN (SELECT row_id FROM {chain_table(table)})"
+        " WHERE hash(row_id) IN (SELECT hash(row_id) AS h FROM incoming GROUP BY h HAVING count(*) > 1)" + known
     )
 
 

@@ -80,8 +80,13 @@ def _branches(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("ALTER TABLE runs ADD COLUMN settings VARCHAR")
 
 
+def _intakes(connection: duckdb.DuckDBPyConnection) -> None:
+    """What was taken in from where, so that what has not changed is not read again."""
+    connection.execute("CREATE TABLE intakes (place VARCHAR NOT NULL, digest VARCHAR NOT NULL, kept VARCHAR NOT NULL)")
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout, _branches)
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout, _branches, _intakes)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

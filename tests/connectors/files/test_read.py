@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datong.connectors.files.read import RawSource, read_source
+from datong.connectors.files.read import RawBatch, RawSource, open_sources, read_ahead, read_source, whole_source
+from datong.connectors.files.text import LONGEST_LINE
 from datong.ledger.validate import ROW
 from datong.model.findings import Finding
 
@@ -265,3 +267,87 @@ def test_any_mixture_of_marks_never_raises(
         numbers = source.rows[ROW].to_pylist() + source.rejected[ROW].to_pylist()
         assert len(set(numbers)) == len(numbers)
         assert source.rows[ROW].to_pylist() == sorted(source.rows[ROW].to_pylist())
+
+
+# --- batches -----------------------------------------------------------------------------------------------------
+
+
+def in_blocks(path: Path, block_bytes: int) -> tuple[list[RawSource], list[Finding]]:
+    """A file read in blocks of another size than usual."""
+    sources, findings = open_sources(path, block_bytes)
+    whole = [whole_source(source) for source in sources]
+    return whole, [*findings, *(f for source in sources for f in source.findings)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["a,b\n", "1,2\r\n", "\n", "x\n", "1,2,3\n", "1,2,\n", '"q\nr",商\n', " , \n", "é,\0\n"]),
+        max_size=40,
+    )
+)
+def test_the_size_of_blocks_changes_nothing(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
+    path = tmp_path_factory.mktemp("blocks") / "x.csv"
+    path.write_bytes("".join(["key,text\n", *lines]).encode())
+    (one,), findings = read_source(path)
+    for block_bytes in (8, 40):
+        (several,), found = in_blocks(path, block_bytes)
+        assert several.rows.equals(one.rows)
+        assert several.rejected.equals(one.rejected)
+        assert found == findings
+
+
+def test_a_line_too_long_to_be_a_record_is_one_damaged_row(tmp_path: Path) -> None:
+    content = b"key,text\n2,x\n3," + b"y" * (LONGEST_LINE + 10) + b"\n4,z\n"
+    source, findings = read(tmp_path, content)
+    assert rows_of(source) == [("2", "x", 2), ("4", "z", 4)]
+    assert [(f.code, f.row) for f in findings] == [("long_line", 3)]
+    assert source is not None and len(source.rejected["raw"][0].as_py()) < 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "codes"),
+    [
+        ("x.csv", b"a,b," * (LONGEST_LINE // 3), ["no_line_ends"]),
+        ("x.jsonl", b'{"a": "' + b"x" * (LONGEST_LINE + 10), ["long_line"]),
+    ],
+)
+def test_a_file_of_one_endless_line_is_a_finding(tmp_path: Path, name: str, content: bytes, codes: list[str]) -> None:
+    _, findings = read(tmp_path, content, name)
+    assert [f.code for f in findings] == codes
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8-sig"])
+def test_other_encodings_come_in_blocks_too(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes("".join(["货号,名称\n", *(f"{i},帆布包{i}\n" for i in range(2, 5000))]).encode(encoding))
+    (source,), findings = in_blocks(path, 1000)
+    assert findings == [] and source.rows["货号"].to_pylist() == [str(i) for i in range(2, 5000)]
+
+
+def test_what_breaks_ahead_is_raised_where_the_batches_are_used() -> None:
+    empty = RawBatch(pa.table({ROW: pa.array([], pa.int64())}))
+
+    def broken() -> Iterator[RawBatch]:
+        yield empty
+        raise ValueError("ahead")
+
+    with pytest.raises(ValueError, match="ahead"):
+        list(read_ahead(broken()))
+
+
+def test_a_reader_ahead_ends_with_its_user() -> None:
+    empty = RawBatch(pa.table({ROW: pa.array([], pa.int64())}))
+    closed = []
+
+    def endless() -> Iterator[RawBatch]:
+        try:
+            while True:
+                yield empty
+        finally:
+            closed.append(True)
+
+    batches = read_ahead(endless())
+    next(batches)
+    batches.close()
+    assert closed == [True]

@@ -1,6 +1,6 @@
 """Reads and checks a chain folder: chain.toml and one file or sheet per table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -8,13 +8,33 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from datong.connectors.files.read import SUFFIXES, WORKBOOK_SUFFIXES, RawSource, read_source
+from datong.connectors.files.read import (
+    SUFFIXES,
+    WORKBOOK_SUFFIXES,
+    RawSource,
+    Source,
+    UnreadableError,
+    open_sources,
+    read_ahead,
+    whole_source,
+)
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.steady import no_file
-from datong.ledger.validate import NOTHING_KNOWN, ROW, Checked, Trouble, nearest_hint, reject, validate
+from datong.ledger.validate import (
+    NOTHING_KNOWN,
+    ROW,
+    Checked,
+    CheckedBatches,
+    CheckedRows,
+    RowsInHand,
+    TableCheck,
+    Trouble,
+    gathered,
+    nearest_hint,
+    reject,
+    validate,
+)
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import RESERVED, Table, tables
@@ -46,41 +66,105 @@ _CHINESE_NAMES: Mapping[str, str] = {
 }
 
 
+# Tables whose rows other rows are held against; they are kept in memory while a folder is checked.
+KEPT = frozenset({c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {"components"})
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One table of a folder as it came."""
+    """One table of a folder, unread."""
 
     table: str
-    source: RawSource
+    source: Source
+    path: Path
 
 
 @dataclass(frozen=True, eq=False)
 class FolderContents:
-    """What a folder holds. settings: None where chain.toml cannot be read. parts: in the order of tables.toml."""
+    """What a folder holds. settings: None where chain.toml cannot be read. parts: in the order of tables.toml, in which
+    a table refers only to tables before it."""
 
     settings: ChainSettings | None
     parts: tuple[Part, ...]
     findings: tuple[Finding, ...]
 
 
+class SourceRows(CheckedBatches):
+    """Rows of a file, read and checked batch by batch. on_rows: told how many have come so far.
+
+    Reading raises UnreadableError where the file turns out to be damaged as a whole.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        source: Source,
+        settings: ChainSettings,
+        known: Mapping[str, pa.Array] = NOTHING_KNOWN,
+        keep_rejected: bool = True,
+        on_rows: Callable[[int], None] = lambda _rows: None,
+    ) -> None:
+        self._source = source
+        known = dict(known)  # as it is now
+
+        def read() -> Iterator[tuple[pa.Table, pa.Table]]:
+            count = 0
+            for raw in read_ahead(source.batches()):
+                yield raw.rows, raw.rejected
+                count += raw.rows.num_rows + raw.rejected.num_rows
+                on_rows(count)
+
+        super().__init__(lambda: TableCheck(table, source.columns, source.name, settings, known, keep_rejected), read)
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        return (*self._source.findings, *super().findings)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of the rows of one table. rows: how many, bad ones included. checked: where they were kept."""
+
+    rows: int
+    findings: tuple[Finding, ...]
+    checked: Checked | None = None
+
+
+# What is to be done with the rows of a table: of a file, or, of tables that are kept, in hand.
+Take = Callable[[Part, CheckedRows, Mapping[str, pa.Array]], Outcome]
+
+
 @dataclass(frozen=True, eq=False)
 class CheckResult:
-    """A folder, checked. checked: by table, in the order of tables.toml, so that what is referred to comes first."""
+    """A folder, checked. checked: by table, in the order of tables.toml, where rows were kept. rows: how many there
+    are, bad ones included, by table."""
 
     settings: ChainSettings | None
     checked: Mapping[str, Checked]
     findings: tuple[Finding, ...]
+    rows: Mapping[str, int]
+
+
+def keep(_part: Part, rows: CheckedRows, _known: Mapping[str, pa.Array]) -> Outcome:
+    """Keep the rows of a table in memory."""
+    checked = gathered(rows)
+    return Outcome(checked.rows.num_rows + checked.rejected.num_rows, checked.findings, checked)
+
+
+def count(_part: Part, rows: CheckedRows, _known: Mapping[str, pa.Array]) -> Outcome:
+    """Count the rows of a table and let them go; only what is wrong with them is wanted."""
+    number = sum(checked.rows.num_rows + checked.rejected.num_rows for checked in rows.batches())
+    rows.repeated()  # findings on them are wanted too
+    return Outcome(number, tuple(rows.findings))
 
 
 def read_folder(folder: Path) -> FolderContents:
-    """Read every table file of a folder; files of other kinds are left alone."""
+    """Find every table file of a folder; files of other kinds are left alone."""
     if not folder.is_dir():
         return FolderContents(None, (), (finding("error", "check.no_folder", str(folder)),))
     settings, findings = read_settings(folder)
     parts: dict[str, Part] = {}
-    for path in sorted(folder.iterdir(), key=lambda p: p.name):
-        if path.name.startswith((".", "~$")) or path.name == SETTINGS_FILE:
-            continue
+    for path in _entries(folder):
         if not path.is_file():
             if path.suffix.lower() in SUFFIXES and table_of(path.stem) is not None:
                 findings += [f for f in (no_file(path),) if f is not None]
@@ -91,7 +175,7 @@ def read_folder(folder: Path) -> FolderContents:
             continue
         for name, source in _sources(path, findings):
             if name not in parts:
-                parts[name] = Part(name, source)
+                parts[name] = Part(name, source, path)
             else:
                 first = parts[name].source.name
                 findings.append(finding("error", "check.two_sources", source.name, table=name, first=first))
@@ -100,34 +184,72 @@ def read_folder(folder: Path) -> FolderContents:
     return FolderContents(settings, ordered, tuple(findings))
 
 
-def check_folder(folder: Path) -> CheckResult:
-    """Everything that is wrong with a chain folder, at once: each file, each row, and the tables with one another."""
+def table_files(folder: Path) -> list[Path]:
+    """The files of a folder that may hold tables, in order."""
+    return [path for path in _entries(folder) if path.is_file()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.iterdir(), key=lambda p: p.name)
+        if not path.name.startswith((".", "~$")) and path.name != SETTINGS_FILE
+    ]
+
+
+def check_folder(
+    folder: Path,
+    take: Take = keep,
+    keep_rejected: bool = True,
+    on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+) -> CheckResult:
+    """Everything that is wrong with a chain folder, at once: each file, each row, and the tables with one another.
+
+    take: what is done with the rows of each table. keep_rejected: False where the bad rows themselves are not wanted.
+    on_rows: told the table and how many rows of it have come so far.
+    """
     contents = read_folder(folder)
     if not folder.is_dir():
-        return CheckResult(None, {}, contents.findings)
+        return CheckResult(None, {}, contents.findings, {})
     settings = contents.settings or ChainSettings(folder.resolve().name)
-    checked: dict[str, Checked] = {}
-    originals: dict[str, RawSource] = {}
+    kept: dict[str, Checked] = {}
     known: dict[str, pa.Array] = {}
-    order = list(tables())  # a table refers only to tables before it
-    for part in sorted(contents.parts, key=lambda part: order.index(part.table)):
-        name, key = part.table, tables()[part.table].key[0]
-        checked[name] = check_source(tables()[name], part.source, settings, known)
-        originals[name] = part.source
-        if _usable(name, key, checked):
-            known[name] = pc.unique(checked[name].rows[key])
-    for name in checked:
-        troubles = _agreement_troubles(name, checked)
-        checked[name] = reject(checked[name], troubles, originals[name].rows, originals[name].name)
+    outcomes: dict[str, Outcome] = {}
     findings = list(contents.findings)
-    if "components" in checked:
-        source = originals["components"]
-        checked["components"], cycles = _without_cycles(checked["components"], source)
-        findings += cycles
-        findings += _unmade_components(checked, source.name)
-    findings += _missing_tables(folder, checked, contents.findings)
-    every = [*findings, *(f for c in checked.values() for f in c.findings)]
-    return CheckResult(contents.settings, MappingProxyType(checked), tuple(every))
+    circles: list[Finding] = []
+    for part in contents.parts:
+        name, table = part.table, tables()[part.table]
+        rows: CheckedRows = SourceRows(
+            table, part.source, settings, known, keep_rejected, lambda count, name=name: on_rows(name, count)
+        )
+        try:
+            if name in KEPT:
+                kept[name], more = _check_kept(part, settings, kept, known)
+                circles += more
+                if _usable(name, table.key[0], kept):
+                    known[name] = pc.unique(kept[name].rows[table.key[0]])
+                rows = RowsInHand(kept[name])
+            outcomes[name] = take(part, rows, known)
+        except UnreadableError as unreadable:
+            findings.append(unreadable.found)
+    if "components" in kept:
+        circles += _unmade_components(kept, next(p.source.name for p in contents.parts if p.table == "components"))
+    findings += [*circles, *_missing_tables(folder, outcomes, findings)]
+    findings += [f for outcome in outcomes.values() for f in outcome.findings]
+    checked = {name: o.checked for name, o in outcomes.items() if o.checked is not None}
+    row_counts = {name: outcome.rows for name, outcome in outcomes.items()}
+    return CheckResult(contents.settings, MappingProxyType(checked), tuple(findings), row_counts)
+
+
+def _check_kept(
+    part: Part, settings: ChainSettings, kept: Mapping[str, Checked], known: Mapping[str, pa.Array]
+) -> tuple[Checked, list[Finding]]:
+    """A table whole, also against the rows of the tables before it; findings on circles in it."""
+    raw = whole_source(part.source)
+    checked = check_source(tables()[part.table], raw, settings, known)
+    checked = replace(checked, findings=(*part.source.findings, *checked.findings))
+    checked = reject(checked, _agreement_troubles(part.table, {**kept, part.table: checked}), raw.rows, raw.name)
+    return _without_cycles(checked, raw) if part.table == "components" else (checked, [])
 
 
 def check_source(
@@ -151,13 +273,13 @@ def _table_name(name: str) -> str:
     return _CHINESE_NAMES.get(plain, plain)
 
 
-def _sources(path: Path, findings: list[Finding]) -> list[tuple[str, RawSource]]:
+def _sources(path: Path, findings: list[Finding]) -> list[tuple[str, Source]]:
     """Tables in one file, by name. Files and sheets that are no table of ours become findings."""
     workbook = path.suffix.lower() in WORKBOOK_SUFFIXES
     if not workbook and table_of(path.stem) is None:
         findings.append(_not_a_table(path.name, path.stem))
         return []
-    sources, more = read_source(path)
+    sources, more = open_sources(path)
     if not workbook:
         findings += more
         return [(_table_name(path.stem), source) for source in sources]
@@ -220,6 +342,9 @@ def _without_cycles(components: Checked, source: RawSource) -> tuple[Checked, li
     rows = components.rows
     if not {"product", "component"} <= set(rows.column_names) or not rows.num_rows:
         return components, []
+    from scipy.sparse import coo_array  # slow to import, and few folders have a bill of materials
+    from scipy.sparse.csgraph import connected_components
+
     names = pc.unique(pa.chunked_array([*rows["product"].chunks, *rows["component"].chunks])).sort()
     made = pc.index_in(rows["product"], names).to_numpy()
     used = pc.index_in(rows["component"], names).to_numpy()
@@ -249,6 +374,9 @@ def _cycle(made: np.ndarray, used: np.ndarray, size: int) -> list[int]:
     first = int(made.min())
     if ((made == first) & (used == first)).any():
         return [first, first]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import breadth_first_order
+
     graph = coo_array((np.ones(len(made)), (made, used)), shape=(size, size)).tocsr()
     order, before = breadth_first_order(graph, first, directed=True)
     back = set(made[used == first].tolist())
@@ -273,7 +401,7 @@ def _unmade_components(checked: Mapping[str, Checked], source: str) -> list[Find
     return list(reject(empty, [trouble], rows, source).findings)
 
 
-def _missing_tables(folder: Path, checked: Mapping[str, Checked], findings: Iterable[Finding]) -> list[Finding]:
+def _missing_tables(folder: Path, checked: Mapping[str, Outcome], findings: Iterable[Finding]) -> list[Finding]:
     """`products`, and `sales` or `demand`, must be there. One that is there and cannot be read has its own finding."""
     sources = [f.source for f in findings if f.severity == "error"]
     unread = {table_of(part) for s in sources for part in (s.partition(".")[0], s.rpartition("/")[2])}

@@ -140,6 +140,7 @@ def apply_mapping(mapping: Mapping_, source: RawSource) -> tuple[list[tuple[str,
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET python_enable_replacements = false")
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(_NUMBER_MACRO)
         connection.register("source", source.rows)
         connection.execute("SET enable_external_access = false")

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from datong.connectors.files.steady import no_file
 from datong.ledger.validate import nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
@@ -52,7 +50,11 @@ def _is_zone(value: Any) -> bool:
 
 
 def _is_country(value: Any) -> bool:
-    return value == "" or (isinstance(value, str) and value in holidays.list_supported_countries())
+    if value == "":
+        return True
+    import holidays  # half the time that a small folder takes to check
+
+    return isinstance(value, str) and value in holidays.list_supported_countries()
 
 
 _RULES: Mapping[str, _Rule] = {

@@ -2,7 +2,8 @@
 
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,14 @@ Looks = tuple[int, ...]
 
 # A file system's clock may tick this slowly: a change within the tick of the change before it shows no new time.
 TICK_SECONDS = 0.02
+
+
+class UnreadableError(Exception):
+    """A file that turns out to be damaged, or to be changing, while it is read. Carries the finding."""
+
+    def __init__(self, found: Finding) -> None:
+        super().__init__(found.text("en"))
+        self.found = found
 
 
 def no_file(path: Path, name: str | None = None) -> Finding | None:
@@ -53,15 +62,37 @@ def read_steadily(
         if 0 <= age_seconds < TICK_SECONDS:
             time.sleep(TICK_SECONDS)
             before = looks(path)
-        try:
-            result = read(path)
-        finally:
-            after = looks(path)
+        with holding_still(path, before):
+            return read(path)
+    except UnreadableError as unreadable:
+        return [], [unreadable.found]
     except OSError as error:
         return [], [_unreadable(path.name, error)]
-    if before != after:
-        return [], [finding("error", "check.changed_while_read", path.name)]
-    return result
+
+
+@contextmanager
+def holding_still(path: Path, before: Looks) -> Generator[None]:
+    """A time in which a file is read, whose rows count only if it still looks as it did `before`.
+
+    Raises UnreadableError where it does not, whatever else went wrong with it, and where the system cannot read it.
+    """
+    try:
+        yield
+    except Exception as error:
+        _compare(path, before)
+        if isinstance(error, OSError):
+            raise UnreadableError(_unreadable(path.name, error)) from error
+        raise
+    _compare(path, before)
+
+
+def _compare(path: Path, before: Looks) -> None:
+    try:
+        after = looks(path)
+    except OSError as error:
+        raise UnreadableError(_unreadable(path.name, error)) from error
+    if after != before:
+        raise UnreadableError(finding("error", "check.changed_while_read", path.name))
 
 
 def looks(path: Path) -> Looks:

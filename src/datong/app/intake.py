@@ -1,0 +1,151 @@
+"""Bringing a ledger up to date with a folder: what has changed since it was last taken in is read, and nothing else.
+
+Whether something changed is decided by content, not by the clock: a digest of every byte that the outcome depends on,
+and the ledger's own count of changes to the tables.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import pyarrow as pa
+
+from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files
+from datong.connectors.files.settings import SETTINGS_FILE
+from datong.ledger.protocol import IngestReport, Intake, Ledger
+from datong.ledger.validate import CheckedRows
+from datong.model.findings import Finding, finding
+from datong.model.tables import tables
+
+_FOLDER = "folder"
+# Of what the checks and the rules of the ledger are made.
+_RULES = ("datong.model", "datong.ledger", "datong.connectors.files", "datong.store")
+_LIBRARIES = ("duckdb", "pyarrow", "python-calamine", "tzdata")
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What became of a folder. findings: what is wrong with its files; unheeded: edits of them that change nothing."""
+
+    reports: tuple[IngestReport, ...]
+    findings: tuple[Finding, ...]
+    unheeded: tuple[Finding, ...]
+
+
+def take_in_folder(
+    ledger: Ledger,
+    folder: Path,
+    arrived_at: datetime,
+    on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+) -> TakenIn:
+    """Read, check and take in the tables of a folder whose settings can be read; what is unchanged is only compared."""
+    digests = _file_digests(folder)
+    digest = _digest(rules_digest(), folder.resolve().name, *(part for pair in digests.items() for part in pair))
+    before = _unchanged(ledger, _FOLDER, digest)
+    if before is not None:
+        return TakenIn(before.reports, before.findings, before.unheeded)
+    taking = _Taking(ledger, arrived_at, digests)
+    checked = check_folder(folder, taking.take, on_rows=on_rows)
+    taken = TakenIn(tuple(taking.reports), checked.findings, tuple(taking.unheeded))
+    if _file_digests(folder) == digests:  # nobody wrote to it in the meantime
+        last = ledger.last_ingests()
+        for intake in taking.intakes:
+            ledger.note_intake(_as_of_now(intake, last))
+        ingests = dict.fromkeys((report.table for report in taken.reports), 0)
+        everything = Intake(_FOLDER, digest, ingests, taken.reports, taken.findings, taken.unheeded)
+        ledger.note_intake(_as_of_now(everything, last))
+    return taken
+
+
+class _Taking:
+    """Takes the tables of a folder in, one after the other. intakes: what there is to remember of them."""
+
+    def __init__(self, ledger: Ledger, arrived_at: datetime, digests: Mapping[str, str]) -> None:
+        self._ledger = ledger
+        self._arrived_at = arrived_at
+        self._digests = digests
+        self.reports: list[IngestReport] = []
+        self.unheeded: list[Finding] = []
+        self.intakes: list[Intake] = []
+
+    def take(self, part: Part, rows: CheckedRows, known: Mapping[str, pa.Array]) -> Outcome:
+        name = part.table
+        digest = self._table_digest(part, known)
+        before = None if name in KEPT else _unchanged(self._ledger, name, digest)
+        if before is not None:
+            (report,) = before.reports
+            self.reports.append(report)
+            self.unheeded += before.unheeded
+            return Outcome(report.rows, before.findings)
+        report = self._ledger.take_in(name, rows, name, self._arrived_at, whole=True)
+        findings = tuple(rows.findings)
+        unheeded = [f for f in report.findings if f not in findings]
+        if not rows.rejected:
+            gone = self._ledger.vanished(name, report.rows, rows.again, name)
+            if gone:
+                unheeded.append(finding("warning", "store.vanished", name, count=len(gone), row_id=gone[0]))
+        self.reports.append(report)
+        self.unheeded += unheeded
+        if name not in KEPT:
+            self.intakes.append(Intake(name, digest, {name: 0}, (report,), findings, tuple(unheeded)))
+        return Outcome(report.rows, findings)
+
+    def _table_digest(self, part: Part, known: Mapping[str, pa.Array]) -> str:
+        """Of all that decides what is found in the rows of a table, the keys that they may name included."""
+        targets = {c.refers_to for c in tables()[part.table].columns.values() if c.refers_to in known}
+        keys = (_digest(name, *map(str, known[name].to_pylist())) for name in sorted(filter(None, targets)))
+        settings = self._digests.get(SETTINGS_FILE, "")
+        return _digest(rules_digest(), settings, part.source.name, self._digests[part.path.name], *keys)
+
+
+def _unchanged(ledger: Ledger, place: str, digest: str) -> Intake | None:
+    """What was noted of a place, where the same would be found again: nothing is new then."""
+    intake = ledger.intake(place)
+    if intake is None or intake.digest != digest:
+        return None
+    last = ledger.last_ingests()
+    if any(last.get(table, 0) != number for table, number in intake.ingests.items()):
+        return None
+    known = (replace(r, added=0, superseded=0, known=r.known + r.added + r.superseded) for r in intake.reports)
+    return replace(intake, reports=tuple(known))
+
+
+def _as_of_now(intake: Intake, last: Mapping[str, int]) -> Intake:
+    return replace(intake, ingests={table: last.get(table, 0) for table in intake.ingests})
+
+
+def _file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the settings and of every file that may be a table, by name."""
+    result = {}
+    for path in (folder / SETTINGS_FILE, *table_files(folder)):
+        with path.open("rb") as file:
+            result[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return result
+
+
+@cache
+def rules_digest() -> str:
+    """SHA-256 of the program's own rules: an intake by other rules is none."""
+    parts = [version(library) for library in _LIBRARIES]
+    for package in _RULES:
+        parts += [part for file in _files_of(files(package)) for part in (file.name, file.read_text(encoding="utf-8"))]
+    return _digest(*parts)
+
+
+def _files_of(place: Traversable) -> list[Traversable]:
+    found = sorted(place.iterdir(), key=lambda f: f.name)
+    return [f for f in found if f.name.endswith((".py", ".toml"))]
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()

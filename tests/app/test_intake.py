@@ -1,0 +1,143 @@
+"""A folder that has not changed is not read again; whatever decides the outcome counts as a change."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import datong
+from datong.app import intake
+from datong.connectors.files import folder as folders
+
+PRODUCTS = "product,price\nA,1\nB,2\n"
+SALES = "sale,product,units,happened_at\ns1,A,1,2026-01-05\ns2,B,x,2026-01-05\ns3,A,1,1970-01-05\n"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "chain.toml").write_text('name = "shop"\n', encoding="utf-8")
+    (shop / "products.csv").write_text(PRODUCTS, encoding="utf-8")
+    (shop / "sales.csv").write_text(SALES, encoding="utf-8")
+    return shop
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], set[str]]:
+    """Gives the tables that were checked since it was last asked."""
+    seen: set[str] = set()
+    make = folders.TableCheck.take
+
+    def take(self, rows):
+        seen.add(self.table.name)
+        return make(self, rows)
+
+    monkeypatch.setattr(folders.TableCheck, "take", take)
+
+    def asked() -> set[str]:
+        found = set(seen)
+        seen.clear()
+        return found
+
+    return asked
+
+
+def opened(folder: Path) -> tuple[list[str], list[str], dict[str, int]]:
+    """Codes of the findings and of the unheeded edits, and how many rows of each table were known already."""
+    with datong.open(folder) as chain:
+        known = {report.table: report.known for report in chain.ingested}
+        return [f.code for f in chain.findings], [f.code for f in chain.unheeded], known
+
+
+def test_what_is_unchanged_is_not_read_and_says_the_same(shop: Path, read: Callable[[], set[str]]) -> None:
+    first = opened(shop)
+    assert first[0] == ["odd_date", "not_a_number"]
+    assert read() == {"products", "sales"}
+    assert opened(shop) == (first[0], first[1], {"products": 2, "sales": 2})
+    assert read() == set()
+
+
+def test_a_change_of_one_byte_is_seen_though_size_and_time_stay(shop: Path, read: Callable[[], set[str]]) -> None:
+    opened(shop)
+    read()
+    path = shop / "sales.csv"
+    times = path.stat()
+    path.write_text(SALES.replace("s3,A,1,1970", "s3,A,1,1991"), encoding="utf-8")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert opened(shop)[0] == ["not_a_number"]
+    assert "sales" in read()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "checked"),
+    [
+        ("chain.toml", 'name = "shop"\ntime_zone = "Asia/Shanghai"\n', {"products", "sales"}),
+        ("products.csv", PRODUCTS + "C,3\n", {"products", "sales"}),  # a key more, which sales may name
+        ("products.csv", PRODUCTS.replace("A,1", "A,9"), {"products"}),  # the same keys
+        ("stock.csv", "product,units,happened_at\nA,1,2026-01-05\n", {"products", "stock"}),
+    ],
+)
+def test_what_depends_on_a_change_is_read_and_nothing_else(
+    shop: Path, read: Callable[[], set[str]], file: str, text: str, checked: set[str]
+) -> None:
+    opened(shop)
+    read()
+    (shop / file).write_text(text, encoding="utf-8")
+    codes = opened(shop)[0]
+    assert {"not_a_number", "odd_date"} <= set(codes)
+    assert read() == checked
+
+
+def test_other_rules_read_everything(shop: Path, read: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(shop)
+    read()
+    monkeypatch.setattr(intake, "rules_digest", lambda: "a newer Datong")
+    opened(shop)
+    assert read() == {"products", "sales"}
+
+
+def test_a_ledger_that_was_changed_elsewhere_is_held_to_the_folder(shop: Path, tmp_path: Path) -> None:
+    """The price of A is 1 in the folder. Another file says 7; opening brings back what the folder says."""
+    other = tmp_path / "products.csv"
+    other.write_text("product,price\nA,7\n", encoding="utf-8")
+    with datong.open(shop) as chain:
+        assert chain.ingest(other).reports[0].superseded == 1
+    with datong.open(shop) as chain:
+        assert [r.superseded for r in chain.ingested if r.table == "products"] == [1]
+        assert chain.state().table("products")["price"].to_pylist() == [1.0, 2.0]
+
+
+def test_an_unheeded_edit_is_said_until_it_is_settled(shop: Path) -> None:
+    opened(shop)
+    (shop / "sales.csv").write_text(SALES.replace("s1,A,1,", "s1,A,5,"), encoding="utf-8")
+    for _ in range(2):
+        assert opened(shop)[1] == ["same_id_other_content"]
+    (shop / "sales.csv").write_text("sale,product,units,happened_at\ns1,A,1,2026-01-05\n", encoding="utf-8")
+    for _ in range(2):
+        assert opened(shop)[1] == ["vanished"]
+    with datong.open(shop) as chain:
+        chain.withdraw("sales", ["sales:s3"])
+    assert opened(shop)[1] == []
+
+
+def test_a_file_written_to_while_it_is_read_is_read_again(
+    shop: Path, read: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the first look and the reading somebody puts another file in its place, and later the first one back."""
+    check = intake.check_folder
+
+    def meanwhile(*args, **options):
+        (shop / "sales.csv").write_text(SALES.replace("s1,A", "s4,A"), encoding="utf-8")
+        return check(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "check_folder", meanwhile)
+        opened(shop)
+    (shop / "sales.csv").write_text(SALES, encoding="utf-8")
+    read()
+    assert opened(shop)[2]["sales"] == 1
+    assert "sales" in read()
+    with datong.open(shop) as chain:
+        assert chain.state().table("sales")["sale"].to_pylist() == ["s1", "s3", "s4"]
