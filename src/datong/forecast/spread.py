@@ -29,6 +29,7 @@ CUT = 4.0
 # Bigger items are steadier; how much so is fitted where there are so many items, and taken for levels no farther than
 # this from the usual one, in logs.
 FEWEST_FOR_SLOPE, MOST_LEVELS = 10, 4.0
+MOST_FOR_SLOPE = 500
 # Variance falls with the level at most as fast as that of a sum of independent buyers.
 STEEPEST_SLOPE = -1.0
 # Where buckets are often empty, the demand of the others keeps at least this variance over mean squared.
@@ -87,13 +88,18 @@ def relative_variance(test: BackTest, whole: bool) -> tuple[float, int]:
 
 def _typical_slope(tests: Sequence[BackTest], variances: Sequence[float]) -> tuple[float, float]:
     """Slope of log relative variance over log level across items (Theil 1950, Sen 1968: the median of pairwise slopes),
-    between STEEPEST_SLOPE and 0, and the median level."""
+    between STEEPEST_SLOPE and 0, and the median level.
+
+    Of many items, MOST_FOR_SLOPE spread evenly over the levels stand for all: pairs grow with the square.
+    """
     level = np.array([float(np.mean(t.mean)) for t in tests])
     variance = np.array(variances, dtype=np.float64)
     use = np.isfinite(variance) & (variance > 0) & (level > 0)
     if use.sum() < FEWEST_FOR_SLOPE:
         return 0.0, 1.0
-    slope = float(theilslopes(np.log(variance[use]), np.log(level[use])).slope)
+    by_level = np.flatnonzero(use)[np.argsort(level[use], kind="stable")]
+    chosen = by_level[np.unique(np.linspace(0, len(by_level) - 1, MOST_FOR_SLOPE).round().astype(np.int64))]
+    slope = float(theilslopes(np.log(variance[chosen]), np.log(level[chosen])).slope)
     return float(np.clip(slope, STEEPEST_SLOPE, 0.0)), float(np.exp(np.median(np.log(level[use]))))
 
 

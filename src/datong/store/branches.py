@@ -217,9 +217,7 @@ class BranchLedger(DuckDBLedger):
 
     # taking in ----------------------------------------------------------------------------------
 
-    def _stage(
-        self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: Spill, every: bool = True
-    ) -> int:
+    def _stage(self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: Spill, every: bool = True) -> int:
         """Put every good row into `staged`: what the trunk knows may be news here."""
         return super()._stage(table, checked, arrived_at, bad, every=True)
 

@@ -1,14 +1,19 @@
 """Files that are no files, and files that change while they are read: a finding, and nothing half-read."""
 
+import errno
+import json
 import os
 import threading
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
+from datong.connectors.files import read
 from datong.connectors.files.folder import check_folder
 from datong.connectors.files.mapping import read_mapping
-from datong.connectors.files.read import read_source
+from datong.connectors.files.read import UnreadableError, open_sources, read_source
 from datong.connectors.files.steady import read_steadily
 from datong.model.findings import Finding
 
@@ -101,3 +106,85 @@ def test_a_file_that_another_program_is_writing_is_not_read(tmp_path: Path) -> N
     assert sources == [] and [f.code for f in findings] == ["changed_while_read"]
     sources, findings = read_source(path)
     assert findings == [] and sources[0].rows.num_rows == path.read_bytes().count(b"\n") - 1
+
+
+ROWS = [("A", "1"), ("B", "2"), ("C", "3")]
+
+
+def _csv(path: Path) -> None:
+    path.write_text("product,units\n" + "".join(f"{p},{u}\n" for p, u in ROWS), encoding="utf-8")
+
+
+def _json_lines(path: Path) -> None:
+    path.write_text("".join(json.dumps({"product": p, "units": u}) + "\n" for p, u in ROWS), encoding="utf-8")
+
+
+def _parquet(path: Path) -> None:
+    products, units = zip(*ROWS, strict=True)
+    pa.parquet.write_table(pa.table({"product": products, "units": units}), path, row_group_size=1)
+
+
+def _cut_off(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(9)
+
+
+def _other_encoding(path: Path) -> None:
+    path.write_text("product,units\nÄ,1\n", encoding="utf-16")
+
+
+CHANGES = [_append, _write_over, _replace, _cut_off, _other_encoding, Path.touch, Path.unlink]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(("name", "write"), [("x.csv", _csv), ("x.jsonl", _json_lines), ("x.parquet", _parquet)])
+@pytest.mark.parametrize("when", ["before the first batch", "after the last", "in the second reading"])
+def test_a_stream_from_a_file_that_changed_has_no_end(tmp_path: Path, change, name: str, write, when: str) -> None:
+    """Whoever reads to the end knows that all batches are of the file as it was opened."""
+    path = tmp_path / name
+    write(path)
+    (source,), findings = open_sources(path)
+    assert findings == []
+    if when == "in the second reading":
+        assert sum(batch.rows.num_rows for batch in source.batches()) == len(ROWS)
+    with pytest.raises(UnreadableError) as raised:
+        if when == "before the first batch":
+            change(path)
+        for _ in source.batches():
+            if when != "before the first batch" and path.exists():
+                change(path)
+    assert raised.value.found.code == ("unreadable_file" if change is Path.unlink else "changed_while_read")
+    assert raised.value.found.source == name
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _csv(tmp_path / "x.csv")
+    (source,), _ = open_sources(tmp_path / "x.csv")
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("datong.connectors.files.read.csv_batches", broken)
+    with pytest.raises(UnreadableError) as raised:
+        list(source.batches())
+    assert raised.value.found.code == "unreadable_file" and "Input/output error" in raised.value.found.text("en")
+
+
+@pytest.mark.parametrize("table", ["products", "sales"])  # one that is kept while a folder is checked, one that is not
+def test_a_table_that_changes_while_a_folder_is_checked_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    (tmp_path / "chain.toml").write_text('name = "x"\n', encoding="utf-8")
+    (tmp_path / "products.csv").write_text("product\nA\n", encoding="utf-8")
+    (tmp_path / "sales.csv").write_text("product,units,happened_at\nA,1,2026-01-05\n", encoding="utf-8")
+    batches = read.csv_batches
+
+    def meanwhile(path: Path, *args):
+        yield from batches(path, *args)
+        if path.stem == table:
+            _append(path)
+
+    monkeypatch.setattr("datong.connectors.files.read.csv_batches", meanwhile)
+    checked = check_folder(tmp_path)
+    assert [(f.code, f.source) for f in checked.findings] == [("changed_while_read", f"{table}.csv")]
+    assert set(checked.checked) == {"products", "sales"} - {table}

@@ -57,12 +57,7 @@ def read_steadily(
     if refused is not None:
         return [], [refused]
     try:
-        before = looks(path)
-        age_seconds = time.time() - before[1] / 1e9
-        if 0 <= age_seconds < TICK_SECONDS:
-            time.sleep(TICK_SECONDS)
-            before = looks(path)
-        with holding_still(path, before):
+        with holding_still(path, settled(path)):
             return read(path)
     except UnreadableError as unreadable:
         return [], [unreadable.found]
@@ -84,6 +79,16 @@ def holding_still(path: Path, before: Looks) -> Generator[None]:
             raise UnreadableError(_unreadable(path.name, error)) from error
         raise
     _compare(path, before)
+
+
+def settled(path: Path) -> Looks:
+    """How a file looks, at a moment from which on any change of it shows: one that was just changed is waited for."""
+    found = looks(path)
+    age_seconds = time.time() - found[1] / 1e9
+    if 0 <= age_seconds < TICK_SECONDS:
+        time.sleep(TICK_SECONDS)
+        found = looks(path)
+    return found
 
 
 def _compare(path: Path, before: Looks) -> None:
