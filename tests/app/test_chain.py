@@ -248,3 +248,16 @@ def test_a_chain_is_not_planned_without_a_table_that_it_has(folder: Path) -> Non
     (folder / "lines.csv").write_text("\n".join(broken) + "\nNOLINE,works,none\n", encoding="utf-8")
     with datong.open(folder) as chain:
         assert chain.run(as_of=monday(7, 31)).orders.arrow.num_rows > 0
+
+
+def test_a_record_of_the_future_is_told(tmp_path: Path) -> None:
+    """A year mistyped in one row moves the whole chain; from that day on it is one record like any other."""
+    folder = tmp_path / "chain"
+    folder.mkdir()
+    (folder / "chain.toml").write_text('name = "t"\n', encoding="utf-8")
+    (folder / "products.csv").write_text("product\nA\n", encoding="utf-8")
+    rows = "".join(f"s{d},2026-01-{d:02d},A,5\n" for d in range(1, 29))
+    (folder / "sales.csv").write_text(f"sale,happened_at,product,units\n{rows}x,2099-01-01,A,5\n", encoding="utf-8")
+    for year, told in ((2026, True), (2099, False)):
+        with Chain(folder, now=lambda year=year: datetime(year, 2, 1, tzinfo=UTC)) as chain:
+            assert ("in_the_future" in {f.code for f in chain.unheeded}) is told

@@ -9,6 +9,7 @@ import pytest
 import datong
 from datong.app import intake
 from datong.connectors.files import folder as folders
+from datong.connectors.files import read as reading
 
 PRODUCTS = "product,price\nA,1\nB,2\n"
 SALES = "sale,product,units,happened_at\ns1,A,1,2026-01-05\ns2,B,x,2026-01-05\ns3,A,1,1970-01-05\n"
@@ -141,3 +142,93 @@ def test_a_file_written_to_while_it_is_read_is_read_again(
     assert "sales" in read()
     with datong.open(shop) as chain:
         assert chain.state().table("sales")["sale"].to_pylist() == ["s1", "s3", "s4"]
+
+
+@pytest.mark.parametrize("table", ["products", "sales"])
+@pytest.mark.parametrize("more", ["", "D,4\n"])
+def test_a_file_that_changes_while_it_streams_in_leaves_no_row_and_comes_in_the_next_time(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, table: str, more: str
+) -> None:
+    """more: written to its end after its last batch; nothing: only its time changes."""
+    (shop / "stock.csv").write_text("product,units,happened_at\nA,1,2026-01-05\n", encoding="utf-8")
+    batches = reading.csv_batches
+
+    def meanwhile(path: Path, *args):
+        yield from batches(path, *args)
+        if path.stem == table:
+            path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "csv_batches", meanwhile)
+        with datong.open(shop) as chain:
+            assert ("changed_while_read", f"{table}.csv") in [(f.code, f.source) for f in chain.findings]
+            assert chain.state().table(table).num_rows == 0
+    with datong.open(shop) as chain:
+        assert "changed_while_read" not in [f.code for f in chain.findings]
+        assert chain.state().table(table).num_rows == 2 + (table == "products" and more != "")
+
+
+def test_a_file_that_another_one_stood_in_for_is_not_taken_for_known(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its digest to the end of the reading another file stands in its place, then it is back."""
+    check = intake.check_folder
+
+    def meanwhile(*args, **options):
+        (shop / "sales.csv").write_text(SALES.replace("s1,A", "s4,A"), encoding="utf-8")
+        checked = check(*args, **options)
+        (shop / "sales.csv").write_text(SALES, encoding="utf-8")
+        return checked
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "check_folder", meanwhile)
+        opened(shop)
+    with datong.open(shop) as chain:
+        assert chain.state().table("sales")["sale"].to_pylist() == ["s1", "s3", "s4"]
+
+
+def test_a_file_that_comes_meanwhile_is_taken_in(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = intake.check_folder
+
+    def meanwhile(*args, **options):
+        (shop / "stock.csv").write_text("product,units,happened_at\nA,1,2026-01-05\n", encoding="utf-8")
+        return check(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "check_folder", meanwhile)
+        assert "stock" in opened(shop)[2]
+    assert opened(shop)[2]["stock"] == 1
+
+
+def test_a_file_that_could_not_be_read_once_is_read_the_next_time(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("the drive is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "csv_batches", broken)
+        assert opened(shop)[0] == ["unreadable_file", "unreadable_file"]
+    assert opened(shop)[0] == ["odd_date", "not_a_number"]
+
+
+def test_a_file_that_changes_after_its_rows_came_in_is_taken_in_and_read_again(
+    shop: Path, read: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that was there before is gone, which takes a second reading to see."""
+    (shop / "sales.csv").write_text("sale,product,units,happened_at\ns1,A,1,2026-01-05\ns2,A,2,2026-01-05\n")
+    opened(shop)
+    (shop / "sales.csv").write_text("sale,product,units,happened_at\ns1,A,1,2026-01-05\n")
+    batches, readings = reading.csv_batches, []
+
+    def meanwhile(path: Path, *args):
+        yield from batches(path, *args)
+        readings.append(path.stem)
+        if readings.count("sales") == 2:
+            (shop / "sales.csv").touch()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "csv_batches", meanwhile)
+        codes, _, known = opened(shop)
+    assert codes == [] and known["sales"] == 1 and readings.count("sales") == 2
+    read()
+    assert opened(shop)[1] == ["vanished"]
+    assert "sales" in read()

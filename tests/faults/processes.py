@@ -23,7 +23,7 @@ STARTED, OPENED, BEGUN, COMMITTING, COMMITTED = b"S", b"O", b"B", b"c", b"C"
 SERVER = """
 import contextlib, json, os, resource, sys
 import duckdb
-import datong.app.commands
+import datong.app.commands, datong.app.exchange, datong.app.report.excel, datong.app.report.html, datong.replay.replay
 from datong.app.cli import main
 
 class Watched:

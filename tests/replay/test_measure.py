@@ -8,11 +8,18 @@ import pytest
 from datong.ledger.facts import Economics
 from datong.model.flow import Item
 from datong.model.settings import ChainSettings
+from datong.replay import measure
 from datong.replay.measure import INTERVAL, by_bucket, by_product, differences, summary
 from datong.replay.simulate import Batch, Scene, Simulation
 
 MONDAYS = (date(2024, 1, 1), date(2024, 1, 8))
 A, B = Item("a", "all"), Item("b", "all")
+
+
+@pytest.fixture
+def two_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be worked out by hand has two products."""
+    monkeypatch.setattr(measure, "FEWEST_PRODUCTS", 1)
 
 
 def course(made_a: tuple[float, float], made_b: tuple[float, float]) -> Simulation:
@@ -66,6 +73,15 @@ def test_making_more_than_is_wanted_gains_and_loses_nothing_but_its_holding() ->
     assert costs[1] - costs[0] == pytest.approx(100.0)  # 100 units held for one week
 
 
+def test_too_few_products_prove_nothing() -> None:
+    """Two products, both dearer: two draws with replacement can never cross nought, and say nothing."""
+    courses = {"dearer": course((10.0, 110.0), (5.0, 6.0)), "plain": course((10.0, 10.0), (5.0, 5.0))}
+    rows = {r["measure"]: r for r in differences(courses, "dearer", seed=3).to_pylist()}
+    assert rows["cost"]["difference"] == pytest.approx(101.0)
+    assert (rows["cost"]["low"], rows["cost"]["high"], rows["cost"]["finding"]) == (None, None, "unsure")
+
+
+@pytest.mark.usefixtures("two_are_enough")
 def test_differences_by_hand_and_their_interval() -> None:
     """One holds 100 of a for a week (100 dearer), and is 1 of b dearer to hold: 101 over both products.
 
@@ -85,6 +101,7 @@ def test_differences_by_hand_and_their_interval() -> None:
     assert differences(courses, "nobody", seed=3).num_rows == 0
 
 
+@pytest.mark.usefixtures("two_are_enough")
 def test_a_finding_is_better_or_worse_only_where_the_interval_leaves_nought_out() -> None:
     """Both products dearer to hold: worse in every draw. One dearer, one cheaper: unsure. Changes from week to week:
     |110 - 10| x 10 against nothing: 1000 more."""

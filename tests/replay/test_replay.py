@@ -215,7 +215,7 @@ def test_every_policy_meets_the_same_demand_and_each_step_is_told(small: SimpleN
     assert difference.at["cost", "difference"] == pytest.approx(
         summary.at["datong", "cost"] - summary.at["company", "cost"]
     )
-    assert (difference["low"] <= difference["high"]).all()
+    assert difference["low"].isna().all() and (difference["finding"] == "unsure").all()  # two products prove nothing
     assert all(note.text("zh") != note.text("en") for note in result.notes)
 
 

@@ -150,3 +150,43 @@ def test_lead_times_and_yields_are_learnt_from_how_the_companys_orders_really_we
     assert lead.iloc[0] == 9.0 and lead.iloc[-5:].mean() < 5.0 and lead.min() == 0.0
     made = learning["yield_error"].dropna()
     assert made.iloc[0] > 0.15 and made.iloc[-1] < 0.75 * made.iloc[0]
+
+
+def test_the_opening_stock_is_at_least_what_the_companys_own_flows_need(small: SimpleNamespace) -> None:
+    """No stock was ever counted: what the company sent before it made as much is given to every policy, and said."""
+    rows = small.facts()
+    del rows["stock"]
+    setting = set_scene(small.known(rows), small.known(rows)(small.midnight(small.end)), 8)
+    calendar = small.settings.calendar
+    start = setting.scene.buckets[0]
+    for product in ("a", "b"):
+        have = setting.scene.opening_units.get(product, 0.0)
+        flow = {}
+        for name, column, sign in (("production", "good_units", 1.0), ("shipments", "units", -1.0)):
+            for row in rows[name]:
+                day = calendar.local_date(row["happened_at"])
+                if row["product"] == product and day >= start:
+                    flow[day] = flow.get(day, 0.0) + sign * row[column]
+        lowest = min(itertools.accumulate((flow[day] for day in sorted(flow)), initial=have))
+        assert lowest == pytest.approx(0.0, abs=1e-6) or lowest > 0
+        assert setting.least_opening.get(product, have) == pytest.approx(have)
+    assert setting.least_opening
+    result = replay(small.known(rows), small.known(rows)(small.midnight(small.end)), 8, 7, record)
+    assert any(note.key == "replay.note_opening" for note in result.notes)
+    assert not any(
+        note.key == "replay.note_opening"
+        for note in replay(small.known(small.facts()), end_state(small), 2, 7, record).notes
+    )
+
+
+def test_records_that_say_less_than_nothing_is_left_are_put_right(small: SimpleNamespace) -> None:
+    """What was made is not recorded, what was sent is: a policy still sees what comes of its own orders."""
+    rows = small.facts()
+    del rows["production"]
+    actual = small.known(rows)(small.midnight(small.end))
+    setting = set_scene(small.known(rows), actual, 8)
+    assert min(position(setting.before).on_hand_units.values()) >= 0.0
+    result = replay(small.known(rows), actual, 8, 7, record)
+    summary = result.summary.to_pandas().set_index("policy")
+    assert summary.at["baseline", "made_units"] < 1.5 * summary.at["baseline", "demand_units"]
+    assert any(note.key == "replay.note_no_company" for note in result.notes)

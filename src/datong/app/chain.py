@@ -56,6 +56,8 @@ EVERY_BUCKET = 1_000_000
 
 # The clocks of machines differ by so much without anything being wrong.
 CLOCK_SLACK = timedelta(seconds=2)
+# A record of the day that now ends somewhere on earth is not of the future.
+FUTURE_SLACK = timedelta(days=1)
 
 # Rows of the quarantine that are tried again in one go.
 RETRIED_AT_ONCE = 50_000
@@ -234,9 +236,18 @@ class Chain:
         return latest + timedelta(microseconds=1)
 
     def _clock_findings(self) -> list[Finding]:
-        """What a clock that went back, or a known_at in the future, hides: for chains that have the world's clock."""
+        """What a clock that went back, or a known_at in the future, hides: for chains that have the world's clock.
+
+        A chain of declared history stands at its last record: one that is dated in the future moves all of it there.
+        """
         if self.settings.history != "live":
-            return []
+            last = self.ledger.latest_known_at()
+            if last is None or last - self._now() <= FUTURE_SLACK:
+                return []
+            then = self._local(last)
+            return [
+                finding("warning", "app.in_the_future", str(LEDGER_FILE), then=then, today=self._local(self._now()))
+            ]
         found = []
         arrived = self.ledger.latest_arrival()
         if arrived is not None and arrived - self._now() > CLOCK_SLACK:

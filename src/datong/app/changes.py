@@ -57,7 +57,7 @@ def changed_sources(state: State, changes: Sequence[Change], source: str) -> dic
 
 def _check_names(change: Change) -> None:
     if change.table not in tables():
-        raise NotFound(message("app.unknown_table", table=change.table, tables=", ".join(tables())))
+        raise NotFound(message("branch.unknown_table", table=change.table, tables=", ".join(tables())))
     table = tables()[change.table]
     if table.kind != "master":
         masters = ", ".join(t.name for t in tables().values() if t.kind == "master")

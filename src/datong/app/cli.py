@@ -11,6 +11,8 @@ from pathlib import Path
 
 from datong.model.words import LANGUAGES, say
 
+# Nobody promises later than in a year, or holds a thousand times what there was.
+MOST_DAYS, MOST_FACTOR = 365, 1000
 EXIT_FINDINGS = 1
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED = 130
@@ -60,7 +62,7 @@ def parser(language: str) -> argparse.ArgumentParser:
 
     def as_of(p: argparse.ArgumentParser) -> None:
         p.add_argument("--as-of", metavar="TIME", help=t("as_of"))
-        p.add_argument("--seed", type=int, metavar="N", help=t("seed"))
+        p.add_argument("--seed", type=_count, metavar="N", help=t("seed"))
 
     def on_branch(p: argparse.ArgumentParser, *, refused: bool = False) -> None:
         p.add_argument("--branch", metavar="NAME", help=argparse.SUPPRESS if refused else t("on_branch"))
@@ -140,10 +142,10 @@ def parser(language: str) -> argparse.ArgumentParser:
     chain(p)
     p.add_argument("--buckets", type=_buckets, metavar="N", default=8, help=t("replay.buckets_or_all"))
     p.add_argument("--bucket", choices=("week", "day"), help=t("replay.bucket"))
-    p.add_argument("--promise-days", type=_count, metavar="N", help=t("replay.promise_days"))
+    p.add_argument("--promise-days", type=_days, metavar="N", help=t("replay.promise_days"))
     p.add_argument("--opening-stock", type=_factor, metavar="F", default=1.0, help=t("replay.opening_stock"))
     p.add_argument("--sweep", action="store_true", help=t("replay.sweep"))
-    p.add_argument("--seed", type=int, metavar="N", help=t("seed"))
+    p.add_argument("--seed", type=_count, metavar="N", help=t("seed"))
     p.add_argument("--out", type=Path, metavar="DIR", help=t("replay.out"))
 
     p = command("report")
@@ -207,7 +209,14 @@ def _buckets(text: str) -> int | None:
 
 def _factor(text: str) -> float:
     number = float(text)
-    if not 0 < number < float("inf"):
+    if not 0 < number <= MOST_FACTOR:
+        raise ValueError(text)
+    return number
+
+
+def _days(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= MOST_DAYS:
         raise ValueError(text)
     return number
 
@@ -216,7 +225,8 @@ def _factor(text: str) -> float:
 _positive.__name__ = "N >= 1"
 _count.__name__ = "N >= 0"
 _buckets.__name__ = "N >= 1 | all"
-_factor.__name__ = "F > 0"
+_factor.__name__ = f"0 < F <= {MOST_FACTOR}"
+_days.__name__ = f"0 <= N <= {MOST_DAYS}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,11 +1,13 @@
 """Bringing a ledger up to date with a folder: what has changed since it was last taken in is read, and nothing else.
 
 Whether something changed is decided by content, not by the clock: a digest of every byte that the outcome depends on,
-and the ledger's own count of changes to the tables.
+and the ledger's own count of changes to the tables. Only that nobody writes to a file from its digest to its last row
+is told by how it looks.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -18,12 +20,14 @@ import pyarrow as pa
 
 from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files
 from datong.connectors.files.settings import SETTINGS_FILE
+from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
 from datong.ledger.protocol import IngestReport, Intake, Ledger
 from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
 
 _FOLDER = "folder"
+_UNREAD = ""  # in place of a digest
 # Of what the checks and the rules of the ledger are made.
 _RULES = ("datong.model", "datong.ledger", "datong.connectors.files", "datong.store")
 _LIBRARIES = ("duckdb", "pyarrow", "python-calamine", "tzdata")
@@ -45,6 +49,7 @@ def take_in_folder(
     on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
 ) -> TakenIn:
     """Read, check and take in the tables of a folder whose settings can be read; what is unchanged is only compared."""
+    seen = _file_looks(folder, settled)
     digests = _file_digests(folder)
     digest = _digest(rules_digest(), folder.resolve().name, *(part for pair in digests.items() for part in pair))
     before = _unchanged(ledger, _FOLDER, digest)
@@ -53,10 +58,12 @@ def take_in_folder(
     taking = _Taking(ledger, arrived_at, digests)
     checked = check_folder(folder, taking.take, on_rows=on_rows)
     taken = TakenIn(tuple(taking.reports), checked.findings, tuple(taking.unheeded))
-    if _file_digests(folder) == digests:  # nobody wrote to it in the meantime
+    if _file_looks(folder, looks) == seen:  # nobody wrote to it in the meantime
         last = ledger.last_ingests()
         for intake in taking.intakes:
             ledger.note_intake(_as_of_now(intake, last))
+        if any(f.code == "unreadable_file" for f in checked.findings) or _UNREAD in digests.values():
+            return taken  # the next try may find something else, though no file has changed
         ingests = dict.fromkeys((report.table for report in taken.reports), 0)
         everything = Intake(_FOLDER, digest, ingests, taken.reports, taken.findings, taken.unheeded)
         ledger.note_intake(_as_of_now(everything, last))
@@ -77,7 +84,7 @@ class _Taking:
     def take(self, part: Part, rows: CheckedRows, known: Mapping[str, pa.Array]) -> Outcome:
         name = part.table
         digest = self._table_digest(part, known)
-        before = None if name in KEPT else _unchanged(self._ledger, name, digest)
+        before = None if digest is None else _unchanged(self._ledger, name, digest)
         if before is not None:
             (report,) = before.reports
             self.reports.append(report)
@@ -86,22 +93,29 @@ class _Taking:
         report = self._ledger.take_in(name, rows, name, self._arrived_at, whole=True)
         findings = tuple(rows.findings)
         unheeded = [f for f in report.findings if f not in findings]
-        if not rows.rejected:
-            gone = self._ledger.vanished(name, report.rows, rows.again, name)
+        # A file that changes only now was whole when it was taken in; the next time it is read again.
+        with suppress(UnreadableError):
+            gone = () if rows.rejected else self._ledger.vanished(name, report.rows, rows.again, name)
             if gone:
                 unheeded.append(finding("warning", "store.vanished", name, count=len(gone), row_id=gone[0]))
         self.reports.append(report)
         self.unheeded += unheeded
-        if name not in KEPT:
+        if digest is not None:
             self.intakes.append(Intake(name, digest, {name: 0}, (report,), findings, tuple(unheeded)))
         return Outcome(report.rows, findings)
 
-    def _table_digest(self, part: Part, known: Mapping[str, pa.Array]) -> str:
-        """Of all that decides what is found in the rows of a table, the keys that they may name included."""
+    def _table_digest(self, part: Part, known: Mapping[str, pa.Array]) -> str | None:
+        """Of all that decides what is found in the rows of a table, the keys that they may name included.
+
+        None for a table that is read each time, and for a file that could not be looked at before.
+        """
+        content = self._digests.get(part.path.name, _UNREAD)
+        if part.table in KEPT or content == _UNREAD:
+            return None
         targets = {c.refers_to for c in tables()[part.table].columns.values() if c.refers_to in known}
         keys = (_digest(name, *map(str, known[name].to_pylist())) for name in sorted(filter(None, targets)))
         settings = self._digests.get(SETTINGS_FILE, "")
-        return _digest(rules_digest(), settings, part.source.name, self._digests[part.path.name], *keys)
+        return _digest(rules_digest(), settings, part.source.name, content, *keys)
 
 
 def _unchanged(ledger: Ledger, place: str, digest: str) -> Intake | None:
@@ -120,12 +134,26 @@ def _as_of_now(intake: Intake, last: Mapping[str, int]) -> Intake:
     return replace(intake, ingests={table: last.get(table, 0) for table in intake.ingests})
 
 
+def _file_looks(folder: Path, look: Callable[[Path], Looks]) -> dict[str, Looks | None]:
+    """How the settings and every file that may be a table look, by name."""
+    result: dict[str, Looks | None] = {}
+    for path in (folder / SETTINGS_FILE, *table_files(folder)):
+        try:
+            result[path.name] = look(path)
+        except OSError:
+            result[path.name] = None
+    return result
+
+
 def _file_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the settings and of every file that may be a table, by name."""
+    """SHA-256 of the settings and of every file that may be a table, by name; what cannot be read is found later."""
     result = {}
     for path in (folder / SETTINGS_FILE, *table_files(folder)):
-        with path.open("rb") as file:
-            result[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with path.open("rb") as file:
+                result[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            result[path.name] = _UNREAD
     return result
 
 

@@ -37,6 +37,8 @@ from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 
+# What a replay took otherwise than it is recorded stands under its figures.
+NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
 # Width of what goes into a file or a pipe, where no window sets it.
 PIPE_WIDTH = 120
@@ -242,6 +244,9 @@ def show_replay(
         said = figures.one_after_another(verdict_words(found, settings.currency, language), language)
         console.print(Text(said, style="bold"))
     _print_differences(console, difference_rows(replayed["differences"], settings.currency, language), language)
+    for note in replayed["notes"].to_pylist() if "notes" in replayed else ():
+        if note["key"] in NOTES_SHOWN:
+            console.print(Text(note[language], style="yellow"))
     limit = limit_words(replayed["summary"], settings.currency, language)
     proof = say("report.replay.proof", language)
     console.print(Text(figures.one_after_another([proof, limit] if limit else [proof], language), style="dim"))
@@ -266,8 +271,7 @@ def _print_differences(console: Console, rows: Sequence[Mapping[str, str]], lang
     before = ""
     for row in rows:
         than, before = row["than"] if row["than"] != before else "", row["than"]
-        interval = say("terminal.from_to", language, low=row["low"], high=row["high"])
-        shown.add_row(Text(than), row["measure"], row["difference"], interval, row["finding"])
+        shown.add_row(Text(than), row["measure"], row["difference"], row["interval"], row["finding"])
     console.print(shown)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -17,10 +18,13 @@ from datong.replay.simulate import NOTHING, Batch, Simulation, true_lead_days
 SIMULATED = ("stock", "production", "receipts", "shipments", "orders", "order_events")
 
 
-def before_replay(state: State, opening_stock_factor: float = 1.0) -> State:
+def before_replay(
+    state: State, opening_stock_factor: float = 1.0, least_units: Mapping[str, float] = MappingProxyType({})
+) -> State:
     """The state as the replay begins, with its books closed so that they can be carried on.
 
-    opening_stock_factor: of what is on hand then; what is added to the records has come in at that moment.
+    What is on hand then is never below nothing (records that say so lack something), nor below `least_units`, and times
+    opening_stock_factor; what is thereby added to the records has come in at that moment.
 
     The position of a chain that records nothing that was sent (ledger/position.py) means that every sale was served at
     once, and that what was sold beyond the stock had come in unrecorded. Here both are written out: the sales as
@@ -28,7 +32,10 @@ def before_replay(state: State, opening_stock_factor: float = 1.0) -> State:
     """
     closed = _closed_books(state)
     on_hand = position(closed).on_hand_units
-    more = {product: units * (opening_stock_factor - 1.0) for product, units in on_hand.items()}
+    more = {}
+    for product in {*on_hand, *least_units}:
+        there = on_hand.get(product, 0.0)
+        more[product] = opening_stock_factor * max(there, least_units.get(product, 0.0), 0.0) - there
     return _with_receipts(closed, "opening", more)
 
 

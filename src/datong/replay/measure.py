@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.model.flow import FloatArray
-from datong.replay.simulate import COST_TERMS, Simulation
+from datong.replay.simulate import COST_TERMS, NOTHING, Simulation
 
 BY_BUCKET_SCHEMA = pa.schema(
     [
@@ -81,6 +81,9 @@ MEASURES = {
 
 BOOTSTRAP_DRAWS = 2000
 INTERVAL = 0.9
+# With fewer products that differ there is no interval: a sign test over four could not reach this level either, since
+# 2 x (1/2)^4 > 1 - INTERVAL.
+FEWEST_PRODUCTS = 5
 
 
 def by_bucket(courses: Mapping[str, Simulation]) -> pa.Table:
@@ -170,15 +173,18 @@ def differences(courses: Mapping[str, Simulation], policy: str, seed: int) -> pa
     the bucket before|, product by product, at unit cost. The interval (Efron and Tibshirani 1993, ch. 13) holds the
     middle INTERVAL of BOOTSTRAP_DRAWS draws of as many products with replacement. finding: 'better' or 'worse' only
     where the interval leaves 0 out, else 'unsure'. The interval says how much hangs on which products there were; it
-    takes products as independent, which buyers and lines in common make them only partly. All must have run to the end
-    and met the same demand.
+    takes products as independent, which buyers and lines in common make them only partly. Where fewer than
+    FEWEST_PRODUCTS products differ there is none (null), and nothing is proven. All must have run to the end and met
+    the same demand.
     """
     rows = []
     for than in courses:
         if policy not in courses or than == policy:
             continue
         for measure, values in _paired(courses[policy], courses[than], seed).items():
-            low, high = np.quantile(values[1:], [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+            low = high = None
+            if _differing(courses[policy], courses[than], measure) >= FEWEST_PRODUCTS:
+                low, high = np.quantile(values[1:], [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
             rows.append(
                 {
                     "policy": policy,
@@ -193,8 +199,8 @@ def differences(courses: Mapping[str, Simulation], policy: str, seed: int) -> pa
     return pa.Table.from_pylist(rows, schema=DIFFERENCES_SCHEMA)
 
 
-def _finding(low: float, high: float, good: int) -> str:
-    if low <= 0 <= high:
+def _finding(low: float | None, high: float | None, good: int) -> str:
+    if low is None or high is None or low <= 0 <= high:
         return "unsure"
     return "better" if low * good > 0 else "worse"
 
@@ -214,6 +220,17 @@ def _paired(ours: Simulation, theirs: Simulation, seed: int) -> dict[str, FloatA
         "mean_stock_money": weights @ ((ours.stock_units - theirs.stock_units).mean(axis=0) * _unit_cost(ours)),
         "production_change_money": weights @ (_production_change(ours) - _production_change(theirs)),
     }
+
+
+def _differing(ours: Simulation, theirs: Simulation, measure: str) -> int:
+    """How many products differ in a measure."""
+    of_product = {
+        "cost": (_cost(ours) - _cost(theirs)).sum(axis=0),
+        "fill_on_time_share": (ours.on_time_units - theirs.on_time_units).sum(axis=0),
+        "mean_stock_money": (ours.stock_units - theirs.stock_units).sum(axis=0),
+        "production_change_money": _production_change(ours) - _production_change(theirs),
+    }[measure]
+    return int(np.count_nonzero(np.abs(of_product) > NOTHING))
 
 
 def _production_change(course: Simulation) -> FloatArray:

@@ -8,7 +8,7 @@ Frozen buckets: orders go out so many buckets ahead and then stand. The buckets 
 were decided before it; so each policy first decides them one by one, on what is known as the replay begins.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -39,6 +39,7 @@ from datong.replay.scene import (
     company_batches,
     company_output,
     due_units,
+    least_opening_units,
     make_scene,
 )
 from datong.replay.simulate import Scene, Simulation
@@ -79,6 +80,12 @@ class ReplayResult:
             "scores": self.scores,
             "learning": self.learning,
             "recorded_service": self.recorded_service,
+            "notes": pa.table(
+                {
+                    "key": [note.key for note in self.notes],
+                    **{language: [note.text(language) for note in self.notes] for language in ("en", "zh")},
+                }
+            ),
         }
 
 
@@ -136,6 +143,11 @@ def replay(
     frozen = scene.settings.frozen_buckets
     notes = [message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")]
     notes += [message("replay.note_frozen", buckets=frozen)] if frozen else []
+    if setting.least_opening:
+        raised = round(sum(setting.least_opening.values()))
+        notes.append(message("replay.note_opening", products=len(setting.least_opening), units=f"{raised:,}"))
+    if not setting.company.recorded:
+        notes.append(message("replay.note_no_company"))
     return ReplayResult(
         by_bucket(courses),
         by_product(courses),
@@ -200,6 +212,7 @@ def _named(scenario: Scenario, rows: pa.Table) -> pa.Table:
 class Setting:
     """What a replay is about, before any policy acts. known: what was known as each bucket began. before: the first of
     these with its books closed, and `start` its position. company: what it made. due: `due_units` of all that is known.
+    least_opening: products whose opening stock was raised so that the company's own flows never go below nothing.
     """
 
     scene: Scene
@@ -208,6 +221,7 @@ class Setting:
     start: Position
     company: CompanyOutput
     due: pd.DataFrame
+    least_opening: Mapping[str, float]
 
 
 def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, scenario: Scenario = STATED) -> Setting:
@@ -217,11 +231,13 @@ def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, 
     known = tuple(_known_at(states, actual.settings.calendar.midnight(start)) for start in starts)
     if not known[0].table("products").num_rows or not known[0].table("sales").num_rows:
         raise Refused(message("replay.nothing_known", day=starts[0], buckets=len(starts)))
-    before = before_replay(known[0], scenario.opening_stock_factor)
+    after = actual.settings.calendar.shift(starts[-1], 1)
+    least = least_opening_units(actual, starts[0], after, position(known[0]).on_hand_units)
+    before = before_replay(known[0], scenario.opening_stock_factor, least)
     start = position(before)
     scene = make_scene(actual, start, starts, known, _measured(actual))
     company = company_output(actual, starts, cheapest_ways(actual, starts))
-    return Setting(scene, known, before, start, company, due_units(actual))
+    return Setting(scene, known, before, start, company, due_units(actual), least)
 
 
 def replayed_buckets(actual: State, buckets: int) -> list[date]:

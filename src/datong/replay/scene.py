@@ -7,9 +7,10 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from datong.ledger.facts import Way, chain_facts, valid_on
-from datong.ledger.position import Position
+from datong.ledger.position import LEAST_UNITS, Position
 from datong.ledger.state import State
 from datong.model.flow import Item, Learnt, nothing_learnt
 from datong.replay.simulate import Batch, Due, Scene
@@ -122,6 +123,38 @@ def company_output(actual: State, buckets: Sequence[date], way: Mapping[str, Way
             if table == "production" and used.line is not None:
                 hours[t][used.line] += row[column] / used.yield_share * used.hours_per_unit
     return CompanyOutput(tuple(units), tuple(hours))
+
+
+def least_opening_units(
+    actual: State, first: date, after: date, on_hand_units: Mapping[str, float]
+) -> dict[str, float]:
+    """By product the smallest opening stock that lets the company have sent what it sent, where that is more than what
+    is on record: max over days of (sent to buyers - made and received) since `first`.
+
+    It looks at what came later; every policy is given it. Nothing where what the company made or sent is not recorded.
+    """
+    calendar = actual.settings.calendar
+    shipments = actual.table("shipments")
+    flows = [
+        (shipments.filter(pc.is_null(shipments["to_site"])), "units", 1.0),
+        (actual.table("production"), "good_units", -1.0),
+        (actual.table("receipts"), "units", -1.0),
+    ]
+    frames = []
+    for rows, column, sign in flows:
+        frame = rows.select(["happened_at", "product", column]).to_pandas()
+        day = [calendar.local_date(moment) for moment in frame["happened_at"]]
+        frames.append(pd.DataFrame({"product": frame["product"], "day": day, "units": sign * frame[column]}))
+        frames[-1] = frames[-1][[first <= d < after for d in day]]
+    if frames[0].empty or (frames[1].empty and frames[2].empty):
+        return {}
+    net = pd.concat(frames).groupby(["product", "day"])["units"].sum().sort_index()
+    least = net.groupby(level="product").cumsum().groupby(level="product").max()
+    return {
+        str(product): float(units)
+        for product, units in least.items()
+        if units > max(on_hand_units.get(str(product), 0.0), 0.0) + LEAST_UNITS
+    }
 
 
 def open_shares(actual: State, buckets: Sequence[date]) -> list[float]:

@@ -77,7 +77,6 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         share=figures.share,
         at_most=figures.share_at_most,
         rows=lambda r: evidence_words(r["evidence"], r["evidence_table"], language),
-        from_to=lambda low, high: say("terminal.from_to", language, low=low, high=high),
         sentences=lambda *said: figures.one_after_another(said, language),
         door=lambda name: coded("door", name, language),
         day=lambda d: figures.long_day(d, language),
@@ -192,7 +191,7 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
     return {
         "verdict": found,
         "totals": totals(inputs.replay["summary"]),
-        "notes": [say(f"replay.{note}", language) for note in ("note_simulated", "note_capacity", "note_cost")],
+        "notes": inputs.replay["notes"][language].to_pylist() if "notes" in inputs.replay else [],
         "said": verdict_words(found, inputs.settings.currency, language) if found else [],
         "differences": difference_rows(inputs.replay["differences"], inputs.settings.currency, language),
         "limits": [

@@ -22,21 +22,22 @@ class Verdict:
     saving_share: of the avoidable cost of `than`, that is without making each unit by its cheapest way, which no
     policy can save.
 
-    saving_low, saving_high and fill_low, fill_high (shares of demand served on time): 90% intervals of the replay.
+    saving_low, saving_high and fill_low, fill_high (shares of demand served on time): 90% intervals of the replay; None
+    where too few products differ for one.
     """
 
     than: str
     saving: float
-    saving_low: float
-    saving_high: float
+    saving_low: float | None
+    saving_high: float | None
     saving_share: float
     fill_more: float
-    fill_low: float
-    fill_high: float
+    fill_low: float | None
+    fill_high: float | None
 
     @property
     def unsure(self) -> bool:
-        return self.saving_low <= 0 <= self.saving_high
+        return self.saving_low is None or self.saving_high is None or self.saving_low <= 0 <= self.saving_high
 
 
 def by_policy(by_bucket: pa.Table) -> dict[str, pa.Table]:
@@ -73,8 +74,8 @@ def verdict(replayed: Mapping[str, pa.Table]) -> Verdict | None:
     return Verdict(
         than,
         saving,
-        -cost["high"],
-        -cost["low"],
+        _turned(cost["high"]),
+        _turned(cost["low"]),
         saving / other if other > 0 else 0.0,
         fill["difference"],
         fill["low"],
@@ -98,12 +99,23 @@ def verdict_words(found: Verdict, currency: str, language: str) -> list[str]:
         key = "better" if found.saving > 0 else "worse"
         share = figures.share(abs(found.saving_share))
         said = [words(key, money=money(abs(found.saving)), share=share, than=than)]
-    said.append(words("interval", low=money(found.saving_low), high=money(found.saving_high)))
-    if found.unsure:
-        said.append(words("unsure"))
-    points = [f"{100 * v:+.1f}" for v in (found.fill_more, found.fill_low, found.fill_high)]
-    said.append(words("fill_more", more=points[0], low=points[1], high=points[2]))
+    if found.saving_low is None or found.saving_high is None:
+        said.append(words("no_interval"))
+    else:
+        said.append(words("interval", low=money(found.saving_low), high=money(found.saving_high)))
+        if found.unsure:
+            said.append(words("unsure"))
+    more = f"{100 * found.fill_more:+.1f}"
+    if found.fill_low is None or found.fill_high is None:
+        said.append(words("fill_more_only", more=more))
+    else:
+        low, high = (f"{100 * v:+.1f}" for v in (found.fill_low, found.fill_high))
+        said.append(words("fill_more", more=more, low=low, high=high))
     return said
+
+
+def _turned(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def limit_words(summary: pa.Table, currency: str, language: str) -> str:
@@ -115,7 +127,7 @@ def limit_words(summary: pa.Table, currency: str, language: str) -> str:
 def difference_rows(
     differences: pa.Table, currency: str, language: str, names: Sequence[str] = ("company", "baseline")
 ) -> list[dict[str, str]]:
-    """Datong less each other policy, in words: than, measure, difference, interval, finding."""
+    """Datong less each other policy, in words: than, measure, difference, interval ('' where none), finding."""
     found = {(r["than"], r["measure"]): r for r in differences.to_pylist()}
     result = []
     for than in (p for p in names if (p, "cost") in found):
@@ -125,14 +137,24 @@ def difference_rows(
                 {
                     "than": policy_name(than, language),
                     "measure": say(f"report.measure.{measure}", language),
-                    **{part: _change(measure, row[part], currency, language) for part in ("difference", "low", "high")},
+                    "difference": _change(measure, row["difference"], currency, language),
+                    "interval": _interval(measure, row, currency, language),
                     "finding": say(f"report.finding.{row['finding']}", language),
                 }
             )
     return result
 
 
-def _change(measure: str, value: float, currency: str, language: str) -> str:
+def _interval(measure: str, row: Mapping[str, Any], currency: str, language: str) -> str:
+    if row["low"] is None:
+        return ""
+    low, high = (_change(measure, row[side], currency, language) for side in ("low", "high"))
+    return say("terminal.from_to", language, low=low, high=high)
+
+
+def _change(measure: str, value: float | None, currency: str, language: str) -> str:
+    if value is None:
+        return ""
     if measure == "fill_on_time_share":
         return say("report.replay.points", language, points=f"{100 * value:+.1f}")
     sign = "+" if value > 0 else "-" if value < 0 else ""
