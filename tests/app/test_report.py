@@ -151,8 +151,13 @@ def test_saving_is_the_difference_turned_round(replay_tables):
             True,
         ),
         (100.0, 90.0, "Datong is not better here: it would have cost BDT 40 more", True),
-        (90.0, 90.0, "Datong is not better here: it would have cost as much", False),
-        (97.5, 100.0, "BDT 10 less", False),
+        (90.0, 90.0, "Datong is not better here: it would have cost as much", True),
+        (
+            97.5,
+            100.0,
+            "These records prove no difference in cost between Datong and what the company did: BDT 10 less",
+            False,
+        ),
     ],
 )
 def test_the_verdict_is_plain(replay_tables, datong, company, says, sure):
@@ -160,7 +165,8 @@ def test_the_verdict_is_plain(replay_tables, datong, company, says, sure):
     assert found is not None
     said = " ".join(verdict_words(found, "BDT", "en"))
     assert says in said
-    assert ("do not prove a difference" in said) is not sure
+    assert ("prove no difference" in said) is not sure
+    assert ("would have cost BDT" in said) is sure or found.saving == 0  # no win is claimed that is not proven
     assert "+3.0 percentage points (90% interval +1.0 to +5.0)" in said
 
 

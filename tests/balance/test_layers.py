@@ -48,6 +48,14 @@ def test_recourse_leaves_only_the_risk_since_the_plan_could_still_be_changed():
 
 
 def test_recourse_keeps_whole_units_whole():
-    """The mean of 0, 0 and 1 is a third: of what came before, nothing counts."""
+    """The mean of 0, 0 and 1 is a third: of what came before, one unit counts on a third of the paths, the last."""
     paths = np.array([[0.0, 1.0], [0.0, 2.0], [1.0, 3.0]])
-    assert np.cumsum(with_recourse(paths, 1), axis=1)[:, 1].tolist() == [1.0, 2.0, 3.0]
+    assert np.cumsum(with_recourse(paths, 1), axis=1)[:, 1].tolist() == [1.0, 2.0, 4.0]
+
+
+def test_recourse_keeps_the_mean_of_rare_demand():
+    """0.03 units a week: rounded to whole units on every path it would be none in a quarter."""
+    paths = np.random.default_rng(2).poisson(0.03, (200, 13)).astype(float)
+    seen = with_recourse(paths, 2)
+    assert (seen % 1 == 0).all()
+    assert np.cumsum(seen, axis=1).mean(axis=0) == pytest.approx(np.cumsum(paths, axis=1).mean(axis=0), abs=0.003)

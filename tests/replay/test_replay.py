@@ -160,9 +160,18 @@ def test_undated_wanted_rows_and_orders_are_not_shown_to_the_past(small: SimpleN
     for key, known_at in (("undated", EVER), ("dated", seen)):
         row = {"row_id": f"demand:{key}", "demand": key, "product": "a", "market": "all", "due": due, "units": 9.0}
         rows.setdefault("demand", []).append({**row, "firm": True, "priority": 0, "known_at": known_at})
+    for key, known_at in (("undated", EVER), ("dated", seen)):
+        order = {"order": key, "kind": "make", "product": "a", "recipe": "a/1", "units": 7.0, "locked": True}
+        dated = {"row_id": f"orders:{key}", "start": due, "due": due, "known_at": known_at}
+        rows.setdefault("orders", []).append(order | dated)
     actual = small.known(rows)(small.midnight(small.end))
     replay(small.known(rows), actual, 4, 7, record)
     assert [state.table("demand")["demand"].to_pylist() for state, _ in cycles] == [[], [], ["dated"], ["dated"]]
+    for (
+        state,
+        _,
+    ) in cycles:  # orders since the replay began are the policy's own; those before it say when they were known
+        assert "undated" not in state.table("orders")["order"].to_pylist()
 
 
 def test_a_ledger_that_answers_for_another_moment_is_refused(small: SimpleNamespace) -> None:

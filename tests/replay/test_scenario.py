@@ -18,7 +18,7 @@ from datong.model.flow import Learnt
 from datong.model.settings import ChainSettings
 from datong.replay.recorded import recorded_service
 from datong.replay.replay import replay, replay_sweep, set_scene
-from datong.replay.scenario import MOST_DAYS_AHEAD, STATED, Scenario, as_in, sweep
+from datong.replay.scenario import DAYS_AHEAD, STATED, Scenario, as_in, sweep
 
 
 def record(state: State, used: Learnt, seed: int, result: CycleResult) -> RunRecord:
@@ -42,11 +42,11 @@ def test_a_scenario_changes_costs_of_tables_and_defaults_alike(small: SimpleName
 
 
 def test_a_weekly_chain_by_day_and_back() -> None:
-    """10 weeks and 1 frozen week are 70 days, of which MOST_DAYS_AHEAD are planned, and 7 frozen ones."""
+    """10 weeks and 1 frozen week are 70 days, of which DAYS_AHEAD are planned, and 7 frozen ones."""
     weekly = ChainSettings("t", horizon_buckets=10, frozen_buckets=1)
     moment = weekly.calendar.midnight(date(2024, 1, 1))
     by_day = as_in(state_of_tables(weekly, moment, {}), Scenario(bucket="day")).settings
-    assert (by_day.bucket, by_day.horizon_buckets, by_day.frozen_buckets) == ("day", MOST_DAYS_AHEAD, 7)
+    assert (by_day.bucket, by_day.horizon_buckets, by_day.frozen_buckets) == ("day", DAYS_AHEAD, 7)
     daily = ChainSettings("t", bucket="day", horizon_buckets=30, frozen_buckets=8)
     by_week = as_in(state_of_tables(daily, moment, {}), Scenario(bucket="week")).settings
     assert (by_week.bucket, by_week.horizon_buckets, by_week.frozen_buckets) == ("week", 4, 2)

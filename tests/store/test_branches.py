@@ -330,6 +330,18 @@ def test_a_deleted_branch_leaves_nothing_to_the_next_one(branches: DuckDBBranche
 # the file ------------------------------------------------------------------------------------------
 
 
+def test_a_branch_made_after_another_was_deleted_mixes_with_none(branches: DuckDBBranches) -> None:
+    """Its number is one that no living branch has."""
+    for name in ("first", "second"):
+        branches.make(name, None, day(20), NOW, "")
+    take(branches.on("second"), "lines", line(77.0))
+    branches.drop("first")
+    branches.make("third", None, day(20), NOW, "")
+    take(branches.on("third"), "lines", line(33.0))
+    assert hours(branches.on("second"), day(25))["L"] == 77.0
+    assert hours(branches.on("third"), day(25))["L"] == 33.0
+
+
 def test_a_ledger_of_before_branches_opens(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     with duckdb.connect(str(path)) as connection:

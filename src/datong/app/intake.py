@@ -6,6 +6,7 @@ is told by how it looks.
 """
 
 import hashlib
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -51,7 +52,8 @@ def take_in_folder(
     """Read, check and take in the tables of a folder whose settings can be read; what is unchanged is only compared."""
     seen = _file_looks(folder, settled)
     digests = _file_digests(folder)
-    digest = _digest(rules_digest(), folder.resolve().name, *(part for pair in digests.items() for part in pair))
+    files = (part for pair in digests.items() for part in pair)
+    digest = _digest(rules_digest(), folder.resolve().name, *_kinds(folder), *files)
     before = _unchanged(ledger, _FOLDER, digest)
     if before is not None:
         return TakenIn(before.reports, before.findings, before.unheeded)
@@ -143,6 +145,14 @@ def _file_looks(folder: Path, look: Callable[[Path], Looks]) -> dict[str, Looks 
         except OSError:
             result[path.name] = None
     return result
+
+
+def _kinds(folder: Path) -> list[str]:
+    """Name and kind of everything in a folder: a link that leads nowhere, or a folder, under a table's name counts."""
+    entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    return [
+        f"{path.name}|{path.is_file()}|{stat.S_IFMT(path.lstat().st_mode)}" for path in entries if path.name[0] != "."
+    ]
 
 
 def _file_digests(folder: Path) -> dict[str, str]:

@@ -146,8 +146,8 @@ def spread_ratio(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> dict[in
 
     Loss: pinball loss in money (units x price), the mean over QUANTILES, of the quantiles as they were, their distance
     from the mean times the factor. After n buckets the best of SPREAD_FACTORS is drawn to 1 by n / (n + prior). It is
-    used only if such factors, each found before the bucket that it is judged by, have lost less in sum than no factor:
-    the prequential test of a forecaster (Dawid 1984, J. Royal Statistical Society A 147).
+    used only if such factors, each found before the forecast that it is judged by, have lost less in sum than none: the
+    prequential test of a forecaster (Dawid 1984, J. Royal Statistical Society A 147).
     """
     if outcomes.empty:
         return {}
@@ -163,9 +163,12 @@ def spread_ratio(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> dict[in
         count = np.arange(1, len(there) + 1)
         best = SPREAD_FACTORS[np.argmin(np.cumsum(by_bucket, axis=1), axis=0)]
         factor = 1.0 + (best - 1.0) * count / (count + SPREAD_PRIOR_BUCKETS)
-        nearest = np.argmin(np.abs(SPREAD_FACTORS[:, None] - factor[None, :-1]), axis=0)
-        with_factor = by_bucket[nearest, count[:-1]].sum()
-        if len(there) > 1 and with_factor < by_bucket[plain, 1:].sum():
+        lag = int(h) + 1  # a forecast so far ahead was made when no later bucket was known
+        if len(there) <= lag:
+            continue
+        nearest = np.argmin(np.abs(SPREAD_FACTORS[:, None] - factor[None, :-lag]), axis=0)
+        with_factor = by_bucket[nearest, np.arange(lag, len(there))].sum()
+        if with_factor < by_bucket[plain, lag:].sum():
             result[int(h)] = float(factor[-1])
     return result
 

@@ -151,7 +151,12 @@ def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings:
     One bucket of review, the frozen ones, and the lead time of the product's cheapest way with that of its slowest
     component before it.
     """
-    unit_cost = {w.name: w.cost_per_unit / w.yield_share for w in facts.ways}
+    of_product = unit_costs(facts.products, facts.ways, bucket_starts)
+    unit_cost = {
+        w.name: (w.cost_per_unit + sum(u.units_per_unit * of_product.get(u.component, 0.0) for u in w.uses))
+        / w.yield_share
+        for w in facts.ways
+    }
     usual: dict[str, Way] = {}
     for way in sorted(facts.ways, key=lambda w: (unit_cost[w.name], w.name)):
         if any(valid_on(start, way.valid_from, way.valid_to) for start in bucket_starts):

@@ -1,7 +1,7 @@
 """Where the chain stands at a moment: stock on hand, demand still owed, and what is under way."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -44,13 +44,15 @@ class UnderWay:
 class Position:
     """on_hand_units by product, all sites together. owed_units by item and due day: ordered, due before the
     first open bucket, not served, not older than max_late_days. served_ahead_units by item and due day: orders due in
-    open buckets that were already served. under_way: orders out, by due day.
+    open buckets that were already served. under_way: orders out, by due day. sent_unasked_units by item: sent, and not
+    yet asked for; what is ordered in the next days is taken to be served by it.
     """
 
     on_hand_units: Mapping[str, float]
     owed_units: Mapping[tuple[Item, date], float]
     served_ahead_units: Mapping[tuple[Item, date], float]
     under_way: tuple[UnderWay, ...]
+    sent_unasked_units: Mapping[Item, float] = field(default_factory=dict)
 
 
 def position(state: State) -> Position:
@@ -62,8 +64,8 @@ def position(state: State) -> Position:
     at once, from its stock. Stock is then never below zero: sales beyond what was counted and made say that something
     was not recorded.
     """
-    owed, served_ahead = _served(state)
-    return Position(_on_hand(state), owed, served_ahead, _under_way(state))
+    owed, served_ahead, unasked = _served(state)
+    return Position(_on_hand(state), owed, served_ahead, _under_way(state), unasked)
 
 
 def ships_to_buyers(state: State) -> bool:
@@ -205,8 +207,12 @@ def _used_components(state: State, counted: Mapping[tuple[str, str], int]) -> pa
 # demand --------------------------------------------------------------------------------------------
 
 
-def _served(state: State) -> tuple[dict[tuple[Item, date], float], dict[tuple[Item, date], float]]:
-    """What is owed, and what of the orders due in open buckets is served: orders and shipments in a queue per item.
+def _served(
+    state: State,
+) -> tuple[dict[tuple[Item, date], float], dict[tuple[Item, date], float], dict[Item, float]]:
+    """What is owed, what of the orders due in open buckets is served, and what was sent that nobody asked for yet.
+
+    Orders and shipments stand in a queue per item.
 
     A shipment serves the oldest orders first, which wait max_late_days from the day they are due; what finds none
     serves orders of the next promise_days + SENT_AHEAD_DAYS days. A product that is sent in market 'all' and not sold
@@ -217,7 +223,7 @@ def _served(state: State) -> tuple[dict[tuple[Item, date], float], dict[tuple[It
     sales = sales.filter(pc.equal(sales["state"], "ordered"))
     shipments = shipments.filter(pc.is_null(shipments["to_site"]))
     if not sales.num_rows or not shipments.num_rows:
-        return {}, {}
+        return {}, {}, {}
     today = _day_number(state.today)
     columns = ["happened_at", "product", "market", "units"]
     rows = pa.concat_tables([sales.select(columns), shipments.select(columns)])
@@ -254,7 +260,8 @@ def _served(state: State) -> tuple[dict[tuple[Item, date], float], dict[tuple[It
             owed[name, due] = left
         elif due >= state.first_open_bucket and served > LEAST_UNITS:
             served_ahead[name, due] = served
-    return owed, served_ahead
+    unasked = {items[q]: -float(waiting[q]) for q in np.flatnonzero(waiting < -LEAST_UNITS)}
+    return owed, served_ahead, dict(sorted(unasked.items()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,18 +61,21 @@ def with_recourse(demand: FloatArray, response_buckets: int) -> FloatArray:
         D~_t = D_t - D_{t-r} + E D_{t-r}    from then on.
 
     This is the protection interval of periodic review (Silver, Pyke and Thomas 2017, section 6.7), bucket by bucket.
-    Whole demand stays whole: the mean is rounded. Single buckets of a path may come out below 0; its sums are what
-    counts.
+    Whole demand stays whole: of the mean the whole part counts on every path, the rest as one unit on that share of
+    them, so that a product that sells less than a unit in all is not lost. Single buckets of a path may come out
+    below 0; its sums are what counts.
     """
     if len(demand) < 2 or demand.shape[1] <= response_buckets:
         return demand
     total = np.cumsum(demand, axis=1)
     earlier = total[:, :-response_buckets]
     mean = earlier.mean(axis=0)
+    counted: FloatArray = np.broadcast_to(mean, earlier.shape)
     if (demand % 1 == 0).all():
-        mean = np.round(mean)
+        turn = (np.arange(len(demand)) + 0.5) / len(demand)
+        counted = np.floor(mean + turn[:, None])
     seen = total.copy()
-    seen[:, response_buckets:] += mean - earlier
+    seen[:, response_buckets:] += counted - earlier
     return np.diff(seen, axis=1, prepend=0.0)
 
 

@@ -30,13 +30,31 @@ def before_replay(
     once, and that what was sold beyond the stock had come in unrecorded. Here both are written out: the sales as
     shipments, the units missing as receipts. The position stays what it was.
     """
-    closed = _closed_books(state)
+    closed = _taken_back(_closed_books(state))
     on_hand = position(closed).on_hand_units
     more = {}
     for product in {*on_hand, *least_units}:
         there = on_hand.get(product, 0.0)
         more[product] = opening_stock_factor * max(there, least_units.get(product, 0.0), 0.0) - there
     return _with_receipts(closed, "opening", more)
+
+
+def _taken_back(state: State) -> State:
+    """What was sent and not asked for yet lies in stock again: the simulator serves all that is asked for from then on,
+    and a policy must not believe that some of it is served already."""
+    rows = [
+        {
+            "row_id": f"shipments:replay|back|{item.product}|{item.market}",
+            "shipment": f"replay|back|{item.product}|{item.market}",
+            "happened_at": _just_before(state.as_of),
+            "known_at": state.as_of,
+            "market": item.market,
+            "product": item.product,
+            "units": -units,
+        }
+        for item, units in position(state).sent_unasked_units.items()
+    ]
+    return state.with_tables(shipments=_append("shipments", state.table("shipments"), rows)) if rows else state
 
 
 def _closed_books(state: State) -> State:

@@ -19,17 +19,19 @@ from datong.replay.simulate import Scene
 class Foresight:
     """A policy that is told the future.
 
-    due: `due_units` of all that is known by now. scene: its hours are the true ones. Beyond the end of the records
-    nothing is wanted: what is left there is not for anything.
+    due: `due_units` of all that is known by now. scene: its hours are the true ones. measured: the lead times and
+    yields that orders turned out to have. Beyond the end of the records nothing is wanted: what is left there is not
+    for anything.
     """
 
     due: pd.DataFrame
     scene: Scene
     seed: int
+    measured: Learnt
 
     def __call__(self, state: State) -> list[PlannedOrder]:
         stages = Stages(forecast=self._forecast, learn=lambda *_: nothing_learnt())
-        result = run_cycle(self._with_true_hours(state), nothing_learnt(), (), self.seed, stages=stages)
+        result = run_cycle(self._with_true_hours(state), self.measured, (), self.seed, stages=stages)
         return [sent.order for sent in result.messages]
 
     def _forecast(self, sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Forecast:

@@ -230,7 +230,7 @@ def _differing(ours: Simulation, theirs: Simulation, measure: str) -> int:
         "mean_stock_money": (ours.stock_units - theirs.stock_units).sum(axis=0),
         "production_change_money": _production_change(ours) - _production_change(theirs),
     }[measure]
-    return int(np.count_nonzero(np.abs(of_product) > NOTHING))
+    return int(np.count_nonzero(np.abs(of_product) > NOTHING * max(float(np.abs(of_product).max(initial=0.0)), 1.0)))
 
 
 def _production_change(course: Simulation) -> FloatArray:

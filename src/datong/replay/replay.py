@@ -138,7 +138,7 @@ def replay(
     if setting.company.recorded:
         courses["company"] = follow_company(setting)
     courses["baseline"] = follow(setting, baseline_orders)
-    courses["foresight"] = follow(setting, Foresight(setting.due, scene, seed))
+    courses["foresight"] = follow(setting, Foresight(setting.due, scene, seed, setting.measured))
     scores = pa.concat_tables(loop.scores).combine_chunks()
     frozen = scene.settings.frozen_buckets
     notes = [message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")]
@@ -213,6 +213,7 @@ class Setting:
     """What a replay is about, before any policy acts. known: what was known as each bucket began. before: the first of
     these with its books closed, and `start` its position. company: what it made. due: `due_units` of all that is known.
     least_opening: products whose opening stock was raised so that the company's own flows never go below nothing.
+    measured: lead times and yields of the company's own orders, which the simulator lives by.
     """
 
     scene: Scene
@@ -222,6 +223,7 @@ class Setting:
     company: CompanyOutput
     due: pd.DataFrame
     least_opening: Mapping[str, float]
+    measured: Learnt
 
 
 def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, scenario: Scenario = STATED) -> Setting:
@@ -235,9 +237,10 @@ def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, 
     least = least_opening_units(actual, starts[0], after, position(known[0]).on_hand_units)
     before = before_replay(known[0], scenario.opening_stock_factor, least)
     start = position(before)
-    scene = make_scene(actual, start, starts, known, _measured(actual))
+    measured = _measured(actual)
+    scene = make_scene(actual, start, starts, known, measured)
     company = company_output(actual, starts, cheapest_ways(actual, starts))
-    return Setting(scene, known, before, start, company, due_units(actual), least)
+    return Setting(scene, known, before, start, company, due_units(actual), least, measured)
 
 
 def replayed_buckets(actual: State, buckets: int) -> list[date]:

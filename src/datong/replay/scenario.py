@@ -3,6 +3,7 @@
 A scenario changes what every policy sees and what the simulator counts alike, so that policies stay comparable.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,8 +15,9 @@ from datong.ledger.state import State
 from datong.model.calendar import BucketUnit
 from datong.model.settings import ChainSettings
 
-# A weekly chain that is re-lived day by day looks so many days ahead, not all its weeks: every day is planned anew.
-MOST_DAYS_AHEAD = 28
+# A weekly chain that is re-lived day by day looks so many days ahead, or two weeks beyond its frozen days and longest
+# lead time, but not all its weeks: every day is planned anew.
+DAYS_AHEAD = 28
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ def in_scenario(states: Callable[[datetime], State], scenario: Scenario) -> Call
 
 def as_in(state: State, scenario: Scenario) -> State:
     """The state with the scenario's settings and economics. Its opening stock is set where the replay begins."""
-    settings = _settings(state.settings, scenario)
-    if settings == state.settings:
+    if scenario == STATED:
         return state
+    settings = _settings(state, scenario)
     rows = state.table("economics")
     for column, factor in (
         ("holding_cost_per_unit_week", scenario.holding_factor),
@@ -77,7 +79,8 @@ def as_in(state: State, scenario: Scenario) -> State:
     return replace(state, settings=settings).with_tables(economics=rows)
 
 
-def _settings(settings: ChainSettings, scenario: Scenario) -> ChainSettings:
+def _settings(state: State, scenario: Scenario) -> ChainSettings:
+    settings = state.settings
     defaults = settings.defaults
     changed = replace(
         settings,
@@ -96,7 +99,7 @@ def _settings(settings: ChainSettings, scenario: Scenario) -> ChainSettings:
         return replace(
             changed,
             bucket="day",
-            horizon_buckets=min(days, MOST_DAYS_AHEAD),
+            horizon_buckets=min(days, max(DAYS_AHEAD, settings.frozen_buckets * 7 + _longest_lead_days(state) + 14)),
             frozen_buckets=settings.frozen_buckets * 7,
         )
     return replace(
@@ -105,3 +108,11 @@ def _settings(settings: ChainSettings, scenario: Scenario) -> ChainSettings:
         horizon_buckets=max(settings.horizon_buckets // 7, 1),
         frozen_buckets=-(-settings.frozen_buckets // 7),
     )
+
+
+def _longest_lead_days(state: State) -> int:
+    """Of recipes and offers, an implied one included."""
+    days = [state.settings.defaults.offer_lead_days]
+    for table in ("recipes", "offers"):
+        days += state.table(table)["lead_days"].drop_null().to_pylist()
+    return math.ceil(max(days))

@@ -97,14 +97,14 @@ def verdict_words(found: Verdict, currency: str, language: str) -> list[str]:
         said = [words("same", than=than)]
     else:
         key = "better" if found.saving > 0 else "worse"
+        if found.unsure:
+            key = "unproven_less" if found.saving > 0 else "unproven_more"
         share = figures.share(abs(found.saving_share))
         said = [words(key, money=money(abs(found.saving)), share=share, than=than)]
     if found.saving_low is None or found.saving_high is None:
         said.append(words("no_interval"))
     else:
         said.append(words("interval", low=money(found.saving_low), high=money(found.saving_high)))
-        if found.unsure:
-            said.append(words("unsure"))
     more = f"{100 * found.fill_more:+.1f}"
     if found.fill_low is None or found.fill_high is None:
         said.append(words("fill_more_only", more=more))
@@ -120,8 +120,11 @@ def _turned(value: float | None) -> float | None:
 
 def limit_words(summary: pa.Table, currency: str, language: str) -> str:
     """What perfect foresight would have cost beyond what nobody can save; '' where it was not followed."""
-    left = [r["avoidable_cost"] for r in summary.to_pylist() if r["policy"] == "foresight"]
-    return say("report.replay.limit", language, money=figures.money(left[0], currency, language)) if left else ""
+    avoidable = {r["policy"]: r["avoidable_cost"] for r in summary.to_pylist()}
+    left = avoidable.get("foresight")
+    if left is None or left > min(avoidable.values()):
+        return ""  # it plans, too: where its plan is not the best, it is no limit
+    return say("report.replay.limit", language, money=figures.money(left, currency, language))
 
 
 def difference_rows(
