@@ -33,7 +33,7 @@ def test_every_scenario_is_shown_and_written(example: Path, tmp_path: Path, caps
     for words in (
         "as stated",
         "opening stock × 2",
-        "due after 7 days",
+        "due 7 days",
         "holding cost × 0.5",
         "cost of a lost sale",
     ):
