@@ -324,11 +324,12 @@ def ablate(title: str, folder: Path, naive: Sequence[str], buckets: int) -> list
     for name in naive:
         cost, fill = found[name]["cost"], found[name]["fill_on_time_share"]
         changed = orders_changed(courses["datong"].made_units, courses[name].made_units)
-        low, high = (-100 * float(cost[side]) / avoidable for side in ("high", "low"))
+        ends = [cost[side] for side in ("high", "low")]
+        between = " to ".join(f"{-100 * float(end) / avoidable:.1f}" for end in ends if end is not None)
         dearer, less_on_time = -100 * float(cost["difference"]) / avoidable, -100 * float(fill["difference"])
         verdict = {"better": "earns its place", "worse": "the naive form is better", "unsure": "not proven"}
         said = verdict[str(cost["finding"])] if changed > NOTHING_CHANGED else "changes nothing here"
-        say(f"{name:17s}{dearer:11.1f}{f'{low:.1f} to {high:.1f}':>20s}{less_on_time:+9.2f}%{changed:16.1%}  {said}")
+        say(f"{name:17s}{dearer:11.1f}{between or 'few differ':>20s}{less_on_time:+9.2f}%{changed:16.1%}  {said}")
         if cost["finding"] == "worse" and changed > NOTHING_CHANGED:
             proven_better.append(f"{title}: {name}")
     return proven_better
