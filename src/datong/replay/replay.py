@@ -134,10 +134,7 @@ def replay(
     setting = set_scene(states, actual, buckets, scenario)
     scene = setting.scene
     loop = Loop(seed, record, stages)
-    courses = {"datong": follow(setting, loop, on_step)}
-    if setting.company.recorded:
-        courses["company"] = follow_company(setting)
-    courses["baseline"] = follow(setting, baseline_orders)
+    courses = _courses(setting, loop, on_step)
     courses["foresight"] = follow(setting, Foresight(setting.due, scene, seed, setting.measured))
     scores = pa.concat_tables(loop.scores).combine_chunks()
     frozen = scene.settings.frozen_buckets
@@ -190,10 +187,7 @@ def replay_sweep(
     summaries, found = [], []
     for done, scenario in enumerate(scenarios, start=1):
         setting = set_scene(states, actual, buckets, scenario)
-        courses = {"datong": follow(setting, Loop(seed, record))}
-        if setting.company.recorded:
-            courses["company"] = follow_company(setting)
-        courses["baseline"] = follow(setting, baseline_orders)
+        courses = _courses(setting, Loop(seed, record))
         summaries.append(_named(scenario, summary(courses)))
         found.append(_named(scenario, differences(courses, "datong", seed)))
         on_scenario(done)
@@ -202,6 +196,17 @@ def replay_sweep(
         pa.concat_tables([pa.schema([name, *SUMMARY_SCHEMA]).empty_table(), *summaries]).combine_chunks(),
         pa.concat_tables([pa.schema([name, *DIFFERENCES_SCHEMA]).empty_table(), *found]).combine_chunks(),
     )
+
+
+def _courses(
+    setting: "Setting", loop: Loop, on_step: Callable[[int], None] = lambda _done: None
+) -> dict[str, Simulation]:
+    """Datong, the company where its making is recorded, and the baseline."""
+    courses = {"datong": follow(setting, loop, on_step)}
+    if setting.company.recorded:
+        courses["company"] = follow_company(setting)
+    courses["baseline"] = follow(setting, baseline_orders)
+    return courses
 
 
 def _named(scenario: Scenario, rows: pa.Table) -> pa.Table:
