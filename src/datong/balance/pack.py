@@ -15,6 +15,7 @@ from datong.ledger.facts import (
     Way,
     chain_facts,
     committed,
+    grouped,
     planned_demand,
     product_levels,
     ranges,
@@ -113,8 +114,8 @@ class Market:
         """The products, components first, with their ways, in pieces that a core's cache holds."""
         count = len(self.products)
         level = product_levels(self.products, self.way_product[self.use_way], self.use_component)
-        ways_of, first_way = _grouped(self.way_product, count)
-        uses_of, first_use = _grouped(self.use_way, len(self.ways))
+        ways_of, first_way = grouped(self.way_product, count)
+        uses_of, first_use = grouped(self.use_way, len(self.ways))
         steps = []
         for height in range(int(level.max(initial=-1)) + 1):
             products = np.flatnonzero(level == height)
@@ -142,12 +143,6 @@ class Step:
     uses: IntArray
     use_at: IntArray
     use_turns: list[IntArray]
-
-
-def _grouped(group: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Members in order of their group, and where in them each group starts (count + 1)."""
-    order = np.argsort(group, kind="stable")
-    return order, np.searchsorted(group[order], np.arange(count + 1))
 
 
 def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Market:

@@ -201,8 +201,8 @@ def product_levels(products: Sequence[str], parent: IntArray, component: IntArra
     ledger can hold one made of rows of two times.)
     """
     count = len(products)
-    order = np.argsort(component, kind="stable")
-    goes_into, first = parent[order], np.searchsorted(component[order], np.arange(count + 1))
+    order, first = grouped(component, count)
+    goes_into = parent[order]
     waits = np.bincount(parent, minlength=count)
     level = np.full(count, -1, dtype=np.int64)
     ready, height = np.flatnonzero(waits == 0), 0
@@ -228,6 +228,12 @@ def turns(group: IntArray) -> list[IntArray]:
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     turn = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
     return np.split(order[np.argsort(turn, kind="stable")], np.cumsum(np.bincount(turn))[:-1])
+
+
+def grouped(group: IntArray, count: int) -> tuple[IntArray, IntArray]:
+    """Members in order of their group, and where in them each group starts (count + 1)."""
+    order = np.argsort(group, kind="stable")
+    return order, np.searchsorted(group[order], np.arange(count + 1))
 
 
 def ranges(first: IntArray, after: IntArray) -> IntArray:
