@@ -168,7 +168,8 @@ class Programme:
         for d, product in enumerate(market.demanded):
             edges, slopes = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
-            width = np.concatenate([width, np.full((1, buckets), np.inf)])
+            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon.
+            width = np.concatenate([width, edges[-1].max() - edges[-1:]])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])
             row = self.demand_row[product] + t

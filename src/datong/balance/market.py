@@ -15,9 +15,10 @@ from datong.model.flow import Clearing, Forecast, Learnt
 
 Door = Literal["auto", "highs", "prices"]
 
-# Above this many pieces of cost curves (products x buckets x breakpoints) a chain whose products share only lines goes
-# through the door of prices: they cross between half a million (`benchmarks/cycle.py`) and one and a half (`doors.py`).
-EXACT_UP_TO = 1_000_000
+# Above this many pieces of cost curves (products x buckets x breakpoints) a chain goes through the door of prices: where
+# its products share only lines, and where they share components too. HiGHS is the faster one below (`doors.py`,
+# `balance.py` and `cycle.py` in benchmarks).
+EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 
 
 def balance(
@@ -25,8 +26,7 @@ def balance(
 ) -> Clearing:
     """Clears the market: the cheapest plan fixed now, what is scarce and its price, and a bound on any better plan.
 
-    door: 'highs' solves one linear programme; 'prices' searches the prices directly (single-level chains only);
-    'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code. where: the state's
+    door: 'highs' solves one linear programme; 'prices' searches the prices directly; 'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code. where: the state's
     position, where it is at hand.
     """
     return clear(pack(state, demand, learnt, where or position(state)), demand, door)
@@ -35,7 +35,8 @@ def balance(
 def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     """Clears a packed market; `demand` gives the markets to which its products' demand belongs."""
     if door == "auto":
-        door = "prices" if highs.piece_count(market) > EXACT_UP_TO and market.single_level else "highs"
+        most = EXACT_UP_TO if market.single_level else EXACT_UP_TO_WITH_COMPONENTS
+        door = "prices" if highs.piece_count(market) > most else "highs"
     solution = highs.solve(market) if door == "highs" else prices.solve(market)
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     bound = lower_bound(market, solution.prices)
