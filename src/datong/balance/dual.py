@@ -72,11 +72,11 @@ class Source:
 class Block:
     """Products of one level that are worked on together. Axes: source (k), bucket (t), product (n), layer (j).
 
-    parts: per place in a bundle of components (component (b), units (b), open (bucket, b) or None). stock_cell,
-    stock_at, stock_bucket: free stock that comes. claimed: (t, n) units that orders under way take. asked: (t, n) certain demand
-    net of what comes, or None. width (j, n), after (t, j, n): layers of uncertain demand and what each costs from t on,
-    less never; or None. away: (t, n) place among the prices of turning
-    away from 1, 0 for none, or None; only with layers.
+    parts: per place in a bundle of components (component (b), units (b), open (bucket, b) or None).
+    stock_cell, stock_at, stock_bucket: free stock that comes. claimed: (t, n) units that orders under way take.
+    asked: (t, n) certain demand net of what comes, or None. width (j, n), after (t, j, n): layers of uncertain demand
+    and what each costs from t on, less never; or None. away: (t, n) place among the prices of turning away from 1, 0
+    for none, or None; only with layers.
     """
 
     level: int
@@ -199,8 +199,9 @@ class Dual:
         demand_of[market.demanded] = np.arange(len(market.demanded))
         layered = np.zeros(len(market.products), dtype=bool)
         layered[market.demanded] = ~self.certain
-        ways_of = _rows_by(market.way_product, len(market.products), market.way_open.any(axis=1))
-        uses_of = _rows_by(market.use_way, len(market.ways), np.ones(len(market.use_way), dtype=bool))
+        starts = np.asarray(market.way_open.any(axis=1))
+        ways_of = _rows_by(market.way_product, len(market.products), starts)
+        uses_of = _rows_by(market.use_way, len(market.ways))
         relevant = market.is_component | (demand_of >= 0)
         numbers = max(int(layered.sum()) * self.buckets, 1)
         most_layers = int(np.clip(WORK / numbers, FEWEST_LAYERS, MOST_LAYERS))
@@ -691,9 +692,9 @@ def _unit_costs(market: Market) -> FloatArray:
     return np.where(plain > 0, plain, np.maximum(market.lost_sale, 1e-6))
 
 
-def _rows_by(keys: IntArray, count: int, kept: BoolArray) -> tuple[IntArray, IntArray]:
+def _rows_by(keys: IntArray, count: int, kept: BoolArray | None = None) -> tuple[IntArray, IntArray]:
     """Rows in order of their key, and where those of each key begin (count + 1)."""
-    rows = np.nonzero(kept)[0]
+    rows = np.arange(len(keys)) if kept is None else np.nonzero(kept)[0]
     rows = rows[np.argsort(keys[rows], kind="stable")]
     return rows, np.searchsorted(keys[rows], np.arange(count + 1))
 

@@ -15,9 +15,9 @@ from datong.model.flow import Clearing, Forecast, Learnt
 
 Door = Literal["auto", "highs", "prices"]
 
-# Above this many pieces of cost curves (products x buckets x breakpoints) a chain goes through the door of prices: where
-# its products share only lines, and where they share components too. HiGHS is the faster one below (`doors.py`,
-# `balance.py` and `cycle.py` in benchmarks).
+# Above this many pieces of cost curves (products x buckets x breakpoints) a chain goes through the door of prices: one
+# whose products share only lines, and one whose products share components. HiGHS is the faster one below (doors.py,
+# balance.py and cycle.py in benchmarks).
 EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 
 
@@ -26,8 +26,8 @@ def balance(
 ) -> Clearing:
     """Clears the market: the cheapest plan fixed now, what is scarce and its price, and a bound on any better plan.
 
-    door: 'highs' solves one linear programme; 'prices' searches the prices directly; 'auto' chooses by shape and size. Both give the same shape, costed and bounded by the same code. where: the state's
-    position, where it is at hand.
+    door: 'highs' solves one linear programme; 'prices' searches the prices directly; 'auto' chooses by shape and size.
+    Both give the same shape, costed and bounded by the same code. where: the state's position, where it is at hand.
     """
     return clear(pack(state, demand, learnt, where or position(state)), demand, door)
 
