@@ -10,13 +10,15 @@ L-BFGS-B (Byrd, Lu, Nocedal and Zhu 1995) climbs it while the temperature eps is
 at the last temperature, scaled down to what there is, are the plan.
 """
 
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 
 from datong.balance.pack import Market
-from datong.balance.solution import Prices, Solution
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.layers import layer_slopes
 
@@ -51,16 +53,35 @@ class _Layers:
     away: BoolArray
 
 
-def solve(market: Market) -> Solution:
-    """Prices and a feasible plan. Raises ValueError for a chain with components: they need the door of HiGHS."""
+def solve(
+    market: Market, limits: Limits = USUAL_LIMITS, on_progress: OnProgress = never_stop, start: Prices | None = None
+) -> Solution:
+    """Prices and a feasible plan. Raises ValueError for a chain with components: they need the door of HiGHS.
+
+    start: prices to begin with, which are not used yet. Of the limits only the time counts.
+    """
     if not market.single_level:
         raise ValueError("the door of prices takes only chains without components")
+    began = time.monotonic()
     dual = _Dual(market, _layers(market))
     point = np.zeros(dual.size)
     steps = 0
+    stopped = False
+
+    def on_step(_point: FloatArray) -> None:
+        nonlocal stopped, steps
+        steps += 1
+        seconds = time.monotonic() - began
+        late = limits.time_limit_s is not None and seconds > limits.time_limit_s
+        stopped = late or not on_progress(seconds, steps, None, -math.inf)
+        if stopped:
+            raise StopIteration
+
     if not dual.size:
         dual.warm(NOTHING_SCARCE)
     for temperature in TEMPERATURES if dual.size else ():
+        if stopped:
+            break
         dual.warm(temperature)
         found = minimize(
             dual.negative,
@@ -68,9 +89,10 @@ def solve(market: Market) -> Solution:
             jac=True,
             method="L-BFGS-B",
             bounds=dual.bounds,
+            callback=on_step,
             options={"maxiter": STEPS, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-9},
         )
-        point, steps = found.x, steps + int(found.nit)
+        point = found.x
     started, away = dual.flows(point)
     started, away = _within_limits(market, started, away)
     line, limit, turned_away = dual.split(point)
