@@ -44,8 +44,7 @@ if TYPE_CHECKING:  # they import every stage, which other commands do without
 # What a replay took otherwise than it is recorded stands under its figures.
 NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
-# Scarce things shown, each in its dearest bucket, and rows among which they are looked for.
-SCARCE_SHOWN, SCARCE_ROWS = 8, 1000
+SCARCE_SHOWN = 8
 # Width of what goes into a file or a pipe, where no window sets it.
 PIPE_WIDTH = 120
 
@@ -324,22 +323,26 @@ def _print_terms(console: Console, certificate: Mapping[str, Any], language: str
 
 
 def _print_scarce(console: Console, prices: pa.Table, language: str) -> None:
-    """What has the highest price times what there is of it, each thing once, in the bucket where that is most."""
+    """Each scarce thing in its dearest bucket: lines and offers, of which one can get more, before stocks; first what
+    is worth most in all its buckets, price times amount."""
     rows = prices.filter(pc.and_(pc.greater(prices["price"], 0.0), pc.not_equal(prices["what"], "component")))
-    worth = pc.multiply(rows["price"], rows["available"])
-    rows = rows.append_column("worth", worth).sort_by(
-        [("worth", "descending"), ("what", "ascending"), ("name", "ascending"), ("bucket", "ascending")]
-    )
-    first: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows.slice(0, SCARCE_ROWS).to_pylist():
-        first.setdefault((row["what"], row["name"]), row)
-    if not first:
+    rows = rows.append_column("worth", pc.multiply(rows["price"], rows["available"]))
+    rows = rows.append_column("is_stock", pc.equal(rows["what"], "stock"))
+    keys = ["is_stock", "what", "name"]
+    things = rows.group_by(keys).aggregate([("worth", "sum"), ("price", "max")])
+    order = [("is_stock", "ascending"), ("worth_sum", "descending"), ("name", "ascending")]
+    things = things.sort_by(order).slice(0, SCARCE_SHOWN).to_pylist()
+    if not things:
         console.print(Text(say("balance.nothing_scarce", language)))
         return
     console.print(Text(say("balance.scarce", language)))
     columns = ("what", "name", "bucket", "price", "unit", "used", "available")
     shown = _table(*((title(c, language), c in ("price", "used", "available")) for c in columns))
-    for row in list(first.values())[:SCARCE_SHOWN]:
+    for thing in things:
+        is_it = (pc.field("what") == thing["what"]) & (pc.field("name") == thing["name"])
+        row = (
+            rows.filter(is_it & (pc.field("price") == thing["price_max"])).sort_by("bucket").slice(0, 1).to_pylist()[0]
+        )
         shown.add_row(*(Text(shown_value(c, row[c], language)) for c in columns))
     console.print(shown)
 
