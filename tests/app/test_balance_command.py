@@ -143,17 +143,13 @@ def test_warm_tells_what_changed_and_what_it_costs(
 def orders(*rows: tuple[str, str, date, float, float]) -> pa.Table:
     names = ("kind", "product", "start", "units", "cost_per_unit")
     records = [dict(zip(names, r, strict=True)) for r in rows]
-    return pa.Table.from_pylist(
-        [
-            {**r, "recipe": r["product"] + "/1" if r["kind"] == "make" else None, "offer": r["product"] + "/V"}
-            for r in records
-        ],
-        schema=ORDERS_SCHEMA,
-    )
+    for r in records:
+        r |= {"recipe": f"{r['product']}/1"} if r["kind"] == "make" else {"offer": f"{r['product']}/V"}
+    return pa.Table.from_pylist(records, schema=ORDERS_SCHEMA)
 
 
 def test_orders_of_one_way_and_day_are_compared_together() -> None:
-    """2 + 3 of X against 5; Y gone, Z new, W of the day before now a day later."""
+    """2 + 3 of X against 5; Y gone, Z new."""
     monday, tuesday = date(2026, 3, 2), date(2026, 3, 3)
     before = orders(("make", "X", monday, 2, 1), ("make", "X", monday, 3, 1), ("buy", "Y", monday, 4, 2.5))
     after = orders(("make", "X", monday, 5, 1), ("make", "Z", tuesday, 1, 7))

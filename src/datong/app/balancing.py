@@ -314,51 +314,44 @@ def changed_orders(before: pa.Table, after: pa.Table) -> pa.Table:
 
     money_change: what their units cost more, at each one's own cost_per_unit.
     """
-    keys = ["start", "product", "kind", "name"]
-    both = _by_way(before).join(
-        _by_way(after), keys, join_type="full outer", left_suffix="_before", right_suffix="_after"
-    )
-    both = both.sort_by([(key, "ascending") for key in keys])
+    parts = [_changed_of(kind, name, before, after) for kind, name in (("buy", "offer"), ("make", "recipe"))]
+    keys = ["start", "product", "kind", "recipe", "offer"]
+    return pa.concat_tables(parts).sort_by([(key, "ascending") for key in keys])
+
+
+def _changed_of(kind: str, name: str, before: pa.Table, after: pa.Table) -> pa.Table:
+    """Changed orders of one kind, which names its ways in the column `name`: a dense table of ways and start days."""
+    sides = [side.filter(pc.equal(side["kind"], kind)) for side in (before, after)]
+    both = pa.concat_tables(sides)
+    names = pc.unique(both[name])
+    way = pc.index_in(both[name], names).to_numpy().astype(np.int64)
+    days, day = np.unique(both["start"].cast(pa.int32()).to_numpy(), return_inverse=True)
+    cell = way * len(days) + day
+    units = both["units"].to_numpy()
+    money = units * both["cost_per_unit"].to_numpy()
+    cells, cut = len(names) * len(days), sides[0].num_rows
     units_before, units_after, money_before, money_after = (
-        both[f"{name}_sum_{side}"].fill_null(0.0).to_numpy()
-        for name in ("units", "money")
-        for side in ("before", "after")
+        np.bincount(cell[part], amount[part], cells)
+        for amount in (units, money)
+        for part in (slice(0, cut), slice(cut, None))
     )
     other = np.abs(units_after - units_before) > NOTHING_CHANGED * np.maximum(units_before + units_after, 1.0)
-    word = np.where(units_before <= 0, "added", np.where(units_after <= 0, "dropped", "changed"))
-    is_make = pc.equal(both["kind"], "make")
-    nothing = pa.scalar(None, pa.string())
-    rows = pa.table(
+    at = np.flatnonzero(other)
+    was, now = units_before[at], units_after[at]
+    row = np.zeros(cells, dtype=np.int64)
+    row[cell] = np.arange(len(cell))  # an order of the way and day, to name it
+    named = both.select(["kind", "product", "recipe", "offer", "start"]).take(pa.array(row[at]))
+    return pa.table(
         {
-            "change": pa.array(word, pa.string()),
-            "kind": both["kind"],
-            "product": both["product"],
-            "recipe": pc.if_else(is_make, both["name"], nothing),
-            "offer": pc.if_else(is_make, nothing, both["name"]),
-            "start": both["start"],
-            "units_before": units_before,
-            "units_after": units_after,
-            "units_change": units_after - units_before,
-            "money_change": money_after - money_before,
+            "change": pa.array(np.where(was <= 0, "added", np.where(now <= 0, "dropped", "changed")), pa.string()),
+            **{column: named[column] for column in named.column_names},
+            "units_before": was,
+            "units_after": now,
+            "units_change": now - was,
+            "money_change": money_after[at] - money_before[at],
         },
         schema=CHANGES_SCHEMA,
     )
-    return rows.filter(pa.array(other))
-
-
-def _by_way(orders: pa.Table) -> pa.Table:
-    """Units and money of all orders of one way and start day."""
-    rows = pa.table(
-        {
-            "start": orders["start"],
-            "product": orders["product"],
-            "kind": orders["kind"],
-            "name": pc.coalesce(orders["recipe"], orders["offer"]),
-            "units": orders["units"],
-            "money": pc.multiply(orders["units"], orders["cost_per_unit"]),
-        }
-    )
-    return rows.group_by(["start", "product", "kind", "name"]).aggregate([("units", "sum"), ("money", "sum")])
 
 
 def _change(before: Mapping[str, Any], after: Mapping[str, Any], changes: pa.Table) -> dict[str, Any]:
