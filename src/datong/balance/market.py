@@ -9,6 +9,7 @@ from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, never_stop
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Learnt
@@ -32,12 +33,26 @@ def balance(
     return clear(pack(state, demand, learnt, where or position(state)), demand, door)
 
 
-def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
-    """Clears a packed market; `demand` gives the markets to which its products' demand belongs."""
+def clear(
+    market: Market,
+    demand: Forecast,
+    door: Door = "auto",
+    limits: Limits = USUAL_LIMITS,
+    on_progress: OnProgress = never_stop,
+    start: Prices | None = None,
+) -> Clearing:
+    """Clears a packed market; `demand` gives the markets to which its products' demand belongs.
+
+    limits, on_progress: when to stop; the best plan so far is then given, with its gap. start: prices to begin with, of
+    an earlier clearing (`warm_prices`); HiGHS makes no use of them. Raises NoPlan where there is no plan yet.
+    """
     if door == "auto":
         most = EXACT_UP_TO if market.single_level else EXACT_UP_TO_WITH_COMPONENTS
         door = "prices" if highs.piece_count(market) > most else "highs"
-    solution = highs.solve(market) if door == "highs" else prices.solve(market)
+    if door == "highs":
+        solution = highs.solve(market, limits=limits, on_progress=on_progress)
+    else:
+        solution = prices.solve(market, limits, on_progress, start)
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     bound = lower_bound(market, solution.prices)
     total = sum(outcome.cost.values())
