@@ -87,7 +87,7 @@ def lower_bound(market: Market, prices: Prices) -> float:
         return -np.inf
     bound -= float(worth @ market.fixed[stock])
     product = market.demanded
-    away = np.where(market.sure > 0, market.lost_sale[product, None] + away_price, np.inf)
+    away = np.where(market.sure > 0, market.lost_cost[:, None] + away_price, np.inf)
     price = np.minimum(cheapest[product], away)
     if market.given_demand is None:
         bound += sum(_least_cost(market, d, price[d]) for d in range(len(product)))
@@ -104,21 +104,33 @@ def _least_away_price(market: Market) -> FloatArray:
     """(demanded, bucket) the price at which nobody turns a buyer away to earn the salvage of the unit; at least 0."""
     product = market.demanded
     held = market.holding[product, None] * np.arange(market.buckets, 0, -1)
-    return np.maximum((market.salvage - market.lost_sale)[product, None] - held, 0.0)
+    return np.maximum((market.salvage[product] - market.lost_cost)[:, None] - held, 0.0)
 
 
 def _least_cost(market: Market, d: int, price: FloatArray) -> float:
     """What the d-th demanded product costs at least when a unit in bucket a is to be had at price (bucket)."""
     product = market.demanded[d]
-    holding, late, waiting, salvage = (
-        float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
-    )
+    holding, salvage = float(market.holding[product]), float(market.salvage[product])
+    late, waiting = float(market.late_cost[d]), float(market.end_cost[d])
     net = market.net_demand(d)
     over, short = expected_over_and_short(np.zeros(market.buckets), net)
     base = holding * over.sum() + late * short.sum() + waiting * short[-1] - salvage * over[-1]
-    width, chance = layer_grid(net)
+    width, chance = layer_grid(net, market.least_supply[d])
     saving = np.cumsum(layer_slopes(chance, holding, late, waiting, salvage)[:, ::-1], axis=1)[:, ::-1] + price
-    return float(base + width @ np.minimum(saving.min(axis=1), 0.0)) if len(width) else float(base)
+    least = _in_time(saving, np.cumsum(width), market.least_supply[d])
+    return float(base + width @ least) if len(width) else float(base)
+
+
+def _in_time(saving: FloatArray, upper: FloatArray, least_supply: FloatArray) -> FloatArray:
+    """(..., layer) the least of a layer's savings by the bucket it is there in, (..., layer, bucket), or 0: never.
+
+    A layer up to least_supply (..., bucket) must be there by then: maximum lateness. upper: (..., layer) its upper edge.
+    """
+    must = least_supply[..., None, :] >= upper[..., None] * (1 - 1e-12) - 1e-9  # by the end of this bucket, and later
+    must &= upper[..., None] > 0
+    too_late = np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
+    least = np.where(too_late, np.inf, saving).min(axis=-1)
+    return np.where(must[..., -1], least, np.minimum(least, 0.0))
 
 
 def _least_given_cost(market: Market, d: IntArray, price: FloatArray) -> float:
@@ -127,19 +139,21 @@ def _least_given_cost(market: Market, d: IntArray, price: FloatArray) -> float:
     A layer is asked for from one bucket on or, after a receipt, not: the edges of the layers are the path's own values.
     """
     product = market.demanded[d]
-    holding, late, waiting, salvage = (
-        a[product, None] for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
-    )
+    holding, salvage = market.holding[product, None], market.salvage[product, None]
+    late, waiting = market.late_cost[d, None], market.end_cost[d, None]
     net = market.net_given_demand(d)
     over, short = np.maximum(-net, 0.0), np.maximum(net, 0.0)
     base = (holding * over + late * short).sum() + (waiting * short[:, -1:] - salvage * over[:, -1:]).sum()
-    upper = np.sort(short, axis=1)
+    by_then = market.least_supply[d]
+    has_least = bool(by_then.any())
+    upper = np.sort(np.concatenate([short, by_then], axis=1) if has_least else short, axis=1)
     lower = np.concatenate([np.zeros((len(d), 1)), upper[:, :-1]], axis=1)
     asked = net[:, None, :] > lower[:, :, None]  # (d, layer, bucket)
     slope = np.where(asked, -late[:, :, None], holding[:, :, None])
     slope[:, :, -1] -= np.where(asked[:, :, -1], waiting, salvage)
     saving = np.cumsum(slope[:, :, ::-1], axis=2)[:, :, ::-1] + price[d, None, :]
-    return float(base + ((upper - lower) * np.minimum(saving.min(axis=2), 0.0)).sum())
+    least = _in_time(saving, upper, by_then) if has_least else np.minimum(saving.min(axis=2), 0.0)
+    return float(base + np.where(upper > lower, (upper - lower) * least, 0.0).sum())
 
 
 def _idle_stock_cost(market: Market) -> float:

@@ -57,20 +57,22 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
     pooled = market.is_component[product]
     stock = np.cumsum(market.fixed + arrived - used, axis=1)
     set_aside = np.cumsum(issued, axis=1)
-    stock[product[pooled]] -= set_aside[pooled]
-    used[product[pooled]] += issued[pooled]
+    np.subtract.at(stock, product[pooled], set_aside[pooled])
+    np.add.at(used, product[pooled], issued[pooled])
     supply = np.where(pooled[:, None], set_aside, stock[product])
     stock[product[~pooled]] = 0.0  # held for demand, counted below
     over, late, served_by = _course(market, supply, turned_away)
     conserved = np.isclose(served_by + over, supply, rtol=1e-9, atol=1e-6).all(axis=1)
     broken = [market.products[p] for p in product[~conserved][:5]]
     assert not broken, f"{broken}: supply is not served + closing stock"
+    in_time = supply + np.cumsum(turned_away, axis=1)
+    _assert_within(market.beyond.overdue, np.maximum(in_time, 0.0), "demand waits beyond the maximum lateness")
     lost = turned_away.copy()
     lost[:, -1] += late[:, -1]
     cost["holding"] += float((market.holding[product] * over.sum(axis=1)).sum())
-    cost["late"] += float((market.late[product] * late.sum(axis=1)).sum())
-    cost["lost"] += float((market.lost_sale[product] * turned_away.sum(axis=1)).sum())
-    cost["lost"] += float((market.waiting_at_end[product] * late[:, -1]).sum())
+    cost["late"] += float((market.late_cost * late.sum(axis=1)).sum())
+    cost["lost"] += float((market.lost_cost * turned_away.sum(axis=1)).sum())
+    cost["lost"] += float((market.end_cost * late[:, -1]).sum())
     cost["salvage"] -= float((market.salvage[product] * over[:, -1]).sum())
     scale = np.maximum(np.cumsum(np.abs(market.fixed) + arrived, axis=1).max(initial=1.0), 1.0)
     assert stock.min(initial=0.0) >= -TOLERANCE * scale, "a stock below zero"
@@ -92,6 +94,13 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
         supply=supply,
         turned_away=turned_away,
     )
+
+
+def supply_of(market: Market, started: FloatArray, issued: FloatArray) -> FloatArray:
+    """(demanded, bucket) cumulative units that come to each class of demand."""
+    product = market.demanded
+    comes = market.fixed + _arrived(market, started)
+    return np.cumsum(np.where(market.is_component[product, None], issued, comes[product]), axis=1)
 
 
 def _arrived(market: Market, started: FloatArray) -> FloatArray:

@@ -1,7 +1,8 @@
 """The exact door: the whole market as one linear programme, solved by HiGHS (Huangfu and Hall 2018).
 
     minimise   sum of way costs + holding of components + sum_d,t f_dt(M_dt) + lost * turned away
-    M_dt - M_d,t-1 = arrivals + turned away             for a demanded product; M: supply beyond what comes anyway
+    M_dt - M_d,t-1 = arrivals + turned away             for a demanded product; M: supply beyond what comes anyway,
+                                                        from the least that maximum lateness allows on
     I_ct - I_c,t-1 = arrivals + fixed - used - issued    for a component, I >= 0
     sum of hours * started <= hours                      for a line and bucket
 
@@ -40,8 +41,9 @@ def piece_count(market: Market) -> int:
     return sum(min(BREAKPOINTS, len(paths)) for paths in market.cumulative_demand) * market.buckets
 
 
-def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
-    """Edges (piece + 1, bucket) and slopes (piece, bucket) of f_dt from M = 0 on; pieces may have no width.
+def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Edges (piece + 1, bucket), slopes and chances G (piece, bucket) of f_dt from the least M on; pieces may have no
+    width.
 
     There is an edge where f_dt turns from falling to rising, at the quantile late / (late + holding). Between two edges
     the chance G is its mean there, which keeps the expected demand; the last piece has no end.
@@ -49,17 +51,18 @@ def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
     net = market.net_demand(d)
     product = market.demanded[d]
     count = min(BREAKPOINTS, len(net))
-    turn = market.late[product] / max(market.late[product] + market.holding[product], 1e-300)
+    late, least = market.late_cost[d], market.least_supply[[d]]
+    turn = late / max(late + market.holding[product], 1e-300)
     levels = np.sort(np.append(np.linspace(0.0, 1.0, count), min(max(turn, 0.0), 1.0)))
     edges = np.quantile(net, levels, axis=0, method="inverted_cdf") if count > 1 else net
-    edges = np.concatenate([np.zeros((1, market.buckets)), np.maximum(edges, 0.0)])
+    edges = np.concatenate([least, np.maximum(edges, least)])
     width = np.diff(edges, axis=0)
     chance = np.zeros((len(edges), market.buckets))  # the last row: beyond the largest demand
     for k in range(len(width)):
         covered = np.clip(net, edges[k], edges[k + 1]) - edges[k]
         chance[k] = covered.mean(axis=0) / np.where(width[k] > 0, width[k], 1.0)
-    economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
-    return edges, layer_slopes(chance, *economics)
+    holding, salvage = float(market.holding[product]), float(market.salvage[product])
+    return edges, layer_slopes(chance, holding, float(late), float(market.end_cost[d]), salvage), chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +92,17 @@ class Programme:
         self.values: list[FloatArray] = []
         self.column_count = 0
         products = len(market.products)
-        self.demand_row = np.full(products, -1)  # first row of the product's supply to demand
+        self.demand_row = np.arange(len(market.demanded)) * self.buckets  # (demanded) first row of the supply to it
         self.pool_row = np.full(products, -1)  # first row of the product's stock as a component
-        self.demand_row[market.demanded] = np.arange(len(market.demanded)) * self.buckets
         pools = np.nonzero(market.is_component)[0]
         base = len(market.demanded) * self.buckets
         self.pool_row[pools] = base + np.arange(len(pools)) * self.buckets
         self.line_row = base + len(pools) * self.buckets
         self.row_count = self.line_row + market.line_hours.size
         # Units arrive in the pool of a component, else straight at demand.
-        self.arrival_row = np.where(market.is_component, self.pool_row, self.demand_row)
+        self.arrival_row = self.pool_row.copy()
+        straight = ~market.is_component[market.demanded]
+        self.arrival_row[market.demanded[straight]] = self.demand_row[straight]
         self.pools = pools
         self.linear = self._build()
 
@@ -133,6 +137,8 @@ class Programme:
         self._build_stock()
         self._build_demand()
         lower, upper = np.zeros(self.row_count), np.zeros(self.row_count)
+        from_least = -np.diff(market.least_supply, axis=1, prepend=0.0).ravel()
+        lower[: from_least.size] = upper[: from_least.size] = from_least
         for product in self.pools:
             rows = slice(self.pool_row[product], self.pool_row[product] + buckets)
             lower[rows] = upper[rows] = market.fixed[product]
@@ -159,24 +165,24 @@ class Programme:
             if market.is_component[product]:
                 issued = self.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
                 self.add_entries(self.pool_row[product] + t, issued, 1.0)
-                self.add_entries(self.demand_row[product] + t, issued, -1.0)
+                self.add_entries(self.demand_row[d] + t, issued, -1.0)
                 self.issued[d] = issued
 
     def _build_demand(self) -> None:
         market, buckets = self.market, self.buckets
         self.turned_away: list[IntArray] = []
-        for d, product in enumerate(market.demanded):
-            edges, slopes = cost_pieces(market, d)
+        for d in range(len(market.demanded)):
+            edges, slopes, _ = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
             width = np.concatenate([width, np.full((1, buckets), np.inf)])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])
-            row = self.demand_row[product] + t
+            row = self.demand_row[d] + t
             self.add_entries(row, supply, 1.0)
             later = t + 1 < buckets
             self.add_entries(row[later] + 1, supply[later], -1.0)
-            away = self.add_columns(np.full(buckets, market.lost_sale[product]), market.sure[d])
-            self.add_entries(self.demand_row[product] + np.arange(buckets), away, -1.0)
+            away = self.add_columns(np.full(buckets, market.lost_cost[d]), market.sure[d])
+            self.add_entries(self.demand_row[d] + np.arange(buckets), away, -1.0)
             self.turned_away.append(away)
 
     def solve(self, options: Mapping[str, str | bool | int | float]) -> Solution:

@@ -1,5 +1,6 @@
 """Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -7,8 +8,9 @@ import numpy as np
 from datong.balance import highs, prices
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
-from datong.balance.evaluate import evaluate
+from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.pack import Market, pack
+from datong.balance.rules import turn_away_overdue
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Learnt
@@ -18,6 +20,8 @@ Door = Literal["auto", "highs", "prices"]
 # Above this many pieces of cost curves (products x buckets x breakpoints) a chain whose products share only lines goes
 # through the door of prices: they cross between half a million (`benchmarks/cycle.py`) and one and a half (`doors.py`).
 EXACT_UP_TO = 1_000_000
+# Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
+KNOWN_TO_PRICES = frozenset({"maximum lateness"})
 
 
 def balance(
@@ -34,9 +38,16 @@ def balance(
 
 def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     """Clears a packed market; `demand` gives the markets to which its products' demand belongs."""
+    unknown = market.rules - KNOWN_TO_PRICES
     if door == "auto":
-        door = "prices" if highs.piece_count(market) > EXACT_UP_TO and market.single_level else "highs"
+        is_large = highs.piece_count(market) > EXACT_UP_TO
+        door = "prices" if is_large and market.single_level and not unknown else "highs"
+    if door == "prices" and unknown:
+        raise ValueError(f"the door of prices does not know: {', '.join(sorted(unknown))}")
     solution = highs.solve(market) if door == "highs" else prices.solve(market)
+    if door == "prices" and market.rules:
+        supply = supply_of(market, solution.started, solution.issued)
+        solution = replace(solution, turned_away=turn_away_overdue(market, supply, solution.turned_away))
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     bound = lower_bound(market, solution.prices)
     total = sum(outcome.cost.values())

@@ -28,12 +28,17 @@ def layer_slopes(chance: FloatArray, holding: float, late: float, waiting: float
     return slopes
 
 
-def layer_grid(cumulative_demand: FloatArray) -> tuple[FloatArray, FloatArray]:
+def layer_grid(
+    cumulative_demand: FloatArray, further_edges: FloatArray = np.zeros(0)
+) -> tuple[FloatArray, FloatArray]:
     """Blocks of layers in which no chance changes. cumulative_demand: (path, bucket), negative where covered already.
+
+    further_edges: units at which a block ends, too.
 
     Returns widths (block) in units and chance (block, bucket), for the layers from 0 to the largest demand; exact.
     """
-    edges = np.unique(np.concatenate([[0.0], cumulative_demand[cumulative_demand > 0]]))
+    further = further_edges[further_edges > 0]
+    edges = np.unique(np.concatenate([[0.0], cumulative_demand[cumulative_demand > 0], further]))
     ordered = np.sort(cumulative_demand, axis=0)
     paths, buckets = ordered.shape
     chance = np.empty((len(edges) - 1, buckets))
