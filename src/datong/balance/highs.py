@@ -17,6 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from datong.balance.pack import Market
+from datong.balance.rules import fresh
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import layer_slopes
@@ -98,7 +99,8 @@ class Programme:
         base = len(market.demanded) * self.buckets
         self.pool_row[pools] = base + np.arange(len(pools)) * self.buckets
         self.line_row = base + len(pools) * self.buckets
-        self.row_count = self.line_row + market.line_hours.size
+        self.line_end = self.row_count = self.line_row + market.line_hours.size
+        self.limits: list[tuple[FloatArray, FloatArray]] = []  # of the rows after those of the lines
         # Units arrive in the pool of a component, else straight at demand.
         self.arrival_row = self.pool_row.copy()
         straight = ~market.is_component[market.demanded]
@@ -113,6 +115,12 @@ class Programme:
         self.uppers.append(upper)
         return index
 
+    def add_rows(self, lower: FloatArray, upper: FloatArray) -> IntArray:
+        index = np.arange(self.row_count, self.row_count + len(lower))
+        self.row_count += len(lower)
+        self.limits.append((lower, upper))
+        return index
+
     def add_entries(self, rows: IntArray, columns: IntArray, values: FloatArray | float) -> None:
         self.rows.append(rows)
         self.columns.append(columns)
@@ -123,7 +131,9 @@ class Programme:
         wanted = (self.arrival_row[market.way_product] >= 0)[:, None] & market.way_open
         self.way_index, self.way_bucket = np.nonzero(wanted)
         i, t = self.way_index, self.way_bucket
-        self.started = self.add_columns(market.way_cost[i], market.way_limit[i, t])
+        rules = market.beyond
+        new = rules.charged[t] & (rules.before[i, t] == 0)  # what was not planned before: the change charge
+        self.started = self.add_columns(market.way_cost[i] + new * rules.change_cost[i], market.way_limit[i, t])
         arrive = self.arrival_row[market.way_product[i]] + t + market.way_lead[i]
         self.add_entries(arrive, self.started, -market.way_yield[i])
         on_line = market.way_line[i] >= 0
@@ -136,13 +146,17 @@ class Programme:
         self.add_entries(pool, column_of[market.use_way[u], s], market.use_units[u])
         self._build_stock()
         self._build_demand()
+        self._build_rules(column_of)
         lower, upper = np.zeros(self.row_count), np.zeros(self.row_count)
         from_least = -np.diff(market.least_supply, axis=1, prepend=0.0).ravel()
         lower[: from_least.size] = upper[: from_least.size] = from_least
         for product in self.pools:
             rows = slice(self.pool_row[product], self.pool_row[product] + buckets)
             lower[rows] = upper[rows] = market.fixed[product]
-        lower[self.line_row :], upper[self.line_row :] = -np.inf, market.line_hours.ravel()
+        lines = slice(self.line_row, self.line_end)
+        lower[lines], upper[lines] = -np.inf, market.line_hours.ravel()
+        for side, given in ((lower, 0), (upper, 1)):
+            side[self.line_end :] = np.concatenate([np.zeros(0), *(limit[given] for limit in self.limits)])
         matrix = sp.csc_matrix(
             (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
             shape=(self.row_count, self.column_count),
@@ -153,6 +167,7 @@ class Programme:
         """Stock of components from bucket to bucket, and what of them is set aside to be sold."""
         market, buckets = self.market, self.buckets
         t = np.arange(buckets)
+        self.stock: dict[int, IntArray] = {}
         for product in self.pools:
             cost = np.full(buckets, market.holding[product])
             cost[-1] -= market.salvage[product]
@@ -160,6 +175,7 @@ class Programme:
             row = self.pool_row[product] + t
             self.add_entries(row, stock, 1.0)
             self.add_entries(row[1:], stock[:-1], -1.0)
+            self.stock[int(product)] = stock
         self.issued: dict[int, IntArray] = {}
         for d, product in enumerate(market.demanded):
             if market.is_component[product]:
@@ -171,12 +187,14 @@ class Programme:
     def _build_demand(self) -> None:
         market, buckets = self.market, self.buckets
         self.turned_away: list[IntArray] = []
+        self.over: list[tuple[IntArray, IntArray, FloatArray]] = []  # columns, buckets, share of them that is left over
         for d in range(len(market.demanded)):
-            edges, slopes, _ = cost_pieces(market, d)
+            edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
             width = np.concatenate([width, np.full((1, buckets), np.inf)])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])
+            self.over.append((supply, t, 1.0 - chance[piece, t]))
             row = self.demand_row[d] + t
             self.add_entries(row, supply, 1.0)
             later = t + 1 < buckets
@@ -184,6 +202,76 @@ class Programme:
             away = self.add_columns(np.full(buckets, market.lost_cost[d]), market.sure[d])
             self.add_entries(self.demand_row[d] + np.arange(buckets), away, -1.0)
             self.turned_away.append(away)
+
+    def _build_rules(self, column_of: IntArray) -> None:
+        """The rules beyond the linear core, as rules.py has them. column_of: (way, bucket) column of starts, or -1."""
+        market, rules, buckets = self.market, self.market.beyond, self.buckets
+        t = np.arange(buckets)
+        self.substituted = np.zeros((len(rules.substitute_cost), buckets), dtype=np.int64)
+        for i, (d, product) in enumerate(zip(rules.substitute_demand, rules.substitute_product, strict=True)):
+            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), np.full(buckets, np.inf))
+            self.add_entries(self.pool_row[product] + t, columns, 1.0)
+            self.add_entries(self.demand_row[d] + t, columns, -1.0)
+            self.substituted[i] = columns
+        line, bucket = np.nonzero(rules.overtime > 0)
+        columns = self.add_columns(rules.overtime_cost[line, bucket], rules.overtime[line, bucket])
+        self.add_entries(self.line_row + line * buckets + bucket, columns, -1.0)
+        self.shelf_rows: dict[int, IntArray] = {}
+        self.wasted: dict[int, IntArray] = {}
+        most = fresh(market, np.zeros(market.fixed.shape))
+        for product in np.flatnonzero((rules.shelf_life >= 0) & market.is_component):
+            self._build_shelf_life(int(product), most[product], column_of)
+        self._build_change_charge(column_of)
+        self._build_firm_shares(column_of)
+
+    def _build_shelf_life(self, product: int, most: FloatArray, column_of: IntArray) -> None:
+        market, buckets = self.market, self.buckets
+        t = np.arange(buckets)
+        waste = self.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
+        self.add_entries(self.pool_row[product] + t, waste, 1.0)
+        rows = self.add_rows(np.full(buckets, -np.inf), most)
+        self.add_entries(rows, self.stock[product], 1.0)
+        for d in np.flatnonzero(market.demanded == product):
+            columns, bucket, share = self.over[d]
+            self.add_entries(rows[bucket], columns, share)
+        life = int(market.beyond.shelf_life[product])
+        for way in np.flatnonzero(market.way_product == product):
+            start = np.flatnonzero(column_of[way] >= 0)
+            for later in range(life):
+                until = start + market.way_lead[way] + later
+                some = until < buckets
+                self.add_entries(rows[until[some]], column_of[way, start[some]], -market.way_yield[way])
+        self.shelf_rows[product], self.wasted[product] = rows, waste
+
+    def _build_change_charge(self, column_of: IntArray) -> None:
+        """started - more + less = before, both at the charge; where nothing was planned, what starts is more."""
+        rules = self.market.beyond
+        self.change_way, self.change_bucket = np.nonzero(
+            rules.charged & (rules.before > 0) & (column_of >= 0) & (rules.change_cost[:, None] > 0)
+        )
+        before = rules.before[self.change_way, self.change_bucket]
+        charge = rules.change_cost[self.change_way]
+        self.change_rows = self.add_rows(before, before)
+        self.add_entries(self.change_rows, column_of[self.change_way, self.change_bucket], 1.0)
+        self.add_entries(self.change_rows, self.add_columns(charge, np.full(len(charge), np.inf)), -1.0)
+        self.add_entries(self.change_rows, self.add_columns(charge, before), 1.0)
+
+    def _build_firm_shares(self, column_of: IntArray) -> None:
+        """H_f - floor H + short >= 0 and H_f - ceiling H - over <= 0; hours under way stand on the right."""
+        market, rules = self.market, self.market.beyond
+        way, bucket = np.nonzero((column_of >= 0) & (market.way_line >= 0)[:, None])
+        line, columns = market.way_line[way], column_of[way, bucket]
+        taken = market.hours_taken.sum(axis=1)
+        infinite = np.array([np.inf])
+        self.share_rows = np.zeros((2, len(rules.firms)), dtype=np.int64)
+        for firm, on_firm in enumerate(rules.on_firm):
+            for side, (share, sign) in enumerate(((rules.floor[firm], 1.0), (rules.ceiling[firm], -1.0))):
+                factor = on_firm - share
+                known = np.array([-factor @ taken])
+                row = self.add_rows(*((known, infinite) if side == 0 else (-infinite, known)))
+                self.add_entries(np.repeat(row, len(columns)), columns, market.way_hours[way] * factor[line])
+                self.add_entries(row, self.add_columns(np.array([rules.share_cost]), infinite), sign)
+                self.share_rows[side, firm] = row[0]
 
     def solve(self, options: Mapping[str, str | bool | int | float]) -> Solution:
         linear = self.linear
@@ -226,10 +314,17 @@ class Programme:
         component = np.full((len(market.products), buckets), np.inf)
         for product in self.pools:
             component[product] = -dual[self.pool_row[product] : self.pool_row[product] + buckets]
+        change, shelf, wasted = np.zeros(started.shape), np.zeros(market.fixed.shape), np.zeros(market.fixed.shape)
+        change[self.change_way, self.change_bucket] = -dual[self.change_rows]
+        for product, rows in self.shelf_rows.items():
+            shelf[product], wasted[product] = -dual[rows], value[self.wasted[product]]
+        shares = dual[self.share_rows] * np.array([[1.0], [-1.0]])
         prices = Prices(
-            line=np.maximum(-dual[self.line_row :].reshape(market.line_hours.shape), 0.0),
+            line=np.maximum(-dual[self.line_row : self.line_end].reshape(market.line_hours.shape), 0.0),
             limit=limit,
             turned_away=np.maximum(-reduced[away], 0.0),
             component=component,
+            rule={"change charge": change, "shelf life": shelf, "firm shares": shares},
         )
-        return Solution(started, issued, value[away], prices, "highs", iterations)
+        substituted = value[self.substituted]
+        return Solution(started, issued, value[away], prices, "highs", iterations, substituted, wasted)

@@ -48,7 +48,8 @@ def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     if door == "prices" and market.rules:
         supply = supply_of(market, solution.started, solution.issued)
         solution = replace(solution, turned_away=turn_away_overdue(market, supply, solution.turned_away))
-    outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
+    plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
+    outcome = evaluate(market, *plan)
     bound = lower_bound(market, solution.prices)
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"

@@ -4,12 +4,13 @@ Axes: product; demanded (products that are asked for); way (recipes and offers);
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
 import numpy as np
 
+from datong.balance.rules import Rules, build, honest_salvages, pools
 from datong.ledger.facts import (
     ChainFacts,
     Way,
@@ -21,7 +22,6 @@ from datong.ledger.facts import (
     ranges,
     turns,
 )
-from datong.balance.rules import Rules, build, pools
 from datong.ledger.position import Position
 from datong.ledger.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
 from datong.ledger.state import State
@@ -45,8 +45,8 @@ class Market:
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
     components first. is_component: (product) its units lie in one stock until they are used or set aside, as those of
-    components do (`pools` in rules.py says which others). A product may stand several times in `demanded`, once for each
-    class of its demand. beyond: the rules beyond the linear core.
+    components do (`pools` in rules.py says which others). A product may stand several times in `demanded`, once for
+    each class of its demand. beyond: the rules beyond the linear core.
     """
 
     products: tuple[str, ...]
@@ -81,10 +81,15 @@ class Market:
     levels: tuple[int, ...]
     beyond: Rules
 
-    @property
+    @cached_property
     def rules(self) -> frozenset[str]:
         """Names of the rules that this market has beyond the linear core."""
         return self.beyond.names
+
+    @property
+    def most_hours(self) -> FloatArray:
+        """(line, bucket) hours with overtime, left after orders under way."""
+        return self.line_hours + self.beyond.overtime if "overtime" in self.rules else self.line_hours
 
     @cached_property
     def late_cost(self) -> FloatArray:
@@ -225,8 +230,15 @@ def pack_facts(
     way_hours = np.array([w.hours_per_unit for w in ways], dtype=np.float64)
     earned = lost_sale[arrays.product] * arrays.yield_share
     way_worth = np.where(way_hours > 0, earned / np.where(way_hours > 0, way_hours, 1.0), 0.0)
-    beyond = build(rules, products, ways, lines, classes, sure, way_worth)
+    beyond = build(rules, products, ways, lines, classes, sure, way_worth, frozen_buckets)
     is_component = pools(beyond, demanded, is_component)
+    beyond = replace(beyond, shelf_life=np.where(is_component, beyond.shelf_life, -1))
+    plain_cost = arrays.least_costs(bucket_starts)
+    salvage = honest_salvages(beyond, demanded, salvage, plain_cost)
+    if beyond.names & {"firm shares", "change charge"}:  # nobody makes what nobody asks for, only to have worked
+        idle = ~is_component
+        idle[demanded] = False
+        way_open &= ~idle[arrays.product, None]
     return Market(
         products=products,
         ways=ways,
@@ -256,7 +268,7 @@ def pack_facts(
         cumulative_demand=cumulative,
         sure=sure,
         is_component=is_component,
-        plain_cost=arrays.least_costs(bucket_starts),
+        plain_cost=plain_cost,
         levels=tuple(np.argsort(arrays.level, kind="stable").tolist()),
         beyond=beyond,
     )

@@ -109,7 +109,7 @@ def rule_facts(
 def _by_bucket(
     units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, later: int = 0
 ) -> dict[str, FloatArray]:
-    """product -> (bucket) units by their day, so many buckets later; what is due before the first bucket is due in it."""
+    """product -> (bucket) units by their day, so many buckets later; what is due before the first is due in it."""
     result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
     for (item, due), count in sorted(units.items()):
         bucket = max(settings.calendar.index(due, starts[0]) + later, 0)
@@ -212,8 +212,8 @@ def _firm_of_line(state: State) -> dict[str, str]:
 def _overtime(state: State, starts: Sequence[date]) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     """Overtime hours and their cost: line -> (bucket), of the lines that have any.
 
-    As with its hours, of spans that overlap the one that starts last holds, and of a bucket that has begun only the days
-    that are left count.
+    As with its hours, of spans that overlap the one that starts last holds, and of a bucket that has begun only the
+    days that are left count.
     """
     days = state.settings.calendar.bucket_days
     hours: dict[str, FloatArray] = {}
