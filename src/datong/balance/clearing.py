@@ -148,8 +148,9 @@ def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.T
         parts[at] += np.where(
             market.use_open[use, start[at]], market.use_units[use] * plain[market.use_component[use]], 0.0
         )
-    facts = [market.ways[w] for w in np.unique(way)]
-    at = pa.array(np.unique(way, return_inverse=True)[1])
+    is_used = np.bincount(way, minlength=len(market.ways)) > 0
+    facts = [market.ways[w] for w in np.flatnonzero(is_used)]
+    at = pa.array((np.cumsum(is_used) - 1)[way])
 
     def named(name: str) -> pa.Array:
         return pa.array([getattr(w, name) for w in facts], pa.string()).take(at)

@@ -31,7 +31,7 @@ LEAD_QUANTILE = 0.8
 EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ComponentUse:
     """Units of a component that one unit started takes, scrap included, while it is valid."""
 
@@ -41,7 +41,7 @@ class ComponentUse:
     valid_to: date | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Way:
     """One way to get units of a product: a recipe or an offer. Costs and hours are for a unit started.
 
@@ -91,16 +91,20 @@ class Economics:
 
 @dataclass(frozen=True, eq=False)
 class ChainFacts:
-    """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket)."""
+    """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket).
+
+    ready_arrays: those of the ways, where they are at hand.
+    """
 
     products: tuple[str, ...]
     economics: Mapping[str, Economics]
     ways: tuple[Way, ...]
     line_hours: Mapping[str, FloatArray]
+    ready_arrays: "WayArrays | None" = None
 
     @cached_property
     def arrays(self) -> "WayArrays":
-        return WayArrays.of(self.products, self.ways)
+        return self.ready_arrays or WayArrays.of(self.products, self.ways)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +132,11 @@ class WayArrays:
     def of(cls, products: Sequence[str], ways: Sequence[Way]) -> "WayArrays":
         """Raises NoPlan where a product goes into itself."""
         at = {p: i for i, p in enumerate(products)}
-        uses = [(i, at[u.component], u) for i, w in enumerate(ways) for u in w.uses if u.component in at]
+        way_uses = [tuple(u for u in w.uses if u.component in at) for w in ways]
+        uses = [u for own in way_uses for u in own]
         product = np.array([at[w.product] for w in ways], dtype=np.int64)
-        use_way = np.array([i for i, *_ in uses], dtype=np.int64)
-        use_component = np.array([c for _, c, _ in uses], dtype=np.int64)
+        use_way = np.repeat(np.arange(len(ways)), np.array([len(own) for own in way_uses], dtype=np.int64))
+        use_component = np.array([at[u.component] for u in uses], dtype=np.int64)
         return cls(
             product=product,
             cost=np.array([w.cost_per_unit for w in ways], dtype=np.float64),
@@ -140,9 +145,9 @@ class WayArrays:
             to_day=day_numbers([w.valid_to for w in ways], date.max),
             use_way=use_way,
             use_component=use_component,
-            use_units=np.array([u.units_per_unit for *_, u in uses], dtype=np.float64),
-            use_from_day=day_numbers([u.valid_from for *_, u in uses], date.min),
-            use_to_day=day_numbers([u.valid_to for *_, u in uses], date.max),
+            use_units=np.array([u.units_per_unit for u in uses], dtype=np.float64),
+            use_from_day=day_numbers([u.valid_from for u in uses], date.min),
+            use_to_day=day_numbers([u.valid_to for u in uses], date.max),
             level=product_levels(products, product[use_way], use_component),
         )
 
@@ -248,9 +253,10 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> 
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
     ways = _ways(state, prices, learnt, bucket_starts)
-    costs = unit_costs(products, ways, bucket_starts)
+    arrays = WayArrays.of(products, ways)
+    costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = _economics(state, prices, costs, bucket_starts)
-    return ChainFacts(products, economics, ways, _line_hours(state, bucket_starts))
+    return ChainFacts(products, economics, ways, _line_hours(state, bucket_starts), arrays)
 
 
 def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:

@@ -61,7 +61,8 @@ def _coded(product: pd.Series, market: pd.Series) -> tuple[tuple[Item, ...], Int
     market_count = max(len(markets.categories), 1)
     pair = products.codes.to_numpy().astype(np.int64) * market_count + markets.codes.to_numpy()
     pairs, inverse = np.unique(pair, return_inverse=True)
-    names = [Item(products.categories[p // market_count], markets.categories[p % market_count]) for p in pairs]
+    of_product, of_market = products.categories.tolist(), markets.categories.tolist()
+    names = [Item(of_product[p // market_count], of_market[p % market_count]) for p in pairs.tolist()]
     order = sorted(range(len(names)), key=lambda i: names[i])
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
@@ -246,5 +247,6 @@ def _given(items: tuple[Item, ...], wanted: _Wanted, open_day: int, horizon: int
     inside = (ahead >= 0) & (ahead < horizon)
     row = _positions(wanted.items, items)[wanted.item[inside]]
     sums = _sums(row, ahead[inside], wanted.units[inside], given.shape)
-    given[row] = sums[row]
+    asked = np.unique(row)
+    given[asked] = sums[asked]
     return given
