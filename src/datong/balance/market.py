@@ -1,6 +1,5 @@
 """Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth."""
 
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -8,9 +7,8 @@ import numpy as np
 from datong.balance import highs, prices
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
-from datong.balance.evaluate import evaluate, supply_of
+from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack
-from datong.balance.rules import turn_away_overdue
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Learnt
@@ -45,9 +43,6 @@ def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     if door == "prices" and unknown:
         raise ValueError(f"the door of prices does not know: {', '.join(sorted(unknown))}")
     solution = highs.solve(market) if door == "highs" else prices.solve(market)
-    if door == "prices" and market.rules:
-        supply = supply_of(market, solution.started, solution.issued)
-        solution = replace(solution, turned_away=turn_away_overdue(market, supply, solution.turned_away))
     plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
     outcome = evaluate(market, *plan)
     bound = lower_bound(market, solution.prices)

@@ -15,9 +15,10 @@ from scipy.optimize import minimize
 
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual, Flow
-from datong.balance.evaluate import evaluate
+from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.pack import Market
 from datong.balance.repair import feasible
+from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import FloatArray
 
@@ -45,6 +46,8 @@ def solve(market: Market) -> Solution:
         flow = dual.flow(price, temperature)
         t1 = time.time()
         flow = feasible(market, dual, price, flow)
+        supply = supply_of(market, flow.started, flow.issued)
+        flow = replace(flow, turned_away=turn_away_overdue(market, supply, flow.turned_away))
         t2 = time.time()
         cost = sum(evaluate(market, flow.started, flow.issued, flow.turned_away).cost.values())
         t3 = time.time()

@@ -167,8 +167,8 @@ class Clearing:
     prices: what (line, stock, offer, component), name, bucket, price (money per unit of it), unit, used, available.
     gaps: product, market, bucket, demand_units (expected), served_units, late_units, lost_units, binding (name of the
         scarce thing whose price was too high, or ''), binding_price.
-    cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative), and where the chain has
-        such rules substitution, overtime, changes (of the plan before) and firm_shares (missed).
+    cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative), and where the chain
+        has such rules substitution, overtime, changes (of the plan before) and firm_shares (missed).
     lower_bound: no plan fixed now can cost less; gap_share = (total - lower_bound) / cost without the salvage credit.
     """
 
