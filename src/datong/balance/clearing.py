@@ -11,7 +11,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
 from datong.ledger.facts import day_numbers, grouped, turns
-from datong.model.flow import Clearing, FloatArray, Forecast, IntArray
+from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
 
 QUANTITIES_SCHEMA = pa.schema(
     [
@@ -70,6 +70,7 @@ def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Out
         lower_bound=bound,
         door=solution.door,
         iterations=solution.iterations,
+        substitutions=_substitutions(market, solution),
     )
 
 
@@ -173,6 +174,20 @@ def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.T
             "price_share": sum((s.money for s in scarcity.shares(way, start)), np.zeros(len(way))),
         },
         schema=QUANTITIES_SCHEMA,
+    )
+
+
+def _substitutions(market: Market, solution: Solution) -> pa.Table:
+    """By product, substitute and bucket; classes of the product's demand together."""
+    rules, units = market.beyond, {}
+    for i, t in zip(*np.nonzero(solution.substituted > NOTHING), strict=True):
+        product = market.products[market.demanded[rules.substitute_demand[i]]]
+        key = (product, market.products[rules.substitute_product[i]], market.bucket_starts[t])
+        units[key] = units.get(key, 0.0) + float(solution.substituted[i, t])
+    rows = [(*key, units[key]) for key in sorted(units)]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in SUBSTITUTIONS_SCHEMA)
+    return pa.table(
+        [pa.array(c, f.type) for c, f in zip(columns, SUBSTITUTIONS_SCHEMA, strict=True)], SUBSTITUTIONS_SCHEMA
     )
 
 
