@@ -154,6 +154,19 @@ def test_a_change_of_the_plan_has_its_charge():
     assert made == {0.01: pytest.approx([4.0, 6.0]), 0.004: pytest.approx([10.0])}
 
 
+def test_what_stood_in_a_frozen_bucket_is_no_change():
+    """As before at 1 each, but week 0 is frozen: what was only proposed there lapses; 4 more in week 1 are changes:
+    10 x 2 + 4 x 1 = 24."""
+    order = {"kind": "make", "product": "A", "recipe": "A/L"}
+    orders = [
+        order | {"order": "O1", "units": 4.0, "start": MONDAY, "due": MONDAY},
+        order | {"order": "O2", "units": 6.0, "start": MONDAY + WEEK, "due": MONDAY + WEEK},
+    ]
+    settings = {"defaults": Defaults(change_cost_share=0.01), "frozen_buckets": 1}
+    state = chain(3, settings, **press(orders=orders))
+    assert cleared(state, given(state, A=[0.0, 10.0, 0.0])).total_cost == pytest.approx(24.0)
+
+
 # firm shares --------------------------------------------------------------------------------------
 
 
@@ -223,6 +236,23 @@ def test_stock_that_nobody_needs_in_time_is_thrown_away():
     market = pack(state, demand, nothing_learnt(), position(state))
     assert highs.solve(market).wasted.sum() == pytest.approx(5.0)
     assert clear(market, demand).total_cost == pytest.approx(8.0)
+
+
+def test_what_an_order_under_way_will_take_is_kept_for_it():
+    """4 Q in stock, good for a week, are what the locked order of 4 A in week 2 takes; they are held two week ends, at
+    0.1 each: 0.8. Else they would have to be thrown away, and the order could not run."""
+    tables = press(
+        products=[{"product": "Q", "price": 4.0, "kind": "material", "shelf_life_days": 7.0}],
+        economics=[{"product": "Q", "holding_cost_per_unit_week": 0.1}],
+        components=[{"product": "A", "component": "Q", "units_per_unit": 1.0}],
+        stock=[{"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": "Q", "units": 4.0}],
+        orders=[
+            {"order": "O1", "kind": "make", "product": "A", "recipe": "A/L", "units": 4.0, "locked": True}
+            | {"start": MONDAY + 2 * WEEK, "due": MONDAY + 2 * WEEK}
+        ],
+    )
+    state = chain(3, **tables)
+    assert cleared(state, given(state, A=[0.0, 0.0, 4.0])).total_cost == pytest.approx(0.8)
 
 
 # substitutes --------------------------------------------------------------------------------------

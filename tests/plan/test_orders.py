@@ -233,7 +233,7 @@ def test_no_order_costs_more_than_it_saves():
 
 
 def test_what_the_market_works_overtime_or_substitutes_is_ordered():
-    """13 of A wanted: ten hours and an hour of overtime make 11, B stands in for 2 at 3 + 4 each (the sale is worth 100).
+    """13 of A wanted: ten hours and an hour of overtime make 11, B stands in for 2 at 3 + 4 each (a loss costs 100).
     B itself is asked for once: 3 of B are made."""
     tables = press()
     tables["products"].append({"product": "B", "price": 100.0})
