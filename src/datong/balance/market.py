@@ -20,6 +20,8 @@ Door = Literal["auto", "highs", "prices"]
 # whose products share only lines, and one whose products share components. HiGHS is the faster one below (doors.py,
 # balance.py and cycle.py in benchmarks).
 EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
+# Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
+KNOWN_TO_PRICES = frozenset({"maximum lateness"})
 
 
 def balance(
@@ -46,14 +48,18 @@ def clear(
     limits, on_progress: when to stop; the best plan so far is then given, with its gap. start: prices to begin with, of
     an earlier clearing (`warm_prices`); HiGHS makes no use of them. Raises NoPlan where there is no plan yet.
     """
+    unknown = market.rules - KNOWN_TO_PRICES
     if door == "auto":
         most = EXACT_UP_TO if market.single_level else EXACT_UP_TO_WITH_COMPONENTS
-        door = "prices" if highs.piece_count(market) > most else "highs"
+        door = "prices" if highs.piece_count(market) > most and not unknown else "highs"
+    if door == "prices" and unknown:
+        raise ValueError(f"the door of prices does not know: {', '.join(sorted(unknown))}")
     if door == "highs":
         solution = highs.solve(market, limits=limits, on_progress=on_progress)
     else:
         solution = prices.solve(market, limits, on_progress, start)
-    outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
+    plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
+    outcome = evaluate(market, *plan)
     bound = lower_bound(market, solution.prices)
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"

@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -17,9 +18,10 @@ from scipy.optimize import minimize
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual, Flow
-from datong.balance.evaluate import evaluate
+from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.pack import Market
 from datong.balance.repair import feasible
+from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.flow import FloatArray
 
@@ -104,6 +106,8 @@ class _Search:
 
     def _keep_plan(self, price: FloatArray, temperature: float) -> None:
         flow = feasible(self.market, self.dual, price, self.dual.flow(price, temperature))
+        supply = supply_of(self.market, flow.started, flow.issued)
+        flow = replace(flow, turned_away=turn_away_overdue(self.market, supply, flow.turned_away))
         cost = sum(evaluate(self.market, flow.started, flow.issued, flow.turned_away).cost.values())
         if cost < self.cost:
             self.cost, self.flow = cost, flow

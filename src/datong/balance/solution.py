@@ -1,7 +1,9 @@
 """What a door gives back, whichever it is: quantities and prices, as arrays on the market's axes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from datong.model.flow import FloatArray
 
@@ -12,9 +14,10 @@ OnProgress = Callable[[float, int, float | None, float], bool]
 
 @dataclass(frozen=True)
 class Limits:
-    """When a door may stop: at a certified gap, as a share of the plan's cost, or after so many seconds of solving."""
+    """When a door may stop: at a certified gap, as a share of what can be avoided of the plan's cost (avoidable.py), or
+    after so many seconds of solving."""
 
-    gap_share: float = 0.001
+    gap_share: float = 0.01
     time_limit_s: float | None = None
 
 
@@ -32,19 +35,27 @@ class Prices:
 
     line: (line, bucket) per hour. limit: (way, bucket) per unit of a limited offer. turned_away: (demanded, bucket) per
     unit of sure demand. component: (product, bucket) at most this per unit; inf where its cheapest way decides.
+    rule: prices of the rules beyond the linear core by their name, as rules.py has them.
     """
 
     line: FloatArray
     limit: FloatArray
     turned_away: FloatArray
     component: FloatArray
+    rule: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+def nothing() -> FloatArray:
+    return np.zeros((0, 0))
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
     """started: (way, bucket) units. issued: (demanded, bucket) units of a component product that are set aside to sell.
 
-    turned_away: (demanded, bucket) units of sure demand that are not served.
+    turned_away: (demanded, bucket) units of sure demand that are not served. substituted: (substitute, bucket) units of
+    it that are set aside for the demand it stands in for. wasted: (product, bucket) units that went bad. The last two
+    are empty where nothing of the kind can be.
     """
 
     started: FloatArray
@@ -53,3 +64,5 @@ class Solution:
     prices: Prices
     door: str
     iterations: int
+    substituted: FloatArray = field(default_factory=nothing)
+    wasted: FloatArray = field(default_factory=nothing)
