@@ -82,6 +82,7 @@ class Block:
     level: int
     products: IntArray
     is_component: bool
+    columns: IntArray
     sources: tuple[Source, ...]
     ranks: int
     parts: tuple[tuple[IntArray, FloatArray, BoolArray | None], ...]
@@ -160,12 +161,20 @@ class Dual:
         self.limit_count = int(limited.sum())
         self.limit_index = np.full(limited.shape, -1)
         self.limit_index[limited] = np.arange(self.limit_count)
-        self.certain = _is_certain(market)
+        # Demand is certain where it is one path and what is still needed never falls: each unit then has one bucket in
+        # which it is due. (Receipts that come late can cover for a while what was short: then layers have several.)
+        self.net = net_of_one_path(market)
+        certain = (np.diff(self.net, axis=1) >= 0).all(axis=1) & ~np.isnan(self.net).any(axis=1)
+        self.certain: BoolArray = np.asarray(certain)
         self.turning_away_pays = _away_can_pay(market)
         self.away = self.turning_away_pays & ~self.certain[:, None]
         self.away_count = int(self.away.sum())
         self.away_index = np.full(self.away.shape, -1)
         self.away_index[self.away] = np.arange(self.away_count)
+        # Costs and needs have a column for each component.
+        self.components = np.flatnonzero(market.is_component)
+        self.column = np.zeros(len(market.products), dtype=np.int64)
+        self.column[self.components] = np.arange(len(self.components))
         component_stock = np.where(market.is_component[:, None], np.maximum(market.fixed, 0.0), 0.0)
         self.stock_product, self.stock_bucket = np.nonzero(component_stock)
         hours = np.maximum(market.line_hours, LEAST_AMOUNT * market.line_hours.mean(axis=1, keepdims=True))
@@ -184,9 +193,11 @@ class Dual:
         self.scale = _unit_costs(market)
         self.level = levels(market)
         self.blocks = self._blocks()
+        self.sold = [block for block in self.blocks if not block.is_component]
         parts = [block for block in self.blocks if block.is_component]
         self.part_levels = [list(own) for _, own in groupby(parts, lambda block: block.level)]
-        self.sold = [block for block in self.blocks if not block.is_component]
+        self.sold_needs = _Needs.of(self.sold)
+        self.part_needs = [_Needs.of(blocks) for blocks in self.part_levels]
         self.worth = self._worth()
         self.money = max(sum(float(_units_asked(b) @ b.scale) for b in self.blocks), 1e-9)
         self.unit = self._units_of_price()
@@ -267,12 +278,12 @@ class Dual:
             away = self.away_index[demanded].T + 1
         elif is_asked.any():
             asked = np.zeros((buckets, len(products)))
-            for n in np.nonzero(is_asked)[0]:
-                asked[:, n] = np.diff(np.maximum(market.net_demand(int(demanded[n]))[0], 0.0), prepend=0.0)
+            asked[:, is_asked] = np.diff(self.net[demanded[is_asked]], axis=1, prepend=0.0).T
         return Block(
             level=level,
             products=products,
             is_component=component,
+            columns=self.column[products],
             sources=tuple(sources),
             ranks=int(rank.max(initial=-1)) + 1,
             parts=parts,
@@ -323,7 +334,8 @@ class Dual:
             use = np.array([u[place] if len(u) > place else 0 for u in uses], dtype=np.int64)
             units = np.where(has, market.use_units[use] / yields, 0.0)
             is_open = market.use_open[use].T
-            places.append((market.use_component[use], units, None if is_open[:, has].all() else is_open))
+            column = self.column[market.use_component[use]]
+            places.append((column, units, None if is_open[:, has].all() else is_open))
         return bundle, tuple(places), len(uses)
 
     def _worth(self) -> FloatArray:
@@ -384,20 +396,21 @@ class Dual:
             value, choice = self._choose(block, given, costs, temperature, block.asked)
             return value, self.use(block, choice, needs, flow)
 
-        for block, (value, taken) in zip(self.sold, self._each(choose_and_use, self.sold), strict=True):
+        taken = []
+        for value, of_block in self._each(choose_and_use, self.sold):
             total += value
-            self._add(used, needs, block, taken)
-        for blocks in reversed(self.part_levels):
+            taken.append(of_block)
+        self._add(used, needs, self.sold, taken, self.sold_needs)
+        for blocks, of_level in zip(reversed(self.part_levels), reversed(self.part_needs), strict=True):
             uses = self._each(lambda block: self.use(block, choices[id(block)], needs, flow), blocks)
-            for block, taken in zip(blocks, uses, strict=True):
-                self._add(used, needs, block, taken)
+            self._add(used, needs, blocks, list(uses), of_level)
         return total, used
 
     def choose_components(self, price: FloatArray, temperature: float) -> tuple[float, FloatArray, dict[int, Choice]]:
         """Soft minima of all components, lowest level first: their cost in money for demand of their own and orders
         under way, costs (bucket, product), and choices by id of block."""
         given = self.split(price)
-        costs = np.full((self.buckets, len(self.market.products)), CLOSED)
+        costs = np.full((self.buckets, len(self.components)), CLOSED)
         choices: dict[int, Choice] = {}
         total = 0.0
         for blocks in self.part_levels:
@@ -454,10 +467,10 @@ class Dual:
             there, held = _or_carried(arriving, block.holding * per_heat)
         value = 0.0
         if block.is_component:
-            costs[:, block.products] = there * heat
+            costs[:, block.columns] = there * heat
             if block.claimed is not None:
                 taken = block.claimed > 0
-                value += float(block.claimed[taken] @ costs[:, block.products][taken])
+                value += float(block.claimed[taken] @ costs[:, block.columns][taken])
         early = late = never = waits = None
         if layered:
             offered, own = there, None
@@ -485,7 +498,7 @@ class Dual:
             arrive += choice.early
         issued = arrive.copy()
         if block.is_component:
-            arrive += needs[:, block.products]
+            arrive += needs[:, block.columns]
             if block.claimed is not None and claims:
                 arrive += block.claimed
         if choice.held is not None:
@@ -534,27 +547,72 @@ class Dual:
             away = _sums(block.away, never, self.away_count)
         return _Used(hours, limits, away, flows[block.ranks, block.stock_bucket, block.stock_at], bundles)
 
-    def _add(self, used: FloatArray, needs: FloatArray, block: Block, taken: _Used) -> None:
-        """Adds what a block takes to the uses of scarce things, and to the needs of its components."""
+    def _add(
+        self, used: FloatArray, needs: FloatArray, blocks: Sequence[Block], taken: Sequence[_Used], of_blocks: "_Needs"
+    ) -> None:
+        """Adds what blocks take to the uses of scarce things, and to the needs of their components."""
         hours, limits, away, stock = self.split(used)
-        hours += taken.hours
-        limits += taken.limits
-        away += taken.away
-        stock[block.stock_cell] += taken.stock
-        for component, units, is_open in block.parts:
-            amount = taken.bundles * units if is_open is None else taken.bundles * units * is_open
-            for t in range(self.buckets):
-                needs[t] += np.bincount(component, amount[t], needs.shape[1])
+        for block, part in zip(blocks, taken, strict=True):
+            hours += part.hours
+            limits += part.limits
+            away += part.away
+            stock[block.stock_cell] += part.stock
+        of_blocks.add(needs, [part.bundles for part in taken])
 
 
-def _is_certain(market: Market) -> BoolArray:
-    """(demanded) demand is one path, and what is still needed never falls: each unit then has one bucket in which it is
-    due. (Receipts that come late can cover for a while what was short before: then layers have more than one.)"""
-    certain = np.zeros(len(market.demanded), dtype=bool)
+@dataclass(frozen=True, eq=False)
+class _Needs:
+    """Components of the bundles of several blocks, place by place: column, units, which bundles, and when."""
+
+    places: tuple[tuple[IntArray, FloatArray, IntArray | slice, BoolArray | None], ...]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> "_Needs":
+        first = np.cumsum([0, *(block.bundles for block in blocks)])
+        places = []
+        for place in range(max((len(block.parts) for block in blocks), default=0)):
+            own = [
+                (block.parts[place], at) for block, at in zip(blocks, first, strict=False) if len(block.parts) > place
+            ]
+            at = np.concatenate([np.arange(start, start + len(part[0])) for part, start in own])
+            is_open = [np.ones((1, len(c)), dtype=bool) if o is None else o for (c, _, o), _ in own]
+            places.append(
+                (
+                    np.concatenate([part[0] for part, _ in own]),
+                    np.concatenate([part[1] for part, _ in own]),
+                    _slice_if_all(at, int(first[-1])),
+                    None if all(o.all() for o in is_open) else _side_by_side(is_open),
+                )
+            )
+        return cls(tuple(places))
+
+    def add(self, needs: FloatArray, bundles: Sequence[FloatArray]) -> None:
+        """bundles: (bucket, bundle) of each block, in order."""
+        if not self.places:
+            return
+        units = bundles[0] if len(bundles) == 1 else np.concatenate(bundles, axis=1)
+        for column, per_bundle, at, is_open in self.places:
+            for t in range(len(needs)):
+                amount = units[t, at] * per_bundle
+                if is_open is not None:
+                    amount *= is_open[t]
+                needs[t] += np.bincount(column, amount, needs.shape[1])
+
+
+def _side_by_side(masks: Sequence[BoolArray]) -> BoolArray:
+    buckets = max(len(mask) for mask in masks)
+    return np.concatenate([np.broadcast_to(mask, (buckets, mask.shape[1])) for mask in masks], axis=1)
+
+
+def net_of_one_path(market: Market) -> FloatArray:
+    """(demanded, bucket) cumulative units still needed where demand is one path, never below 0; nan where it is not."""
+    if market.given_demand is not None:
+        return np.maximum(market.net_given_demand(np.arange(len(market.demanded))), 0.0)
+    net = np.full(market.sure.shape, np.nan)
     for d, paths in enumerate(market.cumulative_demand):
         if len(paths) == 1:
-            certain[d] = (np.diff(np.maximum(market.net_demand(d)[0], 0.0)) >= 0).all()
-    return certain
+            net[d] = np.maximum(market.net_demand(d)[0], 0.0)
+    return net
 
 
 def _units_asked(block: Block) -> FloatArray:

@@ -28,7 +28,7 @@ from datong.model.flow import FloatArray
 # Temperatures as shares of a product's unit cost, from warm to cold, with the most steps of the search at each; the
 # last ones only until the gap is as asked. Plans are made from PLANS_FROM down: at warmer prices they are bad ones.
 SCHEDULE = ((0.01, 30), (0.003, 40), (0.001, 60), (0.0004, 80), (0.0002, 100), (0.0002, 100), (0.0001, 150))
-PLANS_FROM = 0.001
+PLANS_FROM = 0.0004
 # Where nothing is scarce there is nothing to search: every unit takes its cheapest choice.
 NOTHING_SCARCE = 1e-7
 # Prices of an earlier balance are near: the search begins with this place of the schedule.

@@ -6,6 +6,7 @@ what components nobody uses is taken away (`trim`), and what would never be serv
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,183 +38,195 @@ class _Level:
     uses: IntArray
     use_place: IntArray
 
+    @cached_property
+    def lead_times(self) -> list[int]:
+        return np.unique(self.lead).tolist()
+
 
 class _Repair:
+    """Arrays here are (bucket, way), (bucket, line) and (bucket, product), so that a bucket is one row."""
+
     def __init__(self, market: Market, dual: Dual, price: FloatArray) -> None:
         self.market, self.dual, self.price = market, dual, price
         self.buckets = market.buckets
-        level = dual.level
-        self.on_line = np.nonzero(market.way_line >= 0)[0]
+        self.on_line = np.flatnonzero(market.way_line >= 0)
+        self.line, self.hours = market.way_line[self.on_line], market.way_hours[self.on_line]
+        self.line_hours = np.ascontiguousarray(market.line_hours.T)
+        self.most = np.ascontiguousarray(market.way_limit.T)
+        self.limited = bool(dual.limit_count)
+        self.fixed = np.ascontiguousarray(market.fixed.T)
+        self.use_open = None if market.use_open.all() else np.ascontiguousarray(market.use_open.T)
+        # What orders under way will take later is not free before.
+        self.claims = bool((self.fixed[:, market.is_component] < 0).any())
         self.levels = []
-        for number in range(int(level.max(initial=0)) + 1):
-            ways = np.nonzero(level[market.way_product] == number)[0]
+        for number in range(int(dual.level.max(initial=0)) + 1):
+            ways = np.flatnonzero(dual.level[market.way_product] == number)
             place = np.full(len(market.ways), -1)
             place[ways] = np.arange(len(ways))
-            uses = np.nonzero(place[market.use_way] >= 0)[0] if len(market.use_way) else np.zeros(0, dtype=np.int64)
-            self.levels.append(
-                _Level(
-                    ways,
-                    market.way_product[ways],
-                    market.way_lead[ways],
-                    market.way_yield[ways],
-                    uses,
-                    place[market.use_way[uses]],
-                )
-            )
+            uses = np.flatnonzero(place[market.use_way] >= 0)
+            at = place[market.use_way[uses]]
+            product, lead = market.way_product[ways], market.way_lead[ways]
+            self.levels.append(_Level(ways, product, lead, market.way_yield[ways], uses, at))
+        self.leads = [(int(lead), np.flatnonzero(market.way_lead == lead)) for lead in np.unique(market.way_lead)]
 
     def feasible(self, flow: Flow) -> Flow:
-        market = self.market
-        planned = flow.started * market.way_open
-        arriving = self._arrivals(planned)
-        wanted = self._wanted(arriving)
-        started, issued = self.cut(planned, flow.issued)
-        total = max(float(wanted[:, -1].sum()), 1e-9)
+        planned = np.where(self.market.way_open, flow.started, 0.0).T
+        issues = np.ascontiguousarray(flow.issued.T)
+        wanted = self._wanted(self._arrivals(planned))
+        started, issued = self.cut(planned, issues)
+        total = max(float(wanted[-1].sum()), 1e-9)
         for number in range(ROUNDS):
             missing = self._missing(wanted, started)
             if missing.sum() <= MISSING * total:
                 break
             asked = started + self._ask_again(started, issued, missing, number)
-            started, issued = self.cut(asked, flow.issued)
+            started, issued = self.cut(asked, issues)
         started = self.trim(started, issued)
-        return Flow(started, issued, self._turned_away(started, issued, flow.turned_away))
+        return Flow(started.T.copy(), issued.T.copy(), self._turned_away(started, issued.T, flow.turned_away))
 
     # what there is --------------------------------------------------------------------------------
 
     def _hours(self, started: FloatArray) -> FloatArray:
-        market = self.market
-        hours = np.zeros(market.line_hours.shape)
-        lines, weights = market.way_line[self.on_line], market.way_hours[self.on_line]
+        hours = np.zeros(self.line_hours.shape)
         for t in range(self.buckets):
-            hours[:, t] = np.bincount(lines, weights * started[self.on_line, t], len(hours))
+            hours[t] = np.bincount(self.line, self.hours * started[t, self.on_line], hours.shape[1])
         return hours
 
     def _arrivals(self, started: FloatArray) -> FloatArray:
-        """(product, bucket) good units that arrive."""
+        """Good units that arrive."""
         market = self.market
         arrived = np.zeros((self.buckets, len(market.products)))
-        for lead in np.unique(market.way_lead):
-            own = np.nonzero(market.way_lead == lead)[0]
-            for t in range(self.buckets - int(lead)):
-                good = started[own, t] * market.way_yield[own]
-                arrived[t + lead] += np.bincount(market.way_product[own], good, len(market.products))
-        return arrived.T
+        for lead, own in self.leads:
+            product, good = market.way_product[own], market.way_yield[own]
+            for t in range(self.buckets - lead):
+                arrived[t + lead] += np.bincount(product, started[t, own] * good, arrived.shape[1])
+        return arrived
 
     def _used(self, started: FloatArray) -> FloatArray:
-        """(product, bucket) units of components that are taken."""
+        """Units of components that are taken."""
         market = self.market
         used = np.zeros((self.buckets, len(market.products)))
         for t in range(self.buckets):
-            units = market.use_units * started[market.use_way, t] * market.use_open[:, t]
-            used[t] = np.bincount(market.use_component, units, len(market.products))
-        return used.T
+            units = market.use_units * started[t, market.use_way]
+            if self.use_open is not None:
+                units *= self.use_open[t]
+            used[t] = np.bincount(market.use_component, units, used.shape[1])
+        return used
+
+    def _spare(self, started: FloatArray, issued: FloatArray) -> FloatArray:
+        """What lies in stock at the end of each bucket; below 0 where it is missing."""
+        comes = self.fixed + self._arrivals(started) - self._used(started)
+        comes[:, self.market.demanded] -= issued
+        return np.cumsum(comes, axis=0)
 
     def cut(self, started: FloatArray, issued: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The part of a plan that fits: into the hours and limits first, then bucket by bucket into the components that
         are there, lower levels first; what asks for the same thing is cut by the same share."""
-        market, buckets = self.market, self.buckets
-        started = np.minimum(np.maximum(started, 0.0), market.way_limit)
-        started[self.on_line] *= _fits(self._hours(started), market.line_hours)[market.way_line[self.on_line]]
+        market = self.market
+        started = np.minimum(np.maximum(started, 0.0), self.most)
+        started[:, self.on_line] *= _fits(self._hours(started), self.line_hours)[:, self.line]
         count = len(market.products)
-        comes = np.zeros((buckets + int(market.way_lead.max(initial=0)), count))
-        comes[:buckets] = np.where(market.is_component[:, None], market.fixed, 0.0).T
-        # What orders under way will take later is not free now.
-        claims = np.minimum(comes[:buckets], 0.0)
+        comes = np.zeros((self.buckets + int(market.way_lead.max(initial=0)), count))
+        comes[: self.buckets] = np.where(market.is_component, self.fixed, 0.0)
         stock, issued = np.zeros(count), issued.copy()
-        issuer = market.demanded
-        for t in range(buckets):
+        for t in range(self.buckets):
             stock += comes[t]
             for level in self.levels:
-                units = started[level.ways, t]
+                units = started[t, level.ways]
                 if len(level.uses):
-                    taken = market.use_units[level.uses] * units[level.use_place] * market.use_open[level.uses, t]
+                    taken = market.use_units[level.uses] * units[level.use_place]
+                    if self.use_open is not None:
+                        taken *= self.use_open[t, level.uses]
                     component = market.use_component[level.uses]
                     ask = np.bincount(component, taken, count).astype(np.float64)
-                    fits = _fits(ask, self._free(stock, claims, comes, t))
-                    share = np.ones(len(units))
-                    np.minimum.at(share, level.use_place[taken > 0], fits[component[taken > 0]])
-                    units *= share
-                    stock -= np.bincount(component, taken * share[level.use_place], count)
-                    started[level.ways, t] = units
-                at = t + level.lead
+                    fits = _fits(ask, self._free(stock, comes, t))
+                    if (fits < 1.0).any():
+                        share = np.ones(len(units))
+                        some = taken > 0
+                        np.minimum.at(share, level.use_place[some], fits[component[some]])
+                        units *= share
+                        ask = np.bincount(component, taken * share[level.use_place], count)
+                        started[t, level.ways] = units
+                    stock -= ask
                 good = units * level.good
-                now = level.lead == 0
-                stock += np.bincount(level.product[now], good[now], count)
-                np.add.at(comes, (at[~now], level.product[~now]), good[~now])
-            issued[:, t] *= _fits(issued[:, t], self._free(stock, claims, comes, t)[issuer])
-            stock[issuer] -= issued[:, t]
+                for lead in level.lead_times:
+                    own = level.lead == lead
+                    came = np.bincount(level.product[own], good[own], count)
+                    if lead:
+                        comes[t + lead] += came
+                    else:
+                        stock += came
+            issued[t] *= _fits(issued[t], self._free(stock, comes, t)[market.demanded])
+            stock[market.demanded] -= issued[t]
             stock = np.where(market.is_component, stock, 0.0)
         return started, issued
 
-    def _free(self, stock: FloatArray, claims: FloatArray, comes: FloatArray, t: int) -> FloatArray:
+    def _free(self, stock: FloatArray, comes: FloatArray, t: int) -> FloatArray:
         """Stock that no later claim of an order under way needs."""
-        if not claims[t + 1 :].any():
+        if not self.claims or t + 1 == self.buckets:
             return np.maximum(stock, 0.0)
-        later = np.cumsum(np.concatenate([np.zeros((1, len(stock))), comes[t + 1 : self.buckets]]), axis=0)
-        return np.maximum(stock + later.min(axis=0), 0.0)
+        later = np.cumsum(comes[t + 1 : self.buckets], axis=0)
+        return np.maximum(stock + np.minimum(later.min(axis=0), 0.0), 0.0)
 
     # what is missing ------------------------------------------------------------------------------
 
     def _wanted(self, arriving: FloatArray) -> FloatArray:
-        """(product, bucket) cumulative units that demand wants of what was planned to arrive."""
+        """Cumulative units that demand wants of what was planned to arrive."""
         market = self.market
-        planned = np.cumsum(arriving, axis=1)
+        planned = np.cumsum(arriving, axis=0)
         wanted = np.zeros(planned.shape)
-        for d, product in enumerate(market.demanded):
-            if not market.is_component[product]:
-                wanted[product] = planned[product]
-                if self.dual.certain[d]:
-                    wanted[product] = np.minimum(planned[product], np.maximum(market.net_demand(d)[0], 0.0))
-        wanted[:, -1] = np.maximum(wanted[:, -1], 0.0)
-        return np.maximum.accumulate(wanted, axis=1)
+        direct = ~market.is_component[market.demanded]
+        product = market.demanded[direct]
+        wanted[:, product] = planned[:, product]
+        certain = direct & self.dual.certain
+        product = market.demanded[certain]
+        wanted[:, product] = np.minimum(planned[:, product], self.dual.net[certain].T)
+        return np.maximum.accumulate(wanted, axis=0)
 
     def _missing(self, wanted: FloatArray, started: FloatArray) -> FloatArray:
-        """(product, bucket) units that must still come by then."""
-        short = np.maximum(wanted - np.cumsum(self._arrivals(started), axis=1), 0.0)
-        return np.diff(np.maximum.accumulate(short, axis=1), axis=1, prepend=0.0)
+        """Units that must still come by then."""
+        short = np.maximum(wanted - np.cumsum(self._arrivals(started), axis=0), 0.0)
+        return np.diff(np.maximum.accumulate(short, axis=0), axis=0, prepend=0.0)
 
     def _ask_again(self, started: FloatArray, issued: FloatArray, missing: FloatArray, number: int) -> FloatArray:
         """Starts for what is missing, in the cells that have room: products sold first, then what they now need."""
-        market, dual = self.market, self.dual
-        left = np.maximum(market.line_hours - self._hours(started), 0.0)
-        left_limit = np.where(np.isfinite(market.way_limit), np.maximum(market.way_limit - started, 0.0), np.inf)
+        dual = self.dual
+        left = np.maximum(self.line_hours - self._hours(started), 0.0)
+        left_limit = np.maximum(self.most - started, 0.0) if self.limited else self.most
         price = self._dear_where_full(left, left_limit, stock=number >= ROUNDS // 2)
         _, costs, _ = dual.choose_components(price, ASK_AGAIN)
-        none = np.zeros((self.buckets, len(market.products)))
+        none = np.zeros(costs.shape)
         flow = dual.no_flow()
         for block in dual.sold:
-            asked = missing[block.products].T
+            asked = missing[:, block.products]
             if asked.any():
                 dual.use(block, dual.choose_sold(block, price, costs, ASK_AGAIN, asked), none, flow)
-        more = self._within(flow.started, left, left_limit)
+        more = self._within(flow.started.T, left, left_limit)
         # Components, from the highest level down: what all that is started by then needs beyond what comes.
         price = self._dear_where_full(left, left_limit, stock=True)
         _, _, choices = dual.choose_components(price, ASK_AGAIN)
-        issues = np.zeros((len(market.products), self.buckets))
-        issues[market.demanded] = issued
         for blocks in reversed(dual.part_levels):
-            comes = market.fixed + self._arrivals(started + more)
-            short = np.maximum(np.cumsum(self._used(started + more) + issues - comes, axis=1), 0.0)
-            need = np.diff(np.maximum.accumulate(short, axis=1), axis=1, prepend=0.0).T
+            short = np.maximum(-self._spare(started + more, issued)[:, dual.components], 0.0)
+            need = np.diff(np.maximum.accumulate(short, axis=0), axis=0, prepend=0.0)
             flow = dual.no_flow()
             for block in blocks:
-                choice = choices[id(block)].without_demand()
-                dual.use(block, choice, need, flow, claims=False)
-            more = more + self._within(flow.started, left, left_limit)
+                dual.use(block, choices[id(block)].without_demand(), need, flow, claims=False)
+            more = more + self._within(flow.started.T, left, left_limit)
         return more
 
     def _within(self, more: FloatArray, left: FloatArray, left_limit: FloatArray) -> FloatArray:
         """Starts within the room that is left."""
         more = np.minimum(more, left_limit)
-        more[self.on_line] *= _fits(self._hours(more), left)[self.market.way_line[self.on_line]]
+        more[:, self.on_line] *= _fits(self._hours(more), left)[:, self.line]
         return more
 
     def _dear_where_full(self, left: FloatArray, left_limit: FloatArray, stock: bool) -> FloatArray:
-        dual, market = self.dual, self.market
+        dual = self.dual
         price = self.price.copy()
         hours, limits, _, stocks = dual.split(price)
         worth_hours, worth_limits, _, worth_stock = dual.split(dual.worth)
-        hours += np.where(left.T <= FULL * market.line_hours.T, PENALTY * worth_hours, 0.0)
-        limits += np.where(left_limit[dual.limited] <= FULL, PENALTY * worth_limits, 0.0)
+        hours += np.where(left <= FULL * self.line_hours, PENALTY * worth_hours, 0.0)
+        limits += np.where(left_limit.T[dual.limited] <= FULL, PENALTY * worth_limits, 0.0)
         if stock:  # what stock there is, is counted already
             stocks += PENALTY * worth_stock
         return price
@@ -224,42 +237,37 @@ class _Repair:
         """Without components that come and are never used, the latest first, from the highest level down."""
         market, buckets = self.market, self.buckets
         started = started.copy()
-        issues = np.zeros((len(market.products), buckets))
-        issues[market.demanded] = issued
         count = len(market.products)
         for level in reversed(self.levels):
             own = market.is_component[level.product]
             if not own.any():
                 continue
             ways, product, lead, good = level.ways[own], level.product[own], level.lead[own], level.good[own]
-            spare = np.cumsum(market.fixed + self._arrivals(started) - self._used(started) - issues, axis=1)
-            spare = np.maximum(np.minimum.accumulate(spare[:, ::-1], axis=1)[:, ::-1], 0.0)
+            spare = self._spare(started, issued)
+            spare = np.maximum(np.minimum.accumulate(spare[::-1], axis=0)[::-1], 0.0)
             gone = np.zeros(count)
             for t in range(buckets - 1, -1, -1):
-                start = t - lead
-                some = start >= 0
-                units = started[ways[some], start[some]] * good[some]
+                some = lead <= t
+                start = t - lead[some]
+                units = started[start, ways[some]] * good[some]
                 arrive = np.bincount(product[some], units, count)
-                away = np.minimum(arrive, np.maximum(spare[:, t] - gone, 0.0))
+                away = np.minimum(arrive, np.maximum(spare[t] - gone, 0.0))
                 keep = 1.0 - away / np.where(arrive > 0, arrive, 1.0)
-                started[ways[some], start[some]] *= keep[product[some]]
+                started[start, ways[some]] *= keep[product[some]]
                 gone += away
         return started
 
     def _turned_away(self, started: FloatArray, issued: FloatArray, soft: FloatArray) -> FloatArray:
-        """Units turned away: what would wait to the end, as soon as it is asked for, where that is the cheaper."""
-        market = self.market
-        supply = np.cumsum(self._arrivals(started), axis=1)
+        """(demanded, bucket) units turned away: those of the soft plan, and what would wait to the end, as soon as it
+        is asked for, where that is the cheaper. issued: (demanded, bucket)."""
+        market, certain = self.market, self.dual.certain
         away = np.minimum(np.maximum(soft, 0.0), market.sure)
-        pays = self.dual.turning_away_pays
-        for d, product in enumerate(market.demanded):
-            if self.dual.certain[d]:
-                there = np.cumsum(issued[d]) if market.is_component[product] else supply[product]
-                waiting = np.maximum(market.net_demand(d)[0] - np.cumsum(away[d]) - there, 0.0)
-                never = np.minimum.accumulate(waiting[::-1])[::-1]
-                more = np.diff(never, prepend=0.0) * pays[d]
-                away[d] = np.minimum(away[d] + more, market.sure[d])
-        return away
+        supply = np.cumsum(self._arrivals(started).T[market.demanded], axis=1)
+        there = np.where(market.is_component[market.demanded, None], np.cumsum(issued, axis=1), supply)
+        waiting = np.maximum(self.dual.net - np.cumsum(away, axis=1) - there, 0.0)
+        never = np.minimum.accumulate(waiting[:, ::-1], axis=1)[:, ::-1]
+        more = np.diff(never, axis=1, prepend=0.0) * self.dual.turning_away_pays
+        return np.where(certain[:, None], np.minimum(away + more, market.sure), away)
 
 
 def _fits(asked: FloatArray, there: FloatArray) -> FloatArray:
