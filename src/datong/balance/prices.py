@@ -2,8 +2,8 @@
 
 The smoothed dual of the market (`dual.py`) is concave and smooth in these prices; L-BFGS-B (Byrd, Lu, Nocedal and Zhu
 1995) climbs it while the temperature is lowered step by step. After each step the soft choices are made a plan that
-keeps every rule (`repair.py`), and the hard minima at the same prices bound every plan (`bound.py`): the search ends when
-the two are as close as was asked.
+keeps every rule (`repair.py`), and the hard minima at the same prices bound every plan (`bound.py`): the search ends
+when the two are as close as was asked.
 """
 
 import os
