@@ -26,6 +26,9 @@ QUANTITIES_SCHEMA = pa.schema(
         ("started_units", pa.float64()),
         ("cost_per_unit", pa.float64()),
         ("price_share", pa.float64()),
+        ("lane", pa.string()),
+        ("from_site", pa.string()),
+        ("to_site", pa.string()),
     ]
 )
 PRICES_SCHEMA = pa.schema(
@@ -90,7 +93,8 @@ class _Scarcity:
         found = [(float(self.prices.limit[way, start]), market.ways[way].name, float(self.prices.limit[way, start]))]
         if line >= 0:
             price = float(self.prices.line[line, start])
-            found.append((market.way_hours[way] * price / yields, market.lines[line], price))
+            name = market.lines[line]
+            found.append((market.way_hours[way] * price / yields, market.shared.get(name, ("", name))[1], price))
         for use in self.uses[way]:
             component = market.use_component[use]
             premium = float(self.component_premium[component, start])
@@ -114,31 +118,50 @@ def _quantities(market: Market, solution: Solution, cheapest: FloatArray, scarci
         day = market.bucket_starts[start]
         rows.append(
             {
-                "kind": facts.kind,
-                "product": facts.product,
+                "kind": "serve" if facts.serves else facts.kind,
+                "product": product_of(market, facts.product),
                 "recipe": facts.recipe,
                 "offer": facts.offer,
-                "line": facts.line,
+                "line": facts.line if facts.line not in market.shared else None,
                 "start": day,
                 "due": day + timedelta(days=facts.lead_days),
                 "units": started * facts.yield_share,
                 "started_units": started,
                 "cost_per_unit": float(market.way_cost[way] + parts) / facts.yield_share,
                 "price_share": sum(money for money, *_ in scarcity.shares(int(way), int(start))),
+                "lane": facts.lane,
+                "from_site": facts.from_site if facts.kind != "buy" else None,
+                "to_site": (facts.site or None) if market.stock_points else None,
             }
         )
-    rows.sort(key=lambda r: (r["start"], r["product"], r["kind"], r["recipe"] or r["offer"]))
+    rows.sort(
+        key=lambda r: (
+            r["start"],
+            r["product"],
+            r["kind"],
+            r["recipe"] or r["offer"] or r["lane"] or "",
+            r["from_site"] or "",
+            r["to_site"] or "",
+        )
+    )
     return pa.Table.from_pylist(rows, schema=QUANTITIES_SCHEMA)
+
+
+def product_of(market: Market, label: str) -> str:
+    """The product of a stock point; of a chain without lanes, itself."""
+    return market.stock_points[label].product if label in market.stock_points else label
 
 
 def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: FloatArray) -> pa.Table:
     """Every line and bucket; of the rest what has a price. A stock's price is what one unit more there would save."""
     rows: list[tuple[str, str, date, float, str, float, float]] = []
     hours = market.line_hours + market.hours_taken
-    for line, name in enumerate(market.lines):
+    for line, label in enumerate(market.lines):
+        what, name = market.shared.get(label, ("line", label))
+        unit = "hour" if what == "line" else "unit"
         for t, day in enumerate(market.bucket_starts):
             price = float(solution.prices.line[line, t])
-            rows.append(("line", name, day, price, "hour", float(outcome.hours_used[line, t]), float(hours[line, t])))
+            rows.append((what, name, day, price, unit, float(outcome.hours_used[line, t]), float(hours[line, t])))
     for way, t in zip(*np.nonzero((solution.prices.limit > NOTHING) & market.way_open), strict=True):
         price, limit = float(solution.prices.limit[way, t]), float(market.way_limit[way, t])
         used = float(solution.started[way, t])
@@ -178,7 +201,7 @@ def _gaps(market: Market, demand: Forecast, outcome: Outcome, ways: FloatArray, 
     rows = []
     items_of: dict[str, list[int]] = defaultdict(list)
     for i, item in enumerate(demand.items):
-        items_of[item.product].append(i)
+        items_of[market.label_of(item)].append(i)
     ways_of: dict[int, list[int]] = defaultdict(list)
     for way, product in enumerate(market.way_product):
         ways_of[int(product)].append(way)
@@ -198,7 +221,7 @@ def _gaps(market: Market, demand: Forecast, outcome: Outcome, ways: FloatArray, 
             for m, market_name in enumerate(markets):
                 rows.append(
                     {
-                        "product": name,
+                        "product": product_of(market, name),
                         "market": market_name,
                         "bucket": day,
                         "demand_units": float(outcome.asked[d, t] * own[m, t]),

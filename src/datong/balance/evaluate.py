@@ -10,6 +10,8 @@ from datong.model.layers import expected_over_and_short
 
 # Share of a stock, capacity or limit by which rounding in a solver may miss it.
 TOLERANCE = 1e-6
+# The term that a kind of way adds its cost to.
+COST_TERMS = {"make": "production", "buy": "purchase", "move": "transport"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +56,10 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
     _assert_within(hours, market.line_hours, "more hours than a line has")
 
     cost = dict.fromkeys(("production", "purchase", "holding", "late", "lost", "salvage"), 0.0)
+    if any(facts.kind == "move" for facts in market.ways):
+        cost["transport"] = 0.0
     for way, facts in enumerate(market.ways):
-        term = "production" if facts.kind == "make" else "purchase"
-        cost[term] += float(market.way_cost[way] * started[way].sum())
+        cost[COST_TERMS[facts.kind]] += float(market.way_cost[way] * started[way].sum())
 
     served_by = np.zeros(market.sure.shape)
     late, lost = np.zeros(market.sure.shape), turned_away.copy()

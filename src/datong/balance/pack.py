@@ -3,7 +3,8 @@
 Axes: product; demanded (products that are asked for); way (recipes and offers); line; bucket (t).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -13,15 +14,16 @@ from datong.ledger.facts import (
     Way,
     chain_facts,
     committed,
-    components_first,
     planned_demand,
+    prices_first,
     unit_costs,
     valid_on,
 )
+from datong.ledger.places import StockPoint
 from datong.ledger.position import Position
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,11 @@ class Market:
     holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
-    components first.
+    components first; those of a circle of lanes stand together, as often as there are of them.
+
+    In a chain with lanes a product is a stock point, by its label; stock_points: product and site by label; label_of:
+    what an item is asked of; shared: what stands for a line and is none: label -> ('lane' or 'offer', its key), an hour
+    being a unit.
     """
 
     products: tuple[str, ...]
@@ -69,6 +75,9 @@ class Market:
     is_component: BoolArray
     plain_cost: FloatArray
     levels: tuple[int, ...]
+    stock_points: Mapping[str, StockPoint] = field(default_factory=dict)
+    shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    label_of: Callable[[Item], str] = lambda item: item.product
 
     @property
     def buckets(self) -> int:
@@ -78,6 +87,11 @@ class Market:
     def single_level(self) -> bool:
         """No component is made, bought or used: products share nothing but lines."""
         return len(self.use_way) == 0
+
+    @property
+    def has_circles(self) -> bool:
+        """Lanes lead from some stock point back to it: `levels` then names its members more than once."""
+        return len(self.levels) > len(self.products)
 
     def net_demand(self, d: int) -> FloatArray:
         """Cumulative demand of the d-th demanded product (path, bucket) less what comes anyway.
@@ -93,7 +107,7 @@ class Market:
 def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Market:
     """Arrays of the chain as known at the state's moment."""
     settings = state.settings
-    facts = chain_facts(state, demand.bucket_starts, learnt)
+    facts = chain_facts(state, demand.bucket_starts, learnt, demand.items)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
     return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets)
 
@@ -108,7 +122,7 @@ def pack_facts(
 ) -> Market:
     """Arrays of facts, position and demand (product -> (path, bucket) units).
 
-    Later rules (lanes, capped lateness, priorities, shelf life) come in here as further arrays.
+    Later rules (capped lateness, priorities, shelf life) come in here as further arrays.
     """
     buckets = len(bucket_starts)
     costs = unit_costs(facts.products, facts.ways, bucket_starts)
@@ -164,5 +178,8 @@ def pack_facts(
         sure=sure,
         is_component=is_component,
         plain_cost=np.array([costs[p] for p in products]),
-        levels=tuple(at[p] for p in components_first(products, ways)),
+        levels=tuple(at[p] for p in prices_first(products, ways)),
+        stock_points=facts.stock_points,
+        shared=facts.shared,
+        label_of=facts.label_of,
     )

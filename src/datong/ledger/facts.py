@@ -5,18 +5,21 @@ Balance and plan read the same facts here, so that a plan obeys exactly what was
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
-from datong.ledger.position import Position
+from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
+from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
-from datong.model.flow import FloatArray, Forecast, Learnt
+from datong.model.flow import FloatArray, Forecast, Item, Learnt, OrderKind
 from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.model.words import message
@@ -37,13 +40,16 @@ class ComponentUse:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to get units of a product: a recipe or an offer. Costs and hours are for a unit started.
+    """One way to get units of a product: a recipe or an offer; with lanes, also a lane, or a site that serves a market.
+    Costs and hours are for a unit started.
 
-    `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit.
+    `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit. line:
+    key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
+    site: where the units arrive; row: key in its table, where `name` is another.
     """
 
     name: str
-    kind: Literal["make", "buy"]
+    kind: OrderKind
     product: str
     line: str | None
     hours_per_unit: float
@@ -58,6 +64,9 @@ class Way:
     uses: tuple[ComponentUse, ...]
     valid_from: date | None
     valid_to: date | None
+    site: str | None = None
+    from_site: str | None = None
+    row: str | None = None
 
     @property
     def recipe(self) -> str | None:
@@ -65,7 +74,16 @@ class Way:
 
     @property
     def offer(self) -> str | None:
-        return self.name if self.kind == "buy" else None
+        return self.row or self.name if self.kind == "buy" else None
+
+    @property
+    def lane(self) -> str | None:
+        return self.row if self.kind == "move" else None
+
+    @property
+    def serves(self) -> bool:
+        """It moves nothing: a site serves a market that several serve."""
+        return self.kind == "move" and self.row is None
 
 
 @dataclass(frozen=True)
@@ -85,30 +103,62 @@ class Economics:
 
 @dataclass(frozen=True, eq=False)
 class ChainFacts:
-    """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket)."""
+    """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket).
+
+    In a chain with lanes the products are stock points, by their labels in `places`. shared: what a key of line_hours
+    that is no line stands for: ('lane' or 'offer', its key).
+    """
 
     products: tuple[str, ...]
     economics: Mapping[str, Economics]
     ways: tuple[Way, ...]
     line_hours: Mapping[str, FloatArray]
+    places: Places | None = None
+    shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def label_of(self, item: Item) -> str:
+        """The product, or the label of the stock point, at which an item is asked for."""
+        return item.product if self.places is None else self.places.asked_at.get(item, item.product)
+
+    def product_of(self, label: str) -> str:
+        """The product of a stock point."""
+        return self.stock_points[label].product if label in self.stock_points else label
+
+    @cached_property
+    def stock_points(self) -> Mapping[str, StockPoint]:
+        return {} if self.places is None else self.places.points()
 
 
-def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> ChainFacts:
-    """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest."""
+def chain_facts(
+    state: State, bucket_starts: Sequence[date], learnt: Learnt, asked: Sequence[Item] = ()
+) -> ChainFacts:
+    """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest.
+
+    asked: items that are asked for besides those of the records; with lanes, each has a stock point.
+    """
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
     ways = _ways(state, prices, learnt, bucket_starts)
+    hours = _line_hours(state, bucket_starts)
+    lanes = _lanes(state)
+    if lanes:
+        items = [*asked, *_asked_items(state)]
+        return _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
     costs = unit_costs(products, ways, bucket_starts)
     economics = _economics(state, prices, costs, bucket_starts)
-    return ChainFacts(products, economics, ways, _line_hours(state, bucket_starts))
+    return ChainFacts(products, economics, ways, hours)
 
 
 def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:
     return (valid_from is None or valid_from <= day) and (valid_to is None or day < valid_to)
 
 
-def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[str, FloatArray]:
+def pooled_demand(
+    demand: Forecast, where: Position, bucket_days: int, label_of: Callable[[Item], str] = lambda item: item.product
+) -> dict[str, FloatArray]:
     """Units asked of each product in each open bucket, all markets together: product -> (path, bucket).
+
+    label_of: what an item is asked of; in a chain with lanes, `ChainFacts.label_of`.
 
     What is owed from before is due at once; orders already served ahead of their day ask no more.
     One path where all are equal.
@@ -128,11 +178,13 @@ def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[s
             paths = paths[:1]
         if i in served:
             paths = np.maximum(paths - served[i], 0.0)
-        asked[item.product] = asked[item.product] + paths if item.product in asked else np.asarray(paths, np.float64)
+        label = label_of(item)
+        asked[label] = asked[label] + paths if label in asked else np.asarray(paths, np.float64)
     for (item, _), units in sorted(where.owed_units.items()):
-        if item.product not in asked:
-            asked[item.product] = np.zeros((1, buckets))
-        asked[item.product] = asked[item.product] + np.eye(1, buckets) * units
+        label = label_of(item)
+        if label not in asked:
+            asked[label] = np.zeros((1, buckets))
+        asked[label] = asked[label] + np.eye(1, buckets) * units
     return dict(sorted(asked.items()))
 
 
@@ -140,7 +192,7 @@ def planned_demand(
     demand: Forecast, where: Position, facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings
 ) -> dict[str, FloatArray]:
     """`pooled_demand` as a plan sees it that is made anew in every bucket (model/layers.py, with_recourse)."""
-    asked = pooled_demand(demand, where, settings.calendar.bucket_days)
+    asked = pooled_demand(demand, where, settings.calendar.bucket_days, facts.label_of)
     response = response_buckets(facts, bucket_starts, settings)
     return {product: with_recourse(paths, response.get(product, 1)) for product, paths in asked.items()}
 
@@ -192,6 +244,7 @@ def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date],
     zero cannot lie anywhere: records that say so count as 0.
     """
     buckets, origin = len(bucket_starts), bucket_starts[0]
+    where = located(facts, where)
     ways = {w.name: w for w in facts.ways}
     came = {p: np.zeros(buckets) for p in facts.products}
     used = {p: np.zeros(buckets) for p in facts.products}
@@ -231,7 +284,7 @@ def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequ
     ways_of: dict[str, list[Way]] = defaultdict(list)
     for way in ways:
         ways_of[way.product].append(way)
-    order = components_first(products, ways)
+    order = prices_first(products, ways)
     least = dict.fromkeys(products, math.inf)
     for day in _days_of_change(ways, bucket_starts):
         cost = dict.fromkeys(products, math.inf)
@@ -260,10 +313,38 @@ def _days_of_change(ways: Sequence[Way], bucket_starts: Sequence[date]) -> list[
 def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str, ...]:
     """Products in an order in which every component comes before what it goes into, ties by name.
 
-    Raises NoPlan on a cycle. (The checks of a folder refuse one; the ledger can hold one made of rows of two times.)
+    Stock points between which lanes go round in a circle stand together. Raises NoPlan on a circle in the bill of
+    materials. (The checks of a folder refuse one; the ledger can hold one made of rows of two times.)
     """
+    return tuple(p for group in _groups_first(products, ways) for p in group)
+
+
+def prices_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str, ...]:
+    """Products in an order in which prices can be handed on: `components_first`, and a circle of lanes as often as it
+    has stock points, because the cheapest way round it passes each of them at most once (Bellman 1958)."""
+    return tuple(p for group in _groups_first(products, ways) for p in group * len(group))
+
+
+def _groups_first(products: Sequence[str], ways: Sequence[Way]) -> list[tuple[str, ...]]:
+    """Products, those of a circle of lanes together, in the order of `components_first`."""
     known = set(products)
     pairs = sorted({(w.product, u.component) for w in ways for u in w.uses if u.component in known})
+    order, stuck = _in_order(products, pairs)
+    if not stuck:
+        return [(p,) for p in order]
+    first_of = _circles_of_lanes(stuck, ways)
+    members: dict[str, list[str]] = defaultdict(list)
+    for product in products:
+        members[first_of.get(product, product)].append(product)
+    between = {(first_of.get(p, p), first_of.get(c, c)) for p, c in pairs}
+    order, stuck = _in_order(list(members), sorted((p, c) for p, c in between if p != c))
+    if stuck:
+        raise NoPlan(message("facts.cycle", products=", ".join(sorted(stuck)[:10])))
+    return [tuple(members[p]) for p in order]
+
+
+def _in_order(products: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Components first, and what is left over because it is part of a circle or made of one. pairs: (parent, part)."""
     waits = dict.fromkeys(products, 0)
     goes_into: dict[str, list[str]] = defaultdict(list)
     for parent, component in pairs:
@@ -280,9 +361,29 @@ def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str,
                 if waits[parent] == 0:
                     free.append(parent)
         ready = sorted(free)
-    if len(order) < len(products):
-        raise NoPlan(message("facts.cycle", products=", ".join(sorted(p for p in products if waits[p] > 0)[:10])))
-    return tuple(order)
+    return order, [p for p in products if waits[p] > 0]
+
+
+def _circles_of_lanes(stuck: Sequence[str], ways: Sequence[Way]) -> dict[str, str]:
+    """The first by name of the stock points from which lanes lead there and back, for each of those in a circle."""
+    from scipy.sparse import coo_array  # slow to import, and few chains have lanes
+    from scipy.sparse.csgraph import connected_components
+
+    at = {p: i for i, p in enumerate(sorted(stuck))}
+    moves = [
+        (at[w.product], at[u.component])
+        for w in ways
+        if w.kind == "move"
+        for u in w.uses
+        if u.component in at and w.product in at
+    ]
+    if not moves:
+        return {}
+    to, start = np.array(moves).T
+    graph = coo_array((np.ones(len(to)), (to, start)), shape=(len(at), len(at))).tocsr()
+    _, group = connected_components(graph, directed=True, connection="strong")
+    first: dict[int, str] = {}
+    return {p: first.setdefault(int(group[i]), p) for p, i in at.items()}
 
 
 def _prices(state: State) -> dict[str, float]:
@@ -292,8 +393,13 @@ def _prices(state: State) -> dict[str, float]:
 
 
 def _economics(
-    state: State, prices: Mapping[str, float], costs: Mapping[str, float], bucket_starts: Sequence[date]
+    state: State,
+    prices: Mapping[str, float],
+    costs: Mapping[str, float],
+    bucket_starts: Sequence[date],
+    stock_points: Mapping[str, StockPoint] | None = None,
 ) -> dict[str, Economics]:
+    """Economics by product, or by the label of a stock point, of which `costs` are then."""
     given = {r["product"]: r for r in state.table("economics").to_pylist()}
     kinds = {r["product"]: r["kind"] for r in state.table("products").select(["product", "kind"]).to_pylist()}
     in_horizon = {state.settings.calendar.bucket_start(start) for start in bucket_starts}
@@ -302,18 +408,19 @@ def _economics(
     shares = state.settings.defaults
     weeks = state.settings.calendar.bucket_days / 7
     result = {}
-    for product, price in prices.items():
-        row = given.get(product, {})
+    named = {p: p for p in prices} if stock_points is None else {name: p.product for name, p in stock_points.items()}
+    for label, product in named.items():
+        row, price = given.get(product, {}), prices[product]
         holding = _or(row.get("holding_cost_per_unit_week"), shares.holding_share_per_week * price) * weeks
         late = _or(row.get("late_cost_per_unit_week"), shares.late_share_per_week * price) * weeks
         lost_sale = _or(row.get("lost_sale_cost_per_unit"), shares.lost_sale_share * price)
         # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
         # waits is made then.
         goes_on = kinds[product] == "finished" and product not in planned
-        waiting = min(lost_sale, costs[product]) if goes_on else lost_sale
+        waiting = min(lost_sale, costs[label]) if goes_on else lost_sale
         salvage = _or(row.get("salvage_per_unit"), waiting if goes_on else 0.0)
-        salvage = honest_salvage(salvage, costs[product], waiting)
-        result[product] = Economics(price, holding, late, lost_sale, waiting, salvage)
+        salvage = honest_salvage(salvage, costs[label], waiting)
+        result[label] = Economics(price, holding, late, lost_sale, waiting, salvage)
     return result
 
 
@@ -337,6 +444,7 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
         units = r["units_per_unit"] / (1.0 - r["scrap_share"])
         use = ComponentUse(r["component"], units, r["valid_from"], r["valid_to"])
         uses[r["product"], r["recipe"]][r["component"]] = use
+    site_of_line = {r["line"]: r["site"] for r in state.table("lines").select(["line", "site"]).to_pylist()}
     ways = []
     for r in state.table("recipes").to_pylist():
         if r["product"] not in prices:
@@ -360,6 +468,7 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
                 uses=tuple(own[c] for c in sorted(own)),
                 valid_from=r["valid_from"],
                 valid_to=r["valid_to"],
+                site=r["site"] or site_of_line.get(r["line"] or ""),
             )
         )
     for r in (r for r in state.table("offers").to_pylist() if r["product"] in prices):
@@ -392,6 +501,8 @@ def _buy(name: str, product: str, price: float, lead_days: int, row: Mapping[str
         uses=(),
         valid_from=row.get("valid_from"),
         valid_to=None,
+        site=row.get("to_site"),
+        from_site=row.get("site"),
     )
 
 
@@ -420,3 +531,211 @@ def _line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatA
     for of_line in hours.values():
         of_line[:1] *= 1 - gone / days
     return hours
+
+
+# lanes ---------------------------------------------------------------------------------------------
+
+
+def _lanes(state: State) -> tuple[Lane, ...]:
+    return tuple(
+        Lane(
+            r["lane"],
+            r["from_site"],
+            r["to_site"],
+            r["product"],
+            r["lead_days"],
+            r["cost_per_unit"],
+            _or(r["units_per_week"], math.inf),
+            r["valid_from"],
+        )
+        for r in sorted(state.table("lanes").to_pylist(), key=lambda r: r["lane"])
+    )
+
+
+def _with_lanes(
+    state: State,
+    products: tuple[str, ...],
+    prices: Mapping[str, float],
+    ways: Sequence[Way],
+    hours: Mapping[str, FloatArray],
+    lanes: Sequence[Lane],
+    asked: Sequence[Item],
+    bucket_starts: Sequence[date],
+) -> ChainFacts:
+    """The facts by stock point: each recipe makes and uses at its site, each offer arrives at one or more, and each
+    lane moves what it may. What recipes, offers or stock name no site for is at site ''.
+
+    A product that is only bought by an assumed offer has it wherever it is used or asked for, and so has an offer that
+    names no site of arrival, unless a lane leaves the supplier's site.
+    """
+    left = {(lane.from_site, lane.product) for lane in lanes}
+    delivered = {}
+    for way in ways:
+        if way.kind == "buy":
+            leaves = way.from_site is not None and bool({(way.from_site, None), (way.from_site, way.product)} & left)
+            delivered[way.name] = way.site or (way.from_site if leaves else None)
+    sources, used_at = _recorded_sites(state), defaultdict[str, set[str]](set)
+    for way in ways:
+        if way.kind == "make":
+            sources[way.product].add(way.site or ANYWHERE)
+            for use in way.uses:
+                used_at[use.component].add(way.site or ANYWHERE)
+        elif (to := delivered[way.name]) is not None:
+            sources[way.product].add(to)
+    sites = state.table("sites")["site"].to_pylist()
+    places = places_of(products, lanes, sites, sources, used_at, asked)
+    label, taken = places.label, set(hours)
+    days = state.settings.calendar.bucket_days
+    shared, shared_hours, key_of = {}, dict(hours), {}
+
+    def share(what: str, name: str, units_per_week: float) -> str | None:
+        """The key in line_hours of what all ways of a limited lane or offer share."""
+        if math.isinf(units_per_week):
+            return None
+        if (what, name) not in key_of:
+            key = key_of[what, name] = unlike(f"{what} {name}", taken)
+            taken.add(key)
+            shared[key] = (what, name)
+            shared_hours[key] = np.full(len(bucket_starts), units_per_week * days / 7)
+        return key_of[what, name]
+
+    wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
+    for item, name in places.asked_at.items():
+        wanted_at[item.product].add(places.points()[name].site)
+    found: list[Way] = []
+    for way in ways:
+        if way.kind == "make":
+            site = way.site or ANYWHERE
+            uses = tuple(replace(u, component=label[u.component, site]) for u in way.uses)
+            found.append(replace(way, product=label[way.product, site], uses=uses))
+            continue
+        to = delivered[way.name]
+        arrivals = [to] if to is not None else sorted(wanted_at[way.product])
+        if len(arrivals) <= 1:
+            found += [replace(way, product=label[way.product, site], site=site) for site in arrivals]
+            continue
+        key = share("offer", way.name, way.units_per_week)
+        for site in arrivals:
+            name = f"{way.name}@{site}" if site != ANYWHERE else way.name
+            one = replace(way, name=name, product=label[way.product, site], site=site, row=way.name)
+            found.append(one if key is None else replace(one, line=key, hours_per_unit=1.0, units_per_week=math.inf))
+    names = {w.name for w in found}
+    for move in places.moves:
+        lane = move.lane
+        name = unlike(f"{move.from_site}>{move.product}" if lane is None else f"{lane.lane}>{move.product}", names)
+        names.add(name)
+        key = None if lane is None else share("lane", lane.lane, lane.units_per_week)
+        lead_days = 0 if lane is None else math.ceil(lane.lead_days - 1e-9)
+        found.append(
+            Way(
+                name=name,
+                kind="move",
+                product=label[move.product, move.to_site],
+                line=key,
+                hours_per_unit=0.0 if key is None else 1.0,
+                cost_per_unit=0.0 if lane is None else lane.cost_per_unit,
+                setup_hours=0.0,
+                setup_cost=0.0,
+                min_units=0.0,
+                multiple_units=0.0,
+                lead_days=lead_days,
+                yield_share=1.0,
+                units_per_week=math.inf,
+                uses=(ComponentUse(label[move.product, move.from_site], 1.0, None, None),),
+                valid_from=None if lane is None else lane.valid_from,
+                valid_to=None,
+                site=move.to_site,
+                from_site=move.from_site,
+                row=None if lane is None else lane.lane,
+            )
+        )
+    ordered = tuple(sorted(found, key=lambda w: (w.product, w.kind, w.name)))
+    labels = tuple(sorted(label.values()))
+    points = places.points()
+    costs = unit_costs(labels, ordered, bucket_starts)
+    economics = _economics(state, prices, _costs_where_none(costs, points), bucket_starts, points)
+    # Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse.
+    ordered = tuple(
+        replace(
+            w,
+            cost_per_unit=w.cost_per_unit
+            + economics[w.product].holding_per_bucket * state.settings.calendar.lead_buckets(w.lead_days),
+        )
+        if w.kind == "move"
+        else w
+        for w in ordered
+    )
+    return ChainFacts(labels, economics, ordered, shared_hours, places, shared)
+
+
+def _costs_where_none(costs: Mapping[str, float], points: Mapping[str, StockPoint]) -> dict[str, float]:
+    """Costs; of a stock point that nothing leads to but what lies there, the dearest of its product's other points.
+
+    So what is left there is worth no less than where it could be moved to: nobody gains by moving leftovers.
+    """
+    dearest: dict[str, float] = defaultdict(float)
+    for label, cost in costs.items():
+        if math.isfinite(cost):
+            dearest[points[label].product] = max(dearest[points[label].product], cost)
+    return {
+        label: cost if math.isfinite(cost) else dearest.get(points[label].product, math.inf)
+        for label, cost in costs.items()
+    }
+
+
+def _recorded_sites(state: State) -> dict[str, set[str]]:
+    """Sites at which units of a product were ever counted or arrived, or will: product -> sites."""
+    sites: dict[str, set[str]] = defaultdict(set)
+    for table, column in (
+        ("stock", "site"),
+        ("receipts", "site"),
+        ("production", "site"),
+        ("shipments", "to_site"),
+        ("orders", "site"),
+    ):
+        rows = state.table(table)
+        if table == "shipments":
+            rows = rows.filter(pc.is_valid(rows[column]))
+        pairs = rows.select(["product", column]).group_by(["product", column], use_threads=False).aggregate([])
+        for product, site in zip(pairs["product"].to_pylist(), pairs[column].to_pylist(), strict=True):
+            if table != "orders" or site is not None:
+                sites[product].add(site or ANYWHERE)
+    return sites
+
+
+def _asked_items(state: State) -> Iterable[Item]:
+    """Every product and market that anything was ever asked of."""
+    for table in ("sales", "demand"):
+        rows = state.table(table).select(["product", "market"])
+        pairs = rows.group_by(["product", "market"], use_threads=False).aggregate([])
+        yield from map(Item, pairs["product"].to_pylist(), pairs["market"].to_pylist())
+
+
+def located(facts: ChainFacts, where: Position) -> Position:
+    """The position by stock point, in a chain with lanes: what lies and comes where; as it is in any other."""
+    places = facts.places
+    if places is None:
+        return where
+    on_hand = {
+        places.label[product, site]: units
+        for (product, site), units in where.on_hand_by_site.items()
+        if (product, site) in places.label
+    }
+    ways: dict[tuple[str, str, str], list[Way]] = defaultdict(list)
+    for way in facts.ways:
+        ways[way.kind, way.row or way.name, facts.product_of(way.product)].append(way)
+
+    somewhere: dict[str, str] = {}
+    for (product, _), label in sorted(places.label.items()):
+        somewhere.setdefault(product, label)
+
+    def at_its_site(order: UnderWay) -> UnderWay:
+        fits = ways.get((order.kind, order.recipe or order.offer or order.lane or "", order.product), [])
+        own = next((w for w in fits if order.site in (None, w.site)), None)
+        site = order.site or (own.site if own is not None else None) or ANYWHERE
+        label = places.label.get((order.product, site)) or somewhere.get(order.product, order.product)
+        # What takes hours and components is looked up as a recipe.
+        taking = own.name if own is not None and order.kind != "buy" else order.recipe
+        return replace(order, product=label, recipe=taking)
+
+    return replace(where, on_hand_units=on_hand, under_way=tuple(at_its_site(o) for o in where.under_way))
