@@ -129,9 +129,7 @@ class ChainFacts:
         return {} if self.places is None else self.places.points()
 
 
-def chain_facts(
-    state: State, bucket_starts: Sequence[date], learnt: Learnt, asked: Sequence[Item] = ()
-) -> ChainFacts:
+def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, asked: Sequence[Item] = ()) -> ChainFacts:
     """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest.
 
     asked: items that are asked for besides those of the records; with lanes, each has a stock point.

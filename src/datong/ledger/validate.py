@@ -183,6 +183,9 @@ class TableCheck:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
         cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, self._zone)
         groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
+        if self.table.name == "lanes" and {"from_site", "to_site"} <= set(cells):
+            same = pc.fill_null(pc.equal(cells["from_site"].values, cells["to_site"].values), False)
+            groups.append([Trouble("check.same_site", mask(same), "to_site")])
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
         troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
         columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}
