@@ -8,6 +8,9 @@
 f_dt is convex, so each of its pieces is a variable with a width. With one path it is backlog and stock as usual.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import highspy
 import numpy as np
 import scipy.sparse as sp
@@ -19,11 +22,17 @@ from datong.model.layers import layer_slopes
 
 # Breakpoints of each expected-cost curve, at these quantiles' steps of cumulative demand; first and last are kept.
 BREAKPOINTS = 25
+OPTIONS: Mapping[str, str | bool | int | float] = {
+    "output_flag": False,
+    "threads": 1,
+    "random_seed": 0,
+    "solver": "choose",
+}
 
 
-def solve(market: Market) -> Solution:
+def solve(market: Market, options: Mapping[str, str | bool | int | float] = OPTIONS) -> Solution:
     """The optimum of the piecewise-linear market. Raises RuntimeError where HiGHS finds none, though there is one."""
-    return _Programme(market).solve()
+    return Programme(market).solve(options)
 
 
 def piece_count(market: Market) -> int:
@@ -53,8 +62,22 @@ def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
     return edges, layer_slopes(chance, *economics)
 
 
-class _Programme:
-    """The columns and rows while they are built. Rows: products x buckets, then lines x buckets."""
+@dataclass(frozen=True, eq=False)
+class LinearProgramme:
+    """minimise cost x, 0 <= x <= upper, row_lower <= matrix x <= row_upper. matrix: (row, column), by columns."""
+
+    cost: FloatArray
+    upper: FloatArray
+    row_lower: FloatArray
+    row_upper: FloatArray
+    matrix: sp.csc_matrix
+
+
+class Programme:
+    """The market's columns and rows. Rows: products x buckets, then lines x buckets.
+
+    `linear` is the programme, for any solver; `read` takes back what it found.
+    """
 
     def __init__(self, market: Market) -> None:
         self.market = market
@@ -77,6 +100,7 @@ class _Programme:
         # Units arrive in the pool of a component, else straight at demand.
         self.arrival_row = np.where(market.is_component, self.pool_row, self.demand_row)
         self.pools = pools
+        self.linear = self._build()
 
     def add_columns(self, cost: FloatArray, upper: FloatArray) -> IntArray:
         index = np.arange(self.column_count, self.column_count + len(cost))
@@ -90,7 +114,7 @@ class _Programme:
         self.columns.append(columns)
         self.values.append(np.broadcast_to(values, rows.shape).astype(np.float64))
 
-    def build(self) -> None:
+    def _build(self) -> LinearProgramme:
         market, buckets = self.market, self.buckets
         wanted = (self.arrival_row[market.way_product] >= 0)[:, None] & market.way_open
         self.way_index, self.way_bucket = np.nonzero(wanted)
@@ -108,6 +132,16 @@ class _Programme:
         self.add_entries(pool, column_of[market.use_way[u], s], market.use_units[u])
         self._build_stock()
         self._build_demand()
+        lower, upper = np.zeros(self.row_count), np.zeros(self.row_count)
+        for product in self.pools:
+            rows = slice(self.pool_row[product], self.pool_row[product] + buckets)
+            lower[rows] = upper[rows] = market.fixed[product]
+        lower[self.line_row :], upper[self.line_row :] = -np.inf, market.line_hours.ravel()
+        matrix = sp.csc_matrix(
+            (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
+            shape=(self.row_count, self.column_count),
+        )
+        return LinearProgramme(np.concatenate(self.costs), np.concatenate(self.uppers), lower, upper, matrix)
 
     def _build_stock(self) -> None:
         """Stock of components from bucket to bucket, and what of them is set aside to be sold."""
@@ -145,28 +179,18 @@ class _Programme:
             self.add_entries(self.demand_row[product] + np.arange(buckets), away, -1.0)
             self.turned_away.append(away)
 
-    def solve(self) -> Solution:
-        market, buckets = self.market, self.buckets
-        self.build()
-        lower, upper = np.zeros(self.row_count), np.zeros(self.row_count)
-        for product in self.pools:
-            rows = slice(self.pool_row[product], self.pool_row[product] + buckets)
-            lower[rows] = upper[rows] = market.fixed[product]
-        lower[self.line_row :], upper[self.line_row :] = -np.inf, market.line_hours.ravel()
-        matrix = sp.csc_matrix(
-            (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
-            shape=(self.row_count, self.column_count),
-        )
+    def solve(self, options: Mapping[str, str | bool | int | float]) -> Solution:
+        linear = self.linear
         programme = highspy.HighsLp()
         programme.num_col_, programme.num_row_ = self.column_count, self.row_count
-        programme.col_cost_, programme.col_upper_ = np.concatenate(self.costs), np.concatenate(self.uppers)
+        programme.col_cost_, programme.col_upper_ = linear.cost, linear.upper
         programme.col_lower_ = np.zeros(self.column_count)
-        programme.row_lower_, programme.row_upper_ = lower, upper
+        programme.row_lower_, programme.row_upper_ = linear.row_lower, linear.row_upper
         programme.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        programme.a_matrix_.start_, programme.a_matrix_.index_ = matrix.indptr, matrix.indices
-        programme.a_matrix_.value_ = matrix.data
+        programme.a_matrix_.start_, programme.a_matrix_.index_ = linear.matrix.indptr, linear.matrix.indices
+        programme.a_matrix_.value_ = linear.matrix.data
         solver = highspy.Highs()
-        for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("solver", "choose")):
+        for option, value in options.items():
             solver.setOptionValue(option, value)
         solver.passModel(programme)
         solver.run()
@@ -174,13 +198,16 @@ class _Programme:
         # Empty: nothing can be made and nothing is asked for.
         if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
-        return self._read(solver)
-
-    def _read(self, solver: highspy.Highs) -> Solution:
-        """Quantities and prices on the market's axes. A price is what one unit more of the scarce thing would save."""
-        market, buckets = self.market, self.buckets
-        found = solver.getSolution()
+        found, info = solver.getSolution(), solver.getInfo()
         value, reduced, dual = (np.array(a) for a in (found.col_value, found.col_dual, found.row_dual))
+        return self.read(value, reduced, dual, max(info.simplex_iteration_count + info.ipm_iteration_count, 0))
+
+    def read(self, value: FloatArray, reduced: FloatArray, dual: FloatArray, iterations: int) -> Solution:
+        """Quantities and prices on the market's axes, of any solver: values and reduced costs (column), duals (row).
+
+        A price is what one unit more of the scarce thing would save.
+        """
+        market, buckets = self.market, self.buckets
         value = np.maximum(value, 0.0)
         started, limit = np.zeros(market.way_open.shape), np.zeros(market.way_open.shape)
         started[self.way_index, self.way_bucket] = value[self.started]
@@ -199,5 +226,4 @@ class _Programme:
             turned_away=np.maximum(-reduced[away], 0.0),
             component=component,
         )
-        iterations = solver.getInfo().simplex_iteration_count + solver.getInfo().ipm_iteration_count
-        return Solution(started, issued, value[away], prices, "highs", max(iterations, 0))
+        return Solution(started, issued, value[away], prices, "highs", iterations)

@@ -35,7 +35,8 @@ def balance(
 def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     """Clears a packed market; `demand` gives the markets to which its products' demand belongs."""
     if door == "auto":
-        door = "prices" if highs.piece_count(market) > EXACT_UP_TO and market.single_level else "highs"
+        large = highs.piece_count(market) > EXACT_UP_TO
+        door = "prices" if large and market.single_level and not market.has_circles else "highs"
     solution = highs.solve(market) if door == "highs" else prices.solve(market)
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     bound = lower_bound(market, solution.prices)
