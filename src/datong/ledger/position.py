@@ -27,7 +27,8 @@ LEAST_UNITS = 1e-6
 class UnderWay:
     """An order already out. units: still to be started (or, of a purchase, to come): ordered less good and scrapped.
 
-    What arrives of them is `units` times the yield of the order's way.
+    What arrives of them is `units` times the yield of the order's way. fixed: a planner locked it and it has not begun;
+    what a run proposed and gave out is under way, but no word of a planner.
     """
 
     order: str
@@ -41,7 +42,7 @@ class UnderWay:
     offer: str | None = None
     lane: str | None = None
     site: str | None = None
-    locked: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -472,12 +473,13 @@ def state_now(stand: Standing | None, locked: bool) -> str:
 def _under_way(state: State) -> tuple[UnderWay, ...]:
     """Orders out that still bring units."""
     stands = order_standings(state)
-    names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site", "locked"]
+    names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     result = []
-    for r in state.table("orders").select([*names, "units"]).to_pylist():
+    for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         now = state_now(stand, r["locked"])
         left = r["units"] - stand.good_units - stand.scrap_units
         if now in OPEN_STATES and left > LEAST_UNITS:
-            result.append(UnderWay(units=left, **{name: r[name] for name in names}))
+            fixed = r["locked"] and r["run"] is None and now in ("released", "accepted")
+            result.append(UnderWay(units=left, fixed=fixed, **{name: r[name] for name in names}))
     return tuple(sorted(result, key=lambda o: (o.due, o.order)))
