@@ -17,6 +17,8 @@ from datong.ledger.position import position
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.plan.orders import plan
+from datong.sense.signals import sense
 
 MONDAY = date(2024, 1, 1)
 SITES = ("F", "G", "S", "T")
@@ -192,6 +194,59 @@ def test_a_chain_with_lanes_costs_what_the_programme_written_out_costs():
         assert clearing.lower_bound == pytest.approx(expected, rel=1e-6, abs=1e-5), seed
         circles += pack(state, forecast, nothing_learnt(), position(state)).has_circles
     assert circles > 20
+
+
+def test_planned_orders_keep_every_rule_at_every_site():
+    """Orders followed week by week: no line or lane beyond what it has, no stock below zero anywhere, whole units; and
+    what they bring to the markets is worth what they cost: most of what the clearing serves is there."""
+    moved = served = cleared = 0.0
+    for seed in range(60):
+        tables, units, buckets = random_tables(seed)
+        if seed % 3 == 0:  # a market that is no site: several sites may serve it
+            units = dict(sorted({Item("A", "all"): units.pop(next(iter(units))), **units}.items()))
+        state, forecast = state_and_demand(tables, units, buckets)
+        clearing = balance(state, forecast, nothing_learnt())
+        sensed = sense(state)
+        planned = plan(state, sensed, forecast, clearing, nothing_learnt())
+        stock = {(p, s): np.zeros(buckets) for p in "AQ" for s in SITES}
+        for r in tables["stock"]:
+            stock[r["product"], r["site"]][0] += r["units"]
+        taken = {r["line"]: np.zeros(buckets) for r in tables["lines"]}
+        taken |= {r["lane"]: np.zeros(buckets) for r in tables["lanes"]}
+        leads = {r["lane"]: int(np.ceil(r["lead_days"] / 7)) for r in tables["lanes"]}
+        leads |= {r["recipe"]: int(r["lead_days"] > 0) for r in tables["recipes"]}
+        for o in planned.orders:
+            t = (o.start - MONDAY).days // 7
+            assert o.units == round(o.units), seed
+            taken[o.line or o.lane][t] += o.units
+            stock[o.product, o.site][t + leads[o.recipe or o.lane]] += o.units
+            if o.kind == "move":
+                stock[o.product, o.from_site][t] -= o.units
+                moved += o.units
+            elif o.product == "A":
+                stock["Q", o.site][t] -= 2 * o.units
+        for r in tables["lines"]:
+            assert taken[r["line"]].max() <= r["hours_per_week"] + 1e-6, seed
+        for r in tables["lanes"]:
+            assert taken[r["lane"]].max() <= (r["units_per_week"] or np.inf) + 1e-6, seed
+        for place, units_there in stock.items():
+            assert np.cumsum(units_there).min() >= -1e-6, (seed, place)
+        for (p, s), asked in units.items():
+            if s in SITES:
+                served += min(stock[p, s].sum(), asked.sum())
+        rows = clearing.gaps.to_pylist()
+        cleared += sum(r["served_units"] for r in rows if r["market"] in SITES)
+    assert moved > 500
+    assert served > 0.93 * cleared
+
+
+def test_the_door_of_prices_refuses_circles_and_auto_takes_the_other():
+    tables, units, buckets = random_tables(1)
+    tables["lanes"] = [{"lane": a + b, "from_site": a, "to_site": b} for a, b in (("F", "S"), ("S", "F"))]
+    state, forecast = state_and_demand(tables, units, buckets)
+    assert balance(state, forecast, nothing_learnt()).door == "highs"
+    with pytest.raises(ValueError, match="circle"):
+        balance(state, forecast, nothing_learnt(), door="prices")
 
 
 def test_any_prices_bound_a_chain_with_lanes_from_below():

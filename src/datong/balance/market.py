@@ -37,6 +37,8 @@ def clear(market: Market, demand: Forecast, door: Door = "auto") -> Clearing:
     if door == "auto":
         large = highs.piece_count(market) > EXACT_UP_TO
         door = "prices" if large and market.single_level and not market.has_circles else "highs"
+    if door == "prices" and market.has_circles:
+        raise ValueError("the door of prices hands prices up and quantities down; lanes in a circle have no up")
     solution = highs.solve(market) if door == "highs" else prices.solve(market)
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     bound = lower_bound(market, solution.prices)

@@ -129,6 +129,11 @@ class ChainFacts:
         """The product of a stock point."""
         return self.stock_points[label].product if label in self.stock_points else label
 
+    @property
+    def has_circles(self) -> bool:
+        """Lanes lead from some stock point back to it."""
+        return len(self.arrays.turns_of_level) > int(self.arrays.level.max(initial=-1)) + 1
+
     @cached_property
     def stock_points(self) -> Mapping[str, StockPoint]:
         return {} if self.places is None else self.places.points()

@@ -166,7 +166,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
         facts=facts,
         ways=ways,
         ways_of=_ways_of(ways.values()),
-        order=components_first(facts.products, facts.ways),
+        order=_order(facts, cleared),
         components=components,
         on_hand=located(facts, where).on_hand_units,
         promised=promised,
@@ -177,6 +177,15 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
         cleared=cleared,
         price=CostOfUnits(prices, starts, facts.shared),
     )
+
+
+def _order(facts: ChainFacts, cleared: Mapping[str, Mapping[str, FloatArray]]) -> tuple[str, ...]:
+    """Products, components first. Where lanes go round in a circle, only those that the clearing uses count: seldom do
+    goods go both ways."""
+    if not facts.has_circles:
+        return components_first(facts.products, facts.ways)
+    used = {name for by_way in cleared.values() for name in by_way}
+    return components_first(facts.products, [w for w in facts.ways if w.kind != "move" or w.name in used])
 
 
 def _way_key(way: Way, facts: ChainFacts) -> tuple[str, ...]:
@@ -406,19 +415,17 @@ def _orders(
     served: dict[Lot, Served] = {}
     value: dict[Lot, float] = {}
     feeds = _pegged(work, ordered)
-    for product in (p for p in reversed(work.order) if p in lots_of):
+    for product in (p for p in work.curves if p in lots_of):
         own = lots_of[product]
-        if product in work.curves:
-            curve = replace(work.curves[product], supply=_supply(work, product, own))
-            value.update(zip(own, _values(work, curve, own), strict=True))
-            served.update(zip(own, _served_demand(work, curve, own), strict=True))
-        else:
-            for lot in own:
-                parents = feeds.get(lot, [])
-                value[lot] = sum(share * value[parent] for parent, share in parents)
-                serving = next((parent for parent, _ in parents if parent.way.serves), None)
-                # What a market takes from the site is for its demand.
-                served[lot] = _served_orders(work, parents, numbers, lot) if serving is None else served[serving]
+        curve = replace(work.curves[product], supply=_supply(work, product, own))
+        value.update(zip(own, _values(work, curve, own), strict=True))
+        served.update(zip(own, _served_demand(work, curve, own), strict=True))
+    for lot in _parents_first([x for x in ordered if x.way.product not in work.curves], feeds):
+        parents = feeds.get(lot, [])
+        value[lot] = sum(share * value.get(parent, 0.0) for parent, share in parents)
+        serving = next((parent for parent, _ in parents if parent.way.serves), None)
+        # What a market takes from the site is for its demand.
+        served[lot] = _served_orders(work, parents, numbers, lot) if serving is None else served[serving]
     orders = []
     for lot in (x for x in ordered if not x.way.serves):
         way = lot.way
@@ -444,6 +451,23 @@ def _orders(
             )
         )
     return tuple(orders)
+
+
+def _parents_first(lots: Sequence[Lot], feeds: Mapping[Lot, Sequence[tuple[Lot, float]]]) -> list[Lot]:
+    """Lots in an order in which those that a lot feeds come before it; last, what feeds itself by lanes in a circle."""
+    waits = dict.fromkeys(lots, 0)
+    fed_by: dict[Lot, list[Lot]] = defaultdict(list)
+    for lot in lots:
+        for parent in {p for p, _ in feeds.get(lot, ())} & waits.keys():
+            waits[lot] += 1
+            fed_by[parent].append(lot)
+    order = [lot for lot in lots if waits[lot] == 0]
+    for parent in order:
+        for lot in fed_by[parent]:
+            waits[lot] -= 1
+            if waits[lot] == 0:
+                order.append(lot)
+    return order + [lot for lot in lots if waits[lot] > 0]
 
 
 def _line(work: Work, way: Way) -> str | None:
