@@ -129,6 +129,16 @@ class ChainFacts:
         """The product of a stock point."""
         return self.stock_points[label].product if label in self.stock_points else label
 
+    @cached_property
+    def names_by_product(self) -> Mapping[str, Mapping[str, str]]:
+        """product -> site -> label; of a chain without lanes, each product at site ''."""
+        if self.places is None:
+            return {product: {ANYWHERE: product} for product in self.products}
+        names: dict[str, dict[str, str]] = defaultdict(dict)
+        for (product, site), label in self.places.label.items():
+            names[product][site] = label
+        return names
+
     @property
     def has_circles(self) -> bool:
         """Lanes lead from some stock point back to it."""

@@ -39,6 +39,12 @@ _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("components", "valid_from", "valid_to", False),
     ("orders", "start", "due", True),
 )
+# (table, column, other column, what the other may not be to it, what is said then)
+_PAIRS: tuple[tuple[str, str, str, Callable[[Any, Any], Any], str], ...] = (
+    ("firm_shares", "floor_share", "ceiling_share", pc.less, "check.under_floor"),
+    ("substitutes", "product", "substitute", pc.equal, "check.own_substitute"),
+    ("lanes", "from_site", "to_site", pc.equal, "check.same_site"),
+)
 
 NOTHING_KNOWN: Mapping[str, pa.Array] = MappingProxyType({})
 
@@ -183,9 +189,7 @@ class TableCheck:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
         cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, self._zone)
         groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
-        if self.table.name == "lanes" and {"from_site", "to_site"} <= set(cells):
-            same = pc.fill_null(pc.equal(cells["from_site"].values, cells["to_site"].values), False)
-            groups.append([Trouble("check.same_site", mask(same), "to_site")])
+        groups.append(_pair_troubles(self.table, cells))
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
         troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
         columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}
@@ -489,6 +493,16 @@ def _date_order_troubles(table: Table, cells: Mapping[str, Cells]) -> list[Troub
             bad = mask(pc.fill_null(breaks(cells[later].values, cells[earlier].values), False))
             key = "check.before" if may_be_equal else "check.not_after"
             troubles.append(Trouble(key, bad, later, params={"earlier": earlier}))
+    return troubles
+
+
+def _pair_troubles(table: Table, cells: Mapping[str, Cells]) -> list[Trouble]:
+    """Two cells of a row that cannot stand together."""
+    troubles = []
+    for name, first, second, breaks, key in _PAIRS:
+        if name == table.name and first in cells and second in cells:
+            bad = mask(pc.fill_null(breaks(cells[second].values, cells[first].values), False))
+            troubles.append(Trouble(key, bad, second))
     return troubles
 
 

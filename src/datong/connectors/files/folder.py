@@ -64,11 +64,15 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工单": "orders",
     "工单进展": "order_events",
     "单位换算": "unit_conversions",
+    "替代品": "substitutes",
+    "企业份额": "firm_shares",
 }
 
 
 # Tables whose rows other rows are held against; they are kept in memory while a folder is checked.
-KEPT = frozenset({c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {"components"})
+KEPT = frozenset(
+    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {"components", "firm_shares"}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +242,8 @@ def check_folder(
     if "lanes" in kept and kept["lanes"].rows.num_rows and _usable("recipes", "recipe", kept):
         source = next(p.source.name for p in contents.parts if p.table == "recipes")
         circles += _recipes_without_site(kept, source)
+    if "firm_shares" in kept:
+        circles += _firms_without_lines(kept, next(p.source.name for p in contents.parts if p.table == "firm_shares"))
     findings += [*circles, *_missing_tables(folder, outcomes, findings)]
     findings += [f for outcome in outcomes.values() for f in outcome.findings]
     checked = {name: o.checked for name, o in outcomes.items() if o.checked is not None}
@@ -418,6 +424,23 @@ def _recipes_without_site(checked: Mapping[str, Checked], source: str) -> list[F
     bad = pc.and_(pc.is_null(site), pc.invert(pc.is_in(line, sited))).to_numpy(zero_copy_only=False)
     empty = Checked(rows, checked["recipes"].rejected.slice(0, 0), ())
     trouble = Trouble("check.no_site", bad, "recipe", severity="warning")
+    return list(reject(empty, [trouble], rows, source).findings)
+
+
+def _firms_without_lines(checked: Mapping[str, Checked], source: str) -> list[Finding]:
+    """Firms with a share of the hours that run no line: named otherwise than in `sites`, or lines without a site."""
+    rows = checked["firm_shares"].rows
+    if "firm" not in rows.column_names:
+        return []
+    firms: set[str] = set()
+    if _usable("sites", "firm", checked) and _usable("lines", "site", checked):
+        sites = checked["sites"].rows
+        firm_of = dict(zip(sites["site"].to_pylist(), sites["firm"].to_pylist(), strict=True))
+        running = (firm_of.get(site) for site in checked["lines"].rows["site"].to_pylist())
+        firms = {firm for firm in running if firm is not None}
+    bad = np.array([firm not in firms for firm in rows["firm"].to_pylist()], dtype=bool)
+    empty = Checked(rows, checked["firm_shares"].rejected.slice(0, 0), ())
+    trouble = Trouble("check.runs_no_line", bad, "firm", severity="warning")
     return list(reject(empty, [trouble], rows, source).findings)
 
 
