@@ -71,9 +71,29 @@ def test_work_goes_to_the_firm_or_site_of_its_line_and_purchases_to_the_supplier
         replace(WORK, order="W4", recipe=None),
         PURCHASE,
         replace(PURCHASE, order="B2", offer="P/implied"),
+        replace(WORK, order="T1", kind="move", recipe=None, lane="X", from_site="S1", site="S2"),
+        replace(WORK, order="T2", kind="move", recipe=None, lane="X", from_site="S3", site="S2"),
     )
     to = {m.order.order: m.counterparty for m in dispatch(state, plan_of(*orders))}
-    assert to == {"W1": "Mill & Co", "W2": "S2", "W3": "S3", "W4": "works", "B1": "S3", "B2": "suppliers"}
+    assert to == {
+        "W1": "Mill & Co",
+        "W2": "S2",
+        "W3": "S3",
+        "W4": "works",
+        "B1": "S3",
+        "B2": "suppliers",
+        "T1": "Mill & Co",
+        "T2": "S3",
+    }
+
+
+def test_a_transfer_that_is_out_is_not_sent_again_and_is_known_by_its_lane() -> None:
+    transfer = replace(WORK, order="T1", kind="move", recipe=None, lane="S1-S2", from_site="S1", site="S2")
+    state = after_release(state_with(), transfer)
+    assert dispatch(state, plan_of(transfer)) == ()
+    (row,) = state.table("orders").to_pylist()
+    assert (row["kind"], row["lane"], row["site"]) == ("move", "S1-S2", "S2")
+    assert len(dispatch(state, plan_of(replace(transfer, lane="other")))) == 1
 
 
 def test_only_what_starts_before_the_first_open_bucket_ends_is_sent() -> None:

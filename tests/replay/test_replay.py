@@ -323,7 +323,10 @@ def test_what_cannot_be_replayed_says_why(small: SimpleNamespace) -> None:
     short = small.known(rows | {"sales": rows["sales"][-20:]})(end)
     part = {"row_id": "components:1", "known_at": small.midnight(small.first), "product": "a", "component": "b"}
     parts = small.known(rows | {"components": [part | {"units_per_unit": 1.0}]})(end)
-    for state, words in ((no_sales, "no sales"), (short, "go back too little"), (parts, "components")):
+    lane = {"row_id": "lanes:1", "known_at": small.midnight(small.first), "lane": "x", "from_site": "a", "to_site": "b"}
+    lanes = small.known(rows | {"lanes": [lane]})(end)
+    refused = ((no_sales, "no sales"), (short, "go back too little"), (parts, "components"), (lanes, "lanes"))
+    for state, words in refused:
         with pytest.raises(Refused, match=words):
             replayed_buckets(state, 2)
     assert replayed_buckets(small.known(rows)(end), 99)[0] == date(2023, 2, 27)

@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 
 from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
+from datong.balance.clearing import row_keys, way_keys
+from datong.balance.conflict import refuse_conflicts
 from datong.balance.evaluate import evaluate
 from datong.balance.market import Door, clear
 from datong.balance.pack import Market, pack
@@ -49,6 +51,9 @@ ORDERS_SCHEMA = pa.schema(
         ("units", pa.float64()),
         ("cost_per_unit", pa.float64()),
         ("price_share", pa.float64()),
+        ("lane", pa.string()),
+        ("from_site", pa.string()),
+        ("site", pa.string()),
     ]
 )
 CHANGES_SCHEMA = pa.schema(
@@ -136,6 +141,7 @@ def balance_chain(
         state = chain.state(as_of)
         chain.can_plan(state)
         used = learnt(state.as_of)
+        refuse_conflicts(state, used)
         sensed = sense(state)
     with step("forecast"):
         demand = forecast(sensed, used, state.settings.path_count, seed)
@@ -198,15 +204,15 @@ def states_lots(market: Market) -> bool:
 
 def fractional_orders(market: Market, clearing: Clearing) -> pa.Table:
     """The clearing's quantities as orders: in units started, each at its own cost."""
-    rows = clearing.quantities
-    name = pc.coalesce(rows["recipe"], rows["offer"])
-    way = pc.index_in(name, pa.array([w.name for w in market.ways], pa.string())).to_numpy()
+    rows = clearing.quantities.filter(pc.not_equal(clearing.quantities["kind"], "serve"))
+    way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
     started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
     own = {
         "units": started,
         "cost_per_unit": market.way_cost[way],
         "price_share": rows["price_share"].to_numpy() * arriving / started,
     }
+    rows = rows.rename_columns(["site" if name == "to_site" else name for name in rows.column_names])
     return pa.table({f: own[f] if f in own else rows[f] for f in ORDERS_SCHEMA.names}, schema=ORDERS_SCHEMA)
 
 
@@ -223,12 +229,12 @@ def lot_orders(planned: Plan) -> pa.Table:
 
 
 def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str, float] | None:
-    """Cost by term of whole orders, with a term for set-ups; None where the chain sells components: which of them is
-    set aside to be sold is not part of an order.
+    """Cost by term of whole orders, with a term for set-ups; None where the chain sells components, as most with lanes
+    do: which of them is set aside to be sold is not part of an order.
 
     What the market turned away before the last bucket stays turned away; the rest waits for what comes.
     """
-    if market.is_component[market.demanded].any():
+    if market.is_component[market.demanded].any() or market.stock_points:
         return None
     at = {w.name: i for i, w in enumerate(market.ways)}
     starts = {day: t for t, day in enumerate(market.bucket_starts)}

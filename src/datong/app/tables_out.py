@@ -53,6 +53,9 @@ ORDERS_SCHEMA = pa.schema(
         ("locked", pa.bool_()),
         ("cost", pa.float64()),
         ("value", pa.float64()),
+        ("lane", pa.string()),
+        ("from_site", pa.string()),
+        ("site", pa.string()),
     ]
 )
 
@@ -301,7 +304,7 @@ def planned_orders(tables: Mapping[str, pa.Table]) -> tuple[PlannedOrder, ...]:
         causes.setdefault(r["order"], []).append(cause)
     fields = [name for name in ORDERS_SCHEMA.names if name != "locked"]
     return tuple(
-        PlannedOrder(**{name: r[name] for name in fields}, causes=tuple(causes.get(r["order"], ())))
+        PlannedOrder(**{name: r.get(name) for name in fields}, causes=tuple(causes.get(r["order"], ())))
         for r in tables["orders"].to_pylist()
     )
 

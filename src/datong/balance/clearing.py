@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.balance.bound import unit_prices
 from datong.balance.evaluate import Outcome
@@ -26,6 +27,9 @@ QUANTITIES_SCHEMA = pa.schema(
         ("started_units", pa.float64()),
         ("cost_per_unit", pa.float64()),
         ("price_share", pa.float64()),
+        ("lane", pa.string()),
+        ("from_site", pa.string()),
+        ("to_site", pa.string()),
     ]
 )
 PRICES_SCHEMA = pa.schema(
@@ -95,7 +99,40 @@ _WAY, _LINE, _PRODUCT = range(3)
 def _name(market: Market, kind: int, thing: int) -> str:
     if kind == _WAY:
         return market.ways[thing].name
-    return market.lines[thing] if kind == _LINE else market.products[thing]
+    return shared_name(market, market.lines[thing])[1] if kind == _LINE else market.products[thing]
+
+
+def shared_name(market: Market, label: str) -> tuple[str, str]:
+    """What a line's label stands for, and its name: a line, or with lanes a lane or an offer."""
+    return market.shared.get(label, ("line", label))
+
+
+def way_keys(market: Market) -> pa.Array:
+    """What names each way in `quantities`: kind, row of its table, product, and with lanes from where to where."""
+    located = bool(market.stock_points)
+    keys = [
+        (
+            "serve" if w.serves else w.kind,
+            w.recipe or w.offer or w.lane or "",
+            product_of(market, w.product),
+            (w.from_site or "") if w.kind == "move" else "",
+            (w.site or "") if located else "",
+        )
+        for w in market.ways
+    ]
+    return pa.array(["\t".join(key) for key in keys], pa.string())
+
+
+def row_keys(quantities: pa.Table) -> pa.ChunkedArray:
+    """`way_keys` of the rows."""
+    name = pc.coalesce(quantities["recipe"], quantities["offer"], quantities["lane"], "")
+    sites = [pc.fill_null(quantities[column], "") for column in ("from_site", "to_site")]
+    return pc.binary_join_element_wise(quantities["kind"], name, quantities["product"], *sites, "\t")
+
+
+def product_of(market: Market, label: str) -> str:
+    """The product of a stock point; of a chain without lanes, itself."""
+    return market.stock_points[label].product if label in market.stock_points else label
 
 
 class _Scarcity:
@@ -166,24 +203,30 @@ def _quantity_rows(market: Market, solution: Solution, scarcity: _Scarcity, star
     at = pa.array((np.cumsum(is_used) - 1)[way])
 
     def named(name: str) -> pa.Array:
-        return pa.array([getattr(w, name) for w in facts], pa.string()).take(at)
+        return told([getattr(w, name) for w in facts])
+
+    def told(texts: list[str | None]) -> pa.Array:
+        return pa.array(texts, pa.string()).take(at)
 
     lead_days = np.array([w.lead_days for w in facts], dtype=np.int64)[at.to_numpy()]
     first_day = day_numbers(market.bucket_starts)[start]
     yields = market.way_yield[way]
     return pa.table(
         {
-            "kind": named("kind"),
-            "product": named("product"),
+            "kind": told(["serve" if w.serves else w.kind for w in facts]),
+            "product": told([product_of(market, w.product) for w in facts]),
             "recipe": named("recipe"),
             "offer": named("offer"),
-            "line": named("line"),
+            "line": told([None if w.line in market.shared else w.line for w in facts]),
             "start": _dates(first_day),
             "due": _dates(first_day + lead_days),
             "units": started * yields,
             "started_units": started,
             "cost_per_unit": (market.way_cost[way] + parts) / yields,
             "price_share": sum((s.money for s in scarcity.shares(way, start)), np.zeros(len(way))),
+            "lane": named("lane"),
+            "from_site": told([w.from_site if w.kind == "move" else None for w in facts]),
+            "to_site": told([(w.site or None) if market.stock_points else None for w in facts]),
         },
         schema=QUANTITIES_SCHEMA,
     )
@@ -213,7 +256,14 @@ def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: Floa
     prices = solution.prices
     line, t = np.indices(market.line_hours.shape).reshape(2, -1)
     hours = market.most_hours + market.hours_taken
-    parts = [_price_rows("line", "hour", market, market.lines, line, t, prices.line, outcome.hours_used, hours)]
+    called = [shared_name(market, label) for label in market.lines]
+    names = [name for _, name in called]
+    kinds = np.array([what for what, _ in called], dtype=np.str_)
+    parts = []
+    for what, unit in (("line", "hour"), ("lane", "unit"), ("offer", "unit")):
+        own = kinds[line] == what
+        of = line[own], t[own]
+        parts.append(_price_rows(what, unit, market, names, *of, prices.line, outcome.hours_used, hours))
     way, t = np.nonzero((prices.limit > NOTHING) & market.way_open)
     names = [market.ways[w].name for w in way]
     at = np.arange(len(way))
@@ -302,7 +352,8 @@ def _gaps(market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, 
     """Expected units by product, market and bucket; what markets share is split by what each has asked for so far."""
     buckets, count = market.buckets, len(market.demanded)
     at = {market.products[p]: d for d, p in enumerate(market.demanded)}
-    named = sorted((at[item.product], item.market, i) for i, item in enumerate(demand.items) if item.product in at)
+    asked_at = [market.label_of(item) for item in demand.items]
+    named = sorted((at[p], demand.items[i].market, i) for i, p in enumerate(asked_at) if p in at)
     named = sorted([*named, *((d, "all", -1) for d in set(range(count)) - {d for d, *_ in named})])
     of, item = (np.array([row[k] for row in named], dtype=np.int64) for k in (0, 2))
     means = outcome.asked[of]
@@ -328,7 +379,7 @@ def _gaps(market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, 
     def split(units: FloatArray, shares: FloatArray) -> FloatArray:
         return units[cell] * shares.ravel()[row]
 
-    products = pa.array([market.products[market.demanded[d]] for d in of], pa.string())
+    products = pa.array([product_of(market, market.products[market.demanded[d]]) for d in of], pa.string())
     return pa.table(
         {
             "product": products.take(pa.array(row // buckets)),

@@ -66,8 +66,10 @@ def evaluate(
 
     cost = dict.fromkeys(("production", "purchase", "holding", "late", "lost", "salvage"), 0.0)
     money = market.way_cost * started.sum(axis=1)
-    is_make = np.array([w.kind == "make" for w in market.ways], dtype=bool)
-    cost["production"], cost["purchase"] = float(money[is_make].sum()), float(money[~is_make].sum())
+    kind = np.array([w.kind for w in market.ways], dtype=np.str_)
+    cost["production"], cost["purchase"] = (float(money[kind == k].sum()) for k in ("make", "buy"))
+    if (kind == "move").any():
+        cost["transport"] = float(money[kind == "move"].sum())
 
     product = market.demanded
     pooled = market.is_component[product]

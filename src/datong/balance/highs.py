@@ -300,7 +300,7 @@ class Programme:
         self.share_rows = np.zeros((2, len(rules.firms)), dtype=np.int64)
         for firm, on_firm in enumerate(rules.on_firm):
             for side, (share, sign) in enumerate(((rules.floor[firm], 1.0), (rules.ceiling[firm], -1.0))):
-                factor = on_firm - share
+                factor = on_firm - share * rules.works
                 known = np.array([-factor @ taken])
                 row = self.add_rows(*((known, infinite) if side == 0 else (-infinite, known)))
                 self.add_entries(np.repeat(row, len(columns)), columns, market.way_hours[way] * factor[line])

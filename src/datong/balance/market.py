@@ -51,9 +51,11 @@ def clear(
     unknown = market.rules - KNOWN_TO_PRICES
     if door == "auto":
         most = EXACT_UP_TO if market.single_level else EXACT_UP_TO_WITH_COMPONENTS
-        door = "prices" if highs.piece_count(market) > most and not unknown else "highs"
+        door = "prices" if highs.piece_count(market) > most and not unknown and not market.has_circles else "highs"
     if door == "prices" and unknown:
         raise ValueError(f"the door of prices does not know: {', '.join(sorted(unknown))}")
+    if door == "prices" and market.has_circles:
+        raise ValueError("the door of prices hands prices up and quantities down; lanes in a circle have no up")
     if door == "highs":
         solution = highs.solve(market, limits=limits, on_progress=on_progress)
     else:

@@ -3,8 +3,8 @@
 Axes: product; demanded (products that are asked for); way (recipes and offers); line; bucket (t).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -17,16 +17,18 @@ from datong.ledger.facts import (
     chain_facts,
     committed,
     grouped,
+    level_turns,
     planned_demand,
     product_levels,
     ranges,
     turns,
 )
+from datong.ledger.places import StockPoint
 from datong.ledger.position import Position
 from datong.ledger.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt
 
 # Ways of which prices are worked out together.
 WAYS_AT_ONCE = 10_000
@@ -47,6 +49,10 @@ class Market:
     components first. is_component: (product) its units lie in one stock until they are used or set aside, as those of
     components do (`pools` in rules.py says which others). A product may stand several times in `demanded`, once for
     each class of its demand. beyond: the rules beyond the linear core.
+
+    In a chain with lanes a product is a stock point, by its label; stock_points: product and site by label; label_of:
+    what an item is asked of; shared: what stands for a line and is none: label -> ('lane' or 'offer', its key), an hour
+    being a unit.
     """
 
     products: tuple[str, ...]
@@ -80,6 +86,9 @@ class Market:
     plain_cost: FloatArray
     levels: tuple[int, ...]
     beyond: Rules
+    stock_points: Mapping[str, StockPoint] = field(default_factory=dict)
+    shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    label_of: Callable[[Item], str] = lambda item: item.product
 
     @cached_property
     def rules(self) -> frozenset[str]:
@@ -122,6 +131,18 @@ class Market:
         """No component is made, bought or used: products share nothing but lines."""
         return len(self.use_way) == 0
 
+    @cached_property
+    def level(self) -> IntArray:
+        """(product) `product_levels`."""
+        is_move = np.array([w.kind == "move" for w in self.ways], dtype=bool)
+        parent = self.way_product[self.use_way]
+        return product_levels(self.products, parent, self.use_component, is_move[self.use_way])
+
+    @property
+    def has_circles(self) -> bool:
+        """Lanes lead from some stock point back to it: no order of the products puts what goes in first."""
+        return bool((self.level[self.way_product[self.use_way]] == self.level[self.use_component]).any())
+
     def net_demand(self, d: int) -> FloatArray:
         """Cumulative demand of the d-th demanded product (path, bucket) less what comes anyway.
 
@@ -148,13 +169,14 @@ class Market:
 
     @cached_property
     def steps(self) -> "tuple[Step, ...]":
-        """The products, components first, with their ways, in pieces that a core's cache holds."""
+        """The products, components first, with their ways, in pieces that a core's cache holds; those of lanes in a
+        circle again and again, until a price has come round."""
         count = len(self.products)
-        level = product_levels(self.products, self.way_product[self.use_way], self.use_component)
+        level = self.level
         ways_of, first_way = grouped(self.way_product, count)
         uses_of, first_use = grouped(self.use_way, len(self.ways))
         steps = []
-        for height in range(int(level.max(initial=-1)) + 1):
+        for height in level_turns(level, self.way_product[self.use_way], self.use_component):
             products = np.flatnonzero(level == height)
             before = np.cumsum(first_way[products + 1] - first_way[products])
             cuts = np.flatnonzero(np.diff(before // WAYS_AT_ONCE)) + 1
@@ -185,7 +207,7 @@ class Step:
 def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Market:
     """Arrays of the chain as known at the state's moment."""
     settings = state.settings
-    facts = chain_facts(state, demand.bucket_starts, learnt)
+    facts = chain_facts(state, demand.bucket_starts, learnt, demand.items)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
     rules = rule_facts(state, demand, where, asked, facts)
     return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
@@ -229,8 +251,9 @@ def pack_facts(
     cumulative, sure = _demand([c.paths for _, c in classes], buckets)
     way_hours = np.array([w.hours_per_unit for w in ways], dtype=np.float64)
     earned = lost_sale[arrays.product] * arrays.yield_share
-    way_worth = np.where(way_hours > 0, earned / np.where(way_hours > 0, way_hours, 1.0), 0.0)
-    beyond = build(rules, products, ways, lines, classes, sure, way_worth, frozen_buckets)
+    works = np.array([w.line not in facts.shared for w in ways], dtype=bool) & (way_hours > 0)
+    way_worth = np.where(works, earned / np.where(works, way_hours, 1.0), 0.0)
+    beyond = build(rules, products, ways, lines, classes, sure, way_worth, frozen_buckets, facts.shared)
     is_component = pools(beyond, demanded, is_component)
     beyond = replace(beyond, shelf_life=np.where(is_component, beyond.shelf_life, -1))
     plain_cost = arrays.least_costs(bucket_starts)
@@ -271,6 +294,9 @@ def pack_facts(
         plain_cost=plain_cost,
         levels=tuple(np.argsort(arrays.level, kind="stable").tolist()),
         beyond=beyond,
+        stock_points=facts.stock_points,
+        shared=facts.shared,
+        label_of=facts.label_of,
     )
 
 

@@ -5,7 +5,7 @@ costs it, and in the bound, where it has a price of its own (Prices.rule) or lim
 Units: t and s are buckets, d a class of demand, p a product, w a way, l a line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,8 @@ class Rules:
     turned away by the end of the bucket. substitute_demand, substitute_product, substitute_cost: (substitute) a class
     of demand, the product that may serve it, money per unit. shelf_life: (product) buckets, -1 where a unit keeps.
     change_cost: (way) money per unit; before: (way, bucket) units of the earlier plan; charged: (bucket) it reaches so
-    far. firms, floor, ceiling: (firm); on_firm: (firm, line); share_cost: money per hour. overtime, overtime_cost:
-    (line, bucket) hours, money per hour.
+    far. firms, floor, ceiling: (firm); on_firm: (firm, line); works: (line) it is one, no lane; share_cost: money per
+    hour. overtime, overtime_cost: (line, bucket) hours, money per hour.
     """
 
     weight: FloatArray
@@ -44,6 +44,7 @@ class Rules:
     firms: tuple[str, ...]
     floor: FloatArray
     ceiling: FloatArray
+    works: BoolArray
     on_firm: BoolArray
     share_cost: float
     overtime: FloatArray
@@ -73,10 +74,12 @@ def build(
     sure: FloatArray,
     way_worth: FloatArray,
     frozen_buckets: int,
+    shared: Container[str] = (),
 ) -> Rules:
     """Arrays of the rules. classes: each class of demand with the index of its product; sure: (class, bucket).
 
-    way_worth: (way) the most that an hour of its line can earn by it. Nobody can change the plan of a frozen bucket.
+    way_worth: (way) the most that an hour of its line can earn by it. shared: lines that are none, but lanes. Nobody
+    can change the plan of a frozen bucket.
     """
     buckets = sure.shape[1]
     at = {p: i for i, p in enumerate(products)}
@@ -97,6 +100,7 @@ def build(
         firms=tuple(s.firm for s in shares),
         floor=np.array([s.floor for s in shares], dtype=np.float64),
         ceiling=np.array([s.ceiling for s in shares], dtype=np.float64),
+        works=np.array([line not in shared for line in lines], dtype=bool),
         on_firm=np.array(
             [[rules.firm_of_line.get(line) == s.firm for line in lines] for s in shares], dtype=bool
         ).reshape(len(shares), len(lines)),
@@ -272,7 +276,7 @@ def rule_costs(market: "Market", started: FloatArray, hours: FloatArray, substit
         cost["changes"] = float(rules.change_cost @ moved.sum(axis=1))
     if "firm shares" in market.rules:
         of_line = (hours + market.hours_taken).sum(axis=1)
-        own, total = rules.on_firm @ of_line, of_line.sum()
+        own, total = rules.on_firm @ of_line, of_line[rules.works].sum()
         missed = np.maximum(rules.floor * total - own, 0.0) + np.maximum(own - rules.ceiling * total, 0.0)
         cost["firm_shares"] = float(rules.share_cost * missed.sum())
     if "overtime" in market.rules:
@@ -310,7 +314,7 @@ def charges(market: "Market", prices: "Prices") -> Charges:
     floor, ceiling = np.clip(given.get("firm shares", np.zeros((2, len(rules.firms)))), 0.0, rules.share_cost)
     hour = np.zeros(len(market.lines))
     if rules.firms:
-        hour = hour + floor @ rules.floor - ceiling @ rules.ceiling + (ceiling - floor) @ rules.on_firm
+        hour = (floor @ rules.floor - ceiling @ rules.ceiling) * rules.works + (ceiling - floor) @ rules.on_firm
     shelf = np.maximum(given.get("shelf life", np.zeros(market.fixed.shape)), 0.0)
     return Charges(change, hour, np.where(rules.shelf_life[:, None] >= 0, shelf, 0.0))
 

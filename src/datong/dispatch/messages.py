@@ -42,6 +42,8 @@ def order_key(order: PlannedOrder) -> str:
         order.units,
         order.start,
         order.due,
+        order.lane,
+        order.site,
     )
 
 
@@ -55,13 +57,16 @@ def _key(
     units: float,
     start: date,
     due: date,
+    lane: str | None,
+    site: str | None,
 ) -> str:
-    asked = "|".join(str(part) for part in (kind, product, recipe, offer, line, float(units), start, due))
+    located = [f"{name}={code}" for name, code in (("lane", lane), ("site", site)) if code is not None]
+    asked = "|".join(str(part) for part in (kind, product, recipe, offer, line, float(units), start, due, *located))
     return f"{order}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
 
 
 def _keys_out(state: State) -> set[str]:
-    names = ["order", "kind", "product", "recipe", "offer", "line", "units", "start", "due"]
+    names = ["order", "kind", "product", "recipe", "offer", "line", "units", "start", "due", "lane", "site"]
     events = events_of_table(state.table("order_events"))
     return {
         _key(**row)
@@ -71,7 +76,8 @@ def _keys_out(state: State) -> set[str]:
 
 
 class _Counterparties:
-    """Who makes or delivers: the firm that runs the site of the recipe, line or offer; else the site itself."""
+    """Who makes, delivers or sends: the firm that runs the site of the recipe, line or offer, or where a transfer
+    starts; else the site itself."""
 
     def __init__(self, state: State) -> None:
         self._firm = _by(state, "sites", "site", "firm")
@@ -84,6 +90,8 @@ class _Counterparties:
         if order.kind == "buy":
             site = self._offer_site.get(order.offer or "")
             return ANY_SUPPLIER if site is None else self._firm.get(site) or site
+        if order.kind == "move":
+            return self._firm.get(order.from_site or "") or order.from_site or OWN_WORKS
         recipe = order.recipe or ""
         line = order.line or self._recipe_line.get(recipe) or ""
         site = self._recipe_site.get(recipe) or self._line_site.get(line)

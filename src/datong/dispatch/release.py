@@ -17,7 +17,7 @@ def release_rows(messages: Sequence[OrderMessage], run: str, moment: datetime) -
     orders = [m.order for m in messages]
     texts = {
         name: pa.array([getattr(o, name) for o in orders], pa.string())
-        for name in ("order", "kind", "product", "recipe", "offer", "line")
+        for name in ("order", "kind", "product", "recipe", "offer", "lane", "line", "site")
     }
     days = {name: pa.array([getattr(o, name) for o in orders], pa.date32()) for name in ("start", "due", "needed_by")}
     moments = pa.array([moment] * len(orders), pa.timestamp("us", tz="UTC"))

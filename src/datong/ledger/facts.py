@@ -5,21 +5,22 @@ Balance and plan read the same facts here, so that a plan obeys exactly what was
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.position import Position
+from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
+from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
-from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt, OrderKind
 from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.model.words import message
@@ -43,13 +44,16 @@ class ComponentUse:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to get units of a product: a recipe or an offer. Costs and hours are for a unit started.
+    """One way to get units of a product: a recipe or an offer; with lanes, also a lane, or a site that serves a market.
+    Costs and hours are for a unit started.
 
-    `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit.
+    `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit. line:
+    key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
+    site: where the units arrive; row: key in its table, where `name` is another.
     """
 
     name: str
-    kind: Literal["make", "buy"]
+    kind: OrderKind
     product: str
     line: str | None
     hours_per_unit: float
@@ -64,6 +68,9 @@ class Way:
     uses: tuple[ComponentUse, ...]
     valid_from: date | None
     valid_to: date | None
+    site: str | None = None
+    from_site: str | None = None
+    row: str | None = None
 
     @property
     def recipe(self) -> str | None:
@@ -71,7 +78,16 @@ class Way:
 
     @property
     def offer(self) -> str | None:
-        return self.name if self.kind == "buy" else None
+        return self.row or self.name if self.kind == "buy" else None
+
+    @property
+    def lane(self) -> str | None:
+        return self.row if self.kind == "move" else None
+
+    @property
+    def serves(self) -> bool:
+        """It moves nothing: a site serves a market that several serve."""
+        return self.kind == "move" and self.row is None
 
 
 @dataclass(frozen=True)
@@ -93,7 +109,8 @@ class Economics:
 class ChainFacts:
     """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket).
 
-    ready_arrays: those of the ways, where they are at hand.
+    ready_arrays: those of the ways, where they are at hand. In a chain with lanes the products are stock points, by
+    their labels in `places`. shared: what a key of line_hours that is no line stands for: ('lane' or 'offer', its key).
     """
 
     products: tuple[str, ...]
@@ -101,6 +118,35 @@ class ChainFacts:
     ways: tuple[Way, ...]
     line_hours: Mapping[str, FloatArray]
     ready_arrays: "WayArrays | None" = None
+    places: Places | None = None
+    shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def label_of(self, item: Item) -> str:
+        """The product, or the label of the stock point, at which an item is asked for."""
+        return item.product if self.places is None else self.places.asked_at.get(item, item.product)
+
+    def product_of(self, label: str) -> str:
+        """The product of a stock point."""
+        return self.stock_points[label].product if label in self.stock_points else label
+
+    @cached_property
+    def names_by_product(self) -> Mapping[str, Mapping[str, str]]:
+        """product -> site -> label; of a chain without lanes, each product at site ''."""
+        if self.places is None:
+            return {product: {ANYWHERE: product} for product in self.products}
+        names: dict[str, dict[str, str]] = defaultdict(dict)
+        for (product, site), label in self.places.label.items():
+            names[product][site] = label
+        return names
+
+    @property
+    def has_circles(self) -> bool:
+        """Lanes lead from some stock point back to it."""
+        return len(self.arrays.turns_of_level) > int(self.arrays.level.max(initial=-1)) + 1
+
+    @cached_property
+    def stock_points(self) -> Mapping[str, StockPoint]:
+        return {} if self.places is None else self.places.points()
 
     @cached_property
     def arrays(self) -> "WayArrays":
@@ -113,7 +159,8 @@ class WayArrays:
 
     product: (way) index of what it makes; cost, yield_share: (way). use_way, use_component, use_units: (use). from_day,
     to_day (not included): days since 1970-01-01, of ways and of uses. level: (product) 0 where nothing goes into it,
-    else one more than the highest of its components.
+    else one more than the highest of its components. turns_of_level: levels in the order in which prices and times are
+    handed on through them (`level_turns`).
     """
 
     product: IntArray
@@ -127,6 +174,7 @@ class WayArrays:
     use_from_day: IntArray
     use_to_day: IntArray
     level: IntArray
+    turns_of_level: IntArray
 
     @classmethod
     def of(cls, products: Sequence[str], ways: Sequence[Way]) -> "WayArrays":
@@ -137,6 +185,8 @@ class WayArrays:
         product = np.array([at[w.product] for w in ways], dtype=np.int64)
         use_way = np.repeat(np.arange(len(ways)), np.array([len(own) for own in way_uses], dtype=np.int64))
         use_component = np.array([at[u.component] for u in uses], dtype=np.int64)
+        is_move = np.array([w.kind == "move" for w in ways], dtype=bool)
+        level = product_levels(products, product[use_way], use_component, is_move[use_way])
         return cls(
             product=product,
             cost=np.array([w.cost_per_unit for w in ways], dtype=np.float64),
@@ -148,7 +198,8 @@ class WayArrays:
             use_units=np.array([u.units_per_unit for u in uses], dtype=np.float64),
             use_from_day=day_numbers([u.valid_from for u in uses], date.min),
             use_to_day=day_numbers([u.valid_to for u in uses], date.max),
-            level=product_levels(products, product[use_way], use_component),
+            level=level,
+            turns_of_level=level_turns(level, product[use_way], use_component),
         )
 
     def open_in(self, bucket_starts: Sequence[date]) -> tuple[BoolArray, BoolArray]:
@@ -178,7 +229,7 @@ class WayArrays:
         use_valid = (self.use_from_day <= day) & (day < self.use_to_day) & way_valid[self.use_way]
         way_level = self.level[self.product]
         use_level = way_level[self.use_way]
-        for level in range(int(self.level.max(initial=-1)) + 1):
+        for level in self.turns_of_level:
             use = np.flatnonzero(use_valid & (use_level == level))
             way = np.flatnonzero(way_valid & (way_level == level))
             parts = np.bincount(self.use_way[use], self.use_units[use] * cost[self.use_component[use]], len(self.cost))
@@ -199,13 +250,30 @@ def day_numbers(days: Sequence[date | None], missing: date = date.min) -> IntArr
     return np.array([least if d is None else d.toordinal() for d in days], dtype=np.int64) - EPOCH
 
 
-def product_levels(products: Sequence[str], parent: IntArray, component: IntArray) -> IntArray:
+def product_levels(
+    products: Sequence[str], parent: IntArray, component: IntArray, may_circle: BoolArray | None = None
+) -> IntArray:
     """(product) 0 where nothing goes into it, else one more than the highest of its components.
 
-    parent, component: by pair, indices of products. Raises NoPlan on a cycle. (The checks of a folder refuse one; the
-    ledger can hold one made of rows of two times.)
+    parent, component: by pair, indices of products. may_circle: (pair) is a move: stock points from which lanes lead
+    there and back are of one level. Raises NoPlan on any other cycle. (The checks of a folder refuse one; the ledger
+    can hold one made of rows of two times.)
     """
-    count = len(products)
+    level = _levels(len(products), parent, component)
+    if (level < 0).any() and may_circle is not None and may_circle.any():
+        group = _pieces(len(products), parent[may_circle], component[may_circle], "strong")
+        between = group[parent] != group[component]
+        inside = ~between & ~may_circle
+        level = _levels(int(group.max()) + 1, group[parent[between]], group[component[between]])[group]
+        level[parent[inside]] = -1
+    if (level < 0).any():
+        stuck = sorted(products[i] for i in np.flatnonzero(level < 0))
+        raise NoPlan(message("facts.cycle", products=", ".join(stuck[:10])))
+    return level
+
+
+def _levels(count: int, parent: IntArray, component: IntArray) -> IntArray:
+    """`product_levels` of `count` products; -1 where one is part of a cycle, or made of one that is."""
     order, first = grouped(component, count)
     goes_into = parent[order]
     waits = np.bincount(parent, minlength=count)
@@ -218,10 +286,27 @@ def product_levels(products: Sequence[str], parent: IntArray, component: IntArra
         ready = np.unique(reached)
         ready = ready[waits[ready] == 0]
         height += 1
-    if (level < 0).any():
-        stuck = sorted(products[i] for i in np.flatnonzero(level < 0))
-        raise NoPlan(message("facts.cycle", products=", ".join(stuck[:10])))
     return level
+
+
+def _pieces(count: int, to: IntArray, start: IntArray, connection: str) -> IntArray:
+    """(product) number of the connected piece that it is in."""
+    from scipy.sparse import coo_array  # slow to import, and few chains have lanes in a circle
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(to)), (to, start)), shape=(count, count)).tocsr()
+    return connected_components(graph, directed=True, connection=connection)[1].astype(np.int64)
+
+
+def level_turns(level: IntArray, parent: IntArray, component: IntArray) -> IntArray:
+    """Levels from the lowest to the highest; one with lanes in a circle as often as its largest circle has stock
+    points, for the cheapest way round it passes each at most once (Bellman 1958)."""
+    times = np.ones(int(level.max(initial=-1)) + 1, dtype=np.int64)
+    round_it = level[parent] == level[component]
+    if round_it.any():
+        group = _pieces(len(level), parent[round_it], component[round_it], "weak")
+        np.maximum.at(times, level, np.bincount(group)[group])
+    return np.repeat(np.arange(len(times)), times)
 
 
 def turns(group: IntArray) -> list[IntArray]:
@@ -248,23 +333,35 @@ def ranges(first: IntArray, after: IntArray) -> IntArray:
     return np.arange(int(count.sum())) + np.repeat(first - before, count)
 
 
-def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> ChainFacts:
-    """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest."""
+def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, asked: Sequence[Item] = ()) -> ChainFacts:
+    """The facts for the open buckets. What was learnt goes before what a table says; defaults fill the rest.
+
+    asked: items that are asked for besides those of the records; with lanes, each has a stock point.
+    """
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
     ways = _ways(state, prices, learnt, bucket_starts)
+    hours = _line_hours(state, bucket_starts)
+    lanes = _lanes(state)
+    if lanes:
+        items = [*asked, *_asked_items(state)]
+        return _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = _economics(state, prices, costs, bucket_starts)
-    return ChainFacts(products, economics, ways, _line_hours(state, bucket_starts), arrays)
+    return ChainFacts(products, economics, ways, hours, arrays)
 
 
 def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:
     return (valid_from is None or valid_from <= day) and (valid_to is None or day < valid_to)
 
 
-def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[str, FloatArray]:
+def pooled_demand(
+    demand: Forecast, where: Position, bucket_days: int, label_of: Callable[[Item], str] = lambda item: item.product
+) -> dict[str, FloatArray]:
     """Units asked of each product in each open bucket, all markets together: product -> (path, bucket).
+
+    label_of: what an item is asked of; in a chain with lanes, `ChainFacts.label_of`.
 
     What is owed from before is due at once; orders already served ahead of their day ask no more.
     One path where all are equal.
@@ -284,11 +381,13 @@ def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[s
             paths = paths[:1]
         if i in served:
             paths = np.maximum(paths - served[i], 0.0)
-        asked[item.product] = asked[item.product] + paths if item.product in asked else np.asarray(paths, np.float64)
+        label = label_of(item)
+        asked[label] = asked[label] + paths if label in asked else np.asarray(paths, np.float64)
     for (item, _), units in sorted(where.owed_units.items()):
-        if item.product not in asked:
-            asked[item.product] = np.zeros((1, buckets))
-        asked[item.product] = asked[item.product] + np.eye(1, buckets) * units
+        label = label_of(item)
+        if label not in asked:
+            asked[label] = np.zeros((1, buckets))
+        asked[label] = asked[label] + np.eye(1, buckets) * units
     return dict(sorted(asked.items()))
 
 
@@ -296,7 +395,7 @@ def planned_demand(
     demand: Forecast, where: Position, facts: ChainFacts, bucket_starts: Sequence[date], settings: ChainSettings
 ) -> dict[str, FloatArray]:
     """`pooled_demand` as a plan sees it that is made anew in every bucket (model/layers.py, with_recourse)."""
-    asked = pooled_demand(demand, where, settings.calendar.bucket_days)
+    asked = pooled_demand(demand, where, settings.calendar.bucket_days, facts.label_of)
     if all(len(paths) == 1 for paths in asked.values()):
         return asked
     response = response_buckets(facts, bucket_starts, settings)
@@ -323,7 +422,7 @@ def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings:
     own = np.array([settings.calendar.lead_buckets(facts.ways[w].lead_days) for w in usual], dtype=np.int64)
     use = np.flatnonzero(is_usual[arrays.use_way])
     parent = arrays.product[arrays.use_way[use]]
-    for level in range(int(arrays.level.max(initial=-1)) + 1):
+    for level in arrays.turns_of_level:
         before = np.zeros(len(facts.products), dtype=np.int64)
         here = use[arrays.level[parent] == level]
         np.maximum.at(before, arrays.product[arrays.use_way[here]], lead[arrays.use_component[here]])
@@ -354,6 +453,7 @@ def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date],
     zero cannot lie anywhere: records that say so count as 0.
     """
     buckets, origin = len(bucket_starts), bucket_starts[0]
+    where = located(facts, where)
     ways = {w.name: w for w in facts.ways}
     at = {p: i for i, p in enumerate(facts.products)}
     came, used = np.zeros((2, len(facts.products), buckets))
@@ -393,9 +493,10 @@ def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequ
 
 
 def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str, ...]:
-    """Products in an order in which every component comes before what it goes into, level by level.
+    """Products in an order in which every component comes before what it goes into, level by level; stock points of a
+    circle of lanes stand together.
 
-    Raises NoPlan on a cycle.
+    Raises NoPlan on a cycle in the bill of materials.
     """
     arrays = WayArrays.of(products, ways)
     return tuple(products[i] for i in np.argsort(arrays.level, kind="stable"))
@@ -407,8 +508,13 @@ def _prices(state: State) -> dict[str, float]:
 
 
 def _economics(
-    state: State, prices: Mapping[str, float], costs: Mapping[str, float], bucket_starts: Sequence[date]
+    state: State,
+    prices: Mapping[str, float],
+    costs: Mapping[str, float],
+    bucket_starts: Sequence[date],
+    stock_points: Mapping[str, StockPoint] | None = None,
 ) -> dict[str, Economics]:
+    """Economics by product, or by the label of a stock point, of which `costs` are then."""
     names = ("holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit", "salvage_per_unit")
     given = {product: own for product, *own in _rows(state.table("economics"), ("product", *names))}
     kinds = dict(_rows(state.table("products"), ("product", "kind")))
@@ -417,7 +523,9 @@ def _economics(
     weeks = state.settings.calendar.bucket_days / 7
     nothing = [None] * len(names)
     result = {}
-    for product, price in prices.items():
+    named = {p: p for p in prices} if stock_points is None else {name: p.product for name, p in stock_points.items()}
+    for label, product in named.items():
+        price = prices[product]
         own_holding, own_late, own_lost, own_salvage = given.get(product, nothing)
         holding = _or(own_holding, shares.holding_share_per_week * price) * weeks
         late = _or(own_late, shares.late_share_per_week * price) * weeks
@@ -425,10 +533,10 @@ def _economics(
         # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
         # waits is made then.
         goes_on = kinds[product] == "finished" and product not in planned
-        waiting = min(lost_sale, costs[product]) if goes_on else lost_sale
+        waiting = min(lost_sale, costs[label]) if goes_on else lost_sale
         salvage = _or(own_salvage, waiting if goes_on else 0.0)
-        salvage = honest_salvage(salvage, costs[product], waiting)
-        result[product] = Economics(price, holding, late, lost_sale, waiting, salvage)
+        salvage = honest_salvage(salvage, costs[label], waiting)
+        result[label] = Economics(price, holding, late, lost_sale, waiting, salvage)
     return result
 
 
@@ -462,6 +570,7 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
         if component in prices and (always or any(valid_on(b, first, after) for b in bucket_starts)):
             uses[product, recipe][component] = ComponentUse(component, units / (1.0 - scrap), first, after)
     for_all = {key: tuple(own[c] for c in sorted(own)) for key, own in uses.items() if key[1] is None}
+    site_of_line = dict(_rows(state.table("lines"), ("line", "site")))
     ways = []
     for r in state.table("recipes").to_pylist():
         if r["product"] not in prices:
@@ -488,6 +597,7 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
                 uses=bill,
                 valid_from=r["valid_from"],
                 valid_to=r["valid_to"],
+                site=r["site"] or site_of_line.get(r["line"]),
             )
         )
     for r in (r for r in state.table("offers").to_pylist() if r["product"] in prices):
@@ -525,6 +635,8 @@ def _buy(name: str, product: str, price: float, lead_days: int, row: Mapping[str
         uses=(),
         valid_from=row.get("valid_from"),
         valid_to=None,
+        site=row.get("to_site"),
+        from_site=row.get("site"),
     )
 
 
@@ -553,3 +665,211 @@ def _line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatA
     for of_line in hours.values():
         of_line[:1] *= 1 - gone / days
     return hours
+
+
+# lanes ---------------------------------------------------------------------------------------------
+
+
+def _lanes(state: State) -> tuple[Lane, ...]:
+    return tuple(
+        Lane(
+            r["lane"],
+            r["from_site"],
+            r["to_site"],
+            r["product"],
+            r["lead_days"],
+            r["cost_per_unit"],
+            _or(r["units_per_week"], math.inf),
+            r["valid_from"],
+        )
+        for r in sorted(state.table("lanes").to_pylist(), key=lambda r: r["lane"])
+    )
+
+
+def _with_lanes(
+    state: State,
+    products: tuple[str, ...],
+    prices: Mapping[str, float],
+    ways: Sequence[Way],
+    hours: Mapping[str, FloatArray],
+    lanes: Sequence[Lane],
+    asked: Sequence[Item],
+    bucket_starts: Sequence[date],
+) -> ChainFacts:
+    """The facts by stock point: each recipe makes and uses at its site, each offer arrives at one or more, and each
+    lane moves what it may. What recipes, offers or stock name no site for is at site ''.
+
+    A product that is only bought by an assumed offer has it wherever it is used or asked for, and so has an offer that
+    names no site of arrival, unless a lane leaves the supplier's site.
+    """
+    left = {(lane.from_site, lane.product) for lane in lanes}
+    delivered = {}
+    for way in ways:
+        if way.kind == "buy":
+            leaves = way.from_site is not None and bool({(way.from_site, None), (way.from_site, way.product)} & left)
+            delivered[way.name] = way.site or (way.from_site if leaves else None)
+    sources, used_at = _recorded_sites(state), defaultdict[str, set[str]](set)
+    for way in ways:
+        if way.kind == "make":
+            sources[way.product].add(way.site or ANYWHERE)
+            for use in way.uses:
+                used_at[use.component].add(way.site or ANYWHERE)
+        elif (to := delivered[way.name]) is not None:
+            sources[way.product].add(to)
+    sites = state.table("sites")["site"].to_pylist()
+    places = places_of(products, lanes, sites, sources, used_at, asked)
+    label, taken = places.label, set(hours)
+    days = state.settings.calendar.bucket_days
+    shared, shared_hours, key_of = {}, dict(hours), {}
+
+    def share(what: str, name: str, units_per_week: float) -> str | None:
+        """The key in line_hours of what all ways of a limited lane or offer share."""
+        if math.isinf(units_per_week):
+            return None
+        if (what, name) not in key_of:
+            key = key_of[what, name] = unlike(f"{what} {name}", taken)
+            taken.add(key)
+            shared[key] = (what, name)
+            shared_hours[key] = np.full(len(bucket_starts), units_per_week * days / 7)
+        return key_of[what, name]
+
+    wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
+    for item, name in places.asked_at.items():
+        wanted_at[item.product].add(places.points()[name].site)
+    found: list[Way] = []
+    for way in ways:
+        if way.kind == "make":
+            site = way.site or ANYWHERE
+            uses = tuple(replace(u, component=label[u.component, site]) for u in way.uses)
+            found.append(replace(way, product=label[way.product, site], uses=uses))
+            continue
+        to = delivered[way.name]
+        arrivals = [to] if to is not None else sorted(wanted_at[way.product])
+        if len(arrivals) <= 1:
+            found += [replace(way, product=label[way.product, site], site=site) for site in arrivals]
+            continue
+        key = share("offer", way.name, way.units_per_week)
+        for site in arrivals:
+            name = f"{way.name}@{site}" if site != ANYWHERE else way.name
+            one = replace(way, name=name, product=label[way.product, site], site=site, row=way.name)
+            found.append(one if key is None else replace(one, line=key, hours_per_unit=1.0, units_per_week=math.inf))
+    names = {w.name for w in found}
+    for move in places.moves:
+        lane = move.lane
+        name = unlike(f"{move.from_site}>{move.product}" if lane is None else f"{lane.lane}>{move.product}", names)
+        names.add(name)
+        key = None if lane is None else share("lane", lane.lane, lane.units_per_week)
+        lead_days = 0 if lane is None else math.ceil(lane.lead_days - 1e-9)
+        found.append(
+            Way(
+                name=name,
+                kind="move",
+                product=label[move.product, move.to_site],
+                line=key,
+                hours_per_unit=0.0 if key is None else 1.0,
+                cost_per_unit=0.0 if lane is None else lane.cost_per_unit,
+                setup_hours=0.0,
+                setup_cost=0.0,
+                min_units=0.0,
+                multiple_units=0.0,
+                lead_days=lead_days,
+                yield_share=1.0,
+                units_per_week=math.inf,
+                uses=(ComponentUse(label[move.product, move.from_site], 1.0, None, None),),
+                valid_from=None if lane is None else lane.valid_from,
+                valid_to=None,
+                site=move.to_site,
+                from_site=move.from_site,
+                row=None if lane is None else lane.lane,
+            )
+        )
+    ordered = tuple(sorted(found, key=lambda w: (w.product, w.kind, w.name)))
+    labels = tuple(sorted(label.values()))
+    points = places.points()
+    costs = unit_costs(labels, ordered, bucket_starts)
+    economics = _economics(state, prices, _costs_where_none(costs, points), bucket_starts, points)
+    # Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse.
+    ordered = tuple(
+        replace(
+            w,
+            cost_per_unit=w.cost_per_unit
+            + economics[w.product].holding_per_bucket * state.settings.calendar.lead_buckets(w.lead_days),
+        )
+        if w.kind == "move"
+        else w
+        for w in ordered
+    )
+    return ChainFacts(labels, economics, ordered, shared_hours, None, places, shared)
+
+
+def _costs_where_none(costs: Mapping[str, float], points: Mapping[str, StockPoint]) -> dict[str, float]:
+    """Costs; of a stock point that nothing leads to but what lies there, the dearest of its product's other points.
+
+    So what is left there is worth no less than where it could be moved to: nobody gains by moving leftovers.
+    """
+    dearest: dict[str, float] = defaultdict(float)
+    for label, cost in costs.items():
+        if math.isfinite(cost):
+            dearest[points[label].product] = max(dearest[points[label].product], cost)
+    return {
+        label: cost if math.isfinite(cost) else dearest.get(points[label].product, math.inf)
+        for label, cost in costs.items()
+    }
+
+
+def _recorded_sites(state: State) -> dict[str, set[str]]:
+    """Sites at which units of a product were ever counted or arrived, or will: product -> sites."""
+    sites: dict[str, set[str]] = defaultdict(set)
+    for table, column in (
+        ("stock", "site"),
+        ("receipts", "site"),
+        ("production", "site"),
+        ("shipments", "to_site"),
+        ("orders", "site"),
+    ):
+        rows = state.table(table)
+        if table == "shipments":
+            rows = rows.filter(pc.is_valid(rows[column]))
+        pairs = rows.select(["product", column]).group_by(["product", column], use_threads=False).aggregate([])
+        for product, site in zip(pairs["product"].to_pylist(), pairs[column].to_pylist(), strict=True):
+            if table != "orders" or site is not None:
+                sites[product].add(site or ANYWHERE)
+    return sites
+
+
+def _asked_items(state: State) -> Iterable[Item]:
+    """Every product and market that anything was ever asked of."""
+    for table in ("sales", "demand"):
+        rows = state.table(table).select(["product", "market"])
+        pairs = rows.group_by(["product", "market"], use_threads=False).aggregate([])
+        yield from map(Item, pairs["product"].to_pylist(), pairs["market"].to_pylist())
+
+
+def located(facts: ChainFacts, where: Position) -> Position:
+    """The position by stock point, in a chain with lanes: what lies and comes where; as it is in any other."""
+    places = facts.places
+    if places is None:
+        return where
+    on_hand = {
+        places.label[product, site]: units
+        for (product, site), units in where.on_hand_by_site.items()
+        if (product, site) in places.label
+    }
+    ways: dict[tuple[str, str, str], list[Way]] = defaultdict(list)
+    for way in facts.ways:
+        ways[way.kind, way.row or way.name, facts.product_of(way.product)].append(way)
+
+    somewhere: dict[str, str] = {}
+    for (product, _), label in sorted(places.label.items()):
+        somewhere.setdefault(product, label)
+
+    def at_its_site(order: UnderWay) -> UnderWay:
+        fits = ways.get((order.kind, order.recipe or order.offer or order.lane or "", order.product), [])
+        own = next((w for w in fits if order.site in (None, w.site)), None)
+        site = order.site or (own.site if own is not None else None) or ANYWHERE
+        label = places.label.get((order.product, site)) or somewhere.get(order.product, order.product)
+        # What takes hours and components is looked up as a recipe.
+        taking = own.name if own is not None and order.kind != "buy" else order.recipe
+        return replace(order, product=label, recipe=taking)
+
+    return replace(where, on_hand_units=on_hand, under_way=tuple(at_its_site(o) for o in where.under_way))

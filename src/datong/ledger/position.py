@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.life import Standing, events_of_table, standing
 from datong.ledger.state import State
-from datong.model.flow import FloatArray, IntArray, Item
+from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 
 # Orders in these states will still bring units; `refused`, `done` and `cancelled` ones will not.
 OPEN_STATES = frozenset({"released", "accepted", "started", "partly_done"})
@@ -27,7 +27,8 @@ LEAST_UNITS = 1e-6
 class UnderWay:
     """An order already out. units: still to be started (or, of a purchase, to come): ordered less good and scrapped.
 
-    What arrives of them is `units` times the yield of the order's way.
+    What arrives of them is `units` times the yield of the order's way. fixed: a planner locked it and it has not begun;
+    what a run proposed and gave out is under way, but no word of a planner.
     """
 
     order: str
@@ -38,11 +39,16 @@ class UnderWay:
     units: float
     start: date
     due: date
+    offer: str | None = None
+    lane: str | None = None
+    site: str | None = None
+    fixed: bool = False
 
 
 @dataclass(frozen=True)
 class Position:
-    """on_hand_units by product, all sites together. owed_units by item and due day: ordered, due before the
+    """on_hand_units by product, all sites together. on_hand_by_site: the same by product and site ('' where unnamed)
+    in a chain with lanes, none below zero. owed_units by item and due day: ordered, due before the
     first open bucket, not served, not older than max_late_days. served_ahead_units by item and due day: orders due in
     open buckets that were already served. under_way: orders out, by due day. sent_unasked_units by item: sent, and not
     yet asked for; what is ordered in the next days is taken to be served by it.
@@ -53,6 +59,7 @@ class Position:
     served_ahead_units: Mapping[tuple[Item, date], float]
     under_way: tuple[UnderWay, ...]
     sent_unasked_units: Mapping[Item, float] = field(default_factory=dict)
+    on_hand_by_site: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 def position(state: State) -> Position:
@@ -65,7 +72,8 @@ def position(state: State) -> Position:
     was not recorded.
     """
     owed, served_ahead, unasked = _served(state)
-    return Position(_on_hand(state), owed, served_ahead, _under_way(state), unasked)
+    by_site = _on_hand_by_site(state) if state.table("lanes").num_rows else {}
+    return Position(_on_hand(state), owed, served_ahead, _under_way(state), unasked, by_site)
 
 
 def ships_to_buyers(state: State) -> bool:
@@ -77,6 +85,45 @@ def ships_to_buyers(state: State) -> bool:
 
 
 def _on_hand(state: State) -> dict[str, float]:
+    counts, moves, used, last_count = _counts_and_moves(state)
+    units = dict(zip(counts["product"], [0.0] * len(counts), strict=True))
+    for product, _, count in counts[["product", "site", "units"]].itertuples(index=False):
+        units[product] += count
+    for product, moved in _moved_after(moves, last_count).items():
+        units[product] = units.get(product, 0.0) + moved
+    for product, out in _moved_after(used, last_count).items():
+        # More used than was ever counted or received says that something was not recorded.
+        before = units.get(product, 0.0)
+        units[product] = max(before + out, min(before, 0.0))
+    if not ships_to_buyers(state):
+        units = {product: max(left, 0.0) for product, left in units.items()}
+    return {product: float(units[product]) for product in sorted(units)}
+
+
+def _on_hand_by_site(state: State) -> dict[tuple[str, str], float]:
+    """Stock by product and site. What went out of an unnamed site is taken off where most lies; what is missing at a
+    named one was not recorded there, and counts as 0."""
+    counts, moves, used, last_count = _counts_and_moves(state)
+    units = {(p, s): float(u) for p, s, u in counts[["product", "site", "units"]].itertuples(index=False)}
+    for moved in (_moved_by_place(moves, last_count), _moved_by_place(used, last_count)):
+        for place, more in moved.items():
+            units[place] = units.get(place, 0.0) + more
+    there: dict[str, list[tuple[float, str]]] = {}
+    for (product, site), left in units.items():
+        if site != "":
+            units[product, site] = max(left, 0.0)
+            there.setdefault(product, []).append((-units[product, site], site))
+    for product, sites in there.items():
+        missing = max(-units.get((product, ""), 0.0), 0.0)
+        for lies, site in sorted(sites):
+            taken = min(-lies, missing)
+            units[product, site] -= taken
+            missing -= taken
+    return {place: max(units[place], 0.0) for place in sorted(units)}
+
+
+def _counts_and_moves(state: State) -> tuple[pd.DataFrame, pa.Table, pa.Table, Callable[[str, str], int | None]]:
+    """Last counts, what moved, what production used, and the moment of the last count that holds at a place."""
     counts = _last_counts(state)
     counted_at = dict(zip(zip(counts["product"], counts["site"], strict=True), counts["happened_at"], strict=True))
     # What moved at an unnamed place is in the product's last count anywhere; what moved at a place that was never
@@ -98,19 +145,16 @@ def _on_hand(state: State) -> dict[str, float]:
     ]
     if not ships_to_buyers(state):
         sales = state.table("sales")
-        moves.append(_moves(sales.filter(pc.equal(sales["state"], "ordered")), None, "units", -1))
-    units = dict(zip(counts["product"], [0.0] * len(counts), strict=True))
-    for product, _, count in counts[["product", "site", "units"]].itertuples(index=False):
-        units[product] += count
-    for product, moved in _moved_after(pa.concat_tables(moves), last_count).items():
-        units[product] = units.get(product, 0.0) + moved
-    for product, used in _moved_after(_used_components(state, counted_at), last_count).items():
-        # More used than was ever counted or received says that something was not recorded.
-        before = units.get(product, 0.0)
-        units[product] = max(before + used, min(before, 0.0))
-    if not ships_to_buyers(state):
-        units = {product: max(left, 0.0) for product, left in units.items()}
-    return {product: float(units[product]) for product in sorted(units)}
+        moves.append(_moves(_sold_at(sales.filter(pc.equal(sales["state"], "ordered")), state), "site", "units", -1))
+    return counts, pa.concat_tables(moves), _used_components(state, counted_at), last_count
+
+
+def _sold_at(sales: pa.Table, state: State) -> pa.Table:
+    """Sales with the site that they left: in a chain with lanes, their market where that is the code of a site."""
+    if not state.table("lanes").num_rows:
+        return sales.append_column("site", pa.nulls(sales.num_rows, pa.string()))
+    is_site = pc.is_in(sales["market"], state.table("sites")["site"].combine_chunks())
+    return sales.append_column("site", pc.if_else(is_site, sales["market"], pa.scalar(None, pa.string())))
 
 
 def _last_counts(state: State) -> pd.DataFrame:
@@ -145,15 +189,38 @@ def _moves(rows: pa.Table, site: str | None, units: str, sign: int) -> pa.Table:
 def _moved_after(moves: pa.Table, last_count: Callable[[str, str], int | None]) -> dict[str, float]:
     """Units moved by product, of the moves after the last count of their product and site."""
     product, products = _codes(moves["product"])
-    site, sites = _codes(moves["site"])
-    place, places = pd.factorize(product * max(len(sites), 1) + site)
-    never = np.iinfo(np.int64).min
-    counted = [last_count(products[p // len(sites)], sites[p % len(sites)]) for p in places]
-    moments = np.array([never if moment is None else moment for moment in counted], np.int64)
-    after = _microseconds(moves) > moments[place]
+    place, places = _moved_places(moves)
+    after = _after(moves, place, places, last_count)
     sums = np.bincount(product[after], moves["units"].to_numpy()[after], len(products))
     moved = np.bincount(product[after], minlength=len(products)) > 0
     return {products[p]: float(sums[p]) for p in np.flatnonzero(moved)}
+
+
+def _moved_by_place(moves: pa.Table, last_count: Callable[[str, str], int | None]) -> dict[tuple[str, str], float]:
+    """`_moved_after` by product and site."""
+    place, places = _moved_places(moves)
+    after = _after(moves, place, places, last_count)
+    sums = np.bincount(place[after], moves["units"].to_numpy()[after], len(places))
+    moved = np.bincount(place[after], minlength=len(places)) > 0
+    return {places[i]: float(sums[i]) for i in np.flatnonzero(moved)}
+
+
+def _moved_places(moves: pa.Table) -> tuple[IntArray, list[tuple[str, str]]]:
+    """(move) position of its product and site in the list of those there are."""
+    product, products = _codes(moves["product"])
+    site, sites = _codes(moves["site"])
+    place, pairs = pd.factorize(product * max(len(sites), 1) + site)
+    return place.astype(np.int64), [(products[p // len(sites)], sites[p % len(sites)]) for p in pairs]
+
+
+def _after(
+    moves: pa.Table, place: IntArray, places: list[tuple[str, str]], last_count: Callable[[str, str], int | None]
+) -> BoolArray:
+    """(move) it came after the last count at its place."""
+    never = np.iinfo(np.int64).min
+    counted = [last_count(product, site) for product, site in places]
+    moments = np.array([never if moment is None else moment for moment in counted], np.int64)
+    return _microseconds(moves) > moments[place]
 
 
 def _used_components(state: State, counted: Mapping[tuple[str, str], int]) -> pa.Table:
@@ -372,8 +439,19 @@ def order_standings(state: State) -> dict[str, Standing]:
     """
     events = events_of_table(state.table("order_events"))
     stands = {order: standing(of_order) for order, of_order in events.items()}
-    for table, columns in (("production", ("good_units", "scrap_units")), ("receipts", ("units",))):
-        rows = state.table(table).select(["order", *columns])
+    for table, columns in (
+        ("production", ("good_units", "scrap_units")),
+        ("receipts", ("units",)),
+        ("shipments", ("units",)),
+    ):
+        rows = state.table(table)
+        if table == "shipments":  # of transfer orders: what left for the other site is taken to be there
+            orders = state.table("orders")
+            transfers = orders["order"].filter(pc.equal(orders["kind"], "move"))
+            rows = rows.filter(
+                pc.and_(pc.is_valid(rows["to_site"]), pc.is_in(rows["order"], transfers.combine_chunks()))
+            )
+        rows = rows.select(["order", *columns])
         rows = rows.filter(pc.is_valid(rows["order"]))
         code, orders = _codes(rows["order"])
         sums = [np.bincount(code, rows[c].to_numpy(), len(orders)) for c in columns]
@@ -395,14 +473,13 @@ def state_now(stand: Standing | None, locked: bool) -> str:
 def _under_way(state: State) -> tuple[UnderWay, ...]:
     """Orders out that still bring units."""
     stands = order_standings(state)
-    columns = ["order", "kind", "product", "recipe", "line", "units", "start", "due", "locked"]
+    names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     result = []
-    for r in state.table("orders").select(columns).to_pylist():
+    for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         now = state_now(stand, r["locked"])
         left = r["units"] - stand.good_units - stand.scrap_units
         if now in OPEN_STATES and left > LEAST_UNITS:
-            result.append(
-                UnderWay(r["order"], r["kind"], r["product"], r["recipe"], r["line"], left, r["start"], r["due"])
-            )
+            fixed = r["locked"] and r["run"] is None and now in ("released", "accepted")
+            result.append(UnderWay(units=left, fixed=fixed, **{name: r[name] for name in names}))
     return tuple(sorted(result, key=lambda o: (o.due, o.order)))

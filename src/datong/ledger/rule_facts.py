@@ -91,10 +91,10 @@ def rule_facts(
     )
     return RuleFacts(
         late_buckets=late_buckets,
-        owed=_by_bucket(where.owed_units, starts, settings, late_buckets),
-        classes=demand_classes(state, demand, where, asked),
+        owed=_by_bucket(where.owed_units, starts, settings, facts, late_buckets),
+        classes=demand_classes(state, demand, where, asked, facts),
         substitutes=_substitutes(state, facts, starts),
-        shelf_life_buckets=_shelf_life(state),
+        shelf_life_buckets=_shelf_life(state, facts),
         before=before,
         before_buckets=reach,
         change_cost={p: settings.defaults.change_cost_share * e.price for p, e in facts.economics.items()},
@@ -107,19 +107,23 @@ def rule_facts(
 
 
 def _by_bucket(
-    units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, later: int = 0
+    units: Mapping[tuple[Item, date], float],
+    starts: Sequence[date],
+    settings: ChainSettings,
+    facts: ChainFacts,
+    later: int = 0,
 ) -> dict[str, FloatArray]:
     """product -> (bucket) units by their day, so many buckets later; what is due before the first is due in it."""
     result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
     for (item, due), count in sorted(units.items()):
         bucket = max(settings.calendar.index(due, starts[0]) + later, 0)
         if bucket < len(starts):
-            result[item.product][bucket] += count
+            result[facts.label_of(item)][bucket] += count
     return dict(result)
 
 
 def demand_classes(
-    state: State, demand: Forecast, where: Position, asked: Mapping[str, FloatArray]
+    state: State, demand: Forecast, where: Position, asked: Mapping[str, FloatArray], facts: ChainFacts
 ) -> dict[str, tuple[DemandClass, ...]]:
     """Classes by product, dearest first, where its demand is not all of weight 1.
 
@@ -129,10 +133,16 @@ def demand_classes(
     Rows of `demand` have their own firm and priority, what is owed is firm, and all other demand is forecast; both of
     priority 0. Of orders served ahead of their day the rows of that bucket lose the same share each.
     """
-    table = state.table("demand").select(["product", "due", "units", "firm", "priority"])
+    table = state.table("demand").select(["product", "market", "due", "units", "firm", "priority"])
+    if facts.stock_points:  # what is asked for at different sites is demand of different stock points
+        items = zip(table["product"].to_pylist(), table["market"].to_pylist(), strict=True)
+        labels = pa.array([facts.label_of(Item(*item)) for item in items], pa.string())
+        table = table.set_column(0, "product", labels)
     table = table.filter(pc.greater(table["units"], 0.0))
     special = table.filter(pc.or_(pc.invert(table["firm"]), pc.greater(table["priority"], 0)))
-    forecast = {item.product for item, method in zip(demand.items, demand.method, strict=True) if method != "given"}
+    forecast = {
+        facts.label_of(item) for item, method in zip(demand.items, demand.method, strict=True) if method != "given"
+    }
     split = (set(pc.unique(special["product"]).to_pylist()) | forecast) & set(asked)
     rows = table.filter(pc.is_in(table["product"], pa.array(sorted(split), pa.string())))
     calendar, starts, factors = state.settings.calendar, demand.bucket_starts, state.settings.defaults
@@ -142,8 +152,8 @@ def demand_classes(
         if 0 <= bucket < len(starts):
             units = given[r["product"]].setdefault((max(r["priority"], 0), r["firm"]), np.zeros(len(starts)))
             units[bucket] += r["units"]
-    served = _by_bucket(where.served_ahead_units, starts, state.settings)
-    owed = _by_bucket(where.owed_units, starts, state.settings)
+    served = _by_bucket(where.served_ahead_units, starts, state.settings, facts)
+    owed = _by_bucket(where.owed_units, starts, state.settings, facts)
     result = {}
     for product, by_kind in sorted(given.items()):
         total = np.sum(list(by_kind.values()), axis=0)
@@ -167,22 +177,31 @@ def demand_classes(
 
 
 def _substitutes(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[Substitute, ...]:
-    """Rows that hold in any open bucket, of products that are known."""
+    """Rows that hold in any open bucket, of products that are known; with lanes, at each site where both can be."""
     rows = sorted(state.table("substitutes").to_pylist(), key=lambda r: (r["product"], r["substitute"]))
-    known = set(facts.products)
+    names = facts.names_by_product
     return tuple(
-        Substitute(r["product"], r["substitute"], r["cost_per_unit"])
+        Substitute(names[r["product"]][site], names[r["substitute"]][site], r["cost_per_unit"])
         for r in rows
-        if {r["product"], r["substitute"]} <= known and any(valid_on(s, r["valid_from"], None) for s in starts)
+        if any(valid_on(s, r["valid_from"], None) for s in starts)
+        for site in sorted(names.get(r["product"], {}).keys() & names.get(r["substitute"], {}).keys())
     )
 
 
-def _shelf_life(state: State) -> dict[str, int]:
-    """Whole buckets for which a unit can be kept; a unit may lie over the end of its bucket so many times."""
+def _shelf_life(state: State, facts: ChainFacts) -> dict[str, int]:
+    """Whole buckets for which a unit can be kept; a unit may lie over the end of its bucket so many times.
+
+    With lanes, at each stock point: a unit that was moved counts as new.
+    """
     days = state.settings.calendar.bucket_days
     table = state.table("products").select(["product", "shelf_life_days"])
     table = table.filter(pc.is_valid(table["shelf_life_days"]))
-    return {r["product"]: int(r["shelf_life_days"] // days) for r in table.to_pylist()}
+    names = facts.names_by_product
+    return {
+        name: int(r["shelf_life_days"] // days)
+        for r in table.to_pylist()
+        for name in names.get(r["product"], {"": r["product"]}).values()
+    }
 
 
 def _earlier_plan(state: State, starts: Sequence[date]) -> tuple[dict[str, FloatArray], int]:

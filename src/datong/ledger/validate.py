@@ -43,6 +43,7 @@ _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
 _PAIRS: tuple[tuple[str, str, str, Callable[[Any, Any], Any], str], ...] = (
     ("firm_shares", "floor_share", "ceiling_share", pc.less, "check.under_floor"),
     ("substitutes", "product", "substitute", pc.equal, "check.own_substitute"),
+    ("lanes", "from_site", "to_site", pc.equal, "check.same_site"),
 )
 
 NOTHING_KNOWN: Mapping[str, pa.Array] = MappingProxyType({})
@@ -188,6 +189,7 @@ class TableCheck:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
         cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, self._zone)
         groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
+        groups.append(_pair_troubles(self.table, cells))
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
         troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
         columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}

@@ -42,5 +42,9 @@ class Refused(DatongError):  # noqa: N818
     """A request that the rules do not allow, such as starting an order that was refused."""
 
 
-class NoPlan(DatongError):  # noqa: N818
-    """The rules of the chain contradict one another, so that no plan can obey them all."""
+class NoPlan(BadInput):
+    """The rules of the chain contradict one another, so that no plan can obey them all; each contradiction that can be
+    told apart is one of `findings`."""
+
+    def __init__(self, message: Message, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message, findings)

@@ -167,14 +167,18 @@ SUBSTITUTIONS_SCHEMA = pa.schema(
 class Clearing:
     """Who makes how much when, what capacity is worth, and how far this can be from the best.
 
-    quantities: kind (make, buy), product, recipe, offer, line, start, due, units, cost_per_unit, price_share (what
-        of the unit's full price is scarce capacity and materials, money per unit).
-    prices: what (line, stock, offer, component), name, bucket, price (money per unit of it), unit, used, available.
+    quantities: kind (make, buy, move, serve), product, recipe, offer, line, start, due, units, cost_per_unit,
+        price_share (what of the unit's full price is scarce capacity and materials, money per unit); in a chain with
+        lanes also lane, from_site, to_site. 'serve': from which site a market was served that several serve.
+    prices: what (line, lane, stock, offer, component), name, bucket, price (money per unit of it), unit, used,
+        available.
     gaps: product, market, bucket, demand_units (expected), served_units, late_units, lost_units, binding (name of the
         scarce thing whose price was too high, or ''), binding_price.
-    cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative), and where the chain
-        has such rules substitution, overtime, changes (of the plan before) and firm_shares (missed).
-    substitutions: product, substitute, bucket, units of the substitute that are set aside for the product's demand.
+    cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
+        transport, the holding of what is on the way included; and where the chain has such rules substitution,
+        overtime, changes (of the plan before) and firm_shares (missed).
+    substitutions: product, substitute (with lanes, their labels), bucket, units of the substitute that are set aside
+        for the product's demand.
     lower_bound: no plan fixed now can cost less; gap_share = (total - lower_bound) / cost without the salvage credit.
     """
 
@@ -210,12 +214,18 @@ class Cause:
     evidence: tuple[str, ...] = ()
 
 
+OrderKind = Literal["make", "buy", "move"]
+
+
 @dataclass(frozen=True)
 class PlannedOrder:
-    """A proposed work or purchase order. value: what it saves against not placing it, in money."""
+    """A proposed work, purchase or transfer order. value: what it saves against not placing it, in money.
+
+    In a chain with lanes: site where the units arrive; from_site and lane of a transfer.
+    """
 
     order: str
-    kind: Literal["make", "buy"]
+    kind: OrderKind
     product: str
     recipe: str | None
     offer: str | None
@@ -227,6 +237,9 @@ class PlannedOrder:
     cost: float
     value: float
     causes: tuple[Cause, ...]
+    lane: str | None = None
+    from_site: str | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

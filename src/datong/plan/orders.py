@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from datong.ledger.facts import (
     chain_facts,
     committed,
     components_first,
+    located,
     planned_demand,
     pooled_demand,
     valid_on,
@@ -24,7 +26,7 @@ from datong.ledger.facts import (
 from datong.ledger.position import OPEN_STATES, Position, order_standings, position, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
-from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, Plan, PlannedOrder, Sensed
+from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt, Plan, PlannedOrder, Sensed
 from datong.model.layers import SortedDemand
 from datong.model.tables import tables
 from datong.plan.feasible import Room, make_feasible
@@ -81,12 +83,13 @@ class CostOfUnits:
 
     prices: Mapping[tuple[str, str, date], float]
     starts: tuple[date, ...]
+    shared: Mapping[str, tuple[str, str]]
 
     def of(self, what: str, name: str, bucket: int) -> float:
         return self.prices.get((what, name, self.starts[bucket]), 0.0)
 
     def hour(self, way: Way, start: int) -> float:
-        return self.of("line", way.line, start) if way.line is not None else 0.0
+        return self.of(*self.shared.get(way.line, ("line", way.line)), start) if way.line is not None else 0.0
 
     def unit(self, way: Way, start: int) -> float:
         cost = way.cost_per_unit + way.hours_per_unit * self.hour(way, start) + self.of("offer", way.name, start)
@@ -129,17 +132,18 @@ class Work:
 def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position) -> Work:
     settings, starts = state.settings, demand.bucket_starts
     calendar, buckets = settings.calendar, len(starts)
-    facts = chain_facts(state, starts, learnt)
+    facts = chain_facts(state, starts, learnt, demand.items)
     facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
     ways = {w.name: w for w in facts.ways}
     at = {s: t for t, s in enumerate(starts)}
+    way_of = {_way_key(w, facts): w for w in facts.ways}
     cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
     for row in clearing.quantities.to_pylist():
-        name = row["recipe"] or row["offer"]
-        cleared[row["product"]][name][at[row["start"]]] += row["started_units"]
+        way = way_of[_row_key(row)]
+        cleared[way.product][way.name][at[row["start"]]] += row["started_units"]
     promised = committed(facts, where, starts, calendar)
     asked = planned_demand(demand, where, facts, starts, settings)
-    wanted = pooled_demand(demand, where, calendar.bucket_days)
+    wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
     substituted = _substituted(clearing, at)
     asked |= {p: np.zeros((1, buckets)) for p in substituted if p not in asked}
     wanted |= {p: wanted.get(p, 0.0) + np.maximum(units, 0.0)[None] for p, units in substituted.items()}
@@ -151,7 +155,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
             lead = calendar.lead_buckets(ways[name].lead_days)
             if product in arrivals:
                 arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
-    turned_away = _turned_away(clearing, asked, at)
+    turned_away = _turned_away(clearing, asked, at, facts)
     for product, units in substituted.items():  # what a substitute serves is its own demand, and no longer the other's
         turned_away[product] = turned_away[product] - np.cumsum(units)
     curves = {
@@ -170,18 +174,45 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
         facts=facts,
         ways=ways,
         ways_of=_ways_of(ways.values()),
-        order=components_first(facts.products, facts.ways),
+        order=_order(facts, cleared),
         components=components,
-        on_hand=where.on_hand_units,
+        on_hand=located(facts, where).on_hand_units,
         promised=promised,
         asked=asked,
         wanted=wanted,
         curves=curves,
         whole=_whole(facts, asked, promised),
         cleared=cleared,
-        price=CostOfUnits(prices, starts),
+        price=CostOfUnits(prices, starts, facts.shared),
         substituted=substituted,
     )
+
+
+def _order(facts: ChainFacts, cleared: Mapping[str, Mapping[str, FloatArray]]) -> tuple[str, ...]:
+    """Products, components first. Where lanes go round in a circle, only those that the clearing uses count: seldom do
+    goods go both ways."""
+    if not facts.has_circles:
+        return components_first(facts.products, facts.ways)
+    used = {name for by_way in cleared.values() for name in by_way}
+    return components_first(facts.products, [w for w in facts.ways if w.kind != "move" or w.name in used])
+
+
+def _way_key(way: Way, facts: ChainFacts) -> tuple[str, ...]:
+    """What names a way in the cleared quantities: kind, row of its table, product, and where from and to with lanes."""
+    moves, located_there = way.kind == "move", bool(facts.stock_points)
+    return (
+        "serve" if way.serves else way.kind,
+        way.recipe or way.offer or way.lane or "",
+        facts.product_of(way.product),
+        (way.from_site or "") if moves else "",
+        (way.site or "") if located_there else "",
+    )
+
+
+def _row_key(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """`_way_key` of a row of the cleared quantities."""
+    name = row["recipe"] or row["offer"] or row.get("lane") or ""
+    return row["kind"], name, row["product"], row.get("from_site") or "", row.get("to_site") or ""
 
 
 def _hours_to_work(facts: ChainFacts, clearing: Clearing, starts: Sequence[date]) -> dict[str, FloatArray]:
@@ -211,13 +242,15 @@ def _ways_of(ways: Iterable[Way]) -> dict[str, list[Way]]:
     return result
 
 
-def _turned_away(clearing: Clearing, asked: Mapping[str, FloatArray], at: Mapping[date, int]) -> dict[str, FloatArray]:
+def _turned_away(
+    clearing: Clearing, asked: Mapping[str, FloatArray], at: Mapping[date, int], facts: ChainFacts
+) -> dict[str, FloatArray]:
     """Cumulative units that the market gives up before the last bucket: product -> (bucket)."""
     lost = {p: np.zeros(len(at)) for p in asked}
     for row in clearing.gaps.to_pylist():
-        t = at[row["bucket"]]
-        if row["product"] in lost and t < len(at) - 1:
-            lost[row["product"]][t] += row["lost_units"]
+        t, product = at[row["bucket"]], facts.label_of(Item(row["product"], row["market"]))
+        if product in lost and t < len(at) - 1:
+            lost[product][t] += row["lost_units"]
     return {p: np.cumsum(units) for p, units in lost.items()}
 
 
@@ -403,36 +436,36 @@ def _orders(
     state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, work: Work, lots: Sequence[Lot]
 ) -> tuple[PlannedOrder, ...]:
     """Numbered orders in order of (start, line, product, way)."""
-    ordered = sorted(lots, key=lambda x: (x.start, x.way.line or "", x.way.product, x.way.name))
+    ordered = sorted(lots, key=lambda x: (x.start, _line(work, x.way) or "", x.way.product, x.way.name))
     numbers = _numbers(state, ordered, work.starts[0])
     lots_of = _by_product(sorted(ordered, key=lambda x: (x.arrive, x.start, x.way.name)))
-    reasons = Reasons(state, sensed, demand, clearing)
+    reasons = Reasons(state, sensed, demand, clearing, work.facts)
     served: dict[Lot, Served] = {}
     value: dict[Lot, float] = {}
     feeds = _pegged(work, ordered)
-    for product in (p for p in reversed(work.order) if p in lots_of):
+    for product in (p for p in work.curves if p in lots_of):
         own = lots_of[product]
-        if product in work.curves:
-            curve = replace(work.curves[product], supply=_supply(work, product, own))
-            value.update(zip(own, _values(work, curve, own), strict=True))
-            served.update(zip(own, _served_demand(work, curve, own), strict=True))
-        else:
-            for lot in own:
-                parents = feeds.get(lot, [])
-                value[lot] = sum(share * value[parent] for parent, share in parents)
-                served[lot] = _served_orders(work, parents, numbers, lot)
+        curve = replace(work.curves[product], supply=_supply(work, product, own))
+        value.update(zip(own, _values(work, curve, own), strict=True))
+        served.update(zip(own, _served_demand(work, curve, own), strict=True))
+    for lot in _parents_first([x for x in ordered if x.way.product not in work.curves], feeds):
+        parents = feeds.get(lot, [])
+        value[lot] = sum(share * value.get(parent, 0.0) for parent, share in parents)
+        serving = next((parent for parent, _ in parents if parent.way.serves), None)
+        # What a market takes from the site is for its demand.
+        served[lot] = _served_orders(work, parents, numbers, lot) if serving is None else served[serving]
     orders = []
-    for lot in ordered:
+    for lot in (x for x in ordered if not x.way.serves):
         way = lot.way
         start = max(work.starts[lot.start], state.today) if lot.start == 0 else work.starts[lot.start]
         orders.append(
             PlannedOrder(
                 order=numbers[lot],
                 kind=way.kind,
-                product=way.product,
+                product=work.facts.product_of(way.product),
                 recipe=way.recipe,
                 offer=way.offer,
-                line=way.line,
+                line=_line(work, way),
                 units=lot.units,
                 start=start,
                 due=start + timedelta(days=way.lead_days),
@@ -440,20 +473,45 @@ def _orders(
                 cost=lot.units * way.cost_per_unit + way.setup_cost,
                 value=value[lot],
                 causes=reasons.of(lot, served[lot], _alternatives(work, lot)),
+                lane=way.lane,
+                from_site=way.from_site if way.kind == "move" else None,
+                site=(way.site or None) if work.facts.stock_points else None,
             )
         )
     return tuple(orders)
 
 
+def _parents_first(lots: Sequence[Lot], feeds: Mapping[Lot, Sequence[tuple[Lot, float]]]) -> list[Lot]:
+    """Lots in an order in which those that a lot feeds come before it; last, what feeds itself by lanes in a circle."""
+    waits = dict.fromkeys(lots, 0)
+    fed_by: dict[Lot, list[Lot]] = defaultdict(list)
+    for lot in lots:
+        for parent in {p for p, _ in feeds.get(lot, ())} & waits.keys():
+            waits[lot] += 1
+            fed_by[parent].append(lot)
+    order = [lot for lot in lots if waits[lot] == 0]
+    for parent in order:
+        for lot in fed_by[parent]:
+            waits[lot] -= 1
+            if waits[lot] == 0:
+                order.append(lot)
+    return order + [lot for lot in lots if waits[lot] > 0]
+
+
+def _line(work: Work, way: Way) -> str | None:
+    """The line that a way runs on; what it shares of a lane or an offer is none."""
+    return None if way.line in work.facts.shared else way.line
+
+
 def _numbers(state: State, ordered: Sequence[Lot], first: date) -> dict[Lot, str]:
-    """W or P, the first open bucket, and a running number that goes on from numbers already given out."""
+    """W, P or T, the first open bucket, and a running number that goes on from numbers already given out."""
     taken = state.table("orders")["order"].to_pylist()
     result = {}
-    for kind, letter in (("make", "W"), ("buy", "P")):
+    for kind, letter in (("make", "W"), ("buy", "P"), ("move", "T")):
         prefix = f"{letter}{first:%Y%m%d}-"
         given = [o[len(prefix) :] for o in taken if o.startswith(prefix)]
         running = max((int(n) for n in given if n.isdigit()), default=0)
-        for lot in (x for x in ordered if x.way.kind == kind):
+        for lot in (x for x in ordered if x.way.kind == kind and not x.way.serves):
             running += 1
             result[lot] = f"{prefix}{running:03d}"
     return result
@@ -564,5 +622,5 @@ def _alternatives(work: Work, lot: Lot) -> tuple[tuple[str, str | None, float], 
         if way.name == lot.way.name or start < work.first_start:
             continue
         if valid_on(work.starts[start], way.valid_from, way.valid_to):
-            others.append((work.price.unit(way, start) - own, way.name, way.line))
+            others.append((work.price.unit(way, start) - own, way.name, _line(work, way)))
     return tuple((name, line, dearer) for dearer, name, line in sorted(others, key=lambda o: (o[0], o[1])))

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from datong.ledger.facts import ChainFacts
 from datong.ledger.state import State
-from datong.model.flow import Cause, Clearing, Forecast, PlannedOrder, Sensed, Signal, method_message
+from datong.model.flow import Cause, Clearing, Forecast, Item, PlannedOrder, Sensed, Signal, method_message
 from datong.model.words import Message, message, say
 from datong.plan.lots import Lot
 
@@ -39,13 +40,14 @@ class Served:
 class Reasons:
     """Finds the causes of orders in one cycle's results."""
 
-    def __init__(self, state: State, sensed: Sensed, demand: Forecast, clearing: Clearing) -> None:
+    def __init__(self, state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, facts: ChainFacts) -> None:
+        self.product_of = facts.product_of
         self.currency = state.settings.currency
         self.weeks = state.settings.calendar.unit == "week"
         self.lines = {(r["name"], r["bucket"]): r for r in clearing.prices.to_pylist() if r["what"] == "line"}
         self.starts = demand.bucket_starts
         self.binding = {
-            (r["product"], r["bucket"]): (r["binding"], r["binding_price"])
+            (facts.label_of(Item(r["product"], r["market"])), r["bucket"]): (r["binding"], r["binding_price"])
             for r in clearing.gaps.to_pylist()
             if r["binding"]
         }
@@ -54,7 +56,7 @@ class Reasons:
             self.signals[signal.product].append(signal)
         self.items: dict[str, list[int]] = defaultdict(list)
         for i, item in enumerate(demand.items):
-            self.items[item.product].append(i)
+            self.items[facts.label_of(item)].append(i)
         self.demand = demand
         self.mean_units = demand.paths.mean(axis=(1, 2))
         self.stock_rows = _last_counts(state)
@@ -72,7 +74,7 @@ class Reasons:
             causes += self._forecast_causes(lot)
         causes += [
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
-            for s in self.signals[lot.way.product][:MOST_SIGNALS]
+            for s in self.signals[self.product_of(lot.way.product)][:MOST_SIGNALS]
         ]
         return tuple(causes)
 
@@ -80,7 +82,7 @@ class Reasons:
         return message("plan.week" if self.weeks else "plan.day", day=bucket)
 
     def _for_demand(self, lot: Lot, served: Served) -> Cause:
-        product = lot.way.product
+        product = self.product_of(lot.way.product)
         given = sorted(r for r in self.given_rows[product] if r[0] >= served.needed_by)[:MOST_ROWS]
         rows = tuple(row for _, row in given) or self.stock_rows.get(product, ())[:MOST_ROWS]
         table = "demand" if given else "stock"
@@ -98,7 +100,7 @@ class Reasons:
 
     def _for_orders(self, lot: Lot, served: Served) -> Cause:
         order, parent = served.parents[0]
-        rows = self.stock_rows.get(lot.way.product, ())[:MOST_ROWS]
+        rows = self.stock_rows.get(self.product_of(lot.way.product), ())[:MOST_ROWS]
         key = "plan.cause.component" if len(served.parents) == 1 else "plan.cause.components"
         text = message(
             key,

@@ -249,10 +249,13 @@ def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, 
 
 
 def replayed_buckets(actual: State, buckets: int) -> list[date]:
-    """Starts of the closed buckets to re-live, oldest first. Raises Refused where there are none, or components."""
+    """Starts of the closed buckets to re-live, oldest first. Raises Refused where there are none, or components
+    or lanes."""
     calendar = actual.settings.calendar
     if actual.table("components").num_rows:
         raise Refused(message("replay.components"))
+    if actual.table("lanes").num_rows:
+        raise Refused(message("replay.lanes"))
     due = due_units(actual)
     if due.empty:
         raise Refused(message("replay.no_sales"))

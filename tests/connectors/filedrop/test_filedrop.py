@@ -13,7 +13,7 @@ from datong.connectors.filedrop.outbox import deliver
 from datong.dispatch.messages import order_key
 from datong.dispatch.release import release_rows
 from datong.ledger.position import position
-from datong.ledger.state import State, in_state_schema
+from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.errors import DatongError
 from datong.model.flow import Cause, OrderMessage, PlannedOrder
 from datong.model.settings import ChainSettings
@@ -269,6 +269,23 @@ def test_what_a_supplier_has_done_is_received(ledger: DuckDBLedger, drop: Path) 
     take(ledger, drop)
     assert [(r["order"], r["units"]) for r in end(ledger).table("receipts").to_pylist()] == [("B1", 40.0)]
     assert made(ledger) == []
+
+
+def test_what_a_transfer_reports_has_left_one_site_for_the_other(tmp_path: Path, drop: Path) -> None:
+    transfer = replace(work("T1", 40.0), kind="move", line=None, lane="F-S", from_site="F", site="S")
+    (file,) = deliver(to("F", transfer), tmp_path / "out", "en")
+    assert [(r["kind"], r["from"], r["to"]) for r in read(file)] == [("move", "F", "S")]
+    released = release_rows(to("F", transfer), "run-1", RELEASED)
+    released["lanes"] = pa.table({"lane": ["F-S"], "from_site": ["F"], "to_site": ["S"]})
+    state = state_of_tables(SETTINGS, END, {n: t for n, t in released.items() if n != "order_events"})
+    events = [{"order_event": "1", "order": "T1", "state": "released", "happened_at": RELEASED}]
+    state = state.with_tables(order_events=in_state_schema("order_events", pa.Table.from_pylist(events)))
+    put(drop, "order,state,good_units,happened_at\nT1,done,40,2026-03-09\n")
+    rows = {batch.table: batch.rows.to_pylist() for batch in collect(drop, state).batches}
+    (sent,) = rows["shipments"]
+    assert (sent["order"], sent["from_site"], sent["to_site"], sent["units"]) == ("T1", "F", "S", 40.0)
+    assert "production" not in rows
+    assert "receipts" not in rows
 
 
 def test_every_bad_row_is_found_and_the_rest_goes_in(ledger: DuckDBLedger, drop: Path) -> None:

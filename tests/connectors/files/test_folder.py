@@ -198,6 +198,21 @@ def test_each_circle_is_named(tmp_path: Path) -> None:
     assert result.checked["components"].rejected.num_rows == 4
 
 
+def test_lanes_that_lead_nowhere_and_recipes_at_no_site_are_named(tmp_path: Path) -> None:
+    """RQ has no line, and L no site: with lanes, nobody knows where they make. RC says so itself."""
+    recipes = "recipe,product,line,site\nRP,P,L,\nRQ,Q,,\nRC,C,L,F\n"
+    lanes = "lane,from_site,to_site\na,F,S\nb,S,S\n"
+    result = folder_of(tmp_path, sites_csv="site\nF\nS\n", recipes_csv=recipes, lanes_csv=lanes)
+    assert codes(result) == [
+        ("no_site", "recipes.csv", 2, "recipe"),
+        ("no_site", "recipes.csv", 3, "recipe"),
+        ("same_site", "lanes.csv", 3, "to_site"),
+    ]
+    assert result.checked["lanes"].rows["lane"].to_pylist() == ["a"]
+    (tmp_path / "lanes.csv").unlink()
+    assert check_folder(tmp_path).findings == ()
+
+
 def test_the_shortest_circle_of_a_knot_is_named(tmp_path: Path) -> None:
     result = folder_of(
         tmp_path,

@@ -337,20 +337,23 @@ class _Life:
 
 
 def _batches(state: State, taken: Sequence[_Taken]) -> tuple[Batch, ...]:
-    """Order events, and what they add to production (work orders) or receipts (purchase orders), file by file.
+    """Order events, and what they add to production (work orders), receipts (purchase orders) or shipments (transfer
+    orders), file by file.
 
     The events come last: while one is missing, its report is read again, and units that are in already count once.
     """
     orders = {row["order"]: row for row in state.table("orders").to_pylist()}
     recipes = {row["recipe"]: row for row in state.table("recipes").to_pylist()}
     line_site = {row["line"]: row["site"] for row in state.table("lines").to_pylist()}
+    lanes = {row["lane"]: row for row in state.table("lanes").to_pylist()}
     batches = []
     for source in sorted({t.report.source for t in taken}):
         part = sorted((t for t in taken if t.report.source == source), key=lambda t: t.report.row)
         made = [t for t in part if t.good_units > 0 or t.scrap_units > 0]
         production = [_production(t, orders, recipes, line_site) for t in made if _kind(orders, t) == "make"]
         receipts = [_receipt(t, orders) for t in made if _kind(orders, t) == "buy" and t.good_units > 0]
-        for table, rows in (("production", production), ("receipts", receipts)):
+        moved = [_shipment(t, orders, lanes) for t in made if _kind(orders, t) == "move" and t.good_units > 0]
+        for table, rows in (("production", production), ("receipts", receipts), ("shipments", moved)):
             if rows:
                 batches.append(Batch(table, _typed(rows), source))
         events = order_events_rows([t.report.event for t in part], [t.report.row for t in part])
@@ -384,7 +387,24 @@ def _production(
 def _receipt(taken: _Taken, orders: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A supplier's units are taken to be here when it says that they are done."""
     event = taken.report.event
-    return {**_common(taken, orders[event.order]), "receipt": event.key, "units": taken.good_units}
+    order = orders[event.order]
+    return {**_common(taken, order), "receipt": event.key, "site": order["site"], "units": taken.good_units}
+
+
+def _shipment(
+    taken: _Taken, orders: Mapping[str, Mapping[str, Any]], lanes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a transfer reports has left the lane's one end and lies at its other."""
+    event = taken.report.event
+    order = orders[event.order]
+    lane = lanes.get(order["lane"], {"from_site": None, "to_site": None})
+    return {
+        **_common(taken, order),
+        "shipment": event.key,
+        "from_site": lane["from_site"],
+        "to_site": order["site"] or lane["to_site"],
+        "units": taken.good_units,
+    }
 
 
 def _common(taken: _Taken, order: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from datong.model.flow import OrderMessage
 from datong.model.words import say
 
 _COLUMNS = ("order", "kind", "product", "product_name", "units", "start", "due", "line", "why", "key")
+# And where a chain has lanes: where a transfer leaves, and where what is asked for arrives.
+_SITES = ("from_site", "site")
 # Keys of all that ever went out. Files in the outbox may be taken away; this stays.
 _SENT = "sent.csv"
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -40,8 +42,10 @@ def deliver(
         for counterparty, group in groupby(fresh, key=lambda m: m.counterparty):
             part = list(group)
             path = folder / OUTBOX / _file_name(counterparty, run, part)
-            rows = [_row(m, language, product_names or {}) for m in part]
-            write_csv(path, [[say(f"dispatch.title.{name}", language) for name in _COLUMNS], *rows])
+            sites = any(m.order.site is not None for m in part)
+            rows = [_row(m, language, product_names or {}, sites) for m in part]
+            columns = [*_COLUMNS, *_SITES] if sites else _COLUMNS
+            write_csv(path, [[say(f"dispatch.title.{name}", language) for name in columns], *rows])
             files.append(path)
         if fresh:
             write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
@@ -67,10 +71,10 @@ def _sent(folder: Path) -> Iterator[str]:
                 yield from (cell for title, cell in row.items() if title in keys and cell)
 
 
-def _row(sent: OrderMessage, language: str, product_names: Mapping[str, str | None]) -> list[str]:
+def _row(sent: OrderMessage, language: str, product_names: Mapping[str, str | None], sites: bool) -> list[str]:
     order = sent.order
     why = say("dispatch.join", language).join(cause.text.text(language) for cause in order.causes)
-    cells = (
+    cells = [
         order.order,
         say(f"dispatch.kind.{order.kind}", language),
         order.product,
@@ -81,7 +85,9 @@ def _row(sent: OrderMessage, language: str, product_names: Mapping[str, str | No
         order.line or "",
         why,
         sent.key,
-    )
+    ]
+    if sites:
+        cells += [order.from_site or "", order.site or ""]
     return [_harmless(cell) for cell in cells]
 
 

@@ -50,6 +50,7 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工艺": "recipes",
     "物料清单": "components",
     "报价": "offers",
+    "运输线路": "lanes",
     "成本参数": "economics",
     "需求": "demand",
     "销售": "sales",
@@ -238,6 +239,9 @@ def check_folder(
             findings.append(unreadable.found)
     if "components" in kept:
         circles += _unmade_components(kept, next(p.source.name for p in contents.parts if p.table == "components"))
+    if "lanes" in kept and kept["lanes"].rows.num_rows and _usable("recipes", "recipe", kept):
+        source = next(p.source.name for p in contents.parts if p.table == "recipes")
+        circles += _recipes_without_site(kept, source)
     if "firm_shares" in kept:
         circles += _firms_without_lines(kept, next(p.source.name for p in contents.parts if p.table == "firm_shares"))
     findings += [*circles, *_missing_tables(folder, outcomes, findings)]
@@ -404,6 +408,22 @@ def _unmade_components(checked: Mapping[str, Checked], source: str) -> list[Find
     bad = ~pc.is_in(rows["component"], known.combine_chunks()).to_numpy()
     empty = Checked(rows, checked["components"].rejected.slice(0, 0), ())
     trouble = Trouble("check.nobody_makes", bad, "component", severity="warning")
+    return list(reject(empty, [trouble], rows, source).findings)
+
+
+def _recipes_without_site(checked: Mapping[str, Checked], source: str) -> list[Finding]:
+    """Recipes of which nobody says where they make, neither they nor their lines, in a chain with lanes."""
+    rows = checked["recipes"].rows
+    nothing = pa.nulls(rows.num_rows, pa.string())
+    site = rows["site"] if "site" in rows.column_names else nothing
+    line = rows["line"] if "line" in rows.column_names else nothing
+    sited = pa.array([], pa.string())
+    if _usable("lines", "site", checked):
+        lines = checked["lines"].rows
+        sited = lines["line"].filter(pc.is_valid(lines["site"])).combine_chunks()
+    bad = pc.and_(pc.is_null(site), pc.invert(pc.is_in(line, sited))).to_numpy(zero_copy_only=False)
+    empty = Checked(rows, checked["recipes"].rejected.slice(0, 0), ())
+    trouble = Trouble("check.no_site", bad, "recipe", severity="warning")
     return list(reject(empty, [trouble], rows, source).findings)
 
 

@@ -1,0 +1,304 @@
+"""Sites and lanes in the balance, worked out by hand."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from datong.balance.market import balance
+from datong.balance.pack import pack
+from datong.ledger.facts import chain_facts, committed
+from datong.ledger.position import position
+from datong.ledger.state import state_of_tables
+from datong.model.flow import Forecast, Item, nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.plan.orders import plan
+from datong.sense.signals import sense
+
+MONDAY = date(2024, 1, 1)
+BEFORE = datetime(2023, 12, 31, tzinfo=UTC)
+
+
+def chain(horizon, settings=None, **tables):
+    """A state as of Monday 2024-01-01 from rows per table."""
+    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
+    made = ChainSettings("test", horizon_buckets=horizon, **(settings or {}))
+    return state_of_tables(made, datetime(2024, 1, 1, tzinfo=UTC), given)
+
+
+def demand(state, **paths):
+    """Forecast by product: (path, bucket) units; `product__market` names a market."""
+    items = tuple(Item(*(name.split("__") if "__" in name else (name, "all"))) for name in sorted(paths))
+    starts = state.settings.calendar.starts(MONDAY, state.settings.horizon_buckets)
+    arrays = np.array([np.asarray(paths[k], dtype=float) for k in sorted(paths)])
+    count = len(items)
+    zero = np.zeros(count)
+    return Forecast(items, starts, arrays, ("given",) * count, zero.astype(np.int64), zero.astype(bool))
+
+
+def press(**recipe):
+    """Product A made on line L, 10 hours a week, one hour and 2 money a unit; holding 1, late 5, lost 100."""
+    row = {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}
+    cost = {"holding_cost_per_unit_week": 1.0, "late_cost_per_unit_week": 5.0, "lost_sale_cost_per_unit": 100.0}
+    return {
+        "products": [{"product": "A", "price": 100.0}],
+        "lines": [{"line": "L", "hours_per_week": 10.0}],
+        "recipes": [row | recipe],
+        "economics": [{"product": "A"} | cost],
+        # A planner's own demand: it ends with the horizon.
+        "demand": [{"demand": "D", "product": "A", "due": MONDAY, "units": 0.0}],
+    }
+
+
+def two_factories(first_lane=10.0, **lane):
+    """A made at F1 for 2 and at F2 for 5, hours to spare; lanes to the shop S for 1 a unit, from F1 `first_lane` a
+    week. Holding 1, late 5, lost 100. A planner's demand, that ends with the horizon."""
+    tables = press()
+    tables["sites"] = [{"site": s} for s in ("F1", "F2", "S")]
+    tables["lines"] = [
+        {"line": "L1", "site": "F1", "hours_per_week": 100.0},
+        {"line": "L2", "site": "F2", "hours_per_week": 100.0},
+    ]
+    one = {"product": "A", "hours_per_unit": 1.0}
+    tables["recipes"] = [
+        one | {"recipe": "A/1", "line": "L1", "cost_per_unit": 2.0},
+        one | {"recipe": "A/2", "line": "L2", "cost_per_unit": 5.0},
+    ]
+    tables["lanes"] = [
+        {"lane": "F1-S", "from_site": "F1", "to_site": "S", "cost_per_unit": 1.0, "units_per_week": first_lane} | lane,
+        {"lane": "F2-S", "from_site": "F2", "to_site": "S", "cost_per_unit": 1.0, "units_per_week": None} | lane,
+    ]
+    return tables
+
+
+def cleared(state, **paths):
+    return balance(state, demand(state, **paths), nothing_learnt())
+
+
+def moves(clearing):
+    return {
+        (r["lane"], r["start"]): (r["units"], r["from_site"], r["to_site"])
+        for r in clearing.quantities.to_pylist()
+        if r["kind"] == "move"
+    }
+
+
+@pytest.mark.parametrize("market", ["S", "all"])
+def test_a_full_lane_is_worth_what_the_dearer_factory_costs_more(market):
+    """15 wanted at S in week 0. F1 could make all, but its lane takes 10: 5 come from F2.
+
+    Production 10 x 2 + 5 x 5 = 45, transport 15 x 1 = 15, in all 60. One unit more by F1's lane saves 6 - 3 = 3.
+    """
+    state = chain(1, **two_factories())
+    clearing = cleared(state, **{f"A__{market}": [[15.0]]})
+    assert clearing.cost == pytest.approx(
+        {"production": 45, "transport": 15, "purchase": 0, "holding": 0, "late": 0, "lost": 0, "salvage": 0}
+    )
+    assert clearing.lower_bound == pytest.approx(60.0)
+    assert moves(clearing) == {
+        ("F1-S", MONDAY): (pytest.approx(10.0), "F1", "S"),
+        ("F2-S", MONDAY): (pytest.approx(5.0), "F2", "S"),
+    }
+    lane = clearing.prices.filter(pc.field("what") == "lane").to_pylist()
+    assert [(r["name"], r["price"], r["used"], r["available"], r["unit"]) for r in lane] == [
+        ("F1-S", pytest.approx(3.0), pytest.approx(10.0), 10.0, "unit")
+    ]
+    wider = cleared(chain(1, **two_factories(first_lane=11.0)), **{f"A__{market}": [[15.0]]})
+    assert clearing.total_cost - wider.total_cost == pytest.approx(3.0)
+
+
+def test_a_lane_limits_all_its_products_together():
+    """A and B both cost 2 at F1 and 5 at F2; 8 of each are wanted, 10 go by F1's lane: 10 x 3 + 6 x 6 = 66."""
+    tables = two_factories()
+    tables["products"].append({"product": "B", "price": 100.0})
+    tables["economics"].append({**tables["economics"][0], "product": "B"})
+    tables["demand"].append({"demand": "E", "product": "B", "due": MONDAY, "units": 0.0})
+    tables["recipes"] += [r | {"product": "B", "recipe": r["recipe"].replace("A", "B")} for r in tables["recipes"]]
+    clearing = cleared(chain(1, **tables), A=[[8.0]], B=[[8.0]])
+    assert clearing.total_cost == pytest.approx(66.0)
+    assert clearing.lower_bound == pytest.approx(66.0)
+    used = {r["name"]: r["used"] for r in clearing.prices.to_pylist() if r["what"] == "lane"}
+    assert used == {"F1-S": pytest.approx(10.0)}
+
+
+def test_a_long_lane_makes_late_and_holds_what_is_on_the_way():
+    """4 wanted in week 0, the way takes 10 days, two weeks: 4 x 2 weeks x 5 late = 40; made 8; moved 4, and 4 units are
+    two weeks on the way at 1: transport 4 + 8 = 12."""
+    state = chain(4, **two_factories(first_lane=None, lead_days=10.0))
+    clearing = cleared(state, A=[[4.0, 0.0, 0.0, 0.0]])
+    assert clearing.cost["late"] == pytest.approx(40.0)
+    assert clearing.cost["production"] == pytest.approx(8.0)
+    assert clearing.cost["transport"] == pytest.approx(12.0)
+    assert clearing.lower_bound == pytest.approx(clearing.total_cost)
+    row = clearing.quantities.filter(pc.field("kind") == "move").to_pylist()[0]
+    assert (row["start"], row["due"]) == (MONDAY, MONDAY + timedelta(days=10))
+
+
+def test_a_component_is_shipped_to_the_factory_that_uses_it():
+    """A is made at F2 of 2 Q, Q only at F1 for 1; the lane F1-F2 takes a week, costs 0.5 and carries 6 a week.
+
+    9 A wanted at F2 in week 2 ask for 18 Q there: 6 leave in each of weeks 0 and 1, so 6 A are made, 3 are lost: 300.
+    6 x 2 for A, 12 x 1 for Q, 12 x 0.5 of transport; Q is held at 0.1: a week on the way 12 x 0.1, and the 6 that come
+    in week 1 are held at its end 0.6 (made into 3 A at once they would cost 3). One more by the lane in week 1 makes
+    half an A: (100 - 2) / 2 - 1 - 0.5 - 0.1 = 47.4.
+    """
+    tables = press()
+    tables["sites"] = [{"site": "F1"}, {"site": "F2"}]
+    tables["lines"] = [{"line": "L", "site": "F2", "hours_per_week": 10.0}]
+    tables["products"].append({"product": "Q", "price": 4.0, "kind": "component"})
+    tables["economics"].append({"product": "Q", "holding_cost_per_unit_week": 0.1})
+    none = {"line": None, "hours_per_unit": 0.0, "site": "F1"}
+    tables["recipes"] = [
+        tables["recipes"][0] | {"site": None},
+        {"recipe": "Q/1", "product": "Q", "cost_per_unit": 1.0} | none,
+    ]
+    tables["components"] = [{"product": "A", "component": "Q", "units_per_unit": 2.0}]
+    tables["lanes"] = [
+        {
+            "lane": "F1-F2",
+            "from_site": "F1",
+            "to_site": "F2",
+            "product": "Q",
+            "lead_days": 7.0,
+            "cost_per_unit": 0.5,
+            "units_per_week": 6.0,
+        }
+    ]
+    clearing = cleared(chain(3, **tables), A=[[0.0, 0.0, 9.0]])
+    assert clearing.cost == pytest.approx(
+        {"production": 24, "transport": 7.2, "holding": 0.6, "lost": 300, "purchase": 0, "late": 0, "salvage": 0}
+    )
+    assert clearing.lower_bound == pytest.approx(clearing.total_cost)
+    price = {r["bucket"]: r["price"] for r in clearing.prices.to_pylist() if r["what"] == "lane"}
+    assert price[MONDAY + timedelta(days=7)] == pytest.approx(47.4)
+    gap = clearing.gaps.to_pylist()[2]
+    assert (gap["product"], gap["binding"]) == ("A", "Q@F2")
+
+
+def test_stock_lies_at_its_site():
+    """7 at F1, 9 at X, which no lane leaves. Market S gets the 7 by the lane, 3 are made: 10 x 1 + 3 x 2 = 16; the 9
+    stay: 9 x 1 of holding. Without a site of its own, market 'all' is served where lanes end: at S, and at X."""
+    tables = two_factories()
+    tables["sites"].append({"site": "X"})
+    tables["stock"] = [
+        {"happened_at": BEFORE, "product": "A", "site": "F1", "units": 7.0},
+        {"happened_at": BEFORE, "product": "A", "site": "X", "units": 9.0},
+    ]
+    state = chain(1, **tables)
+    assert position(state).on_hand_by_site == {("A", "F1"): 7.0, ("A", "X"): 9.0}
+    clearing = cleared(state, A__S=[[10.0]])
+    assert clearing.total_cost == pytest.approx(10 + 6 + 9)
+    clearing = cleared(state, A__all=[[10.0]])
+    served = [r for r in clearing.quantities.to_pylist() if r["kind"] == "serve"]
+    assert {r["from_site"]: r["units"] for r in served} == pytest.approx({"X": 9.0, "S": 1.0})
+    assert clearing.cost["transport"] == pytest.approx(1.0)
+
+
+def test_markets_that_are_sites_are_asked_there():
+    """S sells 4 and F2 sells 3 itself; what F2 makes costs 5, the lane from F1 takes no product to F2."""
+    tables = two_factories()
+    clearing = cleared(chain(1, **tables), A__S=[[4.0]], A__F2=[[3.0]])
+    assert clearing.total_cost == pytest.approx(4 * 3 + 3 * 5)
+    rows = {r["market"]: r["served_units"] for r in clearing.gaps.to_pylist()}
+    assert rows == pytest.approx({"S": 4.0, "F2": 3.0})
+
+
+def test_lanes_may_go_round_in_a_circle():
+    """F1 and F2 send to each other at 1 a unit; F1 makes for 2, F2 for 5: 6 wanted at F2 are made at F1, 6 x 3 = 18.
+    The bound, in which prices go round the circle too, is 18 as well, at any prices it is no more."""
+    tables = two_factories()
+    tables["lanes"] = [
+        {"lane": "12", "from_site": "F1", "to_site": "F2", "cost_per_unit": 1.0},
+        {"lane": "21", "from_site": "F2", "to_site": "F1", "cost_per_unit": 1.0},
+    ]
+    state = chain(2, **tables)
+    clearing = cleared(state, A__F2=[[6.0, 0.0]])
+    assert clearing.total_cost == pytest.approx(18.0)
+    assert clearing.lower_bound == pytest.approx(18.0)
+    market = pack(state, demand(state, A__F2=[[6.0, 0.0]]), nothing_learnt(), position(state))
+    assert market.has_circles
+
+
+def test_offers_come_where_they_say_or_where_they_are_used():
+    """M comes straight to F1 and F2, whose recipes use it, 6 a week in all from one supplier: 4 A at F1 and 4 at F2 are
+    wanted, so 2 are lost. With to_site F1 nothing comes to F2, and 4 are lost."""
+    tables = two_factories()
+    tables["products"].append({"product": "M", "price": 1.0, "kind": "material"})
+    tables["components"] = [{"product": "A", "component": "M", "units_per_unit": 1.0}]
+    tables["lanes"] = tables["lanes"][:1]
+    for to_site, lost in ((None, 2.0), ("F1", 4.0)):
+        tables["offers"] = [
+            {"offer": "M/X", "product": "M", "price": 1.0, "lead_days": 0.0, "units_per_week": 6.0, "to_site": to_site}
+        ]
+        clearing = cleared(chain(1, **tables), A__F1=[[4.0]], A__F2=[[4.0]])
+        assert clearing.cost["lost"] == pytest.approx(100 * lost)
+        assert clearing.lower_bound == pytest.approx(clearing.total_cost)
+        bought = [r for r in clearing.quantities.to_pylist() if r["kind"] == "buy"]
+        assert {r["offer"] for r in bought} == {"M/X"}
+        if to_site is None:
+            shared = [r for r in clearing.prices.to_pylist() if r["what"] == "offer"]
+            assert [(r["name"], r["used"]) for r in shared] == [("M/X", pytest.approx(6.0))]
+            assert shared[0]["price"] == pytest.approx(100 - 5 - 1)
+
+
+def test_transfers_under_way_come_take_their_lane_and_leave_their_site():
+    """A transfer of 4 leaves F1 now and is at S in a week: 5 of 9 stay at F1, 6 of 10 are left of the lane, 4 come."""
+    tables = two_factories(lead_days=7.0)
+    tables["stock"] = [{"happened_at": BEFORE, "product": "A", "site": "F1", "units": 9.0}]
+    order = {"order": "T1", "kind": "move", "product": "A", "lane": "F1-S", "units": 4.0, "locked": True}
+    tables["orders"] = [order | {"start": MONDAY, "due": MONDAY + timedelta(days=7)}]
+    state = chain(2, **tables)
+    facts = chain_facts(state, state.settings.calendar.starts(MONDAY, 2), nothing_learnt())
+    found = committed(facts, position(state), state.settings.calendar.starts(MONDAY, 2), state.settings.calendar)
+    assert found.units["A@F1"].tolist() == [5.0, 0.0]
+    assert found.units["A@S"].tolist() == [0.0, 4.0]
+    assert found.hours["lane F1-S"].tolist() == [4.0, 0.0]
+
+
+def test_what_was_sent_on_a_transfer_is_at_the_other_site_and_no_longer_under_way():
+    tables = two_factories(lead_days=7.0)
+    tables["stock"] = [{"happened_at": BEFORE, "product": "A", "site": "F1", "units": 9.0}]
+    order = {"order": "T1", "kind": "move", "product": "A", "lane": "F1-S", "units": 4.0, "locked": True}
+    tables["orders"] = [order | {"start": MONDAY, "due": MONDAY + timedelta(days=7)}]
+    sent = {"shipment": "1", "from_site": "F1", "to_site": "S", "order": "T1", "product": "A", "units": 3.0}
+    tables["shipments"] = [sent | {"happened_at": datetime(2024, 1, 1, tzinfo=UTC)}]
+    found = position(chain(2, **tables))
+    assert found.on_hand_by_site == {("A", "F1"): 6.0, ("A", "S"): 3.0}
+    assert [(o.order, o.units) for o in found.under_way] == [("T1", 1.0)]
+
+
+def test_codes_with_the_sign_of_a_label_stay_apart():
+    """A product 'A@F1' beside 'A' at F1: two stock points, two names."""
+    tables = two_factories()
+    tables["products"].append({"product": "A@F1", "price": 1.0})
+    asked = [Item("A@F1", "all"), Item("A@F1", "S")]
+    facts = chain_facts(chain(1, **tables), (MONDAY,), nothing_learnt(), asked)
+    assert len(set(facts.products)) == len(facts.products)
+    assert {facts.product_of(p) for p in facts.products} == {"A", "A@F1"}
+
+
+def test_whole_transfer_orders_come_out_of_the_plan():
+    """13 wanted at S in week 1, a week away, 10 a week by F1's lane: orders to make 10 at F1 and 3 at F2 and to move
+    them, in whole units, each with its site; a transfer has its lane and no line."""
+    tables = two_factories(lead_days=7.0)
+    tables["demand"] = [{"demand": "D", "product": "A", "due": date(2024, 1, 8), "units": 13.0}]
+    state = chain(2, **tables)
+    wanted = demand(state, A=[[0.0, 13.0]])
+    planned = plan(state, sense(state), wanted, balance(state, wanted, nothing_learnt()), nothing_learnt())
+    found = [(o.kind, o.product, o.units, o.lane, o.line, o.from_site, o.site, o.start, o.due) for o in planned.orders]
+    week = date(2024, 1, 8)
+    assert sorted(found, key=str) == sorted(
+        [
+            ("make", "A", 10.0, None, "L1", None, "F1", MONDAY, MONDAY),
+            ("make", "A", 3.0, None, "L2", None, "F2", MONDAY, MONDAY),
+            ("move", "A", 10.0, "F1-S", None, "F1", "S", MONDAY, week),
+            ("move", "A", 3.0, "F2-S", None, "F2", "S", MONDAY, week),
+        ],
+        key=str,
+    )
+    assert all(o.value > 0 for o in planned.orders)
+    texts = {o.order: o.causes[0].text.text() for o in planned.orders}
+    made = next(o for o in planned.orders if o.line == "L1")
+    assert "A@F1" in texts[made.order]
