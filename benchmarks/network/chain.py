@@ -226,7 +226,7 @@ def _tables(products: int, random: np.random.Generator, lots: bool) -> tuple[dic
 
 
 def _with_lots(recipes, offers, hours, cost, asked, stuff_used, random) -> None:
-    """A smallest lot of half a week's to a week's demand, in boxes; a set-up of a few units' hours; MOQ of a fortnight."""
+    """Smallest lots of half a week's demand or more, in boxes; set-ups of 1% to 4% of a week; MOQ of 1 to 3 weeks."""
     products, count = len(asked), len(recipes["recipe"])
     week = np.maximum(asked.mean(axis=1), 1.0)
     smallest, multiple = np.zeros(count), np.zeros(count)
@@ -248,7 +248,7 @@ def _with_lots(recipes, offers, hours, cost, asked, stuff_used, random) -> None:
 
 
 def unavoidable_cost(given: dict[str, pa.Table]) -> float:
-    """Money for all that is asked for, net of stock, each unit made by its cheapest recipe or bought by its cheapest offer.
+    """Money for all that is asked for, net of stock, each unit by its cheapest recipe or offer.
 
     Opening stock of every level counts as free; nothing is held, late or lost.
     """
