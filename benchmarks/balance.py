@@ -5,9 +5,9 @@
 
 Chains of benchmarks/network/chain.py, and the folders of ../shared/bench/network where they are there (their plans go
 to its referee as well). Every run is a process of its own, one after the other; peers run in the same call, so that
-ratios hold on a busy machine. Avoidable cost is total cost less what no plan avoids; it is set against the optimum where
-that is known (lp.json, or a peer that proved it in this call), else against the best bound, which can only make it look
-worse.
+ratios hold on a busy machine. Avoidable cost is total cost less what no plan avoids; it is set against the optimum
+where that is known (lp.json, or a peer that proved it in this call), else against the best bound, which can only make
+it look worse.
 
 Peers: ipm, simplex, hipdlp (HiGHS: interior point without crossover, simplex, its own PDLP at 1e-4), pdlp-EPS and
 pdlp-EPS-presolve (OR-Tools PDLP to that relative tolerance, with Glop's presolve or without; its plan is mended before
