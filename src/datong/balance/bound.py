@@ -10,8 +10,11 @@ import numpy as np
 
 from datong.balance.pack import Market
 from datong.balance.solution import Prices
-from datong.model.flow import FloatArray
+from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
+
+# Products whose layers are looked at together: what a core's cache holds.
+PRODUCTS_AT_ONCE = 200
 
 
 def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]:
@@ -21,45 +24,45 @@ def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]
     product's price is its cheapest way's; a component's also at most that of holding it from the bucket before, and at
     most the given one, so that no way and no holding earns anything at these prices.
     """
-    buckets = market.buckets
     ways = np.full(market.way_open.shape, np.inf)
-    cheapest = np.full((len(market.products), buckets), np.inf)
-    ways_of = _groups(market.way_product, len(market.products))
-    uses_of = _groups(market.use_way, len(market.ways))
+    cheapest = np.full((len(market.products), market.buckets), np.inf)
     line_price = np.maximum(prices.line, 0.0)
-    limit_price = np.where(np.isfinite(market.way_limit), np.maximum(prices.limit, 0.0), 0.0)
-    for product in market.levels:
-        for way in ways_of[product]:
-            lead = market.way_lead[way]
-            if lead >= buckets:
-                continue
-            price = market.way_cost[way] + limit_price[way]
-            if market.way_line[way] >= 0:
-                price = price + market.way_hours[way] * line_price[market.way_line[way]]
-            for use in uses_of[way]:
-                part = market.use_units[use] * cheapest[market.use_component[use]]
-                price = price + np.where(market.use_open[use], part, 0.0)
-            price = np.where(market.way_open[way], price / market.way_yield[way], np.inf)
-            ways[way, lead:] = price[: buckets - lead]
-            cheapest[product] = np.minimum(cheapest[product], ways[way])
-        if market.is_component[product]:
-            cheapest[product] = _held(market, product, np.minimum(cheapest[product], prices.component[product]))
+    for step in market.steps:
+        of = step.ways
+        limit_price = np.where(np.isfinite(market.way_limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
+        price = market.way_cost[of, None] + limit_price
+        on_line = np.flatnonzero(market.way_line[of] >= 0)
+        price[on_line] += market.way_hours[of[on_line], None] * line_price[market.way_line[of[on_line]]]
+        for turn in step.use_turns:
+            use = step.uses[turn]
+            part = market.use_units[use, None] * cheapest[market.use_component[use]]
+            price[step.use_at[turn]] += np.where(market.use_open[use], part, 0.0)
+        price = np.where(market.way_open[of], price / market.way_yield[of, None], np.inf)
+        ways[of] = there = shifted(price, market.way_lead[of], np.inf)
+        for turn in step.way_turns:
+            product = market.way_product[of[turn]]
+            cheapest[product] = np.minimum(cheapest[product], there[turn])
+        part = step.products[market.is_component[step.products]]
+        cheapest[part] = _held(market, part, np.minimum(cheapest[part], prices.component[part]))
     return ways, cheapest
 
 
-def _held(market: Market, product: int, price: FloatArray) -> FloatArray:
-    """The price that neither falls below what is left at the end is worth nor rises by more than the holding."""
+def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:
+    """Amounts by bucket of start as amounts by bucket of arrival, both (way, bucket); `before`: where none can be."""
+    start = np.arange(amount.shape[1]) - lead[:, None]
+    return np.where(start >= 0, np.take_along_axis(amount, np.maximum(start, 0), axis=1), before)
+
+
+def _held(market: Market, product: IntArray, price: FloatArray) -> FloatArray:
+    """The prices that neither fall below what is left at the end is worth nor rise by more than the holding.
+
+    product: indices; price: (one of them, bucket).
+    """
+    holding = market.holding[product, None]
     left = np.arange(market.buckets, 0, -1)
-    price = np.maximum(price, market.salvage[product] - market.holding[product] * left)
-    steps = market.holding[product] * np.arange(market.buckets)
-    return np.minimum.accumulate(price - steps) + steps
-
-
-def _groups(keys: FloatArray | np.ndarray, count: int) -> list[list[int]]:
-    groups: list[list[int]] = [[] for _ in range(count)]
-    for i, key in enumerate(keys):
-        groups[int(key)].append(i)
-    return groups
+    price = np.maximum(price, market.salvage[product, None] - holding * left)
+    steps = holding * np.arange(market.buckets)
+    return np.minimum.accumulate(price - steps, axis=1) + steps
 
 
 def lower_bound(market: Market, prices: Prices) -> float:
@@ -78,15 +81,21 @@ def lower_bound(market: Market, prices: Prices) -> float:
     limited = np.isfinite(market.way_limit)
     bound -= float((np.maximum(prices.limit, 0.0)[limited] * market.way_limit[limited]).sum())
     bound -= float((away_price * market.sure).sum())
-    for product in np.nonzero(market.is_component)[0]:
-        stock = market.fixed[product] != 0
-        if not np.isfinite(cheapest[product][stock]).all():
-            return -np.inf
-        bound -= float((cheapest[product][stock] * market.fixed[product][stock]).sum())
-    for d, product in enumerate(market.demanded):
-        away = np.where(market.sure[d] > 0, market.lost_sale[product] + away_price[d], np.inf)
-        price = np.minimum(cheapest[product], away)
-        bound += _least_cost(market, d, price)
+    stock = market.is_component[:, None] & (market.fixed != 0)
+    worth = cheapest[stock]
+    if not np.isfinite(worth).all():
+        return -np.inf
+    bound -= float(worth @ market.fixed[stock])
+    product = market.demanded
+    away = np.where(market.sure > 0, market.lost_sale[product, None] + away_price, np.inf)
+    price = np.minimum(cheapest[product], away)
+    if market.given_demand is None:
+        bound += sum(_least_cost(market, d, price[d]) for d in range(len(product)))
+    else:
+        pieces = range(0, len(product), PRODUCTS_AT_ONCE)
+        bound += sum(
+            _least_given_cost(market, np.arange(i, min(i + PRODUCTS_AT_ONCE, len(product))), price) for i in pieces
+        )
     bound += _idle_stock_cost(market)
     return bound
 
@@ -110,6 +119,27 @@ def _least_cost(market: Market, d: int, price: FloatArray) -> float:
     width, chance = layer_grid(net)
     saving = np.cumsum(layer_slopes(chance, holding, late, waiting, salvage)[:, ::-1], axis=1)[:, ::-1] + price
     return float(base + width @ np.minimum(saving.min(axis=1), 0.0)) if len(width) else float(base)
+
+
+def _least_given_cost(market: Market, d: IntArray, price: FloatArray) -> float:
+    """`_least_cost` of some demanded products whose demand is one path. price: (demanded, bucket), of all of them.
+
+    A layer is asked for from one bucket on or, after a receipt, not: the edges of the layers are the path's own values.
+    """
+    product = market.demanded[d]
+    holding, late, waiting, salvage = (
+        a[product, None] for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
+    )
+    net = market.net_given_demand(d)
+    over, short = np.maximum(-net, 0.0), np.maximum(net, 0.0)
+    base = (holding * over + late * short).sum() + (waiting * short[:, -1:] - salvage * over[:, -1:]).sum()
+    upper = np.sort(short, axis=1)
+    lower = np.concatenate([np.zeros((len(d), 1)), upper[:, :-1]], axis=1)
+    asked = net[:, None, :] > lower[:, :, None]  # (d, layer, bucket)
+    slope = np.where(asked, -late[:, :, None], holding[:, :, None])
+    slope[:, :, -1] -= np.where(asked[:, :, -1], waiting, salvage)
+    saving = np.cumsum(slope[:, :, ::-1], axis=2)[:, :, ::-1] + price[d, None, :]
+    return float(base + ((upper - lower) * np.minimum(saving.min(axis=2), 0.0)).sum())
 
 
 def _idle_stock_cost(market: Market) -> float:

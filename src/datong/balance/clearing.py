@@ -1,7 +1,7 @@
 """Reading back: arrays of a solution -> the tables of a Clearing."""
 
-from collections import defaultdict
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +10,8 @@ from datong.balance.bound import unit_prices
 from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
-from datong.model.flow import Clearing, FloatArray, Forecast
-from datong.model.layers import layer_slopes
+from datong.ledger.facts import day_numbers, grouped, turns
+from datong.model.flow import Clearing, FloatArray, Forecast, IntArray
 
 QUANTITIES_SCHEMA = pa.schema(
     [
@@ -54,6 +54,8 @@ GAPS_SCHEMA = pa.schema(
 )
 # Quantities and prices below this are rounding of a solver.
 NOTHING = 1e-7
+# Items whose paths are averaged together, so that no second copy of all paths is made.
+ITEMS_AT_ONCE = 5_000
 
 
 def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Outcome, bound: float) -> Clearing:
@@ -61,7 +63,7 @@ def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Out
     ways, cheapest = unit_prices(market, solution.prices)
     scarcity = _Scarcity(market, solution.prices, cheapest)
     return Clearing(
-        quantities=_quantities(market, solution, cheapest, scarcity),
+        quantities=_quantities(market, solution, scarcity),
         prices=_prices(market, solution, outcome, cheapest),
         gaps=_gaps(market, demand, outcome, ways, scarcity),
         cost=outcome.cost,
@@ -69,6 +71,28 @@ def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Out
         door=solution.door,
         iterations=solution.iterations,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Share:
+    """What one scarce thing adds to a good unit of a way, for many starts at once: all (start).
+
+    money: 0 where it is not worth telling. price: of the thing itself. kind, thing: whose name it is (see `_name`).
+    """
+
+    money: FloatArray
+    price: FloatArray
+    kind: int
+    thing: IntArray
+
+
+_WAY, _LINE, _PRODUCT = range(3)
+
+
+def _name(market: Market, kind: int, thing: int) -> str:
+    if kind == _WAY:
+        return market.ways[thing].name
+    return market.lines[thing] if kind == _LINE else market.products[thing]
 
 
 class _Scarcity:
@@ -79,149 +103,235 @@ class _Scarcity:
         self.prices = prices
         plain = market.plain_cost
         self.component_premium = np.maximum(cheapest - np.where(np.isfinite(plain), plain, 0.0)[:, None], 0.0)
-        self.uses: dict[int, list[int]] = defaultdict(list)
-        for use, way in enumerate(market.use_way):
-            self.uses[int(way)].append(use)
+        self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
 
-    def shares(self, way: int, start: int) -> list[tuple[float, str, float]]:
-        """(money per good unit, name of the scarce thing, its own price) for a unit of the way started in a bucket."""
+    def uses(self, way: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
+        """The first use of each way, the second, and so on, as (positions in `way`, uses)."""
+        first, after = self.first_use[way], self.first_use[way + 1]
+        for turn in range(int((after - first).max(initial=0))):
+            at = np.flatnonzero(first + turn < after)
+            yield at, self.uses_of[first[at] + turn]
+
+    def shares(self, way: IntArray, start: IntArray) -> Iterator[_Share]:
+        """What each scarce thing adds to a good unit of the ways, started in these buckets; way, start: (start)."""
         market = self.market
         yields, line = market.way_yield[way], market.way_line[way]
-        found = [(float(self.prices.limit[way, start]), market.ways[way].name, float(self.prices.limit[way, start]))]
-        if line >= 0:
-            price = float(self.prices.line[line, start])
-            found.append((market.way_hours[way] * price / yields, market.lines[line], price))
-        for use in self.uses[way]:
-            component = market.use_component[use]
-            premium = float(self.component_premium[component, start])
-            if market.use_open[use, start] and np.isfinite(premium):
-                found.append((market.use_units[use] * premium / yields, market.products[component], premium))
-        return [(float(money), name, price) for money, name, price in found if money > NOTHING]
+        price = self.prices.limit[way, start]
+        yield _told(price, price, _WAY, way)
+        price = np.zeros(len(way))
+        price[line >= 0] = self.prices.line[line[line >= 0], start[line >= 0]]
+        yield _told(market.way_hours[way] * price / yields, price, _LINE, line)
+        for at, use in self.uses(way):
+            component, price = np.full(len(way), -1), np.zeros(len(way))
+            component[at] = market.use_component[use]
+            premium = self.component_premium[component[at], start[at]]
+            price[at] = np.where(market.use_open[use, start[at]] & np.isfinite(premium), premium, 0.0)
+            money = np.zeros(len(way))
+            money[at] = market.use_units[use] * price[at] / yields[at]
+            yield _told(money, price, _PRODUCT, component)
 
 
-def _quantities(market: Market, solution: Solution, cheapest: FloatArray, scarcity: _Scarcity) -> pa.Table:
-    """units are good units that arrive, cost_per_unit is for one of them with its components at their plain cost."""
-    plain = market.plain_cost
-    rows = []
-    for way, start in zip(*np.nonzero(solution.started > NOTHING), strict=True):
-        facts = market.ways[way]
-        parts = sum(
-            market.use_units[use] * plain[market.use_component[use]]
-            for use in scarcity.uses[int(way)]
-            if market.use_open[use, start] and np.isfinite(plain[market.use_component[use]])
+def _told(money: FloatArray, price: FloatArray, kind: int, thing: IntArray) -> _Share:
+    return _Share(np.where(money > NOTHING, money, 0.0), price, kind, thing)
+
+
+def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.Table:
+    """units are good units that arrive, cost_per_unit is for one of them with its components at their plain cost.
+
+    By start, product, kind and name: the ways are in order of the last three.
+    """
+    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
+    start, way = np.nonzero(solution.started.T > NOTHING)
+    started = solution.started[way, start]
+    parts = np.zeros(len(way))
+    for at, use in scarcity.uses(way):
+        parts[at] += np.where(
+            market.use_open[use, start[at]], market.use_units[use] * plain[market.use_component[use]], 0.0
         )
-        started = float(solution.started[way, start])
-        day = market.bucket_starts[start]
-        rows.append(
-            {
-                "kind": facts.kind,
-                "product": facts.product,
-                "recipe": facts.recipe,
-                "offer": facts.offer,
-                "line": facts.line,
-                "start": day,
-                "due": day + timedelta(days=facts.lead_days),
-                "units": started * facts.yield_share,
-                "started_units": started,
-                "cost_per_unit": float(market.way_cost[way] + parts) / facts.yield_share,
-                "price_share": sum(money for money, *_ in scarcity.shares(int(way), int(start))),
-            }
-        )
-    rows.sort(key=lambda r: (r["start"], r["product"], r["kind"], r["recipe"] or r["offer"]))
-    return pa.Table.from_pylist(rows, schema=QUANTITIES_SCHEMA)
+    is_used = np.bincount(way, minlength=len(market.ways)) > 0
+    facts = [market.ways[w] for w in np.flatnonzero(is_used)]
+    at = pa.array((np.cumsum(is_used) - 1)[way])
+
+    def named(name: str) -> pa.Array:
+        return pa.array([getattr(w, name) for w in facts], pa.string()).take(at)
+
+    lead_days = np.array([w.lead_days for w in facts], dtype=np.int64)[at.to_numpy()]
+    first_day = day_numbers(market.bucket_starts)[start]
+    yields = market.way_yield[way]
+    return pa.table(
+        {
+            "kind": named("kind"),
+            "product": named("product"),
+            "recipe": named("recipe"),
+            "offer": named("offer"),
+            "line": named("line"),
+            "start": _dates(first_day),
+            "due": _dates(first_day + lead_days),
+            "units": started * yields,
+            "started_units": started,
+            "cost_per_unit": (market.way_cost[way] + parts) / yields,
+            "price_share": sum((s.money for s in scarcity.shares(way, start)), np.zeros(len(way))),
+        },
+        schema=QUANTITIES_SCHEMA,
+    )
+
+
+def _dates(days: IntArray) -> pa.Array:
+    """Days since 1970-01-01 as dates."""
+    return pa.array(days.astype(np.int32)).cast(pa.date32())
 
 
 def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: FloatArray) -> pa.Table:
     """Every line and bucket; of the rest what has a price. A stock's price is what one unit more there would save."""
-    rows: list[tuple[str, str, date, float, str, float, float]] = []
+    prices = solution.prices
+    line, t = np.indices(market.line_hours.shape).reshape(2, -1)
     hours = market.line_hours + market.hours_taken
-    for line, name in enumerate(market.lines):
-        for t, day in enumerate(market.bucket_starts):
-            price = float(solution.prices.line[line, t])
-            rows.append(("line", name, day, price, "hour", float(outcome.hours_used[line, t]), float(hours[line, t])))
-    for way, t in zip(*np.nonzero((solution.prices.limit > NOTHING) & market.way_open), strict=True):
-        price, limit = float(solution.prices.limit[way, t]), float(market.way_limit[way, t])
-        used = float(solution.started[way, t])
-        rows.append(("offer", market.ways[way].name, market.bucket_starts[t], price, "unit", used, limit))
-    for product in np.nonzero(market.is_component)[0]:
-        for t, day in enumerate(market.bucket_starts):
-            used = float(outcome.component_used[product, t])
-            there = used + float(outcome.component_stock[product, t])
-            price = float(cheapest[product, t])
-            if np.isfinite(price) and price > NOTHING:
-                rows.append(("component", market.products[product], day, price, "unit", used, there))
-    for d, product in enumerate(market.demanded):
-        if market.is_component[product]:
-            continue
-        worth = _worth_of_one_more(market, d, outcome)
-        for t in np.nonzero((market.fixed[product] > 0) & (worth > NOTHING))[0]:
-            units = float(market.fixed[product, t])
-            served = float(min(units, outcome.served[d].sum()))
-            rows.append(
-                ("stock", market.products[product], market.bucket_starts[t], float(worth[t]), "unit", served, units)
-            )
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in PRICES_SCHEMA]
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, PRICES_SCHEMA, strict=True)], schema=PRICES_SCHEMA)
+    parts = [_price_rows("line", "hour", market, market.lines, line, t, prices.line, outcome.hours_used, hours)]
+    way, t = np.nonzero((prices.limit > NOTHING) & market.way_open)
+    names = [market.ways[w].name for w in way]
+    at = np.arange(len(way))
+    own = (prices.limit[way, t], solution.started[way, t], market.way_limit[way, t])
+    parts.append(_price_rows("offer", "unit", market, names, at, t, *own))
+    is_priced = market.is_component[:, None] & np.isfinite(cheapest) & (cheapest > NOTHING)
+    product, t = np.nonzero(is_priced)
+    there = outcome.component_used + outcome.component_stock
+    parts.append(
+        _price_rows("component", "unit", market, market.products, product, t, cheapest, outcome.component_used, there)
+    )
+    earmarked = np.flatnonzero(~market.is_component[market.demanded])
+    worth = _worth_of_one_more(market, outcome, earmarked)
+    fixed = market.fixed[market.demanded[earmarked]]
+    d, t = np.nonzero((fixed > 0) & (worth > NOTHING))
+    used = np.minimum(fixed[d, t], outcome.served[earmarked[d]].sum(axis=1))
+    own = (worth[d, t], used, fixed[d, t])
+    parts.append(_price_rows("stock", "unit", market, market.products, market.demanded[earmarked[d]], t, *own))
+    return pa.concat_tables(parts)
 
 
-def _worth_of_one_more(market: Market, d: int, outcome: Outcome) -> FloatArray:
-    """What one unit more from each bucket on would save with the rest of the plan as it is: (bucket) money."""
+def _price_rows(
+    what: str,
+    unit: str,
+    market: Market,
+    names: Sequence[str],
+    name: IntArray,
+    bucket: IntArray,
+    price: FloatArray,
+    used: FloatArray,
+    available: FloatArray,
+) -> pa.Table:
+    """Rows of one kind. names: those that `name` points into; the numbers are (row), or tables to look up in."""
+    price, used, available = (a[name, bucket] if a.ndim == 2 else a for a in (price, used, available))
+    return pa.table(
+        {
+            "what": pa.repeat(what, len(name)),
+            "name": pa.array(names, pa.string()).take(pa.array(name)),
+            "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
+            "price": price,
+            "unit": pa.repeat(unit, len(name)),
+            "used": used,
+            "available": available,
+        },
+        schema=PRICES_SCHEMA,
+    )
+
+
+def _worth_of_one_more(market: Market, outcome: Outcome, d: IntArray) -> FloatArray:
+    """What one unit more from each bucket on would save with the rest of the plan as it is: (d, bucket) money."""
+    covered = np.cumsum(outcome.turned_away[d], axis=1) + outcome.supply[d]
+    if market.given_demand is not None:
+        chance = (market.given_demand[d] - covered > NOTHING).astype(np.float64)
+    else:
+        waiting = [(market.cumulative_demand[i] - covered[j] > NOTHING).mean(axis=0) for j, i in enumerate(d)]
+        chance = np.array(waiting).reshape(len(d), market.buckets)
     product = market.demanded[d]
-    waiting = market.cumulative_demand[d] - np.cumsum(outcome.turned_away[d]) - outcome.supply[d]
-    chance = (waiting > NOTHING).mean(axis=0)
-    economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
-    return -np.cumsum(layer_slopes(chance[None, :], *economics)[0, ::-1])[::-1]
+    holding, late, waiting_at_end, salvage = (
+        a[product] for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
+    )
+    slopes = holding[:, None] - (holding + late)[:, None] * chance
+    slopes[:, -1] -= salvage * (1.0 - chance[:, -1]) + waiting_at_end * chance[:, -1]
+    return -np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]
 
 
 def _gaps(market: Market, demand: Forecast, outcome: Outcome, ways: FloatArray, scarcity: _Scarcity) -> pa.Table:
     """Expected units by product, market and bucket; what markets share is split by what each has asked for so far."""
-    rows = []
-    items_of: dict[str, list[int]] = defaultdict(list)
-    for i, item in enumerate(demand.items):
-        items_of[item.product].append(i)
-    ways_of: dict[int, list[int]] = defaultdict(list)
-    for way, product in enumerate(market.way_product):
-        ways_of[int(product)].append(way)
-    for d, product in enumerate(market.demanded):
-        name = market.products[product]
-        items = sorted(items_of[name], key=lambda i: demand.items[i].market)
-        markets = [demand.items[i].market for i in items] or ["all"]
-        means = np.array([demand.paths[i].mean(axis=0) for i in items]) if items else outcome.asked[[d]]
-        so_far = np.cumsum(means, axis=1)
-        total = so_far.sum(axis=0)
-        share = np.where(total > 0, so_far / np.where(total > 0, total, 1.0), 1.0 / len(markets))
-        here = means.sum(axis=0)
-        own = np.where(here > 0, means / np.where(here > 0, here, 1.0), share)
-        for t, day in enumerate(market.bucket_starts):
-            short = outcome.late[d, t] + outcome.lost[d, t] > NOTHING
-            binding, price = _binding(market, ways, scarcity, ways_of[int(product)], t) if short else ("", 0.0)
-            for m, market_name in enumerate(markets):
-                rows.append(
-                    {
-                        "product": name,
-                        "market": market_name,
-                        "bucket": day,
-                        "demand_units": float(outcome.asked[d, t] * own[m, t]),
-                        "served_units": float(outcome.served[d, t] * share[m, t]),
-                        "late_units": float(outcome.late[d, t] * share[m, t]),
-                        "lost_units": float(outcome.lost[d, t] * share[m, t]),
-                        "binding": binding,
-                        "binding_price": price,
-                    }
-                )
-    return pa.Table.from_pylist(rows, schema=GAPS_SCHEMA)
+    buckets, count = market.buckets, len(market.demanded)
+    at = {market.products[p]: d for d, p in enumerate(market.demanded)}
+    named = sorted((at[item.product], item.market, i) for i, item in enumerate(demand.items) if item.product in at)
+    named = sorted([*named, *((d, "all", -1) for d in set(range(count)) - {d for d, *_ in named})])
+    of, item = (np.array([row[k] for row in named], dtype=np.int64) for k in (0, 2))
+    means = outcome.asked[of]
+    known = np.flatnonzero(item >= 0)
+    for i in range(0, len(known), ITEMS_AT_ONCE):
+        some = known[i : i + ITEMS_AT_ONCE]
+        means[some] = demand.paths[item[some]].mean(axis=1)
+    first = np.searchsorted(of, np.arange(count + 1))
+    markets = first[1:] - first[:-1]
+
+    def share_of(own: FloatArray, otherwise: FloatArray | float) -> FloatArray:
+        total = np.add.reduceat(own, first[:-1], axis=0)[of] if count else own
+        return np.where(total > 0, own / np.where(total > 0, total, 1.0), otherwise)
+
+    share = share_of(np.cumsum(means, axis=1), 1.0 / markets[of, None])
+    own = share_of(means, share)
+    binding, price = _binding(market, outcome, ways, scarcity)
+    # By product, then bucket, then market.
+    row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
+    bucket = row % buckets
+    cell = of[row // buckets], bucket
+
+    def split(units: FloatArray, shares: FloatArray) -> FloatArray:
+        return units[cell] * shares.ravel()[row]
+
+    products = pa.array([market.products[market.demanded[d]] for d in of], pa.string())
+    return pa.table(
+        {
+            "product": products.take(pa.array(row // buckets)),
+            "market": pa.array([name for _, name, _ in named], pa.string()).take(pa.array(row // buckets)),
+            "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
+            "demand_units": split(outcome.asked, own),
+            "served_units": split(outcome.served, share),
+            "late_units": split(outcome.late, share),
+            "lost_units": split(outcome.lost, share),
+            "binding": binding.take(pa.array((cell[0] * buckets + bucket).ravel())),
+            "binding_price": price[cell],
+        },
+        schema=GAPS_SCHEMA,
+    )
 
 
 def _binding(
-    market: Market, ways: FloatArray, scarcity: _Scarcity, candidates: list[int], bucket: int
-) -> tuple[str, float]:
-    """The scarce thing that takes most of the price of the cheapest way to have the product in the bucket."""
-    there = [w for w in candidates if np.isfinite(ways[w, bucket])]
-    if not there:
-        return "", 0.0
-    best = min(there, key=lambda w: (ways[w, bucket], market.ways[w].name))
-    shares = scarcity.shares(best, bucket - int(market.way_lead[best]))
-    if not shares:
-        return "", 0.0
-    _, name, price = max(shares, key=lambda s: (s[0], s[1]))
-    return name, price
+    market: Market, outcome: Outcome, ways: FloatArray, scarcity: _Scarcity
+) -> tuple[pa.StringArray, FloatArray]:
+    """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
+    product there and then: its name (demanded x bucket), '' where nothing does, and its price (demanded, bucket).
+    """
+    d, t = np.nonzero(outcome.late + outcome.lost > NOTHING)
+    best = _cheapest_ways(market, ways)[market.demanded[d], t]
+    d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
+    most, price = np.zeros(len(d)), np.zeros(len(d))
+    names = np.full(len(d), "", dtype=object)
+    for share in scarcity.shares(best, t - market.way_lead[best]):
+        own = np.full(len(d), "", dtype=object)
+        maybe = np.flatnonzero((share.money > 0) & (share.money >= most))
+        own[maybe] = [_name(market, share.kind, thing) for thing in share.thing[maybe]]
+        more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
+        most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
+    cells = np.full(market.sure.size, "", dtype=object)
+    cells[d * market.buckets + t] = names
+    prices = np.zeros(market.sure.shape)
+    prices[d, t] = price
+    return pa.array(cells, pa.string()), prices
+
+
+def _cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
+    """(product, bucket) the cheapest way to have the product there, the first by name of equals; -1 where none is."""
+    best = np.full((len(market.products), market.buckets), -1, dtype=np.int64)
+    least = np.full(best.shape, np.inf)
+    by_name = np.array(sorted(range(len(market.ways)), key=lambda w: market.ways[w].name), dtype=np.int64)
+    for turn in turns(market.way_product[by_name]):
+        way = by_name[turn]
+        product = market.way_product[way]
+        better = ways[way] < least[product]
+        least[product] = np.where(better, ways[way], least[product])
+        best[product] = np.where(better, way[:, None], best[product])
+    return best

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
+from datong.balance.bound import shifted
 from datong.balance.pack import Market
-from datong.model.flow import FloatArray
+from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short
 
 # Share of a stock, capacity or limit by which rounding in a solver may miss it.
@@ -38,57 +40,46 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
 
     Conservation: opening + made + received - used - served = closing, for every product and bucket.
     """
-    buckets = market.buckets
     _assert_within(started, market.way_limit, "more started than a way allows")
     _assert_within(turned_away, market.sure, "more turned away than is sure to be asked")
-    arrived = np.zeros((len(market.products), buckets))
-    used = np.zeros((len(market.products), buckets))
-    hours = np.zeros(market.line_hours.shape)
-    for way, product in enumerate(market.way_product):
-        lead = market.way_lead[way]
-        arrived[product, lead:] += market.way_yield[way] * started[way, : max(buckets - lead, 0)]
-        if market.way_line[way] >= 0:
-            hours[market.way_line[way]] += market.way_hours[way] * started[way]
-    for use, way in enumerate(market.use_way):
-        used[market.use_component[use]] += np.where(market.use_open[use], market.use_units[use] * started[way], 0.0)
+    arrived = _arrived(market, started)
+    used = _used(market, started)
+    on_line = np.flatnonzero(market.way_line >= 0)
+    hours = _summed(market.way_line[on_line], on_line, market.way_hours[on_line], started, len(market.lines))
     _assert_within(hours, market.line_hours, "more hours than a line has")
 
     cost = dict.fromkeys(("production", "purchase", "holding", "late", "lost", "salvage"), 0.0)
-    for way, facts in enumerate(market.ways):
-        term = "production" if facts.kind == "make" else "purchase"
-        cost[term] += float(market.way_cost[way] * started[way].sum())
+    money = market.way_cost * started.sum(axis=1)
+    is_make = np.array([w.kind == "make" for w in market.ways], dtype=bool)
+    cost["production"], cost["purchase"] = float(money[is_make].sum()), float(money[~is_make].sum())
 
-    served_by = np.zeros(market.sure.shape)
-    late, lost = np.zeros(market.sure.shape), turned_away.copy()
-    supply = np.zeros(market.sure.shape)
+    product = market.demanded
+    pooled = market.is_component[product]
     stock = np.cumsum(market.fixed + arrived - used, axis=1)
-    for d, product in enumerate(market.demanded):
-        if market.is_component[product]:
-            stock[product] -= np.cumsum(issued[d])
-            used[product] += issued[d]
-            supply[d] = np.cumsum(issued[d])
-        else:
-            supply[d] = stock[product]
-            stock[product] = 0.0  # held for demand, counted below
-        still_asked = market.cumulative_demand[d] - np.cumsum(turned_away[d])
-        over, short = expected_over_and_short(supply[d], still_asked)
-        served_by[d] = np.minimum(supply[d], still_asked).mean(axis=0)
-        conserved = np.allclose(served_by[d] + over, supply[d], rtol=1e-9, atol=1e-6)
-        assert conserved, f"{market.products[product]}: supply is not served + closing stock"
-        late[d] = short
-        lost[d, -1] += short[-1]
-        cost["holding"] += float(market.holding[product] * over.sum())
-        cost["late"] += float(market.late[product] * short.sum())
-        cost["lost"] += float(
-            market.lost_sale[product] * turned_away[d].sum() + market.waiting_at_end[product] * short[-1]
-        )
-        cost["salvage"] -= float(market.salvage[product] * over[-1])
+    set_aside = np.cumsum(issued, axis=1)
+    stock[product[pooled]] -= set_aside[pooled]
+    used[product[pooled]] += issued[pooled]
+    supply = np.where(pooled[:, None], set_aside, stock[product])
+    stock[product[~pooled]] = 0.0  # held for demand, counted below
+    over, late, served_by = _course(market, supply, turned_away)
+    conserved = np.isclose(served_by + over, supply, rtol=1e-9, atol=1e-6).all(axis=1)
+    broken = [market.products[p] for p in product[~conserved][:5]]
+    assert not broken, f"{broken}: supply is not served + closing stock"
+    lost = turned_away.copy()
+    lost[:, -1] += late[:, -1]
+    cost["holding"] += float((market.holding[product] * over.sum(axis=1)).sum())
+    cost["late"] += float((market.late[product] * late.sum(axis=1)).sum())
+    cost["lost"] += float((market.lost_sale[product] * turned_away.sum(axis=1)).sum())
+    cost["lost"] += float((market.waiting_at_end[product] * late[:, -1]).sum())
+    cost["salvage"] -= float((market.salvage[product] * over[:, -1]).sum())
     scale = np.maximum(np.cumsum(np.abs(market.fixed) + arrived, axis=1).max(initial=1.0), 1.0)
     assert stock.min(initial=0.0) >= -TOLERANCE * scale, "a stock below zero"
     stock = np.maximum(stock, 0.0)
     cost["holding"] += float((stock.sum(axis=1) * market.holding).sum())
     cost["salvage"] -= float((stock[:, -1] * market.salvage).sum())
-    asked = np.array([a.mean(axis=0) for a in market.cumulative_demand]).reshape(market.sure.shape)
+    asked = market.given_demand
+    if asked is None:
+        asked = np.array([a.mean(axis=0) for a in market.cumulative_demand])
     return Outcome(
         cost=cost,
         asked=np.diff(asked, axis=1, prepend=0.0),
@@ -101,6 +92,41 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
         supply=supply,
         turned_away=turned_away,
     )
+
+
+def _arrived(market: Market, started: FloatArray) -> FloatArray:
+    """(product, bucket) good units that come of what is started."""
+    good = shifted(market.way_yield[:, None] * started, market.way_lead, 0.0)
+    ways = np.arange(len(market.ways))
+    return _summed(market.way_product, ways, np.ones(len(ways)), good, len(market.products))
+
+
+def _used(market: Market, started: FloatArray) -> FloatArray:
+    """(product, bucket) units of components that go into what is started."""
+    always = market.use_open.all(axis=1)
+    count, way, units = len(market.products), market.use_way, market.use_units
+    used = _summed(market.use_component[always], way[always], units[always], started, count)
+    some = np.flatnonzero(~always)  # valid in some buckets only
+    np.add.at(used, market.use_component[some], market.use_open[some] * units[some, None] * started[way[some]])
+    return used
+
+
+def _summed(row: IntArray, of: IntArray, factor: FloatArray, amount: FloatArray, rows: int) -> FloatArray:
+    """(row, bucket) sum of factor * amount[of] over what belongs to each row; amount: (way, bucket)."""
+    return sp.csr_matrix((factor, (row, of)), shape=(rows, len(amount))) @ amount
+
+
+def _course(market: Market, supply: FloatArray, turned_away: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(demanded, bucket) expected units left, waiting, and served so far, of cumulative supply (demanded, bucket)."""
+    away = np.cumsum(turned_away, axis=1)
+    if market.given_demand is not None:
+        asked = market.given_demand - away
+        return np.maximum(supply - asked, 0.0), np.maximum(asked - supply, 0.0), np.minimum(supply, asked)
+    over, short, served = np.zeros((3, *supply.shape))
+    for d, paths in enumerate(market.cumulative_demand):
+        over[d], short[d] = expected_over_and_short(supply[d], paths - away[d])
+        served[d] = np.minimum(supply[d], paths - away[d]).mean(axis=0)
+    return over, short, served
 
 
 def _assert_within(amount: FloatArray, limit: FloatArray, broken: str) -> None:

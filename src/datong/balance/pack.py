@@ -3,8 +3,10 @@
 Axes: product; demanded (products that are asked for); way (recipes and offers); line; bucket (t).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 
@@ -13,15 +15,19 @@ from datong.ledger.facts import (
     Way,
     chain_facts,
     committed,
-    components_first,
+    grouped,
     planned_demand,
-    unit_costs,
-    valid_on,
+    product_levels,
+    ranges,
+    turns,
 )
 from datong.ledger.position import Position
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
+
+# Ways of which prices are worked out together.
+WAYS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +95,55 @@ class Market:
             return self.cumulative_demand[d]
         return self.cumulative_demand[d] - np.cumsum(self.fixed[product])
 
+    @cached_property
+    def given_demand(self) -> FloatArray | None:
+        """(demanded, bucket) cumulative demand where that of every product is one path; else None."""
+        if all(len(paths) == 1 for paths in self.cumulative_demand):
+            return np.concatenate([np.zeros((0, self.buckets)), *self.cumulative_demand])
+        return None
+
+    def net_given_demand(self, d: IntArray) -> FloatArray:
+        """`net_demand` of demanded products whose demand is one path: (d, bucket)."""
+        assert self.given_demand is not None
+        product = self.demanded[d]
+        anyway = np.cumsum(self.fixed[product], axis=1)
+        return self.given_demand[d] - np.where(self.is_component[product, None], 0.0, anyway)
+
+    @cached_property
+    def steps(self) -> "tuple[Step, ...]":
+        """The products, components first, with their ways, in pieces that a core's cache holds."""
+        count = len(self.products)
+        level = product_levels(self.products, self.way_product[self.use_way], self.use_component)
+        ways_of, first_way = grouped(self.way_product, count)
+        uses_of, first_use = grouped(self.use_way, len(self.ways))
+        steps = []
+        for height in range(int(level.max(initial=-1)) + 1):
+            products = np.flatnonzero(level == height)
+            before = np.cumsum(first_way[products + 1] - first_way[products])
+            cuts = np.flatnonzero(np.diff(before // WAYS_AT_ONCE)) + 1
+            for some in np.split(products, cuts):
+                ways = ways_of[ranges(first_way[some], first_way[some + 1])]
+                uses = uses_of[ranges(first_use[ways], first_use[ways + 1])]
+                of_use = np.repeat(np.arange(len(ways)), first_use[ways + 1] - first_use[ways])
+                steps.append(Step(some, ways, turns(self.way_product[ways]), uses, of_use, turns(of_use)))
+        return tuple(steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Some products of one level, all their ways, and these ways' uses, as indices of the market.
+
+    way_turns, use_turns: positions in `ways` and `uses` of the first of each product or way, of the second, and so on.
+    use_at: (use) position of its way in `ways`.
+    """
+
+    products: IntArray
+    ways: IntArray
+    way_turns: list[IntArray]
+    uses: IntArray
+    use_at: IntArray
+    use_turns: list[IntArray]
+
 
 def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Market:
     """Arrays of the chain as known at the state's moment."""
@@ -111,17 +166,16 @@ def pack_facts(
     Later rules (lanes, capped lateness, priorities, shelf life) come in here as further arrays.
     """
     buckets = len(bucket_starts)
-    costs = unit_costs(facts.products, facts.ways, bucket_starts)
+    arrays = facts.arrays
     products, ways, lines = facts.products, facts.ways, tuple(facts.line_hours)
     at = {p: i for i, p in enumerate(products)}
     line_at = {name: i for i, name in enumerate(lines)}
     t = np.arange(buckets)
-    lead = np.array([calendar.lead_buckets(w.lead_days) for w in ways], dtype=np.int64)
-    valid = np.array([[valid_on(s, w.valid_from, w.valid_to) for s in bucket_starts] for w in ways], dtype=bool)
-    way_open = valid.reshape(len(ways), buckets) & (t >= frozen_buckets) & (t + lead[:, None] < buckets)
+    lead_buckets = {days: calendar.lead_buckets(days) for days in {w.lead_days for w in ways}}
+    lead = np.array([lead_buckets[w.lead_days] for w in ways], dtype=np.int64)
+    valid, use_open = arrays.open_in(bucket_starts)
+    way_open = valid & (t >= frozen_buckets) & (t + lead[:, None] < buckets)
     limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
-    uses = [(i, at[u.component], u) for i, w in enumerate(ways) for u in w.uses if u.component in at]
-    use_open = np.array([[valid_on(s, u.valid_from, u.valid_to) for s in bucket_starts] for *_, u in uses], dtype=bool)
     line_hours = np.array([facts.line_hours[name] for name in lines]).reshape(len(lines), buckets)
     promised = committed(facts, where, bucket_starts, calendar)
     hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
@@ -131,26 +185,26 @@ def pack_facts(
         for name in ("holding_per_bucket", "late_per_bucket", "lost_sale", "waiting_at_end", "salvage")
     )
     is_component = np.zeros(len(products), dtype=bool)
-    is_component[[c for _, c, _ in uses]] = True
+    is_component[arrays.use_component] = True
     names = [p for p in asked if p in at]
-    sure = np.array([np.maximum(asked[p].min(axis=0), 0.0) for p in names]).reshape(len(names), buckets)
+    cumulative, sure = _demand([asked[p] for p in names], buckets)
     return Market(
         products=products,
         ways=ways,
         lines=lines,
         bucket_starts=tuple(bucket_starts),
-        way_product=np.array([at[w.product] for w in ways], dtype=np.int64),
+        way_product=arrays.product,
         way_line=np.array([line_at.get(w.line or "", -1) for w in ways], dtype=np.int64),
         way_hours=np.array([w.hours_per_unit for w in ways], dtype=np.float64),
-        way_cost=np.array([w.cost_per_unit for w in ways], dtype=np.float64),
-        way_yield=np.array([w.yield_share for w in ways], dtype=np.float64),
+        way_cost=arrays.cost,
+        way_yield=arrays.yield_share,
         way_lead=lead,
         way_open=way_open,
         way_limit=np.where(way_open, limit[:, None], 0.0),
-        use_way=np.array([i for i, *_ in uses], dtype=np.int64),
-        use_component=np.array([c for _, c, _ in uses], dtype=np.int64),
-        use_units=np.array([u.units_per_unit for *_, u in uses], dtype=np.float64),
-        use_open=use_open.reshape(len(uses), buckets),
+        use_way=arrays.use_way,
+        use_component=arrays.use_component,
+        use_units=arrays.use_units,
+        use_open=use_open,
         line_hours=line_hours - hours_taken,
         hours_taken=hours_taken,
         fixed=np.array([promised.units[p] for p in products]).reshape(len(products), buckets),
@@ -160,9 +214,19 @@ def pack_facts(
         waiting_at_end=waiting_at_end,
         salvage=salvage,
         demanded=np.array([at[p] for p in names], dtype=np.int64),
-        cumulative_demand=tuple(np.cumsum(asked[p], axis=1) for p in names),
+        cumulative_demand=cumulative,
         sure=sure,
         is_component=is_component,
-        plain_cost=np.array([costs[p] for p in products]),
-        levels=tuple(at[p] for p in components_first(products, ways)),
+        plain_cost=arrays.least_costs(bucket_starts),
+        levels=tuple(np.argsort(arrays.level, kind="stable").tolist()),
     )
+
+
+def _demand(asked: Sequence[FloatArray], buckets: int) -> tuple[tuple[FloatArray, ...], FloatArray]:
+    """Cumulative demand of each product (path, bucket), and what is asked for in every path: (product, bucket)."""
+    none = np.zeros((0, buckets))
+    if all(len(paths) == 1 for paths in asked):
+        units = np.concatenate([none, *asked])
+        return tuple(np.cumsum(units, axis=1)[:, None]), np.maximum(units, 0.0)
+    sure = np.concatenate([none, *(paths.min(axis=0, keepdims=True) for paths in asked)])
+    return tuple(np.cumsum(paths, axis=1) for paths in asked), np.maximum(sure, 0.0)

@@ -50,29 +50,39 @@ class _Fit:
     ahead: AheadHistory | None
 
 
+# Given demand stays as it is: nothing is fitted.
+_GIVEN = _Fit("given", 0, False, False, None, float("nan"), 0, None)
+
+
 def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Forecast:
     """Paths of demand over the open buckets of every item.
 
     What cycles before taught is applied: `learnt.forecast_ratio` to an item's mean, `learnt.spread_ratio` to the
-    distance of its paths from their mean. Given demand stays as given. Same inputs and seed, same bytes; an item's
-    random numbers depend only on the seed and on itself.
+    distance of its paths from their mean. Given demand stays as given; where all of it is given,
+    one path tells it. Same inputs and seed, same bytes; an item's random numbers depend only on the seed and on itself.
     """
     series = replace(sensed.series, units=without_odd_weeks(sensed))
     closed_season, open_season = season_factors(series, series.units)
     closed_holiday, open_holiday = holiday_factors(series, series.units / closed_season)
+    is_given = np.asarray(~np.isnan(series.given_units).all(axis=1))
     firsts = [first_known(units) for units in series.units]
     opening = min(firsts, default=0)
     waited = [first - opening for first in firsts]
-    fits = [_fit(series, i, waited[i], closed_season[i], closed_holiday[i]) for i in range(len(series.items))]
+    fits = [
+        _GIVEN if is_given[i] else _fit(series, i, waited[i], closed_season[i], closed_holiday[i])
+        for i in range(len(series.items))
+    ]
     shapes = _shapes(fits)
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
     priors = _priors(series, fits, waited)
     came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
     chance = launch_chance(waited, sum(came))
+    if len(is_given) and is_given.all():
+        path_count = 1
     paths = np.zeros((len(series.items), path_count, len(series.horizon_starts)))
+    paths[is_given] = np.nan_to_num(series.given_units[is_given])[:, None, :]
     for i, (item, fit) in enumerate(zip(series.items, fits, strict=True)):
         if fit.method == "given":
-            paths[i] = np.nan_to_num(series.given_units[i])
             continue
         factor = open_season[i] * learnt.forecast_ratio.get(item, 1.0)
         rng = item_generator(seed, item)
@@ -110,8 +120,6 @@ def _fit(series: SeriesSet, i: int, waited: int, season: FloatArray, holiday: Fl
     start = first_known(series.units[i])
     units = series.units[i, start:]
     whole, intermittent = is_whole(units), is_intermittent(units)
-    if not np.isnan(series.given_units[i]).all():
-        return _Fit("given", start, whole, intermittent, None, float("nan"), 0, None)
     if waited > 0 and intermittent and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
         # The series starts with a sale by definition; as an observation of a rare demand that bucket would mislead.
         start += 1 + first_known(units[1:])

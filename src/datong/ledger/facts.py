@@ -5,18 +5,21 @@ Balance and plan read the same facts here, so that a plan obeys exactly what was
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.position import Position
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
-from datong.model.flow import FloatArray, Forecast, Learnt
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
 from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.model.words import message
@@ -24,8 +27,11 @@ from datong.model.words import message
 # A past lead time that is met four times out of five is what a plan counts on.
 LEAD_QUANTILE = 0.8
 
+# 1970-01-01, from which arrays count their days: its number in date.toordinal, and its weekday (Monday is 0).
+EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class ComponentUse:
     """Units of a component that one unit started takes, scrap included, while it is valid."""
 
@@ -35,7 +41,7 @@ class ComponentUse:
     valid_to: date | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Way:
     """One way to get units of a product: a recipe or an offer. Costs and hours are for a unit started.
 
@@ -85,12 +91,161 @@ class Economics:
 
 @dataclass(frozen=True, eq=False)
 class ChainFacts:
-    """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket)."""
+    """Products in order, their economics, the ways in order of (product, kind, name), hours: line -> (bucket).
+
+    ready_arrays: those of the ways, where they are at hand.
+    """
 
     products: tuple[str, ...]
     economics: Mapping[str, Economics]
     ways: tuple[Way, ...]
     line_hours: Mapping[str, FloatArray]
+    ready_arrays: "WayArrays | None" = None
+
+    @cached_property
+    def arrays(self) -> "WayArrays":
+        return self.ready_arrays or WayArrays.of(self.products, self.ways)
+
+
+@dataclass(frozen=True, eq=False)
+class WayArrays:
+    """The ways and their components as arrays. Axes: way; use (a way's component, in the order of the ways).
+
+    product: (way) index of what it makes; cost, yield_share: (way). use_way, use_component, use_units: (use). from_day,
+    to_day (not included): days since 1970-01-01, of ways and of uses. level: (product) 0 where nothing goes into it,
+    else one more than the highest of its components.
+    """
+
+    product: IntArray
+    cost: FloatArray
+    yield_share: FloatArray
+    from_day: IntArray
+    to_day: IntArray
+    use_way: IntArray
+    use_component: IntArray
+    use_units: FloatArray
+    use_from_day: IntArray
+    use_to_day: IntArray
+    level: IntArray
+
+    @classmethod
+    def of(cls, products: Sequence[str], ways: Sequence[Way]) -> "WayArrays":
+        """Raises NoPlan where a product goes into itself."""
+        at = {p: i for i, p in enumerate(products)}
+        way_uses = [tuple(u for u in w.uses if u.component in at) for w in ways]
+        uses = [u for own in way_uses for u in own]
+        product = np.array([at[w.product] for w in ways], dtype=np.int64)
+        use_way = np.repeat(np.arange(len(ways)), np.array([len(own) for own in way_uses], dtype=np.int64))
+        use_component = np.array([at[u.component] for u in uses], dtype=np.int64)
+        return cls(
+            product=product,
+            cost=np.array([w.cost_per_unit for w in ways], dtype=np.float64),
+            yield_share=np.array([w.yield_share for w in ways], dtype=np.float64),
+            from_day=day_numbers([w.valid_from for w in ways], date.min),
+            to_day=day_numbers([w.valid_to for w in ways], date.max),
+            use_way=use_way,
+            use_component=use_component,
+            use_units=np.array([u.units_per_unit for u in uses], dtype=np.float64),
+            use_from_day=day_numbers([u.valid_from for u in uses], date.min),
+            use_to_day=day_numbers([u.valid_to for u in uses], date.max),
+            level=product_levels(products, product[use_way], use_component),
+        )
+
+    def open_in(self, bucket_starts: Sequence[date]) -> tuple[BoolArray, BoolArray]:
+        """(way, bucket) and (use, bucket): valid on the first day of the bucket."""
+        start = day_numbers(bucket_starts)
+        return (
+            (self.from_day[:, None] <= start) & (start < self.to_day[:, None]),
+            (self.use_from_day[:, None] <= start) & (start < self.use_to_day[:, None]),
+        )
+
+    def least_costs(self, bucket_starts: Sequence[date]) -> FloatArray:
+        """(product) `unit_costs`."""
+        least = np.full(len(self.level), np.inf)
+        for day in self._days_of_change(bucket_starts):
+            least = np.minimum(least, self._costs_on(day))
+        return least
+
+    def good_unit_costs(self, product_cost: FloatArray) -> FloatArray:
+        """(way) cost of a good unit with all components at these costs, whenever they are valid."""
+        parts = np.bincount(self.use_way, self.use_units * product_cost[self.use_component], len(self.cost))
+        return (self.cost + parts) / self.yield_share
+
+    def _costs_on(self, day: int) -> FloatArray:
+        """(product) cost of a good unit by the cheapest way that is valid on a day."""
+        cost = np.full(len(self.level), np.inf)
+        way_valid = (self.from_day <= day) & (day < self.to_day)
+        use_valid = (self.use_from_day <= day) & (day < self.use_to_day) & way_valid[self.use_way]
+        way_level = self.level[self.product]
+        use_level = way_level[self.use_way]
+        for level in range(int(self.level.max(initial=-1)) + 1):
+            use = np.flatnonzero(use_valid & (use_level == level))
+            way = np.flatnonzero(way_valid & (way_level == level))
+            parts = np.bincount(self.use_way[use], self.use_units[use] * cost[self.use_component[use]], len(self.cost))
+            np.minimum.at(cost, self.product[way], (self.cost[way] + parts[way]) / self.yield_share[way])
+        return cost
+
+    def _days_of_change(self, bucket_starts: Sequence[date]) -> list[int]:
+        """The first bucket, and each in which other ways or components are valid than in the one before it."""
+        limits = np.unique(np.concatenate([self.from_day, self.to_day, self.use_from_day, self.use_to_day]))
+        starts = day_numbers(bucket_starts)
+        passed = np.searchsorted(limits, starts, side="right")
+        return [int(day) for i, day in enumerate(starts) if i == 0 or passed[i] > passed[i - 1]]
+
+
+def day_numbers(days: Sequence[date | None], missing: date = date.min) -> IntArray:
+    """Days since 1970-01-01."""
+    least = missing.toordinal()
+    return np.array([least if d is None else d.toordinal() for d in days], dtype=np.int64) - EPOCH
+
+
+def product_levels(products: Sequence[str], parent: IntArray, component: IntArray) -> IntArray:
+    """(product) 0 where nothing goes into it, else one more than the highest of its components.
+
+    parent, component: by pair, indices of products. Raises NoPlan on a cycle. (The checks of a folder refuse one; the
+    ledger can hold one made of rows of two times.)
+    """
+    count = len(products)
+    order, first = grouped(component, count)
+    goes_into = parent[order]
+    waits = np.bincount(parent, minlength=count)
+    level = np.full(count, -1, dtype=np.int64)
+    ready, height = np.flatnonzero(waits == 0), 0
+    while len(ready):
+        level[ready] = height
+        reached = goes_into[ranges(first[ready], first[ready + 1])]
+        waits = waits - np.bincount(reached, minlength=count)
+        ready = np.unique(reached)
+        ready = ready[waits[ready] == 0]
+        height += 1
+    if (level < 0).any():
+        stuck = sorted(products[i] for i in np.flatnonzero(level < 0))
+        raise NoPlan(message("facts.cycle", products=", ".join(stuck[:10])))
+    return level
+
+
+def turns(group: IntArray) -> list[IntArray]:
+    """Positions of the first member of each group, of the second, and so on: in none of them does a group come twice.
+
+    What is added up turn by turn is added in the order of the members.
+    """
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    turn = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
+    return np.split(order[np.argsort(turn, kind="stable")], np.cumsum(np.bincount(turn))[:-1])
+
+
+def grouped(group: IntArray, count: int) -> tuple[IntArray, IntArray]:
+    """Members in order of their group, and where in them each group starts (count + 1)."""
+    order = np.argsort(group, kind="stable")
+    return order, np.searchsorted(group[order], np.arange(count + 1))
+
+
+def ranges(first: IntArray, after: IntArray) -> IntArray:
+    """The numbers first[0], ..., after[0] - 1, first[1], ..., after[1] - 1, and so on."""
+    count = after - first
+    before = np.cumsum(count) - count
+    return np.arange(int(count.sum())) + np.repeat(first - before, count)
 
 
 def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> ChainFacts:
@@ -98,9 +253,10 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt) -> 
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
     ways = _ways(state, prices, learnt, bucket_starts)
-    costs = unit_costs(products, ways, bucket_starts)
+    arrays = WayArrays.of(products, ways)
+    costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = _economics(state, prices, costs, bucket_starts)
-    return ChainFacts(products, economics, ways, _line_hours(state, bucket_starts))
+    return ChainFacts(products, economics, ways, _line_hours(state, bucket_starts), arrays)
 
 
 def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:
@@ -124,7 +280,7 @@ def pooled_demand(demand: Forecast, where: Position, bucket_days: int) -> dict[s
             served[index[item]][bucket] += units
     for i, item in enumerate(demand.items):
         paths = demand.paths[i]
-        if (paths[:1] == paths).all():
+        if len(paths) > 1 and (paths[:1] == paths).all():
             paths = paths[:1]
         if i in served:
             paths = np.maximum(paths - served[i], 0.0)
@@ -141,6 +297,8 @@ def planned_demand(
 ) -> dict[str, FloatArray]:
     """`pooled_demand` as a plan sees it that is made anew in every bucket (model/layers.py, with_recourse)."""
     asked = pooled_demand(demand, where, settings.calendar.bucket_days)
+    if all(len(paths) == 1 for paths in asked.values()):
+        return asked
     response = response_buckets(facts, bucket_starts, settings)
     return {product: with_recourse(paths, response.get(product, 1)) for product, paths in asked.items()}
 
@@ -151,23 +309,27 @@ def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings:
     One bucket of review, the frozen ones, and the lead time of the product's cheapest way with that of its slowest
     component before it.
     """
-    of_product = unit_costs(facts.products, facts.ways, bucket_starts)
-    unit_cost = {
-        w.name: (w.cost_per_unit + sum(u.units_per_unit * of_product.get(u.component, 0.0) for u in w.uses))
-        / w.yield_share
-        for w in facts.ways
-    }
-    usual: dict[str, Way] = {}
-    for way in sorted(facts.ways, key=lambda w: (unit_cost[w.name], w.name)):
-        if any(valid_on(start, way.valid_from, way.valid_to) for start in bucket_starts):
-            usual.setdefault(way.product, way)
-    lead: dict[str, int] = {}
-    for product in components_first(facts.products, facts.ways):
-        if product in usual:
-            way = usual[product]
-            before = max((lead.get(use.component, 0) for use in way.uses), default=0)
-            lead[product] = before + settings.calendar.lead_buckets(way.lead_days)
-    return {product: 1 + settings.frozen_buckets + buckets for product, buckets in lead.items()}
+    arrays = facts.arrays
+    unit_cost = arrays.good_unit_costs(arrays.least_costs(bucket_starts))
+    is_open, _ = arrays.open_in(bucket_starts)
+    name = np.argsort(np.array([w.name for w in facts.ways], dtype=np.str_), kind="stable")
+    order = name[np.lexsort((unit_cost[name], arrays.product[name]))]
+    order = order[is_open[order].any(axis=1)]
+    made, first = np.unique(arrays.product[order], return_index=True)
+    usual = order[first]
+    is_usual = np.zeros(len(facts.ways), dtype=bool)
+    is_usual[usual] = True
+    lead = np.zeros(len(facts.products), dtype=np.int64)
+    own = np.array([settings.calendar.lead_buckets(facts.ways[w].lead_days) for w in usual], dtype=np.int64)
+    use = np.flatnonzero(is_usual[arrays.use_way])
+    parent = arrays.product[arrays.use_way[use]]
+    for level in range(int(arrays.level.max(initial=-1)) + 1):
+        before = np.zeros(len(facts.products), dtype=np.int64)
+        here = use[arrays.level[parent] == level]
+        np.maximum.at(before, arrays.product[arrays.use_way[here]], lead[arrays.use_component[here]])
+        now = arrays.level[made] == level
+        lead[made[now]] = before[made[now]] + own[now]
+    return {facts.products[p]: int(1 + settings.frozen_buckets + lead[p]) for p in made}
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,19 +355,19 @@ def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date],
     """
     buckets, origin = len(bucket_starts), bucket_starts[0]
     ways = {w.name: w for w in facts.ways}
-    came = {p: np.zeros(buckets) for p in facts.products}
-    used = {p: np.zeros(buckets) for p in facts.products}
+    at = {p: i for i, p in enumerate(facts.products)}
+    came, used = np.zeros((2, len(facts.products), buckets))
     hours = {line: np.zeros(buckets) for line in facts.line_hours}
     for product, units in where.on_hand_units.items():
-        if product in came:
-            came[product][0] = max(units, 0.0)
+        if product in at:
+            came[at[product], 0] = max(units, 0.0)
     for order in where.under_way:
-        if order.product not in came:
+        if order.product not in at:
             continue
         start, due = calendar.index(order.start, origin), calendar.index(order.due, origin)
         way = ways.get(order.recipe or "")
         if due < buckets:
-            came[order.product][max(due, 0)] += order.units * (way.yield_share if way is not None else 1.0)
+            came[at[order.product], max(due, 0)] += order.units * (way.yield_share if way is not None else 1.0)
         if way is None or start >= buckets:
             continue  # bought, or beyond the horizon
         bucket = max(start, 0)
@@ -213,13 +375,12 @@ def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date],
         if line in hours and not start < 0 <= due:  # else its hours were spent in the bucket it started in
             hours[line][bucket] += order.units * way.hours_per_unit
         for use in way.uses:
-            if use.component in used and valid_on(bucket_starts[bucket], use.valid_from, use.valid_to):
-                used[use.component][bucket] += order.units * use.units_per_unit
-    units = {}
-    for product in facts.products:
-        there, out = np.cumsum(came[product]), np.cumsum(used[product])
-        out = np.minimum.accumulate(np.minimum(out, there)[::-1])[::-1]  # never more than is there by then or later
-        units[product] = came[product] - np.diff(out, prepend=0.0)
+            if use.component in at and valid_on(bucket_starts[bucket], use.valid_from, use.valid_to):
+                used[at[use.component], bucket] += order.units * use.units_per_unit
+    there, out = np.cumsum(came, axis=1), np.cumsum(used, axis=1)
+    # Never more than is there by then or later.
+    out = np.minimum.accumulate(np.minimum(out, there)[:, ::-1], axis=1)[:, ::-1]
+    units = dict(zip(facts.products, came - np.diff(out, axis=1, prepend=0.0), strict=True))
     return Committed(units, {line: np.minimum(h, facts.line_hours[line]) for line, h in hours.items()})
 
 
@@ -228,93 +389,57 @@ def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequ
 
     Only what is valid in a bucket counts there; inf for a product without a way.
     """
-    ways_of: dict[str, list[Way]] = defaultdict(list)
-    for way in ways:
-        ways_of[way.product].append(way)
-    order = components_first(products, ways)
-    least = dict.fromkeys(products, math.inf)
-    for day in _days_of_change(ways, bucket_starts):
-        cost = dict.fromkeys(products, math.inf)
-        for product in order:
-            for way in ways_of[product]:
-                if valid_on(day, way.valid_from, way.valid_to):
-                    used = (u for u in way.uses if valid_on(day, u.valid_from, u.valid_to))
-                    parts = sum(use.units_per_unit * cost.get(use.component, 0.0) for use in used)
-                    cost[product] = min(cost[product], (way.cost_per_unit + parts) / way.yield_share)
-        for product in products:
-            least[product] = min(least[product], cost[product])
-    return least
-
-
-def _days_of_change(ways: Sequence[Way], bucket_starts: Sequence[date]) -> list[date]:
-    """The first bucket, and each in which other ways or components are valid than in the one before it."""
-    limits = {d for w in ways for x in (w, *w.uses) for d in (x.valid_from, x.valid_to) if d is not None}
-    before = [None, *bucket_starts]
-    return [
-        start
-        for start, last in zip(bucket_starts, before, strict=False)
-        if last is None or any(last < limit <= start for limit in limits)
-    ]
+    return dict(zip(products, WayArrays.of(products, ways).least_costs(bucket_starts).tolist(), strict=True))
 
 
 def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str, ...]:
-    """Products in an order in which every component comes before what it goes into, ties by name.
+    """Products in an order in which every component comes before what it goes into, level by level.
 
-    Raises NoPlan on a cycle. (The checks of a folder refuse one; the ledger can hold one made of rows of two times.)
+    Raises NoPlan on a cycle.
     """
-    known = set(products)
-    pairs = sorted({(w.product, u.component) for w in ways for u in w.uses if u.component in known})
-    waits = dict.fromkeys(products, 0)
-    goes_into: dict[str, list[str]] = defaultdict(list)
-    for parent, component in pairs:
-        waits[parent] += 1
-        goes_into[component].append(parent)
-    ready = [p for p in products if waits[p] == 0]
-    order: list[str] = []
-    while ready:
-        order += ready
-        free = []
-        for component in ready:
-            for parent in goes_into[component]:
-                waits[parent] -= 1
-                if waits[parent] == 0:
-                    free.append(parent)
-        ready = sorted(free)
-    if len(order) < len(products):
-        raise NoPlan(message("facts.cycle", products=", ".join(sorted(p for p in products if waits[p] > 0)[:10])))
-    return tuple(order)
+    arrays = WayArrays.of(products, ways)
+    return tuple(products[i] for i in np.argsort(arrays.level, kind="stable"))
 
 
 def _prices(state: State) -> dict[str, float]:
     default = state.settings.defaults.price
-    rows = state.table("products").select(["product", "price"]).to_pylist()
-    return {r["product"]: _or(r["price"], default) for r in rows}
+    return {p: _or(price, default) for p, price in _rows(state.table("products"), ("product", "price"))}
 
 
 def _economics(
     state: State, prices: Mapping[str, float], costs: Mapping[str, float], bucket_starts: Sequence[date]
 ) -> dict[str, Economics]:
-    given = {r["product"]: r for r in state.table("economics").to_pylist()}
-    kinds = {r["product"]: r["kind"] for r in state.table("products").select(["product", "kind"]).to_pylist()}
-    in_horizon = {state.settings.calendar.bucket_start(start) for start in bucket_starts}
-    given_demand = state.table("demand").select(["product", "due"]).to_pylist()
-    planned = {r["product"] for r in given_demand if state.settings.calendar.bucket_start(r["due"]) in in_horizon}
+    names = ("holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit", "salvage_per_unit")
+    given = {product: own for product, *own in _rows(state.table("economics"), ("product", *names))}
+    kinds = dict(_rows(state.table("products"), ("product", "kind")))
+    planned = _planned(state, bucket_starts)
     shares = state.settings.defaults
     weeks = state.settings.calendar.bucket_days / 7
+    nothing = [None] * len(names)
     result = {}
     for product, price in prices.items():
-        row = given.get(product, {})
-        holding = _or(row.get("holding_cost_per_unit_week"), shares.holding_share_per_week * price) * weeks
-        late = _or(row.get("late_cost_per_unit_week"), shares.late_share_per_week * price) * weeks
-        lost_sale = _or(row.get("lost_sale_cost_per_unit"), shares.lost_sale_share * price)
+        own_holding, own_late, own_lost, own_salvage = given.get(product, nothing)
+        holding = _or(own_holding, shares.holding_share_per_week * price) * weeks
+        late = _or(own_late, shares.late_share_per_week * price) * weeks
+        lost_sale = _or(own_lost, shares.lost_sale_share * price)
         # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
         # waits is made then.
         goes_on = kinds[product] == "finished" and product not in planned
         waiting = min(lost_sale, costs[product]) if goes_on else lost_sale
-        salvage = _or(row.get("salvage_per_unit"), waiting if goes_on else 0.0)
+        salvage = _or(own_salvage, waiting if goes_on else 0.0)
         salvage = honest_salvage(salvage, costs[product], waiting)
         result[product] = Economics(price, holding, late, lost_sale, waiting, salvage)
     return result
+
+
+def _planned(state: State, bucket_starts: Sequence[date]) -> set[str]:
+    """Products with rows in `demand` that are due in these buckets."""
+    demand = state.table("demand")
+    due = demand["due"].cast(pa.int32()).to_numpy()
+    if state.settings.calendar.unit == "week":
+        due = due - (due + EPOCH_WEEKDAY) % 7
+    inside = np.isin(due, day_numbers(bucket_starts))
+    return set(pc.unique(demand["product"].filter(pa.array(inside))).to_pylist())
 
 
 def honest_salvage(salvage: float, cost: float, waiting_at_end: float) -> float:
@@ -331,17 +456,20 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
     """Ways of the products known at the moment (a recipe can be known before what it makes), with the components that
     they take in any open bucket."""
     uses: dict[tuple[str, str | None], dict[str, ComponentUse]] = defaultdict(dict)
-    for r in state.table("components").to_pylist():
-        if r["component"] not in prices or not any(valid_on(b, r["valid_from"], r["valid_to"]) for b in bucket_starts):
-            continue
-        units = r["units_per_unit"] / (1.0 - r["scrap_share"])
-        use = ComponentUse(r["component"], units, r["valid_from"], r["valid_to"])
-        uses[r["product"], r["recipe"]][r["component"]] = use
+    columns = ("product", "recipe", "component", "units_per_unit", "scrap_share", "valid_from", "valid_to")
+    for product, recipe, component, units, scrap, first, after in _rows(state.table("components"), columns):
+        always = first is None and after is None
+        if component in prices and (always or any(valid_on(b, first, after) for b in bucket_starts)):
+            uses[product, recipe][component] = ComponentUse(component, units / (1.0 - scrap), first, after)
+    for_all = {key: tuple(own[c] for c in sorted(own)) for key, own in uses.items() if key[1] is None}
     ways = []
     for r in state.table("recipes").to_pylist():
         if r["product"] not in prices:
             continue
-        own = {**uses.get((r["product"], None), {}), **uses.get((r["product"], r["recipe"]), {})}
+        bill = for_all.get((r["product"], None), ())
+        if (r["product"], r["recipe"]) in uses:
+            own = {**uses.get((r["product"], None), {}), **uses[r["product"], r["recipe"]]}
+            bill = tuple(own[c] for c in sorted(own))
         ways.append(
             Way(
                 name=r["recipe"],
@@ -357,7 +485,7 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
                 lead_days=_lead_days(learnt, r["recipe"], r["lead_days"]),
                 yield_share=learnt.yield_share.get(r["recipe"], r["yield_share"]),
                 units_per_week=math.inf,
-                uses=tuple(own[c] for c in sorted(own)),
+                uses=bill,
                 valid_from=r["valid_from"],
                 valid_to=r["valid_to"],
             )
@@ -372,6 +500,11 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
             lead = _lead_days(learnt, name, shares.offer_lead_days)
             ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
+
+
+def _rows(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Rows as tuples of these columns."""
+    return zip(*(table[name].to_pylist() for name in columns), strict=True)
 
 
 def _buy(name: str, product: str, price: float, lead_days: int, row: Mapping[str, Any]) -> Way:

@@ -134,7 +134,8 @@ QUANTILES = {
 class Forecast:
     """Possible futures. paths: (item, path, bucket) units due in each open bucket, whole where history is whole.
 
-    They include what is already known to be ordered. An item with given demand has that in every path.
+    They include what is already known to be ordered. An item with given demand has that in every path; where all
+    items are given there is one path.
     method, backtest_windows: (item).
     `prior` marks items whose forecast is a stated prior, for want of history.
     """

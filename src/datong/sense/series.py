@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from datong.ledger.state import State
 from datong.model.flow import (
@@ -47,23 +48,43 @@ def sale_rows(state: State) -> SaleRows:
     rows = state.table("sales").select(columns).to_pandas(strings_to_categorical=True)
     row = np.flatnonzero((rows["state"] == "ordered").to_numpy())
     rows = rows.iloc[row]
-    products, markets = rows["product"].cat, rows["market"].cat
+    items, item = _coded(rows["product"], rows["market"])
+    ordered_day = local_days(rows["happened_at"], state)
+    return SaleRows(
+        items, item, ordered_day, ordered_day + state.settings.promise_days, rows["units"].to_numpy(np.float64), row
+    )
+
+
+def _coded(product: pd.Series, market: pd.Series) -> tuple[tuple[Item, ...], IntArray]:
+    """Sorted items of two categorical columns, and each row's position among them."""
+    products, markets = product.cat, market.cat
     market_count = max(len(markets.categories), 1)
     pair = products.codes.to_numpy().astype(np.int64) * market_count + markets.codes.to_numpy()
     pairs, inverse = np.unique(pair, return_inverse=True)
-    names = [Item(products.categories[p // market_count], markets.categories[p % market_count]) for p in pairs]
+    of_product, of_market = products.categories.tolist(), markets.categories.tolist()
+    names = [Item(of_product[p // market_count], of_market[p % market_count]) for p in pairs.tolist()]
     order = sorted(range(len(names)), key=lambda i: names[i])
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
-    ordered_day = local_days(rows["happened_at"], state)
-    return SaleRows(
-        tuple(names[i] for i in order),
-        rank[inverse],
-        ordered_day,
-        ordered_day + state.settings.promise_days,
-        rows["units"].to_numpy(np.float64),
-        row,
-    )
+    return tuple(names[i] for i in order), rank[inverse]
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """Rows of the ledger's `demand` table: sorted items; index into them, due day since 1970-01-01 and units by row."""
+
+    items: tuple[Item, ...]
+    item: IntArray
+    due_day: IntArray
+    units: FloatArray
+
+
+def _wanted(state: State) -> _Wanted:
+    table = state.table("demand").select(["product", "market", "due", "units"])
+    names = table.select(["product", "market"]).to_pandas(strings_to_categorical=True)
+    items, item = _coded(names["product"], names["market"])
+    due_day = table["due"].cast(pa.int32()).to_numpy().astype(np.int64)
+    return _Wanted(items, item, due_day, table["units"].to_numpy().astype(np.float64))
 
 
 def local_days(moments: pd.Series, state: State) -> IntArray:
@@ -100,7 +121,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     """`demand_series` of sales that are already at hand."""
     settings, calendar = state.settings, state.settings.calendar
     products = state.table("products").select(["product", "kind", "category_a", "launched_on"]).to_pandas()
-    wanted = state.table("demand").select(["product", "market", "due", "units"]).to_pandas()
+    wanted = _wanted(state)
     items = _items(sales, products, wanted)
     item = _positions(sales.items, items)[sales.item] if len(sales.item) else sales.item
 
@@ -148,9 +169,9 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     )
 
 
-def _items(sales: SaleRows, products: pd.DataFrame, wanted: pd.DataFrame) -> tuple[Item, ...]:
+def _items(sales: SaleRows, products: pd.DataFrame, wanted: _Wanted) -> tuple[Item, ...]:
     """Sorted items: sold, wanted, and finished products that are neither, in every market (or 'all')."""
-    known = set(sales.items) | {Item(p, m) for p, m in zip(wanted["product"], wanted["market"], strict=True)}
+    known = {*sales.items, *wanted.items}
     markets = {i.market for i in known} or {"all"}
     seen = {i.product for i in known}
     finished = products.loc[products["kind"] == "finished", "product"]
@@ -216,17 +237,16 @@ def _in_view(found: tuple[HolidayBucket, ...], origin: date) -> tuple[HolidayBuc
     return tuple(h for h in found if h.bucket >= origin)
 
 
-def _given(items: tuple[Item, ...], wanted: pd.DataFrame, open_day: int, horizon: int, length: int) -> FloatArray:
+def _given(items: tuple[Item, ...], wanted: _Wanted, open_day: int, horizon: int, length: int) -> FloatArray:
     """(item, bucket ahead) units of the `demand` table; NaN for items that have no rows there due in the horizon.
 
     Rows due before the first open bucket are past: what of them was not served is not known from this table.
     """
     given = np.full((len(items), horizon), np.nan)
-    if wanted.empty:
-        return given
-    ahead = (np.array([day_number(d) for d in wanted["due"]], np.int64) - open_day) // length
+    ahead = (wanted.due_day - open_day) // length
     inside = (ahead >= 0) & (ahead < horizon)
-    row = _positions(tuple(Item(p, m) for p, m in zip(wanted["product"], wanted["market"], strict=True)), items)[inside]
-    sums = _sums(row, ahead[inside], wanted["units"].to_numpy(np.float64)[inside], given.shape)
-    given[row] = sums[row]
+    row = _positions(wanted.items, items)[wanted.item[inside]]
+    sums = _sums(row, ahead[inside], wanted.units[inside], given.shape)
+    asked = np.unique(row)
+    given[asked] = sums[asked]
     return given

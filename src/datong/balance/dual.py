@@ -1,0 +1,699 @@
+"""The smoothed dual of the market: what everything costs at given prices of what is scarce, and what would be used.
+
+At given prices every unit decides alone. Components first: the price of a component in bucket t is the soft minimum
+over its ways (cost + hours at their price + its own components), its stock, and holding it from the bucket before;
+then every unit of demand takes its cheapest way and bucket, early, late or not at all. Flows come back the other way,
+from what is sold down to what is bought. With
+
+    softmin_eps(x) = -eps log sum exp(-x / eps)  <=  min(x)
+
+in place of every minimum, the sum of all demand at its cheapest less the worth of what is scarce is concave and smooth
+in the prices (entropic smoothing, Nesterov 2005: a soft minimum is concave and rises with its terms, so that this holds
+through every level), and its gradient is the use of each scarce thing less its amount. `tests/oracles/test_dual.py`
+holds the plain loop beside it.
+
+Arrays are (bucket, product) with products last, in blocks of products that a core's cache holds; every sum runs in the
+order of the blocks, so that the number of threads does not change a byte.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TypeVar
+
+import numpy as np
+
+from datong.balance.pack import Market
+from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.model.layers import layer_slopes
+
+_T = TypeVar("_T")
+
+# Products worked on together where demand is certain; with layers of uncertain demand, numbers worked on together.
+BLOCK_PRODUCTS, BLOCK_NUMBERS = 1024, 160_000
+# Layers of a product are taken together in this many blocks at least and at most, and in as many of that as keep the
+# work of one step (products x layers x buckets) near this number.
+FEWEST_LAYERS, MOST_LAYERS, WORK = 48, 400, 1_000_000
+# A choice dearer than the best by this many temperatures has no share; exp of less than -700 is slow as well as 0.
+COLD = -60.0
+# What cannot be had costs this many temperatures.
+CLOSED = 1e30
+# Share of a line's usual hours that counts where it has none: of an hour that is not there the price has no end.
+LEAST_AMOUNT = 1e-3
+# Steps in prices of stock are longer by this factor than those in prices of hours: found by trial on networks of 1,000
+# and 5,000 products, where it leaves a third of the imbalance after as many steps.
+STOCK_STEP = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The k-th ways of a block's products that have one lead time. Axis: way (w).
+
+    at: position of each way's product in the block. cost, hours: money and hours per good unit. bundle: which set of
+    components it takes. closed: (bucket of start, w) or None. limit_cell: (bucket of start, w) index among the limits,
+    or None.
+    """
+
+    rank: int
+    lead: int
+    ways: IntArray
+    at: IntArray | slice
+    cost: FloatArray
+    hours: FloatArray
+    line: IntArray
+    per_good: FloatArray
+    bundle: IntArray | slice
+    closed: BoolArray | None
+    limit_cell: IntArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Products of one level that are worked on together. Axes: source (k), bucket (t), product (n), layer (j).
+
+    parts: per place in a bundle of components (component (b), units (b), open (bucket, b) or None). stock_cell,
+    stock_at, stock_bucket: free stock that comes. claimed: (t, n) units that orders under way take. asked: (t, n) certain demand
+    net of what comes, or None. width (j, n), after (t, j, n): layers of uncertain demand and what each costs from t on,
+    less never; or None. away: (t, n) place among the prices of turning
+    away from 1, 0 for none, or None; only with layers.
+    """
+
+    level: int
+    products: IntArray
+    is_component: bool
+    sources: tuple[Source, ...]
+    ranks: int
+    parts: tuple[tuple[IntArray, FloatArray, BoolArray | None], ...]
+    bundles: int
+    scale: FloatArray
+    holding: FloatArray
+    late: FloatArray
+    lost: FloatArray
+    waiting: FloatArray
+    stock_cell: IntArray
+    stock_at: IntArray
+    stock_bucket: IntArray
+    claimed: FloatArray | None
+    demanded: IntArray
+    asked: FloatArray | None
+    width: FloatArray | None
+    after: FloatArray | None
+    away: IntArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """How a block's products choose at given prices. share: (k, t, n) of what arrives; after the ways come stock and,
+    with layers, turning away.
+
+    held: (t, n) share of what is there in t that is kept from t - 1, or None where nothing is kept. early, late, never:
+    (t, n) units of demand that are served by then, later, and not at all; with layers all are early, from the bucket
+    in which they are there. waits: (t, n) share of what is served after t that is served after t + 1.
+    """
+
+    share: FloatArray
+    held: FloatArray | None
+    early: FloatArray | None
+    late: FloatArray | None
+    never: FloatArray | None
+    waits: FloatArray | None
+
+    def without_demand(self) -> "Choice":
+        """The same for what others need alone."""
+        return replace(self, early=None, late=None, never=None, waits=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Units at the soft choices. started: (way, bucket). issued, turned_away: (demanded, bucket)."""
+
+    started: FloatArray
+    issued: FloatArray
+    turned_away: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Used:
+    """What a block takes: hours (bucket, line), limits, away and stock by cell, components (bucket, bundle)."""
+
+    hours: FloatArray
+    limits: FloatArray
+    away: FloatArray
+    stock: FloatArray
+    bundles: FloatArray
+
+
+class Dual:
+    """The smoothed dual as a function of one vector of prices.
+
+    The vector holds, in this order: prices of line hours (bucket, line), of limited offers, of turning away sure demand
+    where that can pay, and of component stock that comes. `amount`: how much there is of each; `low`: its least price.
+    """
+
+    def __init__(self, market: Market, threads: int = 1) -> None:
+        self.market, self.buckets = market, market.buckets
+        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        lines = len(market.lines)
+        self.line_count = lines * self.buckets
+        limited = np.isfinite(market.way_limit) & market.way_open
+        self.limited = limited
+        self.limit_count = int(limited.sum())
+        self.limit_index = np.full(limited.shape, -1)
+        self.limit_index[limited] = np.arange(self.limit_count)
+        self.certain = np.array([len(paths) == 1 for paths in market.cumulative_demand], dtype=bool)
+        self.turning_away_pays = _away_can_pay(market)
+        self.away = self.turning_away_pays & ~self.certain[:, None]
+        self.away_count = int(self.away.sum())
+        self.away_index = np.full(self.away.shape, -1)
+        self.away_index[self.away] = np.arange(self.away_count)
+        component_stock = np.where(market.is_component[:, None], np.maximum(market.fixed, 0.0), 0.0)
+        self.stock_product, self.stock_bucket = np.nonzero(component_stock)
+        hours = np.maximum(market.line_hours, LEAST_AMOUNT * market.line_hours.mean(axis=1, keepdims=True))
+        self.amount = np.concatenate(
+            [
+                hours.T.ravel(),
+                market.way_limit[limited],
+                market.sure[self.away],
+                component_stock[self.stock_product, self.stock_bucket],
+            ]
+        )
+        left = self.buckets - self.stock_bucket
+        least = market.salvage[self.stock_product] - market.holding[self.stock_product] * left
+        self.low = np.concatenate([np.zeros(len(self.amount) - len(least)), least])
+        self.size = len(self.amount)
+        self.scale = _unit_costs(market)
+        self.level = levels(market)
+        self.blocks = self._blocks()
+        parts = [block for block in self.blocks if block.is_component]
+        self.part_levels = [list(own) for _, own in groupby(parts, lambda block: block.level)]
+        self.sold = [block for block in self.blocks if not block.is_component]
+        self.worth = self._worth()
+        self.money = max(sum(float(_units_asked(b) @ b.scale) for b in self.blocks), 1e-9)
+        self.unit = self._units_of_price()
+
+    # what a block is ------------------------------------------------------------------------------
+
+    def _blocks(self) -> list[Block]:
+        market = self.market
+        demand_of = np.full(len(market.products), -1)
+        demand_of[market.demanded] = np.arange(len(market.demanded))
+        layered = np.zeros(len(market.products), dtype=bool)
+        layered[market.demanded] = ~self.certain
+        ways_of = _rows_by(market.way_product, len(market.products), market.way_open.any(axis=1))
+        uses_of = _rows_by(market.use_way, len(market.ways), np.ones(len(market.use_way), dtype=bool))
+        relevant = market.is_component | (demand_of >= 0)
+        numbers = max(int(layered.sum()) * self.buckets, 1)
+        most_layers = int(np.clip(WORK / numbers, FEWEST_LAYERS, MOST_LAYERS))
+        blocks = []
+        for level in range(int(self.level.max(initial=0)) + 1):
+            for component in (True, False):
+                for uncertain in (False, True):
+                    own = (self.level == level) & (market.is_component == component) & (layered == uncertain) & relevant
+                    products = np.nonzero(own)[0]
+                    step = BLOCK_PRODUCTS
+                    if uncertain:
+                        step = max(BLOCK_NUMBERS // (most_layers * self.buckets), 1)
+                    for i in range(0, len(products), step):
+                        part = products[i : i + step]
+                        layers = most_layers if uncertain else 0
+                        blocks.append(self._block(level, component, part, demand_of[part], ways_of, uses_of, layers))
+        return blocks
+
+    def _block(
+        self,
+        level: int,
+        component: bool,
+        products: IntArray,
+        demanded: IntArray,
+        ways_of: tuple[IntArray, IntArray],
+        uses_of: tuple[IntArray, IntArray],
+        most_layers: int,
+    ) -> Block:
+        market, buckets = self.market, self.buckets
+        rows, first = ways_of
+        ways = np.concatenate([rows[first[p] : first[p + 1]] for p in products]) if len(products) else rows[:0]
+        at = np.searchsorted(products, market.way_product[ways])
+        rank = np.arange(len(ways)) - np.searchsorted(at, at)
+        bundle, parts, bundles = self._bundles(ways, uses_of)
+        sources = []
+        for k, lead in sorted(set(zip(rank.tolist(), market.way_lead[ways].tolist(), strict=True))):
+            own = (rank == k) & (market.way_lead[ways] == lead)
+            w = ways[own]
+            on_line = market.way_line[w] >= 0
+            closed = ~market.way_open[w, : buckets - lead].T
+            cells = self.limit_index[w, : buckets - lead].T + 1
+            sources.append(
+                Source(
+                    rank=k,
+                    lead=lead,
+                    ways=w,
+                    at=_slice_if_all(at[own], len(products)),
+                    cost=market.way_cost[w] / market.way_yield[w],
+                    hours=np.where(on_line, market.way_hours[w], 0.0) / market.way_yield[w],
+                    line=np.where(on_line, market.way_line[w], 0),
+                    per_good=1.0 / market.way_yield[w],
+                    bundle=_slice_if_all(bundle[own], bundles),
+                    closed=closed if closed.any() else None,
+                    limit_cell=cells if cells.any() else None,
+                )
+            )
+        cells = np.nonzero(np.isin(self.stock_product, products))[0]
+        claimed = np.maximum(-market.fixed[products], 0.0).T if component else np.zeros((buckets, 0))
+        asked = width = after = away = None
+        is_asked = demanded >= 0
+        if most_layers:
+            width, after = _layers(market, demanded, most_layers)
+            away = self.away_index[demanded].T + 1
+        elif is_asked.any():
+            asked = np.zeros((buckets, len(products)))
+            for n in np.nonzero(is_asked)[0]:
+                net = np.maximum.accumulate(np.maximum(market.net_demand(int(demanded[n]))[0], 0.0))
+                asked[:, n] = np.diff(net, prepend=0.0)
+        return Block(
+            level=level,
+            products=products,
+            is_component=component,
+            sources=tuple(sources),
+            ranks=int(rank.max(initial=-1)) + 1,
+            parts=parts,
+            bundles=bundles,
+            scale=self.scale[products],
+            holding=market.holding[products],
+            late=market.late[products],
+            lost=market.lost_sale[products],
+            waiting=market.waiting_at_end[products],
+            stock_cell=cells,
+            stock_at=np.searchsorted(products, self.stock_product[cells]),
+            stock_bucket=self.stock_bucket[cells],
+            claimed=claimed if claimed.any() else None,
+            demanded=demanded,
+            asked=asked,
+            width=width,
+            after=after,
+            away=away if away is not None and away.any() else None,
+        )
+
+    def _bundles(
+        self, ways: IntArray, uses_of: tuple[IntArray, IntArray]
+    ) -> tuple[IntArray, tuple[tuple[IntArray, FloatArray, BoolArray | None], ...], int]:
+        """Ways that take the same components in the same amounts share a bundle: its price is worked out once."""
+        market = self.market
+        rows, first = uses_of
+        index: dict[bytes, int] = {}
+        uses: list[IntArray] = []
+        bundle = np.zeros(len(ways), dtype=np.int64)
+        for i, way in enumerate(ways):
+            own = rows[first[way] : first[way + 1]]
+            key = b"".join(
+                (
+                    market.use_component[own].tobytes(),
+                    (market.use_units[own] / market.way_yield[way]).tobytes(),
+                    market.use_open[own].tobytes(),
+                )
+            )
+            if key not in index:
+                index[key] = len(uses)
+                uses.append(own)
+            bundle[i] = index[key]
+        yields = np.ones(len(uses))
+        yields[bundle] = market.way_yield[ways]
+        places = []
+        for place in range(max((len(u) for u in uses), default=0)):
+            has = np.array([len(u) > place for u in uses])
+            use = np.array([u[place] if len(u) > place else 0 for u in uses], dtype=np.int64)
+            units = np.where(has, market.use_units[use] / yields, 0.0)
+            is_open = market.use_open[use].T
+            places.append((market.use_component[use], units, None if is_open[:, has].all() else is_open))
+        return bundle, tuple(places), len(uses)
+
+    def _worth(self) -> FloatArray:
+        """Unit costs of what a unit of each scarce thing goes into, in money."""
+        market = self.market
+        money, taken = np.zeros(len(market.lines)), np.zeros(len(market.lines))
+        on_line = market.way_line >= 0
+        np.add.at(money, market.way_line[on_line], self.scale[market.way_product[on_line]])
+        np.add.at(taken, market.way_line[on_line], market.way_hours[on_line])
+        mean = float(self.scale.mean()) if len(self.scale) else 1.0
+        per_hour = np.where(taken > 0, money / np.where(taken > 0, taken, 1.0), mean)
+        limits = np.broadcast_to(self.scale[market.way_product][:, None], self.limited.shape)[self.limited]
+        away = np.broadcast_to(self.scale[market.demanded][:, None], self.away.shape)[self.away]
+        return np.concatenate([np.tile(per_hour, self.buckets), limits, away, self.scale[self.stock_product]])
+
+    def _units_of_price(self) -> FloatArray:
+        """The size of a step in each price: the dual bends in a price by about amount / (temperature x worth), so that
+        with these units it bends alike in all."""
+        unit = np.sqrt(self.worth / np.maximum(self.amount, 1e-9))
+        unit[self.size - len(self.stock_product) :] *= STOCK_STEP
+        return unit / unit.mean() if len(unit) else unit
+
+    # what everything costs ------------------------------------------------------------------------
+
+    def price_of(self, point: FloatArray) -> FloatArray:
+        """Prices in money of a point in the search's own units."""
+        return np.maximum(point * self.unit, self.low)
+
+    def split(self, price: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Views of a vector of prices (or uses): hours (bucket, line), limits, turning away, stock."""
+        cuts = np.cumsum([self.line_count, self.limit_count, self.away_count])
+        hours, limits, away, stock = np.split(price, cuts)
+        return hours.reshape(self.buckets, len(self.market.lines)), limits, away, stock
+
+    def value(self, price: FloatArray, temperature: float) -> tuple[float, FloatArray]:
+        """The smoothed dual in money, less its constant, and the use of each scarce thing."""
+        total, used = self._run(price, temperature, None)
+        return total - float(price @ self.amount), used
+
+    def flow(self, price: FloatArray, temperature: float) -> Flow:
+        """The soft choices themselves."""
+        flow = self.no_flow()
+        self._run(price, temperature, flow)
+        return flow
+
+    def no_flow(self) -> Flow:
+        market = self.market
+        return Flow(np.zeros(market.way_open.shape), np.zeros(market.sure.shape), np.zeros(market.sure.shape))
+
+    def _run(self, price: FloatArray, temperature: float, flow: Flow | None) -> tuple[float, FloatArray]:
+        """Costs up through the levels, flows down again: cost of all demand, and uses."""
+        given = self.split(price)
+        total, costs, choices = self.choose_components(price, temperature)
+        needs = np.zeros(costs.shape)
+        used = np.zeros(self.size)
+
+        def choose_and_use(block: Block) -> tuple[float, _Used]:
+            value, choice = self._choose(block, given, costs, temperature, block.asked)
+            return value, self.use(block, choice, needs, flow)
+
+        for block, (value, taken) in zip(self.sold, self._each(choose_and_use, self.sold), strict=True):
+            total += value
+            self._add(used, needs, block, taken)
+        for blocks in reversed(self.part_levels):
+            uses = self._each(lambda block: self.use(block, choices[id(block)], needs, flow), blocks)
+            for block, taken in zip(blocks, uses, strict=True):
+                self._add(used, needs, block, taken)
+        return total, used
+
+    def choose_components(self, price: FloatArray, temperature: float) -> tuple[float, FloatArray, dict[int, Choice]]:
+        """Soft minima of all components, lowest level first: their cost in money for demand of their own and orders
+        under way, costs (bucket, product), and choices by id of block."""
+        given = self.split(price)
+        costs = np.full((self.buckets, len(self.market.products)), CLOSED)
+        choices: dict[int, Choice] = {}
+        total = 0.0
+        for blocks in self.part_levels:
+            found = self._each(lambda block: self._choose(block, given, costs, temperature, block.asked), blocks)
+            for block, (value, choice) in zip(blocks, found, strict=True):
+                total += value
+                choices[id(block)] = choice
+        return total, costs, choices
+
+    def choose_sold(
+        self, block: Block, price: FloatArray, costs: FloatArray, temperature: float, asked: FloatArray
+    ) -> Choice:
+        """The choices of a block for certain demand other than its own: asked (bucket, product of the block)."""
+        return self._choose(block, self.split(price), costs, temperature, asked, layers=False)[1]
+
+    def _each(self, work: Callable[[Block], _T], blocks: Sequence[Block]) -> Iterable[_T]:
+        return map(work, blocks) if self.pool is None else self.pool.map(work, blocks)
+
+    def _choose(
+        self,
+        block: Block,
+        given: Sequence[FloatArray],
+        costs: FloatArray,
+        temperature: float,
+        asked: FloatArray | None,
+        layers: bool = True,
+    ) -> tuple[float, Choice]:
+        """Soft minima of a block, in money, and the choices behind them; a component's go into `costs`."""
+        hours_price, limit_price, away_price, stock_price = given
+        heat = temperature * block.scale
+        per_heat = 1.0 / heat
+        buckets, count = self.buckets, len(block.products)
+        price = np.full((block.ranks + 1 + (block.away is not None), buckets, count), CLOSED)
+        bundle_price = _bundle_price(block, costs)
+        for source in block.sources:
+            until = buckets - source.lead
+            cost = hours_price[:until, source.line] * source.hours
+            cost += source.cost
+            if bundle_price is not None:
+                cost += bundle_price[:until, source.bundle]
+            if source.limit_cell is not None:
+                cost += np.append(0.0, limit_price)[source.limit_cell] * source.per_good
+            cost *= per_heat[source.at]
+            if source.closed is not None:
+                cost[source.closed] = CLOSED
+            price[source.rank][source.lead :, source.at] = cost
+        stock = block.stock_at
+        price[block.ranks, block.stock_bucket, stock] = stock_price[block.stock_cell] * per_heat[stock]
+        if block.away is not None:
+            away = (block.lost + np.append(0.0, away_price)[block.away]) * per_heat
+            price[-1] = np.where(block.away > 0, away, CLOSED)
+        arriving, share = _softmin(price)
+        layered = layers and block.width is not None
+        there, held = arriving, None
+        if block.is_component or not layered:
+            there, held = _or_carried(arriving, block.holding * per_heat)
+        value = 0.0
+        if block.is_component:
+            costs[:, block.products] = there * heat
+            if block.claimed is not None:
+                taken = block.claimed > 0
+                value += float(block.claimed[taken] @ costs[:, block.products][taken])
+        early = late = never = waits = None
+        if layered:
+            least, early = _take_layers(block, there, per_heat)
+            value += float(least @ heat)
+        elif asked is not None:
+            last = (block.late + block.waiting) * per_heat
+            later, waits = _served_later(arriving, block.late * per_heat, last)
+            lost = np.broadcast_to(block.lost * per_heat, there.shape)
+            least, parts = _softmin(np.stack([there, later, lost]))
+            early, late, never = (asked * part for part in parts)
+            value += float((asked * least).sum(axis=0) @ heat)
+        return value, Choice(share, held, early, late, never, waits)
+
+    def use(
+        self, block: Block, choice: Choice, needs: FloatArray, flow: Flow | None, claims: bool = True
+    ) -> _Used:
+        """What a block's choices take, for its own demand and for what others need of it; tells `flow`."""
+        buckets = self.buckets
+        arrive = np.zeros((buckets, len(block.products)))
+        if choice.early is not None:
+            arrive += choice.early
+        issued = arrive.copy()
+        if block.is_component:
+            arrive += needs[:, block.products]
+            if block.claimed is not None and claims:
+                arrive += block.claimed
+        if choice.held is not None:
+            for t in range(buckets - 1, 0, -1):
+                kept = arrive[t] * choice.held[t]
+                arrive[t - 1] += kept
+                arrive[t] -= kept
+        if choice.late is not None and choice.waits is not None:
+            waiting = choice.late[0]
+            for t in range(1, buckets):
+                on = waiting * choice.waits[t - 1]
+                arrive[t] += waiting - on
+                issued[t] += waiting - on
+                waiting = choice.late[t] + on
+        flows = choice.share * arrive
+        taken = self._taken(block, flows)
+        if flow is not None:
+            for source in block.sources:
+                part = flows[source.rank][source.lead :, source.at]
+                flow.started[source.ways, : len(part)] += (part * source.per_good).T
+            own = block.demanded >= 0
+            if block.is_component:
+                flow.issued[block.demanded[own]] += issued.T[own]
+            if choice.never is not None:
+                flow.turned_away[block.demanded[own]] += choice.never.T[own]
+            if block.away is not None and choice.never is None:
+                flow.turned_away[block.demanded[own]] += flows[-1].T[own]
+        return taken
+
+    def _taken(self, block: Block, flows: FloatArray) -> _Used:
+        buckets, lines = self.buckets, len(self.market.lines)
+        hours, bundles = np.zeros((buckets, lines)), np.zeros((buckets, block.bundles))
+        limits, away = np.zeros(self.limit_count), np.zeros(self.away_count)
+        for source in block.sources:
+            part = flows[source.rank][source.lead :, source.at]
+            in_hours = part * source.hours
+            for t in range(len(part)):
+                hours[t] += np.bincount(source.line, in_hours[t], lines)
+            if isinstance(source.bundle, slice):
+                bundles[: len(part)] += part
+            elif block.parts:
+                for t in range(len(part)):
+                    bundles[t] += np.bincount(source.bundle, part[t], block.bundles)
+            if source.limit_cell is not None:
+                limits += _sums(source.limit_cell, part * source.per_good, self.limit_count)
+        if block.away is not None:
+            away = _sums(block.away, flows[-1], self.away_count)
+        return _Used(hours, limits, away, flows[block.ranks, block.stock_bucket, block.stock_at], bundles)
+
+    def _add(self, used: FloatArray, needs: FloatArray, block: Block, taken: _Used) -> None:
+        """Adds what a block takes to the uses of scarce things, and to the needs of its components."""
+        hours, limits, away, stock = self.split(used)
+        hours += taken.hours
+        limits += taken.limits
+        away += taken.away
+        stock[block.stock_cell] += taken.stock
+        for component, units, is_open in block.parts:
+            amount = taken.bundles * units if is_open is None else taken.bundles * units * is_open
+            for t in range(self.buckets):
+                needs[t] += np.bincount(component, amount[t], needs.shape[1])
+
+
+def _units_asked(block: Block) -> FloatArray:
+    """(product) units of a block that are asked for."""
+    if block.width is not None:
+        return block.width.sum(axis=0)
+    return np.zeros(len(block.products)) if block.asked is None else block.asked.sum(axis=0)
+
+
+def levels(market: Market) -> IntArray:
+    """(product) 0 where no way takes a component, else one more than the highest of its components."""
+    level = np.zeros(len(market.products), dtype=np.int64)
+    parent = market.way_product[market.use_way]
+    for _ in range(len(market.products)):
+        before = level.copy()
+        np.maximum.at(level, parent, level[market.use_component] + 1)
+        if (level == before).all():
+            break
+    return level
+
+
+def _softmin(cost: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Soft minimum over the first axis at temperature 1, and the share of each entry in it."""
+    least = cost.min(axis=0)
+    weight = np.exp(np.maximum(least - cost, COLD))
+    total = weight.sum(axis=0)
+    weight /= total
+    return least - np.log(total), weight
+
+
+def _either(one: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Soft minimum of two, and the share of the first."""
+    apart = np.exp(np.maximum(-np.abs(one - other), COLD))
+    total = 1.0 + apart
+    share = np.where(one <= other, 1.0, apart) / total
+    return np.minimum(one, other) - np.log(total), share
+
+
+def _or_carried(arriving: FloatArray, step: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Cost of a unit that arrives or was there a bucket before, and the share of the latter: (bucket, product)."""
+    there, held = arriving.copy(), np.zeros(arriving.shape)
+    for t in range(1, len(arriving)):
+        there[t], held[t] = _either(there[t - 1] + step, arriving[t])
+    return there, held
+
+
+def _served_later(arriving: FloatArray, step: FloatArray, last: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Cost of serving after bucket t what is due in t, and the share of it that waits longer than t + 1.
+
+    step: cost of waiting a bucket; last: of waiting from the last one on.
+    """
+    later, waits = np.empty(arriving.shape), np.ones(arriving.shape)
+    later[-1] = last
+    for t in range(len(arriving) - 2, -1, -1):
+        least, waits[t] = _either(later[t + 1], arriving[t + 1])
+        later[t] = least + step
+    return later, waits
+
+
+def _bundle_price(block: Block, costs: FloatArray) -> FloatArray | None:
+    """(bucket, bundle) money for the components of one good unit."""
+    if not block.parts:
+        return None
+    total = np.zeros((len(costs), block.bundles))
+    for component, units, is_open in block.parts:
+        part = costs[:, component] * units
+        total += part if is_open is None else part * is_open
+    return total
+
+
+def _take_layers(block: Block, there: FloatArray, per_heat: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Each layer of uncertain demand takes its cheapest bucket, or none: soft cost (product), and units by bucket."""
+    assert block.width is not None and block.after is not None
+    worth = block.after * -per_heat - there[:, None, :]  # (t, j, n) in temperatures
+    most = np.maximum(worth.max(axis=0), 0.0)
+    worth -= most
+    np.exp(np.maximum(worth, COLD, out=worth), out=worth)
+    total = worth.sum(axis=0) + np.exp(-np.minimum(most, -COLD))
+    least = -(block.width * (most + np.log(total))).sum(axis=0)
+    worth *= block.width / total
+    return least, worth.sum(axis=1)
+
+
+def _layers(market: Market, demanded: IntArray, most_layers: int) -> tuple[FloatArray, FloatArray]:
+    """Widths (layer, product), and what each layer costs from a bucket on, less never: (bucket, layer, product)."""
+    found = []
+    for d in demanded:
+        product = market.demanded[d]
+        width, chance = _blocks_of_layers(market.net_demand(int(d)), most_layers)
+        economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
+        slopes = layer_slopes(chance, *economics)
+        found.append((width, np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]))
+    most = max((len(w) for w, _ in found), default=0)
+    width, after = np.zeros((most, len(demanded))), np.zeros((market.buckets, most, len(demanded)))
+    for n, (w, a) in enumerate(found):
+        width[: len(w), n], after[:, : len(w), n] = w, a.T
+    return width, after
+
+
+def _blocks_of_layers(net: FloatArray, most_layers: int) -> tuple[FloatArray, FloatArray]:
+    """Widths (block) and mean chances (block, bucket) of layers of cumulative demand (path, bucket).
+
+    Edges are quantiles of all its values; the mean chance in each block keeps the expected demand.
+    """
+    values = net[net > 0]
+    edges = np.unique(np.concatenate([[0.0], values]))
+    if len(edges) > most_layers + 1:
+        edges = np.unique(np.quantile(edges, np.linspace(0.0, 1.0, most_layers + 1), method="inverted_cdf"))
+    width = np.diff(edges)
+    ordered = np.sort(np.maximum(net, 0.0), axis=0)
+    chance = np.empty((len(width), net.shape[1]))
+    for t in range(net.shape[1]):
+        below = np.searchsorted(ordered[:, t], edges, side="right")
+        sums = np.concatenate([[0.0], np.cumsum(ordered[:, t])])
+        capped = (sums[below] + (len(net) - below) * edges) / len(net)  # E min(D, edge)
+        chance[:, t] = np.diff(capped) / width
+    return width, np.clip(chance, 0.0, 1.0)
+
+
+def _away_can_pay(market: Market) -> BoolArray:
+    """(demanded, bucket) where turning a sure buyer away can be cheaper than letting him wait for ever.
+
+    Waiting from bucket t to the end costs at most late * (T - t) + the larger of waiting_at_end and salvage; where the
+    lost sale costs as much, turning away is never chosen and needs no price.
+    """
+    p = market.demanded
+    left = np.arange(market.buckets, 0, -1)
+    most = market.late[p, None] * left + np.maximum(market.waiting_at_end, market.salvage)[p, None]
+    return (market.sure > 0) & (market.lost_sale[p, None] < most)
+
+
+def _unit_costs(market: Market) -> FloatArray:
+    """(product) money by which temperatures are measured: the cheapest way's, else the lost sale's."""
+    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
+    return np.where(plain > 0, plain, np.maximum(market.lost_sale, 1e-6))
+
+
+def _rows_by(keys: IntArray, count: int, kept: BoolArray) -> tuple[IntArray, IntArray]:
+    """Rows in order of their key, and where those of each key begin (count + 1)."""
+    rows = np.nonzero(kept)[0]
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    return rows, np.searchsorted(keys[rows], np.arange(count + 1))
+
+
+def _slice_if_all(at: IntArray, count: int) -> IntArray | slice:
+    """A slice where the positions are simply all of them: numpy then copies nothing."""
+    return slice(None) if len(at) == count and (at == np.arange(count)).all() else at
+
+
+def _sums(cells: IntArray, amounts: FloatArray, count: int) -> FloatArray:
+    """Sum of amounts by cell; cells count from 1, and 0 is none."""
+    return np.bincount(cells.ravel(), amounts.ravel(), count + 1)[1:].astype(np.float64)

@@ -1,0 +1,195 @@
+"""The balance's arithmetic as plain loops over ways, uses, products and buckets: slow, and easy to follow."""
+
+import math
+from collections import defaultdict
+
+import numpy as np
+
+from datong.ledger.facts import valid_on
+from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
+
+NOTHING = 1e-7
+
+
+def unit_costs(products, ways, bucket_starts):
+    """By product: a good unit by the cheapest way in its cheapest bucket, components included."""
+    least = dict.fromkeys(products, math.inf)
+    for day in bucket_starts:
+
+        def cost(product, day=day):
+            best = math.inf
+            for way in ways:
+                if way.product == product and valid_on(day, way.valid_from, way.valid_to):
+                    used = [u for u in way.uses if valid_on(day, u.valid_from, u.valid_to)]
+                    parts = sum(u.units_per_unit * (cost(u.component) if u.component in least else 0.0) for u in used)
+                    best = min(best, (way.cost_per_unit + parts) / way.yield_share)
+            return best
+
+        for product in products:
+            least[product] = min(least[product], cost(product))
+    return least
+
+
+def response_buckets(facts, bucket_starts, settings):
+    """By product: a bucket of review, the frozen ones, the lead time of its usual way and of the slowest component."""
+    costs = unit_costs(facts.products, facts.ways, bucket_starts)
+
+    def unit_cost(way):
+        parts = sum(u.units_per_unit * costs.get(u.component, 0.0) for u in way.uses)
+        return (way.cost_per_unit + parts) / way.yield_share
+
+    def lead(product):
+        own = [
+            w
+            for w in facts.ways
+            if w.product == product and any(valid_on(s, w.valid_from, w.valid_to) for s in bucket_starts)
+        ]
+        if not own:
+            return 0
+        usual = min(own, key=lambda w: (unit_cost(w), w.name))
+        before = max((lead(u.component) for u in usual.uses if u.component in costs), default=0)
+        return before + settings.calendar.lead_buckets(usual.lead_days)
+
+    made = {w.product for w in facts.ways if any(valid_on(s, w.valid_from, w.valid_to) for s in bucket_starts)}
+    return {p: 1 + settings.frozen_buckets + lead(p) for p in sorted(made)}
+
+
+def unit_prices(market, prices):
+    """Full prices of a good unit, by way and by product, each with the bucket in which it is there."""
+    buckets = market.buckets
+    ways = np.full(market.way_open.shape, np.inf)
+    cheapest = np.full((len(market.products), buckets), np.inf)
+    for product in market.levels:
+        for way in np.flatnonzero(market.way_product == product):
+            lead = market.way_lead[way]
+            for start in range(buckets - lead):
+                if not market.way_open[way, start]:
+                    continue
+                price = market.way_cost[way]
+                if np.isfinite(market.way_limit[way, start]):
+                    price += max(prices.limit[way, start], 0.0)
+                if market.way_line[way] >= 0:
+                    price += market.way_hours[way] * max(prices.line[market.way_line[way], start], 0.0)
+                for use in np.flatnonzero(market.use_way == way):
+                    if market.use_open[use, start]:
+                        price += market.use_units[use] * cheapest[market.use_component[use], start]
+                ways[way, start + lead] = price / market.way_yield[way]
+            cheapest[product] = np.minimum(cheapest[product], ways[way])
+        if market.is_component[product]:
+            for t in range(buckets):
+                price = min(cheapest[product, t], prices.component[product, t])
+                price = max(price, market.salvage[product] - market.holding[product] * (buckets - t))
+                if t > 0:
+                    price = min(price, cheapest[product, t - 1] + market.holding[product])
+                cheapest[product, t] = price
+    return ways, cheapest
+
+
+def lower_bound(market, prices):
+    """The Lagrangian dual at these prices, product by product and layer by layer."""
+    _, cheapest = unit_prices(market, prices)
+    buckets = market.buckets
+    bound = 0.0
+    for line in range(len(market.lines)):
+        for t in range(buckets):
+            bound -= max(prices.line[line, t], 0.0) * market.line_hours[line, t]
+    for way in range(len(market.ways)):
+        for t in range(buckets):
+            if np.isfinite(market.way_limit[way, t]):
+                bound -= max(prices.limit[way, t], 0.0) * market.way_limit[way, t]
+    for product in range(len(market.products)):
+        for t in range(buckets):
+            units = market.fixed[product, t]
+            if market.is_component[product] and units != 0:
+                if not np.isfinite(cheapest[product, t]):
+                    return -np.inf
+                bound -= cheapest[product, t] * units
+        if not market.is_component[product] and product not in market.demanded:
+            stock = np.cumsum(market.fixed[product])
+            bound += market.holding[product] * stock.sum() - market.salvage[product] * stock[-1]
+    for d, product in enumerate(market.demanded):
+        holding, late, waiting, salvage, lost = (
+            float(a[product])
+            for a in (market.holding, market.late, market.waiting_at_end, market.salvage, market.lost_sale)
+        )
+        price = cheapest[product].copy()
+        for t in range(buckets):
+            away = max(prices.turned_away[d, t], salvage - lost - holding * (buckets - t), 0.0)
+            bound -= away * market.sure[d, t]
+            if market.sure[d, t] > 0:
+                price[t] = min(price[t], lost + away)
+        net = market.net_demand(d)
+        over, short = expected_over_and_short(np.zeros(buckets), net)
+        bound += holding * over.sum() + late * short.sum() + waiting * short[-1] - salvage * over[-1]
+        for width, chance in zip(*layer_grid(net), strict=True):
+            slopes = layer_slopes(chance[None, :], holding, late, waiting, salvage)[0]
+            bound += width * min(0.0, *(price[a] + slopes[a:].sum() for a in range(buckets)))
+    return bound
+
+
+def scarce_shares(market, prices, cheapest, way, start):
+    """(money per good unit, name, own price) of each scarce thing in a unit of the way started in a bucket."""
+    yields = market.way_yield[way]
+    found = [(prices.limit[way, start], market.ways[way].name, prices.limit[way, start])]
+    if market.way_line[way] >= 0:
+        price = prices.line[market.way_line[way], start]
+        found.append((market.way_hours[way] * price / yields, market.lines[market.way_line[way]], price))
+    for use in np.flatnonzero(market.use_way == way):
+        component = market.use_component[use]
+        plain = market.plain_cost[component]
+        premium = max(cheapest[component, start] - (plain if np.isfinite(plain) else 0.0), 0.0)
+        if market.use_open[use, start] and np.isfinite(premium):
+            found.append((market.use_units[use] * premium / yields, market.products[component], premium))
+    return [share for share in found if share[0] > NOTHING]
+
+
+def quantities(market, solution):
+    """Rows of the clearing's quantities: (start bucket, product, kind, name, units, cost_per_unit, price_share)."""
+    _, cheapest = unit_prices(market, solution.prices)
+    rows = []
+    for way, facts in enumerate(market.ways):
+        for start in range(market.buckets):
+            started = solution.started[way, start]
+            if started <= NOTHING:
+                continue
+            parts = 0.0
+            for use in np.flatnonzero(market.use_way == way):
+                plain = market.plain_cost[market.use_component[use]]
+                if market.use_open[use, start] and np.isfinite(plain):
+                    parts += market.use_units[use] * plain
+            shares = scarce_shares(market, solution.prices, cheapest, way, start)
+            cost = (facts.cost_per_unit + parts) / facts.yield_share
+            units, scarce = started * facts.yield_share, sum(money for money, *_ in shares)
+            rows.append((start, facts.product, facts.kind, facts.name, units, cost, scarce))
+    return sorted(rows)
+
+
+def gaps(market, demand, outcome, prices):
+    """Rows of the clearing's gaps: (product, bucket, market, demand, served, late, lost, binding, its price)."""
+    ways, cheapest = unit_prices(market, prices)
+    items_of = defaultdict(list)
+    for i, item in enumerate(demand.items):
+        items_of[item.product].append(i)
+    rows = []
+    for d, product in enumerate(market.demanded):
+        name = market.products[product]
+        items = sorted(items_of[name], key=lambda i: demand.items[i].market)
+        markets = [demand.items[i].market for i in items] or ["all"]
+        means = [demand.paths[i].mean(axis=0) for i in items] or [outcome.asked[d]]
+        for t in range(market.buckets):
+            so_far = [sum(m[: t + 1]) for m in means]
+            share = [s / sum(so_far) if sum(so_far) > 0 else 1 / len(markets) for s in so_far]
+            here = sum(m[t] for m in means)
+            own = [m[t] / here if here > 0 else share[i] for i, m in enumerate(means)]
+            binding, price = "", 0.0
+            there = [w for w in range(len(ways)) if market.way_product[w] == product and np.isfinite(ways[w, t])]
+            if there and outcome.late[d, t] + outcome.lost[d, t] > NOTHING:
+                best = min(there, key=lambda w: (ways[w, t], market.ways[w].name))
+                shares = scarce_shares(market, prices, cheapest, best, t - market.way_lead[best])
+                if shares:
+                    _, binding, price = max(shares, key=lambda s: (s[0], s[1]))
+            for m, market_name in enumerate(markets):
+                asked = outcome.asked[d, t] * own[m]
+                rest = [a[d, t] * share[m] for a in (outcome.served, outcome.late, outcome.lost)]
+                rows.append((name, t, market_name, asked, *rest, binding, price))
+    return rows
