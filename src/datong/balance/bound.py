@@ -13,6 +13,8 @@ from datong.balance.solution import Prices
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
 
+# A gain per unit below this share of its price is rounding.
+NOTHING = 1e-9
 # Products whose layers are looked at together: what a core's cache holds.
 PRODUCTS_AT_ONCE = 200
 
@@ -22,8 +24,34 @@ def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]
 
     A way costs (cost + hours * price of the hour + its components at their prices + price of the offer) / yield. A
     product's price is its cheapest way's; a component's also at most that of holding it from the bucket before, and at
-    most the given one, so that no way and no holding earns anything at these prices.
+    most the given one; none is less than what a unit left at the end is worth. So that no way and no holding earns
+    anything at these prices, components of which leftovers could be made at a gain count more than the given price.
     """
+    ways, cheapest, _ = _priced(market, prices)
+    return ways, cheapest
+
+
+def _priced(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """`unit_prices`, and what ways earn all the same (way, bucket of arrival) where any does."""
+    left = np.arange(market.buckets, 0, -1)
+    least = market.salvage[:, None] - market.holding[:, None] * left
+    traded = market.is_component.copy()
+    traded[market.demanded] = True
+    least[~traded] = -np.inf  # nobody makes what is neither used nor sold
+    for _ in market.steps:
+        ways, cheapest, raised = _at_least(market, prices, least)
+        if not raised:
+            return ways, cheapest, None
+        earned = _earned(market, ways, cheapest)
+        if not earned.any() or not _raise_components(market, cheapest, earned, least):
+            break
+    ways, cheapest, _ = _at_least(market, prices, least)
+    return ways, cheapest, _earned(market, ways, cheapest)
+
+
+def _at_least(market: Market, prices: Prices, least: FloatArray) -> tuple[FloatArray, FloatArray, bool]:
+    """`unit_prices` of which none of a product is below `least` (product, bucket); whether any had to be raised."""
+    raised = False
     ways = np.full(market.way_open.shape, np.inf)
     cheapest = np.full((len(market.products), market.buckets), np.inf)
     line_price = np.maximum(prices.line, 0.0)
@@ -43,8 +71,43 @@ def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]
             product = market.way_product[of[turn]]
             cheapest[product] = np.minimum(cheapest[product], there[turn])
         part = step.products[market.is_component[step.products]]
-        cheapest[part] = _held(market, part, np.minimum(cheapest[part], prices.component[part]))
-    return ways, cheapest
+        cheapest[part] = np.minimum(cheapest[part], prices.component[part])
+        raised |= bool((cheapest[step.products] < least[step.products]).any())
+        cheapest[step.products] = np.maximum(cheapest[step.products], least[step.products])
+        cheapest[part] = _held(market, part, cheapest[part])
+    return ways, cheapest, raised
+
+
+def _earned(market: Market, ways: FloatArray, cheapest: FloatArray) -> FloatArray:
+    """(way, bucket of arrival) money that a good unit counts beyond its way's full price, where more than rounding."""
+    price = np.where(np.isfinite(ways), ways, 0.0)
+    more = cheapest[market.way_product] - price
+    return np.where(np.isfinite(ways) & (more > NOTHING * (1.0 + np.abs(price))), more, 0.0)
+
+
+def _raise_components(market: Market, cheapest: FloatArray, earned: FloatArray, least: FloatArray) -> bool:
+    """Raises `least` of the components of ways that earn until they do not; whether there were any to raise.
+
+    All components of a way count at least one same share of what they cost where nothing is scarce, so that their own
+    ways do not come to earn by it; one that cannot be had takes the whole.
+    """
+    way, arrive = np.nonzero(earned)
+    wanted = np.zeros(earned.shape)  # by bucket of start: money that a start's components must count for more
+    wanted[way, arrive - market.way_lead[way]] = market.way_yield[way] * earned[way, arrive]
+    use, start = np.nonzero(market.use_open & (wanted > 0)[market.use_way])
+    by, component, units = market.use_way[use], market.use_component[use], market.use_units[use]
+    plain = market.plain_cost[component]
+    now, usual = np.zeros(earned.shape), np.zeros(earned.shape)
+    np.add.at(now, (by, start), units * cheapest[component, start])
+    np.add.at(usual, (by, start), units * plain)
+    whole, total = wanted[by, start] + now[by, start], usual[by, start]
+    share = np.divide(whole, total, out=np.zeros(len(use)), where=total > 0)
+    worth = np.where(np.isinf(plain), whole / units, share * np.where(np.isinf(plain), 0.0, plain))
+    before = least.copy()
+    np.maximum.at(least, (component, start), worth)
+    steps = market.holding[:, None] * np.arange(market.buckets)
+    least[:] = np.maximum.accumulate((least - steps)[:, ::-1], axis=1)[:, ::-1] + steps
+    return bool((least > before).any())
 
 
 def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:
@@ -54,14 +117,8 @@ def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:
 
 
 def _held(market: Market, product: IntArray, price: FloatArray) -> FloatArray:
-    """The prices that neither fall below what is left at the end is worth nor rise by more than the holding.
-
-    product: indices; price: (one of them, bucket).
-    """
-    holding = market.holding[product, None]
-    left = np.arange(market.buckets, 0, -1)
-    price = np.maximum(price, market.salvage[product, None] - holding * left)
-    steps = holding * np.arange(market.buckets)
+    """The prices that do not rise by more than the holding. product: indices; price: (one of them, bucket)."""
+    steps = market.holding[product, None] * np.arange(market.buckets)
     return np.minimum.accumulate(price - steps, axis=1) + steps
 
 
@@ -70,12 +127,13 @@ def lower_bound(market: Market, prices: Prices) -> float:
 
         sum over demanded products of
             sum_t f_t(0) + sum over layers n of min(0, min over a of price_a + sum_{t>=a} slope_t(n))
-        - sum of price * amount over line hours, limited offers, sure demand, and component stock that comes anyway,
+        - sum of price * amount over line hours, limited offers, sure demand, and component stock that comes anyway
+        - what ways that earn at these prices could earn with all the hours of their lines,
 
     price_a being the cheapest way to have the unit in bucket a: made, bought, or turned away. With component stock that
     has no way and no use, its price is taken as 0.
     """
-    _, cheapest = unit_prices(market, prices)
+    _, cheapest, earned = _priced(market, prices)
     away_price = np.maximum(prices.turned_away, _least_away_price(market))
     bound = -float((np.maximum(prices.line, 0.0) * market.line_hours).sum())
     limited = np.isfinite(market.way_limit)
@@ -97,7 +155,18 @@ def lower_bound(market: Market, prices: Prices) -> float:
             _least_given_cost(market, np.arange(i, min(i + PRODUCTS_AT_ONCE, len(product))), price) for i in pieces
         )
     bound += _idle_stock_cost(market)
-    return bound
+    return bound if earned is None else bound - _most_earned(market, earned)
+
+
+def _most_earned(market: Market, earned: FloatArray) -> float:
+    """Money that ways take at most by making what counts more than its full price; inf where nothing limits them."""
+    way, arrive = np.nonzero(earned)
+    start = arrive - market.way_lead[way]
+    units, hours = market.way_limit[way, start], market.way_hours[way]
+    scarce = np.flatnonzero((market.way_line[way] >= 0) & (hours > 0))
+    most = market.line_hours[market.way_line[way[scarce]], start[scarce]] / hours[scarce]
+    units[scarce] = np.minimum(units[scarce], most)
+    return float((earned[way, arrive] * market.way_yield[way] * units).sum())
 
 
 def _least_away_price(market: Market) -> FloatArray:
