@@ -9,7 +9,7 @@ With `lots` recipes and offers also have smallest orders, multiples, set-up hour
 
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datong.ledger.state import State, state_of_tables
+from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import Forecast, Item
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -303,3 +303,39 @@ def _least(table: pa.Table, value: str) -> dict[str, float]:
     for k, v in _columns(table, "product", value):
         found[k] = min(found.get(k, np.inf), v)
     return found
+
+
+CHANGES = ("surge", "line down", "late material", "rush order")
+
+
+def changed(chain: Chain, change: str, seed: int) -> Chain:
+    """The chain after one change that a morning can bring. `base` and `optimum` are those of before.
+
+    surge: 1% of the products, half as much again in every week. line down: no hours in the fourth or fifth week.
+    late material: one offer two weeks slower. rush order: three weeks' demand of one product more in the third week.
+    """
+    random = np.random.default_rng([seed, CHANGES.index(change)])
+    state, demand = chain.state, chain.demand
+    count = len(demand.items)
+    if change in ("surge", "rush order"):
+        paths = demand.paths.copy()
+        if change == "surge":
+            paths[random.choice(count, max(count // 100, 1), replace=False)] *= 1.5
+        else:
+            product = int(random.integers(0, count))
+            paths[product, :, 2] += np.round(3 * paths[product].mean())
+        return replace(chain, demand=replace(demand, paths=paths))
+    if change == "line down":
+        calendar = state.table("line_calendar")
+        line = str(random.choice(state.table("lines")["line"].to_pylist()))
+        taken = {first for name, first in _columns(calendar, "line", "from") if name == line}
+        first = next(d for d in (START + timedelta(days=7 * w) for w in (4, 5)) if d not in taken)
+        row = {"line": [line], "from": [first], "to": [first + timedelta(days=7)], "hours": [0.0]}
+        added = in_state_schema("line_calendar", pa.table(row))
+        return replace(chain, state=state.with_tables(line_calendar=pa.concat_tables([calendar, added])))
+    offers = state.table("offers")
+    days = np.array(offers["lead_days"].to_pylist(), dtype=np.float64)
+    days[random.integers(0, len(days))] += 14
+    place = offers.schema.get_field_index("lead_days")
+    column = pa.array(days, offers.schema.field(place).type)
+    return replace(chain, state=state.with_tables(offers=offers.set_column(place, "lead_days", column)))
