@@ -212,6 +212,12 @@ def test_no_whole_number() -> None:
             {"order": ["O"], "product": ["P"], "units": ["1"], "start": ["2026-01-06"], "due": ["2026-01-05"]},
             ("before", "due"),
         ),
+        (
+            "firm_shares",
+            {"firm": ["F"], "floor_share": ["0.4"], "ceiling_share": ["0.3"]},
+            ("under_floor", "ceiling_share"),
+        ),
+        ("substitutes", {"product": ["P"], "substitute": ["P"]}, ("own_substitute", "substitute")),
     ],
 )
 def test_rules(table: str, columns: dict[str, list[str]], expected: tuple[str, str]) -> None:

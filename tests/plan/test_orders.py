@@ -230,3 +230,24 @@ def test_no_order_costs_more_than_it_saves():
         orders = planned(state, wanted(state, A=paths)).orders
         assert len(orders) >= 3
         assert all(order.units == 10.0 and order.value > 0 for order in orders), seed
+
+
+def test_what_the_market_works_overtime_or_substitutes_is_ordered():
+    """13 of A wanted: ten hours and an hour of overtime make 11, B stands in for 2 at 3 + 4 each (a loss costs 100).
+    B itself is asked for once: 3 of B are made."""
+    tables = press()
+    tables["products"].append({"product": "B", "price": 100.0})
+    tables["lines"].append({"line": "M", "hours_per_week": 10.0})
+    tables["recipes"].append(
+        tables["recipes"][0] | {"recipe": "B/M", "product": "B", "line": "M", "cost_per_unit": 3.0}
+    )
+    tables["economics"].append(tables["economics"][0] | {"product": "B"})
+    tables["substitutes"] = [{"product": "A", "substitute": "B", "cost_per_unit": 4.0}]
+    span = {"line": "L", "from": MONDAY, "to": week(1), "hours": 10.0}
+    tables["line_calendar"] = [span | {"overtime_hours": 1.0, "overtime_cost_per_hour": 0.5}]
+    state = chain(1, **tables)
+    result = planned(state, wanted(state, A=[[13.0]], B=[[1.0]]))
+    assert {o.product: o.units for o in result.orders} == {"A": 11.0, "B": 3.0}
+    state = chain(1, **tables)
+    result = planned(state, wanted(state, A=[[13.0]]))
+    assert {o.product: o.units for o in result.orders} == {"A": 11.0, "B": 2.0}

@@ -6,15 +6,24 @@ sample path counts, and no figure of a solver but its prices comes in; so a bad 
 false one.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from datong.balance.pack import Market
+from datong.balance.rules import (
+    Charges,
+    amounts_worth,
+    charges,
+    fresh_credit,
+    most_started,
+    worth_elsewhere,
+    worth_left,
+)
 from datong.balance.solution import Prices
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
 
-# A gain per unit below this share of its price is rounding.
-NOTHING = 1e-9
 # Products whose layers are looked at together: what a core's cache holds.
 PRODUCTS_AT_ONCE = 200
 
@@ -24,90 +33,123 @@ def unit_prices(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray]
 
     A way costs (cost + hours * price of the hour + its components at their prices + price of the offer) / yield. A
     product's price is its cheapest way's; a component's also at most that of holding it from the bucket before, and at
-    most the given one; none is less than what a unit left at the end is worth. So that no way and no holding earns
-    anything at these prices, components of which leftovers could be made at a gain count more than the given price.
+    most the given one, so that no way and no holding earns anything at these prices.
     """
-    ways, cheapest, _ = _priced(market, prices)
-    return ways, cheapest
+    priced = _priced(market, prices)
+    return priced.ways, priced.cheapest
 
 
-def _priced(market: Market, prices: Prices) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-    """`unit_prices`, and what ways earn all the same (way, bucket of arrival) where any does."""
-    left = np.arange(market.buckets, 0, -1)
-    least = market.salvage[:, None] - market.holding[:, None] * left
-    traded = market.is_component.copy()
-    traded[market.demanded] = True
-    least[~traded] = -np.inf  # nobody makes what is neither used nor sold
-    for _ in market.steps:
-        ways, cheapest, raised = _at_least(market, prices, least)
-        if not raised:
-            return ways, cheapest, None
-        earned = _earned(market, ways, cheapest)
-        if not earned.any() or not _raise_components(market, cheapest, earned, least):
-            break
-    ways, cheapest, _ = _at_least(market, prices, least)
-    return ways, cheapest, _earned(market, ways, cheapest)
+@dataclass(frozen=True, eq=False)
+class _Priced:
+    """ways: (way, bucket), cheapest: (product, bucket), of a good unit there. holding: (product, bucket) with the price
+    of shelf life. rules_worth: money that the bound takes off for the rules beyond the linear core."""
+
+    ways: FloatArray
+    cheapest: FloatArray
+    holding: FloatArray
+    rules_worth: float
 
 
-def _at_least(market: Market, prices: Prices, least: FloatArray) -> tuple[FloatArray, FloatArray, bool]:
-    """`unit_prices` of which none of a product is below `least` (product, bucket); whether any had to be raised."""
-    raised = False
+def _priced(market: Market, prices: Prices) -> _Priced:
+    """`unit_prices` and what comes with them.
+
+    Where the price of a product's shelf life had to be lowered, what its substitutes are worth by it has risen: then
+    it is left out.
+    """
+    charge = charges(market, prices)
+    elsewhere = worth_elsewhere(market, charge.shelf_life)
+    credit = fresh_credit(market, charge.shelf_life)
+    given = charge.shelf_life.copy()
+    earns = bool(market.rules & {"change charge", "firm shares"})
+    # A component worth something at the end, made of one that counts for less than it costs, earns too.
+    leftovers = bool((market.salvage[market.is_component] > 0).any())
+    most = most_started(market) if earns or leftovers else np.zeros(0)
+    rules_worth = 0.0
     ways = np.full(market.way_open.shape, np.inf)
     cheapest = np.full((len(market.products), market.buckets), np.inf)
     line_price = np.maximum(prices.line, 0.0)
     for step in market.steps:
         of = step.ways
         limit_price = np.where(np.isfinite(market.way_limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
-        price = market.way_cost[of, None] + limit_price
+        price = market.way_cost[of, None] + limit_price + charge.change[of]
         on_line = np.flatnonzero(market.way_line[of] >= 0)
-        price[on_line] += market.way_hours[of[on_line], None] * line_price[market.way_line[of[on_line]]]
+        line = market.way_line[of[on_line]]
+        price[on_line] += market.way_hours[of[on_line], None] * (line_price[line] + charge.hour[line, None])
         for turn in step.use_turns:
             use = step.uses[turn]
             part = market.use_units[use, None] * cheapest[market.use_component[use]]
             price[step.use_at[turn]] += np.where(market.use_open[use], part, 0.0)
+        if earns:
+            rules_worth += _earn_nothing(market, of, price, elsewhere, charge, credit, most)
+        elif leftovers:
+            kept = np.flatnonzero(market.is_component[market.way_product[of]])
+            raised = price[kept]
+            rules_worth += _earn_nothing(market, of[kept], raised, elsewhere, charge, credit, most)
+            price[kept] = raised
         price = np.where(market.way_open[of], price / market.way_yield[of, None], np.inf)
-        ways[of] = there = shifted(price, market.way_lead[of], np.inf)
+        there = shifted(price, market.way_lead[of], np.inf)
+        _make_room(market, of, there, elsewhere, charge, credit)
+        there -= credit[market.way_product[of]]
+        ways[of] = there
         for turn in step.way_turns:
             product = market.way_product[of[turn]]
             cheapest[product] = np.minimum(cheapest[product], there[turn])
         part = step.products[market.is_component[step.products]]
-        cheapest[part] = np.minimum(cheapest[part], prices.component[part])
-        raised |= bool((cheapest[step.products] < least[step.products]).any())
-        cheapest[step.products] = np.maximum(cheapest[step.products], least[step.products])
-        cheapest[part] = _held(market, part, cheapest[part])
-    return ways, cheapest, raised
+        holding = market.holding[part, None] + charge.shelf_life[part]
+        least = np.maximum(worth_left(market, part, holding), elsewhere[part])
+        cheapest[part] = _held(holding, np.maximum(np.minimum(cheapest[part], prices.component[part]), least))
+    if "substitutes" in market.rules and (charge.shelf_life < given * (1 - 1e-9)).any():
+        return _priced(market, replace(prices, rule={**prices.rule, "shelf life": np.zeros(given.shape)}))
+    rules_worth += amounts_worth(market, prices, charge)
+    return _Priced(ways, cheapest, market.holding[:, None] + charge.shelf_life, rules_worth)
 
 
-def _earned(market: Market, ways: FloatArray, cheapest: FloatArray) -> FloatArray:
-    """(way, bucket of arrival) money that a good unit counts beyond its way's full price, where more than rounding."""
-    price = np.where(np.isfinite(ways), ways, 0.0)
-    more = cheapest[market.way_product] - price
-    return np.where(np.isfinite(ways) & (more > NOTHING * (1.0 + np.abs(price))), more, 0.0)
+def _earn_nothing(
+    market: Market,
+    of: IntArray,
+    price: FloatArray,
+    elsewhere: FloatArray,
+    charge: Charges,
+    credit: FloatArray,
+    most: FloatArray,
+) -> float:
+    """Raises prices (way, bucket of start) of the ways `of` below what a unit is worth in any case; gives what that
+    takes off the bound.
 
-
-def _raise_components(market: Market, cheapest: FloatArray, earned: FloatArray, least: FloatArray) -> bool:
-    """Raises `least` of the components of ways that earn until they do not; whether there were any to raise.
-
-    All components of a way count at least one same share of what they cost where nothing is scarce, so that their own
-    ways do not come to earn by it; one that cannot be had takes the whole.
+    A rule's price can make starting a way earn money. Of the change charge's, v is raised, up to the charge; the rest
+    is a price of what can be started at most (hours or a limit).
     """
-    way, arrive = np.nonzero(earned)
-    wanted = np.zeros(earned.shape)  # by bucket of start: money that a start's components must count for more
-    wanted[way, arrive - market.way_lead[way]] = market.way_yield[way] * earned[way, arrive]
-    use, start = np.nonzero(market.use_open & (wanted > 0)[market.use_way])
-    by, component, units = market.use_way[use], market.use_component[use], market.use_units[use]
-    plain = market.plain_cost[component]
-    now, usual = np.zeros(earned.shape), np.zeros(earned.shape)
-    np.add.at(now, (by, start), units * cheapest[component, start])
-    np.add.at(usual, (by, start), units * plain)
-    whole, total = wanted[by, start] + now[by, start], usual[by, start]
-    share = np.divide(whole, total, out=np.zeros(len(use)), where=total > 0)
-    worth = np.where(np.isinf(plain), whole / units, share * np.where(np.isinf(plain), 0.0, plain))
-    before = least.copy()
-    np.maximum.at(least, (component, start), worth)
-    steps = market.holding[:, None] * np.arange(market.buckets)
-    least[:] = np.maximum.accumulate((least - steps)[:, ::-1], axis=1)[:, ::-1] + steps
-    return bool((least > before).any())
+    product = market.way_product[of]
+    left = worth_left(market, product, market.holding[product, None] + charge.shelf_life[product])
+    arrival = np.minimum(np.arange(market.buckets) + market.way_lead[of, None], market.buckets - 1)
+    worth = np.maximum(left, elsewhere[product]) + credit[product]
+    short = np.maximum(np.take_along_axis(worth, arrival, axis=1) * market.way_yield[of, None] - price, 0.0)
+    short[~market.way_open[of]] = 0.0
+    rules = market.beyond
+    top = np.where(rules.charged, rules.change_cost[of, None], 0.0)
+    raised = np.minimum(short, np.where(rules.before[of] > 0, top - charge.change[of], 0.0))
+    charge.change[of] += raised
+    rest = np.where(np.isfinite(most[of]), short - raised, 0.0)
+    price += raised + rest
+    return float((rest[rest > 0] * most[of][rest > 0]).sum())
+
+
+def _make_room(
+    market: Market, of: IntArray, price: FloatArray, elsewhere: FloatArray, charge: Charges, credit: FloatArray
+) -> None:
+    """Lowers the price of shelf life, by product, to where no arrival earns more than it costs: else units would be
+    made to be thrown away. price: (way, bucket of arrival) of the ways `of`."""
+    product = market.way_product[of]
+    earned = credit[product]
+    if not earned.any():
+        return
+    share = np.ones(len(market.products))
+    cost = np.where(np.isfinite(price), np.maximum(price - np.maximum(elsewhere[product], 0.0), 0.0), np.inf)
+    ratio = np.where(earned > 0, cost / np.where(earned > 0, earned, 1.0), 1.0).min(axis=1)
+    np.minimum.at(share, product, ratio)
+    some = np.unique(product)
+    charge.shelf_life[some] *= share[some, None]
+    credit[some] *= share[some, None]
 
 
 def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:
@@ -116,9 +158,9 @@ def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:
     return np.where(start >= 0, np.take_along_axis(amount, np.maximum(start, 0), axis=1), before)
 
 
-def _held(market: Market, product: IntArray, price: FloatArray) -> FloatArray:
-    """The prices that do not rise by more than the holding. product: indices; price: (one of them, bucket)."""
-    steps = market.holding[product, None] * np.arange(market.buckets)
+def _held(holding: FloatArray, price: FloatArray) -> FloatArray:
+    """The prices that do not rise by more than the holding of the bucket before: both (product, bucket)."""
+    steps = np.cumsum(holding, axis=1) - holding
     return np.minimum.accumulate(price - steps, axis=1) + steps
 
 
@@ -127,88 +169,98 @@ def lower_bound(market: Market, prices: Prices) -> float:
 
         sum over demanded products of
             sum_t f_t(0) + sum over layers n of min(0, min over a of price_a + sum_{t>=a} slope_t(n))
-        - sum of price * amount over line hours, limited offers, sure demand, and component stock that comes anyway
-        - what ways that earn at these prices could earn with all the hours of their lines,
+        - sum of price * amount over line hours, limited offers, sure demand, and component stock that comes anyway,
 
     price_a being the cheapest way to have the unit in bucket a: made, bought, or turned away. With component stock that
     has no way and no use, its price is taken as 0.
     """
-    _, cheapest, earned = _priced(market, prices)
+    priced = _priced(market, prices)
+    cheapest = priced.cheapest
     away_price = np.maximum(prices.turned_away, _least_away_price(market))
     bound = -float((np.maximum(prices.line, 0.0) * market.line_hours).sum())
     limited = np.isfinite(market.way_limit)
     bound -= float((np.maximum(prices.limit, 0.0)[limited] * market.way_limit[limited]).sum())
-    bound -= float((away_price * market.sure).sum())
+    bound -= float((away_price * market.sure).sum()) + priced.rules_worth
     stock = market.is_component[:, None] & (market.fixed != 0)
     worth = cheapest[stock]
     if not np.isfinite(worth).all():
         return -np.inf
     bound -= float(worth @ market.fixed[stock])
     product = market.demanded
-    away = np.where(market.sure > 0, market.lost_sale[product, None] + away_price, np.inf)
+    away = np.where(market.sure > 0, market.lost_cost[:, None] + away_price, np.inf)
     price = np.minimum(cheapest[product], away)
+    rules = market.beyond
+    instead = cheapest[rules.substitute_product] + rules.substitute_cost[:, None]
+    np.minimum.at(price, rules.substitute_demand, instead)
     if market.given_demand is None:
-        bound += sum(_least_cost(market, d, price[d]) for d in range(len(product)))
+        bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]]) for d in range(len(product)))
     else:
         pieces = range(0, len(product), PRODUCTS_AT_ONCE)
         bound += sum(
-            _least_given_cost(market, np.arange(i, min(i + PRODUCTS_AT_ONCE, len(product))), price) for i in pieces
+            _least_given_cost(market, np.arange(i, min(i + PRODUCTS_AT_ONCE, len(product))), price, priced.holding)
+            for i in pieces
         )
     bound += _idle_stock_cost(market)
-    return bound if earned is None else bound - _most_earned(market, earned)
-
-
-def _most_earned(market: Market, earned: FloatArray) -> float:
-    """Money that ways take at most by making what counts more than its full price; inf where nothing limits them."""
-    way, arrive = np.nonzero(earned)
-    start = arrive - market.way_lead[way]
-    units, hours = market.way_limit[way, start], market.way_hours[way]
-    scarce = np.flatnonzero((market.way_line[way] >= 0) & (hours > 0))
-    most = market.line_hours[market.way_line[way[scarce]], start[scarce]] / hours[scarce]
-    units[scarce] = np.minimum(units[scarce], most)
-    return float((earned[way, arrive] * market.way_yield[way] * units).sum())
+    return bound
 
 
 def _least_away_price(market: Market) -> FloatArray:
     """(demanded, bucket) the price at which nobody turns a buyer away to earn the salvage of the unit; at least 0."""
     product = market.demanded
     held = market.holding[product, None] * np.arange(market.buckets, 0, -1)
-    return np.maximum((market.salvage - market.lost_sale)[product, None] - held, 0.0)
+    return np.maximum((market.salvage[product] - market.lost_cost)[:, None] - held, 0.0)
 
 
-def _least_cost(market: Market, d: int, price: FloatArray) -> float:
-    """What the d-th demanded product costs at least when a unit in bucket a is to be had at price (bucket)."""
-    product = market.demanded[d]
-    holding, late, waiting, salvage = (
-        float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
-    )
+def _least_cost(market: Market, d: int, price: FloatArray, holding: FloatArray) -> float:
+    """What the d-th demanded product costs at least when a unit in bucket a is to be had at price (bucket).
+
+    holding: (bucket) of its units.
+    """
+    salvage = float(market.salvage[market.demanded[d]])
+    late, waiting = float(market.late_cost[d]), float(market.end_cost[d])
     net = market.net_demand(d)
     over, short = expected_over_and_short(np.zeros(market.buckets), net)
-    base = holding * over.sum() + late * short.sum() + waiting * short[-1] - salvage * over[-1]
-    width, chance = layer_grid(net)
+    base = holding @ over + late * short.sum() + waiting * short[-1] - salvage * over[-1]
+    width, chance = layer_grid(net, market.least_supply[d])
     saving = np.cumsum(layer_slopes(chance, holding, late, waiting, salvage)[:, ::-1], axis=1)[:, ::-1] + price
-    return float(base + width @ np.minimum(saving.min(axis=1), 0.0)) if len(width) else float(base)
+    least = _in_time(saving, np.cumsum(width), market.least_supply[d])
+    return float(base + width @ least) if len(width) else float(base)
 
 
-def _least_given_cost(market: Market, d: IntArray, price: FloatArray) -> float:
-    """`_least_cost` of some demanded products whose demand is one path. price: (demanded, bucket), of all of them.
+def _in_time(saving: FloatArray, upper: FloatArray, least_supply: FloatArray) -> FloatArray:
+    """(..., layer) the least of a layer's savings by the bucket it is there in, (..., layer, bucket), or 0: never.
+
+    A layer up to least_supply (..., bucket) must be there by then: maximum lateness. upper: (..., layer) its end.
+    """
+    must = least_supply[..., None, :] >= upper[..., None] * (1 - 1e-12) - 1e-9  # by the end of this bucket, and later
+    must &= upper[..., None] > 0
+    too_late = np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
+    least = np.where(too_late, np.inf, saving).min(axis=-1)
+    return np.where(must[..., -1], least, np.minimum(least, 0.0))
+
+
+def _least_given_cost(market: Market, d: IntArray, price: FloatArray, holding: FloatArray) -> float:
+    """`_least_cost` of some demanded products whose demand is one path. price: (demanded, bucket), of all of them;
+    holding: (product, bucket).
 
     A layer is asked for from one bucket on or, after a receipt, not: the edges of the layers are the path's own values.
     """
     product = market.demanded[d]
-    holding, late, waiting, salvage = (
-        a[product, None] for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
-    )
+    holding, salvage = holding[product], market.salvage[product, None]
+    late, waiting = market.late_cost[d, None], market.end_cost[d, None]
     net = market.net_given_demand(d)
     over, short = np.maximum(-net, 0.0), np.maximum(net, 0.0)
     base = (holding * over + late * short).sum() + (waiting * short[:, -1:] - salvage * over[:, -1:]).sum()
-    upper = np.sort(short, axis=1)
+    by_then = market.least_supply[d]
+    has_least = bool(by_then.any())
+    upper = np.sort(np.concatenate([short, by_then], axis=1) if has_least else short, axis=1)
     lower = np.concatenate([np.zeros((len(d), 1)), upper[:, :-1]], axis=1)
     asked = net[:, None, :] > lower[:, :, None]  # (d, layer, bucket)
-    slope = np.where(asked, -late[:, :, None], holding[:, :, None])
+    slope = np.where(asked, -late[:, :, None], holding[:, None, :])
     slope[:, :, -1] -= np.where(asked[:, :, -1], waiting, salvage)
     saving = np.cumsum(slope[:, :, ::-1], axis=2)[:, :, ::-1] + price[d, None, :]
-    return float(base + ((upper - lower) * np.minimum(saving.min(axis=2), 0.0)).sum())
+    least = _in_time(saving, upper, by_then) if has_least else np.minimum(saving.min(axis=2), 0.0)
+    return float(base + np.where(upper > lower, (upper - lower) * least, 0.0).sum())
 
 
 def _idle_stock_cost(market: Market) -> float:

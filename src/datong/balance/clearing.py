@@ -1,7 +1,7 @@
 """Reading back: arrays of a solution -> the tables of a Clearing."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
 from datong.ledger.facts import day_numbers, grouped, turns
-from datong.model.flow import Clearing, FloatArray, Forecast, IntArray
+from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
 
 QUANTITIES_SCHEMA = pa.schema(
     [
@@ -54,6 +54,8 @@ GAPS_SCHEMA = pa.schema(
 )
 # Quantities and prices below this are rounding of a solver.
 NOTHING = 1e-7
+# Rows of quantities worked out together.
+ROWS_AT_ONCE = 500_000
 # Items whose paths are averaged together, so that no second copy of all paths is made.
 ITEMS_AT_ONCE = 5_000
 
@@ -65,11 +67,12 @@ def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Out
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
         prices=_prices(market, solution, outcome, cheapest),
-        gaps=_gaps(market, demand, outcome, ways, scarcity),
+        gaps=_gaps(*_by_product(market, outcome), demand, ways, scarcity),
         cost=outcome.cost,
         lower_bound=bound,
         door=solution.door,
         iterations=solution.iterations,
+        substitutions=_substitutions(market, solution),
     )
 
 
@@ -138,10 +141,20 @@ def _told(money: FloatArray, price: FloatArray, kind: int, thing: IntArray) -> _
 def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.Table:
     """units are good units that arrive, cost_per_unit is for one of them with its components at their plain cost.
 
-    By start, product, kind and name: the ways are in order of the last three.
+    By start, product, kind and name: the ways are in order of the last three. In pieces: there can be millions.
     """
-    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
     start, way = np.nonzero(solution.started.T > NOTHING)
+    pieces = [slice(i, i + ROWS_AT_ONCE) for i in range(0, len(way), ROWS_AT_ONCE)]
+    return pa.concat_tables(
+        [
+            QUANTITIES_SCHEMA.empty_table(),
+            *(_quantity_rows(market, solution, scarcity, start[p], way[p]) for p in pieces),
+        ]
+    )
+
+
+def _quantity_rows(market: Market, solution: Solution, scarcity: _Scarcity, start: IntArray, way: IntArray) -> pa.Table:
+    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
     started = solution.started[way, start]
     parts = np.zeros(len(way))
     for at, use in scarcity.uses(way):
@@ -176,6 +189,20 @@ def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.T
     )
 
 
+def _substitutions(market: Market, solution: Solution) -> pa.Table:
+    """By product, substitute and bucket; classes of the product's demand together."""
+    rules, units = market.beyond, {}
+    for i, t in zip(*np.nonzero(solution.substituted > NOTHING), strict=True):
+        product = market.products[market.demanded[rules.substitute_demand[i]]]
+        key = (product, market.products[rules.substitute_product[i]], market.bucket_starts[t])
+        units[key] = units.get(key, 0.0) + float(solution.substituted[i, t])
+    rows = [(*key, units[key]) for key in sorted(units)]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in SUBSTITUTIONS_SCHEMA)
+    return pa.table(
+        [pa.array(c, f.type) for c, f in zip(columns, SUBSTITUTIONS_SCHEMA, strict=True)], SUBSTITUTIONS_SCHEMA
+    )
+
+
 def _dates(days: IntArray) -> pa.Array:
     """Days since 1970-01-01 as dates."""
     return pa.array(days.astype(np.int32)).cast(pa.date32())
@@ -185,7 +212,7 @@ def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: Floa
     """Every line and bucket; of the rest what has a price. A stock's price is what one unit more there would save."""
     prices = solution.prices
     line, t = np.indices(market.line_hours.shape).reshape(2, -1)
-    hours = market.line_hours + market.hours_taken
+    hours = market.most_hours + market.hours_taken
     parts = [_price_rows("line", "hour", market, market.lines, line, t, prices.line, outcome.hours_used, hours)]
     way, t = np.nonzero((prices.limit > NOTHING) & market.way_open)
     names = [market.ways[w].name for w in way]
@@ -193,11 +220,13 @@ def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: Floa
     own = (prices.limit[way, t], solution.started[way, t], market.way_limit[way, t])
     parts.append(_price_rows("offer", "unit", market, names, at, t, *own))
     is_priced = market.is_component[:, None] & np.isfinite(cheapest) & (cheapest > NOTHING)
-    product, t = np.nonzero(is_priced)
-    there = outcome.component_used + outcome.component_stock
-    parts.append(
-        _price_rows("component", "unit", market, market.products, product, t, cheapest, outcome.component_used, there)
-    )
+    used, there = outcome.component_used, outcome.component_used + outcome.component_stock
+    goes_into = np.zeros(len(market.products), dtype=bool)
+    goes_into[market.use_component] = True
+    product, t = np.nonzero(is_priced & goes_into[:, None])
+    parts.append(_price_rows("component", "unit", market, market.products, product, t, cheapest, used, there))
+    product, t = np.nonzero(is_priced & ~goes_into[:, None] & (market.fixed > 0))
+    parts.append(_price_rows("stock", "unit", market, market.products, product, t, cheapest, used, there))
     earmarked = np.flatnonzero(~market.is_component[market.demanded])
     worth = _worth_of_one_more(market, outcome, earmarked)
     fixed = market.fixed[market.demanded[earmarked]]
@@ -252,7 +281,24 @@ def _worth_of_one_more(market: Market, outcome: Outcome, d: IntArray) -> FloatAr
     return -np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]
 
 
-def _gaps(market: Market, demand: Forecast, outcome: Outcome, ways: FloatArray, scarcity: _Scarcity) -> pa.Table:
+def _by_product(market: Market, outcome: Outcome) -> tuple[Market, Outcome]:
+    """Market and outcome with the classes of each product's demand taken together, as far as gaps need them."""
+    demanded, first, of = np.unique(market.demanded, return_index=True, return_inverse=True)
+    if len(demanded) == len(market.demanded):
+        return market, outcome
+    order = np.argsort(first)  # products stay in their order
+    at = np.argsort(order)[of]
+
+    def summed(units: FloatArray) -> FloatArray:
+        total = np.zeros((len(demanded), market.buckets))
+        np.add.at(total, at, units)
+        return total
+
+    parts = {name: summed(getattr(outcome, name)) for name in ("asked", "served", "late", "lost")}
+    return replace(market, demanded=demanded[order], sure=summed(market.sure)), replace(outcome, **parts)
+
+
+def _gaps(market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, scarcity: _Scarcity) -> pa.Table:
     """Expected units by product, market and bucket; what markets share is split by what each has asked for so far."""
     buckets, count = market.buckets, len(market.demanded)
     at = {market.products[p]: d for d, p in enumerate(market.demanded)}

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from datong.balance.bound import shifted
 from datong.balance.pack import Market
+from datong.balance.rules import fresh, rule_costs
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short
 
@@ -35,18 +36,33 @@ class Outcome:
     turned_away: FloatArray
 
 
-def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_away: FloatArray) -> Outcome:
+def evaluate(
+    market: Market,
+    started: FloatArray,
+    issued: FloatArray,
+    turned_away: FloatArray,
+    substituted: FloatArray | None = None,
+    wasted: FloatArray | None = None,
+) -> Outcome:
     """Cost and course of a plan. Raises AssertionError where it breaks a rule of the market: then a door is broken.
 
     Conservation: opening + made + received - used - served = closing, for every product and bucket.
     """
     _assert_within(started, market.way_limit, "more started than a way allows")
     _assert_within(turned_away, market.sure, "more turned away than is sure to be asked")
+    rules = market.beyond
+    if substituted is None or not substituted.size:
+        substituted = np.zeros((len(rules.substitute_cost), market.buckets))
+    if wasted is None or not wasted.size:
+        wasted = np.zeros(market.fixed.shape)
+    _assert_within(substituted, np.full(substituted.shape, np.inf), "a substitute below zero")
+    can_perish = np.where(rules.shelf_life[:, None] >= 0, np.inf, 0.0)
+    _assert_within(wasted, np.broadcast_to(can_perish, wasted.shape), "waste of a product that keeps")
     arrived = _arrived(market, started)
     used = _used(market, started)
     on_line = np.flatnonzero(market.way_line >= 0)
     hours = _summed(market.way_line[on_line], on_line, market.way_hours[on_line], started, len(market.lines))
-    _assert_within(hours, market.line_hours, "more hours than a line has")
+    _assert_within(hours, market.most_hours, "more hours than a line has")
 
     cost = dict.fromkeys(("production", "purchase", "holding", "late", "lost", "salvage"), 0.0)
     money = market.way_cost * started.sum(axis=1)
@@ -55,26 +71,33 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
 
     product = market.demanded
     pooled = market.is_component[product]
-    stock = np.cumsum(market.fixed + arrived - used, axis=1)
-    set_aside = np.cumsum(issued, axis=1)
-    stock[product[pooled]] -= set_aside[pooled]
-    used[product[pooled]] += issued[pooled]
-    supply = np.where(pooled[:, None], set_aside, stock[product])
+    np.add.at(used, product[pooled], issued[pooled])
+    np.add.at(used, rules.substitute_product, substituted)
+    stock = np.cumsum(market.fixed + arrived - used - wasted, axis=1)
+    supply = np.where(pooled[:, None], np.cumsum(issued, axis=1), stock[product])
+    np.add.at(supply, rules.substitute_demand, np.cumsum(substituted, axis=1))
     stock[product[~pooled]] = 0.0  # held for demand, counted below
     over, late, served_by = _course(market, supply, turned_away)
     conserved = np.isclose(served_by + over, supply, rtol=1e-9, atol=1e-6).all(axis=1)
     broken = [market.products[p] for p in product[~conserved][:5]]
     assert not broken, f"{broken}: supply is not served + closing stock"
+    in_time = supply + np.cumsum(turned_away, axis=1)
+    _assert_within(rules.overdue, np.maximum(in_time, 0.0), "demand waits beyond the maximum lateness")
     lost = turned_away.copy()
     lost[:, -1] += late[:, -1]
     cost["holding"] += float((market.holding[product] * over.sum(axis=1)).sum())
-    cost["late"] += float((market.late[product] * late.sum(axis=1)).sum())
-    cost["lost"] += float((market.lost_sale[product] * turned_away.sum(axis=1)).sum())
-    cost["lost"] += float((market.waiting_at_end[product] * late[:, -1]).sum())
+    cost["late"] += float((market.late_cost * late.sum(axis=1)).sum())
+    cost["lost"] += float((market.lost_cost * turned_away.sum(axis=1)).sum())
+    cost["lost"] += float((market.end_cost * late[:, -1]).sum())
     cost["salvage"] -= float((market.salvage[product] * over[:, -1]).sum())
     scale = np.maximum(np.cumsum(np.abs(market.fixed) + arrived, axis=1).max(initial=1.0), 1.0)
     assert stock.min(initial=0.0) >= -TOLERANCE * scale, "a stock below zero"
     stock = np.maximum(stock, 0.0)
+    if "shelf life" in market.rules:
+        in_all = stock.copy()
+        np.add.at(in_all, product, over)
+        _assert_within(in_all, np.maximum(fresh(market, arrived), 0.0), "a unit kept beyond its shelf life")
+    cost |= rule_costs(market, started, hours, substituted)
     cost["holding"] += float((stock.sum(axis=1) * market.holding).sum())
     cost["salvage"] -= float((stock[:, -1] * market.salvage).sum())
     asked = market.given_demand
@@ -92,6 +115,13 @@ def evaluate(market: Market, started: FloatArray, issued: FloatArray, turned_awa
         supply=supply,
         turned_away=turned_away,
     )
+
+
+def supply_of(market: Market, started: FloatArray, issued: FloatArray) -> FloatArray:
+    """(demanded, bucket) cumulative units that come to each class of demand."""
+    product = market.demanded
+    comes = market.fixed + _arrived(market, started)
+    return np.cumsum(np.where(market.is_component[product, None], issued, comes[product]), axis=1)
 
 
 def _arrived(market: Market, started: FloatArray) -> FloatArray:

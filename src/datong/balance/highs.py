@@ -1,24 +1,31 @@
 """The exact door: the whole market as one linear programme, solved by HiGHS (Huangfu and Hall 2018).
 
     minimise   sum of way costs + holding of components + sum_d,t f_dt(M_dt) + lost * turned away
-    M_dt - M_d,t-1 = arrivals + turned away             for a demanded product; M: supply beyond what comes anyway
+    M_dt - M_d,t-1 = arrivals + turned away             for a demanded product; M: supply beyond what comes anyway,
+                                                        from the least that maximum lateness allows on
     I_ct - I_c,t-1 = arrivals + fixed - used - issued    for a component, I >= 0
     sum of hours * started <= hours                      for a line and bucket
 
 f_dt is convex, so each of its pieces is a variable with a width. With one path it is backlog and stock as usual.
 """
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
 import scipy.sparse as sp
 
 from datong.balance.pack import Market
-from datong.balance.solution import Prices, Solution
+from datong.balance.rules import fresh
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
+from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import layer_slopes
+from datong.model.words import message
 
 # Breakpoints of each expected-cost curve, at these quantiles' steps of cumulative demand; first and last are kept.
 BREAKPOINTS = 25
@@ -28,11 +35,39 @@ OPTIONS: Mapping[str, str | bool | int | float] = {
     "random_seed": 0,
     "solver": "choose",
 }
+STOPPED = (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt)
 
 
-def solve(market: Market, options: Mapping[str, str | bool | int | float] = OPTIONS) -> Solution:
-    """The optimum of the piecewise-linear market. Raises RuntimeError where HiGHS finds none, though there is one."""
-    return Programme(market).solve(options)
+def solve(
+    market: Market,
+    options: Mapping[str, str | bool | int | float] = OPTIONS,
+    limits: Limits = USUAL_LIMITS,
+    on_progress: OnProgress = never_stop,
+) -> Solution:
+    """The optimum of the piecewise-linear market.
+
+    Raises NoPlan where HiGHS was stopped before it had any plan, RuntimeError where it finds none though there is one.
+    """
+    if limits.time_limit_s is not None:
+        options = {**options, "time_limit": limits.time_limit_s}
+    return Programme(market).solve(options, on_progress)
+
+
+def _listen(solver: highspy.Highs, on_progress: OnProgress) -> None:
+    """Lets on_progress stop HiGHS; its simplex and interior point have no plan to show before they end."""
+    if on_progress is never_stop:
+        return  # a call into Python at every step is not free
+
+    began = time.monotonic()  # HiGHS's own callbacks do not all know how long it runs
+
+    def on_step(event: Any) -> None:
+        done = event.data_out
+        steps = max(done.simplex_iteration_count, done.ipm_iteration_count, 0)
+        if not on_progress(time.monotonic() - began, int(steps), None, -math.inf):
+            event.interrupt()
+
+    solver.cbSimplexInterrupt += on_step
+    solver.cbIpmInterrupt += on_step
 
 
 def piece_count(market: Market) -> int:
@@ -40,8 +75,9 @@ def piece_count(market: Market) -> int:
     return sum(min(BREAKPOINTS, len(paths)) for paths in market.cumulative_demand) * market.buckets
 
 
-def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
-    """Edges (piece + 1, bucket) and slopes (piece, bucket) of f_dt from M = 0 on; pieces may have no width.
+def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Edges (piece + 1, bucket), slopes and chances G (piece, bucket) of f_dt from the least M on; pieces may have no
+    width.
 
     There is an edge where f_dt turns from falling to rising, at the quantile late / (late + holding). Between two edges
     the chance G is its mean there, which keeps the expected demand; the last piece has no end.
@@ -49,17 +85,18 @@ def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray]:
     net = market.net_demand(d)
     product = market.demanded[d]
     count = min(BREAKPOINTS, len(net))
-    turn = market.late[product] / max(market.late[product] + market.holding[product], 1e-300)
+    late, least = market.late_cost[d], market.least_supply[[d]]
+    turn = late / max(late + market.holding[product], 1e-300)
     levels = np.sort(np.append(np.linspace(0.0, 1.0, count), min(max(turn, 0.0), 1.0)))
     edges = np.quantile(net, levels, axis=0, method="inverted_cdf") if count > 1 else net
-    edges = np.concatenate([np.zeros((1, market.buckets)), np.maximum(edges, 0.0)])
+    edges = np.concatenate([least, np.maximum(edges, least)])
     width = np.diff(edges, axis=0)
     chance = np.zeros((len(edges), market.buckets))  # the last row: beyond the largest demand
     for k in range(len(width)):
         covered = np.clip(net, edges[k], edges[k + 1]) - edges[k]
         chance[k] = covered.mean(axis=0) / np.where(width[k] > 0, width[k], 1.0)
-    economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
-    return edges, layer_slopes(chance, *economics)
+    holding, salvage = float(market.holding[product]), float(market.salvage[product])
+    return edges, layer_slopes(chance, holding, float(late), float(market.end_cost[d]), salvage), chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +126,18 @@ class Programme:
         self.values: list[FloatArray] = []
         self.column_count = 0
         products = len(market.products)
-        self.demand_row = np.full(products, -1)  # first row of the product's supply to demand
+        self.demand_row = np.arange(len(market.demanded)) * self.buckets  # (demanded) first row of the supply to it
         self.pool_row = np.full(products, -1)  # first row of the product's stock as a component
-        self.demand_row[market.demanded] = np.arange(len(market.demanded)) * self.buckets
         pools = np.nonzero(market.is_component)[0]
         base = len(market.demanded) * self.buckets
         self.pool_row[pools] = base + np.arange(len(pools)) * self.buckets
         self.line_row = base + len(pools) * self.buckets
-        self.row_count = self.line_row + market.line_hours.size
+        self.line_end = self.row_count = self.line_row + market.line_hours.size
+        self.limits: list[tuple[FloatArray, FloatArray]] = []  # of the rows after those of the lines
         # Units arrive in the pool of a component, else straight at demand.
-        self.arrival_row = np.where(market.is_component, self.pool_row, self.demand_row)
+        self.arrival_row = self.pool_row.copy()
+        straight = ~market.is_component[market.demanded]
+        self.arrival_row[market.demanded[straight]] = self.demand_row[straight]
         self.pools = pools
         self.linear = self._build()
 
@@ -107,6 +146,12 @@ class Programme:
         self.column_count += len(cost)
         self.costs.append(cost)
         self.uppers.append(upper)
+        return index
+
+    def add_rows(self, lower: FloatArray, upper: FloatArray) -> IntArray:
+        index = np.arange(self.row_count, self.row_count + len(lower))
+        self.row_count += len(lower)
+        self.limits.append((lower, upper))
         return index
 
     def add_entries(self, rows: IntArray, columns: IntArray, values: FloatArray | float) -> None:
@@ -119,7 +164,9 @@ class Programme:
         wanted = (self.arrival_row[market.way_product] >= 0)[:, None] & market.way_open
         self.way_index, self.way_bucket = np.nonzero(wanted)
         i, t = self.way_index, self.way_bucket
-        self.started = self.add_columns(market.way_cost[i], market.way_limit[i, t])
+        rules = market.beyond
+        new = rules.charged[t] & (rules.before[i, t] == 0)  # what was not planned before: the change charge
+        self.started = self.add_columns(market.way_cost[i] + new * rules.change_cost[i], market.way_limit[i, t])
         arrive = self.arrival_row[market.way_product[i]] + t + market.way_lead[i]
         self.add_entries(arrive, self.started, -market.way_yield[i])
         on_line = market.way_line[i] >= 0
@@ -132,11 +179,17 @@ class Programme:
         self.add_entries(pool, column_of[market.use_way[u], s], market.use_units[u])
         self._build_stock()
         self._build_demand()
+        self._build_rules(column_of)
         lower, upper = np.zeros(self.row_count), np.zeros(self.row_count)
+        from_least = -np.diff(market.least_supply, axis=1, prepend=0.0).ravel()
+        lower[: from_least.size] = upper[: from_least.size] = from_least
         for product in self.pools:
             rows = slice(self.pool_row[product], self.pool_row[product] + buckets)
             lower[rows] = upper[rows] = market.fixed[product]
-        lower[self.line_row :], upper[self.line_row :] = -np.inf, market.line_hours.ravel()
+        lines = slice(self.line_row, self.line_end)
+        lower[lines], upper[lines] = -np.inf, market.line_hours.ravel()
+        for side, given in ((lower, 0), (upper, 1)):
+            side[self.line_end :] = np.concatenate([np.zeros(0), *(limit[given] for limit in self.limits)])
         matrix = sp.csc_matrix(
             (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
             shape=(self.row_count, self.column_count),
@@ -147,6 +200,7 @@ class Programme:
         """Stock of components from bucket to bucket, and what of them is set aside to be sold."""
         market, buckets = self.market, self.buckets
         t = np.arange(buckets)
+        self.stock: dict[int, IntArray] = {}
         for product in self.pools:
             cost = np.full(buckets, market.holding[product])
             cost[-1] -= market.salvage[product]
@@ -154,32 +208,108 @@ class Programme:
             row = self.pool_row[product] + t
             self.add_entries(row, stock, 1.0)
             self.add_entries(row[1:], stock[:-1], -1.0)
+            self.stock[int(product)] = stock
         self.issued: dict[int, IntArray] = {}
         for d, product in enumerate(market.demanded):
             if market.is_component[product]:
                 issued = self.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
                 self.add_entries(self.pool_row[product] + t, issued, 1.0)
-                self.add_entries(self.demand_row[product] + t, issued, -1.0)
+                self.add_entries(self.demand_row[d] + t, issued, -1.0)
                 self.issued[d] = issued
 
     def _build_demand(self) -> None:
         market, buckets = self.market, self.buckets
         self.turned_away: list[IntArray] = []
-        for d, product in enumerate(market.demanded):
-            edges, slopes = cost_pieces(market, d)
+        self.over: list[tuple[IntArray, IntArray, FloatArray]] = []  # columns, buckets, share of them that is left over
+        for d in range(len(market.demanded)):
+            edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
-            width = np.concatenate([width, np.full((1, buckets), np.inf)])
+            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon.
+            width = np.concatenate([width, edges[-1].max() - edges[-1:]])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])
-            row = self.demand_row[product] + t
+            self.over.append((supply, t, 1.0 - chance[piece, t]))
+            row = self.demand_row[d] + t
             self.add_entries(row, supply, 1.0)
             later = t + 1 < buckets
             self.add_entries(row[later] + 1, supply[later], -1.0)
-            away = self.add_columns(np.full(buckets, market.lost_sale[product]), market.sure[d])
-            self.add_entries(self.demand_row[product] + np.arange(buckets), away, -1.0)
+            away = self.add_columns(np.full(buckets, market.lost_cost[d]), market.sure[d])
+            self.add_entries(self.demand_row[d] + np.arange(buckets), away, -1.0)
             self.turned_away.append(away)
 
-    def solve(self, options: Mapping[str, str | bool | int | float]) -> Solution:
+    def _build_rules(self, column_of: IntArray) -> None:
+        """The rules beyond the linear core, as rules.py has them. column_of: (way, bucket) column of starts, or -1."""
+        market, rules, buckets = self.market, self.market.beyond, self.buckets
+        t = np.arange(buckets)
+        self.substituted = np.zeros((len(rules.substitute_cost), buckets), dtype=np.int64)
+        for i, (d, product) in enumerate(zip(rules.substitute_demand, rules.substitute_product, strict=True)):
+            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), np.full(buckets, np.inf))
+            self.add_entries(self.pool_row[product] + t, columns, 1.0)
+            self.add_entries(self.demand_row[d] + t, columns, -1.0)
+            self.substituted[i] = columns
+        line, bucket = np.nonzero(rules.overtime > 0)
+        columns = self.add_columns(rules.overtime_cost[line, bucket], rules.overtime[line, bucket])
+        self.add_entries(self.line_row + line * buckets + bucket, columns, -1.0)
+        self.shelf_rows: dict[int, IntArray] = {}
+        self.wasted: dict[int, IntArray] = {}
+        most = fresh(market, np.zeros(market.fixed.shape))
+        for product in np.flatnonzero((rules.shelf_life >= 0) & market.is_component):
+            self._build_shelf_life(int(product), most[product], column_of)
+        self._build_change_charge(column_of)
+        self._build_firm_shares(column_of)
+
+    def _build_shelf_life(self, product: int, most: FloatArray, column_of: IntArray) -> None:
+        market, buckets = self.market, self.buckets
+        t = np.arange(buckets)
+        waste = self.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
+        self.add_entries(self.pool_row[product] + t, waste, 1.0)
+        rows = self.add_rows(np.full(buckets, -np.inf), most)
+        self.add_entries(rows, self.stock[product], 1.0)
+        for d in np.flatnonzero(market.demanded == product):
+            columns, bucket, share = self.over[d]
+            self.add_entries(rows[bucket], columns, share)
+        life = int(market.beyond.shelf_life[product])
+        for way in np.flatnonzero(market.way_product == product):
+            start = np.flatnonzero(column_of[way] >= 0)
+            for later in range(life):
+                until = start + market.way_lead[way] + later
+                some = until < buckets
+                self.add_entries(rows[until[some]], column_of[way, start[some]], -market.way_yield[way])
+        self.shelf_rows[product], self.wasted[product] = rows, waste
+
+    def _build_change_charge(self, column_of: IntArray) -> None:
+        """started - more + less = before, both at the charge; where nothing was planned, what starts is more."""
+        rules = self.market.beyond
+        self.change_way, self.change_bucket = np.nonzero(
+            rules.charged & (rules.before > 0) & (column_of >= 0) & (rules.change_cost[:, None] > 0)
+        )
+        before = rules.before[self.change_way, self.change_bucket]
+        charge = rules.change_cost[self.change_way]
+        self.change_rows = self.add_rows(before, before)
+        self.add_entries(self.change_rows, column_of[self.change_way, self.change_bucket], 1.0)
+        self.add_entries(self.change_rows, self.add_columns(charge, np.full(len(charge), np.inf)), -1.0)
+        self.add_entries(self.change_rows, self.add_columns(charge, before), 1.0)
+
+    def _build_firm_shares(self, column_of: IntArray) -> None:
+        """H_f - floor H + short >= 0 and H_f - ceiling H - over <= 0; hours under way stand on the right."""
+        market, rules = self.market, self.market.beyond
+        way, bucket = np.nonzero((column_of >= 0) & (market.way_line >= 0)[:, None])
+        line, columns = market.way_line[way], column_of[way, bucket]
+        taken = market.hours_taken.sum(axis=1)
+        infinite = np.array([np.inf])
+        self.share_rows = np.zeros((2, len(rules.firms)), dtype=np.int64)
+        for firm, on_firm in enumerate(rules.on_firm):
+            for side, (share, sign) in enumerate(((rules.floor[firm], 1.0), (rules.ceiling[firm], -1.0))):
+                factor = on_firm - share
+                known = np.array([-factor @ taken])
+                row = self.add_rows(*((known, infinite) if side == 0 else (-infinite, known)))
+                self.add_entries(np.repeat(row, len(columns)), columns, market.way_hours[way] * factor[line])
+                self.add_entries(row, self.add_columns(np.array([rules.share_cost]), infinite), sign)
+                self.share_rows[side, firm] = row[0]
+
+    def solve(
+        self, options: Mapping[str, str | bool | int | float] = OPTIONS, on_progress: OnProgress = never_stop
+    ) -> Solution:
         linear = self.linear
         programme = highspy.HighsLp()
         programme.num_col_, programme.num_row_ = self.column_count, self.row_count
@@ -193,12 +323,15 @@ class Programme:
         for option, value in options.items():
             solver.setOptionValue(option, value)
         solver.passModel(programme)
+        _listen(solver, on_progress)
         solver.run()
-        status = solver.getModelStatus()
+        status, info = solver.getModelStatus(), solver.getInfo()
+        if status in STOPPED and info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            raise NoPlan(message("balance.no_plan_yet", seconds=f"{solver.getRunTime():.0f}"))
         # Empty: nothing can be made and nothing is asked for.
-        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+        if status not in (*STOPPED, highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
-        found, info = solver.getSolution(), solver.getInfo()
+        found = solver.getSolution()
         value, reduced, dual = (np.array(a) for a in (found.col_value, found.col_dual, found.row_dual))
         return self.read(value, reduced, dual, max(info.simplex_iteration_count + info.ipm_iteration_count, 0))
 
@@ -220,10 +353,17 @@ class Programme:
         component = np.full((len(market.products), buckets), np.inf)
         for product in self.pools:
             component[product] = -dual[self.pool_row[product] : self.pool_row[product] + buckets]
+        change, shelf, wasted = np.zeros(started.shape), np.zeros(market.fixed.shape), np.zeros(market.fixed.shape)
+        change[self.change_way, self.change_bucket] = -dual[self.change_rows]
+        for product, rows in self.shelf_rows.items():
+            shelf[product], wasted[product] = -dual[rows], value[self.wasted[product]]
+        shares = dual[self.share_rows] * np.array([[1.0], [-1.0]])
         prices = Prices(
-            line=np.maximum(-dual[self.line_row :].reshape(market.line_hours.shape), 0.0),
+            line=np.maximum(-dual[self.line_row : self.line_end].reshape(market.line_hours.shape), 0.0),
             limit=limit,
             turned_away=np.maximum(-reduced[away], 0.0),
             component=component,
+            rule={"change charge": change, "shelf life": shelf, "firm shares": shares},
         )
-        return Solution(started, issued, value[away], prices, "highs", iterations)
+        substituted = value[self.substituted]
+        return Solution(started, issued, value[away], prices, "highs", iterations, substituted, wasted)

@@ -4,12 +4,13 @@ Axes: product; demanded (products that are asked for); way (recipes and offers);
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
 import numpy as np
 
+from datong.balance.rules import Rules, build, honest_salvages, pools
 from datong.ledger.facts import (
     ChainFacts,
     Way,
@@ -22,6 +23,7 @@ from datong.ledger.facts import (
     turns,
 )
 from datong.ledger.position import Position
+from datong.ledger.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Learnt
@@ -42,7 +44,9 @@ class Market:
     holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
-    components first.
+    components first. is_component: (product) its units lie in one stock until they are used or set aside, as those of
+    components do (`pools` in rules.py says which others). A product may stand several times in `demanded`, once for
+    each class of its demand. beyond: the rules beyond the linear core.
     """
 
     products: tuple[str, ...]
@@ -75,6 +79,39 @@ class Market:
     is_component: BoolArray
     plain_cost: FloatArray
     levels: tuple[int, ...]
+    beyond: Rules
+
+    @cached_property
+    def rules(self) -> frozenset[str]:
+        """Names of the rules that this market has beyond the linear core."""
+        return self.beyond.names
+
+    @property
+    def most_hours(self) -> FloatArray:
+        """(line, bucket) hours with overtime, left after orders under way."""
+        return self.line_hours + self.beyond.overtime if "overtime" in self.rules else self.line_hours
+
+    @cached_property
+    def late_cost(self) -> FloatArray:
+        """(demanded) money per unit and bucket: of its product, times the weight of its class."""
+        return self.late[self.demanded] * self.beyond.weight
+
+    @cached_property
+    def lost_cost(self) -> FloatArray:
+        """(demanded) money per unit turned away."""
+        return self.lost_sale[self.demanded] * self.beyond.weight
+
+    @cached_property
+    def end_cost(self) -> FloatArray:
+        """(demanded) money per unit that still waits at the end."""
+        return self.waiting_at_end[self.demanded] * self.beyond.weight
+
+    @cached_property
+    def least_supply(self) -> FloatArray:
+        """(demanded, bucket) the least of M, supply beyond what comes anyway and turned away: maximum lateness."""
+        anyway = np.cumsum(self.fixed[self.demanded], axis=1)
+        least = self.beyond.overdue - np.where(self.is_component[self.demanded, None], 0.0, anyway)
+        return np.maximum.accumulate(np.maximum(least, 0.0), axis=1)
 
     @property
     def buckets(self) -> int:
@@ -150,7 +187,8 @@ def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Mar
     settings = state.settings
     facts = chain_facts(state, demand.bucket_starts, learnt)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
-    return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets)
+    rules = rule_facts(state, demand, where, asked, facts)
+    return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
 
 
 def pack_facts(
@@ -160,11 +198,9 @@ def pack_facts(
     bucket_starts: tuple[date, ...],
     calendar: Calendar,
     frozen_buckets: int,
+    rules: RuleFacts = NO_RULES,
 ) -> Market:
-    """Arrays of facts, position and demand (product -> (path, bucket) units).
-
-    Later rules (lanes, capped lateness, priorities, shelf life) come in here as further arrays.
-    """
+    """Arrays of facts, position and demand (product -> (path, bucket) units)."""
     buckets = len(bucket_starts)
     arrays = facts.arrays
     products, ways, lines = facts.products, facts.ways, tuple(facts.line_hours)
@@ -186,8 +222,23 @@ def pack_facts(
     )
     is_component = np.zeros(len(products), dtype=bool)
     is_component[arrays.use_component] = True
-    names = [p for p in asked if p in at]
-    cumulative, sure = _demand([asked[p] for p in names], buckets)
+    classes = [
+        (at[p], c) for p in asked if p in at for c in rules.classes.get(p, (DemandClass(weight=1.0, paths=asked[p]),))
+    ]
+    demanded = np.array([p for p, _ in classes], dtype=np.int64)
+    cumulative, sure = _demand([c.paths for _, c in classes], buckets)
+    way_hours = np.array([w.hours_per_unit for w in ways], dtype=np.float64)
+    earned = lost_sale[arrays.product] * arrays.yield_share
+    way_worth = np.where(way_hours > 0, earned / np.where(way_hours > 0, way_hours, 1.0), 0.0)
+    beyond = build(rules, products, ways, lines, classes, sure, way_worth, frozen_buckets)
+    is_component = pools(beyond, demanded, is_component)
+    beyond = replace(beyond, shelf_life=np.where(is_component, beyond.shelf_life, -1))
+    plain_cost = arrays.least_costs(bucket_starts)
+    salvage = honest_salvages(beyond, demanded, salvage, plain_cost)
+    if beyond.names & {"firm shares", "change charge"}:  # nobody makes what nobody asks for, only to have worked
+        idle = ~is_component
+        idle[demanded] = False
+        way_open &= ~idle[arrays.product, None]
     return Market(
         products=products,
         ways=ways,
@@ -195,7 +246,7 @@ def pack_facts(
         bucket_starts=tuple(bucket_starts),
         way_product=arrays.product,
         way_line=np.array([line_at.get(w.line or "", -1) for w in ways], dtype=np.int64),
-        way_hours=np.array([w.hours_per_unit for w in ways], dtype=np.float64),
+        way_hours=way_hours,
         way_cost=arrays.cost,
         way_yield=arrays.yield_share,
         way_lead=lead,
@@ -213,12 +264,13 @@ def pack_facts(
         lost_sale=lost_sale,
         waiting_at_end=waiting_at_end,
         salvage=salvage,
-        demanded=np.array([at[p] for p in names], dtype=np.int64),
+        demanded=demanded,
         cumulative_demand=cumulative,
         sure=sure,
         is_component=is_component,
-        plain_cost=arrays.least_costs(bucket_starts),
+        plain_cost=plain_cost,
         levels=tuple(np.argsort(arrays.level, kind="stable").tolist()),
+        beyond=beyond,
     )
 
 

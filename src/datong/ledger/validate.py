@@ -39,6 +39,11 @@ _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("components", "valid_from", "valid_to", False),
     ("orders", "start", "due", True),
 )
+# (table, column, other column, what the other may not be to it, what is said then)
+_PAIRS: tuple[tuple[str, str, str, Callable[[Any, Any], Any], str], ...] = (
+    ("firm_shares", "floor_share", "ceiling_share", pc.less, "check.under_floor"),
+    ("substitutes", "product", "substitute", pc.equal, "check.own_substitute"),
+)
 
 NOTHING_KNOWN: Mapping[str, pa.Array] = MappingProxyType({})
 
@@ -486,6 +491,16 @@ def _date_order_troubles(table: Table, cells: Mapping[str, Cells]) -> list[Troub
             bad = mask(pc.fill_null(breaks(cells[later].values, cells[earlier].values), False))
             key = "check.before" if may_be_equal else "check.not_after"
             troubles.append(Trouble(key, bad, later, params={"earlier": earlier}))
+    return troubles
+
+
+def _pair_troubles(table: Table, cells: Mapping[str, Cells]) -> list[Trouble]:
+    """Two cells of a row that cannot stand together."""
+    troubles = []
+    for name, first, second, breaks, key in _PAIRS:
+        if name == table.name and first in cells and second in cells:
+            bad = mask(pc.fill_null(breaks(cells[second].values, cells[first].values), False))
+            troubles.append(Trouble(key, bad, second))
     return troubles
 
 

@@ -4,7 +4,7 @@ Axes: item = (product, market); bucket = local day or week by its first day; pat
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple
 
@@ -158,6 +158,11 @@ def method_message(method: str) -> Message:
 # balance -----------------------------------------------------------------------------------------
 
 
+SUBSTITUTIONS_SCHEMA = pa.schema(
+    [("product", pa.string()), ("substitute", pa.string()), ("bucket", pa.date32()), ("units", pa.float64())]
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Clearing:
     """Who makes how much when, what capacity is worth, and how far this can be from the best.
@@ -167,7 +172,9 @@ class Clearing:
     prices: what (line, stock, offer, component), name, bucket, price (money per unit of it), unit, used, available.
     gaps: product, market, bucket, demand_units (expected), served_units, late_units, lost_units, binding (name of the
         scarce thing whose price was too high, or ''), binding_price.
-    cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative).
+    cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative), and where the chain
+        has such rules substitution, overtime, changes (of the plan before) and firm_shares (missed).
+    substitutions: product, substitute, bucket, units of the substitute that are set aside for the product's demand.
     lower_bound: no plan fixed now can cost less; gap_share = (total - lower_bound) / cost without the salvage credit.
     """
 
@@ -178,6 +185,7 @@ class Clearing:
     lower_bound: float
     door: str
     iterations: int
+    substitutions: pa.Table = field(default_factory=SUBSTITUTIONS_SCHEMA.empty_table)
 
     @property
     def total_cost(self) -> float:

@@ -21,19 +21,28 @@ import numpy as np
 from datong.model.flow import FloatArray
 
 
-def layer_slopes(chance: FloatArray, holding: float, late: float, waiting: float, salvage: float) -> FloatArray:
-    """Slope of f_t at each layer. chance: (layer, bucket) G_t(n). Returns (layer, bucket) money per unit."""
+def layer_slopes(
+    chance: FloatArray, holding: float | FloatArray, late: float, waiting: float, salvage: float
+) -> FloatArray:
+    """Slope of f_t at each layer. chance: (layer, bucket) G_t(n). Returns (layer, bucket) money per unit.
+
+    holding: the same in all buckets, or (bucket).
+    """
     slopes = holding - (holding + late) * chance
     slopes[:, -1] -= salvage * (1.0 - chance[:, -1]) + waiting * chance[:, -1]
     return slopes
 
 
-def layer_grid(cumulative_demand: FloatArray) -> tuple[FloatArray, FloatArray]:
+def layer_grid(cumulative_demand: FloatArray, further_edges: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
     """Blocks of layers in which no chance changes. cumulative_demand: (path, bucket), negative where covered already.
+
+    further_edges: units at which a block ends, too.
 
     Returns widths (block) in units and chance (block, bucket), for the layers from 0 to the largest demand; exact.
     """
-    edges = np.unique(np.concatenate([[0.0], cumulative_demand[cumulative_demand > 0]]))
+    inner = cumulative_demand[cumulative_demand > 0]
+    further = [] if further_edges is None else [further_edges[further_edges > 0]]
+    edges = np.unique(np.concatenate([[0.0], inner, *further]))
     ordered = np.sort(cumulative_demand, axis=0)
     paths, buckets = ordered.shape
     chance = np.empty((len(edges) - 1, buckets))

@@ -14,6 +14,11 @@ class Defaults:
 
     A lost sale costs the whole price: its revenue. The cost of making the unit counts only where it is made, so that a
     share below cost_share would say that nothing is worth making.
+
+    priority_factor: lateness and loss of demand cost so many times as much for each step of priority; firm_factor: for
+    a firm order of a product that also has forecast demand. change_cost_share: a unit by which a plan differs from the
+    one before; 0: free. firm_share_factor: an hour short of a firm's floor, or beyond its ceiling, costs so many times
+    the most that an hour of any line can earn.
     """
 
     price: float = 1.0
@@ -22,6 +27,10 @@ class Defaults:
     late_share_per_week: float = 0.02
     lost_sale_share: float = 1.0
     offer_lead_days: float = 7.0
+    priority_factor: float = 2.0
+    firm_factor: float = 1.25
+    change_cost_share: float = 0.0
+    firm_share_factor: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ TableKind = Literal["master", "event"]
 
 # Names that the format keeps for tables that this version does not read yet.
 RESERVED = frozenset(
-    {"firms", "channels", "customers", "product_attributes", "substitutes", "recipe_lines", "recipe_outputs"}
-    | {"changeovers", "lanes", "firm_shares", "prices", "promotions", "fx_rates", "reviews", "interest"}
+    {"firms", "channels", "customers", "product_attributes", "recipe_lines", "recipe_outputs"}
+    | {"changeovers", "lanes", "prices", "promotions", "fx_rates", "reviews", "interest"}
     | {"consumption", "inspections", "downtime", "sale_lots"}
 )
 

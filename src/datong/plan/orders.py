@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.facts import (
     ChainFacts,
@@ -100,7 +101,7 @@ class Work:
     """Everything the steps of planning read. cleared: product -> way name -> (bucket of start) units started.
 
     asked: product -> (path, bucket) demand as planning sees it; wanted: the same with its whole spread, for what is
-    told to people.
+    told to people. substituted: product -> (bucket) units that it serves for others, less what others serve for it.
     """
 
     calendar: Calendar
@@ -119,6 +120,7 @@ class Work:
     whole: Mapping[str, bool]
     cleared: Mapping[str, Mapping[str, FloatArray]]
     price: CostOfUnits
+    substituted: Mapping[str, FloatArray]
 
     def arrive(self, way: Way, start: int) -> int:
         return start + self.calendar.lead_buckets(way.lead_days)
@@ -128,6 +130,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
     settings, starts = state.settings, demand.bucket_starts
     calendar, buckets = settings.calendar, len(starts)
     facts = chain_facts(state, starts, learnt)
+    facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
     ways = {w.name: w for w in facts.ways}
     at = {s: t for t, s in enumerate(starts)}
     cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
@@ -137,6 +140,9 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
     promised = committed(facts, where, starts, calendar)
     asked = planned_demand(demand, where, facts, starts, settings)
     wanted = pooled_demand(demand, where, calendar.bucket_days)
+    substituted = _substituted(clearing, at)
+    asked |= {p: np.zeros((1, buckets)) for p in substituted if p not in asked}
+    wanted |= {p: wanted.get(p, 0.0) + np.maximum(units, 0.0)[None] for p, units in substituted.items()}
     components = frozenset(u.component for w in facts.ways for u in w.uses)
     prices = {(r["what"], r["name"], r["bucket"]): r["price"] for r in clearing.prices.to_pylist()}
     arrivals = {p: np.zeros(buckets) for p in asked}
@@ -146,6 +152,8 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
             if product in arrivals:
                 arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
     turned_away = _turned_away(clearing, asked, at)
+    for product, units in substituted.items():  # what a substitute serves is its own demand, and no longer the other's
+        turned_away[product] = turned_away[product] - np.cumsum(units)
     curves = {
         p: Curve(
             SortedDemand.of(np.cumsum(paths, axis=1) - turned_away[p]),
@@ -172,7 +180,27 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
         whole=_whole(facts, asked, promised),
         cleared=cleared,
         price=CostOfUnits(prices, starts),
+        substituted=substituted,
     )
+
+
+def _hours_to_work(facts: ChainFacts, clearing: Clearing, starts: Sequence[date]) -> dict[str, FloatArray]:
+    """Hours by line and bucket: those of the line, or more where the market works overtime."""
+    at = {s: t for t, s in enumerate(starts)}
+    hours = {line: of_line.copy() for line, of_line in facts.line_hours.items()}
+    for row in clearing.prices.filter(pc.equal(clearing.prices["what"], "line")).to_pylist():
+        of_line, t = hours[row["name"]], at[row["bucket"]]
+        of_line[t] = max(of_line[t], min(row["used"], row["available"]))
+    return hours
+
+
+def _substituted(clearing: Clearing, at: Mapping[date, int]) -> dict[str, FloatArray]:
+    """Units that a product serves for others less what others serve for it: product -> (bucket)."""
+    units: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(at)))
+    for row in clearing.substitutions.to_pylist():
+        units[row["substitute"]][at[row["bucket"]]] += row["units"]
+        units[row["product"]][at[row["bucket"]]] -= row["units"]
+    return dict(units)
 
 
 def _ways_of(ways: Iterable[Way]) -> dict[str, list[Way]]:
@@ -215,7 +243,7 @@ def _whole(facts: ChainFacts, asked: Mapping[str, FloatArray], promised: Committ
 
 def _lots(work: Work) -> list[Lot]:
     buckets = len(work.starts)
-    used = {c: np.zeros(buckets) for c in work.components}
+    used = {c: np.maximum(work.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
     lots: list[Lot] = []
     for product in reversed(work.order):
         shifts: Shifts

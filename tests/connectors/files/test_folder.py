@@ -109,6 +109,12 @@ BAD: list[tuple[str, dict[str, str | bytes | None], tuple[str, str, int | None, 
         ("nobody_makes", "components.csv", 2, "component"),
     ),
     (
+        "share of a firm that runs no line",
+        {"firm_shares_csv": "firm,floor_share\nF,0.2\nG,0.1\n", "sites_csv": "site,firm\nS,F\n"}
+        | {"lines_csv": "line,site,hours_per_week\nL,S,40\n"},
+        ("runs_no_line", "firm_shares.csv", 3, "firm"),
+    ),
+    (
         "never valid",
         {"recipes_csv": "recipe,product,valid_from,valid_to\nRP,P,2026-02-01,2026-01-01\nRQ,Q,,\nRC,C,,\n"},
         ("not_after", "recipes.csv", 2, "valid_to"),
@@ -137,7 +143,7 @@ def test_bad_input(
     assert (code, tmp_path.name if source == "FOLDER" else source, row, column) in codes(result)
     errors = [f for f in result.findings if f.severity == "error"]
     assert len(errors) <= 2
-    warnings = {"nobody_makes", "odd_date", "unknown_table", "reserved_table", "not_read"}
+    warnings = {"nobody_makes", "runs_no_line", "odd_date", "unknown_table", "reserved_table", "not_read"}
     assert has_errors(result.findings) == (code not in warnings)
     for found in result.findings:
         assert "{" not in found.text("en") and "{" not in found.text("zh")

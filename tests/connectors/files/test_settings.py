@@ -80,6 +80,7 @@ zh = "估计。"
         ("defaults = 3", "wrong_setting", "error", "defaults"),
         ("defaults.prise = 3", "unknown_setting", "error", "prise"),
         ("defaults.price = -3", "wrong_setting", "error", "price"),
+        ("defaults.priority_factor = 0.5", "wrong_setting", "error", "priority_factor"),
         ("defaults.price = inf", "wrong_setting", "error", "price"),
         ("assumed = 3", "wrong_setting", "error", "assumed"),
         ('assumed."lines.hour" = {en = "x"}', "wrong_setting", "error", "assumed"),

@@ -63,11 +63,15 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工单": "orders",
     "工单进展": "order_events",
     "单位换算": "unit_conversions",
+    "替代品": "substitutes",
+    "企业份额": "firm_shares",
 }
 
 
 # Tables whose rows other rows are held against; they are kept in memory while a folder is checked.
-KEPT = frozenset({c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {"components"})
+KEPT = frozenset(
+    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {"components", "firm_shares"}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +238,8 @@ def check_folder(
             findings.append(unreadable.found)
     if "components" in kept:
         circles += _unmade_components(kept, next(p.source.name for p in contents.parts if p.table == "components"))
+    if "firm_shares" in kept:
+        circles += _firms_without_lines(kept, next(p.source.name for p in contents.parts if p.table == "firm_shares"))
     findings += [*circles, *_missing_tables(folder, outcomes, findings)]
     findings += [f for outcome in outcomes.values() for f in outcome.findings]
     checked = {name: o.checked for name, o in outcomes.items() if o.checked is not None}
@@ -398,6 +404,23 @@ def _unmade_components(checked: Mapping[str, Checked], source: str) -> list[Find
     bad = ~pc.is_in(rows["component"], known.combine_chunks()).to_numpy()
     empty = Checked(rows, checked["components"].rejected.slice(0, 0), ())
     trouble = Trouble("check.nobody_makes", bad, "component", severity="warning")
+    return list(reject(empty, [trouble], rows, source).findings)
+
+
+def _firms_without_lines(checked: Mapping[str, Checked], source: str) -> list[Finding]:
+    """Firms with a share of the hours that run no line: named otherwise than in `sites`, or lines without a site."""
+    rows = checked["firm_shares"].rows
+    if "firm" not in rows.column_names:
+        return []
+    firms: set[str] = set()
+    if _usable("sites", "firm", checked) and _usable("lines", "site", checked):
+        sites = checked["sites"].rows
+        firm_of = dict(zip(sites["site"].to_pylist(), sites["firm"].to_pylist(), strict=True))
+        running = (firm_of.get(site) for site in checked["lines"].rows["site"].to_pylist())
+        firms = {firm for firm in running if firm is not None}
+    bad = np.array([firm not in firms for firm in rows["firm"].to_pylist()], dtype=bool)
+    empty = Checked(rows, checked["firm_shares"].rejected.slice(0, 0), ())
+    trouble = Trouble("check.runs_no_line", bad, "firm", severity="warning")
     return list(reject(empty, [trouble], rows, source).findings)
 
 

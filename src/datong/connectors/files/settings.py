@@ -38,6 +38,11 @@ def _amount() -> _Rule:
     return _Rule(lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < float("inf"), said)
 
 
+def _factor() -> _Rule:
+    said = message("check.one_or_more")
+    return _Rule(lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 1 <= v < float("inf"), said)
+
+
 def _one_of(*words: str) -> _Rule:
     return _Rule(lambda v: v in words, message("check.one_of", words=", ".join(f'"{w}"' for w in words)))
 
@@ -57,6 +62,8 @@ def _is_country(value: Any) -> bool:
     return isinstance(value, str) and value in holidays.list_supported_countries()
 
 
+# Defaults by which something else is multiplied, to make it dearer.
+_FACTORS = frozenset({"priority_factor", "firm_factor"})
 _RULES: Mapping[str, _Rule] = {
     "name": _Rule(lambda v: isinstance(v, str) and bool(v.strip()), message("check.a_name")),
     "time_zone": _Rule(_is_zone, message("check.a_time_zone")),
@@ -124,7 +131,7 @@ def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[Cha
     if isinstance(section, dict):
         for key, value in section.items():
             if key in names:
-                _take(defaults, key, value, _amount(), text, findings)
+                _take(defaults, key, value, _factor() if key in _FACTORS else _amount(), text, findings)
             else:
                 findings.append(_unknown_key(key, names, text))
     else:

@@ -1,0 +1,231 @@
+"""What a state says about the rules beyond plain making and buying: the facts, with every default filled in.
+
+How each rule is counted stands in balance/rules.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.facts import ChainFacts, valid_on
+from datong.ledger.position import Position, order_standings, state_now
+from datong.ledger.state import State
+from datong.model.flow import FloatArray, Forecast, Item
+from datong.model.settings import ChainSettings
+
+# Less demand than this is rounding.
+NOTHING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class DemandClass:
+    """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units."""
+
+    weight: float
+    paths: FloatArray
+
+
+@dataclass(frozen=True)
+class Substitute:
+    """A unit of `substitute` may serve demand for `product`, at cost_per_unit more."""
+
+    product: str
+    substitute: str
+    cost_per_unit: float
+
+
+@dataclass(frozen=True)
+class FirmShare:
+    """At least `floor` and at most `ceiling` of all line hours are the firm's."""
+
+    firm: str
+    floor: float
+    ceiling: float
+
+
+@dataclass(frozen=True, eq=False)
+class RuleFacts:
+    """late_buckets: whole buckets that demand waits at most; None: for ever. owed: product -> (bucket) units owed from
+    before the horizon, by the last bucket in which they can still be served. classes: product -> its classes, dearest
+    first, of products that have others than the plain one.
+
+    shelf_life_buckets by product. before: way -> (bucket) units started in the earlier plan, which reaches over
+    `before_buckets`; change_cost: product -> money per unit changed. firm_of_line; hour_worth_factor: what an hour
+    short of a floor costs, in most that an hour can earn. overtime_hours, overtime_cost: line -> (bucket).
+    """
+
+    late_buckets: int | None = None
+    owed: Mapping[str, FloatArray] = field(default_factory=dict)
+    classes: Mapping[str, tuple[DemandClass, ...]] = field(default_factory=dict)
+    substitutes: tuple[Substitute, ...] = ()
+    shelf_life_buckets: Mapping[str, int] = field(default_factory=dict)
+    before: Mapping[str, FloatArray] = field(default_factory=dict)
+    before_buckets: int = 0
+    change_cost: Mapping[str, float] = field(default_factory=dict)
+    shares: tuple[FirmShare, ...] = ()
+    firm_of_line: Mapping[str, str] = field(default_factory=dict)
+    hour_worth_factor: float = 1.0
+    overtime_hours: Mapping[str, FloatArray] = field(default_factory=dict)
+    overtime_cost: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+NO_RULES = RuleFacts()
+
+
+def rule_facts(
+    state: State, demand: Forecast, where: Position, asked: Mapping[str, FloatArray], facts: ChainFacts
+) -> RuleFacts:
+    """The facts for the open buckets. asked: product -> (path, bucket), as `planned_demand` gives it."""
+    settings, starts = state.settings, demand.bucket_starts
+    late_buckets = settings.max_late_days // settings.calendar.bucket_days
+    before, reach = _earlier_plan(state, starts) if settings.defaults.change_cost_share > 0 else ({}, 0)
+    overtime_hours, overtime_cost = _overtime(state, starts)
+    shares = tuple(
+        FirmShare(r["firm"], r["floor_share"], r["ceiling_share"])
+        for r in sorted(state.table("firm_shares").to_pylist(), key=lambda r: r["firm"])
+    )
+    return RuleFacts(
+        late_buckets=late_buckets,
+        owed=_by_bucket(where.owed_units, starts, settings, late_buckets),
+        classes=demand_classes(state, demand, where, asked),
+        substitutes=_substitutes(state, facts, starts),
+        shelf_life_buckets=_shelf_life(state),
+        before=before,
+        before_buckets=reach,
+        change_cost={p: settings.defaults.change_cost_share * e.price for p, e in facts.economics.items()},
+        shares=shares,
+        firm_of_line=_firm_of_line(state) if shares else {},
+        hour_worth_factor=settings.defaults.firm_share_factor,
+        overtime_hours=overtime_hours,
+        overtime_cost=overtime_cost,
+    )
+
+
+def _by_bucket(
+    units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, later: int = 0
+) -> dict[str, FloatArray]:
+    """product -> (bucket) units by their day, so many buckets later; what is due before the first is due in it."""
+    result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
+    for (item, due), count in sorted(units.items()):
+        bucket = max(settings.calendar.index(due, starts[0]) + later, 0)
+        if bucket < len(starts):
+            result[item.product][bucket] += count
+    return dict(result)
+
+
+def demand_classes(
+    state: State, demand: Forecast, where: Position, asked: Mapping[str, FloatArray]
+) -> dict[str, tuple[DemandClass, ...]]:
+    """Classes by product, dearest first, where its demand is not all of weight 1.
+
+        weight = priority_factor ^ max(priority, 0) x (firm_factor for a firm order of a product that also has forecast
+                 demand)
+
+    Rows of `demand` have their own firm and priority, what is owed is firm, and all other demand is forecast; both of
+    priority 0. Of orders served ahead of their day the rows of that bucket lose the same share each.
+    """
+    table = state.table("demand").select(["product", "due", "units", "firm", "priority"])
+    table = table.filter(pc.greater(table["units"], 0.0))
+    special = table.filter(pc.or_(pc.invert(table["firm"]), pc.greater(table["priority"], 0)))
+    forecast = {item.product for item, method in zip(demand.items, demand.method, strict=True) if method != "given"}
+    split = (set(pc.unique(special["product"]).to_pylist()) | forecast) & set(asked)
+    rows = table.filter(pc.is_in(table["product"], pa.array(sorted(split), pa.string())))
+    calendar, starts, factors = state.settings.calendar, demand.bucket_starts, state.settings.defaults
+    given: dict[str, dict[tuple[int, bool], FloatArray]] = defaultdict(dict)
+    for r in rows.to_pylist():
+        bucket = calendar.index(r["due"], starts[0])
+        if 0 <= bucket < len(starts):
+            units = given[r["product"]].setdefault((max(r["priority"], 0), r["firm"]), np.zeros(len(starts)))
+            units[bucket] += r["units"]
+    served = _by_bucket(where.served_ahead_units, starts, state.settings)
+    owed = _by_bucket(where.owed_units, starts, state.settings)
+    result = {}
+    for product, by_kind in sorted(given.items()):
+        total = np.sum(list(by_kind.values()), axis=0)
+        left = np.maximum(total - served.get(product, 0.0), 0.0)
+        if len(asked[product]) == 1:
+            left = np.minimum(left, np.maximum(asked[product][0], 0.0))
+        share = left / np.where(total > 0, total, 1.0)
+        due_before = owed.get(product, np.zeros(len(starts)))
+        rest = asked[product] - left - due_before
+        is_forecast = np.abs(rest).max(initial=0.0) > NOTHING or any(not firm for _, firm in by_kind)
+        firm_factor = factors.firm_factor if is_forecast else 1.0
+        weights: dict[float, FloatArray] = {}
+        parts = [(p, firm, (units * share)[None]) for (p, firm), units in by_kind.items()]
+        for priority, firm, paths in [*parts, (0, True, due_before[None]), (0, False, rest)]:
+            if np.abs(paths).max(initial=0.0) > NOTHING:
+                weight = factors.priority_factor**priority * (firm_factor if firm else 1.0)
+                weights[weight] = weights[weight] + paths if weight in weights else paths
+        if set(weights) - {1.0}:
+            result[product] = tuple(DemandClass(w, weights[w]) for w in sorted(weights, reverse=True))
+    return result
+
+
+def _substitutes(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[Substitute, ...]:
+    """Rows that hold in any open bucket, of products that are known."""
+    rows = sorted(state.table("substitutes").to_pylist(), key=lambda r: (r["product"], r["substitute"]))
+    known = set(facts.products)
+    return tuple(
+        Substitute(r["product"], r["substitute"], r["cost_per_unit"])
+        for r in rows
+        if {r["product"], r["substitute"]} <= known and any(valid_on(s, r["valid_from"], None) for s in starts)
+    )
+
+
+def _shelf_life(state: State) -> dict[str, int]:
+    """Whole buckets for which a unit can be kept; a unit may lie over the end of its bucket so many times."""
+    days = state.settings.calendar.bucket_days
+    table = state.table("products").select(["product", "shelf_life_days"])
+    table = table.filter(pc.is_valid(table["shelf_life_days"]))
+    return {r["product"]: int(r["shelf_life_days"] // days) for r in table.to_pylist()}
+
+
+def _earlier_plan(state: State, starts: Sequence[date]) -> tuple[dict[str, FloatArray], int]:
+    """The plan that stands: orders that are proposed and not locked, way -> (bucket) units; and how far it reaches.
+
+    Orders that are out (released, accepted, started) and locked ones are no part of it: they are kept as they are.
+    """
+    stands = order_standings(state)
+    before: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
+    reach = 0
+    for r in state.table("orders").to_pylist():
+        way = r["recipe"] if r["kind"] == "make" else r["offer"]
+        bucket = state.settings.calendar.index(r["start"], starts[0])
+        if way and not r["locked"] and state_now(stands.get(r["order"]), False) == "proposed":
+            if 0 <= bucket < len(starts):
+                before[way][bucket] += r["units"]
+            reach = max(reach, min(bucket + 1, len(starts)))
+    return dict(before), reach
+
+
+def _firm_of_line(state: State) -> dict[str, str]:
+    firm_of = {r["site"]: r["firm"] for r in state.table("sites").select(["site", "firm"]).to_pylist()}
+    rows = state.table("lines").select(["line", "site"]).to_pylist()
+    return {r["line"]: firm for r in rows if (firm := firm_of.get(r["site"])) is not None}
+
+
+def _overtime(state: State, starts: Sequence[date]) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    """Overtime hours and their cost: line -> (bucket), of the lines that have any.
+
+    As with its hours, of spans that overlap the one that starts last holds, and of a bucket that has begun only the
+    days that are left count.
+    """
+    days = state.settings.calendar.bucket_days
+    hours: dict[str, FloatArray] = {}
+    cost: dict[str, FloatArray] = {}
+    spans = sorted(state.table("line_calendar").to_pylist(), key=lambda r: (r["line"], r["from"], r["to"]))
+    lines = {s["line"] for s in spans if s["overtime_hours"] > 0} & set(state.table("lines")["line"].to_pylist())
+    gone = min(max((state.today - starts[0]).days, 0), days) if starts else 0
+    for span in (s for s in spans if s["line"] in lines):
+        of_line = hours.setdefault(span["line"], np.zeros(len(starts)))
+        of_cost = cost.setdefault(span["line"], np.zeros(len(starts)))
+        for t, start in enumerate(starts):
+            if span["from"] <= start < span["to"]:
+                of_line[t] = span["overtime_hours"] * days / 7 * (1 - gone / days if t == 0 else 1.0)
+                of_cost[t] = span["overtime_cost_per_hour"]
+    return hours, cost

@@ -1,0 +1,312 @@
+"""The rules beyond the linear core, each on a small state worked out by hand."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.balance import highs
+from datong.balance.evaluate import evaluate
+from datong.balance.market import balance, clear
+from datong.balance.pack import pack
+from datong.ledger.position import Position, position
+from datong.ledger.state import state_of_tables
+from datong.model.flow import Forecast, Item, nothing_learnt
+from datong.model.settings import ChainSettings, Defaults
+
+MONDAY = date(2024, 1, 1)
+WEEK = timedelta(days=7)
+
+
+def chain(horizon, settings=None, **tables):
+    """A state as of Monday 2024-01-01 from rows per table."""
+    names = {table: dict.fromkeys(name for row in rows for name in row) for table, rows in tables.items()}
+    given = {t: pa.table({n: [r.get(n) for r in rows] for n in names[t]}) for t, rows in tables.items()}
+    made = ChainSettings("test", horizon_buckets=horizon, **(settings or {}))
+    return state_of_tables(made, datetime(2024, 1, 1, tzinfo=UTC), given)
+
+
+def given(state, **units):
+    """Demand that is given, by product: units in each bucket."""
+    names = sorted(units)
+    starts = state.settings.calendar.starts(MONDAY, state.settings.horizon_buckets)
+    zero = np.zeros(len(names))
+    paths = np.array([[units[n]] for n in names], dtype=float)
+    items = tuple(Item(n, "all") for n in names)
+    return Forecast(items, starts, paths, ("given",) * len(names), zero.astype(np.int64), zero.astype(bool))
+
+
+def press(**more):
+    """Product A made on line L, 10 hours a week, one hour and 2 money a unit; holding 1, late 5, price and loss 100."""
+    cost = {"holding_cost_per_unit_week": 1.0, "late_cost_per_unit_week": 5.0, "lost_sale_cost_per_unit": 100.0}
+    tables = {
+        "products": [{"product": "A", "price": 100.0}],
+        "lines": [{"line": "L", "hours_per_week": 10.0}],
+        "recipes": [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}],
+        "economics": [{"product": "A"} | cost],
+        "demand": [{"demand": "D", "product": "A", "due": MONDAY, "units": 0.0}],
+    }
+    for name, rows in more.items():
+        tables[name] = tables.get(name, []) + rows
+    return tables
+
+
+def cleared(state, demand, where=None):
+    """The optimum, certified."""
+    clearing = balance(state, demand, nothing_learnt(), where)
+    assert clearing.lower_bound == pytest.approx(clearing.total_cost, rel=1e-9)
+    return clearing
+
+
+def hour_prices(clearing):
+    return [r["price"] for r in clearing.prices.to_pylist() if r["what"] == "line"]
+
+
+# maximum lateness ---------------------------------------------------------------------------------
+
+
+def test_what_waits_beyond_the_maximum_lateness_is_lost():
+    """25 wanted in week 0, ten hours a week. With a week's lateness allowed 10 come in week 0, 10 in week 1, 5 are
+    lost: 20 x 2 + 10 x 5 + 5 x 100 = 590. With four, 5 come in week 2: 25 x 2 + 15 x 5 + 5 x 5 = 150."""
+    late = chain(4, {"max_late_days": 28}, **press())
+    strict = chain(4, {"max_late_days": 13}, **press())
+    demand = given(late, A=[25.0, 0.0, 0.0, 0.0])
+    assert cleared(late, demand).total_cost == pytest.approx(150.0)
+    clearing = cleared(strict, demand)
+    assert clearing.total_cost == pytest.approx(590.0)
+    assert clearing.cost["lost"] == pytest.approx(500.0)
+    patient = highs.solve(pack(late, demand, nothing_learnt(), position(late)))
+    market = pack(strict, demand, nothing_learnt(), position(strict))
+    assert market.rules == {"maximum lateness"}
+    with pytest.raises(AssertionError, match="maximum lateness"):
+        evaluate(market, patient.started, patient.issued, patient.turned_away)
+
+
+def test_what_is_owed_has_waited_already():
+    """15 owed since the week before and a week's lateness allowed: 10 come in week 0, 5 are lost: 10 x 2 + 5 x 100."""
+    state = chain(3, {"max_late_days": 7}, **press())
+    where = Position({}, {(Item("A", "all"), MONDAY - WEEK): 15.0}, {}, ())
+    assert cleared(state, given(state, A=[0.0, 0.0, 0.0]), where).total_cost == pytest.approx(520.0)
+
+
+def test_the_door_of_prices_turns_away_what_it_serves_too_late():
+    """The same chain: the plan of the door of prices keeps the rule, and its certificate says what that cost."""
+    state = chain(4, {"max_late_days": 7}, **press())
+    demand = given(state, A=[25.0, 0.0, 0.0, 0.0])
+    clearing = balance(state, demand, nothing_learnt(), door="prices")
+    assert clearing.cost["lost"] >= 500.0 * (1 - 1e-3)
+    assert clearing.lower_bound <= 590.0 + 1e-6 <= clearing.total_cost + 1e-3
+
+
+# priorities ---------------------------------------------------------------------------------------
+
+
+def rows(*kinds):
+    """Rows of demand for A in week 0: (units, firm, priority)."""
+    return [
+        {"demand": f"D{i}", "product": "A", "due": MONDAY, "units": u, "firm": f, "priority": p}
+        for i, (u, f, p) in enumerate(kinds)
+    ]
+
+
+def test_firm_orders_come_before_forecast():
+    """12 firm and 4 forecast in week 0, ten hours: 10 firm ones come at once, 2 and the others a week late. A firm unit
+    waits for 1.25 x 5: 16 x 2 + 2 x 6.25 + 4 x 5 = 64.5."""
+    state = chain(2, **press(demand=rows((12.0, True, 0), (4.0, False, 0))))
+    clearing = cleared(state, given(state, A=[16.0, 0.0]))
+    assert clearing.cost["late"] == pytest.approx(32.5)
+    assert clearing.total_cost == pytest.approx(64.5)
+    gaps = clearing.gaps.to_pylist()
+    assert [r["served_units"] for r in gaps] == pytest.approx([10.0, 6.0])
+    assert [r["demand_units"] for r in gaps] == pytest.approx([16.0, 0.0])
+
+
+def test_a_higher_priority_is_served_first():
+    """12 of priority 1 and 4 of priority 0 in the only week: 10 of the higher come, and each of its lost units counts
+    twice: 10 x 2 + 2 x 200 + 4 x 100 = 820. An hour more would save 200 - 2. All 16 of priority 1: 10 x 2 + 6 x 200."""
+    state = chain(1, **press(demand=rows((12.0, True, 1), (4.0, True, 0))))
+    clearing = cleared(state, given(state, A=[16.0]))
+    assert clearing.total_cost == pytest.approx(820.0)
+    assert hour_prices(clearing) == pytest.approx([198.0])
+    state = chain(1, **press(demand=rows((16.0, True, 1))))
+    assert cleared(state, given(state, A=[16.0])).total_cost == pytest.approx(1220.0)
+
+
+# change charge ------------------------------------------------------------------------------------
+
+
+def test_a_change_of_the_plan_has_its_charge():
+    """10 wanted in week 1; 4 are proposed for week 0 and 6 for week 1. Making all in week 1 saves holding of 4 x 1 and
+    changes 8 units: at 1 each the plan stays, 10 x 2 + 4 = 24; at 0.4 it moves, 10 x 2 + 8 x 0.4 = 23.2."""
+    order = {"kind": "make", "product": "A", "recipe": "A/L"}
+    orders = [
+        order | {"order": "O1", "units": 4.0, "start": MONDAY, "due": MONDAY},
+        order | {"order": "O2", "units": 6.0, "start": MONDAY + WEEK, "due": MONDAY + WEEK},
+    ]
+    made = {}
+    for share, cost, changes in ((0.01, 24.0, 0.0), (0.004, 23.2, 3.2)):
+        state = chain(3, {"defaults": Defaults(change_cost_share=share)}, **press(orders=orders))
+        clearing = cleared(state, given(state, A=[0.0, 10.0, 0.0]))
+        assert clearing.total_cost == pytest.approx(cost)
+        assert clearing.cost["changes"] == pytest.approx(changes)
+        made[share] = clearing.quantities["units"].to_pylist()
+    assert made == {0.01: pytest.approx([4.0, 6.0]), 0.004: pytest.approx([10.0])}
+
+
+def test_what_stood_in_a_frozen_bucket_is_no_change():
+    """As before at 1 each, but week 0 is frozen: what was only proposed there lapses; 4 more in week 1 are changes:
+    10 x 2 + 4 x 1 = 24."""
+    order = {"kind": "make", "product": "A", "recipe": "A/L"}
+    orders = [
+        order | {"order": "O1", "units": 4.0, "start": MONDAY, "due": MONDAY},
+        order | {"order": "O2", "units": 6.0, "start": MONDAY + WEEK, "due": MONDAY + WEEK},
+    ]
+    settings = {"defaults": Defaults(change_cost_share=0.01), "frozen_buckets": 1}
+    state = chain(3, settings, **press(orders=orders))
+    assert cleared(state, given(state, A=[0.0, 10.0, 0.0])).total_cost == pytest.approx(24.0)
+
+
+# firm shares --------------------------------------------------------------------------------------
+
+
+def two_firms(hours, **share):
+    """A also on line S of a small firm, at 5 a unit; L is the big one's."""
+    return press(
+        sites=[{"site": "big", "firm": "Big"}, {"site": "small", "firm": "Small"}],
+        lines=[{"line": "S", "site": "small", "hours_per_week": hours}],
+        recipes=[{"recipe": "A/S", "product": "A", "line": "S", "hours_per_unit": 1.0, "cost_per_unit": 5.0}],
+        firm_shares=[share],
+    ) | {
+        "lines": [
+            {"line": "L", "site": "big", "hours_per_week": 10.0},
+            {"line": "S", "site": "small", "hours_per_week": hours},
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    "share", [{"firm": "Small", "floor_share": 0.3}, {"firm": "Big", "ceiling_share": 0.7}], ids=["floor", "ceiling"]
+)
+def test_a_firm_has_its_share_of_the_hours(share):
+    """10 wanted; 3 of the 10 hours are the small firm's: 7 x 2 + 3 x 5 = 29. Without the rule it is 20."""
+    state = chain(1, **two_firms(10.0, **share))
+    clearing = cleared(state, given(state, A=[10.0]))
+    assert clearing.total_cost == pytest.approx(29.0)
+    assert clearing.cost["firm_shares"] == pytest.approx(0.0, abs=1e-9)
+    used = {r["name"]: r["used"] for r in clearing.prices.to_pylist() if r["what"] == "line"}
+    assert used == {"L": pytest.approx(7.0), "S": pytest.approx(3.0)}
+
+
+def test_a_share_that_cannot_be_reached_costs_its_price():
+    """The small firm has 2 hours, a floor of 0.3 x 10 = 3: an hour short costs what an hour can earn at most, 100 of a
+    lost sale: 8 x 2 + 2 x 5 + 1 x 100 = 126. Not making a unit would cost 100 and save but 30 + 2."""
+    state = chain(1, **two_firms(2.0, firm="Small", floor_share=0.3))
+    clearing = cleared(state, given(state, A=[10.0]))
+    assert clearing.cost["firm_shares"] == pytest.approx(100.0)
+    assert clearing.total_cost == pytest.approx(126.0)
+
+
+# shelf life ---------------------------------------------------------------------------------------
+
+
+def test_what_is_too_old_is_waste():
+    """25 wanted in week 2, ten hours a week. A unit that keeps for a week can lie over one week's end: 10 of week 1 and
+    10 of week 2 come, 5 are lost: 20 x 2 + 10 x 1 + 5 x 100 = 550. One that keeps: 25 x 2 + 10 x 1 + 5 x 2 x 1 = 70."""
+    keeps = chain(3, **press())
+    demand = given(keeps, A=[0.0, 0.0, 25.0])
+    assert cleared(keeps, demand).total_cost == pytest.approx(70.0)
+    tables = press() | {"products": [{"product": "A", "price": 100.0, "shelf_life_days": 7.0}]}
+    goes_bad = chain(3, **tables)
+    clearing = cleared(goes_bad, demand)
+    assert clearing.total_cost == pytest.approx(550.0)
+    market = pack(goes_bad, demand, nothing_learnt(), position(goes_bad))
+    issued = np.array([[0.0, 0.0, 25.0]])
+    with pytest.raises(AssertionError, match="shelf life"):
+        evaluate(market, np.array([[5.0, 10.0, 10.0]]), issued, np.zeros((1, 3)))
+
+
+def test_stock_that_nobody_needs_in_time_is_thrown_away():
+    """8 in stock that keeps for a week, 3 wanted in week 0 and 4 in week 2: 5 are waste, thrown away at once, as they
+    would only be held; 4 are made: 4 x 2 = 8."""
+    stock = [{"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": "A", "units": 8.0}]
+    tables = press(stock=stock) | {"products": [{"product": "A", "price": 100.0, "shelf_life_days": 7.0}]}
+    state = chain(3, **tables)
+    demand = given(state, A=[3.0, 0.0, 4.0])
+    market = pack(state, demand, nothing_learnt(), position(state))
+    assert highs.solve(market).wasted.sum() == pytest.approx(5.0)
+    assert clear(market, demand).total_cost == pytest.approx(8.0)
+
+
+def test_what_an_order_under_way_will_take_is_kept_for_it():
+    """4 Q in stock, good for a week, are what the locked order of 4 A in week 2 takes; they are held two week ends, at
+    0.1 each: 0.8. Else they would have to be thrown away, and the order could not run."""
+    tables = press(
+        products=[{"product": "Q", "price": 4.0, "kind": "material", "shelf_life_days": 7.0}],
+        economics=[{"product": "Q", "holding_cost_per_unit_week": 0.1}],
+        components=[{"product": "A", "component": "Q", "units_per_unit": 1.0}],
+        stock=[{"happened_at": datetime(2023, 12, 31, tzinfo=UTC), "product": "Q", "units": 4.0}],
+        orders=[
+            {"order": "O1", "kind": "make", "product": "A", "recipe": "A/L", "units": 4.0, "locked": True}
+            | {"start": MONDAY + 2 * WEEK, "due": MONDAY + 2 * WEEK}
+        ],
+    )
+    state = chain(3, **tables)
+    assert cleared(state, given(state, A=[0.0, 0.0, 4.0])).total_cost == pytest.approx(0.8)
+
+
+# substitutes --------------------------------------------------------------------------------------
+
+
+def test_a_substitute_serves_where_it_is_cheaper_than_a_loss():
+    """14 of A wanted, 10 can be made. B, of 3 a unit on its own line, may stand in for 4 more each: 4 of them do,
+    10 x 2 + 4 x 3 + 4 x 4 = 48."""
+    tables = press(
+        products=[{"product": "B", "price": 100.0}],
+        lines=[{"line": "M", "hours_per_week": 10.0}],
+        recipes=[{"recipe": "B/M", "product": "B", "line": "M", "hours_per_unit": 1.0, "cost_per_unit": 3.0}],
+        substitutes=[{"product": "A", "substitute": "B", "cost_per_unit": 4.0}],
+    )
+    state = chain(1, **tables)
+    clearing = cleared(state, given(state, A=[14.0]))
+    assert clearing.total_cost == pytest.approx(48.0)
+    assert clearing.cost["substitution"] == pytest.approx(16.0)
+    assert {r["product"]: r["units"] for r in clearing.quantities.to_pylist()} == {"A": 10.0, "B": 4.0}
+
+
+# overtime -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("wanted", "cost", "price"), [(11.0, 42.0, 20.0), (14.0, 264.0, 98.0)])
+def test_overtime_is_worked_where_it_pays(wanted, cost, price):
+    """2 hours of overtime at 20. 11 wanted: 11 x 2 + 1 x 20 = 42, an hour is worth 20. 14 wanted: 12 are made, 2 lost:
+    12 x 2 + 2 x 20 + 2 x 100 = 264, an hour is worth a lost sale less the unit's cost."""
+    span = {"line": "L", "from": MONDAY, "to": MONDAY + WEEK, "hours": 10.0}
+    state = chain(1, **press(line_calendar=[span | {"overtime_hours": 2.0, "overtime_cost_per_hour": 20.0}]))
+    clearing = cleared(state, given(state, A=[wanted]))
+    assert clearing.total_cost == pytest.approx(cost)
+    assert hour_prices(clearing) == pytest.approx([price])
+
+
+# locked orders, frozen horizon --------------------------------------------------------------------
+
+
+def test_locked_orders_stay_and_count_also_in_a_frozen_bucket():
+    """Week 0 is frozen. A locked order of 6 is in it, one of 3 is only proposed there. 12 wanted in week 0: the 6 come,
+    nothing else starts in week 0, 6 come in week 1: 6 x 2 + 6 x 5 = 42; the locked order's cost is spent already."""
+    order = {"kind": "make", "product": "A", "recipe": "A/L", "start": MONDAY, "due": MONDAY}
+    orders = [
+        order | {"order": "O1", "units": 6.0, "locked": True},
+        order | {"order": "O2", "units": 3.0, "locked": False},
+    ]
+    state = chain(2, {"frozen_buckets": 1}, **press(orders=orders))
+    clearing = cleared(state, given(state, A=[12.0, 0.0]))
+    assert clearing.total_cost == pytest.approx(42.0)
+    assert clearing.quantities.select(["start", "units"]).to_pylist() == [{"start": MONDAY + WEEK, "units": 6.0}]
+    assert [r["used"] for r in clearing.prices.to_pylist() if r["what"] == "line"] == pytest.approx([6.0, 6.0])
+
+
+def test_the_door_of_prices_refuses_rules_that_it_does_not_know():
+    state = chain(1, **press(demand=rows((8.0, True, 1), (8.0, True, 0))))
+    with pytest.raises(ValueError, match="priorities"):
+        balance(state, given(state, A=[16.0]), nothing_learnt(), door="prices")

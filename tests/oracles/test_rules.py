@@ -1,0 +1,234 @@
+"""The rules beyond the linear core on random small chains: cost, plain loop and bound are one number, rule by rule."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from datong.balance import highs
+from datong.balance.bound import lower_bound
+from datong.balance.evaluate import evaluate
+from datong.balance.pack import pack_facts
+from datong.balance.solution import Prices
+from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
+from datong.ledger.position import Position, UnderWay
+from datong.ledger.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
+from datong.model.calendar import Calendar
+
+RULES = (
+    "maximum lateness",
+    "priorities",
+    "substitutes",
+    "shelf life",
+    "change charge",
+    "firm shares",
+    "overtime",
+)
+
+
+def way(name, kind, product, **others):
+    """A Way with nothing special but what is given."""
+    numbers = ("hours_per_unit", "cost_per_unit", "setup_hours", "setup_cost", "min_units", "multiple_units")
+    plain = dict.fromkeys(numbers, 0.0) | dict.fromkeys(("line", "valid_from", "valid_to"))
+    plain |= {"lead_days": 0, "yield_share": 1.0, "units_per_week": np.inf, "uses": ()}
+    return Way(name=name, kind=kind, product=product, **(plain | others))
+
+
+def random_market(seed, *names):
+    """A market of 2-4 products and a part on 2-3 lines over 3-8 weeks, short of hours, with the rules named."""
+    random = np.random.default_rng(seed)
+    buckets, paths = int(random.integers(3, 9)), int(random.choice([1, 1, 6]))
+    starts = tuple(date(2024, 1, 1) + timedelta(days=7 * i) for i in range(buckets))
+    lines = [f"L{i}" for i in range(random.integers(2, 4))]
+    sold = [f"P{i}" for i in range(random.integers(2, 5))]
+    ways, economics = [], {}
+    for product in [*sold, "Q"]:
+        price = float(random.uniform(5, 50)) * (0.2 if product == "Q" else 1.0)
+        holding, late, lost = price * random.uniform([0.002, 0.01, 0.3], [0.02, 0.1, 1.0])
+        waiting = lost * float(random.choice([0.7, 1.0]))
+        economics[product] = Economics(price, holding, late, lost, waiting, float(random.choice([0.0, price])))
+        for k in range(random.integers(1, 4)):
+            uses = (ComponentUse("Q", 2.0, None, None),) if product != "Q" and random.random() < 0.4 else ()
+            numbers = {
+                "hours_per_unit": float(random.uniform(0.2, 1)),
+                "cost_per_unit": price * float(random.uniform(0.2, 0.5)),
+                "lead_days": int(random.choice([0, 7])),
+                "yield_share": float(random.choice([1, 0.9])),
+            }
+            ways.append(way(f"{product}/{k}", "make", product, line=str(random.choice(lines)), uses=uses, **numbers))
+        if random.random() < 0.5 or product == "Q":
+            most = float(random.choice([np.inf, 10.0]))
+            numbers = {"cost_per_unit": price * 0.7, "lead_days": 7, "units_per_week": most}
+            ways.append(way(f"{product}/x", "buy", product, **numbers))
+    ways.sort(key=lambda w: (w.product, w.kind, w.name))
+    asked = {p: random.poisson(random.uniform(2, 30), size=(paths, buckets)).astype(float) for p in sold}
+    load = sum(a.mean(axis=0).mean() for a in asked.values()) * 0.6 / len(lines)
+    products = tuple(sorted([*sold, "Q"]))
+    costs = unit_costs(products, ways, starts)
+    for product, e in economics.items():
+        economics[product] = replace(e, salvage=honest_salvage(e.salvage, costs[product], e.waiting_at_end))
+    hours = {name: np.full(buckets, load * random.uniform(0.4, 1.2)) for name in lines}
+    facts = ChainFacts(products, economics, tuple(ways), hours)
+    first = ways[0]
+    under_way = (
+        UnderWay("W1", "make", first.product, first.name, first.line, 5.0, starts[0], starts[1]),
+        UnderWay("P1", "buy", sold[-1], None, None, 3.0, starts[0] - timedelta(days=9), starts[-1]),
+    )
+    where = Position({p: float(random.integers(0, 30)) for p in products}, {}, {}, under_way)
+    rules = random_rules(random, facts, sold, asked, buckets, names)
+    frozen = int(random.choice([0, 0, 1]))
+    return pack_facts(facts, where, asked, starts, Calendar("UTC", "week"), frozen, rules)
+
+
+def random_rules(random, facts, sold, asked, buckets, names):
+    lines = list(facts.line_hours)
+    rules = RuleFacts()
+    if "maximum lateness" in names:
+        rules = replace(rules, late_buckets=int(random.integers(0, 3)))
+    if "priorities" in names:
+        classes = {}
+        for product in sold[:2]:
+            firm = np.floor(asked[product].min(axis=0) * random.uniform(0.2, 1.0))[None]
+            classes[product] = (
+                DemandClass(float(random.choice([1.25, 3.0])), firm),
+                DemandClass(1.0, asked[product] - firm),
+            )
+        rules = replace(rules, classes=classes)
+    if "substitutes" in names:
+        pairs = {tuple(random.choice(sold, 2, replace=False)) for _ in range(2)}
+        rules = replace(
+            rules, substitutes=tuple(Substitute(str(a), str(b), float(random.uniform(0, 5))) for a, b in sorted(pairs))
+        )
+    if "shelf life" in names:
+        rules = replace(rules, shelf_life_buckets={p: int(random.integers(0, 3)) for p in [*sold[1:], "Q"]})
+    if "change charge" in names:
+        before = {w.name: random.choice([0.0, 0.0, 6.0, 20.0], buckets) for w in facts.ways}
+        cost = {p: e.price * float(random.uniform(0.01, 0.6)) for p, e in facts.economics.items()}
+        rules = replace(rules, before=before, before_buckets=int(random.integers(1, buckets + 1)), change_cost=cost)
+    if "firm shares" in names:
+        firm_of_line = {line: f"F{i % 2}" for i, line in enumerate(lines)}
+        shares = (
+            FirmShare("F0", 0.0, float(random.uniform(0.2, 0.6))),
+            FirmShare("F1", float(random.uniform(0.3, 0.7)), 1.0),
+        )
+        rules = replace(
+            rules, shares=shares, firm_of_line=firm_of_line, hour_worth_factor=float(random.uniform(0.05, 1))
+        )
+    if "overtime" in names:
+        extra = {lines[0]: facts.line_hours[lines[0]] * random.uniform(0, 0.5, buckets)}
+        rules = replace(rules, overtime_hours=extra, overtime_cost={lines[0]: random.uniform(0, 30, buckets)})
+    return rules
+
+
+def parts(solution):
+    return (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
+
+
+def objective(market):
+    """Cost of the optimum, and the bound at its duals."""
+    solution = highs.solve(market)
+    return solution, sum(evaluate(market, *parts(solution)).cost.values()), lower_bound(market, solution.prices)
+
+
+@pytest.mark.parametrize("rule", [*RULES, "all"])
+def test_the_bound_meets_the_optimum(rule):
+    """Weak duality is strong at the duals of the linear programme, whichever rules there are."""
+    names = RULES if rule == "all" else (rule,)
+    there = 0
+    for seed in range(60):
+        market = random_market(seed, *names)
+        there += set(names) <= market.rules
+        _, cost, bound = objective(market)
+        assert bound == pytest.approx(cost, rel=1e-6, abs=1e-5), seed
+    assert there > 30
+
+
+@pytest.mark.parametrize("rule", [*RULES, "all"])
+def test_any_prices_of_the_rules_give_a_bound_below_the_optimum(rule):
+    """The best prices with noise on all of them, and prices drawn at random, bound the optimum from below."""
+    for seed in range(25):
+        market = random_market(seed, *(RULES if rule == "all" else (rule,)))
+        solution, cost, _ = objective(market)
+        best, random = solution.prices, np.random.default_rng(seed)
+        for spread in (0.1, 1.0, 10.0):
+
+            def noisy(price, spread=spread, random=random):
+                return price + spread * random.standard_normal(price.shape)
+
+            own = {name: noisy(price) for name, price in best.rule.items()}
+            wild = Prices(
+                noisy(best.line),
+                noisy(best.limit),
+                noisy(best.turned_away),
+                noisy(best.component),
+                {**best.rule, **own},
+            )
+            for prices in (wild, replace(best, rule=own), replace(best, rule={})):
+                assert lower_bound(market, prices) <= cost + 1e-6 * max(abs(cost), 1.0), (seed, spread)
+
+
+def test_the_linear_rules_are_those_of_queues():
+    """One path, unit by unit: buyers and stock stand in queues, oldest first; nobody waits longer than the maximum
+    lateness, served or not, and nothing is used that has lain longer than it keeps."""
+    served_late, old = 0, 0
+    for seed in range(120):
+        market = random_market(seed, "maximum lateness", "shelf life", "priorities")
+        if market.given_demand is None:
+            continue
+        solution = highs.solve(market)
+        outcome = evaluate(market, *parts(solution))
+        late = next(k for k in range(market.buckets + 1) if _overdue_is(market, k))
+        for d in range(len(market.demanded)):
+            asked = np.diff(market.given_demand[d], prepend=0.0)
+            waits = _longest_wait(asked, outcome.served[d] + solution.turned_away[d])
+            assert waits <= late, (seed, d)
+            served_late += waits > 0
+        for product in np.flatnonzero((market.beyond.shelf_life >= 0) & (market.fixed >= 0).all(axis=1)):
+            came = market.fixed[product].copy()
+            for w in np.flatnonzero(market.way_product == product):
+                lead = market.way_lead[w]
+                came[lead:] += market.way_yield[w] * solution.started[w, : market.buckets - lead]
+            gone = solution.wasted[product] + outcome.component_used[product]
+            for d in np.flatnonzero(market.demanded == product):
+                gone += outcome.served[d] - solution.issued[d]
+            lay = _longest_wait(came, gone)
+            assert lay <= market.beyond.shelf_life[product], (seed, product)
+            old += lay > 0
+    assert served_late > 20
+    assert old > 20
+
+
+def _overdue_is(market, late):
+    """Whether overdue demand is that of so many buckets before."""
+    before = np.zeros(market.given_demand.shape)
+    before[:, late:] = market.given_demand[:, : market.buckets - late]
+    return np.allclose(market.beyond.overdue, before)
+
+
+def _longest_wait(comes, goes):
+    """Most buckets that any unit of a queue stays in it, oldest first; one that is left stays until the end."""
+    queue, longest = [], 0
+    for t in range(len(comes)):
+        queue.append([t, comes[t]])
+        left = goes[t]
+        for unit in queue:
+            out = min(unit[1], left)
+            unit[1] -= out
+            left -= out
+            if out > 1e-6:
+                longest = max(longest, t - unit[0])
+        assert left < 1e-5
+    return max([longest, *(len(comes) - 1 - t for t, units in queue if units > 1e-5)])
+
+
+def test_a_plan_that_breaks_a_rule_is_refused():
+    market = random_market(5, *RULES)
+    solution = highs.solve(market)
+    for name, change in (
+        ("a substitute below zero", {"substituted": solution.substituted - 1}),
+        ("waste of a product that keeps", {"wasted": solution.wasted + 1}),
+        ("more started|more hours", {"started": solution.started + market.way_open * 20}),
+    ):
+        with pytest.raises(AssertionError, match=name):
+            evaluate(market, *parts(replace(solution, **change)))
