@@ -61,7 +61,9 @@ def _priced(market: Market, prices: Prices) -> _Priced:
     credit = fresh_credit(market, charge.shelf_life)
     given = charge.shelf_life.copy()
     earns = bool(market.rules & {"change charge", "firm shares"})
-    most = most_started(market) if earns else np.zeros(0)
+    # A component worth something at the end, made of one that counts for less than it costs, earns too.
+    leftovers = bool((market.salvage[market.is_component] > 0).any())
+    most = most_started(market) if earns or leftovers else np.zeros(0)
     rules_worth = 0.0
     ways = np.full(market.way_open.shape, np.inf)
     cheapest = np.full((len(market.products), market.buckets), np.inf)
@@ -79,6 +81,11 @@ def _priced(market: Market, prices: Prices) -> _Priced:
             price[step.use_at[turn]] += np.where(market.use_open[use], part, 0.0)
         if earns:
             rules_worth += _earn_nothing(market, of, price, elsewhere, charge, credit, most)
+        elif leftovers:
+            kept = np.flatnonzero(market.is_component[market.way_product[of]])
+            raised = price[kept]
+            rules_worth += _earn_nothing(market, of[kept], raised, elsewhere, charge, credit, most)
+            price[kept] = raised
         price = np.where(market.way_open[of], price / market.way_yield[of, None], np.inf)
         there = shifted(price, market.way_lead[of], np.inf)
         _make_room(market, of, there, elsewhere, charge, credit)

@@ -1,0 +1,345 @@
+"""The balance at the size of an industry: cost over the optimum, certified gap, seconds and memory, beside its peers.
+
+    python benchmarks/balance.py [--short] [--sizes 1000,5000,20000,100000] [--seeds 1]
+        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--lots 100,1000] [--changes 1000]
+        [--door prices] [--time-limit 900] [--no-folders]
+
+Chains of benchmarks/network/chain.py, and the folders of ../shared/bench/network where they are there (their plans go
+to its referee as well). Every run is a process of its own, one after the other; peers run in the same call, so that
+ratios hold on a busy machine. Avoidable cost is total cost less what no plan avoids; it is set against the optimum
+where that is known (lp.json, or a peer that proved it in this call), else against the best bound, which can only make
+it look worse.
+
+Peers: ipm, simplex, hipdlp (HiGHS: interior point without crossover, simplex, its own PDLP at 1e-4), pdlp-EPS and
+pdlp-EPS-presolve (OR-Tools PDLP to that relative tolerance, with Glop's presolve or without; its plan is mended before
+it is costed). PDLP needs OR-Tools, `pip install -e .[bench]`; without it those lines are left out.
+
+Lots: orders in lots, with set-ups and smallest orders, costed with them and set against the bound of HiGHS's MIP.
+Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order.
+
+The long form fails where a plan is over 1.05 of the optimum's avoidable cost or its gap over 5% of it. The short one
+(100 and 1,000 products, generated) also where the balance is not faster than HiGHS's interior point.
+"""
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from network import peers
+from network.chain import CHANGES, START, Chain, changed, generated, read
+
+from datong.balance import highs, prices
+from datong.balance.bound import lower_bound
+from datong.balance.clearing import read_back
+from datong.balance.evaluate import Outcome, evaluate
+from datong.balance.market import balance
+from datong.balance.pack import Market, pack
+from datong.ledger.position import position
+from datong.model.flow import Forecast, Sensed, SeriesSet, nothing_learnt
+from datong.plan.orders import plan
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+MOST_AVOIDABLE, MOST_GAP = 1.05, 0.05
+# A plan this near to its bound is the optimum.
+PROVEN = 1e-6
+
+
+# one run, in a process of its own -------------------------------------------------------------------
+
+
+def chain_of(job: dict) -> Chain:
+    if job.get("folder"):
+        return read(Path(job["folder"]))
+    return generated(job["products"], job["seed"], job.get("lots", False))
+
+
+def solved(market: Market, solver: str, time_limit_s: float) -> peers.Found:
+    """One of the doors of the balance, or a peer."""
+    if solver in ("prices", "highs"):
+        start = time.perf_counter()
+        solution = prices.solve(market) if solver == "prices" else highs.solve(market)
+        return peers.Found(solution, {"solve": time.perf_counter() - start}, 0.0)
+    if solver.startswith("pdlp-"):
+        eps = float(solver.removeprefix("pdlp-").removesuffix("-presolve"))
+        return peers.with_pdlp(market, eps, solver.endswith("-presolve"), time_limit_s)
+    if solver == "hipdlp":
+        return peers.with_highs(market, "pdlp", time_limit_s, tolerance=1e-4)
+    return peers.with_highs(market, solver, time_limit_s)
+
+
+def measure(job: dict) -> dict:
+    """From a state in hand to orders: seconds by step, cost, bound, memory."""
+    chain = chain_of(job)
+    clock = [time.perf_counter()]
+    market = pack(chain.state, chain.demand, nothing_learnt(), position(chain.state))
+    clock.append(time.perf_counter())
+    found = solved(market, job["solver"], job["time_limit"])
+    clock.append(time.perf_counter())
+    result = {"base": chain.base, "optimum": chain.optimum, "solve_s": sum(found.seconds.values())}
+    result |= {f"{name}_s": seconds for name, seconds in found.seconds.items() if name != "solve"}
+    if found.solution is not None:
+        outcome = evaluate(market, found.solution.started, found.solution.issued, found.solution.turned_away)
+        cost, bound = sum(outcome.cost.values()), lower_bound(market, found.solution.prices)
+        clearing = read_back(market, chain.demand, found.solution, outcome, min(bound, cost))
+        result |= {"cost": cost, "bound": bound, "iterations": found.solution.iterations, "on_time": on_time(outcome)}
+        if job.get("orders"):
+            columns = ["kind", "recipe", "offer", "product", "units", "start", "due"]
+            pq.write_table(clearing.quantities.select(columns), job["orders"])
+    clock.append(time.perf_counter())
+    # What PDLP's file costs is no cost of PDLP.
+    result["whole_s"] = clock[1] - clock[0] + result["solve_s"] + clock[3] - clock[2]
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return result | {"peak_mb": max(own, found.peak_mb)}
+
+
+def on_time(outcome: Outcome) -> float:
+    """Share of the units asked for that are served in their bucket; what waits several buckets counts in each."""
+    return float(1.0 - (outcome.late.sum() + outcome.turned_away.sum()) / outcome.asked.sum())
+
+
+def measure_lots(job: dict) -> dict:
+    """Orders in lots: their cost with set-ups, and the seconds of the balance and of making lots of it."""
+    chain = chain_of(job)
+    start = time.perf_counter()
+    clearing = balance(chain.state, chain.demand, nothing_learnt(), door=job["solver"])
+    cleared = time.perf_counter()
+    planned = plan(chain.state, _sensed_nothing(chain.demand), chain.demand, clearing, nothing_learnt())
+    end = time.perf_counter()
+    market = pack(chain.state, chain.demand, nothing_learnt(), position(chain.state))
+    rows = [(o.recipe or o.offer, o.units, (o.start - START).days // 7) for o in planned.orders]
+    result = {"base": chain.base, "solve_s": cleared - start, "lots_s": end - cleared, "orders": len(rows)}
+    result |= {"cost": cost_of_orders(market, rows), "fractional": clearing.total_cost, "bound": clearing.lower_bound}
+    return result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def cost_of_orders(market: Market, orders: list[tuple[str | None, float, int]]) -> float:
+    """Money, set-ups included. orders: way, good units, bucket of start. AssertionError where a rule is broken."""
+    at = {w.name: i for i, w in enumerate(market.ways)}
+    started, setups = np.zeros(market.way_open.shape), np.zeros(market.way_open.shape)
+    for name, units, bucket in orders:
+        way = at[str(name)]
+        facts, into = market.ways[way], units / market.way_yield[way]
+        assert into >= facts.min_units - 1e-6, f"{name}: less than the smallest lot"
+        multiples = into / facts.multiple_units if facts.multiple_units > 0 else 0.0
+        assert abs(multiples - round(multiples)) < 1e-6, f"{name}: not a multiple"
+        started[way, bucket] += into
+        setups[way, bucket] += 1
+    hours = np.zeros(market.line_hours.shape)
+    made = market.way_line >= 0
+    each = np.array([w.setup_hours for w in market.ways])[:, None]
+    taken = started * market.way_hours[:, None] + setups * each
+    np.add.at(hours, market.way_line[made], taken[made])
+    assert (hours <= market.line_hours + 1e-6).all(), "more hours than a line has, with set-ups"
+    outcome = evaluate(market, started, np.zeros_like(market.sure), peers.turned_away(market, started))
+    return sum(outcome.cost.values()) + float((setups * np.array([w.setup_cost for w in market.ways])[:, None]).sum())
+
+
+def _sensed_nothing(demand: Forecast) -> Sensed:
+    count = len(demand.items)
+    none, ahead = np.zeros((count, 0)), np.full((count, len(demand.bucket_starts)), np.nan)
+    whole = none.astype(np.int64)
+    history = np.zeros((count, 0, 1))
+    texts = ("",) * count
+    return Sensed(
+        SeriesSet(demand.items, (), demand.bucket_starts, none, none, whole, ahead, ahead, history, (), texts), ()
+    )
+
+
+def measure_mip(job: dict) -> dict:
+    """The bound of HiGHS's MIP of the same chain with set-ups and smallest lots, within the time limit."""
+    chain = chain_of(job)
+    market = pack(chain.state, chain.demand, nothing_learnt(), position(chain.state))
+    start = time.perf_counter()
+    bound, cost = peers.with_mip(market, job["time_limit"])
+    return {"bound": bound, "cost": cost, "solve_s": time.perf_counter() - start}
+
+
+def measure_changes(job: dict) -> dict:
+    """The chain as it is, then after each change: seconds from the changed state to orders, and cost."""
+    chain = chain_of(job)
+    result = {}
+    for change in ("none", *CHANGES):
+        new = chain if change == "none" else changed(chain, change, job["seed"])
+        start = time.perf_counter()
+        clearing = balance(new.state, new.demand, nothing_learnt(), door=job["solver"])
+        seconds = time.perf_counter() - start
+        result[change] = {"whole_s": seconds, "cost": clearing.total_cost, "bound": clearing.lower_bound}
+    return result
+
+
+MEASURES = {"chain": measure, "lots": measure_lots, "mip": measure_mip, "changes": measure_changes}
+
+
+def run(job: dict) -> dict | None:
+    """The job's result, from a fresh process; None where that process fails, with its last words."""
+    command = [sys.executable, __file__, "--job", json.dumps(job)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        last = ended.stderr.strip().splitlines()[-1:] or [f"it ended with {ended.returncode}"]
+        say(f"  {job['solver']}: {last[0]}")
+        return None
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+# the table ----------------------------------------------------------------------------------------
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def reference(results: dict[str, dict]) -> tuple[float, str]:
+    """Avoidable cost of the optimum, or of the best bound, and which of the two it is."""
+    known = [r["optimum"] for r in results.values() if math.isfinite(r["optimum"])]
+    known += [r["cost"] for r in results.values() if "cost" in r and r["cost"] - r["bound"] <= PROVEN * r["cost"]]
+    base = next(iter(results.values()))["base"]
+    if known:
+        return min(known) - base, "optimum"
+    return max(r["bound"] for r in results.values() if "bound" in r) - base, "bound"
+
+
+def compare(job: dict, solvers: list[str], referee) -> dict[str, dict]:
+    """Runs every solver on one chain and shows them side by side."""
+    results: dict[str, dict] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for solver in solvers:
+            orders = str(Path(folder) / f"{solver}.parquet") if job.get("folder") else None
+            found = run(job | {"solver": solver, "orders": orders, "kind": "chain"})
+            if found is not None:
+                results[solver] = found
+                if orders and "cost" in found:
+                    found["referee"] = referee(job["folder"], orders)
+    if not any("cost" in r for r in results.values()):
+        say("  nothing finished")
+        return results
+    avoidable, which = reference(results)
+    say(
+        f"  {'':16s} whole s  solve s  avoidable over {which:8s} gap / total  / avoidable  on time  peak MB"
+        + ("  referee" if job.get("folder") else "")
+    )
+    for solver, r in results.items():
+        if "cost" not in r:
+            say(f"  {solver:16s} {'':>7s} {r['solve_s']:8.1f}  not finished in time; peak {r['peak_mb']:.0f} MB")
+            continue
+        gap, own = r["cost"] - r["bound"], r["cost"] - r["base"]
+        r["over"], r["gap"] = own / avoidable, gap / own
+        say(
+            f"  {solver:16s} {r['whole_s']:7.1f} {r['solve_s']:8.1f} {r['over']:24.4f} {gap / r['cost']:11.5%}"
+            f" {r['gap']:12.3%} {r['on_time']:8.2%} {r['peak_mb']:8.0f}  {r.get('referee', '')}"
+        )
+    return results
+
+
+def shared_referee():
+    """Scores an orders table with the tool beside the checkout: avoidable cost over the optimum, or what is broken."""
+    path = SHARED / "tools" / "network_bench.py"
+    if not path.exists():
+        return lambda *_: ""
+
+    def score(folder: str, orders: str) -> str:
+        command = [sys.executable, str(path), "score", folder, orders]
+        found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return "; ".join(found["infeasible"]) or f"{found['avoidable_over_lp']:.4f}"
+
+    return score
+
+
+def exponent(points: list[tuple[int, float]]) -> float:
+    """Least squares of log seconds on log products."""
+    size, seconds = np.log(np.array(points, dtype=np.float64)).T
+    return float(np.polyfit(size, seconds, 1)[0])
+
+
+def show_growth(door: str, points: dict[str, list[tuple[int, float]]]) -> None:
+    for name, found in points.items():
+        if len({n for n, _ in found}) < 4:
+            say(f"growth of {name} seconds: four sizes are needed to fit it")
+        else:
+            say(f"growth of {name} seconds of {door} with products: n^{exponent(found):.2f} over {len(found)} runs")
+
+
+def show_lots(products: int, seed: int, door: str, time_limit_s: float) -> None:
+    job = {"products": products, "seed": seed, "lots": True, "time_limit": time_limit_s}
+    say(f"{products:,} products with lots, set-ups and smallest orders")
+    ours = run(job | {"solver": door, "kind": "lots"})
+    mip = run(job | {"solver": "mip", "kind": "mip"})
+    if ours is None or mip is None:
+        return
+    bound = max(mip["bound"], ours["bound"])
+    say(
+        f"  {ours['orders']} orders: avoidable cost over the bound of HiGHS's MIP"
+        f" {(ours['cost'] - ours['base']) / (bound - ours['base']):.4f}, in {ours['solve_s']:.1f} s and"
+        f" {ours['lots_s']:.1f} s for the lots; HiGHS's own plan"
+        f" {(mip['cost'] - ours['base']) / (bound - ours['base']):.4f} after {mip['solve_s']:.0f} s;"
+        f" without lots {(ours['fractional'] - ours['base']) / (bound - ours['base']):.4f}"
+    )
+
+
+def show_changes(products: int, seed: int, door: str) -> None:
+    say(f"{products:,} products, after a change, solved from nothing")
+    found = run({"products": products, "seed": seed, "solver": door, "kind": "changes"})
+    for change in CHANGES if found else ():
+        before, after = found["none"], found[change]
+        more = after["cost"] - before["cost"]
+        say(f"  {change:14s} {after['whole_s']:7.1f} s (before {before['whole_s']:.1f} s), costs {more:+,.0f}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="100 and 1,000 products, within a minute")
+    parser.add_argument("--sizes", default="1000,5000,20000,100000", help="products, with commas between")
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--peers", default="ipm,pdlp-1e-4,pdlp-1e-5")
+    parser.add_argument("--lots", default="", help="sizes of the chains with lots")
+    parser.add_argument("--changes", default="", help="sizes of the chains that change")
+    parser.add_argument("--door", default="prices", choices=("prices", "highs"))
+    parser.add_argument("--time-limit", type=float, default=900.0, help="seconds for each peer")
+    parser.add_argument("--no-folders", action="store_true", help="only generated chains")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.job:
+        job = json.loads(options.job)
+        say(json.dumps(MEASURES[job["kind"]](job)))
+        return 0
+    sizes = [100, 1000] if options.short else [int(n) for n in options.sizes.split(",") if n]
+    asked = ["ipm"] if options.short else [p for p in options.peers.split(",") if p]
+    solvers = [options.door] + [p for p in asked if not p.startswith("pdlp-") or peers.has_ortools()]
+    if len(solvers) <= len(asked):
+        say("OR-Tools is not installed (pip install -e .[bench]): its PDLP is left out")
+    folders = [] if options.no_folders or options.short else [SHARED / "bench" / "network" / str(n) for n in sizes]
+    jobs = [{"folder": str(f), "products": int(f.name)} for f in folders if f.exists()]
+    jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",")]
+    good, growth = True, {"whole": [], "solve": []}
+    for job in jobs:
+        say(f"{job['products']:,} products, " + ("shared folder" if job.get("folder") else f"seed {job['seed']}"))
+        results = compare(job | {"time_limit": options.time_limit}, solvers, shared_referee())
+        ours = results.get(options.door)
+        if ours is None:
+            good = False
+            continue
+        good &= ours["over"] <= MOST_AVOIDABLE and ours["gap"] <= MOST_GAP
+        if options.short and job["products"] >= 1000:
+            good &= "ipm" in results and ours["whole_s"] < results["ipm"]["whole_s"]
+        if not job.get("folder"):
+            for name, points in growth.items():
+                points.append((job["products"], ours[f"{name}_s"]))
+    if not options.short:
+        show_growth(options.door, growth)
+    for n in (int(n) for n in options.lots.split(",") if n):
+        show_lots(n, int(options.seeds.split(",")[0]), options.door, options.time_limit)
+    for n in (int(n) for n in options.changes.split(",") if n):
+        show_changes(n, int(options.seeds.split(",")[0]), options.door)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,371 @@
+"""The solvers that the balance is measured against: HiGHS's own methods and OR-Tools PDLP, on the market's programme.
+
+A first-order method gives a plan that breaks rules by a little; `repaired` mends it, at the least cost that a few
+passes find, so that it can be costed like any other. Its prices give a bound as they are (balance/bound.py).
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import highspy
+import numpy as np
+import scipy.sparse as sp
+
+from datong.balance import highs
+from datong.balance.bound import unit_prices
+from datong.balance.evaluate import evaluate
+from datong.balance.pack import Market
+from datong.balance.solution import Solution
+from datong.model.flow import FloatArray, IntArray
+
+# Passes in which what is missing is placed, and buckets before its need in which it may be made.
+PASSES, EARLIER = 4, 6
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """solution: None where the time limit came first. seconds: of building, solving and mending, each alone."""
+
+    solution: Solution | None
+    seconds: dict[str, float]
+    peak_mb: float
+
+
+def has_ortools() -> bool:
+    return importlib.util.find_spec("ortools") is not None
+
+
+def with_highs(market: Market, solver: str, time_limit_s: float, tolerance: float | None = None) -> Found:
+    """solver: 'ipm' (no crossover), 'simplex' or 'pdlp' (HiGHS's own; its plan is mended)."""
+    start = time.perf_counter()
+    programme = highs.Programme(market)
+    built = time.perf_counter()
+    options = {"solver": solver, "run_crossover": "off", "time_limit": time_limit_s, "threads": 2}
+    if tolerance is not None:
+        options["kkt_tolerance"] = tolerance
+    try:
+        solution = programme.solve({**highs.OPTIONS, **options})
+    except RuntimeError:
+        solution = None
+    solved = time.perf_counter()
+    if solution is not None and solver == "pdlp":
+        solution = repaired(market, replace(solution, door="hipdlp"))
+    seconds = {"build": built - start, "solve": solved - built, "repair": time.perf_counter() - solved}
+    return Found(solution, seconds, 0.0)
+
+
+def with_pdlp(market: Market, eps: float, presolve: bool, time_limit_s: float) -> Found:
+    """OR-Tools PDLP to a relative tolerance, with Glop's presolve or without. Seconds do not count the file between."""
+    start = time.perf_counter()
+    programme = highs.Programme(market)
+    linear, matrix = programme.linear, programme.linear.matrix
+    seconds = {"build": time.perf_counter() - start}
+    options = {"eps": eps, "presolve": presolve, "time_limit": time_limit_s, "threads": 2}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "programme.npz", Path(folder) / "found.npz"
+        np.savez(
+            source,
+            cost=linear.cost,
+            upper=linear.upper,
+            row_lower=linear.row_lower,
+            row_upper=linear.row_upper,
+            data=matrix.data,
+            indices=matrix.indices,
+            indptr=matrix.indptr,
+            shape=matrix.shape,
+        )
+        script = Path(__file__).with_name("pdlp_solve.py")
+        subprocess.run([sys.executable, str(script), str(source), str(target), json.dumps(options)], check=True)
+        with np.load(target) as found:
+            found = dict(found)
+    seconds["solve"] = float(found["seconds"])
+    if not found["optimal"]:
+        return Found(None, seconds, float(found["peak_mb"]))
+    raw = programme.read(found["value"], found["reduced"], found["dual"], int(found["iterations"]))
+    start = time.perf_counter()
+    solution = repaired(market, replace(raw, door="pdlp"))
+    seconds["repair"] = time.perf_counter() - start
+    return Found(solution, seconds, float(found["peak_mb"]))
+
+
+def repaired(market: Market, solution: Solution) -> Solution:
+    """The nearest plan found that keeps every rule, for chains in which no component is sold as it is.
+
+    From products sold down to materials: lots beyond a line's hours are scaled down to them; what is then missing, or
+    was missing from the start, goes to the cheapest way and bucket with room at the prices found; what nobody ever uses
+    is left out. Then from materials up: what still lacks a component is scaled down to what there is.
+    """
+    started = np.clip(np.where(market.way_open, solution.started, 0.0), 0.0, market.way_limit)
+    ways, _ = unit_prices(market, solution.prices)
+    depth = _depth(market)
+    for level in range(depth.max(initial=0) + 1):
+        here = np.nonzero(depth == level)[0]
+        started = _within_hours(market, started, np.isin(market.way_product, here))
+        wanted = _wanted(market, started, here)
+        started = _topped_up(market, started, ways, here, wanted)
+        started = _without_dead_stock(market, started, here, wanted)
+        started = _later(market, started, here, wanted)
+    for level in range(depth.max(initial=0), 0, -1):
+        started = _within_stock(market, started, np.nonzero(depth == level)[0])
+    return replace(solution, started=started, turned_away=turned_away(market, started))
+
+
+def turned_away(market: Market, started: FloatArray) -> FloatArray:
+    """(demanded, bucket) sure buyers who would wait to the end in any case: the lost sale is best told at once."""
+    away = np.zeros(market.sure.shape)
+    supply = _supply(market, started)
+    for d, product in enumerate(market.demanded):
+        waiting = (market.cumulative_demand[d] - supply[product]).min(axis=0)
+        for t in range(market.buckets):
+            never = min(float(market.sure[d, t]), max(float(waiting[t:].min()), 0.0))
+            away[d, t] = never
+            waiting[t:] -= never
+    return away
+
+
+def _depth(market: Market) -> IntArray:
+    """(product) most levels from a product that is no component down to it; 0 for one that is none."""
+    depth = np.zeros(len(market.products), dtype=np.int64)
+    parent = market.way_product[market.use_way]
+    for _ in range(len(market.products)):
+        before = depth.copy()
+        np.maximum.at(depth, market.use_component, depth[parent] + 1)
+        if (depth == before).all():
+            return depth
+    raise ValueError("a component needs itself")
+
+
+def _room(market: Market, started: FloatArray) -> FloatArray:
+    """(line, bucket) hours left."""
+    hours = np.zeros(market.line_hours.shape)
+    on_line = np.nonzero(market.way_line >= 0)[0]
+    np.add.at(hours, market.way_line[on_line], market.way_hours[on_line, None] * started[on_line])
+    return market.line_hours - hours
+
+
+def _within_hours(market: Market, started: FloatArray, chosen: np.ndarray) -> FloatArray:
+    """Of the chosen ways, what goes beyond a line's hours is scaled down; the others keep theirs."""
+    on_line = chosen & (market.way_line >= 0)
+    taken = market.line_hours - _room(market, np.where(on_line[:, None], started, 0.0))
+    over = np.maximum(-_room(market, started), 0.0)
+    share = np.where(over > 0, np.maximum(1.0 - over / np.maximum(taken, 1e-300), 0.0), 1.0)
+    scaled = started.copy()
+    scaled[on_line] *= share[market.way_line[on_line]]
+    return scaled
+
+
+def _used(market: Market, started: FloatArray) -> FloatArray:
+    used = np.zeros((len(market.products), market.buckets))
+    np.add.at(
+        used, market.use_component, np.where(market.use_open, market.use_units[:, None] * started[market.use_way], 0.0)
+    )
+    return used
+
+
+def _supply(market: Market, started: FloatArray) -> FloatArray:
+    """(product, bucket) cumulative units that come, of the plan and anyway."""
+    arrived = market.fixed.copy()
+    for lead in np.unique(market.way_lead):
+        if lead < market.buckets:
+            ways = np.nonzero(market.way_lead == lead)[0]
+            good = market.way_yield[ways, None] * started[ways, : market.buckets - lead]
+            np.add.at(arrived[:, lead:], market.way_product[ways], good)
+    return np.cumsum(arrived, axis=1)
+
+
+def _wanted(market: Market, started: FloatArray, here: IntArray) -> FloatArray:
+    """(here, bucket) cumulative units: of a component what is used, of a product sold all that is asked for."""
+    wanted = np.cumsum(_used(market, started), axis=1)
+    wanted[market.demanded] = np.array([paths.max(axis=0) for paths in market.cumulative_demand])
+    return wanted[here]
+
+
+def _topped_up(market: Market, started: FloatArray, ways: FloatArray, here: IntArray, wanted: FloatArray) -> FloatArray:
+    """What supply lacks of `wanted` is added, bucket by bucket: by the cheapest way with room, then or earlier."""
+    started = started.copy()
+    room = _room(market, started)
+    order = np.argsort(market.way_product, kind="stable")
+    first = np.searchsorted(market.way_product[order], here)
+    count = np.searchsorted(market.way_product[order], here, side="right") - first
+    choice = np.arange(count.max(initial=0))
+    way = np.where(choice < count[:, None], order[np.minimum(first[:, None] + choice, len(order) - 1)], -1)  # (here, k)
+    lead, hours, line = market.way_lead[way], market.way_hours[way], market.way_line[way]
+    for t in range(market.buckets):
+        for _ in range(PASSES):
+            missing = wanted[:, t] - _supply(market, started)[here, t]
+            rows = np.nonzero(missing > 1e-9)[0]
+            if not len(rows):
+                break
+            arrive = np.arange(t, max(t - EARLIER, -1), -1)
+            start = arrive - lead[rows][:, :, None]  # (row, k, arrive)
+            at = np.maximum(start, 0)
+            w, on_line = way[rows][:, :, None], line[rows][:, :, None]
+            free = np.where(on_line >= 0, room[on_line, at] / np.maximum(hours[rows][:, :, None], 1e-12), np.inf)
+            free = np.minimum(free, market.way_limit[w, at] - started[w, at])
+            can = (w >= 0) & (start >= 0) & market.way_open[w, at] & (free > 1e-9)
+            held = market.holding[here[rows], None, None] * (t - arrive)
+            price = np.where(can, ways[w, arrive] + held, np.inf).reshape(len(rows), -1)
+            best = price.argmin(axis=1)
+            able = np.isfinite(price[np.arange(len(rows)), best])
+            if not able.any():
+                break
+            rows, best = rows[able], best[able]
+            k, a = np.divmod(best, len(arrive))
+            chosen, begin = way[rows, k], arrive[a] - lead[rows, k]
+            units = np.minimum(
+                missing[rows] / market.way_yield[chosen], market.way_limit[chosen, begin] - started[chosen, begin]
+            )
+            need = np.zeros(room.shape)
+            takes = market.way_line[chosen] >= 0
+            np.add.at(need, (market.way_line[chosen][takes], begin[takes]), (units * market.way_hours[chosen])[takes])
+            share = np.minimum(np.maximum(room, 0.0) / np.maximum(need, 1e-300), 1.0)
+            units = np.where(takes, units * share[market.way_line[chosen], begin], units)
+            np.add.at(started, (chosen, begin), units)
+            room = _room(market, started)
+    return started
+
+
+def _without_dead_stock(market: Market, started: FloatArray, here: IntArray, wanted: FloatArray) -> FloatArray:
+    """Less of what arrives and then lies to the end; all ways of a product alike."""
+    row = np.full(len(market.products), -1)
+    row[here] = np.arange(len(here))
+    ours = np.nonzero(row[market.way_product] >= 0)[0]
+    started = started.copy()
+    for t in range(market.buckets):
+        spare = _supply(market, started)[here] - wanted
+        spare = np.maximum(spare[:, t:].min(axis=1), 0.0)
+        ready = ours[market.way_lead[ours] <= t]
+        begin = t - market.way_lead[ready]
+        good = market.way_yield[ready] * started[ready, begin]
+        arriving = np.bincount(row[market.way_product[ready]], good, len(here))
+        keep = 1.0 - np.minimum(spare / np.maximum(arriving, 1e-300), 1.0)
+        started[ready, begin] *= keep[row[market.way_product[ready]]]
+    return started
+
+
+def _later(market: Market, started: FloatArray, here: IntArray, wanted: FloatArray) -> FloatArray:
+    """What comes before it is wanted comes a bucket later by the same way, as far as its line has room then."""
+    started = started.copy()
+    row = np.full(len(market.products), -1)
+    row[here] = np.arange(len(here))
+    ours = np.nonzero(row[market.way_product] >= 0)[0]
+    for t in range(market.buckets - 1):
+        early = np.maximum((_supply(market, started)[here] - wanted)[:, t], 0.0)
+        ready = ours[(market.way_lead[ours] <= t)]
+        begin = t - market.way_lead[ready]
+        may = market.way_open[ready, begin + 1]
+        ready, begin = ready[may], begin[may]
+        good = market.way_yield[ready] * started[ready, begin]
+        total = np.bincount(row[market.way_product[ready]], good, len(here))
+        share = np.minimum(early / np.maximum(total, 1e-300), 1.0)[row[market.way_product[ready]]]
+        units = np.minimum(
+            share * started[ready, begin], market.way_limit[ready, begin + 1] - started[ready, begin + 1]
+        )
+        takes, room = market.way_line[ready] >= 0, np.maximum(_room(market, started), 0.0)
+        need = np.zeros(room.shape)
+        np.add.at(need, (market.way_line[ready][takes], begin[takes] + 1), (units * market.way_hours[ready])[takes])
+        fits = np.minimum(room / np.maximum(need, 1e-300), 1.0)
+        units = np.where(takes, units * fits[market.way_line[ready], begin + 1], units)
+        started[ready, begin] -= units
+        started[ready, begin + 1] += units
+    return started
+
+
+def _within_stock(market: Market, started: FloatArray, here: IntArray) -> FloatArray:
+    """Bucket by bucket, all that takes one of these components is scaled down to what there is of it."""
+    started = started.copy()
+    uses = np.nonzero(np.isin(market.use_component, here))[0]
+    component, way = market.use_component[uses], market.use_way[uses]
+    supply = _supply(market, started)  # of what is below it is settled, and of itself
+    gone = np.zeros(len(market.products))
+    for t in range(market.buckets):
+        units = np.where(market.use_open[uses, t], market.use_units[uses] * started[way, t], 0.0)
+        needed = np.bincount(component, units, len(market.products))
+        there = np.maximum(supply[:, t] - gone, 0.0)
+        share = np.minimum(there / np.maximum(needed, 1e-300), 1.0)
+        least = np.ones(len(market.ways))
+        np.minimum.at(least, way[units > 0], share[component[units > 0]])
+        started[:, t] *= least
+        units *= least[way]
+        gone += np.bincount(component, units, len(market.products))
+    return started
+
+
+def with_mip(market: Market, time_limit_s: float) -> tuple[float, float]:
+    """Bound and cost that HiGHS's MIP reaches in the time limit, with set-ups and smallest lots.
+
+    One lot per way and bucket: y is 1 where it starts, smallest * y <= units <= most * y, its set-up in the hours and
+    the cost. Multiples are left free, so that the bound also holds with them. inf: no plan was found in time.
+    """
+    programme = highs.Programme(market)
+    linear, matrix = programme.linear, programme.linear.matrix.tocoo()
+    way, bucket, column = programme.way_index, programme.way_bucket, programme.started
+    facts = market.ways
+    chosen = np.array([facts[w].setup_hours > 0 or facts[w].setup_cost > 0 or facts[w].min_units > 0 for w in way])
+    way, bucket, column = way[chosen], bucket[chosen], column[chosen]
+    setup_hours = np.array([facts[w].setup_hours for w in way])
+    hours = np.where(market.way_line[way] >= 0, market.line_hours[market.way_line[way], bucket], np.inf)
+    most = np.maximum(hours - setup_hours, 0.0) / np.maximum(market.way_hours[way], 1e-12)
+    most = np.minimum(most, _most_wanted(market)[market.way_product[way]])
+    count, rows, columns = len(way), matrix.shape[0], matrix.shape[1]
+    y = columns + np.arange(count)
+    made = market.way_line[way] >= 0
+    upper_row, lower_row = rows + np.arange(count), rows + count + np.arange(count)
+    line_row = programme.line_row + market.way_line[way] * market.buckets + bucket
+    smallest = np.minimum(np.array([facts[w].min_units for w in way]), most)
+    ones = np.ones(count)
+    entries = [
+        (matrix.data, matrix.row, matrix.col),
+        (ones, upper_row, column),
+        (-most, upper_row, y),
+        (ones, lower_row, column),
+        (-smallest, lower_row, y),
+        (setup_hours[made], line_row[made], y[made]),
+    ]
+    data, row, col = (np.concatenate(part) for part in zip(*entries, strict=True))
+    whole = sp.csc_matrix((data, (row, col)), shape=(rows + 2 * count, columns + count))
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = whole.shape[1], whole.shape[0]
+    lp.col_cost_ = np.concatenate([linear.cost, [facts[w].setup_cost for w in way]])
+    lp.col_lower_, lp.col_upper_ = np.zeros(whole.shape[1]), np.concatenate([linear.upper, ones])
+    lp.row_lower_ = np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)])
+    lp.row_upper_ = np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)])
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = whole.indptr, whole.indices, whole.data
+    kinds = [highspy.HighsVarType.kContinuous] * columns + [highspy.HighsVarType.kInteger] * count
+    lp.integrality_ = kinds
+    solver = highspy.Highs()
+    for option, value in {**highs.OPTIONS, "threads": 2, "time_limit": time_limit_s, "mip_rel_gap": 1e-5}.items():
+        solver.setOptionValue(option, value)
+    solver.passModel(lp)
+    solver.run()
+    info = solver.getInfo()
+    fixed = _fixed_cost(market)
+    return info.mip_dual_bound + fixed, info.objective_function_value + fixed
+
+
+def _most_wanted(market: Market) -> FloatArray:
+    """(product) units that all demand could ever need of it, by the way that takes most."""
+    most = np.zeros(len(market.products))
+    for d, product in enumerate(market.demanded):
+        most[product] = market.cumulative_demand[d].max()
+    parent = market.way_product[market.use_way]
+    for product in reversed(market.levels):
+        for use in np.nonzero(parent == product)[0]:
+            into = most[product] / market.way_yield[market.use_way[use]] * market.use_units[use]
+            most[market.use_component[use]] += into
+    return most
+
+
+def _fixed_cost(market: Market) -> float:
+    """What the programme leaves out: the cost of products sold where nothing is supplied beyond what comes anyway."""
+    free = np.where(market.is_component, 0.0, 1.0)
+    without = replace(market, holding=market.holding * free, salvage=market.salvage * free)
+    nothing = np.zeros_like(market.sure)
+    return sum(evaluate(without, np.zeros(market.way_open.shape), nothing, nothing).cost.values())
