@@ -188,6 +188,7 @@ class TableCheck:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
         cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, self._zone)
         groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
+        groups.append(_pair_troubles(self.table, cells))
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
         troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
         columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}

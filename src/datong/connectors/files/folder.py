@@ -408,7 +408,7 @@ def _unmade_components(checked: Mapping[str, Checked], source: str) -> list[Find
 
 
 def _firms_without_lines(checked: Mapping[str, Checked], source: str) -> list[Finding]:
-    """Firms with a share of the hours that run no line: one named otherwise than in `sites`, or lines without a site."""
+    """Firms with a share of the hours that run no line: named otherwise than in `sites`, or at lines without a site."""
     rows = checked["firm_shares"].rows
     if "firm" not in rows.column_names:
         return []
