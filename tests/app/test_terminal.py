@@ -1,4 +1,5 @@
 import io
+import math
 import time
 from dataclasses import replace
 from datetime import date
@@ -9,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from datong.app.terminal import (
+    balance_progress,
     data,
     finding_record,
     findings,
@@ -181,6 +183,26 @@ def test_progress_is_quiet_where_nobody_watches():
     with step_progress("weeks", 3, Console(file=file)) as on_step:
         on_step(2)
     assert file.getvalue().strip() == ""
+
+
+def test_the_bar_of_a_balance_tells_step_gap_and_bound():
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=120, color_system=None)
+    with balance_progress("en", "CNY", console) as (on_stage, on_progress):
+        assert on_progress(0.0, 0, None, -math.inf)  # before any stage
+        on_stage("balance")
+        assert on_progress(0.1, 3, None, -math.inf)
+        time.sleep(0.3)  # the line is drawn a few times a second
+        assert on_progress(0.5, 12, 2000.0, 1990.0)
+        time.sleep(0.3)
+    shown = file.getvalue()
+    assert "balance: step 3 " in shown
+    assert "balance: step 12, gap 0.50%, bound CNY 1.99k" in shown
+    quiet = io.StringIO()
+    with balance_progress("zh", "CNY", Console(file=quiet)) as (on_stage, on_progress):
+        on_stage("balance")
+        assert on_progress(0.5, 12, 2000.0, 1990.0)
+    assert quiet.getvalue().strip() == ""
 
 
 def test_reading_shows_how_many_rows_have_come():

@@ -6,8 +6,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from datong.balance import dual as dual_module
 from datong.balance import highs, prices
 from datong.balance.bound import lower_bound
+from datong.balance.dual import Dual, levels
 from datong.balance.evaluate import evaluate
 from datong.balance.market import clear
 from datong.balance.pack import pack_facts
@@ -159,9 +161,10 @@ def test_cost_and_bound_of_the_exact_door(with_components):
         assert lower_bound(market, solution.prices) == pytest.approx(total, rel=1e-6, abs=1e-6), seed
 
 
-def test_doors_agree_within_their_certificates():
+@pytest.mark.parametrize("with_components", [False, True])
+def test_doors_agree_within_their_certificates(with_components):
     for seed in range(200):
-        market, forecast = random_chain(seed)
+        market, forecast = random_chain(seed, with_components)
         exact, searched = clear(market, forecast, "highs"), clear(market, forecast, "prices")
         assert exact.lower_bound <= searched.total_cost + 1e-6, seed
         assert searched.lower_bound <= exact.total_cost + 1e-6, seed
@@ -182,7 +185,7 @@ def test_without_anything_scarce_the_door_of_prices_is_exact_at_one_look():
             hours_taken=none,
             way_line=np.full(len(market.ways), -1),
             way_limit=np.where(market.way_open, np.inf, 0.0),
-            sure=np.zeros_like(market.sure),
+            sure=market.sure * Dual(market).certain[:, None],
         )
         exact, searched = clear(market, forecast, "highs"), clear(market, forecast, "prices")
         assert searched.iterations == 0
@@ -194,55 +197,97 @@ def test_nobody_is_turned_away_where_it_cannot_pay():
     cells = 0
     for seed in range(200):
         market, _ = random_chain(seed)
-        pays = prices._away_can_pay(market)
+        pays = Dual(market).turning_away_pays
         cells += int(((market.sure > 0) & ~pays).sum())
         assert highs.solve(market).turned_away[~pays].max(initial=0.0) <= 1e-6, seed
     assert cells > 100
 
 
-def plain_dual(market, layers, dual, point, temperature):
-    """Sum of soft minima over each product's layers, less the worth of what is scarce, product by product."""
-    line, limit, away = dual.split(point)
-    total = -float(point * dual.unit @ dual.amount)
-    for d in range(len(market.demanded)):
-        heat = temperature * layers.scale[d]
-        price = np.full(market.buckets, np.inf)
-        for a in range(market.buckets):
-            options = [layers.source_cost[-1, a, d] + away[d, a]]
-            for k, way in enumerate(layers.source_way[:-1, d]):
-                start = a - market.way_lead[way]
-                if way < 0 or not np.isfinite(layers.source_cost[k, a, d]):
+def soft_least(costs, heat):
+    """-heat log sum exp(-cost / heat) of the finite ones; inf of none."""
+    costs = [c for c in costs if np.isfinite(c)]
+    if not costs:
+        return np.inf
+    least = min(costs)
+    return least - heat * np.log(sum(np.exp(-(c - least) / heat) for c in costs))
+
+
+def plain_dual(market, dual, price, temperature):
+    """The smoothed dual in plain loops: costs of components first, then each unit of demand alone."""
+    hours, limit, away, stock = dual.split(price)
+    limits, aways = np.zeros(market.way_limit.shape), np.zeros(market.sure.shape)
+    limits[dual.limited], aways[dual.away] = limit, away
+    buckets = range(market.buckets)
+    cost = np.full((len(market.products), market.buckets), np.inf)  # of a unit there in a bucket
+    arriving = cost.copy()
+    total = -float(price @ dual.amount)
+    for p in np.argsort(levels(market), kind="stable"):
+        heat = temperature * dual.scale[p]
+        for t in buckets:
+            choices = [stock[i] for i in range(len(stock)) if (dual.stock_product[i], dual.stock_bucket[i]) == (p, t)]
+            for way in np.nonzero(market.way_product == p)[0]:
+                start = t - market.way_lead[way]
+                if start < 0 or not market.way_open[way, start]:
                     continue
-                hour = line[market.way_line[way], start] if market.way_line[way] >= 0 else 0.0
-                more = hour * market.way_hours[way] / market.way_yield[way] + limit[way, start]
-                options.append(layers.source_cost[k, a, d] + more)
-            options = [x for x in options if np.isfinite(x)]
-            if options:
-                price[a] = -heat * np.log(np.sum(np.exp(-np.array(options) / heat)))
-        for j, width in enumerate(layers.width[:, d]):
-            choices = np.append(price + layers.after[:, j, d], 0.0)
-            least = choices.min()
-            total += width * (least - heat * np.log(np.sum(np.exp(-(choices - least) / heat))))
+                unit = market.way_cost[way] + limits[way, start]
+                if market.way_line[way] >= 0:
+                    unit += market.way_hours[way] * hours[start, market.way_line[way]]
+                for use in np.nonzero(market.use_way == way)[0]:
+                    if market.use_open[use, start]:
+                        unit += market.use_units[use] * cost[market.use_component[use], start]
+                choices.append(unit / market.way_yield[way])
+            arriving[p, t] = soft_least(choices, heat)
+            kept = cost[p, t - 1] + market.holding[p] if t > 0 else np.inf
+            cost[p, t] = soft_least([arriving[p, t], kept], heat)
+        if market.is_component[p]:
+            total += sum(cost[p, t] * -market.fixed[p, t] for t in buckets if market.fixed[p, t] < 0)
+    for block in dual.blocks:
+        for n, p in enumerate(block.products):
+            heat = temperature * dual.scale[p]
+            if block.width is not None:
+                there = (cost[p] if market.is_component[p] else arriving[p]).copy()
+                d = list(market.demanded).index(p)
+                for t in buckets:
+                    away = market.lost_sale[p] + aways[d, t] if dual.away[d, t] else np.inf
+                    there[t] = soft_least([there[t], away], heat)
+                for j, width in enumerate(block.width[:, n]):
+                    total += width * soft_least([0.0, *(there + block.after[:, j, n])], heat)
+            elif block.asked is not None:
+                for due in buckets:
+                    later = market.late[p] + market.waiting_at_end[p]
+                    for t in range(market.buckets - 1, due, -1):
+                        later = market.late[p] + soft_least([arriving[p, t], later], heat) if t > due else later
+                    choices = [cost[p, due], later, market.lost_sale[p]]
+                    total += block.asked[due, n] * soft_least(choices, heat)
     return total
 
 
-@pytest.mark.parametrize("chunk", [1, 80_000])
-def test_the_smoothed_dual_is_that_of_the_plain_loop_whatever_the_chunks(chunk, monkeypatch):
-    monkeypatch.setattr(prices, "CHUNK", chunk)
+@pytest.mark.parametrize("block_products", [1, 1024])
+def test_the_smoothed_dual_is_that_of_the_plain_loop_whatever_the_blocks(block_products, monkeypatch):
+    monkeypatch.setattr(dual_module, "BLOCK_PRODUCTS", block_products)
+    monkeypatch.setattr(dual_module, "BLOCK_NUMBERS", block_products)
     for seed in range(40):
-        market, _ = random_chain(seed)
-        layers = prices._layers(market)
-        dual = prices._Dual(market, layers)
+        market, _ = random_chain(seed, with_components=seed % 4 > 0)
+        dual = Dual(market)
         random = np.random.default_rng(seed)
         temperature = float(random.choice([0.5, 0.1]))
-        dual.warm(temperature)
-        point = random.uniform(0, 0.5, dual.size)
-        negative, slope = dual.negative(point)
-        assert -negative * dual.money == pytest.approx(plain_dual(market, layers, dual, point, temperature), rel=1e-9)
-        for i in random.choice(dual.size, 3):
+        price = dual.low + random.uniform(0, 0.5, dual.size) * dual.worth
+        value, used = dual.value(price, temperature)
+        assert value == pytest.approx(plain_dual(market, dual, price, temperature), rel=1e-9), seed
+        for i in random.choice(dual.size, min(3, dual.size)):
             step = np.eye(1, dual.size, i)[0] * 1e-6
-            slope_i = (dual.negative(point + step)[0] - dual.negative(point - step)[0]) / 2e-6
-            assert slope[i] == pytest.approx(slope_i, rel=1e-3, abs=1e-6)
+            slope = (dual.value(price + step, temperature)[0] - dual.value(price - step, temperature)[0]) / 2e-6
+            assert used[i] - dual.amount[i] == pytest.approx(slope, rel=1e-3, abs=1e-4), seed
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_changes_no_byte(threads, monkeypatch):
+    monkeypatch.setattr(dual_module, "BLOCK_PRODUCTS", 1)
+    market, _ = random_chain(5, with_components=True)
+    price = Dual(market).worth * 0.3
+    value, used = Dual(market, threads).value(price, 0.1)
+    again, used_again = Dual(market, 1).value(price, 0.1)
+    assert (value, used.tobytes()) == (again, used_again.tobytes())
 
 
 def test_any_prices_give_a_bound_below_any_plan():

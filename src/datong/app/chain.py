@@ -41,7 +41,10 @@ from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import open_ledger
 
 if TYPE_CHECKING:
+    from datong.app.balancing import BalanceResult
     from datong.app.compare import Comparison, Side
+    from datong.balance.market import Door
+    from datong.balance.solution import OnProgress
     from datong.cycle import CycleResult
     from datong.replay.replay import ReplayResult, Sweep
 
@@ -162,7 +165,7 @@ class Chain:
 
     Use it in a `with` block, or close it: while it is open, no other process can open it.
 
-    run, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: take rows in.
+    run, balance, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: rows in.
     state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening found and took in.
     branch, on, change, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
@@ -405,7 +408,7 @@ class Chain:
         from datong.cycle import run_cycle  # what it needs takes seconds to import, and few commands plan
 
         state = self.state(as_of)
-        self._can_plan(state)
+        self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
         past = self.past_runs(state.as_of)
         used = learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
@@ -413,6 +416,40 @@ class Chain:
         record = run_record(state, used, seed, result, past)
         self.ledger.save_run(record)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
+
+    def balance(
+        self,
+        as_of: datetime | None = None,
+        seed: int | None = None,
+        door: "Door" = "auto",
+        gap: float = 0.001,
+        time_limit_s: float | None = None,
+        warm: Path | None = None,
+        whole: bool = False,
+        on_stage: Callable[[str], None] = lambda _stage: None,
+        on_progress: "OnProgress | None" = None,
+    ) -> "BalanceResult":
+        """Clears the market by itself, on `demand` where it is given, else on the forecast; nothing is kept of it.
+
+        door: 'highs' (one linear programme), 'prices' (search of prices) or 'auto'. gap: stop where the certified gap
+        is at most this share of the cost; time_limit_s: or after so many seconds of solving. warm: the --out folder of
+        an earlier balance, whose prices are the start, and to whose orders the difference is given. whole: lots and
+        whole units, also where the chain states none. on_progress: told of cost and bound while it runs; False stops
+        it. Raises BadInput where nothing is wanted yet, NoPlan where a door was stopped before it had any plan,
+        NotFound where `warm` holds no balance.
+        """
+        from datong.app.balancing import balance_chain, read_earlier
+        from datong.balance.solution import Limits, never_stop
+
+        earlier = None if warm is None else read_earlier(warm)
+        seed = self.settings.seed if seed is None else seed
+        limits = Limits(gap, time_limit_s)
+        watched = never_stop if on_progress is None else on_progress
+        return balance_chain(self, as_of, seed, self._learnt, door, limits, earlier, whole, on_stage, watched)
+
+    def _learnt(self, moment: datetime) -> Learnt:
+        past = self.past_runs(moment)
+        return learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
 
     def past_runs(self, before: datetime) -> list[RunRecord]:
         """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
@@ -529,7 +566,7 @@ class Chain:
         if self.branch_name is not None:
             raise Refused(message("branch.no_replay", branch=self.branch_name))
         actual = self.state()
-        self._can_plan(actual)
+        self.can_plan(actual)
         return actual
 
     def replay_length(self, buckets: int | None, scenario: Scenario = STATED) -> int:
@@ -646,7 +683,7 @@ class Chain:
             name, view.branch_name, result.run, result.as_of, seed, inputs.settings, inputs.state, result.tables
         )
 
-    def _can_plan(self, state: State) -> None:
+    def can_plan(self, state: State) -> None:
         """Raises BadInput where nothing is wanted, or where a whole table cannot be read: bad rows can be left out, but
         without its lines, say, a chain would be planned as if hours had no end."""
         unusable = [f for f in self.findings if f.severity == "error" and f.row is None]

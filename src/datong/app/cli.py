@@ -113,6 +113,18 @@ def parser(language: str) -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, metavar="DIR", help=t("run.out"))
     on_branch(p)
 
+    p = command("balance")
+    chain(p)
+    as_of(p)
+    p.add_argument("--out", type=Path, metavar="DIR", help=t("balance.out"))
+    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.001, help=t("balance.gap"))
+    p.add_argument("--time-limit", type=_seconds, metavar="S", help=t("balance.time_limit"))
+    p.add_argument("--warm", type=Path, metavar="DIR", help=t("balance.warm"))
+    p.add_argument("--door", choices=("auto", "highs", "prices"), default="auto", help=t("balance.door"))
+    p.add_argument("--whole", action="store_true", help=t("balance.whole"))
+    on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+
     p = command("branch")
     chain(p)
     p.add_argument("name", nargs="?", metavar="NAME", help=t("branch.name"))
@@ -221,11 +233,27 @@ def _days(text: str) -> int:
     return number
 
 
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError(text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 # What argparse calls a value in "invalid ... value".
 _positive.__name__ = "N >= 1"
 _count.__name__ = "N >= 0"
 _buckets.__name__ = "N >= 1 | all"
 _factor.__name__ = f"0 < F <= {MOST_FACTOR}"
+_share.__name__ = "0 <= SHARE <= 1"
+_seconds.__name__ = "S > 0"
 _days.__name__ = f"0 <= N <= {MOST_DAYS}"
 
 

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -191,6 +192,47 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
         terminal.show_results(inputs, language)
         if options.out is not None:
             write_run(inputs, options.out, language)
+            terminal.line(say("app.written", language, path=options.out))
+    return 0
+
+
+def answer_balance(options: argparse.Namespace, language: str) -> int:
+    """What is cleared stands by itself: nothing of it is kept in the ledger."""
+    from datong.app.balancing import CERTIFICATE
+    from datong.app.interrupt import asked_to_stop
+
+    if options.out is not None:
+        refuse_foreign(options.out)
+    began = time.monotonic()
+    with opened(options.chain, language, options.branch) as chain:
+        opening = time.monotonic() - began
+        _warn_of_findings(chain, language)
+        moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        with (
+            terminal.balance_progress(language, chain.settings.currency) as (on_stage, on_progress),
+            asked_to_stop(lambda: terminal.warning(say("balance.stopping", language))) as is_asked,
+        ):
+            result = chain.balance(
+                moment,
+                options.seed,
+                options.door,
+                options.gap,
+                options.time_limit,
+                options.warm,
+                options.whole,
+                on_stage,
+                lambda *so_far: on_progress(*so_far) and not is_asked(),
+            )
+    seconds = {"open": round(opening, 3), **result.certificate["seconds"]}
+    certificate = {**result.certificate, "seconds": seconds}
+    told = json.dumps(certificate, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    if options.format == "json":
+        terminal.data(told)
+    else:
+        terminal.show_balance(result, certificate, language)
+    if options.out is not None:
+        write_tables(result.tables, options.out, {CERTIFICATE: told.encode("utf-8")})
+        if options.format == "text":
             terminal.line(say("app.written", language, path=options.out))
     return 0
 
@@ -539,6 +581,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "quarantine": answer_quarantine,
     "withdraw": answer_withdraw,
     "run": answer_run,
+    "balance": answer_balance,
     "branch": answer_branch,
     "compare": answer_compare,
     "why": answer_why,

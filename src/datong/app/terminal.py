@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,9 +37,14 @@ from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 
+if TYPE_CHECKING:  # they import every stage, which other commands do without
+    from datong.app.balancing import BalanceResult
+    from datong.balance.solution import OnProgress
+
 # What a replay took otherwise than it is recorded stands under its figures.
 NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
+SCARCE_SHOWN = 8
 # Width of what goes into a file or a pipe, where no window sets it.
 PIPE_WIDTH = 120
 
@@ -107,6 +112,45 @@ def stage_progress(language: str, console: Console | None = None) -> Generator[C
             running.append(progress.add_task(str(coded("stage", stage, language)), total=None))
 
         yield on_stage
+        finish()
+
+
+@contextmanager
+def balance_progress(
+    language: str, currency: str, console: Console | None = None
+) -> Generator[tuple[Callable[[str], None], "OnProgress"]]:
+    """Gives the `on_stage` and the `on_progress` of a balance: the bar of a stage tells its step, gap and bound."""
+    with _progress(console) as progress:
+        running: list[tuple[TaskID, str]] = []
+
+        def finish() -> None:
+            if running:
+                task, _ = running.pop()
+                progress.update(task, total=1, completed=1)
+
+        def on_stage(stage: str) -> None:
+            finish()
+            words = str(coded("stage", stage, language))
+            running.append((progress.add_task(words, total=None), words))
+
+        def on_progress(_seconds: float, iteration: int, cost: float | None, bound: float) -> bool:
+            if running and not progress.disable:
+                task, stage = running[-1]
+                words = say("balance.solving", language, stage=stage, iteration=figures.number(iteration))
+                if math.isfinite(bound):
+                    gap = None if not cost else max(cost - bound, 0.0) / abs(cost)
+                    words = say(
+                        "balance.solving_bound",
+                        language,
+                        stage=stage,
+                        iteration=figures.number(iteration),
+                        gap=figures.share_at_most(gap),
+                        bound=figures.money(bound, currency, language),
+                    )
+                progress.update(task, description=words)
+            return True
+
+        yield on_stage, on_progress
         finish()
 
 
@@ -211,6 +255,107 @@ def show_results(
     rests = resting_on(inputs, PLAN)
     if rests:
         console.print(Text(say("terminal.assumed", language, columns=", ".join(rests)), style="yellow"))
+
+
+def show_balance(
+    result: "BalanceResult", certificate: Mapping[str, Any], language: str, console: Console | None = None
+) -> None:
+    """What the plan costs, how far it is from the best, what is scarce, and what changed since an earlier balance."""
+    console = console or make_console()
+    settings = result.settings
+    local = result.as_of.astimezone(settings.calendar.zone)
+    count = figures.number(certificate["orders"])
+    as_of = f"{local:%Y-%m-%d %H:%M}"
+    console.print(Text(say("balance.header", language, name=settings.name, as_of=as_of, orders=count), style="bold"))
+
+    def money(value: float | None) -> str:
+        return figures.money(value, settings.currency, language)
+
+    _print_gaps_total(console, result.tables["gaps"], language)
+    _print_terms(console, certificate, language)
+    words = {"money": money(certificate["total_cost"]), "avoidable_cost": money(certificate["avoidable_cost"])}
+    if certificate["cost"] is None:
+        said = say("balance.no_cost", language, money=money(certificate["cleared_cost"]))
+    elif certificate["gap"] is None:
+        said = say("balance.no_bound", language, **words)
+    else:
+        shares = {
+            "share": figures.share_at_most(certificate["gap_share"]),
+            "avoidable": figures.share_at_most(certificate["gap_share_of_avoidable"]),
+        }
+        said = say("balance.certificate", language, bound=money(certificate["lower_bound"]), **shares, **words)
+    console.print(Text(said))
+    if certificate["stopped"] in ("time", "asked", "end"):
+        console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
+    _print_scarce(console, result.tables["prices"], language)
+    if "changes" in certificate:
+        _print_changes(console, certificate, settings, language)
+    console.print(
+        Text(
+            say(
+                "balance.worked",
+                language,
+                door=coded("door", certificate["door"], language),
+                iterations=figures.number(certificate["iterations"]),
+                seconds=figures.number(sum(certificate["seconds"].values()), 1),
+                memory=figures.number(certificate["peak_memory_mb"]),
+            ),
+            style="dim",
+        )
+    )
+
+
+def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
+    late, lost, asked = (
+        figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in ("late", "lost", "demand")
+    )
+    console.print(Text(say("balance.short", language, late=late, lost=lost, asked=asked)))
+
+
+def _print_terms(console: Console, certificate: Mapping[str, Any], language: str) -> None:
+    if certificate["cost"] is None:
+        return
+    shown = _table((title("term", language), False), (title("cost", language), True))
+    for term, amount in certificate["cost"].items():
+        if amount:
+            shown.add_row(str(coded("term", term, language)), figures.number(amount))
+    console.print(shown)
+
+
+def _print_scarce(console: Console, prices: pa.Table, language: str) -> None:
+    """Each scarce thing in its dearest bucket: lines and offers, of which one can get more, before stocks; first what
+    is worth most in all its buckets, price times amount."""
+    rows = prices.filter(pc.and_(pc.greater(prices["price"], 0.0), pc.not_equal(prices["what"], "component")))
+    rows = rows.append_column("worth", pc.multiply(rows["price"], rows["available"]))
+    rows = rows.append_column("is_stock", pc.equal(rows["what"], "stock"))
+    keys = ["is_stock", "what", "name"]
+    things = rows.group_by(keys).aggregate([("worth", "sum"), ("price", "max")])
+    order = [("is_stock", "ascending"), ("worth_sum", "descending"), ("name", "ascending")]
+    things = things.sort_by(order).slice(0, SCARCE_SHOWN).to_pylist()
+    if not things:
+        console.print(Text(say("balance.nothing_scarce", language)))
+        return
+    console.print(Text(say("balance.scarce", language)))
+    columns = ("what", "name", "bucket", "price", "unit", "used", "available")
+    shown = _table(*((title(c, language), c in ("price", "used", "available")) for c in columns))
+    for thing in things:
+        is_it = (pc.field("what") == thing["what"]) & (pc.field("name") == thing["name"])
+        row = (
+            rows.filter(is_it & (pc.field("price") == thing["price_max"])).sort_by("bucket").slice(0, 1).to_pylist()[0]
+        )
+        shown.add_row(*(Text(shown_value(c, row[c], language)) for c in columns))
+    console.print(shown)
+
+
+def _print_changes(console: Console, certificate: Mapping[str, Any], settings: ChainSettings, language: str) -> None:
+    parts = {}
+    for word, change in certificate["changes"].items():
+        parts |= {word: figures.number(change["orders"]), f"{word}_units": figures.number(change["units"])}
+    console.print(Text(say("balance.changes", language, **parts)))
+    more = certificate["cost_change"]
+    if more is not None:
+        key = "balance.price_of_change" if more >= 0 else "balance.less_than_before"
+        console.print(Text(say(key, language, money=figures.money(abs(more), settings.currency, language))))
 
 
 def show_replay(

@@ -54,6 +54,8 @@ GAPS_SCHEMA = pa.schema(
 )
 # Quantities and prices below this are rounding of a solver.
 NOTHING = 1e-7
+# Rows of quantities worked out together.
+ROWS_AT_ONCE = 500_000
 # Items whose paths are averaged together, so that no second copy of all paths is made.
 ITEMS_AT_ONCE = 5_000
 
@@ -139,10 +141,20 @@ def _told(money: FloatArray, price: FloatArray, kind: int, thing: IntArray) -> _
 def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.Table:
     """units are good units that arrive, cost_per_unit is for one of them with its components at their plain cost.
 
-    By start, product, kind and name: the ways are in order of the last three.
+    By start, product, kind and name: the ways are in order of the last three. In pieces: there can be millions.
     """
-    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
     start, way = np.nonzero(solution.started.T > NOTHING)
+    pieces = [slice(i, i + ROWS_AT_ONCE) for i in range(0, len(way), ROWS_AT_ONCE)]
+    return pa.concat_tables(
+        [
+            QUANTITIES_SCHEMA.empty_table(),
+            *(_quantity_rows(market, solution, scarcity, start[p], way[p]) for p in pieces),
+        ]
+    )
+
+
+def _quantity_rows(market: Market, solution: Solution, scarcity: _Scarcity, start: IntArray, way: IntArray) -> pa.Table:
+    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
     started = solution.started[way, start]
     parts = np.zeros(len(way))
     for at, use in scarcity.uses(way):

@@ -61,7 +61,7 @@ class Source:
     at: IntArray | slice
     cost: FloatArray
     hours: FloatArray
-    line: IntArray
+    line: IntArray | None
     per_good: FloatArray
     bundle: IntArray | slice
     closed: BoolArray | None
@@ -72,11 +72,11 @@ class Source:
 class Block:
     """Products of one level that are worked on together. Axes: source (k), bucket (t), product (n), layer (j).
 
-    parts: per place in a bundle of components (component (b), units (b), open (bucket, b) or None). stock_cell,
-    stock_at, stock_bucket: free stock that comes. claimed: (t, n) units that orders under way take. asked: (t, n) certain demand
-    net of what comes, or None. width (j, n), after (t, j, n): layers of uncertain demand and what each costs from t on,
-    less never; or None. away: (t, n) place among the prices of turning
-    away from 1, 0 for none, or None; only with layers.
+    parts: per place in a bundle of components (component (b), units (b), open (bucket, b) or None).
+    stock_cell, stock_at, stock_bucket: free stock that comes. claimed: (t, n) units that orders under way take.
+    asked: (t, n) certain demand net of what comes, or None. width (j, n), after (t, j, n): layers of uncertain demand
+    and what each costs from t on, less never; or None. away: (t, n) place among the prices of turning away from 1, 0
+    for none, or None; only with layers.
     """
 
     level: int
@@ -104,12 +104,11 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """How a block's products choose at given prices. share: (k, t, n) of what arrives; after the ways come stock and,
-    with layers, turning away.
+    """How a block's products choose at given prices. share: (k, t, n) of what arrives; after the ways comes stock.
 
     held: (t, n) share of what is there in t that is kept from t - 1, or None where nothing is kept. early, late, never:
-    (t, n) units of demand that are served by then, later, and not at all; with layers all are early, from the bucket
-    in which they are there. waits: (t, n) share of what is served after t that is served after t + 1.
+    (t, n) units of demand that are served by then, later, and not at all; with layers, those that are there from t on,
+    and those turned away. waits: (t, n) share of what is served after t that is served after t + 1.
     """
 
     share: FloatArray
@@ -161,7 +160,7 @@ class Dual:
         self.limit_count = int(limited.sum())
         self.limit_index = np.full(limited.shape, -1)
         self.limit_index[limited] = np.arange(self.limit_count)
-        self.certain = np.array([len(paths) == 1 for paths in market.cumulative_demand], dtype=bool)
+        self.certain = _is_certain(market)
         self.turning_away_pays = _away_can_pay(market)
         self.away = self.turning_away_pays & ~self.certain[:, None]
         self.away_count = int(self.away.sum())
@@ -200,8 +199,9 @@ class Dual:
         demand_of[market.demanded] = np.arange(len(market.demanded))
         layered = np.zeros(len(market.products), dtype=bool)
         layered[market.demanded] = ~self.certain
-        ways_of = _rows_by(market.way_product, len(market.products), market.way_open.any(axis=1))
-        uses_of = _rows_by(market.use_way, len(market.ways), np.ones(len(market.use_way), dtype=bool))
+        starts = np.asarray(market.way_open.any(axis=1))
+        ways_of = _rows_by(market.way_product, len(market.products), starts)
+        uses_of = _rows_by(market.use_way, len(market.ways))
         relevant = market.is_component | (demand_of >= 0)
         numbers = max(int(layered.sum()) * self.buckets, 1)
         most_layers = int(np.clip(WORK / numbers, FEWEST_LAYERS, MOST_LAYERS))
@@ -251,7 +251,7 @@ class Dual:
                     at=_slice_if_all(at[own], len(products)),
                     cost=market.way_cost[w] / market.way_yield[w],
                     hours=np.where(on_line, market.way_hours[w], 0.0) / market.way_yield[w],
-                    line=np.where(on_line, market.way_line[w], 0),
+                    line=np.where(on_line, market.way_line[w], 0) if on_line.any() else None,
                     per_good=1.0 / market.way_yield[w],
                     bundle=_slice_if_all(bundle[own], bundles),
                     closed=closed if closed.any() else None,
@@ -268,8 +268,7 @@ class Dual:
         elif is_asked.any():
             asked = np.zeros((buckets, len(products)))
             for n in np.nonzero(is_asked)[0]:
-                net = np.maximum.accumulate(np.maximum(market.net_demand(int(demanded[n]))[0], 0.0))
-                asked[:, n] = np.diff(net, prepend=0.0)
+                asked[:, n] = np.diff(np.maximum(market.net_demand(int(demanded[n]))[0], 0.0), prepend=0.0)
         return Block(
             level=level,
             products=products,
@@ -431,12 +430,13 @@ class Dual:
         heat = temperature * block.scale
         per_heat = 1.0 / heat
         buckets, count = self.buckets, len(block.products)
-        price = np.full((block.ranks + 1 + (block.away is not None), buckets, count), CLOSED)
+        price = np.full((block.ranks + 1, buckets, count), CLOSED)
         bundle_price = _bundle_price(block, costs)
         for source in block.sources:
             until = buckets - source.lead
-            cost = hours_price[:until, source.line] * source.hours
-            cost += source.cost
+            cost = np.broadcast_to(source.cost, (until, len(source.ways))).copy()
+            if source.line is not None:
+                cost += hours_price[:until, source.line] * source.hours
             if bundle_price is not None:
                 cost += bundle_price[:until, source.bundle]
             if source.limit_cell is not None:
@@ -447,9 +447,6 @@ class Dual:
             price[source.rank][source.lead :, source.at] = cost
         stock = block.stock_at
         price[block.ranks, block.stock_bucket, stock] = stock_price[block.stock_cell] * per_heat[stock]
-        if block.away is not None:
-            away = (block.lost + np.append(0.0, away_price)[block.away]) * per_heat
-            price[-1] = np.where(block.away > 0, away, CLOSED)
         arriving, share = _softmin(price)
         layered = layers and block.width is not None
         there, held = arriving, None
@@ -463,8 +460,14 @@ class Dual:
                 value += float(block.claimed[taken] @ costs[:, block.products][taken])
         early = late = never = waits = None
         if layered:
-            least, early = _take_layers(block, there, per_heat)
+            offered, own = there, None
+            if block.away is not None:
+                away = (block.lost + np.append(0.0, away_price)[block.away]) * per_heat
+                offered, own = _either(there, np.where(block.away > 0, away, CLOSED))
+            least, early = _take_layers(block, offered, per_heat)
             value += float(least @ heat)
+            if own is not None:
+                early, never = early * own, early * (1.0 - own)
         elif asked is not None:
             last = (block.late + block.waiting) * per_heat
             later, waits = _served_later(arriving, block.late * per_heat, last)
@@ -474,9 +477,7 @@ class Dual:
             value += float((asked * least).sum(axis=0) @ heat)
         return value, Choice(share, held, early, late, never, waits)
 
-    def use(
-        self, block: Block, choice: Choice, needs: FloatArray, flow: Flow | None, claims: bool = True
-    ) -> _Used:
+    def use(self, block: Block, choice: Choice, needs: FloatArray, flow: Flow | None, claims: bool = True) -> _Used:
         """What a block's choices take, for its own demand and for what others need of it; tells `flow`."""
         buckets = self.buckets
         arrive = np.zeros((buckets, len(block.products)))
@@ -500,7 +501,7 @@ class Dual:
                 issued[t] += waiting - on
                 waiting = choice.late[t] + on
         flows = choice.share * arrive
-        taken = self._taken(block, flows)
+        taken = self._taken(block, flows, choice.never)
         if flow is not None:
             for source in block.sources:
                 part = flows[source.rank][source.lead :, source.at]
@@ -510,19 +511,18 @@ class Dual:
                 flow.issued[block.demanded[own]] += issued.T[own]
             if choice.never is not None:
                 flow.turned_away[block.demanded[own]] += choice.never.T[own]
-            if block.away is not None and choice.never is None:
-                flow.turned_away[block.demanded[own]] += flows[-1].T[own]
         return taken
 
-    def _taken(self, block: Block, flows: FloatArray) -> _Used:
+    def _taken(self, block: Block, flows: FloatArray, never: FloatArray | None) -> _Used:
         buckets, lines = self.buckets, len(self.market.lines)
         hours, bundles = np.zeros((buckets, lines)), np.zeros((buckets, block.bundles))
         limits, away = np.zeros(self.limit_count), np.zeros(self.away_count)
         for source in block.sources:
             part = flows[source.rank][source.lead :, source.at]
-            in_hours = part * source.hours
-            for t in range(len(part)):
-                hours[t] += np.bincount(source.line, in_hours[t], lines)
+            if source.line is not None:
+                in_hours = part * source.hours
+                for t in range(len(part)):
+                    hours[t] += np.bincount(source.line, in_hours[t], lines)
             if isinstance(source.bundle, slice):
                 bundles[: len(part)] += part
             elif block.parts:
@@ -530,8 +530,8 @@ class Dual:
                     bundles[t] += np.bincount(source.bundle, part[t], block.bundles)
             if source.limit_cell is not None:
                 limits += _sums(source.limit_cell, part * source.per_good, self.limit_count)
-        if block.away is not None:
-            away = _sums(block.away, flows[-1], self.away_count)
+        if block.away is not None and never is not None:
+            away = _sums(block.away, never, self.away_count)
         return _Used(hours, limits, away, flows[block.ranks, block.stock_bucket, block.stock_at], bundles)
 
     def _add(self, used: FloatArray, needs: FloatArray, block: Block, taken: _Used) -> None:
@@ -545,6 +545,16 @@ class Dual:
             amount = taken.bundles * units if is_open is None else taken.bundles * units * is_open
             for t in range(self.buckets):
                 needs[t] += np.bincount(component, amount[t], needs.shape[1])
+
+
+def _is_certain(market: Market) -> BoolArray:
+    """(demanded) demand is one path, and what is still needed never falls: each unit then has one bucket in which it is
+    due. (Receipts that come late can cover for a while what was short before: then layers have more than one.)"""
+    certain = np.zeros(len(market.demanded), dtype=bool)
+    for d, paths in enumerate(market.cumulative_demand):
+        if len(paths) == 1:
+            certain[d] = (np.diff(np.maximum(market.net_demand(d)[0], 0.0)) >= 0).all()
+    return certain
 
 
 def _units_asked(block: Block) -> FloatArray:
@@ -682,9 +692,9 @@ def _unit_costs(market: Market) -> FloatArray:
     return np.where(plain > 0, plain, np.maximum(market.lost_sale, 1e-6))
 
 
-def _rows_by(keys: IntArray, count: int, kept: BoolArray) -> tuple[IntArray, IntArray]:
+def _rows_by(keys: IntArray, count: int, kept: BoolArray | None = None) -> tuple[IntArray, IntArray]:
     """Rows in order of their key, and where those of each key begin (count + 1)."""
-    rows = np.nonzero(kept)[0]
+    rows = np.arange(len(keys)) if kept is None else np.nonzero(kept)[0]
     rows = rows[np.argsort(keys[rows], kind="stable")]
     return rows, np.searchsorted(keys[rows], np.arange(count + 1))
 

@@ -9,8 +9,11 @@
 f_dt is convex, so each of its pieces is a variable with a width. With one path it is backlog and stock as usual.
 """
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
@@ -18,23 +21,55 @@ import scipy.sparse as sp
 
 from datong.balance.pack import Market
 from datong.balance.rules import fresh
-from datong.balance.solution import Prices, Solution
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
+from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import layer_slopes
+from datong.model.words import message
 
 # Breakpoints of each expected-cost curve, at these quantiles' steps of cumulative demand; first and last are kept.
 BREAKPOINTS = 25
+# Rules that can make it pay to have more than anyone asks for.
+MAY_LEAVE_OVER = frozenset({"change charge", "firm shares", "substitutes", "shelf life"})
 OPTIONS: Mapping[str, str | bool | int | float] = {
     "output_flag": False,
     "threads": 1,
     "random_seed": 0,
     "solver": "choose",
 }
+STOPPED = (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kInterrupt)
 
 
-def solve(market: Market, options: Mapping[str, str | bool | int | float] = OPTIONS) -> Solution:
-    """The optimum of the piecewise-linear market. Raises RuntimeError where HiGHS finds none, though there is one."""
-    return Programme(market).solve(options)
+def solve(
+    market: Market,
+    options: Mapping[str, str | bool | int | float] = OPTIONS,
+    limits: Limits = USUAL_LIMITS,
+    on_progress: OnProgress = never_stop,
+) -> Solution:
+    """The optimum of the piecewise-linear market.
+
+    Raises NoPlan where HiGHS was stopped before it had any plan, RuntimeError where it finds none though there is one.
+    """
+    if limits.time_limit_s is not None:
+        options = {**options, "time_limit": limits.time_limit_s}
+    return Programme(market).solve(options, on_progress)
+
+
+def _listen(solver: highspy.Highs, on_progress: OnProgress) -> None:
+    """Lets on_progress stop HiGHS; its simplex and interior point have no plan to show before they end."""
+    if on_progress is never_stop:
+        return  # a call into Python at every step is not free
+
+    began = time.monotonic()  # HiGHS's own callbacks do not all know how long it runs
+
+    def on_step(event: Any) -> None:
+        done = event.data_out
+        steps = max(done.simplex_iteration_count, done.ipm_iteration_count, 0)
+        if not on_progress(time.monotonic() - began, int(steps), None, -math.inf):
+            event.interrupt()
+
+    solver.cbSimplexInterrupt += on_step
+    solver.cbIpmInterrupt += on_step
 
 
 def piece_count(market: Market) -> int:
@@ -191,7 +226,10 @@ class Programme:
         for d in range(len(market.demanded)):
             edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
-            width = np.concatenate([width, np.full((1, buckets), np.inf)])
+            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon, but where a
+            # rule can make that pay.
+            most = np.inf if market.rules & MAY_LEAVE_OVER else edges[-1].max()
+            width = np.concatenate([width, most - edges[-1:]])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])
             self.over.append((supply, t, 1.0 - chance[piece, t]))
@@ -273,7 +311,9 @@ class Programme:
                 self.add_entries(row, self.add_columns(np.array([rules.share_cost]), infinite), sign)
                 self.share_rows[side, firm] = row[0]
 
-    def solve(self, options: Mapping[str, str | bool | int | float]) -> Solution:
+    def solve(
+        self, options: Mapping[str, str | bool | int | float] = OPTIONS, on_progress: OnProgress = never_stop
+    ) -> Solution:
         linear = self.linear
         programme = highspy.HighsLp()
         programme.num_col_, programme.num_row_ = self.column_count, self.row_count
@@ -287,12 +327,15 @@ class Programme:
         for option, value in options.items():
             solver.setOptionValue(option, value)
         solver.passModel(programme)
+        _listen(solver, on_progress)
         solver.run()
-        status = solver.getModelStatus()
+        status, info = solver.getModelStatus(), solver.getInfo()
+        if status in STOPPED and info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            raise NoPlan(message("balance.no_plan_yet", seconds=f"{solver.getRunTime():.0f}"))
         # Empty: nothing can be made and nothing is asked for.
-        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+        if status not in (*STOPPED, highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
-        found, info = solver.getSolution(), solver.getInfo()
+        found = solver.getSolution()
         value, reduced, dual = (np.array(a) for a in (found.col_value, found.col_dual, found.row_dual))
         return self.read(value, reduced, dual, max(info.simplex_iteration_count + info.ipm_iteration_count, 0))
 

@@ -1,97 +1,159 @@
 """The door of prices: searches the prices of what is scarce directly, for chains of any size.
 
 The smoothed dual of the market (`dual.py`) is concave and smooth in these prices; L-BFGS-B (Byrd, Lu, Nocedal and Zhu
-1995) climbs it while the temperature is lowered step by step. After each step the soft choices are made a plan that
-keeps every rule (`repair.py`), and the hard minima at the same prices bound every plan (`bound.py`): the search ends when
-the two are as close as was asked.
+1995) climbs it while the temperature is lowered step by step. After each step the hard minima at the prices reached
+bound every plan (`bound.py`), and the soft choices are made a plan that keeps every rule (`repair.py`): the search ends
+when the two are as close as was asked.
 """
 
+import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
 
+from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual, Flow
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.pack import Market
 from datong.balance.repair import feasible
 from datong.balance.rules import turn_away_overdue
-from datong.balance.solution import Prices, Solution
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.flow import FloatArray
 
-# Temperatures as shares of a product's unit cost, from warm to cold, and most steps of the search at each.
-SCHEDULE = ((0.02, 40), (0.005, 50), (0.0015, 60), (0.0005, 60), (0.0002, 100), (0.0001, 100), (0.0001, 100))
+# Temperatures as shares of a product's unit cost, from warm to cold, with the most steps of the search at each; the
+# last ones only until the gap is as asked. Plans are made from PLANS_FROM down: at warmer prices they are bad ones.
+SCHEDULE = ((0.01, 30), (0.003, 40), (0.001, 60), (0.0004, 80), (0.0002, 100), (0.0002, 100), (0.0001, 150))
+PLANS_FROM = 0.001
+# Where nothing is scarce there is nothing to search: every unit takes its cheapest choice.
+NOTHING_SCARCE = 1e-7
+# Prices of an earlier balance are near: the search begins with this place of the schedule.
+WARM_FROM = 3
+# The search counts money in this part of what all demand costs; so small a step no longer counts.
+COUNTED, NO_STEP = 1e-4, 1e-14
+# Steps that the search remembers to learn how the dual bends.
+REMEMBERED = 12
+# More threads than this wait for memory.
+MOST_THREADS = 4
 
 
-def solve(market: Market) -> Solution:
-    """Prices and a feasible plan."""
-    dual = Dual(market, threads=min(os.cpu_count() or 1, 4))
-    point = np.zeros(dual.size)
-    best: tuple[float, Flow] | None = None
-    best_bound: tuple[float, Prices] | None = None
-    steps = 0
-    debug = os.environ.get("DBG")
-    t0 = time.time()
-    for temperature, most_steps in SCHEDULE:
-        if dual.size:
-            t = time.time()
-            point, more = _climb(dual, point, temperature, most_steps)
-            steps += more
-            tc = time.time() - t
-        price = dual.price_of(point)
-        t = time.time()
-        flow = dual.flow(price, temperature)
-        t1 = time.time()
-        flow = feasible(market, dual, price, flow)
-        supply = supply_of(market, flow.started, flow.issued)
-        flow = replace(flow, turned_away=turn_away_overdue(market, supply, flow.turned_away))
-        t2 = time.time()
-        cost = sum(evaluate(market, flow.started, flow.issued, flow.turned_away).cost.values())
-        t3 = time.time()
-        prices = _prices(market, dual, price)
-        bound = lower_bound(market, prices)
-        t4 = time.time()
-        if best is None or cost < best[0]:
-            best = (cost, flow)
-        if best_bound is None or bound > best_bound[0]:
-            best_bound = (bound, prices)
-        if debug:
-            b = float(debug)
-            print(
-                f"{time.time() - t0:6.1f}s tau {temperature} steps {steps} climb {tc:.2f} flow {t1 - t:.2f} repair {t2 - t1:.2f} evaluate {t3 - t2:.2f} bound {t4 - t3:.2f} cost {cost:.0f} bound {bound:.0f} gap {(best[0] - best_bound[0]) / b:.4f} of avoidable",
-                flush=True,
-            )
-    assert best is not None and best_bound is not None
-    _, flow = best
-    return Solution(flow.started, flow.issued, flow.turned_away, best_bound[1], "prices", steps)
+def solve(
+    market: Market, limits: Limits = USUAL_LIMITS, on_progress: OnProgress = never_stop, start: Prices | None = None
+) -> Solution:
+    """Prices and a feasible plan; the best of each that was found until the limits were reached.
+
+    start: prices to begin with, of an earlier clearing. on_progress is asked at every step whether to go on.
+    """
+    return _Search(market, limits, on_progress).run(start)
 
 
-def _climb(dual: Dual, point: FloatArray, temperature: float, most_steps: int) -> tuple[FloatArray, int]:
-    """L-BFGS-B on the smoothed dual: the point it ends at, and the steps it took."""
+class _Search:
+    """One search: its clock, and the best plan and the best bound so far."""
+
+    def __init__(self, market: Market, limits: Limits, on_progress: OnProgress) -> None:
+        self.began = time.monotonic()
+        self.market, self.limits, self.on_progress = market, limits, on_progress
+        self.dual = Dual(market, threads=min(os.cpu_count() or 1, MOST_THREADS))
+        self.unavoidable = unavoidable_cost(market)
+        self.steps = 0
+        self.stopped = False
+        self.flow: Flow | None = None
+        self.cost = math.inf
+        self.prices: Prices | None = None
+        self.bound = -math.inf
+
+    def run(self, start: Prices | None) -> Solution:
+        dual = self.dual
+        schedule = SCHEDULE if start is None else SCHEDULE[WARM_FROM:]
+        point = np.zeros(dual.size) if start is None else self._point_of(start)
+        if dual.size == 0:
+            schedule = ((NOTHING_SCARCE, 0),)
+        for place, (temperature, most_steps) in enumerate(schedule):
+            point = climb(dual, point, temperature, most_steps, self._go_on)
+            price = dual.price_of(point)
+            self._keep_bound(price)
+            if temperature <= PLANS_FROM or self.stopped or place == len(schedule) - 1:
+                self._keep_plan(price, temperature)
+            if self.stopped or self._close_enough():
+                break
+        assert self.flow is not None and self.prices is not None
+        flow = self.flow
+        return Solution(flow.started, flow.issued, flow.turned_away, self.prices, "prices", self.steps)
+
+    def _go_on(self) -> bool:
+        """Counts a step, and asks whether there is time for another."""
+        self.steps += 1
+        seconds = time.monotonic() - self.began
+        cost = self.cost if self.flow is not None else None
+        late = self.limits.time_limit_s is not None and seconds > self.limits.time_limit_s
+        self.stopped = self.stopped or late or not self.on_progress(seconds, self.steps, cost, self.bound)
+        return not self.stopped
+
+    def _close_enough(self) -> bool:
+        if self.flow is None:
+            return False
+        return self.cost - self.bound <= self.limits.gap_share * max(self.cost - self.unavoidable, 0.0)
+
+    def _keep_bound(self, price: FloatArray) -> None:
+        prices = _on_the_market(self.market, self.dual, price)
+        bound = lower_bound(self.market, prices)
+        if self.prices is None or bound > self.bound:
+            self.bound, self.prices = bound, prices
+
+    def _keep_plan(self, price: FloatArray, temperature: float) -> None:
+        flow = feasible(self.market, self.dual, price, self.dual.flow(price, temperature))
+        supply = supply_of(self.market, flow.started, flow.issued)
+        flow = replace(flow, turned_away=turn_away_overdue(self.market, supply, flow.turned_away))
+        cost = sum(evaluate(self.market, flow.started, flow.issued, flow.turned_away).cost.values())
+        if cost < self.cost:
+            self.cost, self.flow = cost, flow
+
+    def _point_of(self, start: Prices) -> FloatArray:
+        """A point of the search at given prices."""
+        dual = self.dual
+        stock = start.component[dual.stock_product, dual.stock_bucket]
+        parts = (start.line.T.ravel(), start.limit[dual.limited], start.turned_away[dual.away], stock)
+        price = np.concatenate(parts)
+        # A stock without a price is worth what it replaces.
+        usual = np.concatenate([np.zeros(dual.size - len(stock)), self.market.plain_cost[dual.stock_product]])
+        price = np.where(np.isfinite(price), price, np.where(np.isfinite(usual), usual, 0.0))
+        return np.maximum(price, dual.low) / dual.unit
+
+
+def climb(
+    dual: Dual, point: FloatArray, temperature: float, most_steps: int, go_on: Callable[[], bool] = lambda: True
+) -> FloatArray:
+    """L-BFGS-B on the smoothed dual from a point in the search's own units: the point at which it ends."""
+    if dual.size == 0:
+        return point
+    per_money = 1.0 / (dual.money * COUNTED)
 
     def negative(x: FloatArray) -> tuple[float, FloatArray]:
         value, used = dual.value(x * dual.unit, temperature)
-        return -value / dual.money * SCALE, (dual.amount - used) * dual.unit / dual.money * SCALE
+        return -value * per_money, (dual.amount - used) * dual.unit * per_money
 
+    def on_step(_point: FloatArray) -> None:
+        if not go_on():
+            raise StopIteration
+
+    least = dual.low / dual.unit
     found = minimize(
         negative,
-        np.maximum(point, dual.low / dual.unit),
+        np.maximum(point, least),
         jac=True,
         method="L-BFGS-B",
-        bounds=np.stack([dual.low / dual.unit, np.full(dual.size, np.inf)], axis=1),
-        options={"maxiter": most_steps, "maxcor": 20, "ftol": 1e-14, "gtol": 1e-9},
+        bounds=np.stack([least, np.full(dual.size, np.inf)], axis=1),
+        callback=on_step,
+        options={"maxiter": most_steps, "maxcor": REMEMBERED, "ftol": NO_STEP, "gtol": 1e-9},
     )
-    return found.x, int(found.nit)
+    return found.x
 
 
-# The search's own money: one part in ten thousand of all that demand costs.
-SCALE = 1e4
-
-
-def _prices(market: Market, dual: Dual, price: FloatArray) -> Prices:
+def _on_the_market(market: Market, dual: Dual, price: FloatArray) -> Prices:
     hours, limits, away, stock = dual.split(price)
     limit, turned_away = np.zeros(market.way_limit.shape), np.zeros(market.sure.shape)
     limit[dual.limited] = limits

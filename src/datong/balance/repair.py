@@ -28,7 +28,7 @@ def feasible(market: Market, dual: Dual, price: FloatArray, flow: Flow) -> Flow:
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """Ways whose products are of one level, and their uses of components. use_place: place of each use's way in `ways`."""
+    """Ways whose products are of one level, and their uses of components. use_place: where a use's way is in `ways`."""
 
     ways: IntArray
     product: IntArray
@@ -62,7 +62,7 @@ class _Repair:
             )
 
     def feasible(self, flow: Flow) -> Flow:
-        market, dual = self.market, self.dual
+        market = self.market
         planned = flow.started * market.way_open
         arriving = self._arrivals(planned)
         wanted = self._wanted(arriving)
@@ -127,7 +127,7 @@ class _Repair:
                 if len(level.uses):
                     taken = market.use_units[level.uses] * units[level.use_place] * market.use_open[level.uses, t]
                     component = market.use_component[level.uses]
-                    ask = np.bincount(component, taken, count)
+                    ask = np.bincount(component, taken, count).astype(np.float64)
                     fits = _fits(ask, self._free(stock, claims, comes, t))
                     share = np.ones(len(units))
                     np.minimum.at(share, level.use_place[taken > 0], fits[component[taken > 0]])
@@ -255,9 +255,10 @@ class _Repair:
         for d, product in enumerate(market.demanded):
             if self.dual.certain[d]:
                 there = np.cumsum(issued[d]) if market.is_component[product] else supply[product]
-                waiting = np.maximum(market.net_demand(d)[0] - there, 0.0)
+                waiting = np.maximum(market.net_demand(d)[0] - np.cumsum(away[d]) - there, 0.0)
                 never = np.minimum.accumulate(waiting[::-1])[::-1]
-                away[d] = np.minimum(np.diff(never, prepend=0.0), market.sure[d]) * pays[d]
+                more = np.diff(never, prepend=0.0) * pays[d]
+                away[d] = np.minimum(away[d] + more, market.sure[d])
         return away
 
 

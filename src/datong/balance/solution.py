@@ -1,11 +1,31 @@
 """What a door gives back, whichever it is: quantities and prices, as arrays on the market's axes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from datong.model.flow import FloatArray
+
+# Told while a door works: seconds so far, iteration, cost of the best plan at hand (None: none yet) and the bound that
+# is certain so far, in money (-inf: none yet). False asks the door to stop and to give its best plan.
+OnProgress = Callable[[float, int, float | None, float], bool]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a door may stop: at a certified gap, as a share of the plan's cost, or after so many seconds of solving."""
+
+    gap_share: float = 0.001
+    time_limit_s: float | None = None
+
+
+USUAL_LIMITS = Limits()
+
+
+def never_stop(_seconds: float, _iteration: int, _cost: float | None, _bound: float) -> bool:
+    """An OnProgress that only listens."""
+    return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,369 @@
+"""`datong balance`: the market of a chain cleared by itself, with its certificate and what changed since the last."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from datong.app.frames import Frame
+from datong.balance.avoidable import unavoidable_cost
+from datong.balance.evaluate import evaluate, supply_of
+from datong.balance.market import Door, clear
+from datong.balance.pack import Market, pack
+from datong.balance.rules import turn_away_overdue
+from datong.balance.solution import Limits, OnProgress
+from datong.balance.warm import warm_prices
+from datong.forecast.paths import forecast
+from datong.ledger.facts import day_numbers
+from datong.ledger.position import position
+from datong.model.errors import NotFound
+from datong.model.flow import Clearing, Learnt, Plan
+from datong.model.settings import ChainSettings
+from datong.model.words import message
+from datong.plan.orders import plan
+from datong.sense.signals import sense
+
+if TYPE_CHECKING:
+    from datong.app.chain import Chain
+
+CERTIFICATE = "certificate.json"
+ORDERS_SCHEMA = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("product", pa.string()),
+        ("recipe", pa.string()),
+        ("offer", pa.string()),
+        ("line", pa.string()),
+        ("start", pa.date32()),
+        ("due", pa.date32()),
+        ("units", pa.float64()),
+        ("cost_per_unit", pa.float64()),
+        ("price_share", pa.float64()),
+    ]
+)
+CHANGES_SCHEMA = pa.schema(
+    [
+        ("change", pa.string()),
+        ("kind", pa.string()),
+        ("product", pa.string()),
+        ("recipe", pa.string()),
+        ("offer", pa.string()),
+        ("start", pa.date32()),
+        ("units_before", pa.float64()),
+        ("units_after", pa.float64()),
+        ("units_change", pa.float64()),
+        ("money_change", pa.float64()),
+    ]
+)
+# Of an order's units a smaller part is rounding of a solver.
+NOTHING_CHANGED = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """What an earlier balance wrote into a folder."""
+
+    orders: pa.Table
+    prices: pa.Table
+    certificate: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class BalanceResult:
+    """One clearing: its moment, its tables by name, and its certificate (what `certificate.json` holds).
+
+    orders: kind (make, buy), product, recipe, offer, line, start, due, units (started: of them the yield arrives),
+    cost_per_unit (money, without components, which have orders of their own; of lots with the set-up), price_share
+    (money per unit that scarce things add; null for lots). Units are fractions where the chain states no lots.
+    prices, gaps: see docs/balance.md. changes (with an earlier balance): change (added, changed, dropped), units before
+    and after, money_change.
+    """
+
+    as_of: datetime
+    settings: ChainSettings
+    tables: Mapping[str, pa.Table]
+    certificate: Mapping[str, Any]
+
+    @property
+    def orders(self) -> Frame:
+        """What to make and buy, in units that arrive."""
+        return Frame("orders", self.tables["orders"])
+
+    @property
+    def prices(self) -> Frame:
+        """What one more hour of a line, or unit of a stock, offer or component, would save, in money."""
+        return Frame("prices", self.tables["prices"])
+
+    @property
+    def gaps(self) -> Frame:
+        """Demand by product, market and bucket in units: served, late, lost, and what stands in the way."""
+        return Frame("gaps", self.tables["gaps"])
+
+
+def balance_chain(
+    chain: "Chain",
+    as_of: datetime | None,
+    seed: int,
+    learnt: Callable[[datetime], Learnt],
+    door: Door,
+    limits: Limits,
+    earlier: Earlier | None,
+    whole: bool,
+    on_stage: Callable[[str], None],
+    on_progress: OnProgress,
+) -> BalanceResult:
+    """See Chain.balance. learnt: what cycles before a moment taught."""
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(name: str) -> Generator[None]:
+        on_stage(name)
+        began = time.monotonic()
+        yield
+        seconds[name] = time.monotonic() - began
+
+    with step("sense"):
+        state = chain.state(as_of)
+        chain.can_plan(state)
+        used = learnt(state.as_of)
+        sensed = sense(state)
+    with step("forecast"):
+        demand = forecast(sensed, used, state.settings.path_count, seed)
+    watch = _Watch(on_progress)
+    with step("balance"):
+        where = position(state)
+        market = pack(state, demand, used, where)
+        whole = whole or states_lots(market)
+        moment, kept = state.as_of, state if whole else None
+        del state  # its tables take as much memory as the search for prices
+        start = None if earlier is None else warm_prices(market, earlier.prices)
+        began = time.monotonic()
+        clearing = clear(market, demand, door, limits, watch, start)
+        took = time.monotonic() - began
+    orders, cost = fractional_orders(market, clearing), dict(clearing.cost)
+    if kept is not None:
+        with step("plan"):
+            planned = plan(kept, sensed, demand, clearing, used, where)
+        orders, cost = lot_orders(planned), cost_of_lots(market, clearing, planned)
+    tables = {"orders": orders, "prices": clearing.prices, "gaps": clearing.gaps}
+    if kept is not None:
+        tables["clearing"] = clearing.quantities
+    certificate = _certificate(clearing, cost, unavoidable_cost(market), seconds)
+    certificate |= {"stopped": watch.reason(certificate["gap_share"], limits, took), "as_of": moment.isoformat()}
+    certificate |= {"whole": kept is not None, "orders": orders.num_rows}
+    if earlier is not None:
+        tables["changes"] = changed_orders(earlier.orders, orders)
+        certificate |= _change(earlier.certificate, certificate, tables["changes"])
+    certificate["peak_memory_mb"] = peak_memory_mb()
+    return BalanceResult(moment, chain.settings, tables, certificate)
+
+
+class _Watch:
+    """Passes progress on, and remembers whether it was told to stop."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._asked = False
+
+    def __call__(self, seconds: float, iteration: int, cost: float | None, bound: float) -> bool:
+        self._asked |= not self._on_progress(seconds, iteration, cost, bound)
+        return not self._asked
+
+    def reason(self, gap_share: float | None, limits: Limits, seconds: float) -> str:
+        """Why the door ended: 'gap', 'asked' (Ctrl-C), 'time', or 'end': it found no better plan."""
+        if self._asked:
+            return "asked"
+        if gap_share is not None and gap_share <= limits.gap_share:
+            return "gap"
+        return "time" if limits.time_limit_s is not None and seconds >= limits.time_limit_s else "end"
+
+
+def states_lots(market: Market) -> bool:
+    """Whether any way has a smallest lot, a lot multiple or a set-up."""
+    return any(w.min_units or w.multiple_units or w.setup_hours or w.setup_cost for w in market.ways)
+
+
+def fractional_orders(market: Market, clearing: Clearing) -> pa.Table:
+    """The clearing's quantities as orders: in units started, each at its own cost."""
+    rows = clearing.quantities
+    name = pc.coalesce(rows["recipe"], rows["offer"])
+    way = pc.index_in(name, pa.array([w.name for w in market.ways], pa.string())).to_numpy()
+    started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
+    own = {
+        "units": started,
+        "cost_per_unit": market.way_cost[way],
+        "price_share": rows["price_share"].to_numpy() * arriving / started,
+    }
+    return pa.table({f: own[f] if f in own else rows[f] for f in ORDERS_SCHEMA.names}, schema=ORDERS_SCHEMA)
+
+
+def lot_orders(planned: Plan) -> pa.Table:
+    """The plan's orders, by start, product, kind and name; set-up is part of their cost."""
+    orders = sorted(planned.orders, key=lambda o: (o.start, o.product, o.kind, o.recipe or o.offer or "", o.order))
+    columns = {
+        name: [getattr(o, name) for o in orders]
+        for name in ORDERS_SCHEMA.names
+        if name not in ("cost_per_unit", "price_share")
+    }
+    columns["cost_per_unit"] = [o.cost / o.units if o.units > 0 else 0.0 for o in orders]
+    return pa.table(columns | {"price_share": pa.nulls(len(orders), pa.float64())}, schema=ORDERS_SCHEMA)
+
+
+def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str, float] | None:
+    """Cost by term of whole orders, with a term for set-ups; None where the chain sells components: which of them is
+    set aside to be sold is not part of an order.
+
+    What the market turned away before the last bucket stays turned away, and so does what would come too late; the rest
+    waits for what comes.
+    """
+    if market.is_component[market.demanded].any():
+        return None
+    at = {w.name: i for i, w in enumerate(market.ways)}
+    starts = {day: t for t, day in enumerate(market.bucket_starts)}
+    started, setups = np.zeros(market.way_open.shape), 0.0
+    for order in planned.orders:
+        way = at[order.recipe or order.offer or ""]
+        started[way, starts[_bucket_of(order.start, market)]] += order.units
+        setups += market.ways[way].setup_cost
+    none = np.zeros(market.sure.shape)
+    lost = turn_away_overdue(market, supply_of(market, started, none), _turned_away(market, clearing.gaps))
+    cost = evaluate(market, started, none, lost).cost
+    return {**cost, "setup": setups}
+
+
+def _bucket_of(day: date, market: Market) -> date:
+    return max(start for start in market.bucket_starts if start <= day)
+
+
+def _turned_away(market: Market, gaps: pa.Table) -> np.ndarray:
+    """(demanded, bucket) units lost before the last bucket."""
+    at = {market.products[p]: d for d, p in enumerate(market.demanded)}
+    d = np.array([at[p] for p in gaps["product"].to_pylist()], dtype=np.int64)
+    t = np.searchsorted(day_numbers(market.bucket_starts), gaps["bucket"].cast(pa.int32()).to_numpy())
+    lost = np.zeros(market.sure.shape)
+    np.add.at(lost, (d, t), gaps["lost_units"].to_numpy())
+    lost[:, -1] = 0.0
+    return np.minimum(lost, market.sure)
+
+
+def _certificate(
+    clearing: Clearing, cost: Mapping[str, float] | None, unavoidable: float, seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    """What is certain of the orders: their cost, the bound below it, and the gap as shares of cost and of what of it
+    can be avoided. Null where it is not known."""
+    bound = clearing.lower_bound if math.isfinite(clearing.lower_bound) else None
+    total = None if cost is None else sum(cost.values())
+    gap = None if total is None or bound is None else max(total - bound, 0.0)
+    gross = 0.0 if cost is None else sum(money for money in cost.values() if money > 0)
+    avoidable = None if total is None else total - unavoidable
+    return {
+        "door": clearing.door,
+        "cost": cost,
+        "total_cost": total,
+        "lower_bound": bound,
+        "gap": gap,
+        "gap_share": None if gap is None else gap / gross if gross > 0 else 0.0,
+        "unavoidable_cost": unavoidable,
+        "avoidable_cost": avoidable,
+        "gap_share_of_avoidable": None if gap is None or not avoidable or avoidable <= 0 else gap / avoidable,
+        "cleared_cost": clearing.total_cost,
+        "iterations": clearing.iterations,
+        "seconds": {name: round(s, 3) for name, s in seconds.items()},
+    }
+
+
+def peak_memory_mb() -> float | None:
+    """Most memory that the process has held so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most / (1e6 if sys.platform == "darwin" else 1e3), 1)
+
+
+# what changed ------------------------------------------------------------------------------------
+
+
+def read_earlier(folder: Path) -> Earlier:
+    """What an earlier balance wrote. Raises NotFound where the folder holds no such thing."""
+    names = [folder / "orders.parquet", folder / "prices.parquet", folder / CERTIFICATE]
+    missing = [file.name for file in names if not file.is_file()]
+    if missing:
+        raise NotFound(message("balance.no_earlier", folder=str(folder), files=", ".join(missing)))
+    try:
+        orders, prices = (pq.read_table(file) for file in names[:2])
+        certificate = json.loads(names[2].read_text(encoding="utf-8"))
+        return Earlier(
+            orders.select(ORDERS_SCHEMA.names), prices.select(["what", "name", "bucket", "price"]), certificate
+        )
+    except (pa.ArrowInvalid, KeyError, ValueError) as error:
+        raise NotFound(message("balance.no_earlier", folder=str(folder), files=str(error))) from error
+
+
+def changed_orders(before: pa.Table, after: pa.Table) -> pa.Table:
+    """Orders of one way and start day that are new, gone, or of other units; by start, product, kind and name.
+
+    money_change: what their units cost more, at each one's own cost_per_unit.
+    """
+    parts = [_changed_of(kind, name, before, after) for kind, name in (("buy", "offer"), ("make", "recipe"))]
+    keys = ["start", "product", "kind", "recipe", "offer"]
+    return pa.concat_tables(parts).sort_by([(key, "ascending") for key in keys])
+
+
+def _changed_of(kind: str, name: str, before: pa.Table, after: pa.Table) -> pa.Table:
+    """Changed orders of one kind, which names its ways in the column `name`: a dense table of ways and start days."""
+    sides = [side.filter(pc.equal(side["kind"], kind)) for side in (before, after)]
+    both = pa.concat_tables(sides)
+    names = pc.unique(both[name])
+    way = pc.index_in(both[name], names).to_numpy().astype(np.int64)
+    days, day = np.unique(both["start"].cast(pa.int32()).to_numpy(), return_inverse=True)
+    cell = way * len(days) + day
+    units = both["units"].to_numpy()
+    money = units * both["cost_per_unit"].to_numpy()
+    cells, cut = len(names) * len(days), sides[0].num_rows
+    units_before, units_after, money_before, money_after = (
+        np.bincount(cell[part], amount[part], cells)
+        for amount in (units, money)
+        for part in (slice(0, cut), slice(cut, None))
+    )
+    other = np.abs(units_after - units_before) > NOTHING_CHANGED * np.maximum(units_before + units_after, 1.0)
+    at = np.flatnonzero(other)
+    was, now = units_before[at], units_after[at]
+    row = np.zeros(cells, dtype=np.int64)
+    row[cell] = np.arange(len(cell))  # an order of the way and day, to name it
+    named = both.select(["kind", "product", "recipe", "offer", "start"]).take(pa.array(row[at]))
+    return pa.table(
+        {
+            "change": pa.array(np.where(was <= 0, "added", np.where(now <= 0, "dropped", "changed")), pa.string()),
+            **{column: named[column] for column in named.column_names},
+            "units_before": was,
+            "units_after": now,
+            "units_change": now - was,
+            "money_change": money_after[at] - money_before[at],
+        },
+        schema=CHANGES_SCHEMA,
+    )
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any], changes: pa.Table) -> dict[str, Any]:
+    """How many orders changed and by how many units, and what the plan costs more than the earlier one."""
+    counts: dict[str, Any] = {}
+    for word in ("added", "changed", "dropped"):
+        own = changes.filter(pc.equal(changes["change"], word))
+        units = pc.sum(pc.abs(own["units_change"])).as_py() or 0.0
+        counts[word] = {"orders": own.num_rows, "units": units}
+    totals = before.get("total_cost"), after["total_cost"]
+    money = None if None in totals else totals[1] - totals[0]
+    return {"changes": counts, "cost_change": money}

@@ -1,0 +1,41 @@
+"""Prices of an earlier clearing as the start of the next one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.balance.pack import Market
+from datong.balance.solution import Prices
+from datong.ledger.facts import day_numbers
+from datong.model.flow import FloatArray
+
+
+def warm_prices(market: Market, table: pa.Table) -> Prices:
+    """The `prices` table of an earlier clearing on the market's axes, by what, name and bucket.
+
+    A line or an offer that has no price there costs nothing more; a component without one is worth what its cheapest
+    way costs. Prices of what is turned away are not in the table and start at 0, and those of stocks follow from the
+    others. Any prices are a valid start: they decide how soon a door is done, not what is right.
+    """
+    return Prices(
+        line=_looked_up(table, "line", market.lines, market, 0.0),
+        limit=_looked_up(table, "offer", [w.name for w in market.ways], market, 0.0),
+        turned_away=np.zeros(market.sure.shape),
+        component=_looked_up(table, "component", market.products, market, np.inf),
+    )
+
+
+def _looked_up(table: pa.Table, what: str, names: Sequence[str], market: Market, missing: float) -> FloatArray:
+    """(name, bucket) the prices of one kind."""
+    rows = table.filter(pc.equal(table["what"], what))
+    name = pc.index_in(rows["name"], pa.array(names, pa.string())).fill_null(-1).to_numpy()
+    starts = day_numbers(market.bucket_starts)
+    day = rows["bucket"].cast(pa.int32()).to_numpy().astype(np.int64)
+    bucket = np.searchsorted(starts, day)
+    known = (name >= 0) & (bucket < len(starts))
+    known[known] = starts[bucket[known]] == day[known]
+    found = np.full((len(names), market.buckets), missing)
+    found[name[known], bucket[known]] = rows["price"].to_numpy()[known]
+    return found
