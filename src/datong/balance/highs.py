@@ -226,8 +226,8 @@ class Programme:
         for d in range(len(market.demanded)):
             edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
-            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon, but where a
-            # rule can make that pay.
+            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon, but where
+            # a rule can make that pay.
             most = np.inf if market.rules & MAY_LEAVE_OVER else edges[-1].max()
             width = np.concatenate([width, most - edges[-1:]])
             piece, t = np.nonzero(width > 0)
