@@ -20,9 +20,10 @@ from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.clearing import row_keys, way_keys
 from datong.balance.conflict import refuse_conflicts
-from datong.balance.evaluate import evaluate
+from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import Door, clear
 from datong.balance.pack import Market, pack
+from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import warm_prices
 from datong.forecast.paths import forecast
@@ -232,7 +233,8 @@ def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str,
     """Cost by term of whole orders, with a term for set-ups; None where the chain sells components, as most with lanes
     do: which of them is set aside to be sold is not part of an order.
 
-    What the market turned away before the last bucket stays turned away; the rest waits for what comes.
+    What the market turned away before the last bucket stays turned away, and so does what would come too late; the rest
+    waits for what comes.
     """
     if market.is_component[market.demanded].any() or market.stock_points:
         return None
@@ -243,8 +245,9 @@ def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str,
         way = at[order.recipe or order.offer or ""]
         started[way, starts[_bucket_of(order.start, market)]] += order.units
         setups += market.ways[way].setup_cost
-    lost = _turned_away(market, clearing.gaps)
-    cost = evaluate(market, started, np.zeros(market.sure.shape), lost).cost
+    none = np.zeros(market.sure.shape)
+    lost = turn_away_overdue(market, supply_of(market, started, none), _turned_away(market, clearing.gaps))
+    cost = evaluate(market, started, none, lost).cost
     return {**cost, "setup": setups}
 
 

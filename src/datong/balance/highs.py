@@ -29,6 +29,8 @@ from datong.model.words import message
 
 # Breakpoints of each expected-cost curve, at these quantiles' steps of cumulative demand; first and last are kept.
 BREAKPOINTS = 25
+# Rules that can make it pay to have more than anyone asks for.
+MAY_LEAVE_OVER = frozenset({"change charge", "firm shares", "substitutes", "shelf life"})
 OPTIONS: Mapping[str, str | bool | int | float] = {
     "output_flag": False,
     "threads": 1,
@@ -224,8 +226,10 @@ class Programme:
         for d in range(len(market.demanded)):
             edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
-            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon.
-            width = np.concatenate([width, edges[-1].max() - edges[-1:]])
+            # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon, but where
+            # a rule can make that pay.
+            most = np.inf if market.rules & MAY_LEAVE_OVER else edges[-1].max()
+            width = np.concatenate([width, most - edges[-1:]])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])
             self.over.append((supply, t, 1.0 - chance[piece, t]))
