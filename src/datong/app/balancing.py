@@ -160,7 +160,7 @@ def balance_chain(
     if kept is not None:
         tables["clearing"] = clearing.quantities
     certificate = _certificate(clearing, cost, unavoidable_cost(market), seconds)
-    certificate |= {"stopped": watch.reason(certificate["gap_share"], limits, took), "as_of": moment.isoformat()}
+    certificate |= {"stopped": watch.reason(certificate, limits, took), "as_of": moment.isoformat()}
     certificate |= {"whole": kept is not None, "orders": orders.num_rows}
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
@@ -180,11 +180,14 @@ class _Watch:
         self._asked |= not self._on_progress(seconds, iteration, cost, bound)
         return not self._asked
 
-    def reason(self, gap_share: float | None, limits: Limits, seconds: float) -> str:
+    def reason(self, certificate: Mapping[str, Any], limits: Limits, seconds: float) -> str:
         """Why the door ended: 'gap', 'asked' (Ctrl-C), 'time', or 'end': it found no better plan."""
         if self._asked:
             return "asked"
-        if gap_share is not None and gap_share <= limits.gap_share:
+        share = certificate["gap_share_of_avoidable"]
+        if share is None:  # nothing can be avoided
+            share = certificate["gap_share"]
+        if share is not None and share <= limits.gap_share:
             return "gap"
         return "time" if limits.time_limit_s is not None and seconds >= limits.time_limit_s else "end"
 

@@ -422,7 +422,7 @@ class Chain:
         as_of: datetime | None = None,
         seed: int | None = None,
         door: "Door" = "auto",
-        gap: float = 0.001,
+        gap: float = 0.01,
         time_limit_s: float | None = None,
         warm: Path | None = None,
         whole: bool = False,
@@ -432,10 +432,10 @@ class Chain:
         """Clears the market by itself, on `demand` where it is given, else on the forecast; nothing is kept of it.
 
         door: 'highs' (one linear programme), 'prices' (search of prices) or 'auto'. gap: stop where the certified gap
-        is at most this share of the cost; time_limit_s: or after so many seconds of solving. warm: the --out folder of
-        an earlier balance, whose prices are the start, and to whose orders the difference is given. whole: lots and
-        whole units, also where the chain states none. on_progress: told of cost and bound while it runs; False stops
-        it. Raises BadInput where nothing is wanted yet, NoPlan where a door was stopped before it had any plan,
+        is at most this share of the avoidable cost; time_limit_s: or after so many seconds of solving. warm: the --out
+        folder of an earlier balance, whose prices are the start, and to whose orders the difference is given. whole:
+        lots and whole units, also where the chain states none. on_progress: told of cost and bound while it runs; False
+        stops it. Raises BadInput where nothing is wanted yet, NoPlan where a door was stopped before it had any plan,
         NotFound where `warm` holds no balance.
         """
         from datong.app.balancing import balance_chain, read_earlier

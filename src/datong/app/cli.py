@@ -117,7 +117,7 @@ def parser(language: str) -> argparse.ArgumentParser:
     chain(p)
     as_of(p)
     p.add_argument("--out", type=Path, metavar="DIR", help=t("balance.out"))
-    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.001, help=t("balance.gap"))
+    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.01, help=t("balance.gap"))
     p.add_argument("--time-limit", type=_seconds, metavar="S", help=t("balance.time_limit"))
     p.add_argument("--warm", type=Path, metavar="DIR", help=t("balance.warm"))
     p.add_argument("--door", choices=("auto", "highs", "prices"), default="auto", help=t("balance.door"))

@@ -14,9 +14,10 @@ OnProgress = Callable[[float, int, float | None, float], bool]
 
 @dataclass(frozen=True)
 class Limits:
-    """When a door may stop: at a certified gap, as a share of the plan's cost, or after so many seconds of solving."""
+    """When a door may stop: at a certified gap, as a share of what can be avoided of the plan's cost (avoidable.py), or
+    after so many seconds of solving."""
 
-    gap_share: float = 0.001
+    gap_share: float = 0.01
     time_limit_s: float | None = None
 
 
