@@ -428,11 +428,7 @@ def _recipes_without_site(checked: Mapping[str, Checked], source: str) -> list[F
 
 
 def _firms_without_lines(checked: Mapping[str, Checked], source: str) -> list[Finding]:
-<<<<<<< HEAD
-    """Firms with a share of the hours that run no line: named otherwise than in `sites`, or at lines without a site."""
-=======
     """Firms with a share of the hours that run no line: named otherwise than in `sites`, or lines without a site."""
->>>>>>> rules
     rows = checked["firm_shares"].rows
     if "firm" not in rows.column_names:
         return []
@@ -440,13 +436,8 @@ def _firms_without_lines(checked: Mapping[str, Checked], source: str) -> list[Fi
     if _usable("sites", "firm", checked) and _usable("lines", "site", checked):
         sites = checked["sites"].rows
         firm_of = dict(zip(sites["site"].to_pylist(), sites["firm"].to_pylist(), strict=True))
-<<<<<<< HEAD
-        places = checked["lines"].rows["site"].to_pylist()
-        firms = {firm for site in places if (firm := firm_of.get(site)) is not None}
-=======
         running = (firm_of.get(site) for site in checked["lines"].rows["site"].to_pylist())
         firms = {firm for firm in running if firm is not None}
->>>>>>> rules
     bad = np.array([firm not in firms for firm in rows["firm"].to_pylist()], dtype=bool)
     empty = Checked(rows, checked["firm_shares"].rejected.slice(0, 0), ())
     trouble = Trouble("check.runs_no_line", bad, "firm", severity="warning")
