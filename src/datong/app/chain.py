@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ from datong.store.duckdb_ledger import open_ledger
 if TYPE_CHECKING:
     from datong.app.balancing import BalanceResult
     from datong.app.compare import Comparison, Side
+    from datong.app.quoting import QuoteResult
     from datong.balance.market import Door
     from datong.balance.solution import OnProgress
     from datong.cycle import CycleResult
@@ -165,8 +166,9 @@ class Chain:
 
     Use it in a `with` block, or close it: while it is open, no other process can open it.
 
-    run, balance, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: rows in.
-    state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening found and took in.
+    run, balance, quote, replay, why: what to do, for what price, what it would have been worth, and why. ingest,
+    retry_quarantine: rows in. state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening
+    found and took in.
     branch, on, change, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
 
@@ -449,6 +451,47 @@ class Chain:
         limits = Limits(gap, time_limit_s)
         watched = never_stop if on_progress is None else on_progress
         return balance_chain(self, as_of, seed, self._learnt, door, limits, earlier, whole, on_stage, watched)
+
+    def quote(
+        self,
+        product: str,
+        due: date,
+        units: float = 1.0,
+        market: str | None = None,
+        earlier: Path | None = None,
+        exact: bool = False,
+        as_of: datetime | None = None,
+        seed: int | None = None,
+        door: "Door" = "auto",
+        gap: float = 0.01,
+        time_limit_s: float | None = None,
+        on_progress: "OnProgress | None" = None,
+    ) -> "QuoteResult":
+        """What an order more would cost at the margin: per unit by every way and start, and when it is at normal price.
+
+        market: default the product's only one, else 'all'. earlier: the --out folder of a balance, whose prices hold
+        without clearing again. exact: clears again with the order among the demand and gives the difference in cost.
+        Raises NotFound for a product or market that is not there, Refused for a day outside the horizon, and what
+        `balance` raises.
+        """
+        from datong.app.balancing import read_earlier
+        from datong.app.quoting import Order, quote_chain
+        from datong.balance.solution import Limits, never_stop
+
+        before = None if earlier is None else read_earlier(earlier)
+        state = self.state(as_of)
+        return quote_chain(
+            self,
+            state.as_of,
+            self.settings.seed if seed is None else seed,
+            self._learnt(state.as_of),
+            Order(product, units, due, market),
+            before,
+            exact,
+            door,
+            Limits(gap, time_limit_s),
+            never_stop if on_progress is None else on_progress,
+        )
 
     def _learnt(self, moment: datetime) -> Learnt:
         past = self.past_runs(moment)

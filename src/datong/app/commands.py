@@ -237,6 +237,37 @@ def answer_balance(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
+def answer_quote(options: argparse.Namespace, language: str) -> int:
+    """The price of an order more: nothing of it is kept in the ledger."""
+    from datong.app.interrupt import asked_to_stop
+    from datong.app.terminal_quote import show_quote
+
+    with opened(options.chain, language, options.branch) as chain:
+        _warn_of_findings(chain, language)
+        moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        with asked_to_stop(lambda: terminal.warning(say("balance.stopping", language))) as is_asked:
+            result = chain.quote(
+                options.product,
+                options.due,
+                options.units,
+                options.market,
+                options.earlier,
+                options.exact,
+                moment,
+                options.seed,
+                options.door,
+                options.gap,
+                options.time_limit,
+                lambda *_so_far: not is_asked(),
+            )
+    if options.format == "json":
+        told = dict(result.summary) | {name: rows.to_pylist() for name, rows in result.tables.items()}
+        terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+    else:
+        show_quote(result, language)
+    return 0
+
+
 def run_with_progress(chain: Chain, as_of: str | None, seed: int | None, language: str) -> RunResult:
     moment = None if as_of is None else parse_moment(as_of, chain.settings)
     with terminal.stage_progress(language) as on_stage:
@@ -582,6 +613,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "withdraw": answer_withdraw,
     "run": answer_run,
     "balance": answer_balance,
+    "quote": answer_quote,
     "branch": answer_branch,
     "compare": answer_compare,
     "why": answer_why,

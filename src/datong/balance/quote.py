@@ -25,7 +25,7 @@ from datong.balance.solution import Prices
 from datong.ledger.facts import grouped
 from datong.model.flow import FloatArray, IntArray
 
-# Prices that differ by less than this share of a unit's normal price count as the same: those of a search are not exact.
+# Prices that differ by less than this share of a unit's normal price count as the same: a search's are not exact.
 SAME_SHARE = 0.01
 
 
