@@ -80,7 +80,8 @@ class QuoteResult:
     many units the price is good for, null: nothing ends it); exact (with `exact`: money, the difference of two
     clearings' costs; money_low and money_high, by their certified gaps; what they change in late and lost units).
 
-    alternatives: every way and start, cheapest first: kind (make, buy, move, stock), its row, start, arrives, price and
+    alternatives: every way and start, cheapest first: kind (make, buy, move; stock; displace:
+    what is meant for others), its row, start, arrives, price and
     its parts (money per unit), what is scarce for it, more_than_best, and planned_units, good units that the plan has
     of it. weeks: the cheapest for each bucket from the due one on.
     """
@@ -255,8 +256,11 @@ def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, 
 def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
     way = market.ways[option.way] if option.way >= 0 else None
     start, scarce = market.bucket_starts[option.start], option.scarce
+    kind = "displace" if option.late > NOTHING else "stock"
+    if way is not None:
+        kind = "serve" if way.serves else way.kind
     return {
-        "kind": "stock" if way is None else "serve" if way.serves else way.kind,
+        "kind": kind,
         "recipe": None if way is None else way.recipe,
         "offer": None if way is None else way.offer,
         "lane": None if way is None else way.lane,

@@ -39,7 +39,7 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
     if options:
         console.print()
         console.print(Text(say("quote.alternatives", language), style="bold"))
-        shown = [_alternative(row, settings, language) for row in options[:WAYS_SHOWN]]
+        shown = [_alternative(row, language) for row in options[:WAYS_SHOWN]]
         terminal.records(shown, language, console)
 
 
@@ -122,7 +122,7 @@ def best_of_each_way(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
 def _week(row: Mapping[str, Any], settings: ChainSettings, language: str) -> dict[str, str]:
     has_price = row["price_per_unit"] is not None
     return {
-        "bucket": str(row["bucket"]),
+        "due_in": str(row["bucket"]),
         "price_per_unit": shown_value("price_per_unit", row["price_per_unit"], language) if has_price else "–",
         "way": _way(row, language) if has_price else "",
         "arrives": shown_value("arrives", row["arrives"], language),
@@ -130,22 +130,22 @@ def _week(row: Mapping[str, Any], settings: ChainSettings, language: str) -> dic
     }
 
 
-def _alternative(row: Mapping[str, Any], settings: ChainSettings, language: str) -> dict[str, str]:
+def _alternative(row: Mapping[str, Any], language: str) -> dict[str, str]:
     numbers = {
         "price_per_unit": row["price_per_unit"],
         "more_than_best": row["more_than_best"],
-        "cost_per_unit": row["own_cost"] + row["material_cost"],
+        "normal_cost": row["own_cost"] + row["material_cost"],
         "premium": row["hours_premium"] + row["material_premium"] + row["rules_cost"],
-        "holding_cost": row["holding_cost"],
-        "late_cost": row["late_cost"],
+        "held_or_late": row["holding_cost"] + row["late_cost"],
         "planned_units": row["planned_units"],
     }
+    scarce = [row["scarce"], figures.short_day(row["scarce_bucket"], language)] if row["scarce"] is not None else []
     return {
         "way": _way(row, language),
         "start": str(row["start"]),
         "arrives": str(row["arrives"]),
         **{name: "–" if value is None else figures.fitting(value) for name, value in numbers.items()},
-        "scarce": _scarce(row, settings, language),
+        "scarce": " · ".join(scarce),
     }
 
 

@@ -292,11 +292,9 @@ class Cleared:
             return self._room_of_way(option.way, option.start, frozenset())
         if self.market.is_component[product]:
             return self.left_of(product, due)
-        d = int(np.flatnonzero(self.market.demanded == product)[0])
         if option.late > NOTHING:
-            return self.there(d, due)
-        net = self.market.cumulative_demand[d] - np.cumsum(self.turned_away[d])
-        return float(np.maximum((self.supply[d] - net)[:, due:].min(), 0.0))
+            return self.there(int(np.flatnonzero(self.market.demanded == product)[0]), due)
+        return float(self._lies(product)[due:].min())
 
     def _room_of_way(self, way: int, start: int, seen: frozenset[tuple[int, int]]) -> float:
         market = self.market
@@ -327,33 +325,49 @@ class Cleared:
 
     def _room_of_line(self, line: int, bucket: int) -> float:
         """Free hours; of a full line also those that others would give up at the price."""
+        market = self.market
         if (line, bucket) not in self._rooms:
-            free = max(float(self.market.most_hours[line, bucket] - self.hours_used[line, bucket]), 0.0)
+            free = max(float(market.most_hours[line, bucket] - self.hours_used[line, bucket]), 0.0)
             if self.prices.line[line, bucket] > NOTHING:
-                on_line = (self.market.way_line == line) & (self.started[:, bucket] > NOTHING)
+                on_line = (market.way_line == line) & (self.started[:, bucket] > NOTHING)
                 free += sum(
-                    float(self.market.way_hours[w] * self.started[w, bucket])
+                    float(market.way_hours[w] / market.way_yield[w]) * self._would_move(int(w), bucket)
                     for w in np.flatnonzero(on_line)
-                    if self._would_move(int(w), bucket)
                 )
             self._rooms[line, bucket] = free
         return self._rooms[line, bucket]
 
-    def _would_move(self, way: int, start: int) -> bool:
-        """Whether what the way makes from this start could be had elsewhere, or left, at the same price."""
+    def _would_move(self, way: int, start: int) -> float:
+        """Good units of what the way makes from this start that could be had elsewhere, or left, at the same price.
+
+        What lies in stock after it arrives may also come later, for less holding.
+        """
         market = self.market
         product, arrive = int(market.way_product[way]), start + int(market.way_lead[way])
+        units = float(self.started[way, start] * market.way_yield[way])
         most = float(self.ways[way, arrive]) + self._same(product)
         asked = np.flatnonzero(market.demanded == product)
         if len(asked) and float(market.lost_cost[asked].min()) <= most:
-            return True
-        if market.is_component[product] and self.left_of(product, arrive) > NOTHING:
-            return True
-        after = np.arange(market.buckets) - arrive
-        timing = np.where(after <= 0, -after * market.holding[product], np.inf)
-        if len(asked):
-            timing = np.where(after > 0, after * float(market.late_cost[asked].min()), timing)
-        return any(bool((self._elsewhere(int(w), way, start) + timing <= most).any()) for w in self.ways_of(product))
+            return units
+        after, holding = np.arange(market.buckets) - arrive, float(market.holding[product])
+        late = float(market.late_cost[asked].min()) if len(asked) else np.inf
+        timing = np.where(after <= 0, -after * holding, np.maximum(after, 1) * late)
+        others = np.array([self._elsewhere(int(w), way, start) for w in self.ways_of(product)]).min(axis=0)
+        if (others + timing <= most).any() or (market.is_component[product] and self.left_of(product, arrive) > 0):
+            return units
+        lies = np.minimum.accumulate(self._lies(product)[arrive:-1])  # up to the bucket before each later one
+        later = np.flatnonzero(others[arrive + 1 :] - holding * after[arrive + 1 :] <= most)
+        return min(float(lies[later].max(initial=0.0)), units)
+
+    def _lies(self, product: int) -> FloatArray:
+        """(bucket) units in stock at its end, on the path that has the least."""
+        if self.market.is_component[product]:
+            return self._component_flows[0][product]
+        stock = np.zeros(self.market.buckets)
+        for d in np.flatnonzero(self.market.demanded == product):
+            net = self.market.cumulative_demand[d] - np.cumsum(self.turned_away[d])
+            stock += np.maximum((self.supply[d] - net).min(axis=0), 0.0)
+        return stock
 
     def _elsewhere(self, way: int, but: int, start: int) -> FloatArray:
         """(bucket) prices of a way, without the start on the line that the way `but` has."""
