@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong import __version__
-from datong.app.changes import Change, changed_sources, parse_change
+from datong.app.changes import Change, NewRow, added_sources, changed_sources, parse_change
 from datong.app.frames import Frame
 from datong.app.intake import take_in_folder
 from datong.app.tables_out import run_tables
@@ -169,7 +169,7 @@ class Chain:
     run, balance, quote, replay, why: what to do, for what price, what it would have been worth, and why. ingest,
     retry_quarantine: rows in. state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening
     found and took in.
-    branch, on, change, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
+    branch, on, change, add, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
 
     branch_name: str | None = None
@@ -657,28 +657,39 @@ class Chain:
         """Delete a branch, with its rows and runs. Raises NotFound, Refused while others stand on it."""
         self._branches.drop(name)
 
-    def change(self, *changes: str | Change) -> Taken:
+    def change(self, *changes: str | Change | NewRow) -> Taken:
         """Change single values of master rows on this branch: change("lines.A3.hours_per_week=120").
 
         The rules of a row in a file hold. Raises BadInput with all findings where they are broken; then nothing is
         changed. Raises NotFound for a row or column that is not there, Refused on the trunk.
         """
-        parsed = [change if isinstance(change, Change) else parse_change(change) for change in changes]
+        parsed = [parse_change(change) if isinstance(change, str) else change for change in changes]
         if not parsed:
             return Taken((), ())
         if self.branch_name is None:
             raise Refused(message("branch.only_on_branch", change=str(parsed[0])))
-        sources = changed_sources(self.state(), parsed, self.branch_name)
-        checked = {name: gathered(self._checked(name, Source(source))) for name, source in sources.items()}
-        findings = tuple(f for c in checked.values() for f in c.findings)
+        state = self.state()
+        changed = changed_sources(state, [c for c in parsed if isinstance(c, Change)], self.branch_name)
+        added = added_sources(state, [c for c in parsed if isinstance(c, NewRow)], self.branch_name)
+        sources = [*changed.items(), *added]
+        checked = [(name, gathered(self._checked(name, Source(source)))) for name, source in sources]
+        findings = tuple(f for _, c in checked for f in c.findings)
         if has_errors(findings):
             raise BadInput(message("branch.rejected"), findings)
         moment = self.clock()
         reports = [
-            self.ledger.ingest(name, c.rows, c.rejected, c.findings, self.branch_name, moment)
-            for name, c in checked.items()
+            self.ledger.ingest(name, c.rows, c.rejected, c.findings, self.branch_name, moment) for name, c in checked
         ]
         return Taken(tuple(reports), findings)
+
+    def add(self, table: str, *rows: Mapping[str, object]) -> Taken:
+        """Add rows of master data on this branch: add("lines", {"line": "B", "hours_per_week": 40}).
+
+        A row that is there with the same values stays as it is. Raises as `change`, and Refused for one that is there
+        with other values.
+        """
+        texts = [{column: "" if value is None else str(value) for column, value in row.items()} for row in rows]
+        return self.change(*(NewRow(table, row) for row in texts))
 
     def compare(self, a: str, b: str, on_stage: Callable[[str], None] = lambda _stage: None) -> "Comparison":
         """What differs between two runs, in what went in and in what came out.

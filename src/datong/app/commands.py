@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from datong.app import terminal, trial
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
-from datong.app.changes import parse_change
+from datong.app.changes import parse_change, parse_row
 from datong.app.report.columns import coded
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
@@ -311,7 +311,7 @@ def _warn_of_findings(chain: Chain, language: str) -> None:
 
 def answer_branch(options: argparse.Namespace, language: str) -> int:
     """List the branches; or make one, look at it, change, rename or delete it."""
-    alone = bool(options.changes or options.as_of or options.parent or options.note is not None)
+    alone = bool(options.changes or options.added or options.as_of or options.parent or options.note is not None)
     if (options.delete or options.rename) and (alone or (options.delete and options.rename)):
         raise Refused(message("branch.one_thing"))
     if options.name is None and (alone or options.delete or options.rename):
@@ -334,7 +334,7 @@ def _make_or_change(chain: Chain, options: argparse.Namespace, language: str) ->
     """Typing the same command twice makes one branch and says the second time what is there."""
     name = branch_name(options.name)
     there = next((branch for branch in chain.branches() if branch.name == name), None)
-    changes = [parse_change(text) for text in options.changes]
+    changes = [*map(parse_change, options.changes), *map(parse_row, options.added)]
     if there is None:
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
         made = chain.branch(options.name, moment, options.parent, options.note or "")

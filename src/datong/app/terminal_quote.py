@@ -10,6 +10,7 @@ from rich.text import Text
 from datong.app import terminal
 from datong.app.report import figures
 from datong.app.report.columns import coded, shown_value
+from datong.balance.quote import SAME_SHARE
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 
@@ -34,7 +35,7 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
     console.print()
     console.print(Text(say("quote.by_week", language), style="bold"))
     weeks = result.tables["weeks"].slice(0, WEEKS_SHOWN).to_pylist()
-    terminal.records([_week(row, settings, language) for row in weeks], language, console)
+    terminal.records([_week(row, language) for row in weeks], language, console)
     options = best_of_each_way(result.tables["alternatives"].to_pylist())
     if options:
         console.print()
@@ -73,7 +74,8 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, language: s
     normal = summary["normal_price"]
     if normal is not None:
         key = "quote.normal" if summary["earliest_normal"] else "quote.never_normal"
-        lines.append(say(key, language, price=money(normal), day=summary["earliest_normal"] or ""))
+        words = {"price": money(normal), "day": summary["earliest_normal"] or "", "share": figures.share(SAME_SHARE, 0)}
+        lines.append(say(key, language, **words))
     if summary["earliest"] is None:
         lines.append(say("quote.never", language))
     elif summary["price_per_unit"] is None or summary["earliest"] != summary["earliest_normal"]:
@@ -101,8 +103,8 @@ def _exact(exact: Mapping[str, Any], money: Any, product: str, language: str) ->
     else:
         low, high = money(exact["money_low"]), money(exact["money_high"])
         lines = [say("quote.exact", language, low=low, high=high, **words)]
-    changes = {name: figures.fitting(exact[name]) for name in exact if name.endswith("_units")}
-    if any(abs(exact[name]) > 1e-6 for name in changes):
+    changes = {name: terminal.signed(exact[name]) for name in exact if name.endswith("_units")}
+    if any(abs(exact[name]) >= 0.5 for name in changes):
         lines.append(say("quote.exact_changes", language, product=product, **changes))
     return lines
 
@@ -119,14 +121,14 @@ def best_of_each_way(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     return chosen
 
 
-def _week(row: Mapping[str, Any], settings: ChainSettings, language: str) -> dict[str, str]:
+def _week(row: Mapping[str, Any], language: str) -> dict[str, str]:
     has_price = row["price_per_unit"] is not None
     return {
         "due_in": str(row["bucket"]),
         "price_per_unit": shown_value("price_per_unit", row["price_per_unit"], language) if has_price else "–",
         "way": _way(row, language) if has_price else "",
         "arrives": shown_value("arrives", row["arrives"], language),
-        "scarce": _scarce(row, settings, language),
+        "scarce": _scarce_short(row, language),
     }
 
 
@@ -139,13 +141,12 @@ def _alternative(row: Mapping[str, Any], language: str) -> dict[str, str]:
         "held_or_late": row["holding_cost"] + row["late_cost"],
         "planned_units": row["planned_units"],
     }
-    scarce = [row["scarce"], figures.short_day(row["scarce_bucket"], language)] if row["scarce"] is not None else []
     return {
-        "way": _way(row, language),
+        "way": _way({**row, "line": None}, language),
         "start": str(row["start"]),
         "arrives": str(row["arrives"]),
         **{name: "–" if value is None else figures.fitting(value) for name, value in numbers.items()},
-        "scarce": " · ".join(scarce),
+        "scarce": _scarce_short(row, language),
     }
 
 
@@ -155,6 +156,13 @@ def _way(row: Mapping[str, Any], language: str) -> str:
     if name is None:
         return kind
     return f"{kind} {name}" + (f" · {row['line']}" if row["line"] else "")
+
+
+def _scarce_short(row: Mapping[str, Any], language: str) -> str:
+    if row["scarce"] is None:
+        return ""
+    day, price = figures.short_day(row["scarce_bucket"], language), figures.fitting(row["scarce_price"])
+    return f"{row['scarce']} · {day} · {price}"
 
 
 def _scarce(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
