@@ -81,7 +81,7 @@ class QuoteResult:
     clearings' costs; money_low and money_high, by their certified gaps; what they change in late and lost units).
 
     alternatives: every way and start, cheapest first: kind (make, buy, move; stock; displace:
-    what is meant for others), its row, start, arrives, price and
+    what is meant for others; of these two the way that makes up for it later), its row, start, arrives, price and
     its parts (money per unit), what is scarce for it, more_than_best, and planned_units, good units that the plan has
     of it. weeks: the cheapest for each bucket from the due one on.
     """
@@ -254,11 +254,12 @@ def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, 
 
 
 def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
-    way = market.ways[option.way] if option.way >= 0 else None
+    index = max(option.way, option.instead)
+    way = market.ways[index] if index >= 0 else None
     start, scarce = market.bucket_starts[option.start], option.scarce
     kind = "displace" if option.late > NOTHING else "stock"
-    if way is not None:
-        kind = "serve" if way.serves else way.kind
+    if option.way >= 0:
+        kind = "serve" if market.ways[option.way].serves else market.ways[option.way].kind
     return {
         "kind": kind,
         "recipe": None if way is None else way.recipe,
@@ -284,7 +285,8 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
 
 def _arrival(market: Market, option: Option, today: date) -> date:
     lead = market.ways[option.way].lead_days if option.way >= 0 else 0
-    return max(market.bucket_starts[option.start], today) + timedelta(days=lead)
+    start = option.start if option.way >= 0 else option.arrive
+    return max(market.bucket_starts[start], today) + timedelta(days=lead)
 
 
 def _summary(

@@ -4,8 +4,8 @@ A unit that is to be there in bucket t costs the least of
 
     price(w, a) + h (t - a)      by way w, there in bucket a <= t: own cost, hours, offer and components at their prices
     price(w, a) + b (a - t)      where it comes late, a > t
-    b sum G + w G_T - h sum (1 - G) + s (1 - G_T)    out of what comes anyway, so that others go without; sums over
-                                                     t, ..., T
+    b sum G + w G_T - h sum (1 - G) + s (1 - G_T)    out of what comes anyway, so that others go without: sums over
+                                                     t, ..., T; or only until a later bucket in which one comes instead
 
 h, b, w, s as in docs/balance.md, section 2, and G = P(D(t) >= X(t)), what others then still wait for. That is the price
 of a unit, not of many: `holds_units` says about how many until something that was free is full.
@@ -43,10 +43,11 @@ class Scarce:
 class Option:
     """One way to have a unit, in money per good unit. way: index in the market, -1: out of what comes anyway.
 
-    start, arrive: buckets. own: of the way itself (out of stock: what the unit is worth if left); materials: components
-    at what they cost where nothing is scarce; hours: scarce hours (or units of a lane); scarce_materials: what scarce
-    components and offers add; holding: from arrival to the due bucket (negative: saved); late: of this order, or of
-    others that go without; other: rules beyond the linear core.
+    start, arrive: buckets. instead: the way that makes up later, from `start`, for a unit out of what comes anyway; -1:
+    none. own: of the way itself (out of stock: what the unit is worth if left); materials: components at what they cost
+    where nothing is scarce; hours: scarce hours (or units of a lane); scarce_materials: what scarce components and
+    offers add; holding: from arrival to the due bucket (negative: saved); late: of this order, or of others that go
+    without; other: rules beyond the linear core.
     """
 
     way: int
@@ -60,6 +61,7 @@ class Option:
     late: float = 0.0
     other: float = 0.0
     scarce: Scarce | None = None
+    instead: int = -1
 
     @property
     def price(self) -> float:
@@ -184,7 +186,7 @@ class Cleared:
         for way in self.ways_of(component):
             arrive = np.arange(bucket + 1)
             held = self.ways[way, : bucket + 1] + (bucket - arrive) * market.holding[component]
-            at = int(np.argmin(held))
+            at = int(np.flatnonzero(held <= held.min() + NOTHING)[-1]) if np.isfinite(held).any() else 0  # the latest
             start = at - int(market.way_lead[way])
             parts = {int(market.use_component[u]) for u in self.uses(int(way), max(start, 0))}
             level = market.level
@@ -217,10 +219,21 @@ class Cleared:
             own = float(market.salvage[product]) * (1.0 - short[-1])
             late = waiting[-1] + float(market.end_cost[d]) * short[-1]
             choices = [Option(-1, due, due, own, holding=holding[-1], late=late)]
-            for u in np.flatnonzero((market.sure[d] - self.turned_away[d])[due:] > NOTHING):  # or somebody is told no
-                held, waited = (holding[u - 1], waiting[u - 1]) if u else (0.0, 0.0)
-                choices.append(Option(-1, due, due, 0.0, holding=held, late=waited + float(market.lost_cost[d])))
+            for u in range(market.buckets - due):  # or others wait for a unit that comes later, or are told no
+                held, waited = (float(holding[u - 1]), float(waiting[u - 1])) if u else (0.0, 0.0)
+                if market.sure[d, due + u] - self.turned_away[d, due + u] > NOTHING:
+                    choices.append(Option(-1, due, due, 0.0, holding=held, late=waited + float(market.lost_cost[d])))
+                later = self._cheapest_there(product, due + u) if u else None
+                if later is not None:
+                    choices.append(replace(later, way=-1, instead=later.way, arrive=due, holding=held, late=waited))
             yield min(choices, key=lambda o: o.price)
+
+    def _cheapest_there(self, product: int, bucket: int) -> Option | None:
+        ways = self.ways_of(product)
+        price = self.ways[ways, bucket]
+        if not np.isfinite(price).any():
+            return None
+        return self._by_way(int(ways[np.argmin(price)]), bucket, bucket)
 
     def _by_ways(self, product: int, due: int) -> list[Option]:
         """Those of `options` that are made, bought or moved, and are there by the due bucket."""
@@ -292,8 +305,11 @@ class Cleared:
             return self._room_of_way(option.way, option.start, frozenset())
         if self.market.is_component[product]:
             return self.left_of(product, due)
+        there = self.there(int(np.flatnonzero(self.market.demanded == product)[0]), due)
+        if option.instead >= 0:
+            return min(there, self._room_of_way(option.instead, option.start, frozenset()))
         if option.late > NOTHING:
-            return self.there(int(np.flatnonzero(self.market.demanded == product)[0]), due)
+            return there
         return float(self._lies(product)[due:].min())
 
     def _room_of_way(self, way: int, start: int, seen: frozenset[tuple[int, int]]) -> float:
