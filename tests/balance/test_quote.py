@@ -65,8 +65,8 @@ def test_a_full_line_sells_at_what_a_lost_sale_is_worth():
     """Ten hours a week for 8 and 14: an hour of the second week is worth 98, of the first 97 (test_market).
 
     A unit due in the second week: 2 + 98 made then, 2 + 97 + 1 made a week early, or 100 for telling a buyer no. In the
-    first week it is 2 + 97, or 100 - 1: a buyer of the second week is told no, and one unit less lies a week. About 10
-    units then: all that is made in the second week could go to somebody else; of the first week only the 2 held ones.
+    first week it is 2 + 97, or 100 - 1: a buyer of the second week is told no, and one unit less lies a week. The price
+    of the second week is good for what it has, 2 held and 10 made, each of which somebody else then goes without.
     """
     state = chain(2, **press())
     of = cleared(state, demand(state, A=[[8.0, 14.0]]))
@@ -78,7 +78,7 @@ def test_a_full_line_sells_at_what_a_lost_sale_is_worth():
     assert (options[2].hours, options[2].holding) == pytest.approx((97.0, 1.0))
     assert at(of, "A", 0).price == pytest.approx(99.0)
     assert of.normal_price(0) == 2.0
-    assert of.holds_units(0, 1) == pytest.approx(14.0 - 2.0)
+    assert of.holds_units(0, 1) == pytest.approx(12.0)
 
 
 def test_what_is_late_pays_by_the_week():

@@ -306,11 +306,12 @@ class Cleared:
         if self.market.is_component[product]:
             return self.left_of(product, due)
         there = self.there(int(np.flatnonzero(self.market.demanded == product)[0]), due)
+        until = self.market.buckets
         if option.instead >= 0:
-            return min(there, self._room_of_way(option.instead, option.start, frozenset()))
-        if option.late > NOTHING:
-            return there
-        return float(self._lies(product)[due:].min())
+            there = min(there, self._room_of_way(option.instead, option.start, frozenset()))
+            until = option.start + int(self.market.way_lead[option.instead])
+        # What lies there anyway can be taken until it is gone; then somebody waits.
+        return there if option.late > NOTHING else min(there, float(self._lies(product)[due:until].min()))
 
     def _room_of_way(self, way: int, start: int, seen: frozenset[tuple[int, int]]) -> float:
         market = self.market
