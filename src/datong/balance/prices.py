@@ -32,7 +32,7 @@ PLANS_FROM = 0.0004
 # Where nothing is scarce there is nothing to search: every unit takes its cheapest choice.
 NOTHING_SCARCE = 1e-7
 # Prices of an earlier balance are near: the search begins with this place of the schedule.
-WARM_FROM = 3
+WARM_FROM = 4
 # The search counts money in this part of what all demand costs.
 COUNTED = 1e-4
 # Steps that the search remembers to learn how the dual bends.
