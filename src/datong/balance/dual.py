@@ -200,7 +200,7 @@ class Dual:
         self.part_needs = [_Needs.of(blocks) for blocks in self.part_levels]
         self.worth = self._worth()
         self.money = max(sum(float(_units_asked(b) @ b.scale) for b in self.blocks), 1e-9)
-        self.unit = self._units_of_price()
+        self.step = self._steps()
 
     # what a block is ------------------------------------------------------------------------------
 
@@ -351,18 +351,14 @@ class Dual:
         away = np.broadcast_to(self.scale[market.demanded][:, None], self.away.shape)[self.away]
         return np.concatenate([np.tile(per_hour, self.buckets), limits, away, self.scale[self.stock_product]])
 
-    def _units_of_price(self) -> FloatArray:
-        """The size of a step in each price: the dual bends in a price by about amount / (temperature x worth), so that
-        with these units it bends alike in all."""
-        unit = np.sqrt(self.worth / np.maximum(self.amount, 1e-9))
-        unit[self.size - len(self.stock_product) :] *= STOCK_STEP
-        return unit / unit.mean() if len(unit) else unit
+    def _steps(self) -> FloatArray:
+        """The dual bends in a price by about amount / (temperature x worth); over the root of that it bends alike in
+        all prices: the search takes them in this unit, times the root of the temperature."""
+        step = np.sqrt(self.worth / np.maximum(self.amount, 1e-9))
+        step[self.size - len(self.stock_product) :] *= STOCK_STEP
+        return step
 
     # what everything costs ------------------------------------------------------------------------
-
-    def price_of(self, point: FloatArray) -> FloatArray:
-        """Prices in money of a point in the search's own units."""
-        return np.maximum(point * self.unit, self.low)
 
     def split(self, price: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Views of a vector of prices (or uses): hours (bucket, line), limits, turning away, stock."""
