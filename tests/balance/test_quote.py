@@ -11,6 +11,7 @@ from datong.balance.evaluate import evaluate
 from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.quote import Cleared, cleared_for_quotes
+from datong.balance.warm import warm_prices
 from datong.ledger.position import position
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
@@ -157,6 +158,8 @@ def test_a_full_lane_is_what_is_scarce():
         (0, pytest.approx(1.0), pytest.approx(2.0), pytest.approx(96.0), pytest.approx(1.0)),
     ]
     assert (moved[0].scarce.what, moved[0].scarce.name) == ("lane", "F-M")
+    told = balance(state, demand(state, A__M=[[0.0, 22.0]]), nothing_learnt()).prices  # and so it is read back
+    np.testing.assert_allclose(warm_prices(of.market, told).line, of.prices.line, atol=1e-9)
 
 
 # what it would take ------------------------------------------------------------------------------
