@@ -15,8 +15,8 @@ pdlp-EPS-presolve (OR-Tools PDLP to that relative tolerance, with Glop's presolv
 it is costed). PDLP needs OR-Tools, `pip install -e .[bench]`; without it those lines are left out.
 
 Lots: orders in lots, with set-ups and smallest orders, costed with them and set against the bound of HiGHS's MIP.
-Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order; each from
-the prices of the balance before and from nothing.
+Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order; each
+from the prices of the balance before and from nothing.
 
 The long form fails where a plan is over 1.05 of the optimum's avoidable cost or its gap over 5% of it. The short one
 (100 and 1,000 products, generated) also where the balance is not faster than HiGHS's interior point.
@@ -169,7 +169,7 @@ def measure_mip(job: dict) -> dict:
 
 
 def measure_changes(job: dict) -> dict:
-    """The chain as it is, then after each change from nothing and from the prices before: seconds to orders, and cost."""
+    """The chain as it is, then after each change from nothing and from the prices before: seconds, cost, bound."""
     chain = chain_of(job)
     before = balance(chain.state, chain.demand, nothing_learnt(), door=job["solver"])
     result = {"none": {"cost": before.total_cost, "bound": before.lower_bound, "base": chain.base}}
@@ -307,7 +307,8 @@ def show_changes(products: int, seed: int, door: str) -> bool:
         gap = (after["warm_cost"] - after["warm_bound"]) / after["avoidable"]
         say(
             f"  {change:14s} {after['warm_whole_s']:7.1f} s, from nothing {after['cold_whole_s']:.1f} s; cost over it"
-            f" {more:+.2%} of avoidable, gap {gap:.2%}; the change costs {after['warm_cost'] - found['none']['cost']:+,.0f}"
+            f" {more:+.2%} of avoidable, gap {gap:.2%}; the change costs"
+            f" {after['warm_cost'] - found['none']['cost']:+,.0f}"
         )
         good &= more <= WARM_GAP
     return good

@@ -211,7 +211,7 @@ class _Repair:
         # Components, from the highest level down: what all that is started by then needs beyond what comes.
         none_left = np.zeros(len(dual.stock_product))  # what stock there is, is counted already
         price = self._dear_where_full(left, left_limit, none_left, full)
-        _, _, choices = dual.choose_components(price, ASK_AGAIN)
+        _, _, choices = dual.choose_components(price, ASK_AGAIN, plain=True)
         for blocks in reversed(dual.part_levels):
             short = np.maximum(-self._spare(started + more, issued)[:, dual.components], 0.0)
             need = np.diff(np.maximum.accumulate(short, axis=0), axis=0, prepend=0.0)
