@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
@@ -48,7 +49,9 @@ def solve(
 
     start: prices to begin with, of an earlier clearing. on_progress is asked at every step whether to go on.
     """
-    return _Search(market, limits, on_progress).run(start)
+    # Vectors are short: threads of the linear algebra beneath would wait for one another most of the time.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _Search(market, limits, on_progress).run(start)
 
 
 class _Search:
