@@ -22,6 +22,7 @@ from datong.balance.bound import shifted
 from datong.balance.highs import OPTIONS, Programme
 from datong.balance.integer import ROUNDING, LotRules, in_steps, most_of_lots
 from datong.balance.pack import Market
+from datong.ledger.facts import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
 ROUNDS = 8
@@ -57,6 +58,7 @@ class _Dive:
     def __init__(self, market: Market, rules: LotRules, alone: BoolArray) -> None:
         self.market, self.rules = market, rules
         self.programme = programme = Programme(market, leave_over=True)
+        self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
         self.way, self.bucket = programme.way_index, programme.way_bucket
         self.column = programme.started.astype(np.int32)
         self.line = market.way_line[self.way]
@@ -101,7 +103,10 @@ class _Dive:
     def _solve(self) -> FloatArray:
         """(start) units started at the optimum of the programme as it is now."""
         self.solver.run()
-        if self.solver.getModelStatus() not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+        if self.solver.getModelStatus() not in (
+            highspy.HighsModelStatus.kOptimal,
+            highspy.HighsModelStatus.kModelEmpty,
+        ):
             raise RuntimeError(f"HiGHS: {self.solver.modelStatusToString(self.solver.getModelStatus())}")
         return np.maximum(np.array(self.solver.getSolution().col_value)[self.column], 0.0)
 
@@ -247,26 +252,21 @@ class _Dive:
         return bool(self.market.is_component[self.market.way_product[self.way[i]]])
 
     def _uses(self, i: int) -> list[tuple[int, float]]:
-        market = self.market
-        uses = self._uses_of.get(int(self.way[i]), ())
-        return [(int(market.use_component[u]), float(market.use_units[u])) for u in uses if market.use_open[u, self.bucket[i]]]
-
-    @property
-    def _uses_of(self) -> dict[int, list[int]]:
-        if not hasattr(self, "_uses_by_way"):
-            by_way: dict[int, list[int]] = {}
-            for use, way in enumerate(self.market.use_way.tolist()):
-                by_way.setdefault(way, []).append(use)
-            self._uses_by_way = by_way
-        return self._uses_by_way
+        """Components of a start and units of each per unit."""
+        market, way = self.market, self.way[i]
+        uses = self.uses_of[self.first_use[way] : self.first_use[way + 1]]
+        there = uses[market.use_open[uses, self.bucket[i]]]
+        return list(zip(market.use_component[there].tolist(), market.use_units[there].tolist(), strict=True))
 
     def _fits(self, i: int, units: float, room: "_Room") -> bool:
         more = units - self.units[i]
         if self.line[i] >= 0 and more * self.market.way_hours[self.way[i]] > room.hours[self.line[i]] + 1e-9:
             return False
+        # Where a component that came short leaves less than nothing, a lot must give some of its own.
         return all(
-            more * each <= room.stock[part] + 1e-6 for part, each in self._uses(i) if more * each > 0
-        ) and not any(room.stock[part] < -1e-6 and more > -SOME for part, _ in self._uses(i))
+            more * each <= room.stock[part] + SOME if more > 0 else more < -SOME or room.stock[part] >= -SOME
+            for part, each in self._uses(i)
+        )
 
     def _take(self, i: int, units: float, room: "_Room") -> None:
         more = units - self.units[i]

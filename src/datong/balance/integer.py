@@ -15,7 +15,7 @@ Wolsey 2006), where the curves of expected cost are exact: with up to 25 sample 
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,6 @@ import scipy.sparse as sp
 from datong.balance.evaluate import evaluate
 from datong.balance.highs import BREAKPOINTS, OPTIONS, Programme
 from datong.balance.pack import Market
-from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
@@ -69,10 +68,10 @@ def in_steps(units: FloatArray, step: FloatArray, up: bool) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class InLots:
+class LotPlan:
     """A plan in lots. setups: (way, bucket) 1 where a lot starts. cost: money by term, set-ups as one of them.
 
-    bound: money that no plan in lots goes below, -inf where it is not known. proven: HiGHS found no gap left.
+    bound: money that no plan in lots goes below, -inf where it is not known.
     """
 
     solution: Solution
@@ -99,18 +98,19 @@ def column_count(market: Market, rules: LotRules) -> int:
 def solve(
     market: Market,
     rules: LotRules,
-    start: FloatArray | None = None,
+    starts: Sequence[FloatArray] = (),
     most_gap: float = 0.0,
     options: Mapping[str, str | bool | int | float] = OPTIONS,
     on_progress: OnProgress = never_stop,
-) -> InLots | None:
-    """The cheapest plan in lots. start: (way, bucket) units started by a plan that keeps the rules: the answer is never
-    dearer. most_gap: money between cost and bound at which to stop. options: of HiGHS, its limits among them.
+) -> LotPlan | None:
+    """The cheapest plan in lots. starts: (way, bucket) units started by plans that keep the rules; the answer is never
+    dearer than one of them. most_gap: money between cost and bound at which to stop. options: of HiGHS, its limits
+    among them; without nodes (mip_max_nodes 0) the best of the starts is the answer, with no bound.
 
     None where it was stopped before it had a plan, and none was given.
     """
     assert knows(market)
-    return _Lots(market, rules).solve(start, {**options, "mip_abs_gap": most_gap, "mip_rel_gap": 0.0}, on_progress)
+    return _Lots(market, rules).solve(starts, {**options, "mip_abs_gap": most_gap, "mip_rel_gap": 0.0}, on_progress)
 
 
 def most_wanted(market: Market, rules: LotRules) -> FloatArray:
@@ -211,25 +211,27 @@ class _Lots:
         self.whole = np.concatenate([programme.started[step > 0], self.y])
 
     def solve(
-        self, start: FloatArray | None, options: Mapping[str, str | bool | int | float], on_progress: OnProgress
-    ) -> InLots | None:
+        self, starts: Sequence[FloatArray], options: Mapping[str, str | bool | int | float], on_progress: OnProgress
+    ) -> LotPlan | None:
         solver = highspy.Highs()
         for option, value in options.items():
             solver.setOptionValue(option, value)
         kinds = np.full(len(self.cost), highspy.HighsVarType.kContinuous)
         kinds[self.whole] = highspy.HighsVarType.kInteger
         solver.passModel(self._model(np.zeros(len(self.cost)), self.upper, kinds))
-        before = None if start is None else self._finished(self._columns_of(start))
-        if before is not None:
+        plans = [p for p in (self._finished(self._columns_of(start)) for start in starts) if p is not None]
+        if plans and options.get("mip_max_nodes") == 0:
+            value, _ = min(plans, key=lambda p: p[1])
+            return self._read(value, math.inf, 0)
+        if plans:
             columns = self.whole.astype(np.int32)
-            solver.setSolution(len(columns), columns, before[0][self.whole])
+            solver.setSolution(len(columns), columns, min(plans, key=lambda p: p[1])[0][self.whole])
         self._listen(solver, on_progress)
         solver.run()
         info = solver.getInfo()
-        found = None
         if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
             found = self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
-        plans = [p for p in (found, before) if p is not None]
+            plans += [] if found is None else [found]
         if not plans:
             return None
         value, objective = min(plans, key=lambda p: p[1])
@@ -275,16 +277,17 @@ class _Lots:
         value[self.whole] = whole
         return value, float(self.cost @ value)
 
-    def _read(self, value: FloatArray, gap: float, nodes: int) -> InLots:
+    def _read(self, value: FloatArray, gap: float, nodes: int) -> LotPlan:
         market, programme = self.market, self.programme
         columns = programme.column_count
         none = np.zeros(columns), np.zeros(programme.row_count)
-        solution = replace(programme.read(value[:columns] * self.scale, *none, nodes), door="highs-mip")
+        door = "integer" if math.isfinite(gap) else "lots"
+        solution = replace(programme.read(value[:columns] * self.scale, *none, nodes), door=door)
         setups = np.zeros(market.way_open.shape)
         at = self.decided
         setups[programme.way_index[at], programme.way_bucket[at]] = value[self.y]
         cost = cost_in_lots(market, self.rules, solution, setups)
-        return InLots(solution, setups, cost, sum(cost.values()) - gap, nodes)
+        return LotPlan(solution, setups, cost, sum(cost.values()) - gap, nodes)
 
     def _listen(self, solver: highspy.Highs, on_progress: OnProgress) -> None:
         if on_progress is never_stop:
@@ -316,16 +319,5 @@ def cost_in_lots(market: Market, rules: LotRules, solution: Solution, setups: Fl
     taken = started * market.way_hours[:, None] + setups * rules.setup_hours[:, None]
     np.add.at(hours, market.way_line[line], taken[line])
     assert (hours <= market.most_hours + ROUNDING * np.maximum(market.most_hours, 1.0)).all(), "more hours than a line"
-    outcome = evaluate(
-        market, started, solution.issued, solution.turned_away, solution.substituted, solution.wasted
-    )
+    outcome = evaluate(market, started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
     return {**outcome.cost, "setup": float(setups.sum(axis=1) @ rules.setup_cost)}
-
-
-def as_solution(market: Market, started: FloatArray, prices: Any) -> Solution:
-    """Started units as a plan whose demand waits for what comes, and is turned away where that is too late."""
-    none = np.zeros(market.sure.shape)
-    from datong.balance.evaluate import supply_of
-
-    away = turn_away_overdue(market, supply_of(market, started, none), none)
-    return Solution(started, none, away, prices, "lots", 0)
