@@ -135,7 +135,7 @@ def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage
     """Both costed by one code, which refuses a plan that breaks a rule; bounds in order, and the optimum proven."""
     dearer = closer = 0
     for seed in range(100):
-        state, demand = random_chain(seed)
+        state, demand = random_chain(seed, products=2, weeks=4)
         market, rules = packed(state, demand)
         linear = highs.solve(market)
         bound = lower_bound(market, linear.prices)
@@ -153,7 +153,7 @@ def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage
         assert waiting_cost(market, rules, led) >= found.bound - scale, seed
         dearer += plain > found.total_cost * (1 + 1e-6)
         closer += found.bound > bound + scale
-    assert dearer > 20 and closer > 50
+    assert dearer > 20 and closer > 40
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -162,9 +162,9 @@ def test_the_integer_programme_finds_what_enumeration_finds(seed):
     state, demand = random_chain(1000 + seed, products=1, weeks=3, parts=False)
     market, rules = packed(state, demand)
     cells = np.argwhere(market.way_open)
-    if len(cells) > 4:
-        cells = cells[:4]
-        for way, t in np.argwhere(market.way_open)[4:]:
+    if len(cells) > 3:
+        cells = cells[:3]
+        for way, t in np.argwhere(market.way_open)[3:]:
             market.way_limit[way, t] = 0.0
     most = market.cumulative_demand[0].max() + rules.smallest.max() + rules.step.max()
     least = np.inf

@@ -98,6 +98,11 @@ class _Dive:
         duals = np.array(self.solver.getSolution().row_dual)[programme.line_row : programme.line_end]
         self.hour_price = np.maximum(-duals.reshape(market.line_hours.shape), 0.0)
         self.hours = market.line_hours.copy()  # left for work
+        # (product) first bucket in which as much of it can be there as is wanted: its orders come last.
+        self.orders_reach = np.full(len(market.products), market.buckets)
+        some = np.flatnonzero(self.free & np.isinf(self.most))
+        arrive = self.bucket[some] + market.way_lead[self.way[some]]
+        np.minimum.at(self.orders_reach, market.way_product[self.way[some]], arrive)
         self.chosen = np.zeros(len(self.way), dtype=bool)
 
     def _solve(self) -> FloatArray:
@@ -227,7 +232,9 @@ class _Dive:
         np.add.at(stock, market.use_component, -used)
         for d, columns in self.programme.issued.items():
             stock[market.demanded[d]] -= np.array(self.solver.getSolution().col_value)[columns]
-        return _Room(hours, np.cumsum(stock, axis=1)[:, t:].min(axis=1))
+        left = np.cumsum(stock, axis=1)[:, t:].min(axis=1)
+        left[self.orders_reach <= t] = np.inf
+        return _Room(hours, left)
 
     def _rounded(self, i: int, room: "_Room") -> float:
         """Units of a start in its steps: up where that fits and is nearer, or is its smallest lot; else down."""

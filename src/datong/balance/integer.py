@@ -24,13 +24,19 @@ import numpy as np
 import scipy.sparse as sp
 
 from datong.balance.evaluate import evaluate
-from datong.balance.highs import BREAKPOINTS, OPTIONS, Programme
+from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, Programme
 from datong.balance.pack import Market
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
 # Rules beyond the linear core under which what a product can need at most is known.
 KNOWN = frozenset({"maximum lateness", "priorities", "overtime"})
+ENDED = (
+    *STOPPED,
+    highspy.HighsModelStatus.kOptimal,
+    highspy.HighsModelStatus.kModelEmpty,
+    highspy.HighsModelStatus.kSolutionLimit,
+)
 # Of a solver's whole number, what is rounding.
 ROUNDING = 1e-6
 
@@ -227,7 +233,9 @@ class _Lots:
             columns = self.whole.astype(np.int32)
             solver.setSolution(len(columns), columns, min(plans, key=lambda p: p[1])[0][self.whole])
         self._listen(solver, on_progress)
-        solver.run()
+        ran, status = solver.run(), solver.getModelStatus()
+        if ran == highspy.HighsStatus.kError or status not in ENDED:
+            raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
         info = solver.getInfo()
         if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
             found = self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
