@@ -30,7 +30,7 @@ from datong.forecast.paths import forecast
 from datong.ledger.facts import day_numbers
 from datong.ledger.position import position
 from datong.model.errors import NotFound
-from datong.model.flow import Clearing, Learnt, Plan
+from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 from datong.plan.orders import plan, whole_products
@@ -81,6 +81,7 @@ class Earlier:
 
     orders: pa.Table
     prices: pa.Table
+    gaps: pa.Table
     certificate: Mapping[str, Any]
 
 
@@ -177,7 +178,7 @@ def balance_chain(
         tables["clearing"] = quantities
     certificate = _certificate(clearing, cost, unavoidable_cost(market), seconds)
     certificate |= {"stopped": watch.reason(certificate, limits, took), "as_of": moment.isoformat()}
-    certificate |= {"whole": kept is not None, "orders": orders.num_rows}
+    certificate |= {"whole": kept is not None, "orders": orders.num_rows, "branch": chain.branch_name}
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
         certificate |= _change(earlier.certificate, certificate, tables["changes"])
@@ -286,13 +287,27 @@ def _bucket_of(day: date, market: Market) -> date:
 
 def _turned_away(market: Market, gaps: pa.Table) -> np.ndarray:
     """(demanded, bucket) units lost before the last bucket."""
-    at = {market.products[p]: d for d, p in enumerate(market.demanded)}
-    d = np.array([at[p] for p in gaps["product"].to_pylist()], dtype=np.int64)
-    t = np.searchsorted(day_numbers(market.bucket_starts), gaps["bucket"].cast(pa.int32()).to_numpy())
-    lost = np.zeros(market.sure.shape)
-    np.add.at(lost, (d, t), gaps["lost_units"].to_numpy())
+    lost = units_of_demand(market, gaps, "lost_units")
     lost[:, -1] = 0.0
     return np.minimum(lost, market.sure)
+
+
+def units_of_demand(market: Market, gaps: pa.Table, column: str) -> FloatArray:
+    """(demanded, bucket) a column of gaps, all markets together; of a product with classes all of it in the first.
+
+    What is not of the market's products and buckets is left out.
+    """
+    at: dict[str, int] = {}
+    for d, p in enumerate(market.demanded):
+        at.setdefault(market.products[p], d)
+    items = zip(gaps["product"].to_pylist(), gaps["market"].to_pylist(), strict=True)
+    d = np.array([at.get(market.label_of(Item(*item)), -1) for item in items], dtype=np.int64)
+    starts, day = day_numbers(market.bucket_starts), gaps["bucket"].cast(pa.int32()).to_numpy()
+    t = np.minimum(np.searchsorted(starts, day), len(starts) - 1)
+    known = (d >= 0) & (starts[t] == day)
+    units = np.zeros(market.sure.shape)
+    np.add.at(units, (d[known], t[known]), gaps[column].to_numpy()[known])
+    return units
 
 
 def _certificate(
@@ -336,15 +351,19 @@ def peak_memory_mb() -> float | None:
 
 def read_earlier(folder: Path) -> Earlier:
     """What an earlier balance wrote. Raises NotFound where the folder holds no such thing."""
-    names = [folder / "orders.parquet", folder / "prices.parquet", folder / CERTIFICATE]
+    names = [folder / f"{name}.parquet" for name in ("orders", "prices", "gaps")]
+    names.append(folder / CERTIFICATE)
     missing = [file.name for file in names if not file.is_file()]
     if missing:
         raise NotFound(message("balance.no_earlier", folder=str(folder), files=", ".join(missing)))
     try:
-        orders, prices = (pq.read_table(file) for file in names[:2])
-        certificate = json.loads(names[2].read_text(encoding="utf-8"))
+        orders, prices, gaps = (pq.read_table(file) for file in names[:3])
+        certificate = json.loads(names[3].read_text(encoding="utf-8"))
         return Earlier(
-            orders.select(ORDERS_SCHEMA.names), prices.select(["what", "name", "bucket", "price"]), certificate
+            orders.select(ORDERS_SCHEMA.names),
+            prices.select(["what", "name", "bucket", "price"]),
+            gaps.select(["product", "market", "bucket", "served_units", "late_units", "lost_units"]),
+            certificate,
         )
     except (pa.ArrowInvalid, KeyError, ValueError) as error:
         raise NotFound(message("balance.no_earlier", folder=str(folder), files=str(error))) from error

@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong import __version__
-from datong.app.changes import Change, changed_sources, parse_change
+from datong.app.changes import Change, NewRow, added_sources, changed_sources, parse_change
 from datong.app.frames import Frame
 from datong.app.intake import take_in_folder
 from datong.app.tables_out import run_tables
@@ -43,6 +43,7 @@ from datong.store.duckdb_ledger import open_ledger
 if TYPE_CHECKING:
     from datong.app.balancing import BalanceResult
     from datong.app.compare import Comparison, Side
+    from datong.app.quoting import QuoteResult
     from datong.balance.market import Door
     from datong.balance.solution import OnProgress
     from datong.cycle import CycleResult
@@ -165,9 +166,10 @@ class Chain:
 
     Use it in a `with` block, or close it: while it is open, no other process can open it.
 
-    run, balance, replay, why: what to do, what it would have been worth, and why. ingest, retry_quarantine: rows in.
-    state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening found and took in.
-    branch, on, change, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
+    run, balance, quote, replay, why: what to do, for what price, what it would have been worth, and why. ingest,
+    retry_quarantine: rows in. state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening
+    found and took in.
+    branch, on, change, add, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
 
     branch_name: str | None = None
@@ -450,6 +452,47 @@ class Chain:
         watched = never_stop if on_progress is None else on_progress
         return balance_chain(self, as_of, seed, self._learnt, door, limits, earlier, whole, on_stage, watched)
 
+    def quote(
+        self,
+        product: str,
+        due: date,
+        units: float = 1.0,
+        market: str | None = None,
+        earlier: Path | None = None,
+        exact: bool = False,
+        as_of: datetime | None = None,
+        seed: int | None = None,
+        door: "Door" = "auto",
+        gap: float = 0.01,
+        time_limit_s: float | None = None,
+        on_progress: "OnProgress | None" = None,
+    ) -> "QuoteResult":
+        """What an order more would cost at the margin: per unit by every way and start, and when it is at normal price.
+
+        market: default the product's only one, else 'all'. earlier: the --out folder of a balance, whose prices hold
+        without clearing again. exact: clears again with the order among the demand and gives the difference in cost.
+        Raises NotFound for a product or market that is not there, Refused for a day outside the horizon, and what
+        `balance` raises.
+        """
+        from datong.app.balancing import read_earlier
+        from datong.app.quoting import Order, quote_chain
+        from datong.balance.solution import Limits, never_stop
+
+        before = None if earlier is None else read_earlier(earlier)
+        state = self.state(as_of)
+        return quote_chain(
+            self,
+            state.as_of,
+            self.settings.seed if seed is None else seed,
+            self._learnt(state.as_of),
+            Order(product, units, due, market),
+            before,
+            exact,
+            door,
+            Limits(gap, time_limit_s),
+            never_stop if on_progress is None else on_progress,
+        )
+
     def _learnt(self, moment: datetime) -> Learnt:
         past = self.past_runs(moment)
         return learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
@@ -614,28 +657,39 @@ class Chain:
         """Delete a branch, with its rows and runs. Raises NotFound, Refused while others stand on it."""
         self._branches.drop(name)
 
-    def change(self, *changes: str | Change) -> Taken:
+    def change(self, *changes: str | Change | NewRow) -> Taken:
         """Change single values of master rows on this branch: change("lines.A3.hours_per_week=120").
 
         The rules of a row in a file hold. Raises BadInput with all findings where they are broken; then nothing is
         changed. Raises NotFound for a row or column that is not there, Refused on the trunk.
         """
-        parsed = [change if isinstance(change, Change) else parse_change(change) for change in changes]
+        parsed = [parse_change(change) if isinstance(change, str) else change for change in changes]
         if not parsed:
             return Taken((), ())
         if self.branch_name is None:
             raise Refused(message("branch.only_on_branch", change=str(parsed[0])))
-        sources = changed_sources(self.state(), parsed, self.branch_name)
-        checked = {name: gathered(self._checked(name, Source(source))) for name, source in sources.items()}
-        findings = tuple(f for c in checked.values() for f in c.findings)
+        state = self.state()
+        changed = changed_sources(state, [c for c in parsed if isinstance(c, Change)], self.branch_name)
+        added = added_sources(state, [c for c in parsed if isinstance(c, NewRow)], self.branch_name)
+        sources = [*changed.items(), *added]
+        checked = [(name, gathered(self._checked(name, Source(source)))) for name, source in sources]
+        findings = tuple(f for _, c in checked for f in c.findings)
         if has_errors(findings):
             raise BadInput(message("branch.rejected"), findings)
         moment = self.clock()
         reports = [
-            self.ledger.ingest(name, c.rows, c.rejected, c.findings, self.branch_name, moment)
-            for name, c in checked.items()
+            self.ledger.ingest(name, c.rows, c.rejected, c.findings, self.branch_name, moment) for name, c in checked
         ]
         return Taken(tuple(reports), findings)
+
+    def add(self, table: str, *rows: Mapping[str, object]) -> Taken:
+        """Add rows of master data on this branch: add("lines", {"line": "B", "hours_per_week": 40}).
+
+        A row that is there with the same values stays as it is. Raises as `change`, and Refused for one that is there
+        with other values.
+        """
+        texts = [{column: "" if value is None else str(value) for column, value in row.items()} for row in rows]
+        return self.change(*(NewRow(table, row) for row in texts))
 
     def compare(self, a: str, b: str, on_stage: Callable[[str], None] = lambda _stage: None) -> "Comparison":
         """What differs between two runs, in what went in and in what came out.

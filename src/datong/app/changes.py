@@ -1,13 +1,15 @@
-"""Single values changed on a branch, as a planner says them: lines.A3.hours_per_week=120."""
+"""What is changed on a branch, as a planner says it: lines.A3.hours_per_week=120, or a row that is new."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.connectors.files.read import RawSource
+from datong.ledger.identity import keyed_row_id
 from datong.ledger.state import State, arrow_type
 from datong.ledger.validate import ROW, nearest_hint
 from datong.model.errors import NotFound, Refused
@@ -31,6 +33,24 @@ class Change(NamedTuple):
         return f"{self.table}.{self.key}.{self.column}={self.text}"
 
 
+class NewRow(NamedTuple):
+    """A row that is not there yet: its values as a file writes them."""
+
+    table: str
+    values: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return " ".join([self.table, *(f"{column}={text}" for column, text in self.values.items())])
+
+
+def parse_row(words: Sequence[str]) -> NewRow:
+    """TABLE COLUMN=VALUE ... Raises Refused."""
+    told = [word.partition("=") for word in words[1:]]
+    if not told or "=" in words[0] or not all(column and sign for column, sign, _ in told):
+        raise Refused(message("branch.not_a_row", text=" ".join(words)))
+    return NewRow(words[0].strip(), {column.strip(): text.strip() for column, _, text in told})
+
+
 def parse_change(text: str) -> Change:
     """TABLE.KEY.COLUMN=VALUE; a key may stand in double quotes (a quote in it doubled). Raises Refused."""
     found = _CHANGE.fullmatch(text.strip())
@@ -48,25 +68,68 @@ def changed_sources(state: State, changes: Sequence[Change], source: str) -> dic
     """
     by_table: dict[str, dict[str, dict[str, str]]] = {}
     for change in changes:
-        _check_names(change)
+        _check_names(change.table, [change.column])
         by_table.setdefault(change.table, {}).setdefault(change.key, {})[change.column] = change.text
     return {
         name: RawSource(source, _rows(tables()[name], state.table(name), by_key)) for name, by_key in by_table.items()
     }
 
 
-def _check_names(change: Change) -> None:
-    if change.table not in tables():
-        raise NotFound(message("branch.unknown_table", table=change.table, tables=", ".join(tables())))
-    table = tables()[change.table]
+def added_sources(state: State, rows: Sequence[NewRow], source: str) -> list[tuple[str, RawSource]]:
+    """The new rows by table, as a file would give them; a row that is there with the same values is left out.
+
+    What they say is marked as assumed. Raises as `changed_sources`, and Refused for a row whose key is not told or is
+    there with other values.
+    """
+    by_table: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        _check_names(row.table, row.values, with_key=True)
+        table = tables()[row.table]
+        row_id = keyed_row_id(table, row.values)
+        if row_id is None:
+            raise Refused(message("branch.no_key_told", table=table.name, key=", ".join(table.key)))
+        held = state.table(table.name)
+        there = held.filter(pc.equal(held["row_id"], row_id)).to_pylist()
+        if not there:
+            by_table.setdefault(table.name, []).append(row.values)
+        elif any(not _same(there[0][column], text) for column, text in row.values.items()):
+            key = row_id.partition(":")[2]
+            raise Refused(message("branch.there_already", table=table.name, key=key))
+    return [(name, RawSource(source, _new_rows(tables()[name], new))) for name, new in by_table.items()]
+
+
+def _new_rows(table: Table, rows: Sequence[Mapping[str, str]]) -> pa.Table:
+    told = [c for c in table.columns if any(c in row for row in rows)]
+    cells = {c: pa.array([row.get(c) or None for row in rows], pa.string()) for c in told}
+    marks = [_assumed(None, set(row) - set(table.key), table) for row in rows]
+    numbers = pa.array(range(1, len(rows) + 1), pa.int64())
+    return pa.table({ROW: numbers, **cells, "assumed": pa.array(marks, pa.string())})
+
+
+def _same(value: Any, text: str) -> bool:
+    """Whether a value is what the text says."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(text) == value
+        except ValueError:
+            return False
+    return _text(value) == text
+
+
+def _check_names(name: str, told: Iterable[str], *, with_key: bool = False) -> None:
+    if name not in tables():
+        raise NotFound(message("branch.unknown_table", table=name, tables=", ".join(tables())))
+    table = tables()[name]
     if table.kind != "master":
         masters = ", ".join(t.name for t in tables().values() if t.kind == "master")
         raise Refused(message("branch.not_a_master", table=table.name, tables=masters))
-    columns = [c for c in table.columns if c not in (*table.key, "valid_from", "known_at", "assumed")]
-    if change.column not in columns:
-        hint = nearest_hint(change.column, columns)
-        named = {"table": table.name, "column": change.column, "columns": ", ".join(columns), "hint": hint}
-        raise NotFound(message("branch.no_column", **named))
+    fixed = ("valid_from", "known_at", "assumed", *(() if with_key else table.key))
+    columns = [c for c in table.columns if c not in fixed]
+    for column in told:
+        if column not in columns:
+            hint = nearest_hint(column, columns)
+            named = {"table": table.name, "column": column, "columns": ", ".join(columns), "hint": hint}
+            raise NotFound(message("branch.no_column", **named))
 
 
 def _rows(table: Table, held: pa.Table, by_key: dict[str, dict[str, str]]) -> pa.Table:

@@ -7,6 +7,7 @@ import locale
 import os
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from datong.model.words import LANGUAGES, say
@@ -125,6 +126,21 @@ def parser(language: str) -> argparse.ArgumentParser:
     on_branch(p)
     p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
 
+    p = command("quote")
+    chain(p)
+    as_of(p)
+    p.add_argument("--product", required=True, metavar="PRODUCT", help=t("quote.product"))
+    p.add_argument("--units", type=_units, metavar="N", default=1.0, help=t("quote.units"))
+    p.add_argument("--due", type=_day, required=True, metavar="DATE", help=t("quote.due"))
+    p.add_argument("--market", metavar="MARKET", help=t("quote.market"))
+    p.add_argument("--from", "--warm", dest="earlier", type=Path, metavar="DIR", help=t("quote.from"))
+    p.add_argument("--exact", action="store_true", help=t("quote.exact"))
+    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.01, help=t("balance.gap"))
+    p.add_argument("--time-limit", type=_seconds, metavar="S", help=t("balance.time_limit"))
+    p.add_argument("--door", choices=("auto", "highs", "prices"), default="auto", help=t("balance.door"))
+    on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+
     p = command("branch")
     chain(p)
     p.add_argument("name", nargs="?", metavar="NAME", help=t("branch.name"))
@@ -134,6 +150,7 @@ def parser(language: str) -> argparse.ArgumentParser:
     p.add_argument(
         "--set", dest="changes", action="append", default=[], metavar="TABLE.KEY.COLUMN=VALUE", help=t("branch.set")
     )
+    p.add_argument("--add", dest="added", action="append", nargs="+", default=[], metavar="WORD", help=t("branch.add"))
     p.add_argument("--rename", metavar="NAME", help=t("branch.rename"))
     p.add_argument("--delete", action="store_true", help=t("branch.delete"))
     p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
@@ -240,6 +257,17 @@ def _share(text: str) -> float:
     return number
 
 
+def _units(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
 def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
@@ -254,6 +282,8 @@ _buckets.__name__ = "N >= 1 | all"
 _factor.__name__ = f"0 < F <= {MOST_FACTOR}"
 _share.__name__ = "0 <= SHARE <= 1"
 _seconds.__name__ = "S > 0"
+_units.__name__ = "N > 0"
+_day.__name__ = "YYYY-MM-DD"
 _days.__name__ = f"0 <= N <= {MOST_DAYS}"
 
 

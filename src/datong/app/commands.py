@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from datong.app import terminal, trial
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
-from datong.app.changes import parse_change
+from datong.app.changes import parse_change, parse_row
 from datong.app.report.columns import coded
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
@@ -237,6 +237,37 @@ def answer_balance(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
+def answer_quote(options: argparse.Namespace, language: str) -> int:
+    """The price of an order more: nothing of it is kept in the ledger."""
+    from datong.app.interrupt import asked_to_stop
+    from datong.app.terminal_quote import show_quote
+
+    with opened(options.chain, language, options.branch) as chain:
+        _warn_of_findings(chain, language)
+        moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        with asked_to_stop(lambda: terminal.warning(say("balance.stopping", language))) as is_asked:
+            result = chain.quote(
+                options.product,
+                options.due,
+                options.units,
+                options.market,
+                options.earlier,
+                options.exact,
+                moment,
+                options.seed,
+                options.door,
+                options.gap,
+                options.time_limit,
+                lambda *_so_far: not is_asked(),
+            )
+    if options.format == "json":
+        told = dict(result.summary) | {name: rows.to_pylist() for name, rows in result.tables.items()}
+        terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+    else:
+        show_quote(result, language)
+    return 0
+
+
 def run_with_progress(chain: Chain, as_of: str | None, seed: int | None, language: str) -> RunResult:
     moment = None if as_of is None else parse_moment(as_of, chain.settings)
     with terminal.stage_progress(language) as on_stage:
@@ -280,7 +311,7 @@ def _warn_of_findings(chain: Chain, language: str) -> None:
 
 def answer_branch(options: argparse.Namespace, language: str) -> int:
     """List the branches; or make one, look at it, change, rename or delete it."""
-    alone = bool(options.changes or options.as_of or options.parent or options.note is not None)
+    alone = bool(options.changes or options.added or options.as_of or options.parent or options.note is not None)
     if (options.delete or options.rename) and (alone or (options.delete and options.rename)):
         raise Refused(message("branch.one_thing"))
     if options.name is None and (alone or options.delete or options.rename):
@@ -303,7 +334,7 @@ def _make_or_change(chain: Chain, options: argparse.Namespace, language: str) ->
     """Typing the same command twice makes one branch and says the second time what is there."""
     name = branch_name(options.name)
     there = next((branch for branch in chain.branches() if branch.name == name), None)
-    changes = [parse_change(text) for text in options.changes]
+    changes = [*map(parse_change, options.changes), *map(parse_row, options.added)]
     if there is None:
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
         made = chain.branch(options.name, moment, options.parent, options.note or "")
@@ -582,6 +613,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "withdraw": answer_withdraw,
     "run": answer_run,
     "balance": answer_balance,
+    "quote": answer_quote,
     "branch": answer_branch,
     "compare": answer_compare,
     "why": answer_why,

@@ -45,6 +45,8 @@ if TYPE_CHECKING:  # they import every stage, which other commands do without
 NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
 SCARCE_SHOWN = 8
+# Gaps of fewer units are not told; of the rest the largest, and what it would take to serve them.
+NEEDS_SHOWN, NEEDS_LOOKED_AT, SHORT_TOLD = 5, 1000, 0.5
 # Width of what goes into a file or a pipe, where no window sets it.
 PIPE_WIDTH = 120
 
@@ -272,6 +274,8 @@ def show_balance(
         return figures.money(value, settings.currency, language)
 
     _print_gaps_total(console, result.tables["gaps"], language)
+    for text in needs(result.tables["gaps"], settings, language):
+        console.print(Text("  " + text))
     _print_terms(console, certificate, language)
     words = {"money": money(certificate["total_cost"]), "avoidable_cost": money(certificate["avoidable_cost"])}
     if certificate["cost"] is None:
@@ -310,6 +314,47 @@ def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
         figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in ("late", "lost", "demand")
     )
     console.print(Text(say("balance.short", language, late=late, lost=lost, asked=asked)))
+
+
+def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = NEEDS_SHOWN) -> list[str]:
+    """What it would take to serve the largest gaps, each product and market at its worst bucket: lost before late.
+
+    Where nothing is scarce and a way would be in time, going without costs less than having it: nothing to tell.
+    """
+    short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), SHORT_TOLD)
+    told = pc.or_(pc.is_valid(gaps["needed_amount"]), pc.is_null(gaps["binding_bucket"]))
+    order = [("lost_units", "descending"), ("late_units", "descending")]
+    order += [(name, "ascending") for name in ("product", "market", "bucket")]
+    rows = gaps.filter(pc.and_(short, told)).sort_by(order)
+    first: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows.slice(0, NEEDS_LOOKED_AT).to_pylist():
+        first.setdefault((row["product"], row["market"]), row)
+    return [need_words(row, settings, language) for row in list(first.values())[:count]]
+
+
+def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
+    """One gap in words: how much, what is in the way, and what would serve it: more of that, or days more."""
+
+    def when(bucket: date) -> str:
+        return say("plan.week" if settings.bucket == "week" else "plan.day", language, day=bucket)
+
+    is_lost = row["lost_units"] >= SHORT_TOLD
+    units = figures.fitting(row["lost_units" if is_lost else "late_units"])
+    what = {"units": units, "product": row["product"], "when": when(row["bucket"])}
+    said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
+    days = None if row["needed_days"] is None else figures.number(row["needed_days"])
+    if row["needed_amount"] is None:
+        key = "balance.need_time" if days is None else "balance.need_days"
+        return said + say(key, language, days=days or "")
+    words = {
+        "name": row["binding"],
+        "price": figures.money(row["binding_price"], settings.currency, language),
+        "amount": figures.fitting(row["needed_amount"]),
+        "then": when(row["binding_bucket"]),
+        "days": days or "",
+    }
+    or_days = "" if days is None else "_or_days"
+    return said + say(f"balance.need_{row['needed_unit']}{or_days}", language, **words)
 
 
 def _print_terms(console: Console, certificate: Mapping[str, Any], language: str) -> None:
@@ -655,11 +700,11 @@ def _print_costs(console: Console, comparison: Comparison, language: str) -> Non
     for r in comparison.tables["cost"].to_pylist():
         money = (figures.number(r[name]) for name in ("money_a", "money_b"))
         style = "bold" if r["term"] == "total" else ""
-        shown.add_row(str(coded("term", r["term"], language)), *money, _signed(r["difference"]), style=style)
+        shown.add_row(str(coded("term", r["term"], language)), *money, signed(r["difference"]), style=style)
     console.print(shown)
 
 
-def _signed(value: float | None) -> str:
+def signed(value: float | None) -> str:
     text = figures.number(value)
     return f"+{text}" if value is not None and value > 0 and text != "0" else text
 

@@ -12,7 +12,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.solution import Prices, Solution
 from datong.ledger.facts import day_numbers, grouped, turns
-from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
+from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
 
 QUANTITIES_SCHEMA = pa.schema(
     [
@@ -54,8 +54,14 @@ GAPS_SCHEMA = pa.schema(
         ("lost_units", pa.float64()),
         ("binding", pa.string()),
         ("binding_price", pa.float64()),
+        ("binding_bucket", pa.date32()),
+        ("needed_amount", pa.float64()),
+        ("needed_unit", pa.string()),
+        ("needed_days", pa.int64()),
     ]
 )
+# A product can be had again where its price is below a lost sale's by this share: prices of a search are not exact.
+BELOW_LOST_SHARE = 0.01
 # Quantities and prices below this are rounding of a solver.
 NOTHING = 1e-7
 # Rows of quantities worked out together.
@@ -71,7 +77,7 @@ def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Out
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
         prices=_prices(market, solution, outcome, cheapest),
-        gaps=_gaps(*_by_product(market, outcome), demand, ways, scarcity),
+        gaps=_gaps(*_by_product(market, outcome), demand, ways, cheapest, scarcity),
         cost=outcome.cost,
         lower_bound=bound,
         door=solution.door,
@@ -348,7 +354,9 @@ def _by_product(market: Market, outcome: Outcome) -> tuple[Market, Outcome]:
     return replace(market, demanded=demanded[order], sure=summed(market.sure)), replace(outcome, **parts)
 
 
-def _gaps(market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, scarcity: _Scarcity) -> pa.Table:
+def _gaps(
+    market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, cheapest: FloatArray, scarcity: _Scarcity
+) -> pa.Table:
     """Expected units by product, market and bucket; what markets share is split by what each has asked for so far."""
     buckets, count = market.buckets, len(market.demanded)
     at = {market.products[p]: d for d, p in enumerate(market.demanded)}
@@ -370,7 +378,8 @@ def _gaps(market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, 
 
     share = share_of(np.cumsum(means, axis=1), 1.0 / markets[of, None])
     own = share_of(means, share)
-    binding, price = _binding(market, outcome, ways, scarcity)
+    binding = _binding(market, outcome, ways, scarcity)
+    days = _days_more(market, outcome, cheapest)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
     bucket = row % buckets
@@ -380,6 +389,9 @@ def _gaps(market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, 
         return units[cell] * shares.ravel()[row]
 
     products = pa.array([product_of(market, market.products[market.demanded[d]]) for d in of], pa.string())
+    late, lost = split(outcome.late, share), split(outcome.lost, share)
+    per_unit, start = binding.per_unit[cell], binding.bucket[cell]
+    in_the_way = per_unit > 0
     return pa.table(
         {
             "product": products.take(pa.array(row // buckets)),
@@ -387,37 +399,87 @@ def _gaps(market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, 
             "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
             "demand_units": split(outcome.asked, own),
             "served_units": split(outcome.served, share),
-            "late_units": split(outcome.late, share),
-            "lost_units": split(outcome.lost, share),
-            "binding": binding.take(pa.array((cell[0] * buckets + bucket).ravel())),
-            "binding_price": price[cell],
+            "late_units": late,
+            "lost_units": lost,
+            "binding": binding.name.take(pa.array(cell[0] * buckets + bucket)),
+            "binding_price": binding.price[cell],
+            "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(day_numbers(market.bucket_starts)[start]), None),
+            "needed_amount": pa.array(np.where(lost > NOTHING, lost, late) * per_unit, mask=~in_the_way),
+            "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~in_the_way)),
+            "needed_days": pa.array(days[cell], mask=days[cell] <= 0),
         },
         schema=GAPS_SCHEMA,
     )
 
 
-def _binding(
-    market: Market, outcome: Outcome, ways: FloatArray, scarcity: _Scarcity
-) -> tuple[pa.StringArray, FloatArray]:
-    """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
-    product there and then: its name (demanded x bucket), '' where nothing does, and its price (demanded, bucket).
+@dataclass(frozen=True, eq=False)
+class _Binding:
+    """The scarce thing in the way of each (demanded, bucket). name: flat, '' where nothing is.
+
+    hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which the cheapest way would
+    start, -1 where none can be there; per_unit: of it for a good unit of the product, 0 where nothing is scarce.
     """
+
+    name: pa.StringArray
+    hours: BoolArray
+    price: FloatArray
+    bucket: IntArray
+    per_unit: FloatArray
+
+
+def _binding(market: Market, outcome: Outcome, ways: FloatArray, scarcity: _Scarcity) -> _Binding:
+    """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
+    product there and then."""
     d, t = np.nonzero(outcome.late + outcome.lost > NOTHING)
     best = _cheapest_ways(market, ways)[market.demanded[d], t]
     d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
+    start = t - market.way_lead[best]
     most, price = np.zeros(len(d)), np.zeros(len(d))
-    names = np.full(len(d), "", dtype=object)
-    for share in scarcity.shares(best, t - market.way_lead[best]):
+    names, hours = np.full(len(d), "", dtype=object), np.zeros(len(d), dtype=bool)
+    for share in scarcity.shares(best, start):
         own = np.full(len(d), "", dtype=object)
         maybe = np.flatnonzero((share.money > 0) & (share.money >= most))
         own[maybe] = [_name(market, share.kind, thing) for thing in share.thing[maybe]]
         more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
         most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
-    cells = np.full(market.sure.size, "", dtype=object)
-    cells[d * market.buckets + t] = names
-    prices = np.zeros(market.sure.shape)
-    prices[d, t] = price
-    return pa.array(cells, pa.string()), prices
+        hours[more] = share.kind == _LINE
+    is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
+    on_line = market.way_line[best]
+    if len(is_line):
+        hours &= is_line[np.maximum(on_line, 0)]
+    shape, at = market.sure.shape, d * market.buckets + t
+    cells, is_hours = np.full(market.sure.size, "", dtype=object), np.zeros(shape, dtype=bool)
+    cells[at], is_hours[d, t] = names, hours
+    prices, per_unit, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
+    prices[d, t], buckets[d, t] = price, start
+    per_unit[d, t] = most / np.where(price > 0, price, 1.0)
+    return _Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, per_unit)
+
+
+def _days_more(market: Market, outcome: Outcome, cheapest: FloatArray) -> IntArray:
+    """(demanded, bucket) days more after which what waits or is lost could be served; 0: not within the horizon.
+
+    What waits: until the plan has served all that was asked for by then. What is lost: until a unit's price is below
+    that of a lost sale.
+    """
+    d, t = np.nonzero(outcome.late + outcome.lost > NOTHING)
+    lost_before_end = outcome.lost.copy()
+    lost_before_end[:, -1] = 0.0
+    served = np.cumsum(outcome.served, axis=1)
+    target = (np.cumsum(outcome.asked, axis=1) - np.cumsum(lost_before_end, axis=1))[d, t]
+    product = market.demanded
+    price = cheapest[product]  # or made earlier and held
+    held = np.arange(market.buckets) * market.holding[product, None]
+    price = np.minimum.accumulate(price - held, axis=1) + held
+    can_buy = price < market.lost_sale[product, None] * (1 - BELOW_LOST_SHARE)
+    is_lost, later = lost_before_end[d, t] > NOTHING, np.full(len(d), -1)
+    for u in range(market.buckets - 1, 0, -1):
+        there = np.where(is_lost, can_buy[d, u], served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
+        later[there & (u > t)] = u
+    starts = day_numbers(market.bucket_starts)
+    days = np.zeros(market.sure.shape, dtype=np.int64)
+    days[d, t] = np.where(later >= 0, starts[np.maximum(later, 0)] - starts[t], 0)
+    return days
 
 
 def _cheapest_ways(market: Market, ways: FloatArray) -> IntArray:

@@ -37,6 +37,8 @@ BLOCK_PRODUCTS, BLOCK_NUMBERS = 1024, 160_000
 FEWEST_LAYERS, MOST_LAYERS, WORK = 48, 400, 1_000_000
 # A choice dearer than the best by this many temperatures has no share; exp of less than -700 is slow as well as 0.
 COLD = -60.0
+# A plan takes no choice that has less than this share.
+CRUMB = 5e-3
 # What cannot be had costs this many temperatures.
 CLOSED = 1e30
 # Share of a line's usual hours that counts where it has none: of an hour that is not there the price has no end.
@@ -200,7 +202,7 @@ class Dual:
         self.part_needs = [_Needs.of(blocks) for blocks in self.part_levels]
         self.worth = self._worth()
         self.money = max(sum(float(_units_asked(b) @ b.scale) for b in self.blocks), 1e-9)
-        self.unit = self._units_of_price()
+        self.step = self._steps()
 
     # what a block is ------------------------------------------------------------------------------
 
@@ -351,18 +353,14 @@ class Dual:
         away = np.broadcast_to(self.scale[market.demanded][:, None], self.away.shape)[self.away]
         return np.concatenate([np.tile(per_hour, self.buckets), limits, away, self.scale[self.stock_product]])
 
-    def _units_of_price(self) -> FloatArray:
-        """The size of a step in each price: the dual bends in a price by about amount / (temperature x worth), so that
-        with these units it bends alike in all."""
-        unit = np.sqrt(self.worth / np.maximum(self.amount, 1e-9))
-        unit[self.size - len(self.stock_product) :] *= STOCK_STEP
-        return unit / unit.mean() if len(unit) else unit
+    def _steps(self) -> FloatArray:
+        """The dual bends in a price by about amount / (temperature x worth); over the root of that it bends alike in
+        all prices: the search takes them in this unit, times the root of the temperature."""
+        step = np.sqrt(self.worth / np.maximum(self.amount, 1e-9))
+        step[self.size - len(self.stock_product) :] *= STOCK_STEP
+        return step
 
     # what everything costs ------------------------------------------------------------------------
-
-    def price_of(self, point: FloatArray) -> FloatArray:
-        """Prices in money of a point in the search's own units."""
-        return np.maximum(point * self.unit, self.low)
 
     def split(self, price: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Views of a vector of prices (or uses): hours (bucket, line), limits, turning away, stock."""
@@ -388,12 +386,12 @@ class Dual:
     def _run(self, price: FloatArray, temperature: float, flow: Flow | None) -> tuple[float, FloatArray]:
         """Costs up through the levels, flows down again: cost of all demand, and uses."""
         given = self.split(price)
-        total, costs, choices = self.choose_components(price, temperature)
+        total, costs, choices = self.choose_components(price, temperature, plain=flow is not None)
         needs = np.zeros(costs.shape)
         used = np.zeros(self.size)
 
         def choose_and_use(block: Block) -> tuple[float, _Used]:
-            value, choice = self._choose(block, given, costs, temperature, block.asked)
+            value, choice = self._choose(block, given, costs, temperature, block.asked, plain=flow is not None)
             return value, self.use(block, choice, needs, flow)
 
         taken = []
@@ -406,7 +404,9 @@ class Dual:
             self._add(used, needs, blocks, list(uses), of_level)
         return total, used
 
-    def choose_components(self, price: FloatArray, temperature: float) -> tuple[float, FloatArray, dict[int, Choice]]:
+    def choose_components(
+        self, price: FloatArray, temperature: float, plain: bool = False
+    ) -> tuple[float, FloatArray, dict[int, Choice]]:
         """Soft minima of all components, lowest level first: their cost in money for demand of their own and orders
         under way, costs (bucket, product), and choices by id of block."""
         given = self.split(price)
@@ -414,7 +414,9 @@ class Dual:
         choices: dict[int, Choice] = {}
         total = 0.0
         for blocks in self.part_levels:
-            found = self._each(lambda block: self._choose(block, given, costs, temperature, block.asked), blocks)
+            found = self._each(
+                lambda block: self._choose(block, given, costs, temperature, block.asked, plain=plain), blocks
+            )
             for block, (value, choice) in zip(blocks, found, strict=True):
                 total += value
                 choices[id(block)] = choice
@@ -424,7 +426,7 @@ class Dual:
         self, block: Block, price: FloatArray, costs: FloatArray, temperature: float, asked: FloatArray
     ) -> Choice:
         """The choices of a block for certain demand other than its own: asked (bucket, product of the block)."""
-        return self._choose(block, self.split(price), costs, temperature, asked, layers=False)[1]
+        return self._choose(block, self.split(price), costs, temperature, asked, layers=False, plain=True)[1]
 
     def _each(self, work: Callable[[Block], _T], blocks: Sequence[Block]) -> Iterable[_T]:
         return map(work, blocks) if self.pool is None else self.pool.map(work, blocks)
@@ -437,8 +439,12 @@ class Dual:
         temperature: float,
         asked: FloatArray | None,
         layers: bool = True,
+        plain: bool = False,
     ) -> tuple[float, Choice]:
-        """Soft minima of a block, in money, and the choices behind them; a component's go into `costs`."""
+        """Soft minima of a block, in money, and the choices behind them; a component's go into `costs`.
+
+        layers: whether uncertain demand counts as it is, else `asked` alone. plain: without crumbs, for a plan.
+        """
         hours_price, limit_price, away_price, stock_price = given
         heat = temperature * block.scale
         per_heat = 1.0 / heat
@@ -461,10 +467,14 @@ class Dual:
         stock = block.stock_at
         price[block.ranks, block.stock_bucket, stock] = stock_price[block.stock_cell] * per_heat[stock]
         arriving, share = _softmin(price)
+        if plain:
+            share = _without_crumbs(share)
         layered = layers and block.width is not None
         there, held = arriving, None
         if block.is_component or not layered:
             there, held = _or_carried(arriving, block.holding * per_heat)
+            if plain:
+                held = _all_or_nothing(held)
         value = 0.0
         if block.is_component:
             costs[:, block.columns] = there * heat
@@ -486,6 +496,8 @@ class Dual:
             later, waits = _served_later(arriving, block.late * per_heat, last)
             lost = np.broadcast_to(block.lost * per_heat, there.shape)
             least, parts = _softmin(np.stack([there, later, lost]))
+            if plain:
+                parts, waits = _without_crumbs(parts), _all_or_nothing(waits)
             early, late, never = (asked * part for part in parts)
             value += float((asked * least).sum(axis=0) @ heat)
         return value, Choice(share, held, early, late, never, waits)
@@ -641,6 +653,18 @@ def _softmin(cost: FloatArray) -> tuple[FloatArray, FloatArray]:
     total = weight.sum(axis=0)
     weight /= total
     return least - np.log(total), weight
+
+
+def _without_crumbs(share: FloatArray) -> FloatArray:
+    """Shares, along the first axis, of what has more than a crumb; the others' go to them."""
+    share = np.where(share < CRUMB, 0.0, share)
+    share /= share.sum(axis=0)
+    return share
+
+
+def _all_or_nothing(share: FloatArray) -> FloatArray:
+    """A share that is nearly all or nearly nothing is that."""
+    return np.where(share < CRUMB, 0.0, np.where(share > 1.0 - CRUMB, 1.0, share))
 
 
 def _either(one: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:

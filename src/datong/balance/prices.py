@@ -32,9 +32,9 @@ PLANS_FROM = 0.0004
 # Where nothing is scarce there is nothing to search: every unit takes its cheapest choice.
 NOTHING_SCARCE = 1e-7
 # Prices of an earlier balance are near: the search begins with this place of the schedule.
-WARM_FROM = 3
-# The search counts money in this part of what all demand costs; so small a step no longer counts.
-COUNTED, NO_STEP = 1e-4, 1e-14
+WARM_FROM = 4
+# The search counts money in this part of what all demand costs.
+COUNTED = 1e-4
 # Steps that the search remembers to learn how the dual bends.
 REMEMBERED = 12
 # More threads than this wait for memory.
@@ -69,12 +69,11 @@ class _Search:
     def run(self, start: Prices | None) -> Solution:
         dual = self.dual
         schedule = SCHEDULE if start is None else SCHEDULE[WARM_FROM:]
-        point = np.zeros(dual.size) if start is None else self._point_of(start)
+        price = np.maximum(0.0, dual.low) if start is None else self._prices_of(start)
         if dual.size == 0:
             schedule = ((NOTHING_SCARCE, 0),)
         for place, (temperature, most_steps) in enumerate(schedule):
-            point = climb(dual, point, temperature, most_steps, self._go_on)
-            price = dual.price_of(point)
+            price = climb(dual, price, temperature, most_steps, self._go_on)
             self._keep_bound(price)
             if temperature <= PLANS_FROM or self.stopped or place == len(schedule) - 1:
                 self._keep_plan(price, temperature)
@@ -112,8 +111,8 @@ class _Search:
         if cost < self.cost:
             self.cost, self.flow = cost, flow
 
-    def _point_of(self, start: Prices) -> FloatArray:
-        """A point of the search at given prices."""
+    def _prices_of(self, start: Prices) -> FloatArray:
+        """The search's vector at given prices."""
         dual = self.dual
         stock = start.component[dual.stock_product, dual.stock_bucket]
         parts = (start.line.T.ravel(), start.limit[dual.limited], start.turned_away[dual.away], stock)
@@ -121,36 +120,37 @@ class _Search:
         # A stock without a price is worth what it replaces.
         usual = np.concatenate([np.zeros(dual.size - len(stock)), self.market.plain_cost[dual.stock_product]])
         price = np.where(np.isfinite(price), price, np.where(np.isfinite(usual), usual, 0.0))
-        return np.maximum(price, dual.low) / dual.unit
+        return np.maximum(price, dual.low)
 
 
 def climb(
-    dual: Dual, point: FloatArray, temperature: float, most_steps: int, go_on: Callable[[], bool] = lambda: True
+    dual: Dual, price: FloatArray, temperature: float, most_steps: int, go_on: Callable[[], bool] = lambda: True
 ) -> FloatArray:
-    """L-BFGS-B on the smoothed dual from a point in the search's own units: the point at which it ends."""
-    if dual.size == 0:
-        return point
-    per_money = 1.0 / (dual.money * COUNTED)
+    """L-BFGS-B on the smoothed dual from a vector of prices: the prices at which it ends."""
+    if dual.size == 0 or most_steps == 0:
+        return price
+    money = dual.money * COUNTED
+    unit = dual.step * np.sqrt(temperature * money)
 
     def negative(x: FloatArray) -> tuple[float, FloatArray]:
-        value, used = dual.value(x * dual.unit, temperature)
-        return -value * per_money, (dual.amount - used) * dual.unit * per_money
+        value, used = dual.value(np.maximum(x * unit, dual.low), temperature)
+        return -value / money, (dual.amount - used) * unit / money
 
     def on_step(_point: FloatArray) -> None:
         if not go_on():
             raise StopIteration
 
-    least = dual.low / dual.unit
+    least = dual.low / unit
     found = minimize(
         negative,
-        np.maximum(point, least),
+        np.maximum(price / unit, least),
         jac=True,
         method="L-BFGS-B",
         bounds=np.stack([least, np.full(dual.size, np.inf)], axis=1),
         callback=on_step,
-        options={"maxiter": most_steps, "maxcor": REMEMBERED, "ftol": NO_STEP, "gtol": 1e-9},
+        options={"maxiter": most_steps, "maxcor": REMEMBERED, "ftol": 0.0, "gtol": 0.0},
     )
-    return found.x
+    return np.maximum(found.x * unit, dual.low)
 
 
 def _on_the_market(market: Market, dual: Dual, price: FloatArray) -> Prices:

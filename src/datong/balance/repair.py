@@ -14,12 +14,13 @@ from datong.balance.dual import Dual, Flow
 from datong.balance.pack import Market
 from datong.model.flow import FloatArray, IntArray
 
-# How often what was cut is asked again, and the share of all units below which nothing is missing.
-ROUNDS, MISSING = 8, 1e-7
+# The share of all units below which nothing is missing.
+MISSING = 1e-7
 # Temperature at which what is missing chooses: warm, so that it spreads over the cells that have room.
 ASK_AGAIN = 0.002
-# A cell with less than this share of its amount left is full; full cells cost this many unit costs more.
-FULL, PENALTY = 1e-6, 1.0
+# A cell with less than this share of its amount left is full, round by round: cells with much room are filled first,
+# else each round would fill no more than the crumbs of the cheapest ones. Full cells cost this many unit costs more.
+FULL, PENALTY = (3e-3, 3e-3, 1e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6), 1.0
 
 
 def feasible(market: Market, dual: Dual, price: FloatArray, flow: Flow) -> Flow:
@@ -67,6 +68,10 @@ class _Repair:
             at = place[market.use_way[uses]]
             product, lead = market.way_product[ways], market.way_lead[ways]
             self.levels.append(_Level(ways, product, lead, market.way_yield[ways], uses, at))
+        # Before a bucket no way can bring a product: until then its stock is all there is.
+        first = np.where(market.way_open.any(axis=1), market.way_open.argmax(axis=1) + market.way_lead, self.buckets)
+        self.earliest = np.full(len(market.products), self.buckets)
+        np.minimum.at(self.earliest, market.way_product, first)
         self.leads = [(int(lead), np.flatnonzero(market.way_lead == lead)) for lead in np.unique(market.way_lead)]
 
     def feasible(self, flow: Flow) -> Flow:
@@ -75,11 +80,11 @@ class _Repair:
         wanted = self._wanted(self._arrivals(planned))
         started, issued = self.cut(planned, issues)
         total = max(float(wanted[-1].sum()), 1e-9)
-        for number in range(ROUNDS):
+        for full in FULL:
             missing = self._missing(wanted, started)
             if missing.sum() <= MISSING * total:
                 break
-            asked = started + self._ask_again(started, issued, missing, number)
+            asked = started + self._ask_again(started, issued, missing, full)
             started, issued = self.cut(asked, issues)
         started = self.trim(started, issued)
         return Flow(started.T.copy(), issued.T.copy(), self._turned_away(started, issued.T, flow.turned_away))
@@ -184,16 +189,17 @@ class _Repair:
         return np.maximum.accumulate(wanted, axis=0)
 
     def _missing(self, wanted: FloatArray, started: FloatArray) -> FloatArray:
-        """Units that must still come by then."""
+        """Units that must still come, when they are due; what is late but comes is not asked for again."""
         short = np.maximum(wanted - np.cumsum(self._arrivals(started), axis=0), 0.0)
-        return np.diff(np.maximum.accumulate(short, axis=0), axis=0, prepend=0.0)
+        due = np.minimum(np.maximum.accumulate(short, axis=0), short[-1])
+        return np.diff(due, axis=0, prepend=0.0)
 
-    def _ask_again(self, started: FloatArray, issued: FloatArray, missing: FloatArray, number: int) -> FloatArray:
+    def _ask_again(self, started: FloatArray, issued: FloatArray, missing: FloatArray, full: float) -> FloatArray:
         """Starts for what is missing, in the cells that have room: products sold first, then what they now need."""
         dual = self.dual
         left = np.maximum(self.line_hours - self._hours(started), 0.0)
         left_limit = np.maximum(self.most - started, 0.0) if self.limited else self.most
-        price = self._dear_where_full(left, left_limit, stock=number >= ROUNDS // 2)
+        price = self._dear_where_full(left, left_limit, self._stock_left(started, issued), full)
         _, costs, _ = dual.choose_components(price, ASK_AGAIN)
         none = np.zeros(costs.shape)
         flow = dual.no_flow()
@@ -203,8 +209,9 @@ class _Repair:
                 dual.use(block, dual.choose_sold(block, price, costs, ASK_AGAIN, asked), none, flow)
         more = self._within(flow.started.T, left, left_limit)
         # Components, from the highest level down: what all that is started by then needs beyond what comes.
-        price = self._dear_where_full(left, left_limit, stock=True)
-        _, _, choices = dual.choose_components(price, ASK_AGAIN)
+        none_left = np.zeros(len(dual.stock_product))  # what stock there is, is counted already
+        price = self._dear_where_full(left, left_limit, none_left, full)
+        _, _, choices = dual.choose_components(price, ASK_AGAIN, plain=True)
         for blocks in reversed(dual.part_levels):
             short = np.maximum(-self._spare(started + more, issued)[:, dual.components], 0.0)
             need = np.diff(np.maximum.accumulate(short, axis=0), axis=0, prepend=0.0)
@@ -220,15 +227,28 @@ class _Repair:
         more[:, self.on_line] *= _fits(self._hours(more), left)[:, self.line]
         return more
 
-    def _dear_where_full(self, left: FloatArray, left_limit: FloatArray, stock: bool) -> FloatArray:
+    def _stock_left(self, started: FloatArray, issued: FloatArray) -> FloatArray:
+        """Of each stock that comes: units that nothing takes before more of them could be had."""
+        product, bucket = self.dual.stock_product, self.dual.stock_bucket
+        until = np.maximum(self.earliest[product], bucket + 1)
+        spare = self._spare(started, issued)
+        left = np.full(len(product), np.inf)
+        for first, last in sorted(set(zip(bucket.tolist(), until.tolist(), strict=True))):
+            own = np.flatnonzero((bucket == first) & (until == last))
+            left[own] = spare[first:last, product[own]].min(axis=0)
+        return left
+
+    def _dear_where_full(
+        self, left: FloatArray, left_limit: FloatArray, stock_left: FloatArray, full: float
+    ) -> FloatArray:
         dual = self.dual
         price = self.price.copy()
         hours, limits, _, stocks = dual.split(price)
         worth_hours, worth_limits, _, worth_stock = dual.split(dual.worth)
-        hours += np.where(left <= FULL * self.line_hours, PENALTY * worth_hours, 0.0)
-        limits += np.where(left_limit.T[dual.limited] <= FULL, PENALTY * worth_limits, 0.0)
-        if stock:  # what stock there is, is counted already
-            stocks += PENALTY * worth_stock
+        stock_amount = dual.split(dual.amount)[3]
+        hours += np.where(left <= full * self.line_hours, PENALTY * worth_hours, 0.0)
+        limits += np.where(left_limit.T[dual.limited] <= full * self.most.T[dual.limited], PENALTY * worth_limits, 0.0)
+        stocks += np.where(stock_left <= full * stock_amount, PENALTY * worth_stock, 0.0)
         return price
 
     # what is too much -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.balance.clearing import shared_name
 from datong.balance.pack import Market
 from datong.balance.solution import Prices
 from datong.ledger.facts import day_numbers
@@ -15,15 +16,24 @@ from datong.model.flow import FloatArray
 def warm_prices(market: Market, table: pa.Table) -> Prices:
     """The `prices` table of an earlier clearing on the market's axes, by what, name and bucket.
 
-    A line or an offer that has no price there costs nothing more; a component without one is worth what its cheapest
-    way costs. Prices of what is turned away are not in the table and start at 0, and those of stocks follow from the
-    others. Any prices are a valid start: they decide how soon a door is done, not what is right.
+    A line, a lane or an offer that has no price there costs nothing more; a component without one is worth what its
+    cheapest way costs. Prices of what is turned away are not in the table and start at 0, and those of stock that is
+    held for one product's demand follow from the others. Any prices are a valid start: they decide how soon a door is
+    done, not what is right.
     """
+    called = [shared_name(market, label) for label in market.lines]
+    line = np.zeros(market.line_hours.shape)
+    for what in ("line", "lane", "offer"):
+        own = [i for i, (kind, _) in enumerate(called) if kind == what]
+        line[own] = _looked_up(table, what, [called[i][1] for i in own], market, 0.0)
+    # Of what goes into nothing the stock has a price, in the buckets in which units come.
+    stock = _looked_up(table, "stock", market.products, market, np.inf)
+    stock[market.use_component], stock[~market.is_component] = np.inf, np.inf
     return Prices(
-        line=_looked_up(table, "line", market.lines, market, 0.0),
+        line=line,
         limit=_looked_up(table, "offer", [w.name for w in market.ways], market, 0.0),
         turned_away=np.zeros(market.sure.shape),
-        component=_looked_up(table, "component", market.products, market, np.inf),
+        component=np.minimum(_looked_up(table, "component", market.products, market, np.inf), stock),
     )
 
 

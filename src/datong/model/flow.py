@@ -173,7 +173,9 @@ class Clearing:
     prices: what (line, lane, stock, offer, component), name, bucket, price (money per unit of it), unit, used,
         available.
     gaps: product, market, bucket, demand_units (expected), served_units, late_units, lost_units, binding (name of the
-        scarce thing whose price was too high, or ''), binding_price.
+        scarce thing whose price was too high, or ''), binding_price; of what is late or lost also binding_bucket (in
+        which the cheapest way would start), needed_amount of the scarce thing that would serve it, needed_unit, and
+        needed_days later at which it could be served instead.
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
         transport, the holding of what is on the way included; and where the chain has such rules substitution,
         overtime, changes (of the plan before) and firm_shares (missed).

@@ -1,0 +1,380 @@
+"""`datong quote`: what an order more would cost at cleared prices, when it could be there, and instead of what."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.balancing import Earlier, units_of_demand
+from datong.app.frames import Frame
+from datong.balance.clearing import NOTHING, row_keys, way_keys
+from datong.balance.market import Door, clear
+from datong.balance.pack import Market, pack
+from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
+from datong.balance.solution import Limits, OnProgress
+from datong.balance.warm import warm_prices
+from datong.forecast.paths import forecast
+from datong.ledger.facts import day_numbers
+from datong.ledger.position import Position, position
+from datong.ledger.state import State, in_state_schema
+from datong.ledger.validate import nearest_hint
+from datong.model.errors import NotFound, Refused
+from datong.model.flow import FloatArray, Forecast, Item, Learnt
+from datong.model.settings import ChainSettings
+from datong.model.words import message
+from datong.sense.signals import sense
+
+if TYPE_CHECKING:
+    from datong.app.chain import Chain
+
+# Columns of `alternatives`, and with `date` before them of `weeks`.
+OPTION_FIELDS = [
+    ("kind", pa.string()),
+    ("recipe", pa.string()),
+    ("offer", pa.string()),
+    ("lane", pa.string()),
+    ("line", pa.string()),
+    ("start", pa.date32()),
+    ("arrives", pa.date32()),
+    ("price_per_unit", pa.float64()),
+    ("own_cost", pa.float64()),
+    ("material_cost", pa.float64()),
+    ("hours_premium", pa.float64()),
+    ("material_premium", pa.float64()),
+    ("holding_cost", pa.float64()),
+    ("late_cost", pa.float64()),
+    ("rules_cost", pa.float64()),
+    ("scarce", pa.string()),
+    ("scarce_what", pa.string()),
+    ("scarce_bucket", pa.date32()),
+    ("scarce_price", pa.float64()),
+]
+ALTERNATIVES_SCHEMA = pa.schema([*OPTION_FIELDS, ("more_than_best", pa.float64()), ("planned_units", pa.float64())])
+WEEKS_SCHEMA = pa.schema([("bucket", pa.date32()), *OPTION_FIELDS])
+# The id of the demand that --exact adds.
+ADDED = "quote"
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order that is asked for. market None: the product's only one, or 'all'."""
+
+    product: str
+    units: float
+    due: date
+    market: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class QuoteResult:
+    """An order's price at cleared prices: money per unit, of one unit more.
+
+    `summary` has product, market, units, due; price_per_unit and its parts as in `alternatives`, of the cheapest way
+    that is there by the due bucket (null where none is); normal_price (by the cheapest way with nothing scarce);
+    earliest_normal and earliest (days: at a price of at most 1% above normal, at any price); holds_units (about how
+    many units the price is good for, null: nothing ends it); exact (with `exact`: money, the difference of two
+    clearings' costs; money_low and money_high, by their certified gaps; what they change in late and lost units).
+
+    alternatives: every way and start, cheapest first: kind (make, buy, move; stock; displace:
+    what is meant for others; of these two the way that makes up for it later), its row, start, arrives, price and
+    its parts (money per unit), what is scarce for it, more_than_best, and planned_units, good units that the plan has
+    of it. weeks: the cheapest for each bucket from the due one on.
+    """
+
+    as_of: datetime
+    settings: ChainSettings
+    summary: Mapping[str, Any]
+    tables: Mapping[str, pa.Table]
+
+    @property
+    def alternatives(self) -> Frame:
+        """Every way to have a unit there, with its price and what it is made of."""
+        return Frame("alternatives", self.tables["alternatives"])
+
+    @property
+    def weeks(self) -> Frame:
+        """The price of a unit due in each bucket from the due one on."""
+        return Frame("weeks", self.tables["weeks"])
+
+
+@dataclass(frozen=True, eq=False)
+class _Base:
+    """What is cleared without the order: prices, money and gaps."""
+
+    prices: pa.Table
+    gaps: pa.Table
+    cost: float
+    bound: float | None
+
+
+def quote_chain(
+    chain: "Chain",
+    as_of: datetime | None,
+    seed: int,
+    learnt: Learnt,
+    order: Order,
+    earlier: Earlier | None,
+    exact: bool,
+    door: Door,
+    limits: Limits,
+    on_progress: OnProgress,
+) -> QuoteResult:
+    """See Chain.quote."""
+    began = time.monotonic()
+    state = chain.state(as_of)
+    chain.can_plan(state)
+    _check_product(state, order)
+    demand = forecast(sense(state), learnt, state.settings.path_count, seed)
+    item = _item(state, demand, order)
+    due = _due_bucket(state, demand, order.due)
+    where = position(state)
+    demand = with_units(demand, item, due, 0.0)
+    market = pack(state, demand, learnt, where)
+    if earlier is None:
+        clearing = clear(market, demand, door, limits, on_progress)
+        base = _Base(clearing.prices, clearing.gaps, clearing.total_cost, clearing.lower_bound)
+        started = _started(market, clearing.quantities, row_keys(clearing.quantities), "started_units")
+    else:
+        if exact:
+            _refuse_other(chain, state, earlier)
+        told = earlier.certificate
+        base = _Base(earlier.prices, earlier.gaps, told["cleared_cost"], told["lower_bound"])
+        started = _started(market, earlier.orders, row_keys(_as_quantities(earlier.orders)), "units")
+    lost = units_of_demand(market, base.gaps, "lost_units")
+    lost[:, -1] = 0.0
+    served = units_of_demand(market, base.gaps, "served_units")
+    away = np.minimum(lost, market.sure)
+    cleared = cleared_for_quotes(market, warm_prices(market, base.prices), started, away, served)
+    label = market.label_of(item)
+    if label not in market.products:
+        raise NotFound(message("quote.nowhere", product=item.product, market=item.market))
+    product = market.products.index(label)
+    tables = _tables(cleared, product, due, state.today)
+    summary = _summary(cleared, product, due, order, item, tables["weeks"], state.today)
+    if exact:
+        summary["exact"] = _exact(state, demand, learnt, where, order, item, due, base, door, limits, on_progress)
+    summary |= {"as_of": state.as_of.isoformat(), "branch": chain.branch_name}
+    summary["cleared_as_of"] = None if earlier is None else earlier.certificate.get("as_of")
+    summary["seconds"] = round(time.monotonic() - began, 3)
+    return QuoteResult(state.as_of, chain.settings, summary, tables)
+
+
+# what is asked -----------------------------------------------------------------------------------
+
+
+def _check_product(state: State, order: Order) -> None:
+    products = state.table("products")["product"].to_pylist()
+    if order.product not in products:
+        raise NotFound(message("quote.no_product", product=order.product, hint=nearest_hint(order.product, products)))
+    if not 0 < order.units < np.inf:
+        raise Refused(message("quote.bad_units", units=order.units))
+
+
+def _item(state: State, demand: Forecast, order: Order) -> Item:
+    """What is asked for: the product in the market that is named, or in its only one."""
+    own = sorted({i.market for i in demand.items if i.product == order.product})
+    if order.market is None:
+        return Item(order.product, own[0] if len(own) == 1 else "all")
+    known = {i.market for i in demand.items} | set(state.table("sites")["site"].to_pylist()) | {"all"}
+    if order.market not in known:
+        hint = nearest_hint(order.market, sorted(known))
+        markets = ", ".join(own or sorted(known))
+        raise NotFound(message("quote.no_market", market=order.market, markets=markets, hint=hint))
+    return Item(order.product, order.market)
+
+
+def _due_bucket(state: State, demand: Forecast, due: date) -> int:
+    starts, calendar = demand.bucket_starts, state.settings.calendar
+    first, end = max(state.today, starts[0]), calendar.shift(starts[-1], 1)
+    if due < first:
+        raise Refused(message("quote.past", due=due, first=first))
+    if due >= end:
+        needed = calendar.index(due, starts[0]) + 1
+        last = end - timedelta(days=1)
+        raise Refused(message("quote.beyond", due=due, last=last, horizon=len(starts), needed=needed))
+    return calendar.index(due, starts[0])
+
+
+def _refuse_other(chain: "Chain", state: State, earlier: Earlier) -> None:
+    """Raises Refused where the earlier balance is of another moment or branch: its cost is that of other records."""
+    told = earlier.certificate
+    if told.get("as_of") != state.as_of.isoformat() or told.get("branch") != chain.branch_name:
+        raise Refused(message("quote.other_moment", then=str(told.get("as_of")), now=state.as_of.isoformat()))
+
+
+# the cleared plan --------------------------------------------------------------------------------
+
+
+def _as_quantities(orders: pa.Table) -> pa.Table:
+    return orders.rename_columns(["to_site" if name == "site" else name for name in orders.column_names])
+
+
+def _started(market: Market, rows: pa.Table, keys: pa.ChunkedArray, column: str) -> FloatArray:
+    """(way, bucket) units started; rows of other ways and days are left out."""
+    names = way_keys(market)
+    if not market.stock_points:  # an order may name the site of its line
+        keys = pc.replace_substring_regex(keys, r"\t[^\t]*\t[^\t]*$", "\t\t")
+    way = pc.index_in(keys, names).fill_null(-1).to_numpy()
+    starts, day = day_numbers(market.bucket_starts), rows["start"].cast(pa.int32()).to_numpy()
+    t = np.searchsorted(starts, day, side="right") - 1
+    known = (way >= 0) & (t >= 0)
+    started = np.zeros(market.way_open.shape)
+    np.add.at(started, (way[known], t[known]), rows[column].to_numpy()[known])
+    return started
+
+
+# the quote ---------------------------------------------------------------------------------------
+
+
+def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, pa.Table]:
+    market = cleared.market
+    options = cleared.options(product, due)
+    best = next((o.price for o in options if o.arrive <= due), None)
+    rows = []
+    for option in options:
+        planned = 0.0
+        if option.way >= 0:
+            planned = float(cleared.started[option.way, option.start] * market.way_yield[option.way])
+        more = None if best is None else option.price - best
+        rows.append(_row(market, option, today) | {"more_than_best": more, "planned_units": planned})
+    weeks = []
+    for t in range(due, market.buckets):
+        option = cleared.best(product, t)
+        row = {} if option is None else _row(market, option, today)
+        weeks.append({"bucket": market.bucket_starts[t]} | row)
+    return {
+        "alternatives": pa.Table.from_pylist(rows, schema=ALTERNATIVES_SCHEMA),
+        "weeks": pa.Table.from_pylist(weeks, schema=WEEKS_SCHEMA),
+    }
+
+
+def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
+    index = max(option.way, option.instead)
+    way = market.ways[index] if index >= 0 else None
+    start, scarce = market.bucket_starts[option.start], option.scarce
+    kind = "displace" if option.late > NOTHING else "stock"
+    if option.way >= 0:
+        kind = "serve" if market.ways[option.way].serves else market.ways[option.way].kind
+    return {
+        "kind": kind,
+        "recipe": None if way is None else way.recipe,
+        "offer": None if way is None else way.offer,
+        "lane": None if way is None else way.lane,
+        "line": None if way is None or way.line in market.shared else way.line,
+        "start": max(start, today),
+        "arrives": _arrival(market, option, today),
+        "price_per_unit": option.price,
+        "own_cost": option.own,
+        "material_cost": option.materials,
+        "hours_premium": option.hours,
+        "material_premium": option.scarce_materials,
+        "holding_cost": option.holding,
+        "late_cost": option.late,
+        "rules_cost": option.other,
+        "scarce": None if scarce is None else scarce.name,
+        "scarce_what": None if scarce is None else scarce.what,
+        "scarce_bucket": None if scarce is None else market.bucket_starts[scarce.bucket],
+        "scarce_price": None if scarce is None else scarce.price,
+    }
+
+
+def _arrival(market: Market, option: Option, today: date) -> date:
+    lead = market.ways[option.way].lead_days if option.way >= 0 else 0
+    start = option.start if option.way >= 0 else option.arrive
+    return max(market.bucket_starts[start], today) + timedelta(days=lead)
+
+
+def _summary(
+    cleared: Cleared, product: int, due: int, order: Order, item: Item, weeks: pa.Table, today: date
+) -> dict[str, Any]:
+    market = cleared.market
+    normal = cleared.normal_price(product)
+    has_normal = bool(np.isfinite(normal))
+    best = [cleared.best(product, t) for t in range(market.buckets)]
+    usual = [o for o in best if o is not None and has_normal and o.price <= normal * (1 + SAME_SHARE) + NOTHING]
+    possible = [o for o in best if o is not None]
+    row, at_due = weeks.slice(0, 1).to_pylist()[0], best[due]
+    holds = cleared.holds_units(product, due)
+    return {
+        "product": item.product,
+        "market": item.market,
+        "units": order.units,
+        "due": order.due.isoformat(),
+        **{name: _plain(row[name]) for name, _ in OPTION_FIELDS},
+        "scarcity_premium": None if at_due is None else at_due.scarcity,
+        "money": None if at_due is None else at_due.price * order.units,
+        "normal_price": normal if has_normal else None,
+        "earliest_normal": _arrival(market, usual[0], today).isoformat() if usual else None,
+        "earliest": _arrival(market, possible[0], today).isoformat() if possible else None,
+        "earliest_price": possible[0].price if possible else None,
+        "holds_units": holds if np.isfinite(holds) else None,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+# the exact difference ----------------------------------------------------------------------------
+
+
+def with_units(demand: Forecast, item: Item, bucket: int, units: float) -> Forecast:
+    """Demand with so many units more of an item, on every path; an item that is new is given."""
+    if item in demand.items:
+        paths = demand.paths.copy()
+        paths[demand.items.index(item), :, bucket] += units
+        return replace(demand, paths=paths)
+    own = np.zeros((1, *demand.paths.shape[1:]))
+    own[0, :, bucket] = units
+    return Forecast(
+        items=(*demand.items, item),
+        bucket_starts=demand.bucket_starts,
+        paths=np.concatenate([demand.paths, own]),
+        method=(*demand.method, "given"),
+        backtest_windows=np.append(demand.backtest_windows, 0),
+        prior=np.append(demand.prior, False),
+    )
+
+
+def _exact(
+    state: State,
+    demand: Forecast,
+    learnt: Learnt,
+    where: Position,
+    order: Order,
+    item: Item,
+    due: int,
+    base: _Base,
+    door: Door,
+    limits: Limits,
+    on_progress: OnProgress,
+) -> dict[str, Any]:
+    """Clears again with the order among the demand, and gives what it costs more, between what the two gaps allow."""
+    if demand.method[demand.items.index(item)] == "given":
+        row = {"demand": ADDED, "product": item.product, "market": item.market, "due": order.due, "units": order.units}
+        rows = in_state_schema("demand", pa.Table.from_pylist([row]))
+        state = state.with_tables(demand=pa.concat_tables([state.table("demand"), rows]).combine_chunks())
+    demand = with_units(demand, item, due, order.units)
+    market = pack(state, demand, learnt, where)
+    clearing = clear(market, demand, door, limits, on_progress, warm_prices(market, base.prices))
+    money = clearing.total_cost - base.cost
+    low = high = None
+    if base.bound is not None and np.isfinite(clearing.lower_bound):
+        low = clearing.lower_bound - base.cost
+        high = clearing.total_cost - base.bound
+    changed = {
+        f"{whose}_{name}": _total(clearing.gaps, name, item, whose) - _total(base.gaps, name, item, whose)
+        for whose in ("own", "other")
+        for name in ("late_units", "lost_units")
+    }
+    return {"money": money, "money_per_unit": money / order.units, "money_low": low, "money_high": high, **changed}
+
+
+def _total(gaps: pa.Table, column: str, item: Item, whose: str) -> float:
+    is_own = pc.equal(gaps["product"], item.product)
+    return float(pc.sum(gaps.filter(is_own if whose == "own" else pc.invert(is_own))[column]).as_py() or 0.0)

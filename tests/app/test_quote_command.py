@@ -1,0 +1,222 @@
+"""datong quote, and clearing again after a change, on a small mill that is short of hours in one week."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import datong
+from datong.app.chain import Chain
+from datong.app.changes import parse_row
+from datong.app.cli import main
+from datong.model.errors import BadInput, NotFound, Refused
+
+# As in test_balance_command: 80 hours of A in two weeks for 85 of P, the last 5 by P/2 at 20 more.
+FILES = {
+    "chain.toml": 'name = "mill"\nhorizon_buckets = 4\nstart = 2026-03-02\n',
+    "products.csv": "product,price,kind\nP,100,finished\nQ,50,finished\nM,4,material\n",
+    "economics.csv": "product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit\nP,1,50,100\n",
+    "lines.csv": "line,hours_per_week\nA,40\n",
+    "recipes.csv": "recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\nP/2,P,,0,30\nQ/1,Q,,0,5\n",
+    "components.csv": "product,component,units_per_unit\nP,M,2\n",
+    "offers.csv": "offer,product,price,lead_days\nM/V,M,4,0\n",
+    "stock.csv": "happened_at,product,units\n2026-02-28,M,30\n",
+    "demand.csv": "demand,product,due,units\nd1,P,2026-03-04,35\nd2,P,2026-03-12,50\nd3,Q,2026-03-12,7\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "mill 厂"
+    folder.mkdir()
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def chain(folder: Path) -> Iterator[Chain]:
+    with datong.open(folder) as opened:
+        yield opened
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str]:
+    status = main([str(w) for w in words])
+    printed = capsys.readouterr()
+    return status, printed.out + printed.err
+
+
+# quotes --------------------------------------------------------------------------------------------
+
+
+def test_a_rush_order_is_priced_at_the_margin(chain: Chain) -> None:
+    """An hour of A is worth 20 in the second week: P/1 costs 10 + 8 of M + 20 = 38, a week early 10 + 8 + 19 + 1, P/2
+    30 + 8. With nothing scarce it is 18: from the third week on. P/2 has no end, so any number costs 38: 3 cost 114."""
+    result = chain.quote("P", date(2026, 3, 12), 3)
+    told = result.summary
+    assert (told["price_per_unit"], told["money"]) == (pytest.approx(38), pytest.approx(114))
+    assert (told["recipe"], told["line"], told["start"]) == ("P/1", "A", "2026-03-09")
+    assert (told["own_cost"], told["material_cost"], told["hours_premium"]) == pytest.approx((10, 8, 20))
+    assert (told["scarce"], told["scarce_what"], told["scarce_bucket"]) == ("A", "line", "2026-03-09")
+    assert (told["normal_price"], told["earliest_normal"]) == (18, "2026-03-16")
+    assert (told["earliest"], told["holds_units"]) == ("2026-03-02", None)
+    options = result.alternatives.arrow.to_pylist()
+    assert [(r["recipe"], str(r["start"]), round(r["more_than_best"], 6), r["planned_units"]) for r in options[:3]] == [
+        ("P/1", "2026-03-09", 0.0, pytest.approx(40)),
+        ("P/2", "2026-03-09", 0.0, pytest.approx(5)),
+        ("P/1", "2026-03-02", 0.0, pytest.approx(40)),
+    ]
+    assert [r["price_per_unit"] for r in result.weeks.arrow.to_pylist()] == pytest.approx([38, 18, 18])
+
+
+def test_the_exact_price_of_a_large_order(chain: Chain) -> None:
+    """10 of P in the first week: for 5 the units made ahead give way and are made by P/2, 38 - 1 of holding; the other
+    5 come by P/2 at once: 5 x 37 + 5 x 38 = 375. The marginal price, 37, is good for 5."""
+    told = chain.quote("P", date(2026, 3, 4), 10, exact=True).summary
+    assert (told["price_per_unit"], told["holds_units"]) == (pytest.approx(37), pytest.approx(5))
+    exact = told["exact"]
+    assert (exact["money"], exact["money_per_unit"]) == (pytest.approx(375), pytest.approx(37.5))
+    assert (exact["money_low"], exact["money_high"]) == (pytest.approx(375), pytest.approx(375))
+    assert [exact[n] for n in exact if n.endswith("_units")] == pytest.approx([0.0] * 4, abs=1e-6)
+    branch = chain.branch("ten more")
+    branch.add("demand", {"demand": "R1", "product": "P", "units": 10, "due": date(2026, 3, 4)})
+    cost = [c.balance().certificate["total_cost"] for c in (chain, branch)]
+    assert cost[1] - cost[0] == pytest.approx(375)
+
+
+def test_an_earlier_balance_answers_without_clearing_again(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    assert run(capsys, "balance", folder, "--out", out)[0] == 0
+    words = ("quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "3", "--format", "json")
+    fresh = json.loads(run(capsys, *words)[1])
+    exact = json.loads(run(capsys, *words, "--from", out, "--exact")[1])
+    assert exact.pop("exact")["money"] == pytest.approx(114)
+    monkeypatch.setattr("datong.app.quoting.clear", None)
+    earlier = json.loads(run(capsys, *words, "--from", out)[1])
+    for told in (fresh, exact, earlier):
+        assert told.pop("seconds") > 0
+        told.pop("cleared_as_of")
+    assert fresh == exact == earlier
+
+
+def test_the_quote_in_both_languages(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "3", "--exact", "--lang")
+    status, printed = run(capsys, *words, "en")
+    assert status == 0
+    assert "A unit costs CNY 38 (CNY 114 in all at this price): make P/1 · A." in printed
+    assert "Scarce above all: hours of line A in the week of 2026-03-09, CNY 20 an hour." in printed
+    assert "all costs CNY 114 more (CNY 38 a unit)" in printed
+    status, printed = run(capsys, *words, "zh")
+    assert status == 0 and "每件 38 CNY" in printed and "2026-03-09 当周产线 A 的工时" in printed
+
+
+def test_what_cannot_be_quoted_is_answered_with_a_remedy(chain: Chain) -> None:
+    with pytest.raises(NotFound, match="no product PP"):
+        chain.quote("PP", date(2026, 3, 12))
+    with pytest.raises(Refused, match="2026-03-01 is past: the plan begins on 2026-03-02"):
+        chain.quote("P", date(2026, 3, 1))
+    with pytest.raises(Refused, match=r"ends on 2026-03-29.*horizon_buckets = 5"):
+        chain.quote("P", date(2026, 3, 30))
+    with pytest.raises(NotFound, match="no market north"):
+        chain.quote("P", date(2026, 3, 12), market="north")
+    with pytest.raises(Refused, match="above 0"):
+        chain.quote("P", date(2026, 3, 12), 0)
+    with pytest.raises(NotFound, match="no earlier balance"):
+        chain.quote("P", date(2026, 3, 12), earlier=chain.folder)
+    told = chain.quote("M", date(2026, 3, 12)).summary
+    assert (told["price_per_unit"], told["offer"]) == (pytest.approx(4), "M/V")
+
+
+def test_the_exact_price_is_not_told_against_another_balance(chain: Chain, tmp_path: Path) -> None:
+    from datong.app.balancing import CERTIFICATE
+    from datong.app.tables_out import write_tables
+
+    result = chain.balance()
+    write_tables(result.tables, tmp_path / "out", {CERTIFICATE: json.dumps(result.certificate).encode()})
+    branch = chain.branch("b")
+    assert branch.quote("P", date(2026, 3, 12), earlier=tmp_path / "out").summary["price_per_unit"] == pytest.approx(38)
+    with pytest.raises(Refused, match="Make the balance anew"):
+        branch.quote("P", date(2026, 3, 12), earlier=tmp_path / "out", exact=True)
+
+
+# changes -------------------------------------------------------------------------------------------
+
+
+CHANGES = {
+    # 3 more of P by P/2 at 30, and 6 of M at 4.
+    "rush": (["--add", "demand", "demand=R1", "product=P", "units=3", "due=2026-03-13"], 114),
+    # 10 more by P/2, 20 of M, and the 5 units held for a week are none any more: 300 + 80 - 5.
+    "surge": (["--set", "demand.d1.units=45"], 375),
+    # 40 units by P/2 at 20 more.
+    "down": (["--add", "line_calendar", "line=A", "from=2026-03-09", "to=2026-03-16", "hours=0"], 800),
+    # M comes a week late: 30 in stock make 15 P, 20 wait for a week at 50 and are made by P/2 at 20 more in place of
+    # hours of A that are full then, and the 5 units held for a week are none any more: 1000 + 20 x 20 + 5 x 20 - 5.
+    "late": (["--set", "offers.M/V.lead_days=7"], 1495),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_cleared_on_a_branch_with_its_price(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, price = CHANGES[name]
+    assert run(capsys, "balance", folder, "--out", tmp_path / "out")[0] == 0
+    assert run(capsys, "branch", folder, name, *words, "--lang", "en")[0] == 0
+    status, printed = run(capsys, "branch", folder, name, *words, "--lang", "en")  # typed twice
+    assert status == 0 and "was" not in printed
+    out = tmp_path / name
+    status, printed = run(
+        capsys, "balance", folder, "--branch", name, "--warm", tmp_path / "out", "--out", out, "--lang", "en"
+    )
+    assert status == 0 and "Against the earlier balance" in printed
+    told = json.loads((out / "certificate.json").read_text(encoding="utf-8"))
+    assert told["cost_change"] == pytest.approx(price)
+    assert pq.read_table(out / "changes.parquet").num_rows > 0
+    if name == "late":
+        assert "20 of P wait at the end of the week of 2026-03-02: M is short (CNY 35 a unit); 40 more units" in printed
+
+
+def test_an_order_that_is_out_can_be_added(chain: Chain) -> None:
+    """A locked order of 10 P in the first week takes ten hours and brings ten units: no cost of the plan any more."""
+    branch = chain.branch("b")
+    row = {"order": "W1", "product": "P", "recipe": "P/1", "units": 10, "start": "2026-03-02", "due": "2026-03-02"}
+    taken = branch.add("orders", row | {"locked": "true"})
+    assert [(r.table, r.added) for r in taken.reports] == [("orders", 1)]
+    assert branch.state().table("orders")["locked"].to_pylist() == [True]
+    cost = [c.balance().certificate["total_cost"] for c in (chain, branch)]
+    assert cost[0] - cost[1] == pytest.approx(10 * 10)
+
+
+def test_a_new_row_is_checked_and_never_takes_anothers_place(chain: Chain) -> None:
+    branch = chain.branch("b")
+    branch.add("demand", {"demand": "R1", "product": "P", "units": 3, "due": "2026-03-13"})
+    row = next(r for r in branch.state().table("demand").to_pylist() if r["demand"] == "R1")
+    assert (row["demand"], row["units"], row["assumed"]) == ("R1", 3.0, "product,due,units,known_at")
+    again = branch.add("demand", {"demand": "R1", "product": "P", "units": "3.0", "due": "2026-03-13"})
+    assert not again.reports
+    with pytest.raises(Refused, match="a row R1 already, with other values"):
+        branch.add("demand", {"demand": "R1", "product": "P", "units": 4, "due": "2026-03-13"})
+    with pytest.raises(BadInput) as told:
+        branch.add("demand", {"demand": "R2", "product": "X", "units": -1})
+    assert {f.column for f in told.value.findings} >= {"product", "units", "due"}
+    assert branch.state().table("demand").num_rows == 4
+    with pytest.raises(NotFound, match=r"no column unit .*Did you mean 'units'"):
+        branch.add("demand", {"demand": "R2", "unit": 1})
+    with pytest.raises(Refused, match="needs its key: demand"):
+        branch.add("demand", {"product": "P", "units": 1})
+    with pytest.raises(Refused, match="on a branch only"):
+        chain.add("demand", {"demand": "R2", "product": "P", "units": 1, "due": "2026-03-13"})
+    with pytest.raises(NotFound, match="--add lines COLUMN=VALUE"):
+        branch.change("lines.B.hours_per_week=3")
+    assert chain.state().table("demand").num_rows == 3
+
+
+@pytest.mark.parametrize("words", [["demand"], ["demand=R1", "units=3"], ["demand", "units"], ["demand", "=3"]])
+def test_what_is_no_row_is_refused(words: list[str]) -> None:
+    with pytest.raises(Refused, match="is not a row"):
+        parse_row(words)
