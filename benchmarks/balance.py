@@ -244,7 +244,8 @@ def compare(job: dict, solvers: list[str], referee) -> dict[str, dict]:
         return results
     avoidable, which = reference(results)
     say(
-        f"  {'':16s} whole s  solve s  processor s  avoidable over {which:8s} gap / total  / avoidable  on time  peak MB"
+        f"  {'':16s} whole s  solve s  processor s"
+        f"  avoidable over {which:8s} gap / total  / avoidable  on time  peak MB"
         + ("  referee" if job.get("folder") else "")
     )
     for solver, r in results.items():
@@ -254,8 +255,8 @@ def compare(job: dict, solvers: list[str], referee) -> dict[str, dict]:
         gap, own = r["cost"] - r["bound"], r["cost"] - r["base"]
         r["over"], r["gap"] = own / avoidable, gap / own
         say(
-            f"  {solver:16s} {r['whole_s']:7.1f} {r['solve_s']:8.1f} {r['processor_s']:12.1f} {r['over']:24.4f} {gap / r['cost']:11.5%}"
-            f" {r['gap']:12.3%} {r['on_time']:8.2%} {r['peak_mb']:8.0f}  {r.get('referee', '')}"
+            f"  {solver:16s} {r['whole_s']:7.1f} {r['solve_s']:8.1f} {r['processor_s']:12.1f} {r['over']:24.4f}"
+            f" {gap / r['cost']:11.5%} {r['gap']:12.3%} {r['on_time']:8.2%} {r['peak_mb']:8.0f}  {r.get('referee', '')}"
         )
     return results
 

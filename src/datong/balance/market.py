@@ -25,7 +25,7 @@ Door = Literal["auto", "highs", "prices"]
 # balance.py and cycle.py in benchmarks).
 EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 # Up to so many pieces linear programmes are led to lots, and up to so many whole-number columns HiGHS then looks for
-# better ones, for at most so many nodes: seconds on one core, and the same plan each time (integer.py in benchmarks).
+# better ones, for at most so many nodes: a count and no time, so that the plan is the same each time.
 LOTS_UP_TO, INTEGER_UP_TO, MOST_NODES = 10_000, 1_500, 200
 # Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
 KNOWN_TO_PRICES = frozenset({"maximum lateness"})
