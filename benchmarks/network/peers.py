@@ -13,13 +13,10 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import highspy
 import numpy as np
-import scipy.sparse as sp
 
 from datong.balance import highs
 from datong.balance.bound import unit_prices
-from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market
 from datong.balance.solution import Solution
 from datong.model.flow import FloatArray, IntArray
@@ -295,77 +292,3 @@ def _within_stock(market: Market, started: FloatArray, here: IntArray) -> FloatA
         units *= least[way]
         gone += np.bincount(component, units, len(market.products))
     return started
-
-
-def with_mip(market: Market, time_limit_s: float) -> tuple[float, float]:
-    """Bound and cost that HiGHS's MIP reaches in the time limit, with set-ups and smallest lots.
-
-    One lot per way and bucket: y is 1 where it starts, smallest * y <= units <= most * y, its set-up in the hours and
-    the cost. Multiples are left free, so that the bound also holds with them. inf: no plan was found in time.
-    """
-    programme = highs.Programme(market)
-    linear, matrix = programme.linear, programme.linear.matrix.tocoo()
-    way, bucket, column = programme.way_index, programme.way_bucket, programme.started
-    facts = market.ways
-    chosen = np.array([facts[w].setup_hours > 0 or facts[w].setup_cost > 0 or facts[w].min_units > 0 for w in way])
-    way, bucket, column = way[chosen], bucket[chosen], column[chosen]
-    setup_hours = np.array([facts[w].setup_hours for w in way])
-    hours = np.where(market.way_line[way] >= 0, market.line_hours[market.way_line[way], bucket], np.inf)
-    most = np.maximum(hours - setup_hours, 0.0) / np.maximum(market.way_hours[way], 1e-12)
-    most = np.minimum(most, _most_wanted(market)[market.way_product[way]])
-    count, rows, columns = len(way), matrix.shape[0], matrix.shape[1]
-    y = columns + np.arange(count)
-    made = market.way_line[way] >= 0
-    upper_row, lower_row = rows + np.arange(count), rows + count + np.arange(count)
-    line_row = programme.line_row + market.way_line[way] * market.buckets + bucket
-    smallest = np.minimum(np.array([facts[w].min_units for w in way]), most)
-    ones = np.ones(count)
-    entries = [
-        (matrix.data, matrix.row, matrix.col),
-        (ones, upper_row, column),
-        (-most, upper_row, y),
-        (ones, lower_row, column),
-        (-smallest, lower_row, y),
-        (setup_hours[made], line_row[made], y[made]),
-    ]
-    data, row, col = (np.concatenate(part) for part in zip(*entries, strict=True))
-    whole = sp.csc_matrix((data, (row, col)), shape=(rows + 2 * count, columns + count))
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = whole.shape[1], whole.shape[0]
-    lp.col_cost_ = np.concatenate([linear.cost, [facts[w].setup_cost for w in way]])
-    lp.col_lower_, lp.col_upper_ = np.zeros(whole.shape[1]), np.concatenate([linear.upper, ones])
-    lp.row_lower_ = np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)])
-    lp.row_upper_ = np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)])
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = whole.indptr, whole.indices, whole.data
-    kinds = [highspy.HighsVarType.kContinuous] * columns + [highspy.HighsVarType.kInteger] * count
-    lp.integrality_ = kinds
-    solver = highspy.Highs()
-    for option, value in {**highs.OPTIONS, "threads": 2, "time_limit": time_limit_s, "mip_rel_gap": 1e-5}.items():
-        solver.setOptionValue(option, value)
-    solver.passModel(lp)
-    solver.run()
-    info = solver.getInfo()
-    fixed = _fixed_cost(market)
-    return info.mip_dual_bound + fixed, info.objective_function_value + fixed
-
-
-def _most_wanted(market: Market) -> FloatArray:
-    """(product) units that all demand could ever need of it, by the way that takes most."""
-    most = np.zeros(len(market.products))
-    for d, product in enumerate(market.demanded):
-        most[product] = market.cumulative_demand[d].max()
-    parent = market.way_product[market.use_way]
-    for product in reversed(market.levels):
-        for use in np.nonzero(parent == product)[0]:
-            into = most[product] / market.way_yield[market.use_way[use]] * market.use_units[use]
-            most[market.use_component[use]] += into
-    return most
-
-
-def _fixed_cost(market: Market) -> float:
-    """What the programme leaves out: the cost of products sold where nothing is supplied beyond what comes anyway."""
-    free = np.where(market.is_component, 0.0, 1.0)
-    without = replace(market, holding=market.holding * free, salvage=market.salvage * free)
-    nothing = np.zeros_like(market.sure)
-    return sum(evaluate(without, np.zeros(market.way_open.shape), nothing, nothing).cost.values())

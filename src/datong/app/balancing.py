@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from datong.balance.avoidable import unavoidable_cost
 from datong.balance.clearing import row_keys, way_keys
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.evaluate import evaluate, supply_of
-from datong.balance.market import Door, clear
+from datong.balance.market import Door, InLots, clear, clear_in_lots
 from datong.balance.pack import Market, pack
 from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Limits, OnProgress
@@ -33,7 +33,7 @@ from datong.model.errors import NotFound
 from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
 from datong.model.settings import ChainSettings
 from datong.model.words import message
-from datong.plan.orders import plan
+from datong.plan.orders import plan, whole_products
 from datong.sense.signals import sense
 
 if TYPE_CHECKING:
@@ -158,14 +158,24 @@ def balance_chain(
         began = time.monotonic()
         clearing = clear(market, demand, door, limits, watch, start)
         took = time.monotonic() - began
-    orders, cost = fractional_orders(market, clearing), dict(clearing.cost)
+    orders, cost, quantities = fractional_orders(market, clearing), dict(clearing.cost), clearing.quantities
     if kept is not None:
         with step("plan"):
             planned = plan(kept, sensed, demand, clearing, used, where)
         orders, cost = lot_orders(planned), cost_of_lots(market, clearing, planned)
+        with step("lots"):
+            comes_whole = whole_products(kept, demand, used, where)
+            whole_units = np.array([comes_whole[p] for p in market.products], dtype=bool)
+            start = started_of(market, planned)
+            found = clear_in_lots(market, demand, whole_units, start, limits, watch)
+        if found is not None and (cost is None or sum(found.cost.values()) <= sum(cost.values())):
+            orders, cost = integer_orders(market, found), dict(found.cost)
+            told = found.clearing
+            clearing = replace(clearing, lower_bound=found.bound, door=told.door, gaps=told.gaps)
+            quantities = told.quantities
     tables = {"orders": orders, "prices": clearing.prices, "gaps": clearing.gaps}
     if kept is not None:
-        tables["clearing"] = clearing.quantities
+        tables["clearing"] = quantities
     certificate = _certificate(clearing, cost, unavoidable_cost(market), seconds)
     certificate |= {"stopped": watch.reason(certificate, limits, took), "as_of": moment.isoformat()}
     certificate |= {"whole": kept is not None, "orders": orders.num_rows, "branch": chain.branch_name}
@@ -230,6 +240,30 @@ def lot_orders(planned: Plan) -> pa.Table:
     return pa.table(columns | {"price_share": pa.nulls(len(orders), pa.float64())}, schema=ORDERS_SCHEMA)
 
 
+def integer_orders(market: Market, found: InLots) -> pa.Table:
+    """Orders of a market cleared in lots; set-up is part of their cost, as with `lot_orders`."""
+    orders = fractional_orders(market, found.clearing)
+    rows = found.clearing.quantities.filter(pc.not_equal(found.clearing.quantities["kind"], "serve"))
+    way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
+    setup = np.array([w.setup_cost for w in market.ways])[way]
+    each = orders["cost_per_unit"].to_numpy() + setup / orders["units"].to_numpy()
+    place = orders.schema.get_field_index("cost_per_unit")
+    orders = orders.set_column(place, orders.schema.field(place), pa.array(each))
+    place = orders.schema.get_field_index("price_share")
+    return orders.set_column(place, orders.schema.field(place), pa.nulls(orders.num_rows, pa.float64()))
+
+
+def started_of(market: Market, planned: Plan) -> np.ndarray:
+    """(way, bucket) units that the plan's orders start; those of a market with lanes have no such table."""
+    at = {w.name: i for i, w in enumerate(market.ways)}
+    starts = {day: t for t, day in enumerate(market.bucket_starts)}
+    started = np.zeros(market.way_open.shape)
+    if not market.stock_points:
+        for order in planned.orders:
+            started[at[order.recipe or order.offer or ""], starts[_bucket_of(order.start, market)]] += order.units
+    return started
+
+
 def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str, float] | None:
     """Cost by term of whole orders, with a term for set-ups; None where the chain sells components, as most with lanes
     do: which of them is set aside to be sold is not part of an order.
@@ -239,13 +273,8 @@ def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str,
     """
     if market.is_component[market.demanded].any() or market.stock_points:
         return None
-    at = {w.name: i for i, w in enumerate(market.ways)}
-    starts = {day: t for t, day in enumerate(market.bucket_starts)}
-    started, setups = np.zeros(market.way_open.shape), 0.0
-    for order in planned.orders:
-        way = at[order.recipe or order.offer or ""]
-        started[way, starts[_bucket_of(order.start, market)]] += order.units
-        setups += market.ways[way].setup_cost
+    setup_cost = {w.name: w.setup_cost for w in market.ways}
+    started, setups = started_of(market, planned), sum(setup_cost[o.recipe or o.offer or ""] for o in planned.orders)
     none = np.zeros(market.sure.shape)
     lost = turn_away_overdue(market, supply_of(market, started, none), _turned_away(market, clearing.gaps))
     cost = evaluate(market, started, none, lost).cost

@@ -115,11 +115,13 @@ class LinearProgramme:
 class Programme:
     """The market's columns and rows. Rows: products x buckets, then lines x buckets.
 
-    `linear` is the programme, for any solver; `read` takes back what it found.
+    `linear` is the programme, for any solver; `read` takes back what it found. leave_over: lots may bring more than
+    anyone asks for.
     """
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, leave_over: bool = False) -> None:
         self.market = market
+        self.leave_over = leave_over or bool(market.rules & MAY_LEAVE_OVER)
         self.buckets = market.buckets
         self.costs: list[FloatArray] = []
         self.uppers: list[FloatArray] = []
@@ -228,7 +230,7 @@ class Programme:
             width = np.diff(edges, axis=0)
             # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon, but where
             # a rule can make that pay.
-            most = np.inf if market.rules & MAY_LEAVE_OVER else edges[-1].max()
+            most = np.inf if self.leave_over else edges[-1].max()
             width = np.concatenate([width, most - edges[-1:]])
             piece, t = np.nonzero(width > 0)
             supply = self.add_columns(slopes[piece, t], width[piece, t])

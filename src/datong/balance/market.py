@@ -1,18 +1,22 @@
 """Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from datong.balance import highs, prices
+from datong.balance import highs, integer, prices
+from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
+from datong.balance.dive import in_lots
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, never_stop
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
-from datong.model.flow import Clearing, Forecast, Learnt
+from datong.model.flow import BoolArray, Clearing, FloatArray, Forecast, Learnt
 
 Door = Literal["auto", "highs", "prices"]
 
@@ -20,6 +24,9 @@ Door = Literal["auto", "highs", "prices"]
 # whose products share only lines, and one whose products share components. HiGHS is the faster one below (doors.py,
 # balance.py and cycle.py in benchmarks).
 EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
+# Up to so many pieces linear programmes are led to lots, and up to so many whole-number columns HiGHS then looks for
+# better ones, for at most so many nodes: a count and no time, so that the plan is the same each time.
+LOTS_UP_TO, INTEGER_UP_TO, MOST_NODES = 10_000, 1_500, 200
 # Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
 KNOWN_TO_PRICES = frozenset({"maximum lateness"})
 
@@ -66,3 +73,53 @@ def clear(
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
     return read_back(market, demand, solution, outcome, float(np.minimum(bound, total)))
+
+
+@dataclass(frozen=True, eq=False)
+class InLots:
+    """A market cleared in lots. clearing: its quantities are orders in lots, its prices those of the linear market.
+
+    cost: money by term, set-ups among them. bound: of every plan in lots. setups: (way, bucket).
+    """
+
+    clearing: Clearing
+    cost: Mapping[str, float]
+    bound: float
+    setups: FloatArray
+
+
+def clear_in_lots(
+    market: Market,
+    demand: Forecast,
+    whole: BoolArray,
+    start: FloatArray | None = None,
+    limits: Limits = USUAL_LIMITS,
+    on_progress: OnProgress = never_stop,
+) -> InLots | None:
+    """The market with set-ups, smallest lots, multiples and whole units; None where it is too large or has a rule that
+    is not known in lots, or nothing was found.
+
+    whole: (product) it comes in whole units. start: (way, bucket) units started by a plan in lots, which the answer is
+    never dearer than.
+    """
+    if highs.piece_count(market) > LOTS_UP_TO or not integer.knows(market):
+        return None
+    rules = integer.lot_rules(market, whole)
+    linear = highs.solve(market)
+    bound = lower_bound(market, linear.prices)
+    starts = [s for s in (in_lots(market, rules), start) if s is not None]
+    most_nodes = MOST_NODES if integer.column_count(market, rules) <= INTEGER_UP_TO else 0
+    options = {**highs.OPTIONS, "mip_max_nodes": most_nodes}
+    if limits.time_limit_s is not None:
+        options["time_limit"] = limits.time_limit_s
+    avoidable = max(bound - unavoidable_cost(market), 0.0)
+    found = integer.solve(market, rules, starts, limits.gap_share * avoidable, options, on_progress)
+    if found is None:
+        return None
+    total = found.total_cost
+    bound = max(bound, found.bound)
+    assert bound <= total + 1e-6 * max(abs(total), 1.0), "the bound lies above the cost in lots: one of them is wrong"
+    solution = replace(found.solution, prices=linear.prices)
+    outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
+    clearing = read_back(market, demand, solution, outcome, float(min(bound, total)))
+    return InLots(clearing, found.cost, float(min(bound, total)), found.setups)

@@ -14,7 +14,7 @@ import numpy as np
 
 from datong.ledger.facts import valid_on
 from datong.model.flow import FloatArray
-from datong.plan.lots import NOTHING, Lot, step_of
+from datong.plan.lots import NOTHING, Lot, round_up, step_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,7 @@ def make_feasible(
             rest = lot
             for other in instead.get((lot.way.name, t), ()):
                 wanted = rest.units * lot.way.yield_share / other.way.yield_share
+                wanted = round_up(wanted, step_of(other.way, room.whole[other.way.product]))
                 units = left.take(replace(other, units=wanted), first=other.way.name not in done[t])
                 if units > NOTHING:
                     _put(done[t], replace(other, units=units, wanted_units=units))
@@ -75,7 +76,8 @@ def make_feasible(
             if rest.units > NOTHING and t + 1 < buckets and rest.arrive + 1 < buckets:
                 way = rest.way
                 if valid_on(room.bucket_starts[t + 1], way.valid_from, way.valid_to):
-                    _put(waiting[t + 1], replace(rest, start=t + 1, arrive=rest.arrive + 1, merged=1))
+                    units = round_up(rest.units, step_of(way, room.whole[way.product]))
+                    _put(waiting[t + 1], replace(rest, start=t + 1, arrive=rest.arrive + 1, units=units, merged=1))
                     worth.setdefault(way.name, 0.0)
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
 

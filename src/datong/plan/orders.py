@@ -254,6 +254,13 @@ def _turned_away(
     return {p: np.cumsum(units) for p, units in lost.items()}
 
 
+def whole_products(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Mapping[str, bool]:
+    """Product -> whether it comes in whole units."""
+    facts = chain_facts(state, demand.bucket_starts, learnt, demand.items)
+    asked = planned_demand(demand, where, facts, demand.bucket_starts, state.settings)
+    return _whole(facts, asked, committed(facts, where, demand.bucket_starts, state.settings.calendar))
+
+
 def _whole(facts: ChainFacts, asked: Mapping[str, FloatArray], promised: Committed) -> dict[str, bool]:
     """Products that come in whole units: their demand, stock and the units that go into anything are whole."""
     whole = {p: bool((units % 1 == 0).all()) for p, units in promised.units.items()}

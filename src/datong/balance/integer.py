@@ -1,0 +1,331 @@
+"""The exact door with lots: the market as a mixed-integer programme, solved by HiGHS (Huangfu and Hall 2018).
+
+To the linear programme of highs.py come, for each way w and bucket t with such a rule, y(w,t) in {0, 1}: it starts
+there, and n(w,t), a whole number of its steps; x(w,t) are the units started.
+
+    set-up       cost + setup_cost y,   and in the row of its line   sum of hours x + sum of setup_hours y <= hours
+    nothing without a set-up            x <= most y
+    smallest lot                        x >= smallest y
+    steps                               x = step n        step: the lot multiple, or 1 where the product comes whole
+
+`most` is the least of the way's limit, of what the hours of its line leave after the set-up, and of what can be wanted
+of the product (`most_wanted`), in whole steps. The programme's own bound is one for every plan in lots (Pochet and
+Wolsey 2006), where the curves of expected cost are exact: with up to 25 sample paths.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import highspy
+import numpy as np
+import scipy.sparse as sp
+
+from datong.balance.evaluate import evaluate
+from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, Programme
+from datong.balance.pack import Market
+from datong.balance.solution import OnProgress, Solution, never_stop
+from datong.model.flow import BoolArray, FloatArray, IntArray
+
+# Rules beyond the linear core under which what a product can need at most is known.
+KNOWN = frozenset({"maximum lateness", "priorities", "overtime"})
+ENDED = (
+    *STOPPED,
+    highspy.HighsModelStatus.kOptimal,
+    highspy.HighsModelStatus.kModelEmpty,
+    highspy.HighsModelStatus.kSolutionLimit,
+)
+# Of a solver's whole number, what is rounding.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class LotRules:
+    """(way) step: units, 0 for any number; smallest: units of the smallest lot, in whole steps; has_setup."""
+
+    step: FloatArray
+    smallest: FloatArray
+    setup_hours: FloatArray
+    setup_cost: FloatArray
+
+    @property
+    def decides(self) -> BoolArray:
+        """(way) whether it must be decided if it starts at all: it has a set-up, or one step is no lot."""
+        return (self.setup_hours > 0) | (self.setup_cost > 0) | (self.smallest > self.step)
+
+
+def lot_rules(market: Market, whole: BoolArray) -> LotRules:
+    """The rules of the market's ways. whole: (product) it comes in whole units."""
+    setup_hours, setup_cost, smallest, multiple = (
+        np.array([getattr(w, name) for w in market.ways], dtype=np.float64)
+        for name in ("setup_hours", "setup_cost", "min_units", "multiple_units")
+    )
+    step = np.where(multiple > 0, multiple, whole[market.way_product].astype(np.float64))
+    return LotRules(step, in_steps(smallest, step, up=True), setup_hours, setup_cost)
+
+
+def in_steps(units: FloatArray, step: FloatArray, up: bool) -> FloatArray:
+    """Units in whole steps, upwards or down; units as they are where the step is 0."""
+    count = units / np.where(step > 0, step, 1.0)
+    count = np.ceil(count - ROUNDING) if up else np.floor(count + ROUNDING)
+    return np.where((step > 0) & np.isfinite(units), count * step, units)
+
+
+@dataclass(frozen=True, eq=False)
+class LotPlan:
+    """A plan in lots. setups: (way, bucket) 1 where a lot starts. cost: money by term, set-ups as one of them.
+
+    bound: money that no plan in lots goes below, -inf where it is not known.
+    """
+
+    solution: Solution
+    setups: FloatArray
+    cost: Mapping[str, float]
+    bound: float
+    nodes: int
+
+    @property
+    def total_cost(self) -> float:
+        return sum(self.cost.values())
+
+
+def knows(market: Market) -> bool:
+    """Whether all rules of the market can be had in lots."""
+    return market.rules <= KNOWN and not market.has_circles and not market.stock_points
+
+
+def column_count(market: Market, rules: LotRules) -> int:
+    """How large the programme is: its whole-number columns."""
+    return int(((rules.decides[:, None] + (rules.step > 0)[:, None].astype(np.int64)) * market.way_open).sum())
+
+
+def solve(
+    market: Market,
+    rules: LotRules,
+    starts: Sequence[FloatArray] = (),
+    most_gap: float = 0.0,
+    options: Mapping[str, str | bool | int | float] = OPTIONS,
+    on_progress: OnProgress = never_stop,
+) -> LotPlan | None:
+    """The cheapest plan in lots. starts: (way, bucket) units started by plans that keep the rules; the answer is never
+    dearer than one of them. most_gap: money between cost and bound at which to stop. options: of HiGHS, its limits
+    among them; without nodes (mip_max_nodes 0) the best of the starts is the answer, with no bound.
+
+    None where it was stopped before it had a plan, and none was given.
+    """
+    assert knows(market)
+    return _Lots(market, rules).solve(starts, {**options, "mip_abs_gap": most_gap, "mip_rel_gap": 0.0}, on_progress)
+
+
+def most_wanted(market: Market, rules: LotRules) -> FloatArray:
+    """(product) good units that all its ways together need to bring at most.
+
+        need(p) = most over buckets and paths of (demand - what comes anyway) + sum of uses of p by what may be made
+        most(p) = need(p) + one lot more
+
+    A plan that brings more has a last lot without which all that is needed is there as well. Leaving it out, or taking
+    no more of it than its smallest, saves its cost and the holding; `_never_pays` says where that holds for sure.
+    """
+    need = np.zeros(len(market.products))
+    for d, product in enumerate(market.demanded):
+        need[product] += max(float(market.net_demand(d).max()), 0.0)
+    lot = np.maximum(rules.smallest, rules.step) * market.way_yield
+    lot_of = np.zeros(len(market.products))
+    np.maximum.at(lot_of, market.way_product, lot)
+    most = np.zeros(len(market.products))
+    for product in reversed(market.levels):
+        most[product] = need[product] + lot_of[product] if need[product] > 0 else 0.0
+        ways = np.flatnonzero(market.way_product == product)
+        uses = np.flatnonzero(np.isin(market.use_way, ways))
+        each: dict[int, float] = {}
+        for use in uses:
+            part = int(market.use_component[use])
+            units = float(market.use_units[use] / market.way_yield[market.use_way[use]])
+            of_way = each.get(part, 0.0)
+            each[part] = max(of_way, units)
+        for part, units in each.items():
+            need[part] += most[product] * units
+    return most
+
+
+def _never_pays(market: Market) -> BoolArray:
+    """(way) whether a unit that nobody needs costs at least what holding its components would, whenever it starts."""
+    free = np.zeros(len(market.ways))
+    last = np.array([market.buckets, 1])  # first and last bucket of a start: money grows evenly between them
+    gain = np.zeros((len(market.ways), 2))
+    for k, buckets in enumerate(last):
+        part = market.holding[market.use_component] * buckets - market.salvage[market.use_component]
+        np.add.at(gain[:, k], market.use_way, market.use_units * np.maximum(part, 0.0))
+        there = np.maximum(buckets - market.way_lead, 0)
+        product = market.way_product
+        gain[:, k] -= market.way_yield * (market.holding[product] * there - market.salvage[product])
+    return (market.way_cost - gain.max(axis=1)) >= free
+
+
+def most_of_lots(market: Market, rules: LotRules, way: IntArray, bucket: IntArray) -> FloatArray:
+    """(start) the module's `most`, in units; way, bucket: (start)."""
+    most = market.way_limit[way, bucket].copy()
+    line, hours = market.way_line[way], market.way_hours[way]
+    works = np.flatnonzero((line >= 0) & (hours > 0))
+    left = market.most_hours[line[works], bucket[works]] - rules.setup_hours[way[works]]
+    most[works] = np.minimum(most[works], np.maximum(left, 0.0) / hours[works])
+    sets_up = np.flatnonzero((line >= 0) & (hours <= 0) & (rules.setup_hours[way] > 0))
+    left = market.most_hours[line[sets_up], bucket[sets_up]] - rules.setup_hours[way[sets_up]]
+    most[sets_up] = np.where(left >= 0, most[sets_up], 0.0)
+    wanted = most_wanted(market, rules)[market.way_product] / market.way_yield
+    wanted = np.maximum(in_steps(wanted, rules.step, up=True), rules.smallest)
+    bounded = _never_pays(market)[way] | np.isinf(most)
+    most = np.where(bounded, np.minimum(most, wanted[way]), most)
+    return in_steps(most, rules.step[way], up=False)
+
+
+class _Lots:
+    """The programme's columns and rows, and a plan read back from them."""
+
+    def __init__(self, market: Market, rules: LotRules) -> None:
+        self.market, self.rules = market, rules
+        self.programme = programme = Programme(market, leave_over=True)
+        linear, way, bucket = programme.linear, programme.way_index, programme.way_bucket
+        step, smallest = rules.step[way], rules.smallest[way]
+        self.most = most_of_lots(market, rules, way, bucket)
+        self.decided = np.flatnonzero(rules.decides[way])
+        count, columns, rows = len(self.decided), programme.column_count, programme.row_count
+        self.y = columns + np.arange(count)
+        self.scale = np.ones(columns)
+        self.scale[programme.started] = np.where(step > 0, step, 1.0)
+        self.cost = np.concatenate([linear.cost * self.scale, rules.setup_cost[way[self.decided]]])
+        upper = linear.upper.copy()
+        upper[programme.started] = self.most
+        fits = self.most[self.decided] >= np.maximum(smallest[self.decided], ROUNDING)
+        self.upper = np.concatenate([upper / self.scale, fits.astype(np.float64)])
+        started, at = programme.started[self.decided], np.arange(count)
+        line = market.way_line[way[self.decided]]
+        works = (line >= 0) & (rules.setup_hours[way[self.decided]] > 0)
+        line_row = programme.line_row + line * market.buckets + bucket[self.decided]
+        units = linear.matrix @ sp.diags_array(self.scale)
+        setups = sp.csc_matrix(
+            (rules.setup_hours[way[self.decided]][works], (line_row[works], at[works])), shape=(rows, count)
+        )
+        chosen = sp.csc_matrix((self.scale[started], (at, started)), shape=(count, columns))
+        most = sp.diags_array(-np.minimum(self.most[self.decided], 1e12))
+        least = sp.diags_array(-smallest[self.decided])
+        self.matrix = sp.csc_matrix(sp.block_array([[units, setups], [chosen, most], [chosen, least]]))
+        self.row_lower = np.concatenate([linear.row_lower, np.full(count, -np.inf), np.zeros(count)])
+        self.row_upper = np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)])
+        self.whole = np.concatenate([programme.started[step > 0], self.y])
+
+    def solve(
+        self, starts: Sequence[FloatArray], options: Mapping[str, str | bool | int | float], on_progress: OnProgress
+    ) -> LotPlan | None:
+        solver = highspy.Highs()
+        for option, value in options.items():
+            solver.setOptionValue(option, value)
+        kinds = np.full(len(self.cost), highspy.HighsVarType.kContinuous)
+        kinds[self.whole] = highspy.HighsVarType.kInteger
+        solver.passModel(self._model(np.zeros(len(self.cost)), self.upper, kinds))
+        plans = [p for p in (self._finished(self._columns_of(start)) for start in starts) if p is not None]
+        if plans and options.get("mip_max_nodes") == 0:
+            value, _ = min(plans, key=lambda p: p[1])
+            return self._read(value, math.inf, 0)
+        if plans:
+            columns = self.whole.astype(np.int32)
+            solver.setSolution(len(columns), columns, min(plans, key=lambda p: p[1])[0][self.whole])
+        self._listen(solver, on_progress)
+        ran, status = solver.run(), solver.getModelStatus()
+        if ran == highspy.HighsStatus.kError or status not in ENDED:
+            raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
+        info = solver.getInfo()
+        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
+            found = self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
+            plans += [] if found is None else [found]
+        if not plans:
+            return None
+        value, objective = min(plans, key=lambda p: p[1])
+        exact = all(len(paths) <= BREAKPOINTS for paths in self.market.cumulative_demand)
+        gap = max(objective - info.mip_dual_bound, 0.0) if exact else math.inf
+        return self._read(value, gap, int(max(info.mip_node_count, 0)))
+
+    def _model(self, lower: FloatArray, upper: FloatArray, kinds: Any = None) -> highspy.HighsLp:
+        model = highspy.HighsLp()
+        model.num_col_, model.num_row_ = len(self.cost), len(self.row_lower)
+        model.col_cost_, model.col_lower_, model.col_upper_ = self.cost, lower, upper
+        model.row_lower_, model.row_upper_ = self.row_lower, self.row_upper
+        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        model.a_matrix_.start_, model.a_matrix_.index_ = self.matrix.indptr, self.matrix.indices
+        model.a_matrix_.value_ = self.matrix.data
+        if kinds is not None:
+            model.integrality_ = list(kinds)
+        return model
+
+    def _columns_of(self, started: FloatArray) -> FloatArray:
+        """Values of the whole-number columns of a plan, in the order of `whole`."""
+        programme = self.programme
+        units = started[programme.way_index, programme.way_bucket]
+        value = np.zeros(len(self.cost))
+        value[programme.started] = units / self.scale[programme.started]
+        value[self.y] = units[self.decided] > ROUNDING
+        return np.round(value[self.whole])
+
+    def _finished(self, whole: FloatArray) -> tuple[FloatArray, float] | None:
+        """The rest of the columns at their best for these whole numbers, and the objective; None if there is none."""
+        lower, upper = np.zeros(len(self.cost)), self.upper.copy()
+        lower[self.whole] = upper[self.whole] = whole
+        if (upper[self.whole] > self.upper[self.whole] + ROUNDING).any():
+            return None
+        solver = highspy.Highs()
+        for option, value in OPTIONS.items():
+            solver.setOptionValue(option, value)
+        solver.passModel(self._model(lower, upper))
+        solver.run()
+        if solver.getModelStatus() not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+            return None
+        value = np.array(solver.getSolution().col_value)
+        value[self.whole] = whole
+        return value, float(self.cost @ value)
+
+    def _read(self, value: FloatArray, gap: float, nodes: int) -> LotPlan:
+        market, programme = self.market, self.programme
+        columns = programme.column_count
+        none = np.zeros(columns), np.zeros(programme.row_count)
+        door = "integer" if math.isfinite(gap) else "lots"
+        solution = replace(programme.read(value[:columns] * self.scale, *none, nodes), door=door)
+        setups = np.zeros(market.way_open.shape)
+        at = self.decided
+        setups[programme.way_index[at], programme.way_bucket[at]] = value[self.y]
+        cost = cost_in_lots(market, self.rules, solution, setups)
+        return LotPlan(solution, setups, cost, sum(cost.values()) - gap, nodes)
+
+    def _listen(self, solver: highspy.Highs, on_progress: OnProgress) -> None:
+        if on_progress is never_stop:
+            return
+        began = time.monotonic()
+
+        def on_step(event: Any) -> None:
+            if not on_progress(time.monotonic() - began, int(max(event.data_out.mip_node_count, 0)), None, -math.inf):
+                event.interrupt()
+
+        solver.cbMipInterrupt += on_step
+
+
+def cost_in_lots(market: Market, rules: LotRules, solution: Solution, setups: FloatArray) -> dict[str, float]:
+    """Money by term of a plan in lots, set-ups as one of them. AssertionError where it breaks a rule, one of lots among
+    them: then a door is broken. setups: (way, bucket)."""
+    started = solution.started
+    lots = setups > 0.5
+    needs = (started > ROUNDING) & rules.decides[:, None]
+    assert not (needs & ~lots).any(), "a lot without its set-up"
+    assert (started[needs] >= np.broadcast_to(rules.smallest[:, None], started.shape)[needs] - ROUNDING).all(), (
+        "less than the smallest lot"
+    )
+    steps = started / np.where(rules.step > 0, rules.step, 1.0)[:, None]
+    off = np.abs(steps - np.round(steps))[rules.step > 0]
+    assert (off <= ROUNDING * np.maximum(steps[rules.step > 0], 1.0)).all(), "not in whole steps"
+    line = np.flatnonzero(market.way_line >= 0)
+    hours = np.zeros(market.line_hours.shape)
+    taken = started * market.way_hours[:, None] + setups * rules.setup_hours[:, None]
+    np.add.at(hours, market.way_line[line], taken[line])
+    assert (hours <= market.most_hours + ROUNDING * np.maximum(market.most_hours, 1.0)).all(), "more hours than a line"
+    outcome = evaluate(market, started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
+    return {**outcome.cost, "setup": float(setups.sum(axis=1) @ rules.setup_cost)}

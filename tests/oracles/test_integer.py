@@ -1,0 +1,206 @@
+"""Lots on random small chains: the integer programme against enumeration, against the plan stage, and every bound."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import product as every
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datong.app.balancing import started_of
+from datong.balance import highs, integer
+from datong.balance.bound import lower_bound
+from datong.balance.dive import in_lots
+from datong.balance.evaluate import evaluate, supply_of
+from datong.balance.market import balance, clear_in_lots
+from datong.balance.pack import pack
+from datong.balance.rules import turn_away_overdue
+from datong.balance.solution import Limits, Solution
+from datong.ledger.position import position
+from datong.ledger.state import state_of_tables
+from datong.model.flow import Forecast, Item, Sensed, SeriesSet, nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.plan.orders import plan, whole_products
+
+START = date(2026, 1, 5)
+EXACT = {**highs.OPTIONS, "mip_max_nodes": 2000}
+
+
+def random_chain(seed, products=3, weeks=5, parts=True):
+    """State and given demand of 1-3 products on two lines, short of hours, and a bought part of each with an MOQ."""
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, products + 1))
+    sold, bought = [f"P{i}" for i in range(count)], [f"Q{i}" for i in range(count)] if parts else []
+    price = random.uniform(20, 60, count).round(2)
+    asked = random.poisson(random.uniform(2, 9), (count, weeks)).astype(float)
+    ways = [(p, k) for p in sold for k in range(random.integers(1, 3))]
+    n, m = len(ways), len(bought)
+    hours = random.uniform(0.5, 1.5, n).round(2)
+    load = float(asked.sum() / weeks)
+    given = {
+        "products": pa.table(
+            {
+                "product": sold + bought,
+                "kind": ["finished"] * count + ["material"] * m,
+                "price": pa.array([*price, *[None] * m], pa.float64()),
+            }
+        ),
+        "economics": pa.table(
+            {
+                "product": sold + bought,
+                "holding_cost_per_unit_week": random.uniform(0.05, 0.4, count + m).round(3),
+                "late_cost_per_unit_week": pa.array([*(price * 0.1), *[None] * m], pa.float64()),
+                "lost_sale_cost_per_unit": pa.array([*price, *[None] * m], pa.float64()),
+            }
+        ),
+        "lines": pa.table({"line": ["A", "B"], "hours_per_week": (load * random.uniform(0.4, 1.0, 2)).round(1)}),
+        "recipes": pa.table(
+            {
+                "recipe": [f"{p}/{k}" for p, k in ways],
+                "product": [p for p, _ in ways],
+                "line": random.choice(["A", "B"], n).tolist(),
+                "hours_per_unit": hours,
+                "cost_per_unit": random.uniform(3, 9, n).round(2),
+                "lead_days": 7.0 * random.integers(0, 2, n),
+                "yield_share": random.choice([1.0, 1.0, 0.9], n),
+                "setup_hours": random.choice([0.0, 0.3, 1.0], n),
+                "setup_cost": random.choice([0.0, 4.0, 15.0], n),
+                "min_lot_units": random.choice([0.0, 3.0, 7.0], n),
+                "lot_multiple_units": random.choice([0.0, 2.0, 5.0], n),
+            }
+        ),
+        "stock": pa.table(
+            {
+                "happened_at": pa.array([datetime(2026, 1, 5, tzinfo=UTC)] * (count + m), pa.timestamp("us", tz="UTC")),
+                "product": sold + bought,
+                "units": random.integers(0, 12, count + m).astype(float),
+            }
+        ),
+    }
+    if parts:
+        given["components"] = pa.table({"product": sold, "component": bought, "units_per_unit": [1.0] * count})
+        given["offers"] = pa.table(
+            {
+                "offer": [f"{q}/V" for q in bought],
+                "product": bought,
+                "price": random.uniform(1, 5, m).round(2),
+                "lead_days": 7.0 * random.integers(0, 2, m),
+                "min_order_units": random.choice([0.0, 10.0], m),
+                "lot_multiple_units": random.choice([0.0, 4.0], m),
+            }
+        )
+    late = int(random.choice([14, 70]))
+    settings = ChainSettings("mill", bucket="week", start=START, horizon_buckets=weeks, max_late_days=late)
+    demand = {
+        "demand": [f"d{i}-{t}" for i in range(count) for t in range(weeks)],
+        "product": [p for p in sold for _ in range(weeks)],
+        "due": [START + timedelta(days=7 * t) for _ in sold for t in range(weeks)],
+        "units": asked.ravel(),
+    }
+    state = state_of_tables(settings, datetime(2026, 1, 5, tzinfo=UTC), given | {"demand": pa.table(demand)})
+    items, starts = tuple(Item(p, "all") for p in sold), settings.calendar.starts(START, weeks)
+    none = np.zeros(count)
+    method = ("given",) * count
+    return state, Forecast(items, starts, asked[:, None], method, none.astype(np.int64), none.astype(bool))
+
+
+def sensed_nothing(demand):
+    count = len(demand.items)
+    none, ahead = np.zeros((count, 0)), np.full((count, len(demand.bucket_starts)), np.nan)
+    texts = ("",) * count
+    whole = none.astype(np.int64)
+    series = SeriesSet(
+        demand.items, (), demand.bucket_starts, none, none, whole, ahead, ahead, np.zeros((count, 0, 1)), (), texts
+    )
+    return Sensed(series, ())
+
+
+def packed(state, demand):
+    """Market and the lot rules of its ways."""
+    where = position(state)
+    market = pack(state, demand, nothing_learnt(), where)
+    whole = whole_products(state, demand, nothing_learnt(), where)
+    return market, integer.lot_rules(market, np.array([whole[p] for p in market.products], dtype=bool))
+
+
+def waiting_cost(market, rules, started):
+    """Cost of starts whose demand waits for them, checked for every rule of lots by `cost_in_lots`."""
+    none = np.zeros(market.sure.shape)
+    away = turn_away_overdue(market, supply_of(market, started, none), none)
+    solution = Solution(started, none, away, None, "", 0)
+    return sum(integer.cost_in_lots(market, rules, solution, (started > 1e-6).astype(float)).values())
+
+
+def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage():
+    """Both costed by one code, which refuses a plan that breaks a rule; bounds in order, and the optimum proven."""
+    dearer = closer = 0
+    for seed in range(100):
+        state, demand = random_chain(seed, products=2, weeks=4)
+        market, rules = packed(state, demand)
+        linear = highs.solve(market)
+        bound = lower_bound(market, linear.prices)
+        planned = plan(
+            state, sensed_nothing(demand), demand, balance(state, demand, nothing_learnt()), nothing_learnt()
+        )
+        start = started_of(market, planned)
+        plain = waiting_cost(market, rules, start)
+        found = integer.solve(market, rules, [start], options=EXACT)
+        scale = 1e-6 * max(abs(found.total_cost), 1.0)
+        assert found.total_cost <= plain + scale, seed
+        assert bound <= found.bound + scale, seed
+        assert found.bound <= found.total_cost + scale, seed
+        led = in_lots(market, rules)
+        assert waiting_cost(market, rules, led) >= found.bound - scale, seed
+        dearer += plain > found.total_cost * (1 + 1e-6)
+        closer += found.bound > bound + scale
+    assert dearer > 20 and closer > 40
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_integer_programme_finds_what_enumeration_finds(seed):
+    """One product over three weeks: all starts in whole steps up to what is asked for and one lot more."""
+    state, demand = random_chain(1000 + seed, products=1, weeks=3, parts=False)
+    market, rules = packed(state, demand)
+    cells = np.argwhere(market.way_open)
+    if len(cells) > 3:
+        cells = cells[:3]
+        for way, t in np.argwhere(market.way_open)[3:]:
+            market.way_limit[way, t] = 0.0
+    most = market.cumulative_demand[0].max() + rules.smallest.max() + rules.step.max()
+    least = np.inf
+    choices = []
+    for way, _ in cells:
+        step = max(rules.step[way], 1.0)
+        choices.append([0.0, *np.arange(max(rules.smallest[way], step), most + step, step)])
+    for units in every(*choices):
+        started = np.zeros(market.way_open.shape)
+        started[tuple(cells.T)] = units
+        setups = (started > 0) * 1.0
+        hours = np.zeros(market.line_hours.shape)
+        taken = started * market.way_hours[:, None] + setups * rules.setup_hours[:, None]
+        np.add.at(hours, market.way_line, taken)
+        if (hours > market.line_hours + 1e-9).any():
+            continue
+        none = np.zeros(market.sure.shape)
+        away = turn_away_overdue(market, supply_of(market, started, none), none)
+        cost = sum(evaluate(market, started, none, away).cost.values())
+        least = min(least, cost + float(setups.sum(axis=1) @ rules.setup_cost))
+    found = integer.solve(market, rules, options=EXACT)
+    if "maximum lateness" not in market.rules and (market.sure == 0).all():
+        assert found.total_cost == pytest.approx(least, rel=1e-6)
+    assert found.total_cost <= least + 1e-6
+    assert found.bound == pytest.approx(found.total_cost, rel=1e-4)
+
+
+def test_without_nodes_the_best_start_is_the_answer():
+    state, demand = random_chain(3)
+    market, rules = packed(state, demand)
+    nothing = np.zeros(market.way_open.shape)
+    best = in_lots(market, rules)
+    found = integer.solve(market, rules, [nothing, best], options={**EXACT, "mip_max_nodes": 0})
+    np.testing.assert_allclose(found.solution.started, best, atol=1e-6)
+    assert found.bound == -np.inf
+    whole = np.array([True] * len(market.products))
+    cleared = clear_in_lots(market, demand, whole, nothing, Limits(0.0))
+    assert sum(cleared.cost.values()) <= found.total_cost + 1e-6
+    assert cleared.bound <= sum(cleared.cost.values()) + 1e-6
