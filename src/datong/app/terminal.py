@@ -44,6 +44,8 @@ if TYPE_CHECKING:  # they import every stage, which other commands do without
 # What a replay took otherwise than it is recorded stands under its figures.
 NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
+# Money below this rounds to nothing in a table of whole money.
+LEAST_MONEY_SHOWN = 0.5
 SCARCE_SHOWN = 8
 # Width of what goes into a file or a pipe, where no window sets it.
 PIPE_WIDTH = 120
@@ -283,7 +285,8 @@ def show_balance(
             "share": figures.share_at_most(certificate["gap_share"]),
             "avoidable": figures.share_at_most(certificate["gap_share_of_avoidable"]),
         }
-        said = say("balance.certificate", language, bound=money(certificate["lower_bound"]), **shares, **words)
+        key = "certificate_of_all" if certificate["gap_share_of_avoidable"] is None else "certificate"
+        said = say(f"balance.{key}", language, bound=money(certificate["lower_bound"]), **shares, **words)
     console.print(Text(said))
     if certificate["stopped"] in ("time", "asked", "end"):
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
@@ -317,8 +320,9 @@ def _print_terms(console: Console, certificate: Mapping[str, Any], language: str
         return
     shown = _table((title("term", language), False), (title("cost", language), True))
     for term, amount in certificate["cost"].items():
-        if amount:
+        if abs(amount) >= LEAST_MONEY_SHOWN:
             shown.add_row(str(coded("term", term, language)), figures.number(amount))
+    shown.add_row(str(coded("term", "total", language)), figures.number(certificate["total_cost"]))
     console.print(shown)
 
 
