@@ -268,6 +268,17 @@ def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) 
     gross = sum(money for money in certificate["cost"].values() if money > 0)
     assert certificate["gap_share"] == pytest.approx((certificate["total_cost"] - certificate["lower_bound"]) / gross)
     assert "clearing" in result.tables
+    assert certificate["stopped"] == "lots"
+
+
+def test_what_is_told_of_lots_says_what_is_from_before_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The gaps are the market's; the bound knows nothing of lots, so that no search could have closed the gap."""
+    recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost,lot_multiple_units\n"
+    (folder / "recipes.csv").write_text(recipes + "P/1,P,A,1,10,20,40\nP/2,P,,0,30,,\nQ/1,Q,,0,5,,\n", encoding="utf-8")
+    told = run(capsys, "balance", folder, "--lang", "en")[1]
+    assert "Before lots and whole units: late" in told and "the rest of the gap is lots" in told
+    told = run(capsys, "balance", folder, "--lang", "zh")[1]
+    assert "批量与整件调整前" in told
 
 
 def test_whole_units_can_be_asked_for(tmp_path: Path) -> None:

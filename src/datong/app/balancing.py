@@ -193,7 +193,8 @@ class _Watch:
         return not self._asked
 
     def reason(self, certificate: Mapping[str, Any], limits: Limits, seconds: float) -> str:
-        """Why the door ended: 'gap', 'asked' (Ctrl-C), 'time', or 'end': it found no better plan."""
+        """Why the door ended: 'gap', 'asked' (Ctrl-C), 'time', 'lots' (to the gap, which lots, set-ups and whole units
+        then widened), or 'end': it found no better plan."""
         if self._asked:
             return "asked"
         share = certificate["gap_share_of_avoidable"]
@@ -201,6 +202,11 @@ class _Watch:
             share = certificate["gap_share"]
         if share is not None and share <= limits.gap_share:
             return "gap"
+        cleared, bound = certificate["cleared_cost"], certificate["lower_bound"]
+        if bound is not None and certificate["total_cost"] != cleared:
+            avoidable = max(cleared - certificate["unavoidable_cost"], 0.0)
+            if cleared - bound <= limits.gap_share * avoidable + 1e-9 * abs(cleared):
+                return "lots"
         return "time" if limits.time_limit_s is not None and seconds >= limits.time_limit_s else "end"
 
 

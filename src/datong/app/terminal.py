@@ -273,7 +273,7 @@ def show_balance(
     def money(value: float | None) -> str:
         return figures.money(value, settings.currency, language)
 
-    _print_gaps_total(console, result.tables["gaps"], language)
+    _print_gaps_total(console, result.tables["gaps"], certificate["whole"], language)
     _print_terms(console, certificate, language)
     words = {"money": money(certificate["total_cost"]), "avoidable_cost": money(certificate["avoidable_cost"])}
     if certificate["cost"] is None:
@@ -288,7 +288,8 @@ def show_balance(
         key = "certificate_of_all" if certificate["gap_share_of_avoidable"] is None else "certificate"
         said = say(f"balance.{key}", language, bound=money(certificate["lower_bound"]), **shares, **words)
     console.print(Text(said))
-    if certificate["stopped"] in ("time", "asked", "end"):
+    is_told = certificate["gap"] is not None or certificate["stopped"] != "lots"
+    if certificate["stopped"] in ("time", "asked", "lots", "end") and is_told:
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
     _print_scarce(console, result.tables["prices"], language)
     if "changes" in certificate:
@@ -308,11 +309,13 @@ def show_balance(
     )
 
 
-def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
+def _print_gaps_total(console: Console, gaps: pa.Table, is_whole: bool, language: str) -> None:
+    """The gaps are those of the market, which is cleared before there are lots."""
     late, lost, asked = (
         figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in ("late", "lost", "demand")
     )
-    console.print(Text(say("balance.short", language, late=late, lost=lost, asked=asked)))
+    key = "balance.short_before_lots" if is_whole else "balance.short"
+    console.print(Text(say(key, language, late=late, lost=lost, asked=asked)))
 
 
 def _print_terms(console: Console, certificate: Mapping[str, Any], language: str) -> None:
