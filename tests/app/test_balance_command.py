@@ -17,6 +17,7 @@ from datong.app.balancing import ORDERS_SCHEMA, changed_orders
 from datong.app.chain import Chain
 from datong.app.cli import main
 from datong.app.interrupt import asked_to_stop
+from datong.balance import market
 from datong.model.errors import NoPlan, NotFound
 
 FILES = {
@@ -34,7 +35,7 @@ FILES = {
 
 def write(folder: Path, **changed: str) -> Path:
     folder.mkdir()
-    for name, text in (FILES | {n.replace("_", "."): t for n, t in changed.items()}).items():
+    for name, text in (FILES | {".".join(n.rsplit("_", 1)): t for n, t in changed.items()}).items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
 
@@ -160,6 +161,98 @@ def test_orders_of_one_way_and_day_are_compared_together() -> None:
     ]
 
 
+FREE_TO_LOSE = "product,late_cost_per_unit_week,lost_sale_cost_per_unit\nP,0,0\nQ,0,0\n"
+TWO_SITES = {
+    "products.csv": "product,price\nP,100\n",
+    "sites.csv": "site\nF\nG\n",
+    "lines.csv": "line,site,hours_per_week\nA,F,40\n",
+    "recipes.csv": "recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\n",
+    "lanes.csv": "lane,from_site,to_site,lead_days,cost_per_unit\nFG,F,G,0,2\n",
+    "demand.csv": "demand,product,market,due,units\nd1,P,G,2026-03-04,30\n",
+}
+
+
+def two_sites(folder: Path, **changed: str) -> Path:
+    folder.mkdir()
+    files = {name: FILES[name] for name in ("chain.toml", "economics.csv")} | TWO_SITES
+    for name, text in (files | {".".join(n.rsplit("_", 1)): t for n, t in changed.items()}).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_moves_are_among_the_changes(tmp_path: Path) -> None:
+    with datong.open(two_sites(tmp_path / "one")) as chain:
+        before = chain.balance().orders.arrow
+    more = TWO_SITES["demand.csv"].replace(",30", ",35")
+    with datong.open(two_sites(tmp_path / "two", demand_csv=more)) as chain:
+        after = chain.balance().orders.arrow
+    rows = changed_orders(before, after).to_pylist()
+    told = {(r["kind"], r["recipe"] or r["lane"], r["units_change"], r["money_change"]) for r in rows}
+    assert told == {("make", "P/1", 5.0, 50.0), ("move", "FG", 5.0, 10.0)}
+
+
+@pytest.mark.parametrize("lead_days", [0, 7])
+def test_what_is_unavoidable_goes_through_a_circle_of_lanes_once(tmp_path: Path, lead_days: int) -> None:
+    """30 at 10 and 2 for the way; on a lane of a week each is held for it, at 1, and late for it, at 50."""
+    lanes = f"lane,from_site,to_site,lead_days,cost_per_unit\nFG,F,G,{lead_days},2\nGF,G,F,0,0\n"
+    with datong.open(two_sites(tmp_path / "circle", lanes_csv=lanes)) as chain:
+        certificate = chain.balance().certificate
+    weeks = lead_days // 7
+    assert certificate["unavoidable_cost"] == pytest.approx(30 * (12 + weeks))
+    assert certificate["avoidable_cost"] == pytest.approx(30 * 50 * weeks)
+
+
+def test_a_door_that_does_not_know_a_rule_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    products = "product,price,kind,shelf_life_days\nP,100,finished,14\nQ,50,finished,\nM,4,material,\n"
+    calendar = "line,from,to,hours,overtime_hours,overtime_cost_per_hour\nA,2026-03-02,2026-03-09,40,5,3\n"
+    folder = write(tmp_path / "rules", products_csv=products, line_calendar_csv=calendar)
+    status, told = run(capsys, "balance", folder, "--door", "prices", "--lang", "en")
+    assert status == 2 and "overtime, shelf life" in told and "--door highs" in told
+    status, told = run(capsys, "balance", folder, "--door", "prices", "--lang", "zh")
+    assert status == 2 and "加班、保质期" in told
+    lanes = TWO_SITES["lanes.csv"] + "GF,G,F,0,0\n"
+    status, told = run(capsys, "balance", two_sites(tmp_path / "circle", lanes_csv=lanes), "--door", "prices")
+    assert status == 2 and "--door highs" in told
+    assert run(capsys, "balance", folder)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("certificate.json", b"[1]"),
+        ("certificate.json", b'{"total_cost": "much"}'),
+        ("certificate.json", b"{"),
+        ("prices.parquet", b"PAR1"),
+        ("prices.parquet", pa.table({n: ["x"] for n in ("what", "name", "bucket", "price")})),
+        ("orders.parquet", pa.table({n: ["x"] for n in ORDERS_SCHEMA.names})),
+    ],
+)
+def test_a_damaged_earlier_balance_is_refused_in_words(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, damage: bytes | pa.Table
+) -> None:
+    out = tmp_path / "out"
+    assert run(capsys, "balance", folder, "--out", out)[0] == 0
+    if isinstance(damage, bytes):
+        (out / file).write_bytes(damage)
+    else:
+        pq.write_table(damage, out / file)
+    status, told = run(capsys, "balance", folder, "--warm", out, "--lang", "en")
+    assert status == 2 and "holds no earlier balance" in told
+
+
+def test_the_terms_that_are_shown_end_in_their_total(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cost 800 + 150 + 35 made, 560 bought, 5 held; where all is lost, no share of what can be avoided is told."""
+    _, told = run(capsys, "balance", folder, "--lang", "en")
+    rows = [line.split() for line in told.splitlines()]
+    assert ["total", "1,550"] in rows and ["holding", "stock", "5"] in rows
+    empty = "happened_at,product,units\n2026-02-28,M,0\n"
+    folder = write(tmp_path / "free", economics_csv=FREE_TO_LOSE, stock_csv=empty)
+    _, told = run(capsys, "balance", folder, "--lang", "en")
+    assert "Nothing of it can be avoided" in " ".join(told.split()) and "–" not in told
+
+
 def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) -> None:
     """P/1 in lots of 40 with a set-up of 20 each; P/2, without lots, at 30 instead of 10. Every lot has its set-up."""
     recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost,lot_multiple_units\n"
@@ -179,6 +272,20 @@ def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) 
     gross = sum(money for money in certificate["cost"].values() if money > 0)
     assert certificate["gap_share"] == pytest.approx((certificate["total_cost"] - certificate["lower_bound"]) / gross)
     assert "clearing" in result.tables
+    assert certificate["stopped"] == "gap"
+
+
+def test_what_is_told_of_lots_says_what_is_from_before_them(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large chain the gaps are the market's, and the bound knows nothing of lots: no search could close the gap."""
+    monkeypatch.setattr(market, "LOTS_UP_TO", -1)
+    recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost,lot_multiple_units\n"
+    (folder / "recipes.csv").write_text(recipes + "P/1,P,A,1,10,20,40\nP/2,P,,0,30,,\nQ/1,Q,,0,5,,\n", encoding="utf-8")
+    told = run(capsys, "balance", folder, "--lang", "en")[1]
+    assert "Before lots and whole units: late" in told and "the rest of the gap is lots" in told
+    told = run(capsys, "balance", folder, "--lang", "zh")[1]
+    assert "批量与整件调整前" in told
 
 
 def test_whole_units_can_be_asked_for(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from datong.balance.market import balance, clear
 from datong.balance.pack import pack
 from datong.ledger.position import Position, position
 from datong.ledger.state import state_of_tables
+from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings, Defaults
 
@@ -308,5 +309,5 @@ def test_locked_orders_stay_and_count_also_in_a_frozen_bucket():
 
 def test_the_door_of_prices_refuses_rules_that_it_does_not_know():
     state = chain(1, **press(demand=rows((8.0, True, 1), (8.0, True, 0))))
-    with pytest.raises(ValueError, match="priorities"):
+    with pytest.raises(Refused, match="priorities"):
         balance(state, given(state, A=[16.0]), nothing_learnt(), door="prices")

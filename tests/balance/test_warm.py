@@ -61,6 +61,22 @@ def test_what_no_way_makes_counts_at_its_lost_sale():
     assert unavoidable_cost(packed) == pytest.approx(35 * 100)
 
 
+def test_demand_that_is_cheaper_to_lose_than_to_make_counts_at_its_lost_sale():
+    """P costs 10 and two Q, with 12 from the cheapest of them: 22 a unit. At 15 a lost sale none of the 35 is made."""
+    packed, _ = market(0.0)
+    assert unavoidable_cost(replace(packed, lost_sale=np.array([15.0, 6.0]))) == pytest.approx(35 * 15)
+    assert unavoidable_cost(replace(packed, lost_sale=np.array([23.0, 6.0]))) == pytest.approx(770)
+
+
+def test_stock_that_nobody_needs_is_worth_its_salvage():
+    """37 of P asked for, 50 there: 13 are left, at 4 each."""
+    packed, _ = market(0.0)
+    fixed = packed.fixed.copy()
+    fixed[packed.products.index("P"), 0] = 50.0
+    packed = replace(packed, fixed=fixed, salvage=np.array([4.0, 6.0]))
+    assert unavoidable_cost(packed) == pytest.approx(-13 * 4)
+
+
 def test_prices_of_the_last_clearing_are_found_by_name_and_week_again():
     packed, forecast = market()
     solution = highs.solve(packed)

@@ -15,6 +15,7 @@ from datong.balance.pack import pack
 from datong.balance.solution import Prices
 from datong.ledger.position import position
 from datong.ledger.state import state_of_tables
+from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.plan.orders import plan
@@ -245,7 +246,7 @@ def test_the_door_of_prices_refuses_circles_and_auto_takes_the_other():
     tables["lanes"] = [{"lane": a + b, "from_site": a, "to_site": b} for a, b in (("F", "S"), ("S", "F"))]
     state, forecast = state_and_demand(tables, units, buckets)
     assert balance(state, forecast, nothing_learnt()).door == "highs"
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(Refused, match="circle"):
         balance(state, forecast, nothing_learnt(), door="prices")
 
 

@@ -57,6 +57,14 @@ ORDERS_SCHEMA = pa.schema(
         ("site", pa.string()),
     ]
 )
+# What an earlier balance's prices are read for.
+PRICES_READ = pa.schema(
+    [("what", pa.string()), ("name", pa.string()), ("bucket", pa.date32()), ("price", pa.float64())]
+)
+GAPS_READ = pa.schema(
+    [("product", pa.string()), ("market", pa.string()), ("bucket", pa.date32())]
+    + [(f"{name}_units", pa.float64()) for name in ("served", "late", "lost")]
+)
 CHANGES_SCHEMA = pa.schema(
     [
         ("change", pa.string()),
@@ -64,6 +72,7 @@ CHANGES_SCHEMA = pa.schema(
         ("product", pa.string()),
         ("recipe", pa.string()),
         ("offer", pa.string()),
+        ("lane", pa.string()),
         ("start", pa.date32()),
         ("units_before", pa.float64()),
         ("units_after", pa.float64()),
@@ -89,9 +98,10 @@ class Earlier:
 class BalanceResult:
     """One clearing: its moment, its tables by name, and its certificate (what `certificate.json` holds).
 
-    orders: kind (make, buy), product, recipe, offer, line, start, due, units (started: of them the yield arrives),
-    cost_per_unit (money, without components, which have orders of their own; of lots with the set-up), price_share
-    (money per unit that scarce things add; null for lots). Units are fractions where the chain states no lots.
+    orders: kind (make, buy, move), product, recipe, offer, line, start, due, units (started: of them the yield
+    arrives), cost_per_unit (money, without components, which have orders of their own; of lots with the set-up),
+    price_share (money per unit that scarce things add; null for lots). Units are fractions where the chain states no
+    lots.
     prices, gaps: see docs/balance.md. changes (with an earlier balance): change (added, changed, dropped), units before
     and after, money_change.
     """
@@ -198,7 +208,8 @@ class _Watch:
         return not self._asked
 
     def reason(self, certificate: Mapping[str, Any], limits: Limits, seconds: float) -> str:
-        """Why the door ended: 'gap', 'asked' (Ctrl-C), 'time', or 'end': it found no better plan."""
+        """Why the door ended: 'gap', 'asked' (Ctrl-C), 'time', 'lots' (to the gap, which lots, set-ups and whole units
+        then widened), or 'end': it found no better plan."""
         if self._asked:
             return "asked"
         share = certificate["gap_share_of_avoidable"]
@@ -206,6 +217,11 @@ class _Watch:
             share = certificate["gap_share"]
         if share is not None and share <= limits.gap_share:
             return "gap"
+        cleared, bound = certificate["cleared_cost"], certificate["lower_bound"]
+        if bound is not None and certificate["total_cost"] != cleared:
+            avoidable = max(cleared - certificate["unavoidable_cost"], 0.0)
+            if cleared - bound <= limits.gap_share * avoidable + 1e-9 * abs(cleared):
+                return "lots"
         return "time" if limits.time_limit_s is not None and seconds >= limits.time_limit_s else "end"
 
 
@@ -357,15 +373,15 @@ def read_earlier(folder: Path) -> Earlier:
     if missing:
         raise NotFound(message("balance.no_earlier", folder=str(folder), files=", ".join(missing)))
     try:
-        orders, prices, gaps = (pq.read_table(file) for file in names[:3])
-        certificate = json.loads(names[3].read_text(encoding="utf-8"))
-        return Earlier(
-            orders.select(ORDERS_SCHEMA.names),
-            prices.select(["what", "name", "bucket", "price"]),
-            gaps.select(["product", "market", "bucket", "served_units", "late_units", "lost_units"]),
-            certificate,
+        orders, prices, gaps = (
+            pq.read_table(file).select(schema.names).cast(schema)
+            for file, schema in zip(names, (ORDERS_SCHEMA, PRICES_READ, GAPS_READ), strict=False)
         )
-    except (pa.ArrowInvalid, KeyError, ValueError) as error:
+        certificate = json.loads(names[3].read_text(encoding="utf-8"))
+        if not isinstance(certificate, dict) or not isinstance(certificate.get("total_cost"), int | float | None):
+            raise ValueError(CERTIFICATE)
+        return Earlier(orders, prices, gaps, certificate)
+    except (pa.ArrowException, KeyError, ValueError) as error:
         raise NotFound(message("balance.no_earlier", folder=str(folder), files=str(error))) from error
 
 
@@ -374,17 +390,20 @@ def changed_orders(before: pa.Table, after: pa.Table) -> pa.Table:
 
     money_change: what their units cost more, at each one's own cost_per_unit.
     """
-    parts = [_changed_of(kind, name, before, after) for kind, name in (("buy", "offer"), ("make", "recipe"))]
-    keys = ["start", "product", "kind", "recipe", "offer"]
+    kinds = (("buy", "offer"), ("make", "recipe"), ("move", "lane"))
+    parts = [_changed_of(kind, name, before, after) for kind, name in kinds]
+    keys = ["start", "product", "kind", "recipe", "offer", "lane"]
     return pa.concat_tables(parts).sort_by([(key, "ascending") for key in keys])
 
 
 def _changed_of(kind: str, name: str, before: pa.Table, after: pa.Table) -> pa.Table:
-    """Changed orders of one kind, which names its ways in the column `name`: a dense table of ways and start days."""
+    """Changed orders of one kind, which names its ways in the column `name`: a dense table of ways, of a lane each
+    product that it carries, and start days."""
     sides = [side.filter(pc.equal(side["kind"], kind)) for side in (before, after)]
     both = pa.concat_tables(sides)
-    names = pc.unique(both[name])
-    way = pc.index_in(both[name], names).to_numpy().astype(np.int64)
+    label = pc.binary_join_element_wise(both[name], both["product"], "\0")
+    names = pc.unique(label)
+    way = pc.index_in(label, names).to_numpy().astype(np.int64)
     days, day = np.unique(both["start"].cast(pa.int32()).to_numpy(), return_inverse=True)
     cell = way * len(days) + day
     units = both["units"].to_numpy()
@@ -400,7 +419,7 @@ def _changed_of(kind: str, name: str, before: pa.Table, after: pa.Table) -> pa.T
     was, now = units_before[at], units_after[at]
     row = np.zeros(cells, dtype=np.int64)
     row[cell] = np.arange(len(cell))  # an order of the way and day, to name it
-    named = both.select(["kind", "product", "recipe", "offer", "start"]).take(pa.array(row[at]))
+    named = both.select(["kind", "product", "recipe", "offer", "lane", "start"]).take(pa.array(row[at]))
     return pa.table(
         {
             "change": pa.array(np.where(was <= 0, "added", np.where(now <= 0, "dropped", "changed")), pa.string()),

@@ -44,6 +44,8 @@ if TYPE_CHECKING:  # they import every stage, which other commands do without
 # What a replay took otherwise than it is recorded stands under its figures.
 NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
+# Money below this rounds to nothing in a table of whole money.
+LEAST_MONEY_SHOWN = 0.5
 SCARCE_SHOWN = 8
 # Gaps of fewer units are not told; of the rest the largest, and what it would take to serve them.
 NEEDS_SHOWN, NEEDS_LOOKED_AT, SHORT_TOLD = 5, 1000, 0.5
@@ -273,7 +275,8 @@ def show_balance(
     def money(value: float | None) -> str:
         return figures.money(value, settings.currency, language)
 
-    _print_gaps_total(console, result.tables["gaps"], language)
+    before_lots = certificate["whole"] and certificate["door"] not in ("integer", "lots")
+    _print_gaps_total(console, result.tables["gaps"], before_lots, language)
     for text in needs(result.tables["gaps"], settings, language):
         console.print(Text("  " + text))
     _print_terms(console, certificate, language)
@@ -287,9 +290,11 @@ def show_balance(
             "share": figures.share_at_most(certificate["gap_share"]),
             "avoidable": figures.share_at_most(certificate["gap_share_of_avoidable"]),
         }
-        said = say("balance.certificate", language, bound=money(certificate["lower_bound"]), **shares, **words)
+        key = "certificate_of_all" if certificate["gap_share_of_avoidable"] is None else "certificate"
+        said = say(f"balance.{key}", language, bound=money(certificate["lower_bound"]), **shares, **words)
     console.print(Text(said))
-    if certificate["stopped"] in ("time", "asked", "end"):
+    is_told = certificate["gap"] is not None or certificate["stopped"] != "lots"
+    if certificate["stopped"] in ("time", "asked", "lots", "end") and is_told:
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
     _print_scarce(console, result.tables["prices"], language)
     if "changes" in certificate:
@@ -309,11 +314,13 @@ def show_balance(
     )
 
 
-def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
+def _print_gaps_total(console: Console, gaps: pa.Table, before_lots: bool, language: str) -> None:
+    """The gaps are those of the market, which is cleared before there are lots."""
     late, lost, asked = (
         figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in ("late", "lost", "demand")
     )
-    console.print(Text(say("balance.short", language, late=late, lost=lost, asked=asked)))
+    key = "balance.short_before_lots" if before_lots else "balance.short"
+    console.print(Text(say(key, language, late=late, lost=lost, asked=asked)))
 
 
 def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = NEEDS_SHOWN) -> list[str]:
@@ -362,8 +369,9 @@ def _print_terms(console: Console, certificate: Mapping[str, Any], language: str
         return
     shown = _table((title("term", language), False), (title("cost", language), True))
     for term, amount in certificate["cost"].items():
-        if amount:
+        if abs(amount) >= LEAST_MONEY_SHOWN:
             shown.add_row(str(coded("term", term, language)), figures.number(amount))
+    shown.add_row(str(coded("term", "total", language)), figures.number(certificate["total_cost"]))
     console.print(shown)
 
 

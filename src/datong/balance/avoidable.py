@@ -3,21 +3,26 @@
 import numpy as np
 
 from datong.balance.pack import Market
+from datong.model.flow import FloatArray
 
 
 def unavoidable_cost(market: Market) -> float:
-    """Money for all demand by its cheapest way, where nothing is scarce, late or held; stock goes off the needs first.
+    """Money for all demand by what is cheapest where nothing is scarce, late or held; stock goes off the needs first.
 
         need(p) = max(0, demand(p) + sum over what it goes into of need / yield * units per unit - what comes anyway)
         cost    = sum over products of need / yield * cost of the way that is cheapest with its components
+                  - what is left of stock that nobody needs * its salvage
 
-    Demand is the expected demand of the horizon. A product that no way makes counts at its lost sale. It is a yardstick
-    and no bound: where a lost sale is cheaper than making the unit, a plan may cost less.
+    Demand is the expected demand of the horizon. Where a substitute or the lost sale costs less than the product's
+    cheapest way, demand counts at that. A product that no way makes counts at its lost sale. It is a yardstick and no
+    bound: components that lie in stock cost nothing here, but a product made of them is compared as if they did.
     """
     need = -market.fixed.sum(axis=1)
-    asked = market.given_demand
-    total = asked[:, -1] if asked is not None else np.array([a[:, -1].mean() for a in market.cumulative_demand])
-    np.add.at(need, market.demanded, total)
+    given = market.given_demand
+    total = given[:, -1] if given is not None else np.array([a[:, -1].mean() for a in market.cumulative_demand])
+    asked = np.zeros(len(market.products))
+    np.add.at(asked, market.demanded, total)
+    need += asked
     plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
     can_start = market.way_open.any(axis=1)
     used = np.flatnonzero(market.use_open.any(axis=1))
@@ -31,9 +36,16 @@ def unavoidable_cost(market: Market) -> float:
     best[market.way_product[order]] = order  # the last one written is the cheapest
     is_best = np.zeros(len(market.ways), dtype=bool)
     is_best[best[best >= 0]] = True
+    otherwise = _instead(market)
+    is_dear = otherwise < np.where(best >= 0, unit_cost[best], np.inf)
     cost = 0.0
     for step in reversed(market.steps):
         short = np.maximum(need[step.products], 0.0)
+        need[step.products] -= short  # a circle of lanes is gone through again, for what it still needs by then
+        left_out = np.where(is_dear[step.products], np.minimum(short, asked[step.products]), 0.0)
+        asked[step.products] -= left_out
+        cost += float(left_out @ otherwise[step.products])
+        short -= left_out
         way = best[step.products]
         made = way >= 0
         started = np.zeros(len(market.ways))
@@ -42,4 +54,14 @@ def unavoidable_cost(market: Market) -> float:
         cost += float(short[~made] @ market.lost_sale[step.products[~made]])
         use = step.uses[market.use_open[step.uses].any(axis=1) & is_best[market.use_way[step.uses]]]
         np.add.at(need, market.use_component[use], market.use_units[use] * started[market.use_way[use]])
-    return cost
+    sold = np.unique(market.demanded)
+    return cost - float(np.maximum(-need[sold], 0.0) @ market.salvage[sold])
+
+
+def _instead(market: Market) -> FloatArray:
+    """(product) money for a unit of demand that is not served with the product itself: by a substitute, or lost."""
+    instead = market.lost_sale.copy()
+    rules = market.beyond
+    of = market.demanded[rules.substitute_demand]
+    np.minimum.at(instead, of, market.plain_cost[rules.substitute_product] + rules.substitute_cost)
+    return instead

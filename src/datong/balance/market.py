@@ -1,7 +1,8 @@
 """Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,9 @@ from datong.balance.pack import Market, pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, never_stop
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
+from datong.model.errors import Refused
 from datong.model.flow import BoolArray, Clearing, FloatArray, Forecast, Learnt
+from datong.model.words import Message, message
 
 Door = Literal["auto", "highs", "prices"]
 
@@ -53,16 +56,17 @@ def clear(
     """Clears a packed market; `demand` gives the markets to which its products' demand belongs.
 
     limits, on_progress: when to stop; the best plan so far is then given, with its gap. start: prices to begin with, of
-    an earlier clearing (`warm_prices`); HiGHS makes no use of them. Raises NoPlan where there is no plan yet.
+    an earlier clearing (`warm_prices`); HiGHS makes no use of them. Raises NoPlan where there is no plan yet,
+    Refused where the door asked for does not know a rule of the chain.
     """
     unknown = market.rules - KNOWN_TO_PRICES
     if door == "auto":
         most = EXACT_UP_TO if market.single_level else EXACT_UP_TO_WITH_COMPONENTS
         door = "prices" if highs.piece_count(market) > most and not unknown and not market.has_circles else "highs"
     if door == "prices" and unknown:
-        raise ValueError(f"the door of prices does not know: {', '.join(sorted(unknown))}")
+        raise Refused(message("balance.unknown_to_prices", rules=_named(sorted(unknown))))
     if door == "prices" and market.has_circles:
-        raise ValueError("the door of prices hands prices up and quantities down; lanes in a circle have no up")
+        raise Refused(message("balance.circles_unknown_to_prices"))
     if door == "highs":
         solution = highs.solve(market, limits=limits, on_progress=on_progress)
     else:
@@ -123,3 +127,9 @@ def clear_in_lots(
     outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
     clearing = read_back(market, demand, solution, outcome, float(min(bound, total)))
     return InLots(clearing, found.cost, float(min(bound, total)), found.setups)
+
+
+def _named(rules: Sequence[str]) -> Message:
+    """Rules in words, one after the other."""
+    names = [message(f"balance.rule_{rule.replace(' ', '_')}") for rule in rules]
+    return reduce(lambda before, name: message("balance.rule_and", before=before, name=name), names)
