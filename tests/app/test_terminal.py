@@ -197,7 +197,7 @@ def test_the_bar_of_a_balance_tells_step_gap_and_bound():
         time.sleep(0.3)
     shown = file.getvalue()
     assert "balance: step 3 " in shown
-    assert "balance: step 12, gap 0.50%, bound CNY 1.99k" in shown
+    assert "balance: step 12, gap 0.50% of all cost, bound CNY 1.99k" in shown
     quiet = io.StringIO()
     with balance_progress("zh", "CNY", Console(file=quiet)) as (on_stage, on_progress):
         on_stage("balance")
