@@ -286,7 +286,9 @@ def test_the_number_of_threads_changes_no_byte(threads, monkeypatch):
     monkeypatch.setattr(dual_module, "BLOCK_PRODUCTS", 1)
     market, _ = random_chain(5, with_components=True)
     price = Dual(market).worth * 0.3
-    value, used = Dual(market, threads).value(price, 0.1)
+    dual = Dual(market, threads)
+    value, used = dual.value(price, 0.1)
+    dual.close()
     again, used_again = Dual(market, 1).value(price, 0.1)
     assert (value, used.tobytes()) == (again, used_again.tobytes())
 

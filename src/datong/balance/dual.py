@@ -9,7 +9,7 @@ from what is sold down to what is bought. With
 
 in place of every minimum, the sum of all demand at its cheapest less the worth of what is scarce is concave and smooth
 in the prices (entropic smoothing, Nesterov 2005: a soft minimum is concave and rises with its terms, so that this holds
-through every level), and its gradient is the use of each scarce thing less its amount. `tests/oracles/test_dual.py`
+through every level), and its gradient is the use of each scarce thing less its amount. `tests/oracles/test_market.py`
 holds the plain loop beside it.
 
 Arrays are (bucket, product) with products last, in blocks of products that a core's cache holds; every sum runs in the
@@ -203,6 +203,11 @@ class Dual:
         self.worth = self._worth()
         self.money = max(sum(float(_units_asked(b) @ b.scale) for b in self.blocks), 1e-9)
         self.step = self._steps()
+
+    def close(self) -> None:
+        """Ends the threads."""
+        if self.pool is not None:
+            self.pool.shutdown()
 
     # what a block is ------------------------------------------------------------------------------
 

@@ -51,7 +51,11 @@ def solve(
     """
     # Vectors are short: threads of the linear algebra beneath would wait for one another most of the time.
     with threadpool_limits(limits=1, user_api="blas"):
-        return _Search(market, limits, on_progress).run(start)
+        search = _Search(market, limits, on_progress)
+        try:
+            return search.run(start)
+        finally:
+            search.dual.close()
 
 
 class _Search:
