@@ -9,7 +9,7 @@ import pytest
 from datong.balance import dual as dual_module
 from datong.balance import highs, prices
 from datong.balance.bound import lower_bound
-from datong.balance.dual import Dual, levels
+from datong.balance.dual import Dual
 from datong.balance.evaluate import evaluate
 from datong.balance.market import clear
 from datong.balance.pack import pack_facts
@@ -222,7 +222,7 @@ def plain_dual(market, dual, price, temperature):
     cost = np.full((len(market.products), market.buckets), np.inf)  # of a unit there in a bucket
     arriving = cost.copy()
     total = -float(price @ dual.amount)
-    for p in np.argsort(levels(market), kind="stable"):
+    for p in np.argsort(dual.level, kind="stable"):
         heat = temperature * dual.scale[p]
         for t in buckets:
             choices = [stock[i] for i in range(len(stock)) if (dual.stock_product[i], dual.stock_bucket[i]) == (p, t)]

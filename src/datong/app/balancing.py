@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.clearing import row_keys, way_keys
+from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, way_keys
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import Door, InLots, clear, clear_in_lots
@@ -40,31 +40,14 @@ if TYPE_CHECKING:
     from datong.app.chain import Chain
 
 CERTIFICATE = "certificate.json"
+_ORDERS = ("kind", "product", "recipe", "offer", "line", "start", "due", "units", "cost_per_unit", "price_share")
 ORDERS_SCHEMA = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("product", pa.string()),
-        ("recipe", pa.string()),
-        ("offer", pa.string()),
-        ("line", pa.string()),
-        ("start", pa.date32()),
-        ("due", pa.date32()),
-        ("units", pa.float64()),
-        ("cost_per_unit", pa.float64()),
-        ("price_share", pa.float64()),
-        ("lane", pa.string()),
-        ("from_site", pa.string()),
-        ("site", pa.string()),
-    ]
+    [QUANTITIES_SCHEMA.field(name) for name in (*_ORDERS, "lane", "from_site")] + [("site", pa.string())]
 )
-# What an earlier balance's prices are read for.
-PRICES_READ = pa.schema(
-    [("what", pa.string()), ("name", pa.string()), ("bucket", pa.date32()), ("price", pa.float64())]
-)
-GAPS_READ = pa.schema(
-    [("product", pa.string()), ("market", pa.string()), ("bucket", pa.date32())]
-    + [(f"{name}_units", pa.float64()) for name in ("served", "late", "lost")]
-)
+# What an earlier balance is read for.
+PRICES_READ = pa.schema([PRICES_SCHEMA.field(name) for name in ("what", "name", "bucket", "price")])
+_GAPS = ("product", "market", "bucket", "served_units", "late_units", "lost_units")
+GAPS_READ = pa.schema([GAPS_SCHEMA.field(name) for name in _GAPS])
 CHANGES_SCHEMA = pa.schema(
     [
         ("change", pa.string()),

@@ -25,6 +25,7 @@ from typing import TypeVar
 import numpy as np
 
 from datong.balance.pack import Market
+from datong.ledger.facts import grouped, product_levels
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.layers import layer_slopes
 
@@ -193,7 +194,7 @@ class Dual:
         self.low = np.concatenate([np.zeros(len(self.amount) - len(least)), least])
         self.size = len(self.amount)
         self.scale = _unit_costs(market)
-        self.level = levels(market)
+        self.level = product_levels(market.products, market.way_product[market.use_way], market.use_component)
         self.blocks = self._blocks()
         self.sold = [block for block in self.blocks if not block.is_component]
         parts = [block for block in self.blocks if block.is_component]
@@ -217,9 +218,10 @@ class Dual:
         demand_of[market.demanded] = np.arange(len(market.demanded))
         layered = np.zeros(len(market.products), dtype=bool)
         layered[market.demanded] = ~self.certain
-        starts = np.asarray(market.way_open.any(axis=1))
-        ways_of = _rows_by(market.way_product, len(market.products), starts)
-        uses_of = _rows_by(market.use_way, len(market.ways))
+        starting = np.flatnonzero(market.way_open.any(axis=1))
+        order, first = grouped(market.way_product[starting], len(market.products))
+        ways_of = (starting[order], first)
+        uses_of = grouped(market.use_way, len(market.ways))
         relevant = market.is_component | (demand_of >= 0)
         numbers = max(int(layered.sum()) * self.buckets, 1)
         most_layers = int(np.clip(WORK / numbers, FEWEST_LAYERS, MOST_LAYERS))
@@ -639,18 +641,6 @@ def _units_asked(block: Block) -> FloatArray:
     return np.zeros(len(block.products)) if block.asked is None else block.asked.sum(axis=0)
 
 
-def levels(market: Market) -> IntArray:
-    """(product) 0 where no way takes a component, else one more than the highest of its components."""
-    level = np.zeros(len(market.products), dtype=np.int64)
-    parent = market.way_product[market.use_way]
-    for _ in range(len(market.products)):
-        before = level.copy()
-        np.maximum.at(level, parent, level[market.use_component] + 1)
-        if (level == before).all():
-            break
-    return level
-
-
 def _softmin(cost: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Soft minimum over the first axis at temperature 1, and the share of each entry in it."""
     least = cost.min(axis=0)
@@ -777,13 +767,6 @@ def _unit_costs(market: Market) -> FloatArray:
     """(product) money by which temperatures are measured: the cheapest way's, else the lost sale's."""
     plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
     return np.where(plain > 0, plain, np.maximum(market.lost_sale, 1e-6))
-
-
-def _rows_by(keys: IntArray, count: int, kept: BoolArray | None = None) -> tuple[IntArray, IntArray]:
-    """Rows in order of their key, and where those of each key begin (count + 1)."""
-    rows = np.arange(len(keys)) if kept is None else np.nonzero(kept)[0]
-    rows = rows[np.argsort(keys[rows], kind="stable")]
-    return rows, np.searchsorted(keys[rows], np.arange(count + 1))
 
 
 def _slice_if_all(at: IntArray, count: int) -> IntArray | slice:
