@@ -1,6 +1,12 @@
 """Options of the whole suite."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+# What several folders of tests build on lies beside this file: small_chain, mill.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,29 +15,10 @@ import pytest
 import datong
 from datong.app.balancing import ORDERS_SCHEMA, changed_orders
 from datong.app.chain import Chain
-from datong.app.cli import main
 from datong.app.interrupt import asked_to_stop
 from datong.balance import market
 from datong.model.errors import NoPlan, NotFound
-
-FILES = {
-    "chain.toml": 'name = "mill"\nhorizon_buckets = 4\nstart = 2026-03-02\n',
-    "products.csv": "product,price,kind\nP,100,finished\nQ,50,finished\nM,4,material\n",
-    "economics.csv": "product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit\nP,1,50,100\n",
-    "lines.csv": "line,hours_per_week\nA,40\n",
-    "recipes.csv": "recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\nP/2,P,,0,30\nQ/1,Q,,0,5\n",
-    "components.csv": "product,component,units_per_unit\nP,M,2\n",
-    "offers.csv": "offer,product,price,lead_days\nM/V,M,4,0\n",
-    "stock.csv": "happened_at,product,units\n2026-02-28,M,30\n",
-    "demand.csv": "demand,product,due,units\nd1,P,2026-03-04,35\nd2,P,2026-03-12,50\nd3,Q,2026-03-12,7\n",
-}
-
-
-def write(folder: Path, **changed: str) -> Path:
-    folder.mkdir()
-    for name, text in (FILES | {".".join(n.rsplit("_", 1)): t for n, t in changed.items()}).items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
+from mill import FILES, run, write
 
 
 @pytest.fixture
@@ -49,12 +30,6 @@ def folder(tmp_path: Path) -> Path:
 def chain(folder: Path) -> Iterator[Chain]:
     with datong.open(folder) as opened:
         yield opened
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str]:
-    status = main([str(w) for w in words])
-    printed = capsys.readouterr()
-    return status, printed.out + printed.err
 
 
 def made(orders: pa.Table) -> list[tuple[str, str, float]]:

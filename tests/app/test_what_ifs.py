@@ -14,6 +14,7 @@ from datong.app.changes import Change, parse_change
 from datong.app.cli import main
 from datong.app.exchange import exchange, release
 from datong.model.errors import BadInput, NotFound, Refused
+from mill import run
 
 DAYS = ["2026-01-05", "2026-01-12", "2026-01-19", "2026-01-26", "2026-02-02", "2026-02-09", "2026-02-16", "2026-02-23"]
 
@@ -41,12 +42,6 @@ def folder(tmp_path: Path) -> Path:
 def chain(folder: Path) -> Iterator[Chain]:
     with datong.open(folder) as opened:
         yield opened
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str]:
-    status = main([str(w) for w in words])
-    printed = capsys.readouterr()
-    return status, printed.out + printed.err
 
 
 def hours(chain: Chain) -> list[float]:

@@ -4,25 +4,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from datong.balance.market import balance
-from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item, Sensed, Signal, nothing_learnt
-from datong.model.settings import ChainSettings
 from datong.model.words import message
 from datong.plan.orders import plan
 from datong.plan.reason import sentence
+from small_chain import MONDAY, chain, press
 
-MONDAY = date(2024, 1, 1)
 NOTHING_SENSED = Sensed(None, ())
-
-
-def chain(horizon, settings=None, **tables):
-    given = {name: pa.Table.from_pylist(rows) for name, rows in tables.items()}
-    made = ChainSettings("test", horizon_buckets=horizon, **(settings or {}))
-    return state_of_tables(made, datetime(2024, 1, 1, tzinfo=UTC), given)
 
 
 def wanted(state, **paths):
@@ -37,20 +28,6 @@ def wanted(state, **paths):
 def planned(state, forecast, sensed=NOTHING_SENSED, learnt=None):
     learnt = learnt or nothing_learnt()
     return plan(state, sensed, forecast, balance(state, forecast, learnt), learnt)
-
-
-def press(**recipe):
-    """Product A on line L, 10 hours a week, one hour and 2 money a unit; holding 1, late 5, lost 100 a unit."""
-    row = {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 2.0}
-    cost = {"holding_cost_per_unit_week": 1.0, "late_cost_per_unit_week": 5.0, "lost_sale_cost_per_unit": 100.0}
-    return {
-        "products": [{"product": "A", "price": 100.0}],
-        "lines": [{"line": "L", "hours_per_week": 10.0}],
-        "recipes": [row | recipe],
-        "economics": [{"product": "A"} | cost],
-        # A planner's own demand: it ends with the horizon.
-        "demand": [{"demand": "D", "product": "A", "due": MONDAY, "units": 0.0}],
-    }
 
 
 def with_part(tables, stock):
