@@ -45,7 +45,7 @@ CLOSED = 1e30
 # Share of a line's usual hours that counts where it has none: of an hour that is not there the price has no end.
 LEAST_AMOUNT = 1e-3
 # Steps in prices of stock are longer by this factor than those in prices of hours: found by trial on networks of 1,000
-# and 5,000 products, where it leaves a third of the imbalance after as many steps.
+# and 5,000 products.
 STOCK_STEP = 2.0
 
 
