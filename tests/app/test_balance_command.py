@@ -15,6 +15,7 @@ import pytest
 import datong
 from datong.app.balancing import ORDERS_SCHEMA, changed_orders
 from datong.app.chain import Chain
+from datong.app.cli import main
 from datong.app.interrupt import asked_to_stop
 from datong.balance import market
 from datong.model.errors import NoPlan, NotFound
@@ -91,6 +92,18 @@ def test_the_command_writes_tables_and_certificate(
     assert run(capsys, "balance", folder, "--out", tmp_path / "mine")[0] == 2
     status, printed = run(capsys, "balance", folder, "--lang", "zh")
     assert status == 0 and "计划总成本" in printed and "紧缺资源" in printed
+
+
+def test_a_program_that_asks_for_json_gets_json_when_it_fails_too(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["balance", str(tmp_path / "empty"), "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"]
+    assert {"no_products", "no_demand"} & {f["code"] for f in told["findings"]}
+    assert main(["balance", str(folder), "--warm", str(tmp_path / "empty"), "--format", "json"]) == 2
+    assert json.loads(capsys.readouterr().out)["findings"] == []
 
 
 def test_warm_tells_what_changed_and_what_it_costs(

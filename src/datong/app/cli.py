@@ -301,13 +301,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         return commands.ANSWERS[options.command](options, language)
-    except BadInput as error:
-        commands.print_findings(error.findings, language)
-        print(error.message.text(language), file=sys.stderr)  # noqa: T201
-        return EXIT_FINDINGS
     except DatongError as error:
+        findings = error.findings if isinstance(error, BadInput) else ()
+        if getattr(options, "format", "text") == "json":
+            commands.print_failure(error.message, findings, language)
+        else:
+            commands.print_findings(findings, language)
         print(error.message.text(language), file=sys.stderr)  # noqa: T201
-        return EXIT_REFUSED
+        return EXIT_FINDINGS if isinstance(error, BadInput) else EXIT_REFUSED
     except OSError as error:
         print(say("cli.os_error", language, error=error), file=sys.stderr)  # noqa: T201
         return EXIT_REFUSED

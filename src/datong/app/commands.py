@@ -32,7 +32,7 @@ from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.tables import tables
-from datong.model.words import message, say
+from datong.model.words import Message, message, say
 from datong.replay.scenario import STATED, Scenario, sweep
 
 EVIDENCE_SHOWN = 5
@@ -83,6 +83,12 @@ def opened(folder: Path, language: str, branch: str | None = None) -> Generator[
 def print_findings(findings: Sequence[Finding], language: str) -> None:
     if findings:
         terminal.findings(findings, language)
+
+
+def print_failure(error: Message, findings: Sequence[Finding], language: str) -> None:
+    """Why a command that was asked for JSON did not do it, as JSON."""
+    told = {"error": error.text(language), "findings": [f.as_record(language) for f in findings]}
+    terminal.data(json.dumps(told, ensure_ascii=False, indent=1))
 
 
 def answer_schema(options: argparse.Namespace, language: str) -> int:
