@@ -60,11 +60,11 @@ def order_units(
     demand: (item, path, bucket) units, bucket 0 being the one that opens now. on_hand: (item) units; below 0 what is
     owed. arriving: (item, path, bucket) units under way that arrive at the start of a bucket, or (item, 1, bucket).
     opens, closes: (item, path) buckets, or (item, 1); the number of buckets or more: never. shortage_cost: (item) money
-    per unit lost, or with `backorders` per unit and bucket owed. holding_cost: (item) money per unit and bucket. whole:
-    whole units. most_units: (item) the most that can be ordered.
+    per unit lost, or with `backorders` per unit and bucket owed. holding_cost: (item) money per unit and bucket.
+    whole: whole units only. most_units: (item) the most that can be ordered.
 
-    A path on which the order never arrives, or not before the later one, counts for nothing. An item whose units never cost
-    anything to hold is ordered for the worst path.
+    A path on which the order never arrives, or not before the later one, counts for nothing. Where holding costs
+    nothing, the order is for the worst path.
     """
     view = window(demand, on_hand, arriving, opens, closes, backorders=backorders)
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
