@@ -5,6 +5,7 @@ promised and what came, `plan` orders by the expected cost of the window that on
 itself, from what is known of it and nothing else.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from datong.forecast.discount import Followed, drawn, even_draws, follow, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import order_units, window
+from datong.plan.ordering import expected_gain, units_for, window
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time: the window, and how long what is left of it will lie.
@@ -47,12 +48,20 @@ class Known:
 
 
 @dataclass(frozen=True, eq=False)
+class Lots:
+    """Orders are multiples of step, not below least. (item) units."""
+
+    step: FloatArray
+    least: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Replenishment:
     """Orders with their reason, one value per item.
 
     units: whole units to order now. lost_chance: that an order placed now never comes. arriving_units: expected to arrive of what
     is under way, within the buckets looked at. short_before, short_after: chance that demand is lost in the window that only this
-    order can serve, without and with it, given that there is such a window.
+    order can serve, without and with it, given that there is such a window. value: what the order is expected to save, in money.
     """
 
     units: FloatArray
@@ -60,6 +69,7 @@ class Replenishment:
     arriving_units: FloatArray
     short_before: FloatArray
     short_after: FloatArray
+    value: FloatArray
 
 
 def replenish(
@@ -70,23 +80,42 @@ def replenish(
     if followed is None:
         followed = follow(known.demand, buckets)
     demand = sample_paths(followed, buckets, lead, paths, seed)
+    return decide(known, demand, seed=seed, most_units=most_units)
+
+
+def decide(
+    known: Known,
+    demand: FloatArray,
+    *,
+    seed: int = 0,
+    most_units: FloatArray | float = np.inf,
+    review_buckets: int = 1,
+    backorders: bool = False,
+    lots: Lots | None = None,
+) -> Replenishment:
+    """What to order now for demand paths in hand (item, path, bucket), from the bucket that opens now.
+
+    Orders can be placed again every `review_buckets`. backorders: unmet demand waits, and shortage_cost is per unit and
+    bucket. lots: orders come in these.
+    """
+    lead = known.promised_lead
+    paths, buckets = demand.shape[1:]
     chances = lead_chances(lead, known.ordered, known.came_after)
     arriving = _arriving(known, chances, buckets, paths, seed)
-    opens, closes = _window(chances, buckets, paths, seed)
-    shortage = known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
-    units = order_units(
-        demand,
-        known.on_hand,
-        arriving,
-        opens,
-        closes,
-        shortage,
-        known.holding_cost,
-        most_units=most_units,
-        leftover_share=LEFTOVER_SHARE,
-        looks=lead + LOOK_BUCKETS,
+    opens, closes = _window(chances, buckets, paths, seed, review_buckets)
+    looks = np.minimum(lead + LOOK_BUCKETS + review_buckets - 1, buckets)
+    lost_sales_share = 1.0 if backorders else np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
+    shortage, holding = known.shortage_cost * lost_sales_share, known.holding_cost
+    view = window(demand, known.on_hand, arriving, opens, closes, backorders=backorders, looks=looks)
+    units = units_for(
+        view, shortage, holding, backorders=backorders, most_units=most_units, leftover_share=LEFTOVER_SHARE
     )
-    view = window(demand, known.on_hand, arriving, opens, closes, looks=lead + LOOK_BUCKETS)
+
+    def gain(of: FloatArray) -> FloatArray:
+        return expected_gain(view, of, shortage, holding, backorders=backorders, leftover_share=LEFTOVER_SHARE)
+
+    if lots is not None:
+        units = _best_lot(units, lots, most_units, gain)
     short = np.max(view.short, axis=2, where=view.last, initial=0.0)
     there = np.maximum(view.last.any(axis=2).sum(axis=1), 1)
     return Replenishment(
@@ -95,7 +124,24 @@ def replenish(
         arriving.sum(axis=2).mean(axis=1),
         np.sum(short > 0, axis=1) / there,
         np.sum(short > units[:, None], axis=1) / there,
+        gain(units),
     )
+
+
+def _best_lot(
+    units: FloatArray, lots: Lots, most_units: FloatArray | float, gain: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
+    """(item) the best of the quantities in lots on both sides of the best one, and of none: gains are concave."""
+    step = np.maximum(lots.step, 1e-9)
+    down = np.floor(units / step + 1e-9) * step
+    up = np.ceil(np.maximum(units, lots.least) / step - 1e-9) * step
+    none = np.zeros_like(units)
+    best, best_gain = none, none
+    for some in (up, np.where(down >= lots.least, down, 0.0)):
+        allowed = np.where(some <= most_units, some, 0.0)
+        more = gain(allowed)
+        best, best_gain = np.where(more > best_gain, allowed, best), np.maximum(more, best_gain)
+    return best
 
 
 def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed: int) -> FloatArray:
@@ -112,11 +158,11 @@ def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed:
     return result[:, :, :buckets]
 
 
-def _window(chances: FloatArray, buckets: int, paths: int, seed: int) -> tuple[IntArray, IntArray]:
+def _window(chances: FloatArray, buckets: int, paths: int, seed: int, review_buckets: int) -> tuple[IntArray, IntArray]:
     """(item, path) each: bucket in which an order placed now arrives, and the first one in which a later one does."""
     opens = _drawn_lead(chances, even_draws(paths, seed, ARRIVAL_DRAWS))
     closes = np.full_like(opens, NEVER)
-    for later in range(1, buckets):
+    for later in range(review_buckets, buckets, review_buckets):
         lead = _drawn_lead(chances, even_draws(paths, seed, ARRIVAL_DRAWS - later))
         closes = np.minimum(closes, later + lead)
     return opens, closes

@@ -74,15 +74,63 @@ def order_units(
     nothing, the order is for the worst path.
     """
     view = window(demand, on_hand, arriving, opens, closes, backorders=backorders, looks=looks)
-    shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
-    spared = view.inside if backorders else view.last
-    lies = view.inside + leftover_share * view.after
+    return units_for(
+        view,
+        shortage_cost,
+        holding_cost,
+        backorders=backorders,
+        whole=whole,
+        most_units=most_units,
+        leftover_share=leftover_share,
+    )
+
+
+def units_for(
+    view: Window,
+    shortage_cost: FloatArray | float,
+    holding_cost: FloatArray | float,
+    *,
+    backorders: bool = False,
+    whole: bool = True,
+    most_units: FloatArray | float = np.inf,
+    leftover_share: float = 0.0,
+) -> FloatArray:
+    """(item) units to order now, for a window in hand; arguments as in `order_units`."""
+    shortage, holding, spared, lies = _terms(view, shortage_cost, holding_cost, backorders, leftover_share)
     missing = np.sum(shortage * spared, axis=(1, 2))
     units = _weighted_quantile(view.short, holding * lies + shortage * spared, missing)
     if whole:
         units = np.ceil(units - 1e-9)
         most_units = np.floor(most_units)
     return np.minimum(units, most_units)
+
+
+def expected_gain(
+    view: Window,
+    units: FloatArray,
+    shortage_cost: FloatArray | float,
+    holding_cost: FloatArray | float,
+    *,
+    backorders: bool = False,
+    leftover_share: float = 0.0,
+) -> FloatArray:
+    """(item) money that an order of these units saves on average over the paths, against none: the sum of its gain(q)."""
+    shortage, holding, spared, lies = _terms(view, shortage_cost, holding_cost, backorders, leftover_share)
+    asked, there = np.maximum(view.short, 0.0), units[:, None, None]
+    money = shortage * spared * np.minimum(there, asked) - holding * lies * np.maximum(there - asked, 0.0)
+    return money.sum(axis=(1, 2)) / view.short.shape[1]
+
+
+def _terms(
+    view: Window,
+    shortage_cost: FloatArray | float,
+    holding_cost: FloatArray | float,
+    backorders: bool,
+    leftover_share: float,
+) -> tuple[FloatArray, FloatArray, BoolArray, FloatArray]:
+    """shortage, holding: (item, 1, 1). spared, lies: (item, path, bucket) where a unit may spare one missing, and lie."""
+    shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
+    return shortage, holding, view.inside if backorders else view.last, view.inside + leftover_share * view.after
 
 
 def window(

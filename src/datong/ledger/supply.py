@@ -1,0 +1,69 @@
+"""What was ordered before, and what became of it: the record from which lead times are learnt."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.life import Standing
+from datong.ledger.position import LEAST_UNITS, OPEN_STATES, order_standings, state_now
+from datong.ledger.state import State
+
+# Orders in these states will never bring units.
+DEAD_STATES = frozenset({"refused", "cancelled"})
+
+
+@dataclass(frozen=True)
+class PlacedOrder:
+    """A work or purchase order that was given out. source: its recipe or offer, '' where it names none.
+
+    placed: its start. left_units: still to come. arrived: local day of its last arrival once all is there, else None;
+    dead: it was refused or cancelled, so that nothing more comes.
+    """
+
+    order: str
+    product: str
+    source: str
+    units: float
+    left_units: float
+    placed: date
+    arrived: date | None
+    dead: bool
+
+
+def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
+    """Orders given out so far, by (placed, order); proposals, transfers and what starts in the future are none."""
+    stands = order_standings(state)
+    last = _last_arrivals(state)
+    found = []
+    columns = ["order", "kind", "product", "recipe", "offer", "units", "start", "locked"]
+    for row in state.table("orders").select(columns).to_pylist():
+        stand = stands.get(row["order"], Standing())
+        now = state_now(stand, row["locked"])
+        came = stand.good_units + stand.scrap_units
+        left = max(row["units"] - came, 0.0) if now in OPEN_STATES else 0.0
+        whole = left <= LEAST_UNITS and now not in DEAD_STATES
+        arrival = last.get(row["order"], stand.happened_at)
+        if row["kind"] == "move" or now == "proposed" or row["start"] > state.today:
+            continue
+        found.append(
+            PlacedOrder(
+                order=row["order"],
+                product=row["product"],
+                source=row["recipe"] or row["offer"] or "",
+                units=row["units"],
+                left_units=left,
+                placed=row["start"],
+                arrived=state.settings.calendar.local_date(arrival) if whole and arrival is not None else None,
+                dead=now in DEAD_STATES,
+            )
+        )
+    return tuple(sorted(found, key=lambda o: (o.placed, o.order)))
+
+
+def _last_arrivals(state: State) -> dict[str, datetime]:
+    """Moment of the last receipt or production of each order."""
+    rows = pa.concat_tables([state.table(name).select(["order", "happened_at"]) for name in ("receipts", "production")])
+    last = rows.filter(pc.is_valid(rows["order"])).group_by("order").aggregate([("happened_at", "max")])
+    return dict(zip(last["order"].to_pylist(), last["happened_at_max"].to_pylist(), strict=True))
