@@ -92,16 +92,19 @@ def decide(
     review_buckets: int = 1,
     backorders: bool = False,
     lots: Lots | None = None,
+    coming: FloatArray | float = 0.0,
 ) -> Replenishment:
     """What to order now for demand paths in hand (item, path, bucket), from the bucket that opens now.
 
     Orders can be placed again every `review_buckets`. backorders: unmet demand waits, and shortage_cost is per unit and
-    bucket. lots: orders come in these.
+    bucket. lots: orders come in these. coming: (item, bucket) units that arrive besides those of `known.ordered`, for
+    certain.
     """
     lead = known.promised_lead
     paths, buckets = demand.shape[1:]
     chances = lead_chances(lead, known.ordered, known.came_after)
     arriving = _arriving(known, chances, buckets, paths, seed)
+    arriving += np.asarray(coming).reshape(-1, 1, buckets if np.ndim(coming) else 1)
     opens, closes = _window(chances, buckets, paths, seed, review_buckets)
     looks = np.minimum(lead + LOOK_BUCKETS + review_buckets - 1, buckets)
     lost_sales_share = 1.0 if backorders else np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from datong.app.balancing import BalanceResult
     from datong.app.compare import Comparison, Side
     from datong.app.quoting import QuoteResult
+    from datong.app.replenishing import ReplenishResult
     from datong.balance.market import Door
     from datong.balance.solution import OnProgress
     from datong.cycle import CycleResult
@@ -166,8 +167,8 @@ class Chain:
 
     Use it in a `with` block, or close it: while it is open, no other process can open it.
 
-    run, balance, quote, replay, why: what to do, for what price, what it would have been worth, and why. ingest,
-    retry_quarantine: rows in. state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening
+    run, balance, quote, replenish, replay, why: what to do, for what price, what it would have been worth, and why.
+    ingest, retry_quarantine: rows in. state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening
     found and took in.
     branch, on, change, add, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
@@ -492,6 +493,24 @@ class Chain:
             Limits(gap, time_limit_s),
             never_stop if on_progress is None else on_progress,
         )
+
+    def replenish(
+        self,
+        as_of: datetime | None = None,
+        seed: int | None = None,
+        review_buckets: int = 1,
+    ) -> "ReplenishResult":
+        """What to order or make now of each product that is sold, each by itself, and why: nothing is kept.
+
+        review_buckets: buckets until orders can be placed again. Lead times are what was promised, corrected by what
+        became of the orders so far; one that does not come is believed lost. What products share (hours, components,
+        offers) is the business of `run` and `balance`. Raises BadInput where nothing is wanted yet.
+        """
+        from datong.app.replenishing import replenish_chain
+
+        state = self.state(as_of)
+        seed = self.settings.seed if seed is None else seed
+        return replenish_chain(self, state.as_of, seed, self._learnt(state.as_of), review_buckets)
 
     def _learnt(self, moment: datetime) -> Learnt:
         past = self.past_runs(moment)

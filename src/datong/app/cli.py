@@ -126,6 +126,14 @@ def parser(language: str) -> argparse.ArgumentParser:
     on_branch(p)
     p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
 
+    p = command("replenish")
+    chain(p)
+    as_of(p)
+    p.add_argument("--out", type=Path, metavar="DIR", help=t("replenish.out"))
+    p.add_argument("--review", type=_positive, metavar="N", default=1, help=t("replenish.review"))
+    on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+
     p = command("quote")
     chain(p)
     as_of(p)

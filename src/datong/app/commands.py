@@ -274,6 +274,29 @@ def answer_quote(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
+def answer_replenish(options: argparse.Namespace, language: str) -> int:
+    """What to order now, product by product: nothing of it is kept in the ledger."""
+    from datong.app.terminal_replenish import show_replenishment
+
+    if options.out is not None:
+        refuse_foreign(options.out)
+    with opened(options.chain, language, options.branch) as chain:
+        _warn_of_findings(chain, language)
+        moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        with terminal.reading(say("replenish.working", language), language):
+            result = chain.replenish(moment, options.seed, options.review)
+    if options.format == "json":
+        told = {"as_of": result.as_of, "orders": result.orders.arrow.to_pylist()}
+        terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+    else:
+        show_replenishment(result, language)
+    if options.out is not None:
+        write_tables(result.tables, options.out, {})
+        if options.format == "text":
+            terminal.line(say("app.written", language, path=options.out))
+    return 0
+
+
 def run_with_progress(chain: Chain, as_of: str | None, seed: int | None, language: str) -> RunResult:
     moment = None if as_of is None else parse_moment(as_of, chain.settings)
     with terminal.stage_progress(language) as on_stage:
@@ -620,6 +643,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "run": answer_run,
     "balance": answer_balance,
     "quote": answer_quote,
+    "replenish": answer_replenish,
     "branch": answer_branch,
     "compare": answer_compare,
     "why": answer_why,

@@ -18,7 +18,7 @@ DEAD_STATES = frozenset({"refused", "cancelled"})
 class PlacedOrder:
     """A work or purchase order that was given out. source: its recipe or offer, '' where it names none.
 
-    placed: its start. left_units: still to come. arrived: local day of its last arrival once all is there, else None;
+    placed: its start; due: promised. left_units: still to come. arrived: local day of its last arrival once all is there, else None;
     dead: it was refused or cancelled, so that nothing more comes.
     """
 
@@ -28,16 +28,17 @@ class PlacedOrder:
     units: float
     left_units: float
     placed: date
+    due: date
     arrived: date | None
     dead: bool
 
 
 def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
-    """Orders given out so far, by (placed, order); proposals, transfers and what starts in the future are none."""
+    """Orders given out so far, by (placed, order); proposals and transfers are none."""
     stands = order_standings(state)
     last = _last_arrivals(state)
     found = []
-    columns = ["order", "kind", "product", "recipe", "offer", "units", "start", "locked"]
+    columns = ["order", "kind", "product", "recipe", "offer", "units", "start", "due", "locked"]
     for row in state.table("orders").select(columns).to_pylist():
         stand = stands.get(row["order"], Standing())
         now = state_now(stand, row["locked"])
@@ -45,7 +46,7 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
         left = max(row["units"] - came, 0.0) if now in OPEN_STATES else 0.0
         whole = left <= LEAST_UNITS and now not in DEAD_STATES
         arrival = last.get(row["order"], stand.happened_at)
-        if row["kind"] == "move" or now == "proposed" or row["start"] > state.today:
+        if row["kind"] == "move" or now == "proposed":
             continue
         found.append(
             PlacedOrder(
@@ -55,6 +56,7 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
                 units=row["units"],
                 left_units=left,
                 placed=row["start"],
+                due=row["due"],
                 arrived=state.settings.calendar.local_date(arrival) if whole and arrival is not None else None,
                 dead=now in DEAD_STATES,
             )

@@ -1,0 +1,227 @@
+"""`datong replenish`: what to order or make now of each product that is sold, from a chain's forecast and records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from datong.app.frames import Frame
+from datong.forecast.paths import forecast
+from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_demand, valid_on
+from datong.ledger.position import position
+from datong.ledger.state import State
+from datong.ledger.supply import PlacedOrder, placed_orders
+from datong.model.flow import FloatArray, Learnt, nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.replenish import LOOK_BUCKETS, Known, Lots, decide
+from datong.sense.signals import sense
+
+if TYPE_CHECKING:
+    from datong.app.chain import Chain
+
+# Orders older than this say little of a supplier today.
+RECORD_BUCKETS = 104
+REPLENISHMENT_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("site", pa.string()),
+        ("kind", pa.string()),
+        ("recipe", pa.string()),
+        ("offer", pa.string()),
+        ("lane", pa.string()),
+        ("units", pa.float64()),
+        ("start", pa.date32()),
+        ("due", pa.date32()),
+        ("cost_per_unit", pa.float64()),
+        ("value", pa.float64()),
+        ("on_hand_units", pa.float64()),
+        ("under_way_units", pa.float64()),
+        ("arriving_units", pa.float64()),
+        ("demand_units", pa.float64()),
+        ("short_before", pa.float64()),
+        ("short_after", pa.float64()),
+        ("lost_chance", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ReplenishResult:
+    """What to order now. `orders`: a row for each product that is sold (in a chain with lanes, at each site), by value.
+
+    kind, recipe, offer, lane: its cheapest way. units: to order now, 0 where nothing is worth it. start, due: today,
+    and when it is there by its promised lead time. cost_per_unit, value: money; value is what the order is expected to
+    save in its window against none. on_hand_units, under_way_units; arriving_units: expected to come of these.
+    demand_units: expected from now to the end of the window that only this order can serve. short_before, short_after:
+    chance that demand is not met in the window without and with the order. lost_chance: that it never comes.
+    """
+
+    as_of: datetime
+    settings: ChainSettings
+    tables: Mapping[str, pa.Table]
+
+    @property
+    def orders(self) -> Frame:
+        """What to order now, and why."""
+        return Frame("orders", self.tables["orders"])
+
+
+@dataclass(frozen=True, eq=False)
+class _Sold:
+    """A product that is sold, where it is (a label of the facts), its cheapest way and its lead time in buckets."""
+
+    label: str
+    way: Way
+    unit_cost: float
+    lead: int
+
+
+def replenish_chain(
+    chain: "Chain", as_of: datetime | None, seed: int, learnt: Learnt, review_buckets: int
+) -> ReplenishResult:
+    """See Chain.replenish."""
+    state = chain.state(as_of)
+    chain.can_plan(state)
+    calendar, settings = state.settings.calendar, state.settings
+    # What is promised; what became of it is learnt from the orders themselves.
+    starts = calendar.starts(state.first_open_bucket, settings.horizon_buckets)
+    leads = [w.lead_days for w in chain_facts(state, starts, nothing_learnt()).ways]
+    furthest = settings.frozen_buckets + calendar.lead_buckets(max(leads, default=0)) + LOOK_BUCKETS + review_buckets
+    if furthest > settings.horizon_buckets:
+        state = replace(state, settings=replace(settings, horizon_buckets=furthest))
+    demand = forecast(sense(state), learnt, settings.path_count, seed)
+    starts = demand.bucket_starts
+    facts = chain_facts(state, starts, nothing_learnt(), demand.items)
+    where = located(facts, position(state))
+    asked = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
+    sold = _sold(facts, list(asked), starts[0], settings)
+    paths = np.zeros((len(sold), settings.path_count, len(starts)))
+    for i, item in enumerate(sold):
+        paths[i] = asked[item.label]
+    on_hand = np.array([where.on_hand_units.get(item.label, 0.0) for item in sold])
+    backorders = settings.max_late_days >= calendar.bucket_days
+    ordered, came_after, coming = _record(state, facts, sold, len(starts))
+    money = [facts.economics[item.label] for item in sold]
+    known = Known(
+        demand=np.zeros((len(sold), 0)),
+        ordered=ordered,
+        came_after=came_after,
+        on_hand=on_hand,
+        promised_lead=np.array([item.lead for item in sold], dtype=np.int64),
+        shortage_cost=np.array(
+            [
+                e.late_per_bucket if backorders else max(e.lost_sale - item.unit_cost, 0.0)
+                for e, item in zip(money, sold, strict=True)
+            ]
+        ),
+        holding_cost=np.array([e.holding_per_bucket for e in money]),
+    )
+    lots = Lots(
+        np.array([item.way.multiple_units or float(bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]),
+        np.array([item.way.min_units for item in sold]),
+    )
+    found = decide(
+        known,
+        paths,
+        seed=seed,
+        most_units=_most_units(facts, sold, settings),
+        review_buckets=review_buckets,
+        backorders=backorders,
+        lots=lots,
+        coming=coming,
+    )
+    waiting = np.where(np.isnan(came_after), ordered, 0.0).sum(axis=1) + coming.sum(axis=1)
+    reach = np.minimum(known.promised_lead + review_buckets, len(starts))
+    rows = [
+        {
+            "product": facts.product_of(item.label),
+            "site": facts.stock_points[item.label].site if item.label in facts.stock_points else item.way.site,
+            "kind": item.way.kind,
+            "recipe": item.way.recipe,
+            "offer": item.way.offer,
+            "lane": item.way.lane,
+            "units": float(found.units[i]),
+            "start": max(state.today, starts[0]),
+            "due": max(state.today, starts[0]) + timedelta(days=item.way.lead_days),
+            "cost_per_unit": item.way.cost_per_unit,
+            "value": float(found.value[i]),
+            "on_hand_units": float(on_hand[i]),
+            "under_way_units": float(waiting[i]),
+            "arriving_units": float(found.arriving_units[i]),
+            "demand_units": float(paths[i, :, : reach[i]].sum(axis=1).mean()),
+            "short_before": float(found.short_before[i]),
+            "short_after": float(found.short_after[i]),
+            "lost_chance": float(found.lost_chance[i]),
+        }
+        for i, item in enumerate(sold)
+    ]
+    rows.sort(key=lambda r: (-r["value"], r["product"], r["site"] or ""))
+    return ReplenishResult(
+        state.as_of, chain.settings, {"orders": pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA)}
+    )
+
+
+def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettings) -> list[_Sold]:
+    """What is sold and can be had from some way that is valid now, by its cheapest one."""
+    arrays = facts.arrays
+    cost = arrays.good_unit_costs(arrays.least_costs([day]))
+    best: dict[str, _Sold] = {}
+    wanted = set(labels)
+    for w, way in enumerate(facts.ways):
+        if way.product not in wanted or way.serves or not valid_on(day, way.valid_from, way.valid_to):
+            continue
+        before = best.get(way.product)
+        if before is None or cost[w] < before.unit_cost:
+            lead = settings.frozen_buckets + settings.calendar.lead_buckets(way.lead_days)
+            best[way.product] = _Sold(way.product, way, float(cost[w]), lead)
+    return [best[label] for label in labels if label in best]
+
+
+def _most_units(facts: ChainFacts, sold: list[_Sold], settings: ChainSettings) -> FloatArray:
+    """(item) most units of one bucket: of an offer what it can bring, of a recipe what its line can make alone."""
+    most = np.full(len(sold), np.inf)
+    for i, item in enumerate(sold):
+        way = item.way
+        most[i] = way.units_per_week * settings.calendar.bucket_days / 7
+        if way.line in facts.line_hours and way.hours_per_unit > 0:
+            at = min(settings.frozen_buckets, len(facts.line_hours[way.line]) - 1)
+            most[i] = min(most[i], max(facts.line_hours[way.line][at] - way.setup_hours, 0.0) / way.hours_per_unit)
+    return most
+
+
+def _record(
+    state: State, facts: ChainFacts, sold: list[_Sold], buckets: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(item, closed bucket) each: units ordered then, and buckets until they came (NaN not yet, inf never); and (item,
+    open bucket) units of orders given out that have still to begin, by their due day.
+
+    Orders of one bucket count as one: it has come when all of them have.
+    """
+    calendar, first = state.settings.calendar, state.first_open_bucket
+    at = {item.label: i for i, item in enumerate(sold)}
+    site_of = {way.name: way.site for way in facts.ways}
+    found: dict[tuple[int, int], list[PlacedOrder]] = {}
+    coming = np.zeros((len(sold), buckets))
+    for order in placed_orders(state):
+        label = order.product
+        if facts.places is not None:
+            label = facts.places.label.get((order.product, site_of.get(order.source) or ""), label)
+        age = -calendar.index(order.placed, first)
+        if label not in at or age > RECORD_BUCKETS:
+            continue
+        if age > 0:
+            found.setdefault((at[label], age), []).append(order)
+        elif calendar.index(order.due, first) < buckets:
+            coming[at[label], max(calendar.index(order.due, first), 0)] += order.left_units
+    ordered = np.zeros((len(sold), RECORD_BUCKETS))
+    came_after = np.full(ordered.shape, np.nan)
+    for (item, age), orders in found.items():
+        open_units = sum(o.left_units for o in orders)
+        came = [calendar.index(o.arrived, o.placed) for o in orders if o.arrived is not None]
+        ordered[item, -age] = open_units or sum(o.units for o in orders)
+        if not open_units:
+            came_after[item, -age] = max(came, default=np.inf)
+    return ordered, came_after, coming
