@@ -168,8 +168,8 @@ class Chain:
     Use it in a `with` block, or close it: while it is open, no other process can open it.
 
     run, balance, quote, replenish, replay, why: what to do, for what price, what it would have been worth, and why.
-    ingest, retry_quarantine: rows in. state, kept_run, evidence: look things up. findings, unheeded, ingested: what opening
-    found and took in.
+    ingest, retry_quarantine: rows in. state, kept_run, evidence: look things up. findings, unheeded, ingested: what
+    opening found and took in.
     branch, on, change, add, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
 

@@ -14,7 +14,7 @@ from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_de
 from datong.ledger.position import position
 from datong.ledger.state import State
 from datong.ledger.supply import PlacedOrder, placed_orders
-from datong.model.flow import FloatArray, Learnt, nothing_learnt
+from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.replenish import LOOK_BUCKETS, Known, Lots, decide
 from datong.sense.signals import sense
@@ -93,12 +93,18 @@ def replenish_chain(
     if furthest > settings.horizon_buckets:
         state = replace(state, settings=replace(settings, horizon_buckets=furthest))
     demand = forecast(sense(state), learnt, settings.path_count, seed)
-    starts = demand.bucket_starts
+    orders = replenishment(state, demand, seed, review_buckets)
+    return ReplenishResult(state.as_of, chain.settings, {"orders": orders})
+
+
+def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int = 1) -> pa.Table:
+    """The rows of `ReplenishResult.orders` for a forecast in hand, which should reach beyond the longest lead time."""
+    calendar, settings, starts = state.settings.calendar, state.settings, demand.bucket_starts
     facts = chain_facts(state, starts, nothing_learnt(), demand.items)
     where = located(facts, position(state))
     asked = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
     sold = _sold(facts, list(asked), starts[0], settings)
-    paths = np.zeros((len(sold), settings.path_count, len(starts)))
+    paths = np.zeros((len(sold), max(settings.path_count, demand.paths.shape[1]), len(starts)))
     for i, item in enumerate(sold):
         paths[i] = asked[item.label]
     on_hand = np.array([where.on_hand_units.get(item.label, 0.0) for item in sold])
@@ -159,9 +165,7 @@ def replenish_chain(
         for i, item in enumerate(sold)
     ]
     rows.sort(key=lambda r: (-r["value"], r["product"], r["site"] or ""))
-    return ReplenishResult(
-        state.as_of, chain.settings, {"orders": pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA)}
-    )
+    return pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA)
 
 
 def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettings) -> list[_Sold]:
