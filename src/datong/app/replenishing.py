@@ -190,9 +190,10 @@ def _most_units(facts: ChainFacts, sold: list[_Sold], settings: ChainSettings) -
     for i, item in enumerate(sold):
         way = item.way
         most[i] = way.units_per_week * settings.calendar.bucket_days / 7
-        if way.line in facts.line_hours and way.hours_per_unit > 0:
-            at = min(settings.frozen_buckets, len(facts.line_hours[way.line]) - 1)
-            most[i] = min(most[i], max(facts.line_hours[way.line][at] - way.setup_hours, 0.0) / way.hours_per_unit)
+        hours = facts.line_hours.get(way.line or "")
+        if hours is not None and way.hours_per_unit > 0:
+            open_hours = float(hours[min(settings.frozen_buckets, len(hours) - 1)])
+            most[i] = min(most[i], max(open_hours - way.setup_hours, 0.0) / way.hours_per_unit)
     return most
 
 

@@ -114,7 +114,7 @@ def expected_gain(
     backorders: bool = False,
     leftover_share: float = 0.0,
 ) -> FloatArray:
-    """(item) money that an order of these units saves on average over the paths, against none: the sum of its gain(q)."""
+    """(item) money that an order of these units saves on average over the paths: the sum of gain(q) below it."""
     shortage, holding, spared, lies = _terms(view, shortage_cost, holding_cost, backorders, leftover_share)
     asked, there = np.maximum(view.short, 0.0), units[:, None, None]
     money = shortage * spared * np.minimum(there, asked) - holding * lies * np.maximum(there - asked, 0.0)
@@ -128,9 +128,10 @@ def _terms(
     backorders: bool,
     leftover_share: float,
 ) -> tuple[FloatArray, FloatArray, BoolArray, FloatArray]:
-    """shortage, holding: (item, 1, 1). spared, lies: (item, path, bucket) where a unit may spare one missing, and lie."""
+    """shortage, holding: (item, 1, 1). spared, lies: (item, path, bucket) where a unit spares a missing one, or lies."""
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
-    return shortage, holding, view.inside if backorders else view.last, view.inside + leftover_share * view.after
+    lies = np.asarray(view.inside + leftover_share * view.after, dtype=np.float64)
+    return shortage, holding, view.inside if backorders else view.last, lies
 
 
 def window(
