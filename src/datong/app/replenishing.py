@@ -164,8 +164,8 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         }
         for i, item in enumerate(sold)
     ]
-    rows.sort(key=lambda r: (-r["value"], r["product"], r["site"] or ""))
-    return pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA)
+    order = [("value", "descending"), ("product", "ascending"), ("site", "ascending")]
+    return pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA).sort_by(order)
 
 
 def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettings) -> list[_Sold]:
