@@ -1,7 +1,7 @@
 """The balance at the size of an industry: cost over the optimum, certified gap, seconds and memory, beside its peers.
 
     python benchmarks/balance.py [--short] [--sizes 1000,5000,20000,100000] [--seeds 1]
-        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--lots 100,1000] [--changes 1000]
+        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--gaps 0.01,0.003,0.0015] [--lots 100,1000] [--changes 1000]
         [--door prices] [--time-limit 900] [--no-folders]
 
 Chains of benchmarks/network/chain.py, and the folders of ../shared/bench/network where they are there (their plans go
@@ -14,6 +14,8 @@ Peers: ipm, simplex, hipdlp (HiGHS: interior point without crossover, simplex, i
 pdlp-EPS-presolve (OR-Tools PDLP to that relative tolerance, with Glop's presolve or without; its plan is mended before
 it is costed). PDLP needs OR-Tools, `pip install -e .[bench]`; without it those lines are left out.
 
+Gaps: the search of prices at several gaps, each a row, so that it stands beside each PDLP at equal or lower cost; the
+table then ends with the seconds of each PDLP, mending and all, over those of the fastest such row.
 Lots: orders in lots, with set-ups and smallest orders, by the plan stage and by linear programmes led to lots; costed
 with set-ups and set against the bound of HiGHS's MIP.
 Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order; each
@@ -73,10 +75,11 @@ def chain_of(job: dict) -> Chain:
 
 
 def solved(market: Market, solver: str, time_limit_s: float) -> peers.Found:
-    """One of the doors of the balance, or a peer."""
-    if solver in ("prices", "highs"):
+    """One of the doors of the balance ('prices-GAP': to that gap), or a peer."""
+    if solver == "highs" or solver.startswith("prices"):
+        limits = Limits(float(solver.removeprefix("prices-"))) if solver.startswith("prices-") else USUAL_LIMITS
         start = time.perf_counter()
-        solution = prices.solve(market) if solver == "prices" else highs.solve(market)
+        solution = highs.solve(market) if solver == "highs" else prices.solve(market, limits)
         return peers.Found(solution, {"solve": time.perf_counter() - start}, 0.0)
     if solver.startswith("pdlp-"):
         eps = float(solver.removeprefix("pdlp-").removesuffix("-presolve"))
@@ -258,7 +261,26 @@ def compare(job: dict, solvers: list[str], referee) -> dict[str, dict]:
             f"  {solver:16s} {r['whole_s']:7.1f} {r['solve_s']:8.1f} {r['processor_s']:12.1f} {r['over']:24.4f}"
             f" {gap / r['cost']:11.5%} {r['gap']:12.3%} {r['on_time']:8.2%} {r['peak_mb']:8.0f}  {r.get('referee', '')}"
         )
+    show_rule(results)
     return results
+
+
+def faster_by(results: dict[str, dict], peer: str) -> tuple[str, float] | None:
+    """The fastest row of the search of prices at no more cost than the peer's, and how many times faster it is."""
+    rows = [name for name, r in results.items() if name.startswith("prices") and r["cost"] <= results[peer]["cost"]]
+    if not rows:
+        return None
+    best = min(rows, key=lambda name: results[name]["solve_s"])
+    return best, results[peer]["solve_s"] / results[best]["solve_s"]
+
+
+def show_rule(results: dict[str, dict]) -> None:
+    for peer in (name for name, r in results.items() if name.startswith("pdlp-") and "cost" in r):
+        found = faster_by(results, peer)
+        if found is None:
+            say(f"  {peer}: no search of prices has a plan at its cost or below")
+        else:
+            say(f"  {peer}: {found[0]} is {found[1]:.1f} times as fast, at no more cost")
 
 
 def shared_referee():
@@ -332,6 +354,7 @@ def main() -> int:
     parser.add_argument("--sizes", default="1000,5000,20000,100000", help="products, with commas between")
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--peers", default="ipm,pdlp-1e-4,pdlp-1e-5")
+    parser.add_argument("--gaps", default="", help="gaps of the search of prices, each a row; else one row, at 1%%")
     parser.add_argument("--lots", default="", help="sizes of the chains with lots")
     parser.add_argument("--changes", default="", help="sizes of the chains that change")
     parser.add_argument("--door", default="prices", choices=("prices", "highs"))
@@ -345,8 +368,9 @@ def main() -> int:
         return 0
     sizes = [100, 1000] if options.short else [int(n) for n in options.sizes.split(",") if n]
     asked = ["ipm"] if options.short else [p for p in options.peers.split(",") if p]
-    solvers = [options.door] + [p for p in asked if not p.startswith("pdlp-") or peers.has_ortools()]
-    if len(solvers) <= len(asked):
+    ours_at = [f"{options.door}-{gap}" for gap in options.gaps.split(",") if gap] or [options.door]
+    solvers = ours_at + [p for p in asked if not p.startswith("pdlp-") or peers.has_ortools()]
+    if len(solvers) - len(ours_at) < len(asked):
         say("OR-Tools is not installed (pip install -e .[bench]): its PDLP is left out")
     folders = [] if options.no_folders or options.short else [SHARED / "bench" / "network" / str(n) for n in sizes]
     jobs = [{"folder": str(f), "products": int(f.name)} for f in folders if f.exists()]
@@ -355,7 +379,7 @@ def main() -> int:
     for job in jobs:
         say(f"{job['products']:,} products, " + ("shared folder" if job.get("folder") else f"seed {job['seed']}"))
         results = compare(job | {"time_limit": options.time_limit}, solvers, shared_referee())
-        ours = results.get(options.door)
+        ours = results.get(ours_at[0])
         if ours is None:
             good = False
             continue
