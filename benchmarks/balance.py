@@ -79,7 +79,7 @@ def solved(market: Market, solver: str, time_limit_s: float) -> peers.Found:
     if solver == "highs" or solver.startswith("prices"):
         limits = Limits(float(solver.removeprefix("prices-"))) if solver.startswith("prices-") else USUAL_LIMITS
         start = time.perf_counter()
-        solution = highs.solve(market) if solver == "highs" else prices.solve(market, limits)
+        solution = highs.solve(market) if solver == "highs" else prices.solve(market, limits).solution
         return peers.Found(solution, {"solve": time.perf_counter() - start}, 0.0)
     if solver.startswith("pdlp-"):
         eps = float(solver.removeprefix("pdlp-").removesuffix("-presolve"))
@@ -374,7 +374,7 @@ def main() -> int:
         say("OR-Tools is not installed (pip install -e .[bench]): its PDLP is left out")
     folders = [] if options.no_folders or options.short else [SHARED / "bench" / "network" / str(n) for n in sizes]
     jobs = [{"folder": str(f), "products": int(f.name)} for f in folders if f.exists()]
-    jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",")]
+    jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",") if s]
     good, growth = True, {"whole": [], "solve": [], "processor": []}
     for job in jobs:
         say(f"{job['products']:,} products, " + ("shared folder" if job.get("folder") else f"seed {job['seed']}"))
