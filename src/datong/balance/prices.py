@@ -28,12 +28,16 @@ from datong.model.flow import FloatArray
 
 # Temperatures as shares of a product's unit cost, from warm to cold, with the most steps of the search at each; the
 # last ones only until the gap is as asked. Plans are made from PLANS_FROM down: at warmer prices they are bad ones.
-SCHEDULE = ((0.01, 30), (0.003, 40), (0.001, 60), (0.0004, 80), (0.0002, 100), (0.0002, 100), (0.0001, 150))
+SCHEDULE = (
+    *((0.01, 30), (0.003, 40), (0.001, 60), (0.0004, 80), (0.0002, 100), (0.0002, 100), (0.0001, 150), (0.0001, 150)),
+    *((0.00005, 300), (0.00005, 300), (0.00003, 600), (0.00003, 1200), (0.00002, 2400)),
+)
 PLANS_FROM = 0.0004
 # Where nothing is scarce there is nothing to search: every unit takes its cheapest choice.
 NOTHING_SCARCE = 1e-7
-# Prices of an earlier balance are near: the search begins with this place of the schedule.
-WARM_FROM = 4
+# Prices of an earlier balance are those of one temperature: the search begins there, unless they are off by more than
+# this many times what is near enough; then it begins with this place of the schedule.
+STILL_NEAR, WARM_FROM = 4.0, 4
 # A climb ends when what its prices are off by costs less than this share of the gap asked for; temperature takes the
 # rest. What is asked beyond what there is counts at this part of the unit costs of what it goes into: that is what it
 # took to place it elsewhere, on networks of 2,000 and 20,000 products.
@@ -89,12 +93,14 @@ class _Search:
 
     def run(self, start: Prices | None) -> Found:
         dual = self.dual
-        schedule = SCHEDULE if start is None else SCHEDULE[WARM_FROM:]
-        price = np.maximum(0.0, dual.low) if start is None else self._prices_of(start)
+        schedule = SCHEDULE
+        price = np.maximum(0.0, dual.low)
+        if start is not None:
+            price = self._prices_of(start)
+            self._keep_bound(price)
+            schedule = SCHEDULE[self._warm_place(price) :]
         if dual.size == 0:
             schedule = ((NOTHING_SCARCE, 0),)
-        if start is not None:
-            self._keep_bound(price)
         for place, (temperature, most_steps) in enumerate(schedule):
             price = climb(dual, price, temperature, most_steps, self._go_on, self._near())
             self._keep_bound(price)
@@ -115,6 +121,17 @@ class _Search:
         late = self.limits.time_limit_s is not None and seconds > self.limits.time_limit_s
         self.stopped = self.stopped or late or not self.on_progress(seconds, self.steps, cost, self.bound)
         return not self.stopped
+
+    def _warm_place(self, price: FloatArray) -> int:
+        """The place of the schedule at which given prices are least off."""
+        dual = self.dual
+        places: dict[float, int] = {}
+        for place, (temperature, _) in enumerate(SCHEDULE):
+            if temperature <= PLANS_FROM:
+                places.setdefault(temperature, place)
+        off = {place: _off(dual, price, dual.amount - dual.value(price, t)[1]) for t, place in places.items()}
+        best = min(off, key=lambda place: off[place])
+        return best if off[best] <= STILL_NEAR * self._near() else WARM_FROM
 
     def _near(self) -> float:
         """Money by which prices may be off; 0 before anything is known."""
@@ -177,9 +194,7 @@ def climb(
         return -value / money, left * unit / money
 
     def on_step(point: FloatArray) -> None:
-        price = np.maximum(point * unit, dual.low)
-        off = np.where(left < 0, -PLACED * dual.worth, np.maximum(price, 0.0)) @ left
-        if not go_on() or off <= near:
+        if not go_on() or _off(dual, np.maximum(point * unit, dual.low), left) <= near:
             raise StopIteration
 
     least = dual.low / unit
@@ -193,6 +208,14 @@ def climb(
         options={"maxiter": most_steps, "maxcor": REMEMBERED, "ftol": 0.0, "gtol": 0.0},
     )
     return np.maximum(found.x * unit, dual.low)
+
+
+def _off(dual: Dual, price: FloatArray, left: FloatArray) -> float:
+    """Money by which prices are off, about: what is asked beyond what there is, and what is priced and left.
+
+    left: amounts less what is asked at the prices.
+    """
+    return float(np.where(left < 0, -PLACED * dual.worth, np.maximum(price, 0.0)) @ left)
 
 
 def _on_the_market(market: Market, dual: Dual, price: FloatArray) -> Prices:
