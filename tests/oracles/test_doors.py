@@ -260,6 +260,31 @@ def test_the_exact_door_by_another_method():
         assert inner[0] - inner[1] < 1e-4 * corner[2], seed
 
 
+def test_large_programmes_by_interior_point_and_by_simplex_where_that_ends_without_an_answer(monkeypatch):
+    """The optimum is the same either way."""
+    used, solve = [], highs.Programme.solve
+
+    def watched(self, options=highs.OPTIONS, on_progress=highs.never_stop):
+        used.append(options["solver"])
+        if used[-1] == "ipm" and interior_fails:
+            raise RuntimeError("HiGHS: Unknown")
+        return solve(self, options, on_progress)
+
+    for seed in range(40):
+        market, _ = random_market(seed, levels=2)
+        cost, _, money = costed(market, highs.solve(market))
+        monkeypatch.setattr(highs, "INTERIOR_FROM", 0)
+        monkeypatch.setattr(highs.Programme, "solve", watched)
+        for expected in (["ipm"], ["ipm", "choose"]):
+            interior_fails = len(expected) > 1
+            used.clear()
+            found, bound, _ = costed(market, highs.solve(market))
+            assert used == (["choose"] if market.single_level else expected), seed
+            assert found == pytest.approx(cost, rel=1e-6, abs=1e-6 * money), seed
+            assert bound == pytest.approx(cost, rel=1e-6, abs=1e-6 * money), seed
+        monkeypatch.undo()
+
+
 @pytest.mark.parametrize("levels", [0, 1, 2, 3])
 def test_the_door_of_prices_against_the_programme_written_out(levels):
     """Both plans keep every rule, no bound lies above the other's cost, and the certified gap holds the difference."""
