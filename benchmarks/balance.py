@@ -1,8 +1,8 @@
 """The balance at the size of an industry: cost over the optimum, certified gap, seconds and memory, beside its peers.
 
     python benchmarks/balance.py [--short] [--sizes 1000,5000,20000,100000] [--seeds 1]
-        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--gaps 0.01,0.003,0.0015] [--lots 100,1000] [--changes 1000]
-        [--door prices] [--time-limit 900] [--no-folders]
+        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--gaps 0.01,0.003,0.0015] [--lots 100,1000] [--lanes 1000,5000]
+        [--changes 1000] [--door prices] [--time-limit 900] [--no-folders]
 
 Chains of benchmarks/network/chain.py, and the folders of ../shared/bench/network where they are there (their plans go
 to its referee as well). Every run is a process of its own, one after the other; peers run in the same call, so that
@@ -18,6 +18,8 @@ Gaps: the search of prices at several gaps, each a row, so that it stands beside
 table then ends with the seconds of each PDLP, mending and all, over those of the fastest such row.
 Lots: orders in lots, with set-ups and smallest orders, by the plan stage and by linear programmes led to lots; costed
 with set-ups and set against the bound of HiGHS's MIP.
+Lanes: the same networks at places of their own, with lanes of lead time, cost and capacity between plants, factories
+and distribution centres (benchmarks/network/lanes.py).
 Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order; each
 from the prices of the balance before and from nothing.
 
@@ -39,6 +41,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from network import peers
 from network.chain import CHANGES, Chain, changed, generated, read
+from network.lanes import with_lanes
 
 from datong.app.balancing import started_of
 from datong.balance import highs, integer, prices
@@ -71,7 +74,8 @@ WARM_GAP = 0.02
 def chain_of(job: dict) -> Chain:
     if job.get("folder"):
         return read(Path(job["folder"]))
-    return generated(job["products"], job["seed"], job.get("lots", False))
+    chain = generated(job["products"], job["seed"], job.get("lots", False))
+    return with_lanes(chain, job["seed"]) if job.get("lanes") else chain
 
 
 def solved(market: Market, solver: str, time_limit_s: float) -> peers.Found:
@@ -97,7 +101,8 @@ def measure(job: dict) -> dict:
     clock.append(time.perf_counter())
     found = solved(market, job["solver"], job["time_limit"])
     clock.append(time.perf_counter())
-    result = {"base": chain.base, "optimum": chain.optimum, "solve_s": sum(found.seconds.values())}
+    base = chain.base if math.isfinite(chain.base) else unavoidable_cost(market)
+    result = {"base": base, "optimum": chain.optimum, "solve_s": sum(found.seconds.values())}
     result |= {f"{name}_s": seconds for name, seconds in found.seconds.items() if name != "solve"}
     if found.solution is not None:
         outcome = evaluate(market, found.solution.started, found.solution.issued, found.solution.turned_away)
@@ -297,6 +302,12 @@ def shared_referee():
     return score
 
 
+def named(job: dict) -> str:
+    return (
+        "shared folder" if job.get("folder") else f"seed {job['seed']}" + (", with lanes" if job.get("lanes") else "")
+    )
+
+
 def exponent(points: list[tuple[int, float]]) -> float:
     """Least squares of log seconds on log products."""
     size, seconds = np.log(np.array(points, dtype=np.float64)).T
@@ -356,6 +367,7 @@ def main() -> int:
     parser.add_argument("--peers", default="ipm,pdlp-1e-4,pdlp-1e-5")
     parser.add_argument("--gaps", default="", help="gaps of the search of prices, each a row; else one row, at 1%%")
     parser.add_argument("--lots", default="", help="sizes of the chains with lots")
+    parser.add_argument("--lanes", default="", help="sizes of the chains at several sites, with lanes between them")
     parser.add_argument("--changes", default="", help="sizes of the chains that change")
     parser.add_argument("--door", default="prices", choices=("prices", "highs"))
     parser.add_argument("--time-limit", type=float, default=900.0, help="seconds for each peer")
@@ -374,10 +386,12 @@ def main() -> int:
         say("OR-Tools is not installed (pip install -e .[bench]): its PDLP is left out")
     folders = [] if options.no_folders or options.short else [SHARED / "bench" / "network" / str(n) for n in sizes]
     jobs = [{"folder": str(f), "products": int(f.name)} for f in folders if f.exists()]
+    lanes = ["100"] if options.short else [n for n in options.lanes.split(",") if n]
     jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",") if s]
+    jobs += [{"products": int(n), "seed": int(options.seeds.split(",")[0]), "lanes": True} for n in lanes]
     good, growth = True, {"whole": [], "solve": [], "processor": []}
     for job in jobs:
-        say(f"{job['products']:,} products, " + ("shared folder" if job.get("folder") else f"seed {job['seed']}"))
+        say(f"{job['products']:,} products, " + named(job))
         results = compare(job | {"time_limit": options.time_limit}, solvers, shared_referee())
         ours = results.get(ours_at[0])
         if ours is None:
@@ -386,7 +400,7 @@ def main() -> int:
         good &= ours["over"] <= MOST_AVOIDABLE and ours["gap"] <= MOST_GAP
         if options.short and job["products"] >= 1000:
             good &= "ipm" in results and ours["whole_s"] < results["ipm"]["whole_s"]
-        if not job.get("folder"):
+        if not job.get("folder") and not job.get("lanes"):
             for name, points in growth.items():
                 points.append((job["products"], ours[f"{name}_s"]))
     if not options.short:
