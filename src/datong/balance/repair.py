@@ -301,13 +301,13 @@ class _Repair:
                 some = np.flatnonzero((level.lead <= t) & pays[level.ways] & (early[t, level.product] > 0))
                 ways, start, product = level.ways[some], t - level.lead[some], level.product[some]
                 units = np.where(self.may_wait[start, ways], started[start, ways], 0.0)
-                arrive = np.bincount(product, units * level.good[some], count)
+                arrive = np.bincount(product, units * level.good[some], count).astype(np.float64)
                 units *= _fits(arrive, early[t])[product]
                 units = np.minimum(units, np.maximum(self.most[start + 1, ways] - started[start + 1, ways], 0.0))
                 on_line = np.flatnonzero(market.way_line[ways] >= 0)
                 cell = (start[on_line] + 1) * left.shape[1] + market.way_line[ways[on_line]]
                 hours = market.way_hours[ways[on_line]]
-                asked = np.bincount(cell, units[on_line] * hours, left.size)
+                asked = np.bincount(cell, units[on_line] * hours, left.size).astype(np.float64)
                 units[on_line] *= _fits(asked, np.maximum(left, 0.0).ravel())[cell]
                 taken = units[on_line] * hours
                 left -= np.bincount(cell, taken, left.size).reshape(left.shape)
