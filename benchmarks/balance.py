@@ -1,8 +1,8 @@
 """The balance at the size of an industry: cost over the optimum, certified gap, seconds and memory, beside its peers.
 
     python benchmarks/balance.py [--short] [--sizes 1000,5000,20000,100000] [--seeds 1]
-        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--lots 100,1000] [--changes 1000]
-        [--door prices] [--time-limit 900] [--no-folders]
+        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--gaps 0.01,0.003,0.0015] [--lots 100,1000] [--lanes 1000,5000]
+        [--changes 1000] [--door prices] [--time-limit 900] [--no-folders]
 
 Chains of benchmarks/network/chain.py, and the folders of ../shared/bench/network where they are there (their plans go
 to its referee as well). Every run is a process of its own, one after the other; peers run in the same call, so that
@@ -14,8 +14,12 @@ Peers: ipm, simplex, hipdlp (HiGHS: interior point without crossover, simplex, i
 pdlp-EPS-presolve (OR-Tools PDLP to that relative tolerance, with Glop's presolve or without; its plan is mended before
 it is costed). PDLP needs OR-Tools, `pip install -e .[bench]`; without it those lines are left out.
 
+Gaps: the search of prices at several gaps, each a row, so that it stands beside each PDLP at equal or lower cost; the
+table then ends with the seconds of each PDLP, mending and all, over those of the fastest such row.
 Lots: orders in lots, with set-ups and smallest orders, by the plan stage and by linear programmes led to lots; costed
 with set-ups and set against the bound of HiGHS's MIP.
+Lanes: the same networks at places of their own, with lanes of lead time, cost and capacity between plants, factories
+and distribution centres (benchmarks/network/lanes.py).
 Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order; each
 from the prices of the balance before and from nothing.
 
@@ -37,6 +41,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from network import peers
 from network.chain import CHANGES, Chain, changed, generated, read
+from network.lanes import with_lanes
 
 from datong.app.balancing import started_of
 from datong.balance import highs, integer, prices
@@ -69,14 +74,16 @@ WARM_GAP = 0.02
 def chain_of(job: dict) -> Chain:
     if job.get("folder"):
         return read(Path(job["folder"]))
-    return generated(job["products"], job["seed"], job.get("lots", False))
+    chain = generated(job["products"], job["seed"], job.get("lots", False))
+    return with_lanes(chain, job["seed"]) if job.get("lanes") else chain
 
 
 def solved(market: Market, solver: str, time_limit_s: float) -> peers.Found:
-    """One of the doors of the balance, or a peer."""
-    if solver in ("prices", "highs"):
+    """One of the doors of the balance ('prices-GAP': to that gap), or a peer."""
+    if solver == "highs" or solver.startswith("prices"):
+        limits = Limits(float(solver.removeprefix("prices-"))) if solver.startswith("prices-") else USUAL_LIMITS
         start = time.perf_counter()
-        solution = prices.solve(market) if solver == "prices" else highs.solve(market)
+        solution = highs.solve(market) if solver == "highs" else prices.solve(market, limits).solution
         return peers.Found(solution, {"solve": time.perf_counter() - start}, 0.0)
     if solver.startswith("pdlp-"):
         eps = float(solver.removeprefix("pdlp-").removesuffix("-presolve"))
@@ -94,7 +101,8 @@ def measure(job: dict) -> dict:
     clock.append(time.perf_counter())
     found = solved(market, job["solver"], job["time_limit"])
     clock.append(time.perf_counter())
-    result = {"base": chain.base, "optimum": chain.optimum, "solve_s": sum(found.seconds.values())}
+    base = chain.base if math.isfinite(chain.base) else unavoidable_cost(market)
+    result = {"base": base, "optimum": chain.optimum, "solve_s": sum(found.seconds.values())}
     result |= {f"{name}_s": seconds for name, seconds in found.seconds.items() if name != "solve"}
     if found.solution is not None:
         outcome = evaluate(market, found.solution.started, found.solution.issued, found.solution.turned_away)
@@ -258,7 +266,26 @@ def compare(job: dict, solvers: list[str], referee) -> dict[str, dict]:
             f"  {solver:16s} {r['whole_s']:7.1f} {r['solve_s']:8.1f} {r['processor_s']:12.1f} {r['over']:24.4f}"
             f" {gap / r['cost']:11.5%} {r['gap']:12.3%} {r['on_time']:8.2%} {r['peak_mb']:8.0f}  {r.get('referee', '')}"
         )
+    show_rule(results)
     return results
+
+
+def faster_by(results: dict[str, dict], peer: str) -> tuple[str, float] | None:
+    """The fastest row of the search of prices at no more cost than the peer's, and how many times faster it is."""
+    rows = [name for name, r in results.items() if name.startswith("prices") and r["cost"] <= results[peer]["cost"]]
+    if not rows:
+        return None
+    best = min(rows, key=lambda name: results[name]["solve_s"])
+    return best, results[peer]["solve_s"] / results[best]["solve_s"]
+
+
+def show_rule(results: dict[str, dict]) -> None:
+    for peer in (name for name, r in results.items() if name.startswith("pdlp-") and "cost" in r):
+        found = faster_by(results, peer)
+        if found is None:
+            say(f"  {peer}: no search of prices has a plan at its cost or below")
+        else:
+            say(f"  {peer}: {found[0]} is {found[1]:.1f} times as fast, at no more cost")
 
 
 def shared_referee():
@@ -273,6 +300,12 @@ def shared_referee():
         return "; ".join(found["infeasible"]) or f"{found['avoidable_over_lp']:.4f}"
 
     return score
+
+
+def named(job: dict) -> str:
+    return (
+        "shared folder" if job.get("folder") else f"seed {job['seed']}" + (", with lanes" if job.get("lanes") else "")
+    )
 
 
 def exponent(points: list[tuple[int, float]]) -> float:
@@ -332,7 +365,9 @@ def main() -> int:
     parser.add_argument("--sizes", default="1000,5000,20000,100000", help="products, with commas between")
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--peers", default="ipm,pdlp-1e-4,pdlp-1e-5")
+    parser.add_argument("--gaps", default="", help="gaps of the search of prices, each a row; else one row, at 1%%")
     parser.add_argument("--lots", default="", help="sizes of the chains with lots")
+    parser.add_argument("--lanes", default="", help="sizes of the chains at several sites, with lanes between them")
     parser.add_argument("--changes", default="", help="sizes of the chains that change")
     parser.add_argument("--door", default="prices", choices=("prices", "highs"))
     parser.add_argument("--time-limit", type=float, default=900.0, help="seconds for each peer")
@@ -345,24 +380,27 @@ def main() -> int:
         return 0
     sizes = [100, 1000] if options.short else [int(n) for n in options.sizes.split(",") if n]
     asked = ["ipm"] if options.short else [p for p in options.peers.split(",") if p]
-    solvers = [options.door] + [p for p in asked if not p.startswith("pdlp-") or peers.has_ortools()]
-    if len(solvers) <= len(asked):
+    ours_at = [f"{options.door}-{gap}" for gap in options.gaps.split(",") if gap] or [options.door]
+    solvers = ours_at + [p for p in asked if not p.startswith("pdlp-") or peers.has_ortools()]
+    if len(solvers) - len(ours_at) < len(asked):
         say("OR-Tools is not installed (pip install -e .[bench]): its PDLP is left out")
     folders = [] if options.no_folders or options.short else [SHARED / "bench" / "network" / str(n) for n in sizes]
     jobs = [{"folder": str(f), "products": int(f.name)} for f in folders if f.exists()]
-    jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",")]
+    lanes = ["100"] if options.short else [n for n in options.lanes.split(",") if n]
+    jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",") if s]
+    jobs += [{"products": int(n), "seed": int(options.seeds.split(",")[0]), "lanes": True} for n in lanes]
     good, growth = True, {"whole": [], "solve": [], "processor": []}
     for job in jobs:
-        say(f"{job['products']:,} products, " + ("shared folder" if job.get("folder") else f"seed {job['seed']}"))
+        say(f"{job['products']:,} products, " + named(job))
         results = compare(job | {"time_limit": options.time_limit}, solvers, shared_referee())
-        ours = results.get(options.door)
+        ours = results.get(ours_at[0])
         if ours is None:
             good = False
             continue
         good &= ours["over"] <= MOST_AVOIDABLE and ours["gap"] <= MOST_GAP
         if options.short and job["products"] >= 1000:
             good &= "ipm" in results and ours["whole_s"] < results["ipm"]["whole_s"]
-        if not job.get("folder"):
+        if not job.get("folder") and not job.get("lanes"):
             for name, points in growth.items():
                 points.append((job["products"], ours[f"{name}_s"]))
     if not options.short:

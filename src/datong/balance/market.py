@@ -69,11 +69,11 @@ def clear(
         raise Refused(message("balance.circles_unknown_to_prices"))
     if door == "highs":
         solution = highs.solve(market, limits=limits, on_progress=on_progress)
-    else:
-        solution = prices.solve(market, limits, on_progress, start)
-    plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
-    outcome = evaluate(market, *plan)
-    bound = lower_bound(market, solution.prices)
+        plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
+        outcome, bound = evaluate(market, *plan), lower_bound(market, solution.prices)
+    else:  # costed and bounded by the same two, while it searched
+        found = prices.solve(market, limits, on_progress, start)
+        solution, outcome, bound = found.solution, found.outcome, found.bound
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
     return read_back(market, demand, solution, outcome, float(np.minimum(bound, total)))
