@@ -320,7 +320,7 @@ class _Turns:
         span = most + max((c.way.min_units * c.way.yield_share for c in choices), default=0.0) + 2 * grid
         grid = grid if grid > 0 else max(span, NOTHING) / MOST_LEVELS
         grid *= max(math.ceil((span / grid + 1) / MOST_LEVELS), 1)
-        return grid, grid * np.arange(math.ceil(span / grid) + 1)
+        return grid, np.arange(math.ceil(span / grid) + 1, dtype=np.float64) * grid
 
     def _give_back(self, product: str) -> None:
         before = self.starts.pop(product, [])
@@ -345,7 +345,12 @@ class _Turns:
         """The product's cheapest lots. cost: (level, bucket). needed: see `_sized`."""
         choices = self.shop.choices[product]
         can = self.parts.most(choices)
-        cost = np.where((grid * np.arange(len(cost)))[:, None] <= can + NOTHING, cost, math.inf)
+        over = np.arange(len(cost), dtype=np.float64)[:, None] * grid - can
+        if penalty is None:
+            cost = np.where(over <= NOTHING, cost, math.inf)
+        else:
+            late = self.shop.curves[product].economics.late_per_bucket
+            cost = cost + penalty * late * np.maximum(over, 0.0)
         jumps: list[list[Jump]] = [[] for _ in range(self.shop.buckets)]
         room = [self._room(choice) for choice in choices]
         for key, choice in enumerate(choices):
