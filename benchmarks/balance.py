@@ -14,8 +14,9 @@ Peers: ipm, simplex, hipdlp (HiGHS: interior point without crossover, simplex, i
 pdlp-EPS-presolve (OR-Tools PDLP to that relative tolerance, with Glop's presolve or without; its plan is mended before
 it is costed). PDLP needs OR-Tools, `pip install -e .[bench]`; without it those lines are left out.
 
-Lots: orders in lots, with set-ups and smallest orders, by the plan stage; costed with set-ups and set against the bound
-that HiGHS's MIP reaches within the time limit, and its plan; with --no-mip, against the bound of the market without lots.
+Lots: orders in lots, with set-ups and smallest orders, by the plan stage; costed with set-ups and set against the plan
+and the bound that HiGHS's MIP reaches within the time limit; with --no-mip, against the bound of the market without
+lots.
 Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order; each
 from the prices of the balance before and from nothing.
 

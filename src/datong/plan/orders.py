@@ -31,7 +31,7 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt, Plan
 from datong.model.layers import SortedDemand
 from datong.model.tables import tables
 from datong.plan.feasible import Room, make_feasible
-from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, lots_matter, size_lots, step_of
+from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, lots_matter, round_up, size_lots, step_of
 from datong.plan.reason import Reasons, Served
 from datong.plan.turns import Choice, Shop, lots_in_turn
 from datong.plan.worth import Curve, DemandShifts
@@ -345,7 +345,7 @@ def _cleared_arrivals(work: Work, product: str) -> FloatArray:
 
 def _told(work: Work, lots: Sequence[Lot]) -> list[Lot]:
     """Lots with what of them the market cleared: a lot stands for what it has arrive before the product's next lot, and
-    for the starts that bring it."""
+    for the starts that bring it. One above its smallest is all wanted."""
     result = []
     for product, own in _by_product(lots).items():
         own.sort(key=lambda x: (x.arrive, x.start, x.way.name))
@@ -358,6 +358,8 @@ def _told(work: Work, lots: Sequence[Lot]) -> list[Lot]:
         for lot, following in zip(own, [*own[1:], None], strict=True):
             last = len(cleared) if following is None else max(following.arrive, lot.arrive + 1)
             wanted = max(float(cleared[last - 1]) - given, 0.0) / lot.way.yield_share
+            if lot.units > round_up(lot.way.min_units, step_of(lot.way, work.whole[product])) + NOTHING:
+                wanted = lot.units
             until = int(np.searchsorted(arrive, last))
             joined, so_far = max(until - so_far, 1), until
             result.append(replace(lot, wanted_units=min(wanted, lot.units), merged=joined))
