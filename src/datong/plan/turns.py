@@ -10,9 +10,10 @@ and so with limits, Florian and Klein 1971):
 
 and the least over d is a sliding minimum, because a lot's cost is linear. `cost` has the hours at the cleared prices,
 so that a product leaves dear hours to those that need them more. In the first rounds a lot may go beyond a line's
-hours, at a penalty that rises from round to round (and a part of which stays where hours were too few, as in the method
-of multipliers); then it may not, and in the last rounds hours cost nothing: each turn then saves money or changes
-nothing. Set-up hours count like hours of work all along.
+hours, and beyond the components that can be there, at a penalty that rises from round to round (and a part of which
+stays where hours were too few, as in the method of multipliers; Hestenes 1969). Then it may not, and in the last
+rounds hours cost nothing: each turn then saves money or changes nothing. Set-up hours count like hours of work all
+along.
 
 Components limit the levels: up to bucket t no more can be used than stock, what is under way, and what the component's
 usual way can bring by then on the hours of its line, net of what the others need (`_Components`). In the end the
