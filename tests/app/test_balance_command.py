@@ -282,7 +282,7 @@ def test_what_is_told_of_lots_says_what_is_from_before_them(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a large chain the gaps are the market's, and the bound knows of no lots: no search could close the gap."""
-    monkeypatch.setattr(market, "LOTS_UP_TO", -1)
+    monkeypatch.setattr(market, "INTEGER_UP_TO", -1)
     recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost,lot_multiple_units\n"
     (folder / "recipes.csv").write_text(recipes + "P/1,P,A,1,10,20,40\nP/2,P,,0,30,,\nQ/1,Q,,0,5,,\n", encoding="utf-8")
     told = run(capsys, "balance", folder, "--lang", "en")[1]

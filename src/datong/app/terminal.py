@@ -277,7 +277,7 @@ def show_balance(
     def money(value: float | None) -> str:
         return figures.money(value, settings.currency, language)
 
-    before_lots = certificate["whole"] and certificate["door"] not in ("integer", "lots")
+    before_lots = certificate["whole"] and certificate["door"] != "integer"
     _print_gaps_total(console, result.tables["gaps"], before_lots, language)
     for text in needs(result.tables["gaps"], settings, language):
         console.print(Text("  " + text))
