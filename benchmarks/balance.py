@@ -1,8 +1,8 @@
 """The balance at the size of an industry: cost over the optimum, certified gap, seconds and memory, beside its peers.
 
     python benchmarks/balance.py [--short] [--sizes 1000,5000,20000,100000] [--seeds 1]
-        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--lots 100,1000] [--changes 1000]
-        [--door prices] [--time-limit 900] [--no-folders]
+        [--peers ipm,pdlp-1e-4,pdlp-1e-5] [--gaps 0.01,0.003,0.0015] [--lots 100,1000] [--lanes 1000,5000]
+        [--changes 1000] [--door prices] [--time-limit 900] [--no-mip] [--no-folders]
 
 Chains of benchmarks/network/chain.py, and the folders of ../shared/bench/network where they are there (their plans go
 to its referee as well). Every run is a process of its own, one after the other; peers run in the same call, so that
@@ -14,13 +14,19 @@ Peers: ipm, simplex, hipdlp (HiGHS: interior point without crossover, simplex, i
 pdlp-EPS-presolve (OR-Tools PDLP to that relative tolerance, with Glop's presolve or without; its plan is mended before
 it is costed). PDLP needs OR-Tools, `pip install -e .[bench]`; without it those lines are left out.
 
-Lots: orders in lots, with set-ups and smallest orders, by the plan stage and by linear programmes led to lots; costed
-with set-ups and set against the bound of HiGHS's MIP.
+Gaps: the search of prices at several gaps, each a row, so that it stands beside each PDLP at equal or lower cost; the
+table then ends with the seconds of each PDLP, mending and all, over those of the fastest such row.
+Lots: orders in lots, with set-ups and smallest orders, by the plan stage; costed with set-ups and set against the plan
+and the bound that HiGHS's MIP reaches within the time limit; with --no-mip, against the bound of the market without
+lots.
+Lanes: the same networks at places of their own, with lanes of lead time, cost and capacity between plants, factories
+and distribution centres (benchmarks/network/lanes.py).
 Changes: demand of 1% of the products half as much again, a line down for a week, a late material, a rush order; each
 from the prices of the balance before and from nothing.
 
 The long form fails where a plan is over 1.05 of the optimum's avoidable cost or its gap over 5% of it. The short one
-(100 and 1,000 products, generated) also where the balance is not faster than HiGHS's interior point.
+(100 and 1,000 products, generated, and lots at 100) also where the balance is not faster than HiGHS's interior point.
+Both fail where lots cost more than 4 times the avoidable cost of the market without them.
 """
 
 import argparse
@@ -37,13 +43,13 @@ import numpy as np
 import pyarrow.parquet as pq
 from network import peers
 from network.chain import CHANGES, Chain, changed, generated, read
+from network.lanes import with_lanes
 
 from datong.app.balancing import started_of
 from datong.balance import highs, integer, prices
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
-from datong.balance.dive import in_lots
 from datong.balance.evaluate import Outcome, evaluate, supply_of
 from datong.balance.market import balance, clear
 from datong.balance.pack import Market, pack
@@ -56,6 +62,8 @@ from datong.plan.orders import plan
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MOST_AVOIDABLE, MOST_GAP = 1.05, 0.05
+# Of lots, over the bound of the market without lots, which lies far below them.
+MOST_IN_LOTS = 4.0
 NO_PRICES = Prices(*(np.zeros((0, 0)) for _ in range(4)))
 # A plan this near to its bound is the optimum.
 PROVEN = 1e-6
@@ -69,14 +77,16 @@ WARM_GAP = 0.02
 def chain_of(job: dict) -> Chain:
     if job.get("folder"):
         return read(Path(job["folder"]))
-    return generated(job["products"], job["seed"], job.get("lots", False))
+    chain = generated(job["products"], job["seed"], job.get("lots", False))
+    return with_lanes(chain, job["seed"]) if job.get("lanes") else chain
 
 
 def solved(market: Market, solver: str, time_limit_s: float) -> peers.Found:
-    """One of the doors of the balance, or a peer."""
-    if solver in ("prices", "highs"):
+    """One of the doors of the balance ('prices-GAP': to that gap), or a peer."""
+    if solver == "highs" or solver.startswith("prices"):
+        limits = Limits(float(solver.removeprefix("prices-"))) if solver.startswith("prices-") else USUAL_LIMITS
         start = time.perf_counter()
-        solution = prices.solve(market) if solver == "prices" else highs.solve(market)
+        solution = highs.solve(market) if solver == "highs" else prices.solve(market, limits).solution
         return peers.Found(solution, {"solve": time.perf_counter() - start}, 0.0)
     if solver.startswith("pdlp-"):
         eps = float(solver.removeprefix("pdlp-").removesuffix("-presolve"))
@@ -94,7 +104,8 @@ def measure(job: dict) -> dict:
     clock.append(time.perf_counter())
     found = solved(market, job["solver"], job["time_limit"])
     clock.append(time.perf_counter())
-    result = {"base": chain.base, "optimum": chain.optimum, "solve_s": sum(found.seconds.values())}
+    base = chain.base if math.isfinite(chain.base) else unavoidable_cost(market)
+    result = {"base": base, "optimum": chain.optimum, "solve_s": sum(found.seconds.values())}
     result |= {f"{name}_s": seconds for name, seconds in found.seconds.items() if name != "solve"}
     if found.solution is not None:
         outcome = evaluate(market, found.solution.started, found.solution.issued, found.solution.turned_away)
@@ -118,23 +129,17 @@ def on_time(outcome: Outcome) -> float:
 
 
 def measure_lots(job: dict) -> dict:
-    """Orders in lots by the plan stage and by linear programmes led to lots: cost with set-ups, and seconds."""
+    """Orders in lots by the plan stage: cost with set-ups, and seconds."""
     chain = chain_of(job)
     start = time.perf_counter()
     clearing = balance(chain.state, chain.demand, nothing_learnt(), door=job["solver"])
     cleared = time.perf_counter()
     planned = plan(chain.state, _sensed_nothing(chain.demand), chain.demand, clearing, nothing_learnt())
-    clock = [time.perf_counter()]
+    result = {"base": chain.base, "solve_s": cleared - start, "plan_s": time.perf_counter() - cleared}
     market = pack(chain.state, chain.demand, nothing_learnt(), position(chain.state))
-    rules = lot_rules_of(market)
-    result = {"base": chain.base, "solve_s": cleared - start, "plan_s": clock[0] - cleared}
-    result |= {"plan_cost": cost_in_lots_of(market, rules, started_of(market, planned))}
-    clock.append(time.perf_counter())
-    led = in_lots(market, rules)
-    result["led_s"] = time.perf_counter() - clock[1]
-    if led is None:
-        raise RuntimeError("no plan in lots was found")
-    result |= {"led_cost": cost_in_lots_of(market, rules, led), "orders": int((led > 0).sum())}
+    started = started_of(market, planned)
+    np.save(job["lots_file"], started)
+    result |= {"plan_cost": cost_in_lots_of(market, lot_rules_of(market), started), "orders": len(planned.orders)}
     result |= {"fractional": clearing.total_cost, "bound": clearing.lower_bound}
     return result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
@@ -164,14 +169,13 @@ def _sensed_nothing(demand: Forecast) -> Sensed:
 
 
 def measure_mip(job: dict) -> dict:
-    """Bound and plan that HiGHS's MIP of the same chain reaches within the time limit, from the led lots on."""
+    """Bound and plan that HiGHS's MIP of the same chain reaches within the time limit, begun with the plan stage's."""
     chain = chain_of(job)
     market = pack(chain.state, chain.demand, nothing_learnt(), position(chain.state))
     rules = lot_rules_of(market)
-    led = in_lots(market, rules)
     start = time.perf_counter()
     options = {**highs.OPTIONS, "time_limit": job["time_limit"]}
-    found = integer.solve(market, rules, [] if led is None else [led], 0.0, options)
+    found = integer.solve(market, rules, [np.load(job["lots_file"])], 0.0, options)
     if found is None:
         raise RuntimeError("HiGHS found no plan in lots")
     return {"bound": found.bound, "cost": found.total_cost, "solve_s": time.perf_counter() - start}
@@ -258,7 +262,26 @@ def compare(job: dict, solvers: list[str], referee) -> dict[str, dict]:
             f"  {solver:16s} {r['whole_s']:7.1f} {r['solve_s']:8.1f} {r['processor_s']:12.1f} {r['over']:24.4f}"
             f" {gap / r['cost']:11.5%} {r['gap']:12.3%} {r['on_time']:8.2%} {r['peak_mb']:8.0f}  {r.get('referee', '')}"
         )
+    show_rule(results)
     return results
+
+
+def faster_by(results: dict[str, dict], peer: str) -> tuple[str, float] | None:
+    """The fastest row of the search of prices at no more cost than the peer's, and how many times faster it is."""
+    rows = [name for name, r in results.items() if name.startswith("prices") and r["cost"] <= results[peer]["cost"]]
+    if not rows:
+        return None
+    best = min(rows, key=lambda name: results[name]["solve_s"])
+    return best, results[peer]["solve_s"] / results[best]["solve_s"]
+
+
+def show_rule(results: dict[str, dict]) -> None:
+    for peer in (name for name, r in results.items() if name.startswith("pdlp-") and "cost" in r):
+        found = faster_by(results, peer)
+        if found is None:
+            say(f"  {peer}: no search of prices has a plan at its cost or below")
+        else:
+            say(f"  {peer}: {found[0]} is {found[1]:.1f} times as fast, at no more cost")
 
 
 def shared_referee():
@@ -275,6 +298,12 @@ def shared_referee():
     return score
 
 
+def named(job: dict) -> str:
+    return (
+        "shared folder" if job.get("folder") else f"seed {job['seed']}" + (", with lanes" if job.get("lanes") else "")
+    )
+
+
 def exponent(points: list[tuple[int, float]]) -> float:
     """Least squares of log seconds on log products."""
     size, seconds = np.log(np.array(points, dtype=np.float64)).T
@@ -289,23 +318,29 @@ def show_growth(door: str, points: dict[str, list[tuple[int, float]]]) -> None:
             say(f"growth of {name} seconds of {door} with products: n^{exponent(found):.2f} over {len(found)} runs")
 
 
-def show_lots(products: int, seed: int, door: str, time_limit_s: float) -> None:
-    job = {"products": products, "seed": seed, "lots": True, "time_limit": time_limit_s}
-    say(f"{products:,} products with lots, set-ups and smallest orders")
-    ours = run(job | {"solver": door, "kind": "lots"})
-    mip = run(job | {"solver": "mip", "kind": "mip"})
-    if ours is None or mip is None:
-        return
-    bound = max(mip["bound"], ours["bound"])
+def show_lots(products: int, seed: int, door: str, time_limit_s: float, with_mip: bool) -> bool:
+    """Whether the plan stage's lots are found and within MOST_IN_LOTS of the bound."""
+    say(f"{products:,} products with lots, set-ups and smallest orders, seed {seed}")
+    with tempfile.TemporaryDirectory() as folder:
+        job = {"products": products, "seed": seed, "lots": True, "time_limit": time_limit_s}
+        job |= {"lots_file": str(Path(folder) / "lots.npy")}
+        ours = run(job | {"solver": door, "kind": "lots"})
+        if ours is None:
+            return False
+        mip = run(job | {"solver": "mip", "kind": "mip"}) if with_mip else None
+    bound, which = ours["bound"], "the market without lots"
+    if mip is not None and mip["bound"] > bound:
+        bound, which = mip["bound"], f"HiGHS's MIP after {mip['solve_s']:.0f} s"
 
-    def over(cost: float) -> str:
-        return f"{(cost - ours['base']) / (bound - ours['base']):7.4f}"
+    def over(cost: float) -> float:
+        return (cost - ours["base"]) / (bound - ours["base"])
 
-    say(f"  avoidable cost over the bound of HiGHS's MIP after {mip['solve_s']:.0f} s, {ours['orders']} orders")
-    say(f"  {over(ours['fractional'])}  without lots, {ours['solve_s']:.1f} s")
-    say(f"  {over(ours['plan_cost'])}  lots of the plan stage, {ours['plan_s']:.1f} s more")
-    say(f"  {over(ours['led_cost'])}  linear programmes led to lots, {ours['led_s']:.1f} s")
-    say(f"  {over(mip['cost'])}  HiGHS's MIP, begun with those lots")
+    say(f"  avoidable cost over the bound of {which}; {ours['orders']:,} orders, peak {ours['peak_mb']:.0f} MB")
+    say(f"  {over(ours['fractional']):7.4f}  without lots, {ours['solve_s']:.1f} s")
+    say(f"  {over(ours['plan_cost']):7.4f}  lots of the plan stage, {ours['plan_s']:.1f} s more")
+    if mip is not None:
+        say(f"  {over(mip['cost']):7.4f}  HiGHS's MIP, begun with those lots, {mip['solve_s']:.0f} s")
+    return over(ours["plan_cost"]) <= MOST_IN_LOTS
 
 
 def show_changes(products: int, seed: int, door: str) -> bool:
@@ -332,10 +367,13 @@ def main() -> int:
     parser.add_argument("--sizes", default="1000,5000,20000,100000", help="products, with commas between")
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--peers", default="ipm,pdlp-1e-4,pdlp-1e-5")
+    parser.add_argument("--gaps", default="", help="gaps of the search of prices, each a row; else one row, at 1%%")
     parser.add_argument("--lots", default="", help="sizes of the chains with lots")
+    parser.add_argument("--lanes", default="", help="sizes of the chains at several sites, with lanes between them")
     parser.add_argument("--changes", default="", help="sizes of the chains that change")
     parser.add_argument("--door", default="prices", choices=("prices", "highs"))
     parser.add_argument("--time-limit", type=float, default=900.0, help="seconds for each peer")
+    parser.add_argument("--no-mip", action="store_true", help="lots without HiGHS's MIP beside them")
     parser.add_argument("--no-folders", action="store_true", help="only generated chains")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -345,30 +383,35 @@ def main() -> int:
         return 0
     sizes = [100, 1000] if options.short else [int(n) for n in options.sizes.split(",") if n]
     asked = ["ipm"] if options.short else [p for p in options.peers.split(",") if p]
-    solvers = [options.door] + [p for p in asked if not p.startswith("pdlp-") or peers.has_ortools()]
-    if len(solvers) <= len(asked):
+    ours_at = [f"{options.door}-{gap}" for gap in options.gaps.split(",") if gap] or [options.door]
+    solvers = ours_at + [p for p in asked if not p.startswith("pdlp-") or peers.has_ortools()]
+    if len(solvers) - len(ours_at) < len(asked):
         say("OR-Tools is not installed (pip install -e .[bench]): its PDLP is left out")
     folders = [] if options.no_folders or options.short else [SHARED / "bench" / "network" / str(n) for n in sizes]
     jobs = [{"folder": str(f), "products": int(f.name)} for f in folders if f.exists()]
-    jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",")]
+    lanes = ["100"] if options.short else [n for n in options.lanes.split(",") if n]
+    jobs += [{"products": n, "seed": int(s)} for n in sizes for s in options.seeds.split(",") if s]
+    jobs += [{"products": int(n), "seed": int(options.seeds.split(",")[0]), "lanes": True} for n in lanes]
     good, growth = True, {"whole": [], "solve": [], "processor": []}
     for job in jobs:
-        say(f"{job['products']:,} products, " + ("shared folder" if job.get("folder") else f"seed {job['seed']}"))
+        say(f"{job['products']:,} products, " + named(job))
         results = compare(job | {"time_limit": options.time_limit}, solvers, shared_referee())
-        ours = results.get(options.door)
+        ours = results.get(ours_at[0])
         if ours is None:
             good = False
             continue
         good &= ours["over"] <= MOST_AVOIDABLE and ours["gap"] <= MOST_GAP
         if options.short and job["products"] >= 1000:
             good &= "ipm" in results and ours["whole_s"] < results["ipm"]["whole_s"]
-        if not job.get("folder"):
+        if not job.get("folder") and not job.get("lanes"):
             for name, points in growth.items():
                 points.append((job["products"], ours[f"{name}_s"]))
     if not options.short:
         show_growth(options.door, growth)
-    for n in (int(n) for n in options.lots.split(",") if n):
-        show_lots(n, int(options.seeds.split(",")[0]), options.door, options.time_limit)
+    for n in (int(n) for n in ("100" if options.short else options.lots).split(",") if n):
+        for seed in options.seeds.split(","):
+            with_mip = not (options.no_mip or options.short)
+            good &= show_lots(n, int(seed), options.door, options.time_limit, with_mip)
     for n in (int(n) for n in options.changes.split(",") if n):
         good &= show_changes(n, int(options.seeds.split(",")[0]), options.door)
     return 0 if good else 1

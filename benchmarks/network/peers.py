@@ -19,6 +19,7 @@ from datong.balance import highs
 from datong.balance.bound import unit_prices
 from datong.balance.pack import Market
 from datong.balance.solution import Solution
+from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, IntArray
 
 # Passes in which what is missing is placed, and buckets before its need in which it may be made.
@@ -48,7 +49,7 @@ def with_highs(market: Market, solver: str, time_limit_s: float, tolerance: floa
         options["kkt_tolerance"] = tolerance
     try:
         solution = programme.solve({**highs.OPTIONS, **options})
-    except RuntimeError:
+    except (RuntimeError, NoPlan):
         solution = None
     solved = time.perf_counter()
     if solution is not None and solver == "pdlp":

@@ -117,16 +117,31 @@ def test_warm_tells_what_changed_and_what_it_costs(
     status, printed = run(capsys, "balance", folder, "--warm", first, "--out", second, "--lang", "en")
     assert status == 0
     assert "0 orders added (0 units), 2 changed (9), 0 dropped (0)" in printed
-    assert "costs CNY 114 more" in printed
+    assert "costs CNY 114 more" in printed and "another one" not in printed
     rows = pq.read_table(second / "changes.parquet").to_pylist()
     assert [(r["change"], r["recipe"] or r["offer"], r["units_change"], r["money_change"]) for r in rows] == [
         ("changed", "M/V", pytest.approx(6), pytest.approx(24)),
         ("changed", "P/2", pytest.approx(3), pytest.approx(90)),
     ]
     told = json.loads((second / "certificate.json").read_text(encoding="utf-8"))
-    assert told["cost_change"] == pytest.approx(114)
+    assert told["cost_change"] == pytest.approx(114) and told["earlier_known_share"] == 1.0
     status, printed = run(capsys, "balance", folder, "--warm", folder, "--lang", "en")
     assert status == 2 and "holds no earlier balance" in printed
+
+
+def test_a_balance_of_another_chain_to_start_from_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tmp_path / "first"
+    assert run(capsys, "balance", folder, "--out", first)[0] == 0
+    prices = pq.read_table(first / "prices.parquet")
+    names = pa.array([f"other {name}" for name in prices["name"].to_pylist()])
+    other = prices.set_column(prices.schema.get_field_index("name"), "name", names)
+    pq.write_table(pa.concat_tables([other, prices.slice(0, 1)]), first / "prices.parquet")
+    status, printed = run(capsys, "balance", folder, "--warm", first, "--lang", "en")
+    assert status == 0 and "looks like the balance of another one" in printed
+    status, printed = run(capsys, "balance", folder, "--warm", first, "--lang", "zh")
+    assert status == 0 and "另一条供应链" in printed
 
 
 def orders(*rows: tuple[str, str, date, float, float]) -> pa.Table:
@@ -267,7 +282,7 @@ def test_what_is_told_of_lots_says_what_is_from_before_them(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a large chain the gaps are the market's, and the bound knows of no lots: no search could close the gap."""
-    monkeypatch.setattr(market, "LOTS_UP_TO", -1)
+    monkeypatch.setattr(market, "INTEGER_UP_TO", -1)
     recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost,lot_multiple_units\n"
     (folder / "recipes.csv").write_text(recipes + "P/1,P,A,1,10,20,40\nP/2,P,,0,30,,\nQ/1,Q,,0,5,,\n", encoding="utf-8")
     told = run(capsys, "balance", folder, "--lang", "en")[1]

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from datong.balance import highs, integer
-from datong.balance.dive import in_lots
 from datong.balance.pack import pack_facts
 from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way
 from datong.ledger.position import Position
@@ -93,17 +92,6 @@ def test_the_most_of_a_lot_is_what_can_be_needed_and_made():
     assert integer.most_of_lots(market, integer.lot_rules(market, np.array([True])), *where).tolist() == [
         24.0
     ]  # 20 + 3
-
-
-def test_led_lots_keep_the_rules_and_share_a_full_line():
-    """Steps of 5 on a line of 12 h: 10 a week, the rest waits; the part comes in an order of 24."""
-    market = market_of(9, 11, 9, hours=12.0, setup_hours=1.0, multiple_units=5.0, part={"min_units": 24.0})
-    rules = integer.lot_rules(market, np.array([True, True]))
-    led = in_lots(market, rules)
-    plan = integer.solve(market, rules, [led], options={**highs.OPTIONS, "mip_max_nodes": 0})
-    np.testing.assert_allclose(plan.solution.started, led)
-    assert plan.solution.started[0].tolist() == [10.0, 10.0, 10.0]
-    assert plan.solution.started[1].tolist() == [30.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("broken", ["smallest", "steps", "set-up", "hours"])

@@ -13,9 +13,11 @@ from scipy.optimize import linprog
 
 from datong.balance import highs, prices
 from datong.balance.bound import lower_bound
+from datong.balance.dual import Dual
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack_facts
-from datong.balance.solution import Prices
+from datong.balance.repair import _Repair
+from datong.balance.solution import Limits, Prices
 from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
 from datong.ledger.position import Position, UnderWay
 from datong.model.calendar import Calendar
@@ -260,6 +262,31 @@ def test_the_exact_door_by_another_method():
         assert inner[0] - inner[1] < 1e-4 * corner[2], seed
 
 
+def test_large_programmes_by_interior_point_and_by_simplex_where_that_ends_without_an_answer(monkeypatch):
+    """The optimum is the same either way."""
+    used, solve = [], highs.Programme.solve
+
+    def watched(self, options=highs.OPTIONS, on_progress=highs.never_stop):
+        used.append(options["solver"])
+        if used[-1] == "ipm" and interior_fails:
+            raise RuntimeError("HiGHS: Unknown")
+        return solve(self, options, on_progress)
+
+    for seed in range(40):
+        market, _ = random_market(seed, levels=2)
+        cost, _, money = costed(market, highs.solve(market))
+        monkeypatch.setattr(highs, "INTERIOR_FROM", 0)
+        monkeypatch.setattr(highs.Programme, "solve", watched)
+        for expected in (["ipm"], ["ipm", "choose"]):
+            interior_fails = len(expected) > 1
+            used.clear()
+            found, bound, _ = costed(market, highs.solve(market))
+            assert used == (["choose"] if market.single_level else expected), seed
+            assert found == pytest.approx(cost, rel=1e-6, abs=1e-6 * money), seed
+            assert bound == pytest.approx(cost, rel=1e-6, abs=1e-6 * money), seed
+        monkeypatch.undo()
+
+
 @pytest.mark.parametrize("levels", [0, 1, 2, 3])
 def test_the_door_of_prices_against_the_programme_written_out(levels):
     """Both plans keep every rule, no bound lies above the other's cost, and the certified gap holds the difference."""
@@ -267,7 +294,7 @@ def test_the_door_of_prices_against_the_programme_written_out(levels):
     for seed in range(5):
         market, frozen = random_market(seed, levels)
         least = optimum(market, frozen)
-        cost, bound, money = costed(market, prices.solve(market))
+        cost, bound, money = costed(market, prices.solve(market).solution)
         assert bound <= least + 1e-6 * money, seed
         assert cost >= least - 1e-6 * money, seed
         assert cost - bound < MOST_GAP * money, seed
@@ -307,3 +334,44 @@ def test_the_programme_written_out_sees_what_is_wrong():
         assert optimum(replace(market, late=market.late * 1.5), frozen) >= least - 1e-6, seed
         moved += optimum(replace(market, line_hours=market.line_hours * 0.5), frozen) > least + 1e-3
     assert moved > 5
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_what_starts_later_keeps_every_rule_and_costs_less(levels):
+    """`later` alone, on plans of the search: `evaluate` refuses a plan that breaks a rule."""
+    cheaper = 0
+    for seed in range(40):
+        market, _ = random_market(seed, levels)
+        dual = Dual(market)
+        price = np.maximum(0.0, dual.low)
+        repair = _Repair(market, dual, price)
+        soft = dual.flow(price, 0.01)
+        planned, issued = repair.cut(np.where(market.way_open, soft.started, 0.0).T, soft.issued.T)
+        costs = []
+        for started in (planned, repair.later(planned, issued)):
+            away = np.zeros(market.sure.shape)
+            costs.append(sum(evaluate(market, started.T, issued.T, away).cost.values()))
+        assert costs[1] <= costs[0] + 1e-9 * abs(costs[0]), seed
+        cheaper += costs[1] < costs[0] - 1e-6
+    assert cheaper >= 3
+
+
+def test_the_search_hands_over_the_cost_and_bound_of_its_plan_and_prices():
+    for seed in range(20):
+        market, _ = random_market(seed, levels=1)
+        found = prices.solve(market)
+        cost, bound, money = costed(market, found.solution)
+        assert sum(found.outcome.cost.values()) == pytest.approx(cost, abs=1e-9 * money), seed
+        assert found.bound == pytest.approx(bound, abs=1e-9 * money), seed
+
+
+def test_a_search_from_its_own_prices_is_done_sooner():
+    """Prices are those of one temperature: the search finds it, and ends after a few steps with a gap as narrow."""
+    steps = np.zeros(2)
+    for seed in range(30):
+        market, _ = random_market(seed, levels=1)
+        cold = prices.solve(market, Limits(0.01))
+        warm = prices.solve(market, Limits(0.01), start=cold.solution.prices)
+        steps += (cold.solution.iterations, warm.solution.iterations)
+        assert warm.bound <= sum(cold.outcome.cost.values()) + 1e-9 * abs(warm.bound), seed
+    assert steps[1] < 0.5 * steps[0]

@@ -10,7 +10,6 @@ import pytest
 from datong.app.balancing import started_of
 from datong.balance import highs, integer
 from datong.balance.bound import lower_bound
-from datong.balance.dive import in_lots
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import balance, clear_in_lots
 from datong.balance.pack import pack
@@ -134,6 +133,7 @@ def waiting_cost(market, rules, started):
 def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage():
     """Both costed by one code, which refuses a plan that breaks a rule; bounds in order, and the optimum proven."""
     dearer = closer = 0
+    plans = optima = 0.0
     for seed in range(100):
         state, demand = random_chain(seed, products=2, weeks=4)
         market, rules = packed(state, demand)
@@ -149,11 +149,13 @@ def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage
         assert found.total_cost <= plain + scale, seed
         assert bound <= found.bound + scale, seed
         assert found.bound <= found.total_cost + scale, seed
-        led = in_lots(market, rules)
-        assert waiting_cost(market, rules, led) >= found.bound - scale, seed
+        assert plain >= found.bound - scale, seed
+        plans += plain - bound
+        optima += found.total_cost - bound
         dearer += plain > found.total_cost * (1 + 1e-6)
         closer += found.bound > bound + scale
     assert dearer > 20 and closer > 40
+    assert plans < 1.5 * optima  # over the bound of the market without lots
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -192,15 +194,19 @@ def test_the_integer_programme_finds_what_enumeration_finds(seed):
     assert found.bound == pytest.approx(found.total_cost, rel=1e-4)
 
 
-def test_without_nodes_the_best_start_is_the_answer():
+def test_the_answer_is_never_dearer_than_the_lots_it_begins_with():
     state, demand = random_chain(3)
     market, rules = packed(state, demand)
-    nothing = np.zeros(market.way_open.shape)
-    best = in_lots(market, rules)
-    found = integer.solve(market, rules, [nothing, best], options={**EXACT, "mip_max_nodes": 0})
-    np.testing.assert_allclose(found.solution.started, best, atol=1e-6)
-    assert found.bound == -np.inf
+    clearing = balance(state, demand, nothing_learnt())
+    start = started_of(market, plan(state, sensed_nothing(demand), demand, clearing, nothing_learnt()))
     whole = np.array([True] * len(market.products))
-    cleared = clear_in_lots(market, demand, whole, nothing, Limits(0.0))
-    assert sum(cleared.cost.values()) <= found.total_cost + 1e-6
+    cleared = clear_in_lots(market, demand, whole, start, Limits(0.0))
+    assert sum(cleared.cost.values()) <= waiting_cost(market, rules, start) + 1e-6
     assert cleared.bound <= sum(cleared.cost.values()) + 1e-6
+
+
+def test_a_large_chain_keeps_the_lots_it_begins_with(monkeypatch):
+    state, demand = random_chain(3)
+    market, _ = packed(state, demand)
+    monkeypatch.setattr("datong.balance.market.INTEGER_UP_TO", 1)
+    assert clear_in_lots(market, demand, np.array([True] * len(market.products))) is None

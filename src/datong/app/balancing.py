@@ -25,7 +25,7 @@ from datong.balance.market import Door, InLots, clear, clear_in_lots
 from datong.balance.pack import Market, pack
 from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Limits, OnProgress
-from datong.balance.warm import warm_prices
+from datong.balance.warm import known_share, warm_prices
 from datong.forecast.paths import forecast
 from datong.ledger.facts import day_numbers
 from datong.ledger.position import position
@@ -175,6 +175,7 @@ def balance_chain(
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
         certificate |= _change(earlier.certificate, certificate, tables["changes"])
+        certificate["earlier_known_share"] = known_share(market, earlier.prices)
     certificate["peak_memory_mb"] = peak_memory_mb()
     return BalanceResult(moment, chain.settings, tables, certificate)
 

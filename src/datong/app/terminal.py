@@ -46,6 +46,8 @@ NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
 # Money below this rounds to nothing in a table of whole money.
 LEAST_MONEY_SHOWN = 0.5
+# An earlier balance of whose scarce things the chain has a smaller share is told to be of another chain.
+FEW_KNOWN = 0.5
 SCARCE_SHOWN = 8
 # Gaps of fewer units are not told; of the rest the largest, and what it would take to serve them.
 NEEDS_SHOWN, NEEDS_LOOKED_AT, SHORT_TOLD = 5, 1000, 0.5
@@ -275,7 +277,7 @@ def show_balance(
     def money(value: float | None) -> str:
         return figures.money(value, settings.currency, language)
 
-    before_lots = certificate["whole"] and certificate["door"] not in ("integer", "lots")
+    before_lots = certificate["whole"] and certificate["door"] != "integer"
     _print_gaps_total(console, result.tables["gaps"], before_lots, language)
     for text in needs(result.tables["gaps"], settings, language):
         console.print(Text("  " + text))
@@ -401,6 +403,9 @@ def _print_scarce(console: Console, prices: pa.Table, language: str) -> None:
 
 
 def _print_changes(console: Console, certificate: Mapping[str, Any], settings: ChainSettings, language: str) -> None:
+    known = certificate["earlier_known_share"]
+    if known < FEW_KNOWN:
+        console.print(Text(say("balance.other_chain", language, share=f"{known:.0%}")))
     parts = {}
     for word, change in certificate["changes"].items():
         parts |= {word: figures.number(change["orders"]), f"{word}_units": figures.number(change["units"])}

@@ -16,7 +16,7 @@ Arrays are (bucket, product) with products last, in blocks of products that a co
 order of the blocks, so that the number of threads does not change a byte.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -402,13 +402,13 @@ class Dual:
             return value, self.use(block, choice, needs, flow)
 
         taken = []
-        for value, of_block in self._each(choose_and_use, self.sold):
+        for value, of_block in self.each(choose_and_use, self.sold):
             total += value
             taken.append(of_block)
         self._add(used, needs, self.sold, taken, self.sold_needs)
         for blocks, of_level in zip(reversed(self.part_levels), reversed(self.part_needs), strict=True):
-            uses = self._each(lambda block: self.use(block, choices[id(block)], needs, flow), blocks)
-            self._add(used, needs, blocks, list(uses), of_level)
+            uses = self.each(lambda block: self.use(block, choices[id(block)], needs, flow), blocks)
+            self._add(used, needs, blocks, uses, of_level)
         return total, used
 
     def choose_components(
@@ -421,7 +421,7 @@ class Dual:
         choices: dict[int, Choice] = {}
         total = 0.0
         for blocks in self.part_levels:
-            found = self._each(
+            found = self.each(
                 lambda block: self._choose(block, given, costs, temperature, block.asked, plain=plain), blocks
             )
             for block, (value, choice) in zip(blocks, found, strict=True):
@@ -435,8 +435,9 @@ class Dual:
         """The choices of a block for certain demand other than its own: asked (bucket, product of the block)."""
         return self._choose(block, self.split(price), costs, temperature, asked, layers=False, plain=True)[1]
 
-    def _each(self, work: Callable[[Block], _T], blocks: Sequence[Block]) -> Iterable[_T]:
-        return map(work, blocks) if self.pool is None else self.pool.map(work, blocks)
+    def each(self, work: Callable[[Block], _T], blocks: Sequence[Block]) -> list[_T]:
+        """The work on each block, on all threads; in the blocks' order."""
+        return list(map(work, blocks) if self.pool is None else self.pool.map(work, blocks))
 
     def _choose(
         self,

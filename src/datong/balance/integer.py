@@ -111,7 +111,7 @@ def solve(
 ) -> LotPlan | None:
     """The cheapest plan in lots. starts: (way, bucket) units started by plans that keep the rules; the answer is never
     dearer than one of them. most_gap: money between cost and bound at which to stop. options: of HiGHS, its limits
-    among them; without nodes (mip_max_nodes 0) the best of the starts is the answer, with no bound.
+    among them.
 
     None where it was stopped before it had a plan, and none was given.
     """
@@ -226,9 +226,6 @@ class _Lots:
         kinds[self.whole] = highspy.HighsVarType.kInteger
         solver.passModel(self._model(np.zeros(len(self.cost)), self.upper, kinds))
         plans = [p for p in (self._finished(self._columns_of(start)) for start in starts) if p is not None]
-        if plans and options.get("mip_max_nodes") == 0:
-            value, _ = min(plans, key=lambda p: p[1])
-            return self._read(value, math.inf, 0)
         if plans:
             columns = self.whole.astype(np.int32)
             solver.setSolution(len(columns), columns, min(plans, key=lambda p: p[1])[0][self.whole])
@@ -289,8 +286,7 @@ class _Lots:
         market, programme = self.market, self.programme
         columns = programme.column_count
         none = np.zeros(columns), np.zeros(programme.row_count)
-        door = "integer" if math.isfinite(gap) else "lots"
-        solution = replace(programme.read(value[:columns] * self.scale, *none, nodes), door=door)
+        solution = replace(programme.read(value[:columns] * self.scale, *none, nodes), door="integer")
         setups = np.zeros(market.way_open.shape)
         at = self.decided
         setups[programme.way_index[at], programme.way_bucket[at]] = value[self.y]

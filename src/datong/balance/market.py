@@ -11,7 +11,6 @@ from datong.balance import highs, integer, prices
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
-from datong.balance.dive import in_lots
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import Market, pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, never_stop
@@ -27,9 +26,9 @@ Door = Literal["auto", "highs", "prices"]
 # whose products share only lines, and one whose products share components. HiGHS is the faster one below (doors.py,
 # balance.py and cycle.py in benchmarks).
 EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
-# Up to so many pieces linear programmes are led to lots, and up to so many whole-number columns HiGHS then looks for
-# better ones, for at most so many nodes: a count and no time, so that the plan is the same each time.
-LOTS_UP_TO, INTEGER_UP_TO, MOST_NODES = 10_000, 1_500, 200
+# Up to so many whole-number columns HiGHS looks for better lots than the plan stage's, for at most so many nodes: a
+# count and no time, so that the plan is the same each time.
+INTEGER_UP_TO, MOST_NODES = 1_500, 200
 # Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
 KNOWN_TO_PRICES = frozenset({"maximum lateness"})
 
@@ -69,11 +68,11 @@ def clear(
         raise Refused(message("balance.circles_unknown_to_prices"))
     if door == "highs":
         solution = highs.solve(market, limits=limits, on_progress=on_progress)
-    else:
-        solution = prices.solve(market, limits, on_progress, start)
-    plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
-    outcome = evaluate(market, *plan)
-    bound = lower_bound(market, solution.prices)
+        plan = (solution.started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
+        outcome, bound = evaluate(market, *plan), lower_bound(market, solution.prices)
+    else:  # costed and bounded by the same two, while it searched
+        found = prices.solve(market, limits, on_progress, start)
+        solution, outcome, bound = found.solution, found.outcome, found.bound
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
     return read_back(market, demand, solution, outcome, float(np.minimum(bound, total)))
@@ -106,14 +105,15 @@ def clear_in_lots(
     whole: (product) it comes in whole units. start: (way, bucket) units started by a plan in lots, which the answer is
     never dearer than.
     """
-    if highs.piece_count(market) > LOTS_UP_TO or not integer.knows(market):
+    if not integer.knows(market):
         return None
     rules = integer.lot_rules(market, whole)
+    if integer.column_count(market, rules) > INTEGER_UP_TO:
+        return None
     linear = highs.solve(market)
     bound = lower_bound(market, linear.prices)
-    starts = [s for s in (in_lots(market, rules), start) if s is not None]
-    most_nodes = MOST_NODES if integer.column_count(market, rules) <= INTEGER_UP_TO else 0
-    options = {**highs.OPTIONS, "mip_max_nodes": most_nodes}
+    starts = [] if start is None else [start]
+    options = {**highs.OPTIONS, "mip_max_nodes": MOST_NODES}
     if limits.time_limit_s is not None:
         options["time_limit"] = limits.time_limit_s
     avoidable = max(bound - unavoidable_cost(market), 0.0)

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual, Flow
-from datong.balance.evaluate import evaluate, supply_of
+from datong.balance.evaluate import Outcome, evaluate, supply_of
 from datong.balance.pack import Market
 from datong.balance.repair import feasible
 from datong.balance.rules import turn_away_overdue
@@ -28,12 +28,20 @@ from datong.model.flow import FloatArray
 
 # Temperatures as shares of a product's unit cost, from warm to cold, with the most steps of the search at each; the
 # last ones only until the gap is as asked. Plans are made from PLANS_FROM down: at warmer prices they are bad ones.
-SCHEDULE = ((0.01, 30), (0.003, 40), (0.001, 60), (0.0004, 80), (0.0002, 100), (0.0002, 100), (0.0001, 150))
+SCHEDULE = (
+    *((0.01, 30), (0.003, 40), (0.001, 60), (0.0004, 80), (0.0002, 100), (0.0002, 100), (0.0001, 150), (0.0001, 150)),
+    *((0.00005, 300), (0.00005, 300), (0.00003, 600), (0.00003, 1200), (0.00002, 2400)),
+)
 PLANS_FROM = 0.0004
 # Where nothing is scarce there is nothing to search: every unit takes its cheapest choice.
 NOTHING_SCARCE = 1e-7
-# Prices of an earlier balance are near: the search begins with this place of the schedule.
-WARM_FROM = 4
+# Prices of an earlier balance are those of one temperature: the search begins there, unless they are off by more than
+# this many times what is near enough; then it begins with this place of the schedule.
+STILL_NEAR, WARM_FROM = 4.0, 4
+# A climb ends when what its prices are off by costs less than this share of the gap asked for; temperature takes the
+# rest. What is asked beyond what there is counts at this part of the unit costs of what it goes into: that is what it
+# took to place it elsewhere, on networks of 2,000 and 20,000 products.
+NEAR, PLACED = 0.5, 0.05
 # The search counts money in this part of what all demand costs.
 COUNTED = 1e-4
 # Steps that the search remembers to learn how the dual bends.
@@ -42,9 +50,18 @@ REMEMBERED = 12
 MOST_THREADS = 4
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A solution with what its plan really costs (`evaluate`) and the bound that its prices give (`lower_bound`)."""
+
+    solution: Solution
+    outcome: Outcome
+    bound: float
+
+
 def solve(
     market: Market, limits: Limits = USUAL_LIMITS, on_progress: OnProgress = never_stop, start: Prices | None = None
-) -> Solution:
+) -> Found:
     """Prices and a feasible plan; the best of each that was found until the limits were reached.
 
     start: prices to begin with, of an earlier clearing. on_progress is asked at every step whether to go on.
@@ -69,26 +86,32 @@ class _Search:
         self.steps = 0
         self.stopped = False
         self.flow: Flow | None = None
+        self.outcome: Outcome | None = None
         self.cost = math.inf
         self.prices: Prices | None = None
         self.bound = -math.inf
 
-    def run(self, start: Prices | None) -> Solution:
+    def run(self, start: Prices | None) -> Found:
         dual = self.dual
-        schedule = SCHEDULE if start is None else SCHEDULE[WARM_FROM:]
-        price = np.maximum(0.0, dual.low) if start is None else self._prices_of(start)
+        schedule = SCHEDULE
+        price = np.maximum(0.0, dual.low)
+        if start is not None:
+            price = self._prices_of(start)
+            self._keep_bound(price)
+            schedule = SCHEDULE[self._warm_place(price) :]
         if dual.size == 0:
             schedule = ((NOTHING_SCARCE, 0),)
         for place, (temperature, most_steps) in enumerate(schedule):
-            price = climb(dual, price, temperature, most_steps, self._go_on)
+            price = climb(dual, price, temperature, most_steps, self._go_on, self._near())
             self._keep_bound(price)
             if temperature <= PLANS_FROM or self.stopped or place == len(schedule) - 1:
                 self._keep_plan(price, temperature)
             if self.stopped or self._close_enough():
                 break
-        assert self.flow is not None and self.prices is not None
+        assert self.flow is not None and self.outcome is not None and self.prices is not None
         flow = self.flow
-        return Solution(flow.started, flow.issued, flow.turned_away, self.prices, "prices", self.steps)
+        solution = Solution(flow.started, flow.issued, flow.turned_away, self.prices, "prices", self.steps)
+        return Found(solution, self.outcome, self.bound)
 
     def _go_on(self) -> bool:
         """Counts a step, and asks whether there is time for another."""
@@ -98,6 +121,21 @@ class _Search:
         late = self.limits.time_limit_s is not None and seconds > self.limits.time_limit_s
         self.stopped = self.stopped or late or not self.on_progress(seconds, self.steps, cost, self.bound)
         return not self.stopped
+
+    def _warm_place(self, price: FloatArray) -> int:
+        """The place of the schedule at which given prices are least off."""
+        dual = self.dual
+        places: dict[float, int] = {}
+        for place, (temperature, _) in enumerate(SCHEDULE):
+            if temperature <= PLANS_FROM:
+                places.setdefault(temperature, place)
+        off = {place: _off(dual, price, dual.amount - dual.value(price, t)[1]) for t, place in places.items()}
+        best = min(off, key=lambda place: off[place])
+        return best if off[best] <= STILL_NEAR * self._near() else WARM_FROM
+
+    def _near(self) -> float:
+        """Money by which prices may be off; 0 before anything is known."""
+        return NEAR * self.limits.gap_share * max(self.bound - self.unavoidable, 0.0)
 
     def _close_enough(self) -> bool:
         if self.flow is None:
@@ -114,9 +152,10 @@ class _Search:
         flow = feasible(self.market, self.dual, price, self.dual.flow(price, temperature))
         supply = supply_of(self.market, flow.started, flow.issued)
         flow = replace(flow, turned_away=turn_away_overdue(self.market, supply, flow.turned_away))
-        cost = sum(evaluate(self.market, flow.started, flow.issued, flow.turned_away).cost.values())
+        outcome = evaluate(self.market, flow.started, flow.issued, flow.turned_away)
+        cost = sum(outcome.cost.values())
         if cost < self.cost:
-            self.cost, self.flow = cost, flow
+            self.cost, self.flow, self.outcome = cost, flow, outcome
 
     def _prices_of(self, start: Prices) -> FloatArray:
         """The search's vector at given prices."""
@@ -131,20 +170,31 @@ class _Search:
 
 
 def climb(
-    dual: Dual, price: FloatArray, temperature: float, most_steps: int, go_on: Callable[[], bool] = lambda: True
+    dual: Dual,
+    price: FloatArray,
+    temperature: float,
+    most_steps: int,
+    go_on: Callable[[], bool] = lambda: True,
+    near: float = 0.0,
 ) -> FloatArray:
-    """L-BFGS-B on the smoothed dual from a vector of prices: the prices at which it ends."""
+    """L-BFGS-B on the smoothed dual from a vector of prices: the prices at which it ends.
+
+    near: money by which prices may be off: what is asked beyond what there is, and priced and not asked for.
+    """
     if dual.size == 0 or most_steps == 0:
         return price
     money = dual.money * COUNTED
     unit = dual.step * np.sqrt(temperature * money)
 
+    left = np.zeros(dual.size)
+
     def negative(x: FloatArray) -> tuple[float, FloatArray]:
         value, used = dual.value(np.maximum(x * unit, dual.low), temperature)
-        return -value / money, (dual.amount - used) * unit / money
+        np.subtract(dual.amount, used, out=left)
+        return -value / money, left * unit / money
 
-    def on_step(_point: FloatArray) -> None:
-        if not go_on():
+    def on_step(point: FloatArray) -> None:
+        if not go_on() or _off(dual, np.maximum(point * unit, dual.low), left) <= near:
             raise StopIteration
 
     least = dual.low / unit
@@ -158,6 +208,14 @@ def climb(
         options={"maxiter": most_steps, "maxcor": REMEMBERED, "ftol": 0.0, "gtol": 0.0},
     )
     return np.maximum(found.x * unit, dual.low)
+
+
+def _off(dual: Dual, price: FloatArray, left: FloatArray) -> float:
+    """Money by which prices are off, about: what is asked beyond what there is, and what is priced and left.
+
+    left: amounts less what is asked at the prices.
+    """
+    return float(np.where(left < 0, -PLACED * dual.worth, np.maximum(price, 0.0)) @ left)
 
 
 def _on_the_market(market: Market, dual: Dual, price: FloatArray) -> Prices:

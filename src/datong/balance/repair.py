@@ -2,7 +2,8 @@
 
 The search ends a little off the balance: some cells are asked for more than there is. The plan is cut to what there is
 (`cut`), what was cut is asked again at prices at which full cells are dear, and so on for a few rounds; in the end
-what components nobody uses is taken away (`trim`), and what would never be served is turned away at once.
+what components nobody uses is taken away (`trim`), what comes before it is needed starts later where there is room
+(`later`), and what would never be served is turned away at once.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from datong.balance.dual import Dual, Flow
+from datong.balance.dual import Block, Dual, Flow
 from datong.balance.pack import Market
 from datong.model.flow import FloatArray, IntArray
 
@@ -57,6 +58,12 @@ class _Repair:
         self.limited = bool(dual.limit_count)
         self.fixed = np.ascontiguousarray(market.fixed.T)
         self.use_open = None if market.use_open.all() else np.ascontiguousarray(market.use_open.T)
+        # Where a start may wait a bucket: it then still may start, and takes the same.
+        self.may_wait = np.zeros(self.most.shape, dtype=bool)
+        self.may_wait[:-1] = market.way_open.T[:-1] & market.way_open.T[1:]
+        if self.use_open is not None:
+            use, bucket = np.nonzero(market.use_open[:, 1:] != market.use_open[:, :-1])
+            self.may_wait[bucket, market.use_way[use]] = False
         # What orders under way will take later is not free before.
         self.claims = bool((self.fixed[:, market.is_component] < 0).any())
         self.levels = []
@@ -86,7 +93,7 @@ class _Repair:
                 break
             asked = started + self._ask_again(started, issued, missing, full)
             started, issued = self.cut(asked, issues)
-        started = self.trim(started, issued)
+        started = self.later(self.trim(started, issued), issued)
         return Flow(started.T.copy(), issued.T.copy(), self._turned_away(started, issued.T, flow.turned_away))
 
     # what there is --------------------------------------------------------------------------------
@@ -203,10 +210,13 @@ class _Repair:
         _, costs, _ = dual.choose_components(price, ASK_AGAIN)
         none = np.zeros(costs.shape)
         flow = dual.no_flow()
-        for block in dual.sold:
+
+        def ask(block: Block) -> None:
             asked = missing[:, block.products]
             if asked.any():
                 dual.use(block, dual.choose_sold(block, price, costs, ASK_AGAIN, asked), none, flow)
+
+        dual.each(ask, dual.sold)
         more = self._within(flow.started.T, left, left_limit)
         # Components, from the highest level down: what all that is started by then needs beyond what comes.
         none_left = np.zeros(len(dual.stock_product))  # what stock there is, is counted already
@@ -276,6 +286,47 @@ class _Repair:
                 started[start, ways[some]] *= keep[product[some]]
                 gone += away
         return started
+
+    def later(self, started: FloatArray, issued: FloatArray) -> FloatArray:
+        """What comes before it is needed starts a bucket later by the same way, and again, as far as there is room
+        then; products sold first, whose components are then needed later too."""
+        market, buckets = self.market, self.buckets
+        started, count = started.copy(), len(market.products)
+        left = self.line_hours - self._hours(started)
+        held = np.bincount(market.use_way, market.use_units * market.holding[market.use_component], len(market.ways))
+        pays = market.way_yield * market.holding[market.way_product] > held
+        for level in reversed(self.levels):
+            early = self._early(started, issued)
+            for t in range(buckets - 1):
+                some = np.flatnonzero((level.lead <= t) & pays[level.ways] & (early[t, level.product] > 0))
+                ways, start, product = level.ways[some], t - level.lead[some], level.product[some]
+                units = np.where(self.may_wait[start, ways], started[start, ways], 0.0)
+                arrive = np.bincount(product, units * level.good[some], count).astype(np.float64)
+                units *= _fits(arrive, early[t])[product]
+                units = np.minimum(units, np.maximum(self.most[start + 1, ways] - started[start + 1, ways], 0.0))
+                on_line = np.flatnonzero(market.way_line[ways] >= 0)
+                cell = (start[on_line] + 1) * left.shape[1] + market.way_line[ways[on_line]]
+                hours = market.way_hours[ways[on_line]]
+                asked = np.bincount(cell, units[on_line] * hours, left.size).astype(np.float64)
+                units[on_line] *= _fits(asked, np.maximum(left, 0.0).ravel())[cell]
+                taken = units[on_line] * hours
+                left -= np.bincount(cell, taken, left.size).reshape(left.shape)
+                left += np.bincount(cell - left.shape[1], taken, left.size).reshape(left.shape)
+                started[start, ways] -= units
+                started[start + 1, ways] += units
+        return started
+
+    def _early(self, started: FloatArray, issued: FloatArray) -> FloatArray:
+        """(bucket, product) units that have come by the bucket's end and are not needed in it; of uncertain demand
+        that is nothing."""
+        market, dual = self.market, self.dual
+        early = np.maximum(self._spare(started, issued), 0.0)
+        early[:, ~market.is_component] = 0.0
+        certain = dual.certain & ~market.is_component[market.demanded]
+        product = market.demanded[certain]
+        supply = np.cumsum(self._arrivals(started)[:, product], axis=0)
+        early[:, product] = np.maximum(supply - dual.net[certain].T, 0.0)
+        return early
 
     def _turned_away(self, started: FloatArray, issued: FloatArray, soft: FloatArray) -> FloatArray:
         """(demanded, bucket) units turned away: those of the soft plan, and what would wait to the end, as soon as it

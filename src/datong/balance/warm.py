@@ -37,6 +37,17 @@ def warm_prices(market: Market, table: pa.Table) -> Prices:
     )
 
 
+def known_share(market: Market, table: pa.Table) -> float:
+    """Share of the things priced in the `prices` table of an earlier clearing that this market has too, 0 to 1; 1 where
+    nothing is priced. Near 0 it is the clearing of another chain."""
+    named: dict[str, set[str]] = {"component": set(market.products), "stock": set(market.products)}
+    named["offer"] = {w.name for w in market.ways}
+    for what, name in (shared_name(market, label) for label in market.lines):
+        named.setdefault(what, set()).add(name)
+    things = set(zip(table["what"].to_pylist(), table["name"].to_pylist(), strict=True))
+    return sum(name in named.get(what, ()) for what, name in things) / len(things) if things else 1.0
+
+
 def _looked_up(table: pa.Table, what: str, names: Sequence[str], market: Market, missing: float) -> FloatArray:
     """(name, bucket) the prices of one kind."""
     rows = table.filter(pc.equal(table["what"], what))

@@ -146,7 +146,7 @@ class ChainFacts:
 
     @cached_property
     def stock_points(self) -> Mapping[str, StockPoint]:
-        return {} if self.places is None else self.places.points()
+        return {} if self.places is None else self.places.points
 
     @cached_property
     def arrays(self) -> "WayArrays":
@@ -735,7 +735,7 @@ def _with_lanes(
 
     wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
     for item, name in places.asked_at.items():
-        wanted_at[item.product].add(places.points()[name].site)
+        wanted_at[item.product].add(places.points[name].site)
     found: list[Way] = []
     for way in ways:
         if way.kind == "make":
@@ -785,7 +785,7 @@ def _with_lanes(
         )
     ordered = tuple(sorted(found, key=lambda w: (w.product, w.kind, w.name)))
     labels = tuple(sorted(label.values()))
-    points = places.points()
+    points = places.points
     costs = unit_costs(labels, ordered, bucket_starts)
     economics = _economics(state, prices, _costs_where_none(costs, points), bucket_starts, points)
     # Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse.

@@ -11,9 +11,10 @@ Several ends serve such a market alike, at no cost and at once: it is then asked
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import NamedTuple
 
 from datong.model.flow import Item
@@ -63,6 +64,7 @@ class Places:
     asked_at: Mapping[Item, str]
     moves: tuple[Move, ...]
 
+    @cached_property
     def points(self) -> dict[str, StockPoint]:
         return {name: StockPoint(*point) for point, name in self.label.items()}
 
@@ -126,9 +128,8 @@ def _labels(found: Mapping[str, set[str]]) -> dict[tuple[str, str], str]:
     return label
 
 
-def unlike(name: str, taken: Iterable[str]) -> str:
+def unlike(name: str, taken: Container[str]) -> str:
     """The name, with as many ' behind it as make it differ from those taken."""
-    others = set(taken)
-    while name in others:
+    while name in taken:
         name += "'"
     return name

@@ -24,14 +24,16 @@ from datong.ledger.facts import (
     valid_on,
 )
 from datong.ledger.position import OPEN_STATES, Position, order_standings, position, state_now
+from datong.ledger.rule_facts import rule_facts
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt, Plan, PlannedOrder, Sensed
 from datong.model.layers import SortedDemand
 from datong.model.tables import tables
 from datong.plan.feasible import Room, make_feasible
-from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots
+from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, lots_matter, round_up, size_lots, step_of
 from datong.plan.reason import Reasons, Served
+from datong.plan.turns import Choice, Shop, lots_in_turn
 from datong.plan.worth import Curve, DemandShifts
 
 
@@ -49,7 +51,8 @@ def plan(
     market was cleared without them. where: the state's position, where it is at hand.
     """
     work = _prepare(state, demand, clearing, learnt, where or position(state))
-    lots = _lots(work)
+    in_turn = _takes_turns(state, demand, work, where or position(state))
+    lots = _told(work, lots_in_turn(_shop(work))) if in_turn else _lots(work)
     room = Room(
         bucket_starts=work.starts,
         bucket_days=work.calendar.bucket_days,
@@ -87,6 +90,10 @@ class CostOfUnits:
 
     def of(self, what: str, name: str, bucket: int) -> float:
         return self.prices.get((what, name, self.starts[bucket]), 0.0)
+
+    def over_time(self, what: str, name: str) -> FloatArray:
+        """(bucket) price."""
+        return np.array([self.of(what, name, t) for t in range(len(self.starts))])
 
     def hour(self, way: Way, start: int) -> float:
         return self.of(*self.shared.get(way.line, ("line", way.line)), start) if way.line is not None else 0.0
@@ -278,7 +285,89 @@ def _whole(facts: ChainFacts, asked: Mapping[str, FloatArray], promised: Committ
     return whole
 
 
-# lots, from the product that is sold down to the material -------------------------------------------
+# lots of products in turn -------------------------------------------------------------------------
+
+
+def _takes_turns(state: State, demand: Forecast, work: Work, where: Position) -> bool:
+    """Whether lots may leave the cleared quantities: any way has a set-up or lots, goods lie nowhere in particular, and
+    no rule looks at more than costs, hours and components."""
+    if work.facts.stock_points or not any(lots_matter(w) for w in work.facts.ways):
+        return False
+    rules = rule_facts(state, demand, where, work.asked, work.facts)
+    return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))
+
+
+def _shop(work: Work) -> Shop:
+    choices = {p: [_choice(work, way) for way in work.ways_of[p]] for p in work.order}
+    usual = {}
+    for part in sorted(work.components):
+        cleared = work.cleared.get(part, {})
+        of_way = [(-float(cleared[c.way.name].sum()) if c.way.name in cleared else 0.0, c) for c in choices[part]]
+        usual[part] = min(of_way, key=lambda u: (u[0], u[1].way.cost_per_unit, u[1].way.name))[1]
+    lines = work.facts.line_hours
+    return Shop(
+        buckets=len(work.starts),
+        first_start=work.first_start,
+        order=work.order,
+        choices=choices,
+        usual=usual,
+        curves={p: work.curves[p] for p in work.order if p in work.curves},
+        holding={c: work.facts.economics[c].holding_per_bucket for c in work.components},
+        hours={line: hours - work.promised.hours[line] for line, hours in lines.items()},
+        hour_price={line: work.price.over_time("line", line) for line in lines},
+        comes={p: np.cumsum(work.promised.units[p]) for p in work.order},
+        at_least={p: _cleared_arrivals(work, p) for p in work.components if p in work.asked},
+    )
+
+
+def _choice(work: Work, way: Way) -> Choice:
+    lead = work.calendar.lead_buckets(way.lead_days)
+    uses = tuple((u.component, u.units_per_unit) for u in way.uses if u.component in work.components)
+    cost = way.cost_per_unit + work.price.over_time("offer", way.name)
+    for component, units in uses:
+        cost = cost + units * work.price.over_time("component", component)
+    opens = [
+        t >= work.first_start and t + lead < len(work.starts) and valid_on(day, way.valid_from, way.valid_to)
+        for t, day in enumerate(work.starts)
+    ]
+    most = np.full(len(work.starts), way.units_per_week * work.calendar.bucket_days / 7)
+    return Choice(way, lead, np.array(opens, dtype=bool), cost, most, step_of(way, work.whole[way.product]), uses)
+
+
+def _cleared_arrivals(work: Work, product: str) -> FloatArray:
+    """(bucket) cumulative good units that the market has arrive."""
+    arrivals = np.zeros(len(work.starts))
+    for name, units in work.cleared.get(product, {}).items():
+        lead = work.calendar.lead_buckets(work.ways[name].lead_days)
+        arrivals[lead:] += units[: len(arrivals) - lead] * work.ways[name].yield_share
+    return np.cumsum(arrivals)
+
+
+def _told(work: Work, lots: Sequence[Lot]) -> list[Lot]:
+    """Lots with what of them the market cleared: a lot stands for what it has arrive before the product's next lot, and
+    for the starts that bring it. One above its smallest is all wanted."""
+    result = []
+    for product, own in _by_product(lots).items():
+        own.sort(key=lambda x: (x.arrive, x.start, x.way.name))
+        arrive = sorted(
+            work.arrive(work.ways[name], int(t))
+            for name, units in work.cleared.get(product, {}).items()
+            for t in np.flatnonzero(units > NOTHING)
+        )
+        cleared, given, so_far = _cleared_arrivals(work, product), 0.0, 0
+        for lot, following in zip(own, [*own[1:], None], strict=True):
+            last = len(cleared) if following is None else max(following.arrive, lot.arrive + 1)
+            wanted = max(float(cleared[last - 1]) - given, 0.0) / lot.way.yield_share
+            if lot.units > round_up(lot.way.min_units, step_of(lot.way, work.whole[product])) + NOTHING:
+                wanted = lot.units
+            until = int(np.searchsorted(arrive, last))
+            joined, so_far = max(until - so_far, 1), until
+            result.append(replace(lot, wanted_units=min(wanted, lot.units), merged=joined))
+            given += lot.units * lot.way.yield_share
+    return result
+
+
+# lots along the cleared quantities, from the product that is sold down to the material --------------
 
 
 def _lots(work: Work) -> list[Lot]:
@@ -356,13 +445,8 @@ def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str,
     never more than they need in all:  min(max(cleared_t, needed_t), needed_T).
     """
     buckets = len(work.starts)
-    cleared = work.cleared.get(product, {})
-    arrivals = np.zeros(buckets)
-    for name, units in cleared.items():
-        lead = work.calendar.lead_buckets(work.ways[name].lead_days)
-        arrivals[lead:] += units[: buckets - lead] * work.ways[name].yield_share
     needed = np.maximum.accumulate(np.maximum(np.cumsum(used - work.promised.units[product]), 0.0))
-    target = np.maximum(np.cumsum(arrivals), needed)
+    target = np.maximum(_cleared_arrivals(work, product), needed)
     if product not in work.asked:
         target = np.minimum(target, needed[-1])
     result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(buckets))

@@ -24,13 +24,14 @@ class Curve:
     @cached_property
     def base(self) -> FloatArray:
         """(bucket) f_t(X_t) of the plan as it is, in money."""
-        return self._cost(self.supply[None, :])[0]
+        return self.cost(self.supply[None, :])[0]
 
     def change(self, more: FloatArray) -> FloatArray:
         """f_t(X_t + more_t) - f_t(X_t) of every change (change, bucket), in money (see model/layers.py)."""
-        return self._cost(self.supply + more) - self.base
+        return self.cost(self.supply + more) - self.base
 
-    def _cost(self, supply: FloatArray) -> FloatArray:
+    def cost(self, supply: FloatArray) -> FloatArray:
+        """(plan, bucket) f_t of cumulative supply (plan, bucket), in money."""
         e = self.economics
         over, short = self.demand.over_and_short(supply)
         cost = e.holding_per_bucket * over + e.late_per_bucket * short
