@@ -62,11 +62,16 @@ class Replenishment:
     short_after: FloatArray
 
 
+def looked_at(promised_lead: IntArray) -> int:
+    """Buckets that the decision looks at, of the item with the longest promised lead."""
+    return int(promised_lead.max(initial=0)) + LOOK_BUCKETS
+
+
 def replenish(
     known: Known, followed: Followed | None = None, *, paths: int = PATHS, seed: int = 0, most_units: float = np.inf
 ) -> Replenishment:
     """What to order now. followed: belief after `known.demand`, where the caller keeps it from bucket to bucket."""
-    lead, buckets = known.promised_lead, int(known.promised_lead.max(initial=0)) + LOOK_BUCKETS
+    lead, buckets = known.promised_lead, looked_at(known.promised_lead)
     if followed is None:
         followed = follow(known.demand, buckets)
     demand = sample_paths(followed, buckets, lead, paths, seed)
