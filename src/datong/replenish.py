@@ -1,8 +1,8 @@
-"""Replenishment of many items at once: what each is likely to sell, what is likely to arrive, and the order that costs least.
+"""Replenishment of many items at once: what is likely to sell, what is likely to arrive, the order that costs least.
 
-The verbs in a row: `forecast` follows the demand and draws sample paths of it, `learn` believes lead times from what was
-promised and what came, `plan` orders by the expected cost of the window that only this order can serve. Each item is decided by
-itself, from what is known of it and nothing else.
+The verbs in a row: `forecast` follows the demand and draws sample paths of it, `learn` believes lead times from what
+was promised and what came, `plan` orders by the expected cost of the window that only this order can serve. Each item
+is decided by itself, from what is known of it and nothing else.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from datong.forecast.discount import Followed, drawn, even_draws, follow, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import order_units, window
+from datong.plan.ordering import order_units, stock_left, window
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time: the window, and how long what is left of it will lie.
@@ -21,7 +21,7 @@ LOOK_BUCKETS = 6
 LEFTOVER_SHARE = 0.5
 # With lost sales and a lead time the order that is best for its own window is too large (Morton 1971; Zipkin 2008,
 # Operations Research 56): what it sells now it would partly sell from the next order otherwise.
-LATE_SHORTAGE_SHARE = 0.8
+LATE_SHORTAGE_SHARE = 0.7
 NEVER = 1 << 30
 # Draws of the demand paths are numbered from 0, those of arrivals from here.
 ARRIVAL_DRAWS = 1000
@@ -31,10 +31,10 @@ ARRIVAL_DRAWS = 1000
 class Known:
     """What is known of items when their orders are to be placed, all before the bucket that opens now.
 
-    demand: (item, bucket) units of closed buckets; NaN where unknown or before the item's first. ordered: (item, bucket)
-    units that were ordered in each of these. came_after: (item, bucket) buckets from that order to its arrival; NaN where
-    it has not come, inf where it is known that it never will. on_hand: (item) units. promised_lead: (item) buckets.
-    shortage_cost: (item) money per unit of lost sale. holding_cost: (item) money per unit and bucket.
+    demand: (item, bucket) units of closed buckets; NaN where unknown or before the item's first. ordered: (item,
+    bucket) units that were ordered in each of these. came_after: (item, bucket) buckets from that order to its arrival;
+    NaN where it has not come, inf where it is known that it never will. on_hand: (item) units. promised_lead: (item)
+    buckets. shortage_cost: (item) money per unit of lost sale. holding_cost: (item) money per unit and bucket.
     """
 
     demand: FloatArray
@@ -50,14 +50,14 @@ class Known:
 class Replenishment:
     """Orders with their reason, one value per item.
 
-    units: whole units to order now. lost_chance: that an order placed now never comes. arriving_units: expected to arrive of what
-    is under way, within the buckets looked at. short_before, short_after: chance that demand is lost in the window that only this
-    order can serve, without and with it, given that there is such a window.
+    units: whole units to order now. stock_then: units expected to be there when the order arrives, before it does.
+    lost_chance: that it never arrives. short_before, short_after: chance that demand is lost in the window that only
+    this order can serve, without and with it, given that there is such a window.
     """
 
     units: FloatArray
+    stock_then: FloatArray
     lost_chance: FloatArray
-    arriving_units: FloatArray
     short_before: FloatArray
     short_after: FloatArray
 
@@ -96,8 +96,8 @@ def replenish(
     there = np.maximum(view.last.any(axis=2).sum(axis=1), 1)
     return Replenishment(
         units,
+        stock_left(demand, known.on_hand, arriving, opens).mean(axis=1),
         chances[:, -1],
-        arriving.sum(axis=2).mean(axis=1),
         np.sum(short > 0, axis=1) / there,
         np.sum(short > units[:, None], axis=1) / there,
     )

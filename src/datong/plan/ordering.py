@@ -19,10 +19,11 @@ bucket with -N_t > q and lies in each other one:
     gain(q) = shortage * E[number of t with -N_t > q] - holding * E[number of t with -N_t <= q].
 
 What is left when the window ends is not free of charge: the next order can be smaller by it only where there is one. So
-each bucket after the window in which the unit still lies, if nothing more is ordered, is charged `leftover_share` of holding.
+each bucket after the window in which the unit still lies, if nothing more is ordered, is charged `leftover_share` of
+holding.
 
-Both gains fall in q, so the best quantity is the smallest with gain(q) <= 0: a weighted quantile of the C_t or -N_t of all
-paths, and the newsvendor's where the window is one bucket (Arrow, Harris and Marschak 1951, Econometrica 19).
+Both gains fall in q, so the best quantity is the smallest with gain(q) <= 0: a weighted quantile of the C_t or -N_t of
+all paths, and the newsvendor's where the window is one bucket (Arrow, Harris and Marschak 1951, Econometrica 19).
 """
 
 from dataclasses import dataclass
