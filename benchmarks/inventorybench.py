@@ -10,10 +10,10 @@ and when, the promised lead time and both costs. Observation A: an order that is
 an order is known one period later.
 
 One JSON object on standard output: `overall` and `cells` (family and lead-time setting), `seconds` of the policy's
-decisions, `decisions_per_second`, `rivals` with the same figures, `published_or_difference` (largest difference in
-score from the published OR rule where its scores lie beside the instances), and `decision_over_or_rule`: the time of
-one decision over that of the OR rule, each instance for itself, as the rule's authors run it, and all instances at once
-for both; medians of runs in turn.
+decisions, `decisions_per_second`, `given_up` (what is missing to 1, by cause), `rivals` with the same figures,
+`published_or_difference` (largest difference in score from the published OR rule where its scores lie beside the
+instances), and `decision_over_or_rule`: the time of one decision over that of the OR rule, each instance for itself, as
+the rule's authors run it, and all instances at once for both; medians of runs in turn.
 
 Rivals, tuned on the development split: base stock on a discounted mean, and the same that drops orders from its
 position when they are overdue.
@@ -70,10 +70,14 @@ class Games:
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """orders: (instance, period) units. reward, score: (instance) money, and its share of the profit of all demand."""
+    """orders: (instance, period) units. score: (instance) reward over the profit of all demand, at least 0.
+
+    reward, held: (instance) money: what sales earned less holding, and holding alone. seconds: of the policy.
+    """
 
     orders: np.ndarray
     reward: np.ndarray
+    held: np.ndarray
     score: np.ndarray
     seconds: float
 
@@ -118,7 +122,7 @@ def play(games: Games, policy: Policy, observation: str = "A") -> Played:
     before = games.training.shape[1]
     history = np.concatenate([games.training, games.demand], axis=1)
     ordered, came_after = np.zeros(history.shape), np.full(history.shape, np.nan)
-    on_hand, reward, seconds = np.zeros(items), np.zeros(items), 0.0
+    on_hand, earned, held, seconds = np.zeros(items), np.zeros(items), np.zeros(items), 0.0
     for t in range(periods):
         now = before + t
         # Copies, so that a policy can neither look ahead nor change what happened.
@@ -137,10 +141,19 @@ def play(games: Games, policy: Policy, observation: str = "A") -> Played:
         on_hand = on_hand + np.sum(placed * here, axis=1)
         sold = np.minimum(np.where(playing, games.demand[:, t], 0.0), on_hand)
         on_hand = on_hand - sold
-        reward += np.where(playing, games.profit * sold - games.holding * on_hand, 0.0)
-    perfect = games.profit * np.nansum(games.demand, axis=1)
-    score = np.maximum(0.0, np.divide(reward, perfect, out=np.zeros(items), where=perfect > 0))
-    return Played(ordered[:, before:], reward, score, seconds)
+        earned += games.profit * sold
+        held += np.where(playing, games.holding * on_hand, 0.0)
+    score = np.maximum(0.0, _share(earned - held, perfect_reward(games)))
+    return Played(ordered[:, before:], earned - held, held, score, seconds)
+
+
+def perfect_reward(games: Games) -> np.ndarray:
+    """(instance) profit of all demand."""
+    return games.profit * np.nansum(games.demand, axis=1)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 # policies -----------------------------------------------------------------------------------------
@@ -232,6 +245,23 @@ def figures(games: Games, played: Played) -> dict[str, object]:
     }
 
 
+def given_up(games: Games, played: Played) -> dict[str, dict[str, float]]:
+    """By cell, the mean share of the profit of all demand that was not earned, by cause.
+
+    too_early: demand of the periods before anything could arrive if each order came as promised. unserved: the rest of
+    the demand that was lost. held: holding.
+    """
+    perfect = perfect_reward(games)
+    period = np.arange(games.demand.shape[1])
+    early = np.nansum(np.where(period < games.promised_lead[:, None], games.demand, 0.0), axis=1)
+    parts = {"too_early": _share(early * games.profit, perfect), "held": _share(played.held, perfect)}
+    parts["unserved"] = 1 - _share(played.reward, perfect) - parts["held"] - parts["too_early"]
+    return {
+        str(c): {name: round(float(part[games.cell == c].mean()), 3) for name, part in parts.items()}
+        for c in np.unique(games.cell)
+    }
+
+
 def play_datong(games: Games, observation: str) -> Played:
     return play(games, Datong(), observation)
 
@@ -243,7 +273,7 @@ def play_in_parts(games: Games, observation: str, jobs: int) -> Played:
     at = [part for part in np.array_split(np.arange(len(games.key)), jobs) if len(part)]
     with ProcessPoolExecutor(len(at)) as pool:
         parts = list(pool.map(play_datong, [games.part(part) for part in at], [observation] * len(at)))
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("orders", "reward", "score"))
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("orders", "reward", "held", "score"))
     return Played(*joined, max(part.seconds for part in parts))
 
 
@@ -283,6 +313,7 @@ def measure(games: Games, instances: Path, observation: str, jobs: int) -> dict[
         "instances": len(games.key),
         "decisions": int(np.sum(~np.isnan(games.demand))),
         **figures(games, datong),
+        "given_up": given_up(games, datong),
         "rivals": {name: figures(games, played) for name, played in rivals.items()},
         "published_or_difference": published_difference(games, rivals["or_rule"].score, instances, observation),
         "decision_over_or_rule": time_ratios(games, observation),

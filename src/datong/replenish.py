@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datong.forecast.discount import Followed, drawn, even_draws, follow, sample_paths
+from datong.forecast.discount import Followed, drawn, even_order, follow, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import order_units, stock_left, window
+from datong.plan.ordering import cheapest_units, stock_left, whole_units, window
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time: the window, and how long what is left of it will lie.
@@ -79,19 +79,10 @@ def replenish(
     arriving = _arriving(known, chances, buckets, paths, seed)
     opens, closes = _window(chances, buckets, paths, seed)
     shortage = known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
-    units = order_units(
-        demand,
-        known.on_hand,
-        arriving,
-        opens,
-        closes,
-        shortage,
-        known.holding_cost,
-        most_units=most_units,
-        leftover_share=LEFTOVER_SHARE,
-        looks=lead + LOOK_BUCKETS,
-    )
+    # An item looks no further for having others with longer leads beside it.
     view = window(demand, known.on_hand, arriving, opens, closes, looks=lead + LOOK_BUCKETS)
+    wanted = cheapest_units(view, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
+    units = whole_units(wanted, most_units)
     short = np.max(view.short, axis=2, where=view.last, initial=0.0)
     there = np.maximum(view.last.any(axis=2).sum(axis=1), 1)
     return Replenishment(
@@ -112,22 +103,22 @@ def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed:
     for age in range(1, min(chances.shape[1] - 2, closed) + 1):
         units = waiting[:, closed - age]
         if units.any():
-            lead = _drawn_lead(chances_at_age(chances, age), even_draws(paths, seed, ARRIVAL_DRAWS + age))
+            leads = _leads(chances_at_age(chances, age), paths)
+            lead = leads[:, even_order(paths, seed, ARRIVAL_DRAWS + age)]
             result[row, path, np.minimum(lead - age, buckets)] += units[:, None]
     return result[:, :, :buckets]
 
 
 def _window(chances: FloatArray, buckets: int, paths: int, seed: int) -> tuple[IntArray, IntArray]:
     """(item, path) each: bucket in which an order placed now arrives, and the first one in which a later one does."""
-    opens = _drawn_lead(chances, even_draws(paths, seed, ARRIVAL_DRAWS))
-    closes = np.full_like(opens, NEVER)
+    leads = _leads(chances, paths)
+    closes = np.full_like(leads, NEVER)
     for later in range(1, buckets):
-        lead = _drawn_lead(chances, even_draws(paths, seed, ARRIVAL_DRAWS - later))
-        closes = np.minimum(closes, later + lead)
-    return opens, closes
+        closes = np.minimum(closes, later + leads[:, even_order(paths, seed, ARRIVAL_DRAWS - later)])
+    return leads[:, even_order(paths, seed, ARRIVAL_DRAWS)], closes
 
 
-def _drawn_lead(chances: FloatArray, draws: FloatArray) -> IntArray:
-    """(item, path) buckets until an order arrives; NEVER or more where it is lost."""
-    lead = drawn(chances, draws)
+def _leads(chances: FloatArray, paths: int) -> IntArray:
+    """(item, path) buckets until an order arrives, rising, in the shares of the chances; NEVER where it is lost."""
+    lead = drawn(chances, (np.arange(paths) + 0.5) / paths)
     return np.where(lead < chances.shape[1] - 1, lead, NEVER)

@@ -23,7 +23,7 @@ the spread at h are learnt from the errors that forecasts h ahead have made.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import gammaln, ndtri
@@ -209,19 +209,23 @@ def student_width(freedom: FloatArray, normals: FloatArray) -> FloatArray:
     return np.sqrt(freedom / chi)
 
 
-@cache
-def even_draws(paths: int, seed: int, which: int) -> FloatArray:
-    """(path) one draw from each of as many equal parts of (0, 1), in chance order (McKay et al. 1979: Latin hypercube).
-
-    which: number of the quantity drawn; each has an order of its own.
-    """
+@lru_cache(maxsize=1024)
+def even_order(paths: int, seed: int, which: int) -> IntArray:
+    """(path) a chance order of the paths; which: number of the quantity drawn, each has an order of its own."""
     order = np.random.default_rng((seed, which)).permutation(paths)
-    result = (order + 0.5) / paths
-    result.flags.writeable = False
-    return result
+    order.flags.writeable = False
+    return order
 
 
-@cache
+def even_draws(paths: int, seed: int, which: int) -> FloatArray:
+    """(path) one draw from each of as many equal parts of (0, 1), in chance order.
+
+    A Latin hypercube over the quantities (McKay, Beckman and Conover 1979, Technometrics 21).
+    """
+    return (even_order(paths, seed, which) + 0.5) / paths
+
+
+@lru_cache(maxsize=1024)
 def even_normals(paths: int, seed: int, which: int) -> FloatArray:
     """(path) `even_draws` as standard normals."""
     return ndtri(even_draws(paths, seed, which))

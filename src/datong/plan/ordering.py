@@ -75,15 +75,29 @@ def order_units(
     nothing, the order is for the worst path.
     """
     view = window(demand, on_hand, arriving, opens, closes, backorders=backorders, looks=looks)
+    units = cheapest_units(view, shortage_cost, holding_cost, backorders=backorders, leftover_share=leftover_share)
+    return whole_units(units, most_units) if whole else np.minimum(units, most_units)
+
+
+def whole_units(units: FloatArray, most_units: FloatArray | float) -> FloatArray:
+    """(item) rounded up, but within `most_units`."""
+    return np.minimum(np.ceil(units - 1e-9), np.floor(most_units))
+
+
+def cheapest_units(
+    view: Window,
+    shortage_cost: FloatArray | float,
+    holding_cost: FloatArray | float,
+    *,
+    backorders: bool = False,
+    leftover_share: float = 0.0,
+) -> FloatArray:
+    """(item) smallest quantity at which the module's gain is no longer above 0."""
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
     spared = view.inside if backorders else view.last
     lies = view.inside + leftover_share * view.after
     missing = np.sum(shortage * spared, axis=(1, 2))
-    units = _weighted_quantile(view.short, holding * lies + shortage * spared, missing)
-    if whole:
-        units = np.ceil(units - 1e-9)
-        most_units = np.floor(most_units)
-    return np.minimum(units, most_units)
+    return _weighted_quantile(view.short, holding * lies + shortage * spared, missing)
 
 
 def window(
