@@ -127,7 +127,8 @@ def play(games: Games, policy: Policy, observation: str = "A") -> Played:
         now = before + t
         # Copies, so that a policy can neither look ahead nor change what happened.
         closed = [table[:, :now].copy() for table in (history, ordered, came_after)]
-        known = Known(*closed, on_hand.copy(), games.promised_lead.copy(), games.profit.copy(), games.holding.copy())
+        told = (games.promised_lead.copy(), games.profit.copy(), games.holding.copy(), observation == "B")
+        known = Known(*closed, on_hand.copy(), *told)
         start = time.perf_counter()
         units = policy(known)
         seconds += time.perf_counter() - start

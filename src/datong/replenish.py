@@ -35,6 +35,8 @@ class Known:
     bucket) units that were ordered in each of these. came_after: (item, bucket) buckets from that order to its arrival;
     NaN where it has not come, inf where it is known that it never will. on_hand: (item) units. promised_lead: (item)
     buckets. shortage_cost: (item) money per unit of lost sale. holding_cost: (item) money per unit and bucket.
+    losses_told: a lost order is known to be lost one bucket later, so that one without news is under way; else it just
+    does not come.
     """
 
     demand: FloatArray
@@ -44,6 +46,7 @@ class Known:
     promised_lead: IntArray
     shortage_cost: FloatArray
     holding_cost: FloatArray
+    losses_told: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +78,7 @@ def replenish(
     if followed is None:
         followed = follow(known.demand, buckets)
     demand = sample_paths(followed, buckets, lead, paths, seed)
-    chances = lead_chances(lead, known.ordered, known.came_after)
+    chances = lead_chances(lead, known.ordered, known.came_after, losses_told=known.losses_told)
     arriving = _arriving(known, chances, buckets, paths, seed)
     opens, closes = _window(chances, buckets, paths, seed)
     shortage = known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
@@ -103,7 +106,7 @@ def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed:
     for age in range(1, min(chances.shape[1] - 2, closed) + 1):
         units = waiting[:, closed - age]
         if units.any():
-            leads = _leads(chances_at_age(chances, age), paths)
+            leads = _leads(chances_at_age(chances, age, losses_told=known.losses_told), paths)
             lead = leads[:, even_order(paths, seed, ARRIVAL_DRAWS + age)]
             result[row, path, np.minimum(lead - age, buckets)] += units[:, None]
     return result[:, :, :buckets]

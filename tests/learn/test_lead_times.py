@@ -72,6 +72,15 @@ def test_a_loss_that_is_told_counts_at_once():
     assert believed(2, [2, np.inf, 2])[-1] > believed(2, [2, np.nan, 2])[-1] + 0.05
 
 
+def test_where_losses_are_told_an_order_without_news_is_under_way():
+    """Chances 1/2, 1/4, lost 1/4: at age 1 all is left for lead 1; it counts there whole."""
+    chances = np.array([[0.5, 0.25, 0.25]])
+    assert chances_at_age(chances, 1, losses_told=True) == pytest.approx(np.array([[0.0, 1.0, 0.0]]), abs=1e-9)
+    assert _expected(chances, np.array([[0.0, 1.0, 0.0]]), losses_told=True).tolist() == [[0.0, 1.0, 0.0]]
+    # Past the furthest lead it is lost all the same.
+    assert chances_at_age(chances, 2, losses_told=True).tolist() == [[0.0, 0.0, 1.0]]
+
+
 def test_buckets_without_an_order_tell_nothing():
     plain = believed(2, [2, 3, np.nan], [5, 5, 5])
     assert believed(2, [np.nan, np.nan, 2, 3, np.nan], [0, 0, 5, 5, 5]).tolist() == plain.tolist()
