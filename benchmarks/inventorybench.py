@@ -1,6 +1,7 @@
 """InventoryBench played through `datong.replenish`, beside the published OR rule and two simple rivals.
 
 Run: .venv/bin/python benchmarks/inventorybench.py [--instances FILE --periods FILE] [--observation A|B] [--jobs N]
+     .venv/bin/python benchmarks/inventorybench.py --ablate    (also what each part of the decision is worth)
      .venv/bin/python benchmarks/inventorybench.py --short     (asserts what it measures)
 
 Each period a policy orders, what is due arrives, demand is served and the rest of it lost, what is left is held (Baek,
@@ -25,16 +26,21 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from datong import replenish as replenishing
+from datong.forecast import discount
 from datong.forecast.discount import Followed, follow, observe
+from datong.learn import lead_times
 from datong.replenish import Known, looked_at, replenish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "inventorybench"
@@ -321,6 +327,45 @@ def measure(games: Games, instances: Path, observation: str, jobs: int) -> dict[
     }
 
 
+# What is taken away: module, setting, its value without.
+ABLATIONS: dict[str, tuple[tuple[object, str, object], ...]] = {
+    "as it is": (),
+    "best for its own window only": ((replenishing, "LATE_SHORTAGE_SHARE", 1.0), (replenishing, "LEFTOVER_SHARE", 0.0)),
+    "nothing for what is left after the window": ((replenishing, "LEFTOVER_SHARE", 0.0),),
+    "whole shortage cost under a lead time": ((replenishing, "LATE_SHORTAGE_SHARE", 1.0),),
+    "one memory, 0.7": ((discount, "MEMORIES", np.array([0.7])),),
+    "one memory, 0.95": ((discount, "MEMORIES", np.array([0.95])),),
+    "spread farther ahead not learnt": ((discount, "AHEAD_PRIOR_BUCKETS", 1e9),),
+    "the promise is believed": ((lead_times, "KEEPS_WORD", 1 - 1e-12), (lead_times, "BROKEN", 1.0)),
+    "no word is believed": ((lead_times, "KEEPS_WORD", 1e-9),),
+}
+
+
+def ablate(games: Games, observation: str) -> dict[str, object]:
+    """Figures without a part of the decision: of the games, of both halves of the demand series, and with other leads.
+
+    other_leads: the games whose leads ever differ from the promise, each with leads drawn anew from {1, 2, 3, never},
+    as all of them share one sequence otherwise.
+    """
+    series = np.unique(np.concatenate([games.training, games.demand], axis=1), axis=0, return_inverse=True)[1]
+    second = series.reshape(-1) % 2 == 1
+    loose = np.any((games.lead != games.promised_lead[:, None]) & ~np.isnan(games.demand), axis=1)
+    drawn = np.random.default_rng(0).choice([1, 2, 3, NEVER], games.lead[loose].shape)
+    others = replace(games.part(loose), lead=drawn)
+    result = {}
+    for name, changes in ABLATIONS.items():
+        with ExitStack() as stack:
+            for change in changes:
+                stack.enter_context(patch.object(*change))
+            played = play_datong(games, observation)
+            result[name] = {
+                **figures(games, played),
+                "halves": [round(float(played.score[half].mean()), 4) for half in (~second, second)],
+                "other_leads": round(float(play_datong(others, observation).score.mean()), 4) if loose.any() else None,
+            }
+    return result
+
+
 def short() -> int:
     """The development split: the OR rule is reproduced, Datong is above its bar, and no decision takes too long."""
     if not (DATA / "instances_dev.parquet").exists():
@@ -350,12 +395,16 @@ def main() -> int:
     parser.add_argument("--periods", type=Path, default=DATA / "periods_dev.parquet")
     parser.add_argument("--observation", choices=["A", "B"], default="A")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--ablate", action="store_true")
     parser.add_argument("--short", action="store_true")
     given = parser.parse_args()
     if given.short:
         return short()
     games = read_games(given.instances, given.periods)
-    sys.stdout.write(json.dumps(measure(games, given.instances, given.observation, given.jobs), indent=1) + "\n")
+    result = measure(games, given.instances, given.observation, given.jobs)
+    if given.ablate:
+        result["without"] = ablate(games, given.observation)
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
 
 

@@ -51,6 +51,13 @@ def test_overdue_orders_make_new_ones_look_less_sure():
     assert broken[-1] > 0.1
 
 
+def test_orders_that_are_only_late_raise_the_chance_of_loss_before_they_are_given_up():
+    """Five came as promised, five are of age 4 to 8 of at most 9: most of these are taken for lost by now."""
+    chances = believed(3, [3] * 5 + [np.nan] * 5 + [np.nan] * 3, [1] * 10 + [0] * 3)
+    assert 0.2 < chances[-1] < 0.5
+    assert chances[4:-1].sum() > 0.05
+
+
 def test_a_word_that_is_kept_is_soon_believed_and_once_broken_no_longer():
     assert believed(0, [0, 0, 0])[0] > 0.97
     assert believed(0, [0, 0, 0, 1])[0] < 0.7
