@@ -96,9 +96,10 @@ def cheapest_units(
     """(item) smallest quantity at which the module's gain is no longer above 0."""
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
     begins = int(np.argmax(view.inside.any(axis=(0, 1))))  # no bucket before counts on any path
-    short, inside, last, after = (part[:, :, begins:] for part in (view.short, view.inside, view.last, view.after))
+    short = view.short[:, :, begins:]
+    inside, last, after = (part[:, :, begins:] for part in (view.inside, view.last, view.after))
     spared = inside if backorders else last
-    weight: FloatArray = shortage * spared
+    weight = np.where(spared, shortage, 0.0)
     missing = weight.sum(axis=(1, 2))
     weight += holding * inside
     if leftover_share:
