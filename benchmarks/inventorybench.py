@@ -29,6 +29,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
@@ -341,14 +342,51 @@ ABLATIONS: dict[str, tuple[tuple[object, str, object], ...]] = {
 }
 
 
+def demand_halves(games: Games) -> tuple[np.ndarray, np.ndarray]:
+    """(instance) in the one or the other half of the demand series; an article's lead-time settings stay together."""
+    series = np.unique(np.concatenate([games.training, games.demand], axis=1), axis=0, return_inverse=True)[1]
+    second = series.reshape(-1) % 2 == 1
+    return ~second, second
+
+
+def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
+    """The settings that are best on one half of the demand series, their score there and on the other half.
+
+    best_there: what the best settings for that other half itself would have got.
+    """
+    memories = (discount.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]))
+    scores = {}
+    for late, left, (kind, values) in product((1.0, 0.85, 0.7, 0.55), (0.0, 0.25, 0.5, 1.0), enumerate(memories)):
+        with (
+            patch.object(replenishing, "LATE_SHORTAGE_SHARE", late),
+            patch.object(replenishing, "LEFTOVER_SHARE", left),
+            patch.object(discount, "MEMORIES", values),
+        ):
+            score = play_datong(games, observation).score
+        scores[late, left, len(memories[kind])] = [float(score[half].mean()) for half in demand_halves(games)]
+    result = []
+    for half in (0, 1):
+        late, left, count = best = max(scores, key=lambda settings, half=half: scores[settings][half])
+        result.append(
+            {
+                "late_shortage_share": late,
+                "leftover_share": left,
+                "memories": count,
+                "chosen_on": round(scores[best][half], 4),
+                "other_half": round(scores[best][1 - half], 4),
+                "best_there": round(max(both[1 - half] for both in scores.values()), 4),
+            }
+        )
+    return result
+
+
 def ablate(games: Games, observation: str) -> dict[str, object]:
     """Figures without a part of the decision: of the games, of both halves of the demand series, and with other leads.
 
     other_leads: the games whose leads ever differ from the promise, each with leads drawn anew from {1, 2, 3, never},
     as all of them share one sequence otherwise.
     """
-    series = np.unique(np.concatenate([games.training, games.demand], axis=1), axis=0, return_inverse=True)[1]
-    second = series.reshape(-1) % 2 == 1
+    halves = demand_halves(games)
     loose = np.any((games.lead != games.promised_lead[:, None]) & ~np.isnan(games.demand), axis=1)
     drawn = np.random.default_rng(0).choice([1, 2, 3, NEVER], games.lead[loose].shape)
     others = replace(games.part(loose), lead=drawn)
@@ -360,7 +398,7 @@ def ablate(games: Games, observation: str) -> dict[str, object]:
             played = play_datong(games, observation)
             result[name] = {
                 **figures(games, played),
-                "halves": [round(float(played.score[half].mean()), 4) for half in (~second, second)],
+                "halves": [round(float(played.score[half].mean()), 4) for half in halves],
                 "other_leads": round(float(play_datong(others, observation).score.mean()), 4) if loose.any() else None,
             }
     return result
@@ -443,6 +481,7 @@ def main() -> int:
     if given.ablate:
         result["without"] = ablate(games, given.observation)
         result["price_of_learning"] = price_of_learning()
+        result["chosen_by_halves"] = choose_by_halves(games, given.observation)
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
 
