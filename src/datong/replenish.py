@@ -1,41 +1,46 @@
-"""Replenishment of many items at once: what each is likely to sell, what is likely to arrive, and the order that costs least.
+"""Replenishment of many items at once: what is likely to sell, what is likely to arrive, the order that costs least.
 
-The verbs in a row: `forecast` follows the demand and draws sample paths of it, `learn` believes lead times from what was
-promised and what came, `plan` orders by the expected cost of the window that only this order can serve. Each item is decided by
-itself, from what is known of it and nothing else.
+The verbs in a row: `forecast` follows the demand and draws sample paths of it, `learn` believes lead times from what
+was promised and what came, `plan` orders by the expected cost of the window that only this order can serve. Each item
+is decided by itself, from what is known of it and nothing else.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 
-from datong.forecast.discount import Followed, drawn, even_draws, follow, sample_paths
+from datong.forecast.discount import Followed, drawn, even_order, follow, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import expected_gain, units_for, window
+from datong.plan.ordering import cheapest_units, expected_gain, whole_units, window
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time: the window, and how long what is left of it will lie.
-LOOK_BUCKETS = 6
+LOOK_BUCKETS = 4
 # Of what holding costs after the window, until what is left is sold.
 LEFTOVER_SHARE = 0.5
 # With lost sales and a lead time the order that is best for its own window is too large (Morton 1971; Zipkin 2008,
 # Operations Research 56): what it sells now it would partly sell from the next order otherwise.
-LATE_SHORTAGE_SHARE = 0.8
+LATE_SHORTAGE_SHARE = 0.7
 NEVER = 1 << 30
 # Draws of the demand paths are numbered from 0, those of arrivals from here.
 ARRIVAL_DRAWS = 1000
+CHUNK_ITEMS = 2000
+Facts = TypeVar("Facts", "Known", Followed)
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
     """What is known of items when their orders are to be placed, all before the bucket that opens now.
 
-    demand: (item, bucket) units of closed buckets; NaN where unknown or before the item's first. ordered: (item, bucket)
-    units that were ordered in each of these. came_after: (item, bucket) buckets from that order to its arrival; NaN where
-    it has not come, inf where it is known that it never will. on_hand: (item) units. promised_lead: (item) buckets.
-    shortage_cost: (item) money per unit of lost sale. holding_cost: (item) money per unit and bucket.
+    demand: (item, bucket) units of closed buckets; NaN where unknown or before the item's first. ordered: (item,
+    bucket) units that were ordered in each of these. came_after: (item, bucket) buckets from that order to its arrival;
+    NaN where it has not come, inf where it is known that it never will. on_hand: (item) units. promised_lead: (item)
+    buckets. shortage_cost: (item) money per unit of lost sale. holding_cost: (item) money per unit and bucket.
+    losses_told: a lost order is known to be lost one bucket later, so that one without news is under way; else it just
+    does not come.
     """
 
     demand: FloatArray
@@ -45,42 +50,56 @@ class Known:
     promised_lead: IntArray
     shortage_cost: FloatArray
     holding_cost: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class Lots:
-    """Orders are multiples of step, not below least. (item) units."""
-
-    step: FloatArray
-    least: FloatArray
+    losses_told: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Replenishment:
     """Orders with their reason, one value per item.
 
-    units: whole units to order now. lost_chance: that an order placed now never comes. arriving_units: expected to arrive of what
-    is under way, within the buckets looked at. short_before, short_after: chance that demand is lost in the window that only this
-    order can serve, without and with it, given that there is such a window. value: what the order is expected to save, in money.
+    units: whole units to order now. stock_then: units expected to be there when the order arrives, before it does.
+    lost_chance: that it never arrives. short_before, short_after: chance that demand is lost in the window that only
+    this order can serve, without and with it, given that there is such a window. value: money that the order is
+    expected to save in its window.
     """
 
     units: FloatArray
+    stock_then: FloatArray
     lost_chance: FloatArray
-    arriving_units: FloatArray
     short_before: FloatArray
     short_after: FloatArray
     value: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class Lots:
+    """Orders are multiples of step (0: any number), and not below least. (item) units."""
+
+    step: FloatArray
+    least: FloatArray
+
+
+def looked_at(promised_lead: IntArray) -> int:
+    """Buckets that the decision looks at, of the item with the longest promised lead."""
+    return int(promised_lead.max(initial=0)) + LOOK_BUCKETS
+
+
 def replenish(
     known: Known, followed: Followed | None = None, *, paths: int = PATHS, seed: int = 0, most_units: float = np.inf
 ) -> Replenishment:
-    """What to order now. followed: belief after `known.demand`, where the caller keeps it from bucket to bucket."""
-    lead, buckets = known.promised_lead, int(known.promised_lead.max(initial=0)) + LOOK_BUCKETS
-    if followed is None:
-        followed = follow(known.demand, buckets)
-    demand = sample_paths(followed, buckets, lead, paths, seed)
-    return decide(known, demand, seed=seed, most_units=most_units)
+    """What to order now. followed: belief after `known.demand`, where the caller keeps it from bucket to bucket.
+
+    Items of one promised lead are decided together, at most CHUNK_ITEMS at a time, so that memory is bounded.
+    """
+    lead = known.promised_lead
+    belief = follow(known.demand, looked_at(lead)) if followed is None else followed
+
+    def of(some: IntArray) -> Replenishment:
+        own = _rows(known, some)
+        demand = sample_paths(_rows(belief, some), looked_at(own.promised_lead), own.promised_lead, paths, seed)
+        return _decide(own, demand, seed, most_units)
+
+    return _in_chunks(lead, of)
 
 
 def decide(
@@ -94,37 +113,77 @@ def decide(
     lots: Lots | None = None,
     coming: FloatArray | float = 0.0,
 ) -> Replenishment:
-    """What to order now for demand paths in hand (item, path, bucket), from the bucket that opens now.
+    """What to order now, with demand paths in hand: (item, path, bucket) units, from the bucket that opens now.
 
-    Orders can be placed again every `review_buckets`. backorders: unmet demand waits, and shortage_cost is per unit and
-    bucket. lots: orders come in these. coming: (item, bucket) units that arrive besides those of `known.ordered`, for
-    certain.
+    The paths must reach `looked_at` buckets and review_buckets - 1 more. most_units: (item). review_buckets: until
+    orders can be placed again. backorders: unmet demand waits, and shortage_cost is for a unit and bucket. lots: orders
+    come in these. coming: (item, bucket) units that arrive for certain, besides those of `known.ordered`.
     """
     lead = known.promised_lead
-    paths, buckets = demand.shape[1:]
-    chances = lead_chances(lead, known.ordered, known.came_after)
+    most = np.broadcast_to(np.asarray(most_units, dtype=float), lead.shape)
+    certain = np.broadcast_to(np.asarray(coming, dtype=float), (len(lead), demand.shape[2]))
+
+    def of(some: IntArray) -> Replenishment:
+        own = _rows(known, some)
+        buckets = looked_at(own.promised_lead) + review_buckets - 1
+        own_lots = None if lots is None else Lots(lots.step[some], lots.least[some])
+        own_demand, own_certain = demand[some, :, :buckets], certain[some, :buckets]
+        return _decide(own, own_demand, seed, most[some], review_buckets, backorders, own_lots, own_certain)
+
+    return _in_chunks(lead, of)
+
+
+def _in_chunks(lead: IntArray, of: Callable[[IntArray], Replenishment]) -> Replenishment:
+    """The decisions of all items, made for some at a time that share a lead."""
+    at = [chunk for one in np.unique(lead) for chunk in _chunks(np.flatnonzero(lead == one))]
+    parts = [of(chunk) for chunk in at]
+    back = np.argsort(np.concatenate([np.empty(0, dtype=np.int64), *at]))
+    columns = ([getattr(part, field.name) for part in parts] for field in fields(Replenishment))
+    return Replenishment(*(np.concatenate([np.empty(0), *column])[back] for column in columns))
+
+
+def _chunks(at: IntArray) -> list[IntArray]:
+    return np.array_split(at, -(-len(at) // CHUNK_ITEMS))
+
+
+def _rows(facts: Facts, at: IntArray) -> Facts:
+    """The facts of these items only."""
+    values = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    return replace(facts, **{name: value[at] for name, value in values.items() if isinstance(value, np.ndarray)})
+
+
+def _decide(
+    known: Known,
+    demand: FloatArray,
+    seed: int,
+    most_units: FloatArray | float,
+    review_buckets: int = 1,
+    backorders: bool = False,
+    lots: Lots | None = None,
+    certain: FloatArray | None = None,
+) -> Replenishment:
+    """`decide` of items with one promised lead."""
+    lead, (paths, buckets) = known.promised_lead, demand.shape[1:]
+    chances = lead_chances(lead, known.ordered, known.came_after, losses_told=known.losses_told)
     arriving = _arriving(known, chances, buckets, paths, seed)
-    arriving += np.asarray(coming).reshape(-1, 1, buckets if np.ndim(coming) else 1)
+    if certain is not None:
+        arriving += certain[:, None]
     opens, closes = _window(chances, buckets, paths, seed, review_buckets)
-    looks = np.minimum(lead + LOOK_BUCKETS + review_buckets - 1, buckets)
-    lost_sales_share = 1.0 if backorders else np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
-    shortage, holding = known.shortage_cost * lost_sales_share, known.holding_cost
-    view = window(demand, known.on_hand, arriving, opens, closes, backorders=backorders, looks=looks)
-    units = units_for(
-        view, shortage, holding, backorders=backorders, most_units=most_units, leftover_share=LEFTOVER_SHARE
-    )
+    shortage = known.shortage_cost if backorders else known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
+    view = window(demand, known.on_hand, arriving, opens, closes, backorders=backorders)
+    terms = (shortage, known.holding_cost)
 
     def gain(of: FloatArray) -> FloatArray:
-        return expected_gain(view, of, shortage, holding, backorders=backorders, leftover_share=LEFTOVER_SHARE)
+        return expected_gain(view, of, *terms, backorders=backorders, leftover_share=LEFTOVER_SHARE)
 
-    if lots is not None:
-        units = _best_lot(units, lots, most_units, gain)
-    short = np.max(view.short, axis=2, where=view.last, initial=0.0)
-    there = np.maximum(view.last.any(axis=2).sum(axis=1), 1)
+    wanted = cheapest_units(view, *terms, backorders=backorders, leftover_share=LEFTOVER_SHARE)
+    units = whole_units(wanted, most_units) if lots is None else _best_lot(wanted, lots, most_units, gain)
+    short = np.einsum("ipb,ipb->ip", view.short, view.last)  # one bucket is the last, or none
+    there = np.maximum(view.last.sum(axis=(1, 2)), 1)
     return Replenishment(
         units,
+        view.stock_then.sum(axis=1) / np.maximum(np.sum(opens < buckets, axis=1), 1),
         chances[:, -1],
-        arriving.sum(axis=2).mean(axis=1),
         np.sum(short > 0, axis=1) / there,
         np.sum(short > units[:, None], axis=1) / there,
         gain(units),
@@ -132,18 +191,19 @@ def decide(
 
 
 def _best_lot(
-    units: FloatArray, lots: Lots, most_units: FloatArray | float, gain: Callable[[FloatArray], FloatArray]
+    wanted: FloatArray, lots: Lots, most_units: FloatArray | float, gain: Callable[[FloatArray], FloatArray]
 ) -> FloatArray:
-    """(item) the best of the quantities in lots on both sides of the best one, and of none: gains are concave."""
+    """(item) the best of the quantities in lots next to the one wanted, and of none: gains are concave."""
     step = np.maximum(lots.step, 1e-9)
-    down = np.floor(units / step + 1e-9) * step
-    up = np.ceil(np.maximum(units, lots.least) / step - 1e-9) * step
-    none = np.zeros_like(units)
-    best, best_gain = none, none
-    for some in (up, np.where(down >= lots.least, down, 0.0)):
-        allowed = np.where(some <= most_units, some, 0.0)
-        more = gain(allowed)
-        best, best_gain = np.where(more > best_gain, allowed, best), np.maximum(more, best_gain)
+    capped = np.minimum(wanted, most_units)
+    down = np.floor(capped / step + 1e-9) * step
+    up = np.ceil(np.maximum(wanted, lots.least) / step - 1e-9) * step
+    best = np.zeros_like(wanted)
+    most_gain = np.zeros_like(wanted)
+    for some in (up, down):
+        tried = np.where((some >= lots.least) & (some <= most_units), some, 0.0)
+        more = gain(tried)
+        best, most_gain = np.where(more > most_gain, tried, best), np.maximum(more, most_gain)
     return best
 
 
@@ -156,22 +216,22 @@ def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed:
     for age in range(1, min(chances.shape[1] - 2, closed) + 1):
         units = waiting[:, closed - age]
         if units.any():
-            lead = _drawn_lead(chances_at_age(chances, age), even_draws(paths, seed, ARRIVAL_DRAWS + age))
+            leads = _leads(chances_at_age(chances, age, losses_told=known.losses_told), paths)
+            lead = leads[:, even_order(paths, seed, ARRIVAL_DRAWS + age)]
             result[row, path, np.minimum(lead - age, buckets)] += units[:, None]
     return result[:, :, :buckets]
 
 
 def _window(chances: FloatArray, buckets: int, paths: int, seed: int, review_buckets: int) -> tuple[IntArray, IntArray]:
     """(item, path) each: bucket in which an order placed now arrives, and the first one in which a later one does."""
-    opens = _drawn_lead(chances, even_draws(paths, seed, ARRIVAL_DRAWS))
-    closes = np.full_like(opens, NEVER)
+    leads = _leads(chances, paths)
+    closes = np.full_like(leads, NEVER)
     for later in range(review_buckets, buckets, review_buckets):
-        lead = _drawn_lead(chances, even_draws(paths, seed, ARRIVAL_DRAWS - later))
-        closes = np.minimum(closes, later + lead)
-    return opens, closes
+        closes = np.minimum(closes, later + leads[:, even_order(paths, seed, ARRIVAL_DRAWS - later)])
+    return leads[:, even_order(paths, seed, ARRIVAL_DRAWS)], closes
 
 
-def _drawn_lead(chances: FloatArray, draws: FloatArray) -> IntArray:
-    """(item, path) buckets until an order arrives; NEVER or more where it is lost."""
-    lead = drawn(chances, draws)
+def _leads(chances: FloatArray, paths: int) -> IntArray:
+    """(item, path) buckets until an order arrives, rising, in the shares of the chances; NEVER where it is lost."""
+    lead = drawn(chances, (np.arange(paths) + 0.5) / paths)
     return np.where(lead < chances.shape[1] - 1, lead, NEVER)

@@ -39,7 +39,7 @@ REPLENISHMENT_SCHEMA = pa.schema(
         ("value", pa.float64()),
         ("on_hand_units", pa.float64()),
         ("under_way_units", pa.float64()),
-        ("arriving_units", pa.float64()),
+        ("stock_then_units", pa.float64()),
         ("demand_units", pa.float64()),
         ("short_before", pa.float64()),
         ("short_after", pa.float64()),
@@ -54,7 +54,7 @@ class ReplenishResult:
 
     kind, recipe, offer, lane: its cheapest way. units: to order now, 0 where nothing is worth it. start, due: today,
     and when it is there by its promised lead time. cost_per_unit, value: money; value is what the order is expected to
-    save in its window against none. on_hand_units, under_way_units; arriving_units: expected to come of these.
+    save in its window against none. on_hand_units, under_way_units; stock_then_units: expected when it arrives.
     demand_units: expected from now to the end of the window that only this order can serve. short_before, short_after:
     chance that demand is not met in the window without and with the order. lost_chance: that it never comes.
     """
@@ -156,7 +156,7 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "value": float(found.value[i]),
             "on_hand_units": float(on_hand[i]),
             "under_way_units": float(waiting[i]),
-            "arriving_units": float(found.arriving_units[i]),
+            "stock_then_units": float(found.stock_then[i]),
             "demand_units": float(paths[i, :, : reach[i]].sum(axis=1).mean()),
             "short_before": float(found.short_before[i]),
             "short_after": float(found.short_after[i]),

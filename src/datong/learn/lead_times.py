@@ -1,15 +1,15 @@
 """How long an order takes and whether it comes at all, believed from what was promised and from own orders.
 
 A supplier either keeps his word, which is believed with KEEPS_WORD before anything is known, or he does not. Of one who
-does not, the lead times 0, 1.. and `lost` have unknown chances, with a Dirichlet prior of PRIOR_ORDERS orders: LOST_SHARE of it
-lost, the rest about the promise, each bucket away SPREAD times as likely as the one before. What came counts as it came. An
-order of age a that is not there yet is a right-censored observation: it counts for each lead time from a on, and for lost,
-in proportion to the chances believed now, which is repeated until they hold (EM: Dempster, Laird and Rubin 1977, J. Royal
-Statistical Society B 39; for censored counts Turnbull 1976, same journal 38). So an order that does not come is more and more
-believed lost, and makes later ones look less sure.
+does not, the lead times 0, 1.. and `lost` have unknown chances, with a Dirichlet prior of PRIOR_ORDERS orders:
+LOST_SHARE of it lost, the rest about the promise, each bucket away SPREAD times as likely as the one before. What came
+counts as it came. An order of age a that is not there yet is a right-censored observation: it counts for each lead time
+from a on, and for lost, in proportion to the chances believed now, which is repeated until they hold (EM: Dempster,
+Laird and Rubin 1977, J. Royal Statistical Society B 39; for censored counts Turnbull 1976, same journal 38). So an
+order that does not come is more and more believed lost, and makes later ones look less sure.
 
-The odds of "keeps his word" are multiplied by BROKEN for each promise that was broken and by the ratio of both likelihoods for
-those that were kept.
+The odds of "keeps his word" are multiplied by BROKEN for each promise that was broken and by the ratio of both
+likelihoods for those that were kept.
 """
 
 import numpy as np
@@ -23,6 +23,7 @@ PRIOR_ORDERS = 4.0
 LOST_SHARE = 0.2
 SPREAD = 0.5
 PASSES = 3
+NOTHING = 1e-12
 
 
 def furthest_lead(promised_lead: IntArray) -> IntArray:
@@ -30,11 +31,14 @@ def furthest_lead(promised_lead: IntArray) -> IntArray:
     return 2 * promised_lead + 3
 
 
-def lead_chances(promised_lead: IntArray, ordered: FloatArray, came_after: FloatArray) -> FloatArray:
+def lead_chances(
+    promised_lead: IntArray, ordered: FloatArray, came_after: FloatArray, *, losses_told: bool = False
+) -> FloatArray:
     """(item, lead + 1) chances that an order placed now arrives after 0, 1.. buckets, the last one that it never does.
 
-    promised_lead: (item) buckets. ordered: (item, bucket) units ordered in each closed bucket. came_after: (item, bucket)
-    buckets until that order came; NaN not yet, inf known never to come. The lead axis ends with the furthest of all items.
+    promised_lead: (item) buckets. ordered: (item, bucket) units ordered in each closed bucket. came_after: (item,
+    bucket) buckets until that order came; NaN not yet, inf known never to come. losses_told: a loss is known one bucket
+    later, so that an order without news is under way. The lead axis ends with the furthest of all items.
     """
     furthest = furthest_lead(promised_lead)
     lead = np.arange(int(furthest.max(initial=0)) + 1)
@@ -44,7 +48,7 @@ def lead_chances(promised_lead: IntArray, ordered: FloatArray, came_after: Float
     came, waiting = _counts(furthest, ordered, came_after)
     loose = prior + came
     for _ in range(PASSES):
-        loose = prior + came + _expected(loose / loose.sum(axis=1, keepdims=True), waiting)
+        loose = prior + came + _expected(loose / loose.sum(axis=1, keepdims=True), waiting, losses_told)
     loose = loose / loose.sum(axis=1, keepdims=True)
     keeps = _keeps_word(promised_lead, prior, came, waiting)[:, None]
     word = np.zeros_like(loose)
@@ -52,16 +56,18 @@ def lead_chances(promised_lead: IntArray, ordered: FloatArray, came_after: Float
     return keeps * word + (1 - keeps) * loose
 
 
-def chances_at_age(chances: FloatArray, age: int) -> FloatArray:
-    """(item, lead + 1) chances of an order placed `age` buckets ago that has not come; where none is left it is lost."""
+def chances_at_age(chances: FloatArray, age: int, *, losses_told: bool = False) -> FloatArray:
+    """(item, lead + 1) chances of an order of `age` buckets that has not come; where none is left it is lost."""
     left = chances.copy()
     left[:, : min(age, chances.shape[1] - 1)] = 0.0
-    left[:, -1] = np.maximum(left[:, -1], 1e-12)
+    if losses_told:
+        left[:, -1] = 0.0
+    left[:, -1] = np.maximum(left[:, -1], NOTHING)
     return left / left.sum(axis=1, keepdims=True)
 
 
 def _counts(furthest: IntArray, ordered: FloatArray, came_after: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(item, lead + 1) each: orders that came, by lead, the last one lost; orders not there yet, by age, the last one lost.
+    """(item, lead + 1) each: orders that came, by lead, and orders that are not there yet, by age; the last one lost.
 
     An order that came later than the furthest lead counts as of that.
     """
@@ -81,8 +87,10 @@ def _counts(furthest: IntArray, ordered: FloatArray, came_after: FloatArray) -> 
     return came, waiting
 
 
-def _expected(chances: FloatArray, waiting: FloatArray) -> FloatArray:
+def _expected(chances: FloatArray, waiting: FloatArray, losses_told: bool = False) -> FloatArray:
     """(item, lead + 1) expected counts of the orders not there yet: each spread over what is left at its age."""
+    if losses_told:
+        chances = np.concatenate([chances[:, :-1], np.zeros((len(chances), 1))], axis=1)
     left = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
     each = np.divide(waiting, left, out=np.zeros_like(left), where=left > 0)
     return chances * np.cumsum(each, axis=1)

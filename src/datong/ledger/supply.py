@@ -18,8 +18,8 @@ DEAD_STATES = frozenset({"refused", "cancelled"})
 class PlacedOrder:
     """A work or purchase order that was given out. source: its recipe or offer, '' where it names none.
 
-    placed: its start; due: promised. left_units: still to come. arrived: local day of its last arrival once all is there, else None;
-    dead: it was refused or cancelled, so that nothing more comes.
+    placed: its start; due: promised. left_units: still to come. arrived: local day of its last arrival once all is
+    there, else None; dead: it was refused or cancelled, so that nothing more comes.
     """
 
     order: str
