@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.plan.ordering import order_units
+from datong.plan.ordering import expected_gain, order_units, window
 
 
 def expected_cost(q, case):
@@ -70,3 +70,14 @@ def test_no_other_quantity_costs_less(seed):
     assert costs[int(found)] == pytest.approx(min(costs))
     # Of equally good quantities it is the smallest.
     assert int(found) == next(q for q, cost in enumerate(costs) if cost <= min(costs) + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(300, 400))
+def test_what_an_order_saves_is_the_difference_of_costs(seed):
+    case = random_case(seed)
+    demand, arriving, opens, closes = (part[None] for part in case["paths"])
+    on_hand, q = np.array([case["on_hand"]]), float(seed % 9)
+    view = window(demand, on_hand, arriving, opens, closes, backorders=case["backorders"])
+    money = case["shortage"], case["holding"]
+    gain = expected_gain(view, np.array([q]), *money, backorders=case["backorders"], leftover_share=case["share"])[0]
+    assert gain * demand.shape[1] == pytest.approx(expected_cost(0.0, case) - expected_cost(q, case))

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from datong.forecast.discount import follow, observe
-from datong.replenish import Known, looked_at, replenish
+from datong.forecast.discount import follow, observe, sample_paths
+from datong.replenish import Known, Lots, decide, looked_at, replenish
 
 NOT_YET = np.nan
 
@@ -106,3 +106,20 @@ def test_few_observations_are_enough_to_act(buckets):
     facts = replace(facts, demand=np.full((1, buckets), 100.0), ordered=np.zeros((1, buckets)))
     facts = replace(facts, on_hand=np.zeros(1), shortage_cost=np.full(1, 4.0))
     assert 100 <= replenish(facts).units[0] <= 200
+
+
+def test_paths_in_hand_are_decided_as_those_it_draws_and_lots_are_the_best_ones():
+    """100 of each path: what is wanted in steps of 70, or at least 400, is worth no less than its neighbours."""
+    facts = known()
+    followed = follow(facts.demand, looked_at(facts.promised_lead))
+    drawn = [
+        sample_paths(rows(followed, [i]), looked_at(facts.promised_lead), facts.promised_lead[[i]], 64, 0)[0]
+        for i in range(8)
+    ]
+    units = decide(facts, np.stack(drawn)).units
+    assert units.tolist() == replenish(facts).units.tolist()
+    steps = Lots(np.full(8, 70.0), np.where(np.arange(8) < 4, 0.0, 400.0))
+    in_lots = decide(facts, np.stack(drawn), lots=steps)
+    assert (in_lots.units % 70 == 0).all() and (np.abs(in_lots.units[:4] - units[:4]) < 70).all()
+    assert ((in_lots.units[4:] == 0) | (in_lots.units[4:] >= 400)).all()
+    assert (in_lots.value >= 0).all()
