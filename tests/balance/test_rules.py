@@ -1,5 +1,6 @@
 """The rules beyond the linear core, each on a small state worked out by hand."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -65,6 +66,17 @@ def hour_prices(clearing):
 
 
 # maximum lateness ---------------------------------------------------------------------------------
+
+
+def test_what_is_asked_beyond_stock_by_rounding_alone_need_not_be_there_in_time():
+    """0.1 + 0.2 is more than 0.3 by 5e-17: that needs not be there by the first week, in which nothing can arrive."""
+    recipe = {"recipe": "A/L", "product": "A", "hours_per_unit": 0.0, "cost_per_unit": 2.0, "lead_days": 14}
+    stock = {"product": "A", "units": 0.3, "happened_at": datetime(2023, 12, 31, tzinfo=UTC)}
+    state = chain(4, {"max_late_days": 7}, **press() | {"recipes": [recipe], "stock": [stock]})
+    demand = given(state, A=[0.0, 0.1, 0.2, 1.0])
+    paths = np.concatenate([demand.paths, [[[0.0, 0.1, 0.2, 2.0]]]], axis=1)
+    clearing = balance(state, replace(demand, paths=paths), nothing_learnt())
+    assert np.isfinite(clearing.lower_bound) and clearing.lower_bound <= clearing.total_cost * (1 + 1e-9)
 
 
 def test_what_waits_beyond_the_maximum_lateness_is_lost():

@@ -233,7 +233,7 @@ def _in_time(saving: FloatArray, upper: FloatArray, least_supply: FloatArray) ->
     A layer up to least_supply (..., bucket) must be there by then: maximum lateness. upper: (..., layer) its end.
     """
     must = least_supply[..., None, :] >= upper[..., None] * (1 - 1e-12) - 1e-9  # by the end of this bucket, and later
-    must &= upper[..., None] > 0
+    must &= (upper[..., None] > 0) & (least_supply[..., None, :] > 0)  # a layer as thin as rounding need not be there
     too_late = np.concatenate([np.zeros_like(must[..., :1]), must[..., :-1]], axis=-1)
     least = np.where(too_late, np.inf, saving).min(axis=-1)
     return np.where(must[..., -1], least, np.minimum(least, 0.0))
