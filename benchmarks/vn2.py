@@ -9,10 +9,18 @@ and can be sold from the start of week k + 2. There is no order for weeks 7 and 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from datong.forecast.paths import forecast
+from datong.ledger.state import State, state_of_tables
+from datong.model.flow import Forecast, nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.plan.ordering import order_units
+from datong.sense.signals import sense
 
 WEEKS, ROUNDS, LEAD_WEEKS, FIRST_COUNTED = 8, 6, 2, 3
 HOLDING, SHORTAGE = 0.2, 1.0
@@ -140,3 +148,59 @@ def opening(history: History, week: int) -> Shelf:
     on_hand = np.ceil(sold)
     second = np.maximum(np.ceil(2 * sold - 0.5) - on_hand, 0.0)
     return Shelf(on_hand, np.column_stack([np.zeros(len(sold)), second]))
+
+
+# Buckets that are forecast: the two that pass first, the one that the order is for, and one more.
+HORIZON_WEEKS = LEAD_WEEKS + 2
+PATHS, SEED = 1000, 0
+
+
+def state_of(history: History) -> State:
+    """What is known, as the tables of a chain: a product in a market that is its shop, sales by week, and a count that
+    says of each week whether the shop had it."""
+    pairs, weeks = history.pairs, history.weeks
+    shop, product = (np.array([f"{c}{x:03d}" for x in pairs[n]]) for c, n in (("S", "store"), ("P", "product")))
+    monday = np.array([datetime(w.year, w.month, w.day, 12, tzinfo=UTC) for w in weeks])
+    known = ~np.isnan(history.units)
+    row, week = np.nonzero(np.nan_to_num(history.units) > 0)
+    sales = {"happened_at": monday[week], "product": product[row], "market": shop[row], "units": history.units[row, week]}
+    out_row, out_week = np.nonzero(~known)
+    counts = {"happened_at": monday[out_week], "site": shop[out_row], "product": product[out_row]}
+    counts |= {"units": np.zeros(len(out_row)), "available": np.zeros(len(out_row), dtype=bool)}
+    of_product = pairs.assign(code=product).drop_duplicates("code").sort_values("code")
+    category = {f"category_{a}": of_product[n].astype(str) for a, n in zip("abc", CATEGORIES, strict=True)}
+    of_shop = pairs.assign(code=shop).drop_duplicates("code").sort_values("code")
+    tables = {
+        "products": {"product": of_product["code"], "name": of_product["code"], "kind": ["finished"] * len(of_product)} | category,
+        "sites": {"site": of_shop["code"], "region": of_shop["store_format"].astype(str)},
+        "sales": sales,
+        "stock": counts,
+    }
+    settings = ChainSettings("vn2", horizon_buckets=HORIZON_WEEKS)
+    opens = monday[-1] - timedelta(hours=12) + timedelta(days=7)
+    return state_of_tables(settings, opens, {n: pa.table({c: pa.array(list(v)) for c, v in t.items()}) for n, t in tables.items()})
+
+
+CATEGORIES = ("department_group", "department", "division")
+
+
+def demand_ahead(history: History, pooling: str = "auto") -> tuple[Forecast, np.ndarray]:
+    """The product's forecast, and the pair of each of its items."""
+    found = forecast(sense(state_of(history)), nothing_learnt(), PATHS, SEED, pooling)
+    at = {(f"P{p:03d}", f"S{s:03d}"): i for i, (s, p) in enumerate(zip(history.pairs["store"], history.pairs["product"], strict=True))}
+    return found, np.array([at[item] for item in found.items])
+
+
+def datong(history: History, shelf: Shelf) -> np.ndarray:
+    """What Datong orders: its forecast, and the decision over the stock that is left by then."""
+    found, pair = demand_ahead(history)
+    return ordered(found.paths, pair, shelf)
+
+
+def ordered(paths: np.ndarray, pair: np.ndarray, shelf: Shelf) -> np.ndarray:
+    units = np.zeros(len(shelf.on_hand))
+    arriving = np.zeros((len(pair), 1, paths.shape[2]))
+    arriving[:, 0, :LEAD_WEEKS] = shelf.under_way[pair]
+    opens = np.full((len(pair), 1), LEAD_WEEKS)
+    units[pair] = order_units(paths, shelf.on_hand[pair], arriving, opens, opens + 1, SHORTAGE, HOLDING)
+    return units

@@ -7,7 +7,10 @@ means of a bucket, Y what came, and v = 1 / (P + phi P^2) from the pooled model'
 
 (combination by least squares: Bates and Granger 1969, Granger and Ramanathan 1984, J. Forecasting 3), one for all items:
 an item's own few errors say too little. The spread is then calibrated for the two together: phi is multiplied by
-exp(a + b log(1 + h)), fitted by the negative binomial's likelihood on the same errors, h buckets ahead. What stays of an
+exp(a + b log(1 + h)), fitted by the negative binomial's likelihood on the same errors, h buckets ahead; where lumpy
+demand has more empty buckets than a negative binomial of its variance, that likelihood explains them by too large a phi,
+and phi of intermittent items is brought down to the variance of their errors (the chance of an empty bucket is put back
+when paths are drawn, see spread.py). What stays of an
 error over the horizon, level_start + level_step min(h, k), is read from the products of scaled errors at two distances,
 as in spread.py.
 """
@@ -20,7 +23,7 @@ from scipy.optimize import minimize
 from datong.forecast.backtest import BackTest
 from datong.forecast.pooled import LOG_PHI, Pooled, negative_log_likelihood
 from datong.forecast.spread import CUT, USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, line_above_zero
-from datong.model.flow import FloatArray
+from datong.model.flow import BoolArray, FloatArray
 
 POOLED_NAME = "pooled"
 # The share counts as that of so many origins of evidence for the plain mean of the two.
@@ -43,17 +46,22 @@ class Blend:
     step_share: float
 
 
-def blend(pooled: Pooled, own: FloatArray, own_tested: FloatArray, actual: FloatArray) -> Blend:
+def blend(
+    pooled: Pooled, own: FloatArray, own_tested: FloatArray, actual: FloatArray, intermittent: BoolArray
+) -> Blend:
     """own: (item, bucket ahead) means of the series' models; own_tested: what they would have said at the pooled
-    model's origins, NaN where they were not tried; actual: what came, (item, origin, bucket ahead), NaN where unknown."""
+    model's origins, NaN where they were not tried; actual: what came, (item, origin, bucket ahead), NaN where unknown.
+    intermittent: (item) often without any demand."""
     share = _share(pooled, own_tested, actual)
     both = share * pooled.tested + (1 - share) * np.where(np.isnan(own_tested), pooled.tested, own_tested)
     errors = np.where(np.isnan(own_tested), np.nan, actual - both)
     factor = _spread_factor(both, both + errors, pooled.tested_phi)
     tested_phi = pooled.tested_phi * factor
+    lumpy = np.where(intermittent, _moment_ratio(errors, both, tested_phi, intermittent), 1.0)
+    tested_phi *= lumpy[:, None, None]
     level_share, step_share = _level_shares(errors, both, tested_phi)
     mean = share * pooled.mean + (1 - share) * np.where(np.isnan(own), pooled.mean, own)
-    return Blend(share, mean, pooled.phi * factor, both, errors, level_share, step_share)
+    return Blend(share, mean, pooled.phi * factor * lumpy[:, None], both, errors, level_share, step_share)
 
 
 def mixed_test(test: BackTest, share: float, mean: FloatArray, tested: FloatArray, errors: FloatArray) -> BackTest:
@@ -95,6 +103,16 @@ def _spread_factor(mean: FloatArray, actual: FloatArray, phi: FloatArray) -> Flo
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"maxiter": 80})
     return np.exp(np.clip(found.x[0] + found.x[1] * away[0, 0], -1.5, 1.5))
+
+
+def _moment_ratio(errors: FloatArray, mean: FloatArray, phi: FloatArray, intermittent: BoolArray) -> float:
+    """Variance beyond Poisson of the errors over the one that phi says, of intermittent items together; at most 1."""
+    use = ~np.isnan(errors) & intermittent[:, None, None]
+    if not use.any():
+        return 1.0
+    e, m, p = errors[use], mean[use], phi[use]
+    weight = 1 / (m + p * m**2)
+    return float(np.clip(np.sum(weight * (e**2 - m)) / np.sum(weight * p * m**2), 0.1, 1.0))
 
 
 def _level_shares(errors: FloatArray, mean: FloatArray, phi: FloatArray) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
 from datong.forecast.prior import LevelPrior, blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
-from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, relative_variance
+from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
 from datong.model.errors import Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
 from datong.model.words import message
@@ -217,7 +217,7 @@ def _blended(
             reach = fit.test.means.shape[1]
             row = list(fit.test.starts).index(t - fit.start)
             own_tested[i, w, :reach] = fit.test.means[row] * shared.season[i, t : t + reach]
-    return blend(shared.pooled, own, own_tested, actual)
+    return blend(shared.pooled, own, own_tested, actual, np.array([f.intermittent for f in fits], dtype=bool))
 
 
 def _shared_windows(fit: _Fit, shared: _Shared, closed: int) -> list[tuple[int, int]]:
@@ -248,14 +248,14 @@ def _mixed(
 def _spread(series: SeriesSet, i: int, fit: _Fit, shape: Shape, both: Blend | None, factor: FloatArray) -> Spread:
     """factor: (bucket ahead) of season, holidays and what was learnt."""
     assert fit.test is not None
+    mean = float((fit.test.mean * factor).mean())
+    sold_share = _sold_share(series.units[i, fit.start :]) if fit.intermittent else 1.0
     if both is None or fit.phi is None:
-        mean = float((fit.test.mean * factor).mean())
-        sold_share = _sold_share(series.units[i, fit.start :]) if fit.intermittent else 1.0
         return fit_spread(fit.variance, fit.errors, fit.whole, shape, mean, sold_share)
     usual = float(fit.phi.mean())
     level, step = both.level_share * usual, both.step_share * usual
     noise = np.maximum(fit.phi - level - step * np.arange(len(fit.phi)), 0.05 * fit.phi)
-    return Spread(level, step, noise, fit.whole)
+    return Spread(level, step, noise, fit.whole, occurrence(float(noise.mean()), mean, sold_share, fit.whole))
 
 
 def _shapes(fits: Sequence[_Fit]) -> dict[bool, Shape]:
