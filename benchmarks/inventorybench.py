@@ -1,33 +1,62 @@
-"""InventoryBench."""
+"""InventoryBench played through `datong.replenish`, beside the published OR rule and two simple rivals.
+
+Run: .venv/bin/python benchmarks/inventorybench.py [--instances FILE --periods FILE] [--observation A|B] [--jobs N]
+     .venv/bin/python benchmarks/inventorybench.py --short     (asserts what it measures)
+
+Each period a policy orders, what is due arrives, demand is served and the rest of it lost, what is left is held (Baek,
+Fu, Ma and Peng 2025). Score of an instance: max(0, profit of units sold - holding cost) over the profit of all its
+demand; a figure is the mean over instances. A policy sees closed demand, its stock, its own orders, which of them came
+and when, the promised lead time and both costs. Observation A: an order that is lost just does not come. B: the loss of
+an order is known one period later.
+
+One JSON object on standard output: `overall` and `cells` (family and lead-time setting), `seconds` of the policy's
+decisions, `decisions_per_second`, `given_up` (what is missing to 1, by cause), `rivals` with the same figures,
+`published_or_difference` (largest difference in score from the published OR rule where its scores lie beside the
+instances), and `decision_over_or_rule`: the time of one decision over that of the OR rule, each instance for itself, as
+the rule's authors run it, and all instances at once for both; medians of runs in turn.
+
+Rivals, tuned on the development split: base stock on a discounted mean, and the same that drops orders from its
+position when they are overdue.
+"""
 
 import argparse
 import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from datong.replenish import Known
+from datong.forecast.discount import Followed, follow, observe
+from datong.replenish import Known, looked_at, replenish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "inventorybench"
 NEVER = -1
+TIMED_INSTANCES, TIMED_RUNS = 12, 3
+PUBLISHED_OR = {"A": 0.455173, "B": 0.536763}
+LEAST_OVERALL = 0.600
+MOST_TIMES = 50.0
 
 
 @dataclass(frozen=True, eq=False)
 class Games:
-    """Instances side by side, by key. Bucket axes end with the last period; what an instance does not have is NaN.
+    """Instances side by side; only the referee may look at what has not happened yet.
 
-    training: (instance, bucket) units, NaN before the first. demand, lead: (instance, period) units, and periods until an order of
-    that period arrives, -1 where never; after an instance's last period NaN and -1. Only the referee may look at them.
+    cell: (instance) family and lead-time setting. profit, holding: money per unit sold, and per unit left at the end of
+    a period. promised_lead: periods. training: (instance, bucket) units, NaN before the first. demand, lead: (instance,
+    period) units, and periods until an order of that period arrives, NEVER where it does not; NaN and NEVER after the
+    last period.
     """
 
-    keys: tuple[str, ...]
-    cell: tuple[str, ...]
+    key: np.ndarray
+    cell: np.ndarray
     profit: np.ndarray
     holding: np.ndarray
     promised_lead: np.ndarray
@@ -36,103 +65,298 @@ class Games:
     lead: np.ndarray
 
     def part(self, chosen: np.ndarray) -> "Games":
-        at = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-        return Games(
-            tuple(self.keys[i] for i in at),
-            tuple(self.cell[i] for i in at),
-            *(getattr(self, n)[at] for n in ("profit", "holding", "promised_lead", "training", "demand", "lead")),
-        )
+        return Games(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """orders: (instance, period) units. score: (instance) reward over the profit of all demand, at least 0.
+
+    reward, held: (instance) money: what sales earned less holding, and holding alone. seconds: of the policy.
+    """
+
+    orders: np.ndarray
+    reward: np.ndarray
+    held: np.ndarray
+    score: np.ndarray
+    seconds: float
+
+
+Policy = Callable[[Known], np.ndarray]
 
 
 def read_games(instances: Path, periods: Path) -> Games:
     heads = pd.read_parquet(instances).sort_values("instance", ignore_index=True)
     rows = pd.read_parquet(periods, columns=["instance", "phase", "period", "demand", "lead_time"])
     at = pd.Index(heads["instance"]).get_indexer(rows["instance"])
-    if (at < 0).any():
-        raise SystemExit(f"{periods}: instances that {instances} does not have")
-    train, test = (rows["phase"] == phase for phase in ("train", "test"))
-    tables = {}
-    for name, phase, column in (("training", train, "demand"), ("demand", test, "demand"), ("lead", test, "lead_time")):
-        table = np.full((len(heads), int(rows["period"][phase].max())), np.nan)
-        table[at[phase], rows["period"][phase] - 1] = rows[column][phase].astype(float)
-        tables[name] = table
-    lengths = np.sum(~np.isnan(tables["training"]), axis=1)
-    for row, length in zip(tables["training"], lengths, strict=True):
-        row[:] = np.roll(row, len(row) - length)
+    rows = rows.assign(at=at)[at >= 0]
+    training = _table(rows[rows["phase"] == "train"], len(heads), "demand")
+    for row, length in zip(training, np.sum(~np.isnan(training), axis=1), strict=True):
+        row[:] = np.roll(row, -length)
+    test = rows[rows["phase"] == "test"]
+    demand, lead = _table(test, len(heads), "demand"), _table(test, len(heads), "lead_time")
+    if np.isnan(demand).all(axis=1).any() or (np.isnan(lead) & ~np.isnan(demand)).any():
+        raise SystemExit(f"{periods}: an instance of {instances} has no test periods, or one without lead_time")
     return Games(
-        tuple(heads["instance"]),
-        tuple(heads["family"].astype(str) + " " + heads["lead_time_setting"].astype(str)),
+        heads["instance"].to_numpy(str),
+        (heads["family"].astype(str) + " " + heads["lead_time_setting"].astype(str)).to_numpy(str),
         heads["profit"].to_numpy(float),
         heads["holding_cost"].to_numpy(float),
         heads["promised_lead_time"].to_numpy(int),
-        tables["training"],
-        tables["demand"],
-        np.nan_to_num(tables["lead"], nan=NEVER).astype(int),
+        training,
+        demand,
+        np.nan_to_num(lead, nan=NEVER).astype(int),
     )
 
 
-Policy = Callable[[Known], np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class Played:
-    """orders: (instance, period) units. reward, score: (instance) money and share of the profit of all demand."""
-
-    orders: np.ndarray
-    reward: np.ndarray
-    score: np.ndarray
-    seconds: float
+def _table(rows: pd.DataFrame, items: int, column: str) -> np.ndarray:
+    """(instance, period) values of a column, NaN where there is no row."""
+    table = np.full((items, int(rows["period"].max()) if len(rows) else 0), np.nan)
+    table[rows["at"], rows["period"].astype(int) - 1] = rows[column].astype(float)
+    return table
 
 
 def play(games: Games, policy: Policy, observation: str = "A") -> Played:
-    count, periods = games.demand.shape
+    """All instances in step: the policy's orders period by period, and what they earn."""
+    items, periods = games.demand.shape
     before = games.training.shape[1]
     history = np.concatenate([games.training, games.demand], axis=1)
-    on_hand, reward, seconds = np.zeros(count), np.zeros(count), 0.0
-    ordered = np.zeros((count, before + periods))
-    came_after = np.full((count, before + periods), np.nan)
+    ordered, came_after = np.zeros(history.shape), np.full(history.shape, np.nan)
+    on_hand, earned, held, seconds = np.zeros(items), np.zeros(items), np.zeros(items), 0.0
     for t in range(periods):
         now = before + t
-        known = Known(
-            history[:, :now].copy(),
-            ordered[:, :now].copy(),
-            came_after[:, :now].copy(),
-            on_hand.copy(),
-            games.promised_lead,
-            games.profit,
-            games.holding,
-        )
+        # Copies, so that a policy can neither look ahead nor change what happened.
+        closed = [table[:, :now].copy() for table in (history, ordered, came_after)]
+        known = Known(*closed, on_hand.copy(), games.promised_lead.copy(), games.profit.copy(), games.holding.copy())
         start = time.perf_counter()
         units = policy(known)
         seconds += time.perf_counter() - start
         playing = ~np.isnan(games.demand[:, t])
         ordered[:, now] = np.where(playing, np.trunc(np.maximum(units, 0.0)), 0.0)
-        due = np.where(games.lead[:, : t + 1] >= 0, np.arange(t + 1) + games.lead[:, : t + 1], NEVER)
-        here = (due == t) & (ordered[:, before : now + 1] > 0)
-        on_hand = on_hand + np.sum(np.where(here, ordered[:, before : now + 1], 0.0), axis=1)
-        came_after[:, before : now + 1][here] = games.lead[:, : t + 1][here]
+        placed, lead = ordered[:, before : now + 1], games.lead[:, : t + 1]
+        here = (lead != NEVER) & (np.arange(t + 1) + lead == t) & (placed > 0)
+        came_after[:, before : now + 1][here] = lead[here]
         if observation == "B":
-            gone = (games.lead[:, t] == NEVER) & (ordered[:, now] > 0)
-            came_after[gone, now] = np.inf
-        demand = np.nan_to_num(games.demand[:, t])
-        sold = np.minimum(demand, on_hand)
+            came_after[(games.lead[:, t] == NEVER) & (ordered[:, now] > 0), now] = np.inf
+        on_hand = on_hand + np.sum(placed * here, axis=1)
+        sold = np.minimum(np.where(playing, games.demand[:, t], 0.0), on_hand)
         on_hand = on_hand - sold
-        reward += np.where(playing, games.profit * sold - games.holding * on_hand, 0.0)
-    perfect = games.profit * np.nansum(games.demand, axis=1)
-    score = np.maximum(0.0, np.divide(reward, perfect, out=np.zeros(count), where=perfect > 0))
-    return Played(ordered[:, before:], reward, score, seconds)
+        earned += games.profit * sold
+        held += np.where(playing, games.holding * on_hand, 0.0)
+    score = np.maximum(0.0, _share(earned - held, perfect_reward(games)))
+    return Played(ordered[:, before:], earned - held, held, score, seconds)
+
+
+def perfect_reward(games: Games) -> np.ndarray:
+    """(instance) profit of all demand."""
+    return games.profit * np.nansum(games.demand, axis=1)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+# policies -----------------------------------------------------------------------------------------
+
+
+class Datong:
+    """`replenish`, with the belief of demand kept from period to period."""
+
+    def __init__(self) -> None:
+        self.followed: Followed | None = None
+
+    def __call__(self, known: Known) -> np.ndarray:
+        if self.followed is None:
+            self.followed = follow(known.demand, looked_at(known.promised_lead))
+        else:
+            self.followed = observe(self.followed, known.demand[:, -1])
+        return replenish(known, self.followed).units
 
 
 def under_way(known: Known) -> np.ndarray:
-    """(item, bucket) units ordered and not known to have come or to be lost."""
+    """(instance, bucket) units ordered in it that have not come and are not known to be lost."""
     return np.where(np.isnan(known.came_after), known.ordered, 0.0)
 
 
 def or_rule(known: Known) -> np.ndarray:
-    """The published baseline: a base stock of the plain mean and standard deviation, capped."""
+    """The published baseline: base stock on the plain mean and standard deviation, an order capped."""
     lead = known.promised_lead
-    mean, sd = np.nanmean(known.demand, axis=1), np.nanstd(known.demand, axis=1, ddof=1)
-    z = norm.ppf(known.shortage_cost / (known.shortage_cost + known.holding_cost))
-    base = (1 + lead) * mean + z * np.sqrt(1 + lead) * sd
+    mean, deviation = np.nanmean(known.demand, axis=1), np.nanstd(known.demand, axis=1, ddof=1)
+    service = norm.ppf(known.shortage_cost / (known.shortage_cost + known.holding_cost))
+    base = (1 + lead) * mean + service * np.sqrt(1 + lead) * deviation
     position = known.on_hand + under_way(known).sum(axis=1)
-    return np.maximum(0.0, np.minimum(np.ceil(base - position), np.ceil(mean + norm.ppf(0.95) * sd)))
+    return np.maximum(0.0, np.minimum(np.ceil(base - position), np.ceil(mean + norm.ppf(0.95) * deviation)))
+
+
+def or_rule_alone(known: Known) -> np.ndarray:
+    """`or_rule` of one instance in scalars, as its authors run it."""
+    demand, lead = known.demand[0], int(known.promised_lead[0])
+    mean, deviation = np.mean(demand), np.std(demand, ddof=1)
+    service = norm.ppf(known.shortage_cost[0] / (known.shortage_cost[0] + known.holding_cost[0]))
+    base = (1 + lead) * mean + service * np.sqrt(1 + lead) * deviation
+    position = known.on_hand[0] + np.sum(known.ordered[0][np.isnan(known.came_after[0])])
+    return np.array([max(0.0, min(np.ceil(base - position), np.ceil(mean + norm.ppf(0.95) * deviation)))])
+
+
+def base_stock(
+    known: Known, memory: float, spread_memory: float, share: float, cap: float, overdue: int | None
+) -> np.ndarray:
+    """Base stock on a discounted mean and standard deviation, `share` of the gap ordered at once, at most `cap` means.
+
+    overdue: periods after the promised lead at which an order is no longer counted on; None never.
+    """
+    buckets, lead = known.demand.shape[1], known.promised_lead
+    age = buckets - np.arange(buckets)
+    told = ~np.isnan(known.demand)
+    units = np.where(told, known.demand, 0.0)
+    weight = memory**age * told
+    mean = np.sum(weight * units, axis=1) / np.sum(weight, axis=1)
+    far = spread_memory**age * told
+    variance = np.sum(far * (units - mean[:, None]) ** 2, axis=1) / np.sum(far, axis=1)
+    deviation = np.sqrt(variance * (1 + np.sum(weight**2, axis=1) / np.sum(weight, axis=1) ** 2))
+    service = norm.ppf(known.shortage_cost / (known.shortage_cost + known.holding_cost))
+    counted = under_way(known)
+    if overdue is not None:
+        counted = np.where(age > lead[:, None] + overdue, 0.0, counted)
+    base = (1 + lead) * mean + service * np.sqrt(1 + lead) * deviation
+    gap = np.maximum(base - known.on_hand - counted.sum(axis=1), 0.0)
+    return np.ceil(np.minimum(share * gap, cap * mean))
+
+
+# Chosen on the development split over memory 0.4-0.9, spread_memory 0.8-0.97, share 0.35-1, cap 0.7-none, overdue -1-1.
+TUNED = {"memory": 0.4, "spread_memory": 0.8, "share": 1.0, "cap": 1.0}
+RIVALS: dict[str, Policy] = {
+    "or_rule": or_rule,
+    "discounted_base_stock": partial(base_stock, **TUNED, overdue=None),
+    "discounted_base_stock_dropping_stale": partial(base_stock, **TUNED, overdue=0),
+}
+
+
+# figures ------------------------------------------------------------------------------------------
+
+
+def figures(games: Games, played: Played) -> dict[str, object]:
+    decisions = int(np.sum(~np.isnan(games.demand)))
+    return {
+        "overall": round(float(played.score.mean()), 6),
+        "cells": {str(c): round(float(played.score[games.cell == c].mean()), 6) for c in np.unique(games.cell)},
+        "seconds": round(played.seconds, 3),
+        "decisions_per_second": round(decisions / max(played.seconds, 1e-9)),
+    }
+
+
+def given_up(games: Games, played: Played) -> dict[str, dict[str, float]]:
+    """By cell, the mean share of the profit of all demand that was not earned, by cause.
+
+    too_early: demand of the periods before anything could arrive if each order came as promised. unserved: the rest of
+    the demand that was lost. held: holding.
+    """
+    perfect = perfect_reward(games)
+    period = np.arange(games.demand.shape[1])
+    early = np.nansum(np.where(period < games.promised_lead[:, None], games.demand, 0.0), axis=1)
+    parts = {"too_early": _share(early * games.profit, perfect), "held": _share(played.held, perfect)}
+    parts["unserved"] = 1 - _share(played.reward, perfect) - parts["held"] - parts["too_early"]
+    return {
+        str(c): {name: round(float(part[games.cell == c].mean()), 3) for name, part in parts.items()}
+        for c in np.unique(games.cell)
+    }
+
+
+def play_datong(games: Games, observation: str) -> Played:
+    return play(games, Datong(), observation)
+
+
+def play_in_parts(games: Games, observation: str, jobs: int) -> Played:
+    """Datong on so many processes; the seconds are those of the longest."""
+    if jobs <= 1:
+        return play_datong(games, observation)
+    at = [part for part in np.array_split(np.arange(len(games.key)), jobs) if len(part)]
+    with ProcessPoolExecutor(len(at)) as pool:
+        parts = list(pool.map(play_datong, [games.part(part) for part in at], [observation] * len(at)))
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("orders", "reward", "held", "score"))
+    return Played(*joined, max(part.seconds for part in parts))
+
+
+def time_ratios(games: Games, observation: str) -> dict[str, float]:
+    """Seconds of Datong's decisions over the OR rule's: each instance for itself, and all at once; medians of runs."""
+    some = np.unique(np.linspace(0, len(games.key) - 1, TIMED_INSTANCES).astype(int))
+    single, together, over_single = [], [], []
+    for _ in range(TIMED_RUNS):
+        own = sum(play(games.part(np.array([i])), Datong(), observation).seconds for i in some)
+        rule = sum(play(games.part(np.array([i])), or_rule_alone, observation).seconds for i in some)
+        whole, rule_whole = (play(games, p, observation).seconds for p in (Datong(), or_rule))
+        single.append(own / rule)
+        together.append(whole / rule_whole)
+        over_single.append(whole / len(games.key) / (rule / len(some)))
+    return {
+        "one_instance_at_a_time": round(median(single), 2),
+        "all_instances_at_once": round(median(together), 2),
+        "datong_at_once_over_rule_one_at_a_time": round(median(over_single), 2),
+    }
+
+
+def published_difference(games: Games, score: np.ndarray, instances: Path, observation: str) -> float | None:
+    """Largest difference of the OR rule's scores from the published ones, which are of observation A."""
+    file = instances.with_name(instances.name.replace("instances", "published_scores"))
+    if observation != "A" or file == instances or not file.exists():
+        return None
+    table = pd.read_parquet(file)
+    told = table[table["method"].str.startswith("OR (")].set_index("instance")["normalized_reward"]
+    return float(np.max(np.abs(told.reindex(games.key).to_numpy() - score)))
+
+
+def measure(games: Games, instances: Path, observation: str, jobs: int) -> dict[str, object]:
+    datong = play_in_parts(games, observation, jobs)
+    rivals = {name: play(games, policy, observation) for name, policy in RIVALS.items()}
+    return {
+        "observation": observation,
+        "instances": len(games.key),
+        "decisions": int(np.sum(~np.isnan(games.demand))),
+        **figures(games, datong),
+        "given_up": given_up(games, datong),
+        "rivals": {name: figures(games, played) for name, played in rivals.items()},
+        "published_or_difference": published_difference(games, rivals["or_rule"].score, instances, observation),
+        "decision_over_or_rule": time_ratios(games, observation),
+    }
+
+
+def short() -> int:
+    """The development split: the OR rule is reproduced, Datong is above its bar, and no decision takes too long."""
+    if not (DATA / "instances_dev.parquet").exists():
+        sys.stdout.write("skipped: ../shared/data/inventorybench is not there\n")
+        return 0
+    games = read_games(DATA / "instances_dev.parquet", DATA / "periods_dev.parquet")
+    result = measure(games, DATA / "instances_dev.parquet", "A", 1)
+    rule = {o: float(play(games, or_rule, o).score.mean()) for o in PUBLISHED_OR}
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    ratios = result["decision_over_or_rule"]
+    failed = [
+        text
+        for text, good in (
+            ("the OR rule differs from the published one", all(abs(rule[o] - PUBLISHED_OR[o]) < 1e-6 for o in rule)),
+            (f"overall is below {LEAST_OVERALL}", float(str(result["overall"])) >= LEAST_OVERALL),
+            (f"a decision takes over {MOST_TIMES} of the OR rule's", ratios["one_instance_at_a_time"] <= MOST_TIMES),
+        )
+        if not good
+    ]
+    sys.stdout.writelines(f"FAILED: {text}\n" for text in failed)
+    return 1 if failed else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--instances", type=Path, default=DATA / "instances_dev.parquet")
+    parser.add_argument("--periods", type=Path, default=DATA / "periods_dev.parquet")
+    parser.add_argument("--observation", choices=["A", "B"], default="A")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--short", action="store_true")
+    given = parser.parse_args()
+    if given.short:
+        return short()
+    games = read_games(given.instances, given.periods)
+    sys.stdout.write(json.dumps(measure(games, given.instances, given.observation, given.jobs), indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "connectors": {"model", "ledger"},
     "store": {"model", "ledger"},
     "cycle": {"model", "ledger", *STAGES},
+    "replenish": {"model", "ledger", *STAGES},
     "replay": {"model", "ledger", "cycle"},
     "__init__": {"app", "model"},
     "__main__": {"app"},
@@ -50,7 +51,7 @@ def test_imports_run_one_way(file: Path) -> None:
 IMPURE = {"socket", "subprocess", "requests", "random", "secrets"}
 
 
-@pytest.mark.parametrize("room", sorted(STAGES | {"replay", "cycle.py", "model"}))
+@pytest.mark.parametrize("room", sorted(STAGES | {"replay", "cycle.py", "replenish.py", "model"}))
 def test_stages_read_no_clock_no_file_and_no_global_chance(room: str) -> None:
     path = SOURCE / room
     for file in [path] if path.is_file() else sorted(path.rglob("*.py")):

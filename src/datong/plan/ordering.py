@@ -18,28 +18,33 @@ bucket with -N_t > q and lies in each other one:
 
     gain(q) = shortage * E[number of t with -N_t > q] - holding * E[number of t with -N_t <= q].
 
-Both fall in q, so the best quantity is the smallest with gain(q) <= 0: a weighted quantile of the C_t or -N_t of all
-paths, and the newsvendor's where the window is one bucket (Arrow, Harris and Marschak 1951, Econometrica 19).
+What is left when the window ends is not free of charge: the next order can be smaller by it only where there is one. So
+each bucket after the window in which the unit still lies, if nothing more is ordered, is charged `leftover_share` of
+holding.
+
+Both gains fall in q, so the best quantity is the smallest with gain(q) <= 0: a weighted quantile of the C_t or -N_t of
+all paths, and the newsvendor's where the window is one bucket (Arrow, Harris and Marschak 1951, Econometrica 19).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from datong.model.flow import FloatArray, IntArray
+from datong.model.flow import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
     """What the order placed now is judged by, for each path of each item.
 
-    short: (item, path, bucket) units: C_t of lost sales, -N_t of backorders. inside, last: (item, path, bucket) whether
-    the bucket is in the path's window, and whether it is the window's last.
+    short: (item, path, bucket) units: C_t of lost sales, -N_t of backorders. inside, last, after: (item, path, bucket)
+    whether the bucket is in the path's window, is the window's last, or comes after it.
     """
 
     short: FloatArray
-    inside: np.ndarray
-    last: np.ndarray
+    inside: BoolArray
+    last: BoolArray
+    after: BoolArray
 
 
 def order_units(
@@ -54,6 +59,8 @@ def order_units(
     backorders: bool = False,
     whole: bool = True,
     most_units: FloatArray | float = np.inf,
+    leftover_share: float = 0.0,
+    looks: IntArray | None = None,
 ) -> FloatArray:
     """(item) units to order now: the module's rule, exact for the paths given.
 
@@ -61,24 +68,36 @@ def order_units(
     owed. arriving: (item, path, bucket) units under way that arrive at the start of a bucket, or (item, 1, bucket).
     opens, closes: (item, path) buckets, or (item, 1); the number of buckets or more: never. shortage_cost: (item) money
     per unit lost, or with `backorders` per unit and bucket owed. holding_cost: (item) money per unit and bucket.
-    whole: whole units only. most_units: (item) the most that can be ordered.
+    whole: whole units only. most_units: (item) the most that can be ordered. leftover_share: of the holding cost after
+    the window, as the module has it. looks: (item) buckets that count, where not all do.
 
     A path on which the order never arrives, or not before the later one, counts for nothing. Where holding costs
     nothing, the order is for the worst path.
     """
-    view = window(demand, on_hand, arriving, opens, closes, backorders=backorders)
+    view = window(demand, on_hand, arriving, opens, closes, backorders=backorders, looks=looks)
+    units = cheapest_units(view, shortage_cost, holding_cost, backorders=backorders, leftover_share=leftover_share)
+    return whole_units(units, most_units) if whole else np.minimum(units, most_units)
+
+
+def whole_units(units: FloatArray, most_units: FloatArray | float) -> FloatArray:
+    """(item) rounded up, but within `most_units`."""
+    return np.minimum(np.ceil(units - 1e-9), np.floor(most_units))
+
+
+def cheapest_units(
+    view: Window,
+    shortage_cost: FloatArray | float,
+    holding_cost: FloatArray | float,
+    *,
+    backorders: bool = False,
+    leftover_share: float = 0.0,
+) -> FloatArray:
+    """(item) smallest quantity at which the module's gain is no longer above 0."""
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
-    if backorders:
-        weight = np.where(view.inside, shortage + holding, 0.0)
-        missing = np.where(view.inside, shortage, 0.0).sum(axis=(1, 2))
-    else:
-        weight = np.where(view.inside, holding, 0.0) + np.where(view.last, shortage, 0.0)
-        missing = np.where(view.last, shortage, 0.0).sum(axis=(1, 2))
-    units = _weighted_quantile(view.short, weight, missing)
-    if whole:
-        units = np.ceil(units - 1e-9)
-        most_units = np.floor(most_units)
-    return np.minimum(units, most_units)
+    spared = view.inside if backorders else view.last
+    lies = view.inside + leftover_share * view.after
+    missing = np.sum(shortage * spared, axis=(1, 2))
+    return _weighted_quantile(view.short, holding * lies + shortage * spared, missing)
 
 
 def window(
@@ -89,24 +108,27 @@ def window(
     closes: IntArray,
     *,
     backorders: bool = False,
+    looks: IntArray | None = None,
 ) -> Window:
     """The shortage that an order placed now could meet; arguments as in `order_units`."""
-    buckets = demand.shape[2]
-    at = np.arange(buckets)
-    inside = (at >= opens[:, :, None]) & (at < closes[:, :, None])
-    last = inside & (at == np.minimum(closes, buckets)[:, :, None] - 1)
-    shape = np.broadcast_shapes(demand.shape, arriving.shape, inside.shape)
+    shape = np.broadcast_shapes(demand.shape, arriving.shape, (*opens.shape, 1), (*closes.shape, 1))
+    at = np.arange(shape[2])
+    sight = np.full((1, 1, 1), shape[2]) if looks is None else np.asarray(looks).reshape(-1, 1, 1)
+    first, end = opens[:, :, None], np.minimum(closes[:, :, None], sight)
+    # A path without a window has nothing after it either.
+    begun = np.broadcast_to((at >= first) & (first < end) & (at < sight), shape)
+    inside, last = begun & (at < end), begun & (at == end - 1)
     come, asked = np.broadcast_to(arriving, shape), np.broadcast_to(demand, shape)
-    inside, last = np.broadcast_to(inside, shape), np.broadcast_to(last, shape)
     stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], shape[:2])
     if backorders:
-        return Window(-(stock[:, :, None] + np.cumsum(come - asked, axis=2)), inside, last)
+        short = -(stock[:, :, None] + np.cumsum(come - asked, axis=2))
+        return Window(short, inside, last, begun & ~inside)
     lost = np.empty(shape)
-    for t in range(buckets):
+    for t in range(shape[2]):
         left = stock + come[:, :, t] - asked[:, :, t]
         stock = np.maximum(left, 0.0)
         lost[:, :, t] = stock - left
-    return Window(np.cumsum(np.where(inside, lost, 0.0), axis=2), inside, last)
+    return Window(np.cumsum(np.where(begun, lost, 0.0), axis=2), inside, last, begun & ~inside)
 
 
 def stock_left(demand: FloatArray, on_hand: FloatArray, arriving: FloatArray, opens: IntArray) -> FloatArray:

@@ -1,0 +1,105 @@
+"""The order by hand: each figure is worked out in the docstring."""
+
+import numpy as np
+import pytest
+
+from datong.plan.ordering import order_units, stock_left, window
+
+NEVER = 99
+
+
+def order(demand, opens, closes, shortage, holding, on_hand=0.0, arriving=None, **others):
+    """Of one item: demand (path, bucket)."""
+    demand = np.asarray(demand, dtype=float)[None]
+    arriving = np.zeros_like(demand) if arriving is None else np.asarray(arriving, dtype=float)[None]
+    windows = (np.broadcast_to(np.asarray(at), demand.shape[1:2])[None] for at in (opens, closes))
+    return float(order_units(demand, np.array([on_hand]), arriving, *windows, shortage, holding, **others)[0])
+
+
+def test_one_bucket_is_the_newsvendor():
+    """Demand 1, 2, 3 or 4; shortage 3, holding 1. Unit 3: 3 x 2/4 > 1 x 2/4; unit 4: 3 x 1/4 <= 1 x 3/4."""
+    assert order([[1], [2], [3], [4]], 0, 1, 3.0, 1.0) == 3
+    assert order([[1], [2], [3], [4]], 0, 1, 3.1, 1.0) == 4
+
+
+def test_a_unit_for_the_second_bucket_of_the_window_is_held_in_the_first():
+    """Sure demand 2 then 3. Units 3 to 5 are sold for 4 and held once: worth it at holding 3.9, not at 4."""
+    assert order([[2, 3]], 0, 2, 4.0, 3.9) == 5
+    assert order([[2, 3]], 0, 2, 4.0, 4.0) == 2
+
+
+def test_what_can_wait_for_the_next_order_waits():
+    assert order([[2, 3]], 0, 1, 100.0, 1.0) == 2
+
+
+def test_stock_and_arrivals_by_then_serve_first():
+    """Of 6, 4 are sold before the order arrives, 3 arrive with it: 5 of the window's 7 are there."""
+    assert order([[4, 7]], 1, 2, 4.0, 1.0, on_hand=6.0, arriving=[[0, 3]]) == 2
+
+
+def test_demand_lost_before_the_order_arrives_does_not_come_back():
+    """9 asked of 4 in bucket 0: 5 are lost, and bucket 1 asks for 2 only; as backorders all 7 are wanted."""
+    assert order([[9, 2]], 1, 2, 4.0, 1.0, on_hand=4.0) == 2
+    assert order([[9, 2]], 1, 2, 4.0, 1.0, on_hand=4.0, backorders=True) == 7
+
+
+def test_backorders_weigh_waiting_against_lying_in_each_bucket():
+    """Owed 1 after bucket 0 and 4 after bucket 1. Unit 2 spares waiting in one bucket and lies in one: 3 > 2."""
+    assert order([[1, 3]], 0, 2, 3.0, 2.0, backorders=True) == 4
+    assert order([[1, 3]], 0, 2, 2.0, 2.0, backorders=True) == 1
+
+
+def test_an_order_that_is_lost_or_overtaken_on_a_path_is_decided_by_the_others():
+    """Demand 8 would tell against 2; on its path the order never arrives, or not before the next."""
+    assert order([[2], [8]], [0, NEVER], [1, NEVER], 9.0, 1.0) == 2
+    assert order([[2, 0], [8, 8]], [0, 1], [1, 1], 9.0, 1.0) == 2
+    assert order([[8]], NEVER, NEVER, 9.0, 1.0) == 0
+
+
+def test_capacity_cuts_in_whole_units():
+    assert order([[5]], 0, 1, 9.0, 1.0, most_units=3) == 3
+    assert order([[5]], 0, 1, 9.0, 1.0, most_units=2.9) == 2
+    assert order([[5]], 0, 1, 9.0, 1.0, most_units=2.9, whole=False) == 2.9
+
+
+def test_fractions_are_rounded_up():
+    """A half unit short is lost if not covered: 1 x 9 > 1."""
+    assert order([[1.5]], 0, 1, 9.0, 1.0) == 2
+    assert order([[1.5]], 0, 1, 9.0, 1.0, whole=False) == 1.5
+
+
+def test_what_is_left_of_a_falling_demand_lies_on():
+    """Demand 10 or 2, then none. Units 3 to 10: 4 x 1/2 against 1 x 1/2 in the window, or 4 x 1/2 in all buckets."""
+    demand = [[10, 0, 0, 0], [2, 0, 0, 0]]
+    assert order(demand, 0, 1, 4.0, 1.0) == 10
+    assert order(demand, 0, 1, 4.0, 1.0, leftover_share=1.0) == 2
+    assert order(demand, 0, 1, 4.0, 1.0, leftover_share=1.0, looks=np.array([2])) == 10
+    # It lies no longer than until the next demand takes it.
+    assert order([[10, 9, 0, 0], [2, 9, 0, 0]], 0, 1, 4.0, 1.0, leftover_share=1.0) == 10
+
+
+def test_stock_by_then_is_of_lost_sales():
+    """3 on hand, 5 asked, 4 arrive: 0 + 4 when bucket 1 opens; and 4 - 1 + 2 when bucket 2 does."""
+    demand, arriving = np.array([[[5.0, 1.0, 1.0]]]), np.array([[[0.0, 4.0, 2.0]]])
+    for opens, units in ((0, 3.0), (1, 4.0), (2, 5.0), (NEVER, 4.0)):
+        assert stock_left(demand, np.array([3.0]), arriving, np.array([[opens]])) == units
+
+
+def test_shortage_of_the_window_starts_at_its_first_bucket():
+    view = window(np.array([[[4.0, 4.0, 4.0]]]), np.zeros(1), np.zeros((1, 1, 3)), np.array([[1]]), np.array([[3]]))
+    assert view.short[0, 0].tolist() == [0, 4, 8]
+    assert (view.inside[0, 0].tolist(), view.last[0, 0].tolist()) == ([False, True, True], [False, False, True])
+
+
+@pytest.mark.parametrize("backorders", [False, True])
+def test_items_are_decided_one_by_one(backorders):
+    random = np.random.default_rng(3)
+    demand, arriving = (random.integers(0, 9, (20, 8, 5)).astype(float) for _ in range(2))
+    on_hand, opens = random.integers(0, 9, 20).astype(float), random.integers(0, 3, (20, 8))
+    closes, shortage = opens + random.integers(0, 4, (20, 8)), random.uniform(1, 9, 20)
+
+    def units(rows):
+        parts = (demand[rows], on_hand[rows], arriving[rows], opens[rows], closes[rows], shortage[rows])
+        return order_units(*parts, 1.0, backorders=backorders)
+
+    assert units(slice(None)).tolist() == [float(units([i])[0]) for i in range(20)]

@@ -1,0 +1,102 @@
+"""Replenishment as a whole: each item by itself, with a reason that fits its order."""
+
+from dataclasses import fields, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from datong.forecast.discount import follow, observe
+from datong.replenish import Known, looked_at, replenish
+
+NOT_YET = np.nan
+
+
+def known(items=8, buckets=20, seed=1, promised=(0, 2, 4, 1)):
+    """Steady demand of about 100, orders of 100 in the last 15 buckets, most of which came as promised."""
+    random = np.random.default_rng(seed)
+    lead = np.resize(np.array(promised), items)
+    ordered = np.zeros((items, buckets))
+    ordered[:, 5:] = 100.0
+    came_after = np.where(random.uniform(size=ordered.shape) < 0.8, lead[:, None] + 0.0, NOT_YET)
+    came_after[np.arange(buckets) + lead[:, None] >= buckets] = NOT_YET
+    return Known(
+        demand=np.round(random.normal(100, 20, (items, buckets))),
+        ordered=ordered,
+        came_after=came_after,
+        on_hand=np.round(random.uniform(0, 120, items)),
+        promised_lead=lead,
+        shortage_cost=np.resize(np.array([1.0, 4.0, 19.0]), items),
+        holding_cost=np.ones(items),
+    )
+
+
+def rows(facts, chosen):
+    return Known(**{field.name: getattr(facts, field.name)[chosen] for field in fields(facts)})
+
+
+def test_an_item_is_decided_the_same_alone_and_beside_others():
+    facts = known()
+    together = replenish(facts)
+    for i in range(8):
+        alone = replenish(rows(facts, [i]))
+        for field in fields(together):
+            assert getattr(alone, field.name)[0] == getattr(together, field.name)[i], field.name
+
+
+def test_same_facts_and_seed_give_the_same_bytes():
+    first, second = replenish(known()), replenish(known())
+    assert first.units.tobytes() == second.units.tobytes()
+
+
+def test_a_belief_kept_from_bucket_to_bucket_is_that_of_the_whole_history():
+    facts = known()
+    kept = follow(facts.demand[:, :-1], looked_at(facts.promised_lead))
+    kept = observe(kept, facts.demand[:, -1])
+    assert replenish(facts, kept).units.tolist() == replenish(facts).units.tolist()
+
+
+def test_orders_are_whole_cut_by_capacity_and_none_where_stock_is_plenty():
+    facts = known()
+    units = replenish(facts).units
+    assert (units == np.round(units)).all()
+    assert units.max() > 30
+    assert replenish(facts, most_units=30).units.tolist() == np.minimum(units, 30).tolist()
+    assert not replenish(replace(facts, on_hand=np.full(8, 5000.0))).units.any()
+
+
+def test_a_dearer_shortage_orders_no_less_and_is_short_no_more_often():
+    facts = known(items=4)
+    orders = [replenish(replace(facts, shortage_cost=np.full(4, cost))) for cost in (1.0, 4.0, 19.0)]
+    for less, more in pairwise(orders):
+        assert (more.units >= less.units).all()
+        assert (more.short_after <= less.short_after).all()
+    assert (orders[2].short_after <= orders[2].short_before).all()
+
+
+def test_an_order_that_is_long_overdue_is_ordered_anew():
+    """Lead 0 that was always kept, but yesterday's 100 did not come: they are not counted on."""
+    facts = known(items=1, promised=(0,))
+    came = np.zeros_like(facts.came_after)
+    late = came.copy()
+    late[0, -1] = NOT_YET
+    sure = replenish(replace(facts, came_after=came, on_hand=np.zeros(1), shortage_cost=np.full(1, 4.0)))
+    doubtful = replenish(replace(facts, came_after=late, on_hand=np.zeros(1), shortage_cost=np.full(1, 4.0)))
+    assert sure.lost_chance[0] < 0.02 < doubtful.lost_chance[0]
+    assert sure.units[0] > 100
+    assert doubtful.units[0] > 60
+
+
+def test_without_any_history_nothing_is_ordered():
+    facts = known(items=2, buckets=6)
+    facts = replace(facts, demand=np.full((2, 6), np.nan), ordered=np.zeros((2, 6)))
+    assert replenish(facts).units.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("buckets", [1, 5])
+def test_few_observations_are_enough_to_act(buckets):
+    """No stock, nothing under way, four times as dear to be short: between half and twice the mean of a bucket."""
+    facts = known(items=1, buckets=buckets, promised=(0,))
+    facts = replace(facts, demand=np.full((1, buckets), 100.0), ordered=np.zeros((1, buckets)))
+    facts = replace(facts, on_hand=np.zeros(1), shortage_cost=np.full(1, 4.0))
+    assert 100 <= replenish(facts).units[0] <= 200
