@@ -1,25 +1,47 @@
 """The VN2 Inventory Planning Challenge: real grocery demand, six orders under a two-week lead time, counted in money.
 
 Run: .venv/bin/python benchmarks/vn2.py --history FILE --state FILE --master FILE [--actuals FILE | --windows N]
+     [--jobs N]
+
+Prints one JSON object. With --actuals (store, product, week, week_no, units) it plays the game of these weeks; with
+--windows N as many rolling games inside the history, the last ones first; without either it prints the orders of the
+first round. `--short` plays one window on a quarter of the pairs and fails where Datong does not beat the organisers'
+policy.
 
 Week k of the game: receive what is due, sell min(stock, demand), lose the rest, keep what is left. A unit left costs
 HOLDING, a unit lost SHORTAGE. Order k = 1..6 is placed between week k - 1 and week k, sees the sales up to week k - 1
 and can be sold from the start of week k + 2. There is no order for weeks 7 and 8.
+
+Datong plays through the stages as they are: a state of the chain's tables as known before each round, `sense`,
+`forecast`, and the ordering decision of plan/ordering.py over the sample paths, with the shares that replenish.py uses.
+Beside it stand the organisers' policy, two simple rivals with settings tuned on half of the windows (`TUNED_ON`), and
+perfect foresight. In a window, a week of a pair that was out of stock has an unknown demand: it sells nothing and costs
+nothing, whatever the policy.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from scipy.stats import t as student
 
 from datong.forecast.paths import forecast
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.plan.ordering import order_units
+from datong.replenish import LATE_SHORTAGE_SHARE, LEFTOVER_SHARE
 from datong.sense.signals import sense
 
 WEEKS, ROUNDS, LEAD_WEEKS, FIRST_COUNTED = 8, 6, 2, 3
@@ -150,57 +172,261 @@ def opening(history: History, week: int) -> Shelf:
     return Shelf(on_hand, np.column_stack([np.zeros(len(sold)), second]))
 
 
-# Buckets that are forecast: the two that pass first, the one that the order is for, and one more.
+# rivals -----------------------------------------------------------------------------------------
+
+
+# Settings of the rivals were chosen, and so was everything of Datong's, on every second window from the last but one.
+TUNED_ON = slice(1, None, 2)
+TUNED_COVER_WEEKS, TUNED_DISCOUNT, TUNED_DISCOUNT_WEEKS = 3.3, 0.97, 3.0
+
+
+def organisers_tuned(history: History, shelf: Shelf) -> np.ndarray:
+    """The organisers' policy with fewer weeks of cover."""
+    level = _organisers_level(history) * TUNED_COVER_WEEKS / COVER_WEEKS
+    return np.round(np.maximum(level - _position(shelf), 0.0))
+
+
+def base_stock(history: History, shelf: Shelf) -> np.ndarray:
+    """Order up to so many weeks of the discounted mean of the known weeks. Every order comes in time here, so that the
+    rival that drops stale orders is the same."""
+    weight = TUNED_DISCOUNT ** np.arange(history.units.shape[1])[::-1]
+    known = ~np.isnan(history.units)
+    level = np.nan_to_num(history.units) @ weight / np.maximum(known @ weight, 1e-9)
+    return np.round(np.maximum(TUNED_DISCOUNT_WEEKS * level - _position(shelf), 0.0))
+
+
+# Datong -----------------------------------------------------------------------------------------
+
+
+# Buckets that are forecast: the two that pass first, the one that the order is for, and one in which what is left lies.
 HORIZON_WEEKS = LEAD_WEEKS + 2
 PATHS, SEED = 1000, 0
-
-
-def state_of(history: History) -> State:
-    """What is known, as the tables of a chain: a product in a market that is its shop, sales by week, and a count that
-    says of each week whether the shop had it."""
-    pairs, weeks = history.pairs, history.weeks
-    shop, product = (np.array([f"{c}{x:03d}" for x in pairs[n]]) for c, n in (("S", "store"), ("P", "product")))
-    monday = np.array([datetime(w.year, w.month, w.day, 12, tzinfo=UTC) for w in weeks])
-    known = ~np.isnan(history.units)
-    row, week = np.nonzero(np.nan_to_num(history.units) > 0)
-    sales = {"happened_at": monday[week], "product": product[row], "market": shop[row], "units": history.units[row, week]}
-    out_row, out_week = np.nonzero(~known)
-    counts = {"happened_at": monday[out_week], "site": shop[out_row], "product": product[out_row]}
-    counts |= {"units": np.zeros(len(out_row)), "available": np.zeros(len(out_row), dtype=bool)}
-    of_product = pairs.assign(code=product).drop_duplicates("code").sort_values("code")
-    category = {f"category_{a}": of_product[n].astype(str) for a, n in zip("abc", CATEGORIES, strict=True)}
-    of_shop = pairs.assign(code=shop).drop_duplicates("code").sort_values("code")
-    tables = {
-        "products": {"product": of_product["code"], "name": of_product["code"], "kind": ["finished"] * len(of_product)} | category,
-        "sites": {"site": of_shop["code"], "region": of_shop["store_format"].astype(str)},
-        "sales": sales,
-        "stock": counts,
-    }
-    settings = ChainSettings("vn2", horizon_buckets=HORIZON_WEEKS)
-    opens = monday[-1] - timedelta(hours=12) + timedelta(days=7)
-    return state_of_tables(settings, opens, {n: pa.table({c: pa.array(list(v)) for c, v in t.items()}) for n, t in tables.items()})
-
-
 CATEGORIES = ("department_group", "department", "division")
-
-
-def demand_ahead(history: History, pooling: str = "auto") -> tuple[Forecast, np.ndarray]:
-    """The product's forecast, and the pair of each of its items."""
-    found = forecast(sense(state_of(history)), nothing_learnt(), PATHS, SEED, pooling)
-    at = {(f"P{p:03d}", f"S{s:03d}"): i for i, (s, p) in enumerate(zip(history.pairs["store"], history.pairs["product"], strict=True))}
-    return found, np.array([at[item] for item in found.items])
 
 
 def datong(history: History, shelf: Shelf) -> np.ndarray:
     """What Datong orders: its forecast, and the decision over the stock that is left by then."""
     found, pair = demand_ahead(history)
-    return ordered(found.paths, pair, shelf)
-
-
-def ordered(paths: np.ndarray, pair: np.ndarray, shelf: Shelf) -> np.ndarray:
     units = np.zeros(len(shelf.on_hand))
-    arriving = np.zeros((len(pair), 1, paths.shape[2]))
-    arriving[:, 0, :LEAD_WEEKS] = shelf.under_way[pair]
-    opens = np.full((len(pair), 1), LEAD_WEEKS)
-    units[pair] = order_units(paths, shelf.on_hand[pair], arriving, opens, opens + 1, SHORTAGE, HOLDING)
+    units[pair] = decided(found.paths, shelf.on_hand[pair], shelf.under_way[pair])
     return units
+
+
+def decided(paths: np.ndarray, on_hand: np.ndarray, under_way: np.ndarray) -> np.ndarray:
+    """(item) units to order from paths (item, path, week)."""
+    arriving = np.zeros((len(paths), 1, paths.shape[2]))
+    arriving[:, 0, :LEAD_WEEKS] = under_way
+    opens = np.full((len(paths), 1), LEAD_WEEKS)
+    shortage = SHORTAGE * LATE_SHORTAGE_SHARE
+    return order_units(paths, on_hand, arriving, opens, opens + 1, shortage, HOLDING, leftover_share=LEFTOVER_SHARE)
+
+
+def demand_ahead(history: History) -> tuple[Forecast, np.ndarray]:
+    """The product's forecast, and the pair of each of its items."""
+    found = forecast(sense(state_of(history)), nothing_learnt(), PATHS, SEED)
+    codes = zip(_codes("P", history.pairs["product"]), _codes("S", history.pairs["store"]), strict=True)
+    at = {code: i for i, code in enumerate(codes)}
+    # A product that nobody has sold yet is asked in every shop there is.
+    use = [i for i, item in enumerate(found.items) if item in at]
+    return replace(found, paths=found.paths[use]), np.array([at[found.items[i]] for i in use])
+
+
+def state_of(history: History) -> State:
+    """What is known, as the tables of a chain: a product in a market that is its shop, sales by week, and a count for
+    each week in which the shop did not have it."""
+    pairs = history.pairs
+    shop, product = np.array(_codes("S", pairs["store"])), np.array(_codes("P", pairs["product"]))
+    noon = np.array([datetime(w.year, w.month, w.day, 12, tzinfo=UTC) for w in history.weeks])
+    row, week = np.nonzero(np.nan_to_num(history.units) > 0)
+    out_row, out_week = np.nonzero(np.isnan(history.units))
+    products = pairs.assign(code=product).drop_duplicates("code")
+    shops = pairs.assign(code=shop).drop_duplicates("code")
+    tables: dict[str, dict[str, Sequence[Any]]] = {
+        "products": {
+            "product": products["code"],
+            "name": products["code"],
+            "kind": ["finished"] * len(products),
+            **{f"category_{c}": products[n].astype(str) for c, n in zip("abc", CATEGORIES, strict=True)},
+        },
+        "sites": {"site": shops["code"], "region": shops["store_format"].astype(str)},
+        "sales": {
+            "happened_at": noon[week],
+            "product": product[row],
+            "market": shop[row],
+            "units": history.units[row, week],
+        },
+        "stock": {
+            "happened_at": noon[out_week],
+            "site": shop[out_row],
+            "product": product[out_row],
+            "units": np.zeros(len(out_row)),
+            "available": np.zeros(len(out_row), dtype=bool),
+        },
+    }
+    opens = noon[-1] - timedelta(hours=12) + timedelta(days=7)
+    arrow = {name: pa.table({c: pa.array(list(v)) for c, v in table.items()}) for name, table in tables.items()}
+    return state_of_tables(ChainSettings("vn2", horizon_buckets=HORIZON_WEEKS), opens, arrow)
+
+
+def _codes(letter: str, numbers: pd.Series) -> list[str]:
+    return [f"{letter}{n:05d}" if isinstance(n, int) else f"{letter}{n}" for n in numbers.tolist()]
+
+
+# figures ----------------------------------------------------------------------------------------
+
+
+def figures(course: Course, seconds: float) -> dict[str, float]:
+    """holding, shortage: money of weeks 3 to 8."""
+    counted = slice(FIRST_COUNTED - 1, None)
+    return {
+        "cost_weeks_3_8": round(course.cost(FIRST_COUNTED), 1),
+        "cost_weeks_1_8": round(course.cost(), 1),
+        "holding": round(float(course.holding[:, counted].sum()), 1),
+        "shortage": round(float(course.shortage[:, counted].sum()), 1),
+        "seconds": round(seconds, 1),
+    }
+
+
+def games(history: History, shelf: Shelf, actual: np.ndarray) -> dict[str, dict[str, float]]:
+    """Figures of every policy in one game that opens after the history."""
+    policies: Mapping[str, Policy] = {
+        "datong": datong,
+        "organisers": organisers,
+        "organisers_tuned": organisers_tuned,
+        "base_stock": base_stock,
+        "foresight": foresight(actual, len(history.weeks)),
+    }
+    result = {}
+    for name, policy in policies.items():
+        started = time.perf_counter()
+        course = play(policy, history, shelf, actual)
+        result[name] = figures(course, time.perf_counter() - started)
+    return result
+
+
+def window(history: History, opened: int) -> dict[str, dict[str, float]]:
+    return games(history.until(opened), opening(history, opened), history.units[:, opened : opened + WEEKS])
+
+
+def windows(history: History, count: int, jobs: int) -> dict[str, Any]:
+    """Games that open STEP_WEEKS apart, the last one WEEKS before the end; their scored weeks do not overlap."""
+    opened = [len(history.weeks) - WEEKS - STEP_WEEKS * w for w in range(count)]
+    if opened[-1] < OPENING_WEEKS:
+        raise SystemExit(f"--windows: the history is too short for {count} windows")
+    if jobs > 1:
+        with ProcessPoolExecutor(jobs) as pool:
+            played = list(pool.map(partial(window, history), opened))
+    else:
+        played = [window(history, o) for o in opened]
+    names = list(played[0])
+    cost = {n: np.array([p[n]["cost_weeks_3_8"] for p in played]) for n in names}
+    part = np.array([p["datong"]["cost_weeks_3_8"] for p in played])
+    untouched = np.ones(count, dtype=bool)
+    untouched[TUNED_ON] = False
+    return {
+        "windows": [{"opens": str(history.weeks[o]), **p} for o, p in zip(opened, played, strict=True)],
+        "mean_cost_weeks_3_8": {n: round(float(c.mean()), 1) for n, c in cost.items()},
+        "datong_over": {n: paired(part, cost[n]) for n in names if n != "datong"},
+        "datong_over_organisers_untouched_windows": paired(part[untouched], cost["organisers"][untouched]),
+        "how": "share: mean over windows of cost over the peer's - 1; interval: 90 %, Student t over windows; "
+        "of_totals: all windows' cost over the peer's - 1; untouched: windows on which nothing was chosen",
+    }
+
+
+def paired(ours: np.ndarray, peer: np.ndarray) -> dict[str, Any]:
+    change = ours / peer - 1
+    result: dict[str, Any] = {"share": round(float(change.mean()), 4)}
+    if len(change) > 1:
+        half = float(student.ppf(0.95, len(change) - 1) * change.std(ddof=1) / np.sqrt(len(change)))
+        result["interval"] = [round(float(change.mean()) - half, 4), round(float(change.mean()) + half, 4)]
+    return result | {"of_totals": round(float(ours.sum() / peer.sum() - 1), 4)}
+
+
+# files ------------------------------------------------------------------------------------------
+
+
+KEY = ["store", "product"]
+
+
+def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    if not path.exists():
+        raise SystemExit(f"{path}: not there")
+    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise SystemExit(f"{path}: columns missing: {', '.join(missing)}")
+    return table
+
+
+def read_history(path: Path, master: Path) -> History:
+    rows = read(path, [*KEY, "week", "units", "in_stock"])
+    pairs = read(master, [*KEY, *CATEGORIES, "store_format"])[[*KEY, *CATEGORIES, "store_format"]]
+    rows = rows.assign(week=pd.to_datetime(rows["week"]), units=rows["units"].where(rows["in_stock"]).astype(float))
+    units = rows.pivot(index=KEY, columns="week", values="units")
+    weeks = pd.date_range(units.columns.min(), units.columns.max(), freq="7D")
+    units = units.reindex(index=pd.MultiIndex.from_frame(pairs[KEY]), columns=weeks)
+    return History(pairs.reset_index(drop=True), units.to_numpy(), tuple(w.date() for w in weeks))
+
+
+def read_shelf(path: Path, history: History) -> Shelf:
+    columns = ["end_inventory", "in_transit_w1", "in_transit_w2"]
+    state = read(path, [*KEY, *columns]).set_index(KEY)[columns]
+    values = state.reindex(pd.MultiIndex.from_frame(history.pairs[KEY])).to_numpy(dtype=float)
+    if np.isnan(values).any():
+        raise SystemExit(f"{path}: {int(np.isnan(values).any(axis=1).sum())} pairs of the master table have no state")
+    return Shelf(values[:, 0], values[:, 1:])
+
+
+def read_actuals(path: Path, history: History) -> np.ndarray:
+    rows = read(path, [*KEY, "week_no", "units"])
+    units = rows.pivot(index=KEY, columns="week_no", values="units")
+    units = units.reindex(index=pd.MultiIndex.from_frame(history.pairs[KEY]), columns=range(1, WEEKS + 1))
+    return units.to_numpy(dtype=float)
+
+
+def main() -> int:
+    shared = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "vn2"
+    parser = argparse.ArgumentParser(description="The VN2 game, played by Datong and by its rivals.")
+    parser.add_argument("--history", type=Path, default=shared / "history_weekly.parquet")
+    parser.add_argument("--state", type=Path, default=shared / "initial_state.parquet")
+    parser.add_argument("--master", type=Path, default=shared / "master.parquet")
+    parser.add_argument("--actuals", type=Path)
+    parser.add_argument("--windows", type=int)
+    parser.add_argument("--jobs", type=int, default=1, help="windows played at a time")
+    parser.add_argument("--short", action="store_true")
+    asked = parser.parse_args()
+    if asked.short:
+        return short(asked.history, asked.master)
+    history = read_history(asked.history, asked.master)
+    if asked.windows:
+        say(windows(history, asked.windows, asked.jobs))
+        return 0
+    shelf = read_shelf(asked.state, history)
+    if asked.actuals:
+        played = games(history, shelf, read_actuals(asked.actuals, history))
+        say(played.pop("datong") | played)
+        return 0
+    started = time.perf_counter()
+    orders = history.pairs[KEY].assign(order_units=datong(history, shelf).astype(int))
+    say({"orders_round_1": orders.to_dict("records"), "seconds": round(time.perf_counter() - started, 1)})
+    return 0
+
+
+def short(history_file: Path, master: Path) -> int:
+    if not history_file.exists():
+        say({"skipped": f"{history_file} is not there"})
+        return 0
+    whole = read_history(history_file, master)
+    part = History(whole.pairs.iloc[::4].reset_index(drop=True), whole.units[::4], whole.weeks)
+    played = window(part, len(part.weeks) - WEEKS - STEP_WEEKS)
+    say(played)
+    cost = {name: found["cost_weeks_3_8"] for name, found in played.items()}
+    return 0 if cost["foresight"] < cost["datong"] < cost["organisers"] else 1
+
+
+def say(found: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,14 +5,13 @@ means of a bucket, Y what came, and v = 1 / (P + phi P^2) from the pooled model'
 
     w = sum v (P - S)(Y - S) / sum v (P - S)^2,    between 0 and 1
 
-(combination by least squares: Bates and Granger 1969, Granger and Ramanathan 1984, J. Forecasting 3), one for all items:
-an item's own few errors say too little. The spread is then calibrated for the two together: phi is multiplied by
-exp(a + b log(1 + h)), fitted by the negative binomial's likelihood on the same errors, h buckets ahead; where lumpy
-demand has more empty buckets than a negative binomial of its variance, that likelihood explains them by too large a phi,
-and phi of intermittent items is brought down to the variance of their errors (the chance of an empty bucket is put back
-when paths are drawn, see spread.py). What stays of an
-error over the horizon, level_start + level_step min(h, k), is read from the products of scaled errors at two distances,
-as in spread.py.
+(combination by least squares: Bates and Granger 1969, Granger and Ramanathan 1984, J. Forecasting 3), one for all
+items: an item's own few errors say too little. The spread is then calibrated for the two together: phi is multiplied by
+exp(a + b log(1 + h)), fitted by the negative binomial's likelihood on the same errors, h buckets ahead. Where lumpy
+demand has more empty buckets than a negative binomial of its variance, that likelihood explains them by too large a
+phi, and phi of intermittent items is brought down to the variance of their errors; the chance of an empty bucket is put
+back when paths are drawn (spread.py). What stays of an error over the horizon, level_start + level_step min(h, k), is
+read from the products of scaled errors at two distances, as in spread.py.
 """
 
 from dataclasses import dataclass, replace
@@ -28,8 +27,8 @@ from datong.model.flow import BoolArray, FloatArray
 POOLED_NAME = "pooled"
 # The share counts as that of so many origins of evidence for the plain mean of the two.
 PRIOR_ORIGINS = 1.0
-# Usual shares of level and step count as so many origins.
-SHAPE_ORIGINS = 2.0
+# Usual shares of level and step count as so many origins of evidence.
+SHAPE_ORIGINS = 1.0
 
 
 @dataclass(frozen=True, eq=False)

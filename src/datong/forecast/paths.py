@@ -160,7 +160,9 @@ def _pooled(series: SeriesSet, holiday: FloatArray, pooling: Pooling) -> _Shared
     pooled = pooled_forecast(series, plain, np.array([is_whole(units) for units in series.units]))
     cut = int(pooled.origins[0])
     then = replace(
-        series, bucket_starts=series.bucket_starts[:cut], horizon_starts=(*series.bucket_starts, *series.horizon_starts)[cut:]
+        series,
+        bucket_starts=series.bucket_starts[:cut],
+        horizon_starts=(*series.bucket_starts, *series.horizon_starts)[cut:],
     )
     return _Shared(pooled, np.hstack(season_factors(then, plain[:, :cut])))
 

@@ -153,7 +153,7 @@ class _Group:
 
 @dataclass(frozen=True, eq=False)
 class _Past:
-    """Sums from the first bucket to each, (item, bucket + 1), over known buckets: of units, their squares, empty buckets
+    """Sums from the first bucket to each, (item, bucket + 1), over known buckets: of units, their squares, empty ones
     and how many are known."""
 
     units: FloatArray
@@ -200,7 +200,9 @@ def _past(series: SeriesSet, units: FloatArray) -> _Past:
     labels = _labels(series)
     coded = [(name, _codes(values)) for name, values in labels]
     starts = (*series.bucket_starts, *series.horizon_starts)
-    categories = [(name, code) for name, code in coded if 1 < code.max() + 1 <= MOST_VALUES and name in series.attributes]
+    categories = [
+        (name, code) for name, code in coded if 1 < code.max() + 1 <= MOST_VALUES and name in series.attributes
+    ]
     plain = _Past(
         units=units,
         sums=running(units),
@@ -210,7 +212,9 @@ def _past(series: SeriesSet, units: FloatArray) -> _Past:
         first=np.array([first_known(row) for row in units], dtype=np.int64),
         prior=prior,
         groups=(),
-        labels=np.column_stack([code for _, code in categories]).astype(float) if categories else np.zeros((len(units), 0)),
+        labels=np.column_stack([code for _, code in categories]).astype(float)
+        if categories
+        else np.zeros((len(units), 0)),
         label_names=tuple(name for name, _ in categories),
         year_day=np.array([d.timetuple().tm_yday for d in starts], dtype=np.float64),
     )
@@ -264,12 +268,12 @@ _Pair = tuple[int, int, IntArray | None]
 def _pairs(items: int, first: int, closed: int, horizon: int) -> list[_Pair]:
     """Origins from `first` on with distances whose bucket is closed, thinned to MOST_ROWS rows in all.
 
-    Thinned evenly: every so many-th pair, and where even one pair for each origin is too much, every so many-th item.
+    Pairs are drawn without replacement, at least four times the horizon; where these alone are too many rows, each with
+    a draw of the items.
     """
     pairs = [(t, h) for t in range(first, closed) for h in range(min(horizon, closed - t))]
     wanted = max(MOST_ROWS // max(items, 1), min(4 * horizon, len(pairs)), 1)
     step = max(len(pairs) / wanted, 1.0)
-    # Steps through distances fastest; a step that divides the horizon would always meet the same ones.
     rng = np.random.default_rng(1)
     chosen = np.sort(rng.permutation(len(pairs))[: int(len(pairs) / step)]) if step > 1 else np.arange(len(pairs))
     thin = max(len(chosen) * items / MOST_ROWS, 1.0)
