@@ -13,8 +13,8 @@ HOLDING, a unit lost SHORTAGE. Order k = 1..6 is placed between week k - 1 and w
 and can be sold from the start of week k + 2. There is no order for weeks 7 and 8.
 
 Datong plays through the stages as they are: a state of the chain's tables as known before each round, `sense`,
-`forecast`, and the ordering decision of plan/ordering.py over the sample paths, with the shares that replenish.py uses.
-Beside it stand the organisers' policy, two simple rivals with settings tuned on half of the windows (`TUNED_ON`), and
+`forecast`, and the ordering decision of plan/ordering.py over the sample paths, with replenish.py's share of a lost
+sale under a lead time. Beside it stand the organisers' policy, two simple rivals with settings tuned on half of the windows (`TUNED_ON`), and
 perfect foresight. In a window, a week of a pair that was out of stock has an unknown demand: it sells nothing and costs
 nothing, whatever the policy.
 """
@@ -41,7 +41,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.plan.ordering import order_units
-from datong.replenish import LATE_SHORTAGE_SHARE, LEFTOVER_SHARE
+from datong.replenish import LATE_SHORTAGE_SHARE
 from datong.sense.signals import sense
 
 WEEKS, ROUNDS, LEAD_WEEKS, FIRST_COUNTED = 8, 6, 2, 3
@@ -198,7 +198,7 @@ def base_stock(history: History, shelf: Shelf) -> np.ndarray:
 # Datong -----------------------------------------------------------------------------------------
 
 
-# Buckets that are forecast: the two that pass first, the one that the order is for, and one in which what is left lies.
+# Buckets that are forecast: the two that pass first, the one that the order is for, and one more.
 HORIZON_WEEKS = LEAD_WEEKS + 2
 PATHS, SEED = 1000, 0
 CATEGORIES = ("department_group", "department", "division")
@@ -217,8 +217,8 @@ def decided(paths: np.ndarray, on_hand: np.ndarray, under_way: np.ndarray) -> np
     arriving = np.zeros((len(paths), 1, paths.shape[2]))
     arriving[:, 0, :LEAD_WEEKS] = under_way
     opens = np.full((len(paths), 1), LEAD_WEEKS)
-    shortage = SHORTAGE * LATE_SHORTAGE_SHARE
-    return order_units(paths, on_hand, arriving, opens, opens + 1, shortage, HOLDING, leftover_share=LEFTOVER_SHARE)
+    # Beside it, charging the weeks after the window as replenish.py does orders too little (docs/decisions.md).
+    return order_units(paths, on_hand, arriving, opens, opens + 1, SHORTAGE * LATE_SHORTAGE_SHARE, HOLDING)
 
 
 def demand_ahead(history: History) -> tuple[Forecast, np.ndarray]:

@@ -5,7 +5,7 @@ means of a bucket, Y what came, and v = 1 / (P + phi P^2) from the pooled model'
 
     w = sum v (P - S)(Y - S) / sum v (P - S)^2,    between 0 and 1
 
-(combination by least squares: Bates and Granger 1969, Granger and Ramanathan 1984, J. Forecasting 3), one for all
+(combined by least squares: Bates and Granger 1969, Granger and Ramanathan 1984, J. Forecasting 3), one for all
 items: an item's own few errors say too little. The spread is then calibrated for the two together: phi is multiplied by
 exp(a + b log(1 + h)), fitted by the negative binomial's likelihood on the same errors, h buckets ahead. Where lumpy
 demand has more empty buckets than a negative binomial of its variance, that likelihood explains them by too large a
@@ -25,8 +25,11 @@ from datong.forecast.spread import CUT, USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, lin
 from datong.model.flow import BoolArray, FloatArray
 
 POOLED_NAME = "pooled"
-# The share counts as that of so many origins of evidence for the plain mean of the two.
+# The plain mean of the two counts as so many origins of evidence for the share.
 PRIOR_ORIGINS = 1.0
+# Where the first fit had no year before it, its errors do not show what the pooled model knows of the season by now:
+# the share is at least the usual one, that of VN2 with a longer history.
+USUAL_SHARE = 0.85
 # Usual shares of level and step count as so many origins of evidence.
 SHAPE_ORIGINS = 1.0
 
@@ -52,6 +55,8 @@ def blend(
     model's origins, NaN where they were not tried; actual: what came, (item, origin, bucket ahead), NaN where unknown.
     intermittent: (item) often without any demand."""
     share = _share(pooled, own_tested, actual)
+    if pooled.learnt_season:
+        share = max(share, USUAL_SHARE)
     both = share * pooled.tested + (1 - share) * np.where(np.isnan(own_tested), pooled.tested, own_tested)
     errors = np.where(np.isnan(own_tested), np.nan, actual - both)
     factor = _spread_factor(both, both + errors, pooled.tested_phi)
@@ -105,12 +110,16 @@ def _spread_factor(mean: FloatArray, actual: FloatArray, phi: FloatArray) -> Flo
 
 
 def _moment_ratio(errors: FloatArray, mean: FloatArray, phi: FloatArray, intermittent: BoolArray) -> float:
-    """Variance beyond Poisson of the errors over the one that phi says, of intermittent items together; at most 1."""
+    """Variance beyond Poisson of the errors over the one that phi says, of intermittent items together; at most 1.
+
+    An item's buckets count alike, so that those of a mean that came out low do not dominate.
+    """
     use = ~np.isnan(errors) & intermittent[:, None, None]
     if not use.any():
         return 1.0
+    usual = np.broadcast_to(mean.mean(axis=(1, 2), keepdims=True), mean.shape)[use]
     e, m, p = errors[use], mean[use], phi[use]
-    weight = 1 / (m + p * m**2)
+    weight = 1 / (usual + p * usual**2)
     return float(np.clip(np.sum(weight * (e**2 - m)) / np.sum(weight * p * m**2), 0.1, 1.0))
 
 

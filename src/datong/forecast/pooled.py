@@ -20,7 +20,7 @@ and of two years ago.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -34,7 +34,7 @@ from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 # Used from so many items and buckets on, and so many known item-buckets in all: with less there is little to pool.
 FEWEST_ITEMS, FEWEST_BUCKETS, FEWEST_CELLS = 50, 40, 4000
 # Rows of training: (item, origin, distance). More cost time and, beyond this, gain nothing that can be measured.
-MOST_ROWS = 200_000
+MOST_ROWS = 120_000
 # Origins go back so far, but never into an item's first buckets of all.
 FURTHEST_ORIGIN, FIRST_ORIGIN = 104, 13
 # The last buckets, but at most this share of all, are kept from a first fit: on them the spread and the weights are
@@ -45,7 +45,7 @@ WINDOWS, LAGS, EMPTY_WINDOWS, SPREAD_WINDOWS = (2, 4, 8, 13, 26, 52), (1, 2, 3, 
 YEARS = (52, 104)
 # A group of items has features of its own when it has on average so many items; a category may have so many values.
 FEWEST_IN_GROUP, MOST_VALUES = 4, 60
-# The item's level counts the median of its like as so many buckets of its own.
+# The median level of all items counts as so many buckets of an item's own.
 PRIOR_BUCKETS = 2.0
 # A target beyond this many levels is cut, so that one bulk order does not bend the trees.
 MOST_LEVELS = 30.0
@@ -80,7 +80,8 @@ class Pooled:
     """The model's forecast and what it would have said before.
 
     mean, phi: (item, bucket ahead). origins: (origin) closed buckets at whose opening it was tried, without having
-    seen what followed. tested: (item, origin, bucket ahead) its mean then.
+    seen what followed. tested, tested_phi: (item, origin, bucket ahead) its mean then, and its spread. learnt_season:
+    then it had hardly seen what a year before tells, and by now it has.
     """
 
     mean: FloatArray
@@ -88,6 +89,7 @@ class Pooled:
     origins: IntArray
     tested: FloatArray
     tested_phi: FloatArray
+    learnt_season: bool = False
 
 
 def is_installed() -> bool:
@@ -136,6 +138,7 @@ def pooled_forecast(series: SeriesSet, units: FloatArray, whole: BoolArray) -> P
         origins,
         by_item(again_mean, len(origins)) / scale[:, None, None],
         by_item(spread.phi(again, again_mean), len(origins)),
+        cut < YEARS[0] + 2 * FIRST_ORIGIN <= closed,
     )
 
 
@@ -162,7 +165,6 @@ class _Past:
     empty: FloatArray
     known: FloatArray
     first: IntArray
-    prior: FloatArray
     groups: tuple[_Group, ...]
     labels: FloatArray
     label_names: tuple[str, ...]
@@ -180,7 +182,10 @@ class _Past:
         quarter, year = max(at - 13, 0), max(at - 52, 0)
         total = 3 * self.sums[:, at] - 2 * self.sums[:, quarter] - self.sums[:, year]
         count = 3 * self.known[:, at] - 2 * self.known[:, quarter] - self.known[:, year]
-        return (total + PRIOR_BUCKETS * self.prior) / (count + PRIOR_BUCKETS)
+        known = self.known[:, at]
+        means = self.sums[known > 0, at] / known[known > 0]
+        usual = float(np.median(means[means > 0])) if (means > 0).any() else 1.0
+        return (total + PRIOR_BUCKETS * usual) / (count + PRIOR_BUCKETS)
 
 
 def _levels(units: FloatArray) -> FloatArray:
@@ -194,9 +199,6 @@ def _past(series: SeriesSet, units: FloatArray) -> _Past:
     def running(values: FloatArray) -> FloatArray:
         return np.pad(np.cumsum(np.where(known, values, 0.0), axis=1), ((0, 0), (1, 0)))
 
-    level = _levels(units)
-    positive = level[level > 0]
-    prior = np.full(len(units), float(np.median(positive)) if len(positive) else 1.0)
     labels = _labels(series)
     coded = [(name, _codes(values)) for name, values in labels]
     starts = (*series.bucket_starts, *series.horizon_starts)
@@ -210,7 +212,6 @@ def _past(series: SeriesSet, units: FloatArray) -> _Past:
         empty=running(units == 0),
         known=running(np.ones_like(units)),
         first=np.array([first_known(row) for row in units], dtype=np.int64),
-        prior=prior,
         groups=(),
         labels=np.column_stack([code for _, code in categories]).astype(float)
         if categories
@@ -228,7 +229,7 @@ def _past(series: SeriesSet, units: FloatArray) -> _Past:
         np.add.at(above, code, np.where(known, units, 0.0))
         np.add.at(below, code, np.where(known, then, 0.0))
         groups.append(_Group(name, code, np.where(below > 0, above / np.where(below > 0, below, 1.0), 1.0)))
-    return _Past(**{**vars(plain), "groups": tuple(groups)})
+    return replace(plain, groups=tuple(groups))
 
 
 def _labels(series: SeriesSet) -> list[tuple[str, Sequence[str]]]:
