@@ -14,9 +14,9 @@ and can be sold from the start of week k + 2. There is no order for weeks 7 and 
 
 Datong plays through the stages as they are: a state of the chain's tables as known before each round, `sense`,
 `forecast`, and the ordering decision of plan/ordering.py over the sample paths, with replenish.py's share of a lost
-sale under a lead time. Beside it stand the organisers' policy, two simple rivals with settings tuned on half of the windows (`TUNED_ON`), and
-perfect foresight. In a window, a week of a pair that was out of stock has an unknown demand: it sells nothing and costs
-nothing, whatever the policy.
+sale under a lead time. Beside it stand the organisers' policy, two simple rivals with settings tuned on half of the
+windows (`TUNED_ON`), and perfect foresight. In a window, a week of a pair that was out of stock has an unknown demand:
+it sells nothing and costs nothing, whatever the policy.
 """
 
 import argparse
