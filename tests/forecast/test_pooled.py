@@ -35,6 +35,7 @@ def test_it_is_for_weekly_chains_with_enough_to_pool(make_sensed, seasonal):
     assert has_enough(seasonal, 7)
     assert not has_enough(seasonal, 1)
     assert not has_enough(seasonal[:40], 7)
+    assert not has_enough(np.tile(seasonal[:60, :15], (10, 1)), 7)
     assert not has_enough(seasonal[:, :30], 7)
     few = make_sensed(seasonal[:30, :PAST])
     auto, never = (forecast(few, nothing_learnt(), 50, 3, pooling) for pooling in ("auto", "never"))

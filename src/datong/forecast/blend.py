@@ -30,6 +30,8 @@ PRIOR_ORIGINS = 1.0
 # Where the first fit had no year before it, its errors do not show what the pooled model knows of the season by now:
 # the share is at least the usual one, that of VN2 with a longer history.
 USUAL_SHARE = 0.85
+# The two together are not below this share of the pooled model's mean.
+LEAST_MEAN_SHARE = 0.01
 # Usual shares of level and step count as so many origins of evidence.
 SHAPE_ORIGINS = 1.0
 
@@ -58,6 +60,8 @@ def blend(
     if pooled.learnt_season:
         share = max(share, USUAL_SHARE)
     both = share * pooled.tested + (1 - share) * np.where(np.isnan(own_tested), pooled.tested, own_tested)
+    # A series without a sale yet is forecast as nothing by its own models; no demand is impossible.
+    both = np.maximum(both, LEAST_MEAN_SHARE * pooled.tested)
     errors = np.where(np.isnan(own_tested), np.nan, actual - both)
     factor = _spread_factor(both, both + errors, pooled.tested_phi)
     tested_phi = pooled.tested_phi * factor

@@ -32,7 +32,7 @@ from datong.forecast.fill import first_known
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
 # Used from so many items and buckets on, and so many known item-buckets in all: with less there is little to pool.
-FEWEST_ITEMS, FEWEST_BUCKETS, FEWEST_CELLS = 50, 40, 4000
+FEWEST_ITEMS, FEWEST_BUCKETS, FEWEST_CELLS = 50, 20, 4000
 # Rows of training: (item, origin, distance). More cost time and, beyond this, gain nothing that can be measured.
 MOST_ROWS = 120_000
 # Origins go back so far, but never into an item's first buckets of all.
