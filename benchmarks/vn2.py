@@ -5,8 +5,8 @@ Run: .venv/bin/python benchmarks/vn2.py --history FILE --state FILE --master FIL
 
 Prints one JSON object. With --actuals (store, product, week, week_no, units) it plays the game of these weeks; with
 --windows N as many rolling games inside the history, the last ones first; without either it prints the orders of the
-first round. `--short` plays one window on a quarter of the pairs and fails where Datong does not beat the organisers'
-policy.
+first round. `--short` plays one window on a quarter of the pairs and fails where Datong does not cost
+clearly less than the organisers' policy.
 
 Week k of the game: receive what is due, sell min(stock, demand), lose the rest, keep what is left. A unit left costs
 HOLDING, a unit lost SHORTAGE. Order k = 1..6 is placed between week k - 1 and week k, sees the sales up to week k - 1
@@ -346,6 +346,8 @@ def paired(ours: np.ndarray, peer: np.ndarray) -> dict[str, Any]:
 
 
 KEY = ["store", "product"]
+# The short form plays the window before Christmas of the last year, where the whole game costs 21 % less.
+SHORT_WINDOW, SHORT_BAR = 3, 0.95
 
 
 def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -418,10 +420,10 @@ def short(history_file: Path, master: Path) -> int:
         return 0
     whole = read_history(history_file, master)
     part = History(whole.pairs.iloc[::4].reset_index(drop=True), whole.units[::4], whole.weeks)
-    played = window(part, len(part.weeks) - WEEKS - STEP_WEEKS)
+    played = window(part, len(part.weeks) - WEEKS - SHORT_WINDOW * STEP_WEEKS)
     say(played)
     cost = {name: found["cost_weeks_3_8"] for name, found in played.items()}
-    return 0 if cost["foresight"] < cost["datong"] < cost["organisers"] else 1
+    return 0 if cost["foresight"] < cost["datong"] < SHORT_BAR * cost["organisers"] else 1
 
 
 def say(found: Mapping[str, Any]) -> None:
