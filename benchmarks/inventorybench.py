@@ -1,6 +1,7 @@
 """InventoryBench played through `datong.replenish`, beside the published OR rule and two simple rivals.
 
 Run: .venv/bin/python benchmarks/inventorybench.py [--instances FILE --periods FILE] [--observation A|B] [--jobs N]
+     .venv/bin/python benchmarks/inventorybench.py --ablate    (also what each part of the decision is worth)
      .venv/bin/python benchmarks/inventorybench.py --short     (asserts what it measures)
 
 Each period a policy orders, what is due arrives, demand is served and the rest of it lost, what is left is held (Baek,
@@ -25,16 +26,22 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from datong import replenish as replenishing
+from datong.forecast import discount
 from datong.forecast.discount import Followed, follow, observe
+from datong.learn import lead_times
 from datong.replenish import Known, looked_at, replenish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "inventorybench"
@@ -127,7 +134,8 @@ def play(games: Games, policy: Policy, observation: str = "A") -> Played:
         now = before + t
         # Copies, so that a policy can neither look ahead nor change what happened.
         closed = [table[:, :now].copy() for table in (history, ordered, came_after)]
-        known = Known(*closed, on_hand.copy(), games.promised_lead.copy(), games.profit.copy(), games.holding.copy())
+        told = (games.promised_lead.copy(), games.profit.copy(), games.holding.copy(), observation == "B")
+        known = Known(*closed, on_hand.copy(), *told)
         start = time.perf_counter()
         units = policy(known)
         seconds += time.perf_counter() - start
@@ -320,6 +328,120 @@ def measure(games: Games, instances: Path, observation: str, jobs: int) -> dict[
     }
 
 
+# What is taken away: module, setting, its value without.
+ABLATIONS: dict[str, tuple[tuple[object, str, object], ...]] = {
+    "as it is": (),
+    "best for its own window only": ((replenishing, "LATE_SHORTAGE_SHARE", 1.0), (replenishing, "LEFTOVER_SHARE", 0.0)),
+    "nothing for what is left after the window": ((replenishing, "LEFTOVER_SHARE", 0.0),),
+    "whole shortage cost under a lead time": ((replenishing, "LATE_SHORTAGE_SHARE", 1.0),),
+    "one memory, 0.7": ((discount, "MEMORIES", np.array([0.7])),),
+    "one memory, 0.95": ((discount, "MEMORIES", np.array([0.95])),),
+    "spread farther ahead not learnt": ((discount, "AHEAD_PRIOR_BUCKETS", 1e9),),
+    "the promise is believed": ((lead_times, "KEEPS_WORD", 1 - 1e-12), (lead_times, "BROKEN", 1.0)),
+    "no word is believed": ((lead_times, "KEEPS_WORD", 1e-9),),
+}
+
+
+def demand_halves(games: Games) -> tuple[np.ndarray, np.ndarray]:
+    """(instance) in the one or the other half of the demand series; an article's lead-time settings stay together."""
+    series = np.unique(np.concatenate([games.training, games.demand], axis=1), axis=0, return_inverse=True)[1]
+    second = series.reshape(-1) % 2 == 1
+    return ~second, second
+
+
+def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
+    """The settings that are best on one half of the demand series, their score there and on the other half.
+
+    best_there: what the best settings for that other half itself would have got.
+    """
+    memories = (discount.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]))
+    scores = {}
+    for late, left, (kind, values) in product((1.0, 0.85, 0.7, 0.55), (0.0, 0.25, 0.5, 1.0), enumerate(memories)):
+        with (
+            patch.object(replenishing, "LATE_SHORTAGE_SHARE", late),
+            patch.object(replenishing, "LEFTOVER_SHARE", left),
+            patch.object(discount, "MEMORIES", values),
+        ):
+            score = play_datong(games, observation).score
+        scores[late, left, len(memories[kind])] = [float(score[half].mean()) for half in demand_halves(games)]
+    result = []
+    for half in (0, 1):
+        late, left, count = best = max(scores, key=lambda settings, half=half: scores[settings][half])
+        result.append(
+            {
+                "late_shortage_share": late,
+                "leftover_share": left,
+                "memories": count,
+                "chosen_on": round(scores[best][half], 4),
+                "other_half": round(scores[best][1 - half], 4),
+                "best_there": round(max(both[1 - half] for both in scores.values()), 4),
+            }
+        )
+    return result
+
+
+def ablate(games: Games, observation: str) -> dict[str, object]:
+    """Figures without a part of the decision: of the games, of both halves of the demand series, and with other leads.
+
+    other_leads: the games whose leads ever differ from the promise, each with leads drawn anew from {1, 2, 3, never},
+    as all of them share one sequence otherwise.
+    """
+    halves = demand_halves(games)
+    loose = np.any((games.lead != games.promised_lead[:, None]) & ~np.isnan(games.demand), axis=1)
+    drawn = np.random.default_rng(0).choice([1, 2, 3, NEVER], games.lead[loose].shape)
+    others = replace(games.part(loose), lead=drawn)
+    result = {}
+    for name, changes in ABLATIONS.items():
+        with ExitStack() as stack:
+            for change in changes:
+                stack.enter_context(patch.object(*change))
+            played = play_datong(games, observation)
+            result[name] = {
+                **figures(games, played),
+                "halves": [round(float(played.score[half].mean()), 4) for half in halves],
+                "other_leads": round(float(play_datong(others, observation).score.mean()), 4) if loose.any() else None,
+            }
+    return result
+
+
+def steady_games(items_each: int, seed: int = 0) -> Games:
+    """Made up: demand normal about 100 with deviation 25, each cost ratio, leads 0, 4 and of {1, 2, 3, never}."""
+    random = np.random.default_rng(seed)
+    count = 9 * items_each
+    setting, profit = np.arange(count) % 3, np.array([1.0, 4.0, 19.0])[np.arange(count) // 3 % 3]
+    promised = np.array([0, 4, 2])[setting]
+    loose = random.choice([1, 2, 3, NEVER], (count, 50))
+    units = np.maximum(np.round(random.normal(100, 25, (count, 55))), 0)
+    lead = np.where((setting == 2)[:, None], loose, promised[:, None])
+    cell = np.array(["0", "4", "stochastic"])[setting]
+    return Games(np.arange(count).astype(str), cell, profit, np.ones(count), promised, units[:, :5], units[:, 5:], lead)
+
+
+def price_of_learning(items_each: int = 40) -> dict[str, dict[str, float]]:
+    """By lead-time setting: Datong on `steady_games`, and what it would get if it knew the distributions."""
+    games = steady_games(items_each)
+
+    def true_paths(belief: Followed, buckets: int, ahead: np.ndarray, paths: int, seed: int) -> np.ndarray:
+        noise = np.stack([discount.even_normals(paths, seed, 3 + b) for b in range(buckets)], axis=1)
+        return np.broadcast_to(np.maximum(np.round(100 + 25 * noise), 0), (len(ahead), *noise.shape))
+
+    def true_leads(promised_lead: np.ndarray, *orders: np.ndarray, losses_told: bool) -> np.ndarray:
+        chances = np.zeros((len(promised_lead), int(lead_times.furthest_lead(promised_lead).max()) + 2))
+        chances[np.arange(len(chances)), promised_lead] = 1.0
+        chances[np.ix_(promised_lead == 2, [1, 2, 3, -1])] = 0.25
+        return chances
+
+    demand, leads = (replenishing, "sample_paths", true_paths), (replenishing, "lead_chances", true_leads)
+    result = {}
+    for name, changes in (("learnt", ()), ("demand known", (demand,)), ("demand and leads known", (demand, leads))):
+        with ExitStack() as stack:
+            for change in changes:
+                stack.enter_context(patch.object(*change))
+            score = play_datong(games, "A").score
+        result[name] = {str(c): round(float(score[games.cell == c].mean()), 4) for c in np.unique(games.cell)}
+    return result
+
+
 def short() -> int:
     """The development split: the OR rule is reproduced, Datong is above its bar, and no decision takes too long."""
     if not (DATA / "instances_dev.parquet").exists():
@@ -349,12 +471,18 @@ def main() -> int:
     parser.add_argument("--periods", type=Path, default=DATA / "periods_dev.parquet")
     parser.add_argument("--observation", choices=["A", "B"], default="A")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--ablate", action="store_true")
     parser.add_argument("--short", action="store_true")
     given = parser.parse_args()
     if given.short:
         return short()
     games = read_games(given.instances, given.periods)
-    sys.stdout.write(json.dumps(measure(games, given.instances, given.observation, given.jobs), indent=1) + "\n")
+    result = measure(games, given.instances, given.observation, given.jobs)
+    if given.ablate:
+        result["without"] = ablate(games, given.observation)
+        result["price_of_learning"] = price_of_learning()
+        result["chosen_by_halves"] = choose_by_halves(games, given.observation)
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return 0
 
 

@@ -5,18 +5,19 @@ was promised and what came, `plan` orders by the expected cost of the window tha
 is decided by itself, from what is known of it and nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 
 from datong.forecast.discount import Followed, drawn, even_order, follow, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import cheapest_units, stock_left, whole_units, window
+from datong.plan.ordering import cheapest_units, whole_units, window
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time: the window, and how long what is left of it will lie.
-LOOK_BUCKETS = 6
+LOOK_BUCKETS = 4
 # Of what holding costs after the window, until what is left is sold.
 LEFTOVER_SHARE = 0.5
 # With lost sales and a lead time the order that is best for its own window is too large (Morton 1971; Zipkin 2008,
@@ -25,6 +26,8 @@ LATE_SHORTAGE_SHARE = 0.7
 NEVER = 1 << 30
 # Draws of the demand paths are numbered from 0, those of arrivals from here.
 ARRIVAL_DRAWS = 1000
+CHUNK_ITEMS = 2000
+Facts = TypeVar("Facts", "Known", Followed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class Known:
     bucket) units that were ordered in each of these. came_after: (item, bucket) buckets from that order to its arrival;
     NaN where it has not come, inf where it is known that it never will. on_hand: (item) units. promised_lead: (item)
     buckets. shortage_cost: (item) money per unit of lost sale. holding_cost: (item) money per unit and bucket.
+    losses_told: a lost order is known to be lost one bucket later, so that one without news is under way; else it just
+    does not come.
     """
 
     demand: FloatArray
@@ -44,6 +49,7 @@ class Known:
     promised_lead: IntArray
     shortage_cost: FloatArray
     holding_cost: FloatArray
+    losses_told: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,24 +76,49 @@ def looked_at(promised_lead: IntArray) -> int:
 def replenish(
     known: Known, followed: Followed | None = None, *, paths: int = PATHS, seed: int = 0, most_units: float = np.inf
 ) -> Replenishment:
-    """What to order now. followed: belief after `known.demand`, where the caller keeps it from bucket to bucket."""
-    lead, buckets = known.promised_lead, looked_at(known.promised_lead)
+    """What to order now. followed: belief after `known.demand`, where the caller keeps it from bucket to bucket.
+
+    Items of one promised lead are decided together, at most CHUNK_ITEMS at a time, so that memory is bounded.
+    """
     if followed is None:
-        followed = follow(known.demand, buckets)
+        followed = follow(known.demand, looked_at(known.promised_lead))
+    at = [
+        chunk
+        for lead in np.unique(known.promised_lead)
+        for chunk in _chunks(np.flatnonzero(known.promised_lead == lead))
+    ]
+    parts = [_replenish(_rows(known, chunk), _rows(followed, chunk), paths, seed, most_units) for chunk in at]
+    back = np.argsort(np.concatenate([np.empty(0, dtype=np.int64), *at]))
+    columns = ([getattr(part, field.name) for part in parts] for field in fields(Replenishment))
+    return Replenishment(*(np.concatenate([np.empty(0), *column])[back] for column in columns))
+
+
+def _chunks(at: IntArray) -> list[IntArray]:
+    return np.array_split(at, -(-len(at) // CHUNK_ITEMS))
+
+
+def _rows(facts: Facts, at: IntArray) -> Facts:
+    """The facts of these items only."""
+    values = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    return replace(facts, **{name: value[at] for name, value in values.items() if isinstance(value, np.ndarray)})
+
+
+def _replenish(known: Known, followed: Followed, paths: int, seed: int, most_units: float) -> Replenishment:
+    """`replenish` of items with one promised lead."""
+    lead, buckets = known.promised_lead, looked_at(known.promised_lead)
     demand = sample_paths(followed, buckets, lead, paths, seed)
-    chances = lead_chances(lead, known.ordered, known.came_after)
+    chances = lead_chances(lead, known.ordered, known.came_after, losses_told=known.losses_told)
     arriving = _arriving(known, chances, buckets, paths, seed)
     opens, closes = _window(chances, buckets, paths, seed)
     shortage = known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
-    # An item looks no further for having others with longer leads beside it.
-    view = window(demand, known.on_hand, arriving, opens, closes, looks=lead + LOOK_BUCKETS)
+    view = window(demand, known.on_hand, arriving, opens, closes)
     wanted = cheapest_units(view, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
     units = whole_units(wanted, most_units)
-    short = np.max(view.short, axis=2, where=view.last, initial=0.0)
-    there = np.maximum(view.last.any(axis=2).sum(axis=1), 1)
+    short = np.einsum("ipb,ipb->ip", view.short, view.last)  # one bucket is the last, or none
+    there = np.maximum(view.last.sum(axis=(1, 2)), 1)
     return Replenishment(
         units,
-        stock_left(demand, known.on_hand, arriving, opens).mean(axis=1),
+        view.stock_then.sum(axis=1) / np.maximum(np.sum(opens < buckets, axis=1), 1),
         chances[:, -1],
         np.sum(short > 0, axis=1) / there,
         np.sum(short > units[:, None], axis=1) / there,
@@ -103,7 +134,7 @@ def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed:
     for age in range(1, min(chances.shape[1] - 2, closed) + 1):
         units = waiting[:, closed - age]
         if units.any():
-            leads = _leads(chances_at_age(chances, age), paths)
+            leads = _leads(chances_at_age(chances, age, losses_told=known.losses_told), paths)
             lead = leads[:, even_order(paths, seed, ARRIVAL_DRAWS + age)]
             result[row, path, np.minimum(lead - age, buckets)] += units[:, None]
     return result[:, :, :buckets]

@@ -51,6 +51,13 @@ def test_overdue_orders_make_new_ones_look_less_sure():
     assert broken[-1] > 0.1
 
 
+def test_orders_that_are_only_late_raise_the_chance_of_loss_before_they_are_given_up():
+    """Five came as promised, five are of age 4 to 8 of at most 9: most of these are taken for lost by now."""
+    chances = believed(3, [3] * 5 + [np.nan] * 5 + [np.nan] * 3, [1] * 10 + [0] * 3)
+    assert 0.2 < chances[-1] < 0.5
+    assert chances[4:-1].sum() > 0.05
+
+
 def test_a_word_that_is_kept_is_soon_believed_and_once_broken_no_longer():
     assert believed(0, [0, 0, 0])[0] > 0.97
     assert believed(0, [0, 0, 0, 1])[0] < 0.7
@@ -70,6 +77,15 @@ def test_lost_share_and_lead_times_are_learnt():
 
 def test_a_loss_that_is_told_counts_at_once():
     assert believed(2, [2, np.inf, 2])[-1] > believed(2, [2, np.nan, 2])[-1] + 0.05
+
+
+def test_where_losses_are_told_an_order_without_news_is_under_way():
+    """Chances 1/2, 1/4, lost 1/4: at age 1 all is left for lead 1; it counts there whole."""
+    chances = np.array([[0.5, 0.25, 0.25]])
+    assert chances_at_age(chances, 1, losses_told=True) == pytest.approx(np.array([[0.0, 1.0, 0.0]]), abs=1e-9)
+    assert _expected(chances, np.array([[0.0, 1.0, 0.0]]), losses_told=True).tolist() == [[0.0, 1.0, 0.0]]
+    # Past the furthest lead it is lost all the same.
+    assert chances_at_age(chances, 2, losses_told=True).tolist() == [[0.0, 0.0, 1.0]]
 
 
 def test_buckets_without_an_order_tell_nothing():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.plan.ordering import order_units, stock_left, window
+from datong.plan.ordering import order_units, window
 
 NEVER = 99
 
@@ -73,16 +73,18 @@ def test_what_is_left_of_a_falling_demand_lies_on():
     demand = [[10, 0, 0, 0], [2, 0, 0, 0]]
     assert order(demand, 0, 1, 4.0, 1.0) == 10
     assert order(demand, 0, 1, 4.0, 1.0, leftover_share=1.0) == 2
-    assert order(demand, 0, 1, 4.0, 1.0, leftover_share=1.0, looks=np.array([2])) == 10
+    assert order([[10, 0], [2, 0]], 0, 1, 4.0, 1.0, leftover_share=1.0) == 10
     # It lies no longer than until the next demand takes it.
     assert order([[10, 9, 0, 0], [2, 9, 0, 0]], 0, 1, 4.0, 1.0, leftover_share=1.0) == 10
 
 
-def test_stock_by_then_is_of_lost_sales():
-    """3 on hand, 5 asked, 4 arrive: 0 + 4 when bucket 1 opens; and 4 - 1 + 2 when bucket 2 does."""
-    demand, arriving = np.array([[[5.0, 1.0, 1.0]]]), np.array([[[0.0, 4.0, 2.0]]])
-    for opens, units in ((0, 3.0), (1, 4.0), (2, 5.0), (NEVER, 4.0)):
-        assert stock_left(demand, np.array([3.0]), arriving, np.array([[opens]])) == units
+def test_stock_by_then():
+    """3 on hand, 5 asked, 4 arrive: 0 + 4 when bucket 1 opens, 4 - 1 + 2 when bucket 2 does; owed: 2 less."""
+    demand, arriving = np.array([[[5.0, 1.0, 1.0]] * 4]), np.array([[[0.0, 4.0, 2.0]]])
+    opens = np.array([[0, 1, 2, NEVER]])
+    for backorders, units in ((False, [3, 4, 5, 0]), (True, [3, 2, 3, 0])):
+        view = window(demand, np.array([3.0]), arriving, opens, opens + 1, backorders=backorders)
+        assert view.stock_then[0].tolist() == units
 
 
 def test_shortage_of_the_window_starts_at_its_first_bucket():

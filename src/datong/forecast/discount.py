@@ -196,7 +196,10 @@ def sample_paths(belief: Followed, buckets: int, ahead: IntArray, paths: int, se
 def drawn(chances: FloatArray, draws: FloatArray) -> IntArray:
     """(item, path) which of the outcomes of (item, outcome) chances a draw from (0, 1) of each path stands for."""
     steps = np.cumsum(chances[:, :-1], axis=1)
-    return np.sum(draws[None, :, None] > steps[:, None, :], axis=2)
+    result = np.zeros((len(chances), len(draws)), dtype=np.int64)
+    for step in steps.T:
+        result += draws > step[:, None]
+    return result
 
 
 def student_width(freedom: FloatArray, normals: FloatArray) -> FloatArray:

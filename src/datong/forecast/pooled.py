@@ -20,6 +20,7 @@ and of two years ago.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -116,12 +117,13 @@ def pooled_forecast(series: SeriesSet, units: FloatArray, whole: BoolArray) -> P
     cut = closed - min(HELD_OUT_BUCKETS, int(HELD_OUT_SHARE * closed))
     first = max(FIRST_ORIGIN, closed - FURTHEST_ORIGIN)
     every = _rows(past, _pairs(len(units), first, closed, horizon))
-    seen = every.ends < cut
-    earlier = _fit_mean(past, every.take(seen))
+    # Each fit runs on one thread; LightGBM lets go of the interpreter meanwhile.
+    with ThreadPoolExecutor(2) as two:
+        fits = [two.submit(_fit_mean, rows) for rows in (every.take(every.ends < cut), every)]
+        earlier, final = (fit.result() for fit in fits)
     held = _rows(past, _pairs(len(units), cut, closed, horizon))
     held_mean = _mean(earlier, held)
     spread = _fit_spread(held, held_mean)
-    final = _fit_mean(past, every)
     ahead = _rows(past, [(closed, h, None) for h in range(horizon)])
     mean = _mean(final, ahead)
     origins = np.unique(np.linspace(cut, closed - 1, BLEND_ORIGINS).round().astype(np.int64))
@@ -366,7 +368,7 @@ def _ahead_features(past: _Past, t: int, h: int, level: FloatArray) -> dict[str,
 # fitting ----------------------------------------------------------------------------------------
 
 
-def _fit_mean(past: _Past, rows: _Table) -> Any:
+def _fit_mean(rows: _Table) -> Any:
     import lightgbm
 
     use = ~np.isnan(rows.target)

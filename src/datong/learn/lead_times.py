@@ -23,6 +23,7 @@ PRIOR_ORDERS = 4.0
 LOST_SHARE = 0.2
 SPREAD = 0.5
 PASSES = 3
+NOTHING = 1e-12
 
 
 def furthest_lead(promised_lead: IntArray) -> IntArray:
@@ -30,12 +31,14 @@ def furthest_lead(promised_lead: IntArray) -> IntArray:
     return 2 * promised_lead + 3
 
 
-def lead_chances(promised_lead: IntArray, ordered: FloatArray, came_after: FloatArray) -> FloatArray:
+def lead_chances(
+    promised_lead: IntArray, ordered: FloatArray, came_after: FloatArray, *, losses_told: bool = False
+) -> FloatArray:
     """(item, lead + 1) chances that an order placed now arrives after 0, 1.. buckets, the last one that it never does.
 
     promised_lead: (item) buckets. ordered: (item, bucket) units ordered in each closed bucket. came_after: (item,
-    bucket) buckets until that order came; NaN not yet, inf known never to come. The lead axis ends with the furthest of
-    all items.
+    bucket) buckets until that order came; NaN not yet, inf known never to come. losses_told: a loss is known one bucket
+    later, so that an order without news is under way. The lead axis ends with the furthest of all items.
     """
     furthest = furthest_lead(promised_lead)
     lead = np.arange(int(furthest.max(initial=0)) + 1)
@@ -45,7 +48,7 @@ def lead_chances(promised_lead: IntArray, ordered: FloatArray, came_after: Float
     came, waiting = _counts(furthest, ordered, came_after)
     loose = prior + came
     for _ in range(PASSES):
-        loose = prior + came + _expected(loose / loose.sum(axis=1, keepdims=True), waiting)
+        loose = prior + came + _expected(loose / loose.sum(axis=1, keepdims=True), waiting, losses_told)
     loose = loose / loose.sum(axis=1, keepdims=True)
     keeps = _keeps_word(promised_lead, prior, came, waiting)[:, None]
     word = np.zeros_like(loose)
@@ -53,11 +56,13 @@ def lead_chances(promised_lead: IntArray, ordered: FloatArray, came_after: Float
     return keeps * word + (1 - keeps) * loose
 
 
-def chances_at_age(chances: FloatArray, age: int) -> FloatArray:
+def chances_at_age(chances: FloatArray, age: int, *, losses_told: bool = False) -> FloatArray:
     """(item, lead + 1) chances of an order of `age` buckets that has not come; where none is left it is lost."""
     left = chances.copy()
     left[:, : min(age, chances.shape[1] - 1)] = 0.0
-    left[:, -1] = np.maximum(left[:, -1], 1e-12)
+    if losses_told:
+        left[:, -1] = 0.0
+    left[:, -1] = np.maximum(left[:, -1], NOTHING)
     return left / left.sum(axis=1, keepdims=True)
 
 
@@ -82,8 +87,10 @@ def _counts(furthest: IntArray, ordered: FloatArray, came_after: FloatArray) -> 
     return came, waiting
 
 
-def _expected(chances: FloatArray, waiting: FloatArray) -> FloatArray:
+def _expected(chances: FloatArray, waiting: FloatArray, losses_told: bool = False) -> FloatArray:
     """(item, lead + 1) expected counts of the orders not there yet: each spread over what is left at its age."""
+    if losses_told:
+        chances = np.concatenate([chances[:, :-1], np.zeros((len(chances), 1))], axis=1)
     left = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
     each = np.divide(waiting, left, out=np.zeros_like(left), where=left > 0)
     return chances * np.cumsum(each, axis=1)

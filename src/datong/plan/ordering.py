@@ -38,10 +38,12 @@ class Window:
     """What the order placed now is judged by, for each path of each item.
 
     short: (item, path, bucket) units: C_t of lost sales, -N_t of backorders. inside, last, after: (item, path, bucket)
-    whether the bucket is in the path's window, is the window's last, or comes after it.
+    whether the bucket is in the path's window, is the window's last, or comes after it. stock_then: (item, path) units
+    there when the window opens, with what else arrives in that bucket and less what is owed; 0 where it never does.
     """
 
     short: FloatArray
+    stock_then: FloatArray
     inside: BoolArray
     last: BoolArray
     after: BoolArray
@@ -60,7 +62,6 @@ def order_units(
     whole: bool = True,
     most_units: FloatArray | float = np.inf,
     leftover_share: float = 0.0,
-    looks: IntArray | None = None,
 ) -> FloatArray:
     """(item) units to order now: the module's rule, exact for the paths given.
 
@@ -69,12 +70,12 @@ def order_units(
     opens, closes: (item, path) buckets, or (item, 1); the number of buckets or more: never. shortage_cost: (item) money
     per unit lost, or with `backorders` per unit and bucket owed. holding_cost: (item) money per unit and bucket.
     whole: whole units only. most_units: (item) the most that can be ordered. leftover_share: of the holding cost after
-    the window, as the module has it. looks: (item) buckets that count, where not all do.
+    the window up to the last bucket, as the module has it.
 
     A path on which the order never arrives, or not before the later one, counts for nothing. Where holding costs
     nothing, the order is for the worst path.
     """
-    view = window(demand, on_hand, arriving, opens, closes, backorders=backorders, looks=looks)
+    view = window(demand, on_hand, arriving, opens, closes, backorders=backorders)
     units = cheapest_units(view, shortage_cost, holding_cost, backorders=backorders, leftover_share=leftover_share)
     return whole_units(units, most_units) if whole else np.minimum(units, most_units)
 
@@ -94,10 +95,16 @@ def cheapest_units(
 ) -> FloatArray:
     """(item) smallest quantity at which the module's gain is no longer above 0."""
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
-    spared = view.inside if backorders else view.last
-    lies = view.inside + leftover_share * view.after
-    missing = np.sum(shortage * spared, axis=(1, 2))
-    return _weighted_quantile(view.short, holding * lies + shortage * spared, missing)
+    begins = int(np.argmax(view.inside.any(axis=(0, 1))))  # no bucket before counts on any path
+    short = view.short[:, :, begins:]
+    inside, last, after = (part[:, :, begins:] for part in (view.inside, view.last, view.after))
+    spared = inside if backorders else last
+    weight = np.where(spared, shortage, 0.0)
+    missing = weight.sum(axis=(1, 2))
+    weight += holding * inside
+    if leftover_share:
+        weight += holding * leftover_share * after
+    return _weighted_quantile(short, weight, missing)
 
 
 def window(
@@ -108,42 +115,34 @@ def window(
     closes: IntArray,
     *,
     backorders: bool = False,
-    looks: IntArray | None = None,
 ) -> Window:
     """The shortage that an order placed now could meet; arguments as in `order_units`."""
     shape = np.broadcast_shapes(demand.shape, arriving.shape, (*opens.shape, 1), (*closes.shape, 1))
     at = np.arange(shape[2])
-    sight = np.full((1, 1, 1), shape[2]) if looks is None else np.asarray(looks).reshape(-1, 1, 1)
-    first, end = opens[:, :, None], np.minimum(closes[:, :, None], sight)
+    first, end = opens[:, :, None], np.minimum(closes, shape[2])[:, :, None]
     # A path without a window has nothing after it either.
-    begun = np.broadcast_to((at >= first) & (first < end) & (at < sight), shape)
+    begun = np.broadcast_to((at >= first) & (first < end), shape)
     inside, last = begun & (at < end), begun & (at == end - 1)
     come, asked = np.broadcast_to(arriving, shape), np.broadcast_to(demand, shape)
     stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], shape[:2])
     if backorders:
-        short = -(stock[:, :, None] + np.cumsum(come - asked, axis=2))
-        return Window(short, inside, last, begun & ~inside)
-    lost = np.empty(shape)
+        net = stock[:, :, None] + np.cumsum(come - asked, axis=2)
+        return Window(-net, _at(opens, net + asked), inside, last, begun & ~inside)
+    there, lost = np.empty(shape), np.empty(shape)
     for t in range(shape[2]):
-        left = stock + come[:, :, t] - asked[:, :, t]
+        there[:, :, t] = stock + come[:, :, t]
+        left = there[:, :, t] - asked[:, :, t]
         stock = np.maximum(left, 0.0)
         lost[:, :, t] = stock - left
-    return Window(np.cumsum(np.where(begun, lost, 0.0), axis=2), inside, last, begun & ~inside)
+    lost *= begun
+    return Window(np.cumsum(lost, axis=2), _at(opens, there), inside, last, begun & ~inside)
 
 
-def stock_left(demand: FloatArray, on_hand: FloatArray, arriving: FloatArray, opens: IntArray) -> FloatArray:
-    """(item, path) units of stock when the order would arrive, with all else that arrives in that bucket; lost sales.
-
-    opens: a number of buckets or more: the stock at the end.
-    """
-    buckets = demand.shape[2]
-    stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], demand.shape[:2])
-    result = np.zeros(demand.shape[:2])
-    for t in range(buckets):
-        stock = stock + arriving[:, :, t]
-        result = np.where(opens == t, stock, result)
-        stock = np.maximum(stock - demand[:, :, t], 0.0)
-    return np.where(opens >= buckets, stock, result)
+def _at(bucket: IntArray, values: FloatArray) -> FloatArray:
+    """(item, path) values of a bucket, 0 where it is beyond the last."""
+    buckets = values.shape[2]
+    found = np.take_along_axis(values, np.minimum(bucket, buckets - 1)[:, :, None], axis=2)[:, :, 0]
+    return np.where(bucket < buckets, found, 0.0)
 
 
 def _weighted_quantile(values: FloatArray, weight: FloatArray, missing: FloatArray) -> FloatArray:
