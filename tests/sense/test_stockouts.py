@@ -52,6 +52,25 @@ def test_a_count_speaks_of_the_bucket_in_which_that_days_orders_are_due():
     assert dict(zip(series.bucket_starts, series.availability[0], strict=True))[date(2023, 1, 16)] == STOCKED_OUT
 
 
+def test_a_count_in_a_shop_speaks_of_that_shop_only():
+    """A is sold in shops N and S and on the web; a count at N, and one at the warehouse W."""
+    rows = [
+        {"happened_at": MONDAY + timedelta(weeks=w), "product": "A", "market": market, "units": 5.0}
+        for w in range(4)
+        for market in ("N", "S", "web")
+    ]
+    counts = {"happened_at": [MONDAY + timedelta(weeks=1), MONDAY + timedelta(weeks=2)], "product": ["A", "A"]}
+    counts |= {"site": ["N", "W"], "available": [False, False]}
+    tables = {"sales": pa.Table.from_pylist(rows), "stock": pa.table(counts)}
+    series = demand_series(state_of_tables(ChainSettings("test"), MONDAY + timedelta(weeks=4), tables))
+    assert [i.market for i in series.items] == ["N", "S", "web"]
+    assert series.availability.tolist() == [
+        [ON_SALE, STOCKED_OUT, STOCKED_OUT, ON_SALE],
+        [ON_SALE, ON_SALE, STOCKED_OUT, ON_SALE],
+        [ON_SALE, ON_SALE, STOCKED_OUT, ON_SALE],
+    ]
+
+
 def test_empty_counts_without_sales_are_inferred_and_with_sales_are_not():
     stock = [count(w, units=u) for w, u in enumerate([9.0, 0.0, 0.0, 7.0])]
     series = demand_series(chain({"A": [5, 0, 3, 4], "B": [1] * 4}, stock))

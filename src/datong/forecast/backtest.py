@@ -22,8 +22,8 @@ class BackTest:
     """names: (model). weights: (model), sum 1. mean: (bucket ahead) weighted forecast from the end of the series.
 
     errors, means: (window, bucket ahead) actual - forecast and forecast of the weighted mix, NaN where the actual is
-    unknown or after the end; a model's weight is the same in them as in the final forecast. length: buckets of the
-    series.
+    unknown or after the end; a model's weight is the same in them as in the final forecast. starts: (window) buckets of
+    the series before each. length: buckets of the series.
     """
 
     names: tuple[str, ...]
@@ -31,12 +31,13 @@ class BackTest:
     mean: FloatArray
     errors: FloatArray
     means: FloatArray
+    starts: tuple[int, ...]
     length: int
 
     @property
     def tested_buckets(self) -> int:
         """Buckets from the first one that was forecast to the end of the series."""
-        return self.length - origins(self.length)[0] if origins(self.length) else 0
+        return self.length - self.starts[0] if self.starts else 0
 
 
 def origins(length: int) -> tuple[int, ...]:
@@ -48,23 +49,30 @@ def origins(length: int) -> tuple[int, ...]:
     return tuple(sorted({round(float(o)) for o in np.linspace(first, last, count)}))
 
 
-def back_test(units: FloatArray, buckets: int) -> BackTest:
-    """Back-test and forecast of one series (bucket) that starts with a known bucket; NaN where unknown."""
+def back_test(
+    units: FloatArray, buckets: int, starts: tuple[int, ...] | None = None, then: FloatArray | None = None
+) -> BackTest:
+    """Back-test and forecast of one series (bucket) that starts with a known bucket; NaN where unknown.
+
+    starts: where it is tried, where not at `origins`. then: the series as the back-test is to see it, where not as the
+    forecast does.
+    """
     series = filled(units)
     names = offered(series)
     reach = min(FURTHEST_BUCKET, max(buckets, 1))
-    starts = origins(len(units))
+    starts = origins(len(units)) if starts is None else starts
+    then = units if then is None else then
     actual = np.full((len(starts), reach), np.nan)
     each = np.zeros((len(names), len(starts), reach))
     for w, start in enumerate(starts):
-        part = units[start : start + reach]
+        part = then[start : start + reach]
         actual[w, : len(part)] = part
         # What fills a censored bucket may only look back, as it would have then.
-        each[:, w] = mean_forecasts(names, filled(units[:start]), reach)
+        each[:, w] = mean_forecasts(names, filled(then[:start]), reach)
     weights = mix_weights(actual - each, series)
     means = np.einsum("m,mwh->wh", weights, each)
     mean = weights @ mean_forecasts(names, series, buckets)
-    return BackTest(names, weights, mean, actual - means, means, len(units))
+    return BackTest(names, weights, mean, actual - means, means, starts, len(units))
 
 
 def mix_weights(errors: FloatArray, series: FloatArray) -> FloatArray:

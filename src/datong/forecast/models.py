@@ -8,7 +8,7 @@ What is offered was chosen by rolling origins over weekly SupplyGraph, M5, VN2 a
 buckets and of sums over 4, 8 and 13 buckets, as a ratio to the set below. AutoETS and AutoTheta as well: 0.997 to
 1.009, at up to 12 times the time. ETS(A,N,N) and Theta as well: 0.98 to 1.004, at up to 8 times. Naive as well: 0.98 to
 1.013. Picking the best (loss ** -8) instead of mixing by loss ** -2: 0.99 to 1.04.
-benchmarks/forecast_choice.py sets the result against single models.
+benchmarks/forecast.py sets the result against single models.
 """
 
 import math

@@ -2,25 +2,31 @@
 
 Holiday effects are taken out, every series is forecast by a weighted mix of models that a back-test chose, paths are
 drawn with the spread that the back-tests' errors show, and holidays and what is known ahead are put back. Items are
-drawn independently of one another.
+drawn independently of one another. In a chain with enough items one more model, of all items together, joins the mix
+(pooled.py, blend.py).
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from datong.forecast.ahead import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
-from datong.forecast.backtest import BackTest, back_test, origins
+from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
+from datong.forecast.blend import Blend, blend, mixed_test
 from datong.forecast.fill import first_known
 from datong.forecast.holidays import holiday_factors
 from datong.forecast.models import is_intermittent
 from datong.forecast.odd_weeks import without_odd_weeks
+from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
 from datong.forecast.prior import LevelPrior, blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
-from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, relative_variance
+from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
+from datong.model.errors import Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
+from datong.model.words import message
 
 # With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
 FEWEST_KNOWN = 4
@@ -30,6 +36,8 @@ FEWEST_OF_A_KIND = 5
 RECENT_BUCKETS = 26
 # A bucket with a smaller factor is not used for the level; one this near to no holiday shows the usual early orders.
 SMALLEST_FACTOR, NEAR_HOLIDAY = 0.05, 0.1
+# A series is tried at the pooled model's origins where it has so many of them, else at its own.
+FEWEST_SHARED_ORIGINS = 3
 # Models with at least this weight are named as an item's method.
 NAMED_WEIGHT = 0.25
 # Noise and drift of a product that is forecast from a prior: an exponential bucket about a drifting level.
@@ -38,7 +46,8 @@ PRIOR_NOISE, PRIOR_STEP = 1.0, 0.02
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """What was fitted to one item. start: its first bucket in use. test is None for given and prior items."""
+    """What was fitted to one item. start: its first bucket in use. test is None for given and prior items. phi: (bucket
+    ahead) relative variance beyond Poisson where the pooled model says it."""
 
     method: str
     start: int
@@ -48,18 +57,27 @@ class _Fit:
     variance: float
     errors: int
     ahead: AheadHistory | None
+    ahead_known: FloatArray | None = None
+    phi: FloatArray | None = None
 
 
 # Given demand stays as it is: nothing is fitted.
 _GIVEN = _Fit("given", 0, False, False, None, float("nan"), 0, None)
 
 
-def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Forecast:
+# Whether one model of all items joins the mix: where it can, never, or always, and if it cannot, say so.
+Pooling = Literal["auto", "never", "always"]
+
+
+def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling: Pooling = "auto") -> Forecast:
     """Paths of demand over the open buckets of every item.
 
     What cycles before taught is applied: `learnt.forecast_ratio` to an item's mean, `learnt.spread_ratio` to the
     distance of its paths from their mean. Given demand stays as given; where all of it is given,
     one path tells it. Same inputs and seed, same bytes; an item's random numbers depend only on the seed and on itself.
+
+    pooling: "auto" uses the pooled model where LightGBM is installed (pip install 'datong[ml]') and the chain is large
+    enough for it.
     """
     series = replace(sensed.series, units=without_odd_weeks(sensed))
     closed_season, open_season = season_factors(series, series.units)
@@ -68,11 +86,16 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
     firsts = [first_known(units) for units in series.units]
     opening = min(firsts, default=0)
     waited = [first - opening for first in firsts]
+    shared = _pooled(series, closed_holiday, pooling)
     fits = [
-        _GIVEN if is_given[i] else _fit(series, i, waited[i], closed_season[i], closed_holiday[i])
+        _GIVEN if is_given[i] else _fit(series, i, waited[i], closed_season[i], closed_holiday[i], shared)
         for i in range(len(series.items))
     ]
     shapes = _shapes(fits)
+    both = None
+    if shared is not None:
+        both = _blended(series, fits, shared, open_season, closed_holiday)
+        fits = [_mixed(series, i, fit, shared, both, open_season[i], closed_holiday[i]) for i, fit in enumerate(fits)]
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
     priors = _priors(series, fits, waited)
     came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
@@ -90,7 +113,8 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -> Fore
             prior, known = priors[series.category[i]], series.units[i, fit.start :]
             drawn = _prior_paths(rng, known, prior, chance, factor * open_holiday[i], path_count)
         else:
-            drawn = _paths(rng, series, i, fit, shapes[fit.intermittent], ahead, factor, open_holiday[i], path_count)
+            spread = _spread(series, i, fit, shapes[fit.intermittent], both, factor * open_holiday[i])
+            drawn = _paths(rng, series, i, fit, spread, ahead, factor, open_holiday[i], path_count)
         drawn = _spread_out(drawn, learnt, fit.whole)
         paths[i] = np.maximum(drawn, np.nan_to_num(series.known_ahead_units[i]))
     return Forecast(
@@ -115,7 +139,37 @@ def is_whole(units: FloatArray) -> bool:
     return bool(np.all(known == np.round(known)))
 
 
-def _fit(series: SeriesSet, i: int, waited: int, season: FloatArray, holiday: FloatArray) -> _Fit:
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """The pooled model's forecast. season: (item, closed, then open bucket) factors as they were known when its first
+    fit ended, so that the models of single series are tried without having seen what followed either."""
+
+    pooled: Pooled
+    season: FloatArray
+
+
+def _pooled(series: SeriesSet, holiday: FloatArray, pooling: Pooling) -> _Shared | None:
+    """holiday: (item, closed bucket) factors. None where the pooled model is not used."""
+    closed = series.units.shape[1]
+    if pooling == "always" and not is_installed():
+        raise Refused(message("forecast.pooled.absent"))
+    bucket_days = (series.bucket_starts[1] - series.bucket_starts[0]).days if closed > 1 else 0
+    if pooling == "never" or not is_installed() or not has_enough(series.units, bucket_days):
+        return None
+    plain = series.units / holiday
+    pooled = pooled_forecast(series, plain, np.array([is_whole(units) for units in series.units]))
+    cut = int(pooled.origins[0])
+    then = replace(
+        series,
+        bucket_starts=series.bucket_starts[:cut],
+        horizon_starts=(*series.bucket_starts, *series.horizon_starts)[cut:],
+    )
+    return _Shared(pooled, np.hstack(season_factors(then, plain[:, :cut])))
+
+
+def _fit(
+    series: SeriesSet, i: int, waited: int, season: FloatArray, holiday: FloatArray, shared: _Shared | None
+) -> _Fit:
     """waited: buckets from the chain's first known one to the item's."""
     start = first_known(series.units[i])
     units = series.units[i, start:]
@@ -128,14 +182,82 @@ def _fit(series: SeriesSet, i: int, waited: int, season: FloatArray, holiday: Fl
         return _Fit("prior", start, whole, intermittent, None, float("nan"), 0, None)
     factor = season[start:] * holiday[start:]
     # Divided by almost nothing, a bucket tells nothing of the level.
-    test = back_test(np.where(factor > SMALLEST_FACTOR, units / factor, np.nan), len(series.horizon_starts))
+    steady = np.where(factor > SMALLEST_FACTOR, units / factor, np.nan)
+    starts, then = None, None
+    if shared is not None:
+        at = [int(t) - start for t in shared.pooled.origins if t - start >= SHORTEST_TRAINING]
+        if len(at) >= FEWEST_SHARED_ORIGINS:
+            before = shared.season[i, start : len(series.bucket_starts)] * holiday[start:]
+            starts, then = tuple(at), np.where(before > SMALLEST_FACTOR, units / before, np.nan)
+    test = back_test(steady, len(series.horizon_starts), starts, then)
     variance, errors = relative_variance(test, whole)
     known = np.where(
         (factor > SMALLEST_FACTOR) & (np.abs(holiday[start:] - 1) < NEAR_HOLIDAY),
         series.known_ahead_history[i, start:, 0] / factor,
         np.nan,
     )
-    return _Fit(_name(test), start, whole, intermittent, test, variance, errors, _ahead_history(test, known))
+    ahead = _ahead_history(test, known)
+    return _Fit(_name(test), start, whole, intermittent, test, variance, errors, ahead, known)
+
+
+def _blended(
+    series: SeriesSet, fits: Sequence[_Fit], shared: _Shared, open_season: FloatArray, holiday: FloatArray
+) -> Blend:
+    """The pooled model and the series' own ones, weighed at the origins where both were tried."""
+    closed, horizon = holiday.shape[1], open_season.shape[1]
+    origins = shared.pooled.origins
+    own = np.full(open_season.shape, np.nan)
+    own_tested, actual = (np.full((len(fits), len(origins), horizon), np.nan) for _ in range(2))
+    plain = np.pad(series.units / holiday, ((0, 0), (0, horizon)), constant_values=np.nan)
+    for w, t in enumerate(origins):
+        actual[:, w] = plain[:, t : t + horizon]
+    for i, fit in enumerate(fits):
+        if fit.test is None:
+            continue
+        own[i] = fit.test.mean * open_season[i]
+        for w, t in _shared_windows(fit, shared, closed):
+            reach = fit.test.means.shape[1]
+            row = list(fit.test.starts).index(t - fit.start)
+            own_tested[i, w, :reach] = fit.test.means[row] * shared.season[i, t : t + reach]
+    return blend(shared.pooled, own, own_tested, actual, np.array([f.intermittent for f in fits], dtype=bool))
+
+
+def _shared_windows(fit: _Fit, shared: _Shared, closed: int) -> list[tuple[int, int]]:
+    """(number, bucket) of the pooled model's origins at which the series was tried."""
+    assert fit.test is not None
+    at = [(w, int(t)) for w, t in enumerate(shared.pooled.origins) if int(t) - fit.start in fit.test.starts]
+    return at if len(at) == len(fit.test.starts) else []
+
+
+def _mixed(
+    series: SeriesSet, i: int, fit: _Fit, shared: _Shared, both: Blend, season: FloatArray, holiday: FloatArray
+) -> _Fit:
+    """The fit with the pooled model in its mix; given and prior items stay as they are."""
+    if fit.test is None:
+        return fit
+    windows = _shared_windows(fit, shared, len(series.bucket_starts))
+    tested, errors = fit.test.means, fit.test.errors
+    if windows:
+        horizon = len(series.horizon_starts)
+        then = np.stack([shared.season[i, t : t + horizon] for _, t in windows])
+        at = [w for w, _ in windows]
+        tested, errors = both.tested[i, at] / then, both.errors[i, at] / then
+    test = mixed_test(fit.test, both.share, both.mean[i] / season, tested, errors)
+    ahead = None if fit.ahead_known is None else _ahead_history(test, fit.ahead_known)
+    return replace(fit, method=_name(test), test=test, ahead=ahead, phi=both.phi[i])
+
+
+def _spread(series: SeriesSet, i: int, fit: _Fit, shape: Shape, both: Blend | None, factor: FloatArray) -> Spread:
+    """factor: (bucket ahead) of season, holidays and what was learnt."""
+    assert fit.test is not None
+    mean = float((fit.test.mean * factor).mean())
+    sold_share = _sold_share(series.units[i, fit.start :]) if fit.intermittent else 1.0
+    if both is None or fit.phi is None:
+        return fit_spread(fit.variance, fit.errors, fit.whole, shape, mean, sold_share)
+    usual = float(fit.phi.mean())
+    level, step = both.level_share * usual, both.step_share * usual
+    noise = np.maximum(fit.phi - level - step * np.arange(len(fit.phi)), 0.05 * fit.phi)
+    return Spread(level, step, noise, fit.whole, occurrence(float(noise.mean()), mean, sold_share, fit.whole))
 
 
 def _shapes(fits: Sequence[_Fit]) -> dict[bool, Shape]:
@@ -157,7 +279,7 @@ def _name(test: BackTest) -> str:
 
 def _ahead_history(test: BackTest, known: FloatArray) -> AheadHistory | None:
     """What was known ahead beside the one-bucket forecasts of the back-test; None where nothing ever was."""
-    at = np.array(origins(len(known)), dtype=np.int64)
+    at = np.array(test.starts, dtype=np.int64)
     if not len(at):
         return None
     demand = test.errors[:, 0] + test.means[:, 0]
@@ -172,7 +294,7 @@ def _paths(
     series: SeriesSet,
     i: int,
     fit: _Fit,
-    shape: Shape,
+    spread: Spread,
     ahead: AheadShape,
     factor: FloatArray,
     holiday: FloatArray,
@@ -181,15 +303,13 @@ def _paths(
     """(path, bucket) of an item with a back-test."""
     assert fit.test is not None
     mean = fit.test.mean * factor * holiday
-    sold_share = _sold_share(series.units[i, fit.start :]) if fit.intermittent else 1.0
-    spread = fit_spread(fit.variance, fit.errors, fit.whole, shape, float(mean.mean()), sold_share)
     if fit.ahead is None:
         return draw_paths(rng, mean, spread, path_count)
     known, whole_mean = float(series.known_ahead_units[i, 0]), float(mean[0])
     mean = mean.copy()
     usual_mean = float(fit.test.mean[0] * factor[0])
     mean[0] = rest_mean(known, usual_mean, fit.ahead.known_share, ahead.slope, float(holiday[0]))
-    variance = spread.level_start + spread.noise
+    variance = spread.level_start + float(np.ravel(spread.noise)[0])
     if abs(holiday[0] - 1) < NEAR_HOLIDAY:
         # Near a holiday the early orders tell less of the rest: it stays as uncertain as the whole bucket.
         variance = rest_variance(fit.ahead, ahead, variance)

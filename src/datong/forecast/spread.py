@@ -60,14 +60,15 @@ class Shape:
 
 @dataclass(frozen=True)
 class Spread:
-    """Variances over mean squared of one item: see the module's equations. whole: draws are whole numbers.
+    """Variances over mean squared of one item: see the module's equations. noise: of every bucket, or (bucket). whole:
+    draws are whole numbers.
 
     occurrence: chance that G is not 0 (a bucket with buyers at all); 1 for a regular item.
     """
 
     level_start: float
     level_step: float
-    noise: float
+    noise: float | FloatArray
     whole: bool
     occurrence: float = 1.0
 
@@ -130,7 +131,7 @@ def fit_shape(tests: Sequence[BackTest], variances: Sequence[float]) -> Shape:
         return Shape(USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, typical, slope, usual)
     mean = products[pair] / counts[pair]
     weight = counts[pair]
-    start, step = _line_above_zero(nearer[pair], mean, weight)
+    start, step = line_above_zero(nearer[pair], mean, weight)
     tested = max(t.tested_buckets for t in tests)
     share = tested / (tested + USUAL_WEIGHT)
     return Shape(
@@ -142,7 +143,7 @@ def fit_shape(tests: Sequence[BackTest], variances: Sequence[float]) -> Shape:
     )
 
 
-def _line_above_zero(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float]:
+def line_above_zero(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float]:
     """Weighted least squares y = a + b x with a, b >= 0."""
     x_mean, y_mean = float(np.average(x, weights=weight)), float(np.average(y, weights=weight))
     spread = float(np.average((x - x_mean) ** 2, weights=weight))

@@ -58,6 +58,7 @@ class SeriesSet:
         first open one is at the state's moment (0 days where that one just opens).
     holidays: those in closed and in open buckets.
     category: (item) widest category of the product, '' where not given.
+    attributes: by name, (item) what else is known of the product or the market, '' where not given.
     """
 
     items: tuple[Item, ...]
@@ -71,6 +72,7 @@ class SeriesSet:
     known_ahead_history: FloatArray
     holidays: tuple[HolidayBucket, ...]
     category: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 # Most ids of evidence rows that a signal carries.

@@ -23,6 +23,9 @@ from datong.sense.stockouts import stocked_out
 # The chain's first bucket counts as unknown when the weekdays before its first record usually hold more than this.
 PARTIAL_BUCKET_SHARE = 0.1
 
+# What of a product, beside its widest category, items are held to be alike by.
+PRODUCT_ATTRIBUTES = ("category_b", "category_c", "brand")
+
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -120,7 +123,8 @@ def demand_series(state: State) -> SeriesSet:
 def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     """`demand_series` of sales that are already at hand."""
     settings, calendar = state.settings, state.settings.calendar
-    products = state.table("products").select(["product", "kind", "category_a", "launched_on"]).to_pandas()
+    columns = ["product", "kind", "category_a", *PRODUCT_ATTRIBUTES, "launched_on"]
+    products = state.table("products").select(columns).to_pandas()
     wanted = _wanted(state)
     items = _items(sales, products, wanted)
     item = _positions(sales.items, items)[sales.item] if len(sales.item) else sales.item
@@ -166,7 +170,21 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
         known_ahead_history=known[:, :, None],
         holidays=_in_view(holiday_buckets(found, calendar), origin),
         category=tuple(str(category.get(i.product, "")) for i in items),
+        attributes=_attributes(state, items, products),
     )
+
+
+def _attributes(state: State, items: tuple[Item, ...], products: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """By name, (item) what is known of the product, and of the site where the market is one; only what tells items
+    apart."""
+    sites = state.table("sites").select(["site", "region"]).to_pandas()
+    known: dict[str, tuple[str, ...]] = {}
+    for name in ("category_a", *PRODUCT_ATTRIBUTES):
+        value = dict(zip(products["product"], products[name].fillna(""), strict=True))
+        known[name] = tuple(str(value.get(i.product, "")) for i in items)
+    region = dict(zip(sites["site"], sites["region"].fillna(""), strict=True))
+    known["region"] = tuple(str(region.get(i.market, "")) for i in items)
+    return {name: values for name, values in known.items() if len(set(values)) > 1}
 
 
 def _items(sales: SaleRows, products: pd.DataFrame, wanted: _Wanted) -> tuple[Item, ...]:

@@ -29,8 +29,9 @@ def stocked_out(
     sold_units, there (is the item's demand of the bucket known at all): (item, bucket). near_holiday: (bucket).
 
     A count of stock speaks of the day it was taken; what could not be ordered that day would have been due
-    promise_days later, so it speaks of that later day's bucket. Stock has no market: it speaks of all markets of its
-    product. Where counts say whether the product was on sale, a bucket is out when at least half of them say no
+    promise_days later, so it speaks of that later day's bucket. A count at a site that is a market by itself, a shop,
+    speaks of that market; any other of all markets of its product. Where counts say whether the product was on sale, a
+    bucket is out when at least half of them say no
     (measured). Else it is out when all of its counts are zero and nothing was sold (inferred). A product that was
     never counted: see `silent_runs` (inferred).
     """
@@ -53,34 +54,38 @@ def _counts(
     """(item, bucket) said to be off sale, (item, bucket) counted zero without a word of it, (item) ever counted."""
     settings = state.settings
     flagged, empty = (np.zeros((len(items), len(bucket_starts)), bool) for _ in range(2))
-    counts = state.table("stock").select(["happened_at", "product", "units", "available"]).to_pandas()
+    ever = np.zeros(len(items), bool)
+    counts = state.table("stock").select(["happened_at", "site", "product", "units", "available"]).to_pandas()
     counts = counts[counts["units"].notna() | counts["available"].notna()]
     if counts.empty:
-        return flagged, empty, np.zeros(len(items), bool)
+        return flagged, empty, ever
     local = counts["happened_at"].dt.tz_convert(settings.time_zone).dt.tz_localize(None)
     due_day = local.to_numpy("datetime64[D]") + np.timedelta64(settings.promise_days, "D")
     since = (due_day - np.datetime64(bucket_starts[0], "D")).astype(np.int64)
-    off_sale = counts["available"].map({True: 0.0, False: 1.0}).astype(float)
+    shops = {i.market for i in items}
     counts = pd.DataFrame(
         {
             "product": counts["product"],
+            "shop": counts["site"].where(counts["site"].isin(shops), ""),
             "bucket": since // settings.calendar.bucket_days,
             "units": counts["units"],
-            "off_sale": off_sale,
+            "off_sale": counts["available"].map({True: 0.0, False: 1.0}).astype(float),
         }
     )
-    by_bucket = counts.groupby(["product", "bucket"], as_index=False).agg(
+    by_bucket = counts.groupby(["product", "shop", "bucket"], as_index=False).agg(
         units=("units", "max"), off_sale=("off_sale", "mean")
     )
-    codes = {product: code for code, product in enumerate(sorted({i.product for i in items}))}
-    by_bucket = by_bucket[by_bucket["bucket"].between(0, len(bucket_starts) - 1) & by_bucket["product"].isin(codes)]
-    row, column = by_bucket["product"].map(codes).to_numpy(np.int64), by_bucket["bucket"].to_numpy(np.int64)
-    by_product = np.zeros((2, len(codes), len(bucket_starts)), bool)
-    by_product[0, row, column] = (by_bucket["off_sale"] >= 0.5).to_numpy()
-    by_product[1, row, column] = (by_bucket["off_sale"].isna() & (by_bucket["units"] <= 0)).to_numpy()
-    item_code = np.array([codes[i.product] for i in items])
-    ever = set(counts["product"])
-    return by_product[0][item_code], by_product[1][item_code], np.array([i.product in ever for i in items])
+    by_bucket["off_sale_then"] = by_bucket["off_sale"] >= 0.5
+    by_bucket["empty_then"] = by_bucket["off_sale"].isna() & (by_bucket["units"] <= 0)
+    inside = by_bucket[by_bucket["bucket"].between(0, len(bucket_starts) - 1)]
+    places = pd.DataFrame({"item": range(len(items)), "product": [i.product for i in items]})
+    for shop in ([i.market for i in items], ""):
+        place = places.assign(shop=shop)
+        ever[place.merge(counts[["product", "shop"]].drop_duplicates())["item"]] = True
+        rows = place.merge(inside)
+        flagged[rows["item"], rows["bucket"]] |= rows["off_sale_then"].to_numpy()
+        empty[rows["item"], rows["bucket"]] |= rows["empty_then"].to_numpy()
+    return flagged, empty, ever
 
 
 def silent_runs(sold_units: FloatArray, there: BoolArray, explained: BoolArray, bucket_days: int) -> BoolArray:
