@@ -154,7 +154,8 @@ def _pooled(series: SeriesSet, holiday: FloatArray, pooling: Pooling) -> _Shared
     if pooling == "always" and not is_installed():
         raise Refused(message("forecast.pooled.absent"))
     bucket_days = (series.bucket_starts[1] - series.bucket_starts[0]).days if closed > 1 else 0
-    if pooling == "never" or not is_installed() or not has_enough(series.units, bucket_days):
+    # LightGBM takes a second to import: it is looked for last.
+    if pooling == "never" or not has_enough(series.units, bucket_days) or not is_installed():
         return None
     plain = series.units / holiday
     pooled = pooled_forecast(series, plain, np.array([is_whole(units) for units in series.units]))

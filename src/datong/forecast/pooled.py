@@ -22,7 +22,6 @@ and of two years ago.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -94,7 +93,12 @@ class Pooled:
 
 
 def is_installed() -> bool:
-    return find_spec("lightgbm") is not None
+    """Whether LightGBM is there and loads: its library needs libgomp, which a bare system can lack."""
+    try:
+        import lightgbm  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def has_enough(units: FloatArray, bucket_days: int) -> bool:
