@@ -25,7 +25,8 @@ LEFTOVER_SHARE = 0.5
 # Operations Research 56): what it sells now it would partly sell from the next order otherwise.
 LATE_SHORTAGE_SHARE = 0.7
 NEVER = 1 << 30
-# Draws of the demand paths are numbered from 0, those of arrivals from here.
+# Draws of the demand paths are numbered from 0 up. Those of arrivals stand about here: of orders by their age above, of
+# the one placed now here, of those that can be placed later below.
 ARRIVAL_DRAWS = 1000
 CHUNK_ITEMS = 2000
 Facts = TypeVar("Facts", "Known", Followed)
