@@ -172,12 +172,11 @@ def _decide(
     opens, closes = _window(chances, buckets, paths, seed, review_buckets)
     shortage = known.shortage_cost if backorders else known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
     view = window(demand, known.on_hand, arriving, opens, closes, backorders=backorders)
-    terms = (shortage, known.holding_cost)
 
     def gain(of: FloatArray) -> FloatArray:
-        return expected_gain(view, of, *terms, backorders=backorders, leftover_share=LEFTOVER_SHARE)
+        return expected_gain(view, of, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
 
-    wanted = cheapest_units(view, *terms, backorders=backorders, leftover_share=LEFTOVER_SHARE)
+    wanted = cheapest_units(view, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
     units = whole_units(wanted, most_units) if lots is None else _best_lot(wanted, lots, most_units, gain)
     short = np.einsum("ipb,ipb->ip", view.short, view.last)  # one bucket is the last, or none
     there = np.maximum(view.last.sum(axis=(1, 2)), 1)

@@ -14,7 +14,7 @@ def order(demand, opens, closes, shortage, holding, on_hand=0.0, arriving=None, 
     arriving = np.zeros_like(demand) if arriving is None else np.asarray(arriving, dtype=float)[None]
     windows = (np.broadcast_to(np.asarray(at), demand.shape[1:2])[None] for at in (opens, closes))
     view = window(demand, np.array([on_hand]), arriving, *windows, backorders=backorders)
-    return float(cheapest_units(view, shortage, holding, backorders=backorders, leftover_share=leftover_share)[0])
+    return float(cheapest_units(view, shortage, holding, leftover_share=leftover_share)[0])
 
 
 def test_one_bucket_is_the_newsvendor():
@@ -98,6 +98,6 @@ def test_items_are_decided_one_by_one(backorders):
 
     def units(rows):
         parts = (demand[rows], on_hand[rows], arriving[rows], opens[rows], closes[rows])
-        return cheapest_units(window(*parts, backorders=backorders), shortage[rows], 1.0, backorders=backorders)
+        return cheapest_units(window(*parts, backorders=backorders), shortage[rows], 1.0)
 
     assert units(slice(None)).tolist() == [float(units([i])[0]) for i in range(20)]

@@ -40,6 +40,7 @@ class Window:
     short: (item, path, bucket) units: C_t of lost sales, -N_t of backorders. inside, last, after: (item, path, bucket)
     whether the bucket is in the path's window, is the window's last, or comes after it. stock_then: (item, path) units
     there when the window opens, with what else arrives in that bucket and less what is owed; 0 where it never does.
+    backorders: unmet demand waits.
     """
 
     short: FloatArray
@@ -47,6 +48,7 @@ class Window:
     inside: BoolArray
     last: BoolArray
     after: BoolArray
+    backorders: bool
 
 
 def window(
@@ -75,7 +77,7 @@ def window(
     stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], shape[:2])
     if backorders:
         net = stock[:, :, None] + np.cumsum(come - asked, axis=2)
-        return Window(-net, _at(opens, net + asked), inside, last, begun & ~inside)
+        return Window(-net, _at(opens, net + asked), inside, last, begun & ~inside, backorders)
     there, lost = np.empty(shape), np.empty(shape)
     for t in range(shape[2]):
         there[:, :, t] = stock + come[:, :, t]
@@ -83,7 +85,7 @@ def window(
         stock = np.maximum(left, 0.0)
         lost[:, :, t] = stock - left
     lost *= begun
-    return Window(np.cumsum(lost, axis=2), _at(opens, there), inside, last, begun & ~inside)
+    return Window(np.cumsum(lost, axis=2), _at(opens, there), inside, last, begun & ~inside, backorders)
 
 
 def whole_units(units: FloatArray, most_units: FloatArray | float) -> FloatArray:
@@ -96,12 +98,11 @@ def cheapest_units(
     shortage_cost: FloatArray | float,
     holding_cost: FloatArray | float,
     *,
-    backorders: bool = False,
     leftover_share: float = 0.0,
 ) -> FloatArray:
     """(item) smallest quantity at which the module's gain is no longer above 0, exact for the paths given.
 
-    shortage_cost: (item) money per unit lost, or with `backorders` per unit and bucket owed. holding_cost: (item) money
+    shortage_cost: (item) money per unit lost, or with backorders per unit and bucket owed. holding_cost: (item) money
     per unit and bucket. leftover_share: of the holding cost after the window up to the last bucket. Where holding costs
     nothing, the quantity is that of the worst path.
     """
@@ -109,7 +110,7 @@ def cheapest_units(
     begins = int(np.argmax(view.inside.any(axis=(0, 1))))  # no bucket before counts on any path
     short = view.short[:, :, begins:]
     inside, last, after = (part[:, :, begins:] for part in (view.inside, view.last, view.after))
-    spared = inside if backorders else last
+    spared = inside if view.backorders else last
     weight = np.where(spared, shortage, 0.0)
     missing = weight.sum(axis=(1, 2))
     weight += holding * inside
@@ -124,7 +125,6 @@ def expected_gain(
     shortage_cost: FloatArray | float,
     holding_cost: FloatArray | float,
     *,
-    backorders: bool = False,
     leftover_share: float = 0.0,
 ) -> FloatArray:
     """(item) money that an order of these units saves on average over the paths: the module's gains of them, summed.
@@ -133,7 +133,7 @@ def expected_gain(
     """
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
     asked, there = np.maximum(view.short, 0.0), units[:, None, None]
-    money = shortage * (view.inside if backorders else view.last) * np.minimum(there, asked)
+    money = shortage * (view.inside if view.backorders else view.last) * np.minimum(there, asked)
     money -= holding * (view.inside + leftover_share * view.after) * np.maximum(there - asked, 0.0)
     return money.sum(axis=(1, 2)) / view.short.shape[1]
 
