@@ -88,7 +88,8 @@ def looked_at(promised_lead: IntArray) -> int:
 def replenish(
     known: Known, followed: Followed | None = None, *, paths: int = PATHS, seed: int = 0, most_units: float = np.inf
 ) -> Replenishment:
-    """What to order now. followed: belief after `known.demand`, where the caller keeps it from bucket to bucket.
+    """What to order now, from paths that it draws. followed: belief after `known.demand`, where the caller keeps it
+    from bucket to bucket. paths, seed: how many are drawn, and which. most_units: of each order.
 
     Items of one promised lead are decided together, at most CHUNK_ITEMS at a time, so that memory is bounded.
     """
