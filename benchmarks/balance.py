@@ -175,7 +175,7 @@ def measure_mip(job: dict) -> dict:
     rules = lot_rules_of(market)
     start = time.perf_counter()
     options = {**highs.OPTIONS, "time_limit": job["time_limit"]}
-    found = integer.solve(market, rules, [np.load(job["lots_file"])], 0.0, options)
+    found = integer.solve(market, rules, np.load(job["lots_file"]), 0.0, options)
     if found is None:
         raise RuntimeError("HiGHS found no plan in lots")
     return {"bound": found.bound, "cost": found.total_cost, "solve_s": time.perf_counter() - start}

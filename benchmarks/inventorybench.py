@@ -49,6 +49,8 @@ NEVER = -1
 TIMED_INSTANCES, TIMED_RUNS = 12, 3
 PUBLISHED_OR = {"A": 0.455173, "B": 0.536763}
 LEAST_OVERALL = 0.600
+# On steady demand, where the published instances are not there.
+LEAST_AHEAD = 0.03
 MOST_TIMES = 50.0
 
 
@@ -442,11 +444,25 @@ def price_of_learning(items_each: int = 40) -> dict[str, dict[str, float]]:
     return result
 
 
-def short() -> int:
-    """The development split: the OR rule is reproduced, Datong is above its bar, and no decision takes too long."""
-    if not (DATA / "instances_dev.parquet").exists():
-        sys.stdout.write("skipped: ../shared/data/inventorybench is not there\n")
+def short_on_steady_games(items_each: int = 20) -> int:
+    games = steady_games(items_each)
+    rivals = {name: float(play(games, policy).score.mean()) for name, policy in RIVALS.items()}
+    overall = float(play_datong(games, "A").score.mean())
+    told = {"steady demand, made up": round(overall, 4), "rivals": {name: round(s, 4) for name, s in rivals.items()}}
+    sys.stdout.write(json.dumps(told, indent=1) + "\n")
+    if overall >= max(rivals.values()) + LEAST_AHEAD:
         return 0
+    sys.stdout.write(f"FAILED: less than {LEAST_AHEAD} ahead of the best rival\n")
+    return 1
+
+
+def short() -> int:
+    """The development split: the OR rule is reproduced, Datong is above its bar, and no decision takes too long.
+
+    Where that is not there, made-up steady demand: Datong is ahead of the best rival.
+    """
+    if not (DATA / "instances_dev.parquet").exists():
+        return short_on_steady_games()
     games = read_games(DATA / "instances_dev.parquet", DATA / "periods_dev.parquet")
     result = measure(games, DATA / "instances_dev.parquet", "A", 1)
     rule = {o: float(play(games, or_rule, o).score.mean()) for o in PUBLISHED_OR}

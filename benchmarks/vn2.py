@@ -40,7 +40,7 @@ from datong.forecast.paths import forecast
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, nothing_learnt
 from datong.model.settings import ChainSettings
-from datong.plan.ordering import order_units
+from datong.plan.ordering import cheapest_units, whole_units, window
 from datong.replenish import LATE_SHORTAGE_SHARE
 from datong.sense.signals import sense
 
@@ -218,7 +218,8 @@ def decided(paths: np.ndarray, on_hand: np.ndarray, under_way: np.ndarray) -> np
     arriving[:, 0, :LEAD_WEEKS] = under_way
     opens = np.full((len(paths), 1), LEAD_WEEKS)
     # Beside it, charging the weeks after the window as replenish.py does orders too little (docs/decisions.md).
-    return order_units(paths, on_hand, arriving, opens, opens + 1, SHORTAGE * LATE_SHORTAGE_SHARE, HOLDING)
+    view = window(paths, on_hand, arriving, opens, opens + 1)
+    return whole_units(cheapest_units(view, SHORTAGE * LATE_SHORTAGE_SHARE, HOLDING), np.inf)
 
 
 def demand_ahead(history: History) -> tuple[Forecast, np.ndarray]:
@@ -304,7 +305,7 @@ def games(history: History, shelf: Shelf, actual: np.ndarray) -> dict[str, dict[
     return result
 
 
-def window(history: History, opened: int) -> dict[str, dict[str, float]]:
+def played_window(history: History, opened: int) -> dict[str, dict[str, float]]:
     return games(history.until(opened), opening(history, opened), history.units[:, opened : opened + WEEKS])
 
 
@@ -315,9 +316,9 @@ def windows(history: History, count: int, jobs: int) -> dict[str, Any]:
         raise SystemExit(f"--windows: the history is too short for {count} windows")
     if jobs > 1:
         with ProcessPoolExecutor(jobs) as pool:
-            played = list(pool.map(partial(window, history), opened))
+            played = list(pool.map(partial(played_window, history), opened))
     else:
-        played = [window(history, o) for o in opened]
+        played = [played_window(history, o) for o in opened]
     names = list(played[0])
     cost = {n: np.array([p[n]["cost_weeks_3_8"] for p in played]) for n in names}
     part = np.array([p["datong"]["cost_weeks_3_8"] for p in played])
@@ -420,7 +421,7 @@ def short(history_file: Path, master: Path) -> int:
         return 0
     whole = read_history(history_file, master)
     part = History(whole.pairs.iloc[::4].reset_index(drop=True), whole.units[::4], whole.weeks)
-    played = window(part, len(part.weeks) - WEEKS - SHORT_WINDOW * STEP_WEEKS)
+    played = played_window(part, len(part.weeks) - WEEKS - SHORT_WINDOW * STEP_WEEKS)
     say(played)
     cost = {name: found["cost_weeks_3_8"] for name, found in played.items()}
     return 0 if cost["foresight"] < cost["datong"] < SHORT_BAR * cost["organisers"] else 1

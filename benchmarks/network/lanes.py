@@ -68,7 +68,7 @@ def with_lanes(chain: Chain, seed: int) -> Chain:
     }
 
     stock = state.table("stock")
-    lies = [(p, u) for p, u in zip(stock["product"].to_pylist(), stock["units"].to_pylist(), strict=True)]
+    lies = list(zip(stock["product"].to_pylist(), stock["units"].to_pylist(), strict=True))
     shares = _shares_of_plants(chain, site_of)
     of_parts = [(p, DEPOT, u) for p, u in lies if p not in at and p not in shares]
     of_parts += [(p, plant, u * share) for p, u in lies for plant, share in shares.get(p, {}).items()]

@@ -25,7 +25,8 @@ LEFTOVER_SHARE = 0.5
 # Operations Research 56): what it sells now it would partly sell from the next order otherwise.
 LATE_SHORTAGE_SHARE = 0.7
 NEVER = 1 << 30
-# Draws of the demand paths are numbered from 0, those of arrivals from here.
+# Draws of the demand paths are numbered from 0 up. Those of arrivals stand about here: of orders by their age above, of
+# the one placed now here, of those that can be placed later below.
 ARRIVAL_DRAWS = 1000
 CHUNK_ITEMS = 2000
 Facts = TypeVar("Facts", "Known", Followed)
@@ -87,7 +88,8 @@ def looked_at(promised_lead: IntArray) -> int:
 def replenish(
     known: Known, followed: Followed | None = None, *, paths: int = PATHS, seed: int = 0, most_units: float = np.inf
 ) -> Replenishment:
-    """What to order now. followed: belief after `known.demand`, where the caller keeps it from bucket to bucket.
+    """What to order now, from paths that it draws. followed: belief after `known.demand`, where the caller keeps it
+    from bucket to bucket. paths, seed: how many are drawn, and which. most_units: of each order.
 
     Items of one promised lead are decided together, at most CHUNK_ITEMS at a time, so that memory is bounded.
     """
@@ -171,12 +173,11 @@ def _decide(
     opens, closes = _window(chances, buckets, paths, seed, review_buckets)
     shortage = known.shortage_cost if backorders else known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
     view = window(demand, known.on_hand, arriving, opens, closes, backorders=backorders)
-    terms = (shortage, known.holding_cost)
 
     def gain(of: FloatArray) -> FloatArray:
-        return expected_gain(view, of, *terms, backorders=backorders, leftover_share=LEFTOVER_SHARE)
+        return expected_gain(view, of, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
 
-    wanted = cheapest_units(view, *terms, backorders=backorders, leftover_share=LEFTOVER_SHARE)
+    wanted = cheapest_units(view, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
     units = whole_units(wanted, most_units) if lots is None else _best_lot(wanted, lots, most_units, gain)
     short = np.einsum("ipb,ipb->ip", view.short, view.last)  # one bucket is the last, or none
     there = np.maximum(view.last.sum(axis=(1, 2)), 1)

@@ -11,6 +11,7 @@ import pytest
 import datong
 from datong.app.cli import main
 from datong.app.replenishing import replenishment
+from datong.app.terminal_replenish import order_words
 from datong.ledger.supply import placed_orders
 from mill import write
 from small_chain import MONDAY, chain, demand
@@ -86,6 +87,15 @@ def test_a_supplier_who_lost_orders_is_ordered_from_with_that_in_mind() -> None:
     assert found["units"] > 3.0
 
 
+def test_only_a_loss_worth_telling_is_told() -> None:
+    state = shop()
+    told = {share: order_words(row(state) | {"lost_chance": share}, state.settings, "en") for share in (0.04, 0.12)}
+    assert told[0.04].startswith("A: order 3 by offer A/V, there on 2024-01-08. 7 there, 0 under way")
+    assert told[0.12].removeprefix(told[0.04]) == (
+        " Such an order never comes with a chance of 12%, as its record tells: the quantity allows for it."
+    )
+
+
 @pytest.mark.parametrize(
     ("offer", "units"),
     [
@@ -117,7 +127,7 @@ def test_what_became_of_orders() -> None:
     assert [o.order for o in orders[-2:]] == ["O2", "O1"]
     assert orders[-2].arrived == MONDAY - WEEK and orders[-2].left_units == 0.0
     assert orders[-1].arrived is None and orders[-1].left_units == 5.0
-    assert (orders[-1].source, orders[-1].dead) == ("A/V", False)
+    assert orders[-1].source == "A/V"
 
 
 FILES = {

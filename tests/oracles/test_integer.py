@@ -144,7 +144,7 @@ def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage
         )
         start = started_of(market, planned)
         plain = waiting_cost(market, rules, start)
-        found = integer.solve(market, rules, [start], options=EXACT)
+        found = integer.solve(market, rules, start, options=EXACT)
         scale = 1e-6 * max(abs(found.total_cost), 1.0)
         assert found.total_cost <= plain + scale, seed
         assert bound <= found.bound + scale, seed

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.plan.ordering import expected_gain, order_units, window
+from datong.plan.ordering import cheapest_units, expected_gain, window
 
 
 def expected_cost(q, case):
@@ -55,21 +55,13 @@ def random_case(seed):
 def test_no_other_quantity_costs_less(seed):
     case = random_case(seed)
     demand, arriving, opens, closes = (part[None] for part in case["paths"])
-    found = order_units(
-        demand,
-        np.array([case["on_hand"]]),
-        arriving,
-        opens,
-        closes,
-        case["shortage"],
-        case["holding"],
-        backorders=case["backorders"],
-        leftover_share=case["share"],
-    )[0]
+    view = window(demand, np.array([case["on_hand"]]), arriving, opens, closes, backorders=case["backorders"])
+    money = case["shortage"], case["holding"]
+    found = cheapest_units(view, *money, leftover_share=case["share"])[0]
     costs = [expected_cost(q, case) for q in range(45)]
     assert costs[int(found)] == pytest.approx(min(costs))
     # Of equally good quantities it is the smallest.
-    assert int(found) == next(q for q, cost in enumerate(costs) if cost <= min(costs) + 1e-9)
+    assert found == next(q for q, cost in enumerate(costs) if cost <= min(costs) + 1e-9)
 
 
 @pytest.mark.parametrize("seed", range(300, 400))
@@ -79,5 +71,5 @@ def test_what_an_order_saves_is_the_difference_of_costs(seed):
     on_hand, q = np.array([case["on_hand"]]), float(seed % 9)
     view = window(demand, on_hand, arriving, opens, closes, backorders=case["backorders"])
     money = case["shortage"], case["holding"]
-    gain = expected_gain(view, np.array([q]), *money, backorders=case["backorders"], leftover_share=case["share"])[0]
+    gain = expected_gain(view, np.array([q]), *money, leftover_share=case["share"])[0]
     assert gain * demand.shape[1] == pytest.approx(expected_cost(0.0, case) - expected_cost(q, case))

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from datong.plan.ordering import order_units, window
+from datong.plan.ordering import cheapest_units, whole_units, window
 
 NEVER = 99
 
 
-def order(demand, opens, closes, shortage, holding, on_hand=0.0, arriving=None, **others):
-    """Of one item: demand (path, bucket)."""
+def order(demand, opens, closes, shortage, holding, on_hand=0.0, arriving=None, backorders=False, leftover_share=0.0):
+    """Cheapest units of one item: demand (path, bucket)."""
     demand = np.asarray(demand, dtype=float)[None]
     arriving = np.zeros_like(demand) if arriving is None else np.asarray(arriving, dtype=float)[None]
     windows = (np.broadcast_to(np.asarray(at), demand.shape[1:2])[None] for at in (opens, closes))
-    return float(order_units(demand, np.array([on_hand]), arriving, *windows, shortage, holding, **others)[0])
+    view = window(demand, np.array([on_hand]), arriving, *windows, backorders=backorders)
+    return float(cheapest_units(view, shortage, holding, leftover_share=leftover_share)[0])
 
 
 def test_one_bucket_is_the_newsvendor():
@@ -56,16 +57,11 @@ def test_an_order_that_is_lost_or_overtaken_on_a_path_is_decided_by_the_others()
     assert order([[8]], NEVER, NEVER, 9.0, 1.0) == 0
 
 
-def test_capacity_cuts_in_whole_units():
-    assert order([[5]], 0, 1, 9.0, 1.0, most_units=3) == 3
-    assert order([[5]], 0, 1, 9.0, 1.0, most_units=2.9) == 2
-    assert order([[5]], 0, 1, 9.0, 1.0, most_units=2.9, whole=False) == 2.9
-
-
-def test_fractions_are_rounded_up():
-    """A half unit short is lost if not covered: 1 x 9 > 1."""
-    assert order([[1.5]], 0, 1, 9.0, 1.0) == 2
-    assert order([[1.5]], 0, 1, 9.0, 1.0, whole=False) == 1.5
+def test_fractions_are_rounded_up_and_capacity_cuts_in_whole_units():
+    """A half unit short is lost if not covered: 0.5 x 9 > 0.5 x 1."""
+    assert order([[1.5]], 0, 1, 9.0, 1.0) == 1.5
+    units = np.array([1.5, 2.0 + 1e-12, 5.0, 5.0])
+    assert whole_units(units, np.array([np.inf, np.inf, 3.0, 2.9])).tolist() == [2, 2, 3, 2]
 
 
 def test_what_is_left_of_a_falling_demand_lies_on():
@@ -101,7 +97,7 @@ def test_items_are_decided_one_by_one(backorders):
     closes, shortage = opens + random.integers(0, 4, (20, 8)), random.uniform(1, 9, 20)
 
     def units(rows):
-        parts = (demand[rows], on_hand[rows], arriving[rows], opens[rows], closes[rows], shortage[rows])
-        return order_units(*parts, 1.0, backorders=backorders)
+        parts = (demand[rows], on_hand[rows], arriving[rows], opens[rows], closes[rows])
+        return cheapest_units(window(*parts, backorders=backorders), shortage[rows], 1.0)
 
     assert units(slice(None)).tolist() == [float(units([i])[0]) for i in range(20)]

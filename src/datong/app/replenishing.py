@@ -16,6 +16,7 @@ from datong.ledger.state import State
 from datong.ledger.supply import PlacedOrder, placed_orders
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.plan.lots import step_of
 from datong.replenish import LOOK_BUCKETS, Known, Lots, decide
 from datong.sense.signals import sense
 
@@ -126,7 +127,7 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         holding_cost=np.array([e.holding_per_bucket for e in money]),
     )
     lots = Lots(
-        np.array([item.way.multiple_units or float(bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]),
+        np.array([step_of(item.way, bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]),
         np.array([item.way.min_units for item in sold]),
     )
     found = decide(

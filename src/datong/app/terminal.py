@@ -405,7 +405,7 @@ def _print_scarce(console: Console, prices: pa.Table, language: str) -> None:
 def _print_changes(console: Console, certificate: Mapping[str, Any], settings: ChainSettings, language: str) -> None:
     known = certificate["earlier_known_share"]
     if known < FEW_KNOWN:
-        console.print(Text(say("balance.other_chain", language, share=f"{known:.0%}")))
+        console.print(Text(say("balance.other_chain", language, share=figures.share(known, 0))))
     parts = {}
     for word, change in certificate["changes"].items():
         parts |= {word: figures.number(change["orders"]), f"{word}_units": figures.number(change["units"])}

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from datong.app import terminal
 from datong.app.report import figures
+from datong.ledger.facts import IMPLIED
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 
@@ -42,7 +43,7 @@ def show_replenishment(result: "ReplenishResult", language: str, console: Consol
 def order_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
     """One order with its reason."""
     name = row["recipe"] or row["lane"] or row["offer"]
-    implied = name is None or name.endswith("/implied")
+    implied = name is None or name.endswith(IMPLIED)
     way = say("replenish.by_anyone", language) if implied else say(f"replenish.by_{row['kind']}", language, name=name)
     text = say(
         "replenish.order",
@@ -60,4 +61,5 @@ def order_words(row: Mapping[str, Any], settings: ChainSettings, language: str) 
     )
     if row["lost_chance"] < LOST_TOLD:
         return text
-    return text + " " + say("replenish.may_be_lost", language, share=figures.share(row["lost_chance"], 0))
+    lost = say("replenish.may_be_lost", language, share=figures.share(row["lost_chance"], 0))
+    return figures.one_after_another([text, lost], language)

@@ -15,7 +15,7 @@ Wolsey 2006), where the curves of expected cost are exact: with up to 25 sample 
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,19 +104,18 @@ def column_count(market: Market, rules: LotRules) -> int:
 def solve(
     market: Market,
     rules: LotRules,
-    starts: Sequence[FloatArray] = (),
+    start: FloatArray | None = None,
     most_gap: float = 0.0,
     options: Mapping[str, str | bool | int | float] = OPTIONS,
     on_progress: OnProgress = never_stop,
 ) -> LotPlan | None:
-    """The cheapest plan in lots. starts: (way, bucket) units started by plans that keep the rules; the answer is never
-    dearer than one of them. most_gap: money between cost and bound at which to stop. options: of HiGHS, its limits
-    among them.
+    """The cheapest plan in lots. start: (way, bucket) units started by a plan that keeps the rules; the answer is never
+    dearer. most_gap: money between cost and bound at which to stop. options: of HiGHS, its limits among them.
 
     None where it was stopped before it had a plan, and none was given.
     """
     assert knows(market)
-    return _Lots(market, rules).solve(starts, {**options, "mip_abs_gap": most_gap, "mip_rel_gap": 0.0}, on_progress)
+    return _Lots(market, rules).solve(start, {**options, "mip_abs_gap": most_gap, "mip_rel_gap": 0.0}, on_progress)
 
 
 def most_wanted(market: Market, rules: LotRules) -> FloatArray:
@@ -217,7 +216,7 @@ class _Lots:
         self.whole = np.concatenate([programme.started[step > 0], self.y])
 
     def solve(
-        self, starts: Sequence[FloatArray], options: Mapping[str, str | bool | int | float], on_progress: OnProgress
+        self, start: FloatArray | None, options: Mapping[str, str | bool | int | float], on_progress: OnProgress
     ) -> LotPlan | None:
         solver = highspy.Highs()
         for option, value in options.items():
@@ -225,18 +224,18 @@ class _Lots:
         kinds = np.full(len(self.cost), highspy.HighsVarType.kContinuous)
         kinds[self.whole] = highspy.HighsVarType.kInteger
         solver.passModel(self._model(np.zeros(len(self.cost)), self.upper, kinds))
-        plans = [p for p in (self._finished(self._columns_of(start)) for start in starts) if p is not None]
-        if plans:
+        begun = None if start is None else self._finished(self._columns_of(start))
+        if begun is not None:
             columns = self.whole.astype(np.int32)
-            solver.setSolution(len(columns), columns, min(plans, key=lambda p: p[1])[0][self.whole])
+            solver.setSolution(len(columns), columns, begun[0][self.whole])
         self._listen(solver, on_progress)
         ran, status = solver.run(), solver.getModelStatus()
         if ran == highspy.HighsStatus.kError or status not in ENDED:
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
-        info = solver.getInfo()
+        info, found = solver.getInfo(), None
         if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
             found = self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
-            plans += [] if found is None else [found]
+        plans = [plan for plan in (begun, found) if plan is not None]
         if not plans:
             return None
         value, objective = min(plans, key=lambda p: p[1])

@@ -112,12 +112,11 @@ def clear_in_lots(
         return None
     linear = highs.solve(market)
     bound = lower_bound(market, linear.prices)
-    starts = [] if start is None else [start]
     options = {**highs.OPTIONS, "mip_max_nodes": MOST_NODES}
     if limits.time_limit_s is not None:
         options["time_limit"] = limits.time_limit_s
     avoidable = max(bound - unavoidable_cost(market), 0.0)
-    found = integer.solve(market, rules, starts, limits.gap_share * avoidable, options, on_progress)
+    found = integer.solve(market, rules, start, limits.gap_share * avoidable, options, on_progress)
     if found is None:
         return None
     total = found.total_cost

@@ -231,7 +231,9 @@ def even_draws(paths: int, seed: int, which: int) -> FloatArray:
 @lru_cache(maxsize=1024)
 def even_normals(paths: int, seed: int, which: int) -> FloatArray:
     """(path) `even_draws` as standard normals."""
-    return ndtri(even_draws(paths, seed, which))
+    normals = ndtri(even_draws(paths, seed, which))
+    normals.flags.writeable = False
+    return normals
 
 
 def _scale(level: FloatArray, usual: FloatArray) -> FloatArray:

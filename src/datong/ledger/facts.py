@@ -27,6 +27,8 @@ from datong.model.words import message
 
 # A past lead time that is met four times out of five is what a plan counts on.
 LEAD_QUANTILE = 0.8
+# Behind the product's name: the offer of someone, assumed of what no row says how to get.
+IMPLIED = "/implied"
 
 # 1970-01-01, from which arrays count their days: its number in date.toordinal, and its weekday (Monday is 0).
 EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
@@ -606,7 +608,7 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
     shares = state.settings.defaults
     for product in sorted(prices):
         if product not in known:  # someone sells it: an assumed offer
-            name = f"{product}/implied"
+            name = f"{product}{IMPLIED}"
             lead = _lead_days(learnt, name, shares.offer_lead_days)
             ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))

@@ -10,7 +10,7 @@ from datong.ledger.life import Standing
 from datong.ledger.position import LEAST_UNITS, OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 
-# Orders in these states will never bring units.
+# Orders in these states bring nothing more.
 DEAD_STATES = frozenset({"refused", "cancelled"})
 
 
@@ -19,7 +19,7 @@ class PlacedOrder:
     """A work or purchase order that was given out. source: its recipe or offer, '' where it names none.
 
     placed: its start; due: promised. left_units: still to come. arrived: local day of its last arrival once all is
-    there, else None; dead: it was refused or cancelled, so that nothing more comes.
+    there, else None. Of one that was refused or cancelled nothing more comes: left_units 0, arrived None.
     """
 
     order: str
@@ -30,7 +30,6 @@ class PlacedOrder:
     placed: date
     due: date
     arrived: date | None
-    dead: bool
 
 
 def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
@@ -42,12 +41,12 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
     for row in state.table("orders").select(columns).to_pylist():
         stand = stands.get(row["order"], Standing())
         now = state_now(stand, row["locked"])
-        came = stand.good_units + stand.scrap_units
-        left = max(row["units"] - came, 0.0) if now in OPEN_STATES else 0.0
-        whole = left <= LEAST_UNITS and now not in DEAD_STATES
-        arrival = last.get(row["order"], stand.happened_at)
         if row["kind"] == "move" or now == "proposed":
             continue
+        came = stand.good_units + stand.scrap_units
+        left = max(row["units"] - came, 0.0) if now in OPEN_STATES else 0.0
+        all_there = left <= LEAST_UNITS and now not in DEAD_STATES
+        arrival = last.get(row["order"], stand.happened_at)
         found.append(
             PlacedOrder(
                 order=row["order"],
@@ -57,8 +56,7 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
                 left_units=left,
                 placed=row["start"],
                 due=row["due"],
-                arrived=state.settings.calendar.local_date(arrival) if whole and arrival is not None else None,
-                dead=now in DEAD_STATES,
+                arrived=state.settings.calendar.local_date(arrival) if all_there and arrival is not None else None,
             )
         )
     return tuple(sorted(found, key=lambda o: (o.placed, o.order)))

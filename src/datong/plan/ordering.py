@@ -40,6 +40,7 @@ class Window:
     short: (item, path, bucket) units: C_t of lost sales, -N_t of backorders. inside, last, after: (item, path, bucket)
     whether the bucket is in the path's window, is the window's last, or comes after it. stock_then: (item, path) units
     there when the window opens, with what else arrives in that bucket and less what is owed; 0 where it never does.
+    backorders: unmet demand waits.
     """
 
     short: FloatArray
@@ -47,37 +48,44 @@ class Window:
     inside: BoolArray
     last: BoolArray
     after: BoolArray
+    backorders: bool
 
 
-def order_units(
+def window(
     demand: FloatArray,
     on_hand: FloatArray,
     arriving: FloatArray,
     opens: IntArray,
     closes: IntArray,
-    shortage_cost: FloatArray | float,
-    holding_cost: FloatArray | float,
     *,
     backorders: bool = False,
-    whole: bool = True,
-    most_units: FloatArray | float = np.inf,
-    leftover_share: float = 0.0,
-) -> FloatArray:
-    """(item) units to order now: the module's rule, exact for the paths given.
+) -> Window:
+    """The shortage that an order placed now could meet.
 
     demand: (item, path, bucket) units, bucket 0 being the one that opens now. on_hand: (item) units; below 0 what is
     owed. arriving: (item, path, bucket) units under way that arrive at the start of a bucket, or (item, 1, bucket).
-    opens, closes: (item, path) buckets, or (item, 1); the number of buckets or more: never. shortage_cost: (item) money
-    per unit lost, or with `backorders` per unit and bucket owed. holding_cost: (item) money per unit and bucket.
-    whole: whole units only. most_units: (item) the most that can be ordered. leftover_share: of the holding cost after
-    the window up to the last bucket, as the module has it.
-
-    A path on which the order never arrives, or not before the later one, counts for nothing. Where holding costs
-    nothing, the order is for the worst path.
+    opens, closes: (item, path) buckets, or (item, 1); the number of buckets or more: never. A path on which the order
+    never arrives, or not before the later one, has no window and counts for nothing.
     """
-    view = window(demand, on_hand, arriving, opens, closes, backorders=backorders)
-    units = cheapest_units(view, shortage_cost, holding_cost, backorders=backorders, leftover_share=leftover_share)
-    return whole_units(units, most_units) if whole else np.minimum(units, most_units)
+    shape = np.broadcast_shapes(demand.shape, arriving.shape, (*opens.shape, 1), (*closes.shape, 1))
+    at = np.arange(shape[2])
+    first, end = opens[:, :, None], np.minimum(closes, shape[2])[:, :, None]
+    # A path without a window has nothing after it either.
+    begun = np.broadcast_to((at >= first) & (first < end), shape)
+    inside, last = begun & (at < end), begun & (at == end - 1)
+    come, asked = np.broadcast_to(arriving, shape), np.broadcast_to(demand, shape)
+    stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], shape[:2])
+    if backorders:
+        net = stock[:, :, None] + np.cumsum(come - asked, axis=2)
+        return Window(-net, _at(opens, net + asked), inside, last, begun & ~inside, backorders)
+    there, lost = np.empty(shape), np.empty(shape)
+    for t in range(shape[2]):
+        there[:, :, t] = stock + come[:, :, t]
+        left = there[:, :, t] - asked[:, :, t]
+        stock = np.maximum(left, 0.0)
+        lost[:, :, t] = stock - left
+    lost *= begun
+    return Window(np.cumsum(lost, axis=2), _at(opens, there), inside, last, begun & ~inside, backorders)
 
 
 def whole_units(units: FloatArray, most_units: FloatArray | float) -> FloatArray:
@@ -90,15 +98,19 @@ def cheapest_units(
     shortage_cost: FloatArray | float,
     holding_cost: FloatArray | float,
     *,
-    backorders: bool = False,
     leftover_share: float = 0.0,
 ) -> FloatArray:
-    """(item) smallest quantity at which the module's gain is no longer above 0."""
+    """(item) smallest quantity at which the module's gain is no longer above 0, exact for the paths given.
+
+    shortage_cost: (item) money per unit lost, or with backorders per unit and bucket owed. holding_cost: (item) money
+    per unit and bucket. leftover_share: of the holding cost after the window up to the last bucket. Where holding costs
+    nothing, the quantity is that of the worst path.
+    """
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
     begins = int(np.argmax(view.inside.any(axis=(0, 1))))  # no bucket before counts on any path
     short = view.short[:, :, begins:]
     inside, last, after = (part[:, :, begins:] for part in (view.inside, view.last, view.after))
-    spared = inside if backorders else last
+    spared = inside if view.backorders else last
     weight = np.where(spared, shortage, 0.0)
     missing = weight.sum(axis=(1, 2))
     weight += holding * inside
@@ -113,46 +125,17 @@ def expected_gain(
     shortage_cost: FloatArray | float,
     holding_cost: FloatArray | float,
     *,
-    backorders: bool = False,
     leftover_share: float = 0.0,
 ) -> FloatArray:
-    """(item) money that an order of these units saves on average over the paths: the module's gains of them, summed."""
+    """(item) money that an order of these units saves on average over the paths: the module's gains of them, summed.
+
+    Arguments as in `cheapest_units`.
+    """
     shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
     asked, there = np.maximum(view.short, 0.0), units[:, None, None]
-    money = shortage * (view.inside if backorders else view.last) * np.minimum(there, asked)
+    money = shortage * (view.inside if view.backorders else view.last) * np.minimum(there, asked)
     money -= holding * (view.inside + leftover_share * view.after) * np.maximum(there - asked, 0.0)
     return money.sum(axis=(1, 2)) / view.short.shape[1]
-
-
-def window(
-    demand: FloatArray,
-    on_hand: FloatArray,
-    arriving: FloatArray,
-    opens: IntArray,
-    closes: IntArray,
-    *,
-    backorders: bool = False,
-) -> Window:
-    """The shortage that an order placed now could meet; arguments as in `order_units`."""
-    shape = np.broadcast_shapes(demand.shape, arriving.shape, (*opens.shape, 1), (*closes.shape, 1))
-    at = np.arange(shape[2])
-    first, end = opens[:, :, None], np.minimum(closes, shape[2])[:, :, None]
-    # A path without a window has nothing after it either.
-    begun = np.broadcast_to((at >= first) & (first < end), shape)
-    inside, last = begun & (at < end), begun & (at == end - 1)
-    come, asked = np.broadcast_to(arriving, shape), np.broadcast_to(demand, shape)
-    stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], shape[:2])
-    if backorders:
-        net = stock[:, :, None] + np.cumsum(come - asked, axis=2)
-        return Window(-net, _at(opens, net + asked), inside, last, begun & ~inside)
-    there, lost = np.empty(shape), np.empty(shape)
-    for t in range(shape[2]):
-        there[:, :, t] = stock + come[:, :, t]
-        left = there[:, :, t] - asked[:, :, t]
-        stock = np.maximum(left, 0.0)
-        lost[:, :, t] = stock - left
-    lost *= begun
-    return Window(np.cumsum(lost, axis=2), _at(opens, there), inside, last, begun & ~inside)
 
 
 def _at(bucket: IntArray, values: FloatArray) -> FloatArray:

@@ -50,8 +50,9 @@ def plan(
     Orders under way and locked ones stay as they are, in `kept`; the frozen buckets get no new starts, because the
     market was cleared without them. where: the state's position, where it is at hand.
     """
-    work = _prepare(state, demand, clearing, learnt, where or position(state))
-    in_turn = _takes_turns(state, demand, work, where or position(state))
+    where = where or position(state)
+    work = _prepare(state, demand, clearing, learnt, where)
+    in_turn = _takes_turns(state, demand, work, where)
     lots = _told(work, lots_in_turn(_shop(work))) if in_turn else _lots(work)
     room = Room(
         bucket_starts=work.starts,

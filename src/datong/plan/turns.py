@@ -33,8 +33,9 @@ from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.plan.lots import NOTHING, Lot, round_up
 from datong.plan.worth import Curve
 
-# Rounds in which an hour beyond a line's costs so many buckets of lateness of the work of an hour, and the share of
-# what it cost that stays on hours that were too few; then rounds within the hours, at this share of their price.
+# Rounds in which an hour beyond a line's costs so many buckets of lateness of the work of an hour, and how many stay on
+# hours after each of them, times the share by which they were too few; then rounds within the hours, at this share of
+# their price.
 BEYOND, STAYS = (0.1, 0.3, 1.0, 3.0, 10.0), 0.3
 WITHIN = (1.0, 0.0, 0.0)
 # Levels of a product, at most; then they are several of its steps apart.
@@ -91,10 +92,6 @@ class Start:
     units: float
 
     @property
-    def good(self) -> float:
-        return self.units * self.choice.way.yield_share
-
-    @property
     def arrive(self) -> int:
         return self.bucket + self.choice.lead
 
@@ -117,7 +114,7 @@ def lots_in_turn(shop: Shop) -> list[Lot]:
     for penalty in BEYOND:
         for product in sold:
             turns.sell(product, 1.0, penalty)
-        turns.remember_overload(penalty)
+        turns.remember_overload()
     for share in WITHIN:
         for product in sold:
             turns.sell(product, share)
@@ -284,7 +281,8 @@ class _Turns:
             work[product] = min(hours, default=0.0) * float(curve.demand.mean[-1])
         return sorted(work, key=lambda p: (-work[p], p))
 
-    def remember_overload(self, penalty: float) -> None:
+    def remember_overload(self) -> None:
+        """Hours that were too few are dearer from now on."""
         for line, free in self.free.items():
             over = np.maximum(-free, 0.0) / np.maximum(self.shop.hours[line], 1e-9)
             self.dearer[line] = self.dearer[line] + STAYS * self.bucket_late[line] * np.minimum(over, 1.0)
@@ -356,10 +354,12 @@ class _Turns:
         room = [self._room(choice) for choice in choices]
         for key, choice in enumerate(choices):
             self._add_jumps(jumps, key, choice, room[key], grid, price_share, penalty)
-        found = [
-            (choices[jump.key], t - choices[jump.key].lead, up * grid) for t, jump, up in cheapest_levels(cost, jumps)
-        ]
-        most = [math.inf if penalty is not None else float(room[choices.index(c)][t]) for c, t, _ in found]
+        found, most = [], []
+        for arrive, jump, up in cheapest_levels(cost, jumps):
+            choice = choices[jump.key]
+            start = arrive - choice.lead
+            found.append((choice, start, up * grid))
+            most.append(float(room[jump.key][start]) if penalty is None else math.inf)
         starts = _sized(found, most, grid, needed)
         self.starts[product] = starts
         self._work(starts, 1.0)

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.facts import IMPLIED
 from datong.ledger.position import position, ships_to_buyers
 from datong.ledger.state import State, in_state_schema
 from datong.model.flow import PlannedOrder
@@ -143,7 +144,7 @@ def _enter_order(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, o
     """The order, and that it was released in the bucket in which the policy gave it out."""
     released = course.scene.settings.calendar.midnight(course.released[order.order])
     row = {name: getattr(order, name) for name in ("order", "kind", "product", "recipe", "line", "units", "needed_by")}
-    offer = order.offer if order.offer is not None and not order.offer.endswith("/implied") else None
+    offer = order.offer if order.offer is not None and not order.offer.endswith(IMPLIED) else None
     row |= {"offer": offer, "start": order.start, "due": max(order.due, order.start), "locked": True}
     rows["orders"].append({**row, "row_id": f"orders:{order.order}", "known_at": released})
     _enter_event(rows, order.order, "released", released, released, None)
