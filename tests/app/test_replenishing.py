@@ -174,6 +174,24 @@ def test_orders_overdue_for_months_are_told_as_such() -> None:
     assert found["units"] >= 3.0
 
 
+def test_another_suppliers_refusals_are_not_held_against_this_one() -> None:
+    """B is dearer and refused eight orders; one of its is due next week and comes then. A kept its word all along."""
+    made = shop()
+    names = ("products", "economics", "stock", "receipts")
+    tables = {name: made.table(name).to_pylist() for name in names}
+    offers = [{"offer": o, "product": "A", "price": p, "lead_days": d} for o, p, d in (("A/V", 2, 7), ("B/V", 3, 28))]
+    orders, events = made.table("orders").to_pylist(), []
+    for i in range(12, 20):
+        orders.append({"order": f"B{i}", "start": MONDAY - i * WEEK, "due": MONDAY - (i - 4) * WEEK, "units": 5.0})
+        events.append({"order": f"B{i}", "state": "refused", "happened_at": moment(MONDAY - i * WEEK)})
+    orders.append({"order": "B1", "start": MONDAY - 3 * WEEK, "due": MONDAY + WEEK, "units": 2.0, "locked": True})
+    for o in orders[-9:]:
+        o |= {"product": "A", "kind": "buy", "offer": "B/V"}
+    found = row(chain(12, settings={"max_late_days": 0}, **tables, offers=offers, orders=orders, order_events=events))
+    assert found["offer"] == "A/V" and found["lost_chance"] < 0.03
+    assert (found["units"], found["under_way_units"]) == (1.0, 2.0)
+
+
 def test_a_recipe_is_given_what_to_start_and_brings_its_yield() -> None:
     """Half of what is started is good: 3 are missing, so 6 are started; 4 started for later bring 2, and 1 is left."""
     made = shop()

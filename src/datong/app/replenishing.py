@@ -224,13 +224,14 @@ def _record(
 
     An order stands where one with the item's lead would have been placed to be there on the day it was promised for,
     or on which its own way brings it if that is later: ways differ in their leads, and leads change. Orders that stand
-    in one bucket count as one: it has come when all of them have.
+    in one bucket count as one: it has come when all of them have. What came, or will not come, of other ways tells
+    nothing of the item's; what is open of them comes on its day, until it is overdue.
     """
     calendar, first = state.settings.calendar, state.first_open_bucket
     at = {item.label: i for i, item in enumerate(sold)}
     ways: dict[tuple[str, str, str], Way] = {}
     for way in facts.ways:
-        ways.setdefault((way.kind, way.row or way.name, facts.product_of(way.product)), way)
+        ways.setdefault((*_key(way), facts.product_of(way.product)), way)
     found: dict[tuple[int, int], list[tuple[PlacedOrder, float, int | None]]] = {}
     coming = np.zeros((len(sold), buckets))
     for order in placed_orders(state):
@@ -248,11 +249,14 @@ def _record(
         age = lead - due
         if age > RECORD_BUCKETS:
             continue
-        if age > 0:
+        other = own is not None and _key(own) != _key(sold[at[label]].way)
+        if other and not order.left_units:
+            continue  # says nothing of this way
+        if age > 0 and not (other and due >= 0):
             arrived = None if order.arrived is None else calendar.index(order.arrived, first)
             came = None if arrived is None else _came_after(arrived, promised, due, lead)
             found.setdefault((at[label], age), []).append((order, good, came))
-        elif due < buckets:
+        elif due < buckets:  # for later, or by another way whose word is not broken
             coming[at[label], due] += order.left_units * good
     ordered = np.zeros((len(sold), RECORD_BUCKETS))
     came_after = np.full(ordered.shape, np.nan)
@@ -262,6 +266,11 @@ def _record(
         if not open_units:
             came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
     return ordered, came_after, coming
+
+
+def _key(way: Way) -> tuple[str, str]:
+    """What an order names of its way."""
+    return way.kind, way.row or way.name
 
 
 def _came_after(arrived: int, promised: int, due: int, lead: int) -> int:
