@@ -94,18 +94,26 @@ class Played:
 Policy = Callable[[Known], np.ndarray]
 
 
+HEAD_COLUMNS = ("instance", "family", "lead_time_setting", "profit", "holding_cost", "promised_lead_time")
+PERIOD_COLUMNS = ("instance", "phase", "period", "demand", "lead_time")
+
+
 def read_games(instances: Path, periods: Path) -> Games:
-    heads = pd.read_parquet(instances).sort_values("instance", ignore_index=True)
-    rows = pd.read_parquet(periods, columns=["instance", "phase", "period", "demand", "lead_time"])
+    heads, rows = _read(instances, HEAD_COLUMNS), _read(periods, PERIOD_COLUMNS)
+    problems = _problems(heads, rows)
+    if problems:
+        raise SystemExit("\n".join(f"{instances}, {periods}: {problem}" for problem in problems))
+    heads = heads.sort_values("instance", ignore_index=True)
     at = pd.Index(heads["instance"]).get_indexer(rows["instance"])
     rows = rows.assign(at=at)[at >= 0]
+    holes = _holes(rows[rows["phase"] == "test"])
+    if holes:
+        sys.stderr.write(f"{periods}: test periods are missing, and demand 0 is not assumed for them: {holes}\n")
     training = _table(rows[rows["phase"] == "train"], len(heads), "demand")
     for row, length in zip(training, np.sum(~np.isnan(training), axis=1), strict=True):
         row[:] = np.roll(row, -length)
     test = rows[rows["phase"] == "test"]
     demand, lead = _table(test, len(heads), "demand"), _table(test, len(heads), "lead_time")
-    if np.isnan(demand).all(axis=1).any() or (np.isnan(lead) & ~np.isnan(demand)).any():
-        raise SystemExit(f"{periods}: an instance of {instances} has no test periods, or one without lead_time")
     return Games(
         heads["instance"].to_numpy(str),
         (heads["family"].astype(str) + " " + heads["lead_time_setting"].astype(str)).to_numpy(str),
@@ -116,6 +124,44 @@ def read_games(instances: Path, periods: Path) -> Games:
         demand,
         np.nan_to_num(lead, nan=NEVER).astype(int),
     )
+
+
+def _read(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """These columns of a Parquet file, or words why not."""
+    try:
+        table = pd.read_parquet(file)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are among them
+        raise SystemExit(f"{file}: cannot be read as Parquet: {error}") from None
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise SystemExit(f"{file}: lacks the columns {', '.join(missing)}")
+    return table[list(columns)]
+
+
+def _problems(heads: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """What keeps the instances from being played, all at once; of each kind the first instance is named."""
+    if heads.empty:
+        return ["no instance is there"]
+    names = heads["instance"]
+    found = {"twice among the instances": names[names.duplicated()]}
+    rows = rows[rows["instance"].isin(names)]
+    test = rows[rows["phase"] == "test"]
+    found["two rows of one phase and period"] = rows.loc[rows.duplicated(["instance", "phase", "period"]), "instance"]
+    found["no test periods"] = names[~names.isin(test["instance"])]
+    found["a test period with demand and without lead_time"] = test.loc[
+        test["demand"].notna() & test["lead_time"].isna(), "instance"
+    ]
+    odd = heads[["profit", "holding_cost", "promised_lead_time"]]
+    found["a profit, holding_cost or promised_lead_time that is missing or below 0"] = names[
+        (odd.isna() | (odd < 0)).any(axis=1)
+    ]
+    return [f"{what}: {next(iter(of))}, {of.nunique()} instances in all" for what, of in found.items() if len(of)]
+
+
+def _holes(test: pd.DataFrame) -> str:
+    """The first instance whose test periods do not run from 1 on without a gap; empty where there is none."""
+    count = test[test["demand"].notna()].groupby("instance")["period"].agg(["size", "max"])
+    return str(next(iter(count.index[count["max"] != count["size"]]), ""))
 
 
 def _table(rows: pd.DataFrame, items: int, column: str) -> np.ndarray:

@@ -332,6 +332,24 @@ def test_a_door_that_is_stopped_gives_its_best_plan_or_says_that_it_has_none(cha
         chain.balance(warm=chain.folder)
 
 
+def test_lots_that_are_asked_to_stop_are_a_plan_all_the_same(tmp_path: Path) -> None:
+    recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost\nP/1,P,A,1,10,3\nQ/1,Q,,0,5,1\n"
+    stages: list[str] = []
+    heard: list[str] = []
+
+    def goes_on(*_so_far: object) -> bool:
+        heard.append(stages[-1])
+        return stages[-1] != "plan"
+
+    with datong.open(write(tmp_path / "lots", recipes_csv=recipes)) as chain:
+        asked = chain.balance(door="prices", gap=1e-6, on_stage=stages.append, on_progress=goes_on)
+        late = chain.balance(door="prices", gap=1e-6, time_limit_s=1e-9)
+    assert "plan" in heard
+    assert (asked.certificate["stopped"], late.certificate["stopped"]) == ("asked", "time")
+    for result in (asked, late):
+        assert sum(units for way, _, units in made(result.orders.arrow) if way == "Q/1") == 7.0
+
+
 def test_the_first_press_asks_and_the_second_is_not_ours() -> None:
     before, asked_once = signal.getsignal(signal.SIGINT), []
     with asked_to_stop(lambda: asked_once.append(True)) as is_asked:

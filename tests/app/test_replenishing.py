@@ -92,7 +92,7 @@ def test_only_a_loss_worth_telling_is_told() -> None:
     told = {share: order_words(row(state) | {"lost_chance": share}, state.settings, "en") for share in (0.04, 0.12)}
     assert told[0.04].startswith("A: order 3 by offer A/V, there on 2024-01-08. 7 there, 0 under way")
     assert told[0.12].removeprefix(told[0.04]) == (
-        " Such an order never comes with a chance of 12%, as its record tells: the quantity allows for it."
+        " By what became of earlier orders, it never comes with a chance of 12%: the quantity allows for that."
     )
 
 
@@ -130,6 +130,131 @@ def test_what_became_of_orders() -> None:
     assert orders[-1].source == "A/V"
 
 
+def late_by(days, count=14, lead=7):
+    """A shop whose orders were placed on Fridays; each came so many days after its promise."""
+    state = shop(offer={"lead_days": float(lead)})
+    orders, receipts = [], []
+    for i in range(4, 4 + count):
+        placed = MONDAY - i * WEEK + timedelta(days=4)
+        due = placed + timedelta(days=lead)
+        orders.append({"order": f"F{i}", "start": placed, "due": due, "units": 5.0, "locked": True})
+        receipts.append(
+            {"order": f"F{i}", "product": "A", "units": 5.0, "happened_at": moment(due + timedelta(days=days))}
+        )
+    for o in orders:
+        o |= {"product": "A", "kind": "buy", "offer": "A/V"}
+    tables = {name: state.table(name).to_pylist() for name in ("products", "offers", "economics", "stock")}
+    return chain(12, settings={"max_late_days": 0}, **tables, orders=orders, receipts=receipts)
+
+
+@pytest.mark.parametrize(("days", "lead"), [(0, 3), (0, 7), (-1, 7), (-5, 7), (-9, 3), (-9, 14)])
+def test_orders_that_came_by_their_day_are_no_sign_of_loss(days: int, lead: int) -> None:
+    """Within the week, in the week before, or even before the order's own start."""
+    assert row(late_by(days, lead=lead))["lost_chance"] < (0.05 if days == -9 else 0.03)
+
+
+def test_orders_that_come_two_weeks_late_are_expected_so() -> None:
+    """They are there after three weeks: when one of now comes, the 7 are long gone, and a whole week is ordered, and
+    more for the chance that the next one is later."""
+    found = row(late_by(14))
+    assert found["stock_then_units"] < 0.5 and 5.0 <= found["units"] <= 10.0
+
+
+def test_frozen_weeks_are_not_held_against_a_supplier() -> None:
+    """Two weeks are frozen and the lead is one: the order starts on the third Monday. What was ordered last week is
+    there this week as promised, though an order of today is three weeks away."""
+    placed = {"order": "O1", "start": MONDAY - WEEK, "due": MONDAY, "units": 5.0, "locked": True}
+    found = row(shop(settings={"frozen_buckets": 2}, more_orders=[placed]))
+    assert (found["start"], found["due"]) == (MONDAY + 2 * WEEK, MONDAY + 3 * WEEK)
+    assert found["lost_chance"] < 0.05 and found["overdue_units"] == 0.0
+    assert found["stock_then_units"] == 0.0 and found["units"] == 5.0  # 12 are gone after three weeks of 5
+
+
+def test_an_order_whose_agreed_day_is_ahead_is_not_late() -> None:
+    """Placed eight weeks ago for next week: far beyond the usual week, and as agreed."""
+    placed = {"order": "N", "start": MONDAY - 8 * WEEK, "due": MONDAY + WEEK, "units": 2.0, "locked": True}
+    found = row(shop(more_orders=[placed]))
+    assert (found["units"], found["under_way_units"], found["overdue_units"]) == (1.0, 2.0, 0.0)
+
+
+def test_orders_overdue_for_months_are_told_as_such() -> None:
+    old = {"order": "OLD", "start": MONDAY - 30 * WEEK, "due": MONDAY - 29 * WEEK, "units": 50.0, "locked": True}
+    found = row(shop(more_orders=[old]))
+    assert (found["under_way_units"], found["overdue_units"]) == (50.0, 50.0)
+    assert found["units"] >= 3.0
+
+
+def test_another_suppliers_refusals_are_not_held_against_this_one() -> None:
+    """B is dearer and refused eight orders; one of its is due next week and comes then. A kept its word all along."""
+    made = shop()
+    names = ("products", "economics", "stock", "receipts")
+    tables = {name: made.table(name).to_pylist() for name in names}
+    offers = [{"offer": o, "product": "A", "price": p, "lead_days": d} for o, p, d in (("A/V", 2, 7), ("B/V", 3, 28))]
+    orders, events = made.table("orders").to_pylist(), []
+    for i in range(12, 20):
+        orders.append({"order": f"B{i}", "start": MONDAY - i * WEEK, "due": MONDAY - (i - 4) * WEEK, "units": 5.0})
+        events.append({"order": f"B{i}", "state": "refused", "happened_at": moment(MONDAY - i * WEEK)})
+    orders.append({"order": "B1", "start": MONDAY - 3 * WEEK, "due": MONDAY + WEEK, "units": 2.0, "locked": True})
+    for o in orders[-9:]:
+        o |= {"product": "A", "kind": "buy", "offer": "B/V"}
+    found = row(chain(12, settings={"max_late_days": 0}, **tables, offers=offers, orders=orders, order_events=events))
+    assert found["offer"] == "A/V" and found["lost_chance"] < 0.03
+    assert (found["units"], found["under_way_units"]) == (1.0, 2.0)
+
+
+def test_a_recipe_is_given_what_to_start_and_brings_its_yield() -> None:
+    """Half of what is started is good: 3 are missing, so 6 are started; 4 started for later bring 2, and 1 is left."""
+    made = shop()
+    tables = {name: made.table(name).to_pylist() for name in ("products", "economics", "stock")}
+    recipe = {"recipe": "A/R", "product": "A", "lead_days": 7.0, "cost_per_unit": 1.0, "yield_share": 0.5}
+    later = {"order": "N", "product": "A", "kind": "make", "recipe": "A/R", "units": 4.0, "locked": True}
+    later |= {"start": MONDAY, "due": MONDAY + WEEK}
+    units = [
+        row(chain(12, settings={"max_late_days": 0}, **tables, recipes=[recipe], orders=orders))["units"]
+        for orders in ([], [later])
+    ]
+    assert units == [6.0, 2.0]
+
+
+def test_what_leaves_for_a_site_counts_there() -> None:
+    """A shop at the end of a lane: 5 were told to leave last week and have not left; they are not ordered again."""
+    tables = {
+        "products": [{"product": "A", "price": 10.0}],
+        "sites": [{"site": "W", "kind": "warehouse"}, {"site": "S", "kind": "store"}],
+        "lanes": [{"lane": "W-S", "from_site": "W", "to_site": "S", "lead_days": 7.0, "cost_per_unit": 0.1}],
+        "offers": [{"offer": "A/V", "product": "A", "price": 2.0, "to_site": "W", "lead_days": 0.0}],
+        "economics": [{"product": "A", "holding_cost_per_unit_week": 1.0, "lost_sale_cost_per_unit": 10.0}],
+        "stock": [
+            {"product": "A", "site": site, "units": units, "happened_at": moment(MONDAY - timedelta(days=1))}
+            for site, units in (("W", 100.0), ("S", 7.0))
+        ],
+    }
+    order = {"order": "T", "product": "A", "kind": "move", "lane": "W-S", "units": 5.0, "locked": True}
+    order |= {"start": MONDAY, "due": MONDAY + WEEK}
+    found = []
+    for orders in ([], [order]):
+        state = chain(12, settings={"max_late_days": 0}, **tables, orders=orders)
+        table = replenishment(state, demand(state, A__S=np.full((1, 12), 5.0)), seed=0)
+        found += [(r["site"], r["units"], r["under_way_units"]) for r in table.to_pylist() if r["site"] == "S"]
+    assert found == [("S", 3.0, 0.0), ("S", 0.0, 5.0)]
+
+
+@pytest.mark.parametrize(("ordered_today_before", "units"), [(0.0, 20.0), (15.0, 10.0)])
+def test_an_offer_by_the_week_is_not_cut_into_days(ordered_today_before: float, units: float) -> None:
+    """Lots of 10, at most 25 a week, in a chain that plans by days: no day's share would hold one lot."""
+    placed = MONDAY - timedelta(days=2)
+    orders = [{"order": "Y", "start": placed, "due": MONDAY, "units": ordered_today_before, "locked": True}]
+    offer = {"lot_multiple_units": 10.0, "units_per_week": 25.0, "lead_days": 2.0}
+    state = shop(on_hand=0.0, offer=offer, settings={"bucket": "day"})
+    tables = {name: state.table(name).to_pylist() for name in ("products", "offers", "economics", "stock")}
+    for o in orders:
+        o |= {"product": "A", "kind": "buy", "offer": "A/V"}
+    made = chain(
+        12, settings={"max_late_days": 0, "bucket": "day"}, **tables, orders=orders if ordered_today_before else []
+    )
+    assert row(made, weekly=30.0)["units"] == units
+
+
 FILES = {
     "products_csv": "product,price,kind\nP,100,finished\n",
     "economics_csv": "product,holding_cost_per_unit_week,lost_sale_cost_per_unit\nP,1,100\n",
@@ -161,3 +286,18 @@ def test_enough_in_stock_orders_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     folder = write(tmp_path / "full", **FILES | {"stock_csv": "happened_at,product,units\n2026-02-28,P,999\n"})
     assert main(["replenish", str(folder), "--lang", "en"]) == 0
     assert "Nothing needs to be ordered now" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_not_worth_ordering_and_what_was_never_counted_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str
+) -> None:
+    """A price of 0 makes no order worth its cost: that is not to have enough. Stock without a count is not known."""
+    dear = FILES | {"products_csv": "product,price,kind\nP,0,finished\n", "stock_csv": "happened_at,product,units\n"}
+    dear["economics_csv"] = "product\nP\n"
+    folder = write(tmp_path / "poor", **dear)
+    assert main(["replenish", str(folder), "--lang", language]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    words = {"en": ("Nothing is worth ordering", "run short", "no stock count"), "zh": ("得不偿失", "可能缺货", "盘点")}
+    assert all(word in printed for word in words[language])
+    assert "enough" not in printed and "足够" not in printed

@@ -156,3 +156,54 @@ def test_any_file_of_the_schema_is_played(tmp_path):
     in_parts = bench.play_in_parts(games, "B", 2)
     assert in_parts.orders.tolist() == bench.play_datong(games, "B").orders.tolist()
     assert not in_parts.orders[0, 9:].any()
+
+
+def tables(folder, heads=None, rows=None):
+    """Two instances of three test periods as files."""
+    many = pd.DataFrame({"instance": ["b", "a/品,'"], "family": "f", "lead_time_setting": "x", "holding_cost": 1})
+    many = many.assign(profit=4, promised_lead_time=[0, 2])
+    each = pd.DataFrame({"phase": ["train"] * 2 + ["test"] * 3, "period": [1, 2, 1, 2, 3], "demand": 5})
+    each["lead_time"] = [None, None, 0, -1, 2]
+    periods = many[["instance"]].merge(each, how="cross")
+    files = folder / "i.parquet", folder / "p.parquet"
+    (heads or (lambda t: t))(many).to_parquet(files[0])
+    (rows or (lambda t: t))(periods).to_parquet(files[1])
+    return files
+
+
+def test_files_are_read_in_any_order_of_rows_and_columns(tmp_path):
+    given = bench.read_games(*tables(tmp_path))
+    turned = bench.read_games(*tables(tmp_path, lambda t: t[t.columns[::-1]][::-1], lambda t: t[t.columns[::-1]][::-1]))
+    assert given.key.tolist() == turned.key.tolist() == ["a/品,'", "b"]
+    assert (given.lead == [[0, bench.NEVER, 2]] * 2).all() and (turned.lead == given.lead).all()
+    assert (turned.training == given.training).all()
+
+
+@pytest.mark.parametrize(
+    ("heads", "rows", "words"),
+    [
+        (lambda t: t.head(0), None, ["no instance"]),
+        (lambda t: t.drop(columns="profit"), None, ["lacks the columns profit"]),
+        (lambda t: pd.concat([t, t.head(1)]), lambda t: pd.concat([t, t.tail(1)]), ["twice", "two rows"]),
+        (lambda t: t.assign(profit=-1), lambda t: t[t["phase"] == "train"], ["no test periods", "below 0", "2 inst"]),
+        (None, lambda t: t.assign(lead_time=None), ["without lead_time"]),
+    ],
+)
+def test_what_is_wrong_with_files_is_said_at_once(tmp_path, heads, rows, words):
+    with pytest.raises(SystemExit) as refused:
+        bench.read_games(*tables(tmp_path, heads, rows))
+    assert all(word in str(refused.value) for word in words)
+
+
+def test_a_file_that_is_not_there_or_not_parquet_is_named(tmp_path):
+    instances, periods = tables(tmp_path)
+    periods.write_text("no table")
+    for files in ((tmp_path / "none.parquet", periods), (instances, periods)):
+        with pytest.raises(SystemExit, match=r"cannot be read as Parquet"):
+            bench.read_games(*files)
+
+
+def test_test_periods_that_are_missing_are_told(tmp_path, capsys):
+    files = tables(tmp_path, None, lambda t: t[(t["phase"] == "train") | (t["period"] != 2)])
+    bench.read_games(*files)
+    assert "test periods are missing" in capsys.readouterr().err

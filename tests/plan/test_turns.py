@@ -123,3 +123,20 @@ def test_what_a_part_cannot_bring_in_time_waits_for_it():
     )
     assert units(lots, "A", 3) == [6.0, 0.0, 12.0]
     assert units(lots, "Q", 3) == [20.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3, 13, 10**9])
+def test_in_a_hurry_each_product_has_one_turn_more_and_hours_are_kept(turns):
+    ways = [way(f"{p}/1", p, "L", setup_hours=1.0, min_units=8.0) for p in "AB"]
+    told = []
+
+    def on_turn(count):
+        told.append(count)
+        return count < turns
+
+    lots = lots_in_turn(shop({"A": [0, 0, 8], "B": [0, 0, 8]}, [10, 10, 10], ways), on_turn)
+    assert sum(units(lots, "A", 3)) == sum(units(lots, "B", 3)) == 8.0
+    for t in range(3):
+        starts = [lot for lot in lots if lot.start == t]
+        assert sum(lot.units + 1.0 for lot in starts) <= 10.0
+    assert told == list(range(min(turns + 1, 16)))

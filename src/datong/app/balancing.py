@@ -154,7 +154,8 @@ def balance_chain(
     orders, cost, quantities = fractional_orders(market, clearing), dict(clearing.cost), clearing.quantities
     if kept is not None:
         with step("plan"):
-            planned = plan(kept, sensed, demand, clearing, used, where)
+            hurry = watch.on_turn(began, limits, clearing.lower_bound)
+            planned = plan(kept, sensed, demand, clearing, used, where, hurry)
         orders, cost = lot_orders(planned), cost_of_lots(market, clearing, planned)
         with step("lots"):
             comes_whole = whole_products(kept, demand, used, where)
@@ -186,10 +187,21 @@ class _Watch:
     def __init__(self, on_progress: OnProgress) -> None:
         self._on_progress = on_progress
         self._asked = False
+        self._late = False
 
     def __call__(self, seconds: float, iteration: int, cost: float | None, bound: float) -> bool:
         self._asked |= not self._on_progress(seconds, iteration, cost, bound)
         return not self._asked
+
+    def on_turn(self, began: float, limits: Limits, bound: float | None) -> Callable[[int], bool]:
+        """Whether lots may take another turn: they share the time that the search began to use up."""
+
+        def goes_on(turns: int) -> bool:
+            seconds = time.monotonic() - began
+            self._late |= limits.time_limit_s is not None and seconds >= limits.time_limit_s
+            return self(seconds, turns, None, -math.inf if bound is None else bound) and not self._late
+
+        return goes_on
 
     def reason(self, certificate: Mapping[str, Any], limits: Limits, seconds: float) -> str:
         """Why the door ended: 'gap', 'asked' (Ctrl-C), 'time', 'lots' (to the gap, which lots, set-ups and whole units
@@ -201,6 +213,8 @@ class _Watch:
             share = certificate["gap_share"]
         if share is not None and share <= limits.gap_share:
             return "gap"
+        if self._late:
+            return "time"
         cleared, bound = certificate["cleared_cost"], certificate["lower_bound"]
         if bound is not None and certificate["total_cost"] != cleared:
             avoidable = max(cleared - certificate["unavoidable_cost"], 0.0)

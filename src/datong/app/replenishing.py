@@ -38,8 +38,10 @@ REPLENISHMENT_SCHEMA = pa.schema(
         ("due", pa.date32()),
         ("cost_per_unit", pa.float64()),
         ("value", pa.float64()),
+        ("counted", pa.bool_()),
         ("on_hand_units", pa.float64()),
         ("under_way_units", pa.float64()),
+        ("overdue_units", pa.float64()),
         ("stock_then_units", pa.float64()),
         ("demand_units", pa.float64()),
         ("short_before", pa.float64()),
@@ -53,9 +55,11 @@ REPLENISHMENT_SCHEMA = pa.schema(
 class ReplenishResult:
     """What to order now. `orders`: a row for each product that is sold (in a chain with lanes, at each site), by value.
 
-    kind, recipe, offer, lane: its cheapest way. units: to order now, 0 where nothing is worth it. start, due: today,
-    and when it is there by its promised lead time. cost_per_unit, value: money; value is what the order is expected to
-    save in its window against none. on_hand_units, under_way_units; stock_then_units: expected when it arrives.
+    kind, recipe, offer, lane: its cheapest way. units: to order now (of a recipe to start), 0 where nothing is worth
+    it. start, due: today, or the first day after the frozen buckets, and when it is there by its promised lead time.
+    cost_per_unit, value: money; value is what the order is expected to save in its window against none. counted: there
+    is a stock count of the product; without one, stock is what its records leave, 0 at least. on_hand_units,
+    under_way_units; overdue_units: of these, past their promised day. stock_then_units: expected when it arrives.
     demand_units: expected from now to the end of the window that only this order can serve. short_before, short_after:
     chance that demand is not met in the window without and with the order. lost_chance: that it never comes.
     """
@@ -111,6 +115,8 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     on_hand = np.array([where.on_hand_units.get(item.label, 0.0) for item in sold])
     backorders = settings.max_late_days >= calendar.bucket_days
     ordered, came_after, coming = _record(state, facts, sold, len(starts))
+    counted = set(state.table("stock")["product"].to_pylist())
+    share = np.array([item.way.yield_share for item in sold])  # good units of one started
     money = [facts.economics[item.label] for item in sold]
     known = Known(
         demand=np.zeros((len(sold), 0)),
@@ -126,21 +132,24 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         ),
         holding_cost=np.array([e.holding_per_bucket for e in money]),
     )
-    lots = Lots(
-        np.array([step_of(item.way, bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]),
-        np.array([item.way.min_units for item in sold]),
-    )
+    steps = [step_of(item.way, bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]
+    lots = Lots(np.array(steps) * share, np.array([item.way.min_units for item in sold]) * share)
     found = decide(
         known,
         paths,
         seed=seed,
-        most_units=_most_units(facts, sold, settings),
+        most_units=_most_units(facts, sold, settings, review_buckets, ordered) * share,
         review_buckets=review_buckets,
         backorders=backorders,
         lots=lots,
         coming=coming,
     )
-    waiting = np.where(np.isnan(came_after), ordered, 0.0).sum(axis=1) + coming.sum(axis=1)
+    units = found.units / share
+    units = np.where(lots.step > 0, np.round(units, 6), units)  # a share of a lot and back leaves last digits
+    open_units = np.where(np.isnan(came_after), ordered, 0.0)
+    waiting = open_units.sum(axis=1) + coming.sum(axis=1)
+    overdue = np.where(np.arange(RECORD_BUCKETS, 0, -1) > known.promised_lead[:, None], open_units, 0.0).sum(axis=1)
+    start = max(state.today, starts[settings.frozen_buckets])
     reach = np.minimum(known.promised_lead + review_buckets, len(starts))
     rows = [
         {
@@ -150,13 +159,15 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "recipe": item.way.recipe,
             "offer": item.way.offer,
             "lane": item.way.lane,
-            "units": float(found.units[i]),
-            "start": max(state.today, starts[0]),
-            "due": max(state.today, starts[0]) + timedelta(days=item.way.lead_days),
+            "units": float(units[i]),
+            "start": start,
+            "due": start + timedelta(days=item.way.lead_days),
             "cost_per_unit": item.way.cost_per_unit,
             "value": float(found.value[i]),
+            "counted": facts.product_of(item.label) in counted,
             "on_hand_units": float(on_hand[i]),
             "under_way_units": float(waiting[i]),
+            "overdue_units": float(overdue[i]),
             "stock_then_units": float(found.stock_then[i]),
             "demand_units": float(paths[i, :, : reach[i]].sum(axis=1).mean()),
             "short_before": float(found.short_before[i]),
@@ -185,49 +196,86 @@ def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettin
     return [best[label] for label in labels if label in best]
 
 
-def _most_units(facts: ChainFacts, sold: list[_Sold], settings: ChainSettings) -> FloatArray:
-    """(item) most units of one bucket: of an offer what it can bring, of a recipe what its line can make alone."""
+def _most_units(
+    facts: ChainFacts, sold: list[_Sold], settings: ChainSettings, review_buckets: int, ordered: FloatArray
+) -> FloatArray:
+    """(item) most units of one order: of an offer what it can bring until the next one can be placed, and within a week
+    of days what the last days' orders left of it; of a recipe, started, what its line can make alone."""
+    per_week = 7 // settings.calendar.bucket_days
+    buckets = max(review_buckets, per_week)
+    taken = ordered[:, ordered.shape[1] - (per_week - 1) :].sum(axis=1)
     most = np.full(len(sold), np.inf)
     for i, item in enumerate(sold):
         way = item.way
-        most[i] = way.units_per_week * settings.calendar.bucket_days / 7
+        most[i] = way.units_per_week * buckets / per_week
         hours = facts.line_hours.get(way.line or "")
         if hours is not None and way.hours_per_unit > 0:
-            open_hours = float(hours[min(settings.frozen_buckets, len(hours) - 1)])
+            open_hours = float(hours[settings.frozen_buckets :][:buckets].sum())
             most[i] = min(most[i], max(open_hours - way.setup_hours, 0.0) / way.hours_per_unit)
-    return most
+        most[i] -= taken[i] / way.yield_share
+    return np.maximum(most, 0.0)
 
 
 def _record(
     state: State, facts: ChainFacts, sold: list[_Sold], buckets: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(item, closed bucket) each: units ordered then, and buckets until they came (NaN not yet, inf never); and (item,
-    open bucket) units of orders given out that have still to begin, by their due day.
+    """(item, closed bucket) each: good units ordered, and buckets until they came (NaN not yet, inf never); and (item,
+    open bucket) good units of orders for later, by their due day.
 
-    Orders of one bucket count as one: it has come when all of them have.
+    An order stands where one with the item's lead would have been placed to be there on the day it was promised for,
+    or on which its own way brings it if that is later: ways differ in their leads, and leads change. Orders that stand
+    in one bucket count as one: it has come when all of them have. What came, or will not come, of other ways tells
+    nothing of the item's; what is open of them comes on its day, until it is overdue.
     """
     calendar, first = state.settings.calendar, state.first_open_bucket
     at = {item.label: i for i, item in enumerate(sold)}
-    site_of = {way.name: way.site for way in facts.ways}
-    found: dict[tuple[int, int], list[PlacedOrder]] = {}
+    ways: dict[tuple[str, str, str], Way] = {}
+    for way in facts.ways:
+        ways.setdefault((*_key(way), facts.product_of(way.product)), way)
+    found: dict[tuple[int, int], list[tuple[PlacedOrder, float, int | None]]] = {}
     coming = np.zeros((len(sold), buckets))
     for order in placed_orders(state):
+        own = ways.get((order.kind, order.source, order.product))
         label = order.product
         if facts.places is not None:
-            label = facts.places.label.get((order.product, site_of.get(order.source) or ""), label)
-        age = -calendar.index(order.placed, first)
-        if label not in at or age > RECORD_BUCKETS:
+            site = order.site or (own.site if own is not None else None) or ""
+            label = facts.places.label.get((order.product, site), label)
+        if label not in at:
             continue
-        if age > 0:
-            found.setdefault((at[label], age), []).append(order)
-        elif calendar.index(order.due, first) < buckets:
-            coming[at[label], max(calendar.index(order.due, first), 0)] += order.left_units
+        lead, good = sold[at[label]].lead, 1.0 if own is None else own.yield_share
+        promised = calendar.index(order.due, first)
+        earliest = calendar.index(order.placed, first) + (0 if own is None else calendar.lead_buckets(own.lead_days))
+        due = max(promised, earliest)
+        age = lead - due
+        if age > RECORD_BUCKETS:
+            continue
+        other = own is not None and _key(own) != _key(sold[at[label]].way)
+        if other and not order.left_units:
+            continue  # says nothing of this way
+        if age > 0 and not (other and due >= 0):
+            arrived = None if order.arrived is None else calendar.index(order.arrived, first)
+            came = None if arrived is None else _came_after(arrived, promised, due, lead)
+            found.setdefault((at[label], age), []).append((order, good, came))
+        elif due < buckets:  # for later, or by another way whose word is not broken
+            coming[at[label], due] += order.left_units * good
     ordered = np.zeros((len(sold), RECORD_BUCKETS))
     came_after = np.full(ordered.shape, np.nan)
     for (item, age), orders in found.items():
-        open_units = sum(o.left_units for o in orders)
-        came = [calendar.index(o.arrived, o.placed) for o in orders if o.arrived is not None]
-        ordered[item, -age] = open_units or sum(o.units for o in orders)
+        open_units = sum(o.left_units * good for o, good, _ in orders)
+        ordered[item, -age] = open_units or sum(o.units * good for o, good, _ in orders)
         if not open_units:
-            came_after[item, -age] = max(came, default=np.inf)
+            came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
     return ordered, came_after, coming
+
+
+def _key(way: Way) -> tuple[str, str]:
+    """What an order names of its way."""
+    return way.kind, way.row or way.name
+
+
+def _came_after(arrived: int, promised: int, due: int, lead: int) -> int:
+    """Buckets until an order came that stands `lead` before `due`; one bucket early is the calendar, and no news."""
+    if arrived > due:
+        return lead + arrived - due
+    early = promised - arrived
+    return lead if early <= 1 else max(lead - early, 0)

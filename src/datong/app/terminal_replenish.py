@@ -1,5 +1,6 @@
 """What `datong replenish` shows: each order in a sentence, most worth first."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:  # it imports every stage
 ORDERS_SHOWN = 10
 # A smaller chance that an order never comes is not told.
 LOST_TOLD = 0.05
+# A product that runs short with such a chance, and for which nothing is ordered, is named; of many, the first.
+SHORT_TOLD = 0.5
+PRODUCTS_NAMED = 5
 
 
 def show_replenishment(result: "ReplenishResult", language: str, console: Console | None = None) -> None:
@@ -29,37 +33,56 @@ def show_replenishment(result: "ReplenishResult", language: str, console: Consol
     words = {"name": settings.name, "as_of": f"{local:%Y-%m-%d %H:%M}"}
     counts = {"orders": figures.number(len(wanted)), "products": figures.number(len(rows))}
     console.print(Text(say("replenish.header", language, **words, **counts), style="bold"))
-    if not wanted:
-        console.print(Text(say("replenish.none" if rows else "replenish.nothing_sold", language)))
+    if not rows:
+        console.print(Text(say("replenish.nothing_sold", language)))
         return
+    short = [row for row in rows if row["units"] <= 0 and row["short_before"] >= SHORT_TOLD]
+    if not wanted:
+        console.print(Text(say("replenish.none" if short else "replenish.enough", language)))
+    several = {product for product, count in Counter(row["product"] for row in rows).items() if count > 1}
     for row in wanted[:ORDERS_SHOWN]:
-        console.print(Text(order_words(row, settings, language)))
+        console.print(Text(order_words(row, settings, language, at_site=row["product"] in several)))
     if len(wanted) > ORDERS_SHOWN:
         count = figures.number(len(wanted) - ORDERS_SHOWN)
         console.print(Text(say("replenish.more", language, count=count), style="dim"))
+    _name_products("replenish.short", short, language, console)
+    _name_products("replenish.uncounted", [row for row in rows if not row["counted"]], language, console)
     console.print(Text(say("replenish.alone", language), style="dim"))
 
 
-def order_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
-    """One order with its reason."""
+def _name_products(words: str, rows: list[dict[str, Any]], language: str, console: Console) -> None:
+    """A line that counts the products of these rows and names the first, where there are any."""
+    names = sorted({row["product"] for row in rows})
+    if names:
+        some = ("、" if language == "zh" else ", ").join(names[:PRODUCTS_NAMED])
+        some += " ..." if len(names) > PRODUCTS_NAMED else ""
+        console.print(Text(say(words, language, count=figures.number(len(names)), products=some)))
+
+
+def order_words(row: Mapping[str, Any], settings: ChainSettings, language: str, *, at_site: bool = False) -> str:
+    """One order with its reason. at_site: the product is looked at in several places."""
     name = row["recipe"] or row["lane"] or row["offer"]
     implied = name is None or name.endswith(IMPLIED)
     way = say("replenish.by_anyone", language) if implied else say(f"replenish.by_{row['kind']}", language, name=name)
+    then = round(row["stock_then_units"], 6)
     text = say(
         "replenish.order",
         language,
-        product=row["product"] if row["kind"] != "move" else f"{row['product']} @ {row['site']}",
+        product=f"{row['product']} @ {row['site']}" if at_site or row["kind"] == "move" else row["product"],
         units=figures.fitting(row["units"]),
         way=way,
         due=row["due"],
         there=figures.fitting(row["on_hand_units"]),
         coming=figures.fitting(row["under_way_units"]),
+        then=say("replenish.owed" if then < 0 else "replenish.left", language, units=figures.fitting(abs(then))),
         demand=figures.fitting(row["demand_units"]),
         before=figures.share(row["short_before"], 0),
         after=figures.share(row["short_after"], 0),
         value=figures.money(row["value"], settings.currency, language),
     )
-    if row["lost_chance"] < LOST_TOLD:
-        return text
-    lost = say("replenish.may_be_lost", language, share=figures.share(row["lost_chance"], 0))
-    return figures.one_after_another([text, lost], language)
+    more = []
+    if row["overdue_units"] > 0:
+        more.append(say("replenish.overdue", language, overdue=figures.fitting(row["overdue_units"])))
+    if row["lost_chance"] >= LOST_TOLD:
+        more.append(say("replenish.may_be_lost", language, share=figures.share(row["lost_chance"], 0)))
+    return figures.one_after_another([text, *more], language)

@@ -16,15 +16,18 @@ DEAD_STATES = frozenset({"refused", "cancelled"})
 
 @dataclass(frozen=True)
 class PlacedOrder:
-    """A work or purchase order that was given out. source: its recipe or offer, '' where it names none.
+    """An order that was given out. source: its recipe, offer or lane, '' where it names none; site: where it arrives,
+    where it says so.
 
     placed: its start; due: promised. left_units: still to come. arrived: local day of its last arrival once all is
     there, else None. Of one that was refused or cancelled nothing more comes: left_units 0, arrived None.
     """
 
     order: str
+    kind: str
     product: str
     source: str
+    site: str | None
     units: float
     left_units: float
     placed: date
@@ -33,25 +36,30 @@ class PlacedOrder:
 
 
 def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
-    """Orders given out so far, by (placed, order); proposals and transfers are none."""
+    """Orders given out so far, by (placed, order); proposals are none.
+
+    Of transfers those that are still to leave: what has left is taken to be there, and says nothing of the way's time.
+    """
     stands = order_standings(state)
     last = _last_arrivals(state)
     found = []
-    columns = ["order", "kind", "product", "recipe", "offer", "units", "start", "due", "locked"]
+    columns = ["order", "kind", "product", "recipe", "offer", "lane", "site", "units", "start", "due", "locked"]
     for row in state.table("orders").select(columns).to_pylist():
         stand = stands.get(row["order"], Standing())
         now = state_now(stand, row["locked"])
-        if row["kind"] == "move" or now == "proposed":
-            continue
         came = stand.good_units + stand.scrap_units
         left = max(row["units"] - came, 0.0) if now in OPEN_STATES else 0.0
         all_there = left <= LEAST_UNITS and now not in DEAD_STATES
         arrival = last.get(row["order"], stand.happened_at)
+        if now == "proposed" or (row["kind"] == "move" and left <= LEAST_UNITS):
+            continue
         found.append(
             PlacedOrder(
                 order=row["order"],
+                kind=row["kind"],
                 product=row["product"],
-                source=row["recipe"] or row["offer"] or "",
+                source=row["recipe"] or row["offer"] or row["lane"] or "",
+                site=row["site"],
                 units=row["units"],
                 left_units=left,
                 placed=row["start"],

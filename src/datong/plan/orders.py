@@ -33,7 +33,7 @@ from datong.model.tables import tables
 from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, lots_matter, round_up, size_lots, step_of
 from datong.plan.reason import Reasons, Served
-from datong.plan.turns import Choice, Shop, lots_in_turn
+from datong.plan.turns import Choice, OnTurn, Shop, lots_in_turn, no_hurry
 from datong.plan.worth import Curve, DemandShifts
 
 
@@ -44,16 +44,17 @@ def plan(
     clearing: Clearing,
     learnt: Learnt,
     where: Position | None = None,
+    on_turn: OnTurn = no_hurry,
 ) -> Plan:
     """Orders for what was cleared: in lots, within the hours and components that are there, with value and causes.
 
     Orders under way and locked ones stay as they are, in `kept`; the frozen buckets get no new starts, because the
-    market was cleared without them. where: the state's position, where it is at hand.
+    market was cleared without them. where: the state's position, where it is at hand. on_turn: see lots_in_turn.
     """
     where = where or position(state)
     work = _prepare(state, demand, clearing, learnt, where)
     in_turn = _takes_turns(state, demand, work, where)
-    lots = _told(work, lots_in_turn(_shop(work))) if in_turn else _lots(work)
+    lots = _told(work, lots_in_turn(_shop(work), on_turn)) if in_turn else _lots(work)
     room = Room(
         bucket_starts=work.starts,
         bucket_days=work.calendar.bucket_days,

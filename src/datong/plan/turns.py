@@ -22,7 +22,7 @@ anything.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,18 +107,34 @@ class Jump:
     most: int
 
 
-def lots_in_turn(shop: Shop) -> list[Lot]:
-    """Lots of all products, within hours and components but for rounding; by product, way and start."""
+OnTurn = Callable[[int], bool]
+
+
+def no_hurry(_turns: int) -> bool:
+    """An OnTurn that only listens."""
+    return True
+
+
+def lots_in_turn(shop: Shop, on_turn: OnTurn = no_hurry) -> list[Lot]:
+    """Lots of all products, within hours and components but for rounding; by product, way and start.
+
+    on_turn: told before each turn how many there were; where it says no, each product has its last turn, within hours.
+    """
     turns = _Turns(shop)
     sold = turns.sold()
-    for penalty in BEYOND:
+    count, hurry = 0, False
+    rounds = [(1.0, penalty) for penalty in BEYOND] + [(share, None) for share in WITHIN]
+    for r, (share, penalty) in enumerate(rounds):
+        keeps_hours = r == len(BEYOND)  # the first round that does, and that none can do without
         for product in sold:
-            turns.sell(product, 1.0, penalty)
-        turns.remember_overload()
-    for share in WITHIN:
-        for product in sold:
-            turns.sell(product, share)
-        turns.forget_overload()
+            hurry = hurry or not on_turn(count)
+            if not hurry or keeps_hours:
+                turns.sell(product, share, penalty)
+                count += 1
+        if penalty is None:
+            turns.forget_overload()
+        else:
+            turns.remember_overload()
     for product in reversed(shop.order):
         if product in shop.usual:
             turns.bring(product)
