@@ -29,6 +29,7 @@ NEVER = 1 << 30
 # the one placed now here, of those that can be placed later below.
 ARRIVAL_DRAWS = 1000
 CHUNK_ITEMS = 2000
+ROUNDING = 1e-9
 Facts = TypeVar("Facts", "Known", Followed)
 
 
@@ -195,14 +196,15 @@ def _best_lot(
     wanted: FloatArray, lots: Lots, most_units: FloatArray | float, gain: Callable[[FloatArray], FloatArray]
 ) -> FloatArray:
     """(item) the best of the quantities in lots next to the one wanted, and of none: gains are concave."""
-    step = np.maximum(lots.step, 1e-9)
-    capped = np.minimum(wanted, most_units)
-    down = np.floor(capped / step + 1e-9) * step
-    up = np.ceil(np.maximum(wanted, lots.least) / step - 1e-9) * step
+    step = np.where(lots.step > 0, lots.step, 1.0)
+    down, up = np.minimum(wanted, most_units), np.maximum(wanted, lots.least)
+    down = np.where(lots.step > 0, np.floor(down / step + ROUNDING) * step, down)
+    up = np.where(lots.step > 0, np.ceil(up / step - ROUNDING) * step, up)
     best = np.zeros_like(wanted)
     most_gain = np.zeros_like(wanted)
     for some in (up, down):
-        tried = np.where((some >= lots.least) & (some <= most_units), some, 0.0)
+        fits = (some >= lots.least - ROUNDING) & (some <= most_units + ROUNDING)
+        tried = np.where(fits, some, 0.0)
         more = gain(tried)
         best, most_gain = np.where(more > most_gain, tried, best), np.maximum(more, most_gain)
     return best

@@ -123,3 +123,14 @@ def test_paths_in_hand_are_decided_as_those_it_draws_and_lots_are_the_best_ones(
     assert (in_lots.units % 70 == 0).all() and (np.abs(in_lots.units[:4] - units[:4]) < 70).all()
     assert ((in_lots.units[4:] == 0) | (in_lots.units[4:] >= 400)).all()
     assert (in_lots.value >= 0).all()
+
+
+def test_lots_that_are_fractions_lose_nothing_to_rounding():
+    """Of 0.3 each, three are 0.8999999999999999: still the smallest order of 0.9, and the most of 0.9 that can be had.
+    Where any number can be ordered, that is what is wanted or the most."""
+    facts = known(items=4, promised=(0,))
+    facts = replace(facts, on_hand=np.zeros(4), ordered=np.zeros_like(facts.ordered), shortage_cost=np.full(4, 2.0))
+    asked = np.full((4, 64, looked_at(facts.promised_lead)), 0.85)
+    lots = Lots(np.array([0.3, 0.3, 0.0, 0.0]), np.array([0.9, 0.0, 0.0, 0.0]))
+    most = np.array([np.inf, 0.8999999999999999, 0.37, np.inf])
+    assert decide(facts, asked, lots=lots, most_units=most).units == pytest.approx([0.9, 0.9, 0.37, 0.85], abs=1e-12)
