@@ -42,6 +42,8 @@ STILL_NEAR, WARM_FROM = 4.0, 4
 # rest. What is asked beyond what there is counts at this part of the unit costs of what it goes into: that is what it
 # took to place it elsewhere, on networks of 2,000 and 20,000 products.
 NEAR, PLACED = 0.5, 0.05
+# After a change only what it touched is off, so that the first climb from earlier prices may end so many times sooner.
+WARM_NEAR = 3.0
 # The search counts money in this part of what all demand costs.
 COUNTED = 1e-4
 # Steps that the search remembers to learn how the dual bends.
@@ -102,7 +104,8 @@ class _Search:
         if dual.size == 0:
             schedule = ((NOTHING_SCARCE, 0),)
         for place, (temperature, most_steps) in enumerate(schedule):
-            price = climb(dual, price, temperature, most_steps, self._go_on, self._near())
+            near = self._near() * (WARM_NEAR if start is not None and place == 0 else 1.0)
+            price = climb(dual, price, temperature, most_steps, self._go_on, near)
             self._keep_bound(price)
             if temperature <= PLANS_FROM or self.stopped or place == len(schedule) - 1:
                 self._keep_plan(price, temperature)
