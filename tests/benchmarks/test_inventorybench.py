@@ -1,8 +1,6 @@
 """The referee of InventoryBench: it reproduces the published rule, and shows a policy nothing that it may not see."""
 
-import importlib.util
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from script import load
+
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "inventorybench"
-spec = importlib.util.spec_from_file_location("inventorybench", ROOT / "benchmarks" / "inventorybench.py")
-assert spec is not None
-assert spec.loader is not None
-bench = importlib.util.module_from_spec(spec)
-sys.modules["inventorybench"] = bench
-spec.loader.exec_module(bench)
+bench = load(ROOT / "benchmarks" / "inventorybench.py")
 
 with_data = pytest.mark.skipif(not (DATA / "instances_dev.parquet").exists(), reason="needs ../shared")
 

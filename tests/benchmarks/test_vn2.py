@@ -1,6 +1,5 @@
 """The referee of VN2: the timing of the game, its opening state, and what a policy may see."""
 
-import importlib.util
 import json
 import sys
 from datetime import date, timedelta
@@ -10,14 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from script import load
+
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "vn2"
-spec = importlib.util.spec_from_file_location("vn2", ROOT / "benchmarks" / "vn2.py")
-assert spec is not None
-assert spec.loader is not None
-bench = importlib.util.module_from_spec(spec)
-sys.modules["vn2"] = bench
-spec.loader.exec_module(bench)
+bench = load(ROOT / "benchmarks" / "vn2.py")
 
 with_data = pytest.mark.skipif(not (DATA / "history_weekly.parquet").exists(), reason="needs ../shared")
 

@@ -1,6 +1,5 @@
 """The fmcg example: the folder is what its script makes of the records, clean, and its numbers hold."""
 
-import importlib.util
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from datong.ledger.position import position
 from datong.ledger.state import State, state_of_tables
 from datong.model.tables import tables
 from datong.store.duckdb_ledger import open_ledger
+from script import load
 
 ROOT = Path(__file__).resolve().parents[2]
 FMCG = ROOT / "examples" / "fmcg"
@@ -24,11 +24,7 @@ RECORDS = ROOT / ".." / "shared" / "data" / "supplygraph"
 
 @pytest.fixture(scope="module")
 def build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fmcg_build", FMCG / "build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(FMCG / "build.py")
 
 
 @pytest.mark.skipif(not RECORDS.exists(), reason="the SupplyGraph records are not here")

@@ -1,6 +1,5 @@
 """The network benchmark with its referee: the market's optimum, and whole orders that the referee accepts."""
 
-import importlib.util
 import json
 import tomllib
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.plan.orders import plan
 from datong.plan.reason import sentence
+from script import load
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
 FOLDER = SHARED / "bench" / "network" / "100"
@@ -53,10 +53,7 @@ def clearing(chain):
 
 @pytest.fixture(scope="module")
 def referee():
-    spec = importlib.util.spec_from_file_location("network_bench", SHARED / "tools" / "network_bench.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(SHARED / "tools" / "network_bench.py")
 
 
 def score(referee, orders, tmp_path):
