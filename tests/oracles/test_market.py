@@ -284,9 +284,11 @@ def test_the_smoothed_dual_is_that_of_the_plain_loop_whatever_the_blocks(block_p
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_number_of_threads_changes_no_byte(threads, monkeypatch):
     monkeypatch.setattr(dual_module, "BLOCK_PRODUCTS", 1)
+    monkeypatch.setattr(dual_module, "BLOCK_NUMBERS", 1)
     market, _ = random_chain(5, with_components=True)
     price = Dual(market).worth * 0.3
     dual = Dual(market, threads)
+    assert len(dual.sold) > 1 and (dual.pool is not None) == (threads > 1)
     value, used = dual.value(price, 0.1)
     dual.close()
     again, used_again = Dual(market, 1).value(price, 0.1)

@@ -32,7 +32,7 @@ from datong.model.layers import layer_slopes
 _T = TypeVar("_T")
 
 # Products worked on together where demand is certain; with layers of uncertain demand, numbers worked on together.
-BLOCK_PRODUCTS, BLOCK_NUMBERS = 1024, 160_000
+BLOCK_PRODUCTS, BLOCK_NUMBERS = 4096, 160_000
 # Layers of a product are taken together in this many blocks at least and at most, and in as many of that as keep the
 # work of one step (products x layers x buckets) near this number.
 FEWEST_LAYERS, MOST_LAYERS, WORK = 48, 400, 1_000_000
@@ -156,7 +156,6 @@ class Dual:
 
     def __init__(self, market: Market, threads: int = 1) -> None:
         self.market, self.buckets = market, market.buckets
-        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
         lines = len(market.lines)
         self.line_count = lines * self.buckets
         limited = np.isfinite(market.way_limit) & market.way_open
@@ -197,6 +196,10 @@ class Dual:
         self.level = product_levels(market.products, market.way_product[market.use_way], market.use_component)
         self.blocks = self._blocks()
         self.sold = [block for block in self.blocks if not block.is_component]
+        # Layers are work enough for several threads; where demand is certain they wait for one another at every short
+        # call, and take longer than one.
+        layered = any(block.width is not None for block in self.blocks)
+        self.pool = ThreadPoolExecutor(threads) if threads > 1 and layered else None
         parts = [block for block in self.blocks if block.is_component]
         self.part_levels = [list(own) for _, own in groupby(parts, lambda block: block.level)]
         self.sold_needs = _Needs.of(self.sold)
@@ -457,13 +460,17 @@ class Dual:
         heat = temperature * block.scale
         per_heat = 1.0 / heat
         buckets, count = self.buckets, len(block.products)
-        price = np.full((block.ranks + 1, buckets, count), CLOSED)
+        has_stock = len(block.stock_cell) > 0
+        price = np.full((max(block.ranks + has_stock, 1), buckets, count), CLOSED)
         bundle_price = _bundle_price(block, costs)
         for source in block.sources:
             until = buckets - source.lead
-            cost = np.broadcast_to(source.cost, (until, len(source.ways))).copy()
-            if source.line is not None:
-                cost += hours_price[:until, source.line] * source.hours
+            if source.line is None:
+                cost = np.broadcast_to(source.cost, (until, len(source.ways))).copy()
+            else:
+                cost = hours_price[:until, source.line]
+                cost *= source.hours
+                cost += source.cost
             if bundle_price is not None:
                 cost += bundle_price[:until, source.bundle]
             if source.limit_cell is not None:
@@ -472,8 +479,9 @@ class Dual:
             if source.closed is not None:
                 cost[source.closed] = CLOSED
             price[source.rank][source.lead :, source.at] = cost
-        stock = block.stock_at
-        price[block.ranks, block.stock_bucket, stock] = stock_price[block.stock_cell] * per_heat[stock]
+        if has_stock:
+            stock = block.stock_at
+            price[block.ranks, block.stock_bucket, stock] = stock_price[block.stock_cell] * per_heat[stock]
         arriving, share = _softmin(price)
         if plain:
             share = _without_crumbs(share)
@@ -516,23 +524,23 @@ class Dual:
         arrive = np.zeros((buckets, len(block.products)))
         if choice.early is not None:
             arrive += choice.early
-        issued = arrive.copy()
+        issued = arrive.copy() if flow is not None and block.is_component else None
         if block.is_component:
             arrive += needs[:, block.columns]
             if block.claimed is not None and claims:
                 arrive += block.claimed
         if choice.held is not None:
             for t in range(buckets - 1, 0, -1):
-                kept = arrive[t] * choice.held[t]
-                arrive[t - 1] += kept
-                arrive[t] -= kept
+                arrive[t - 1] += arrive[t] * choice.held[t]
+            arrive *= 1.0 - choice.held
         if choice.late is not None and choice.waits is not None:
-            waiting = choice.late[0]
+            waiting = choice.late.copy()
             for t in range(1, buckets):
-                on = waiting * choice.waits[t - 1]
-                arrive[t] += waiting - on
-                issued[t] += waiting - on
-                waiting = choice.late[t] + on
+                waiting[t] += waiting[t - 1] * choice.waits[t - 1]
+            served = waiting[:-1] * (1.0 - choice.waits[:-1])
+            arrive[1:] += served
+            if issued is not None:
+                issued[1:] += served
         flows = choice.share * arrive
         taken = self._taken(block, flows, choice.never)
         if flow is not None:
@@ -540,7 +548,7 @@ class Dual:
                 part = flows[source.rank][source.lead :, source.at]
                 flow.started[source.ways, : len(part)] += (part * source.per_good).T
             own = block.demanded >= 0
-            if block.is_component:
+            if issued is not None:
                 flow.issued[block.demanded[own]] += issued.T[own]
             if choice.never is not None:
                 flow.turned_away[block.demanded[own]] += choice.never.T[own]
@@ -565,7 +573,8 @@ class Dual:
                 limits += _sums(source.limit_cell, part * source.per_good, self.limit_count)
         if block.away is not None and never is not None:
             away = _sums(block.away, never, self.away_count)
-        return _Used(hours, limits, away, flows[block.ranks, block.stock_bucket, block.stock_at], bundles)
+        stock = flows[block.ranks, block.stock_bucket, block.stock_at] if len(block.stock_cell) else np.zeros(0)
+        return _Used(hours, limits, away, stock, bundles)
 
     def _add(
         self, used: FloatArray, needs: FloatArray, blocks: Sequence[Block], taken: Sequence[_Used], of_blocks: "_Needs"
@@ -643,12 +652,32 @@ def _units_asked(block: Block) -> FloatArray:
 
 
 def _softmin(cost: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Soft minimum over the first axis at temperature 1, and the share of each entry in it."""
+    """Soft minimum over the first axis at temperature 1, and the share of each entry in it, in the place of `cost`."""
     least = cost.min(axis=0)
-    weight = np.exp(np.maximum(least - cost, COLD))
+    np.subtract(least, cost, out=cost)
+    np.maximum(cost, COLD, out=cost)
+    weight = np.exp(cost, out=cost)
     total = weight.sum(axis=0)
     weight /= total
     return least - np.log(total), weight
+
+
+def _softmin_so_far(cost: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Soft minimum of the entries up to each one along the first axis, and the share in it of those before.
+
+    The sums of weights are kept over the least so far, so that they stay between 1 and the number of entries.
+    """
+    least = cost.copy()
+    for t in range(1, len(cost)):  # five times as fast as np.minimum.accumulate
+        np.minimum(least[t], least[t - 1], out=least[t])
+    total = np.exp(np.maximum(least - cost, COLD))
+    fallen = np.exp(np.maximum(np.diff(least, axis=0), COLD))
+    before = np.zeros(cost.shape)
+    for t in range(1, len(cost)):
+        np.multiply(total[t - 1], fallen[t - 1], out=before[t])
+        total[t] += before[t]
+    before /= total
+    return least - np.log(total), before
 
 
 def _without_crumbs(share: FloatArray) -> FloatArray:
@@ -672,10 +701,13 @@ def _either(one: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]
 
 
 def _or_carried(arriving: FloatArray, step: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Cost of a unit that arrives or was there a bucket before, and the share of the latter: (bucket, product)."""
-    there, held = arriving.copy(), np.zeros(arriving.shape)
-    for t in range(1, len(arriving)):
-        there[t], held[t] = _either(there[t - 1] + step, arriving[t])
+    """Cost of a unit that arrives or was there a bucket before, and the share of the latter: (bucket, product).
+
+    step: (product) cost of keeping it a bucket.
+    """
+    kept = np.arange(len(arriving))[:, None] * step
+    there, held = _softmin_so_far(arriving - kept)
+    there += kept
     return there, held
 
 
@@ -684,12 +716,11 @@ def _served_later(arriving: FloatArray, step: FloatArray, last: FloatArray) -> t
 
     step: cost of waiting a bucket; last: of waiting from the last one on.
     """
-    later, waits = np.empty(arriving.shape), np.ones(arriving.shape)
-    later[-1] = last
-    for t in range(len(arriving) - 2, -1, -1):
-        least, waits[t] = _either(later[t + 1], arriving[t + 1])
-        later[t] = least + step
-    return later, waits
+    waited = np.arange(len(arriving))[:, None] * step
+    # From the end: what is never served, then what is served in the last bucket, the one before, and so on.
+    cost = np.concatenate([(last + waited[-1])[None], (arriving + waited)[:0:-1]])
+    later, waits = (a[::-1] for a in _softmin_so_far(cost))
+    return later - waited, waits
 
 
 def _bundle_price(block: Block, costs: FloatArray) -> FloatArray | None:

@@ -39,10 +39,14 @@ class _Level:
     good: FloatArray
     uses: IntArray
     use_place: IntArray
+    use_component: IntArray
+    use_units: FloatArray
 
     @cached_property
-    def lead_times(self) -> list[int]:
-        return np.unique(self.lead).tolist()
+    def by_lead(self) -> list[tuple[int, IntArray, IntArray]]:
+        """Lead times, the places of the ways that have them, and their products."""
+        places = [np.flatnonzero(self.lead == lead) for lead in np.unique(self.lead)]
+        return [(int(self.lead[own[0]]), own, self.product[own]) for own in places]
 
 
 class _Repair:
@@ -51,8 +55,10 @@ class _Repair:
     def __init__(self, market: Market, dual: Dual, price: FloatArray) -> None:
         self.market, self.dual, self.price = market, dual, price
         self.buckets = market.buckets
-        self.on_line = np.flatnonzero(market.way_line >= 0)
-        self.line, self.hours = market.way_line[self.on_line], market.way_hours[self.on_line]
+        # What is on no line stands on one more, the last, of which it takes nothing.
+        on_line = market.way_line >= 0
+        self.line = np.where(on_line, market.way_line, len(market.lines))
+        self.hours = np.where(on_line, market.way_hours, 0.0)
         self.line_hours = np.ascontiguousarray(market.line_hours.T)
         self.most = np.ascontiguousarray(market.way_limit.T)
         self.limited = bool(dual.limit_count)
@@ -74,7 +80,8 @@ class _Repair:
             uses = np.flatnonzero(place[market.use_way] >= 0)
             at = place[market.use_way[uses]]
             product, lead = market.way_product[ways], market.way_lead[ways]
-            self.levels.append(_Level(ways, product, lead, market.way_yield[ways], uses, at))
+            component, units = market.use_component[uses], market.use_units[uses]
+            self.levels.append(_Level(ways, product, lead, market.way_yield[ways], uses, at, component, units))
         # Before a bucket no way can bring a product: until then its stock is all there is.
         first = np.where(market.way_open.any(axis=1), market.way_open.argmax(axis=1) + market.way_lead, self.buckets)
         self.earliest = np.full(len(market.products), self.buckets)
@@ -82,7 +89,7 @@ class _Repair:
         self.leads = [(int(lead), np.flatnonzero(market.way_lead == lead)) for lead in np.unique(market.way_lead)]
 
     def feasible(self, flow: Flow) -> Flow:
-        planned = np.where(self.market.way_open, flow.started, 0.0).T
+        planned = np.ascontiguousarray(np.where(self.market.way_open, flow.started, 0.0).T)
         issues = np.ascontiguousarray(flow.issued.T)
         wanted = self._wanted(self._arrivals(planned))
         started, issued = self.cut(planned, issues)
@@ -101,8 +108,14 @@ class _Repair:
     def _hours(self, started: FloatArray) -> FloatArray:
         hours = np.zeros(self.line_hours.shape)
         for t in range(self.buckets):
-            hours[t] = np.bincount(self.line, self.hours * started[t, self.on_line], hours.shape[1])
+            hours[t] = np.bincount(self.line, self.hours * started[t], hours.shape[1] + 1)[:-1]
         return hours
+
+    def _fit_hours(self, started: FloatArray, there: FloatArray) -> None:
+        """Cuts starts to the hours that are there, in place: all of a line by the same share."""
+        share = np.hstack([_fits(self._hours(started), there), np.ones((self.buckets, 1))])
+        for t in range(self.buckets):
+            started[t] *= share[t, self.line]
 
     def _arrivals(self, started: FloatArray) -> FloatArray:
         """Good units that arrive."""
@@ -136,7 +149,7 @@ class _Repair:
         are there, lower levels first; what asks for the same thing is cut by the same share."""
         market = self.market
         started = np.minimum(np.maximum(started, 0.0), self.most)
-        started[:, self.on_line] *= _fits(self._hours(started), self.line_hours)[:, self.line]
+        self._fit_hours(started, self.line_hours)
         count = len(market.products)
         comes = np.zeros((self.buckets + int(market.way_lead.max(initial=0)), count))
         comes[: self.buckets] = np.where(market.is_component, self.fixed, 0.0)
@@ -146,10 +159,7 @@ class _Repair:
             for level in self.levels:
                 units = started[t, level.ways]
                 if len(level.uses):
-                    taken = market.use_units[level.uses] * units[level.use_place]
-                    if self.use_open is not None:
-                        taken *= self.use_open[t, level.uses]
-                    component = market.use_component[level.uses]
+                    taken, component = self._taken(level, units, t), level.use_component
                     ask = np.bincount(component, taken, count).astype(np.float64)
                     fits = _fits(ask, self._free(stock, comes, t))
                     if (fits < 1.0).any():
@@ -161,9 +171,8 @@ class _Repair:
                         started[t, level.ways] = units
                     stock -= ask
                 good = units * level.good
-                for lead in level.lead_times:
-                    own = level.lead == lead
-                    came = np.bincount(level.product[own], good[own], count)
+                for lead, own, product in level.by_lead:
+                    came = np.bincount(product, good[own], count)
                     if lead:
                         comes[t + lead] += came
                     else:
@@ -172,6 +181,13 @@ class _Repair:
             stock[market.demanded] -= issued[t]
             stock = np.where(market.is_component, stock, 0.0)
         return started, issued
+
+    def _taken(self, level: _Level, units: FloatArray, t: int) -> FloatArray:
+        """(use) units of components that starts of a level's ways in a bucket take."""
+        taken = level.use_units * units[level.use_place]
+        if self.use_open is not None:
+            taken *= self.use_open[t, level.uses]
+        return taken
 
     def _free(self, stock: FloatArray, comes: FloatArray, t: int) -> FloatArray:
         """Stock that no later claim of an order under way needs."""
@@ -206,7 +222,8 @@ class _Repair:
         dual = self.dual
         left = np.maximum(self.line_hours - self._hours(started), 0.0)
         left_limit = np.maximum(self.most - started, 0.0) if self.limited else self.most
-        price = self._dear_where_full(left, left_limit, self._stock_left(started, issued), full)
+        spare = self._spare(started, issued)
+        price = self._dear_where_full(left, left_limit, self._stock_left(spare), full)
         _, costs, _ = dual.choose_components(price, ASK_AGAIN)
         none = np.zeros(costs.shape)
         flow = dual.no_flow()
@@ -217,31 +234,50 @@ class _Repair:
                 dual.use(block, dual.choose_sold(block, price, costs, ASK_AGAIN, asked), none, flow)
 
         dual.each(ask, dual.sold)
-        more = self._within(flow.started.T, left, left_limit)
+        more = self._within(flow, left, left_limit)
+        for level in self.levels:
+            self._change_spare(spare, level, more)
         # Components, from the highest level down: what all that is started by then needs beyond what comes.
         none_left = np.zeros(len(dual.stock_product))  # what stock there is, is counted already
         price = self._dear_where_full(left, left_limit, none_left, full)
         _, _, choices = dual.choose_components(price, ASK_AGAIN, plain=True)
         for blocks in reversed(dual.part_levels):
-            short = np.maximum(-self._spare(started + more, issued)[:, dual.components], 0.0)
+            short = np.maximum(-spare[:, dual.components], 0.0)
             need = np.diff(np.maximum.accumulate(short, axis=0), axis=0, prepend=0.0)
             flow = dual.no_flow()
             for block in blocks:
                 dual.use(block, choices[id(block)].without_demand(), need, flow, claims=False)
-            more = more + self._within(flow.started.T, left, left_limit)
+            parts = self._within(flow, left, left_limit)
+            self._change_spare(spare, self.levels[blocks[0].level], parts)
+            more += parts
         return more
 
-    def _within(self, more: FloatArray, left: FloatArray, left_limit: FloatArray) -> FloatArray:
-        """Starts within the room that is left."""
-        more = np.minimum(more, left_limit)
-        more[:, self.on_line] *= _fits(self._hours(more), left)[:, self.line]
+    def _change_spare(self, spare: FloatArray, level: _Level, more: FloatArray) -> None:
+        """Adds what more starts of a level's ways bring and take to what lies in stock at the end of each bucket."""
+        count = spare.shape[1]
+        comes = np.zeros(spare.shape)
+        for t in range(self.buckets):
+            units = more[t, level.ways]
+            if not units.any():
+                continue
+            comes[t] -= np.bincount(level.use_component, self._taken(level, units, t), count)
+            good = units * level.good
+            for lead, own, product in level.by_lead:
+                if t + lead < self.buckets:
+                    comes[t + lead] += np.bincount(product, good[own], count)
+        spare += np.cumsum(comes, axis=0, out=comes)
+
+    def _within(self, flow: Flow, left: FloatArray, left_limit: FloatArray) -> FloatArray:
+        """Starts of a flow within the room that is left."""
+        more = np.ascontiguousarray(flow.started.T)
+        np.minimum(more, left_limit, out=more)
+        self._fit_hours(more, left)
         return more
 
-    def _stock_left(self, started: FloatArray, issued: FloatArray) -> FloatArray:
-        """Of each stock that comes: units that nothing takes before more of them could be had."""
+    def _stock_left(self, spare: FloatArray) -> FloatArray:
+        """Of each stock that comes: units that nothing takes before more of them could be had. spare: `_spare`."""
         product, bucket = self.dual.stock_product, self.dual.stock_bucket
         until = np.maximum(self.earliest[product], bucket + 1)
-        spare = self._spare(started, issued)
         left = np.full(len(product), np.inf)
         for first, last in sorted(set(zip(bucket.tolist(), until.tolist(), strict=True))):
             own = np.flatnonzero((bucket == first) & (until == last))
