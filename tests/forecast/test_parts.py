@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import poisson
 from statsforecast import models as sf
 
 from datong.forecast.backtest import back_test, mix_weights, origins
@@ -15,7 +16,16 @@ from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.paths import forecast
 from datong.forecast.prior import blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
-from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
+from datong.forecast.spread import (
+    Shape,
+    Spread,
+    draw_paths,
+    fit_shape,
+    fit_spread,
+    occurrence,
+    poisson_quantile,
+    relative_variance,
+)
 from datong.forecast.table import QUANTILE_SCHEMA, quantile_table
 from datong.model.flow import Item, Signal, method_message, nothing_learnt
 from datong.model.words import message
@@ -117,6 +127,83 @@ def test_occurrence_gives_the_share_of_empty_buckets_asked_for():
     assert paths.mean() == pytest.approx(5, rel=0.03)
     assert paths.var() == pytest.approx(105, rel=0.08)
     assert occurrence(4.0, 5.0, 1.0, whole=True) == 1.0
+
+
+def test_one_path_is_the_mean():
+    spread = Spread(0.04, 0.01, 0.09, whole=True)
+    assert draw_paths(np.random.default_rng(0), np.array([0.3, 20.0]), spread, 1).tolist() == [[0.3, 20.0]]
+
+
+def test_same_generator_same_paths():
+    spread, mean = Spread(0.04, 0.01, 0.4, whole=True, occurrence=0.8), np.array([0.0, 2.0, 30.0])
+    one, same, other = (draw_paths(np.random.default_rng(seed), mean, spread, 77, 0.2) for seed in (5, 5, 6))
+    assert one.tobytes() == same.tobytes() != other.tobytes()
+    assert not one[:, 0].any()
+
+
+@pytest.mark.parametrize("count", [2, 7, 150, 200])
+@pytest.mark.parametrize("whole", [False, True])
+def test_few_paths_keep_the_mean(count, whole):
+    """Fractions exactly, counts up to their own noise: without it their means would lie within sqrt(20 / count)."""
+    paths = draw_paths(np.random.default_rng(count), np.full(5, 20.0), Spread(0.1, 0.01, 0.4, whole=whole), count)
+    assert paths.shape == (count, 5)
+    assert (paths >= 0).all()
+    assert np.abs(paths.mean(axis=0) - 20).max() < (2 * np.sqrt(20 / count) if whole else 1e-9)
+    assert np.array_equal(paths, np.round(paths)) == whole
+
+
+# Mean, noise, whole: each a distribution whose quantiles are told by the level, by the noise, or by the counts.
+KINDS = [(50.0, 0.4, False), (1000.0, 0.02, True), (12.0, 0.01, True), (1.5, 0.05, True)]
+
+
+@pytest.mark.parametrize(("mean", "noise", "whole"), KINDS)
+def test_few_paths_tell_the_distribution_of_a_bucket(mean, noise, whole):
+    """Shares at or below the deciles (of 40,000 paths), over 40 seeds and 3 buckets: independent draws miss them by
+    sqrt(q (1 - q) / 200), these by less than half of it."""
+    spread, means = Spread(0.04, 0.01, noise, whole=whole), mean * np.array([1.0, 0.7, 1.0])
+    many = draw_paths(np.random.default_rng(99), means, spread, 40_000)
+    cut = np.quantile(many, np.arange(1, 10) / 10, axis=0)
+    true = (many <= cut[:, None]).mean(axis=1)
+    some = np.stack([draw_paths(np.random.default_rng(seed), means, spread, 200) for seed in range(40)])
+    off = (some[:, None] <= cut[:, None]).mean(axis=2) - true
+    assert np.sqrt(np.mean(off**2)) < 0.5 * np.sqrt(np.mean(true * (1 - true)) / 200)
+    assert np.abs(off.mean(axis=0)).max() < 0.006
+    assert some.var(axis=1).mean(axis=0) == pytest.approx(many.var(axis=0), rel=0.05)
+
+
+@pytest.mark.parametrize(("mean", "noise", "whole"), [(10.0, 0.1, False), (200.0, 0.1, True), (0.5, 0.1, True)])
+def test_few_paths_keep_what_buckets_share(mean, noise, whole):
+    """Level variance 0.2 and 0.02 a bucket: buckets 1 and 4 share mean^2 x 0.2, buckets 3 and 4
+    mean^2 x (1.2 x 1.02^2 - 1), with ties among counts or without; the first noise is the first bucket's alone."""
+    spread = Spread(0.2, 0.02, noise, whole=whole)
+    draws = [draw_paths(np.random.default_rng(s), np.full(4, mean), spread, 200, 0.5) for s in range(600)]
+    cov = np.mean([np.cov(paths.T) for paths in draws], axis=0) / mean**2
+    poisson_share = 1 / mean if whole else 0.0
+    assert cov[0, 3] == pytest.approx(0.2, rel=0.1)
+    assert cov[2, 3] == pytest.approx(1.2 * 1.02**2 - 1, rel=0.1)
+    assert cov[0, 0] == pytest.approx(1.2 * 1.5 - 1 + poisson_share, rel=0.06)
+    assert cov[1, 1] == pytest.approx(1.2 * 1.02 * (1 + noise) - 1 + poisson_share, rel=0.06)
+
+
+def test_counts_of_one_level_are_independent_beyond_it():
+    """One level for both buckets and no noise: of means 2 they share 4 x 0.2, nothing of the counts' own variance."""
+    spread = Spread(0.2, 0.0, 1e-6, whole=True)
+    draws = [draw_paths(np.random.default_rng(s), np.full(2, 2.0), spread, 200) for s in range(300)]
+    assert np.mean([np.cov(paths.T)[0, 1] for paths in draws]) == pytest.approx(0.8, rel=0.05)
+
+
+def test_poisson_quantiles_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    mean = rng.uniform(0, 1, 20_000) ** 4 * 300
+    share = rng.random(20_000)
+    true = poisson.ppf(share, mean)
+    count = poisson_quantile(share, mean)
+    low = mean < 4
+    assert np.mean(count[low] != true[low]) < 1e-3
+    assert np.mean(count[~low] != true[~low]) < 0.015
+    assert np.abs(count - true).max() <= 1
+    assert abs(np.mean(count - true)) < 0.002
+    assert poisson_quantile(np.array([0.5, 0.99]), np.array([0.0, 0.0])).tolist() == [0.0, 0.0]
 
 
 def test_errors_that_stay_are_told_from_errors_that_pass():

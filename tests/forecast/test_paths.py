@@ -146,7 +146,8 @@ def test_what_was_learnt_is_applied(make_sensed):
 
 @pytest.mark.parametrize("kind", ["poisson", "negative binomial", "drifting level", "lumpy"])
 def test_intervals_of_buckets_and_of_sums_cover(make_sensed, kind):
-    """80 % intervals over 200 simulated series of 40 weeks hold 70 to 92 % of what comes, together and alone."""
+    """80 % intervals over 200 simulated series of 40 weeks hold 70 to 90 % of what comes, together and alone; of
+    lumpy counts up to 92 %, since many lie on an end of the interval."""
     rng = np.random.default_rng(11)
     past, ahead = 40, 8
     mean = rng.lognormal(3.5, 0.6, 200)[:, None] * np.ones((1, past + ahead))
@@ -162,10 +163,22 @@ def test_intervals_of_buckets_and_of_sums_cover(make_sensed, kind):
     units = rng.poisson(mean).astype(float)
     units[:, 0] += 1
     paths = forecast(make_sensed(units[:, :past], ahead), nothing_learnt(), 300, 1).paths
-    future = units[:, past:]
-    assert 0.7 <= np.mean([coverage(future[:, h], paths[:, :, h]) for h in range(ahead)]) <= 0.92
-    assert 0.7 <= coverage(future[:, :4].sum(axis=1), paths[:, :, :4].sum(axis=2)) <= 0.92
-    assert 0.7 <= coverage(future.sum(axis=1), paths.sum(axis=2)) <= 0.92
+    future, most = units[:, past:], 0.92 if kind == "lumpy" else 0.9
+    assert 0.7 <= np.mean([coverage(future[:, h], paths[:, :, h]) for h in range(ahead)]) <= most
+    assert 0.7 <= coverage(future[:, :4].sum(axis=1), paths[:, :, :4].sum(axis=2)) <= most
+    assert 0.7 <= coverage(future.sum(axis=1), paths.sum(axis=2)) <= most
+
+
+def test_one_path_is_the_mean_of_many(make_sensed):
+    """Of a product with a history, of a slow one and of one never sold, what was learnt included."""
+    units = np.vstack([counts(1, 30) * 10, np.tile([1.0, 0, 0], 10)[None], np.full((1, 30), np.nan)])
+    learnt = replace(nothing_learnt(), spread_ratio={1: 1.5})
+    one = forecast(make_sensed(units), learnt, 1, 7).paths
+    many = forecast(make_sensed(units), nothing_learnt(), 20_000, 7).paths
+    assert one.shape == (3, 1, 4)
+    assert one[:2, 0] == pytest.approx(many[:2].mean(axis=1), rel=0.02)
+    # None of 30 buckets saw a launch: each further one has a chance of 1 in 31.
+    assert one[2, 0] / one[2, 0, 0] == pytest.approx(31 * (1 - (30 / 31) ** np.arange(1, 5)))
 
 
 def test_intermittent_paths_are_empty_as_often_as_the_past(make_sensed):

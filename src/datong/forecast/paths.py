@@ -73,8 +73,9 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
     """Paths of demand over the open buckets of every item.
 
     What cycles before taught is applied: `learnt.forecast_ratio` to an item's mean, `learnt.spread_ratio` to the
-    distance of its paths from their mean. Given demand stays as given; where all of it is given,
-    one path tells it. Same inputs and seed, same bytes; an item's random numbers depend only on the seed and on itself.
+    distance of its paths from their mean. Given demand stays as given; where all of it is given, one path tells it.
+    One path alone is the mean. Same inputs and seed, same bytes; an item's random numbers depend only on the seed and
+    on itself.
 
     pooling: "auto" uses the pooled model where LightGBM is installed (pip install 'datong[ml]') and the chain is large
     enough for it.
@@ -348,7 +349,9 @@ def _prior_paths(
     level, variance = blended_level(units, prior)
     spread = Spread(level_start=variance, level_step=PRIOR_STEP, noise=PRIOR_NOISE, whole=is_whole(units))
     paths = draw_paths(rng, level * factor, spread, path_count)
-    if not len(units):
+    if not len(units) and path_count == 1:
+        paths *= 1 - (1 - chance) ** np.arange(1, paths.shape[1] + 1)
+    elif not len(units):
         waiting = rng.geometric(chance, path_count) - 1
         paths[np.arange(paths.shape[1]) < waiting[:, None]] = 0.0
     return paths
@@ -356,7 +359,7 @@ def _prior_paths(
 
 def _spread_out(paths: FloatArray, learnt: Learnt, whole: bool) -> FloatArray:
     """The paths with their distance from the mean of each bucket times what was learnt, not below 0."""
-    if not learnt.spread_ratio:
+    if not learnt.spread_ratio or len(paths) == 1:
         return paths
     ratio = np.array([learnt.spread_ratio.get(h, 1.0) for h in range(paths.shape[1])])
     mean = paths.mean(axis=0)
