@@ -14,7 +14,7 @@ import numpy as np
 from datong.forecast.discount import Followed, drawn, even_order, follow, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import cheapest_units, expected_gain, whole_units, window
+from datong.plan.ordering import cheapest_units, expected_gain, next_order, whole_units, window
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time: the window, and how long what is left of it will lie.
@@ -171,14 +171,15 @@ def _decide(
     arriving = _arriving(known, chances, buckets, paths, seed)
     if certain is not None:
         arriving += certain[:, None]
-    opens, closes = _window(chances, buckets, paths, seed, review_buckets)
-    shortage = known.shortage_cost if backorders else known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
-    view = window(demand, known.on_hand, arriving, opens, closes, backorders=backorders)
+    opens, closes, next_closes = _windows(chances, buckets, paths, seed, review_buckets)
+    view = window(demand, known.on_hand, arriving, opens, closes, next_closes, backorders=backorders)
+    money = known.shortage_cost, known.holding_cost
+    later = next_order(view, cheapest_units(view, *money), *money, settled=closes <= review_buckets)
 
     def gain(of: FloatArray) -> FloatArray:
-        return expected_gain(view, of, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
+        return expected_gain(view, of, *money, later)
 
-    wanted = cheapest_units(view, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
+    wanted = cheapest_units(view, *money, later)
     units = whole_units(wanted, most_units) if lots is None else _best_lot(wanted, lots, most_units, gain)
     short = np.einsum("ipb,ipb->ip", view.short, view.last)  # one bucket is the last, or none
     there = np.maximum(view.last.sum(axis=(1, 2)), 1)
@@ -225,13 +226,19 @@ def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed:
     return result[:, :, :buckets]
 
 
-def _window(chances: FloatArray, buckets: int, paths: int, seed: int, review_buckets: int) -> tuple[IntArray, IntArray]:
-    """(item, path) each: bucket in which an order placed now arrives, and the first one in which a later one does."""
+def _windows(
+    chances: FloatArray, buckets: int, paths: int, seed: int, review_buckets: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """(item, path) each: bucket in which an order placed now arrives, the first one in which a later one does, and the
+    next one in which another does."""
     leads = _leads(chances, paths)
     closes = np.full_like(leads, NEVER)
+    next_closes = closes.copy()
     for later in range(review_buckets, buckets, review_buckets):
-        closes = np.minimum(closes, later + leads[:, even_order(paths, seed, ARRIVAL_DRAWS - later)])
-    return leads[:, even_order(paths, seed, ARRIVAL_DRAWS)], closes
+        comes = later + leads[:, even_order(paths, seed, ARRIVAL_DRAWS - later)]
+        other = np.where(comes == closes, NEVER, np.maximum(comes, closes))
+        closes, next_closes = np.minimum(closes, comes), np.minimum(next_closes, other)
+    return leads[:, even_order(paths, seed, ARRIVAL_DRAWS)], closes, next_closes
 
 
 def _leads(chances: FloatArray, paths: int) -> IntArray:

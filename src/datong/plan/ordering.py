@@ -18,9 +18,20 @@ bucket with -N_t > q and lies in each other one:
 
     gain(q) = shortage * E[number of t with -N_t > q] - holding * E[number of t with -N_t <= q].
 
-What is left when the window ends is not free of charge: the next order can be smaller by it only where there is one. So
-each bucket after the window in which the unit still lies, if nothing more is ordered, is charged `leftover_share` of
-holding.
+What the next order takes over. The next order q' arrives when the window ends, and is smaller by what this one leaves.
+Chosen together for the window and the next one, on the same paths, both are best where no unit is worth moving from q'
+to q. A unit moved is there in the window, and if it is sold in it, one less is there after it. With v the worth of that
+one on a path, S_t what would be lost from the next window's first bucket up to t with q and without q', and k the
+number of t in the next window with S_t < q',
+
+    v = shortage [S_end >= q'] - holding k,
+    gain(q) = E[(shortage - v) [C_end > q]] - holding E[number of t in the window with C_t <= q].
+
+Where no next order is worth placing there is none to move a unit from: the unit is one more in both windows, worth E[v]
+after the first (q' = 0, S_end > 0 and S_t <= 0 in v), and that, which is not above 0, is added. With backorders every
+unit asked for is delivered, so that a unit moved leaves the same behind on every path: v = 0 but for the latter case.
+What the next order can still learn of the window before it is placed it answers by itself: v = 0 on paths whose window
+is over by then (`settled`).
 
 Both gains fall in q, so the best quantity is the smallest with gain(q) <= 0: a weighted quantile of the C_t or -N_t of
 all paths, and the newsvendor's where the window is one bucket (Arrow, Harris and Marschak 1951, Econometrica 19).
@@ -37,18 +48,29 @@ from datong.model.flow import BoolArray, FloatArray, IntArray
 class Window:
     """What the order placed now is judged by, for each path of each item.
 
-    short: (item, path, bucket) units: C_t of lost sales, -N_t of backorders. inside, last, after: (item, path, bucket)
-    whether the bucket is in the path's window, is the window's last, or comes after it. stock_then: (item, path) units
-    there when the window opens, with what else arrives in that bucket and less what is owed; 0 where it never does.
-    backorders: unmet demand waits.
+    short: (item, path, bucket) units: C_t of lost sales, -N_t of backorders. inside, last: (item, path, bucket) whether
+    the bucket is in the path's window, and whether it is its last. next_inside, next_last: the like of the next order's
+    window. stock_then: (item, path) units there when the window opens, with what else arrives in that bucket and less
+    what is owed; 0 where it never does. backorders: unmet demand waits.
     """
 
     short: FloatArray
     stock_then: FloatArray
     inside: BoolArray
     last: BoolArray
-    after: BoolArray
+    next_inside: BoolArray
+    next_last: BoolArray
     backorders: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Next:
+    """The order after this one. units: (item) q' of the module. worth: (item, path) money, v of the module; 0 where
+    the path is settled. more: (item) money per unit ordered now, E[v] where q' is 0 and else 0; not above 0."""
+
+    units: FloatArray
+    worth: FloatArray
+    more: FloatArray
 
 
 def window(
@@ -57,6 +79,7 @@ def window(
     arriving: FloatArray,
     opens: IntArray,
     closes: IntArray,
+    next_closes: IntArray | None = None,
     *,
     backorders: bool = False,
 ) -> Window:
@@ -64,20 +87,23 @@ def window(
 
     demand: (item, path, bucket) units, bucket 0 being the one that opens now. on_hand: (item) units; below 0 what is
     owed. arriving: (item, path, bucket) units under way that arrive at the start of a bucket, or (item, 1, bucket).
-    opens, closes: (item, path) buckets, or (item, 1); the number of buckets or more: never. A path on which the order
-    never arrives, or not before the later one, has no window and counts for nothing.
+    opens, closes: (item, path) buckets, or (item, 1); the number of buckets or more: never. next_closes: the like, in
+    which the next order's window, which begins at closes, ends; without it that order has none. A path on which the
+    order never arrives, or not before the later one, has no window and counts for nothing.
     """
-    shape = np.broadcast_shapes(demand.shape, arriving.shape, (*opens.shape, 1), (*closes.shape, 1))
+    ends = closes if next_closes is None else next_closes
+    shape = np.broadcast_shapes(demand.shape, arriving.shape, *((*at.shape, 1) for at in (opens, closes, ends)))
     at = np.arange(shape[2])
-    first, end = opens[:, :, None], np.minimum(closes, shape[2])[:, :, None]
+    first, end, next_end = opens[:, :, None], *(np.minimum(b, shape[2])[:, :, None] for b in (closes, ends))
     # A path without a window has nothing after it either.
     begun = np.broadcast_to((at >= first) & (first < end), shape)
-    inside, last = begun & (at < end), begun & (at == end - 1)
+    parts = begun & (at < end), begun & (at == end - 1), begun & (at >= end) & (at < next_end)
+    parts = *parts, parts[2] & (at == next_end - 1)
     come, asked = np.broadcast_to(arriving, shape), np.broadcast_to(demand, shape)
     stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], shape[:2])
     if backorders:
         net = stock[:, :, None] + np.cumsum(come - asked, axis=2)
-        return Window(-net, _at(opens, net + asked), inside, last, begun & ~inside, backorders)
+        return Window(-net, _at(opens, net + asked), *parts, backorders)
     there, lost = np.empty(shape), np.empty(shape)
     for t in range(shape[2]):
         there[:, :, t] = stock + come[:, :, t]
@@ -85,7 +111,7 @@ def window(
         stock = np.maximum(left, 0.0)
         lost[:, :, t] = stock - left
     lost *= begun
-    return Window(np.cumsum(lost, axis=2), _at(opens, there), inside, last, begun & ~inside, backorders)
+    return Window(np.cumsum(lost, axis=2), _at(opens, there), *parts, backorders)
 
 
 def whole_units(units: FloatArray, most_units: FloatArray | float) -> FloatArray:
@@ -94,29 +120,47 @@ def whole_units(units: FloatArray, most_units: FloatArray | float) -> FloatArray
 
 
 def cheapest_units(
-    view: Window,
-    shortage_cost: FloatArray | float,
-    holding_cost: FloatArray | float,
-    *,
-    leftover_share: float = 0.0,
+    view: Window, shortage_cost: FloatArray | float, holding_cost: FloatArray | float, later: Next | None = None
 ) -> FloatArray:
     """(item) smallest quantity at which the module's gain is no longer above 0, exact for the paths given.
 
     shortage_cost: (item) money per unit lost, or with backorders per unit and bucket owed. holding_cost: (item) money
-    per unit and bucket. leftover_share: of the holding cost after the window up to the last bucket. Where holding costs
-    nothing, the quantity is that of the worst path.
+    per unit and bucket. later: without it the order is best for its own window. Where holding costs nothing, the
+    quantity is that of the worst path.
     """
-    shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
+    shortage, holding = _by_path(shortage_cost, holding_cost)
     begins = int(np.argmax(view.inside.any(axis=(0, 1))))  # no bucket before counts on any path
-    short = view.short[:, :, begins:]
-    inside, last, after = (part[:, :, begins:] for part in (view.inside, view.last, view.after))
+    short, inside, last = (part[:, :, begins:] for part in (view.short, view.inside, view.last))
     spared = inside if view.backorders else last
-    weight = np.where(spared, shortage, 0.0)
+    weight = np.where(spared, shortage if later is None else shortage - later.worth[:, :, None], 0.0)
     missing = weight.sum(axis=(1, 2))
-    weight += holding * inside
-    if leftover_share:
-        weight += holding * leftover_share * after
-    return _weighted_quantile(short, weight, missing)
+    if later is not None:
+        missing += later.more * short.shape[1]
+    return _weighted_quantile(short, weight + holding * inside, missing)
+
+
+def next_order(
+    view: Window, units: FloatArray, shortage_cost: FloatArray | float, holding_cost: FloatArray | float,
+    settled: BoolArray,
+) -> Next:
+    """The order after one of these units (item), best for its own window. settled: (item, path) whether the window is
+    over when it is placed. Costs as in `cheapest_units`."""
+    shortage, holding = _by_path(shortage_cost, holding_cost)
+    inside, last = view.next_inside, view.next_last
+    short = view.short - units[:, None, None]
+    if not view.backorders:
+        short = np.maximum(short, 0.0)
+        short -= np.einsum("ipb,ipb->ip", short, view.last)[:, :, None]  # one bucket is the last, or none
+    weight = np.where(inside if view.backorders else last, shortage, 0.0)
+    found = _weighted_quantile(short, weight + holding * inside, weight.sum(axis=(1, 2)))
+    some = found > 0
+    least = np.where(some, found, 0.0)[:, None, None]
+    sold = np.where(some[:, None, None], short >= least, short > 0)
+    worth = np.sum(weight * sold - holding * (inside & ~sold), axis=2)
+    more = np.where(some, 0.0, np.minimum(worth.mean(axis=1), 0.0))
+    if view.backorders:
+        worth = np.zeros_like(worth)
+    return Next(found, np.where(settled & some[:, None], 0.0, worth), more)
 
 
 def expected_gain(
@@ -124,18 +168,25 @@ def expected_gain(
     units: FloatArray,
     shortage_cost: FloatArray | float,
     holding_cost: FloatArray | float,
-    *,
-    leftover_share: float = 0.0,
+    later: Next | None = None,
 ) -> FloatArray:
     """(item) money that an order of these units saves on average over the paths: the module's gains of them, summed.
 
     Arguments as in `cheapest_units`.
     """
-    shortage, holding = (np.asarray(c, dtype=float).reshape(-1, 1, 1) for c in (shortage_cost, holding_cost))
+    shortage, holding = _by_path(shortage_cost, holding_cost)
     asked, there = np.maximum(view.short, 0.0), units[:, None, None]
-    money = shortage * (view.inside if view.backorders else view.last) * np.minimum(there, asked)
-    money -= holding * (view.inside + leftover_share * view.after) * np.maximum(there - asked, 0.0)
-    return money.sum(axis=(1, 2)) / view.short.shape[1]
+    worth = shortage if later is None else shortage - later.worth[:, :, None]
+    money = worth * (view.inside if view.backorders else view.last) * np.minimum(there, asked)
+    money -= holding * view.inside * np.maximum(there - asked, 0.0)
+    saved = money.sum(axis=(1, 2)) / view.short.shape[1]
+    return saved if later is None else saved + later.more * units
+
+
+def _by_path(shortage_cost: FloatArray | float, holding_cost: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+    """Both as (item, 1, 1)."""
+    shortage, holding = (np.asarray(cost, dtype=float).reshape(-1, 1, 1) for cost in (shortage_cost, holding_cost))
+    return shortage, holding
 
 
 def _at(bucket: IntArray, values: FloatArray) -> FloatArray:
