@@ -29,7 +29,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 from statistics import median
@@ -423,32 +422,28 @@ def demand_halves(games: Games) -> tuple[np.ndarray, np.ndarray]:
     return ~second, second
 
 
-def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
-    """The settings that are best on one half of the demand series, their score there and on the other half.
+MEMORY_SETS = (discount.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]), np.array([0.3, 0.7, 1.0]), np.array([0.7]))
 
-    best_there: what the best settings for that other half itself would have got.
+
+def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
+    """The memories that are best on one half of the demand series, their score there and on the other half.
+
+    best_there: what the best memories for that other half itself would have got.
     """
-    memories = (discount.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]))
-    scores = {}
-    for late, left, (kind, values) in product((1.0, 0.85, 0.7, 0.55), (0.0, 0.25, 0.5, 1.0), enumerate(memories)):
-        with (
-            patch.object(replenishing, "LATE_SHORTAGE_SHARE", late),
-            patch.object(replenishing, "LEFTOVER_SHARE", left),
-            patch.object(discount, "MEMORIES", values),
-        ):
+    scores = []
+    for values in MEMORY_SETS:
+        with patch.object(discount, "MEMORIES", values):
             score = play_datong(games, observation).score
-        scores[late, left, len(memories[kind])] = [float(score[half].mean()) for half in demand_halves(games)]
+        scores.append([float(score[half].mean()) for half in demand_halves(games)])
     result = []
     for half in (0, 1):
-        late, left, count = best = max(scores, key=lambda settings, half=half: scores[settings][half])
+        best = max(range(len(scores)), key=lambda at, half=half: scores[at][half])
         result.append(
             {
-                "late_shortage_share": late,
-                "leftover_share": left,
-                "memories": count,
+                "memories": MEMORY_SETS[best].tolist(),
                 "chosen_on": round(scores[best][half], 4),
                 "other_half": round(scores[best][1 - half], 4),
-                "best_there": round(max(both[1 - half] for both in scores.values()), 4),
+                "best_there": round(max(both[1 - half] for both in scores), 4),
             }
         )
     return result

@@ -17,7 +17,7 @@ from datong.ledger.supply import PlacedOrder, placed_orders
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.plan.lots import step_of
-from datong.replenish import LOOK_BUCKETS, Known, Lots, decide
+from datong.replenish import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ReplenishResult:
 
     kind, recipe, offer, lane: its cheapest way. units: to order now (of a recipe to start), 0 where nothing is worth
     it. start, due: today, or the first day after the frozen buckets, and when it is there by its promised lead time.
-    cost_per_unit, value: money; value is what the order is expected to save in its window against none. counted: there
+    cost_per_unit, value: money; value is what the order is expected to save against none in its window, with what it spares or costs the next one's. counted: there
     is a stock count of the product; without one, stock is what its records leave, 0 at least. on_hand_units,
     under_way_units; overdue_units: of these, past their promised day. stock_then_units: expected when it arrives.
     demand_units: expected from now to the end of the window that only this order can serve. short_before, short_after:
@@ -94,7 +94,8 @@ def replenish_chain(
     # What is promised; what became of it is learnt from the orders themselves.
     starts = calendar.starts(state.first_open_bucket, settings.horizon_buckets)
     leads = [w.lead_days for w in chain_facts(state, starts, nothing_learnt()).ways]
-    furthest = settings.frozen_buckets + calendar.lead_buckets(max(leads, default=0)) + LOOK_BUCKETS + review_buckets
+    longest = settings.frozen_buckets + calendar.lead_buckets(max(leads, default=0))
+    furthest = looked_at(np.array([longest]), review_buckets)
     if furthest > settings.horizon_buckets:
         state = replace(state, settings=replace(settings, horizon_buckets=furthest))
     demand = forecast(sense(state), learnt, settings.path_count, seed)
@@ -119,7 +120,6 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
     money = [facts.economics[item.label] for item in sold]
     known = Known(
-        demand=np.zeros((len(sold), 0)),
         ordered=ordered,
         came_after=came_after,
         on_hand=on_hand,

@@ -140,7 +140,10 @@ def cheapest_units(
 
 
 def next_order(
-    view: Window, units: FloatArray, shortage_cost: FloatArray | float, holding_cost: FloatArray | float,
+    view: Window,
+    units: FloatArray,
+    shortage_cost: FloatArray | float,
+    holding_cost: FloatArray | float,
     settled: BoolArray,
 ) -> Next:
     """The order after one of these units (item), best for its own window. settled: (item, path) whether the window is
@@ -153,14 +156,15 @@ def next_order(
         short -= np.einsum("ipb,ipb->ip", short, view.last)[:, :, None]  # one bucket is the last, or none
     weight = np.where(inside if view.backorders else last, shortage, 0.0)
     found = _weighted_quantile(short, weight + holding * inside, weight.sum(axis=(1, 2)))
-    some = found > 0
-    least = np.where(some, found, 0.0)[:, None, None]
-    sold = np.where(some[:, None, None], short >= least, short > 0)
-    worth = np.sum(weight * sold - holding * (inside & ~sold), axis=2)
-    more = np.where(some, 0.0, np.minimum(worth.mean(axis=1), 0.0))
+    some, q = (found > 0)[:, None], found[:, None, None]
+    most, least = (np.sum(np.where(sold, weight, -holding * inside), axis=2) for sold in (short >= q, short > q))
+    mean, spread = least.mean(axis=1, keepdims=True), np.mean(most - least, axis=1, keepdims=True)
+    share = np.where(some, np.divide(-mean, spread, out=np.zeros_like(mean), where=spread > 0), 0.0)
+    worth = least + share * (most - least)
+    more = np.where(some, 0.0, mean)[:, 0]
     if view.backorders:
         worth = np.zeros_like(worth)
-    return Next(found, np.where(settled & some[:, None], 0.0, worth), more)
+    return Next(found, np.where(settled & some, 0.0, worth), more)
 
 
 def expected_gain(
