@@ -30,8 +30,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 from statistics import median
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -42,7 +42,7 @@ from datong import replenish as replenishing
 from datong.forecast import discount
 from datong.forecast.discount import Followed, follow, observe
 from datong.learn import lead_times
-from datong.plan.ordering import Next, next_order
+from datong.plan.ordering import Window, with_next_order
 from datong.replenish import Known, looked_at, replenish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "inventorybench"
@@ -385,28 +385,27 @@ def measure(games: Games, instances: Path, observation: str, jobs: int) -> dict[
     }
 
 
-def _no_next(*args: object, **settled: object) -> None:
-    """In place of `next_order`: there is none."""
+def _own_window(view: Window, units: np.ndarray, *_: object) -> tuple[Window, np.ndarray]:
+    """In place of `with_next_order`: the window alone."""
+    return view, np.zeros((len(units), 1))
 
 
-def _nil_only(*args: Any, **settled: Any) -> Next:
-    """In place of `next_order`: what it leaves behind is counted only where it is nil."""
-    found = next_order(*args, **settled)
-    return replace(found, worth=np.where((found.units > 0)[:, None], 0.0, found.worth))
+def _sold_twice(view: Window, *rest: Any) -> tuple[Window, np.ndarray]:
+    """In place of `with_next_order`: the window runs on where the next order is nil, and nothing else."""
+    return with_next_order(view, *rest)[0], np.zeros((len(view.short), 1))
 
 
-def _never_nil(*args: Any, **settled: Any) -> Next:
-    """In place of `next_order`: what it leaves behind is not counted where it is nil."""
-    found = next_order(*args, **settled)
-    return replace(found, worth=np.where((found.units > 0)[:, None], found.worth, 0.0), more=np.zeros(len(found.more)))
+def _not_run_on(view: Window, *rest: Any) -> tuple[Window, np.ndarray]:
+    """In place of `with_next_order`: what the next order could have sold, but no window runs on."""
+    return view, with_next_order(view, *rest)[1]
 
 
 # What is taken away: module, setting, its value without.
 ABLATIONS: dict[str, tuple[tuple[object, str, object], ...]] = {
     "as it is": (),
-    "best for its own window only": ((replenishing, "next_order", _no_next),),
-    "no next order where one is placed": ((replenishing, "next_order", _nil_only),),
-    "a next order even where it is nil": ((replenishing, "next_order", _never_nil),),
+    "best for its own window only": ((replenishing, "with_next_order", _own_window),),
+    "what sells twice counts twice": ((replenishing, "with_next_order", _sold_twice),),
+    "no window runs on where the next order is nil": ((replenishing, "with_next_order", _not_run_on),),
     "one memory, 0.7": ((discount, "MEMORIES", np.array([0.7])),),
     "one memory, 0.95": ((discount, "MEMORIES", np.array([0.95])),),
     "spread farther ahead not learnt": ((discount, "AHEAD_PRIOR_BUCKETS", 1e9),),

@@ -13,9 +13,10 @@ HOLDING, a unit lost SHORTAGE. Order k = 1..6 is placed between week k - 1 and w
 and can be sold from the start of week k + 2. There is no order for weeks 7 and 8.
 
 Datong plays as it is: a state of the chain's tables as known before each round, `sense`, `forecast`, and
-`replenish.decide` over the sample paths, with the orders of the game so far as its record. Beside it stand the organisers' policy, two simple rivals with settings tuned on half of the
-windows (`TUNED_ON`), and perfect foresight. In a window, a week of a pair that was out of stock has an unknown demand:
-it sells nothing and costs nothing, whatever the policy.
+`replenish.decide` over the sample paths, with the orders of the game so far as its record. Beside it stand the
+organisers' policy, two simple rivals with settings tuned on half of the windows (`TUNED_ON`), and perfect foresight. In
+a window, a week of a pair that was out of stock has an unknown demand: it sells nothing and costs nothing, whatever the
+policy.
 """
 
 import argparse

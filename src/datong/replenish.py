@@ -14,7 +14,7 @@ import numpy as np
 from datong.forecast.discount import Followed, drawn, even_order, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import cheapest_units, expected_gain, next_order, whole_units, window
+from datong.plan.ordering import cheapest_units, expected_gain, whole_units, window, with_next_order
 
 PATHS = 64
 # Buckets looked at beyond the promised lead time and the windows of this order and the next: they may come late.
@@ -55,7 +55,7 @@ class Replenishment:
     units: whole units to order now. stock_then: units expected to be there when the order arrives, before it does.
     lost_chance: that it never arrives. short_before, short_after: chance that demand is lost in the window that only
     this order can serve, without and with it, given that there is such a window. value: money that the order is
-    expected to save in its window, with what it spares or costs the next one's.
+    expected to save in its window, less what the next order could have saved with the same units.
     """
 
     units: FloatArray
@@ -166,12 +166,13 @@ def _decide(
     opens, closes, next_closes = _windows(chances, buckets, paths, seed, review_buckets)
     view = window(demand, known.on_hand, arriving, opens, closes, next_closes, backorders=backorders)
     money = known.shortage_cost, known.holding_cost
-    later = next_order(view, cheapest_units(view, *money), *money, settled=closes <= review_buckets)
+    settled = closes <= review_buckets
+    judged, taken = with_next_order(view, cheapest_units(view, *money), *money, settled)
 
     def gain(of: FloatArray) -> FloatArray:
-        return expected_gain(view, of, *money, later)
+        return expected_gain(judged, of, *money, taken)
 
-    wanted = cheapest_units(view, *money, later)
+    wanted = cheapest_units(judged, *money, taken)
     units = whole_units(wanted, most_units) if lots is None else _best_lot(wanted, lots, most_units, gain)
     short = np.einsum("ipb,ipb->ip", view.short, view.last)  # one bucket is the last, or none
     there = np.maximum(view.last.sum(axis=(1, 2)), 1)

@@ -13,7 +13,7 @@ NOT_YET = np.nan
 
 
 def known(items=8, buckets=20, seed=1, promised=(0, 2, 4, 1)):
-    """What is known, and demand: steady, about 100; orders of 100 in the last 15 buckets, most of which came as promised."""
+    """Steady demand of about 100, orders of 100 in the last 15 buckets, most of which came as promised."""
     random = np.random.default_rng(seed)
     lead = np.resize(np.array(promised), items)
     ordered = np.zeros((items, buckets))

@@ -57,11 +57,12 @@ class ReplenishResult:
 
     kind, recipe, offer, lane: its cheapest way. units: to order now (of a recipe to start), 0 where nothing is worth
     it. start, due: today, or the first day after the frozen buckets, and when it is there by its promised lead time.
-    cost_per_unit, value: money; value is what the order is expected to save against none in its window, with what it spares or costs the next one's. counted: there
-    is a stock count of the product; without one, stock is what its records leave, 0 at least. on_hand_units,
-    under_way_units; overdue_units: of these, past their promised day. stock_then_units: expected when it arrives.
-    demand_units: expected from now to the end of the window that only this order can serve. short_before, short_after:
-    chance that demand is not met in the window without and with the order. lost_chance: that it never comes.
+    cost_per_unit, value: money; value is what the order is expected to save against none in its window, less what the
+    next order could have saved with the same units. counted: there is a stock count of the product; without one, stock
+    is what its records leave, 0 at least. on_hand_units, under_way_units; overdue_units: of these, past their promised
+    day. stock_then_units: expected when it arrives. demand_units: expected from now to the end of the window that only
+    this order can serve. short_before, short_after: chance that demand is not met in the window without and with the
+    order. lost_chance: that it never comes.
     """
 
     as_of: datetime

@@ -19,25 +19,28 @@ bucket with -N_t > q and lies in each other one:
     gain(q) = shortage * E[number of t with -N_t > q] - holding * E[number of t with -N_t <= q].
 
 What the next order takes over. The next order q' arrives when the window ends, and is smaller by what this one leaves.
-Chosen together for the window and the next one, on the same paths, both are best where no unit is worth moving from q'
-to q. A unit moved is there in the window, and if it is sold in it, one less is there after it. With v the worth of that
-one on a path, S_t what would be lost from the next window's first bucket up to t with q and without q', and k the
-number of t in the next window with S_t < q',
+Chosen together for both windows, on the same paths, they are best where no unit is worth moving from q' to q. A unit
+moved is there in the window; where it is sold in it, one less is there after it. With S_t what would be lost from the
+next window's first bucket up to t with q and without q', and v the worth there of one more unit beside q',
 
-    v = shortage [S_end >= q'] - holding k,
+    v = shortage [S_end > q'] - holding [number of t in the next window with S_t <= q'],
     gain(q) = E[(shortage - v) [C_end > q]] - holding E[number of t in the window with C_t <= q].
 
-Where no next order is worth placing there is none to move a unit from: the unit is one more in both windows, worth E[v]
-after the first (q' = 0, S_end > 0 and S_t <= 0 in v), and that, which is not above 0, is added. With backorders every
-unit asked for is delivered, so that a unit moved leaves the same behind on every path: v = 0 but for the latter case.
-What the next order can still learn of the window before it is placed it answers by itself: v = 0 on paths whose window
-is over by then (`settled`).
+q' is best where E[v] = 0; paths with S_t = q' count as sold in the share that makes it so. Where shortages last from
+one window to the next, gain is smaller (myopic orders are too large when sales are lost: Morton 1971; Zipkin 2008,
+Operations Research 56); where they alternate, it is larger. v is taken at the q that is best for its own window and the
+q' that is best after it. That q' is thrown away, and decided when it is due with what is known by then (open-loop
+feedback: Bertsekas 2005, Dynamic Programming and Optimal Control, chapter 6). Hence
+
+* v = 0 on paths whose window is over when the next order is placed (`settled`): that order sees what was left;
+* v = 0 with backorders, where every unit asked for is delivered, so that a unit moved leaves the same behind;
+* where q' = 0 no order takes over, and this one's window runs on to the end of the next.
 
 Both gains fall in q, so the best quantity is the smallest with gain(q) <= 0: a weighted quantile of the C_t or -N_t of
 all paths, and the newsvendor's where the window is one bucket (Arrow, Harris and Marschak 1951, Econometrica 19).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,16 +64,6 @@ class Window:
     next_inside: BoolArray
     next_last: BoolArray
     backorders: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Next:
-    """The order after this one. units: (item) q' of the module. worth: (item, path) money, v of the module; 0 where
-    the path is settled. more: (item) money per unit ordered now, E[v] where q' is 0 and else 0; not above 0."""
-
-    units: FloatArray
-    worth: FloatArray
-    more: FloatArray
 
 
 def window(
@@ -120,51 +113,55 @@ def whole_units(units: FloatArray, most_units: FloatArray | float) -> FloatArray
 
 
 def cheapest_units(
-    view: Window, shortage_cost: FloatArray | float, holding_cost: FloatArray | float, later: Next | None = None
+    view: Window,
+    shortage_cost: FloatArray | float,
+    holding_cost: FloatArray | float,
+    taken: FloatArray | float = 0.0,
 ) -> FloatArray:
     """(item) smallest quantity at which the module's gain is no longer above 0, exact for the paths given.
 
     shortage_cost: (item) money per unit lost, or with backorders per unit and bucket owed. holding_cost: (item) money
-    per unit and bucket. later: without it the order is best for its own window. Where holding costs nothing, the
-    quantity is that of the worst path.
+    per unit and bucket. taken: (item, path) money, v of the module. Where holding costs nothing, the quantity is that
+    of the worst path.
     """
-    shortage, holding = _by_path(shortage_cost, holding_cost)
+    spared, holding = _spared(shortage_cost, taken), _by_path(holding_cost)
     begins = int(np.argmax(view.inside.any(axis=(0, 1))))  # no bucket before counts on any path
     short, inside, last = (part[:, :, begins:] for part in (view.short, view.inside, view.last))
-    spared = inside if view.backorders else last
-    weight = np.where(spared, shortage if later is None else shortage - later.worth[:, :, None], 0.0)
-    missing = weight.sum(axis=(1, 2))
-    if later is not None:
-        missing += later.more * short.shape[1]
-    return _weighted_quantile(short, weight + holding * inside, missing)
+    weight = np.where(inside if view.backorders else last, spared, 0.0)
+    return _weighted_quantile(short, weight + holding * inside, weight.sum(axis=(1, 2)))
 
 
-def next_order(
+def with_next_order(
     view: Window,
     units: FloatArray,
     shortage_cost: FloatArray | float,
     holding_cost: FloatArray | float,
     settled: BoolArray,
-) -> Next:
-    """The order after one of these units (item), best for its own window. settled: (item, path) whether the window is
-    over when it is placed. Costs as in `cheapest_units`."""
-    shortage, holding = _by_path(shortage_cost, holding_cost)
+) -> tuple[Window, FloatArray]:
+    """What an order is judged by when the next one is thought of: its window, which runs on where the next is nil, and
+    (item, path) money, v of the module.
+
+    units: (item) of the order that is best for its own window. settled: (item, path) whether the window is over when
+    the next order is placed. Costs as in `cheapest_units`.
+    """
+    shortage, holding = _by_path(shortage_cost), _by_path(holding_cost)
     inside, last = view.next_inside, view.next_last
     short = view.short - units[:, None, None]
     if not view.backorders:
         short = np.maximum(short, 0.0)
         short -= np.einsum("ipb,ipb->ip", short, view.last)[:, :, None]  # one bucket is the last, or none
     weight = np.where(inside if view.backorders else last, shortage, 0.0)
-    found = _weighted_quantile(short, weight + holding * inside, weight.sum(axis=(1, 2)))
-    some, q = (found > 0)[:, None], found[:, None, None]
-    most, least = (np.sum(np.where(sold, weight, -holding * inside), axis=2) for sold in (short >= q, short > q))
-    mean, spread = least.mean(axis=1, keepdims=True), np.mean(most - least, axis=1, keepdims=True)
-    share = np.where(some, np.divide(-mean, spread, out=np.zeros_like(mean), where=spread > 0), 0.0)
-    worth = least + share * (most - least)
-    more = np.where(some, 0.0, mean)[:, 0]
+    found = _weighted_quantile(short, weight + holding * inside, weight.sum(axis=(1, 2)))[:, None, None]
+    nil = found == 0
+    ends = np.where(nil & last.any(axis=2, keepdims=True), last, view.last)
+    judged = replace(view, inside=view.inside | (nil & inside), last=ends)
     if view.backorders:
-        worth = np.zeros_like(worth)
-    return Next(found, np.where(settled & some, 0.0, worth), more)
+        return judged, np.zeros(short.shape[:2])
+    sold = short > found, short >= found
+    least, most = (np.sum(np.where(by_then, weight, -holding * inside), axis=2) for by_then in sold)
+    mean, wide = least.mean(axis=1, keepdims=True), np.mean(most - least, axis=1, keepdims=True)
+    share = np.clip(np.divide(-mean, wide, out=np.zeros_like(mean), where=wide > 0), 0.0, 1.0)
+    return judged, np.where(settled | nil[:, :, 0], 0.0, least + share * (most - least))
 
 
 def expected_gain(
@@ -172,25 +169,27 @@ def expected_gain(
     units: FloatArray,
     shortage_cost: FloatArray | float,
     holding_cost: FloatArray | float,
-    later: Next | None = None,
+    taken: FloatArray | float = 0.0,
 ) -> FloatArray:
     """(item) money that an order of these units saves on average over the paths: the module's gains of them, summed.
 
     Arguments as in `cheapest_units`.
     """
-    shortage, holding = _by_path(shortage_cost, holding_cost)
+    spared, holding = _spared(shortage_cost, taken), _by_path(holding_cost)
     asked, there = np.maximum(view.short, 0.0), units[:, None, None]
-    worth = shortage if later is None else shortage - later.worth[:, :, None]
-    money = worth * (view.inside if view.backorders else view.last) * np.minimum(there, asked)
+    money = spared * (view.inside if view.backorders else view.last) * np.minimum(there, asked)
     money -= holding * view.inside * np.maximum(there - asked, 0.0)
-    saved = money.sum(axis=(1, 2)) / view.short.shape[1]
-    return saved if later is None else saved + later.more * units
+    return money.sum(axis=(1, 2)) / view.short.shape[1]
 
 
-def _by_path(shortage_cost: FloatArray | float, holding_cost: FloatArray | float) -> tuple[FloatArray, FloatArray]:
-    """Both as (item, 1, 1)."""
-    shortage, holding = (np.asarray(cost, dtype=float).reshape(-1, 1, 1) for cost in (shortage_cost, holding_cost))
-    return shortage, holding
+def _by_path(cost: FloatArray | float) -> FloatArray:
+    """As (item, 1, 1)."""
+    return np.asarray(cost, dtype=float).reshape(-1, 1, 1)
+
+
+def _spared(shortage_cost: FloatArray | float, taken: FloatArray | float) -> FloatArray:
+    """(item, path or 1, 1) money per unit of shortage that is met."""
+    return _by_path(shortage_cost) - np.atleast_2d(taken)[:, :, None]
 
 
 def _at(bucket: IntArray, values: FloatArray) -> FloatArray:
