@@ -139,3 +139,24 @@ def test_lots_that_are_fractions_lose_nothing_to_rounding():
     lots = Lots(np.array([0.3, 0.3, 0.0, 0.0]), np.array([0.9, 0.0, 0.0, 0.0]))
     most = np.array([np.inf, 0.8999999999999999, 0.37, np.inf])
     assert decide(facts, asked, lots=lots, most_units=most).units == pytest.approx([0.9, 0.9, 0.37, 0.85], abs=1e-12)
+
+
+@pytest.mark.parametrize(("lead", "units"), [(0, 10), (1, 2)])
+def test_only_a_next_order_that_sees_what_was_left_takes_nothing_over(lead, units):
+    """Demand 10 or 2 in every bucket, 1.5 lost and 1 held: units 3 to 10 are worth 1.5 x 1/2 - 1 x 1/2 alone. Without a
+    lead time the next order is placed when that is over; with one it would sell too of what these sell."""
+    facts, _ = known(items=1, promised=(lead,))
+    facts = replace(facts, ordered=np.ones((1, 20)), came_after=np.full((1, 20), float(lead)))
+    facts = replace(facts, on_hand=np.zeros(1), shortage_cost=np.full(1, 1.5))
+    paths = np.tile(np.where(np.arange(64) % 2, 10.0, 2.0)[None, :, None], (1, 1, looked_at(facts.promised_lead)))
+    assert decide(facts, paths).units.tolist() == [units]
+
+
+def test_windows_follow_the_review():
+    """Sure demand of 5, a lead time of 1 that was kept, orders every second bucket: 10 for buckets 1 and 2."""
+    facts, _ = known(items=1, promised=(1,))
+    facts = replace(facts, ordered=np.ones((1, 20)), came_after=np.ones((1, 20)))
+    facts = replace(facts, on_hand=np.full(1, 5.0), shortage_cost=np.full(1, 9.0))
+    paths = np.full((1, 64, looked_at(facts.promised_lead, 2)), 5.0)
+    assert paths.shape[2] == 7
+    assert decide(facts, paths, review_buckets=2).units.tolist() == [10]

@@ -126,8 +126,8 @@ def cheapest_units(
     """
     spared, holding = _spared(shortage_cost, taken), _by_path(holding_cost)
     begins = int(np.argmax(view.inside.any(axis=(0, 1))))  # no bucket before counts on any path
-    short, inside, last = (part[:, :, begins:] for part in (view.short, view.inside, view.last))
-    weight = np.where(inside if view.backorders else last, spared, 0.0)
+    short, inside = view.short[:, :, begins:], view.inside[:, :, begins:]
+    weight = np.where(inside if view.backorders else view.last[:, :, begins:], spared, 0.0)
     return _weighted_quantile(short, weight + holding * inside, weight.sum(axis=(1, 2)))
 
 
