@@ -92,8 +92,8 @@ def replenish_chain(
     state = chain.state(as_of)
     chain.can_plan(state)
     calendar, settings = state.settings.calendar, state.settings
-    # What is promised; what became of it is learnt from the orders themselves. `replenishment` needs the facts again, for
-    # as many buckets as the leads ask for, and for the places that the forecast asks for.
+    # What is promised; what became of it is learnt from the orders themselves. `replenishment` needs the facts again:
+    # for as many buckets as these leads ask for, and for the places that the forecast asks for.
     starts = calendar.starts(state.first_open_bucket, settings.horizon_buckets)
     leads = [w.lead_days for w in chain_facts(state, starts, nothing_learnt()).ways]
     longest = settings.frozen_buckets + calendar.lead_buckets(max(leads, default=0))
