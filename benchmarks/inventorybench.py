@@ -29,9 +29,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from statistics import median
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -42,6 +42,7 @@ from datong import replenish as replenishing
 from datong.forecast import discount
 from datong.forecast.discount import Followed, follow, observe
 from datong.learn import lead_times
+from datong.plan.ordering import Window, with_next_order
 from datong.replenish import Known, looked_at, replenish
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "inventorybench"
@@ -91,7 +92,8 @@ class Played:
     seconds: float
 
 
-Policy = Callable[[Known], np.ndarray]
+# (instance, bucket) units of closed demand, NaN before the first, and what else is known -> units to order.
+Policy = Callable[[np.ndarray, Known], np.ndarray]
 
 
 HEAD_COLUMNS = ("instance", "family", "lead_time_setting", "profit", "holding_cost", "promised_lead_time")
@@ -181,11 +183,11 @@ def play(games: Games, policy: Policy, observation: str = "A") -> Played:
     for t in range(periods):
         now = before + t
         # Copies, so that a policy can neither look ahead nor change what happened.
-        closed = [table[:, :now].copy() for table in (history, ordered, came_after)]
+        closed, *record = (table[:, :now].copy() for table in (history, ordered, came_after))
         told = (games.promised_lead.copy(), games.profit.copy(), games.holding.copy(), observation == "B")
-        known = Known(*closed, on_hand.copy(), *told)
+        known = Known(*record, on_hand.copy(), *told)
         start = time.perf_counter()
-        units = policy(known)
+        units = policy(closed, known)
         seconds += time.perf_counter() - start
         playing = ~np.isnan(games.demand[:, t])
         ordered[:, now] = np.where(playing, np.trunc(np.maximum(units, 0.0)), 0.0)
@@ -221,11 +223,11 @@ class Datong:
     def __init__(self) -> None:
         self.followed: Followed | None = None
 
-    def __call__(self, known: Known) -> np.ndarray:
+    def __call__(self, demand: np.ndarray, known: Known) -> np.ndarray:
         if self.followed is None:
-            self.followed = follow(known.demand, looked_at(known.promised_lead))
+            self.followed = follow(demand, looked_at(known.promised_lead))
         else:
-            self.followed = observe(self.followed, known.demand[:, -1])
+            self.followed = observe(self.followed, demand[:, -1])
         return replenish(known, self.followed).units
 
 
@@ -234,20 +236,20 @@ def under_way(known: Known) -> np.ndarray:
     return np.where(np.isnan(known.came_after), known.ordered, 0.0)
 
 
-def or_rule(known: Known) -> np.ndarray:
+def or_rule(demand: np.ndarray, known: Known) -> np.ndarray:
     """The published baseline: base stock on the plain mean and standard deviation, an order capped."""
     lead = known.promised_lead
-    mean, deviation = np.nanmean(known.demand, axis=1), np.nanstd(known.demand, axis=1, ddof=1)
+    mean, deviation = np.nanmean(demand, axis=1), np.nanstd(demand, axis=1, ddof=1)
     service = norm.ppf(known.shortage_cost / (known.shortage_cost + known.holding_cost))
     base = (1 + lead) * mean + service * np.sqrt(1 + lead) * deviation
     position = known.on_hand + under_way(known).sum(axis=1)
     return np.maximum(0.0, np.minimum(np.ceil(base - position), np.ceil(mean + norm.ppf(0.95) * deviation)))
 
 
-def or_rule_alone(known: Known) -> np.ndarray:
+def or_rule_alone(demand: np.ndarray, known: Known) -> np.ndarray:
     """`or_rule` of one instance in scalars, as its authors run it."""
-    demand, lead = known.demand[0], int(known.promised_lead[0])
-    mean, deviation = np.mean(demand), np.std(demand, ddof=1)
+    lead = int(known.promised_lead[0])
+    mean, deviation = np.mean(demand[0]), np.std(demand[0], ddof=1)
     service = norm.ppf(known.shortage_cost[0] / (known.shortage_cost[0] + known.holding_cost[0]))
     base = (1 + lead) * mean + service * np.sqrt(1 + lead) * deviation
     position = known.on_hand[0] + np.sum(known.ordered[0][np.isnan(known.came_after[0])])
@@ -255,16 +257,23 @@ def or_rule_alone(known: Known) -> np.ndarray:
 
 
 def base_stock(
-    known: Known, memory: float, spread_memory: float, share: float, cap: float, overdue: int | None
+    demand: np.ndarray,
+    known: Known,
+    *,
+    memory: float,
+    spread_memory: float,
+    share: float,
+    cap: float,
+    overdue: int | None,
 ) -> np.ndarray:
     """Base stock on a discounted mean and standard deviation, `share` of the gap ordered at once, at most `cap` means.
 
     overdue: periods after the promised lead at which an order is no longer counted on; None never.
     """
-    buckets, lead = known.demand.shape[1], known.promised_lead
+    buckets, lead = demand.shape[1], known.promised_lead
     age = buckets - np.arange(buckets)
-    told = ~np.isnan(known.demand)
-    units = np.where(told, known.demand, 0.0)
+    told = ~np.isnan(demand)
+    units = np.where(told, demand, 0.0)
     weight = memory**age * told
     mean = np.sum(weight * units, axis=1) / np.sum(weight, axis=1)
     far = spread_memory**age * told
@@ -376,12 +385,27 @@ def measure(games: Games, instances: Path, observation: str, jobs: int) -> dict[
     }
 
 
+def _own_window(view: Window, units: np.ndarray, *_: object) -> tuple[Window, np.ndarray]:
+    """In place of `with_next_order`: the window alone."""
+    return view, np.zeros((len(units), 1))
+
+
+def _sold_twice(view: Window, *rest: Any) -> tuple[Window, np.ndarray]:
+    """In place of `with_next_order`: the window runs on where the next order is nil, and nothing else."""
+    return with_next_order(view, *rest)[0], np.zeros((len(view.short), 1))
+
+
+def _not_run_on(view: Window, *rest: Any) -> tuple[Window, np.ndarray]:
+    """In place of `with_next_order`: what the next order could have sold, but no window runs on."""
+    return view, with_next_order(view, *rest)[1]
+
+
 # What is taken away: module, setting, its value without.
 ABLATIONS: dict[str, tuple[tuple[object, str, object], ...]] = {
     "as it is": (),
-    "best for its own window only": ((replenishing, "LATE_SHORTAGE_SHARE", 1.0), (replenishing, "LEFTOVER_SHARE", 0.0)),
-    "nothing for what is left after the window": ((replenishing, "LEFTOVER_SHARE", 0.0),),
-    "whole shortage cost under a lead time": ((replenishing, "LATE_SHORTAGE_SHARE", 1.0),),
+    "best for its own window only": ((replenishing, "with_next_order", _own_window),),
+    "what sells twice counts twice": ((replenishing, "with_next_order", _sold_twice),),
+    "no window runs on where the next order is nil": ((replenishing, "with_next_order", _not_run_on),),
     "one memory, 0.7": ((discount, "MEMORIES", np.array([0.7])),),
     "one memory, 0.95": ((discount, "MEMORIES", np.array([0.95])),),
     "spread farther ahead not learnt": ((discount, "AHEAD_PRIOR_BUCKETS", 1e9),),
@@ -397,32 +421,28 @@ def demand_halves(games: Games) -> tuple[np.ndarray, np.ndarray]:
     return ~second, second
 
 
-def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
-    """The settings that are best on one half of the demand series, their score there and on the other half.
+MEMORY_SETS = (discount.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]), np.array([0.3, 0.7, 1.0]), np.array([0.7]))
 
-    best_there: what the best settings for that other half itself would have got.
+
+def choose_by_halves(games: Games, observation: str) -> list[dict[str, object]]:
+    """The memories that are best on one half of the demand series, their score there and on the other half.
+
+    best_there: what the best memories for that other half itself would have got.
     """
-    memories = (discount.MEMORIES, np.array([0.5, 0.8, 0.95, 1.0]))
-    scores = {}
-    for late, left, (kind, values) in product((1.0, 0.85, 0.7, 0.55), (0.0, 0.25, 0.5, 1.0), enumerate(memories)):
-        with (
-            patch.object(replenishing, "LATE_SHORTAGE_SHARE", late),
-            patch.object(replenishing, "LEFTOVER_SHARE", left),
-            patch.object(discount, "MEMORIES", values),
-        ):
+    scores = []
+    for values in MEMORY_SETS:
+        with patch.object(discount, "MEMORIES", values):
             score = play_datong(games, observation).score
-        scores[late, left, len(memories[kind])] = [float(score[half].mean()) for half in demand_halves(games)]
+        scores.append([float(score[half].mean()) for half in demand_halves(games)])
     result = []
     for half in (0, 1):
-        late, left, count = best = max(scores, key=lambda settings, half=half: scores[settings][half])
+        best = max(range(len(scores)), key=lambda at, half=half: scores[at][half])
         result.append(
             {
-                "late_shortage_share": late,
-                "leftover_share": left,
-                "memories": count,
+                "memories": MEMORY_SETS[best].tolist(),
                 "chosen_on": round(scores[best][half], 4),
                 "other_half": round(scores[best][1 - half], 4),
-                "best_there": round(max(both[1 - half] for both in scores.values()), 4),
+                "best_there": round(max(both[1 - half] for both in scores), 4),
             }
         )
     return result

@@ -12,11 +12,11 @@ Week k of the game: receive what is due, sell min(stock, demand), lose the rest,
 HOLDING, a unit lost SHORTAGE. Order k = 1..6 is placed between week k - 1 and week k, sees the sales up to week k - 1
 and can be sold from the start of week k + 2. There is no order for weeks 7 and 8.
 
-Datong plays through the stages as they are: a state of the chain's tables as known before each round, `sense`,
-`forecast`, and the ordering decision of plan/ordering.py over the sample paths, with replenish.py's share of a lost
-sale under a lead time. Beside it stand the organisers' policy, two simple rivals with settings tuned on half of the
-windows (`TUNED_ON`), and perfect foresight. In a window, a week of a pair that was out of stock has an unknown demand:
-it sells nothing and costs nothing, whatever the policy.
+Datong plays as it is: a state of the chain's tables as known before each round, `sense`, `forecast`, and
+`replenish.decide` over the sample paths, with the orders of the game so far as its record. Beside it stand the
+organisers' policy, two simple rivals with settings tuned on half of the windows (`TUNED_ON`), and perfect foresight. In
+a window, a week of a pair that was out of stock has an unknown demand: it sells nothing and costs nothing, whatever the
+policy.
 """
 
 import argparse
@@ -40,8 +40,7 @@ from datong.forecast.paths import forecast
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, nothing_learnt
 from datong.model.settings import ChainSettings
-from datong.plan.ordering import cheapest_units, whole_units, window
-from datong.replenish import LATE_SHORTAGE_SHARE
+from datong.replenish import Known, decide, looked_at
 from datong.sense.signals import sense
 
 WEEKS, ROUNDS, LEAD_WEEKS, FIRST_COUNTED = 8, 6, 2, 3
@@ -55,11 +54,16 @@ COVER_WEEKS = 4
 
 @dataclass(frozen=True, eq=False)
 class Shelf:
-    """State at the end of a week. on_hand: (pair) units. under_way: (pair, week ahead) units that arrive at the start
-    of the next week and of the one after."""
+    """State at the end of a week. on_hand: (pair) units. ordered: (pair, week) units ordered before each of the last
+    weeks."""
 
     on_hand: np.ndarray
-    under_way: np.ndarray
+    ordered: np.ndarray
+
+    @property
+    def under_way(self) -> np.ndarray:
+        """(pair, week ahead) units that arrive at the start of the next week and of the one after."""
+        return self.ordered[:, -LEAD_WEEKS:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,22 +110,22 @@ def play(policy: Policy, history: History, shelf: Shelf, actual: np.ndarray, rou
     pairs, weeks = actual.shape
     holding, shortage = np.zeros((pairs, weeks)), np.zeros((pairs, weeks))
     orders = np.zeros((pairs, rounds))
-    on_hand, under_way = shelf.on_hand.astype(np.float64), shelf.under_way.astype(np.float64)
+    on_hand, ordered = shelf.on_hand.astype(np.float64), shelf.ordered.astype(np.float64)
     for k in range(weeks):
         new = np.zeros(pairs)
         if k < rounds:
-            new = np.asarray(policy(history.then(actual[:, :k]), Shelf(on_hand, under_way)), dtype=np.float64)
+            new = np.asarray(policy(history.then(actual[:, :k]), Shelf(on_hand, ordered)), dtype=np.float64)
             assert new.shape == (pairs,)
             assert np.all((new >= 0) & (new == np.round(new)))
             orders[:, k] = new
-        on_hand = on_hand + under_way[:, 0]
-        under_way = np.column_stack([under_way[:, 1:], new])
+        on_hand = on_hand + ordered[:, -LEAD_WEEKS]
+        ordered = np.column_stack([ordered, new])
         known = ~np.isnan(actual[:, k])
         demand = np.where(known, actual[:, k], 0.0)
         shortage[:, k] = np.where(known, SHORTAGE * np.maximum(demand - on_hand, 0.0), 0.0)
         on_hand = np.maximum(on_hand - demand, 0.0)
         holding[:, k] = np.where(known, HOLDING * on_hand, 0.0)
-    return Course(holding, shortage, orders, Shelf(on_hand, under_way))
+    return Course(holding, shortage, orders, Shelf(on_hand, ordered))
 
 
 def organisers(history: History, shelf: Shelf) -> np.ndarray:
@@ -198,28 +202,32 @@ def base_stock(history: History, shelf: Shelf) -> np.ndarray:
 # Datong -----------------------------------------------------------------------------------------
 
 
-# Buckets that are forecast: the two that pass first, the one that the order is for, and one more.
-HORIZON_WEEKS = LEAD_WEEKS + 2
 PATHS, SEED = 1000, 0
 CATEGORIES = ("department_group", "department", "division")
 
 
 def datong(history: History, shelf: Shelf) -> np.ndarray:
-    """What Datong orders: its forecast, and the decision over the stock that is left by then."""
+    """What Datong orders: its forecast, and its decision."""
     found, pair = demand_ahead(history)
     units = np.zeros(len(shelf.on_hand))
-    units[pair] = decided(found.paths, shelf.on_hand[pair], shelf.under_way[pair])
+    units[pair] = decide(known(shelf, pair), found.paths, seed=SEED).units
     return units
 
 
-def decided(paths: np.ndarray, on_hand: np.ndarray, under_way: np.ndarray) -> np.ndarray:
-    """(item) units to order from paths (item, path, week)."""
-    arriving = np.zeros((len(paths), 1, paths.shape[2]))
-    arriving[:, 0, :LEAD_WEEKS] = under_way
-    opens = np.full((len(paths), 1), LEAD_WEEKS)
-    # Beside it, charging the weeks after the window as replenish.py does orders too little (docs/decisions.md).
-    view = window(paths, on_hand, arriving, opens, opens + 1)
-    return whole_units(cheapest_units(view, SHORTAGE * LATE_SHORTAGE_SHARE, HOLDING), np.inf)
+def known(shelf: Shelf, pair: np.ndarray) -> Known:
+    """What is known of these pairs: each order came as promised, but for those under way."""
+    ordered = shelf.ordered[pair]
+    came_after = np.full(ordered.shape, float(LEAD_WEEKS))
+    came_after[:, -LEAD_WEEKS:] = np.nan
+    each = np.ones(len(pair))
+    return Known(
+        ordered=ordered,
+        came_after=came_after,
+        on_hand=shelf.on_hand[pair],
+        promised_lead=np.full(len(pair), LEAD_WEEKS),
+        shortage_cost=SHORTAGE * each,
+        holding_cost=HOLDING * each,
+    )
 
 
 def demand_ahead(history: History) -> tuple[Forecast, np.ndarray]:
@@ -264,9 +272,10 @@ def state_of(history: History) -> State:
             "available": np.zeros(len(out_row), dtype=bool),
         },
     }
+    horizon = looked_at(np.array([LEAD_WEEKS]))
     opens = noon[-1] - timedelta(hours=12) + timedelta(days=7)
     arrow = {name: pa.table({c: pa.array(list(v)) for c, v in table.items()}) for name, table in tables.items()}
-    return state_of_tables(ChainSettings("vn2", horizon_buckets=HORIZON_WEEKS), opens, arrow)
+    return state_of_tables(ChainSettings("vn2", horizon_buckets=horizon), opens, arrow)
 
 
 def _codes(letter: str, numbers: pd.Series) -> list[str]:

@@ -11,19 +11,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from datong.forecast.discount import Followed, drawn, even_order, follow, sample_paths
+from datong.forecast.discount import Followed, drawn, even_order, sample_paths
 from datong.learn.lead_times import chances_at_age, lead_chances
 from datong.model.flow import FloatArray, IntArray
-from datong.plan.ordering import cheapest_units, expected_gain, whole_units, window
+from datong.plan.ordering import cheapest_units, expected_gain, whole_units, window, with_next_order
 
 PATHS = 64
-# Buckets looked at beyond the promised lead time: the window, and how long what is left of it will lie.
-LOOK_BUCKETS = 4
-# Of what holding costs after the window, until what is left is sold.
-LEFTOVER_SHARE = 0.5
-# With lost sales and a lead time the order that is best for its own window is too large (Morton 1971; Zipkin 2008,
-# Operations Research 56): what it sells now it would partly sell from the next order otherwise.
-LATE_SHORTAGE_SHARE = 0.7
+# Buckets looked at beyond the promised lead time and the windows of this order and the next: they may come late.
+LATE_BUCKETS = 2
 NEVER = 1 << 30
 # Draws of the demand paths are numbered from 0 up. Those of arrivals stand about here: of orders by their age above, of
 # the one placed now here, of those that can be placed later below.
@@ -37,15 +32,13 @@ Facts = TypeVar("Facts", "Known", Followed)
 class Known:
     """What is known of items when their orders are to be placed, all before the bucket that opens now.
 
-    demand: (item, bucket) units of closed buckets; NaN where unknown or before the item's first. ordered: (item,
-    bucket) units that were ordered in each of these. came_after: (item, bucket) buckets from that order to its arrival;
-    NaN where it has not come, inf where it is known that it never will. on_hand: (item) units. promised_lead: (item)
-    buckets. shortage_cost: (item) money per unit of lost sale. holding_cost: (item) money per unit and bucket.
-    losses_told: a lost order is known to be lost one bucket later, so that one without news is under way; else it just
-    does not come.
+    ordered: (item, bucket) units that were ordered in each closed bucket, the last one just closed. came_after: (item,
+    bucket) buckets from that order to its arrival; NaN where it has not come, inf where it is known that it never will.
+    on_hand: (item) units. promised_lead: (item) buckets. shortage_cost: (item) money per unit of lost sale.
+    holding_cost: (item) money per unit and bucket. losses_told: a lost order is known to be lost one bucket later, so
+    that one without news is under way; else it just does not come.
     """
 
-    demand: FloatArray
     ordered: FloatArray
     came_after: FloatArray
     on_hand: FloatArray
@@ -62,7 +55,7 @@ class Replenishment:
     units: whole units to order now. stock_then: units expected to be there when the order arrives, before it does.
     lost_chance: that it never arrives. short_before, short_after: chance that demand is lost in the window that only
     this order can serve, without and with it, given that there is such a window. value: money that the order is
-    expected to save in its window.
+    expected to save in its window, less what the next order could have saved with the same units.
     """
 
     units: FloatArray
@@ -81,25 +74,24 @@ class Lots:
     least: FloatArray
 
 
-def looked_at(promised_lead: IntArray) -> int:
+def looked_at(promised_lead: IntArray, review_buckets: int = 1) -> int:
     """Buckets that the decision looks at, of the item with the longest promised lead."""
-    return int(promised_lead.max(initial=0)) + LOOK_BUCKETS
+    return int(promised_lead.max(initial=0)) + 2 * review_buckets + LATE_BUCKETS
 
 
 def replenish(
-    known: Known, followed: Followed | None = None, *, paths: int = PATHS, seed: int = 0, most_units: float = np.inf
+    known: Known, followed: Followed, *, paths: int = PATHS, seed: int = 0, most_units: float = np.inf
 ) -> Replenishment:
-    """What to order now, from paths that it draws. followed: belief after `known.demand`, where the caller keeps it
-    from bucket to bucket. paths, seed: how many are drawn, and which. most_units: of each order.
+    """What to order now, from paths that it draws. followed: belief after the demand of the closed buckets, for
+    `looked_at` buckets ahead. paths, seed: how many are drawn, and which. most_units: of each order.
 
     Items of one promised lead are decided together, at most CHUNK_ITEMS at a time, so that memory is bounded.
     """
     lead = known.promised_lead
-    belief = follow(known.demand, looked_at(lead)) if followed is None else followed
 
     def of(some: IntArray) -> Replenishment:
         own = _rows(known, some)
-        demand = sample_paths(_rows(belief, some), looked_at(own.promised_lead), own.promised_lead, paths, seed)
+        demand = sample_paths(_rows(followed, some), looked_at(own.promised_lead), own.promised_lead, paths, seed)
         return _decide(own, demand, seed, most_units)
 
     return _in_chunks(lead, of)
@@ -118,7 +110,7 @@ def decide(
 ) -> Replenishment:
     """What to order now, with demand paths in hand: (item, path, bucket) units, from the bucket that opens now.
 
-    The paths must reach `looked_at` buckets and review_buckets - 1 more. most_units: (item). review_buckets: until
+    The paths must reach `looked_at` buckets. most_units: (item). review_buckets: until
     orders can be placed again. backorders: unmet demand waits, and shortage_cost is for a unit and bucket. lots: orders
     come in these. coming: (item, bucket) units that arrive for certain, besides those of `known.ordered`.
     """
@@ -128,7 +120,7 @@ def decide(
 
     def of(some: IntArray) -> Replenishment:
         own = _rows(known, some)
-        buckets = looked_at(own.promised_lead) + review_buckets - 1
+        buckets = looked_at(own.promised_lead, review_buckets)
         own_lots = None if lots is None else Lots(lots.step[some], lots.least[some])
         own_demand, own_certain = demand[some, :, :buckets], certain[some, :buckets]
         return _decide(own, own_demand, seed, most[some], review_buckets, backorders, own_lots, own_certain)
@@ -171,14 +163,16 @@ def _decide(
     arriving = _arriving(known, chances, buckets, paths, seed)
     if certain is not None:
         arriving += certain[:, None]
-    opens, closes = _window(chances, buckets, paths, seed, review_buckets)
-    shortage = known.shortage_cost if backorders else known.shortage_cost * np.where(lead > 0, LATE_SHORTAGE_SHARE, 1.0)
-    view = window(demand, known.on_hand, arriving, opens, closes, backorders=backorders)
+    opens, closes, next_closes = _windows(chances, buckets, paths, seed, review_buckets)
+    view = window(demand, known.on_hand, arriving, opens, closes, next_closes, backorders=backorders)
+    money = known.shortage_cost, known.holding_cost
+    settled = closes <= review_buckets
+    judged, taken = with_next_order(view, cheapest_units(view, *money), *money, settled)
 
     def gain(of: FloatArray) -> FloatArray:
-        return expected_gain(view, of, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
+        return expected_gain(judged, of, *money, taken)
 
-    wanted = cheapest_units(view, shortage, known.holding_cost, leftover_share=LEFTOVER_SHARE)
+    wanted = cheapest_units(judged, *money, taken)
     units = whole_units(wanted, most_units) if lots is None else _best_lot(wanted, lots, most_units, gain)
     short = np.einsum("ipb,ipb->ip", view.short, view.last)  # one bucket is the last, or none
     there = np.maximum(view.last.sum(axis=(1, 2)), 1)
@@ -225,13 +219,19 @@ def _arriving(known: Known, chances: FloatArray, buckets: int, paths: int, seed:
     return result[:, :, :buckets]
 
 
-def _window(chances: FloatArray, buckets: int, paths: int, seed: int, review_buckets: int) -> tuple[IntArray, IntArray]:
-    """(item, path) each: bucket in which an order placed now arrives, and the first one in which a later one does."""
+def _windows(
+    chances: FloatArray, buckets: int, paths: int, seed: int, review_buckets: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """(item, path) each: bucket in which an order placed now arrives, the first one in which a later one does, and the
+    next one in which another does."""
     leads = _leads(chances, paths)
     closes = np.full_like(leads, NEVER)
+    next_closes = closes.copy()
     for later in range(review_buckets, buckets, review_buckets):
-        closes = np.minimum(closes, later + leads[:, even_order(paths, seed, ARRIVAL_DRAWS - later)])
-    return leads[:, even_order(paths, seed, ARRIVAL_DRAWS)], closes
+        comes = later + leads[:, even_order(paths, seed, ARRIVAL_DRAWS - later)]
+        other = np.where(comes == closes, NEVER, np.maximum(comes, closes))
+        closes, next_closes = np.minimum(closes, comes), np.minimum(next_closes, other)
+    return leads[:, even_order(paths, seed, ARRIVAL_DRAWS)], closes, next_closes
 
 
 def _leads(chances: FloatArray, paths: int) -> IntArray:

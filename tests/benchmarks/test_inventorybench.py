@@ -70,7 +70,7 @@ def test_a_game_by_hand():
     )
     seen = []
 
-    def ten(known):
+    def ten(_, known):
         seen.append((known.on_hand[0], known.came_after[0, 5:].tolist()))
         return np.array([10.9])
 

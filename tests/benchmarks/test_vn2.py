@@ -86,6 +86,14 @@ def test_the_organisers_order_four_weeks_of_a_seasonal_mean():
     assert bench.organisers(known, shelf([1], [1], [1])).tolist() == [5]
 
 
+def test_datong_knows_that_orders_came_in_two_weeks_but_the_last_two():
+    """Of the second pair, with money as the game counts it."""
+    found = bench.known(bench.Shelf(np.array([1.0, 7.0]), np.array([[1, 2, 3.0], [4, 5, 6.0]])), np.array([1]))
+    assert (found.on_hand.tolist(), found.ordered.tolist(), found.promised_lead.tolist()) == ([7], [[4, 5, 6]], [2])
+    assert np.array_equal(found.came_after, [[2, np.nan, np.nan]], equal_nan=True)
+    assert (found.shortage_cost.tolist(), found.holding_cost.tolist()) == ([1.0], [0.2])
+
+
 def test_the_paired_interval():
     """Changes -0.1 and -0.3: mean -0.2, deviation 0.1414, half width 6.314 x 0.1414 / sqrt 2 = 0.6314."""
     found = bench.paired(np.array([90.0, 70.0]), np.array([100.0, 100.0]))

@@ -3,18 +3,22 @@
 import numpy as np
 import pytest
 
-from datong.plan.ordering import cheapest_units, whole_units, window
+from datong.plan.ordering import cheapest_units, whole_units, window, with_next_order
 
 NEVER = 99
 
 
-def order(demand, opens, closes, shortage, holding, on_hand=0.0, arriving=None, backorders=False, leftover_share=0.0):
-    """Cheapest units of one item: demand (path, bucket)."""
+def order(demand, opens, closes, shortage, holding, *, on_hand=0.0, arriving=None, backorders=False, ends=None):
+    """Cheapest units of one item: demand (path, bucket); ends: bucket in which the next order's window ends."""
     demand = np.asarray(demand, dtype=float)[None]
     arriving = np.zeros_like(demand) if arriving is None else np.asarray(arriving, dtype=float)[None]
-    windows = (np.broadcast_to(np.asarray(at), demand.shape[1:2])[None] for at in (opens, closes))
+    windows = [np.broadcast_to(np.asarray(at), demand.shape[1:2])[None] for at in (opens, closes, ends or closes)]
     view = window(demand, np.array([on_hand]), arriving, *windows, backorders=backorders)
-    return float(cheapest_units(view, shortage, holding, leftover_share=leftover_share)[0])
+    own = cheapest_units(view, shortage, holding)
+    if ends is None:
+        return float(own[0])
+    judged, taken = with_next_order(view, own, shortage, holding, np.zeros(demand.shape[:2], dtype=bool))
+    return float(cheapest_units(judged, shortage, holding, taken)[0])
 
 
 def test_one_bucket_is_the_newsvendor():
@@ -65,13 +69,41 @@ def test_fractions_are_rounded_up_and_capacity_cuts_in_whole_units():
 
 
 def test_what_is_left_of_a_falling_demand_lies_on():
-    """Demand 10 or 2, then none. Units 3 to 10: 4 x 1/2 against 1 x 1/2 in the window, or 4 x 1/2 in all buckets."""
+    """Demand 10 or 2, then none, so that no next order takes over what is left. Units 3 to 10: 4 x 1/2 against 1 x 1/2
+    in the window, or 1 x 1/2 in each of its four buckets with those of the next one."""
     demand = [[10, 0, 0, 0], [2, 0, 0, 0]]
-    assert order(demand, 0, 1, 4.0, 1.0) == 10
-    assert order(demand, 0, 1, 4.0, 1.0, leftover_share=1.0) == 2
-    assert order([[10, 0], [2, 0]], 0, 1, 4.0, 1.0, leftover_share=1.0) == 10
-    # It lies no longer than until the next demand takes it.
-    assert order([[10, 9, 0, 0], [2, 9, 0, 0]], 0, 1, 4.0, 1.0, leftover_share=1.0) == 10
+    for backorders in (False, True):
+        assert order(demand, 0, 1, 4.0, 1.0, backorders=backorders) == 10
+    assert order(demand, 0, 1, 4.0, 1.0, ends=4) == 2
+    assert order(demand, 0, 1, 4.1, 1.0, ends=4) == 10
+    # On a third path 8 of them sell in the second bucket: 2 x 2.5 against 2 + 1 buckets of lying.
+    assert order([[10, 0], [2, 0], [2, 8]], 0, 1, 2.5, 1.0, ends=2) == 10
+    assert order([[10, 0], [2, 0], [2, 0]], 0, 1, 2.5, 1.0, ends=2) == 2
+    # With backorders each of the units also spares waiting in all four.
+    assert order(demand, 0, 1, 1.1, 1.0, ends=4, backorders=True) == 10
+
+
+def test_what_the_next_order_would_sell_too_counts_once():
+    """Demand 10 or 2 in both buckets. Alone, units 3 to 10 are worth 1.5 x 1/2 - 1 x 1/2. The next order is 10 too: its
+    last unit and one more are worth 1.5 or -1 after a demand of 10, and -1 after 2; so v is 1 and -1. Of 1.5 there is
+    left 0.5: 0.5 x 1/2 < 1 x 1/2. At 3, v is the same and 2 are left."""
+    demand = [[10, 10], [2, 2]]
+    assert order(demand, 0, 1, 1.5, 1.0) == 10
+    assert order(demand, 0, 1, 1.5, 1.0, ends=2) == 2
+    assert order(demand, 0, 1, 3.0, 1.0, ends=2) == 10
+
+
+def test_what_would_lie_in_the_next_window_had_better_be_sold_now():
+    """Demand 10 then 2, or 2 then 10; 0.9 lost, 1 held. Alone 2 is best, and 2 is next. v is 0.9 after the demand of
+    2, so that it is -0.9 after that of 10: units 3 to 10 are worth (0.9 + 0.9) x 1/2 - 1 x 1/2."""
+    demand = [[10, 2], [2, 10]]
+    assert order(demand, 0, 1, 0.9, 1.0) == 2
+    assert order(demand, 0, 1, 0.9, 1.0, ends=2) == 10
+
+
+def test_sure_demand_is_ordered_window_by_window():
+    for backorders in (False, True):
+        assert order([[5, 5], [5, 5]], 0, 1, 9.0, 1.0, ends=2, backorders=backorders) == 5
 
 
 def test_stock_by_then():

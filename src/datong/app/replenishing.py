@@ -17,7 +17,7 @@ from datong.ledger.supply import PlacedOrder, placed_orders
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.plan.lots import step_of
-from datong.replenish import LOOK_BUCKETS, Known, Lots, decide
+from datong.replenish import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
 
 if TYPE_CHECKING:
@@ -57,11 +57,12 @@ class ReplenishResult:
 
     kind, recipe, offer, lane: its cheapest way. units: to order now (of a recipe to start), 0 where nothing is worth
     it. start, due: today, or the first day after the frozen buckets, and when it is there by its promised lead time.
-    cost_per_unit, value: money; value is what the order is expected to save in its window against none. counted: there
-    is a stock count of the product; without one, stock is what its records leave, 0 at least. on_hand_units,
-    under_way_units; overdue_units: of these, past their promised day. stock_then_units: expected when it arrives.
-    demand_units: expected from now to the end of the window that only this order can serve. short_before, short_after:
-    chance that demand is not met in the window without and with the order. lost_chance: that it never comes.
+    cost_per_unit, value: money; value is what the order is expected to save against none in its window, less what the
+    next order could have saved with the same units. counted: there is a stock count of the product; without one, stock
+    is what its records leave, 0 at least. on_hand_units, under_way_units; overdue_units: of these, past their promised
+    day. stock_then_units: expected when it arrives. demand_units: expected from now to the end of the window that only
+    this order can serve. short_before, short_after: chance that demand is not met in the window without and with the
+    order. lost_chance: that it never comes.
     """
 
     as_of: datetime
@@ -91,10 +92,12 @@ def replenish_chain(
     state = chain.state(as_of)
     chain.can_plan(state)
     calendar, settings = state.settings.calendar, state.settings
-    # What is promised; what became of it is learnt from the orders themselves.
+    # What is promised; what became of it is learnt from the orders themselves. `replenishment` needs the facts again:
+    # for as many buckets as these leads ask for, and for the places that the forecast asks for.
     starts = calendar.starts(state.first_open_bucket, settings.horizon_buckets)
     leads = [w.lead_days for w in chain_facts(state, starts, nothing_learnt()).ways]
-    furthest = settings.frozen_buckets + calendar.lead_buckets(max(leads, default=0)) + LOOK_BUCKETS + review_buckets
+    longest = settings.frozen_buckets + calendar.lead_buckets(max(leads, default=0))
+    furthest = looked_at(np.array([longest]), review_buckets)
     if furthest > settings.horizon_buckets:
         state = replace(state, settings=replace(settings, horizon_buckets=furthest))
     demand = forecast(sense(state), learnt, settings.path_count, seed)
@@ -119,7 +122,6 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
     money = [facts.economics[item.label] for item in sold]
     known = Known(
-        demand=np.zeros((len(sold), 0)),
         ordered=ordered,
         came_after=came_after,
         on_hand=on_hand,
