@@ -210,11 +210,11 @@ def datong(history: History, shelf: Shelf) -> np.ndarray:
     """What Datong orders: its forecast, and its decision."""
     found, pair = demand_ahead(history)
     units = np.zeros(len(shelf.on_hand))
-    units[pair] = decide(known(shelf, pair), found.paths, seed=SEED).units
+    units[pair] = decide(facts_of(shelf, pair), found.paths, seed=SEED).units
     return units
 
 
-def known(shelf: Shelf, pair: np.ndarray) -> Known:
+def facts_of(shelf: Shelf, pair: np.ndarray) -> Known:
     """What is known of these pairs: each order came as promised, but for those under way."""
     ordered = shelf.ordered[pair]
     came_after = np.full(ordered.shape, float(LEAD_WEEKS))

@@ -110,11 +110,14 @@ def decide(
 ) -> Replenishment:
     """What to order now, with demand paths in hand: (item, path, bucket) units, from the bucket that opens now.
 
-    The paths must reach `looked_at` buckets. most_units: (item). review_buckets: until
-    orders can be placed again. backorders: unmet demand waits, and shortage_cost is for a unit and bucket. lots: orders
-    come in these. coming: (item, bucket) units that arrive for certain, besides those of `known.ordered`.
+    The paths must reach `looked_at` buckets. most_units: (item). review_buckets: until orders can be placed again.
+    backorders: unmet demand waits, and shortage_cost is for a unit and bucket. lots: orders come in these. coming:
+    (item, bucket) units that arrive for certain, besides those of `known.ordered`.
     """
     lead = known.promised_lead
+    reach = looked_at(lead, review_buckets)
+    if demand.shape[2] < reach:
+        raise ValueError(f"demand must reach {reach} buckets, not {demand.shape[2]}")
     most = np.broadcast_to(np.asarray(most_units, dtype=float), lead.shape)
     certain = np.broadcast_to(np.asarray(coming, dtype=float), (len(lead), demand.shape[2]))
 

@@ -88,7 +88,7 @@ def test_the_organisers_order_four_weeks_of_a_seasonal_mean():
 
 def test_datong_knows_that_orders_came_in_two_weeks_but_the_last_two():
     """Of the second pair, with money as the game counts it."""
-    found = bench.known(bench.Shelf(np.array([1.0, 7.0]), np.array([[1, 2, 3.0], [4, 5, 6.0]])), np.array([1]))
+    found = bench.facts_of(bench.Shelf(np.array([1.0, 7.0]), np.array([[1, 2, 3.0], [4, 5, 6.0]])), np.array([1]))
     assert (found.on_hand.tolist(), found.ordered.tolist(), found.promised_lead.tolist()) == ([7], [[4, 5, 6]], [2])
     assert np.array_equal(found.came_after, [[2, np.nan, np.nan]], equal_nan=True)
     assert (found.shortage_cost.tolist(), found.holding_cost.tolist()) == ([1.0], [0.2])

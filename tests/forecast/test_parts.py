@@ -134,6 +134,21 @@ def test_one_path_is_the_mean():
     assert draw_paths(np.random.default_rng(0), np.array([0.3, 20.0]), spread, 1).tolist() == [[0.3, 20.0]]
 
 
+def test_any_noise_gives_finite_paths_and_no_mean_without_a_number_is_taken():
+    for seed in range(50):
+        for whole in (False, True):
+            spread = Spread(0.04, 0.01, 0.4, whole=whole)
+            assert np.isfinite(draw_paths(np.random.default_rng(seed), np.full(2, 3.0), spread, 200, 3e5)).all()
+    with pytest.raises(ValueError, match="finite"):
+        draw_paths(np.random.default_rng(0), np.array([np.nan, 5.0]), Spread(0.04, 0.01, 0.4, whole=True), 10)
+
+
+def test_regular_items_keep_little_noise():
+    """Level without spread, noise 1/1000 of the mean squared: a variance of 1000."""
+    paths = draw_paths(np.random.default_rng(0), np.full(1, 1000.0), Spread(0.0, 0.0, 1e-3, whole=False), 5000)
+    assert paths.var() == pytest.approx(1e3, rel=0.1)
+
+
 def test_same_generator_same_paths():
     spread, mean = Spread(0.04, 0.01, 0.4, whole=True, occurrence=0.8), np.array([0.0, 2.0, 30.0])
     one, same, other = (draw_paths(np.random.default_rng(seed), mean, spread, 77, 0.2) for seed in (5, 5, 6))

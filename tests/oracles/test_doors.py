@@ -356,6 +356,22 @@ def test_what_starts_later_keeps_every_rule_and_costs_less(levels):
     assert cheaper >= 3
 
 
+def test_stock_after_more_starts_is_that_of_all_starts():
+    """Kept up to date level by level, what lies in stock is what it is worked out to be anew."""
+    for seed in range(8):
+        market, _ = random_market(seed, levels=2)
+        dual = Dual(market)
+        repair = _Repair(market, dual, dual.worth)
+        random = np.random.default_rng(seed)
+        shape = (market.buckets, len(market.ways))
+        started, more = (np.where(market.way_open.T, random.uniform(0, 9, shape), 0.0) for _ in range(2))
+        issued = np.zeros((market.buckets, len(market.demanded)))
+        spare = repair._spare(started, issued)
+        for level in repair.levels:
+            repair._change_spare(spare, level, more)
+        assert spare == pytest.approx(repair._spare(started + more, issued)), seed
+
+
 def test_the_search_hands_over_the_cost_and_bound_of_its_plan_and_prices():
     for seed in range(20):
         market, _ = random_market(seed, levels=1)

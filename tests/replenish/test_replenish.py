@@ -141,15 +141,20 @@ def test_lots_that_are_fractions_lose_nothing_to_rounding():
     assert decide(facts, asked, lots=lots, most_units=most).units == pytest.approx([0.9, 0.9, 0.37, 0.85], abs=1e-12)
 
 
-@pytest.mark.parametrize(("lead", "units"), [(0, 10), (1, 2)])
-def test_only_a_next_order_that_sees_what_was_left_takes_nothing_over(lead, units):
+@pytest.mark.parametrize(("lead", "units", "value"), [(0, 10, 5.0), (1, 2, 3.0)])
+def test_only_a_next_order_that_sees_what_was_left_takes_nothing_over(lead, units, value):
     """Demand 10 or 2 in every bucket, 1.5 lost and 1 held: units 3 to 10 are worth 1.5 x 1/2 - 1 x 1/2 alone. Without a
-    lead time the next order is placed when that is over; with one it would sell too of what these sell."""
+    lead time the next order is placed when that is over, and 10 save (1.5 x 10 + 1.5 x 2 - 8)/2; with one it would sell
+    too of what these sell, 1 of the 1.5 where demand is 10, and hold 1 more where it is 2: (0.5 x 2 + 2.5 x 2)/2."""
     facts, _ = known(items=1, promised=(lead,))
     facts = replace(facts, ordered=np.ones((1, 20)), came_after=np.full((1, 20), float(lead)))
     facts = replace(facts, on_hand=np.zeros(1), shortage_cost=np.full(1, 1.5))
     paths = np.tile(np.where(np.arange(64) % 2, 10.0, 2.0)[None, :, None], (1, 1, looked_at(facts.promised_lead)))
-    assert decide(facts, paths).units.tolist() == [units]
+    order = decide(facts, paths)
+    assert order.units.tolist() == [units]
+    assert order.value == pytest.approx([value])
+    with pytest.raises(ValueError, match="buckets"):
+        decide(facts, paths[:, :, 1:])
 
 
 def test_windows_follow_the_review():

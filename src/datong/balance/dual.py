@@ -706,6 +706,7 @@ def _or_carried(arriving: FloatArray, step: FloatArray) -> tuple[FloatArray, Flo
     step: (product) cost of keeping it a bucket.
     """
     kept = np.arange(len(arriving))[:, None] * step
+    # Less what keeping costs from the first bucket on, units of all buckets compare as they are.
     there, held = _softmin_so_far(arriving - kept)
     there += kept
     return there, held

@@ -74,8 +74,8 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
 
     What cycles before taught is applied: `learnt.forecast_ratio` to an item's mean, `learnt.spread_ratio` to the
     distance of its paths from their mean. Given demand stays as given; where all of it is given, one path tells it.
-    One path alone is the mean. Same inputs and seed, same bytes; an item's random numbers depend only on the seed and
-    on itself.
+    One path alone is the mean, in whole units where the history is whole, or the orders that are known where they are
+    more. Same inputs and seed, same bytes; an item's random numbers depend only on the seed and on itself.
 
     pooling: "auto" uses the pooled model where LightGBM is installed (pip install 'datong[ml]') and the chain is large
     enough for it.
@@ -117,6 +117,8 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
             spread = _spread(series, i, fit, shapes[fit.intermittent], both, factor * open_holiday[i])
             drawn = _paths(rng, series, i, fit, spread, ahead, factor, open_holiday[i], path_count)
         drawn = _spread_out(drawn, learnt, fit.whole)
+        if path_count == 1 and fit.whole:  # cumulative units rounded: no demand of a slow mover is lost
+            drawn = np.diff(np.round(np.cumsum(drawn, axis=1)), axis=1, prepend=0.0)
         paths[i] = np.maximum(drawn, np.nan_to_num(series.known_ahead_units[i]))
     return Forecast(
         items=series.items,

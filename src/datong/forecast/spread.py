@@ -40,6 +40,10 @@ LEAST_SIZE_NOISE = 0.05
 NEARLY_NORMAL = 4.0
 # Below that mean, counts beyond this have a chance that numbers do not tell from 0.
 MOST_SUMMED = 40
+# Beyond so many standard deviations lies one draw in a thousand million.
+MOST_SDS = 6.0
+# Below this mean the draws of a bucket are not scaled to its mean: the quotient would have no number.
+LEAST_AVERAGE = 1e-200
 # Usual level and step shares (over weekly series of SupplyGraph, M5, VN2 and Online Retail), and how many buckets of
 # back-test they count as: buckets, not items, since items of one chain move together.
 USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, USUAL_WEIGHT = 0.25, 0.04, 10.0
@@ -215,9 +219,11 @@ def draw_paths(
     Which paths are high together is told by the ranks of independent random walks (Iman and Conover 1982,
     Communications in Statistics B 11).
 
-    first_noise: noise of the first bucket where it differs, as when part of that bucket is known.
+    mean: (bucket) units, finite. first_noise: noise of the first bucket where it differs, as when part of it is known.
     """
     buckets = len(mean)
+    if not np.isfinite(mean).all():
+        raise ValueError(f"mean must be finite, not {mean.tolist()}")
     if path_count == 1:
         return mean[None].astype(np.float64)
     variance = np.full(buckets, spread.level_step)
@@ -233,7 +239,8 @@ def draw_paths(
     at = (_evenly(rng, path_count, buckets) * path_count).astype(np.int64)
     intensity = np.exp(ndtri(part) * sd - 0.5 * sd**2) * np.take_along_axis(_noise(part, noise, spread), at, axis=0)
     average = intensity.mean(axis=0)
-    intensity = np.where(average > 0, intensity * (mean / np.where(average > 0, average, 1.0)), mean)
+    told = average > LEAST_AVERAGE
+    intensity = np.where(told, intensity * (mean / np.where(told, average, 1.0)), mean)
     if spread.whole:
         order = intensity.argsort(axis=0)
         path = np.take_along_axis(path, order, axis=0)
@@ -267,10 +274,10 @@ def poisson_quantile(share: FloatArray, mean: FloatArray) -> FloatArray:
     low = mean < NEARLY_NORMAL
     high = ~low
     count = np.empty(mean.shape)
-    normal, rate = ndtri(share[high]), mean[high]
+    normal, rate = np.clip(ndtri(share[high]), -MOST_SDS, MOST_SDS), mean[high]
     root, square = np.sqrt(rate), normal**2
     expansion = rate + root * normal + (2 + square) / 6 - normal * (2 + square) / (72 * root)
-    count[high] = np.floor(np.fmax(expansion, 0.0))
+    count[high] = np.floor(np.maximum(expansion, 0.0))
     left, rate = share[low], mean[low]
     chance, few = np.exp(-rate), np.zeros(len(rate))
     for k in range(1, MOST_SUMMED):

@@ -40,6 +40,7 @@ Both gains fall in q, so the best quantity is the smallest with gain(q) <= 0: a 
 all paths, and the newsvendor's where the window is one bucket (Arrow, Harris and Marschak 1951, Econometrica 19).
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,8 +91,8 @@ def window(
     first, end, next_end = opens[:, :, None], *(np.minimum(b, shape[2])[:, :, None] for b in (closes, ends))
     # A path without a window has nothing after it either.
     begun = np.broadcast_to((at >= first) & (first < end), shape)
-    parts = begun & (at < end), begun & (at == end - 1), begun & (at >= end) & (at < next_end)
-    parts = *parts, parts[2] & (at == next_end - 1)
+    following = begun & (at >= end) & (at < next_end)
+    parts = begun & (at < end), begun & (at == end - 1), following, following & (at == next_end - 1)
     come, asked = np.broadcast_to(arriving, shape), np.broadcast_to(demand, shape)
     stock = np.broadcast_to(np.asarray(on_hand, dtype=float)[:, None], shape[:2])
     if backorders:
@@ -201,11 +202,11 @@ def _at(bucket: IntArray, values: FloatArray) -> FloatArray:
 
 def _weighted_quantile(values: FloatArray, weight: FloatArray, missing: FloatArray) -> FloatArray:
     """(item) smallest q >= 0 at which the weight of the values <= q reaches `missing`; 0 where nothing is missing."""
-    count = len(values)
-    flat = np.where(weight > 0, np.maximum(values, 0.0), 0.0).reshape(count, -1)
+    count, numbers = len(values), math.prod(values.shape[1:])
+    flat = np.where(weight > 0, np.maximum(values, 0.0), 0.0).reshape(count, numbers)
     order = np.argsort(flat, axis=1)
     flat = np.take_along_axis(flat, order, axis=1)
-    reached = np.cumsum(np.take_along_axis(weight.reshape(count, -1), order, axis=1), axis=1)
+    reached = np.cumsum(np.take_along_axis(weight.reshape(count, numbers), order, axis=1), axis=1)
     # Sums of many equal parts differ in the last digits from their product.
     first = np.argmax(reached >= missing[:, None] * (1 - 1e-12), axis=1)
     return np.where(missing > 0, flat[np.arange(count), first], 0.0)
