@@ -7,6 +7,7 @@ where they are used; their stock is split by what each plant needs. Stock of fin
 the weeks until the first shipment is there.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +90,7 @@ def with_lanes(chain: Chain, seed: int) -> Chain:
         "sites": in_state_schema("sites", pa.Table.from_pylist(sites)),
         "lanes": in_state_schema("lanes", pa.table(lanes)),
         "stock": in_state_schema("stock", pa.table(counted)),
+        "demand": _at_centres(state.table("demand"), {p: [centres[c] for c in centre_of[:, i]] for p, i in at.items()}),
     }
     items = tuple(Item(p, centres[centre_of[k, i]]) for i, p in enumerate(names) for k in (0, 1))
     paths = np.ascontiguousarray(asked.transpose(1, 0, 2).reshape(len(items), 1, -1))
@@ -97,6 +99,16 @@ def with_lanes(chain: Chain, seed: int) -> Chain:
     forecast = Forecast(items, starts, paths, ("given",) * len(items), none.astype(np.int64), none.astype(bool))
     name, unknown = f"{chain.name}, with lanes", float("nan")
     return replace(chain, name=name, state=state.with_tables(**tables), demand=forecast, base=unknown, optimum=unknown)
+
+
+def _at_centres(demand: pa.Table, centres_of: Mapping[str, Sequence[str]]) -> pa.Table:
+    """Every order at the two centres that ask for its product."""
+    rows = []
+    for row in demand.to_pylist():
+        first = round(FIRST_SHARE * row["units"])
+        for centre, units in zip(centres_of[row["product"]], (first, row["units"] - first), strict=True):
+            rows.append(row | {"demand": f"{row['demand']}-{centre}", "market": centre, "units": units})
+    return in_state_schema("demand", pa.Table.from_pylist(rows, demand.schema))
 
 
 def _shares_of_plants(chain: Chain, site_of: dict[str, str]) -> dict[str, dict[str, float]]:

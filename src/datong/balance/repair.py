@@ -93,13 +93,15 @@ class _Repair:
         issues = np.ascontiguousarray(flow.issued.T)
         wanted = self._wanted(self._arrivals(planned))
         started, issued = self.cut(planned, issues)
-        total = max(float(wanted[-1].sum()), 1e-9)
+        total = max(float(wanted[-1].sum() + issues.sum()), 1e-9)
         for full in FULL:
             missing = self._missing(wanted, started)
+            missing[:, self.market.demanded] += np.maximum(issues - issued, 0.0)
             if missing.sum() <= MISSING * total:
                 break
-            asked = started + self._ask_again(started, issued, missing, full)
-            started, issued = self.cut(asked, issues)
+            more, more_issues = self._ask_again(started, issued, missing, full)
+            issues = issued + more_issues
+            started, issued = self.cut(started + more, issues)
         started = self.later(self.trim(started, issued), issued)
         return Flow(started.T.copy(), issued.T.copy(), self._turned_away(started, issued.T, flow.turned_away))
 
@@ -217,8 +219,11 @@ class _Repair:
         due = np.minimum(np.maximum.accumulate(short, axis=0), short[-1])
         return np.diff(due, axis=0, prepend=0.0)
 
-    def _ask_again(self, started: FloatArray, issued: FloatArray, missing: FloatArray, full: float) -> FloatArray:
-        """Starts for what is missing, in the cells that have room: products sold first, then what they now need."""
+    def _ask_again(
+        self, started: FloatArray, issued: FloatArray, missing: FloatArray, full: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Starts for what is missing, in the cells that have room: what is sold first, then what that now needs; and
+        the issues from pools that are to come of it."""
         dual = self.dual
         left = np.maximum(self.line_hours - self._hours(started), 0.0)
         left_limit = np.maximum(self.most - started, 0.0) if self.limited else self.most
@@ -231,10 +236,12 @@ class _Repair:
         def ask(block: Block) -> None:
             asked = missing[:, block.products]
             if asked.any():
-                dual.use(block, dual.choose_sold(block, price, costs, ASK_AGAIN, asked), none, flow)
+                choice = dual.choose_sold(block, price, costs, ASK_AGAIN, asked)
+                dual.use(block, choice, none, flow, claims=False)
 
-        dual.each(ask, dual.sold)
-        more = self._within(flow, left, left_limit)
+        dual.each(ask, dual.blocks)
+        more, issues = self._within(flow, left, left_limit), flow.issued.T
+        spare[:, self.market.demanded] -= np.cumsum(issues, axis=0)
         for level in self.levels:
             self._change_spare(spare, level, more)
         # Components, from the highest level down: what all that is started by then needs beyond what comes.
@@ -250,7 +257,7 @@ class _Repair:
             parts = self._within(flow, left, left_limit)
             self._change_spare(spare, self.levels[blocks[0].level], parts)
             more += parts
-        return more
+        return more, issues
 
     def _change_spare(self, spare: FloatArray, level: _Level, more: FloatArray) -> None:
         """Adds what more starts of a level's ways bring and take to what lies in stock at the end of each bucket."""
