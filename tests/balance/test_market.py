@@ -7,7 +7,11 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+from datong.balance.dual import Dual
 from datong.balance.market import balance
+from datong.balance.pack import pack
+from datong.balance.repair import feasible
+from datong.ledger.position import position
 from datong.model.errors import NoPlan
 from datong.model.flow import Learnt, nothing_learnt
 from small_chain import MONDAY, chain, demand, press
@@ -226,3 +230,25 @@ def test_same_inputs_same_bytes():
     assert first.prices.equals(second.prices)
     assert first.gaps.equals(second.gaps)
     assert first.cost == second.cost
+
+
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_what_does_not_fit_on_the_cheapest_line_is_made_on_another(is_pooled):
+    """Line L makes A at 2, line M at 3, ten hours a week each. At no price of hours all 18 ask for L: 10 fit, and the
+    other 8 are asked of M; alike where A is a component as well, and what is sold is issued from the pool of both."""
+    tables = press()
+    tables["lines"].append({"line": "M", "hours_per_week": 10.0})
+    tables["recipes"].append(tables["recipes"][0] | {"recipe": "A/M", "line": "M", "cost_per_unit": 3.0})
+    if is_pooled:
+        tables["products"].append({"product": "B", "price": 200.0})
+        tables["recipes"].append(tables["recipes"][0] | {"recipe": "B/L", "product": "B"})
+        tables["components"] = [{"product": "B", "component": "A", "units_per_unit": 1.0}]
+    state = chain(1, **tables)
+    market = pack(state, demand(state, A=[[18.0]]), nothing_learnt(), position(state))
+    assert market.is_component[market.demanded].tolist() == [is_pooled]
+    dual = Dual(market)
+    price = np.zeros(dual.size)
+    flow = feasible(market, dual, price, dual.flow(price, 1e-4))
+    started = dict(zip([way.name for way in market.ways], flow.started.sum(axis=1).tolist(), strict=True))
+    assert (started["A/L"], started["A/M"]) == pytest.approx((10.0, 8.0))
+    assert flow.issued.sum() == pytest.approx(18.0 if is_pooled else 0.0)
