@@ -85,35 +85,70 @@ def places_of(
     for item in sorted(set(asked)):
         markets[item.product].append(item)
     known_sites = set(sites)
+    network = _Network(lanes)
     found: dict[str, set[str]] = {}
     asked_site: dict[Item, str] = {}
     moves: list[Move] = []
     for product in products:
-        own = [lane for lane in lanes if lane.product in (None, product)]
         start = sources.get(product, set())
-        there = _reached(start, [(lane.from_site, lane.to_site) for lane in own])
-        ends = there - {lane.from_site for lane in own} or there
+        there, ends = network.reach(product, frozenset(start))
         pool = next(iter(ends)) if len(ends) == 1 else ANYWHERE
         for item in markets[product]:
             asked_site[item] = item.market if item.market in known_sites else pool
         wanted = used_at.get(product, set()) | {asked_site[item] for item in markets[product]}
-        links = [Move(product, lane.from_site, lane.to_site, lane) for lane in own]
-        if ANYWHERE in wanted:
-            links += [Move(product, site, ANYWHERE, None) for site in sorted(ends - {ANYWHERE})]
-        useful = _reached(wanted, [(move.to_site, move.from_site) for move in links])
-        moves += [move for move in links if move.from_site in there and move.to_site in useful]
-        found[product] = start | wanted | (there & useful)
+        serves = ends - {ANYWHERE} if ANYWHERE in wanted else set()
+        # Of the sites that units can be at, those from which they can get to where they are wanted.
+        links, useful = network.links_to(product, there, (wanted | serves) & there)
+        moves += [Move(product, lane.from_site, lane.to_site, lane) for lane in links]
+        moves += [Move(product, site, ANYWHERE, None) for site in sorted(serves)]
+        found[product] = start | wanted | useful
     label = _labels(found)
     return Places(label, {item: label[item.product, site] for item, site in asked_site.items()}, tuple(moves))
 
 
-def _reached(start: set[str], links: Sequence[tuple[str, str]]) -> set[str]:
-    """The sites that links lead to from any of the starting ones, and these."""
-    reached, new = set(start), set(start)
-    while new:
-        new = {to for site, to in links if site in new} - reached
-        reached |= new
-    return reached
+class _Network:
+    """The lanes by the sites they leave and lead to, so that no product looks at all of them."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.leaving: dict[tuple[str | None, str], list[Lane]] = defaultdict(list)
+        self.arriving: dict[tuple[str | None, str], list[tuple[int, Lane]]] = defaultdict(list)
+        for place, lane in enumerate(lanes):
+            self.leaving[lane.product, lane.from_site].append(lane)
+            self.arriving[lane.product, lane.to_site].append((place, lane))
+        self.with_own_lanes = {lane.product for lane in lanes} - {None}
+        self.known: dict[tuple[str | None, frozenset[str]], tuple[frozenset[str], frozenset[str]]] = {}
+
+    def reach(self, product: str, start: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """The sites that lanes lead to from any of the starting ones, and these; and those of them that no lane leaves,
+        all of them where there is no such one."""
+        # Products without lanes of their own share what was found.
+        key = (product if product in self.with_own_lanes else None, start)
+        if key not in self.known:
+            reached, ends, new = set(start), set(), list(start)
+            while new:
+                site = new.pop()
+                lanes = [*self.leaving.get((None, site), ()), *self.leaving.get((product, site), ())]
+                if not lanes:
+                    ends.add(site)
+                new += {lane.to_site for lane in lanes} - reached
+                reached.update(lane.to_site for lane in lanes)
+            there = frozenset(reached)
+            self.known[key] = (there, frozenset(ends) or there)
+        return self.known[key]
+
+    def links_to(self, product: str, there: Container[str], wanted: Iterable[str]) -> tuple[list[Lane], set[str]]:
+        """The lanes from one of the sites `there` that lead on to where a product is wanted, in their order, and the
+        sites on the way: those wanted, and those from which lanes lead to them."""
+        found: list[tuple[int, Lane]] = []
+        useful, new = set(wanted), list(wanted)
+        while new:
+            site = new.pop()
+            for key in ((None, site), (product, site)):
+                own = [(place, lane) for place, lane in self.arriving.get(key, ()) if lane.from_site in there]
+                found += own
+                new += {lane.from_site for _, lane in own} - useful
+                useful.update(lane.from_site for _, lane in own)
+        return [lane for _, lane in sorted(found, key=lambda one: one[0])], useful
 
 
 def _labels(found: Mapping[str, set[str]]) -> dict[tuple[str, str], str]:
