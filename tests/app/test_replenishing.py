@@ -87,6 +87,40 @@ def test_a_supplier_who_lost_orders_is_ordered_from_with_that_in_mind() -> None:
     assert found["units"] > 3.0
 
 
+@pytest.mark.parametrize(("came", "is_lost"), [(4.5, False), (2.5, False), (1.0, True)])
+def test_a_short_delivery_is_no_loss(came: float, is_lost: bool) -> None:
+    """Four orders of months ago came in part and were never closed: what is missing of them is told as overdue."""
+    weeks = (13, 14, 15, 16)
+    short = [
+        {"order": f"S{i}", "start": MONDAY - i * WEEK, "due": MONDAY - (i - 1) * WEEK, "units": 5.0, "locked": True}
+        for i in weeks
+    ]
+    receipts = [
+        {"order": f"S{i}", "happened_at": moment(MONDAY - (i - 1) * WEEK), "product": "A", "units": came} for i in weeks
+    ]
+    found = row(shop(more_orders=short, more_receipts=receipts))
+    assert (found["lost_chance"] > 0.1) == is_lost
+    assert found["overdue_units"] == pytest.approx(4 * (5.0 - came))
+
+
+@pytest.mark.parametrize(("weeks_after", "is_lost"), [(0, False), (1, False), (6, True)])
+def test_an_order_taken_back_in_time_says_nothing_of_its_supplier(weeks_after: int, is_lost: bool) -> None:
+    """Four orders, each due a week after it was placed, were cancelled so many weeks after that."""
+    placed = [MONDAY - i * WEEK for i in (13, 14, 15, 16)]
+    state = shop(
+        more_orders=[
+            {"order": f"C{day}", "start": day, "due": day + WEEK, "units": 5.0, "locked": True} for day in placed
+        ]
+    )
+    tables = {name: state.table(name).to_pylist() for name in ("products", "offers", "economics", "stock", "receipts")}
+    events = [
+        {"order": f"C{day}", "state": "cancelled", "happened_at": moment(day + weeks_after * WEEK)} for day in placed
+    ]
+    orders = state.table("orders").to_pylist()
+    found = row(chain(12, settings={"max_late_days": 0}, **tables, orders=orders, order_events=events))
+    assert (found["lost_chance"] > 0.1) == is_lost and found["under_way_units"] == 0.0
+
+
 def test_only_a_loss_worth_telling_is_told() -> None:
     state = shop()
     told = {share: order_words(row(state) | {"lost_chance": share}, state.settings, "en") for share in (0.04, 0.12)}

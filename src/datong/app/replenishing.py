@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from datong.app.frames import Frame
 from datong.forecast.paths import forecast
+from datong.learn.lead_times import furthest_lead
 from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_demand, valid_on
 from datong.ledger.position import position
 from datong.ledger.state import State
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Orders older than this say little of a supplier today.
 RECORD_BUCKETS = 104
+# An order of which at least this share came was not lost.
+SHORT_SHARE = 0.5
 REPLENISHMENT_SCHEMA = pa.schema(
     [
         ("product", pa.string()),
@@ -117,7 +120,7 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         paths[i] = asked[item.label]
     on_hand = np.array([where.on_hand_units.get(item.label, 0.0) for item in sold])
     backorders = settings.max_late_days >= calendar.bucket_days
-    ordered, came_after, coming = _record(state, facts, sold, len(starts))
+    ordered, came_after, left, coming = _record(state, facts, sold, len(starts))
     counted = set(state.table("stock")["product"].to_pylist())
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
     money = [facts.economics[item.label] for item in sold]
@@ -148,9 +151,8 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     )
     units = found.units / share
     units = np.where(lots.step > 0, np.round(units, 6), units)  # a share of a lot and back leaves last digits
-    open_units = np.where(np.isnan(came_after), ordered, 0.0)
-    waiting = open_units.sum(axis=1) + coming.sum(axis=1)
-    overdue = np.where(np.arange(RECORD_BUCKETS, 0, -1) > known.promised_lead[:, None], open_units, 0.0).sum(axis=1)
+    waiting = left.sum(axis=1) + coming.sum(axis=1)
+    overdue = np.where(np.arange(RECORD_BUCKETS, 0, -1) > known.promised_lead[:, None], left, 0.0).sum(axis=1)
     start = max(state.today, starts[settings.frozen_buckets])
     reach = np.minimum(known.promised_lead + review_buckets, len(starts))
     rows = [
@@ -220,14 +222,16 @@ def _most_units(
 
 def _record(
     state: State, facts: ChainFacts, sold: list[_Sold], buckets: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(item, closed bucket) each: good units ordered, and buckets until they came (NaN not yet, inf never); and (item,
-    open bucket) good units of orders for later, by their due day.
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """(item, closed bucket) each: good units ordered, buckets until they came (NaN not yet, inf never), and good units
+    still to come; and (item, open bucket) good units of orders for later, by their due day.
 
     An order stands where one with the item's lead would have been placed to be there on the day it was promised for,
     or on which its own way brings it if that is later: ways differ in their leads, and leads change. Orders that stand
-    in one bucket count as one: it has come when all of them have. What came, or will not come, of other ways tells
-    nothing of the item's; what is open of them comes on its day, until it is overdue.
+    in one bucket count as one: it has come when all of them have. What will not come any more, or is older than any
+    lead that is thought of, is a short delivery where at least half came, with its last arrival, and else a loss. What
+    came, or will not come, of other ways tells nothing of the item's; what is open of them comes on its day, until it
+    is overdue.
     """
     calendar, first = state.settings.calendar, state.first_open_bucket
     at = {item.label: i for i, item in enumerate(sold)}
@@ -260,14 +264,20 @@ def _record(
             found.setdefault((at[label], age), []).append((order, good, came))
         elif due < buckets:  # for later, or by another way whose word is not broken
             coming[at[label], due] += order.left_units * good
-    ordered = np.zeros((len(sold), RECORD_BUCKETS))
+    ordered, left = np.zeros((len(sold), RECORD_BUCKETS)), np.zeros((len(sold), RECORD_BUCKETS))
     came_after = np.full(ordered.shape, np.nan)
+    furthest = furthest_lead(np.array([item.lead for item in sold], dtype=np.int64))
     for (item, age), orders in found.items():
-        open_units = sum(o.left_units * good for o, good, _ in orders)
-        ordered[item, -age] = open_units or sum(o.units * good for o, good, _ in orders)
-        if not open_units:
-            came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
-    return ordered, came_after, coming
+        left[item, -age] = sum(o.left_units * good for o, good, _ in orders)
+        units = sum(o.units * good for o, good, _ in orders)
+        most_came = sum(o.came_units * good for o, good, _ in orders) >= SHORT_SHARE * units
+        if left[item, -age] and (age <= furthest[item] or not most_came):
+            ordered[item, -age] = left[item, -age]
+        else:
+            ordered[item, -age] = units
+            last = max((came for _, _, came in orders if came is not None), default=np.inf)
+            came_after[item, -age] = last if most_came else np.inf
+    return ordered, came_after, left, coming
 
 
 def _key(way: Way) -> tuple[str, str]:

@@ -10,17 +10,14 @@ from datong.ledger.life import Standing
 from datong.ledger.position import LEAST_UNITS, OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 
-# Orders in these states bring nothing more.
-DEAD_STATES = frozenset({"refused", "cancelled"})
-
 
 @dataclass(frozen=True)
 class PlacedOrder:
     """An order that was given out. source: its recipe, offer or lane, '' where it names none; site: where it arrives,
     where it says so.
 
-    placed: its start; due: promised. left_units: still to come. arrived: local day of its last arrival once all is
-    there, else None. Of one that was refused or cancelled nothing more comes: left_units 0, arrived None.
+    placed: its start; due: promised. came_units, arrived: what is there of it, and the local day of the last arrival,
+    None where nothing is. left_units: still to come; nothing of one that was refused, cancelled or is done.
     """
 
     order: str
@@ -29,6 +26,7 @@ class PlacedOrder:
     source: str
     site: str | None
     units: float
+    came_units: float
     left_units: float
     placed: date
     due: date
@@ -39,6 +37,7 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
     """Orders given out so far, by (placed, order); proposals are none.
 
     Of transfers those that are still to leave: what has left is taken to be there, and says nothing of the way's time.
+    Nor does an order that was cancelled by the day it was due, before anything of it came.
     """
     stands = order_standings(state)
     last = _last_arrivals(state)
@@ -49,9 +48,12 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
         now = state_now(stand, row["locked"])
         came = stand.good_units + stand.scrap_units
         left = max(row["units"] - came, 0.0) if now in OPEN_STATES else 0.0
-        all_there = left <= LEAST_UNITS and now not in DEAD_STATES
-        arrival = last.get(row["order"], stand.happened_at)
         if now == "proposed" or (row["kind"] == "move" and left <= LEAST_UNITS):
+            continue
+        if now == "done" and came <= LEAST_UNITS:  # nothing was recorded but that it is done
+            came = row["units"]
+        arrival = last.get(row["order"], stand.happened_at if came > LEAST_UNITS else None)
+        if now == "cancelled" and came <= LEAST_UNITS and _by(state, stand.happened_at, row["due"]):
             continue
         found.append(
             PlacedOrder(
@@ -61,13 +63,18 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
                 source=row["recipe"] or row["offer"] or row["lane"] or "",
                 site=row["site"],
                 units=row["units"],
+                came_units=came,
                 left_units=left,
                 placed=row["start"],
                 due=row["due"],
-                arrived=state.settings.calendar.local_date(arrival) if all_there and arrival is not None else None,
+                arrived=None if arrival is None else state.settings.calendar.local_date(arrival),
             )
         )
     return tuple(sorted(found, key=lambda o: (o.placed, o.order)))
+
+
+def _by(state: State, moment: datetime | None, day: date) -> bool:
+    return moment is not None and state.settings.calendar.local_date(moment) <= day
 
 
 def _last_arrivals(state: State) -> dict[str, datetime]:
