@@ -68,6 +68,13 @@ def test_demand_that_is_cheaper_to_lose_than_to_make_counts_at_its_lost_sale():
     assert unavoidable_cost(replace(packed, lost_sale=np.array([23.0, 6.0]))) == pytest.approx(770)
 
 
+def test_without_any_way_all_that_is_not_there_is_lost():
+    facts = ChainFacts(("P",), {"P": Economics(100.0, 1.0, 50.0, 100.0, 100.0, 0.0)}, (), {})
+    where, asked = Position({"P": 2.0}, {}, {}, ()), {"P": np.array([[5.0, 20.0, 12.0]])}
+    packed = pack_facts(facts, where, asked, STARTS, Calendar("UTC", "week"), 0)
+    assert unavoidable_cost(packed) == pytest.approx(35 * 100)
+
+
 def test_stock_that_nobody_needs_is_worth_its_salvage():
     """37 of P asked for, 50 there: 13 are left, at 4 each."""
     packed, _ = market(0.0)

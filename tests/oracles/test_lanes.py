@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import linprog
 
 from datong.balance import highs
+from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate
 from datong.balance.market import balance
@@ -248,6 +249,28 @@ def test_the_door_of_prices_refuses_circles_and_auto_takes_the_other():
     assert balance(state, forecast, nothing_learnt()).door == "highs"
     with pytest.raises(Refused, match="circle"):
         balance(state, forecast, nothing_learnt(), door="prices")
+
+
+def test_the_door_of_prices_ships_as_well_as_the_exact_one():
+    """Within the gap asked for, and never better than what is best; stock that nobody can use has a price, too."""
+    compared = shared = 0
+    for seed in range(110):
+        tables, units, buckets = random_tables(seed)
+        if seed % 3 == 0:  # a market that is no site: several sites may serve it
+            units = dict(sorted({Item("A", "all"): units.pop(next(iter(units))), **units}.items()))
+        state, forecast = state_and_demand(tables, units, buckets)
+        market = pack(state, forecast, nothing_learnt(), position(state))
+        if market.has_circles:
+            continue
+        least = balance(state, forecast, nothing_learnt(), door="highs").total_cost
+        found = balance(state, forecast, nothing_learnt(), door="prices")
+        near = 1e-4 * least
+        assert found.lower_bound <= least + 1e-9 * least and found.total_cost >= least - 1e-9 * least, seed
+        avoidable = max(found.total_cost - unavoidable_cost(market), 0.0)
+        assert found.total_cost - found.lower_bound <= 0.01 * avoidable + near, seed
+        compared += 1
+        shared += bool(market.is_component[market.demanded].any())
+    assert compared > 20 and shared > 5
 
 
 def test_any_prices_bound_a_chain_with_lanes_from_below():

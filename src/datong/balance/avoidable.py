@@ -37,7 +37,7 @@ def unavoidable_cost(market: Market) -> float:
     is_best = np.zeros(len(market.ways), dtype=bool)
     is_best[best[best >= 0]] = True
     otherwise = _instead(market)
-    is_dear = otherwise < np.where(best >= 0, unit_cost[best], np.inf)
+    is_dear = otherwise < np.append(unit_cost, np.inf)[best]  # -1: no way
     cost = 0.0
     for step in reversed(market.steps):
         short = np.maximum(need[step.products], 0.0)

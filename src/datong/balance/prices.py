@@ -218,7 +218,7 @@ def _off(dual: Dual, price: FloatArray, left: FloatArray) -> float:
 
     left: amounts less what is asked at the prices.
     """
-    return float(np.where(left < 0, -PLACED * dual.worth, np.maximum(price, 0.0)) @ left)
+    return float(np.where(left < 0, -PLACED * dual.worth, price - dual.low) @ left)
 
 
 def _on_the_market(market: Market, dual: Dual, price: FloatArray) -> Prices:
