@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datong.model.flow import FloatArray
+from datong.model.flow import BoolArray, FloatArray
 
 # Buckets after its first sale in which a look-alike counts as being launched.
 LAUNCH_BUCKETS = 8
@@ -32,15 +32,12 @@ class LevelPrior:
     look_alikes: int
 
 
-def look_alike_levels(series: Sequence[FloatArray], launched: Sequence[bool]) -> FloatArray:
+def look_alike_levels(levels: FloatArray, launched: BoolArray) -> FloatArray:
     """Launch levels to learn from: of the launched ones where there are enough, else of all.
 
-    series: of the look-alikes, each (bucket) from its first known bucket on.
+    levels: (look-alike) mean of its first LAUNCH_BUCKETS buckets from its first known one on.
     """
-    use = [units for units, new in zip(series, launched, strict=True) if new]
-    if len(use) < FEWEST_LAUNCHES:
-        use = list(series)
-    return np.array([float(np.nanmean(units[:LAUNCH_BUCKETS])) for units in use])
+    return levels[launched] if np.count_nonzero(launched) >= FEWEST_LAUNCHES else levels
 
 
 def level_prior(launch_levels: FloatArray) -> LevelPrior:
