@@ -24,19 +24,21 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaincinv, ndtri
 
-from datong.forecast.pooled import MEASURED_MEAN, MOST_LEVELS, YEARS, Past, item_codes, mean_settings, past_of
-from datong.forecast.prior import LAUNCH_BUCKETS, blended_level, level_prior, look_alike_levels
+from datong.forecast.pooled import MEASURED_MEAN, YEARS, Past, item_codes, mean_settings, past_of
+from datong.forecast.prior import FEWEST_KNOWN, LAUNCH_BUCKETS, blended_level, level_prior, look_alike_levels
 from datong.forecast.spread import poisson_quantile
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
 # Items with at most so many known buckets are forecast so; rows are learnt from up to so many.
-MOST_KNOWN, LEARNT_KNOWN = 3, 8
+MOST_KNOWN, LEARNT_KNOWN = FEWEST_KNOWN - 1, 8
 # Used from so many launches on.
 FEWEST_LAUNCHED = 20
-# A look-alike has at least so many known buckets; an established one's level is that of so many.
-FEWEST_KNOWN, LEVEL_BUCKETS = 4, 26
+# The level of an established look-alike is that of so many buckets.
+LEVEL_BUCKETS = 26
 # In the effects of look-alikes no difference counts as so many items; passes until the effects stand.
 SHRINK_ITEMS, PASSES = 3.0, 4
+# A target beyond this many levels is cut: launches are few, and one giant would speak for the others.
+MOST_LEVELS = 8.0
 # Boosting: far fewer rows than the pooled model has.
 ROUNDS, LEAVES, RIDGE, LEAF_SHARE, FEWEST_IN_LEAF = 100, 8, 10.0, 0.03, 20
 # The usual settings count as so many launches that were tested. Usually the two levels count alike.
@@ -46,6 +48,10 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 NOISES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 USUAL_NOISE = 1.0
+# What each bucket adds to the level's variance.
+STEP = 0.04
+# The launches that were tested came in the same few weeks and strayed together: the level is so much less sure.
+WIDER = 1.6
 ROUNDS_OF_CHOICE = 3
 # Pinball levels, draws of a bucket and rows for the choice.
 LEVELS = np.array([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
@@ -71,6 +77,9 @@ class Launches:
     mean: FloatArray
     unsold: Trust
     begun: Trust
+
+    def has(self, i: int) -> bool:
+        return not np.isnan(self.mean[i]).any()
 
     def level(self, i: int, known: int, prior: FloatArray) -> FloatArray:
         """(bucket ahead) units of item i, of which so many buckets are known, holidays apart, from its stated prior."""
@@ -101,10 +110,9 @@ def launch_forecast(
         tested = rows_of.table(cases)
         said = _mean(_fit(earlier), tested)
         level, variance = _priors_then(rows_of.past, series.category, cases, horizon)
-        rows = (tested.target, said, level * season[tested.item, tested.ends], variance, tested.item)
+        rows = _Tested(tested.target, said, level * season[tested.item, tested.ends], variance, tested.item)
         unsold, begun = (
-            _trust(*(x[at].reshape(-1, horizon) for x in rows), bool(whole.mean() > 0.5))
-            for at in (tested.known == 0, tested.known > 0)
+            _trust(rows.take(at, horizon), _counted(whole)) for at in (tested.known == 0, tested.known > 0)
         )
     known = (~np.isnan(units)).sum(axis=1)
     ahead = rows_of.table([(int(i), closed, int(known[i])) for i in asked])
@@ -113,10 +121,15 @@ def launch_forecast(
     return Launches(mean, unsold, begun)
 
 
+def _counted(whole: BoolArray) -> bool:
+    """Whether most items are counted in whole units."""
+    return bool(whole.mean() > 0.5)
+
+
 def _scale(units: FloatArray, whole: BoolArray) -> float:
     """1 where most items are counted in whole units, else what puts the mean to where the Poisson part is nothing."""
     mean = float(np.nanmean(units)) if not np.isnan(units).all() else 0.0
-    return 1.0 if whole.mean() > 0.5 or mean <= 0 else MEASURED_MEAN / mean
+    return 1.0 if _counted(whole) or mean <= 0 else MEASURED_MEAN / mean
 
 
 # rows -------------------------------------------------------------------------------------------
@@ -166,7 +179,7 @@ class _Rows:
         level, features = (np.concatenate(part).repeat(self.horizon, axis=0) for part in zip(*parts, strict=True))
         away = np.tile(np.arange(self.horizon), len(cases))
         item, opens, known = (x.repeat(self.horizon) for x in (item, opens, known))
-        columns = [features, away[:, None]]
+        columns = [features, away[:, None].astype(np.float64)]
         if self.past.units.shape[1] > YEARS[0] + LEARNT_KNOWN:
             # With less than a year the day of the year is but a trend.
             columns.append(self.past.year_day[opens + away][:, None])
@@ -277,16 +290,31 @@ def _mixed(pooled: FloatArray, prior: FloatArray, share: float) -> FloatArray:
     return np.maximum(pooled, 1e-9) ** share * np.maximum(prior, 1e-9) ** (1 - share)
 
 
-def _trust(
-    actual: FloatArray, pooled: FloatArray, prior: FloatArray, log_variance: FloatArray, item: IntArray, whole: bool
-) -> Trust:
-    """All (case, distance): by least pinball loss, one setting after the other, drawn to the usual ones."""
-    seen = ~np.isnan(actual)
-    use = seen.any(axis=1)
-    if not use.any():
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """(row) or (case, distance): what came and what was said of it; pooled, prior: means, log_variance: of the prior's
+    level."""
+
+    actual: FloatArray
+    pooled: FloatArray
+    prior: FloatArray
+    log_variance: FloatArray
+    item: IntArray
+
+    def take(self, rows: BoolArray, horizon: int) -> "_Tested":
+        """(case, distance) of cases with anything known, from rows."""
+        by_case = _Tested(*(x[rows].reshape(-1, horizon) for x in vars(self).values()))
+        seen = ~np.isnan(by_case.actual).all(axis=1)
+        return _Tested(*(x[seen] for x in vars(by_case).values()))
+
+
+def _trust(tested: _Tested, whole: bool) -> Trust:
+    """By least pinball loss, one setting after the other, drawn to the usual ones."""
+    if not len(tested.actual):
         return Trust()
-    actual, pooled, prior, log_variance, seen = (x[use] for x in (actual, pooled, prior, log_variance, seen))
-    launches = len(np.unique(item[use]))
+    actual, pooled, prior, log_variance = tested.actual, tested.pooled, tested.prior, tested.log_variance
+    seen = ~np.isnan(actual)
+    launches = len(np.unique(tested.item))
     # By what was said: by what came, those that came to little would count most, and low levels would be chosen.
     scale = np.maximum(_mixed(pooled, prior, USUAL_SHARE).mean(axis=1), 1.0)
     cells = np.argwhere(seen)
@@ -295,10 +323,12 @@ def _trust(
 
     def loss(trust: Trust) -> float:
         mean = _mixed(pooled, prior, trust.share)
-        single = _pinball(actual[case, at], mean[case, at], trust.width * log_variance[case, at], trust.noise, whole)
+        drift = np.log1p(STEP) * np.arange(actual.shape[1])
+        level = trust.width * log_variance + drift
+        single = _pinball(actual[case, at], mean[case, at], level[case, at], trust.noise, whole)
         total, count = (np.where(seen, x, 0.0)[some].sum(axis=1) for x in (actual, np.ones_like(actual)))
         sums = np.where(seen, mean, 0.0)[some].sum(axis=1)
-        joint = _pinball(total, sums, trust.width * log_variance[some, 0], trust.noise / count, whole)
+        joint = _pinball(total, sums, np.where(seen, level, 0.0)[some].sum(axis=1) / count, trust.noise / count, whole)
         return float(np.mean(single / scale[case]) + np.mean(joint / (scale[some] * count)))
 
     best = {name: value for name, value in vars(Trust()).items() if name != "launches"}
@@ -310,6 +340,7 @@ def _trust(
     share = weight * best.pop("share") + (1 - weight) * USUAL_SHARE
     usual = vars(Trust())
     drawn = {name: float(value**weight * usual[name] ** (1 - weight)) for name, value in best.items()}
+    drawn["width"] *= WIDER
     return Trust(share=share, launches=launches, **drawn)
 
 

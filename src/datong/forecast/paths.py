@@ -15,14 +15,16 @@ import numpy as np
 
 from datong.forecast.ahead import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
-from datong.forecast.blend import Blend, blend, mixed_test
+from datong.forecast.blend import POOLED_NAME, Blend, blend, mixed_test
 from datong.forecast.fill import first_known
 from datong.forecast.holidays import holiday_factors
-from datong.forecast.launch import MOST_KNOWN, Launches, launch_forecast
+from datong.forecast.launch import STEP as LAUNCH_STEP
+from datong.forecast.launch import Launches, launch_forecast
 from datong.forecast.models import is_intermittent
 from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
 from datong.forecast.prior import (
+    FEWEST_KNOWN,
     LAUNCH_BUCKETS,
     LevelPrior,
     blended_level,
@@ -36,8 +38,6 @@ from datong.model.errors import Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
 from datong.model.words import message
 
-# With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
-FEWEST_KNOWN = 4
 # Regular and intermittent items share their spread among themselves where there are at least so many.
 FEWEST_OF_A_KIND = 5
 # How often an intermittent item has demand is read from so many buckets.
@@ -101,11 +101,13 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         for i in range(len(series.items))
     ]
     shapes = _shapes(fits)
-    both = None
+    both, launched = None, None
     if shared is not None:
         both = _blended(series, fits, shared, open_season, closed_holiday)
         fits = [_mixed(series, i, fit, shared, both, open_season[i], closed_holiday[i]) for i, fit in enumerate(fits)]
-    launched = None if shared is None else _launched(series, fits, shared, closed_holiday)
+        launched = _launched(series, fits, shared, closed_holiday)
+        if launched is not None:
+            fits = [_named(fit, launched, i, series.units[i]) for i, fit in enumerate(fits)]
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
     priors = _priors(series, fits, waited)
     came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
@@ -137,7 +139,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         paths=paths,
         method=tuple(f.method for f in fits),
         backtest_windows=np.array([0 if f.test is None else len(f.test.errors) for f in fits], dtype=np.int64),
-        prior=np.array([f.method == "prior" for f in fits], dtype=bool),
+        prior=np.array([f.test is None and f.method != "given" for f in fits], dtype=bool),
     )
 
 
@@ -353,12 +355,19 @@ def _priors(series: SeriesSet, fits: Sequence[_Fit], waited: Sequence[int]) -> d
 
 def _launched(series: SeriesSet, fits: Sequence[_Fit], shared: _Shared, holiday: FloatArray) -> Launches | None:
     """What launches before tell of items with hardly any history."""
-    few = (~np.isnan(series.units)).sum(axis=1) <= MOST_KNOWN
+    few = (~np.isnan(series.units)).sum(axis=1) < FEWEST_KNOWN
     asked = np.flatnonzero(few & np.array([f.method == "prior" for f in fits], dtype=bool))
     if not len(asked):
         return None
     whole = np.array([f.whole for f in fits], dtype=bool)
     return launch_forecast(series, series.units / holiday, whole, asked, int(shared.pooled.origins[0]), shared.season)
+
+
+def _named(fit: _Fit, launched: Launches, i: int, units: FloatArray) -> _Fit:
+    """The fit, named after the pooled model where it counts."""
+    if not launched.has(i) or launched.trust(int(np.count_nonzero(~np.isnan(units)))).share < NAMED_WEIGHT:
+        return fit
+    return replace(fit, method=f"{fit.method}+{POOLED_NAME}")
 
 
 def _start(
@@ -367,11 +376,13 @@ def _start(
     """Level of an item with little or no history, (bucket ahead) or one for all, and how unsure it is."""
     level, variance = blended_level(units, prior)
     known = int(np.count_nonzero(~np.isnan(units)))
-    if launched is None or np.isnan(launched.mean[i]).any():
+    if launched is None or not launched.has(i):
         return level, Spread(variance, PRIOR_STEP, PRIOR_NOISE, is_whole(units))
     trust = launched.trust(known)
     variance = float(np.expm1(trust.width * np.log1p(variance)))
-    return launched.level(i, known, level * season) / season, Spread(variance, PRIOR_STEP, trust.noise, is_whole(units))
+    return launched.level(i, known, level * season) / season, Spread(
+        variance, LAUNCH_STEP, trust.noise, is_whole(units)
+    )
 
 
 def _prior_paths(

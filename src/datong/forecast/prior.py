@@ -13,6 +13,8 @@ import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray
 
+# With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
+FEWEST_KNOWN = 4
 # Buckets after its first sale in which a look-alike counts as being launched.
 LAUNCH_BUCKETS = 8
 # With at least so many look-alikes that were launched in the time seen, only these speak, not the established ones.
