@@ -140,14 +140,24 @@ def test_launches_of_pure_noise_are_no_worse_than_the_prior(make_sensed):
     assert error["auto"] < 1.05 * error["never"]
 
 
-def test_few_launches_count_as_usual(make_sensed):
+@pytest.mark.parametrize("count", [3, 40])
+def test_few_launches_count_as_usual(count):
+    """Each sold what the pooled model said, and the prior was far off: share 1, drawn to 0.5 as 10 launches would."""
+    said = np.random.default_rng(1).lognormal(3, 1, (count, AHEAD))
+    item = np.repeat(np.arange(count), AHEAD).reshape(count, AHEAD)
+    rows = launch_module._Tested(np.round(said), said, said * 30, np.full(said.shape, 1.0), item)
+    trust = launch_module._trust(rows, whole=True)
+    assert trust.share == pytest.approx((count * 1.0 + 10 * 0.5) / (count + 10))
+    assert trust.launches == count
+
+
+def test_hardly_any_launch_leaves_the_stated_prior(make_sensed):
     sensed, _ = chain(make_sensed, by_brand())
-    assert launches_of(sensed, cut=PAST - 1).unsold.launches < 5
-    assert launches_of(sensed, cut=PAST - 1).unsold.share == pytest.approx(0.5, abs=0.2)
-    units = sensed.series.units.copy()
-    units[OLD + 15 :] = np.nan
-    series = replace(sensed.series, units=units)
-    assert launch_forecast(series, units, np.ones(ITEMS, dtype=bool), NEW, CUT, np.ones((ITEMS, PAST + AHEAD))) is None
+    for launched in (15, 0):
+        units = sensed.series.units.copy()
+        units[OLD + launched :] = np.nan
+        few = replace(sensed.series, units=units)
+        assert launch_forecast(few, units, np.ones(ITEMS, dtype=bool), NEW, CUT, np.ones((ITEMS, PAST + AHEAD))) is None
 
 
 def test_same_series_same_bytes_and_others_stay(make_sensed):
@@ -160,6 +170,7 @@ def test_same_series_same_bytes_and_others_stay(make_sensed):
         without = forecast(sensed, nothing_learnt(), 50, 3)
     old = np.setdiff1d(np.arange(ITEMS), NEW)
     assert without.paths[old].tobytes() == one.paths[old].tobytes()
+    assert [without.method[i] for i in old] == [one.method[i] for i in old]
     assert without.paths[NEW].tobytes() != one.paths[NEW].tobytes()
 
 

@@ -31,8 +31,8 @@ from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
 # Items with at most so many known buckets are forecast so; rows are learnt from up to so many.
 MOST_KNOWN, LEARNT_KNOWN = FEWEST_KNOWN - 1, 8
-# Used from so many launches on.
-FEWEST_LAUNCHED = 20
+# Used from so many launches on; of more than that, so many evenly spread over time are learnt from.
+FEWEST_LAUNCHED, MOST_LAUNCHED = 20, 1000
 # The level of an established look-alike is that of so many buckets.
 LEVEL_BUCKETS = 26
 # In the effects of look-alikes no difference counts as so many items; passes until the effects stand.
@@ -100,10 +100,10 @@ def launch_forecast(
     """
     horizon, closed = len(series.horizon_starts), units.shape[1]
     rows_of = _Rows(past_of(series, units * _scale(units, whole)), item_codes(series), horizon)
+    if np.count_nonzero(_came(rows_of.past) & (rows_of.past.first < cut)) < FEWEST_LAUNCHED:
+        return None
     learnt = rows_of.table(rows_of.cases(LEARNT_KNOWN))
     earlier = learnt.take(learnt.ends < cut)
-    if len(np.unique(earlier.item[~np.isnan(earlier.target)])) < FEWEST_LAUNCHED:
-        return None
     cases = [case for case in rows_of.cases(MOST_KNOWN) if case[1] >= cut]
     unsold = begun = Trust()
     if cases:
@@ -165,8 +165,10 @@ class _Rows:
     def cases(self, most_known: int) -> list[_Case]:
         """Launches by the time they opened, and after each of their first known buckets."""
         closed = self.past.units.shape[1]
+        came = np.flatnonzero(_came(self.past))
+        by_time = came[np.argsort(self.past.first[came], kind="stable")]
         result = []
-        for i in np.flatnonzero(_came(self.past)):
+        for i in by_time[np.unique(np.linspace(0, len(came) - 1, MOST_LAUNCHED).round().astype(np.int64))]:
             known = np.flatnonzero(~np.isnan(self.past.units[i]))[:most_known]
             opened = [int(known[0]), *(int(t) + 1 for t in known)]
             result += [(int(i), t, k) for k, t in enumerate(opened) if t < closed]

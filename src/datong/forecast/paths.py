@@ -3,7 +3,7 @@
 Holiday effects are taken out, every series is forecast by a weighted mix of models that a back-test chose, paths are
 drawn with the spread that the back-tests' errors show, and holidays and what is known ahead are put back. Items are
 drawn independently of one another. In a chain with enough items one more model, of all items together, joins the mix
-(pooled.py, blend.py).
+(pooled.py, blend.py), and one of launches moves the prior of those with hardly any history (launch.py).
 """
 
 import hashlib

@@ -3,7 +3,7 @@
 Two things are unknown: when the product starts to sell, and how much. When: in each bucket it starts with the chance
 at which the chain's other unsold products did (launch_chance). How much: as look-alikes of its category did in their
 first buckets, with a wide spread (level_prior). A product that has been in the books for long without a sale is thus
-not taken to sell like its category tomorrow.
+not taken to sell like its category tomorrow. In a chain with enough launches they tell more of the level (launch.py).
 """
 
 from collections.abc import Sequence
