@@ -12,6 +12,7 @@ from datong.forecast.fill import first_known
 from datong.forecast.launch import Launches, launch_forecast, look_alike_logs
 from datong.forecast.paths import forecast
 from datong.forecast.pooled import item_codes, past_of
+from datong.forecast.prior import MOST_LOG_VARIANCE
 from datong.model.flow import Sensed, nothing_learnt
 
 ITEMS, PAST, AHEAD, OLD = 160, 60, 6, 60
@@ -149,6 +150,7 @@ def test_few_launches_count_as_usual(count):
     trust = launch_module._trust(rows, whole=True)
     assert trust.share == pytest.approx((count * 1.0 + 10 * 0.5) / (count + 10))
     assert trust.launches == count
+    assert replace(trust, width=9.0).widened(np.array([0.1, 3.0])) == pytest.approx([0.9, MOST_LOG_VARIANCE])
 
 
 def test_hardly_any_launch_leaves_the_stated_prior(make_sensed):

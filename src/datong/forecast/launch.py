@@ -25,7 +25,14 @@ import numpy as np
 from scipy.special import gammaincinv, ndtri
 
 from datong.forecast.pooled import MEASURED_MEAN, YEARS, Past, item_codes, mean_settings, past_of
-from datong.forecast.prior import FEWEST_KNOWN, LAUNCH_BUCKETS, blended_level, level_prior, look_alike_levels
+from datong.forecast.prior import (
+    FEWEST_KNOWN,
+    LAUNCH_BUCKETS,
+    MOST_LOG_VARIANCE,
+    blended_level,
+    level_prior,
+    look_alike_levels,
+)
 from datong.forecast.spread import poisson_quantile
 from datong.model.flow import BoolArray, FloatArray, IntArray, SeriesSet
 
@@ -67,6 +74,10 @@ class Trust:
     width: float = 1.0
     noise: float = USUAL_NOISE
     launches: int = 0
+
+    def widened(self, log_variance: FloatArray) -> FloatArray:
+        """Of the level, from that of the stated prior; never wider than a prior may be."""
+        return np.minimum(self.width * log_variance, MOST_LOG_VARIANCE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -326,7 +337,7 @@ def _trust(tested: _Tested, whole: bool) -> Trust:
     def loss(trust: Trust) -> float:
         mean = _mixed(pooled, prior, trust.share)
         drift = np.log1p(STEP) * np.arange(actual.shape[1])
-        level = trust.width * log_variance + drift
+        level = trust.widened(log_variance) + drift
         single = _pinball(actual[case, at], mean[case, at], level[case, at], trust.noise, whole)
         total, count = (np.where(seen, x, 0.0)[some].sum(axis=1) for x in (actual, np.ones_like(actual)))
         sums = np.where(seen, mean, 0.0)[some].sum(axis=1)

@@ -379,7 +379,7 @@ def _start(
     if launched is None or not launched.has(i):
         return level, Spread(variance, PRIOR_STEP, PRIOR_NOISE, is_whole(units))
     trust = launched.trust(known)
-    variance = float(np.expm1(trust.width * np.log1p(variance)))
+    variance = float(np.expm1(trust.widened(np.log1p(variance))))
     return launched.level(i, known, level * season) / season, Spread(
         variance, LAUNCH_STEP, trust.noise, is_whole(units)
     )
