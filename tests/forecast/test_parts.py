@@ -252,10 +252,9 @@ def test_prior_level_is_the_median_of_launches():
 
 
 def test_launches_speak_before_established_products():
-    flat = [np.full(20, 500.0)] * 4
-    new = [np.full(5, v) for v in (4.0, 5.0, 6.0)]
-    assert look_alike_levels([*flat, *new], [False] * 4 + [True] * 3).tolist() == [4, 5, 6]
-    assert len(look_alike_levels([*flat, *new[:2]], [False] * 4 + [True] * 2)) == 6
+    levels, new = np.array([500.0] * 4 + [4.0, 5.0, 6.0]), np.array([False] * 4 + [True] * 3)
+    assert look_alike_levels(levels, new).tolist() == [4, 5, 6]
+    assert len(look_alike_levels(levels[:-1], new[:-1])) == 6
 
 
 def test_launch_chance():

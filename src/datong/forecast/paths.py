@@ -3,7 +3,7 @@
 Holiday effects are taken out, every series is forecast by a weighted mix of models that a back-test chose, paths are
 drawn with the spread that the back-tests' errors show, and holidays and what is known ahead are put back. Items are
 drawn independently of one another. In a chain with enough items one more model, of all items together, joins the mix
-(pooled.py, blend.py).
+(pooled.py, blend.py), and one of launches moves the prior of those with hardly any history (launch.py).
 """
 
 import hashlib
@@ -15,21 +15,29 @@ import numpy as np
 
 from datong.forecast.ahead import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
-from datong.forecast.blend import Blend, blend, mixed_test
+from datong.forecast.blend import POOLED_NAME, Blend, blend, mixed_test
 from datong.forecast.fill import first_known
 from datong.forecast.holidays import holiday_factors
+from datong.forecast.launch import STEP as LAUNCH_STEP
+from datong.forecast.launch import Launches, launch_forecast
 from datong.forecast.models import is_intermittent
 from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
-from datong.forecast.prior import LevelPrior, blended_level, launch_chance, level_prior, look_alike_levels
+from datong.forecast.prior import (
+    FEWEST_KNOWN,
+    LAUNCH_BUCKETS,
+    LevelPrior,
+    blended_level,
+    launch_chance,
+    level_prior,
+    look_alike_levels,
+)
 from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
 from datong.model.errors import Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
 from datong.model.words import message
 
-# With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
-FEWEST_KNOWN = 4
 # Regular and intermittent items share their spread among themselves where there are at least so many.
 FEWEST_OF_A_KIND = 5
 # How often an intermittent item has demand is read from so many buckets.
@@ -93,10 +101,13 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         for i in range(len(series.items))
     ]
     shapes = _shapes(fits)
-    both = None
+    both, launched = None, None
     if shared is not None:
         both = _blended(series, fits, shared, open_season, closed_holiday)
         fits = [_mixed(series, i, fit, shared, both, open_season[i], closed_holiday[i]) for i, fit in enumerate(fits)]
+        launched = _launched(series, fits, shared, closed_holiday)
+        if launched is not None:
+            fits = [_named(fit, launched, i, series.units[i]) for i, fit in enumerate(fits)]
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
     priors = _priors(series, fits, waited)
     came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
@@ -112,7 +123,9 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         rng = item_generator(seed, item)
         if fit.test is None:
             prior, known = priors[series.category[i]], series.units[i, fit.start :]
-            drawn = _prior_paths(rng, known, prior, chance, factor * open_holiday[i], path_count)
+            level, spread = _start(launched, i, known, prior, open_season[i])
+            waits = None if len(known) else chance
+            drawn = _prior_paths(rng, level * (factor * open_holiday[i]), spread, waits, path_count)
         else:
             spread = _spread(series, i, fit, shapes[fit.intermittent], both, factor * open_holiday[i])
             drawn = _paths(rng, series, i, fit, spread, ahead, factor, open_holiday[i], path_count)
@@ -126,7 +139,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         paths=paths,
         method=tuple(f.method for f in fits),
         backtest_windows=np.array([0 if f.test is None else len(f.test.errors) for f in fits], dtype=np.int64),
-        prior=np.array([f.method == "prior" for f in fits], dtype=bool),
+        prior=np.array([f.test is None and f.method != "given" for f in fits], dtype=bool),
     )
 
 
@@ -335,27 +348,55 @@ def _priors(series: SeriesSet, fits: Sequence[_Fit], waited: Sequence[int]) -> d
     for category in sorted(set(series.category)):
         like = [i for i, f in enumerate(fits) if f.test is not None and series.category[i] == category]
         units = [series.units[i, first_known(series.units[i]) :] for i in like]
-        result[category] = level_prior(look_alike_levels(units, [waited[i] > 0 for i in like]))
+        levels = np.array([np.nanmean(u[:LAUNCH_BUCKETS]) for u in units])
+        result[category] = level_prior(look_alike_levels(levels, np.array([waited[i] > 0 for i in like], dtype=bool)))
     return result
 
 
-def _prior_paths(
-    rng: np.random.Generator,
-    units: FloatArray,
-    prior: LevelPrior,
-    chance: float,
-    factor: FloatArray,
-    path_count: int,
-) -> FloatArray:
-    """(path, bucket) of an item with little or no history."""
+def _launched(series: SeriesSet, fits: Sequence[_Fit], shared: _Shared, holiday: FloatArray) -> Launches | None:
+    """What launches before tell of items with hardly any history."""
+    few = (~np.isnan(series.units)).sum(axis=1) < FEWEST_KNOWN
+    asked = np.flatnonzero(few & np.array([f.method == "prior" for f in fits], dtype=bool))
+    if not len(asked):
+        return None
+    whole = np.array([f.whole for f in fits], dtype=bool)
+    return launch_forecast(series, series.units / holiday, whole, asked, int(shared.pooled.origins[0]), shared.season)
+
+
+def _named(fit: _Fit, launched: Launches, i: int, units: FloatArray) -> _Fit:
+    """The fit, named after the pooled model where it counts."""
+    if not launched.has(i) or launched.trust(int(np.count_nonzero(~np.isnan(units)))).share < NAMED_WEIGHT:
+        return fit
+    return replace(fit, method=f"{fit.method}+{POOLED_NAME}")
+
+
+def _start(
+    launched: Launches | None, i: int, units: FloatArray, prior: LevelPrior, season: FloatArray
+) -> tuple[FloatArray | float, Spread]:
+    """Level of an item with little or no history, (bucket ahead) or one for all, and how unsure it is."""
     level, variance = blended_level(units, prior)
-    spread = Spread(level_start=variance, level_step=PRIOR_STEP, noise=PRIOR_NOISE, whole=is_whole(units))
-    paths = draw_paths(rng, level * factor, spread, path_count)
-    if not len(units) and path_count == 1:
+    known = int(np.count_nonzero(~np.isnan(units)))
+    if launched is None or not launched.has(i):
+        return level, Spread(variance, PRIOR_STEP, PRIOR_NOISE, is_whole(units))
+    trust = launched.trust(known)
+    variance = float(np.expm1(trust.widened(np.log1p(variance))))
+    return launched.level(i, known, level * season) / season, Spread(
+        variance, LAUNCH_STEP, trust.noise, is_whole(units)
+    )
+
+
+def _prior_paths(
+    rng: np.random.Generator, mean: FloatArray, spread: Spread, chance: float | None, path_count: int
+) -> FloatArray:
+    """(path, bucket) of an item with little or no history. chance: that it starts in a bucket; None where it has."""
+    paths = draw_paths(rng, mean, spread, path_count)
+    if chance is None:
+        return paths
+    if path_count == 1:
         paths *= 1 - (1 - chance) ** np.arange(1, paths.shape[1] + 1)
-    elif not len(units):
-        waiting = rng.geometric(chance, path_count) - 1
-        paths[np.arange(paths.shape[1]) < waiting[:, None]] = 0.0
+        return paths
+    waiting = rng.geometric(chance, path_count) - 1
+    paths[np.arange(paths.shape[1]) < waiting[:, None]] = 0.0
     return paths
 
 

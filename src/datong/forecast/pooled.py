@@ -117,7 +117,7 @@ def pooled_forecast(series: SeriesSet, units: FloatArray, whole: BoolArray) -> P
     closed, horizon = units.shape[1], len(series.horizon_starts)
     level = _levels(units)
     scale = np.where(whole | (level <= 0), 1.0, MEASURED_MEAN / np.where(level > 0, level, 1.0))
-    past = _past(series, units * scale[:, None])
+    past = past_of(series, units * scale[:, None])
     cut = closed - min(HELD_OUT_BUCKETS, int(HELD_OUT_SHARE * closed))
     first = max(FIRST_ORIGIN, closed - FURTHEST_ORIGIN)
     every = _rows(past, _pairs(len(units), first, closed, horizon))
@@ -161,7 +161,7 @@ class _Group:
 
 
 @dataclass(frozen=True, eq=False)
-class _Past:
+class Past:
     """Sums from the first bucket to each, (item, bucket + 1), over known buckets: of units, their squares, empty ones
     and how many are known."""
 
@@ -199,7 +199,7 @@ def _levels(units: FloatArray) -> FloatArray:
     return np.where(known, units, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
 
-def _past(series: SeriesSet, units: FloatArray) -> _Past:
+def past_of(series: SeriesSet, units: FloatArray) -> Past:
     known = ~np.isnan(units)
 
     def running(values: FloatArray) -> FloatArray:
@@ -211,7 +211,7 @@ def _past(series: SeriesSet, units: FloatArray) -> _Past:
     categories = [
         (name, code) for name, code in coded if 1 < code.max() + 1 <= MOST_VALUES and name in series.attributes
     ]
-    plain = _Past(
+    plain = Past(
         units=units,
         sums=running(units),
         squares=running(units**2),
@@ -236,6 +236,12 @@ def _past(series: SeriesSet, units: FloatArray) -> _Past:
         np.add.at(below, code, np.where(known, then, 0.0))
         groups.append(_Group(name, code, np.where(below > 0, above / np.where(below > 0, below, 1.0), 1.0)))
     return replace(plain, groups=tuple(groups))
+
+
+def item_codes(series: SeriesSet) -> list[IntArray]:
+    """(item) by each label that tells items apart."""
+    codes = [_codes(values) for _, values in _labels(series)]
+    return [code for code in codes if code.max() > 0]
 
 
 def _labels(series: SeriesSet) -> list[tuple[str, Sequence[str]]]:
@@ -290,7 +296,7 @@ def _pairs(items: int, first: int, closed: int, horizon: int) -> list[_Pair]:
     return [(*pairs[p], np.sort(rng.permutation(items)[:keep])) for p in chosen.tolist()]
 
 
-def _rows(past: _Past, pairs: Sequence[_Pair]) -> _Table:
+def _rows(past: Past, pairs: Sequence[_Pair]) -> _Table:
     closed = past.units.shape[1]
     blocks, levels, targets, ends = [], [], [], []
     names: tuple[str, ...] = ()
@@ -317,7 +323,7 @@ def _rows(past: _Past, pairs: Sequence[_Pair]) -> _Table:
     )
 
 
-def _known_features(past: _Past, t: int, level: FloatArray) -> dict[str, FloatArray]:
+def _known_features(past: Past, t: int, level: FloatArray) -> dict[str, FloatArray]:
     """What is known when bucket t opens, over the item's level."""
     result: dict[str, FloatArray] = {}
     nothing = np.full(len(level), np.nan)
@@ -346,7 +352,7 @@ def _known_features(past: _Past, t: int, level: FloatArray) -> dict[str, FloatAr
     return result
 
 
-def _ahead_features(past: _Past, t: int, h: int, level: FloatArray) -> dict[str, FloatArray]:
+def _ahead_features(past: Past, t: int, h: int, level: FloatArray) -> dict[str, FloatArray]:
     """The distance, the time of the year, and the same weeks of the years before."""
     result = {"distance": np.full(len(level), float(h))}
     if past.units.shape[1] > YEARS[0] + FIRST_ORIGIN:
@@ -372,6 +378,11 @@ def _ahead_features(past: _Past, t: int, h: int, level: FloatArray) -> dict[str,
 # fitting ----------------------------------------------------------------------------------------
 
 
+def mean_settings(fewest_in_leaf: int) -> dict[str, Any]:
+    """LightGBM's settings for a mean, with so many rows in a leaf."""
+    return _MEAN | {"min_data_in_leaf": fewest_in_leaf}
+
+
 def _fit_mean(rows: _Table) -> Any:
     import lightgbm
 
@@ -386,7 +397,7 @@ def _fit_mean(rows: _Table) -> Any:
         params={"max_bin": _COMMON["max_bin"], "verbosity": -1},
     )
     leaf = int(np.clip(LEAF_SHARE * len(level), 10, MEAN_LEAF))
-    return lightgbm.train(_MEAN | {"min_data_in_leaf": leaf}, data, MEAN_ROUNDS)
+    return lightgbm.train(mean_settings(leaf), data, MEAN_ROUNDS)
 
 
 def _mean(model: Any, rows: _Table) -> FloatArray:

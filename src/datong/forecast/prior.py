@@ -3,7 +3,7 @@
 Two things are unknown: when the product starts to sell, and how much. When: in each bucket it starts with the chance
 at which the chain's other unsold products did (launch_chance). How much: as look-alikes of its category did in their
 first buckets, with a wide spread (level_prior). A product that has been in the books for long without a sale is thus
-not taken to sell like its category tomorrow.
+not taken to sell like its category tomorrow. In a chain with enough launches they tell more of the level (launch.py).
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datong.model.flow import FloatArray
+from datong.model.flow import BoolArray, FloatArray
 
+# With fewer known buckets than this a series cannot be back-tested: its level is a prior that they move.
+FEWEST_KNOWN = 4
 # Buckets after its first sale in which a look-alike counts as being launched.
 LAUNCH_BUCKETS = 8
 # With at least so many look-alikes that were launched in the time seen, only these speak, not the established ones.
@@ -32,15 +34,12 @@ class LevelPrior:
     look_alikes: int
 
 
-def look_alike_levels(series: Sequence[FloatArray], launched: Sequence[bool]) -> FloatArray:
+def look_alike_levels(levels: FloatArray, launched: BoolArray) -> FloatArray:
     """Launch levels to learn from: of the launched ones where there are enough, else of all.
 
-    series: of the look-alikes, each (bucket) from its first known bucket on.
+    levels: (look-alike) mean of its first LAUNCH_BUCKETS buckets from its first known one on.
     """
-    use = [units for units, new in zip(series, launched, strict=True) if new]
-    if len(use) < FEWEST_LAUNCHES:
-        use = list(series)
-    return np.array([float(np.nanmean(units[:LAUNCH_BUCKETS])) for units in use])
+    return levels[launched] if np.count_nonzero(launched) >= FEWEST_LAUNCHES else levels
 
 
 def level_prior(launch_levels: FloatArray) -> LevelPrior:

@@ -139,7 +139,7 @@ class Forecast:
     They include what is already known to be ordered. An item with given demand has that in every path; where all
     items are given there is one path.
     method, backtest_windows: (item).
-    `prior` marks items whose forecast is a stated prior, for want of history.
+    `prior` marks items whose forecast is a stated prior, moved by launches before or not, for want of history.
     """
 
     items: tuple[Item, ...]
@@ -150,10 +150,14 @@ class Forecast:
     prior: BoolArray
 
 
+# Methods that no back-test of the item itself chose, and their words.
+UNTESTED_METHODS = {"given": "given", "prior": "prior", "prior+pooled": "prior_pooled"}
+
+
 def method_message(method: str) -> Message:
-    """An item's method in words: 'given', 'prior', or model names joined by '+'."""
-    if method in ("given", "prior"):
-        return message(f"forecast.method.{method}")
+    """An item's method in words: one of UNTESTED_METHODS, or model names joined by '+'."""
+    if method in UNTESTED_METHODS:
+        return message(f"forecast.method.{UNTESTED_METHODS[method]}")
     return message("forecast.method.mix", models=method.replace("+", " + "))
 
 

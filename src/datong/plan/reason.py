@@ -7,7 +7,17 @@ from datetime import date
 
 from datong.ledger.facts import ChainFacts
 from datong.ledger.state import State
-from datong.model.flow import Cause, Clearing, Forecast, Item, PlannedOrder, Sensed, Signal, method_message
+from datong.model.flow import (
+    UNTESTED_METHODS,
+    Cause,
+    Clearing,
+    Forecast,
+    Item,
+    PlannedOrder,
+    Sensed,
+    Signal,
+    method_message,
+)
 from datong.model.words import Message, message, say
 from datong.plan.lots import Lot
 
@@ -193,7 +203,7 @@ class Reasons:
         first = max(items, key=lambda i: (float(self.mean_units[i]), -i))
         method = self.demand.method[first]
         words = method_message(method)
-        if method in ("given", "prior"):
+        if method in UNTESTED_METHODS:
             return [Cause("forecast", message("plan.cause.forecast", method=words))]
         windows = int(self.demand.backtest_windows[first])
         return [Cause("forecast", message("plan.cause.backtest", method=words, windows=windows))]
