@@ -103,22 +103,75 @@ def test_a_short_delivery_is_no_loss(came: float, is_lost: bool) -> None:
     assert found["overdue_units"] == pytest.approx(4 * (5.0 - came))
 
 
-@pytest.mark.parametrize(("weeks_after", "is_lost"), [(0, False), (1, False), (6, True)])
-def test_an_order_taken_back_in_time_says_nothing_of_its_supplier(weeks_after: int, is_lost: bool) -> None:
-    """Four orders, each due a week after it was placed, were cancelled so many weeks after that."""
+@pytest.mark.parametrize("weeks_ago", [2, 3, 4, 5])
+def test_a_delivery_short_by_little_kept_its_word(weeks_ago: int) -> None:
+    placed = MONDAY - weeks_ago * WEEK
+    short = {"order": "S", "start": placed, "due": placed + WEEK, "units": 5.0, "locked": True}
+    receipt = {"order": "S", "happened_at": moment(placed + WEEK), "product": "A", "units": 4.9}
+    found = row(shop(more_orders=[short], more_receipts=[receipt]))
+    assert found["lost_chance"] < 0.05 and found["units"] == pytest.approx(3.0)
+
+
+def test_a_loss_beside_an_order_that_came_is_seen() -> None:
+    """Of two orders a week, four weeks long, one came and one never did."""
+    orders, receipts = [], []
+    for i in (13, 14, 15, 16):
+        for name in ("came", "lost"):
+            placed = MONDAY - i * WEEK
+            orders.append({"order": f"{name}{i}", "start": placed, "due": placed + WEEK, "units": 5.0, "locked": True})
+        receipts.append({"order": f"came{i}", "happened_at": moment(placed + WEEK), "product": "A", "units": 5.0})
+    assert row(shop(more_orders=orders, more_receipts=receipts))["lost_chance"] > 0.1
+
+
+def with_events(events: list[dict], more_orders=(), more_receipts=(), **tables: list) -> dict:
+    state = shop(more_orders=more_orders, more_receipts=more_receipts)
+    names = ("products", "offers", "economics", "stock", "receipts", "orders")
+    kept = {name: state.table(name).to_pylist() for name in names}
+    return row(chain(12, settings={"max_late_days": 0}, **(kept | tables), order_events=events))
+
+
+@pytest.mark.parametrize(
+    ("weeks_after", "came", "is_lost"), [(0, 0, False), (1, 0, False), (6, 0, True), (1, 1, False), (6, 1, True)]
+)
+def test_an_order_taken_back_in_time_says_nothing_of_its_supplier(weeks_after: int, came: int, is_lost: bool) -> None:
+    """Four orders were due a week after they were placed; of each so much came, and it was cancelled so much later."""
     placed = [MONDAY - i * WEEK for i in (13, 14, 15, 16)]
-    state = shop(
-        more_orders=[
-            {"order": f"C{day}", "start": day, "due": day + WEEK, "units": 5.0, "locked": True} for day in placed
-        ]
-    )
-    tables = {name: state.table(name).to_pylist() for name in ("products", "offers", "economics", "stock", "receipts")}
+    orders = [{"order": f"C{day}", "start": day, "due": day + WEEK, "units": 5.0, "locked": True} for day in placed]
+    receipt = {"product": "A", "units": float(came)}
+    receipts = tuple(receipt | {"order": f"C{day}", "happened_at": moment(day + WEEK)} for day in placed if came)
     events = [
         {"order": f"C{day}", "state": "cancelled", "happened_at": moment(day + weeks_after * WEEK)} for day in placed
     ]
-    orders = state.table("orders").to_pylist()
-    found = row(chain(12, settings={"max_late_days": 0}, **tables, orders=orders, order_events=events))
+    found = with_events(events, orders, receipts)
     assert (found["lost_chance"] > 0.1) == is_lost and found["under_way_units"] == 0.0
+
+
+def test_units_that_events_told_came_when_they_were_told() -> None:
+    """4 of 5 were there on the day; the rest was cancelled six weeks later, which makes nothing late."""
+    placed = [MONDAY - i * WEEK for i in (13, 14, 15, 16)]
+    orders = [{"order": f"E{day}", "start": day, "due": day + WEEK, "units": 5.0, "locked": True} for day in placed]
+    events = [
+        {"order": f"E{day}", "state": state, "happened_at": moment(day + weeks * WEEK), "good_units": 4.0}
+        for day in placed
+        for state, weeks in (("partly_done", 1), ("cancelled", 7))
+    ]
+    found = with_events(events, orders)
+    assert found["lost_chance"] < 0.03 and found["units"] == 3.0
+
+
+def test_good_units_are_held_against_what_the_recipe_yields() -> None:
+    """Of ten that are started 4.5 come good: that is all that was promised."""
+    recipe = {"recipe": "A/R", "product": "A", "lead_days": 7.0, "cost_per_unit": 1.0, "yield_share": 0.45}
+    placed = [MONDAY - i * WEEK for i in range(4, 14)]
+    orders = [
+        {"order": f"M{day}", "product": "A", "kind": "make", "recipe": "A/R", "start": day, "due": day + WEEK}
+        | {"units": 10.0, "locked": True}
+        for day in placed
+    ]
+    events = [
+        {"order": f"M{day}", "state": "done", "happened_at": moment(day + WEEK), "good_units": 4.5} for day in placed
+    ]
+    assert with_events(events, offers=[], recipes=[recipe], orders=orders, receipts=[])["lost_chance"] < 0.03
 
 
 def test_only_a_loss_worth_telling_is_told() -> None:

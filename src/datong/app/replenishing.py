@@ -12,7 +12,7 @@ from datong.app.frames import Frame
 from datong.forecast.paths import forecast
 from datong.learn.lead_times import furthest_lead
 from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_demand, valid_on
-from datong.ledger.position import position
+from datong.ledger.position import LEAST_UNITS, position
 from datong.ledger.state import State
 from datong.ledger.supply import PlacedOrder, placed_orders
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 # Orders older than this say little of a supplier today.
 RECORD_BUCKETS = 104
-# An order of which at least this share came was not lost.
-SHORT_SHARE = 0.5
+# Deliveries may be short by this share, as where a quantity is 'about' (UCP 600, article 30). What comes to less than
+# the other share is a loss.
+SHORT_SHARE, MOST_SHARE = 0.1, 0.5
 REPLENISHMENT_SCHEMA = pa.schema(
     [
         ("product", pa.string()),
@@ -228,10 +229,10 @@ def _record(
 
     An order stands where one with the item's lead would have been placed to be there on the day it was promised for,
     or on which its own way brings it if that is later: ways differ in their leads, and leads change. Orders that stand
-    in one bucket count as one: it has come when all of them have. What will not come any more, or is older than any
-    lead that is thought of, is a short delivery where at least half came, with its last arrival, and else a loss. What
-    came, or will not come, of other ways tells nothing of the item's; what is open of them comes on its day, until it
-    is overdue.
+    in one bucket count as one: it has come when all of them have, and is lost where half of its units or more are. An
+    order has come once all but SHORT_SHARE of its good units are there. Where no more is to come, or it is older than
+    any lead that is thought of, it is lost where less than half of it is there. What came, or will not come, of other
+    ways tells nothing of the item's; what is open of them comes on its day, until it is overdue.
     """
     calendar, first = state.settings.calendar, state.first_open_bucket
     at = {item.label: i for i, item in enumerate(sold)}
@@ -268,15 +269,18 @@ def _record(
     came_after = np.full(ordered.shape, np.nan)
     furthest = furthest_lead(np.array([item.lead for item in sold], dtype=np.int64))
     for (item, age), orders in found.items():
-        left[item, -age] = sum(o.left_units * good for o, good, _ in orders)
-        units = sum(o.units * good for o, good, _ in orders)
-        most_came = sum(o.came_units * good for o, good, _ in orders) >= SHORT_SHARE * units
-        if left[item, -age] and (age <= furthest[item] or not most_came):
+        left[item, -age] = sum(order.left_units * good for order, good, _ in orders)
+        units = np.array([order.units * good for order, good, _ in orders])
+        share = np.array([order.good_units for order, _, _ in orders]) / np.maximum(units, LEAST_UNITS)
+        is_open = np.array([order.left_units > 0 for order, _, _ in orders]) & (age <= furthest[item])
+        is_open &= share < 1 - SHORT_SHARE
+        ordered[item, -age] = units.sum()
+        if is_open.any():
             ordered[item, -age] = left[item, -age]
+        elif units[share < MOST_SHARE].sum() >= MOST_SHARE * units.sum():
+            came_after[item, -age] = np.inf
         else:
-            ordered[item, -age] = units
-            last = max((came for _, _, came in orders if came is not None), default=np.inf)
-            came_after[item, -age] = last if most_came else np.inf
+            came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
     return ordered, came_after, left, coming
 
 

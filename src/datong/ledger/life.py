@@ -90,12 +90,14 @@ class OrderEvent:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an order stands: its state, the moment of the last event, and good and scrapped units so far."""
+    """Where an order stands: its state, the moment of the last event, good and scrapped units so far, and the moment of
+    the last event that told of more good ones."""
 
     state: OrderState | None = None
     happened_at: datetime | None = None
     good_units: float = 0.0
     scrap_units: float = 0.0
+    more_at: datetime | None = None
 
 
 def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
@@ -112,11 +114,13 @@ def standing(events: Iterable[OrderEvent]) -> Standing:
             state = advance(now.state, event.state).state
         except Refused:
             continue
+        good = now.good_units if event.good_units is None else event.good_units
         now = Standing(
             state,
             event.happened_at,
-            now.good_units if event.good_units is None else event.good_units,
+            good,
             now.scrap_units if event.scrap_units is None else event.scrap_units,
+            event.happened_at if good > now.good_units else now.more_at,
         )
     return now
 

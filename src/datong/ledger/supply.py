@@ -16,8 +16,9 @@ class PlacedOrder:
     """An order that was given out. source: its recipe, offer or lane, '' where it names none; site: where it arrives,
     where it says so.
 
-    placed: its start; due: promised. came_units, arrived: what is there of it, and the local day of the last arrival,
-    None where nothing is. left_units: still to come; nothing of one that was refused, cancelled or is done.
+    units: of a recipe those started. placed: its start; due: promised. good_units, arrived: what came of it, and the
+    local day of the last arrival, None where nothing did. left_units: still to come; nothing of one that was refused,
+    cancelled or is done.
     """
 
     order: str
@@ -26,7 +27,7 @@ class PlacedOrder:
     source: str
     site: str | None
     units: float
-    came_units: float
+    good_units: float
     left_units: float
     placed: date
     due: date
@@ -37,7 +38,8 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
     """Orders given out so far, by (placed, order); proposals are none.
 
     Of transfers those that are still to leave: what has left is taken to be there, and says nothing of the way's time.
-    Nor does an order that was cancelled by the day it was due, before anything of it came.
+    What was cancelled by the day it was due was not ordered in the end: only what came of it by then counts. An order
+    that is done without a word of units came as ordered.
     """
     stands = order_standings(state)
     last = _last_arrivals(state)
@@ -46,15 +48,18 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
     for row in state.table("orders").select(columns).to_pylist():
         stand = stands.get(row["order"], Standing())
         now = state_now(stand, row["locked"])
-        came = stand.good_units + stand.scrap_units
-        left = max(row["units"] - came, 0.0) if now in OPEN_STATES else 0.0
+        units, good = row["units"], stand.good_units
+        came = good + stand.scrap_units
+        left = max(units - came, 0.0) if now in OPEN_STATES else 0.0
         if now == "proposed" or (row["kind"] == "move" and left <= LEAST_UNITS):
             continue
-        if now == "done" and came <= LEAST_UNITS:  # nothing was recorded but that it is done
-            came = row["units"]
-        arrival = last.get(row["order"], stand.happened_at if came > LEAST_UNITS else None)
-        if now == "cancelled" and came <= LEAST_UNITS and _by(state, stand.happened_at, row["due"]):
-            continue
+        arrival = last.get(row["order"], stand.more_at)
+        if now == "done" and came <= LEAST_UNITS:
+            good, arrival = units, stand.happened_at
+        if now == "cancelled" and _local_day(state, stand.happened_at) <= row["due"]:
+            if came <= LEAST_UNITS:
+                continue
+            units = came
         found.append(
             PlacedOrder(
                 order=row["order"],
@@ -62,19 +67,19 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
                 product=row["product"],
                 source=row["recipe"] or row["offer"] or row["lane"] or "",
                 site=row["site"],
-                units=row["units"],
-                came_units=came,
+                units=units,
+                good_units=good,
                 left_units=left,
                 placed=row["start"],
                 due=row["due"],
-                arrived=None if arrival is None else state.settings.calendar.local_date(arrival),
+                arrived=None if arrival is None or good <= LEAST_UNITS else _local_day(state, arrival),
             )
         )
     return tuple(sorted(found, key=lambda o: (o.placed, o.order)))
 
 
-def _by(state: State, moment: datetime | None, day: date) -> bool:
-    return moment is not None and state.settings.calendar.local_date(moment) <= day
+def _local_day(state: State, moment: datetime | None) -> date:
+    return date.max if moment is None else state.settings.calendar.local_date(moment)
 
 
 def _last_arrivals(state: State) -> dict[str, datetime]:
