@@ -58,9 +58,8 @@ PATHS = 200
 FEWEST_WEEKS = 9
 BAR = 0.97
 MOST_ITEMS = 1000
-# Launches: known weeks, loss over that of the stated prior, origins where nothing was chosen, weeks between them.
-MOST_KNOWN, LAUNCH_PATHS = 3, 400
-LAUNCH_BAR = 1.0
+# Launches: most known weeks, paths, most loss over that of the stated prior, origins where nothing was chosen.
+MOST_KNOWN, LAUNCH_PATHS, LAUNCH_BAR = 3, 400, 1.0
 LAUNCH_ORIGINS = {
     "VN2": range(63, 107, 4),
     "Online Retail": range(30, 40),
@@ -550,8 +549,9 @@ def say(line: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Datong's forecast beside single models.")
-    parser.add_argument("--short", action="store_true", help="one origin on few series, under a minute")
-    parser.add_argument("--launches", action="store_true", help="only the items with hardly any history")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--short", action="store_true", help="one origin on few series, under a minute")
+    part.add_argument("--launches", action="store_true", help="only the items with hardly any history")
     asked = parser.parse_args()
     if not DATA.exists():
         say(f"{DATA} is not there: nothing to compare on")

@@ -10,9 +10,10 @@ from datong.forecast import launch as launch_module
 from datong.forecast import paths as paths_module
 from datong.forecast.fill import first_known
 from datong.forecast.launch import Launches, launch_forecast, look_alike_logs
-from datong.forecast.paths import forecast
+from datong.forecast.paths import _unsold_paths, forecast
 from datong.forecast.pooled import item_codes, past_of
 from datong.forecast.prior import MOST_LOG_VARIANCE
+from datong.forecast.spread import Spread
 from datong.model.flow import Sensed, nothing_learnt
 
 ITEMS, PAST, AHEAD, OLD = 160, 60, 6, 60
@@ -200,6 +201,35 @@ def test_what_is_measured_is_not_counted_in_whole_units(make_sensed):
     units = sensed.series.units + 0.25
     said = [forecast(Sensed(replace(sensed.series, units=units * f), ()), nothing_learnt(), 100, 3) for f in (1, 1e-3)]
     assert said[1].paths[NEW].mean() * 1000 == pytest.approx(said[0].paths[NEW].mean(), rel=0.05)
+    unsold = said[1].paths[NEW[1:]]
+    assert unsold[unsold > 0].min() < 0.01  # also of what has never been seen
+
+
+def test_launches_in_name_that_never_sold_leave_the_prior(make_sensed):
+    sensed, _ = chain(make_sensed, np.full(ITEMS, 30.0))
+    units = sensed.series.units.copy()
+    late = units[OLD : NEW[0]]
+    late[~np.isnan(late)] = 0.0
+    result = forecast(Sensed(replace(sensed.series, units=units), ()), nothing_learnt(), 20, 3)
+    assert {result.method[i] for i in NEW} == {"prior"}
+    assert np.isfinite(result.paths).all()
+
+
+def test_a_launch_that_waits_begins_as_one_of_now():
+    """It sells 60 and then 6; whenever it starts, its first bucket is the high one."""
+    level, factor = np.array([60.0, 6.0, 6.0, 6.0]), np.array([1.0, 2.0, 1.0, 1.0])
+    narrow = Spread(level_start=1e-6, level_step=1e-6, noise=1e-6, whole=False)
+    paths = _unsold_paths(np.random.default_rng(1), level, factor, narrow, 0.4, 400)
+    starts = np.where((paths > 0).any(axis=1), (paths > 0).argmax(axis=1), 4)
+    for start in range(4):
+        later = (level[: 4 - start] * factor[start:])[None]
+        assert paths[starts == start][:, start:] == pytest.approx(
+            np.repeat(later, (starts == start).sum(), 0), rel=0.05
+        )
+    assert np.bincount(starts, minlength=5)[:2] / 400 == pytest.approx([0.4, 0.24], abs=0.08)
+    one = _unsold_paths(np.random.default_rng(1), level, factor, narrow, 0.4, 1)[0]
+    assert one[:2] == pytest.approx([0.4 * 60, 2 * (0.4 * 6 + 0.24 * 60)])
+    assert paths.mean(axis=0) == pytest.approx(one, rel=0.15)
 
 
 def test_the_method_is_told_in_both_languages():

@@ -18,7 +18,7 @@ few launches there were.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,14 +50,16 @@ MOST_LEVELS = 8.0
 ROUNDS, LEAVES, RIDGE, LEAF_SHARE, FEWEST_IN_LEAF = 100, 8, 10.0, 0.03, 20
 # The usual settings count as so many launches that were tested. Usually the two levels count alike.
 USUAL_LAUNCHES, USUAL_SHARE = 10.0, 0.5
-# What is tried, the usual among them: share, factor on the prior's log variance, noise of a bucket.
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
-NOISES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+# What is tried, the usual first, as it is kept where others are no better: share, factor on the prior's log variance,
+# noise of a bucket.
+SHARES = (0.5, 0.25, 0.75, 0.0, 1.0)
+WIDTHS = (1.0, 0.25, 0.35, 0.5, 0.7, 1.4, 2.0, 2.8, 4.0)
+NOISES = (1.0, 0.25, 0.5, 1.5, 2.0, 3.0)
 USUAL_NOISE = 1.0
 # What each bucket adds to the level's variance.
 STEP = 0.04
-# The launches that were tested came in the same few weeks and strayed together: the level is so much less sure.
+# The launches that were tested came in the same few weeks and strayed together, as those to come will: the level is so
+# much less sure.
 WIDER = 1.6
 ROUNDS_OF_CHOICE = 3
 # Pinball levels, draws of a bucket and rows for the choice.
@@ -75,6 +77,9 @@ class Trust:
     noise: float = USUAL_NOISE
     launches: int = 0
 
+    def wider(self) -> "Trust":
+        return replace(self, width=WIDER * self.width)
+
     def widened(self, log_variance: FloatArray) -> FloatArray:
         """Of the level, from that of the stated prior; never wider than a prior may be."""
         return np.minimum(self.width * log_variance, MOST_LOG_VARIANCE)
@@ -82,22 +87,23 @@ class Trust:
 
 @dataclass(frozen=True, eq=False)
 class Launches:
-    """mean: (item, bucket ahead) of the pooled model, holidays apart; NaN where not asked. unsold, begun: trust in
-    items without and with a known bucket."""
+    """mean: (item, bucket ahead) of the pooled model, holidays apart; NaN where not asked. known: (item) known buckets.
+    unsold, begun: trust in items without and with a known bucket."""
 
     mean: FloatArray
+    known: IntArray
     unsold: Trust
     begun: Trust
 
     def has(self, i: int) -> bool:
         return not np.isnan(self.mean[i]).any()
 
-    def level(self, i: int, known: int, prior: FloatArray) -> FloatArray:
-        """(bucket ahead) units of item i, of which so many buckets are known, holidays apart, from its stated prior."""
-        return _mixed(self.mean[i], prior, self.trust(known).share)
+    def level(self, i: int, prior: FloatArray) -> FloatArray:
+        """(bucket ahead) units of item i, holidays apart, from its stated prior."""
+        return _mixed(self.mean[i], prior, self.trust(i).share)
 
-    def trust(self, known: int) -> Trust:
-        return self.begun if known else self.unsold
+    def trust(self, i: int) -> Trust:
+        return self.begun if self.known[i] else self.unsold
 
 
 def launch_forecast(
@@ -110,11 +116,20 @@ def launch_forecast(
     as they were known at cut.
     """
     horizon, closed = len(series.horizon_starts), units.shape[1]
-    rows_of = _Rows(past_of(series, units * _scale(units, whole)), item_codes(series), horizon)
+    known = (~np.isnan(units)).sum(axis=1)
+    if not known.any():
+        return None
+    is_counted = bool(whole[known > 0].mean() > 0.5)
+    # What is not counted is put to where the Poisson part is nothing.
+    mean_units = float(np.nanmean(units))
+    scale = 1.0 if is_counted or mean_units <= 0 else MEASURED_MEAN / mean_units
+    rows_of = _Rows(past_of(series, units * scale), item_codes(series), horizon)
     if np.count_nonzero(_came(rows_of.past) & (rows_of.past.first < cut)) < FEWEST_LAUNCHED:
         return None
     learnt = rows_of.table(rows_of.cases(LEARNT_KNOWN))
     earlier = learnt.take(learnt.ends < cut)
+    if not np.nansum(earlier.target) > 0:  # launched in name, and nothing sold
+        return None
     cases = [case for case in rows_of.cases(MOST_KNOWN) if case[1] >= cut]
     unsold = begun = Trust()
     if cases:
@@ -122,25 +137,11 @@ def launch_forecast(
         said = _mean(_fit(earlier), tested)
         level, variance = _priors_then(rows_of.past, series.category, cases, horizon)
         rows = _Tested(tested.target, said, level * season[tested.item, tested.ends], variance, tested.item)
-        unsold, begun = (
-            _trust(rows.take(at, horizon), _counted(whole)) for at in (tested.known == 0, tested.known > 0)
-        )
-    known = (~np.isnan(units)).sum(axis=1)
+        unsold, begun = (_trust(rows.by_case(at, horizon), is_counted) for at in (tested.known == 0, tested.known > 0))
     ahead = rows_of.table([(int(i), closed, int(known[i])) for i in asked])
     mean = np.full((len(units), horizon), np.nan)
-    mean[ahead.item, ahead.ends - closed] = _mean(_fit(learnt), ahead) / _scale(units, whole)
-    return Launches(mean, unsold, begun)
-
-
-def _counted(whole: BoolArray) -> bool:
-    """Whether most items are counted in whole units."""
-    return bool(whole.mean() > 0.5)
-
-
-def _scale(units: FloatArray, whole: BoolArray) -> float:
-    """1 where most items are counted in whole units, else what puts the mean to where the Poisson part is nothing."""
-    mean = float(np.nanmean(units)) if not np.isnan(units).all() else 0.0
-    return 1.0 if _counted(whole) or mean <= 0 else MEASURED_MEAN / mean
+    mean[ahead.item, ahead.ends - closed] = _mean(_fit(learnt), ahead) / scale
+    return Launches(mean, known, unsold.wider(), begun.wider())
 
 
 # rows -------------------------------------------------------------------------------------------
@@ -314,8 +315,8 @@ class _Tested:
     log_variance: FloatArray
     item: IntArray
 
-    def take(self, rows: BoolArray, horizon: int) -> "_Tested":
-        """(case, distance) of cases with anything known, from rows."""
+    def by_case(self, rows: BoolArray, horizon: int) -> "_Tested":
+        """(case, distance) of those of the rows whose case has anything known."""
         by_case = _Tested(*(x[rows].reshape(-1, horizon) for x in vars(self).values()))
         seen = ~np.isnan(by_case.actual).all(axis=1)
         return _Tested(*(x[seen] for x in vars(by_case).values()))
@@ -353,7 +354,6 @@ def _trust(tested: _Tested, whole: bool) -> Trust:
     share = weight * best.pop("share") + (1 - weight) * USUAL_SHARE
     usual = vars(Trust())
     drawn = {name: float(value**weight * usual[name] ** (1 - weight)) for name, value in best.items()}
-    drawn["width"] *= WIDER
     return Trust(share=share, launches=launches, **drawn)
 
 

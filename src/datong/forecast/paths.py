@@ -35,7 +35,7 @@ from datong.forecast.prior import (
 from datong.forecast.season import season_factors
 from datong.forecast.spread import Shape, Spread, draw_paths, fit_shape, fit_spread, occurrence, relative_variance
 from datong.model.errors import Refused
-from datong.model.flow import FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
+from datong.model.flow import BoolArray, FloatArray, Forecast, Item, Learnt, Sensed, SeriesSet
 from datong.model.words import message
 
 # Regular and intermittent items share their spread among themselves where there are at least so many.
@@ -95,9 +95,12 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
     firsts = [first_known(units) for units in series.units]
     opening = min(firsts, default=0)
     waited = [first - opening for first in firsts]
-    shared = _pooled(series, closed_holiday, pooling)
+    whole = _whole_items(series.units)
+    shared = _pooled(series, closed_holiday, whole, pooling)
     fits = [
-        _GIVEN if is_given[i] else _fit(series, i, waited[i], closed_season[i], closed_holiday[i], shared)
+        _GIVEN
+        if is_given[i]
+        else _fit(series, i, bool(whole[i]), waited[i], closed_season[i], closed_holiday[i], shared)
         for i in range(len(series.items))
     ]
     shapes = _shapes(fits)
@@ -105,9 +108,9 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
     if shared is not None:
         both = _blended(series, fits, shared, open_season, closed_holiday)
         fits = [_mixed(series, i, fit, shared, both, open_season[i], closed_holiday[i]) for i, fit in enumerate(fits)]
-        launched = _launched(series, fits, shared, closed_holiday)
+        launched = _launched(series, fits, shared, closed_holiday, whole)
         if launched is not None:
-            fits = [_named(fit, launched, i, series.units[i]) for i, fit in enumerate(fits)]
+            fits = [_named(fit, launched, i) for i, fit in enumerate(fits)]
     ahead = fit_ahead([f.ahead for f in fits if f.ahead is not None])
     priors = _priors(series, fits, waited)
     came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
@@ -123,9 +126,12 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         rng = item_generator(seed, item)
         if fit.test is None:
             prior, known = priors[series.category[i]], series.units[i, fit.start :]
-            level, spread = _start(launched, i, known, prior, open_season[i])
-            waits = None if len(known) else chance
-            drawn = _prior_paths(rng, level * (factor * open_holiday[i]), spread, waits, path_count)
+            level, spread = _level_and_spread(launched, i, fit.whole, known, prior, open_season[i])
+            whole_factor = factor * open_holiday[i]
+            if len(known):
+                drawn = draw_paths(rng, level * whole_factor, spread, path_count)
+            else:
+                drawn = _unsold_paths(rng, level, whole_factor, spread, chance, path_count)
         else:
             spread = _spread(series, i, fit, shapes[fit.intermittent], both, factor * open_holiday[i])
             drawn = _paths(rng, series, i, fit, spread, ahead, factor, open_holiday[i], path_count)
@@ -155,6 +161,13 @@ def is_whole(units: FloatArray) -> bool:
     return bool(np.all(known == np.round(known)))
 
 
+def _whole_items(units: FloatArray) -> BoolArray:
+    """(item) whether it is counted in whole units; an item without a known bucket is what most others are."""
+    is_known = ~np.isnan(units).all(axis=1)
+    whole = np.array([is_whole(row) for row in units], dtype=bool)
+    return np.where(is_known, whole, whole[is_known].mean() > 0.5 if is_known.any() else True)
+
+
 @dataclass(frozen=True, eq=False)
 class _Shared:
     """The pooled model's forecast. season: (item, closed, then open bucket) factors as they were known when its first
@@ -164,8 +177,8 @@ class _Shared:
     season: FloatArray
 
 
-def _pooled(series: SeriesSet, holiday: FloatArray, pooling: Pooling) -> _Shared | None:
-    """holiday: (item, closed bucket) factors. None where the pooled model is not used."""
+def _pooled(series: SeriesSet, holiday: FloatArray, whole: BoolArray, pooling: Pooling) -> _Shared | None:
+    """holiday: (item, closed bucket) factors. whole: (item). None where the pooled model is not used."""
     closed = series.units.shape[1]
     if pooling == "always" and not is_installed():
         raise Refused(message("forecast.pooled.absent"))
@@ -174,7 +187,7 @@ def _pooled(series: SeriesSet, holiday: FloatArray, pooling: Pooling) -> _Shared
     if pooling == "never" or not has_enough(series.units, bucket_days) or not is_installed():
         return None
     plain = series.units / holiday
-    pooled = pooled_forecast(series, plain, np.array([is_whole(units) for units in series.units]))
+    pooled = pooled_forecast(series, plain, whole)
     cut = int(pooled.origins[0])
     then = replace(
         series,
@@ -185,12 +198,18 @@ def _pooled(series: SeriesSet, holiday: FloatArray, pooling: Pooling) -> _Shared
 
 
 def _fit(
-    series: SeriesSet, i: int, waited: int, season: FloatArray, holiday: FloatArray, shared: _Shared | None
+    series: SeriesSet,
+    i: int,
+    whole: bool,
+    waited: int,
+    season: FloatArray,
+    holiday: FloatArray,
+    shared: _Shared | None,
 ) -> _Fit:
     """waited: buckets from the chain's first known one to the item's."""
     start = first_known(series.units[i])
     units = series.units[i, start:]
-    whole, intermittent = is_whole(units), is_intermittent(units)
+    intermittent = is_intermittent(units)
     if waited > 0 and intermittent and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
         # The series starts with a sale by definition; as an observation of a rare demand that bucket would mislead.
         start += 1 + first_known(units[1:])
@@ -353,51 +372,51 @@ def _priors(series: SeriesSet, fits: Sequence[_Fit], waited: Sequence[int]) -> d
     return result
 
 
-def _launched(series: SeriesSet, fits: Sequence[_Fit], shared: _Shared, holiday: FloatArray) -> Launches | None:
+def _launched(
+    series: SeriesSet, fits: Sequence[_Fit], shared: _Shared, holiday: FloatArray, whole: BoolArray
+) -> Launches | None:
     """What launches before tell of items with hardly any history."""
     few = (~np.isnan(series.units)).sum(axis=1) < FEWEST_KNOWN
     asked = np.flatnonzero(few & np.array([f.method == "prior" for f in fits], dtype=bool))
     if not len(asked):
         return None
-    whole = np.array([f.whole for f in fits], dtype=bool)
     return launch_forecast(series, series.units / holiday, whole, asked, int(shared.pooled.origins[0]), shared.season)
 
 
-def _named(fit: _Fit, launched: Launches, i: int, units: FloatArray) -> _Fit:
+def _named(fit: _Fit, launched: Launches, i: int) -> _Fit:
     """The fit, named after the pooled model where it counts."""
-    if not launched.has(i) or launched.trust(int(np.count_nonzero(~np.isnan(units)))).share < NAMED_WEIGHT:
+    if not launched.has(i) or launched.trust(i).share < NAMED_WEIGHT:
         return fit
     return replace(fit, method=f"{fit.method}+{POOLED_NAME}")
 
 
-def _start(
-    launched: Launches | None, i: int, units: FloatArray, prior: LevelPrior, season: FloatArray
-) -> tuple[FloatArray | float, Spread]:
-    """Level of an item with little or no history, (bucket ahead) or one for all, and how unsure it is."""
-    level, variance = blended_level(units, prior)
-    known = int(np.count_nonzero(~np.isnan(units)))
+def _level_and_spread(
+    launched: Launches | None, i: int, whole: bool, units: FloatArray, prior: LevelPrior, season: FloatArray
+) -> tuple[FloatArray, Spread]:
+    """(bucket ahead) level of an item with little or no history, season and holidays apart, and how unsure it is."""
+    mean, variance = blended_level(units, prior)
+    level = np.full(len(season), mean)
     if launched is None or not launched.has(i):
-        return level, Spread(variance, PRIOR_STEP, PRIOR_NOISE, is_whole(units))
-    trust = launched.trust(known)
+        return level, Spread(variance, PRIOR_STEP, PRIOR_NOISE, whole)
+    trust = launched.trust(i)
     variance = float(np.expm1(trust.widened(np.log1p(variance))))
-    return launched.level(i, known, level * season) / season, Spread(
-        variance, LAUNCH_STEP, trust.noise, is_whole(units)
-    )
+    season = np.maximum(season, SMALLEST_FACTOR)
+    return launched.level(i, level * season) / season, Spread(variance, LAUNCH_STEP, trust.noise, whole)
 
 
-def _prior_paths(
-    rng: np.random.Generator, mean: FloatArray, spread: Spread, chance: float | None, path_count: int
+def _unsold_paths(
+    rng: np.random.Generator, level: FloatArray, factor: FloatArray, spread: Spread, chance: float, path_count: int
 ) -> FloatArray:
-    """(path, bucket) of an item with little or no history. chance: that it starts in a bucket; None where it has."""
-    paths = draw_paths(rng, mean, spread, path_count)
-    if chance is None:
-        return paths
+    """(path, bucket) of an item that has not sold yet: in each bucket it starts with this chance. level: (bucket) from
+    its start on; factor: (bucket) of season and holidays."""
+    buckets = np.arange(len(level))
     if path_count == 1:
-        paths *= 1 - (1 - chance) ** np.arange(1, paths.shape[1] + 1)
-        return paths
-    waiting = rng.geometric(chance, path_count) - 1
-    paths[np.arange(paths.shape[1]) < waiting[:, None]] = 0.0
-    return paths
+        begins = chance * (1 - chance) ** buckets
+        return draw_paths(rng, np.convolve(begins, level)[: len(level)] * factor, spread, path_count)
+    intensity = draw_paths(rng, level, replace(spread, whole=False), path_count)
+    since = buckets - (rng.geometric(chance, path_count) - 1)[:, None]
+    intensity = np.where(since >= 0, np.take_along_axis(intensity, np.maximum(since, 0), axis=1), 0.0) * factor
+    return rng.poisson(intensity).astype(np.float64) if spread.whole else intensity
 
 
 def _spread_out(paths: FloatArray, learnt: Learnt, whole: bool) -> FloatArray:
