@@ -215,11 +215,26 @@ def test_launches_in_name_that_never_sold_leave_the_prior(make_sensed):
     assert np.isfinite(result.paths).all()
 
 
+def test_a_launch_whose_day_is_known_begins_then(make_sensed):
+    """The one of week 3 sells nothing before; one that is ordered already sells from now on; one launched after the
+    horizon sells nothing."""
+    sensed, _ = chain(make_sensed, np.full(ITEMS, 30.0))
+    ahead, known = np.full(ITEMS, -1), np.zeros((ITEMS, AHEAD))
+    ahead[NEW[1]], ahead[NEW[3]], known[NEW[2], 0] = 3, AHEAD + 4, 5.0
+    series = replace(sensed.series, launch_ahead=ahead, known_ahead_units=known)
+    for count in (1, 50):
+        paths = forecast(Sensed(series, ()), nothing_learnt(), count, 3).paths
+        assert not paths[NEW[1], :, :3].any() and not paths[NEW[3]].any()
+        assert paths[NEW[1], :, 3].mean() > 15 and paths[NEW[2], :, 0].mean() > 15
+        assert paths[NEW[4], :, 0].mean() < 0.7 * paths[NEW[2], :, 0].mean()
+
+
 def test_a_launch_that_waits_begins_as_one_of_now():
     """It sells 60 and then 6; whenever it starts, its first bucket is the high one."""
     level, factor = np.array([60.0, 6.0, 6.0, 6.0]), np.array([1.0, 2.0, 1.0, 1.0])
     narrow = Spread(level_start=1e-6, level_step=1e-6, noise=1e-6, whole=False)
-    paths = _unsold_paths(np.random.default_rng(1), level, factor, narrow, 0.4, 400)
+    begins = 0.4 * 0.6 ** np.arange(4)
+    paths = _unsold_paths(np.random.default_rng(1), level, factor, narrow, begins, 400)
     starts = np.where((paths > 0).any(axis=1), (paths > 0).argmax(axis=1), 4)
     for start in range(4):
         later = (level[: 4 - start] * factor[start:])[None]
@@ -227,7 +242,7 @@ def test_a_launch_that_waits_begins_as_one_of_now():
             np.repeat(later, (starts == start).sum(), 0), rel=0.05
         )
     assert np.bincount(starts, minlength=5)[:2] / 400 == pytest.approx([0.4, 0.24], abs=0.08)
-    one = _unsold_paths(np.random.default_rng(1), level, factor, narrow, 0.4, 1)[0]
+    one = _unsold_paths(np.random.default_rng(1), level, factor, narrow, begins, 1)[0]
     assert one[:2] == pytest.approx([0.4 * 60, 2 * (0.4 * 6 + 0.24 * 60)])
     assert paths.mean(axis=0) == pytest.approx(one, rel=0.15)
 

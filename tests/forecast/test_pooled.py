@@ -90,6 +90,14 @@ def test_a_week_without_stock_is_unknown_to_it(make_sensed):
     assert zeros / whole < 0.87
 
 
+def test_where_nothing_was_sold_for_years_each_series_speaks_for_itself(make_sensed, seasonal):
+    """One sale dated years ahead makes all weeks between empty ones."""
+    units = np.hstack([seasonal[:80], np.zeros((80, 160))])
+    units[0, -1] = 3.0
+    auto, never = (forecast(make_sensed(units), nothing_learnt(), 20, 3, pooling) for pooling in ("auto", "never"))
+    assert auto.paths.tobytes() == never.paths.tobytes()
+
+
 def test_what_is_measured_is_not_counted_in_whole_units(make_sensed, seasonal):
     """Sold in tonnes, 0.03 a week: the same forecast as in kilograms, and no path is rounded."""
     kilograms = seasonal[:, :PAST] + 0.25

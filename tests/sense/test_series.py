@@ -157,6 +157,20 @@ def test_units_are_unknown_before_the_first_sale_or_the_launch_and_zero_after_th
     )
 
 
+def test_a_launch_to_come_is_told_by_its_week():
+    """Planned from 6 February: G starts in that week, H two weeks later; I sold before, and of J nothing is known."""
+    products = [
+        {"product": "G", "launched_on": date(2023, 2, 9)},
+        {"product": "H", "launched_on": date(2023, 2, 20)},
+        {"product": "I", "launched_on": date(2023, 2, 20)},
+        {"product": "J", "launched_on": None},
+    ]
+    rows = [sale(utc(2023, 1, 2), 9.0), sale(utc(2023, 1, 30), 6.0, "I")]
+    series = demand_series(chain(rows, utc(2023, 2, 6), {"products": products}))
+    told = dict(zip((i.product for i in series.items), series.launch_ahead.tolist(), strict=True))
+    assert {p: told[p] for p in "GHIJ"} == {"G": 0, "H": 2, "I": -1, "J": -1}
+
+
 def test_a_first_week_whose_usual_days_are_mostly_before_the_records_is_unknown():
     """Records start on Wednesday. The shop that sells every day lost two days in seven; the one that sells from
     Wednesday on lost nothing."""

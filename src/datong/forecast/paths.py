@@ -131,7 +131,8 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
             if len(known):
                 drawn = draw_paths(rng, level * whole_factor, spread, path_count)
             else:
-                drawn = _unsold_paths(rng, level, whole_factor, spread, chance, path_count)
+                begins = _begins(series, i, chance)
+                drawn = _unsold_paths(rng, level, whole_factor, spread, begins, path_count)
         else:
             spread = _spread(series, i, fit, shapes[fit.intermittent], both, factor * open_holiday[i])
             drawn = _paths(rng, series, i, fit, spread, ahead, factor, open_holiday[i], path_count)
@@ -188,6 +189,8 @@ def _pooled(series: SeriesSet, holiday: FloatArray, whole: BoolArray, pooling: P
         return None
     plain = series.units / holiday
     pooled = pooled_forecast(series, plain, whole)
+    if pooled is None:
+        return None
     cut = int(pooled.origins[0])
     then = replace(
         series,
@@ -404,17 +407,32 @@ def _level_and_spread(
     return launched.level(i, level * season) / season, Spread(variance, LAUNCH_STEP, trust.noise, whole)
 
 
+def _begins(series: SeriesSet, i: int, chance: float) -> FloatArray:
+    """(bucket ahead) chance that an item without a closed bucket begins to sell then: its first order or its launch if
+    they are known, else each bucket's chance after those before."""
+    buckets = np.arange(len(series.horizon_starts))
+    ordered = np.flatnonzero(series.known_ahead_units[i] > 0)
+    said = [int(b) for b in (*ordered[:1], series.launch_ahead[i]) if b >= 0]
+    if said:
+        return (buckets == min(said)).astype(np.float64)
+    return np.asarray(chance * (1 - chance) ** buckets, dtype=np.float64)
+
+
 def _unsold_paths(
-    rng: np.random.Generator, level: FloatArray, factor: FloatArray, spread: Spread, chance: float, path_count: int
+    rng: np.random.Generator,
+    level: FloatArray,
+    factor: FloatArray,
+    spread: Spread,
+    begins: FloatArray,
+    path_count: int,
 ) -> FloatArray:
-    """(path, bucket) of an item that has not sold yet: in each bucket it starts with this chance. level: (bucket) from
-    its start on; factor: (bucket) of season and holidays."""
-    buckets = np.arange(len(level))
+    """(path, bucket) of an item that has not sold yet. level: (bucket) from its start on; factor: (bucket) of season
+    and holidays; begins: (bucket) chance that it starts then."""
     if path_count == 1:
-        begins = chance * (1 - chance) ** buckets
         return draw_paths(rng, np.convolve(begins, level)[: len(level)] * factor, spread, path_count)
     intensity = draw_paths(rng, level, replace(spread, whole=False), path_count)
-    since = buckets - (rng.geometric(chance, path_count) - 1)[:, None]
+    waiting = np.searchsorted(np.cumsum(begins), rng.random(path_count), side="right")
+    since = np.arange(len(level)) - waiting[:, None]
     intensity = np.where(since >= 0, np.take_along_axis(intensity, np.maximum(since, 0), axis=1), 0.0) * factor
     return rng.poisson(intensity).astype(np.float64) if spread.whole else intensity
 

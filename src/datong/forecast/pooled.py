@@ -109,8 +109,8 @@ def has_enough(units: FloatArray, bucket_days: int) -> bool:
     return bucket_days == 7 and items >= FEWEST_ITEMS and closed >= FEWEST_BUCKETS and known >= FEWEST_CELLS
 
 
-def pooled_forecast(series: SeriesSet, units: FloatArray, whole: BoolArray) -> Pooled:
-    """Mean and spread of every item in every open bucket.
+def pooled_forecast(series: SeriesSet, units: FloatArray, whole: BoolArray) -> Pooled | None:
+    """Mean and spread of every item in every open bucket; None where all that there is to learn from is nothing sold.
 
     units: (item, closed bucket) NaN where unknown, without the effect of moving holidays. whole: (item).
     """
@@ -121,9 +121,12 @@ def pooled_forecast(series: SeriesSet, units: FloatArray, whole: BoolArray) -> P
     cut = closed - min(HELD_OUT_BUCKETS, int(HELD_OUT_SHARE * closed))
     first = max(FIRST_ORIGIN, closed - FURTHEST_ORIGIN)
     every = _rows(past, _pairs(len(units), first, closed, horizon))
+    before = every.take(every.ends < cut)
+    if not np.nansum(before.target) > 0:
+        return None
     # Each fit runs on one thread; LightGBM lets go of the interpreter meanwhile.
     with ThreadPoolExecutor(2) as two:
-        fits = [two.submit(_fit_mean, rows) for rows in (every.take(every.ends < cut), every)]
+        fits = [two.submit(_fit_mean, rows) for rows in (before, every)]
         earlier, final = (fit.result() for fit in fits)
     held = _rows(past, _pairs(len(units), cut, closed, horizon))
     held_mean = _mean(earlier, held)

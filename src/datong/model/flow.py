@@ -59,6 +59,8 @@ class SeriesSet:
     holidays: those in closed and in open buckets.
     category: (item) widest category of the product, '' where not given.
     attributes: by name, (item) what else is known of the product or the market, '' where not given.
+    launch_ahead: (item) open bucket in which it is first on sale by its `launched_on`, beyond the last one where that
+        is later; -1 where it is on sale already, or no day is given.
     """
 
     items: tuple[Item, ...]
@@ -73,6 +75,11 @@ class SeriesSet:
     holidays: tuple[HolidayBucket, ...]
     category: tuple[str, ...]
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    launch_ahead: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if not len(self.launch_ahead):
+            object.__setattr__(self, "launch_ahead", np.full(len(self.items), -1))
 
 
 # Most ids of evidence rows that a signal carries.

@@ -150,7 +150,8 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     first_day = origin - timedelta(days=settings.promise_days)
     found = holidays_between(settings.country, first_day, calendar.shift(horizon_starts[-1], 1) - timedelta(days=1))
     near_holiday = _near_holiday([h.day for h in found], origin, closed, length, settings.promise_days)
-    first_known = _first_known(items, item, bucket, closed, products, origin, length)
+    launch = _launch_buckets(items, products, origin, length)
+    first_known = _first_known(item, bucket, closed, launch)
     there = np.arange(closed)[None, :] >= first_known[:, None]
     there[:, ~_wholly_recorded(sales, origin, closed, length)] = False
     there[:, np.array([s >= calendar.bucket_start(state.today) for s in bucket_starts], bool)] = False
@@ -171,6 +172,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
         holidays=_in_view(holiday_buckets(found, calendar), origin),
         category=tuple(str(category.get(i.product, "")) for i in items),
         attributes=_attributes(state, items, products),
+        launch_ahead=np.where((first_known == closed) & ~np.isnan(launch), launch - closed, -1).astype(np.int64),
     )
 
 
@@ -208,23 +210,18 @@ def _sums(row: IntArray, column: IntArray, values: FloatArray, shape: tuple[int,
     return flat.astype(np.float64).reshape(shape)
 
 
-def _first_known(
-    items: tuple[Item, ...],
-    item: IntArray,
-    bucket: IntArray,
-    closed: int,
-    products: pd.DataFrame,
-    origin: date,
-    length: int,
-) -> IntArray:
-    """First closed bucket in which each item was there; `closed` where it was not yet."""
-    first = np.full(len(items), closed, np.int64)
-    np.minimum.at(first, item, bucket)
+def _launch_buckets(items: tuple[Item, ...], products: pd.DataFrame, origin: date, length: int) -> FloatArray:
+    """(item) bucket of its `launched_on`, below 0 before the first one; NaN where not given."""
     launch = {p: d for p, d in zip(products["product"], products["launched_on"], strict=True) if d is not None}
-    for i, (product, _) in enumerate(items):
-        if product in launch:
-            first[i] = min(first[i], max((launch[product] - origin).days // length, 0))
-    return np.clip(first, 0, closed)
+    return np.array([(launch[i.product] - origin).days // length if i.product in launch else np.nan for i in items])
+
+
+def _first_known(item: IntArray, bucket: IntArray, closed: int, launch: FloatArray) -> IntArray:
+    """(item) first closed bucket in which each item was there; `closed` where it was not yet."""
+    first = np.full(len(launch), closed, np.int64)
+    np.minimum.at(first, item, bucket)
+    launched = np.where(np.isnan(launch), closed, launch).astype(np.int64)
+    return np.clip(np.minimum(first, launched), 0, closed)
 
 
 def _wholly_recorded(sales: SaleRows, origin: date, closed: int, length: int) -> BoolArray:
