@@ -36,7 +36,8 @@ class Known:
     bucket) buckets from that order to its arrival; NaN where it has not come, inf where it is known that it never will.
     on_hand: (item) units. promised_lead: (item) buckets. shortage_cost: (item) money per unit of lost sale.
     holding_cost: (item) money per unit and bucket. losses_told: a lost order is known to be lost one bucket later, so
-    that one without news is under way; else it just does not come.
+    that one without news is under way; else it just does not come. came_share: (item, bucket) share of an order that
+    came, where it came and no more of it will; None: all of it.
     """
 
     ordered: FloatArray
@@ -46,6 +47,7 @@ class Known:
     shortage_cost: FloatArray
     holding_cost: FloatArray
     losses_told: bool = False
+    came_share: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +164,7 @@ def _decide(
 ) -> Replenishment:
     """`decide` of items with one promised lead."""
     lead, (paths, buckets) = known.promised_lead, demand.shape[1:]
-    chances = lead_chances(lead, known.ordered, known.came_after, losses_told=known.losses_told)
+    chances = lead_chances(lead, known.ordered, known.came_after, known.came_share, losses_told=known.losses_told)
     arriving = _arriving(known, chances, buckets, paths, seed)
     if certain is not None:
         arriving += certain[:, None]

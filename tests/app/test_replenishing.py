@@ -55,7 +55,7 @@ def test_what_the_next_week_will_lack_is_ordered() -> None:
     """7 there; this week takes 5 and leaves 2; the order comes next week, which asks for 5: 3 are missing."""
     found = row(shop())
     assert (found["units"], found["offer"], found["due"]) == (3.0, "A/V", MONDAY + WEEK)
-    assert (found["short_before"], found["short_after"]) == (1.0, 0.0)
+    assert (found["short_before"], found["short_after"]) == (1.0, pytest.approx(found["lost_chance"]))
     assert found["demand_units"] == pytest.approx(10.0)
     assert found["lost_chance"] < 0.05
 
@@ -87,8 +87,8 @@ def test_a_supplier_who_lost_orders_is_ordered_from_with_that_in_mind() -> None:
     assert found["units"] > 3.0
 
 
-@pytest.mark.parametrize(("came", "is_lost"), [(4.5, False), (2.5, False), (1.0, True)])
-def test_a_short_delivery_is_no_loss(came: float, is_lost: bool) -> None:
+@pytest.mark.parametrize(("came", "least", "most"), [(4.5, 0.0, 0.01), (2.5, 0.08, 0.2), (1.0, 0.2, 0.4)])
+def test_of_a_short_delivery_what_is_missing_is_lost(came: float, least: float, most: float) -> None:
     """Four orders of months ago came in part and were never closed: what is missing of them is told as overdue."""
     weeks = (13, 14, 15, 16)
     short = [
@@ -99,7 +99,7 @@ def test_a_short_delivery_is_no_loss(came: float, is_lost: bool) -> None:
         {"order": f"S{i}", "happened_at": moment(MONDAY - (i - 1) * WEEK), "product": "A", "units": came} for i in weeks
     ]
     found = row(shop(more_orders=short, more_receipts=receipts))
-    assert (found["lost_chance"] > 0.1) == is_lost
+    assert least <= found["lost_chance"] <= most
     assert found["overdue_units"] == pytest.approx(4 * (5.0 - came))
 
 
@@ -179,7 +179,7 @@ def test_only_a_loss_worth_telling_is_told() -> None:
     told = {share: order_words(row(state) | {"lost_chance": share}, state.settings, "en") for share in (0.04, 0.12)}
     assert told[0.04].startswith("A: order 3 by offer A/V, there on 2024-01-08. 7 there, 0 under way")
     assert told[0.12].removeprefix(told[0.04]) == (
-        " By what became of earlier orders, it never comes with a chance of 12%: the quantity allows for that."
+        " By what became of earlier orders, 12% of such an order never comes: the quantity allows for that."
     )
 
 

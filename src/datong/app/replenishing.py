@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 # Orders older than this say little of a supplier today.
 RECORD_BUCKETS = 104
-# Deliveries may be short by this share, as where a quantity is 'about' (UCP 600, article 30). What comes to less than
-# the other share is a loss.
-SHORT_SHARE, MOST_SHARE = 0.1, 0.5
+# Deliveries may be short by this share, as where a quantity is 'about' (UCP 600, article 30).
+SHORT_SHARE = 0.1
 REPLENISHMENT_SCHEMA = pa.schema(
     [
         ("product", pa.string()),
@@ -121,13 +120,14 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         paths[i] = asked[item.label]
     on_hand = np.array([where.on_hand_units.get(item.label, 0.0) for item in sold])
     backorders = settings.max_late_days >= calendar.bucket_days
-    ordered, came_after, left, coming = _record(state, facts, sold, len(starts))
+    record = _record(state, facts, sold, len(starts))
     counted = set(state.table("stock")["product"].to_pylist())
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
     money = [facts.economics[item.label] for item in sold]
     known = Known(
-        ordered=ordered,
-        came_after=came_after,
+        ordered=record.ordered,
+        came_after=record.came_after,
+        came_share=record.came_share,
         on_hand=on_hand,
         promised_lead=np.array([item.lead for item in sold], dtype=np.int64),
         shortage_cost=np.array(
@@ -144,16 +144,19 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         known,
         paths,
         seed=seed,
-        most_units=_most_units(facts, sold, settings, review_buckets, ordered) * share,
+        most_units=_most_units(facts, sold, settings, review_buckets, record.ordered) * share,
         review_buckets=review_buckets,
         backorders=backorders,
         lots=lots,
-        coming=coming,
+        coming=record.coming,
     )
     units = found.units / share
     units = np.where(lots.step > 0, np.round(units, 6), units)  # a share of a lot and back leaves last digits
-    waiting = left.sum(axis=1) + coming.sum(axis=1)
-    overdue = np.where(np.arange(RECORD_BUCKETS, 0, -1) > known.promised_lead[:, None], left, 0.0).sum(axis=1)
+    waiting = record.left.sum(axis=1) + record.coming.sum(axis=1)
+    is_overdue = np.arange(RECORD_BUCKETS, 0, -1) > known.promised_lead[:, None]
+    overdue = np.where(is_overdue, record.left, 0.0).sum(axis=1)
+    # What never comes leaves the window as it was.
+    short_after = found.short_after + found.lost_chance * (found.short_before - found.short_after)
     start = max(state.today, starts[settings.frozen_buckets])
     reach = np.minimum(known.promised_lead + review_buckets, len(starts))
     rows = [
@@ -176,7 +179,7 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "stock_then_units": float(found.stock_then[i]),
             "demand_units": float(paths[i, :, : reach[i]].sum(axis=1).mean()),
             "short_before": float(found.short_before[i]),
-            "short_after": float(found.short_after[i]),
+            "short_after": float(short_after[i]),
             "lost_chance": float(found.lost_chance[i]),
         }
         for i, item in enumerate(sold)
@@ -221,18 +224,28 @@ def _most_units(
     return np.maximum(most, 0.0)
 
 
-def _record(
-    state: State, facts: ChainFacts, sold: list[_Sold], buckets: int
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """(item, closed bucket) each: good units ordered, buckets until they came (NaN not yet, inf never), and good units
-    still to come; and (item, open bucket) good units of orders for later, by their due day.
+@dataclass(frozen=True, eq=False)
+class _Record:
+    """(item, closed bucket) each: good units ordered, buckets until they came (NaN not yet, inf never), the share of
+    them that came, and good units still to come; and coming: (item, open bucket) good units of orders for later, by
+    their due day."""
+
+    ordered: FloatArray
+    came_after: FloatArray
+    came_share: FloatArray
+    left: FloatArray
+    coming: FloatArray
+
+
+def _record(state: State, facts: ChainFacts, sold: list[_Sold], buckets: int) -> _Record:
+    """What was ordered of each item, and what became of it.
 
     An order stands where one with the item's lead would have been placed to be there on the day it was promised for,
     or on which its own way brings it if that is later: ways differ in their leads, and leads change. Orders that stand
-    in one bucket count as one: it has come when all of them have, and is lost where half of its units or more are. An
-    order has come once all but SHORT_SHARE of its good units are there. Where no more is to come, or it is older than
-    any lead that is thought of, it is lost where less than half of it is there. What came, or will not come, of other
-    ways tells nothing of the item's; what is open of them comes on its day, until it is overdue.
+    in one bucket count as one: it has come when all of them have. An order has come once all but SHORT_SHARE of its
+    good units are there; what is missing of one that is over, or older than any lead that is thought of, is lost, and
+    the share of it that came is told. What came, or will not come, of other ways tells nothing of the item's; what is
+    open of them comes on its day, until it is overdue.
     """
     calendar, first = state.settings.calendar, state.first_open_bucket
     at = {item.label: i for i, item in enumerate(sold)}
@@ -266,22 +279,21 @@ def _record(
         elif due < buckets:  # for later, or by another way whose word is not broken
             coming[at[label], due] += order.left_units * good
     ordered, left = np.zeros((len(sold), RECORD_BUCKETS)), np.zeros((len(sold), RECORD_BUCKETS))
-    came_after = np.full(ordered.shape, np.nan)
+    came_after, came_share = np.full(ordered.shape, np.nan), np.ones(ordered.shape)
     furthest = furthest_lead(np.array([item.lead for item in sold], dtype=np.int64))
     for (item, age), orders in found.items():
         left[item, -age] = sum(order.left_units * good for order, good, _ in orders)
         units = np.array([order.units * good for order, good, _ in orders])
         share = np.array([order.good_units for order, _, _ in orders]) / np.maximum(units, LEAST_UNITS)
-        is_open = np.array([order.left_units > 0 for order, _, _ in orders]) & (age <= furthest[item])
-        is_open &= share < 1 - SHORT_SHARE
-        ordered[item, -age] = units.sum()
+        share = np.where(share >= 1 - SHORT_SHARE, 1.0, share)
+        is_open = (share < 1) & (age <= furthest[item]) & (np.array([o.left_units for o, _, _ in orders]) > 0)
         if is_open.any():
             ordered[item, -age] = left[item, -age]
-        elif units[share < MOST_SHARE].sum() >= MOST_SHARE * units.sum():
-            came_after[item, -age] = np.inf
-        else:
-            came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
-    return ordered, came_after, left, coming
+            continue
+        ordered[item, -age] = units.sum()
+        came_share[item, -age] = share @ units / max(units.sum(), LEAST_UNITS)
+        came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
+    return _Record(ordered, came_after, came_share, left, coming)
 
 
 def _key(way: Way) -> tuple[str, str]:

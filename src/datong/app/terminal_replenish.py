@@ -48,6 +48,8 @@ def show_replenishment(result: "ReplenishResult", language: str, console: Consol
     _name_products("replenish.short", short, language, console)
     _name_products("replenish.uncounted", [row for row in rows if not row["counted"]], language, console)
     console.print(Text(say("replenish.alone", language), style="dim"))
+    if any(row["kind"] == "move" for row in rows):
+        console.print(Text(say("replenish.of_lanes", language), style="dim"))
 
 
 def _name_products(words: str, rows: list[dict[str, Any]], language: str, console: Console) -> None:

@@ -32,12 +32,18 @@ def furthest_lead(promised_lead: IntArray) -> IntArray:
 
 
 def lead_chances(
-    promised_lead: IntArray, ordered: FloatArray, came_after: FloatArray, *, losses_told: bool = False
+    promised_lead: IntArray,
+    ordered: FloatArray,
+    came_after: FloatArray,
+    came_share: FloatArray | None = None,
+    *,
+    losses_told: bool = False,
 ) -> FloatArray:
     """(item, lead + 1) chances that an order placed now arrives after 0, 1.. buckets, the last one that it never does.
 
     promised_lead: (item) buckets. ordered: (item, bucket) units ordered in each closed bucket. came_after: (item,
-    bucket) buckets until that order came; NaN not yet, inf known never to come. losses_told: a loss is known one bucket
+    bucket) buckets until that order came; NaN not yet, inf known never to come. came_share: (item, bucket) share of it
+    that came, where it has; the rest counts as lost. losses_told: a loss is known one bucket
     later, so that an order without news is under way. The lead axis ends with the furthest of all items.
     """
     furthest = furthest_lead(promised_lead)
@@ -45,7 +51,8 @@ def lead_chances(
     near = SPREAD ** np.abs(lead - promised_lead[:, None]) * (lead <= furthest[:, None])
     near = near / near.sum(axis=1, keepdims=True) * (1 - LOST_SHARE)
     prior = PRIOR_ORDERS * np.concatenate([near, np.full((len(near), 1), LOST_SHARE)], axis=1)
-    came, waiting = _counts(furthest, ordered, came_after)
+    shares = np.ones(ordered.shape) if came_share is None else came_share
+    came, waiting = _counts(furthest, ordered, came_after, shares)
     loose = prior + came
     for _ in range(PASSES):
         loose = prior + came + _expected(loose / loose.sum(axis=1, keepdims=True), waiting, losses_told)
@@ -66,7 +73,9 @@ def chances_at_age(chances: FloatArray, age: int, *, losses_told: bool = False) 
     return left / left.sum(axis=1, keepdims=True)
 
 
-def _counts(furthest: IntArray, ordered: FloatArray, came_after: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _counts(
+    furthest: IntArray, ordered: FloatArray, came_after: FloatArray, came_share: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """(item, lead + 1) each: orders that came, by lead, and orders that are not there yet, by age; the last one lost.
 
     An order that came later than the furthest lead counts as of that.
@@ -79,10 +88,12 @@ def _counts(furthest: IntArray, ordered: FloatArray, came_after: FloatArray) -> 
     waits = np.isnan(after)
     late = waits & (age > furthest[row])
     lost = np.isposinf(after) | late
-    lead = np.where(lost, leads, np.minimum(np.where(waits | lost, age, after), furthest[row])).astype(int)
+    lead = np.minimum(np.where(waits | lost, age, after), furthest[row]).astype(int)
     came, waiting = np.zeros((items, leads + 1)), np.zeros((items, leads + 1))
     still = waits & ~late
-    np.add.at(came, (row[~still], lead[~still]), 1.0)
+    share = np.where(lost, 0.0, came_share[row, bucket])[~still]
+    np.add.at(came, (row[~still], lead[~still]), share)
+    np.add.at(came, (row[~still], leads), 1.0 - share)
     np.add.at(waiting, (row[still], lead[still]), 1.0)
     return came, waiting
 
