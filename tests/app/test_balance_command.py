@@ -253,7 +253,7 @@ def test_the_terms_that_are_shown_end_in_their_total(
     empty = "happened_at,product,units\n2026-02-28,M,0\n"
     folder = write(tmp_path / "free", economics_csv=FREE_TO_LOSE, stock_csv=empty)
     _, told = run(capsys, "balance", folder, "--lang", "en")
-    assert "Nothing of it can be avoided" in " ".join(told.split()) and "–" not in told
+    assert "nothing scarce, late or held" in " ".join(told.split()) and "–" not in told
 
 
 def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) -> None:

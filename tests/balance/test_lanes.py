@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow.compute as pc
 import pytest
 
+from datong.balance.avoidable import unavoidable_cost
 from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.ledger.facts import chain_facts, committed
@@ -267,3 +268,23 @@ def test_whole_transfer_orders_come_out_of_the_plan():
     texts = {o.order: o.causes[0].text.text() for o in planned.orders}
     made = next(o for o in planned.orders if o.line == "L1")
     assert "A@F1" in texts[made.order]
+
+
+def test_stock_off_the_cheapest_way_is_no_cost_that_every_plan_has():
+    """100 wanted at S, made at F for 8. 60 lie at W, from where a unit costs 1 to move, as it does from F: 60 are moved
+    and 40 made and moved, 60 + 40 x 9 = 420. What lies at X, without a lane, serves the market of all sites there."""
+    tables = press(cost_per_unit=8.0)
+    tables["sites"] = [{"site": s} for s in "FWSTX"]
+    tables["lines"] = [{"line": "L", "site": "F", "hours_per_week": 1000.0}]
+    tables["lanes"] = [
+        {"lane": a + b, "from_site": a, "to_site": b, "cost_per_unit": 1.0} for a, b in ("FW", "WS", "FS", "FT")
+    ]
+
+    def unavoidable(site, units, market):
+        lies = [{"happened_at": BEFORE, "product": "A", "site": site, "units": units}]
+        state = chain(1, **(tables | {"stock": lies}))
+        asked = demand(state, **{f"A__{market}": [[100.0]]})
+        return unavoidable_cost(pack(state, asked, nothing_learnt(), position(state)))
+
+    assert unavoidable("W", 60.0, "S") == pytest.approx(420.0)
+    assert unavoidable("X", 10.0, "all") == pytest.approx(90 * 9.0)

@@ -333,7 +333,7 @@ def _certificate(
     total = None if cost is None else sum(cost.values())
     gap = None if total is None or bound is None else max(total - bound, 0.0)
     gross = 0.0 if cost is None else sum(money for money in cost.values() if money > 0)
-    avoidable = None if total is None else total - unavoidable
+    avoidable = None if total is None else max(total - unavoidable, 0.0)
     return {
         "door": clearing.door,
         "cost": cost,

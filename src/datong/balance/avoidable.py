@@ -1,5 +1,7 @@
 """What every plan costs that serves all demand: a gap as a share of the rest says more than of the whole."""
 
+from collections import defaultdict
+
 import numpy as np
 
 from datong.balance.pack import Market
@@ -13,6 +15,7 @@ def unavoidable_cost(market: Market) -> float:
         cost    = sum over products of need / yield * cost of the way that is cheapest with its components
                   - what is left of stock that nobody needs * its salvage
 
+    With lanes, what lies at a site and is not needed there is moved first, one lane on, where that costs less.
     Demand is the expected demand of the horizon. Where a substitute or the lost sale costs less than the product's
     cheapest way, demand counts at that. A product that no way makes counts at its lost sale. It is a yardstick and no
     bound: components that lie in stock cost nothing here, but a product made of them is compared as if they did.
@@ -31,12 +34,14 @@ def unavoidable_cost(market: Market) -> float:
     )
     unit_cost = np.where(can_start, (market.way_cost + parts) / market.way_yield, np.inf)
     best = np.full(len(market.products), -1)
-    order = np.lexsort((-np.arange(len(market.ways)), -unit_cost))
+    from_stock = np.zeros(len(market.ways), dtype=bool)  # of a component that no way makes
+    from_stock[market.use_way[used[~np.isfinite(market.plain_cost[market.use_component[used]])]]] = True
+    order = np.lexsort((-np.arange(len(market.ways)), -unit_cost, ~from_stock))
     order = order[np.isfinite(unit_cost[order])]
     best[market.way_product[order]] = order  # the last one written is the cheapest
     is_best = np.zeros(len(market.ways), dtype=bool)
     is_best[best[best >= 0]] = True
-    otherwise = _instead(market)
+    otherwise, moves = _instead(market), _moves_of_stock(market)
     is_dear = otherwise < np.append(unit_cost, np.inf)[best]  # -1: no way
     cost = 0.0
     for step in reversed(market.steps):
@@ -46,6 +51,15 @@ def unavoidable_cost(market: Market) -> float:
         asked[step.products] -= left_out
         cost += float(left_out @ otherwise[step.products])
         short -= left_out
+        for place in np.flatnonzero(short > 0).tolist() if moves else ():
+            product = int(step.products[place])
+            anew = min(unit_cost[best[product]] if best[product] >= 0 else np.inf, otherwise[product])
+            for way, source in moves.get(product, ()):
+                taken = min(short[place], -need[source])
+                if taken > 0 and market.way_cost[way] < anew:
+                    short[place] -= taken
+                    need[source] += taken
+                    cost += taken * float(market.way_cost[way])
         way = best[step.products]
         made = way >= 0
         started = np.zeros(len(market.ways))
@@ -56,6 +70,17 @@ def unavoidable_cost(market: Market) -> float:
         np.add.at(need, market.use_component[use], market.use_units[use] * started[market.use_way[use]])
     sold = np.unique(market.demanded)
     return cost - float(np.maximum(-need[sold], 0.0) @ market.salvage[sold])
+
+
+def _moves_of_stock(market: Market) -> dict[int, list[tuple[int, int]]]:
+    """Product -> the ways that only move it from where some of it lies, and from where; the cheapest first."""
+    lies = market.fixed.sum(axis=1) > 0
+    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for use in np.flatnonzero(lies[market.use_component]).tolist():
+        way = int(market.use_way[use])
+        if market.ways[way].kind == "move" and market.way_open[way].any():
+            found[int(market.way_product[way])].append((way, int(market.use_component[use])))
+    return {product: sorted(of, key=lambda one: (market.way_cost[one[0]], one)) for product, of in found.items()}
 
 
 def _instead(market: Market) -> FloatArray:
