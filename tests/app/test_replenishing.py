@@ -1,6 +1,7 @@
 """What to order now in a chain: a shop that sells 5 of A a week and buys it with a week's lead time, by hand."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -367,6 +368,29 @@ def test_the_command_tells_orders_in_words_tables_and_json(tmp_path: Path, capsy
     assert (out / "orders.parquet").read_bytes() == before
     with datong.open(folder) as opened:
         assert opened.replenish().orders.to_pandas()["units"].tolist() == [told[0]["units"]]
+
+
+@pytest.mark.parametrize(
+    ("command", "shows"),
+    [
+        ("replenish", "datong.app.terminal_replenish.show_replenishment"),
+        ("balance", "datong.app.terminal.show_balance"),
+        ("run", "datong.app.terminal.show_results"),
+    ],
+)
+def test_tables_are_written_before_anything_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, shows: str
+) -> None:
+    """Who pipes the words into a pager and leaves it still has the tables."""
+
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    folder = write(tmp_path / "piped", **FILES)
+    monkeypatch.setattr(shows, closed)
+    with suppress(BrokenPipeError):
+        main([command, str(folder), "--out", str(tmp_path / "out")])
+    assert (tmp_path / "out" / "orders.parquet").exists()
 
 
 def test_enough_in_stock_orders_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

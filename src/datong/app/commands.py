@@ -192,12 +192,13 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
         _warn_of_findings(chain, language)
         result = run_with_progress(chain, options.as_of, options.seed, language)
         inputs = report_inputs(chain, result, {}, language)
+        if options.out is not None:  # first of all: who reads along may stop reading
+            write_run(inputs, options.out, language)
         show_header(result, language)
         if chain.branch_name is not None:
             terminal.line(say("branch.header", language, branch=chain.branch_name))
         terminal.show_results(inputs, language)
         if options.out is not None:
-            write_run(inputs, options.out, language)
             terminal.line(say("app.written", language, path=options.out))
     return 0
 
@@ -232,14 +233,14 @@ def answer_balance(options: argparse.Namespace, language: str) -> int:
     seconds = {"open": round(opening, 3), **result.certificate["seconds"]}
     certificate = {**result.certificate, "seconds": seconds}
     told = json.dumps(certificate, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    if options.format == "json":
-        terminal.data(told)
-    else:
-        terminal.show_balance(result, certificate, language)
     if options.out is not None:
         write_tables(result.tables, options.out, {CERTIFICATE: told.encode("utf-8")})
-        if options.format == "text":
-            terminal.line(say("app.written", language, path=options.out))
+    if options.format == "json":
+        terminal.data(told)
+        return 0
+    terminal.show_balance(result, certificate, language)
+    if options.out is not None:
+        terminal.line(say("app.written", language, path=options.out))
     return 0
 
 
@@ -285,15 +286,15 @@ def answer_replenish(options: argparse.Namespace, language: str) -> int:
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
         with terminal.reading(say("replenish.working", language), language):
             result = chain.replenish(moment, options.seed, options.review)
+    if options.out is not None:
+        write_tables(result.tables, options.out, {})
     if options.format == "json":
         told = {"as_of": result.as_of, "orders": result.orders.arrow.to_pylist()}
         terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
-    else:
-        show_replenishment(result, language)
+        return 0
+    show_replenishment(result, language)
     if options.out is not None:
-        write_tables(result.tables, options.out, {})
-        if options.format == "text":
-            terminal.line(say("app.written", language, path=options.out))
+        terminal.line(say("app.written", language, path=options.out))
     return 0
 
 
