@@ -343,7 +343,7 @@ def _certificate(
         "gap_share": None if gap is None else gap / gross if gross > 0 else 0.0,
         "unavoidable_cost": unavoidable,
         "avoidable_cost": avoidable,
-        "gap_share_of_avoidable": None if gap is None or not avoidable or avoidable <= 0 else gap / avoidable,
+        "gap_share_of_avoidable": None if gap is None or not avoidable else gap / avoidable,
         "cleared_cost": clearing.total_cost,
         "iterations": clearing.iterations,
         "seconds": {name: round(s, 3) for name, s in seconds.items()},

@@ -429,17 +429,17 @@ def answer_compare(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language) as chain:
         with terminal.stage_progress(language) as on_stage:
             comparison = chain.compare(options.a, options.b, on_stage)
-        if options.format == "json":
-            records = {name: table.to_pylist() for name, table in comparison.tables.items()}
-            terminal.data(json.dumps(records, ensure_ascii=False, indent=1, default=str, allow_nan=False))
-        else:
-            terminal.show_comparison(comparison, language)
         if options.out is not None:
             from datong.app.report.excel import comparison_bytes
 
             write_tables(comparison.tables, options.out, {"compare.xlsx": comparison_bytes(comparison, language)})
-            if options.format == "text":
-                terminal.line(say("app.written", language, path=options.out))
+        if options.format == "json":
+            records = {name: table.to_pylist() for name, table in comparison.tables.items()}
+            terminal.data(json.dumps(records, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+            return 0
+        terminal.show_comparison(comparison, language)
+        if options.out is not None:
+            terminal.line(say("app.written", language, path=options.out))
     return 0
 
 
