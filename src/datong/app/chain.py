@@ -409,15 +409,13 @@ class Chain:
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet,
         NoPlan where locked orders cannot run.
         """
-        from datong.balance.conflict import refuse_conflicts  # what they need takes seconds to import, and few
-        from datong.cycle import run_cycle  # commands plan
+        from datong.cycle import run_cycle  # what it needs takes seconds to import, and few commands plan
 
         state = self.state(as_of)
         self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
         past = self.past_runs(state.as_of)
         used = learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
-        refuse_conflicts(state, used)
         result = run_cycle(state, used, past, seed, on_stage)
         record = run_record(state, used, seed, result, past)
         self.ledger.save_run(record)

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 
 from datong.app.balancing import Earlier, units_of_demand
 from datong.app.frames import Frame
-from datong.balance.clearing import NOTHING, row_keys, way_keys
+from datong.balance.clearing import row_keys, way_keys
 from datong.balance.market import Door, clear
 from datong.balance.pack import Market, pack
 from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
+from datong.balance.scarcity import NOTHING
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import warm_prices
 from datong.forecast.paths import forecast
@@ -145,8 +146,7 @@ def quote_chain(
         told = earlier.certificate
         base = _Base(earlier.prices, earlier.gaps, told["cleared_cost"], told["lower_bound"])
         started = _started(market, earlier.orders, row_keys(_as_quantities(earlier.orders)), "units")
-    lost = units_of_demand(market, base.gaps, "lost_units")
-    lost[:, -1] = 0.0
+    lost = units_of_demand(market, base.gaps, "refused_units")
     served = units_of_demand(market, base.gaps, "served_units")
     away = np.minimum(lost, market.sure)
     cleared = cleared_for_quotes(market, warm_prices(market, base.prices), started, away, served)

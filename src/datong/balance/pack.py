@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.rules import Rules, build, honest_salvages, pools
+from datong.ledger.asks import Asks, asks_of
 from datong.ledger.facts import (
     ChainFacts,
     Way,
@@ -52,7 +53,7 @@ class Market:
 
     In a chain with lanes a product is a stock point, by its label; stock_points: product and site by label; label_of:
     what an item is asked of; shared: what stands for a line and is none: label -> ('lane' or 'offer', its key), an hour
-    being a unit.
+    being a unit. asks: the requests behind the demand, where they are known one by one.
     """
 
     products: tuple[str, ...]
@@ -89,6 +90,7 @@ class Market:
     stock_points: Mapping[str, StockPoint] = field(default_factory=dict)
     shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     label_of: Callable[[Item], str] = lambda item: item.product
+    asks: Asks | None = None
 
     @cached_property
     def rules(self) -> frozenset[str]:
@@ -99,6 +101,16 @@ class Market:
     def most_hours(self) -> FloatArray:
         """(line, bucket) hours with overtime, left after orders under way."""
         return self.line_hours + self.beyond.overtime if "overtime" in self.rules else self.line_hours
+
+    @cached_property
+    def way_setup_hours(self) -> FloatArray:
+        """(way) hours of its line for each order."""
+        return np.array([w.setup_hours for w in self.ways], dtype=np.float64)
+
+    @cached_property
+    def way_setup_cost(self) -> FloatArray:
+        """(way) money for each order."""
+        return np.array([w.setup_cost for w in self.ways], dtype=np.float64)
 
     @cached_property
     def late_cost(self) -> FloatArray:
@@ -210,7 +222,8 @@ def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Mar
     facts = chain_facts(state, demand.bucket_starts, learnt, demand.items)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
     rules = rule_facts(state, demand, where, asked, facts)
-    return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
+    market = pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
+    return replace(market, asks=asks_of(state, demand, where, facts, demand.bucket_starts))
 
 
 def pack_facts(
