@@ -136,7 +136,7 @@ def decide(
         on_stage("lots")
         given_out = better_lots(given_out, rules, limits, on_progress)
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
-    given_out = with_set_up_prices(given_out, rules)
+    given_out = with_set_up_prices(given_out)
     return Decision(market, given_out, given_out.tables(demand), chosen)
 
 

@@ -93,7 +93,7 @@ class LotPlan:
 
 def knows(market: Market) -> bool:
     """Whether all rules of the market can be had in lots."""
-    return market.rules <= KNOWN and not market.has_circles and not market.stock_points
+    return market.rules <= KNOWN and not market.has_circles
 
 
 def column_count(market: Market, rules: LotRules) -> int:

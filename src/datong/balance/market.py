@@ -18,7 +18,7 @@ from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, So
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.errors import Refused
-from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
+from datong.model.flow import BoolArray, Clearing, FloatArray, Forecast, Learnt
 from datong.model.words import Message, message
 
 Door = Literal["auto", "highs", "prices"]
@@ -177,23 +177,41 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
     return replace(cleared, solution=solution, outcome=outcome, lots=lots)
 
 
-def with_set_up_prices(given_out: Cleared, rules: integer.LotRules) -> Cleared:
-    """The same plan with prices that hold while the set-ups stay as they are: the duals of the market in which only
-    the ways that are set up can start, on the hours that the set-ups leave. As it is where HiGHS does not fit."""
-    market, lots = given_out.market, given_out.lots
-    if lots is None or not rules.decides.any() or not fits_highs(market):
+def with_set_up_prices(given_out: Cleared) -> Cleared:
+    """The same plan with prices that hold while its set-ups stay as they are (`set_ups_fixed`). As it is where nothing
+    is set up or HiGHS does not fit."""
+    if not prices_fix_set_ups(given_out):
         return given_out
-    open_there = market.way_open & (~rules.decides[:, None] | (lots > 0))
+    prices = highs.solve(set_ups_fixed(given_out)).prices
+    return replace(given_out, solution=replace(given_out.solution, prices=prices))
+
+
+def prices_fix_set_ups(given_out: Cleared) -> bool:
+    """Whether the plan's prices are to hold while its set-ups stay as they are: it has some, and HiGHS fits."""
+    return given_out.lots is not None and states_lots(given_out.market) and fits_highs(given_out.market)
+
+
+def set_ups_fixed(given_out: Cleared) -> Market:
+    """The market in which only the ways that the plan sets up can start, on the hours that the set-ups leave."""
+    market, lots = given_out.market, given_out.lots
+    assert lots is not None
+    open_there = market.way_open & (~_is_set_up(market)[:, None] | (lots > 0))
     on_line = np.flatnonzero(market.way_line >= 0)
     hours = np.zeros(market.line_hours.shape)
     np.add.at(hours, market.way_line[on_line], (lots * market.way_setup_hours[:, None])[on_line])
-    fixed = replace(
+    return replace(
         market,
         way_open=open_there,
         way_limit=np.where(open_there, market.way_limit, 0.0),
         line_hours=np.maximum(market.line_hours - hours, 0.0),
     )
-    return replace(given_out, solution=replace(given_out.solution, prices=highs.solve(fixed).prices))
+
+
+def _is_set_up(market: Market) -> BoolArray:
+    """(way) whether starting it is a decision: it has a set-up, or comes in lots of more than a unit."""
+    return np.array(
+        [bool(w.setup_hours or w.setup_cost) or max(w.min_units, w.multiple_units) > 1 for w in market.ways], dtype=bool
+    )
 
 
 def _named(rules: Sequence[str]) -> Message:
