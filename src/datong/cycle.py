@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from datong.balance.books import futures
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.integer import LotRules, lot_rules
 from datong.balance.market import (
@@ -167,11 +168,12 @@ def lots_of(given_out: Cleared, chosen: Chosen) -> tuple[Lot, ...]:
 
 @dataclass(frozen=True, eq=False)
 class CycleResult:
-    """What each verb gave, in order."""
+    """What each verb gave, in order. futures: the sample paths over which what is expected was taken."""
 
     sensed: Sensed
     forecast: Forecast
     decision: Decision
+    futures: pa.Table
     plan: Plan
     messages: tuple[OrderMessage, ...]
     learnt: Learnt
@@ -202,7 +204,8 @@ def run_cycle(
     messages = stages.dispatch(state, planned)
     on_stage("learn")
     learnt_now = stages.learn(state, begun.sensed, past_runs, begun.where)
-    return CycleResult(begun.sensed, begun.demand, decision, planned, messages, learnt_now)
+    paths = futures(decision.market.market)
+    return CycleResult(begun.sensed, begun.demand, decision, paths, planned, messages, learnt_now)
 
 
 def written(begun: Head, decision: Decision, proposed: Sequence[pa.Table] = ()) -> Plan:

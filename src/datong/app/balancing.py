@@ -148,7 +148,9 @@ def balance_chain(
         "prices": decision.clearing.prices,
         "gaps": decision.clearing.gaps,
         "deliveries": decision.clearing.deliveries,
-        "stock": decision.clearing.stock,
+        "flow": decision.clearing.flow,
+        "hours": decision.clearing.hours,
+        "money": decision.clearing.money,
     }
     if decision.chosen is not None:
         tables["clearing"] = decision.clearing.quantities

@@ -116,7 +116,10 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "prices": clearing.prices,
         "gaps": clearing.gaps,
         "deliveries": clearing.deliveries,
-        "stock": clearing.stock,
+        "flow": clearing.flow,
+        "hours": clearing.hours,
+        "money": clearing.money,
+        "futures": result.futures,
         "cost": pa.table(
             {
                 "term": pa.array(list(clearing.cost), pa.string()),

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.balance.books import flow, hours, money
 from datong.balance.bound import unit_prices
 from datong.balance.causes import Binding, Units, by_orders, by_prices, units_of
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
@@ -66,9 +67,6 @@ GAPS_SCHEMA = pa.schema(
         ("needed_days", pa.int64()),
     ]
 )
-STOCK_SCHEMA = pa.schema(
-    [("product", pa.string()), ("site", pa.string()), ("bucket", pa.date32()), ("closing_units", pa.float64())]
-)
 # A product can be had again where its price is below a lost sale's by this share: prices of a search are not exact.
 BELOW_LOST_SHARE = 0.01
 # Rows of quantities worked out together.
@@ -100,7 +98,9 @@ def read_back(
         prices=_prices(market, solution, outcome, cheapest),
         gaps=_gaps(market, outcome, demand, cheapest, in_the_way, found),
         deliveries=_deliveries(market, found),
-        stock=_stock(market, outcome),
+        flow=flow(market, solution, outcome),
+        hours=hours(market, solution, outcome, lots),
+        money=money(market, solution, outcome, lots),
         cost=outcome.cost,
         lower_bound=bound,
         door=solution.door,
@@ -118,23 +118,6 @@ def _deliveries(market: Market, found: Delivered | None) -> pa.Table:
     if found is None:
         return DELIVERIES_SCHEMA.empty_table()
     return deliveries_table(market, found, [item.product for item in found.asks.items])
-
-
-def _stock(market: Market, outcome: Outcome) -> pa.Table:
-    """Closing stock by product, site and bucket, of what is ever there."""
-    product, t = np.nonzero(outcome.stock > NOTHING)
-    points = [market.stock_points.get(label) for label in market.products]
-    names = pa.array([label if p is None else p.product for label, p in zip(market.products, points, strict=True)])
-    sites = pa.array([None if p is None else p.site or None for p in points], pa.string())
-    return pa.table(
-        {
-            "product": names.cast(pa.string()).take(pa.array(product)),
-            "site": sites.take(pa.array(product)),
-            "bucket": _dates(day_numbers(market.bucket_starts)[t]),
-            "closing_units": outcome.stock[product, t],
-        },
-        schema=STOCK_SCHEMA,
-    )
 
 
 def way_keys(market: Market) -> pa.Array:

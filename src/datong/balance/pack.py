@@ -19,6 +19,7 @@ from datong.ledger.facts import (
     committed,
     grouped,
     level_turns,
+    located,
     planned_demand,
     product_levels,
     ranges,
@@ -43,7 +44,7 @@ class Market:
     (way, bucket) most units started. Costs and hours are per unit started, of which `way_yield` become good units.
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
     line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
-    bucket 0) less units that orders under way will use; `stock_in` the same before use, `hours_taken` of those orders.
+    bucket 0) less units that orders under way will use; opening: (product) stock in hand; hours_taken by those orders.
     holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
@@ -75,6 +76,7 @@ class Market:
     line_hours: FloatArray
     hours_taken: FloatArray
     fixed: FloatArray
+    opening: FloatArray
     holding: FloatArray
     late: FloatArray
     lost_sale: FloatArray
@@ -249,6 +251,7 @@ def pack_facts(
     limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
     line_hours = np.array([facts.line_hours[name] for name in lines]).reshape(len(lines), buckets)
     promised = committed(facts, where, bucket_starts, calendar)
+    on_hand = located(facts, where).on_hand_units
     hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
     economics = [facts.economics[p] for p in products]
     holding, late, lost_sale, waiting_at_end, salvage = (
@@ -295,6 +298,7 @@ def pack_facts(
         line_hours=line_hours - hours_taken,
         hours_taken=hours_taken,
         fixed=np.array([promised.units[p] for p in products]).reshape(len(products), buckets),
+        opening=np.array([on_hand.get(p, 0.0) for p in products], dtype=np.float64),
         holding=holding,
         late=late,
         lost_sale=lost_sale,

@@ -192,7 +192,7 @@ class Clearing:
         would serve it, needed_unit, and needed_days later at which it could be served instead.
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority.
-    stock: product, site, bucket, closing_units.
+    flow, hours, money: the plan's books in units, hours and money (balance/books.py).
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
         transport, the holding of what is on the way included; and where the chain has such rules substitution,
         overtime, changes (of the plan before) and firm_shares (missed).
@@ -205,7 +205,9 @@ class Clearing:
     prices: pa.Table
     gaps: pa.Table
     deliveries: pa.Table
-    stock: pa.Table
+    flow: pa.Table
+    hours: pa.Table
+    money: pa.Table
     cost: Mapping[str, float]
     lower_bound: float
     door: str
