@@ -30,6 +30,9 @@ EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 # Up to so many whole-number columns HiGHS looks for better lots than the plan stage's, for at most so many nodes: a
 # count and no time, so that the plan is the same each time.
 INTEGER_UP_TO, MOST_NODES = 1_500, 200
+# Up to so many pieces of cost curves the prices of a plan in lots are worked out anew with its set-ups fixed; those of a
+# larger one are prices of the market without lots.
+SET_UP_PRICES_UP_TO = 50_000
 # Of a cost, what is rounding.
 NOTHING = 1e-9
 # Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
@@ -187,8 +190,10 @@ def with_set_up_prices(given_out: Cleared) -> Cleared:
 
 
 def prices_fix_set_ups(given_out: Cleared) -> bool:
-    """Whether the plan's prices are to hold while its set-ups stay as they are: it has some, and HiGHS fits."""
-    return given_out.lots is not None and states_lots(given_out.market) and fits_highs(given_out.market)
+    """Whether the plan's prices are to hold while its set-ups stay as they are: it has some, and is not large."""
+    market = given_out.market
+    is_small = fits_highs(market) and highs.piece_count(market) <= SET_UP_PRICES_UP_TO
+    return given_out.lots is not None and states_lots(market) and is_small
 
 
 def set_ups_fixed(given_out: Cleared) -> Market:
