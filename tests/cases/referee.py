@@ -110,8 +110,11 @@ class Chain:
         return (named or "") if self.has_lanes else ""
 
 
-def chain_of_folder(folder: Path, today: date) -> Chain:
-    """The chain of a folder of CSV and Parquet files, or sheets of a workbook, and its chain.toml."""
+def chain_of_folder(folder: Path, today: date, put_aside: Sequence[str] = ()) -> Chain:
+    """The chain of a folder of CSV and Parquet files, or sheets of a workbook, and its chain.toml.
+
+    put_aside: orders that are out and are left out here, as they cannot run.
+    """
     with (folder / "chain.toml").open("rb") as file:
         settings = tomllib.load(file)
     tables: dict[str, list[Row]] = {}
@@ -130,6 +133,7 @@ def chain_of_folder(folder: Path, today: date) -> Chain:
             for name in book.sheet_names:
                 head, *rest = book.get_sheet_by_name(name).to_python() or [[]]
                 tables[name] = [dict(zip(map(str, head), row, strict=True)) for row in rest]
+    tables["orders"] = [r for r in tables.get("orders", []) if r["order"] not in put_aside]
     return _chain(SETTINGS | settings, SHARES | settings.get("defaults", {}), today, tables)
 
 
