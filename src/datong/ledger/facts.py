@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
 from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import State
+from datong.ledger.under_way import LEAD_QUANTILE
 from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt, OrderKind
@@ -25,8 +26,6 @@ from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 
-# A past lead time that is met four times out of five is what a plan counts on.
-LEAD_QUANTILE = 0.8
 # Behind the product's name: the offer of someone, assumed of what no row says how to get.
 IMPLIED = "/implied"
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.facts import ChainFacts, valid_on
-from datong.ledger.position import Position, order_standings, state_now
+from datong.ledger.position import Position
+from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Item
 from datong.model.settings import ChainSettings

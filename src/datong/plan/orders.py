@@ -23,8 +23,9 @@ from datong.ledger.facts import (
     pooled_demand,
     valid_on,
 )
-from datong.ledger.position import OPEN_STATES, Position, order_standings, position, state_now
+from datong.ledger.position import Position, position
 from datong.ledger.rule_facts import rule_facts
+from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt, Plan, PlannedOrder, Sensed

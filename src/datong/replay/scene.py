@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from datong.ledger.facts import Way, chain_facts, valid_on
-from datong.ledger.position import LEAST_UNITS, Position
+from datong.ledger.position import Position
+from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import Item, Learnt, nothing_learnt
 from datong.replay.simulate import Batch, Due, Scene
