@@ -1,6 +1,6 @@
 """What quantities really cost, worked out again from the quantities alone, on every sample path."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -124,6 +124,20 @@ def supply_of(market: Market, started: FloatArray, issued: FloatArray) -> FloatA
     product = market.demanded
     comes = market.fixed + _arrived(market, started)
     return np.cumsum(np.where(market.is_component[product, None], issued, comes[product]), axis=1)
+
+
+def covered(market: Market, started: FloatArray) -> Market:
+    """The market with starts (way, bucket) that bring what orders under way need and is not there: what comes anyway
+    then never falls below nothing."""
+    on_line = np.flatnonzero(market.way_line >= 0)
+    hours = _summed(market.way_line[on_line], on_line, market.way_hours[on_line], started, len(market.lines))
+    return replace(
+        market,
+        fixed=market.fixed + _arrived(market, started) - _used(market, started),
+        line_hours=np.maximum(market.line_hours - hours, 0.0),
+        way_limit=np.maximum(market.way_limit - started, 0.0),
+        covering=np.zeros(started.shape),
+    )
 
 
 def _arrived(market: Market, started: FloatArray) -> FloatArray:

@@ -11,11 +11,11 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.rules import Rules, build, honest_salvages, pools
+from datong.ledger.committed import committed
 from datong.ledger.facts import (
     ChainFacts,
     Way,
     chain_facts,
-    committed,
     grouped,
     level_turns,
     planned_demand,
@@ -41,8 +41,10 @@ class Market:
     way_*: (way). `way_open`: (way, bucket) it may start there and arrives inside the horizon. `way_limit`:
     (way, bucket) most units started. Costs and hours are per unit started, of which `way_yield` become good units.
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
-    line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
-    bucket 0) less units that orders under way will use; `stock_in` the same before use, `hours_taken` of those orders.
+    line_hours: (line, bucket) left after orders under way, which take `hours_taken`. fixed: (product, bucket) units that
+    come (opening stock in bucket 0) less units that orders under way will take; of a component it may be below zero in
+    sum: the plan must bring what is missing. covering: (way, bucket) starts within all limits that would bring just
+    that.
     holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
@@ -74,6 +76,7 @@ class Market:
     line_hours: FloatArray
     hours_taken: FloatArray
     fixed: FloatArray
+    covering: FloatArray
     holding: FloatArray
     late: FloatArray
     lost_sale: FloatArray
@@ -235,8 +238,11 @@ def pack_facts(
     way_open = valid & (t >= frozen_buckets) & (t + lead[:, None] < buckets)
     limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
     line_hours = np.array([facts.line_hours[name] for name in lines]).reshape(len(lines), buckets)
-    promised = committed(facts, where, bucket_starts, calendar)
+    promised = committed(facts, where, bucket_starts, calendar, frozen_buckets)
     hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
+    covering = np.zeros((len(ways), buckets))
+    for w, way in enumerate(ways) if promised.covering else ():
+        covering[w] = promised.covering.get(way.name, 0.0)
     economics = [facts.economics[p] for p in products]
     holding, late, lost_sale, waiting_at_end, salvage = (
         np.array([getattr(e, name) for e in economics], dtype=np.float64)
@@ -282,6 +288,7 @@ def pack_facts(
         line_hours=line_hours - hours_taken,
         hours_taken=hours_taken,
         fixed=np.array([promised.units[p] for p in products]).reshape(len(products), buckets),
+        covering=covering,
         holding=holding,
         late=late,
         lost_sale=lost_sale,

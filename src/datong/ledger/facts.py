@@ -19,7 +19,6 @@ from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, 
 from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import State
 from datong.ledger.under_way import LEAD_QUANTILE
-from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt, OrderKind
 from datong.model.layers import with_recourse
@@ -430,59 +429,6 @@ def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings:
         now = arrays.level[made] == level
         lead[made[now]] = before[made[now]] + own[now]
     return {facts.products[p]: int(1 + settings.frozen_buckets + lead[p]) for p in made}
-
-
-@dataclass(frozen=True, eq=False)
-class Committed:
-    """What stock and orders under way already fix, per open bucket.
-
-    units: product -> (bucket) units that come, opening stock in the first bucket, less what orders will use.
-    hours: line -> (bucket) hours that orders under way will take.
-    """
-
-    units: Mapping[str, FloatArray]
-    hours: Mapping[str, FloatArray]
-
-
-def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date], calendar: Calendar) -> Committed:
-    """Opening stock, receipts of orders out, and the hours and components that they will still take.
-
-    Of the units of an order that are still to be started, the yield of its way arrives. It takes its line and
-    components in the bucket of its start; one that is overdue, in the first bucket. One that started and is not yet
-    due has spent its hours, but the records take its components off stock only when it reports units. Where the
-    records leave too little for an order, it takes what there is: what was promised is not planned again. Stock below
-    zero cannot lie anywhere: records that say so count as 0.
-    """
-    buckets, origin = len(bucket_starts), bucket_starts[0]
-    where = located(facts, where)
-    ways = {w.name: w for w in facts.ways}
-    at = {p: i for i, p in enumerate(facts.products)}
-    came, used = np.zeros((2, len(facts.products), buckets))
-    hours = {line: np.zeros(buckets) for line in facts.line_hours}
-    for product, units in where.on_hand_units.items():
-        if product in at:
-            came[at[product], 0] = max(units, 0.0)
-    for order in where.under_way:
-        if order.product not in at:
-            continue
-        start, due = calendar.index(order.start, origin), calendar.index(order.due, origin)
-        way = ways.get(order.recipe or "")
-        if due < buckets:
-            came[at[order.product], max(due, 0)] += order.units * (way.yield_share if way is not None else 1.0)
-        if way is None or start >= buckets:
-            continue  # bought, or beyond the horizon
-        bucket = max(start, 0)
-        line = order.line or way.line or ""
-        if line in hours and not start < 0 <= due:  # else its hours were spent in the bucket it started in
-            hours[line][bucket] += order.units * way.hours_per_unit
-        for use in way.uses:
-            if use.component in at and valid_on(bucket_starts[bucket], use.valid_from, use.valid_to):
-                used[at[use.component], bucket] += order.units * use.units_per_unit
-    there, out = np.cumsum(came, axis=1), np.cumsum(used, axis=1)
-    # Never more than is there by then or later.
-    out = np.minimum.accumulate(np.minimum(out, there)[:, ::-1], axis=1)[:, ::-1]
-    units = dict(zip(facts.products, came - np.diff(out, axis=1, prepend=0.0), strict=True))
-    return Committed(units, {line: np.minimum(h, facts.line_hours[line]) for line, h in hours.items()})
 
 
 def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequence[date]) -> dict[str, float]:

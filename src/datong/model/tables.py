@@ -95,7 +95,9 @@ def tables() -> Mapping[str, Table]:
         first, last = ([_HAPPENED_AT], []) if spec["kind"] == "event" else ([], [_VALID_FROM])
         every = [*first, *own, *last, _KNOWN_AT, _ASSUMED]
         columns = MappingProxyType({c.name: c for c in every})
-        result[name] = Table(name, spec["kind"], tuple(spec["key"]), columns, spec["en"], spec["zh"], tuple(spec.get("finer", ())))
+        result[name] = Table(
+            name, spec["kind"], tuple(spec["key"]), columns, spec["en"], spec["zh"], tuple(spec.get("finer", ()))
+        )
     return MappingProxyType(result)
 
 

@@ -11,12 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.committed import Committed, committed
 from datong.ledger.facts import (
     ChainFacts,
-    Committed,
     Way,
     chain_facts,
-    committed,
     components_first,
     located,
     planned_demand,
@@ -143,6 +142,7 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
     settings, starts = state.settings, demand.bucket_starts
     calendar, buckets = settings.calendar, len(starts)
     facts = chain_facts(state, starts, learnt, demand.items)
+    promised = committed(facts, where, starts, calendar, settings.frozen_buckets)
     facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
     ways = {w.name: w for w in facts.ways}
     at = {s: t for t, s in enumerate(starts)}
@@ -151,7 +151,6 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
     for row in clearing.quantities.to_pylist():
         way = way_of[_row_key(row)]
         cleared[way.product][way.name][at[row["start"]]] += row["started_units"]
-    promised = committed(facts, where, starts, calendar)
     asked = planned_demand(demand, where, facts, starts, settings)
     wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
     substituted = _substituted(clearing, at)
@@ -268,7 +267,8 @@ def whole_products(state: State, demand: Forecast, learnt: Learnt, where: Positi
     """Product -> whether it comes in whole units."""
     facts = chain_facts(state, demand.bucket_starts, learnt, demand.items)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, state.settings)
-    return _whole(facts, asked, committed(facts, where, demand.bucket_starts, state.settings.calendar))
+    settings, starts = state.settings, demand.bucket_starts
+    return _whole(facts, asked, committed(facts, where, starts, settings.calendar, settings.frozen_buckets))
 
 
 def _whole(facts: ChainFacts, asked: Mapping[str, FloatArray], promised: Committed) -> dict[str, bool]:
