@@ -93,7 +93,7 @@ class LotPlan:
 
 def knows(market: Market) -> bool:
     """Whether all rules of the market can be had in lots."""
-    return market.rules <= KNOWN and not market.has_circles and not market.stock_points
+    return market.rules <= KNOWN and not market.has_circles
 
 
 def column_count(market: Market, rules: LotRules) -> int:
@@ -317,10 +317,13 @@ def cost_in_lots(market: Market, rules: LotRules, solution: Solution, setups: Fl
     steps = started / np.where(rules.step > 0, rules.step, 1.0)[:, None]
     off = np.abs(steps - np.round(steps))[rules.step > 0]
     assert (off <= ROUNDING * np.maximum(steps[rules.step > 0], 1.0)).all(), "not in whole steps"
-    line = np.flatnonzero(market.way_line >= 0)
-    hours = np.zeros(market.line_hours.shape)
-    taken = started * market.way_hours[:, None] + setups * rules.setup_hours[:, None]
-    np.add.at(hours, market.way_line[line], taken[line])
-    assert (hours <= market.most_hours + ROUNDING * np.maximum(market.most_hours, 1.0)).all(), "more hours than a line"
-    outcome = evaluate(market, started, solution.issued, solution.turned_away, solution.substituted, solution.wasted)
-    return {**outcome.cost, "setup": float(setups.sum(axis=1) @ rules.setup_cost)}
+    outcome = evaluate(
+        market,
+        started,
+        solution.issued,
+        solution.turned_away,
+        solution.substituted,
+        solution.wasted,
+        np.where(lots, 1.0, 0.0),
+    )
+    return outcome.cost

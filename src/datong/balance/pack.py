@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.rules import Rules, build, honest_salvages, pools
+from datong.ledger.asks import Asks, asks_of
 from datong.ledger.committed import committed
 from datong.ledger.facts import (
     ChainFacts,
@@ -18,6 +19,7 @@ from datong.ledger.facts import (
     chain_facts,
     grouped,
     level_turns,
+    located,
     planned_demand,
     product_levels,
     ranges,
@@ -41,10 +43,10 @@ class Market:
     way_*: (way). `way_open`: (way, bucket) it may start there and arrives inside the horizon. `way_limit`:
     (way, bucket) most units started. Costs and hours are per unit started, of which `way_yield` become good units.
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
-    line_hours: (line, bucket) left after orders under way, which take `hours_taken`. fixed: (product, bucket) units that
-    come (opening stock in bucket 0) less units that orders under way will take; of a component it may be below zero in
-    sum: the plan must bring what is missing. covering: (way, bucket) starts within all limits that would bring just
-    that.
+    line_hours: (line, bucket) left after orders under way, which take `hours_taken`. fixed: (product, bucket) units
+    that come (opening stock in bucket 0) less units that orders under way will take; of a component it may be below
+    zero in sum: the plan must bring what is missing. covering: (way, bucket) starts within all limits that would bring
+    just that. opening: (product) stock in hand.
     holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
@@ -54,7 +56,7 @@ class Market:
 
     In a chain with lanes a product is a stock point, by its label; stock_points: product and site by label; label_of:
     what an item is asked of; shared: what stands for a line and is none: label -> ('lane' or 'offer', its key), an hour
-    being a unit.
+    being a unit. asks: the requests behind the demand, where they are known one by one.
     """
 
     products: tuple[str, ...]
@@ -77,6 +79,7 @@ class Market:
     hours_taken: FloatArray
     fixed: FloatArray
     covering: FloatArray
+    opening: FloatArray
     holding: FloatArray
     late: FloatArray
     lost_sale: FloatArray
@@ -92,6 +95,7 @@ class Market:
     stock_points: Mapping[str, StockPoint] = field(default_factory=dict)
     shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     label_of: Callable[[Item], str] = lambda item: item.product
+    asks: Asks | None = None
 
     @cached_property
     def rules(self) -> frozenset[str]:
@@ -102,6 +106,16 @@ class Market:
     def most_hours(self) -> FloatArray:
         """(line, bucket) hours with overtime, left after orders under way."""
         return self.line_hours + self.beyond.overtime if "overtime" in self.rules else self.line_hours
+
+    @cached_property
+    def way_setup_hours(self) -> FloatArray:
+        """(way) hours of its line for each order."""
+        return np.array([w.setup_hours for w in self.ways], dtype=np.float64)
+
+    @cached_property
+    def way_setup_cost(self) -> FloatArray:
+        """(way) money for each order."""
+        return np.array([w.setup_cost for w in self.ways], dtype=np.float64)
 
     @cached_property
     def late_cost(self) -> FloatArray:
@@ -213,7 +227,8 @@ def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Mar
     facts = chain_facts(state, demand.bucket_starts, learnt, demand.items)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
     rules = rule_facts(state, demand, where, asked, facts)
-    return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
+    market = pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
+    return replace(market, asks=asks_of(state, demand, where, facts, demand.bucket_starts))
 
 
 def pack_facts(
@@ -239,6 +254,7 @@ def pack_facts(
     limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
     line_hours = np.array([facts.line_hours[name] for name in lines]).reshape(len(lines), buckets)
     promised = committed(facts, where, bucket_starts, calendar, frozen_buckets)
+    on_hand = located(facts, where).on_hand_units
     hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
     covering = np.zeros((len(ways), buckets))
     for w, way in enumerate(ways) if promised.covering else ():
@@ -289,6 +305,7 @@ def pack_facts(
         hours_taken=hours_taken,
         fixed=np.array([promised.units[p] for p in products]).reshape(len(products), buckets),
         covering=covering,
+        opening=np.array([on_hand.get(p, 0.0) for p in products], dtype=np.float64),
         holding=holding,
         late=late,
         lost_sale=lost_sale,

@@ -214,7 +214,7 @@ class _Schedule:
         for task in self.tasks:
             if task.line is not None:
                 of_line[task.line].append(task)
-        for line, tasks in of_line.items():
+        for tasks in of_line.values():
             tasks.sort(key=lambda task: (not task.order.fixed, task.due, task.order.order))
             left = {id(task): task.hours for task in tasks}
             for t in range(self.buckets):
