@@ -11,11 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from datong.app.chain import Chain
-from datong.app.cli import main
-
 from cases import referee
 from cases.referee import NOTHING, Order, Outcome, Row
+from datong.app.chain import Chain
+from datong.app.cli import main
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 # After every day of the cases: none of them is of the future.

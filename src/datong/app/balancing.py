@@ -157,7 +157,7 @@ def balance_chain(
     certificate = _certificate(decision, unavoidable_cost(market), steps.seconds)
     certificate |= {"stopped": watch.reason(certificate, limits, solving[1]), "as_of": state.as_of.isoformat()}
     certificate |= {"whole": decision.chosen is not None, "orders": orders.num_rows, "branch": chain.branch_name}
-    certificate["futures"] = int(begun.demand.paths.shape[1])
+    certificate |= {"futures": int(begun.demand.paths.shape[1]), "in_lots": given_out.lots is not None}
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
         certificate |= _change(earlier.certificate, certificate, tables["changes"])

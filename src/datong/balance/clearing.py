@@ -342,7 +342,7 @@ def _gaps(
     if found is not None:
         own = _told_one_by_one(market, demanded, [(d, name) for d, name, _ in named], own, found)
     binding = in_the_way(demanded, units)
-    days = _days_more(market, demanded, units, cheapest)
+    days = _days_more(market, demanded, units, cheapest, binding.later)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
     bucket, name = row % buckets, pa.array(row // buckets)
@@ -429,12 +429,14 @@ def _told_one_by_one(
     )
 
 
-def _days_more(market: Market, product: IntArray, units: Units, cheapest: FloatArray) -> IntArray:
+def _days_more(
+    market: Market, product: IntArray, units: Units, cheapest: FloatArray, room: IntArray | None
+) -> IntArray:
     """(product asked for, bucket) days more after which what is late or lost could be served; 0: not within the
     horizon. product: (product asked for) its index in the market.
 
     What is late: until the plan has served all that was asked for by then. What is lost: until a unit's price is below
-    that of a lost sale.
+    that of a lost sale, or until orders in lots leave room for it (room: bucket, -1: never).
     """
     d, t = np.nonzero(units.late + units.lost > NOTHING)
     served = np.cumsum(units.served, axis=1)
@@ -445,7 +447,8 @@ def _days_more(market: Market, product: IntArray, units: Units, cheapest: FloatA
     can_buy = price < market.lost_sale[product, None] * (1 - BELOW_LOST_SHARE)
     is_lost, later = units.refused[d, t] > NOTHING, np.full(len(d), -1)
     for u in range(market.buckets - 1, 0, -1):
-        there = np.where(is_lost, can_buy[d, u], served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
+        could = can_buy[d, u] if room is None else room[d, t] == u
+        there = np.where(is_lost, could, served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
         later[there & (u > t)] = u
     starts = day_numbers(market.bucket_starts)
     days = np.zeros(units.asked.shape, dtype=np.int64)

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from datong.balance.bound import shifted
 from datong.balance.pack import Market
 from datong.balance.rules import fresh, rule_costs
+from datong.balance.spans import hours_worked
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short
 
@@ -68,10 +69,7 @@ def evaluate(
     _assert_within(wasted, np.broadcast_to(can_perish, wasted.shape), "waste of a product that keeps")
     arrived = arrived_units(market, started)
     used = used_units(market, started)
-    on_line = np.flatnonzero(market.way_line >= 0)
-    hours = _summed(market.way_line[on_line], on_line, market.way_hours[on_line], started, len(market.lines))
-    if lots is not None:
-        hours += _summed(market.way_line[on_line], on_line, market.way_setup_hours[on_line], lots, len(market.lines))
+    hours = hours_worked(market, started, lots)
     _assert_within(hours, market.most_hours, "more hours than a line has")
 
     cost = dict.fromkeys(("production", "purchase", "holding", "late", "lost", "salvage"), 0.0)

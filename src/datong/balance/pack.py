@@ -40,8 +40,9 @@ WAYS_AT_ONCE = 10_000
 class Market:
     """Everything that is bought, sold or scarce.
 
-    way_*: (way). `way_open`: (way, bucket) it may start there and arrives inside the horizon. `way_limit`:
-    (way, bucket) most units started. Costs and hours are per unit started, of which `way_yield` become good units.
+    way_*: (way). way_open: (way, bucket) it may start there and arrives inside the horizon. way_limit: (way, bucket)
+    most units started. way_span: buckets that a start works over (spans.py). Costs and hours are per unit started, of
+    which `way_yield` become good units.
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
     line_hours: (line, bucket) left after orders under way, which take `hours_taken`. fixed: (product, bucket) units
     that come (opening stock in bucket 0) less units that orders under way will take; of a component it may be below
@@ -69,6 +70,7 @@ class Market:
     way_cost: FloatArray
     way_yield: FloatArray
     way_lead: IntArray
+    way_span: IntArray
     way_open: BoolArray
     way_limit: FloatArray
     use_way: IntArray
@@ -100,7 +102,7 @@ class Market:
     @cached_property
     def rules(self) -> frozenset[str]:
         """Names of the rules that this market has beyond the linear core."""
-        return self.beyond.names
+        return self.beyond.names | ({"long lots"} if (self.way_span > 1).any() else set())
 
     @property
     def most_hours(self) -> FloatArray:
@@ -295,6 +297,7 @@ def pack_facts(
         way_cost=arrays.cost,
         way_yield=arrays.yield_share,
         way_lead=lead,
+        way_span=np.array([w.span for w in ways], dtype=np.int64),
         way_open=way_open,
         way_limit=np.where(way_open, limit[:, None], 0.0),
         use_way=arrays.use_way,

@@ -29,6 +29,8 @@ from datong.plan.work import Work
 
 # Most rows of evidence that one cause shows, most requests or orders that it names, most signals, most buckets.
 MOST_ROWS, MOST_NAMED, MOST_SIGNALS, MOST_BUCKETS = 20, 3, 2, 3
+# The unit that goes without saying.
+PIECE = "piece"
 # Below this share of its hours left, a line is full.
 FULL_SHARE = 0.005
 # Money and units below this are nothing.
@@ -248,14 +250,13 @@ class Reasons:
         if len(wanted) < 2:
             return []
         saved = len(wanted) - 1
-        text = message(
-            "plan.cause.merged",
-            count=len(wanted),
-            hours=shown(saved * way.setup_hours),
-            money=shown(saved * way.setup_cost),
-            currency=self.currency,
-            weeks=message("plan.weeks" if self.weeks else "plan.days", count=len(wanted)),
-        )
+        parts = []
+        if way.setup_hours > 0:
+            parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
+        if way.setup_cost > 0:
+            parts.append(message("plan.set_up_money", money=shown(saved * way.setup_cost), currency=self.currency))
+        weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(wanted))
+        text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]
 
     def _alternative_causes(self, lot: Lot) -> list[Cause]:
@@ -287,8 +288,7 @@ class Reasons:
         key = f"plan.so.{way.kind}" if way.kind != "make" or line is None else "plan.so.make_on"
         text = message(
             key,
-            units=shown(lot.units),
-            unit=self.units.get(self.work.facts.product_of(way.product)) or "",
+            amount=self._amount(lot),
             product=self.called(way.product),
             line=line or "",
             start=start,
@@ -297,6 +297,12 @@ class Reasons:
             site=way.site or "",
         )
         return Cause("plan", text)
+
+    def _amount(self, lot: Lot) -> Message:
+        unit = self.units.get(self.work.facts.product_of(lot.way.product)) or PIECE
+        if unit == PIECE:
+            return message("plan.pieces", units=shown(lot.units))
+        return message("plan.amount", units=shown(lot.units), unit=unit)
 
     def _forecast_causes(self, lot: Lot) -> list[Cause]:
         items = self.items[lot.way.product]
