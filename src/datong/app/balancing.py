@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, way_keys
+from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
 from datong.balance.conflict import refuse_conflicts
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import Door, InLots, clear, clear_in_lots
@@ -27,10 +27,10 @@ from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import known_share, warm_prices
 from datong.forecast.paths import forecast
-from datong.ledger.facts import day_numbers
+from datong.ledger.facts import Way, day_numbers, way_on, ways_by_row
 from datong.ledger.position import position
 from datong.model.errors import NotFound
-from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
+from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan, PlannedOrder
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 from datong.plan.orders import plan, whole_products
@@ -231,7 +231,7 @@ def states_lots(market: Market) -> bool:
 def fractional_orders(market: Market, clearing: Clearing) -> pa.Table:
     """The clearing's quantities as orders: in units started, each at its own cost."""
     rows = clearing.quantities.filter(pc.not_equal(clearing.quantities["kind"], "serve"))
-    way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
+    way = ways_of_rows(market, row_keys(rows), rows["start"])
     started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
     own = {
         "units": started,
@@ -258,7 +258,7 @@ def integer_orders(market: Market, found: InLots) -> pa.Table:
     """Orders of a market cleared in lots; set-up is part of their cost, as with `lot_orders`."""
     orders = fractional_orders(market, found.clearing)
     rows = found.clearing.quantities.filter(pc.not_equal(found.clearing.quantities["kind"], "serve"))
-    way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
+    way = ways_of_rows(market, row_keys(rows), rows["start"])
     setup = np.array([w.setup_cost for w in market.ways])[way]
     each = orders["cost_per_unit"].to_numpy() + setup / orders["units"].to_numpy()
     place = orders.schema.get_field_index("cost_per_unit")
@@ -273,9 +273,15 @@ def started_of(market: Market, planned: Plan) -> np.ndarray:
     starts = {day: t for t, day in enumerate(market.bucket_starts)}
     started = np.zeros(market.way_open.shape)
     if not market.stock_points:
-        for order in planned.orders:
-            started[at[order.recipe or order.offer or ""], starts[_bucket_of(order.start, market)]] += order.units
+        for order, way in _with_ways(market, planned):
+            started[at[way.name], starts[_bucket_of(order.start, market)]] += order.units
     return started
+
+
+def _with_ways(market: Market, planned: Plan) -> list[tuple[PlannedOrder, Way]]:
+    """The orders of a plan, each with its way."""
+    ways = ways_by_row(market.ways)
+    return [(o, way_on(ways[o.kind, o.recipe or o.offer or ""], o.start)) for o in planned.orders]
 
 
 def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str, float] | None:
@@ -287,8 +293,7 @@ def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str,
     """
     if market.is_component[market.demanded].any() or market.stock_points:
         return None
-    setup_cost = {w.name: w.setup_cost for w in market.ways}
-    started, setups = started_of(market, planned), sum(setup_cost[o.recipe or o.offer or ""] for o in planned.orders)
+    started, setups = started_of(market, planned), sum(way.setup_cost for _, way in _with_ways(market, planned))
     none = np.zeros(market.sure.shape)
     lost = turn_away_overdue(market, supply_of(market, started, none), _turned_away(market, clearing.gaps))
     cost = evaluate(market, started, none, lost).cost

@@ -22,6 +22,7 @@ from datong.ledger.facts import (
     planned_demand,
     pooled_demand,
     valid_on,
+    way_on,
 )
 from datong.ledger.position import OPEN_STATES, Position, order_standings, position, state_now
 from datong.ledger.rule_facts import rule_facts
@@ -57,14 +58,27 @@ def plan(
     lots = _told(work, lots_in_turn(_shop(work), on_turn)) if in_turn else _lots(work)
     room = Room(
         bucket_starts=work.starts,
-        bucket_days=work.calendar.bucket_days,
         hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
         stock={p: work.promised.units[p] for p in work.components},
         levels={p: i for i, p in enumerate(work.order)},
         whole=work.whole,
+        following=_following(work.facts.ways),
+        calendar=work.calendar,
     )
     lots = make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))
     return Plan(_orders(state, sensed, demand, clearing, work, lots), kept_orders(state))
+
+
+def _following(ways: Sequence[Way]) -> dict[str, Way]:
+    """By name of a way that ends: what its row is from that day on, where it goes on."""
+    begins = {_from(way, way.valid_from): way for way in ways if way.valid_from is not None}
+    ends = ((way, _from(way, way.valid_to)) for way in ways if way.valid_to is not None)
+    return {way.name: begins[after] for way, after in ends if after in begins}
+
+
+def _from(way: Way, day: date | None) -> tuple[str | date | None, ...]:
+    """What names the version of a way's row that begins on a day."""
+    return way.kind, way.row or way.name, way.product, way.site, way.from_site, day
 
 
 def kept_orders(state: State) -> pa.Table:
@@ -145,10 +159,12 @@ def _prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt,
     facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
     ways = {w.name: w for w in facts.ways}
     at = {s: t for t, s in enumerate(starts)}
-    way_of = {_way_key(w, facts): w for w in facts.ways}
+    ways_of: dict[tuple[str, ...], list[Way]] = defaultdict(list)
+    for w in facts.ways:
+        ways_of[_way_key(w, facts)].append(w)
     cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
     for row in clearing.quantities.to_pylist():
-        way = way_of[_row_key(row)]
+        way = way_on(ways_of[_row_key(row)], row["start"])
         cleared[way.product][way.name][at[row["start"]]] += row["started_units"]
     promised = committed(facts, where, starts, calendar)
     asked = planned_demand(demand, where, facts, starts, settings)

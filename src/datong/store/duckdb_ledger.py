@@ -447,12 +447,7 @@ class DuckDBLedger:
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         table = tables()[name]
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
-        if table.kind == "master":
-            today = self.settings.calendar.local_date(as_of)
-            query += (
-                f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
-            )
-        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id"))
+        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id, _from"))
 
     def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
         """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""
