@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from datong.ledger.versions import Span, span, without
+from datong.ledger.versions import EVER, Span, span, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,25 @@ class Bills:
         return tuple(found)
 
     def over_time(self, product: str, recipe: str, days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:
-        """The bill of a recipe on these days, in the spans in which it does not change."""
-        parts = [p for p in self.parts(product, recipe) if p.days.first < days.after and days.first < p.days.after]
+        """The bill of a recipe on these days, in the spans in which it does not change.
+
+        Days on which nothing of it holds while some of it is still to come are left out: nothing is made of nothing for
+        as long as it waits for its bill. Once the last row has ended, it takes nothing. One span at least comes back,
+        which may have no days.
+        """
+        every = self.parts(product, recipe)
+        parts = [p for p in every if p.days.first < days.after and days.first < p.days.after]
+        last_begins = max((p.days.first for p in every), default=EVER)
         cuts = {day for part in parts for day in part.days if days.first < day < days.after}
         edges = sorted({*days, *cuts})
         found: list[tuple[Span, tuple[ComponentUse, ...]]] = []
         for first, after in pairwise(edges):
             holding = (p for p in parts if p.days.first <= first and after <= p.days.after)
             uses = tuple(ComponentUse(p.component, p.units_per_unit, None, None) for p in holding)
-            if found and found[-1][1] == uses:
+            if not uses and after <= last_begins:
+                continue
+            if found and found[-1][0].after == first and found[-1][1] == uses:
                 found[-1] = (Span(found[-1][0].first, after), uses)
             else:
                 found.append((Span(first, after), uses))
-        return found
+        return found or [(Span(days.first, max(days.first, EVER + 1)), ())]

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.bills import Bills
 from datong.ledger.life import Standing, events_of_table, standing
 from datong.ledger.state import State
+from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 
 # Orders in these states will still bring units; `refused`, `done` and `cancelled` ones will not.
@@ -231,31 +232,22 @@ def _used_components(state: State, counted: Mapping[tuple[str, str], int]) -> pa
     """
     columns = ["happened_at", "site", "product", "order", "good_units", "scrap_units"]
     made = state.table("production").select(columns)
-    bills = state.table("components")
-    if not bills.num_rows or not made.num_rows:
+    components = state.versions("components")
+    if not components.num_rows or not made.num_rows:
         return _moves(made.slice(0, 0), "site", "good_units", -1)
-    recipes = state.table("recipes").select(["recipe", "product"]).to_pandas()
+    recipes = state.table("recipes")
+    begun = pc.less_equal(recipes["valid_from"], pa.scalar(state.today))
+    recipes = recipes.filter(pc.fill_null(begun, True)).select(["recipe", "product"]).to_pandas()
     only = recipes.drop_duplicates("product", keep=False).set_index("product")["recipe"]
     ordered = state.table("orders").select(["order", "recipe"]).to_pandas().set_index("order")["recipe"]
     rows = made.to_pandas().assign(happened_at=_microseconds(made), day=_local_days(made, state))
     rows["recipe"] = rows["order"].map(ordered).fillna(rows["product"].map(only)).fillna("")
-    parts: dict[tuple[str, str | None], dict[str, dict[str, Any]]] = {}
-    for row in bills.to_pylist():
-        parts.setdefault((row["product"], row["recipe"]), {})[row["component"]] = row
-    held = []
-    for product, recipe in sorted(set(zip(rows["product"], rows["recipe"], strict=True))):
-        bill = parts.get((product, None), {}) | parts.get((product, recipe), {})
-        held += [
-            (
-                product,
-                recipe,
-                part["component"],
-                part["units_per_unit"] / (1.0 - part["scrap_share"]),
-                _day_number(part["valid_from"] or date.min),
-                _day_number(part["valid_to"] or date.max),
-            )
-            for part in bill.values()
-        ]
+    bills = Bills(components, set(pc.unique(components["component"]).to_pylist()))
+    held = [
+        (product, recipe, part.component, part.units_per_unit, *(day - EPOCH for day in part.days))
+        for product, recipe in sorted(set(zip(rows["product"], rows["recipe"], strict=True)))
+        for part in bills.parts(product, recipe)
+    ]
     bill_columns = pd.Index(["product", "recipe", "component", "per_unit", "valid_from", "valid_to"])
     used = rows.merge(pd.DataFrame(held, columns=bill_columns), on=["product", "recipe"])
     used = used[(used["valid_from"] <= used["day"]) & (used["day"] < used["valid_to"])]

@@ -19,7 +19,8 @@ from datong.model.tables import Table
 
 # In place of the day before which, or after which, nothing ends.
 EVER, NEVER = date.min.toordinal(), date.max.toordinal()
-_EPOCH = date(1970, 1, 1).toordinal()
+# 1970-01-01, from which Arrow and numpy count days.
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Span(NamedTuple):
@@ -73,6 +74,8 @@ def without(own: Span, others: Iterable[Span]) -> list[Span]:
 
 def _around(own: Span, other: Span) -> list[Span]:
     """The days of a span before the other one begins, and those after it has ended."""
+    if other.first >= other.after:
+        return [own]
     parts = (Span(own.first, min(own.after, other.first)), Span(max(own.first, other.after), own.after))
     return [part for part in parts if part.first < part.after]
 
@@ -154,5 +157,5 @@ def _pieces(table: Table, rows: pa.Table) -> _Pieces:
 def _days(rows: pa.Table, name: str, missing: int) -> IntArray:
     if name not in rows.column_names:
         return np.full(rows.num_rows, missing, dtype=np.int64)
-    days = rows[name].cast(pa.int32()).fill_null(missing - _EPOCH).to_numpy()
-    return days.astype(np.int64) + _EPOCH
+    days = rows[name].cast(pa.int32()).fill_null(missing - EPOCH).to_numpy()
+    return days.astype(np.int64) + EPOCH
