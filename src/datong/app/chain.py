@@ -809,7 +809,7 @@ def run_record(
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
-        digest_content(digest, state.table(name))
+        digest_content(digest, state.versions(name))
     digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)

@@ -62,7 +62,7 @@ class State:
 
     def versions(self, name: str) -> pa.Table:
         """Every version of the rows of a master table, with the days on which each holds in valid_from and valid_to
-        (`ledger/versions.py`), by key and day. Who plans or looks back reads these."""
+        (`ledger/versions.py`), by key and day. Who plans or looks back reads these. Events have one version."""
         return versions(tables()[name], self._read(name))
 
     def _read(self, name: str) -> pa.Table:
