@@ -12,11 +12,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datong.app.chain import Chain
+from datong.balance.market import balance
+from datong.ledger.state import in_state_schema, state_of_tables
+from datong.model.flow import Forecast, Item, nothing_learnt
+from datong.model.settings import ChainSettings
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 DOORS = ("run", "balance")
@@ -210,21 +216,25 @@ def test_a_line_closes(tmp_path: Path, door: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_the_quantity_of_a_component_changes(tmp_path: Path, door: str) -> None:
-    """One X in an FG, from 26 January on three."""
-    components = "product,component,units_per_unit,valid_from\nFG,X,1,\nFG,X,3,2026-01-26"
-    tables = {
-        "recipes": "recipe,product,cost_per_unit\nR,FG,1",
-        "offers": "offer,product,price\nO,X,100",
-        "components": components,
+    """One X in an FG, from 26 January on three: 10 and 30. An FG is too dear to keep for being built before it."""
+    found = written(
+        tmp_path / "c",
+        door,
+        economics=(
+            "product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit,salvage_per_unit\n"
+            "FG,900,1000,100000,0\nX,1,1000,100000,0"
+        ),
+        recipes="recipe,product,cost_per_unit\nR,FG,1",
+        offers="offer,product,price\nO,X,100",
+        components="product,component,units_per_unit,valid_from\nFG,X,1,\nFG,X,3,2026-01-26",
+        demand="demand,product,due,units\nd1,FG,2026-01-19,10\nd2,FG,2026-02-09,10",
+    )["orders"]
+    assert units(found, "product", "start") == {
+        ("FG", "2026-01-19"): 10.0,
+        ("X", "2026-01-19"): 10.0,
+        ("FG", "2026-02-09"): 10.0,
+        ("X", "2026-02-09"): 30.0,
     }
-    demand = "demand,product,due,units\nd1,FG,2026-01-19,10\nd2,FG,2026-03-02,10"
-    found = written(tmp_path / "c", door, weeks=10, demand=demand, **tables)["orders"]
-    assert units(found, "product") == {"FG": 20.0, "X": 20.0}  # the second ten are built ahead, at 1 a week
-    late = written(tmp_path / "d", door, weeks=10, demand=demand.replace("01-19", "02-02"), **tables)["orders"]
-    assert sum(row["units"] for row in late if row["product"] == "X") == pytest.approx(20.0)
-    too_late = components.replace("2026-01-26", "2025-12-01")
-    found = written(tmp_path / "e", door, weeks=10, demand=demand, **{**tables, "components": too_late})["orders"]
-    assert units(found, "product") == {"FG": 20.0, "X": 60.0}
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -294,78 +304,71 @@ def test_a_row_that_is_known_later_is_unknown_before(tmp_path: Path) -> None:
 
 # the whole family -----------------------------------------------------------------------------------
 
+WEEKS = 6
+# Days from the start; None: no limit.
 limits = st.sampled_from([None, None, -9, 7, 9, 14, 17, 28])
 spans = st.tuples(limits, limits).filter(lambda pair: None in pair or pair[0] < pair[1])
 
 
-def as_day(number: int | None) -> str:
-    return "" if number is None else str(START + timedelta(days=number))
+def dated(*values: float, most: int) -> st.SearchStrategy[list[tuple[float, int | None, int | None]]]:
+    """Versions of one row: (value, first, after), one at most from each day."""
+    rows = st.lists(st.tuples(st.sampled_from(values), spans), min_size=1, max_size=most)
+    return rows.map(lambda found: list({days[0]: (value, *days) for value, days in found}.values()))
 
 
-def lasting(rows: list[tuple[Any, ...]], day: int) -> tuple[Any, ...] | None:
-    """Of rows (..., first, after) the last to start of those that hold on a day."""
-    held = [(-99 if row[-2] is None else row[-2], i) for i, row in enumerate(rows)]
-    held = [(first, i) for first, i in held if first <= day and (rows[i][-1] is None or day < rows[i][-1])]
-    return rows[max(held)[1]] if held else None
+def lasting(rows: list[tuple[float, int | None, int | None]], day: int) -> float | None:
+    """The value of the last to start of the versions that hold on a day."""
+    held = [
+        (-99 if a is None else a, value) for value, a, b in rows if (a is None or a <= day) and (b is None or day < b)
+    ]
+    return max(held)[1] if held else None
 
 
 @given(
-    prices=st.lists(st.tuples(st.sampled_from([3, 5, 8]), spans), min_size=1, max_size=3),
-    hours=st.lists(st.tuples(st.sampled_from([7, 14, 21]), spans), min_size=1, max_size=3),
-    bill=st.lists(st.tuples(st.sampled_from([1, 2]), spans), min_size=1, max_size=2),
-    recipe=st.lists(st.tuples(st.sampled_from([1, 2]), spans), min_size=1, max_size=2),
+    price=dated(3.0, 5.0, 8.0, most=3),
+    hours=dated(7.0, 14.0, 21.0, most=3),
+    bill=dated(1.0, 2.0, most=2),
+    recipe=dated(1.0, 2.0, most=2),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_order_uses_a_row_on_a_day_on_which_it_does_not_hold(
-    tmp_path_factory: pytest.TempPathFactory, prices: list, hours: list, bill: list, recipe: list
+@settings(max_examples=60, deadline=None)
+def test_no_row_is_used_on_a_day_on_which_it_does_not_hold(
+    price: list[Any], hours: list[Any], bill: list[Any], recipe: list[Any]
 ) -> None:
-    """FG takes X and hours of L; versions of the offer, the line, the bill and the recipe at random days."""
-    tables = {}
-    for name, rows in {"prices": prices, "hours": hours, "bill": bill, "recipe": recipe}.items():
-        first = {span[0]: (value, *span) for value, span in rows}  # one version from each day
-        tables[name] = list(first.values())
-    text = {
-        "offers": "\n".join(
-            [
-                "offer,product,price,valid_from,valid_to",
-                *(f"O,X,{p},{as_day(a)},{as_day(b)}" for p, a, b in tables["prices"]),
-            ]
-        ),
-        "lines": "\n".join(
-            [
-                "line,hours_per_week,valid_from,valid_to",
-                *(f"L,{h},{as_day(a)},{as_day(b)}" for h, a, b in tables["hours"]),
-            ]
-        ),
-        "components": "\n".join(
-            [
-                "product,component,units_per_unit,valid_from,valid_to",
-                *(f"FG,X,{u},{as_day(a)},{as_day(b)}" for u, a, b in tables["bill"]),
-            ]
-        ),
-        "recipes": "\n".join(
-            [
-                "recipe,product,line,hours_per_unit,cost_per_unit,valid_from,valid_to",
-                *(f"R,FG,L,{h},{h},{as_day(a)},{as_day(b)}" for h, a, b in tables["recipe"]),
-            ]
-        ),
+    """FG takes X, bought at a price, and hours of L; versions of all four rows begin and end on any day."""
+
+    def rows(table: str, column: str, versions: list[Any], **others: Any) -> pa.Table:
+        columns: dict[str, list[Any]] = {name: [value] * len(versions) for name, value in others.items()}
+        columns[column] = [value for value, *_ in versions]
+        for name, place in (("valid_from", 1), ("valid_to", 2)):
+            days = [None if v[place] is None else START + timedelta(days=v[place]) for v in versions]
+            columns[name] = pa.array(days, pa.date32())
+        return in_state_schema(table, pa.table(columns))
+
+    chain = ChainSettings("t", horizon_buckets=WEEKS)
+    tables = {
+        "products": pa.table({"product": ["FG", "X"], "kind": ["finished", "material"], "price": [1000.0, 1.0]}),
+        "offers": rows("offers", "price", price, offer="O", product="X"),
+        "lines": rows("lines", "hours_per_week", hours, line="L"),
+        "components": rows("components", "units_per_unit", bill, product="FG", component="X"),
+        "recipes": rows("recipes", "hours_per_unit", recipe, recipe="R", product="FG", line="L"),
     }
-    demand = "demand,product,due,units\nd1,FG,2026-01-05,3\nd2,FG,2026-01-19,6\nd3,FG,2026-02-09,4"
-    found = written(tmp_path_factory.mktemp("c") / "c", weeks=6, demand=demand, **text)["orders"]
-    stock = 0.0
-    last_begins = max(-99 if row[-2] is None else row[-2] for row in tables["bill"])
-    for week in range(6):
-        day, orders = 7 * week, [row for row in found if (row["start"] - START).days // 7 == week]
-        for row in orders:
-            rows = tables["prices" if row["kind"] == "buy" else "recipe"]
-            version = lasting(rows, day)
-            assert version is not None, f"{row} is of a row that does not hold"
-            assert row["cost_per_unit"] == pytest.approx(version[0])
-        made = sum(row["units"] for row in orders if row["kind"] == "make")
-        each = lasting(tables["bill"], day)
-        assert made <= 1e-6 or each is not None or day > last_begins
-        stock += sum(row["units"] for row in orders if row["kind"] == "buy") - made * (each[0] if each else 0.0)
+    state = state_of_tables(chain, chain.calendar.midnight(START), tables)
+    asked = np.array([[3.0, 0.0, 6.0, 0.0, 0.0, 4.0]])
+    starts = chain.calendar.starts(START, WEEKS)
+    demand = Forecast((Item("FG", "all"),), starts, asked[None], ("given",), np.zeros(1, np.int64), np.zeros(1, bool))
+    found = balance(state, demand, nothing_learnt()).quantities.to_pylist()
+    stock, last_begins = 0.0, max(-99 if first is None else first for _, first, _ in bill)
+    for week, start in enumerate(starts):
+        made, bought = (
+            sum(row["started_units"] for row in found if row["start"] == start and row["kind"] == kind)
+            for kind in ("make", "buy")
+        )
+        in_bill, each_hour = lasting(bill, 7 * week), lasting(recipe, 7 * week)
+        assert made < 1e-6 or (each_hour is not None and (in_bill is not None or 7 * week > last_begins))
+        there = sum((lasting(hours, 7 * week + day) or 0.0) / 7 for day in range(7))
+        assert made * (each_hour or 0.0) <= there + 1e-6
+        own_price = lasting(price, 7 * week)
+        bought_at = {row["cost_per_unit"] for row in found if row["start"] == start and row["kind"] == "buy"}
+        assert bought_at <= {own_price}
+        stock += bought - made * (in_bill or 0.0)
         assert stock >= -1e-6, "components come from nowhere"
-        open_hours = sum((lasting(tables["hours"], day + d) or (0.0,))[0] / 7 for d in range(7))
-        version = lasting(tables["recipe"], day)
-        assert made * (version[0] if version else 0.0) <= open_hours + 1e-6

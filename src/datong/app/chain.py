@@ -343,12 +343,17 @@ class Chain:
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
 
+        row_ids: 'lines:L' with all its versions, or 'lines:L (2026-02-02)' the one that holds from that day on.
+
         Raises NotFound for ids that the table does not hold.
         """
         if table not in tables():
             raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
-        held = set(self.ledger.state(END_OF_TIME).table(table)["row_id"].to_pylist())
-        unknown = [row_id for row_id in row_ids if row_id not in held]
+        held = self.ledger.state(END_OF_TIME).versions(table)
+        days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
+        ids = held["row_id"].to_pylist()
+        known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
+        unknown = [row_id for row_id in row_ids if row_id not in known]
         if unknown:
             raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
         return self.ledger.withdraw(table, row_ids, self.clock())
