@@ -225,6 +225,16 @@ class Chain:
         own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
         return (*own, *self.unheeded)
 
+    def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
+        say; empty where nothing is known yet."""
+        from datong.ledger.notices import notices
+
+        try:
+            return notices(self.state(as_of))
+        except NotFound:
+            return ()
+
     def clock(self) -> datetime:
         """Now, on the chain's clock.
 

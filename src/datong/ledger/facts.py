@@ -560,7 +560,7 @@ def _economics(
 def _given_economics(state: State, bucket_starts: Sequence[date]) -> dict[str, tuple[_Row, ...]]:
     """The rows of `economics` by product: one, or where they change within the horizon one for each bucket."""
     rows: dict[str, list[_Row]] = defaultdict(list)
-    horizon = _Horizon.of(state, bucket_starts)
+    horizon = Horizon.of(state, bucket_starts)
     for row in state.versions("economics").to_pylist():
         rows[row["product"]].append(row)
     found: dict[str, tuple[_Row, ...]] = {}
@@ -599,7 +599,7 @@ def _or(value: float | None, default: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Horizon:
+class Horizon:
     """The days that a plan looks at: those of the open buckets, from today on.
 
     Within a bucket the rule is: what is valid on its first day is so in all of it. In the bucket that has begun that
@@ -610,7 +610,7 @@ class _Horizon:
     start: int
 
     @classmethod
-    def of(cls, state: State, bucket_starts: Sequence[date]) -> "_Horizon":
+    def of(cls, state: State, bucket_starts: Sequence[date]) -> "Horizon":
         today = state.today.toordinal()
         if not bucket_starts:
             return cls(Span(today, today + 1), today)
@@ -637,13 +637,13 @@ class _Horizon:
         return day_or_none(self.start if self.start < day <= self.days.first else day)
 
 
-def _versions(state: State, table: str, horizon: _Horizon) -> list[_Row]:
-    """The versions in the horizon of all rows of a table, each with its `name` (`_Horizon.held`)."""
+def _versions(state: State, table: str, horizon: Horizon) -> list[_Row]:
+    """The versions in the horizon of all rows of a table, each with its `name` (`Horizon.held`)."""
     (key,) = tables()[table].key
     return _held(state.versions(table).to_pylist(), key, horizon)
 
 
-def _held(rows: Iterable[_Row], key: str, horizon: _Horizon) -> list[_Row]:
+def _held(rows: Iterable[_Row], key: str, horizon: Horizon) -> list[_Row]:
     of_key: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         of_key[row[key]].append(row)
@@ -653,7 +653,7 @@ def _held(rows: Iterable[_Row], key: str, horizon: _Horizon) -> list[_Row]:
 def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_starts: Sequence[date]) -> tuple[Way, ...]:
     """Ways of the products known at the moment (a recipe can be known before what it makes): each version of a row in
     the horizon is one, and of a recipe each of its bills."""
-    horizon = _Horizon.of(state, bucket_starts)
+    horizon = Horizon.of(state, bucket_starts)
     bills = Bills(state.versions("components"), prices)
     site_of_line = dict(_rows(state.table("lines"), ("line", "site")))
     recipes = [
@@ -740,7 +740,7 @@ def _lead_days(learnt: Learnt, name: str, given: float) -> int:
 
 def _lanes(state: State, bucket_starts: Sequence[date]) -> tuple[Lane, ...]:
     """The lanes, each of their versions in the horizon."""
-    rows = _versions(state, "lanes", _Horizon.of(state, bucket_starts))
+    rows = _versions(state, "lanes", Horizon.of(state, bucket_starts))
     return tuple(
         Lane(
             r["lane"],
