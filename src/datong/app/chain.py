@@ -240,6 +240,16 @@ class Chain:
         own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
         return (*own, *self.unheeded)
 
+    def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
+        say; empty where nothing is known yet."""
+        from datong.ledger.notices import notices
+
+        try:
+            return notices(self.state(as_of))
+        except NotFound:
+            return ()
+
     def clock(self) -> datetime:
         """Now, on the chain's clock.
 
@@ -358,12 +368,17 @@ class Chain:
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
 
+        row_ids: 'lines:L' with all its versions, or 'lines:L (2026-02-02)' the one that holds from that day on.
+
         Raises NotFound for ids that the table does not hold.
         """
         if table not in tables():
             raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
-        held = set(self.ledger.state(END_OF_TIME).table(table)["row_id"].to_pylist())
-        unknown = [row_id for row_id in row_ids if row_id not in held]
+        held = self.ledger.state(END_OF_TIME).versions(table)
+        days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
+        ids = held["row_id"].to_pylist()
+        known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
+        unknown = [row_id for row_id in row_ids if row_id not in known]
         if unknown:
             raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
         return self.ledger.withdraw(table, row_ids, self.clock())
@@ -823,7 +838,7 @@ def run_record(
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
-        digest_content(digest, state.table(name))
+        digest_content(digest, state.versions(name))
     digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)

@@ -189,7 +189,7 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
     if options.out is not None:
         refuse_foreign(options.out)
     with opened(options.chain, language, options.branch) as chain:
-        _warn_of_findings(chain, language)
+        _warn_of_findings(chain, language, options.as_of)
         result = run_with_progress(chain, options.as_of, options.seed, language)
         inputs = report_inputs(chain, result, {}, language)
         if options.out is not None:  # first of all: who reads along may stop reading
@@ -213,7 +213,7 @@ def answer_balance(options: argparse.Namespace, language: str) -> int:
     began = time.monotonic()
     with opened(options.chain, language, options.branch) as chain:
         opening = time.monotonic() - began
-        _warn_of_findings(chain, language)
+        _warn_of_findings(chain, language, options.as_of)
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
         with (
             terminal.balance_progress(language, chain.settings.currency) as (on_stage, on_progress),
@@ -250,7 +250,7 @@ def answer_quote(options: argparse.Namespace, language: str) -> int:
     from datong.app.terminal_quote import show_quote
 
     with opened(options.chain, language, options.branch) as chain:
-        _warn_of_findings(chain, language)
+        _warn_of_findings(chain, language, options.as_of)
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
         with asked_to_stop(lambda: terminal.warning(say("balance.stopping", language))) as is_asked:
             result = chain.quote(
@@ -282,7 +282,7 @@ def answer_replenish(options: argparse.Namespace, language: str) -> int:
     if options.out is not None:
         refuse_foreign(options.out)
     with opened(options.chain, language, options.branch) as chain:
-        _warn_of_findings(chain, language)
+        _warn_of_findings(chain, language, options.as_of)
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
         with terminal.reading(say("replenish.working", language), language):
             result = chain.replenish(moment, options.seed, options.review)
@@ -329,14 +329,17 @@ def show_header(result: RunResult, language: str) -> None:
     terminal.line(say("app.run_header", language, run=result.run, name=name, as_of=f"{local:%Y-%m-%d %H:%M}"))
 
 
-def _warn_of_findings(chain: Chain, language: str) -> None:
-    """How many findings the folder has; in full those that `datong check`, which opens no ledger, cannot see."""
+def _warn_of_findings(chain: Chain, language: str, as_of: str | None = None) -> None:
+    """How many findings the folder has; in full those that `datong check`, which opens no ledger, cannot see, and what
+    a plan leaves out."""
     own = [f for f in chain.findings if f not in chain.unheeded]
     errors = sum(f.severity == "error" for f in own)
     warnings = sum(f.severity == "warning" for f in own)
     if errors or warnings:
         terminal.warning(say("app.folder_findings", language, errors=errors, warnings=warnings, folder=chain.folder))
-    terminal.findings(chain.unheeded, language, terminal.make_console(stderr=True))
+    moment = None if as_of is None else parse_moment(as_of, chain.settings)
+    found = (*chain.unheeded, *chain.notices(moment))
+    terminal.findings(found, language, terminal.make_console(stderr=True))
 
 
 def answer_branch(options: argparse.Namespace, language: str) -> int:
