@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.held import Held, held_back
 from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
 from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import State
@@ -29,6 +30,9 @@ from datong.model.words import message
 LEAD_QUANTILE = 0.8
 # Behind the product's name: the offer of someone, assumed of what no row says how to get.
 IMPLIED = "/implied"
+
+# In place of the first day of a way that may not start.
+NEVER = date.max
 
 # 1970-01-01, from which arrays count their days: its number in date.toordinal, and its weekday (Monday is 0).
 EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
@@ -85,6 +89,11 @@ class Way:
     @property
     def lane(self) -> str | None:
         return self.row if self.kind == "move" else None
+
+    @property
+    def held(self) -> bool:
+        """It may not start: its product is held back (ledger/held.py)."""
+        return self.valid_from == NEVER
 
     @property
     def serves(self) -> bool:
@@ -342,7 +351,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     """
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
-    ways = _ways(state, prices, learnt, bucket_starts)
+    ways = _without_held(_ways(state, prices, learnt, bucket_starts), held_back(state, bucket_starts))
     hours = _line_hours(state, bucket_starts)
     lanes = _lanes(state)
     if lanes:
@@ -612,6 +621,15 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
             lead = _lead_days(learnt, name, shares.offer_lead_days)
             ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}))
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
+
+
+def _without_held(ways: Sequence[Way], held: Held) -> tuple[Way, ...]:
+    """The ways, of which those of products that are held back never start. They stay, for what is under way by them;
+    what goes into itself takes nothing."""
+    return tuple(
+        replace(w, valid_from=NEVER, uses=() if w.product in held.circular else w.uses) if w.product in held else w
+        for w in ways
+    )
 
 
 def _rows(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -10,6 +10,20 @@ import pyarrow as pa
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table, tables
 
+# Beside the tables of a chain, a state holds under this name the rows that were refused of those that say how products
+# are made and bought (`HOLDING` in ledger/held.py): what is planned without them would be a guess.
+REFUSED = "refused"
+# source, row: where the row stands for a person, as in its findings; raw: the row as it came, JSON; findings: JSON.
+REFUSED_SCHEMA = pa.schema(
+    [
+        ("table", pa.string()),
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("raw", pa.string()),
+        ("findings", pa.string()),
+    ]
+)
+
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "text": pa.string(),
     "number": pa.float64(),
@@ -24,6 +38,11 @@ def arrow_type(column: Column) -> pa.DataType:
     return _ARROW_TYPES[column.type]
 
 
+def schema_of(name: str) -> pa.Schema:
+    """The schema of a table in a State, by name; also of `REFUSED`."""
+    return REFUSED_SCHEMA if name == REFUSED else state_schema(tables()[name])
+
+
 def state_schema(table: Table) -> pa.Schema:
     """Columns of a table in a State: `row_id` (the event's or fact's id in the ledger), then those of tables.toml."""
     fields = [pa.field("row_id", pa.string())]
@@ -31,7 +50,7 @@ def state_schema(table: Table) -> pa.Schema:
 
 
 class Reader(Protocol):
-    """Reads one table as it was known at a fixed moment, in `state_schema`, ordered by row_id."""
+    """Reads one table as it was known at a fixed moment, in `schema_of`, ordered by row_id."""
 
     def __call__(self, table: str, /) -> pa.Table: ...
 
@@ -49,7 +68,7 @@ class State:
     replaced: Mapping[str, pa.Table]
 
     def table(self, name: str) -> pa.Table:
-        """Rows of one table, in the schema of `state_schema`."""
+        """Rows of one table, in `schema_of` it."""
         if name in self.replaced:
             return self.replaced[name]
         return self.reader(name)
@@ -57,7 +76,7 @@ class State:
     def with_tables(self, **others: pa.Table) -> "State":
         """The same state with some tables exchanged, as a replay does for what it simulates."""
         for name, table in others.items():
-            if table.schema != state_schema(tables()[name]):
+            if table.schema != schema_of(name):
                 raise ValueError(f"{name}: not in the schema of a state: {table.schema}")
         return replace(self, replaced={**self.replaced, **others})
 
@@ -84,10 +103,12 @@ def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str
 
 def in_state_schema(name: str, rows: pa.Table | None) -> pa.Table:
     """Rows of a table brought to `state_schema`: missing columns are null or the default, row_id counts up."""
-    table = tables()[name]
-    schema = state_schema(table)
+    schema = schema_of(name)
     if rows is None:
         return schema.empty_table()
+    if name == REFUSED:
+        return rows.cast(schema)
+    table = tables()[name]
     columns = []
     for field in schema:
         if field.name in rows.column_names:
