@@ -28,6 +28,7 @@ from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import known_share, warm_prices
 from datong.forecast.paths import forecast
 from datong.ledger.facts import day_numbers
+from datong.ledger.held import held_back, lacking
 from datong.ledger.position import position
 from datong.model.errors import NotFound
 from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
@@ -146,6 +147,7 @@ def balance_chain(
         market = pack(state, demand, used, where)
         whole = whole or states_lots(market)
         moment, kept = state.as_of, state if whole else None
+        lacks = lacking(state, held_back(state, demand.bucket_starts))
         del state  # its tables take as much memory as the search for prices
         start = None if earlier is None else warm_prices(market, earlier.prices)
         began = time.monotonic()
@@ -173,6 +175,7 @@ def balance_chain(
     certificate = _certificate(clearing, cost, unavoidable_cost(market), seconds)
     certificate |= {"stopped": watch.reason(certificate, limits, took), "as_of": moment.isoformat()}
     certificate |= {"whole": kept is not None, "orders": orders.num_rows, "branch": chain.branch_name}
+    certificate["held_back"] = lacks
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
         certificate |= _change(earlier.certificate, certificate, tables["changes"])

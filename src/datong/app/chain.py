@@ -28,7 +28,6 @@ from datong.connectors.files.read import RawSource, Source, UnreadableError, ope
 from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
-from datong.ledger.review import review
 from datong.ledger.state import REFUSED, State
 from datong.ledger.validate import ROW, gathered
 from datong.model.errors import BadInput, NotFound, Refused
@@ -396,6 +395,8 @@ class Chain:
     def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
         the tables seem to ask for. Raises NotFound where nothing is known."""
+        from datong.ledger.review import review  # it takes seconds to import, and few commands plan
+
         return review(self.state(as_of))
 
     def run(
@@ -817,6 +818,7 @@ def run_record(
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
+    kept["held"] = held_table(state)
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in (*tables(), REFUSED):
@@ -825,6 +827,15 @@ def run_record(
     digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
+
+
+def held_table(state: State) -> pa.Table:
+    """Products that run short because one is held back: product, and which one it lacks."""
+    from datong.ledger.held import held_back, lacking
+
+    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
+    lacks = lacking(state, held_back(state, starts))
+    return pa.table({"product": pa.array(list(lacks), pa.string()), "lacks": pa.array(list(lacks.values()), pa.string())})
 
 
 def _as_text(value: object) -> str | None:

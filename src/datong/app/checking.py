@@ -18,7 +18,6 @@ from datong.connectors.files.folder import CheckResult, Outcome, Part, check_fol
 from datong.connectors.files.settings import read_settings
 from datong.ledger.identity import SINCE_EVER, event_known_at
 from datong.ledger.protocol import Ledger
-from datong.ledger.review import review
 from datong.ledger.validate import DATE_ONLY, ROW, CheckedRows
 from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings
@@ -73,6 +72,8 @@ class _Look:
         moment = default_moment(self._settings, latest, self._now)
         if moment is None:
             return ()
+        from datong.ledger.review import review  # it takes seconds to import: not where there is nothing to look at
+
         state = self._ledger.state(moment)
         wanted = state.table("sales").num_rows or state.table("demand").num_rows
         return review(state) if wanted and state.table("products").num_rows else ()

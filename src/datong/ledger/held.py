@@ -93,6 +93,15 @@ def held_findings(state: State, held: Held) -> list[Finding]:
     return found
 
 
+def lacking(state: State, held: Held) -> dict[str, str]:
+    """Products that run short because one is held back, which for each: itself, or the first that goes into it."""
+    found = {product: product for product in held.reasons}
+    for product in held.reasons:
+        for needing in needed_by(state, product):
+            found.setdefault(needing, product)
+    return dict(sorted(found.items()))
+
+
 def needed_by(state: State, product: str) -> tuple[str, ...]:
     """Products that a product goes into, through all levels, in order."""
     components = state.table("components")
@@ -148,12 +157,9 @@ def _as_refused(row: Mapping[str, Any]) -> _Refused:
     first = records[0] if records else {}
     told = {part: {"en": first.get(part, ""), "zh": first.get("zh", {}).get(part, "")} for part in _PARTS}
     found, expected, remedy = (message("held.as_told", **told[part]) for part in _PARTS)
-    column = first.get("column")
-    if column is None:
-        reason = message("held.refused", found=found, expected=expected)
-    else:
-        reason = message("held.refused_at", column=column, found=found, expected=expected)
-    return _Refused(row["table"], cells, Reason(first.get("source", row["source"]), row["row"], column, reason, remedy))
+    reason = message("held.refused", found=found, expected=expected)
+    source, column = first.get("source", row["source"]), first.get("column")
+    return _Refused(row["table"], cells, Reason(source, row["row"], column, reason, remedy))
 
 
 _PARTS = ("found", "expected", "remedy")
