@@ -24,6 +24,7 @@ from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import known_share, warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head
 from datong.ledger.facts import day_numbers
+from datong.ledger.held import held_back, lacking
 from datong.model.errors import NotFound
 from datong.model.flow import Clearing, FloatArray, Item, Learnt
 from datong.model.settings import ChainSettings
@@ -158,6 +159,7 @@ def balance_chain(
     certificate |= {"stopped": watch.reason(certificate, limits, solving[1]), "as_of": state.as_of.isoformat()}
     certificate |= {"whole": decision.chosen is not None, "orders": orders.num_rows, "branch": chain.branch_name}
     certificate |= {"futures": int(begun.demand.paths.shape[1]), "in_lots": given_out.lots is not None}
+    certificate["held_back"] = lacking(state, held_back(state, begun.demand.bucket_starts))
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
         certificate |= _change(earlier.certificate, certificate, tables["changes"])

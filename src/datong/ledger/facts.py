@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.bills import Bills, ComponentUse
+from datong.ledger.held import Held, held_back
 from datong.ledger.line_hours import line_hours
 from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
 from datong.ledger.position import Position, UnderWay
@@ -40,6 +41,9 @@ _ECONOMICS = (
 _NO_ECONOMICS: _Row = dict.fromkeys(_ECONOMICS)
 # Behind the product's name: the offer of someone, assumed of what no row says how to get.
 IMPLIED = "/implied"
+
+# In place of the first day of a way that may not start.
+NEVER = date.max
 
 # 1970-01-01, from which arrays count their days: its number in date.toordinal, and its weekday (Monday is 0).
 EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
@@ -88,6 +92,11 @@ class Way:
     @property
     def lane(self) -> str | None:
         return self.row if self.kind == "move" else None
+
+    @property
+    def held(self) -> bool:
+        """It may not start: its product is held back (ledger/held.py)."""
+        return self.valid_from == NEVER
 
     @property
     def serves(self) -> bool:
@@ -350,7 +359,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     """
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
-    ways = _ways(state, prices, learnt, bucket_starts)
+    ways = _without_held(_ways(state, prices, learnt, bucket_starts), held_back(state, bucket_starts))
     hours = line_hours(state, bucket_starts)
     ways = _long_lots(ways, hours, state.settings.calendar.bucket_days)
     lanes = _lanes(state, bucket_starts)
@@ -642,6 +651,15 @@ def _make(row: _Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> 
         valid_to=row["valid_to"],
         site=row["site"] or site_of_line.get(row["line"]),
         row=None if row["name"] == row["recipe"] else row["recipe"],
+    )
+
+
+def _without_held(ways: Sequence[Way], held: Held) -> tuple[Way, ...]:
+    """The ways, of which those of products that are held back never start. They stay, for what is under way by them;
+    what goes into itself takes nothing."""
+    return tuple(
+        replace(w, valid_from=NEVER, uses=() if w.product in held.circular else w.uses) if w.product in held else w
+        for w in ways
     )
 
 

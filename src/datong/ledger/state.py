@@ -11,6 +11,20 @@ from datong.ledger.versions import in_force, versions
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table, tables
 
+# Beside the tables of a chain, a state holds under this name the rows that were refused of those that say how products
+# are made and bought (`HOLDING` in ledger/held.py): what is planned without them would be a guess.
+REFUSED = "refused"
+# source, row: where the row stands for a person, as in its findings; raw: the row as it came, JSON; findings: JSON.
+REFUSED_SCHEMA = pa.schema(
+    [
+        ("table", pa.string()),
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("raw", pa.string()),
+        ("findings", pa.string()),
+    ]
+)
+
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "text": pa.string(),
     "number": pa.float64(),
@@ -25,6 +39,11 @@ def arrow_type(column: Column) -> pa.DataType:
     return _ARROW_TYPES[column.type]
 
 
+def schema_of(name: str) -> pa.Schema:
+    """The schema of a table in a State, by name; also of `REFUSED`."""
+    return REFUSED_SCHEMA if name == REFUSED else state_schema(tables()[name])
+
+
 def state_schema(table: Table) -> pa.Schema:
     """Columns of a table in a State: `row_id` (the event's or fact's id in the ledger), then those of tables.toml."""
     fields = [pa.field("row_id", pa.string())]
@@ -32,7 +51,7 @@ def state_schema(table: Table) -> pa.Schema:
 
 
 class Reader(Protocol):
-    """Reads one table as it was known at a fixed moment, in `state_schema`, ordered by row_id and valid_from: of master
+    """Reads one table as it was known at a fixed moment, in `schema_of` it, ordered by row_id and valid_from: of master
     rows every version, those that have ended and those to come too."""
 
     def __call__(self, table: str, /) -> pa.Table: ...
@@ -52,9 +71,9 @@ class State:
     _made: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: str) -> pa.Table:
-        """Rows of one table, in the schema of `state_schema`: of a master table one row of each key, the version that
+        """Rows of one table, in `schema_of` it: of a master table one row of each key, the version that
         holds today (`in_force`)."""
-        if tables()[name].kind == "event":
+        if name == REFUSED or tables()[name].kind == "event":
             return self._read(name)
         if name not in self._made:
             self._made[name] = in_force(tables()[name], self._read(name), self.today)
@@ -72,7 +91,7 @@ class State:
         """The same state with some tables exchanged, as a replay does for what it simulates. Of a master table every
         version is given."""
         for name, table in others.items():
-            if table.schema != state_schema(tables()[name]):
+            if table.schema != schema_of(name):
                 raise ValueError(f"{name}: not in the schema of a state: {table.schema}")
         return replace(self, replaced={**self.replaced, **others})
 
@@ -99,10 +118,12 @@ def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str
 
 def in_state_schema(name: str, rows: pa.Table | None) -> pa.Table:
     """Rows of a table brought to `state_schema`: missing columns are null or the default, row_id counts up."""
-    table = tables()[name]
-    schema = state_schema(table)
+    schema = schema_of(name)
     if rows is None:
         return schema.empty_table()
+    if name == REFUSED:
+        return rows.cast(schema)
+    table = tables()[name]
     columns = []
     for wanted in schema:
         if wanted.name in rows.column_names:

@@ -177,6 +177,19 @@ class BranchLedger(DuckDBLedger):
             " ON own.row_id = below.row_id AND own._from = below._from)"
         )
 
+    def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
+        """Rows that hold products back on the branch: its parent's of which it says nothing, and its own."""
+        below = self._parent._refused(min(as_of, self.moment), self._parent_ingest)
+        if as_of < self.moment:
+            return below
+        waiting = [{**row, "ingest": 0} for row in below]  # whatever the branch says came later
+        waiting += self._waiting_to_hold("branch_quarantine", f"branch = {self._branch}", last_ingest)
+        changed = {table.name for table in _changed_tables(self)}
+        left = [row for row in waiting if row["table"] not in changed]
+        rows = [row for row in waiting if row["table"] in changed]
+        left += self._unsettled(rows, branch_table, f"_branch = {self._branch}", last_ingest)
+        return sorted(left, key=lambda row: (row["table"], row["source"], row["row"] or 0))
+
     def _has_own(self, table: Table) -> bool:
         """Whether the branch has rows of its own in a table."""
         found = self._rows(
@@ -307,24 +320,25 @@ class BranchLedger(DuckDBLedger):
             [self._branch, list(quarantine_ids)],
         )
 
-    def _drop_mended(self, table: str, source: str, bad: Spill) -> None:
+    def _drop_mended(self, table: str, source: str, bad: Spill) -> int:
         with self._registered("bad_arrow", bad.reader()):
-            self._run(
+            ((count,),) = self._rows(
                 "DELETE FROM branch_quarantine WHERE branch = ? AND table_name = ? AND source = ?"
                 f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
                 [self._branch, table, source, table, source],
             )
+        return count
 
-    def _put_in_quarantine(self, table: str, source: str, bad: Spill, arrived_at: datetime) -> int:
+    def _put_in_quarantine(self, table: str, source: str, bad: Spill, arrived_at: datetime, ingest: int) -> int:
         if not bad.rows:
             return 0
         with self._registered("bad_arrow", bad.reader()):
             ((fresh,),) = self._rows(
                 'INSERT INTO branch_quarantine (branch, quarantine_id, table_name, source, "row", raw, findings,'
-                " arrived_at) SELECT DISTINCT ON (id) ?, id, ?, ?, __row__, raw, findings, ? FROM ("
+                " arrived_at, ingest) SELECT DISTINCT ON (id) ?, id, ?, ?, __row__, raw, findings, ?, ? FROM ("
                 f"   SELECT *, {_QUARANTINE_ID} AS id FROM bad_arrow)"
                 " WHERE id NOT IN (SELECT quarantine_id FROM branch_quarantine WHERE branch = ?) ORDER BY id",
-                [self._branch, table, source, arrived_at, table, source, self._branch],
+                [self._branch, table, source, arrived_at, ingest, table, source, self._branch],
             )
         return fresh
 
