@@ -238,7 +238,8 @@ def _used_components(state: State, counted: Mapping[tuple[str, str], int]) -> pa
     only = recipes.drop_duplicates("product", keep=False).set_index("product")["recipe"]
     ordered = state.table("orders").select(["order", "recipe"]).to_pandas().set_index("order")["recipe"]
     rows = made.to_pandas().assign(happened_at=_microseconds(made), day=_local_days(made, state))
-    rows["recipe"] = rows["order"].map(ordered).fillna(rows["product"].map(only)).fillna("")
+    by_order, by_product = (rows[of].map(names).fillna("") for of, names in (("order", ordered), ("product", only)))
+    rows["recipe"] = by_order.where(by_order != "", by_product)
     parts: dict[tuple[str, str | None], dict[str, dict[str, Any]]] = {}
     for row in bills.to_pylist():
         parts.setdefault((row["product"], row["recipe"]), {})[row["component"]] = row
