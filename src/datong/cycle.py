@@ -3,33 +3,73 @@
 A state of the world goes in; a plan with its reasons comes out; what happens next is in the next state, and
 `learn` turns it into what the next cycle knows better. Nothing here reads or writes: the caller passes in the
 state, what was learnt, past runs and the seed, and keeps what comes back.
+
+Every question to a chain begins with `head` and, where it needs a plan, goes on with `decide`: so a run, a balance, a
+quote and a replay see the same chain and give the same orders.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from datong.balance.market import balance
+import numpy as np
+import pyarrow as pa
+
+from datong.balance.books import futures
+from datong.balance.conflict import refuse_conflicts
+from datong.balance.integer import LotRules, lot_rules
+from datong.balance.market import (
+    Cleared,
+    better_lots,
+    cleared,
+    fits_integers,
+    in_orders,
+    states_lots,
+    with_set_up_prices,
+)
+from datong.balance.pack import pack
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.dispatch.messages import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
-from datong.model.flow import Clearing, Forecast, Learnt, OrderMessage, Plan, Sensed
-from datong.plan.orders import plan
+from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
+from datong.plan.choose import choose
+from datong.plan.lots import NOTHING, Lot
+from datong.plan.orders import orders_of
+from datong.plan.turns import OnTurn, no_hurry
+from datong.plan.work import Chosen
 from datong.sense.signals import sense
 
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
+# Up to so many whole-number columns a chain that states no lots is planned in whole units whenever its balance is
+# asked for; a larger one only where that is asked for, as every run does.
+WHOLE_UP_TO = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What every question to a chain begins with. where: the chain's position. Its locked orders can run."""
+
+    state: State
+    learnt: Learnt
+    sensed: Sensed
+    demand: Forecast
+    where: Position
 
 
 @dataclass(frozen=True)
 class Stages:
-    """The six functions that a cycle calls. A replay exchanges one to find out what it is worth."""
+    """The six functions that a cycle calls. A replay exchanges one to find out what it is worth.
+
+    balance: the market in any quantities. plan: lots that a factory can run, for these quantities.
+    """
 
     sense: Callable[[State], Sensed] = sense
     forecast: Callable[[Sensed, Learnt, int, int], Forecast] = forecast
-    balance: Callable[[State, Forecast, Learnt, Position], Clearing] = balance
-    plan: Callable[[State, Sensed, Forecast, Clearing, Learnt, Position], Plan] = plan
+    balance: Callable[[Head], Cleared] = lambda head: cleared(pack(head.state, head.demand, head.learnt, head.where))
+    plan: Callable[[State, Forecast, Clearing, Learnt, Position, OnTurn], Chosen] = choose
     dispatch: Callable[[State, Plan], tuple[OrderMessage, ...]] = dispatch
     learn: Callable[[State, Sensed, Sequence[RunRecord], Position], Learnt] = learn
 
@@ -37,16 +77,111 @@ class Stages:
 USUAL = Stages()
 
 
+def head(
+    state: State,
+    learnt: Learnt,
+    seed: int,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    stages: Stages = USUAL,
+) -> Head:
+    """Sensed, forecast and position of a state. Raises NoPlan where orders that a planner locked cannot run."""
+    on_stage("sense")
+    where = position(state)
+    refuse_conflicts(state, learnt, where)
+    sensed = stages.sense(state)
+    on_stage("forecast")
+    demand = stages.forecast(sensed, learnt, state.settings.path_count, seed)
+    return Head(state, learnt, sensed, demand, where)
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """Orders and deliveries. market: the market in any quantities, behind them. given_out: what the orders do.
+
+    chosen: the lots and what they were chosen from; None where the plan is in fractions of units.
+    """
+
+    market: Cleared
+    given_out: Cleared
+    clearing: Clearing
+    chosen: Chosen | None
+
+
+def decide(
+    head: Head,
+    stages: Stages = USUAL,
+    whole: bool | None = True,
+    limits: Limits = USUAL_LIMITS,
+    on_progress: OnProgress = never_stop,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    on_turn: Callable[[Cleared], OnTurn] = lambda market: no_hurry,
+) -> Decision:
+    """Clears the market and makes orders of it: in lots and whole units, with the deliveries that suit them best.
+
+    whole: None: in fractions of units where the chain states no lots and is large (WHOLE_UP_TO). limits, on_progress:
+    when HiGHS may stop to look for better lots. on_turn: of a cleared market, how long lots may take.
+    """
+    on_stage("balance")
+    market = stages.balance(head)
+    if whole is None:
+        whole = states_lots(market.market) or market.market.way_open.sum() <= WHOLE_UP_TO
+    if not whole:
+        return Decision(market, market, market.tables(head.demand), None)
+    on_stage("plan")
+    state, demand = head.state, head.demand
+    chosen = stages.plan(state, demand, market.tables(demand), head.learnt, head.where, on_turn(market))
+    rules = _lot_rules(market, chosen)
+    started = started_by(market, chosen.lots)
+    given_out = in_orders(market, started, np.where(started > NOTHING, 1.0, 0.0))
+    if states_lots(market.market) and fits_integers(market.market, rules):
+        on_stage("lots")
+        given_out = better_lots(given_out, rules, limits, on_progress)
+        chosen = replace(chosen, lots=lots_of(given_out, chosen))
+    given_out = with_set_up_prices(given_out)
+    return Decision(market, given_out, given_out.tables(demand), chosen)
+
+
+def _lot_rules(market: Cleared, chosen: Chosen) -> LotRules:
+    whole = [chosen.work.whole.get(product, True) for product in market.market.products]
+    return lot_rules(market.market, np.array(whole, dtype=bool))
+
+
+def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:
+    """(way, bucket) units that lots start."""
+    at = {w.name: i for i, w in enumerate(cleared.market.ways)}
+    started = np.zeros(cleared.market.way_open.shape)
+    for lot in lots:
+        started[at[lot.way.name], lot.start] += lot.units
+    return started
+
+
+def lots_of(given_out: Cleared, chosen: Chosen) -> tuple[Lot, ...]:
+    """The lots of a plan, by start, product and way."""
+    market, work = given_out.market, chosen.work
+    started = given_out.solution.started
+    lots = [
+        Lot(way := work.ways[market.ways[w].name], int(t), work.arrive(way, int(t)), float(started[w, t]))
+        for w, t in zip(*np.nonzero(started > NOTHING), strict=True)
+    ]
+    return tuple(sorted(lots, key=lambda x: (x.start, x.way.product, x.way.name)))
+
+
 @dataclass(frozen=True, eq=False)
 class CycleResult:
-    """What each verb gave, in order."""
+    """What each verb gave, in order. futures: the sample paths over which what is expected was taken."""
 
     sensed: Sensed
     forecast: Forecast
-    clearing: Clearing
+    decision: Decision
+    futures: pa.Table
     plan: Plan
     messages: tuple[OrderMessage, ...]
     learnt: Learnt
+
+    @property
+    def clearing(self) -> Clearing:
+        """What the orders do."""
+        return self.decision.clearing
 
 
 def run_cycle(
@@ -62,17 +197,21 @@ def run_cycle(
     learnt: what the cycle before this one learnt. past_runs: earlier runs, oldest first, for `learn` to score.
     on_stage: called with each stage's name as it starts. stages: others than the usual ones, in a replay.
     """
-    on_stage("sense")
-    sensed = stages.sense(state)
-    on_stage("forecast")
-    demand = stages.forecast(sensed, learnt, state.settings.path_count, seed)
-    on_stage("balance")
-    where = position(state)
-    clearing = stages.balance(state, demand, learnt, where)
-    on_stage("plan")
-    planned = stages.plan(state, sensed, demand, clearing, learnt, where)
+    begun = head(state, learnt, seed, on_stage, stages)
+    decision = decide(begun, stages, on_stage=on_stage)
+    planned = written(begun, decision, [run.tables["orders"] for run in past_runs])
     on_stage("dispatch")
     messages = stages.dispatch(state, planned)
     on_stage("learn")
-    learnt_now = stages.learn(state, sensed, past_runs, where)
-    return CycleResult(sensed, demand, clearing, planned, messages, learnt_now)
+    learnt_now = stages.learn(state, begun.sensed, past_runs, begun.where)
+    paths = futures(decision.market.market)
+    return CycleResult(begun.sensed, begun.demand, decision, paths, planned, messages, learnt_now)
+
+
+def written(begun: Head, decision: Decision, proposed: Sequence[pa.Table] = ()) -> Plan:
+    """A decision's orders, numbered and with their reasons. proposed: orders of earlier runs, oldest first."""
+    assert decision.chosen is not None, "a plan in fractions of units has no orders"
+    work = decision.chosen.work
+    # Sites that serve markets are deliveries, and stand in the plan beside the orders.
+    lots = lots_of(decision.given_out, decision.chosen)
+    return orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)

@@ -4,10 +4,9 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,22 +18,16 @@ import pyarrow.parquet as pq
 from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, way_keys
-from datong.balance.conflict import refuse_conflicts
-from datong.balance.evaluate import evaluate, supply_of
-from datong.balance.market import Door, InLots, clear, clear_in_lots
+from datong.balance.market import Cleared, Door, cleared
 from datong.balance.pack import Market, pack
-from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import known_share, warm_prices
-from datong.forecast.paths import forecast
+from datong.cycle import USUAL, Decision, Head, decide, head
 from datong.ledger.facts import day_numbers
-from datong.ledger.position import position
 from datong.model.errors import NotFound
-from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
+from datong.model.flow import Clearing, FloatArray, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
-from datong.plan.orders import plan, whole_products
-from datong.sense.signals import sense
 
 if TYPE_CHECKING:
     from datong.app.chain import Chain
@@ -46,7 +39,7 @@ ORDERS_SCHEMA = pa.schema(
 )
 # What an earlier balance is read for.
 PRICES_READ = pa.schema([PRICES_SCHEMA.field(name) for name in ("what", "name", "bucket", "price")])
-_GAPS = ("product", "market", "bucket", "served_units", "late_units", "lost_units")
+_GAPS = ("product", "market", "bucket", "served_units", "late_units", "lost_units", "refused_units")
 GAPS_READ = pa.schema([GAPS_SCHEMA.field(name) for name in _GAPS])
 CHANGES_SCHEMA = pa.schema(
     [
@@ -123,62 +116,74 @@ def balance_chain(
     on_progress: OnProgress,
 ) -> BalanceResult:
     """See Chain.balance. learnt: what cycles before a moment taught."""
-    seconds: dict[str, float] = {}
+    watch, steps = _Watch(on_progress), _Steps(on_stage)
+    state = chain.state(as_of)
+    chain.can_plan(state)
+    used = learnt(state.as_of)
+    solving: list[float] = []
 
-    @contextmanager
-    def step(name: str) -> Generator[None]:
-        on_stage(name)
-        began = time.monotonic()
-        yield
-        seconds[name] = time.monotonic() - began
-
-    with step("sense"):
-        state = chain.state(as_of)
-        chain.can_plan(state)
-        used = learnt(state.as_of)
-        refuse_conflicts(state, used)
-        sensed = sense(state)
-    with step("forecast"):
-        demand = forecast(sensed, used, state.settings.path_count, seed)
-    watch = _Watch(on_progress)
-    with step("balance"):
-        where = position(state)
-        market = pack(state, demand, used, where)
-        whole = whole or states_lots(market)
-        moment, kept = state.as_of, state if whole else None
-        del state  # its tables take as much memory as the search for prices
+    def clear_market(begun: Head) -> Cleared:
+        market = pack(begun.state, begun.demand, begun.learnt, begun.where)
         start = None if earlier is None else warm_prices(market, earlier.prices)
         began = time.monotonic()
-        clearing = clear(market, demand, door, limits, watch, start)
-        took = time.monotonic() - began
-    orders, cost, quantities = fractional_orders(market, clearing), dict(clearing.cost), clearing.quantities
-    if kept is not None:
-        with step("plan"):
-            hurry = watch.on_turn(began, limits, clearing.lower_bound)
-            planned = plan(kept, sensed, demand, clearing, used, where, hurry)
-        orders, cost = lot_orders(planned), cost_of_lots(market, clearing, planned)
-        with step("lots"):
-            comes_whole = whole_products(kept, demand, used, where)
-            whole_units = np.array([comes_whole[p] for p in market.products], dtype=bool)
-            start = started_of(market, planned)
-            found = clear_in_lots(market, demand, whole_units, start, limits, watch)
-        if found is not None and (cost is None or sum(found.cost.values()) <= sum(cost.values())):
-            orders, cost = integer_orders(market, found), dict(found.cost)
-            told = found.clearing
-            clearing = replace(clearing, lower_bound=found.bound, door=told.door, gaps=told.gaps)
-            quantities = told.quantities
-    tables = {"orders": orders, "prices": clearing.prices, "gaps": clearing.gaps}
-    if kept is not None:
-        tables["clearing"] = quantities
-    certificate = _certificate(clearing, cost, unavoidable_cost(market), seconds)
-    certificate |= {"stopped": watch.reason(certificate, limits, took), "as_of": moment.isoformat()}
-    certificate |= {"whole": kept is not None, "orders": orders.num_rows, "branch": chain.branch_name}
+        found = cleared(market, door, limits, watch, start)
+        solving.extend((began, time.monotonic() - began))
+        return found
+
+    begun = head(state, used, seed, steps.begin)
+    decision = decide(
+        begun,
+        replace(USUAL, balance=clear_market),
+        whole or None,
+        limits,
+        watch,
+        steps.begin,
+        lambda market: watch.on_turn(solving[0], limits, market.bound),
+    )
+    steps.end()
+    given_out, market = decision.given_out, decision.market.market
+    orders = orders_table(given_out, decision.clearing)
+    tables = {
+        "orders": orders,
+        "prices": decision.clearing.prices,
+        "gaps": decision.clearing.gaps,
+        "deliveries": decision.clearing.deliveries,
+        "flow": decision.clearing.flow,
+        "hours": decision.clearing.hours,
+        "money": decision.clearing.money,
+    }
+    if decision.chosen is not None:
+        tables["clearing"] = decision.clearing.quantities
+    certificate = _certificate(decision, unavoidable_cost(market), steps.seconds)
+    certificate |= {"stopped": watch.reason(certificate, limits, solving[1]), "as_of": state.as_of.isoformat()}
+    certificate |= {"whole": decision.chosen is not None, "orders": orders.num_rows, "branch": chain.branch_name}
+    certificate |= {"futures": int(begun.demand.paths.shape[1]), "in_lots": given_out.lots is not None}
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
         certificate |= _change(earlier.certificate, certificate, tables["changes"])
         certificate["earlier_known_share"] = known_share(market, earlier.prices)
     certificate["peak_memory_mb"] = peak_memory_mb()
-    return BalanceResult(moment, chain.settings, tables, certificate)
+    return BalanceResult(state.as_of, chain.settings, tables, certificate)
+
+
+class _Steps:
+    """Tells which step begins, and keeps the seconds of each."""
+
+    def __init__(self, on_stage: Callable[[str], None]) -> None:
+        self._on_stage = on_stage
+        self.seconds: dict[str, float] = {}
+        self._running: tuple[str, float] | None = None
+
+    def begin(self, name: str) -> None:
+        self.end()
+        self._on_stage(name)
+        self._running = (name, time.monotonic())
+
+    def end(self) -> None:
+        if self._running is not None:
+            name, began = self._running
+            self.seconds[name] = time.monotonic() - began
+        self._running = None
 
 
 class _Watch:
@@ -223,87 +228,21 @@ class _Watch:
         return "time" if limits.time_limit_s is not None and seconds >= limits.time_limit_s else "end"
 
 
-def states_lots(market: Market) -> bool:
-    """Whether any way has a smallest lot, a lot multiple or a set-up."""
-    return any(w.min_units or w.multiple_units or w.setup_hours or w.setup_cost for w in market.ways)
-
-
-def fractional_orders(market: Market, clearing: Clearing) -> pa.Table:
-    """The clearing's quantities as orders: in units started, each at its own cost."""
+def orders_table(given_out: Cleared, clearing: Clearing) -> pa.Table:
+    """The orders of a plan: in units started, each at its own cost, its set-up included."""
+    market = given_out.market
     rows = clearing.quantities.filter(pc.not_equal(clearing.quantities["kind"], "serve"))
     way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
     started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
+    setup = np.zeros(len(market.ways)) if given_out.lots is None else market.way_setup_cost
+    share = rows["price_share"].to_numpy() * arriving / started
     own = {
         "units": started,
-        "cost_per_unit": market.way_cost[way],
-        "price_share": rows["price_share"].to_numpy() * arriving / started,
+        "cost_per_unit": market.way_cost[way] + setup[way] / started,
+        "price_share": share if given_out.lots is None else pa.nulls(len(share), pa.float64()),
     }
     rows = rows.rename_columns(["site" if name == "to_site" else name for name in rows.column_names])
     return pa.table({f: own[f] if f in own else rows[f] for f in ORDERS_SCHEMA.names}, schema=ORDERS_SCHEMA)
-
-
-def lot_orders(planned: Plan) -> pa.Table:
-    """The plan's orders, by start, product, kind and name; set-up is part of their cost."""
-    orders = sorted(planned.orders, key=lambda o: (o.start, o.product, o.kind, o.recipe or o.offer or "", o.order))
-    columns = {
-        name: [getattr(o, name) for o in orders]
-        for name in ORDERS_SCHEMA.names
-        if name not in ("cost_per_unit", "price_share")
-    }
-    columns["cost_per_unit"] = [o.cost / o.units if o.units > 0 else 0.0 for o in orders]
-    return pa.table(columns | {"price_share": pa.nulls(len(orders), pa.float64())}, schema=ORDERS_SCHEMA)
-
-
-def integer_orders(market: Market, found: InLots) -> pa.Table:
-    """Orders of a market cleared in lots; set-up is part of their cost, as with `lot_orders`."""
-    orders = fractional_orders(market, found.clearing)
-    rows = found.clearing.quantities.filter(pc.not_equal(found.clearing.quantities["kind"], "serve"))
-    way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
-    setup = np.array([w.setup_cost for w in market.ways])[way]
-    each = orders["cost_per_unit"].to_numpy() + setup / orders["units"].to_numpy()
-    place = orders.schema.get_field_index("cost_per_unit")
-    orders = orders.set_column(place, orders.schema.field(place), pa.array(each))
-    place = orders.schema.get_field_index("price_share")
-    return orders.set_column(place, orders.schema.field(place), pa.nulls(orders.num_rows, pa.float64()))
-
-
-def started_of(market: Market, planned: Plan) -> np.ndarray:
-    """(way, bucket) units that the plan's orders start; those of a market with lanes have no such table."""
-    at = {w.name: i for i, w in enumerate(market.ways)}
-    starts = {day: t for t, day in enumerate(market.bucket_starts)}
-    started = np.zeros(market.way_open.shape)
-    if not market.stock_points:
-        for order in planned.orders:
-            started[at[order.recipe or order.offer or ""], starts[_bucket_of(order.start, market)]] += order.units
-    return started
-
-
-def cost_of_lots(market: Market, clearing: Clearing, planned: Plan) -> dict[str, float] | None:
-    """Cost by term of whole orders, with a term for set-ups; None where the chain sells components, as most with lanes
-    do: which of them is set aside to be sold is not part of an order.
-
-    What the market turned away before the last bucket stays turned away, and so does what would come too late; the rest
-    waits for what comes.
-    """
-    if market.is_component[market.demanded].any() or market.stock_points:
-        return None
-    setup_cost = {w.name: w.setup_cost for w in market.ways}
-    started, setups = started_of(market, planned), sum(setup_cost[o.recipe or o.offer or ""] for o in planned.orders)
-    none = np.zeros(market.sure.shape)
-    lost = turn_away_overdue(market, supply_of(market, started, none), _turned_away(market, clearing.gaps))
-    cost = evaluate(market, started, none, lost).cost
-    return {**cost, "setup": setups}
-
-
-def _bucket_of(day: date, market: Market) -> date:
-    return max(start for start in market.bucket_starts if start <= day)
-
-
-def _turned_away(market: Market, gaps: pa.Table) -> np.ndarray:
-    """(demanded, bucket) units lost before the last bucket."""
-    lost = units_of_demand(market, gaps, "lost_units")
-    lost[:, -1] = 0.0
-    return np.minimum(lost, market.sure)
 
 
 def units_of_demand(market: Market, gaps: pa.Table, column: str) -> FloatArray:
@@ -324,28 +263,29 @@ def units_of_demand(market: Market, gaps: pa.Table, column: str) -> FloatArray:
     return units
 
 
-def _certificate(
-    clearing: Clearing, cost: Mapping[str, float] | None, unavoidable: float, seconds: Mapping[str, float]
-) -> dict[str, Any]:
-    """What is certain of the orders: their cost, the bound below it, and the gap as shares of cost and of what of it
-    can be avoided. Null where it is not known."""
-    bound = clearing.lower_bound if math.isfinite(clearing.lower_bound) else None
-    total = None if cost is None else sum(cost.values())
-    gap = None if total is None or bound is None else max(total - bound, 0.0)
-    gross = 0.0 if cost is None else sum(money for money in cost.values() if money > 0)
-    avoidable = None if total is None else max(total - unavoidable, 0.0)
+def _certificate(decision: Decision, unavoidable: float, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """What is certain of the orders: their cost, the bound below it, and the gap as shares of cost and of its avoidable
+    part. Null where it is not known. market_bound: that of the market without lots, cleared_cost its plan's."""
+    given_out = decision.given_out
+    cost = given_out.outcome.cost
+    bound = given_out.bound if math.isfinite(given_out.bound) else None
+    total = given_out.total_cost
+    gap = None if bound is None else max(total - bound, 0.0)
+    gross = sum(money for money in cost.values() if money > 0)
+    avoidable = max(total - unavoidable, 0.0)
     return {
-        "door": clearing.door,
+        "door": given_out.solution.door,
         "cost": cost,
         "total_cost": total,
         "lower_bound": bound,
+        "market_bound": given_out.market_bound if math.isfinite(given_out.market_bound) else None,
         "gap": gap,
         "gap_share": None if gap is None else gap / gross if gross > 0 else 0.0,
         "unavoidable_cost": unavoidable,
         "avoidable_cost": avoidable,
         "gap_share_of_avoidable": None if gap is None or not avoidable else gap / avoidable,
-        "cleared_cost": clearing.total_cost,
-        "iterations": clearing.iterations,
+        "cleared_cost": decision.market.total_cost,
+        "iterations": given_out.solution.iterations,
         "seconds": {name: round(s, 3) for name, s in seconds.items()},
     }
 

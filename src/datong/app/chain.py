@@ -120,7 +120,7 @@ class RunResult:
 
     @property
     def clearing(self) -> Frame:
-        """What the balance would make or buy by day of start, in units, before lots are formed into orders."""
+        """What the orders make, buy and move, by day of start, in units that arrive."""
         return Frame("clearing", self.tables["clearing"])
 
     @property
@@ -132,6 +132,21 @@ class RunResult:
     def gaps(self) -> Frame:
         """Demand by product and bucket in units: served, late, lost, and what stands in the way."""
         return Frame("gaps", self.tables["gaps"])
+
+    @property
+    def deliveries(self) -> Frame:
+        """Who is served when, and who is refused, request by request, in units."""
+        return Frame("deliveries", self.tables["deliveries"])
+
+    @property
+    def flow(self) -> Frame:
+        """Units of every product, site and bucket: opening, made, received, moved, used, delivered, closing."""
+        return Frame("flow", self.tables["flow"])
+
+    @property
+    def hours(self) -> Frame:
+        """Hours of every line and bucket: run, set-up, under way, free."""
+        return Frame("hours", self.tables["hours"])
 
     @property
     def cost(self) -> Frame:
@@ -426,15 +441,13 @@ class Chain:
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet,
         NoPlan where locked orders cannot run.
         """
-        from datong.balance.conflict import refuse_conflicts  # what they need takes seconds to import, and few
-        from datong.cycle import run_cycle  # commands plan
+        from datong.cycle import run_cycle  # what it needs takes seconds to import, and few commands plan
 
         state = self.state(as_of)
         self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
         past = self.past_runs(state.as_of)
         used = learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
-        refuse_conflicts(state, used)
         result = run_cycle(state, used, past, seed, on_stage)
         record = run_record(state, used, seed, result, past)
         self.ledger.save_run(record)
@@ -823,6 +836,7 @@ def run_record(
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
+    kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():

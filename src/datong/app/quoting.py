@@ -12,22 +12,22 @@ import pyarrow.compute as pc
 
 from datong.app.balancing import Earlier, units_of_demand
 from datong.app.frames import Frame
-from datong.balance.clearing import NOTHING, row_keys, way_keys
-from datong.balance.market import Door, clear
+from datong.balance.clearing import row_keys, way_keys
+from datong.balance.market import Cleared as MarketCleared
+from datong.balance.market import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.pack import Market, pack
 from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
+from datong.balance.scarcity import NOTHING
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import warm_prices
-from datong.forecast.paths import forecast
+from datong.cycle import USUAL, Head, decide, head
 from datong.ledger.facts import day_numbers
-from datong.ledger.position import Position, position
 from datong.ledger.state import State, in_state_schema
 from datong.ledger.validate import nearest_hint
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
-from datong.sense.signals import sense
 
 if TYPE_CHECKING:
     from datong.app.chain import Chain
@@ -56,8 +56,21 @@ OPTION_FIELDS = [
 ]
 ALTERNATIVES_SCHEMA = pa.schema([*OPTION_FIELDS, ("more_than_best", pa.float64()), ("planned_units", pa.float64())])
 WEEKS_SCHEMA = pa.schema([("bucket", pa.date32()), *OPTION_FIELDS])
-# The id of the demand that --exact adds.
+WAITS_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("market", pa.string()),
+        ("bucket", pa.date32()),
+        ("late_units", pa.float64()),
+        ("lost_units", pa.float64()),
+    ]
+)
+# The id of the demand that an order is while it is quoted.
 ADDED = "quote"
+# In lots two plans are compared: both are searched down to this share of what can be avoided.
+CLOSE = 1e-4
+# Fewer units that wait are rounding.
+LEAST_WAITING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -129,39 +142,143 @@ def quote_chain(
     state = chain.state(as_of)
     chain.can_plan(state)
     _check_product(state, order)
-    demand = forecast(sense(state), learnt, state.settings.path_count, seed)
-    item = _item(state, demand, order)
-    due = _due_bucket(state, demand, order.due)
-    where = position(state)
-    demand = with_units(demand, item, due, 0.0)
-    market = pack(state, demand, learnt, where)
-    if earlier is None:
-        clearing = clear(market, demand, door, limits, on_progress)
-        base = _Base(clearing.prices, clearing.gaps, clearing.total_cost, clearing.lower_bound)
-        started = _started(market, clearing.quantities, row_keys(clearing.quantities), "started_units")
-    else:
-        if exact:
-            _refuse_other(chain, state, earlier)
-        told = earlier.certificate
-        base = _Base(earlier.prices, earlier.gaps, told["cleared_cost"], told["lower_bound"])
-        started = _started(market, earlier.orders, row_keys(_as_quantities(earlier.orders)), "units")
-    lost = units_of_demand(market, base.gaps, "lost_units")
-    lost[:, -1] = 0.0
-    served = units_of_demand(market, base.gaps, "served_units")
-    away = np.minimum(lost, market.sure)
-    cleared = cleared_for_quotes(market, warm_prices(market, base.prices), started, away, served)
+    begun = head(state, learnt, seed)
+    item = _item(state, begun.demand, order)
+    due = _due_bucket(state, begun.demand, order.due)
+    begun = replace(begun, demand=with_units(begun.demand, item, due, 0.0))
+    market = pack(state, begun.demand, learnt, begun.where)
     label = market.label_of(item)
     if label not in market.products:
         raise NotFound(message("quote.nowhere", product=item.product, market=item.market))
-    product = market.products.index(label)
-    tables = _tables(cleared, product, due, state.today)
-    summary = _summary(cleared, product, due, order, item, tables["weeks"], state.today)
-    if exact:
-        summary["exact"] = _exact(state, demand, learnt, where, order, item, due, base, door, limits, on_progress)
+    if states_lots(market):
+        summary, tables = _in_lots(begun, market, order, item, due, door, limits, on_progress)
+    else:
+        if earlier is not None and exact:
+            _refuse_other(chain, state, earlier)
+        base, started = _base(market, begun, earlier, door, limits, on_progress)
+        away = np.minimum(units_of_demand(market, base.gaps, "refused_units"), market.sure)
+        served = units_of_demand(market, base.gaps, "served_units")
+        prices = cleared_for_quotes(market, warm_prices(market, base.prices), started, away, served)
+        summary, tables = _at_the_margin(prices, label, due, order, item, state.today)
+        if exact:
+            summary["exact"] = _exact(begun, order, item, due, base, door, limits, on_progress)
+        summary["set_ups_fixed"] = False
     summary |= {"as_of": state.as_of.isoformat(), "branch": chain.branch_name}
     summary["cleared_as_of"] = None if earlier is None else earlier.certificate.get("as_of")
     summary["seconds"] = round(time.monotonic() - began, 3)
     return QuoteResult(state.as_of, chain.settings, summary, tables)
+
+
+def _base(
+    market: Market, begun: Head, earlier: Earlier | None, door: Door, limits: Limits, on_progress: OnProgress
+) -> tuple[_Base, FloatArray]:
+    """The market without the order, and (way, bucket) units that its plan starts."""
+    if earlier is None:
+        clearing = clear(market, begun.demand, door, limits, on_progress)
+        base = _Base(clearing.prices, clearing.gaps, clearing.total_cost, clearing.lower_bound)
+        return base, _started(market, clearing.quantities, row_keys(clearing.quantities), "started_units")
+    told = earlier.certificate
+    base = _Base(earlier.prices, earlier.gaps, told["cleared_cost"], told["lower_bound"])
+    return base, _started(market, earlier.orders, row_keys(_as_quantities(earlier.orders)), "units")
+
+
+def _at_the_margin(
+    prices: Cleared, label: str, due: int, order: Order, item: Item, today: date
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    product = prices.market.products.index(label)
+    tables = _tables(prices, product, due, today)
+    return _summary(prices, product, due, order, item, tables["weeks"], today), tables
+
+
+# in lots -----------------------------------------------------------------------------------------
+
+
+def _in_lots(
+    begun: Head,
+    market: Market,
+    order: Order,
+    item: Item,
+    due: int,
+    door: Door,
+    limits: Limits,
+    on_progress: OnProgress,
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """What the order costs is the difference of two plans, one with it and one without. Both are the cheaper one of
+    their own orders and the other's, so that neither gains by a lucky search. The prices of single units hold while
+    the set-ups of the plan without it stay as they are."""
+    limits = replace(limits, gap_share=min(limits.gap_share, CLOSE))
+
+    def clear_market(at: Head) -> MarketCleared:
+        return cleared(pack(at.state, at.demand, at.learnt, at.where), door, limits, on_progress)
+
+    stages = replace(USUAL, balance=clear_market)
+    with_it = _with_order(begun, order, item, due)
+    plans = [decide(at, stages, True, limits, on_progress).given_out for at in (begun, with_it)]
+    without, wanted = (
+        min((own, _orders_of_other(own, other)), key=lambda plan: plan.total_cost)
+        for own, other in (plans, plans[::-1])
+    )
+    money = wanted.total_cost - without.total_cost
+    tables_of = [plan.tables(at.demand) for plan, at in ((without, begun), (wanted, with_it))]
+    waits = _who_waits(*(clearing.gaps for clearing in tables_of), item)
+    fixed = set_ups_fixed(without) if prices_fix_set_ups(without) else market
+    outcome = without.outcome
+    served = np.diff(outcome.served_by, axis=1, prepend=0.0)
+    prices = cleared_for_quotes(fixed, without.solution.prices, without.solution.started, outcome.turned_away, served)
+    label = market.label_of(item)
+    summary, tables = _at_the_margin(prices, label, due, order, item, begun.state.today)
+    changed = {
+        f"{whose}_{name}": _total(tables_of[1].gaps, name, item, whose) - _total(tables_of[0].gaps, name, item, whose)
+        for whose in ("own", "other")
+        for name in ("late_units", "lost_units")
+    }
+    bounds = without.bound, wanted.bound
+    low = high = None
+    if all(np.isfinite(bounds)):
+        low, high = bounds[1] - without.total_cost, wanted.total_cost - bounds[0]
+    summary["exact"] = {
+        "money": money,
+        "money_per_unit": money / order.units,
+        "money_low": low,
+        "money_high": high,
+        **changed,
+    }
+    summary["set_ups_fixed"] = True
+    return summary, tables | {"waits": waits}
+
+
+def _orders_of_other(own: MarketCleared, other: MarketCleared) -> MarketCleared:
+    """The plan's market with the orders of another plan of the same ways."""
+    assert other.lots is not None
+    return replace(in_orders(own, other.solution.started, other.lots), bound=own.bound)
+
+
+def _who_waits(before: pa.Table, after: pa.Table, item: Item) -> pa.Table:
+    """Whose units are later or no more served because of the order: product, market, bucket due, units."""
+    keys = ["product", "market", "bucket"]
+    sides = [
+        {tuple(r[k] for k in keys): r for r in gaps.select([*keys, "late_units", "lost_units"]).to_pylist()}
+        for gaps in (before, after)
+    ]
+    rows = []
+    for key in sorted(sides[1]):
+        was = sides[0].get(key, {"late_units": 0.0, "lost_units": 0.0})
+        late, lost = (sides[1][key][name] - was[name] for name in ("late_units", "lost_units"))
+        if late + lost > LEAST_WAITING or lost > LEAST_WAITING:
+            rows.append(dict(zip(keys, key, strict=True)) | {"late_units": late, "lost_units": lost})
+    own = (item.product, item.market)
+    rows.sort(key=lambda r: ((r["product"], r["market"]) == own, -r["lost_units"], -r["late_units"]))
+    return pa.Table.from_pylist(rows, schema=WAITS_SCHEMA)
+
+
+def _with_order(begun: Head, order: Order, item: Item, due: int) -> Head:
+    """The same with the order among the demand."""
+    state = begun.state
+    if begun.demand.method[begun.demand.items.index(item)] == "given":
+        row = {"demand": ADDED, "product": item.product, "market": item.market, "due": order.due, "units": order.units}
+        rows = in_state_schema("demand", pa.Table.from_pylist([row]))
+        state = state.with_tables(demand=pa.concat_tables([state.table("demand"), rows]).combine_chunks())
+    return replace(begun, state=state, demand=with_units(begun.demand, item, due, order.units))
 
 
 # what is asked -----------------------------------------------------------------------------------
@@ -342,10 +459,7 @@ def with_units(demand: Forecast, item: Item, bucket: int, units: float) -> Forec
 
 
 def _exact(
-    state: State,
-    demand: Forecast,
-    learnt: Learnt,
-    where: Position,
+    begun: Head,
     order: Order,
     item: Item,
     due: int,
@@ -355,13 +469,9 @@ def _exact(
     on_progress: OnProgress,
 ) -> dict[str, Any]:
     """Clears again with the order among the demand, and gives what it costs more, between what the two gaps allow."""
-    if demand.method[demand.items.index(item)] == "given":
-        row = {"demand": ADDED, "product": item.product, "market": item.market, "due": order.due, "units": order.units}
-        rows = in_state_schema("demand", pa.Table.from_pylist([row]))
-        state = state.with_tables(demand=pa.concat_tables([state.table("demand"), rows]).combine_chunks())
-    demand = with_units(demand, item, due, order.units)
-    market = pack(state, demand, learnt, where)
-    clearing = clear(market, demand, door, limits, on_progress, warm_prices(market, base.prices))
+    with_it = _with_order(begun, order, item, due)
+    market = pack(with_it.state, with_it.demand, with_it.learnt, with_it.where)
+    clearing = clear(market, with_it.demand, door, limits, on_progress, warm_prices(market, base.prices))
     money = clearing.total_cost - base.cost
     low = high = None
     if base.bound is not None and np.isfinite(clearing.lower_bound):

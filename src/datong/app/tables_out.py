@@ -56,8 +56,12 @@ ORDERS_SCHEMA = pa.schema(
         ("lane", pa.string()),
         ("from_site", pa.string()),
         ("site", pa.string()),
+        ("late", pa.bool_()),
+        ("hurts", pa.list_(pa.string())),
     ]
 )
+# Columns of orders that are not fields of a PlannedOrder.
+_OF_TABLE = frozenset({"locked", "late"})
 
 REASONS_SCHEMA = pa.schema(
     [
@@ -111,6 +115,11 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "clearing": clearing.quantities,
         "prices": clearing.prices,
         "gaps": clearing.gaps,
+        "deliveries": clearing.deliveries,
+        "flow": clearing.flow,
+        "hours": clearing.hours,
+        "money": clearing.money,
+        "futures": result.futures,
         "cost": pa.table(
             {
                 "term": pa.array(list(clearing.cost), pa.string()),
@@ -122,6 +131,9 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
                 "total_cost": [float(clearing.total_cost)],
                 "lower_bound": [float(clearing.lower_bound)],
                 "gap_share": [float(clearing.gap_share)],
+                "market_bound": [float(result.decision.given_out.market_bound)],
+                "futures": [int(result.forecast.paths.shape[1])],
+                "in_lots": [result.decision.given_out.lots is not None],
                 "door": [clearing.door],
                 "iterations": [int(clearing.iterations)],
             }
@@ -205,8 +217,9 @@ def _forecast_total(forecast: Forecast) -> pa.Table:
 
 def _orders(plan: Plan) -> pa.Table:
     """Column by column, as `_reasons`: a row at a time takes several times their memory."""
-    columns = {name: [getattr(o, name) for o in plan.orders] for name in ORDERS_SCHEMA.names if name != "locked"}
-    return pa.table(columns | {"locked": [False] * len(plan.orders)}, schema=ORDERS_SCHEMA)
+    columns = {name: [getattr(o, name) for o in plan.orders] for name in ORDERS_SCHEMA.names if name not in _OF_TABLE}
+    columns |= {"locked": [False] * len(plan.orders), "late": [bool(o.hurts) for o in plan.orders]}
+    return pa.table(columns, schema=ORDERS_SCHEMA)
 
 
 def _reasons(plan: Plan) -> pa.Table:
@@ -302,16 +315,20 @@ def planned_orders(tables: Mapping[str, pa.Table]) -> tuple[PlannedOrder, ...]:
         text = message_of(r["text_key"], r["text_params"])
         cause = Cause(r["stage"], text, r["evidence_table"] or "", tuple(r["evidence"] or ()))
         causes.setdefault(r["order"], []).append(cause)
-    fields = [name for name in ORDERS_SCHEMA.names if name != "locked"]
+    fields = [name for name in ORDERS_SCHEMA.names if name not in {*_OF_TABLE, "hurts"}]
     return tuple(
-        PlannedOrder(**{name: r.get(name) for name in fields}, causes=tuple(causes.get(r["order"], ())))
+        PlannedOrder(
+            **{name: r.get(name) for name in fields},
+            causes=tuple(causes.get(r["order"], ())),
+            hurts=tuple(r.get("hurts") or ()),
+        )
         for r in tables["orders"].to_pylist()
     )
 
 
 def most_valuable(orders: Sequence[PlannedOrder], count: int) -> tuple[PlannedOrder, ...]:
-    """The orders that save the most, ties by order number."""
-    return tuple(sorted(orders, key=lambda o: (-o.value, o.order))[:count])
+    """The orders that save the most, ties by order number; those that go into other orders come last."""
+    return tuple(sorted(orders, key=lambda o: (o.value is None, -(o.value or 0.0), o.order))[:count])
 
 
 # a folder of Parquet files -----------------------------------------------------------------------

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from datong.app.certainty import certainty_lines
 from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.app.report import figures
 from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
@@ -254,10 +255,9 @@ def show_results(
     _print_signals(console, inputs, language)
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
-    total = figures.money(certificate["total_cost"], inputs.settings.currency, language)
-    gap = figures.share_at_most(certificate["gap_share"])
     console.print()
-    console.print(Text(say("terminal.certificate", language, money=total, share=gap)))
+    for text in certainty_lines(certificate, inputs.settings, language):
+        console.print(Text(text))
     rests = resting_on(inputs, PLAN)
     if rests:
         console.print(Text(say("terminal.assumed", language, columns=", ".join(rests)), style="yellow"))
@@ -274,29 +274,15 @@ def show_balance(
     as_of = f"{local:%Y-%m-%d %H:%M}"
     console.print(Text(say("balance.header", language, name=settings.name, as_of=as_of, orders=count), style="bold"))
 
-    def money(value: float | None) -> str:
-        return figures.money(value, settings.currency, language)
-
-    before_lots = certificate["whole"] and certificate["door"] != "integer"
-    _print_gaps_total(console, result.tables["gaps"], before_lots, language)
+    _print_gaps_total(console, result.tables["gaps"], language)
+    if not certificate["whole"]:
+        console.print(Text(say("balance.fractions", language)))
     for text in needs(result.tables["gaps"], settings, language):
         console.print(Text("  " + text))
     _print_terms(console, certificate, language)
-    words = {"money": money(certificate["total_cost"]), "avoidable_cost": money(certificate["avoidable_cost"])}
-    if certificate["cost"] is None:
-        said = say("balance.no_cost", language, money=money(certificate["cleared_cost"]))
-    elif certificate["gap"] is None:
-        said = say("balance.no_bound", language, **words)
-    else:
-        shares = {
-            "share": figures.share_at_most(certificate["gap_share"]),
-            "avoidable": figures.share_at_most(certificate["gap_share_of_avoidable"]),
-        }
-        key = "certificate_of_all" if certificate["gap_share_of_avoidable"] is None else "certificate"
-        said = say(f"balance.{key}", language, bound=money(certificate["lower_bound"]), **shares, **words)
-    console.print(Text(said))
-    is_told = certificate["gap"] is not None or certificate["stopped"] != "lots"
-    if certificate["stopped"] in ("time", "asked", "lots", "end") and is_told:
+    for text in certainty_lines(certificate, settings, language):
+        console.print(Text(text))
+    if certificate["stopped"] in ("time", "asked", "lots", "end"):
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
     _print_scarce(console, result.tables["prices"], language)
     if "changes" in certificate:
@@ -316,13 +302,10 @@ def show_balance(
     )
 
 
-def _print_gaps_total(console: Console, gaps: pa.Table, before_lots: bool, language: str) -> None:
-    """The gaps are those of the market, which is cleared before there are lots."""
-    late, lost, asked = (
-        figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in ("late", "lost", "demand")
-    )
-    key = "balance.short_before_lots" if before_lots else "balance.short"
-    console.print(Text(say(key, language, late=late, lost=lost, asked=asked)))
+def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
+    names = ("demand", "on_time", "late", "lost")
+    units = {name: figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in names}
+    console.print(Text(say("balance.short", language, **units)))
 
 
 def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = NEEDS_SHOWN) -> list[str]:
@@ -367,8 +350,6 @@ def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -
 
 
 def _print_terms(console: Console, certificate: Mapping[str, Any], language: str) -> None:
-    if certificate["cost"] is None:
-        return
     shown = _table((title("term", language), False), (title("cost", language), True))
     for term, amount in certificate["cost"].items():
         if abs(amount) >= LEAST_MONEY_SHOWN:

@@ -17,7 +17,7 @@ from datong.model.words import say
 if TYPE_CHECKING:  # it imports every stage
     from datong.app.quoting import QuoteResult
 
-WEEKS_SHOWN, WAYS_SHOWN = 8, 8
+WEEKS_SHOWN, WAYS_SHOWN, WAITS_SHOWN = 8, 8, 5
 
 
 def show_quote(result: "QuoteResult", language: str, console: Console | None = None) -> None:
@@ -32,8 +32,11 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
         console.print(Text(line))
     if summary["cleared_as_of"] not in (None, summary["as_of"]):
         console.print(Text(say("quote.older", language, then=summary["cleared_as_of"]), style="yellow"))
+    for text in waits_lines(result, language):
+        console.print(Text("  " + text))
     console.print()
-    console.print(Text(say("quote.by_week", language), style="bold"))
+    key = "quote.by_week_fixed" if summary["set_ups_fixed"] else "quote.by_week"
+    console.print(Text(say(key, language), style="bold"))
     weeks = result.tables["weeks"].slice(0, WEEKS_SHOWN).to_pylist()
     terminal.records([_week(row, language) for row in weeks], language, console)
     options = best_of_each_way(result.tables["alternatives"].to_pylist())
@@ -51,12 +54,14 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, language: s
         return figures.money(value, settings.currency, language)
 
     lines = []
+    if summary["set_ups_fixed"]:
+        lines += _exact(summary["exact"], money, summary["product"], language)
     if summary["price_per_unit"] is None:
         lines.append(say("quote.not_in_time", language, due=summary["due"]))
     else:
         lines.append(
             say(
-                "quote.price",
+                "quote.price_fixed" if summary["set_ups_fixed"] else "quote.price",
                 language,
                 price=money(summary["price_per_unit"]),
                 money=money(summary["money"]),
@@ -83,8 +88,25 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, language: s
         lines.append(say("quote.earliest", language, day=summary["earliest"], price=price))
     if summary["price_per_unit"] is not None:
         lines.append(_holds(summary, language))
-    if "exact" in summary:
+    if "exact" in summary and not summary["set_ups_fixed"]:
         lines += _exact(summary["exact"], money, summary["product"], language)
+    return lines
+
+
+def waits_lines(result: "QuoteResult", language: str, count: int = WAITS_SHOWN) -> list[str]:
+    """Who waits longer, or is no more served, because of the order; the most first."""
+    if "waits" not in result.tables:
+        return []
+    rows = result.tables["waits"].to_pylist()
+    lines = []
+    for row in rows[:count]:
+        words = {"product": row["product"], "when": when(row["bucket"], result.settings, language)}
+        for name in ("lost", "late"):
+            if row[f"{name}_units"] >= 0.5:
+                units = figures.fitting(row[f"{name}_units"])
+                lines.append(say(f"quote.waits_{name}", language, units=units, **words))
+    if not rows:
+        lines.append(say("quote.nobody_waits", language))
     return lines
 
 

@@ -21,6 +21,7 @@ from datong.balance.rules import (
     worth_left,
 )
 from datong.balance.solution import Prices
+from datong.balance.spans import over_span
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
 
@@ -73,8 +74,8 @@ def _priced(market: Market, prices: Prices) -> _Priced:
         limit_price = np.where(np.isfinite(market.way_limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
         price = market.way_cost[of, None] + limit_price + charge.change[of]
         on_line = np.flatnonzero(market.way_line[of] >= 0)
-        line = market.way_line[of[on_line]]
-        price[on_line] += market.way_hours[of[on_line], None] * (line_price[line] + charge.hour[line, None])
+        hour = over_span(market, of[on_line], line_price + charge.hour[:, None])
+        price[on_line] += market.way_hours[of[on_line], None] * hour
         for turn in step.use_turns:
             use = step.uses[turn]
             part = market.use_units[use, None] * cheapest[market.use_component[use]]

@@ -1,18 +1,22 @@
 """Reading back: arrays of a solution -> the tables of a Clearing."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.balance.books import flow, hours, money
 from datong.balance.bound import unit_prices
+from datong.balance.causes import Binding, Units, by_orders, by_prices, units_of
+from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
-from datong.balance.solution import Prices, Solution
-from datong.ledger.facts import day_numbers, grouped, turns
-from datong.model.flow import SUBSTITUTIONS_SCHEMA, BoolArray, Clearing, FloatArray, Forecast, IntArray
+from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
+from datong.balance.solution import Solution
+from datong.ledger.facts import day_numbers
+from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
 
 QUANTITIES_SCHEMA = pa.schema(
     [
@@ -49,9 +53,12 @@ GAPS_SCHEMA = pa.schema(
         ("market", pa.string()),
         ("bucket", pa.date32()),
         ("demand_units", pa.float64()),
-        ("served_units", pa.float64()),
+        ("on_time_units", pa.float64()),
         ("late_units", pa.float64()),
         ("lost_units", pa.float64()),
+        ("refused_units", pa.float64()),
+        ("served_units", pa.float64()),
+        ("waiting_units", pa.float64()),
         ("binding", pa.string()),
         ("binding_price", pa.float64()),
         ("binding_bucket", pa.date32()),
@@ -62,22 +69,38 @@ GAPS_SCHEMA = pa.schema(
 )
 # A product can be had again where its price is below a lost sale's by this share: prices of a search are not exact.
 BELOW_LOST_SHARE = 0.01
-# Quantities and prices below this are rounding of a solver.
-NOTHING = 1e-7
 # Rows of quantities worked out together.
 ROWS_AT_ONCE = 500_000
 # Items whose paths are averaged together, so that no second copy of all paths is made.
 ITEMS_AT_ONCE = 5_000
 
 
-def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Outcome, bound: float) -> Clearing:
-    """The Clearing of a solution and what it costs."""
+def read_back(
+    market: Market,
+    demand: Forecast,
+    solution: Solution,
+    outcome: Outcome,
+    bound: float,
+    lots: FloatArray | None = None,
+) -> Clearing:
+    """The Clearing of a solution and what it costs. lots: (way, bucket) orders started, of a plan in lots."""
     ways, cheapest = unit_prices(market, solution.prices)
-    scarcity = _Scarcity(market, solution.prices, cheapest)
+    scarcity = Scarcity(market, solution.prices, cheapest)
+    found = delivered(market, outcome)
+
+    def in_the_way(product: IntArray, units: Units) -> Binding:
+        if lots is None or not (market.way_setup_hours.any() or market.way_setup_cost.any() or _smallest(market)):
+            return by_prices(market, product, units, ways, scarcity)
+        return by_orders(market, product, units, outcome, solution.prices, lots)
+
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
         prices=_prices(market, solution, outcome, cheapest),
-        gaps=_gaps(*_by_product(market, outcome), demand, ways, cheapest, scarcity),
+        gaps=_gaps(market, outcome, demand, cheapest, in_the_way, found),
+        deliveries=_deliveries(market, found),
+        flow=flow(market, solution, outcome),
+        hours=hours(market, solution, outcome, lots),
+        money=money(market, solution, outcome, lots),
         cost=outcome.cost,
         lower_bound=bound,
         door=solution.door,
@@ -86,31 +109,15 @@ def read_back(market: Market, demand: Forecast, solution: Solution, outcome: Out
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Share:
-    """What one scarce thing adds to a good unit of a way, for many starts at once: all (start).
-
-    money: 0 where it is not worth telling. price: of the thing itself. kind, thing: whose name it is (see `_name`).
-    """
-
-    money: FloatArray
-    price: FloatArray
-    kind: int
-    thing: IntArray
+def _smallest(market: Market) -> bool:
+    """Whether any way has a smallest lot or a multiple of more than a unit."""
+    return any(w.min_units > 1 or w.multiple_units > 1 for w in market.ways)
 
 
-_WAY, _LINE, _PRODUCT = range(3)
-
-
-def _name(market: Market, kind: int, thing: int) -> str:
-    if kind == _WAY:
-        return market.ways[thing].name
-    return shared_name(market, market.lines[thing])[1] if kind == _LINE else market.products[thing]
-
-
-def shared_name(market: Market, label: str) -> tuple[str, str]:
-    """What a line's label stands for, and its name: a line, or with lanes a lane or an offer."""
-    return market.shared.get(label, ("line", label))
+def _deliveries(market: Market, found: Delivered | None) -> pa.Table:
+    if found is None:
+        return DELIVERIES_SCHEMA.empty_table()
+    return deliveries_table(market, found, [item.product for item in found.asks.items])
 
 
 def way_keys(market: Market) -> pa.Array:
@@ -136,52 +143,7 @@ def row_keys(quantities: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(quantities["kind"], name, quantities["product"], *sites, "\t")
 
 
-def product_of(market: Market, label: str) -> str:
-    """The product of a stock point; of a chain without lanes, itself."""
-    return market.stock_points[label].product if label in market.stock_points else label
-
-
-class _Scarcity:
-    """How much of a way's price is scarce things, by thing."""
-
-    def __init__(self, market: Market, prices: Prices, cheapest: FloatArray) -> None:
-        self.market = market
-        self.prices = prices
-        plain = market.plain_cost
-        self.component_premium = np.maximum(cheapest - np.where(np.isfinite(plain), plain, 0.0)[:, None], 0.0)
-        self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
-
-    def uses(self, way: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
-        """The first use of each way, the second, and so on, as (positions in `way`, uses)."""
-        first, after = self.first_use[way], self.first_use[way + 1]
-        for turn in range(int((after - first).max(initial=0))):
-            at = np.flatnonzero(first + turn < after)
-            yield at, self.uses_of[first[at] + turn]
-
-    def shares(self, way: IntArray, start: IntArray) -> Iterator[_Share]:
-        """What each scarce thing adds to a good unit of the ways, started in these buckets; way, start: (start)."""
-        market = self.market
-        yields, line = market.way_yield[way], market.way_line[way]
-        price = self.prices.limit[way, start]
-        yield _told(price, price, _WAY, way)
-        price = np.zeros(len(way))
-        price[line >= 0] = self.prices.line[line[line >= 0], start[line >= 0]]
-        yield _told(market.way_hours[way] * price / yields, price, _LINE, line)
-        for at, use in self.uses(way):
-            component, price = np.full(len(way), -1), np.zeros(len(way))
-            component[at] = market.use_component[use]
-            premium = self.component_premium[component[at], start[at]]
-            price[at] = np.where(market.use_open[use, start[at]] & np.isfinite(premium), premium, 0.0)
-            money = np.zeros(len(way))
-            money[at] = market.use_units[use] * price[at] / yields[at]
-            yield _told(money, price, _PRODUCT, component)
-
-
-def _told(money: FloatArray, price: FloatArray, kind: int, thing: IntArray) -> _Share:
-    return _Share(np.where(money > NOTHING, money, 0.0), price, kind, thing)
-
-
-def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.Table:
+def _quantities(market: Market, solution: Solution, scarcity: Scarcity) -> pa.Table:
     """units are good units that arrive, cost_per_unit is for one of them with its components at their plain cost.
 
     By start, product, kind and name: the ways are in order of the last three. In pieces: there can be millions.
@@ -196,7 +158,7 @@ def _quantities(market: Market, solution: Solution, scarcity: _Scarcity) -> pa.T
     )
 
 
-def _quantity_rows(market: Market, solution: Solution, scarcity: _Scarcity, start: IntArray, way: IntArray) -> pa.Table:
+def _quantity_rows(market: Market, solution: Solution, scarcity: Scarcity, start: IntArray, way: IntArray) -> pa.Table:
     plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
     started = solution.started[way, start]
     parts = np.zeros(len(way))
@@ -276,7 +238,7 @@ def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: Floa
     own = (prices.limit[way, t], solution.started[way, t], market.way_limit[way, t])
     parts.append(_price_rows("offer", "unit", market, names, at, t, *own))
     is_priced = market.is_component[:, None] & np.isfinite(cheapest) & (cheapest > NOTHING)
-    used, there = outcome.component_used, outcome.component_used + outcome.component_stock
+    used, there = outcome.pool_used, outcome.pool_used + outcome.pool
     goes_into = np.zeros(len(market.products), dtype=bool)
     goes_into[market.use_component] = True
     product, t = np.nonzero(is_priced & goes_into[:, None])
@@ -287,7 +249,7 @@ def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: Floa
     worth = _worth_of_one_more(market, outcome, earmarked)
     fixed = market.fixed[market.demanded[earmarked]]
     d, t = np.nonzero((fixed > 0) & (worth > NOTHING))
-    used = np.minimum(fixed[d, t], outcome.served[earmarked[d]].sum(axis=1))
+    used = np.minimum(fixed[d, t], outcome.served_by[earmarked[d], -1])
     own = (worth[d, t], used, fixed[d, t])
     parts.append(_price_rows("stock", "unit", market, market.products, market.demanded[earmarked[d]], t, *own))
     return pa.concat_tables(parts)
@@ -337,34 +299,88 @@ def _worth_of_one_more(market: Market, outcome: Outcome, d: IntArray) -> FloatAr
     return -np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]
 
 
-def _by_product(market: Market, outcome: Outcome) -> tuple[Market, Outcome]:
-    """Market and outcome with the classes of each product's demand taken together, as far as gaps need them."""
+def _by_product(market: Market, units: Units) -> tuple[IntArray, Units]:
+    """The products asked for, in the order of the market's demand, and units with their classes taken together."""
     demanded, first, of = np.unique(market.demanded, return_index=True, return_inverse=True)
     if len(demanded) == len(market.demanded):
-        return market, outcome
+        return market.demanded, units
     order = np.argsort(first)  # products stay in their order
     at = np.argsort(order)[of]
 
-    def summed(units: FloatArray) -> FloatArray:
+    def summed(amount: FloatArray) -> FloatArray:
         total = np.zeros((len(demanded), market.buckets))
-        np.add.at(total, at, units)
+        np.add.at(total, at, amount)
         return total
 
-    parts = {name: summed(getattr(outcome, name)) for name in ("asked", "served", "late", "lost")}
-    return replace(market, demanded=demanded[order], sure=summed(market.sure)), replace(outcome, **parts)
+    return demanded[order], units.map(summed)
 
 
 def _gaps(
-    market: Market, outcome: Outcome, demand: Forecast, ways: FloatArray, cheapest: FloatArray, scarcity: _Scarcity
+    market: Market,
+    outcome: Outcome,
+    demand: Forecast,
+    cheapest: FloatArray,
+    in_the_way: Callable[[IntArray, Units], Binding],
+    found: Delivered | None,
 ) -> pa.Table:
-    """Expected units by product, market and bucket; what markets share is split by what each has asked for so far."""
-    buckets, count = market.buckets, len(market.demanded)
-    at = {market.products[p]: d for d, p in enumerate(market.demanded)}
+    """Units by product, market and bucket.
+
+    Where requests are known one by one, theirs; else, as expected, what markets share is split by what each asks for.
+    """
+    demanded, units = _by_product(market, units_of(market, outcome))
+    buckets, count = market.buckets, len(demanded)
+    at = {market.products[p]: d for d, p in enumerate(demanded)}
     asked_at = [market.label_of(item) for item in demand.items]
     named = sorted((at[p], demand.items[i].market, i) for i, p in enumerate(asked_at) if p in at)
+    if found is not None:  # what is owed can be of an item that nobody forecasts
+        known = {(d, name) for d, name, _ in named}
+        extra = {(at[p], i.market) for i in found.asks.items if (p := market.label_of(i)) in at} - known
+        named = sorted([*named, *((d, name, -1) for d, name in extra)])
     named = sorted([*named, *((d, "all", -1) for d in set(range(count)) - {d for d, *_ in named})])
     of, item = (np.array([row[k] for row in named], dtype=np.int64) for k in (0, 2))
-    means = outcome.asked[of]
+    own = _split(market, demand, units, of, item)
+    if found is not None:
+        own = _told_one_by_one(market, demanded, [(d, name) for d, name, _ in named], own, found)
+    binding = in_the_way(demanded, units)
+    days = _days_more(market, demanded, units, cheapest, binding.later)
+    # By product, then bucket, then market.
+    row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
+    bucket, name = row % buckets, pa.array(row // buckets)
+    cell = of[row // buckets], bucket
+    flat = own.map(lambda amount: amount.ravel()[row])
+    products = pa.array([product_of(market, market.products[demanded[d]]) for d in of], pa.string())
+    missing, start = flat.late + flat.lost, binding.bucket[cell]
+    of_all = (units.late + units.lost)[cell]
+    needed = binding.needed[cell] * missing / np.where(of_all > 0, of_all, 1.0)
+    is_needed = (needed > 0) & (missing > NOTHING)
+    return pa.table(
+        {
+            "product": products.take(name),
+            "market": pa.array([name for _, name, _ in named], pa.string()).take(name),
+            "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
+            "demand_units": flat.asked,
+            "on_time_units": flat.on_time,
+            "late_units": flat.late,
+            "lost_units": flat.lost,
+            "refused_units": flat.refused,
+            "served_units": flat.served,
+            "waiting_units": flat.waiting,
+            "binding": binding.name.take(pa.array(cell[0] * buckets + bucket)),
+            "binding_price": binding.price[cell],
+            "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(day_numbers(market.bucket_starts)[start]), None),
+            "needed_amount": pa.array(needed, mask=~is_needed),
+            "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
+            "needed_days": pa.array(days[cell], mask=days[cell] <= 0),
+        },
+        schema=GAPS_SCHEMA,
+    )
+
+
+def _split(market: Market, demand: Forecast, units: Units, of: IntArray, item: IntArray) -> Units:
+    """(named, bucket) the units of each product by its markets: what is due in a bucket by what each asks for there,
+    what happens in it by what each has asked for so far. of, item: (named) product and forecast, -1: none."""
+    count = len(units.asked)
+    means = units.asked[of]
     known = np.flatnonzero(item >= 0)
     for i in range(0, len(known), ITEMS_AT_ONCE):
         some = known[i : i + ITEMS_AT_ONCE]
@@ -376,121 +392,65 @@ def _gaps(
         total = np.add.reduceat(own, first[:-1], axis=0)[of] if count else own
         return np.where(total > 0, own / np.where(total > 0, total, 1.0), otherwise)
 
-    share = share_of(np.cumsum(means, axis=1), 1.0 / markets[of, None])
-    own = share_of(means, share)
-    binding = _binding(market, outcome, ways, scarcity)
-    days = _days_more(market, outcome, cheapest)
-    # By product, then bucket, then market.
-    row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
-    bucket = row % buckets
-    cell = of[row // buckets], bucket
+    so_far = share_of(np.cumsum(means, axis=1), 1.0 / markets[of, None])
+    due = share_of(means, so_far)
+    happened = ("served", "waiting")
+    return Units(*(getattr(units, f.name)[of] * (so_far if f.name in happened else due) for f in fields(units)))
 
-    def split(units: FloatArray, shares: FloatArray) -> FloatArray:
-        return units[cell] * shares.ravel()[row]
 
-    products = pa.array([product_of(market, market.products[market.demanded[d]]) for d in of], pa.string())
-    late, lost = split(outcome.late, share), split(outcome.lost, share)
-    per_unit, start = binding.per_unit[cell], binding.bucket[cell]
-    in_the_way = per_unit > 0
-    return pa.table(
-        {
-            "product": products.take(pa.array(row // buckets)),
-            "market": pa.array([name for _, name, _ in named], pa.string()).take(pa.array(row // buckets)),
-            "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
-            "demand_units": split(outcome.asked, own),
-            "served_units": split(outcome.served, share),
-            "late_units": late,
-            "lost_units": lost,
-            "binding": binding.name.take(pa.array(cell[0] * buckets + bucket)),
-            "binding_price": binding.price[cell],
-            "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(day_numbers(market.bucket_starts)[start]), None),
-            "needed_amount": pa.array(np.where(lost > NOTHING, lost, late) * per_unit, mask=~in_the_way),
-            "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~in_the_way)),
-            "needed_days": pa.array(days[cell], mask=days[cell] <= 0),
-        },
-        schema=GAPS_SCHEMA,
+def _told_one_by_one(
+    market: Market, demanded: IntArray, named: Sequence[tuple[int, str]], units: Units, found: Delivered
+) -> Units:
+    """(named, bucket) units, with those of the products whose requests are known one by one as they are served."""
+    asks, buckets, count = found.asks, market.buckets, len(named)
+    at = {market.products[p]: d for d, p in enumerate(demanded)}
+    place = {key: i for i, key in enumerate(named)}
+    of_item = np.array([place.get((at.get(market.label_of(i), -1), i.market), -1) for i in asks.items], dtype=np.int64)
+    known = np.flatnonzero(found.demanded >= 0)
+    row = of_item[asks.item[known]]
+    told = np.zeros(len(demanded), dtype=bool)
+    told[[named[r][0] for r in np.unique(row).tolist()]] = True
+    is_told = told[np.array([d for d, _ in named], dtype=np.int64)] if count else np.zeros(0, dtype=bool)
+
+    def by_due(amount: FloatArray) -> FloatArray:
+        total = np.zeros((count, buckets))
+        np.add.at(total, (row, asks.bucket[known]), amount[known])
+        return total
+
+    served = np.zeros((count, buckets))
+    np.add.at(served, row, found.by_bucket[known])
+    asked, refused = by_due(asks.units), by_due(found.refused)
+    waiting = np.cumsum(asked - refused - served, axis=1)
+    one_by_one = Units(
+        asked, by_due(found.on_time), by_due(found.late), refused + by_due(found.never), refused, served, waiting
+    )
+    return Units(
+        *(np.where(is_told[:, None], getattr(one_by_one, f.name), getattr(units, f.name)) for f in fields(units))
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Binding:
-    """The scarce thing in the way of each (demanded, bucket). name: flat, '' where nothing is.
+def _days_more(
+    market: Market, product: IntArray, units: Units, cheapest: FloatArray, room: IntArray | None
+) -> IntArray:
+    """(product asked for, bucket) days more after which what is late or lost could be served; 0: not within the
+    horizon. product: (product asked for) its index in the market.
 
-    hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which the cheapest way would
-    start, -1 where none can be there; per_unit: of it for a good unit of the product, 0 where nothing is scarce.
+    What is late: until the plan has served all that was asked for by then. What is lost: until a unit's price is below
+    that of a lost sale, or until orders in lots leave room for it (room: bucket, -1: never).
     """
-
-    name: pa.StringArray
-    hours: BoolArray
-    price: FloatArray
-    bucket: IntArray
-    per_unit: FloatArray
-
-
-def _binding(market: Market, outcome: Outcome, ways: FloatArray, scarcity: _Scarcity) -> _Binding:
-    """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
-    product there and then."""
-    d, t = np.nonzero(outcome.late + outcome.lost > NOTHING)
-    best = _cheapest_ways(market, ways)[market.demanded[d], t]
-    d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
-    start = t - market.way_lead[best]
-    most, price = np.zeros(len(d)), np.zeros(len(d))
-    names, hours = np.full(len(d), "", dtype=object), np.zeros(len(d), dtype=bool)
-    for share in scarcity.shares(best, start):
-        own = np.full(len(d), "", dtype=object)
-        maybe = np.flatnonzero((share.money > 0) & (share.money >= most))
-        own[maybe] = [_name(market, share.kind, thing) for thing in share.thing[maybe]]
-        more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
-        most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
-        hours[more] = share.kind == _LINE
-    is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
-    on_line = market.way_line[best]
-    if len(is_line):
-        hours &= is_line[np.maximum(on_line, 0)]
-    shape, at = market.sure.shape, d * market.buckets + t
-    cells, is_hours = np.full(market.sure.size, "", dtype=object), np.zeros(shape, dtype=bool)
-    cells[at], is_hours[d, t] = names, hours
-    prices, per_unit, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
-    prices[d, t], buckets[d, t] = price, start
-    per_unit[d, t] = most / np.where(price > 0, price, 1.0)
-    return _Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, per_unit)
-
-
-def _days_more(market: Market, outcome: Outcome, cheapest: FloatArray) -> IntArray:
-    """(demanded, bucket) days more after which what waits or is lost could be served; 0: not within the horizon.
-
-    What waits: until the plan has served all that was asked for by then. What is lost: until a unit's price is below
-    that of a lost sale.
-    """
-    d, t = np.nonzero(outcome.late + outcome.lost > NOTHING)
-    lost_before_end = outcome.lost.copy()
-    lost_before_end[:, -1] = 0.0
-    served = np.cumsum(outcome.served, axis=1)
-    target = (np.cumsum(outcome.asked, axis=1) - np.cumsum(lost_before_end, axis=1))[d, t]
-    product = market.demanded
+    d, t = np.nonzero(units.late + units.lost > NOTHING)
+    served = np.cumsum(units.served, axis=1)
+    target = (np.cumsum(units.asked, axis=1) - np.cumsum(units.refused, axis=1))[d, t]
     price = cheapest[product]  # or made earlier and held
     held = np.arange(market.buckets) * market.holding[product, None]
     price = np.minimum.accumulate(price - held, axis=1) + held
     can_buy = price < market.lost_sale[product, None] * (1 - BELOW_LOST_SHARE)
-    is_lost, later = lost_before_end[d, t] > NOTHING, np.full(len(d), -1)
+    is_lost, later = units.refused[d, t] > NOTHING, np.full(len(d), -1)
     for u in range(market.buckets - 1, 0, -1):
-        there = np.where(is_lost, can_buy[d, u], served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
+        could = can_buy[d, u] if room is None else room[d, t] == u
+        there = np.where(is_lost, could, served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
         later[there & (u > t)] = u
     starts = day_numbers(market.bucket_starts)
-    days = np.zeros(market.sure.shape, dtype=np.int64)
+    days = np.zeros(units.asked.shape, dtype=np.int64)
     days[d, t] = np.where(later >= 0, starts[np.maximum(later, 0)] - starts[t], 0)
     return days
-
-
-def _cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
-    """(product, bucket) the cheapest way to have the product there, the first by name of equals; -1 where none is."""
-    best = np.full((len(market.products), market.buckets), -1, dtype=np.int64)
-    least = np.full(best.shape, np.inf)
-    by_name = np.array(sorted(range(len(market.ways)), key=lambda w: market.ways[w].name), dtype=np.int64)
-    for turn in turns(market.way_product[by_name]):
-        way = by_name[turn]
-        product = market.way_product[way]
-        better = ways[way] < least[product]
-        least[product] = np.where(better, ways[way], least[product])
-        best[product] = np.where(better, way[:, None], best[product])
-    return best

@@ -71,9 +71,10 @@ class Conflict:
     found: Finding
 
 
-def refuse_conflicts(state: State, learnt: Learnt) -> None:
-    """Raises NoPlan with a finding for each contradiction among the orders that a planner locked."""
-    found = conflicts(state, learnt)
+def refuse_conflicts(state: State, learnt: Learnt, where: Position | None = None) -> None:
+    """Raises NoPlan with a finding for each contradiction among the orders that a planner locked. where: the state's
+    position, where it is at hand."""
+    found = conflicts(state, learnt, where)
     if found:
         raise NoPlan(message("conflict.no_plan", count=len(found)), [c.found for c in found])
 

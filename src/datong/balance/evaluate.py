@@ -1,4 +1,9 @@
-"""What quantities really cost, worked out again from the quantities alone, on every sample path."""
+"""The referee: what a plan does and costs, worked out from the plan alone, on every sample path.
+
+Every figure that is shown comes from here: bucket by bucket the plan receives, makes, moves, serves and counts. What it
+may not do (more hours than a line has, a stock below zero) ends it with an AssertionError: then whoever made the plan
+is broken. tests/oracles holds it to a plain walk through the orders.
+"""
 
 from dataclasses import dataclass
 
@@ -8,6 +13,7 @@ import scipy.sparse as sp
 from datong.balance.bound import shifted
 from datong.balance.pack import Market
 from datong.balance.rules import fresh, rule_costs
+from datong.balance.spans import hours_worked
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short
 
@@ -17,23 +23,23 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """cost: money by term. asked, served, late (waiting at the bucket's end), lost: (demanded, bucket) expected units.
+    """cost: money by term. hours_used: (line, bucket), set-ups and orders under way included. stock: (product, bucket)
+    at the bucket's end, in pools and set aside for demand, as expected; pool: the part that lies in pools. pool_used:
+    (product, bucket) units taken from pools, issues to demand included.
 
-    hours_used: (line, bucket), with orders under way. component_stock: (product, bucket) at the end of the bucket.
-    component_used: (product, bucket), issues to demand included. supply: (demanded, bucket) cumulative, all that comes.
-    turned_away: (demanded, bucket), part of lost.
+    By demand, (demanded, bucket) expected units: supply and served_by, cumulative; turned_away, in the bucket in which
+    it was due; waiting at the bucket's end.
     """
 
     cost: dict[str, float]
-    asked: FloatArray
-    served: FloatArray
-    late: FloatArray
-    lost: FloatArray
     hours_used: FloatArray
-    component_stock: FloatArray
-    component_used: FloatArray
+    stock: FloatArray
+    pool: FloatArray
+    pool_used: FloatArray
     supply: FloatArray
+    served_by: FloatArray
     turned_away: FloatArray
+    waiting: FloatArray
 
 
 def evaluate(
@@ -43,8 +49,11 @@ def evaluate(
     turned_away: FloatArray,
     substituted: FloatArray | None = None,
     wasted: FloatArray | None = None,
+    lots: FloatArray | None = None,
 ) -> Outcome:
     """Cost and course of a plan. Raises AssertionError where it breaks a rule of the market: then a door is broken.
+
+    lots: (way, bucket) orders started there, each with its way's set-up; None: nothing is set up.
 
     Conservation: opening + made + received - used - served = closing, for every product and bucket.
     """
@@ -58,10 +67,9 @@ def evaluate(
     _assert_within(substituted, np.full(substituted.shape, np.inf), "a substitute below zero")
     can_perish = np.where(rules.shelf_life[:, None] >= 0, np.inf, 0.0)
     _assert_within(wasted, np.broadcast_to(can_perish, wasted.shape), "waste of a product that keeps")
-    arrived = _arrived(market, started)
-    used = _used(market, started)
-    on_line = np.flatnonzero(market.way_line >= 0)
-    hours = _summed(market.way_line[on_line], on_line, market.way_hours[on_line], started, len(market.lines))
+    arrived = arrived_units(market, started)
+    used = used_units(market, started)
+    hours = hours_worked(market, started, lots)
     _assert_within(hours, market.most_hours, "more hours than a line has")
 
     cost = dict.fromkeys(("production", "purchase", "holding", "late", "lost", "salvage"), 0.0)
@@ -85,8 +93,6 @@ def evaluate(
     assert not broken, f"{broken}: supply is not served + closing stock"
     in_time = supply + np.cumsum(turned_away, axis=1)
     _assert_within(rules.overdue, np.maximum(in_time, 0.0), "demand waits beyond the maximum lateness")
-    lost = turned_away.copy()
-    lost[:, -1] += late[:, -1]
     cost["holding"] += float((market.holding[product] * over.sum(axis=1)).sum())
     cost["late"] += float((market.late_cost * late.sum(axis=1)).sum())
     cost["lost"] += float((market.lost_cost * turned_away.sum(axis=1)).sum())
@@ -102,38 +108,54 @@ def evaluate(
     cost |= rule_costs(market, started, hours, substituted)
     cost["holding"] += float((stock.sum(axis=1) * market.holding).sum())
     cost["salvage"] -= float((stock[:, -1] * market.salvage).sum())
-    asked = market.given_demand
-    if asked is None:
-        asked = np.array([a.mean(axis=0) for a in market.cumulative_demand])
+    if lots is not None and market.way_setup_cost.any():
+        cost["setup"] = float(lots.sum(axis=1) @ market.way_setup_cost)
+    in_all = stock.copy()
+    np.add.at(in_all, product, over)
     return Outcome(
         cost=cost,
-        asked=np.diff(asked, axis=1, prepend=0.0),
-        served=np.diff(served_by, axis=1, prepend=0.0),
-        late=late,
-        lost=lost,
         hours_used=hours + market.hours_taken,
-        component_stock=stock,
-        component_used=used,
+        stock=in_all,
+        pool=stock,
+        pool_used=used,
         supply=supply,
+        served_by=served_by,
         turned_away=turned_away,
+        waiting=late,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """Who is served when, (demanded, bucket) expected units by the bucket in which they are due:
+
+        asked = on_time + late + refused + never
+
+    late: served in a later bucket; refused: turned away; never: still waiting when the horizon ends.
+    """
+
+    asked: FloatArray
+    on_time: FloatArray
+    late: FloatArray
+    refused: FloatArray
+    never: FloatArray
 
 
 def supply_of(market: Market, started: FloatArray, issued: FloatArray) -> FloatArray:
     """(demanded, bucket) cumulative units that come to each class of demand."""
     product = market.demanded
-    comes = market.fixed + _arrived(market, started)
+    comes = market.fixed + arrived_units(market, started)
     return np.cumsum(np.where(market.is_component[product, None], issued, comes[product]), axis=1)
 
 
-def _arrived(market: Market, started: FloatArray) -> FloatArray:
+def arrived_units(market: Market, started: FloatArray) -> FloatArray:
     """(product, bucket) good units that come of what is started."""
     good = shifted(market.way_yield[:, None] * started, market.way_lead, 0.0)
     ways = np.arange(len(market.ways))
     return _summed(market.way_product, ways, np.ones(len(ways)), good, len(market.products))
 
 
-def _used(market: Market, started: FloatArray) -> FloatArray:
+def used_units(market: Market, started: FloatArray) -> FloatArray:
     """(product, bucket) units of components that go into what is started."""
     always = market.use_open.all(axis=1)
     count, way, units = len(market.products), market.use_way, market.use_units
@@ -159,6 +181,39 @@ def _course(market: Market, supply: FloatArray, turned_away: FloatArray) -> tupl
         over[d], short[d] = expected_over_and_short(supply[d], paths - away[d])
         served[d] = np.minimum(supply[d], paths - away[d]).mean(axis=0)
     return over, short, served
+
+
+def service(market: Market, outcome: Outcome) -> Service:
+    """Oldest first: of what is due in bucket t and not refused, A(t-1) to A(t) of all that is asked for, as much is
+    served by the end of bucket s as supply reaches into it,
+
+        E min(A(t), X(s)) - E min(A(t-1), X(s)),
+
+    on time for s = t, in the end for the last s. Paths that take recourse into account can ask for less than nothing in
+    a bucket; what is expected of it then stays between nothing and what is asked for.
+    """
+    away, supply = np.cumsum(outcome.turned_away, axis=1), outcome.supply
+    last = supply[:, -1:]
+    if market.given_demand is not None:
+        total = market.given_demand
+        on_time, served = _reached(total - away, supply), _reached(total - away, last)
+    else:
+        total, on_time, served = np.zeros((3, *supply.shape))
+        for d, paths in enumerate(market.cumulative_demand):
+            total[d] = paths.mean(axis=0)
+            on_time[d] = _reached(paths - away[d], supply[d]).mean(axis=0)
+            served[d] = _reached(paths - away[d], last[d]).mean(axis=0)
+    units = np.diff(total, axis=1, prepend=0.0)
+    served = np.clip(served, 0.0, np.maximum(units - outcome.turned_away, 0.0))
+    on_time = np.clip(on_time, 0.0, served)
+    never = units - outcome.turned_away - served
+    return Service(units, on_time, served - on_time, outcome.turned_away, never)
+
+
+def _reached(asked: FloatArray, supply: FloatArray) -> FloatArray:
+    """(row, bucket) how far supply reaches into what is asked for in each bucket; asked: cumulative."""
+    before = np.concatenate([np.zeros((len(asked), 1)), asked[:, :-1]], axis=1)
+    return np.minimum(asked, supply) - np.minimum(before, supply)
 
 
 def _assert_within(amount: FloatArray, limit: FloatArray, broken: str) -> None:

@@ -192,8 +192,11 @@ class Programme:
         arrive = self.arrival_row[market.way_product[i]] + t + market.way_lead[i]
         self.add_entries(arrive, self.started, -market.way_yield[i])
         on_line = market.way_line[i] >= 0
-        row = self.line_row + market.way_line[i] * buckets + t
-        self.add_entries(row[on_line], self.started[on_line], market.way_hours[i][on_line])
+        span = market.way_span[i]
+        for later in range(int(span.max(initial=1))):
+            works = on_line & (later < span)
+            row = self.line_row + market.way_line[i] * buckets + t + later
+            self.add_entries(row[works], self.started[works], (market.way_hours[i] / span)[works])
         column_of = np.full(market.way_open.shape, -1)
         column_of[i, t] = self.started
         u, s = np.nonzero(market.use_open & (column_of[market.use_way] >= 0))

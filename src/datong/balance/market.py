@@ -1,6 +1,6 @@
 """Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal
@@ -11,9 +11,11 @@ from datong.balance import highs, integer, prices
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
-from datong.balance.evaluate import evaluate
+from datong.balance.deliveries import deliver
+from datong.balance.evaluate import Outcome, evaluate
 from datong.balance.pack import Market, pack
-from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, never_stop
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
+from datong.balance.spans import hours_worked
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.errors import Refused
@@ -29,8 +31,41 @@ EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 # Up to so many whole-number columns HiGHS looks for better lots than the plan stage's, for at most so many nodes: a
 # count and no time, so that the plan is the same each time.
 INTEGER_UP_TO, MOST_NODES = 1_500, 200
+# It looks on until its gap is at most this share of what can be avoided, whatever gap the market was cleared to: so a
+# run and a balance end with the same lots.
+LOTS_GAP = 1e-4
+# Up to so many pieces of cost curves the prices of a plan in lots are worked out anew with its set-ups fixed; those of
+# a larger one are prices of the market without lots.
+SET_UP_PRICES_UP_TO = 50_000
+# Of a cost, what is rounding.
+NOTHING = 1e-9
 # Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
 KNOWN_TO_PRICES = frozenset({"maximum lateness"})
+
+
+@dataclass(frozen=True, eq=False)
+class Cleared:
+    """A market with a plan: its quantities, deliveries and prices, what it does and costs, and a bound.
+
+    lots: (way, bucket) orders started there, each with its way's set-up; None: the plan is in any quantities, as the
+    linear market gives it. bound: no plan of this kind, fixed now, costs less. market_bound: the bound of the linear
+    market, which knows no lots; the same where nothing comes in lots.
+    """
+
+    market: Market
+    solution: Solution
+    outcome: Outcome
+    bound: float
+    market_bound: float
+    lots: FloatArray | None = None
+
+    @property
+    def total_cost(self) -> float:
+        return sum(self.outcome.cost.values())
+
+    def tables(self, demand: Forecast) -> Clearing:
+        """The plan as tables; `demand` gives the markets to which its products' demand belongs."""
+        return read_back(self.market, demand, self.solution, self.outcome, self.bound, self.lots)
 
 
 def balance(
@@ -52,7 +87,18 @@ def clear(
     on_progress: OnProgress = never_stop,
     start: Prices | None = None,
 ) -> Clearing:
-    """Clears a packed market; `demand` gives the markets to which its products' demand belongs.
+    """`cleared` as tables."""
+    return cleared(market, door, limits, on_progress, start).tables(demand)
+
+
+def cleared(
+    market: Market,
+    door: Door = "auto",
+    limits: Limits = USUAL_LIMITS,
+    on_progress: OnProgress = never_stop,
+    start: Prices | None = None,
+) -> Cleared:
+    """Clears a packed market in any quantities.
 
     limits, on_progress: when to stop; the best plan so far is then given, with its gap. start: prices to begin with, of
     an earlier clearing (`warm_prices`); HiGHS makes no use of them. Raises NoPlan where there is no plan yet,
@@ -60,8 +106,7 @@ def clear(
     """
     unknown = market.rules - KNOWN_TO_PRICES
     if door == "auto":
-        most = EXACT_UP_TO if market.single_level else EXACT_UP_TO_WITH_COMPONENTS
-        door = "prices" if highs.piece_count(market) > most and not unknown and not market.has_circles else "highs"
+        door = "highs" if fits_highs(market) or unknown or market.has_circles else "prices"
     if door == "prices" and unknown:
         raise Refused(message("balance.unknown_to_prices", rules=_named(sorted(unknown))))
     if door == "prices" and market.has_circles:
@@ -75,57 +120,106 @@ def clear(
         solution, outcome, bound = found.solution, found.outcome, found.bound
     total = sum(outcome.cost.values())
     assert bound <= total + 1e-9 * max(abs(total), 1.0), "the bound lies above the cost: one of them is wrong"
-    return read_back(market, demand, solution, outcome, float(np.minimum(bound, total)))
+    bound = float(np.minimum(bound, total))
+    return Cleared(market, solution, outcome, bound, bound)
 
 
-@dataclass(frozen=True, eq=False)
-class InLots:
-    """A market cleared in lots. clearing: its quantities are orders in lots, its prices those of the linear market.
-
-    cost: money by term, set-ups among them. bound: of every plan in lots. setups: (way, bucket).
-    """
-
-    clearing: Clearing
-    cost: Mapping[str, float]
-    bound: float
-    setups: FloatArray
+def fits_highs(market: Market) -> bool:
+    """Whether the linear programme is small enough for HiGHS to be the faster door."""
+    most = EXACT_UP_TO if market.single_level else EXACT_UP_TO_WITH_COMPONENTS
+    return highs.piece_count(market) <= most
 
 
-def clear_in_lots(
-    market: Market,
-    demand: Forecast,
-    whole: BoolArray,
-    start: FloatArray | None = None,
+# in lots ------------------------------------------------------------------------------------------
+
+
+def states_lots(market: Market) -> bool:
+    """Whether any way has a smallest lot, a lot multiple or a set-up, or takes longer than a bucket."""
+    return any(w.min_units or w.multiple_units or w.setup_hours or w.setup_cost or w.span > 1 for w in market.ways)
+
+
+def fits_integers(market: Market, rules: integer.LotRules) -> bool:
+    """Whether HiGHS looks for lots: the chain is small, and has no rule that is not known in lots."""
+    return integer.knows(market) and integer.column_count(market, rules) <= INTEGER_UP_TO
+
+
+def better_lots(
+    given_out: Cleared,
+    rules: integer.LotRules,
     limits: Limits = USUAL_LIMITS,
     on_progress: OnProgress = never_stop,
-) -> InLots | None:
-    """The market with set-ups, smallest lots, multiples and whole units; None where it is too large or has a rule that
-    is not known in lots, or nothing was found.
-
-    whole: (product) it comes in whole units. start: (way, bucket) units started by a plan in lots, which the answer is
-    never dearer than.
-    """
-    if not integer.knows(market):
-        return None
-    rules = integer.lot_rules(market, whole)
-    if integer.column_count(market, rules) > INTEGER_UP_TO:
-        return None
-    linear = highs.solve(market)
-    bound = lower_bound(market, linear.prices)
+) -> Cleared:
+    """The plan in lots, or a cheaper one that HiGHS finds from there, with its bound for every plan in lots."""
+    market = given_out.market
     options = {**highs.OPTIONS, "mip_max_nodes": MOST_NODES}
     if limits.time_limit_s is not None:
         options["time_limit"] = limits.time_limit_s
-    avoidable = max(bound - unavoidable_cost(market), 0.0)
-    found = integer.solve(market, rules, start, limits.gap_share * avoidable, options, on_progress)
+    avoidable = max(given_out.market_bound - unavoidable_cost(market), 0.0)
+    close = min(limits.gap_share, LOTS_GAP) * avoidable
+    found = integer.solve(market, rules, given_out.solution.started, close, options, on_progress)
     if found is None:
-        return None
-    total = found.total_cost
-    bound = max(bound, found.bound)
+        return given_out
+    bound = max(given_out.bound, found.bound)
+    if found.total_cost < given_out.total_cost - NOTHING * max(abs(given_out.total_cost), 1.0):
+        given_out = in_orders(given_out, found.solution.started, found.setups)
+    total = given_out.total_cost
     assert bound <= total + 1e-6 * max(abs(total), 1.0), "the bound lies above the cost in lots: one of them is wrong"
-    solution = replace(found.solution, prices=linear.prices)
-    outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
-    clearing = read_back(market, demand, solution, outcome, float(min(bound, total)))
-    return InLots(clearing, found.cost, float(min(bound, total)), found.setups)
+    solution = replace(given_out.solution, door="integer", iterations=found.nodes)
+    return replace(given_out, solution=solution, bound=float(min(bound, total)))
+
+
+def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleared:
+    """What orders do and cost, with the deliveries that suit them best. started: (way, bucket) units; lots: (way,
+    bucket) how many orders they are. Raises AssertionError where they break a rule of the market."""
+    market = cleared.market
+    solution = deliver(market, replace(cleared.solution, started=started))
+    outcome = evaluate(
+        market,
+        solution.started,
+        solution.issued,
+        solution.turned_away,
+        solution.substituted,
+        solution.wasted,
+        lots,
+    )
+    return replace(cleared, solution=solution, outcome=outcome, lots=lots)
+
+
+def with_set_up_prices(given_out: Cleared) -> Cleared:
+    """The same plan with prices that hold while its set-ups stay as they are (`set_ups_fixed`). As it is where nothing
+    is set up or HiGHS does not fit."""
+    if not prices_fix_set_ups(given_out):
+        return given_out
+    prices = highs.solve(set_ups_fixed(given_out)).prices
+    return replace(given_out, solution=replace(given_out.solution, prices=prices))
+
+
+def prices_fix_set_ups(given_out: Cleared) -> bool:
+    """Whether the plan's prices are to hold while its set-ups stay as they are: it has some, and is not large."""
+    market = given_out.market
+    is_small = fits_highs(market) and highs.piece_count(market) <= SET_UP_PRICES_UP_TO
+    return given_out.lots is not None and states_lots(market) and is_small
+
+
+def set_ups_fixed(given_out: Cleared) -> Market:
+    """The market in which only the ways that the plan sets up can start, on the hours that the set-ups leave."""
+    market, lots = given_out.market, given_out.lots
+    assert lots is not None
+    open_there = market.way_open & (~_is_set_up(market)[:, None] | (lots > 0))
+    hours = hours_worked(market, np.zeros(lots.shape), lots)
+    return replace(
+        market,
+        way_open=open_there,
+        way_limit=np.where(open_there, market.way_limit, 0.0),
+        line_hours=np.maximum(market.line_hours - hours, 0.0),
+    )
+
+
+def _is_set_up(market: Market) -> BoolArray:
+    """(way) whether starting it is a decision: it has a set-up, or comes in lots of more than a unit."""
+    return np.array(
+        [bool(w.setup_hours or w.setup_cost) or max(w.min_units, w.multiple_units) > 1 for w in market.ways], dtype=bool
+    )
 
 
 def _named(rules: Sequence[str]) -> Message:

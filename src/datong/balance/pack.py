@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.rules import Rules, build, honest_salvages, pools
+from datong.ledger.asks import Asks, asks_of
 from datong.ledger.facts import (
     ChainFacts,
     Way,
@@ -18,6 +19,7 @@ from datong.ledger.facts import (
     committed,
     grouped,
     level_turns,
+    located,
     planned_demand,
     product_levels,
     ranges,
@@ -38,11 +40,12 @@ WAYS_AT_ONCE = 10_000
 class Market:
     """Everything that is bought, sold or scarce.
 
-    way_*: (way). `way_open`: (way, bucket) it may start there and arrives inside the horizon. `way_limit`:
-    (way, bucket) most units started. Costs and hours are per unit started, of which `way_yield` become good units.
+    way_*: (way). way_open: (way, bucket) it may start there and arrives inside the horizon. way_limit: (way, bucket)
+    most units started. way_span: buckets that a start works over (spans.py). Costs and hours are per unit started, of
+    which `way_yield` become good units.
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
     line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
-    bucket 0) less units that orders under way will use; `stock_in` the same before use, `hours_taken` of those orders.
+    bucket 0) less units that orders under way will use; opening: (product) stock in hand; hours_taken by those orders.
     holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
@@ -52,7 +55,7 @@ class Market:
 
     In a chain with lanes a product is a stock point, by its label; stock_points: product and site by label; label_of:
     what an item is asked of; shared: what stands for a line and is none: label -> ('lane' or 'offer', its key), an hour
-    being a unit.
+    being a unit. asks: the requests behind the demand, where they are known one by one.
     """
 
     products: tuple[str, ...]
@@ -65,6 +68,7 @@ class Market:
     way_cost: FloatArray
     way_yield: FloatArray
     way_lead: IntArray
+    way_span: IntArray
     way_open: BoolArray
     way_limit: FloatArray
     use_way: IntArray
@@ -74,6 +78,7 @@ class Market:
     line_hours: FloatArray
     hours_taken: FloatArray
     fixed: FloatArray
+    opening: FloatArray
     holding: FloatArray
     late: FloatArray
     lost_sale: FloatArray
@@ -89,16 +94,27 @@ class Market:
     stock_points: Mapping[str, StockPoint] = field(default_factory=dict)
     shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     label_of: Callable[[Item], str] = lambda item: item.product
+    asks: Asks | None = None
 
     @cached_property
     def rules(self) -> frozenset[str]:
         """Names of the rules that this market has beyond the linear core."""
-        return self.beyond.names
+        return self.beyond.names | ({"long lots"} if (self.way_span > 1).any() else set())
 
     @property
     def most_hours(self) -> FloatArray:
         """(line, bucket) hours with overtime, left after orders under way."""
         return self.line_hours + self.beyond.overtime if "overtime" in self.rules else self.line_hours
+
+    @cached_property
+    def way_setup_hours(self) -> FloatArray:
+        """(way) hours of its line for each order."""
+        return np.array([w.setup_hours for w in self.ways], dtype=np.float64)
+
+    @cached_property
+    def way_setup_cost(self) -> FloatArray:
+        """(way) money for each order."""
+        return np.array([w.setup_cost for w in self.ways], dtype=np.float64)
 
     @cached_property
     def late_cost(self) -> FloatArray:
@@ -210,7 +226,8 @@ def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Mar
     facts = chain_facts(state, demand.bucket_starts, learnt, demand.items)
     asked = planned_demand(demand, where, facts, demand.bucket_starts, settings)
     rules = rule_facts(state, demand, where, asked, facts)
-    return pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
+    market = pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
+    return replace(market, asks=asks_of(state, demand, where, facts, demand.bucket_starts))
 
 
 def pack_facts(
@@ -236,6 +253,7 @@ def pack_facts(
     limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
     line_hours = np.array([facts.line_hours[name] for name in lines]).reshape(len(lines), buckets)
     promised = committed(facts, where, bucket_starts, calendar)
+    on_hand = located(facts, where).on_hand_units
     hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
     economics = [facts.economics[p] for p in products]
     holding, late, lost_sale, waiting_at_end, salvage = (
@@ -273,6 +291,7 @@ def pack_facts(
         way_cost=arrays.cost,
         way_yield=arrays.yield_share,
         way_lead=lead,
+        way_span=np.array([w.span for w in ways], dtype=np.int64),
         way_open=way_open,
         way_limit=np.where(way_open, limit[:, None], 0.0),
         use_way=arrays.use_way,
@@ -282,6 +301,7 @@ def pack_facts(
         line_hours=line_hours - hours_taken,
         hours_taken=hours_taken,
         fixed=np.array([promised.units[p] for p in products]).reshape(len(products), buckets),
+        opening=np.array([on_hand.get(p, 0.0) for p in products], dtype=np.float64),
         holding=holding,
         late=late,
         lost_sale=lost_sale,

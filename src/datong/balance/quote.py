@@ -18,9 +18,9 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.bound import shifted, unit_prices
-from datong.balance.clearing import NOTHING, shared_name
 from datong.balance.evaluate import supply_of
 from datong.balance.pack import Market
+from datong.balance.scarcity import NOTHING, shared_name
 from datong.balance.solution import Prices
 from datong.ledger.facts import grouped
 from datong.model.flow import FloatArray, IntArray

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from datong.balance.spans import over_span
 from datong.ledger.facts import Way
 from datong.ledger.rule_facts import DemandClass, RuleFacts
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -334,7 +335,8 @@ def amounts_worth(market: "Market", prices: "Prices", charge: Charges) -> float:
 
 def most_started(market: "Market") -> FloatArray:
     """(way, bucket) most units that hours and limits allow to start; inf where neither does."""
-    hours = market.most_hours[np.maximum(market.way_line, 0)] if len(market.lines) else 0.0
-    scarce = (market.way_line >= 0) & (market.way_hours > 0)
-    per_unit = np.where(scarce, market.way_hours, 1.0)[:, None]
-    return np.minimum(np.where(scarce[:, None], hours / per_unit, np.inf), market.way_limit)
+    scarce = np.flatnonzero((market.way_line >= 0) & (market.way_hours > 0))
+    most = market.way_limit.copy()
+    hours = over_span(market, scarce, market.most_hours) * market.way_span[scarce, None]
+    most[scarce] = np.minimum(most[scarce], hours / market.way_hours[scarce, None])
+    return most

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.balance.clearing import shared_name
 from datong.balance.pack import Market
+from datong.balance.scarcity import shared_name
 from datong.balance.solution import Prices
 from datong.ledger.facts import day_numbers
 from datong.model.flow import FloatArray

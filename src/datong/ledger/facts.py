@@ -51,7 +51,7 @@ class Way:
 
     `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit. line:
     key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
-    site: where the units arrive; row: key in its table, where `name` is another.
+    site: where the units arrive; row: key in its table, where `name` is another. span: buckets that a start works over.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Way:
     site: str | None = None
     from_site: str | None = None
     row: str | None = None
+    span: int = 1
 
     @property
     def recipe(self) -> str | None:
@@ -344,6 +345,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     prices = _prices(state)
     ways = _ways(state, prices, learnt, bucket_starts)
     hours = _line_hours(state, bucket_starts)
+    ways = _long_lots(ways, hours, state.settings.calendar.bucket_days)
     lanes = _lanes(state)
     if lanes:
         items = [*asked, *_asked_items(state)]
@@ -640,6 +642,21 @@ def _buy(name: str, product: str, price: float, lead_days: int, row: Mapping[str
         site=row.get("to_site"),
         from_site=row.get("site"),
     )
+
+
+def _long_lots(ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_days: int) -> tuple[Way, ...]:
+    """Ways with their span: one whose smallest lot, or single unit, needs more hours than its line has in any bucket
+    works over as many buckets as it takes, and its units are there after the last of them."""
+    most = {line: float(of_line.max(initial=0.0)) for line, of_line in hours.items()}
+    result = []
+    for way in ways:
+        lot = max(way.min_units, way.multiple_units, 1.0) * way.hours_per_unit + way.setup_hours
+        there = most.get(way.line or "", 0.0)
+        if there > 0 and lot > there * (1 + 1e-9):
+            span = math.ceil(lot / there - 1e-9)
+            way = replace(way, span=span, lead_days=max(way.lead_days, (span - 1) * bucket_days))
+        result.append(way)
+    return tuple(result)
 
 
 def _lead_days(learnt: Learnt, name: str, given: float) -> int:

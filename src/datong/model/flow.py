@@ -185,10 +185,14 @@ class Clearing:
         lanes also lane, from_site, to_site. 'serve': from which site a market was served that several serve.
     prices: what (line, lane, stock, offer, component), name, bucket, price (money per unit of it), unit, used,
         available.
-    gaps: product, market, bucket, demand_units (expected), served_units, late_units, lost_units, binding (name of the
-        scarce thing whose price was too high, or ''), binding_price; of what is late or lost also binding_bucket (in
-        which the cheapest way would start), needed_amount of the scarce thing that would serve it, needed_unit, and
-        needed_days later at which it could be served instead.
+    gaps: product, market, bucket; of what is due in the bucket, demand_units = on_time_units + late_units (served in a
+        later bucket) + lost_units (refused_units, or never served within the horizon); served_units in the bucket and
+        waiting_units at its end; binding (name of the scarce thing that stands in the way, or ''), binding_price; of
+        what is late or lost also binding_bucket (in which the way would start), needed_amount of the scarce thing that
+        would serve it, needed_unit, and needed_days later at which it could be served instead.
+    deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
+        what (on_time, late, refused, never), firm, priority.
+    flow, hours, money: the plan's books in units, hours and money (balance/books.py).
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
         transport, the holding of what is on the way included; and where the chain has such rules substitution,
         overtime, changes (of the plan before) and firm_shares (missed).
@@ -200,6 +204,10 @@ class Clearing:
     quantities: pa.Table
     prices: pa.Table
     gaps: pa.Table
+    deliveries: pa.Table
+    flow: pa.Table
+    hours: pa.Table
+    money: pa.Table
     cost: Mapping[str, float]
     lower_bound: float
     door: str
@@ -234,9 +242,13 @@ OrderKind = Literal["make", "buy", "move"]
 
 @dataclass(frozen=True)
 class PlannedOrder:
-    """A proposed work, purchase or transfer order. value: what it saves against not placing it, in money.
+    """A proposed work, purchase or transfer order.
 
-    In a chain with lanes: site where the units arrive; from_site and lane of a transfer.
+    due: last working day of the bucket in which a work order is planned to finish, or the day before the order that
+    needs it starts; of a purchase or transfer the day on which it arrives. needed_by: day on which the first of what
+    it is for is wanted. value: what leaving it out would cost, in money; of what goes into other orders none. hurts:
+    customers' requests that it serves late. In a chain with lanes: site where the units arrive; from_site and lane of a
+    transfer.
     """
 
     order: str
@@ -250,11 +262,12 @@ class PlannedOrder:
     due: date
     needed_by: date
     cost: float
-    value: float
+    value: float | None
     causes: tuple[Cause, ...]
     lane: str | None = None
     from_site: str | None = None
     site: str | None = None
+    hurts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

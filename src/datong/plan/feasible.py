@@ -60,9 +60,7 @@ def make_feasible(
             if units > NOTHING:
                 _put(done[t], replace(lot, units=units))
             if lot.units - units > NOTHING:
-                over.append(
-                    replace(lot, units=lot.units - units, wanted_units=min(lot.wanted_units, lot.units - units))
-                )
+                over.append(replace(lot, units=lot.units - units))
         for lot in over:
             rest = lot
             for other in instead.get((lot.way.name, t), ()):
@@ -70,14 +68,14 @@ def make_feasible(
                 wanted = round_up(wanted, step_of(other.way, room.whole[other.way.product]))
                 units = left.take(replace(other, units=wanted), first=other.way.name not in done[t])
                 if units > NOTHING:
-                    _put(done[t], replace(other, units=units, wanted_units=units))
+                    _put(done[t], replace(other, units=units))
                     given = units * other.way.yield_share / lot.way.yield_share
                     rest = replace(rest, units=max(rest.units - given, 0.0))
             if rest.units > NOTHING and t + 1 < buckets and rest.arrive + 1 < buckets:
                 way = rest.way
                 if valid_on(room.bucket_starts[t + 1], way.valid_from, way.valid_to):
                     units = round_up(rest.units, step_of(way, room.whole[way.product]))
-                    _put(waiting[t + 1], replace(rest, start=t + 1, arrive=rest.arrive + 1, units=units, merged=1))
+                    _put(waiting[t + 1], replace(rest, start=t + 1, arrive=rest.arrive + 1, units=units))
                     worth.setdefault(way.name, 0.0)
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
 
@@ -127,10 +125,5 @@ def _put(into: dict[str, Lot], lot: Lot) -> None:
     """Adds a lot to those of one bucket, joined to the one of the same way."""
     before = into.get(lot.way.name)
     if before is not None:
-        lot = replace(
-            before,
-            units=before.units + lot.units,
-            wanted_units=before.wanted_units + lot.wanted_units,
-            merged=before.merged + lot.merged,
-        )
+        lot = replace(before, units=before.units + lot.units)
     into[lot.way.name] = lot

@@ -47,14 +47,12 @@ class Need:
 
 @dataclass(frozen=True)
 class Lot:
-    """Units started in one bucket. `wanted_units` of them were cleared; `merged` starts were joined in it."""
+    """Units started in one bucket."""
 
     way: Way
     start: int
     arrive: int
     units: float
-    wanted_units: float
-    merged: int
 
 
 class Shifts(Protocol):
@@ -113,7 +111,7 @@ def size_lots(needs: Sequence[Need], shifts: Shifts, whole: bool) -> list[Lot]:
         if math.isinf(units):  # what was carried over does not fit; the repair finds it a place
             units = round_up(max(missing, way.min_units), step_of(way, whole))
         given_so_far += units * way.yield_share
-        lots.append(Lot(way, need.start, need.arrive, units, missing, last - first + 1))
+        lots.append(Lot(way, need.start, need.arrive, units))
     return lots
 
 

@@ -1,200 +1,308 @@
-"""Why an order: its causes with numbers and the rows behind them, and all of it as one sentence."""
+"""Why an order: its causes with numbers and the rows behind them, and all of it as one sentence.
+
+Every cause is worked out from the orders themselves: whom a lot serves (pegging.py), what is there before it, which
+hours the orders leave, what a set-up saves; then the conclusion.
+"""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
 
-from datong.ledger.facts import ChainFacts
+from datong.ledger.facts import Way
 from datong.ledger.state import State
 from datong.model.flow import (
     UNTESTED_METHODS,
     Cause,
     Clearing,
     Forecast,
-    Item,
     PlannedOrder,
     Sensed,
     Signal,
     method_message,
 )
+from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say
-from datong.plan.lots import Lot
+from datong.plan.lots import Lot, lots_matter
+from datong.plan.pegging import Before, Peg
+from datong.plan.work import Work
 
-# Most rows of evidence that one cause shows, and most signals that one order tells of.
-MOST_ROWS = 20
-MOST_SIGNALS = 2
+# Most rows of evidence that one cause shows, most requests or orders that it names, most signals, most buckets.
+MOST_ROWS, MOST_NAMED, MOST_SIGNALS, MOST_BUCKETS = 20, 3, 2, 3
+# The unit that goes without saying.
+PIECE = "piece"
 # Below this share of its hours left, a line is full.
 FULL_SHARE = 0.005
-# Prices below this are no price.
+# Money and units below this are nothing.
 NOTHING = 1e-6
-
-
-@dataclass(frozen=True)
-class Served:
-    """What an order is for. Units expected and at the 90% point are cumulative, by the end of `last_bucket`.
-
-    parents: (order, product) that a component goes into; empty for what is sold.
-    """
-
-    needed_by: date
-    last_bucket: date
-    expected_units: float
-    high_units: float
-    stock_units: float
-    coming_units: float
-    planned_units: float
-    parents: tuple[tuple[str, str], ...]
 
 
 class Reasons:
     """Finds the causes of orders in one cycle's results."""
 
-    def __init__(self, state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, facts: ChainFacts) -> None:
-        self.product_of = facts.product_of
+    def __init__(
+        self,
+        state: State,
+        sensed: Sensed,
+        demand: Forecast,
+        clearing: Clearing,
+        work: Work,
+        numbers: Mapping[Lot, str],
+    ) -> None:
+        self.work, self.numbers, self.demand = work, numbers, demand
         self.currency = state.settings.currency
         self.weeks = state.settings.calendar.unit == "week"
-        self.lines = {(r["name"], r["bucket"]): r for r in clearing.prices.to_pylist() if r["what"] == "line"}
-        self.starts = demand.bucket_starts
-        self.binding = {
-            (facts.label_of(Item(r["product"], r["market"])), r["bucket"]): (r["binding"], r["binding_price"])
-            for r in clearing.gaps.to_pylist()
-            if r["binding"]
-        }
+        self.at = {s: t for t, s in enumerate(work.starts)}
+        self.lines = {(r["name"], self.at[r["bucket"]]): r for r in clearing.prices.to_pylist() if r["what"] == "line"}
+        products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
+        self.names = {r["product"]: r["name"] for r in products}
+        self.units = {r["product"]: r["base_unit"] for r in products}
         self.signals: dict[str, list[Signal]] = defaultdict(list)
         for signal in sorted(sensed.signals, key=lambda s: (-abs(s.strength), s.signal)):
             self.signals[signal.product].append(signal)
         self.items: dict[str, list[int]] = defaultdict(list)
         for i, item in enumerate(demand.items):
-            self.items[facts.label_of(item)].append(i)
-        self.demand = demand
+            self.items[work.facts.label_of(item)].append(i)
         self.mean_units = demand.paths.mean(axis=(1, 2))
         self.stock_rows = _last_counts(state)
-        self.given_rows: dict[str, list[tuple[date, str]]] = defaultdict(list)
-        for r in state.table("demand").select(["row_id", "product", "due"]).to_pylist():
-            self.given_rows[r["product"]].append((r["due"], r["row_id"]))
+        given = state.table("demand").select(["row_id", "demand"]).to_pylist()
+        self.demand_rows = {r["demand"]: r["row_id"] for r in given}
+        self.totals: dict[str, SortedDemand] = {}
 
-    def of(self, lot: Lot, served: Served, alternatives: Sequence[tuple[str, str | None, float]]) -> tuple[Cause, ...]:
-        """Causes of one lot, from the nearest to the deepest."""
-        causes = [self._for_orders(lot, served) if served.parents else self._for_demand(lot, served)]
-        causes += self._lot_causes(lot)
-        causes += self._line_causes(lot, served)
-        causes += self._alternative_causes(alternatives)
-        if not served.parents:
+    def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, start: date, due: date) -> tuple[Cause, ...]:
+        """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
+        causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
+        causes += [*self._lot_causes(lot, pegs), *self._alternative_causes(lot)]
+        if lot.way.product in self.items:
             causes += self._forecast_causes(lot)
+        product = self.work.facts.product_of(lot.way.product)
         causes += [
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
-            for s in self.signals[self.product_of(lot.way.product)][:MOST_SIGNALS]
+            for s in self.signals[product][:MOST_SIGNALS]
         ]
-        return tuple(causes)
+        return (*causes, self._conclusion(lot, start, due))
 
-    def when(self, bucket: date) -> Message:
-        return message("plan.week" if self.weeks else "plan.day", day=bucket)
+    def when(self, bucket: int) -> Message:
+        return message("plan.week" if self.weeks else "plan.day", day=self.work.starts[bucket])
 
-    def _for_demand(self, lot: Lot, served: Served) -> Cause:
-        product = self.product_of(lot.way.product)
-        given = sorted(r for r in self.given_rows[product] if r[0] >= served.needed_by)[:MOST_ROWS]
-        rows = tuple(row for _, row in given) or self.stock_rows.get(product, ())[:MOST_ROWS]
-        table = "demand" if given else "stock"
-        sure = served.high_units - served.expected_units < 0.5
-        text = message(
-            "plan.cause.sure_demand" if sure else "plan.cause.demand",
-            product=product,
-            expected=shown(served.expected_units),
-            high=shown(served.high_units),
-            when=self.when(served.last_bucket),
-            stock=shown(served.stock_units),
-            coming=shown(served.coming_units + served.planned_units),
-        )
-        return Cause("plan", text, table if rows else "", rows)
+    def called(self, product: str) -> str:
+        """A product by its name and code."""
+        code = self.work.facts.product_of(product)
+        name = self.names.get(code)
+        return code if not name or name == code else f"{name} ({code})"
 
-    def _for_orders(self, lot: Lot, served: Served) -> Cause:
-        order, parent = served.parents[0]
-        rows = self.stock_rows.get(self.product_of(lot.way.product), ())[:MOST_ROWS]
-        key = "plan.cause.component" if len(served.parents) == 1 else "plan.cause.components"
-        text = message(
-            key,
-            product=lot.way.product,
-            order=order,
-            parent=parent,
-            others=len(served.parents) - 1,
-            when=self.when(served.needed_by),
-            stock=shown(served.stock_units),
-        )
-        return Cause("plan", text, "stock" if rows else "", rows)
+    # for whom ------------------------------------------------------------------------------------
 
-    def _lot_causes(self, lot: Lot) -> list[Cause]:
+    def _for_whom(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
         causes = []
-        more = lot.units - lot.wanted_units
-        if more > 0.5 and lot.way.min_units > lot.wanted_units:
-            text = message("plan.cause.smallest", smallest=shown(lot.way.min_units), more=shown(more))
+        requests = [peg for peg in pegs if peg.use.kind == "request"]
+        if requests:
+            named = sorted(requests, key=lambda p: (-p.use.priority, p.use.due, p.use.name))
+            rows = [self.demand_rows[p.use.name] for p in named if p.use.name in self.demand_rows]
+            text = message("plan.cause.for_requests", requests=self._listed([self._request(p) for p in named]))
+            causes.append(Cause("plan", text, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
+        parents: dict[Lot, float] = defaultdict(float)
+        for peg in pegs:
+            if peg.use.parent is not None:
+                parents[peg.use.parent] += peg.units
+        if parents:
+            ordered = sorted(parents, key=lambda p: (p.start, self.numbers.get(p, "")))
+            text = message("plan.cause.for_orders", orders=self._listed([self._parent(p, parents[p]) for p in ordered]))
             causes.append(Cause("plan", text))
-        elif more >= 1 and lot.way.multiple_units > 1:
-            text = message("plan.cause.multiple", multiple=shown(lot.way.multiple_units), more=shown(more))
-            causes.append(Cause("plan", text))
-        if lot.merged > 1 and (lot.way.setup_cost > 0 or lot.way.setup_hours > 0 or lot.way.min_units > 0):
-            causes.append(Cause("plan", message("plan.cause.merged", count=lot.merged)))
+        out = sum(peg.units for peg in pegs if peg.use.kind == "out")
+        if out > NOTHING:
+            causes.append(Cause("plan", message("plan.cause.for_out", units=shown(out))))
+        expected = [peg for peg in pegs if peg.use.kind == "forecast"]
+        if expected:
+            first, last = min(p.use.bucket for p in expected), max(p.use.bucket for p in expected)
+            units = shown(sum(p.units for p in expected))
+            key = "plan.cause.for_forecast" if first == last else "plan.cause.for_forecasts"
+            causes.append(Cause("plan", message(key, units=units, first=self.when(first), last=self.when(last))))
+        left = lot.units * lot.way.yield_share - sum(peg.units for peg in pegs)
+        if left >= 0.5:
+            causes.append(Cause("plan", self._left_over(lot, left)))
         return causes
 
-    def _line_causes(self, lot: Lot, served: Served) -> list[Cause]:
-        """Why this line in this bucket: what an hour is worth there, and in the bucket that needs the units."""
-        scarce, worth = self.binding.get((lot.way.product, served.needed_by), ("", 0.0))
-        if served.needed_by < self.starts[lot.arrive] and scarce and scarce != lot.way.line:
-            text = message(
-                "plan.cause.scarce",
-                name=scarce,
-                needed=self.when(served.needed_by),
-                price=shown(worth),
-                currency=self.currency,
-            )
-            return [Cause("balance", text, "prices", (f"{scarce}|{served.needed_by}",))]
-        if lot.way.line is None:
+    def _request(self, peg: Peg) -> Message:
+        key = "plan.request_late" if peg.use.late else "plan.request"
+        when = self.when(peg.use.bucket)
+        return message(key, name=peg.use.name or "-", units=shown(peg.units), due=peg.use.due, when=when)
+
+    def _parent(self, parent: Lot, units: float) -> Message:
+        return message(
+            "plan.parent",
+            order=self.numbers.get(parent, "-"),
+            product=self.called(parent.way.product),
+            units=shown(units),
+            when=self.when(parent.start),
+        )
+
+    def _left_over(self, lot: Lot, left: float) -> Message:
+        """Why more comes than is used: a smallest lot, a multiple, or safety against demand above what is expected."""
+        way = lot.way
+        if way.min_units > 0 and lot.units <= way.min_units * (1 + NOTHING):
+            return message("plan.cause.smallest", smallest=shown(way.min_units), more=shown(left))
+        if way.multiple_units > 1 and left < way.multiple_units * way.yield_share:
+            return message("plan.cause.multiple", multiple=shown(way.multiple_units), more=shown(left))
+        if lot.way.product in self.work.wanted and len(self.work.wanted[lot.way.product]) > 1:
+            total = self._total(lot.way.product)
+            last = len(self.work.starts) - 1
+            high = shown(float(total.quantile(0.9)[last]))
+            expected = shown(float(total.mean[last]))
+            return message("plan.cause.safety", more=shown(left), expected=expected, high=high, when=self.when(last))
+        return message("plan.cause.left", more=shown(left))
+
+    def _total(self, product: str) -> SortedDemand:
+        if product not in self.totals:
+            self.totals[product] = SortedDemand.of(self.work.wanted[product].cumsum(axis=1))
+        return self.totals[product]
+
+    def _listed(self, parts: Sequence[Message]) -> Message:
+        """The first few, and how many more there are."""
+        some = list(parts[:MOST_NAMED])
+        if len(parts) > len(some):
+            some.append(message("plan.more", count=len(parts) - len(some)))
+        return reduce(lambda before, following: message("plan.list", before=before, following=following), some)
+
+    def _there_before(self, lot: Lot, before: Before) -> list[Cause]:
+        """Stock, orders out and planned orders, each by itself."""
+        rows = self.stock_rows.get(self.work.facts.product_of(lot.way.product), ())[:MOST_ROWS]
+        text = message("plan.cause.stock", stock=shown(before.stock_units))
+        causes = [Cause("plan", text, "stock" if rows else "", rows)]
+        for key, units in (("on_order", before.on_order_units), ("planned", before.planned_units)):
+            if units > NOTHING:
+                causes.append(Cause("plan", message(f"plan.cause.{key}", units=shown(units))))
+        return causes
+
+    # when, and on which line ---------------------------------------------------------------------
+
+    def _time_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
+        """Ahead of time or late: which hours the orders leave in between; else, how full the line is then."""
+        line = None if lot.way.line in self.work.facts.shared else lot.way.line
+        if line is None or (line, lot.start) not in self.lines:
             return []
-        line, start = lot.way.line, self.starts[lot.start]
-        row = self.lines.get((line, start))
-        if row is None:
+        lead = lot.arrive - lot.start
+        wanted = [peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs]
+        if not wanted:
             return []
-        evidence = (f"{line}|{start}",)
-        needed = next((t for t, s in enumerate(self.starts) if s == served.needed_by), lot.arrive)
-        late = lot.arrive > needed
-        early = lot.arrive < needed
-        latest = self.starts[max(needed - (lot.arrive - lot.start), 0)]
-        then = self.lines.get((line, latest))
-        if early and then is not None and then["price"] > row["price"] + NOTHING:
-            text = message(
-                "plan.cause.early",
-                line=line,
-                then=self.when(latest),
-                then_price=shown(then["price"]),
-                price=shown(row["price"]),
-                currency=self.currency,
-            )
-            return [Cause("balance", text, "prices", evidence)]
-        if row["price"] > NOTHING:
-            key = "plan.cause.full_late" if late else "plan.cause.full"
-            text = message(
-                key,
-                line=line,
-                when=self.when(start),
-                price=shown(row["price"]),
-                currency=self.currency,
-                needed=self.when(served.needed_by),
-            )
-            return [Cause("balance", text, "prices", evidence)]
-        spare = row["available"] - row["used"]
-        if spare > FULL_SHARE * max(row["available"], NOTHING):
-            text = message("plan.cause.spare", line=line, when=self.when(start), hours=shown(spare))
-            return [Cause("balance", text, "prices", evidence)]
+        first_wanted = min(wanted)
+        latest = max(first_wanted - lead, 0)
+        if lot.start > latest:
+            return self._in_the_way(line, latest, lot.start, "late")
+        last_of_first_need = max(w for w in wanted) - lead
+        if lot.start < latest:
+            return self._in_the_way(line, lot.start + 1, latest + 1, "early")
+        if lot.start < last_of_first_need and not lots_matter(lot.way):
+            return self._in_the_way(line, lot.start + 1, last_of_first_need + 1, "early")
+        if self._is_full(line, lot.start):
+            return [self._line_cause("full", line, lot.start)]
         return []
 
-    def _alternative_causes(self, alternatives: Sequence[tuple[str, str | None, float]]) -> list[Cause]:
-        dearer = [(name, line, more) for name, line, more in alternatives if more > NOTHING]
-        if not dearer:
+    def _due_bucket(self, peg: Peg) -> int:
+        """The bucket in which a use is wanted; what was due before the horizon, in its first."""
+        starts = self.work.starts
+        return max((t for t, s in enumerate(starts) if s <= peg.use.due), default=0)
+
+    def _in_the_way(self, line: str, first: int, after: int, key: str) -> list[Cause]:
+        """The buckets from `first` to before `after` in which the orders leave the line no hours, or it has none."""
+        rows = [(t, self.lines[line, t]) for t in range(first, after) if (line, t) in self.lines]
+        shut = [t for t, r in rows if r["available"] <= NOTHING]
+        full = [t for t, r in rows if r["available"] > NOTHING and self._is_full(line, t)]
+        causes = []
+        for kind, buckets in (("shut", shut), ("full", full)):
+            if buckets:
+                listed = self._listed([self._bucket(line, t, kind) for t in buckets])
+                text = message(f"plan.cause.{key}_{kind}", line=line, buckets=listed)
+                evidence = tuple(f"{line}|{self.work.starts[t]}" for t in buckets[:MOST_ROWS])
+                causes.append(Cause("balance", text, "prices", evidence))
+        return causes
+
+    def _bucket(self, line: str, bucket: int, kind: str) -> Message:
+        if kind == "shut":
+            return self.when(bucket)
+        row = self.lines[line, bucket]
+        used, hours = shown(row["used"]), shown(row["available"])
+        return message("plan.hours_used", when=self.when(bucket), used=used, hours=hours)
+
+    def _is_full(self, line: str, bucket: int) -> bool:
+        row = self.lines[line, bucket]
+        return row["available"] - row["used"] <= FULL_SHARE * max(row["available"], NOTHING)
+
+    def _line_cause(self, key: str, line: str, bucket: int) -> Cause:
+        row = self.lines[line, bucket]
+        text = message(
+            f"plan.cause.{key}",
+            line=line,
+            when=self.when(bucket),
+            used=shown(row["used"]),
+            hours=shown(row["available"]),
+        )
+        return Cause("balance", text, "prices", (f"{line}|{self.work.starts[bucket]}",))
+
+    # how many, and how else ----------------------------------------------------------------------
+
+    def _lot_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
+        """What is joined in one lot, and which set-ups that saves."""
+        way = lot.way
+        if not (way.setup_cost > 0 or way.setup_hours > 0):
             return []
-        name, line, more = dearer[0]
+        wanted = {peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs}
+        if len(wanted) < 2:
+            return []
+        saved = len(wanted) - 1
+        parts = []
+        if way.setup_hours > 0:
+            parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
+        if way.setup_cost > 0:
+            parts.append(message("plan.set_up_money", money=shown(saved * way.setup_cost), currency=self.currency))
+        weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(wanted))
+        text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
+        return [Cause("plan", text)]
+
+    def _alternative_causes(self, lot: Lot) -> list[Cause]:
+        """The next best way to have the units in the same bucket, where it is dearer by its own cost."""
+        own = self._way_cost(lot.way)
+        others = []
+        for way in self.work.ways_of[lot.way.product]:
+            start = lot.arrive - self.work.calendar.lead_buckets(way.lead_days)
+            if way.name != lot.way.name and start >= self.work.first_start:
+                others.append((self._way_cost(way) - own, way.name, way))
+        if not others:
+            return []
+        more, name, way = min(others, key=lambda o: o[:2])
+        if more <= NOTHING:
+            return []
+        line = None if way.line in self.work.facts.shared else way.line
         key = "plan.cause.dearer" if line is None else "plan.cause.dearer_line"
         text = message(key, way=name, line=line or "", more=shown(more), currency=self.currency)
         return [Cause("balance", text, "recipes", (f"recipes:{name}",)) if line else Cause("balance", text)]
+
+    def _way_cost(self, way: Way) -> float:
+        """Money for a good unit, its components at what they cost where nothing is scarce."""
+        parts = sum(use.units_per_unit * self.work.plain_cost.get(use.component, 0.0) for use in way.uses)
+        return (way.cost_per_unit + parts) / way.yield_share
+
+    def _conclusion(self, lot: Lot, start: date, due: date) -> Cause:
+        way = lot.way
+        line = None if way.line in self.work.facts.shared else way.line
+        key = f"plan.so.{way.kind}" if way.kind != "make" or line is None else "plan.so.make_on"
+        text = message(
+            key,
+            amount=self._amount(lot),
+            product=self.called(way.product),
+            line=line or "",
+            start=start,
+            due=due,
+            from_site=way.from_site or "",
+            site=way.site or "",
+        )
+        return Cause("plan", text)
+
+    def _amount(self, lot: Lot) -> Message:
+        unit = self.units.get(self.work.facts.product_of(lot.way.product)) or PIECE
+        if unit == PIECE:
+            return message("plan.pieces", units=shown(lot.units))
+        return message("plan.amount", units=shown(lot.units), unit=unit)
 
     def _forecast_causes(self, lot: Lot) -> list[Cause]:
         items = self.items[lot.way.product]

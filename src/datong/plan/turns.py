@@ -464,4 +464,4 @@ def _joined(starts: Sequence[Start]) -> list[Lot]:
         key = start.choice.way.name, start.bucket
         units[key] = units.get(key, 0.0) + start.units
         first.setdefault(key, start)
-    return [Lot(s.choice.way, s.bucket, s.arrive, units[k], units[k], 1) for k, s in sorted(first.items())]
+    return [Lot(s.choice.way, s.bucket, s.arrive, units[k]) for k, s in sorted(first.items())]

@@ -1,0 +1,231 @@
+"""The books of a plan: units, hours and money in which a reader can add up every figure that is shown.
+
+flow    opening + made + received + moved_in - used - moved_out - delivered - wasted = closing   product, site, bucket
+hours   run + set-up + orders under way + free = available                                       line, bucket
+money   quantity x rate = money; the rows of a term add up to its cost
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from datong.balance.bound import shifted
+from datong.balance.evaluate import Outcome, service
+from datong.balance.pack import Market
+from datong.balance.scarcity import NOTHING, product_of, shared_name
+from datong.balance.solution import Solution
+from datong.balance.spans import hours_worked
+from datong.ledger.facts import day_numbers
+from datong.model.flow import FloatArray, IntArray
+
+FLOW_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("site", pa.string()),
+        ("bucket", pa.date32()),
+        *(
+            (f"{name}_units", pa.float64())
+            for name in (
+                "opening", "made", "received", "moved_in", "used", "moved_out", "delivered", "wasted", "closing"
+            )
+        ),
+    ]
+)  # fmt: skip
+HOURS_SCHEMA = pa.schema(
+    [
+        ("line", pa.string()),
+        ("bucket", pa.date32()),
+        *((f"{name}_hours", pa.float64()) for name in ("run", "setup", "under_way", "free", "available")),
+    ]
+)
+MONEY_SCHEMA = pa.schema(
+    [
+        ("term", pa.string()),
+        ("product", pa.string()),
+        ("name", pa.string()),
+        ("quantity", pa.float64()),
+        ("unit", pa.string()),
+        ("rate", pa.float64()),
+        ("money", pa.float64()),
+    ]
+)
+FUTURES_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("site", pa.string()),
+        ("weight", pa.float64()),
+        ("future", pa.int32()),
+        ("bucket", pa.date32()),
+        ("cumulative_units", pa.float64()),
+    ]
+)
+# More rows of futures than this are not kept: the same run gives them again.
+MOST_FUTURES = 1_000_000
+
+
+def futures(market: Market) -> pa.Table:
+    """Cumulative demand of every class on every sample path, as planning sees it (`with_recourse`), of demand that is
+    uncertain; nothing where that is more than MOST_FUTURES rows. What is expected of a plan is the mean over these."""
+    uncertain = [d for d, paths in enumerate(market.cumulative_demand) if len(paths) > 1]
+    if sum(market.cumulative_demand[d].size for d in uncertain) > MOST_FUTURES or not uncertain:
+        return FUTURES_SCHEMA.empty_table()
+    products, sites = _places(market)
+    parts = []
+    for d in uncertain:
+        paths = market.cumulative_demand[d]
+        future, t = np.indices(paths.shape).reshape(2, -1)
+        product = pa.array(np.full(paths.size, market.demanded[d]))
+        parts.append(
+            pa.table(
+                [
+                    products.take(product),
+                    sites.take(product),
+                    pa.array(np.full(paths.size, market.beyond.weight[d])),
+                    pa.array(future.astype(np.int32)),
+                    _days(market, t),
+                    pa.array(paths.ravel()),
+                ],
+                schema=FUTURES_SCHEMA,
+            )
+        )
+    return pa.concat_tables(parts)
+
+
+def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
+    """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
+    as nothing; `received` is what orders out bring, less what they take."""
+    kind = np.array(["serve" if w.serves else w.kind for w in market.ways], dtype=np.str_)
+    arrives, starts = _arrivals(market, solution.started), solution.started
+    made, bought, moved_in = (
+        _by_product(market, np.where((kind == k)[:, None], arrives, 0.0)) for k in ("make", "buy", "move")
+    )
+    served_in = _by_product(market, np.where((kind == "serve")[:, None], arrives, 0.0))
+    moves = np.isin(kind, ("move", "serve"))
+    moved_out, used = (_uses(market, np.where(of[:, None], starts, 0.0)) for of in (moves, ~moves))
+    opening_stock = np.maximum(market.opening, 0.0)
+    anyway = market.fixed.copy()
+    anyway[:, 0] -= opening_stock
+    received = bought + anyway
+    delivered = np.zeros(market.fixed.shape)
+    np.add.at(delivered, market.demanded, np.diff(outcome.served_by, axis=1, prepend=0.0))
+    rules = market.beyond
+    if solution.substituted.size:  # a substitute leaves its own stock, and is no unit of what it stands in for
+        np.add.at(delivered, rules.substitute_product, solution.substituted)
+        np.add.at(delivered, market.demanded[rules.substitute_demand], -solution.substituted)
+    wasted = solution.wasted if solution.wasted.size else np.zeros(market.fixed.shape)
+    opening = np.concatenate([opening_stock[:, None], outcome.stock[:, :-1]], axis=1)
+    columns = [opening, made, received, moved_in + served_in, used, moved_out, delivered, wasted, outcome.stock]
+    product, t = np.nonzero(np.max([np.abs(c) for c in columns], axis=0) > NOTHING)
+    products, sites = _places(market)
+    return pa.table(
+        [products.take(pa.array(product)), sites.take(pa.array(product)), _days(market, t)]
+        + [pa.array(column[product, t]) for column in columns],
+        schema=FLOW_SCHEMA,
+    )
+
+
+def hours(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray | None) -> pa.Table:
+    """Hours of every line in every bucket."""
+    is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
+    setup = np.zeros(market.line_hours.shape)
+    if lots is not None:
+        setup = hours_worked(market, np.zeros(lots.shape), lots)
+    available = market.most_hours + market.hours_taken
+    run = outcome.hours_used - market.hours_taken - setup
+    line, t = np.nonzero(np.broadcast_to(is_line[:, None], available.shape))
+    names = pa.array([shared_name(market, label)[1] for label in market.lines], pa.string())
+    columns = [run, setup, market.hours_taken, available - outcome.hours_used, available]
+    return pa.table(
+        [names.take(pa.array(line)), _days(market, t)] + [pa.array(column[line, t]) for column in columns],
+        schema=HOURS_SCHEMA,
+    )
+
+
+def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray | None) -> pa.Table:
+    """What each term of the cost is made of. Rules whose cost is not of one product have one row each."""
+    rows: list[pa.Table] = []
+    started = solution.started.sum(axis=1)
+    kind = np.array([w.kind for w in market.ways], dtype=np.str_)
+    way_product = market.way_product
+    way_names = [w.row or w.name for w in market.ways]
+    for term, k in (("production", "make"), ("purchase", "buy"), ("transport", "move")):
+        of = np.flatnonzero((kind == k) & (started > NOTHING) & (market.way_cost != 0))
+        rows.append(_rows(market, term, way_product[of], way_names, of, started[of], "unit", market.way_cost[of]))
+    if lots is not None:
+        of = np.flatnonzero(market.way_setup_cost * lots.sum(axis=1) > 0)
+        count, cost = lots.sum(axis=1)[of], market.way_setup_cost[of]
+        rows.append(_rows(market, "setup", way_product[of], way_names, of, count, "order", cost))
+    every, labels = np.arange(len(market.products)), list(market.products)
+    held, left = outcome.stock.sum(axis=1), outcome.stock[:, -1]
+    rows.append(_some(market, "holding", every, labels, held, "unit_bucket", market.holding))
+    demanded, names = market.demanded, [labels[p] for p in market.demanded]
+    never = service(market, outcome).never.sum(axis=1)
+    rows.append(_some(market, "late", demanded, names, outcome.waiting.sum(axis=1), "unit_bucket", market.late_cost))
+    rows.append(_some(market, "lost", demanded, names, outcome.turned_away.sum(axis=1), "unit", market.lost_cost))
+    rows.append(_some(market, "lost", demanded, names, never, "unit", market.end_cost))
+    rows.append(_some(market, "salvage", every, labels, left, "unit", -market.salvage))
+    told = {"production", "purchase", "transport", "setup", "holding", "late", "lost", "salvage"}
+    others = [(term, cost) for term, cost in outcome.cost.items() if term not in told and abs(cost) > NOTHING]
+    whole = [{"term": t, "quantity": 1.0, "unit": "in_all", "rate": c, "money": c} for t, c in others]
+    return pa.concat_tables([*rows, pa.Table.from_pylist(whole, schema=MONEY_SCHEMA)])
+
+
+def _some(
+    market: Market, term: str, product: IntArray, names: list[str], quantity: FloatArray, unit: str, rate: FloatArray
+) -> pa.Table:
+    """Rows of those that have a quantity and a rate."""
+    of = np.flatnonzero((np.abs(quantity) > NOTHING) & (rate != 0))
+    return _rows(market, term, product[of], names, of, quantity[of], unit, rate[of])
+
+
+def _rows(
+    market: Market,
+    term: str,
+    product: IntArray,
+    names: list[str],
+    of: IntArray,
+    quantity: FloatArray,
+    unit: str,
+    rate: FloatArray,
+) -> pa.Table:
+    products, _ = _places(market)
+    return pa.table(
+        [
+            pa.repeat(term, len(of)),
+            products.take(pa.array(product)),
+            pa.array([names[i] for i in of], pa.string()),
+            pa.array(quantity),
+            pa.repeat(unit, len(of)),
+            pa.array(rate),
+            pa.array(quantity * rate),
+        ],
+        schema=MONEY_SCHEMA,
+    )
+
+
+def _places(market: Market) -> tuple[pa.Array, pa.Array]:
+    """(product) its code, and the site of a stock point."""
+    points = [market.stock_points.get(label) for label in market.products]
+    sites = [None if point is None else point.site or None for point in points]
+    return pa.array([product_of(market, p) for p in market.products], pa.string()), pa.array(sites, pa.string())
+
+
+def _days(market: Market, bucket: IntArray) -> pa.Array:
+    return pa.array(day_numbers(market.bucket_starts)[bucket].astype(np.int32)).cast(pa.date32())
+
+
+def _arrivals(market: Market, started: FloatArray) -> FloatArray:
+    """(way, bucket) good units that arrive."""
+    return shifted(market.way_yield[:, None] * started, market.way_lead, 0.0)
+
+
+def _by_product(market: Market, units: FloatArray) -> FloatArray:
+    total = np.zeros(market.fixed.shape)
+    np.add.at(total, market.way_product, units)
+    return total
+
+
+def _uses(market: Market, started: FloatArray) -> FloatArray:
+    """(product, bucket) units that go into what is started."""
+    total = np.zeros(market.fixed.shape)
+    np.add.at(total, market.use_component, market.use_open * market.use_units[:, None] * started[market.use_way])
+    return total

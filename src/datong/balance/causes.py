@@ -1,0 +1,194 @@
+"""What stands in the way of demand that is late or lost.
+
+Of a plan in any quantities, the scarce thing that takes most of the price of the cheapest way (`by_prices`). Of orders
+in lots, whose prices tell little, what the orders themselves leave: the hours, components and offers of the ways in the
+bucket in which they would have to start (`by_orders`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+
+from datong.balance.evaluate import Outcome, service
+from datong.balance.pack import Market
+from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
+from datong.balance.solution import Prices
+from datong.ledger.facts import grouped, turns
+from datong.model.flow import BoolArray, FloatArray, IntArray
+
+# Of orders in lots, fewer units than this missing in a bucket are not looked into.
+LEAST_TOLD = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What `gaps` tells of demand, as arrays of the same axes; due by bucket but for served and waiting."""
+
+    asked: FloatArray
+    on_time: FloatArray
+    late: FloatArray
+    lost: FloatArray
+    refused: FloatArray
+    served: FloatArray
+    waiting: FloatArray
+
+    def map(self, change: Callable[[FloatArray], FloatArray]) -> "Units":
+        return Units(*(change(getattr(self, f.name)) for f in fields(self)))
+
+
+def units_of(market: Market, outcome: Outcome) -> Units:
+    """(demanded, bucket)"""
+    told = service(market, outcome)
+    served = np.diff(outcome.served_by, axis=1, prepend=0.0)
+    lost = told.refused + told.never
+    return Units(told.asked, told.on_time, told.late, lost, told.refused, served, outcome.waiting)
+
+
+@dataclass(frozen=True, eq=False)
+class Binding:
+    """The scarce thing in the way of each (product asked for, bucket). name: flat, '' where nothing is.
+
+    hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which the way would start, -1
+    where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce; later: bucket in
+    which the orders would leave room for it, -1 where they do not; None where prices say when.
+    """
+
+    name: pa.StringArray
+    hours: BoolArray
+    price: FloatArray
+    bucket: IntArray
+    needed: FloatArray
+    later: IntArray | None = None
+
+
+def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
+    """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
+    product there and then."""
+    d, t = np.nonzero(units.late + units.lost > NOTHING)
+    best = cheapest_ways(market, ways)[demanded[d], t]
+    d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
+    start = t - market.way_lead[best]
+    most, price = np.zeros(len(d)), np.zeros(len(d))
+    names, hours = np.full(len(d), "", dtype=object), np.zeros(len(d), dtype=bool)
+    for share in scarcity.shares(best, start):
+        own = np.full(len(d), "", dtype=object)
+        maybe = np.flatnonzero((share.money > 0) & (share.money >= most))
+        own[maybe] = [name_of(market, share.kind, thing) for thing in share.thing[maybe]]
+        more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
+        most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
+        hours[more] = share.kind == LINE
+    is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
+    on_line = market.way_line[best]
+    if len(is_line):
+        hours &= is_line[np.maximum(on_line, 0)]
+    shape, at = units.asked.shape, d * market.buckets + t
+    cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
+    cells[at], is_hours[d, t] = names, hours
+    prices, per_unit, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
+    prices[d, t], buckets[d, t] = price, start
+    per_unit[d, t] = most / np.where(price > 0, price, 1.0)
+    return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, per_unit * (units.late + units.lost))
+
+
+@dataclass(frozen=True)
+class _Obstacle:
+    """What keeps a way from bringing more: its name, in hours or units, price and amount of it."""
+
+    name: str
+    hours: bool
+    price: float
+    amount: float
+
+
+def by_orders(
+    market: Market, demanded: IntArray, units: Units, outcome: Outcome, prices: Prices, lots: FloatArray
+) -> Binding:
+    """Where demand is late or lost, what the orders leave too little of: for the way whose start would be in time and
+    that lacks least, first its line's hours, then its components, then its limit. Nothing is in the way where a way
+    has room for a lot: then a lot costs more than it is worth.
+
+    lots: (way, bucket) orders started.
+    """
+    left = _Left(market, outcome, prices, lots)
+    shape = units.asked.shape
+    cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
+    price, needed = np.zeros(shape), np.zeros(shape)
+    buckets, later = np.full((2, *shape), -1, dtype=np.int64)
+    ways_of, first = grouped(market.way_product, len(market.products))
+    for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
+        product = demanded[d]
+        missing = float(units.late[d, t] + units.lost[d, t])
+        ways = ways_of[first[product] : first[product + 1]].tolist()
+        found = left.obstacles(ways, int(t), missing)
+        for then in range(t + 1, market.buckets):
+            if any(obstacle is None for obstacle, *_ in left.obstacles(ways, then, missing)):
+                later[d, t] = then
+                break
+        if not found:
+            continue
+        least = min(found, key=lambda f: (f[0] is not None, 0.0 if f[0] is None else f[0].amount, f[2]))
+        buckets[d, t] = least[1]
+        if least[0] is not None:
+            cells[d * market.buckets + t], is_hours[d, t] = least[0].name, least[0].hours
+            price[d, t], needed[d, t] = least[0].price, least[0].amount
+    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, later)
+
+
+class _Left:
+    """Hours, components and limits that orders leave."""
+
+    def __init__(self, market: Market, outcome: Outcome, prices: Prices, lots: FloatArray) -> None:
+        self.market, self.prices, self.lots = market, prices, lots
+        self.hours = market.most_hours + market.hours_taken - outcome.hours_used
+        self.pool = np.minimum.accumulate(outcome.pool[:, ::-1], axis=1)[:, ::-1]
+        self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
+
+    def obstacles(self, ways: Sequence[int], bucket: int, missing: float) -> list[tuple[_Obstacle | None, int, str]]:
+        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name."""
+        market = self.market
+        starts = [(way, bucket - int(market.way_lead[way])) for way in ways]
+        return [
+            (self.obstacle(way, start, missing), start, market.ways[way].name)
+            for way, start in starts
+            if start >= 0 and market.way_open[way, start]
+        ]
+
+    def obstacle(self, way: int, start: int, missing: float) -> _Obstacle | None:
+        """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
+        market, facts = self.market, self.market.ways[way]
+        lot = max(missing / facts.yield_share, facts.min_units)
+        line = int(market.way_line[way])
+        if line >= 0:
+            setup = facts.setup_hours if self.lots[way, start] == 0 else 0.0
+            hours = setup + lot * facts.hours_per_unit
+            short = hours - float(self.hours[line, start])
+            if short > NOTHING * max(hours, 1.0):
+                price = float(self.prices.line[line, start])
+                is_line = market.lines[line] not in market.shared
+                return _Obstacle(name_of(market, LINE, line), is_line, price, short)
+        for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
+            part = int(market.use_component[use])
+            short = lot * float(market.use_units[use]) - float(self.pool[part, start])
+            if market.use_open[use, start] and short > NOTHING * max(lot, 1.0):
+                price = float(self.prices.component[part, start])
+                return _Obstacle(market.products[part], False, max(price, 0.0) if np.isfinite(price) else 0.0, short)
+        room = float(market.way_limit[way, start])
+        if np.isfinite(room) and lot > room:
+            return _Obstacle(facts.name, False, float(self.prices.limit[way, start]), lot - room)
+        return None
+
+
+def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
+    """(product, bucket) the cheapest way to have the product there, the first by name of equals; -1 where none is."""
+    best = np.full((len(market.products), market.buckets), -1, dtype=np.int64)
+    least = np.full(best.shape, np.inf)
+    by_name = np.array(sorted(range(len(market.ways)), key=lambda w: market.ways[w].name), dtype=np.int64)
+    for turn in turns(market.way_product[by_name]):
+        way = by_name[turn]
+        product = market.way_product[way]
+        better = ways[way] < least[product]
+        least[product] = np.where(better, ways[way], least[product])
+        best[product] = np.where(better, way[:, None], best[product])
+    return best

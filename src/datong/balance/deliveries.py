@@ -1,0 +1,266 @@
+"""Deliveries: the part of a plan that is not orders. Who is served when, and who is refused.
+
+What orders bring is given; `deliver` chooses, at least cost, what is set aside for which demand, what is turned away,
+and which site serves a market. `delivered` follows each single request through it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from datong.balance import highs
+from datong.balance.evaluate import Outcome, arrived_units, used_units
+from datong.balance.pack import Market
+from datong.balance.solution import Solution
+from datong.ledger.asks import Asks
+from datong.ledger.facts import day_numbers
+from datong.model.flow import BoolArray, FloatArray, IntArray
+
+# Units below this are rounding.
+NOTHING = 1e-6
+
+DELIVERIES_SCHEMA = pa.schema(
+    [
+        ("demand", pa.string()),
+        ("product", pa.string()),
+        ("market", pa.string()),
+        ("due", pa.date32()),
+        ("bucket", pa.date32()),
+        ("units", pa.float64()),
+        ("what", pa.string()),
+        ("firm", pa.bool_()),
+        ("priority", pa.int64()),
+    ]
+)
+
+
+# what is chosen ----------------------------------------------------------------------------------
+
+
+def deliver(market: Market, solution: Solution) -> Solution:
+    """The solution's starts with the deliveries that cost least for them; prices and door stay.
+
+    Demand for which nothing is to be chosen (one class, nothing that could be refused or served from elsewhere) takes
+    all that comes, oldest first. The rest is a linear programme with the starts fixed.
+    """
+    serves = np.array([w.serves for w in market.ways], dtype=bool)
+    started = np.where(serves[:, None], 0.0, solution.started)
+    flow = market.fixed + arrived_units(market, started) - used_units(market, started)
+    issued, turned_away = np.zeros((2, *market.sure.shape))
+    substituted = np.zeros((len(market.beyond.substitute_cost), market.buckets))
+    wasted = np.zeros(market.fixed.shape)
+    pooled = market.is_component[market.demanded]
+    free = _never_needed(flow)
+    issued[pooled] = np.maximum(np.diff(free[market.demanded[pooled]], axis=1, prepend=0.0), 0.0)
+    chosen = _to_choose(market, free, flow, serves)
+    if chosen.any():
+        part = _part(market, flow, chosen, serves)
+        found = highs.Programme(part, leave_over=True).solve(highs.OPTIONS)
+        at = np.flatnonzero(chosen)
+        issued[at], turned_away[at] = found.issued, found.turned_away
+        started[serves] = found.started
+        kept = np.isin(market.beyond.substitute_demand, at)
+        substituted[kept], wasted = found.substituted, found.wasted
+    return replace(
+        solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
+    )
+
+
+def _never_needed(flow: FloatArray) -> FloatArray:
+    """(product, bucket) cumulative units that can leave a pool by then without anything later going short."""
+    there = np.cumsum(flow, axis=1)
+    return np.maximum(np.minimum.accumulate(there[:, ::-1], axis=1)[:, ::-1], 0.0)
+
+
+def _to_choose(market: Market, free: FloatArray, flow: FloatArray, serves: BoolArray) -> BoolArray:
+    """(demanded) whether deliveries must be chosen: several classes or sites share it, a substitute may stand in, units
+    go bad, or refusing some could cost less than being late with them."""
+    demanded, rules = market.demanded, market.beyond
+    product = np.bincount(demanded, minlength=len(market.products)) > 1
+    product[rules.substitute_product] = True
+    product[demanded[rules.substitute_demand]] = True
+    product[market.way_product[serves]] = True
+    product[market.use_component[serves[market.use_way]]] = True
+    product |= (rules.shelf_life >= 0) & market.is_component
+    supply = np.where(market.is_component[demanded, None], free[demanded], np.cumsum(flow[demanded], axis=1))
+    must_refuse = (rules.overdue > supply + NOTHING).any(axis=1)
+    worst = market.late_cost * market.buckets + market.end_cost
+    may_refuse = (worst > market.lost_cost) & (market.sure > NOTHING).any(axis=1)
+    for d in np.flatnonzero(may_refuse & ~must_refuse):
+        may_refuse[d] = bool((market.cumulative_demand[d].max(axis=0) > supply[d] + NOTHING).any())
+    return product[demanded] | must_refuse | may_refuse
+
+
+def _part(market: Market, flow: FloatArray, chosen: BoolArray, serves: BoolArray) -> Market:
+    """The market of the chosen demand alone, to which `flow` comes whatever is chosen; only sites that serve markets
+    are ways."""
+    rules = market.beyond
+    at = np.flatnonzero(chosen)
+    kept = np.isin(rules.substitute_demand, at)
+    place = np.cumsum(chosen) - 1
+    involved = np.zeros(len(market.products), dtype=bool)
+    involved[market.demanded[at]] = True
+    involved[rules.substitute_product[kept]] = True
+    way, use = np.flatnonzero(serves), np.flatnonzero(serves[market.use_way])
+    involved[market.way_product[way]] = True
+    involved[market.use_component[use]] = True
+    way_place = np.cumsum(serves) - 1
+    none, buckets = np.zeros((0, market.buckets)), market.buckets
+    beyond = replace(
+        rules,
+        weight=rules.weight[at],
+        overdue=rules.overdue[at],
+        substitute_demand=place[rules.substitute_demand[kept]],
+        substitute_product=rules.substitute_product[kept],
+        substitute_cost=rules.substitute_cost[kept],
+        shelf_life=np.where(involved, rules.shelf_life, -1),
+        change_cost=np.zeros(len(way)),
+        before=np.zeros((len(way), buckets)),
+        charged=np.zeros(buckets, dtype=bool),
+        firms=(),
+        floor=np.zeros(0),
+        ceiling=np.zeros(0),
+        works=np.zeros(0, dtype=bool),
+        on_firm=np.zeros((0, 0), dtype=bool),
+        overtime=none,
+        overtime_cost=none,
+    )
+    return replace(
+        market,
+        ways=tuple(market.ways[w] for w in way),
+        lines=(),
+        way_product=market.way_product[way],
+        way_line=np.full(len(way), -1),
+        way_hours=np.zeros(len(way)),
+        way_cost=market.way_cost[way],
+        way_yield=market.way_yield[way],
+        way_lead=market.way_lead[way],
+        way_span=market.way_span[way],
+        way_open=market.way_open[way],
+        way_limit=market.way_limit[way],
+        use_way=way_place[market.use_way[use]],
+        use_component=market.use_component[use],
+        use_units=market.use_units[use],
+        use_open=market.use_open[use],
+        line_hours=none,
+        hours_taken=none,
+        fixed=flow,
+        demanded=market.demanded[at],
+        cumulative_demand=tuple(market.cumulative_demand[d] for d in at),
+        sure=market.sure[at],
+        is_component=market.is_component & involved,
+        beyond=beyond,
+        asks=None,
+    )
+
+
+# what becomes of each request ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Delivered:
+    """What becomes of each request, (ask) units:  asks.units = on_time + late + refused + never.
+
+    demanded: (ask) the class of demand that it belongs to, -1 where its demand is not known one by one. by_bucket:
+    (ask, bucket) units delivered.
+    """
+
+    asks: Asks
+    demanded: IntArray
+    on_time: FloatArray
+    late: FloatArray
+    refused: FloatArray
+    never: FloatArray
+    by_bucket: FloatArray
+
+
+def delivered(market: Market, outcome: Outcome) -> Delivered | None:
+    """Requests are served oldest first within their class; of those of one bucket the last are refused first. None
+    where the market knows no requests."""
+    asks = market.asks
+    if asks is None:
+        return None
+    d = _class_of(market, asks)
+    buckets = market.buckets
+    known = np.flatnonzero(d >= 0)
+    order = known[np.lexsort((known, asks.bucket[known], d[known]))]
+    of, bucket, units = d[order], asks.bucket[order], asks.units[order]
+    cell = of * buckets + bucket
+    until = np.cumsum(units)
+    after = until[np.searchsorted(cell, cell, side="right") - 1] - until if len(cell) else until
+    refused = np.clip(outcome.turned_away[of, bucket] - after, 0.0, units)
+    kept = units - refused
+    before = np.cumsum(kept) - kept
+    before -= before[np.searchsorted(of, of, side="left")] if len(of) else 0.0
+    served = np.clip(outcome.served_by[of] - before[:, None], 0.0, kept[:, None])
+    shape = len(asks.units)
+    on_time, late, away, never = np.zeros((4, shape))
+    by_bucket = np.zeros((shape, buckets))
+    on_time[order] = served[np.arange(len(order)), bucket]
+    late[order] = served[:, -1] - on_time[order] if len(order) else 0.0
+    away[order], never[order] = refused, kept - served[:, -1] if len(order) else 0.0
+    by_bucket[order] = np.diff(served, axis=1, prepend=0.0)
+    return Delivered(asks, d, on_time, late, away, never, by_bucket)
+
+
+def _class_of(market: Market, asks: Asks) -> IntArray:
+    """(ask) its class of demand, where the requests of that class are all of its demand; else -1."""
+    at = {p: i for i, p in enumerate(market.products)}
+    product = np.array([at.get(market.label_of(item), -1) for item in asks.items], dtype=np.int64)
+    place: dict[tuple[int, float], int] = {}
+    for d, p in enumerate(market.demanded.tolist()):
+        place[p, round(float(market.beyond.weight[d]), 9)] = d
+    pairs = zip(product[asks.item].tolist(), asks.weight.tolist(), strict=True)
+    of = np.array([place.get((p, round(w, 9)), -1) for p, w in pairs], dtype=np.int64)
+    known = of >= 0
+    count, buckets = len(market.demanded), market.buckets
+    told = np.bincount(of[known] * buckets + asks.bucket[known], asks.units[known], count * buckets)
+    whole = np.zeros(count, dtype=bool)
+    for d, paths in enumerate(market.cumulative_demand):
+        if len(paths) == 1:
+            asked = np.diff(paths[0], prepend=0.0)
+            slack = NOTHING * max(float(np.abs(paths[0][-1])), 1.0)
+            whole[d] = bool((np.abs(told[d * buckets : (d + 1) * buckets] - asked) <= slack).all())
+    # A product with a class that is not known one by one is told in all.
+    product_whole = np.ones(len(market.products), dtype=bool)
+    np.logical_and.at(product_whole, market.demanded, whole)
+    ok = known.copy()
+    ok[known] = product_whole[market.demanded[of[known]]]
+    return np.where(ok, of, -1)
+
+
+def deliveries_table(market: Market, found: Delivered, product_of: list[str]) -> pa.Table:
+    """A row for each delivery, and for what is refused or never served; by product, due day, key and bucket.
+
+    product_of: (item) the product asked for. bucket: in which it is delivered, null for what is not.
+    """
+    asks, starts = found.asks, day_numbers(market.bucket_starts)
+    rows: list[tuple[IntArray, IntArray, FloatArray, np.ndarray]] = []
+    known = found.demanded >= 0
+    ask, t = np.nonzero((found.by_bucket > NOTHING) & known[:, None])
+    what = np.where(t <= asks.bucket[ask], "on_time", "late")
+    rows.append((ask, starts[t], found.by_bucket[ask, t], what))
+    for name, units in (("refused", found.refused), ("never", found.never)):
+        ask = np.flatnonzero((units > NOTHING) & known)
+        rows.append((ask, np.full(len(ask), -1), units[ask], np.full(len(ask), name)))
+    ask, day, units, what = (np.concatenate([row[k] for row in rows]) for k in range(4))
+    product = np.array(product_of, dtype=np.str_)[asks.item[ask]] if len(ask) else np.zeros(0, dtype=np.str_)
+    order = np.lexsort((day, ask, asks.due_day[ask], product))
+    ask, day, units, what, product = ask[order], day[order], units[order], what[order], product[order]
+    market_of = np.array([item.market for item in asks.items], dtype=np.str_)
+    keys = asks.key.take(pa.array(ask))
+    return pa.table(
+        {
+            "demand": pa.array([key or None for key in keys.to_pylist()], pa.string()),
+            "product": pa.array(product.tolist(), pa.string()),
+            "market": pa.array(market_of[asks.item[ask]].tolist() if len(ask) else [], pa.string()),
+            "due": pa.array(asks.due_day[ask].astype(np.int32)).cast(pa.date32()),
+            "bucket": pa.array(day.astype(np.int32), mask=day < 0).cast(pa.date32()),
+            "units": units,
+            "what": pa.array(what.tolist(), pa.string()),
+            "firm": asks.firm[ask],
+            "priority": asks.priority[ask],
+        },
+        schema=DELIVERIES_SCHEMA,
+    )

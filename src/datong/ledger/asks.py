@@ -1,0 +1,129 @@
+"""Who asks for what: every request of a known number of units, as far as planning knows it one by one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.facts import EPOCH, ChainFacts
+from datong.ledger.position import Position
+from datong.ledger.state import State
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item
+
+
+@dataclass(frozen=True, eq=False)
+class Asks:
+    """Requests in the order in which those of one bucket are served: by due day, then by their key.
+
+    key: (ask) of the row of `demand`, '' for what is owed from sales. items: those that are asked for; item: (ask) its
+    index. bucket: (ask) in which it is due, what is overdue in the first; due_day: days since 1970-01-01. units, firm,
+    priority: (ask). weight: (ask) of its class (`demand_classes` in rule_facts.py).
+    """
+
+    key: pa.Array
+    items: tuple[Item, ...]
+    item: IntArray
+    bucket: IntArray
+    due_day: IntArray
+    units: FloatArray
+    firm: BoolArray
+    priority: IntArray
+    weight: FloatArray
+
+
+def asks_of(state: State, demand: Forecast, where: Position, facts: ChainFacts, starts: Sequence[date]) -> Asks:
+    """Rows of `demand` that fall into the horizon, less what was served ahead of its day, and what is owed."""
+    rows = _rows(state, demand, starts)
+    owed = sorted((day, item, units) for (item, day), units in where.owed_units.items())
+    items = tuple(sorted({*rows.items, *(item for _, item, _ in owed)}))
+    at = {item: i for i, item in enumerate(items)}
+    of_row = np.array([at[item] for item in rows.items], dtype=np.int64)[rows.item]
+    units = _less_served_ahead(rows.units, of_row, rows.bucket, where, state, items, starts)
+    count = len(owed)
+    item = np.concatenate([of_row, np.array([at[i] for _, i, _ in owed], dtype=np.int64)])
+    day = np.concatenate([rows.due_day, np.array([d.toordinal() - EPOCH for d, _, _ in owed], dtype=np.int64)])
+    firm = np.concatenate([rows.firm, np.ones(count, dtype=bool)])
+    priority = np.concatenate([rows.priority, np.zeros(count, dtype=np.int64)])
+    label = np.array([facts.label_of(i) for i in items], dtype=object)
+    return _in_order(
+        Asks(
+            key=pa.concat_arrays([rows.key, pa.array([""] * count, pa.string())]),
+            items=items,
+            item=item,
+            bucket=np.concatenate([rows.bucket, np.zeros(count, dtype=np.int64)]),
+            due_day=day,
+            units=np.concatenate([units, np.array([u for *_, u in owed], dtype=np.float64)]),
+            firm=firm,
+            priority=priority,
+            weight=_weights(label[item], firm, priority, state),
+        )
+    )
+
+
+def _rows(state: State, demand: Forecast, starts: Sequence[date]) -> Asks:
+    """Rows of `demand` that are due in the horizon, of items whose demand is given."""
+    table = state.table("demand").select(["demand", "product", "market", "due", "units", "firm", "priority"])
+    given = [item for item, method in zip(demand.items, demand.method, strict=True) if method == "given"]
+    named = pc.binary_join_element_wise(table["product"], table["market"], "\0")
+    place = pc.index_in(named, pa.array(["\0".join(item) for item in given], pa.string()))
+    day = table["due"].cast(pa.int32()).to_numpy().astype(np.int64)
+    first = starts[0].toordinal() - EPOCH
+    bucket = (day - first) // state.settings.calendar.bucket_days
+    units = table["units"].to_numpy()
+    known = (pc.fill_null(place, -1).to_numpy() >= 0) & (bucket >= 0) & (bucket < len(starts)) & (units > 0)
+    keep = pa.array(np.flatnonzero(known))
+    return Asks(
+        key=table["demand"].take(keep).combine_chunks(),
+        items=tuple(given),
+        item=place.take(keep).to_numpy().astype(np.int64),
+        bucket=bucket[known],
+        due_day=day[known],
+        units=units[known],
+        firm=np.asarray(table["firm"].take(keep).to_numpy(zero_copy_only=False), dtype=bool),
+        priority=np.maximum(table["priority"].take(keep).to_numpy().astype(np.int64), 0),
+        weight=np.zeros(int(known.sum())),
+    )
+
+
+def _less_served_ahead(
+    units: FloatArray,
+    item: IntArray,
+    bucket: IntArray,
+    where: Position,
+    state: State,
+    items: Sequence[Item],
+    starts: Sequence[date],
+) -> FloatArray:
+    """Of orders served ahead of their day the rows of that item and bucket lose the same share each."""
+    if not where.served_ahead_units:
+        return units
+    buckets, at = len(starts), {it: i for i, it in enumerate(items)}
+    total = np.bincount(item * buckets + bucket, units, len(items) * buckets)
+    served = np.zeros(len(total))
+    for (of, due), ahead in where.served_ahead_units.items():
+        t = state.settings.calendar.index(due, starts[0])
+        if of in at and 0 <= t < buckets:
+            served[at[of] * buckets + t] += ahead
+    left = np.maximum(total - served, 0.0) / np.where(total > 0, total, 1.0)
+    return units * left[item * buckets + bucket]
+
+
+def _weights(label: np.ndarray, firm: BoolArray, priority: IntArray, state: State) -> FloatArray:
+    """(ask) weight of its class, as `demand_classes` gives it where all demand is known one by one."""
+    factors = state.settings.defaults
+    mixed = set(label[~firm].tolist())
+    counts_more = firm & np.array([name in mixed for name in label.tolist()], dtype=bool)
+    return factors.priority_factor ** priority.astype(np.float64) * np.where(counts_more, factors.firm_factor, 1.0)
+
+
+def _in_order(asks: Asks) -> Asks:
+    key = np.array(asks.key.to_pylist(), dtype=np.str_)
+    order = np.lexsort((np.arange(len(key)), key, asks.due_day))
+    columns: Mapping[str, np.ndarray] = {
+        name: getattr(asks, name)[order]
+        for name in ("item", "bucket", "due_day", "units", "firm", "priority", "weight")
+    }
+    return Asks(key=asks.key.take(pa.array(order)), items=asks.items, **columns)

@@ -1,0 +1,258 @@
+"""Lots: balanced quantities -> starts that a factory can run, within the hours and components that are there."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from datong.ledger.facts import (
+    Way,
+    valid_on,
+)
+from datong.ledger.position import Position, position
+from datong.ledger.rule_facts import rule_facts
+from datong.ledger.state import State
+from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
+from datong.plan.feasible import Room, make_feasible
+from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, lots_matter, size_lots, step_of
+from datong.plan.turns import Choice, OnTurn, Shop, lots_in_turn, no_hurry
+from datong.plan.work import Chosen, Work, lots_by_product, prepare, supply_of
+from datong.plan.worth import Curve, DemandShifts
+
+
+def choose(
+    state: State,
+    demand: Forecast,
+    clearing: Clearing,
+    learnt: Learnt,
+    where: Position | None = None,
+    on_turn: OnTurn = no_hurry,
+) -> Chosen:
+    """Lots for what was cleared. where: the state's position, where it is at hand. on_turn: see lots_in_turn.
+
+    Orders under way and locked ones stay as they are; the frozen buckets get no new starts, because the market was
+    cleared without them.
+    """
+    where = where or position(state)
+    work = prepare(state, demand, clearing, learnt, where)
+    in_turn = _takes_turns(state, demand, work, where)
+    lots = lots_in_turn(_shop(work), on_turn) if in_turn else _lots(work)
+    room = Room(
+        bucket_starts=work.starts,
+        bucket_days=work.calendar.bucket_days,
+        hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
+        stock={p: work.promised.units[p] for p in work.components},
+        levels={p: i for i, p in enumerate(work.order)},
+        whole=work.whole,
+    )
+    return Chosen(work, tuple(make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))))
+
+
+# lots of products in turn -------------------------------------------------------------------------
+
+
+def _takes_turns(state: State, demand: Forecast, work: Work, where: Position) -> bool:
+    """Whether lots may leave the cleared quantities: any way has a set-up or lots, goods lie nowhere in particular, and
+    no rule looks at more than costs, hours and components."""
+    if work.facts.stock_points or not any(lots_matter(w) for w in work.facts.ways):
+        return False
+    rules = rule_facts(state, demand, where, work.asked, work.facts)
+    return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))
+
+
+def _shop(work: Work) -> Shop:
+    choices = {p: [_choice(work, way) for way in work.ways_of[p]] for p in work.order}
+    usual = {}
+    for part in sorted(work.components):
+        cleared = work.cleared.get(part, {})
+        of_way = [(-float(cleared[c.way.name].sum()) if c.way.name in cleared else 0.0, c) for c in choices[part]]
+        usual[part] = min(of_way, key=lambda u: (u[0], u[1].way.cost_per_unit, u[1].way.name))[1]
+    lines = work.facts.line_hours
+    return Shop(
+        buckets=len(work.starts),
+        first_start=work.first_start,
+        order=work.order,
+        choices=choices,
+        usual=usual,
+        curves={p: work.curves[p] for p in work.order if p in work.curves},
+        holding={c: work.facts.economics[c].holding_per_bucket for c in work.components},
+        hours={line: hours - work.promised.hours[line] for line, hours in lines.items()},
+        hour_price={line: work.price.over_time("line", line) for line in lines},
+        comes={p: np.cumsum(work.promised.units[p]) for p in work.order},
+        at_least={p: _cleared_arrivals(work, p) for p in work.components if p in work.asked},
+    )
+
+
+def _choice(work: Work, way: Way) -> Choice:
+    lead = work.calendar.lead_buckets(way.lead_days)
+    uses = tuple((u.component, u.units_per_unit) for u in way.uses if u.component in work.components)
+    cost = way.cost_per_unit + work.price.over_time("offer", way.name)
+    for component, units in uses:
+        cost = cost + units * work.price.over_time("component", component)
+    opens = [
+        t >= work.first_start and t + lead < len(work.starts) and valid_on(day, way.valid_from, way.valid_to)
+        for t, day in enumerate(work.starts)
+    ]
+    most = np.full(len(work.starts), way.units_per_week * work.calendar.bucket_days / 7)
+    return Choice(way, lead, np.array(opens, dtype=bool), cost, most, step_of(way, work.whole[way.product]), uses)
+
+
+def _cleared_arrivals(work: Work, product: str) -> FloatArray:
+    """(bucket) cumulative good units that the market has arrive."""
+    arrivals = np.zeros(len(work.starts))
+    for name, units in work.cleared.get(product, {}).items():
+        lead = work.calendar.lead_buckets(work.ways[name].lead_days)
+        arrivals[lead:] += units[: len(arrivals) - lead] * work.ways[name].yield_share
+    return np.cumsum(arrivals)
+
+
+# lots along the cleared quantities, from the product that is sold down to the material --------------
+
+
+def _lots(work: Work) -> list[Lot]:
+    buckets = len(work.starts)
+    used = {c: np.maximum(work.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
+    lots: list[Lot] = []
+    for product in reversed(work.order):
+        shifts: Shifts
+        if product in work.components:
+            quantities = _component_needs(work, product, used[product])
+            shifts = PartShifts(work.facts.economics[product].holding_per_bucket, buckets)
+        elif product in work.curves:
+            quantities = work.cleared.get(product, {})
+            shifts = DemandShifts(work.curves[product])
+        else:
+            continue
+        needs = [_need(work, name, t, u[t]) for name, u in quantities.items() for t in np.nonzero(u > NOTHING)[0]]
+        needs.sort(key=lambda n: (n.arrive, n.start, n.way.name))
+        made = size_lots(needs, shifts, work.whole[product])
+        if product not in work.components:
+            made = _worth_having(work, made)
+        for lot in made:
+            for use in lot.way.uses:
+                if valid_on(work.starts[lot.start], use.valid_from, use.valid_to) and use.component in used:
+                    used[use.component][lot.start] += lot.units * use.units_per_unit
+        lots += made
+    return lots
+
+
+def _worth_having(work: Work, lots: Sequence[Lot]) -> list[Lot]:
+    """Lots of one product that is sold, without those that cost more than they save beside the others, the worst
+    first: lots that are each rounded up a little pile up what one lot less would serve.
+    """
+    kept = list(lots)
+    while kept:
+        product = kept[0].way.product
+        curve = replace(work.curves[product], supply=supply_of(work, product, kept))
+        value, worst = min((value, i) for i, value in enumerate(_values(work, curve, kept)))
+        if value >= -NOTHING:
+            break
+        del kept[worst]
+    return kept
+
+
+def _values(work: Work, curve: Curve, lots: Sequence[Lot]) -> list[float]:
+    """What each lot saves beside the other lots of its product, whose supply is the curve's, less its full price."""
+    good = np.array([lot.units * lot.way.yield_share for lot in lots])
+    saved = curve.saved_by(good, np.array([lot.arrive for lot in lots], dtype=np.int64))
+    price = np.array([work.price.unit(lot.way, lot.start) for lot in lots])
+    setup = np.array([_setup_cost(work, lot) for lot in lots])
+    return (saved - (good * price + setup)).tolist()
+
+
+def _need(work: Work, name: str, start: int, units: float) -> Need:
+    way, start = work.ways[name], int(start)
+    most = way.units_per_week * work.calendar.bucket_days / 7
+    if way.line is not None and way.line in work.facts.line_hours and way.hours_per_unit > 0:
+        free = work.facts.line_hours[way.line][start] - work.promised.hours[way.line][start]
+        most = min(most, (free - way.setup_hours) / way.hours_per_unit)
+    return Need(
+        way=way,
+        start=start,
+        arrive=work.arrive(way, start),
+        units=float(units),
+        price=work.price.unit(way, start),
+        hour_price=work.price.hour(way, start),
+        most_units=max(most, float(units)),
+    )
+
+
+def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str, FloatArray]:
+    """Units to start by way so that a component is there for the lots that use it.
+
+    Arrivals so far are those cleared, but never fewer than the lots need by then and, where it is not sold itself,
+    never more than they need in all:  min(max(cleared_t, needed_t), needed_T).
+    """
+    buckets = len(work.starts)
+    needed = np.maximum.accumulate(np.maximum(np.cumsum(used - work.promised.units[product]), 0.0))
+    target = np.maximum(_cleared_arrivals(work, product), needed)
+    if product not in work.asked:
+        target = np.minimum(target, needed[-1])
+    result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(buckets))
+    for t in np.nonzero(np.diff(target, prepend=0.0) > NOTHING)[0]:
+        units = float(target[t] - (target[t - 1] if t > 0 else 0.0))
+        for way, start, share in _split(work, product, int(t)):
+            result[way.name][start] += share * units / way.yield_share
+    return result
+
+
+def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]]:
+    """Ways and starts for units that are to arrive in a bucket: as cleared there, else the soonest and cheapest."""
+    found = []
+    for name, units in sorted(work.cleared.get(product, {}).items()):
+        start = arrive - work.calendar.lead_buckets(work.ways[name].lead_days)
+        if start >= 0 and units[start] > NOTHING:
+            found.append((work.ways[name], start, float(units[start]) * work.ways[name].yield_share))
+    if found:
+        total = sum(good for *_, good in found)
+        return [(way, start, good / total) for way, start, good in found]
+    choices = []
+    for way in work.ways_of[product]:
+        start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
+        there = work.arrive(way, start)
+        if there < len(work.starts) and valid_on(work.starts[start], way.valid_from, way.valid_to):
+            choices.append((there, work.price.unit(way, start), way.name, way, start))
+    return [(*min(choices)[3:], 1.0)] if choices else []
+
+
+def _worth_per_hour(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
+    """What each lot saves beyond its full price, for each hour it takes; ranks lots that want the same hours."""
+    result: dict[Lot, float] = {}
+    for product, own in lots_by_product(lots).items():
+        if product not in work.curves:
+            result |= dict.fromkeys(own, 0.0)
+            continue
+        good = np.array([lot.units * lot.way.yield_share for lot in own])
+        saved = work.curves[product].saved_by(good, np.array([lot.arrive for lot in own], dtype=np.int64))
+        for lot, units, money in zip(own, good.tolist(), saved.tolist(), strict=True):
+            hours = lot.way.setup_hours + lot.units * lot.way.hours_per_unit
+            worth = money - units * work.price.unit(lot.way, lot.start)
+            result[lot] = worth / hours if hours > 0 else math.inf
+    return result
+
+
+def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]]:
+    """Ways that may take over what finds no room on a lot's way in a bucket: there as soon, and dearer by less than a
+    bucket of lateness, or, where it cannot wait, than the sale; components stay on their ways. Cheapest first.
+    """
+    result: dict[tuple[str, int], list[Lot]] = {}
+    for name in sorted({lot.way.name for lot in lots if lot.way.product in work.curves}):
+        way = work.ways[name]
+        economics = work.facts.economics[way.product]
+        others = [o for o in work.ways_of[way.product] if o.name != name and work.arrive(o, 0) <= work.arrive(way, 0)]
+        for t in range(work.first_start, len(work.starts)):
+            last = work.arrive(way, t) + 1 >= len(work.starts)
+            most = work.price.unit(way, t) + (economics.lost_sale if last else economics.late_per_bucket)
+            there = [
+                (work.price.unit(o, t), o.name, Lot(o, t, work.arrive(o, t), 0.0))
+                for o in others
+                if valid_on(work.starts[t], o.valid_from, o.valid_to)
+            ]
+            result[name, t] = [lot for price, _, lot in sorted(there, key=lambda c: c[:2]) if price < most]
+    return result
+
+
+def _setup_cost(work: Work, lot: Lot) -> float:
+    return lot.way.setup_cost + lot.way.setup_hours * work.price.hour(lot.way, lot.start)

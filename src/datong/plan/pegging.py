@@ -1,0 +1,165 @@
+"""Pegging: which requests, forecast demand and orders use what each lot brings, first come first used.
+
+Both sides are what the plan does: what comes is opening stock, orders out and lots, by the bucket in which it is there;
+what is used are deliveries, by the bucket of delivery, and components, by the bucket in which their order starts.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+from datong.ledger.facts import valid_on
+from datong.model.flow import Clearing, Item
+from datong.plan.lots import NOTHING, Lot
+from datong.plan.work import Work
+
+
+@dataclass(frozen=True)
+class Use:
+    """Units of a product that are used in a bucket.
+
+    kind: a customer's request, expected demand, a planned order, or an order that is out already. name: key of the
+    request. parent: the lot of a planned order. due: day on which they are wanted. late: they come after it.
+    """
+
+    kind: Literal["request", "forecast", "order", "out"]
+    bucket: int
+    units: float
+    due: date
+    name: str = ""
+    parent: Lot | None = None
+    firm: bool = False
+    priority: int = 0
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Peg:
+    """Units of a lot that one use takes."""
+
+    use: Use
+    units: float
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is there of a product before a lot is needed: opening stock, orders out, and lots that come first."""
+
+    stock_units: float
+    on_order_units: float
+    planned_units: float
+
+
+def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> tuple[dict[Lot, list[Peg]], dict[Lot, Before]]:
+    """The uses of each lot in the order in which they come, and what there was before it."""
+    comes = _comes(work, lots)
+    uses = _uses(work, clearing, lots)
+    pegs: dict[Lot, list[Peg]] = {lot: [] for lot in lots}
+    before: dict[Lot, Before] = {}
+    for product, sources in comes.items():
+        queue = sorted(uses.get(product, ()), key=lambda u: (u.bucket, -u.priority, not u.firm, u.due, u.name))
+        place = 0
+        left = queue[0].units if queue else 0.0
+        stock = on_order = planned = 0.0
+        for lot, kind, units in sources:
+            if lot is not None:
+                before[lot] = Before(stock, on_order, planned)
+            good = units
+            while good > NOTHING and place < len(queue):
+                taken = min(good, left)
+                if lot is not None and taken > NOTHING:
+                    pegs[lot].append(Peg(queue[place], taken))
+                good, left = good - taken, left - taken
+                if left <= NOTHING:
+                    place += 1
+                    left = queue[place].units if place < len(queue) else 0.0
+            stock += units if kind == "stock" else 0.0
+            on_order += units if kind == "on_order" else 0.0
+            planned += units if kind == "lot" else 0.0
+    return _through_markets(pegs), before
+
+
+Source = tuple[Lot | None, Literal["stock", "on_order", "lot"], float]
+
+
+def _comes(work: Work, lots: Sequence[Lot]) -> dict[str, list[Source]]:
+    """By product, what comes in the order in which it is there."""
+    result: dict[str, list[Source]] = {}
+    of_product: dict[str, list[Lot]] = defaultdict(list)
+    for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name)):
+        of_product[lot.way.product].append(lot)
+    for product, own in of_product.items():
+        stock = max(work.on_hand.get(product, 0.0), 0.0)
+        anyway = work.promised.units[product].copy()
+        anyway[0] -= stock
+        sources: list[Source] = [(None, "stock", stock)]
+        for t in range(len(work.starts)):
+            if anyway[t] > NOTHING:
+                sources.append((None, "on_order", float(anyway[t])))
+            sources += [(lot, "lot", lot.units * lot.way.yield_share) for lot in own if lot.arrive == t]
+        result[product] = sources
+    return result
+
+
+def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list[Use]]:
+    """By product, everything that uses it."""
+    at = {s: t for t, s in enumerate(work.starts)}
+    uses: dict[str, list[Use]] = defaultdict(list)
+    one_by_one: set[str] = set()
+    label_of = work.facts.label_of
+    for r in clearing.deliveries.to_pylist():
+        label = label_of(Item(r["product"], r["market"]))
+        one_by_one.add(label)
+        if r["bucket"] is None:
+            continue
+        kind = "request" if r["firm"] else "forecast"
+        uses[label].append(
+            Use(
+                kind=kind,
+                bucket=at[r["bucket"]],
+                units=r["units"],
+                due=r["due"],
+                name=r["demand"] or "",
+                firm=r["firm"],
+                priority=r["priority"],
+                late=r["what"] == "late",
+            )
+        )
+    columns = ["product", "market", "bucket", "served_units", "on_time_units"]
+    for r in clearing.gaps.select(columns).to_pylist():
+        label = label_of(Item(r["product"], r["market"]))
+        if label not in one_by_one and r["served_units"] > NOTHING:
+            late = r["served_units"] > r["on_time_units"] + NOTHING and r["on_time_units"] <= NOTHING
+            uses[label].append(Use("forecast", at[r["bucket"]], r["served_units"], r["bucket"], late=late))
+    for r in clearing.substitutions.to_pylist():
+        uses[r["substitute"]].append(Use("forecast", at[r["bucket"]], r["units"], r["bucket"], name=r["product"]))
+    for lot in lots:
+        for use in lot.way.uses:
+            if valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
+                units = lot.units * use.units_per_unit
+                uses[use.component].append(Use("order", lot.start, units, work.starts[lot.start], parent=lot))
+    for product, units in work.promised.units.items():
+        for t in (units < -NOTHING).nonzero()[0].tolist():
+            uses[product].append(Use("out", t, float(-units[t]), work.starts[t]))
+    return uses
+
+
+def _through_markets(pegs: dict[Lot, list[Peg]]) -> dict[Lot, list[Peg]]:
+    """What a site serves a market with is for that market's demand."""
+
+    def of(peg: Peg) -> list[Peg]:
+        parent = peg.use.parent
+        if parent is None or not parent.way.serves:
+            return [peg]
+        total = sum(p.units for p in pegs.get(parent, ()))
+        share = min(peg.units / total, 1.0) if total > 0 else 0.0
+        return [replace(p, units=p.units * share) for p in pegs.get(parent, ())]
+
+    return {lot: [one for peg in own for one in of(peg)] for lot, own in pegs.items()}
+
+
+def hurt(pegs: Sequence[Peg]) -> tuple[str, ...]:
+    """Customer requests that a lot serves late, by name."""
+    return tuple(sorted({peg.use.name for peg in pegs if peg.use.kind == "request" and peg.use.late} - {""}))

@@ -1,0 +1,270 @@
+"""What planning works on: the facts, the demand and the cleared market, as the steps of planning read them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.facts import (
+    ChainFacts,
+    Committed,
+    Way,
+    chain_facts,
+    committed,
+    components_first,
+    located,
+    planned_demand,
+    pooled_demand,
+    valid_on,
+)
+from datong.ledger.position import Position
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
+from datong.model.layers import SortedDemand
+from datong.model.measures import is_measure
+from datong.plan.lots import Lot
+from datong.plan.worth import Curve
+
+
+@dataclass(frozen=True, eq=False)
+class CostOfUnits:
+    """Full prices at the cleared prices: cost, hours, components and limited offers, per good unit."""
+
+    prices: Mapping[tuple[str, str, date], float]
+    starts: tuple[date, ...]
+    shared: Mapping[str, tuple[str, str]]
+
+    def of(self, what: str, name: str, bucket: int) -> float:
+        return self.prices.get((what, name, self.starts[bucket]), 0.0)
+
+    def over_time(self, what: str, name: str) -> FloatArray:
+        """(bucket) price."""
+        return np.array([self.of(what, name, t) for t in range(len(self.starts))])
+
+    def hour(self, way: Way, start: int) -> float:
+        return self.of(*self.shared.get(way.line, ("line", way.line)), start) if way.line is not None else 0.0
+
+    def unit(self, way: Way, start: int) -> float:
+        cost = way.cost_per_unit + way.hours_per_unit * self.hour(way, start) + self.of("offer", way.name, start)
+        for use in way.uses:
+            if valid_on(self.starts[start], use.valid_from, use.valid_to):
+                cost += use.units_per_unit * self.of("component", use.component, start)
+        return cost / way.yield_share
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Everything the steps of planning read. cleared: product -> way name -> (bucket of start) units started.
+
+    asked: product -> (path, bucket) demand as planning sees it; wanted: the same with its whole spread, for what is
+    told to people. substituted: product -> (bucket) units that it serves for others, less what others serve for it.
+    plain_cost: product -> money for a good unit by the cheapest way where nothing is scarce.
+    """
+
+    calendar: Calendar
+    starts: tuple[date, ...]
+    first_start: int
+    facts: ChainFacts
+    ways: Mapping[str, Way]
+    ways_of: Mapping[str, Sequence[Way]]
+    order: tuple[str, ...]
+    components: frozenset[str]
+    on_hand: Mapping[str, float]
+    promised: Committed
+    asked: Mapping[str, FloatArray]
+    wanted: Mapping[str, FloatArray]
+    curves: Mapping[str, Curve]
+    whole: Mapping[str, bool]
+    cleared: Mapping[str, Mapping[str, FloatArray]]
+    price: CostOfUnits
+    substituted: Mapping[str, FloatArray]
+    plain_cost: Mapping[str, float]
+
+    def arrive(self, way: Way, start: int) -> int:
+        return start + self.calendar.lead_buckets(way.lead_days)
+
+
+def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position) -> Work:
+    """The facts of a cleared market, as planning reads them."""
+    settings, starts = state.settings, demand.bucket_starts
+    calendar, buckets = settings.calendar, len(starts)
+    facts = chain_facts(state, starts, learnt, demand.items)
+    facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
+    ways = {w.name: w for w in facts.ways}
+    at = {s: t for t, s in enumerate(starts)}
+    way_of = {_way_key(w, facts): w for w in facts.ways}
+    cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
+    for row in clearing.quantities.to_pylist():
+        way = way_of[_row_key(row)]
+        cleared[way.product][way.name][at[row["start"]]] += row["started_units"]
+    promised = committed(facts, where, starts, calendar)
+    asked = planned_demand(demand, where, facts, starts, settings)
+    wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
+    substituted = _substituted(clearing, at)
+    asked |= {p: np.zeros((1, buckets)) for p in substituted if p not in asked}
+    wanted |= {p: wanted.get(p, 0.0) + np.maximum(units, 0.0)[None] for p, units in substituted.items()}
+    components = frozenset(u.component for w in facts.ways for u in w.uses)
+    prices = {(r["what"], r["name"], r["bucket"]): r["price"] for r in clearing.prices.to_pylist()}
+    arrivals = {p: np.zeros(buckets) for p in asked}
+    for product, by_way in cleared.items():
+        for name, units in by_way.items():
+            lead = calendar.lead_buckets(ways[name].lead_days)
+            if product in arrivals:
+                arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
+    turned_away = _turned_away(clearing, asked, at, facts)
+    for product, units in substituted.items():  # what a substitute serves is its own demand, and no longer the other's
+        turned_away[product] = turned_away[product] - np.cumsum(units)
+    curves = {
+        p: Curve(
+            SortedDemand.of(np.cumsum(paths, axis=1) - turned_away[p]),
+            facts.economics[p],
+            np.cumsum(arrivals[p] + promised.units[p]),
+        )
+        for p, paths in asked.items()
+        if p in facts.economics and p not in components
+    }
+    return Work(
+        calendar=calendar,
+        starts=starts,
+        first_start=settings.frozen_buckets,
+        facts=facts,
+        ways=ways,
+        ways_of=ways_by_product(ways.values()),
+        order=_order(facts, cleared),
+        components=components,
+        on_hand=located(facts, where).on_hand_units,
+        promised=promised,
+        asked=asked,
+        wanted=wanted,
+        curves=curves,
+        whole=whole_products(state, demand, facts),
+        cleared=cleared,
+        price=CostOfUnits(prices, starts, facts.shared),
+        substituted=substituted,
+        plain_cost=_plain_costs(facts, starts),
+    )
+
+
+def _plain_costs(facts: ChainFacts, starts: Sequence[date]) -> dict[str, float]:
+    """Money for a good unit by the cheapest way where nothing is scarce; 0 where no way brings it."""
+    costs = np.nan_to_num(facts.arrays.least_costs(starts), posinf=0.0)
+    return dict(zip(facts.products, costs.tolist(), strict=True))
+
+
+def _order(facts: ChainFacts, cleared: Mapping[str, Mapping[str, FloatArray]]) -> tuple[str, ...]:
+    """Products, components first. Where lanes go round in a circle, only those that the clearing uses count: seldom do
+    goods go both ways."""
+    if not facts.has_circles:
+        return components_first(facts.products, facts.ways)
+    used = {name for by_way in cleared.values() for name in by_way}
+    return components_first(facts.products, [w for w in facts.ways if w.kind != "move" or w.name in used])
+
+
+def _way_key(way: Way, facts: ChainFacts) -> tuple[str, ...]:
+    """What names a way in the cleared quantities: kind, row of its table, product, and where from and to with lanes."""
+    moves, located_there = way.kind == "move", bool(facts.stock_points)
+    return (
+        "serve" if way.serves else way.kind,
+        way.recipe or way.offer or way.lane or "",
+        facts.product_of(way.product),
+        (way.from_site or "") if moves else "",
+        (way.site or "") if located_there else "",
+    )
+
+
+def _row_key(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """`_way_key` of a row of the cleared quantities."""
+    name = row["recipe"] or row["offer"] or row.get("lane") or ""
+    return row["kind"], name, row["product"], row.get("from_site") or "", row.get("to_site") or ""
+
+
+def _hours_to_work(facts: ChainFacts, clearing: Clearing, starts: Sequence[date]) -> dict[str, FloatArray]:
+    """Hours by line and bucket: those of the line, or more where the market works overtime."""
+    at = {s: t for t, s in enumerate(starts)}
+    hours = {line: of_line.copy() for line, of_line in facts.line_hours.items()}
+    for row in clearing.prices.filter(pc.equal(clearing.prices["what"], "line")).to_pylist():
+        of_line, t = hours[row["name"]], at[row["bucket"]]
+        of_line[t] = max(of_line[t], min(row["used"], row["available"]))
+    return hours
+
+
+def _substituted(clearing: Clearing, at: Mapping[date, int]) -> dict[str, FloatArray]:
+    """Units that a product serves for others less what others serve for it: product -> (bucket)."""
+    units: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(at)))
+    for row in clearing.substitutions.to_pylist():
+        units[row["substitute"]][at[row["bucket"]]] += row["units"]
+        units[row["product"]][at[row["bucket"]]] -= row["units"]
+    return dict(units)
+
+
+def ways_by_product(ways: Iterable[Way]) -> dict[str, list[Way]]:
+    """Ways by product, in order of name."""
+    result: dict[str, list[Way]] = defaultdict(list)
+    for way in sorted(ways, key=lambda w: w.name):
+        result[way.product].append(way)
+    return result
+
+
+def _turned_away(
+    clearing: Clearing, asked: Mapping[str, FloatArray], at: Mapping[date, int], facts: ChainFacts
+) -> dict[str, FloatArray]:
+    """Cumulative units that the market gives up before the last bucket: product -> (bucket)."""
+    lost = {p: np.zeros(len(at)) for p in asked}
+    for row in clearing.gaps.to_pylist():
+        t, product = at[row["bucket"]], facts.label_of(Item(row["product"], row["market"]))
+        if product in lost and t < len(at) - 1:
+            lost[product][t] += row["lost_units"]
+    return {p: np.cumsum(units) for p, units in lost.items()}
+
+
+def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[str, bool]:
+    """Product, or label of a stock point -> whether it comes in whole units.
+
+    It does unless its base unit is a measure (kg, m, l), a lot multiple of it is a fraction, or the records themselves
+    count fractions of it: in demand, in stock counts, or in what goes into a unit of something else.
+    """
+    divisible = _fractions(state.table("stock"), "product", "units")
+    divisible |= _fractions(state.table("demand"), "product", "units")
+    divisible |= _fractions(state.table("components"), "component", "units_per_unit")
+    units = state.table("products").select(["product", "base_unit"])
+    divisible |= {
+        p for p, unit in zip(*(units[c].to_pylist() for c in units.column_names), strict=True) if is_measure(unit)
+    }
+    divisible |= {item.product for i, item in enumerate(demand.items) if (demand.paths[i] % 1 != 0).any()}
+    divisible |= {facts.product_of(w.product) for w in facts.ways if w.multiple_units % 1 != 0}
+    return {label: facts.product_of(label) not in divisible for label in facts.products}
+
+
+def _fractions(rows: pa.Table, name: str, units: str) -> set[str]:
+    """Names in rows whose units are no whole number."""
+    amount = rows[units].fill_null(0.0).to_numpy()
+    return set(rows[name].filter(pa.array(amount % 1 != 0)).to_pylist())
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Lots in order of (start, product, way), and what they were chosen from."""
+
+    work: Work
+    lots: tuple[Lot, ...]
+
+
+def lots_by_product(lots: Iterable[Lot]) -> dict[str, list[Lot]]:
+    result: dict[str, list[Lot]] = defaultdict(list)
+    for lot in lots:
+        result[lot.way.product].append(lot)
+    return result
+
+
+def supply_of(work: Work, product: str, lots: Sequence[Lot]) -> FloatArray:
+    """Cumulative units of a product by bucket: stock, what comes anyway, and its lots."""
+    units = work.promised.units[product].copy()
+    for lot in lots:
+        units[lot.arrive] += lot.units * lot.way.yield_share
+    return np.cumsum(units)

@@ -1,0 +1,910 @@
+"""A referee that adds a plan up by hand: the tables of a chain and its orders in, what they do out.
+
+It is written from the rules alone (docs/tables.md, docs/balance.md) and knows nothing of the product. It walks bucket
+by bucket: receive, make, move, serve, count.
+
+    receive   what was ordered is there
+    make      a work order takes its components, and hours of its line, when it starts; its good units are there
+              lead_days later (0: in the same bucket)
+    move      a transfer takes its units at one site; they are at the other lead_days later
+    serve     what nothing else will need goes to demand: to whom, the deliveries say, or the dearest and oldest first
+    count     what is left is held, what waits is late
+
+Given demand only (rows of `demand`): one future. Not here: forecasts, substitutes, shelf life, firm shares.
+"""
+
+import csv
+import math
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+# A place where units lie: product and site; '' where sites are one pool or none is named.
+Place = tuple[str, str]
+
+# Less than this is rounding: as a share of the amount, or of one.
+NOTHING = 1e-6
+LAST_MOMENT = timedelta(days=1, microseconds=-1)
+MEASURES = frozenset(
+    {
+        "kg",
+        "g",
+        "t",
+        "tonne",
+        "l",
+        "litre",
+        "ml",
+        "m",
+        "metre",
+        "m2",
+        "m3",
+        "hour",
+        "公斤",
+        "千克",
+        "克",
+        "吨",
+        "升",
+        "米",
+    }
+)
+
+SETTINGS = {
+    "time_zone": "UTC",
+    "bucket": "week",
+    "start": None,
+    "horizon_buckets": 13,
+    "frozen_buckets": 0,
+    "max_late_days": 28,
+}
+SHARES = {
+    "price": 1.0,
+    "cost_share": 0.7,
+    "holding_share_per_week": 0.004,
+    "late_share_per_week": 0.02,
+    "lost_sale_share": 1.0,
+    "offer_lead_days": 7.0,
+    "priority_factor": 2.0,
+    "firm_factor": 1.25,
+}
+# What an empty cell means, where it means anything.
+EMPTY = {
+    "products": {"kind": "finished", "base_unit": "piece"},
+    "recipes": {
+        "hours_per_unit": 0.0,
+        "cost_per_unit": 0.0,
+        "setup_hours": 0.0,
+        "setup_cost": 0.0,
+        "min_lot_units": 0.0,
+        "lot_multiple_units": 0.0,
+        "lead_days": 0.0,
+        "yield_share": 1.0,
+    },
+    "components": {"scrap_share": 0.0},
+    "offers": {"lead_days": 0.0, "min_order_units": 0.0, "lot_multiple_units": 0.0},
+    "lanes": {"lead_days": 0.0, "cost_per_unit": 0.0},
+    "line_calendar": {"overtime_hours": 0.0, "overtime_cost_per_hour": 0.0},
+    "demand": {"market": "all", "firm": True, "priority": 0},
+    "sales": {"market": "all", "state": "ordered"},
+    "orders": {"kind": "make", "locked": False},
+    "production": {"good_units": 0.0, "scrap_units": 0.0},
+}
+UNKNOWN_TABLES = ("substitutes", "firm_shares")
+
+
+# what goes in -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain as known on `today`. first: first day of the first bucket; days: days in a bucket; tables: rows by name.
+
+    shares: the factors and shares of [defaults].
+    """
+
+    today: date
+    first: date
+    buckets: int
+    days: int
+    frozen: int
+    max_late_days: int
+    shares: Mapping[str, float]
+    tables: Mapping[str, Sequence[Row]]
+
+    def rows(self, table: str) -> Sequence[Row]:
+        return self.tables.get(table, ())
+
+    def bucket(self, day: date) -> int:
+        """The bucket that holds a day; below 0 before the first."""
+        return (day - self.first).days // self.days
+
+    def starts(self, bucket: int) -> date:
+        return self.first + timedelta(days=bucket * self.days)
+
+    def lead(self, lead_days: float) -> int:
+        """A lead time in whole buckets, rounded up."""
+        return math.ceil(lead_days / self.days - 1e-9)
+
+    @property
+    def has_lanes(self) -> bool:
+        return bool(self.rows("lanes"))
+
+    def site(self, named: str | None) -> str:
+        """Without lanes the sites of a chain are one pool."""
+        return (named or "") if self.has_lanes else ""
+
+
+def chain_of_folder(folder: Path, today: date, put_aside: Sequence[str] = ()) -> Chain:
+    """The chain of a folder of CSV and Parquet files, or sheets of a workbook, and its chain.toml.
+
+    put_aside: orders that are out and are left out here, as they cannot run.
+    """
+    with (folder / "chain.toml").open("rb") as file:
+        settings = tomllib.load(file)
+    tables: dict[str, list[Row]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                tables[path.stem] = [dict(row) for row in csv.DictReader(lines)]
+        elif path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            tables[path.stem] = pq.read_table(path).to_pylist()
+        elif path.suffix == ".xlsx":
+            from python_calamine import CalamineWorkbook
+
+            book = CalamineWorkbook.from_path(path)
+            for name in book.sheet_names:
+                head, *rest = book.get_sheet_by_name(name).to_python() or [[]]
+                tables[name] = [dict(zip(map(str, head), row, strict=True)) for row in rest]
+    tables["orders"] = [r for r in tables.get("orders", []) if r["order"] not in put_aside]
+    return _chain(SETTINGS | settings, SHARES | settings.get("defaults", {}), today, tables)
+
+
+def chain_of_state(settings: Any, today: date, tables: Mapping[str, Sequence[Row]]) -> Chain:
+    """The chain of rows by table (those of a State, say) and of settings that have the names of chain.toml."""
+    named = {name: getattr(settings, name) for name in SETTINGS}
+    shares = {name: getattr(settings.defaults, name) for name in SHARES}
+    return _chain(named, shares, today, tables)
+
+
+def _chain(
+    settings: Mapping[str, Any], shares: Mapping[str, float], today: date, tables: Mapping[str, Sequence[Row]]
+) -> Chain:
+    known = [name for name in UNKNOWN_TABLES if tables.get(name)]
+    if known:
+        raise NotImplementedError(f"the referee does not know {known}")
+    day = max(today, settings["start"] or today)
+    days = 7 if settings["bucket"] == "week" else 1
+    first = day - timedelta(days=day.weekday()) if days == 7 else day
+    read = {name: [r for r in (_row(name, row) for row in rows) if _known(r, today)] for name, rows in tables.items()}
+    return Chain(
+        max(today, first),
+        first,
+        settings["horizon_buckets"],
+        days,
+        settings["frozen_buckets"],
+        settings["max_late_days"],
+        shares,
+        read,
+    )
+
+
+def _row(table: str, row: Row) -> Row:
+    cells = {name: _cell(name, value) for name, value in row.items()}
+    return cells | {name: value for name, value in EMPTY.get(table, {}).items() if cells.get(name) is None}
+
+
+DAYS = frozenset({"due", "start", "from", "to", "valid_from", "valid_to", "happened_at", "known_at", "needed_by"})
+CODES = frozenset(
+    {"product", "component", "recipe", "offer", "line", "lane", "order", "demand", "market", "lot", "name"}
+)
+
+
+def _cell(name: str, value: Any) -> Any:
+    """A cell as a number, a day, a moment, yes or no, or text; None where it is empty or not a number."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if text == "":
+            return None
+        if name in DAYS:
+            moment = datetime.fromisoformat(text)
+            return moment.date() if len(text) == 10 else moment
+        if name in CODES or name.endswith("site"):
+            return text
+        if text.lower() in ("yes", "true", "no", "false"):
+            return text.lower() in ("yes", "true")
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    if isinstance(value, datetime) and name in DAYS and name not in ("happened_at", "known_at"):
+        return value.date()
+    return value
+
+
+def _moment(when: Any) -> datetime:
+    """A moment to compare by, without its zone; a day alone is over at its end."""
+    if isinstance(when, datetime):
+        return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+    return datetime.combine(when, datetime.min.time()) + LAST_MOMENT
+
+
+def _known(row: Row, today: date) -> bool:
+    """Known, and of the past, when the plan is made."""
+    dates = [row.get(name) for name in ("known_at", "happened_at")]
+    return all(when is None or _moment(when).date() <= today for when in dates)
+
+
+def in_force(rows: Iterable[Row], day: date) -> Row | None:
+    """Of versions of one row the one that holds on a day: begun last, not over."""
+    found = [r for r in rows if (r.get("valid_from") or date.min) <= day < (r.get("valid_to") or date.max)]
+    return max(found, key=lambda r: r.get("valid_from") or date.min, default=None)
+
+
+def ways(chain: Chain, table: str, name: str | None) -> list[Row]:
+    """Versions of a recipe, an offer or a lane."""
+    key = {"recipes": "recipe", "offers": "offer", "lanes": "lane"}[table]
+    return [r for r in chain.rows(table) if r[key] == name]
+
+
+def bill(chain: Chain, product: str, recipe: str | None, day: date) -> dict[str, float]:
+    """Units of each component that one unit started on a day takes, scrap included.
+
+    Rows of the recipe itself stand in place of those for all recipes, component by component. What is listed twice is
+    used twice.
+    """
+    units: dict[str, float] = {}
+    own = [r for r in chain.rows("components") if r["product"] == product and r.get("recipe") in (None, recipe)]
+    for component in sorted({r["component"] for r in own}):
+        rows = [r for r in own if r["component"] == component]
+        mine = [r for r in rows if r.get("recipe") is not None] or rows
+        held = [r for r in mine if (r.get("valid_from") or date.min) <= day < (r.get("valid_to") or date.max)]
+        if held:
+            last = max(r.get("valid_from") or date.min for r in held)
+            now = [r for r in held if (r.get("valid_from") or date.min) == last]
+            units[component] = sum(r["units_per_unit"] / (1 - r["scrap_share"]) for r in now)
+    return units
+
+
+# orders -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Order:
+    """A work, purchase or transfer order. way: its recipe, offer or lane; units: those started, before yield.
+
+    kept: it was out before the plan, and its cost is spent. takes_hours, takes: hours, and components, that it still
+    takes: of one that began before, what was taken is taken.
+    """
+
+    name: str
+    kind: str
+    product: str
+    way: str | None
+    site: str | None
+    from_site: str | None
+    units: float
+    start: date
+    due: date
+    kept: bool = False
+    takes_hours: bool = True
+    takes: Mapping[str, float] | None = None
+
+
+def planned(rows: Iterable[Row]) -> list[Order]:
+    """Orders of a plan: rows with kind, product, recipe, offer or lane, units, start, due, and sites with lanes."""
+    found = []
+    for r in rows:
+        way = r[{"make": "recipe", "buy": "offer", "move": "lane"}[r["kind"]]]
+        name = r.get("order") or f"{r['kind']} {r['product']} by {way} on {r['start']}"
+        sites = r.get("site"), r.get("from_site")
+        found.append(Order(name, r["kind"], r["product"], way, *sites, r["units"], r["start"], r["due"]))
+    return found
+
+
+def kept(chain: Chain) -> list[Order]:
+    """Orders that are out and still bring units: released, accepted or begun, or locked. What is left of them."""
+    found = []
+    for r in chain.rows("orders"):
+        events = [e for e in chain.rows("order_events") if e["order"] == r["order"]]
+        events.sort(key=lambda e: _moment(e["happened_at"]))
+        state = events[-1]["state"] if events else "released" if r["locked"] else "proposed"
+        if state not in ("released", "accepted", "started", "partly_done"):
+            continue
+        told = max((e.get("good_units") or 0.0 for e in events), default=0.0)
+        told_scrap = max((e.get("scrap_units") or 0.0 for e in events), default=0.0)
+        made = [m for m in chain.rows("production") if m.get("order") == r["order"]]
+        came = [m for m in chain.rows("receipts") if m.get("order") == r["order"]]
+        good = max(told, sum(m["good_units"] for m in made) + sum(m["units"] for m in came))
+        left = r["units"] - good - max(told_scrap, sum(m["scrap_units"] for m in made))
+        if left <= NOTHING:
+            continue
+        began = [e for e in events if e["state"] in ("started", "partly_done")]
+        takes = None
+        if began and r["kind"] == "make":
+            start = _moment(began[0]["happened_at"])
+            parts = bill(chain, r["product"], r.get("recipe"), max(r["start"], chain.today))
+            takes = {c: each for c, each in parts.items() if not _counted_since(chain, c, start)}
+        spent = chain.bucket(r["start"]) < 0 <= chain.bucket(r["due"])
+        way = r.get({"make": "recipe", "buy": "offer", "move": "lane"}[r["kind"]])
+        sites = r.get("site"), r.get("from_site")
+        if r["kind"] == "move":
+            lane = in_force(ways(chain, "lanes", way), max(r["start"], chain.today)) or {}
+            sites = sites[0] or lane.get("to_site"), lane.get("from_site")
+        found.append(
+            Order(r["order"], r["kind"], r["product"], way, *sites, left, r["start"], r["due"], True, not spent, takes)
+        )
+    return found
+
+
+def _counted_since(chain: Chain, component: str, start: datetime) -> bool:
+    """The component was counted at the order's start or later: what it takes is out of the count. So it is where it was
+    never counted: an order that began had its components."""
+    counts = [_moment(r["happened_at"]) for r in chain.rows("stock") if r["product"] == component]
+    return not counts or max(counts) >= start
+
+
+def opening(chain: Chain) -> dict[Place, float]:
+    """Stock when the plan begins: the last count of each place (of all that was counted there on its day, each lot's
+    last), and what moved after it. What records leave below zero is nothing."""
+    units: dict[Place, float] = defaultdict(float)
+    counted: dict[Place, datetime] = {}
+    by_place: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for r in chain.rows("stock"):
+        if r.get("units") is not None:
+            by_place[r["product"], r.get("site") or ""].append(r)
+    for (product, site), rows in by_place.items():
+        last_day = max(_moment(r["happened_at"]).date() for r in rows)
+        today = [r for r in rows if _moment(r["happened_at"]).date() == last_day]
+        place = (product, chain.site(site))
+        for lot in {r.get("lot") for r in today}:
+            own = [r for r in today if r.get("lot") == lot]
+            last = max(_moment(r["happened_at"]) for r in own)
+            units[place] += max(sum(r["units"] for r in own if _moment(r["happened_at"]) == last), 0.0)
+        counted[place] = max(
+            [_moment(r["happened_at"]) for r in today] + ([counted[place]] if place in counted else [])
+        )
+
+    def move(product: str, site: str | None, amount: float, when: Any) -> None:
+        place = (product, chain.site(site))
+        if place not in counted or _moment(when) > counted[place]:
+            units[place] += amount
+
+    recipe_of = {r["order"]: r.get("recipe") for r in chain.rows("orders")}
+    for r in chain.rows("production"):
+        move(r["product"], r.get("site"), r["good_units"], r["happened_at"])
+        own = {x["recipe"] for x in chain.rows("recipes") if x["product"] == r["product"]}
+        recipe = recipe_of.get(r.get("order")) or (next(iter(own)) if len(own) == 1 else None)
+        for component, each in bill(chain, r["product"], recipe, _moment(r["happened_at"]).date()).items():
+            move(component, r.get("site"), -each * (r["good_units"] + r["scrap_units"]), r["happened_at"])
+    for r in chain.rows("receipts"):
+        move(r["product"], r.get("site"), r["units"], r["happened_at"])
+    to_buyers = [r for r in chain.rows("shipments") if r.get("to_site") is None]
+    for r in chain.rows("shipments"):
+        move(r["product"], r.get("from_site"), -r["units"], r["happened_at"])
+        if r.get("to_site") is not None:
+            move(r["product"], r["to_site"], r["units"], r["happened_at"])
+    if not to_buyers:  # a chain that tells no shipments has served what it sold
+        for r in chain.rows("sales"):
+            if r["state"] == "ordered":
+                site = r["market"] if chain.has_lanes and _is_site(chain, r["market"]) else ""
+                move(r["product"], site, -r["units"], r["happened_at"])
+    return {place: max(units[place], 0.0) for place in sorted(units)}
+
+
+# demand and money ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Want:
+    """Units wanted. due: its bucket, below 0 where it was due before; bucket: from which it can be served; last: in
+    which it can be served last; weight: its lateness and loss cost so many times as much."""
+
+    name: str
+    product: str
+    market: str
+    due: int
+    bucket: int
+    last: int
+    units: float
+    weight: float
+
+
+def wants(chain: Chain) -> list[Want]:
+    """Rows of `demand` that are still wanted: those due in the horizon, and firm ones that were due before and may
+    still be served. Rows of a forecast that are past are past."""
+    late = chain.max_late_days // chain.days
+    factor, firm_factor = chain.shares["priority_factor"], chain.shares["firm_factor"]
+    rows = [r for r in chain.rows("demand") if chain.bucket(r["due"]) < chain.buckets and r["units"] > 0]
+    rows = [r for r in rows if chain.bucket(r["due"]) >= 0 or (r["firm"] and chain.bucket(r["due"]) + late >= 0)]
+    guessed = {(r["product"], _asked_at(chain, r)) for r in rows if not r["firm"]}
+    found = []
+    for r in rows:
+        due = chain.bucket(r["due"])
+        firm = r["firm"] and (r["product"], _asked_at(chain, r)) in guessed
+        weight = factor ** max(r["priority"], 0) * (firm_factor if firm else 1.0)
+        bucket, last = max(due, 0), min(due + late, chain.buckets - 1)
+        found.append(Want(r["demand"], r["product"], r["market"], due, bucket, last, r["units"], weight))
+    return found
+
+
+def _is_site(chain: Chain, market: str) -> bool:
+    return market in {r["site"] for r in chain.rows("sites")}
+
+
+def _asked_at(chain: Chain, row: Row) -> str:
+    """The site at which it is wanted, '' where any end will do: demand of one place is one queue."""
+    return row["market"] if chain.has_lanes and _is_site(chain, row["market"]) else ""
+
+
+@dataclass(frozen=True)
+class Money:
+    """What a unit costs for a bucket in stock, or late, and never served; what one left at the end earns."""
+
+    holding: float
+    late: float
+    lost: float
+    salvage: float
+
+
+def money(chain: Chain, product: str) -> Money:
+    """From `economics`, or shares of the price. Demand that is given ends with the horizon: what is left is worth what
+    the table says, or nothing."""
+    price = next((r["price"] for r in chain.rows("products") if r["product"] == product), None)
+    price = chain.shares["price"] if price is None else price
+    own = in_force((r for r in chain.rows("economics") if r["product"] == product), chain.first) or {}
+
+    def told(column: str, share: float) -> float:
+        return share * price if own.get(column) is None else own[column]
+
+    weeks = chain.days / 7
+    return Money(
+        told("holding_cost_per_unit_week", chain.shares["holding_share_per_week"]) * weeks,
+        told("late_cost_per_unit_week", chain.shares["late_share_per_week"]) * weeks,
+        told("lost_sale_cost_per_unit", chain.shares["lost_sale_share"]),
+        own.get("salvage_per_unit") or 0.0,
+    )
+
+
+# lines --------------------------------------------------------------------------------------------
+
+
+def hours_of(chain: Chain, line: str, bucket: int) -> tuple[float, float, float]:
+    """Usual hours of a line in a bucket, day by day from today on; hours of overtime; money for one of those."""
+    usual = overtime = cost = 0.0
+    for n in range(chain.days):
+        day = chain.starts(bucket) + timedelta(days=n)
+        row = in_force((r for r in chain.rows("lines") if r["line"] == line), day)
+        if day < chain.today or row is None:
+            continue
+        spans = [r for r in chain.rows("line_calendar") if r["line"] == line and r["from"] <= day < r["to"]]
+        span = max(spans, key=lambda r: (r["from"], r["to"]), default=None)
+        usual += (row["hours_per_week"] if span is None else span["hours"]) / 7
+        if span is not None:
+            overtime += span["overtime_hours"] / 7
+            cost = span["overtime_cost_per_hour"]
+    return usual, overtime, cost
+
+
+# the walk -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Units for a want, in a bucket, from a site; bucket None: refused as they were asked for."""
+
+    want: Want
+    bucket: int | None
+    units: float
+    site: str = ""
+
+
+@dataclass
+class Outcome:
+    """What orders and deliveries do. Units; by product and bucket unless it says otherwise.
+
+    asked, served, waiting (at the bucket's end), lost: by product and bucket in which it was asked, served, waited, or
+    given up. on_time, late, short: by product, units served in the bucket in which they were due, later, and never.
+    unit_days_late: by product, of what was served. hours: by line and bucket. stock: by place and bucket, at its end.
+    cost: money by term. broken: rules that the orders break, in words.
+    """
+
+    chain: Chain
+    deliveries: list[Delivery]
+    asked: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
+    served: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
+    waiting: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
+    lost: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
+    on_time: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    late: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    short: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    unit_days_late: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    hours: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
+    stock: dict[Place, list[float]] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TERMS, 0.0))
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def total_cost(self) -> float:
+        return sum(self.cost.values())
+
+
+TERMS = ("production", "setup", "purchase", "transport", "overtime", "holding", "late", "lost", "salvage")
+
+
+def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] | None = None) -> Outcome:
+    """Orders of a plan, with those that are out, bucket by bucket. deliveries: who is served when, and who is refused;
+    None: nobody is refused, the dearest and then the oldest are served first."""
+    goods = _goods(chain, orders)
+    told = served_in_turn(chain, goods.free(), {}) if deliveries is None else list(deliveries)
+    out = Outcome(chain, told, hours=goods.hours, broken=list(goods.broken))
+    out.cost |= goods.cost
+    left: dict[Place, float] = defaultdict(float, opening(chain))
+    places = sorted(set(goods.places) | {(d.want.product, d.site) for d in told if d.bucket is not None} | set(left))
+    out.stock = {place: [] for place in places}
+    waits = dict.fromkeys(wants(chain), 0.0)
+    each = {p: money(chain, p) for p in {p for p, _ in places} | {w.product for w in waits}}
+    for t in range(chain.buckets):
+        # receive, make, move: what comes and what is taken
+        for place in places:
+            left[place] += goods.into[place, t] - goods.out_of[place, t]
+        # serve
+        for w in waits:
+            if w.bucket == t:
+                waits[w] += w.units
+                out.asked[w.product, t] += w.units
+        for d in told:
+            if d.bucket is None and d.want.bucket == t:
+                waits[d.want] -= d.units
+                out.lost[d.want.product, t] += d.units
+                out.short[d.want.product] += d.units
+                out.cost["lost"] += d.units * each[d.want.product].lost * d.want.weight
+            elif d.bucket == t:
+                waits[d.want] -= d.units
+                left[d.want.product, d.site] -= d.units
+                out.served[d.want.product, t] += d.units
+                (out.on_time if t == d.want.due else out.late)[d.want.product] += d.units
+                out.unit_days_late[d.want.product] += d.units * (t - d.want.due) * chain.days
+                if not d.want.bucket <= t <= d.want.last:
+                    out.broken.append(f"{d.want.name} is served in bucket {t}, out of its time")
+        # count
+        for place in places:
+            if left[place] < -NOTHING * max(1.0, goods.most[place]):
+                out.broken.append(f"{place[0]} {place[1]} is {-left[place]:g} short in the bucket of {chain.starts(t)}")
+            out.stock[place].append(left[place])
+            out.cost["holding"] += max(left[place], 0.0) * each[place[0]].holding
+        for w, units in waits.items():
+            if units < -NOTHING * max(1.0, w.units):
+                out.broken.append(f"{w.name} is given {-units:g} more than it asked for")
+            if w.bucket <= t and units > NOTHING * max(1.0, w.units):
+                out.waiting[w.product, t] += units
+                out.cost["late"] += units * each[w.product].late * w.weight
+                if t == w.last:  # it waits no longer
+                    waits[w] = 0.0
+                    out.lost[w.product, t] += units
+                    out.short[w.product] += units
+                    out.cost["lost"] += units * each[w.product].lost * w.weight
+    for place in places:
+        out.cost["salvage"] -= max(left[place], 0.0) * each[place[0]].salvage
+    out.broken += conserved(out)
+    return out
+
+
+def conserved(out: Outcome) -> list[str]:
+    """What does not add up of served, refused and asked: nothing, where the walk is right."""
+    found = []
+    for product in sorted({p for p, _ in out.asked}):
+        asked = sum(units for (p, _), units in out.asked.items() if p == product)
+        given = out.on_time[product] + out.late[product] + out.short[product]
+        if abs(asked - given) > NOTHING * max(1.0, asked):
+            found.append(f"{product}: {asked:g} asked, {given:g} served or refused")
+    return found
+
+
+@dataclass
+class Goods:
+    """What orders bring and take, by place and bucket, before anybody is served. most: by place, all that ever came."""
+
+    chain: Chain
+    into: dict[tuple[Place, int], float]
+    out_of: dict[tuple[Place, int], float]
+    hours: dict[tuple[str, int], float]
+    cost: dict[str, float]
+    broken: list[str]
+
+    @property
+    def places(self) -> set[Place]:
+        return {place for place, _ in self.into} | {place for place, _ in self.out_of}
+
+    @property
+    def most(self) -> dict[Place, float]:
+        sums: dict[Place, float] = defaultdict(float, opening(self.chain))
+        for (place, _), units in self.into.items():
+            sums[place] += units
+        return sums
+
+    def free(self) -> dict[Place, list[float]]:
+        """Units that can have gone to demand by the end of each bucket: what nothing made or moved later needs."""
+        stock = opening(self.chain)
+        found = {}
+        for place in self.places | set(stock):
+            left, levels = stock.get(place, 0.0), []
+            for t in range(self.chain.buckets):
+                left += self.into.get((place, t), 0.0) - self.out_of.get((place, t), 0.0)
+                levels.append(left)
+            for t in reversed(range(self.chain.buckets - 1)):
+                levels[t] = min(levels[t], levels[t + 1])
+            found[place] = [max(units, 0.0) for units in levels]
+        return found
+
+
+def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
+    """What all orders bring, take and cost; and every rule that they break."""
+    goods = Goods(chain, defaultdict(float), defaultdict(float), {}, dict.fromkeys(TERMS, 0.0), [])
+    limited: dict[tuple[str, str, int], float] = defaultdict(float)
+    work: dict[str, list[Work]] = defaultdict(list)
+    everything = [*kept(chain), *orders]
+    for o in everything:
+        start = max(chain.bucket(o.start), 0)
+        way = _way(chain, o)
+        if not o.kept:
+            goods.broken += _rules_broken(chain, o, way)
+            _pay(chain, o, way or {}, goods.cost)
+        if start >= chain.buckets:
+            continue
+        there = max(chain.bucket(o.due), 0)
+        if not o.kept:
+            there = max(start + chain.lead((way or {}).get("lead_days") or 0.0), there)
+        if o.kind == "make":
+            site = chain.site(o.site or (way or {}).get("site") or _line_site(chain, way))
+        else:
+            site = chain.site(o.site or (way or {}).get("to_site"))
+        if o.kind == "move" and way is not None:
+            limited["lanes", o.way or "", start] += o.units
+            goods.out_of[(o.product, chain.site(o.from_site or way["from_site"])), start] += o.units
+        if o.kind == "buy" and not o.kept:
+            limited["offers", o.way or "", start] += o.units
+        good = o.units
+        if o.kind == "make":
+            good *= (way or {}).get("yield_share", 1.0)
+            day = max(o.start, chain.today)
+            takes = bill(chain, o.product, o.way, day) if o.takes is None else o.takes
+            for component, each in takes.items():
+                goods.out_of[(component, site), start] += o.units * each
+            line = (way or {}).get("line")
+            hours = (way or {}).get("setup_hours", 0.0) + o.units * (way or {}).get("hours_per_unit", 0.0)
+            if line is not None and o.takes_hours and hours > 0:
+                work[line].append(Work(o.name, hours, start, max(there - 1, start)))
+        if there < chain.buckets:
+            goods.into[(o.product, site), there] += good
+    for line in sorted({r["line"] for r in chain.rows("lines")} | set(work)):
+        _work_on(chain, line, work[line], goods)
+    for (table, name, t), units in sorted(limited.items()):
+        row = in_force(ways(chain, table, name), chain.starts(t)) or {}
+        most = row.get("units_per_week")
+        if most is not None and units > most * chain.days / 7 * (1 + NOTHING) + NOTHING:
+            goods.broken.append(f"{name} takes {units:g} in the bucket of {chain.starts(t)}, and can {most:g} a week")
+    return goods
+
+
+def _way(chain: Chain, o: Order) -> Row | None:
+    """The row of the order's recipe, offer or lane that holds when it starts; of a kept one any, as it was."""
+    table = {"make": "recipes", "buy": "offers", "move": "lanes"}[o.kind]
+    rows = ways(chain, table, o.way)
+    row = in_force(rows, max(o.start, chain.first))
+    if row is None and o.kept:
+        row = rows[0] if rows else None
+    if row is None and o.kind == "buy" and not _has_a_way(chain, o.product):
+        # What no row says how to get can be bought of someone: an assumed offer.
+        price = next((r["price"] for r in chain.rows("products") if r["product"] == o.product), None)
+        price = chain.shares["price"] if price is None else price
+        return _row(
+            "offers", {"price": chain.shares["cost_share"] * price, "lead_days": chain.shares["offer_lead_days"]}
+        )
+    return row
+
+
+def _has_a_way(chain: Chain, product: str) -> bool:
+    return any(r["product"] == product for table in ("recipes", "offers") for r in chain.rows(table))
+
+
+def _line_site(chain: Chain, way: Row | None) -> str | None:
+    line = (way or {}).get("line")
+    return next((r.get("site") for r in chain.rows("lines") if r["line"] == line), None) if line else None
+
+
+def _rules_broken(chain: Chain, o: Order, way: Row | None) -> list[str]:
+    """Rules that one order breaks by itself."""
+    if way is None:
+        return [f"{o.name}: {o.way} is no {o.kind} that holds on {o.start}"]
+    found = []
+    if way.get("product", o.product) not in (None, o.product):
+        found.append(f"{o.name}: {o.way} does not bring {o.product}")
+    if o.units <= 0:
+        found.append(f"{o.name}: {o.units:g} units")
+    if o.start < chain.today and chain.bucket(o.start) < 0:
+        found.append(f"{o.name}: starts on {o.start}, before today")
+    if chain.bucket(o.start) < chain.frozen:
+        found.append(f"{o.name}: starts on {o.start}, in the frozen horizon")
+    if o.due < o.start + timedelta(days=math.ceil((way.get("lead_days") or 0.0) - 1e-9)):
+        found.append(f"{o.name}: due on {o.due}, sooner than its lead time after {o.start}")
+    least = way.get("min_lot_units") or way.get("min_order_units") or 0.0
+    if o.units < least * (1 - NOTHING):
+        found.append(f"{o.name}: {o.units:g} units, fewer than its smallest lot of {least:g}")
+    step = way.get("lot_multiple_units") or 0.0
+    if step and abs(o.units / step - round(o.units / step)) > NOTHING * max(1.0, o.units / step):
+        found.append(f"{o.name}: {o.units:g} units, no multiple of {step:g}")
+    if o.kind == "make" and not bill(chain, o.product, o.way, o.start):
+        parts = [r for r in chain.rows("components") if r["product"] == o.product and r.get("recipe") in (None, o.way)]
+        if parts:
+            found.append(f"{o.name}: made of nothing, as no component holds on {o.start}")
+    return found
+
+
+def in_parts(chain: Chain, orders: Sequence[Order]) -> list[str]:
+    """Orders of part units of a product that is counted in pieces, where the lot multiple does not ask for them."""
+    unit = {r["product"]: r["base_unit"] for r in chain.rows("products")}
+    found = []
+    for o in orders:
+        step = (_way(chain, o) or {}).get("lot_multiple_units") or 0.0
+        if (
+            unit.get(o.product, "piece") not in MEASURES
+            and step == round(step)
+            and abs(o.units - round(o.units)) > 1e-9
+        ):
+            found.append(f"{o.name}: {o.units:g} units")
+    return found
+
+
+def _pay(chain: Chain, o: Order, way: Row, cost: dict[str, float]) -> None:
+    """What an order costs. Goods on the way to another site are stock: they are held."""
+    if o.kind == "make":
+        cost["production"] += o.units * way.get("cost_per_unit", 0.0)
+        cost["setup"] += way.get("setup_cost", 0.0)
+    elif o.kind == "buy":
+        cost["purchase"] += o.units * way.get("price", 0.0)
+    else:
+        held = money(chain, o.product).holding * chain.lead(way.get("lead_days") or 0.0)
+        cost["transport"] += o.units * (way.get("cost_per_unit", 0.0) + held)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Hours of an order on its line, and the first and the last bucket in which they can be worked."""
+
+    name: str
+    hours: float
+    first: int
+    last: int
+
+
+def _work_on(chain: Chain, line: str, work: Sequence[Work], goods: Goods) -> None:
+    """Works all orders of a line: in the bucket of their start, or, where one needs more hours than the line has then,
+    from its start on until its units are there, as hours are left."""
+    usual, overtime, cost = zip(*(hours_of(chain, line, t) for t in range(chain.buckets)), strict=True)
+    room = [u + o for u, o in zip(usual, overtime, strict=True)]
+    used = [0.0] * chain.buckets
+    long = [w for w in work if w.hours > room[w.first] * (1 + NOTHING) + NOTHING and w.last > w.first]
+    for w in work:
+        if w not in long:
+            used[w.first] += w.hours
+    for w in sorted(long, key=lambda w: (w.last, w.first, w.name)):
+        left = w.hours
+        for t in range(w.first, min(w.last, chain.buckets - 1) + 1):
+            now = min(left, max(room[t] - used[t], 0.0))
+            used[t] += now
+            left -= now
+        used[w.first] += left
+    for t in range(chain.buckets):
+        goods.hours[line, t] = used[t]
+        goods.cost["overtime"] += max(min(used[t], room[t]) - usual[t], 0.0) * cost[t]
+        if used[t] > room[t] * (1 + NOTHING) + NOTHING:
+            goods.broken.append(f"{line} works {used[t]:g} of {room[t]:g} hours in the bucket of {chain.starts(t)}")
+
+
+# who is served ------------------------------------------------------------------------------------
+
+
+def ends(chain: Chain, free: Mapping[Place, Sequence[float]], want: Want) -> list[Place]:
+    """Places from which a want can be served: its site; of a market that is no site, where the product's lanes end."""
+    there = sorted(place for place in free if place[0] == want.product)
+    if not chain.has_lanes:
+        return there
+    if _is_site(chain, want.market):
+        return [place for place in there if place[1] == want.market]
+    left = {r["from_site"] for r in chain.rows("lanes") if r.get("product") in (None, want.product)}
+    return [place for place in there if place[1] not in left] or there
+
+
+def served_in_turn(
+    chain: Chain, free: Mapping[Place, Sequence[float]], refused: Mapping[tuple[str, int], float]
+) -> list[Delivery]:
+    """Serves what is free, in each bucket the dearest wants first, of equal ones the oldest. refused: by product and
+    bucket, units that are told no as they are asked for, of the least dear wants of that bucket."""
+    found: list[Delivery] = []
+    queue = wants(chain)
+    open_units = {w: w.units for w in queue}
+    given: dict[Place, float] = defaultdict(float)
+    no = dict(refused)
+    for w in sorted(queue, key=lambda w: (w.weight, w.due, w.name)):
+        away = min(no.get((w.product, w.bucket), 0.0), open_units[w])
+        if away > 0:
+            found.append(Delivery(w, None, away))
+            open_units[w] -= away
+            no[w.product, w.bucket] -= away
+    for t in range(chain.buckets):
+        for w in sorted(queue, key=lambda w: (-w.weight, w.due, w.name)):
+            for place in ends(chain, free, w) if w.bucket <= t <= w.last else ():
+                units = min(free[place][t] - given[place], open_units[w])
+                if units > NOTHING * 1e-3:
+                    found.append(Delivery(w, t, units, place[1]))
+                    given[place] += units
+                    open_units[w] -= units
+    return found
+
+
+def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]:
+    """The deliveries that cost least for these orders, holding, lateness and loss together.
+
+    By product a transport problem: a unit of a want that is served in bucket t costs its waiting and is held no longer;
+    one that is refused costs its loss. By the end of no bucket has more gone from a place than was free there.
+    """
+    from scipy.optimize import linprog
+    from scipy.sparse import coo_array
+
+    free = _goods(chain, orders).free()
+    found: list[Delivery] = []
+    queue = wants(chain)
+    for product in sorted({w.product for w in queue}):
+        each = money(chain, product)
+        own = [w for w in queue if w.product == product]
+        columns: list[tuple[Want, Place | None, int | None]] = []
+        cost = []
+        for w in own:
+            columns.append((w, None, None))
+            cost.append(w.weight * each.lost)
+            for place in ends(chain, free, w):
+                for t in range(w.bucket, w.last + 1):
+                    if t == w.bucket or free[place][t] > free[place][t - 1]:
+                        held = each.holding * (chain.buckets - t) - each.salvage
+                        columns.append((w, place, t))
+                        cost.append(w.weight * each.late * (t - w.bucket) - held)
+        rows: list[tuple[int, int]] = []
+        right: list[float] = []
+        for place in sorted(p for p in free if p[0] == product):
+            for t in range(chain.buckets):
+                inside = [i for i, (_, p, u) in enumerate(columns) if p == place and u is not None and u <= t]
+                rows += [(len(right), i) for i in inside]
+                right.append(free[place][t])
+        limits = {} if not rows else {"A_ub": _matrix(coo_array, rows, len(right), len(columns)), "b_ub": right}
+        sums = [(own.index(w), i) for i, (w, _, _) in enumerate(columns)]
+        best = linprog(
+            cost, A_eq=_matrix(coo_array, sums, len(own), len(columns)), b_eq=[w.units for w in own], **limits
+        )
+        assert best.status == 0, best.message
+        for (w, place, t), units in zip(columns, best.x, strict=True):
+            if units > NOTHING * 1e-3:
+                found.append(Delivery(w, t, float(units), "" if place is None else place[1]))
+    return found
+
+
+def _matrix(kind: Any, cells: Sequence[tuple[int, int]], rows: int, columns: int) -> Any:
+    at = ([r for r, _ in cells], [c for _, c in cells])
+    return kind(([1.0] * len(cells), at), shape=(rows, columns)).tocsr()
+
+
+def at_best(chain: Chain, orders: Sequence[Order]) -> Outcome:
+    """What orders do where those are served, and refused, for whom it costs least."""
+    return walk(chain, orders, cheapest_deliveries(chain, orders))
+
+
+def as_refused(chain: Chain, orders: Sequence[Order], refused: Mapping[tuple[str, int], float]) -> Outcome:
+    """What orders do where so many are refused as they ask, by product and bucket, and the rest is served in turn."""
+    return walk(chain, orders, served_in_turn(chain, _goods(chain, orders).free(), refused))
