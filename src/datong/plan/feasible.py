@@ -93,6 +93,8 @@ class _Left:
         """Takes as many of the lot's units as fit and returns them. first: it sets its line up; else it joins a lot."""
         way, t = lot.way, lot.start
         day = self.room.bucket_starts[t]
+        if not way.is_open(day):
+            return 0.0
         uses = [u for u in way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
         setup = way.setup_hours if first else 0.0
         most = way.units_per_week * self.room.bucket_days / 7 - self.bought.get((way.name, t), 0.0)
