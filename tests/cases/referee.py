@@ -1,7 +1,7 @@
 """A referee that adds a plan up by hand: the tables of a chain and its orders in, what they do out.
 
-It is written from the rules alone (docs/tables.md, docs/balance.md) and knows nothing of the product. It walks bucket by
-bucket: receive, make, move, serve, count.
+It is written from the rules alone (docs/tables.md, docs/balance.md) and knows nothing of the product. It walks bucket
+by bucket: receive, make, move, serve, count.
 
     receive   what was ordered is there
     make      a work order takes its components, and hours of its line, when it starts; its good units are there
@@ -30,9 +30,37 @@ Place = tuple[str, str]
 # Less than this is rounding: as a share of the amount, or of one.
 NOTHING = 1e-6
 LAST_MOMENT = timedelta(days=1, microseconds=-1)
-MEASURES = frozenset({"kg", "g", "t", "tonne", "l", "litre", "ml", "m", "metre", "m2", "m3", "hour", "公斤", "千克", "克", "吨", "升", "米"})
+MEASURES = frozenset(
+    {
+        "kg",
+        "g",
+        "t",
+        "tonne",
+        "l",
+        "litre",
+        "ml",
+        "m",
+        "metre",
+        "m2",
+        "m3",
+        "hour",
+        "公斤",
+        "千克",
+        "克",
+        "吨",
+        "升",
+        "米",
+    }
+)
 
-SETTINGS = {"time_zone": "UTC", "bucket": "week", "start": None, "horizon_buckets": 13, "frozen_buckets": 0, "max_late_days": 28}
+SETTINGS = {
+    "time_zone": "UTC",
+    "bucket": "week",
+    "start": None,
+    "horizon_buckets": 13,
+    "frozen_buckets": 0,
+    "max_late_days": 28,
+}
 SHARES = {
     "price": 1.0,
     "cost_share": 0.7,
@@ -172,7 +200,9 @@ def _row(table: str, row: Row) -> Row:
 
 
 DAYS = frozenset({"due", "start", "from", "to", "valid_from", "valid_to", "happened_at", "known_at", "needed_by"})
-CODES = frozenset({"product", "component", "recipe", "offer", "line", "lane", "order", "demand", "market", "lot", "name"})
+CODES = frozenset(
+    {"product", "component", "recipe", "offer", "line", "lane", "order", "demand", "market", "lot", "name"}
+)
 
 
 def _cell(name: str, value: Any) -> Any:
@@ -309,9 +339,7 @@ def kept(chain: Chain) -> list[Order]:
             lane = in_force(ways(chain, "lanes", way), max(r["start"], chain.today)) or {}
             sites = sites[0] or lane.get("to_site"), lane.get("from_site")
         found.append(
-            Order(
-                r["order"], r["kind"], r["product"], way, *sites, left, r["start"], r["due"], True, not spent, takes
-            )
+            Order(r["order"], r["kind"], r["product"], way, *sites, left, r["start"], r["due"], True, not spent, takes)
         )
     return found
 
@@ -340,7 +368,9 @@ def opening(chain: Chain) -> dict[Place, float]:
             own = [r for r in today if r.get("lot") == lot]
             last = max(_moment(r["happened_at"]) for r in own)
             units[place] += max(sum(r["units"] for r in own if _moment(r["happened_at"]) == last), 0.0)
-        counted[place] = max([_moment(r["happened_at"]) for r in today] + ([counted[place]] if place in counted else []))
+        counted[place] = max(
+            [_moment(r["happened_at"]) for r in today] + ([counted[place]] if place in counted else [])
+        )
 
     def move(product: str, site: str | None, amount: float, when: Any) -> None:
         place = (product, chain.site(site))
@@ -388,8 +418,8 @@ class Want:
 
 
 def wants(chain: Chain) -> list[Want]:
-    """Rows of `demand` that are still wanted: those due in the horizon, and firm ones that were due before and may still
-    be served. Rows of a forecast that are past are past."""
+    """Rows of `demand` that are still wanted: those due in the horizon, and firm ones that were due before and may
+    still be served. Rows of a forecast that are past are past."""
     late = chain.max_late_days // chain.days
     factor, firm_factor = chain.shares["priority_factor"], chain.shares["firm_factor"]
     rows = [r for r in chain.rows("demand") if chain.bucket(r["due"]) < chain.buckets and r["units"] > 0]
@@ -416,7 +446,7 @@ def _asked_at(chain: Chain, row: Row) -> str:
 
 @dataclass(frozen=True)
 class Money:
-    """What a unit of a product costs for a bucket in stock, or late, and never served; what one left at the end earns."""
+    """What a unit costs for a bucket in stock, or late, and never served; what one left at the end earns."""
 
     holding: float
     late: float
@@ -519,7 +549,7 @@ def walk(chain: Chain, orders: Sequence[Order], deliveries: Sequence[Delivery] |
     left: dict[Place, float] = defaultdict(float, opening(chain))
     places = sorted(set(goods.places) | {(d.want.product, d.site) for d in told if d.bucket is not None} | set(left))
     out.stock = {place: [] for place in places}
-    waits = {w: 0.0 for w in wants(chain)}
+    waits = dict.fromkeys(wants(chain), 0.0)
     each = {p: money(chain, p) for p in {p for p, _ in places} | {w.product for w in waits}}
     for t in range(chain.buckets):
         # receive, make, move: what comes and what is taken
@@ -580,7 +610,7 @@ def conserved(out: Outcome) -> list[str]:
 
 @dataclass
 class Goods:
-    """What orders bring and take, by place and bucket, before anybody is served. most: by place, the most that ever came."""
+    """What orders bring and take, by place and bucket, before anybody is served. most: by place, all that ever came."""
 
     chain: Chain
     into: dict[tuple[Place, int], float]
@@ -675,7 +705,9 @@ def _way(chain: Chain, o: Order) -> Row | None:
         # What no row says how to get can be bought of someone: an assumed offer.
         price = next((r["price"] for r in chain.rows("products") if r["product"] == o.product), None)
         price = chain.shares["price"] if price is None else price
-        return _row("offers", {"price": chain.shares["cost_share"] * price, "lead_days": chain.shares["offer_lead_days"]})
+        return _row(
+            "offers", {"price": chain.shares["cost_share"] * price, "lead_days": chain.shares["offer_lead_days"]}
+        )
     return row
 
 
@@ -722,7 +754,11 @@ def in_parts(chain: Chain, orders: Sequence[Order]) -> list[str]:
     found = []
     for o in orders:
         step = (_way(chain, o) or {}).get("lot_multiple_units") or 0.0
-        if unit.get(o.product, "piece") not in MEASURES and step == round(step) and abs(o.units - round(o.units)) > 1e-9:
+        if (
+            unit.get(o.product, "piece") not in MEASURES
+            and step == round(step)
+            and abs(o.units - round(o.units)) > 1e-9
+        ):
             found.append(f"{o.name}: {o.units:g} units")
     return found
 
@@ -849,7 +885,9 @@ def cheapest_deliveries(chain: Chain, orders: Sequence[Order]) -> list[Delivery]
                 right.append(free[place][t])
         limits = {} if not rows else {"A_ub": _matrix(coo_array, rows, len(right), len(columns)), "b_ub": right}
         sums = [(own.index(w), i) for i, (w, _, _) in enumerate(columns)]
-        best = linprog(cost, A_eq=_matrix(coo_array, sums, len(own), len(columns)), b_eq=[w.units for w in own], **limits)
+        best = linprog(
+            cost, A_eq=_matrix(coo_array, sums, len(own), len(columns)), b_eq=[w.units for w in own], **limits
+        )
         assert best.status == 0, best.message
         for (w, place, t), units in zip(columns, best.x, strict=True):
             if units > NOTHING * 1e-3:

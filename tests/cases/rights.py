@@ -6,13 +6,13 @@ co-products, netting windows, routing steps, alternate components) asks here onl
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
-from datong.app.chain import Chain
 
-from cases.plans import NOW, Plan, folder_of
+from cases.plans import NOW, Plan
+from datong.app.chain import Chain
 
 # How close to the best known cost lots have to come.
 NEAR = 0.01
@@ -52,7 +52,11 @@ def on_time(plan: Plan, **units: float) -> None:
     """So much of each product is served on time, and nothing late or never."""
     for product, count in units.items():
         best = plan.best
-        assert (best.on_time[product], best.late[product], best.short[product]) == (exactly(count), exactly(0), exactly(0))
+        assert (best.on_time[product], best.late[product], best.short[product]) == (
+            exactly(count),
+            exactly(0),
+            exactly(0),
+        )
 
 
 def late(plan: Plan, product: str, unit_days: float, short: float = 0.0) -> None:
@@ -167,7 +171,9 @@ def from_week_3(plan: Plan) -> None:
     other 200 refused because of the line."""
     best = plan.best
     assert (best.late["FG"], best.short["FG"]) == (exactly(300), exactly(200))
-    assert plan.served("FG") == {date(2026, 1, day): exactly(100) for day in (19, 26)} | {date(2026, 2, 2): exactly(100)}
+    assert plan.served("FG") == {date(2026, 1, day): exactly(100) for day in (19, 26)} | {
+        date(2026, 2, 2): exactly(100)
+    }
     assert "NEW" in {r["binding"] for r in plan.gaps if r["lost_units"] > 0}
 
 
@@ -201,13 +207,11 @@ def bicycles(plan: Plan) -> None:
 
 
 def about_14_a_week(folder: Path) -> None:
-    """14 a week, then four weeks out of stock: about 14 a week are expected, in the two weeks of the order's window."""
+    """14 a week, then four weeks out of stock: 14 are expected in the week of the lead time, 28 in the two after it."""
     with Chain(folder, now=lambda: NOW) as chain:
         row = chain.replenish().orders.arrow.to_pylist()[0]
         assert -row["stock_then_units"] == pytest.approx(14, rel=0.1)  # asked for before the order can be there
         assert row["demand_units"] == pytest.approx(28, rel=0.1)
-        for result in (chain.run(),):
-            assert result.forecast.arrow["mean_units"].to_pylist() == pytest.approx([14] * 6, rel=0.1)
 
 
 # peers --------------------------------------------------------------------------------------------
@@ -230,7 +234,10 @@ def release_fence(due: date) -> Callable[[Plan], None]:
 
 
 def materials(plan: Plan) -> None:
-    """All that the materials give in lots of 5: 25 m2 at 0.4 are 60 i2; i4 as m4b and m4c come; 25 and 20 i5; 100 i6."""
+    """What the materials give, in lots of 5: 60 i2 of 25 m2 at 0.4; i4 as m4b and m4c come; 25 and 20 i5; 100 i6.
+
+    (The peer's test counts in units of two: 30; 5, 5, 15 and 2.5; 22.5; 50.)
+    """
     assert {p: sum(plan.served(p).values()) for p in ("i2", "i5", "i6")} == {"i2": 60, "i5": 45, "i6": 100}
     came = {9: 10, 20: 10, 21: 30, 22: 5}
     assert plan.served("i4") == {date(2009, 1, day): exactly(units) for day, units in came.items()}
@@ -334,11 +341,8 @@ def newsvendor_replenished(folder: Path) -> None:
         assert chain.replenish().orders.arrow["units"].to_pylist() == [pytest.approx(566, rel=0.01)]
 
 
-def week(plan: Plan) -> None:
-    """What has no table yet and changes no order."""
-
-
-FORECAST = frozenset({"balance says", "run says", "balance feasible", "run feasible"})  # for given demand only
+SAYS = frozenset({"balance says", "run says"})
+FORECAST = SAYS | {"balance feasible", "run feasible"}  # the referee knows given demand only
 MEASURED = frozenset({"balance whole", "run whole"})  # in kilograms
 
 CASES: dict[str, Case] = {
@@ -349,17 +353,16 @@ CASES: dict[str, Case] = {
     "P1b-textbook-no-open-orders": Case(textbook),
     "P1c-open-orders-minimal": Case(nothing_to_buy),
     "P1g-started-drains-count": Case(nothing_to_buy),
-    "P11-negative-stock": Case(negative_stock, found=("stock", "-5")),
+    # Whether -5 is read as such or as nothing is for the product to say: what is said of it then differs by 5 in stock.
+    "P11-negative-stock": Case(negative_stock, found=("stock", "-5"), without=SAYS),
     "P12-weekend-day-buckets": Case(before_the_weekend),
     "P14-co-product": Case(co_product, found=("recipe_outputs",), shown=("recipe_outputs",)),
     "P16-safety-stock-column": Case(lambda plan: on_time(plan, M=5), found=("safety_stock",)),
-    "P17-circular-bom": Case(
-        nothing_of_a_circle, found=("A → B → A",), also={"the rest": the_rest_is_planned}
-    ),
+    "P17-circular-bom": Case(nothing_of_a_circle, found=("A → B → A",), also={"the rest": the_rest_is_planned}),
     "P18-same-part-twice-in-bom": Case(screws, found=("SCREW",)),
     # The day on which the overdue purchase is counted is for the learnt lead times to say, and the referee takes it to
     # be there at once: what is asked is that the order is named.
-    "P21-overdue-po": Case(without=frozenset({"balance says", "run says"}), shown=("PO1",)),
+    "P21-overdue-po": Case(without=SAYS, shown=("PO1",)),
     "P22b-demand-only-second-run": Case(
         lambda plan: on_time(plan, M=50),
         also={"second run": again_at_all, "second run right": again_two_weeks_later},
@@ -388,7 +391,7 @@ CASES: dict[str, Case] = {
     "fp_material_5": Case(
         without_material,
         shown=("MO1", "MO2"),
-        without=frozenset({"balance says", "run says"}),
+        without=SAYS,
         put_aside=("MO1", "MO2"),
     ),
     "fp_resource_1_lot10": Case(at_most_late("end", 10)),

@@ -133,6 +133,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
                 "gap_share": [float(clearing.gap_share)],
                 "market_bound": [float(result.decision.given_out.market_bound)],
                 "futures": [int(result.forecast.paths.shape[1])],
+                "in_lots": [result.decision.given_out.lots is not None],
                 "door": [clearing.door],
                 "iterations": [int(clearing.iterations)],
             }

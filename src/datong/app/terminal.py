@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from datong.app.certainty import certainty_lines
 from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.app.report import figures
 from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
@@ -254,10 +256,9 @@ def show_results(
     _print_signals(console, inputs, language)
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
-    total = figures.money(certificate["total_cost"], inputs.settings.currency, language)
-    gap = figures.share_at_most(certificate["gap_share"])
     console.print()
-    console.print(Text(say("terminal.certificate", language, money=total, share=gap)))
+    for text in certainty_lines(certificate, inputs.settings, language):
+        console.print(Text(text))
     rests = resting_on(inputs, PLAN)
     if rests:
         console.print(Text(say("terminal.assumed", language, columns=", ".join(rests)), style="yellow"))
@@ -274,29 +275,15 @@ def show_balance(
     as_of = f"{local:%Y-%m-%d %H:%M}"
     console.print(Text(say("balance.header", language, name=settings.name, as_of=as_of, orders=count), style="bold"))
 
-    def money(value: float | None) -> str:
-        return figures.money(value, settings.currency, language)
-
-    before_lots = certificate["whole"] and certificate["door"] != "integer"
-    _print_gaps_total(console, result.tables["gaps"], before_lots, language)
-    for text in needs(result.tables["gaps"], settings, language):
+    _print_gaps_total(console, result.tables["gaps"], language)
+    if not certificate["whole"]:
+        console.print(Text(say("balance.fractions", language)))
+    for text in needs(result.tables["gaps"], settings, language, held=certificate["held_back"]):
         console.print(Text("  " + text))
     _print_terms(console, certificate, language)
-    words = {"money": money(certificate["total_cost"]), "avoidable_cost": money(certificate["avoidable_cost"])}
-    if certificate["cost"] is None:
-        said = say("balance.no_cost", language, money=money(certificate["cleared_cost"]))
-    elif certificate["gap"] is None:
-        said = say("balance.no_bound", language, **words)
-    else:
-        shares = {
-            "share": figures.share_at_most(certificate["gap_share"]),
-            "avoidable": figures.share_at_most(certificate["gap_share_of_avoidable"]),
-        }
-        key = "certificate_of_all" if certificate["gap_share_of_avoidable"] is None else "certificate"
-        said = say(f"balance.{key}", language, bound=money(certificate["lower_bound"]), **shares, **words)
-    console.print(Text(said))
-    is_told = certificate["gap"] is not None or certificate["stopped"] != "lots"
-    if certificate["stopped"] in ("time", "asked", "lots", "end") and is_told:
+    for text in certainty_lines(certificate, settings, language):
+        console.print(Text(text))
+    if certificate["stopped"] in ("time", "asked", "lots", "end"):
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
     _print_scarce(console, result.tables["prices"], language)
     if "changes" in certificate:
@@ -316,19 +303,23 @@ def show_balance(
     )
 
 
-def _print_gaps_total(console: Console, gaps: pa.Table, before_lots: bool, language: str) -> None:
-    """The gaps are those of the market, which is cleared before there are lots."""
-    late, lost, asked = (
-        figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in ("late", "lost", "demand")
-    )
-    key = "balance.short_before_lots" if before_lots else "balance.short"
-    console.print(Text(say(key, language, late=late, lost=lost, asked=asked)))
+def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
+    names = ("demand", "on_time", "late", "lost")
+    units = {name: figures.number(pc.sum(gaps[f"{name}_units"]).as_py() or 0.0) for name in names}
+    console.print(Text(say("balance.short", language, **units)))
 
 
-def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = NEEDS_SHOWN) -> list[str]:
+def needs(
+    gaps: pa.Table,
+    settings: ChainSettings,
+    language: str,
+    count: int = NEEDS_SHOWN,
+    held: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     """What it would take to serve the largest gaps, each product and market at its worst bucket: lost before late.
 
-    Where nothing is scarce and a way would be in time, going without costs less than having it: nothing to tell.
+    held: products that run short because one is held back, and which. Where nothing is scarce and a way would be in
+    time, going without costs less than having it: nothing to tell.
     """
     short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), SHORT_TOLD)
     told = pc.or_(pc.is_valid(gaps["needed_amount"]), pc.is_null(gaps["binding_bucket"]))
@@ -338,10 +329,12 @@ def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = N
     first: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows.slice(0, NEEDS_LOOKED_AT).to_pylist():
         first.setdefault((row["product"], row["market"]), row)
-    return [need_words(row, settings, language) for row in list(first.values())[:count]]
+    return [need_words(row, settings, language, held) for row in list(first.values())[:count]]
 
 
-def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
+def need_words(
+    row: Mapping[str, Any], settings: ChainSettings, language: str, held: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """One gap in words: how much, what is in the way, and what would serve it: more of that, or days more."""
 
     def when(bucket: date) -> str:
@@ -352,6 +345,8 @@ def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -
     what = {"units": units, "product": row["product"], "when": when(row["bucket"])}
     said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
     days = None if row["needed_days"] is None else figures.number(row["needed_days"])
+    if row["needed_amount"] is None and row["product"] in held:
+        return said + say("balance.need_held", language, name=held[row["product"]])
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "")
@@ -367,8 +362,6 @@ def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -
 
 
 def _print_terms(console: Console, certificate: Mapping[str, Any], language: str) -> None:
-    if certificate["cost"] is None:
-        return
     shown = _table((title("term", language), False), (title("cost", language), True))
     for term, amount in certificate["cost"].items():
         if abs(amount) >= LEAST_MONEY_SHOWN:
@@ -557,6 +550,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
         return
     short = shortest(gaps)
     shown = short[:PRODUCTS_SHOWN]
+    held = {r["product"]: r["lacks"] for r in inputs.tables["held"].to_pylist()} if "held" in inputs.tables else {}
     names = ("demand_units", "on_time_units", "late_units", "lost_units")
     rows = _table(
         (title("product", language), False),
@@ -572,6 +566,10 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     for r in shown:
         price = figures.money(r["binding_price"], inputs.settings.currency, language)
         key = "report.gap.binding" if r["binding"] else "report.gap.no_binding"
+        lacked = held.get(r["product"])
+        if lacked is not None and (lacked == r["product"] or not r["binding"]):
+            row(r["product"], r, say("report.gap.held", language, name=lacked))
+            continue
         row(r["product"], r, say(key, language, name=r["binding"], price=price))
     every = gap_totals(gaps, "product")
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]

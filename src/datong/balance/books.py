@@ -13,6 +13,7 @@ from datong.balance.evaluate import Outcome, service
 from datong.balance.pack import Market
 from datong.balance.scarcity import NOTHING, product_of, shared_name
 from datong.balance.solution import Solution
+from datong.balance.spans import hours_worked
 from datong.ledger.facts import day_numbers
 from datong.model.flow import FloatArray, IntArray
 
@@ -127,8 +128,7 @@ def hours(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
     setup = np.zeros(market.line_hours.shape)
     if lots is not None:
-        on_line = np.flatnonzero(market.way_line >= 0)
-        np.add.at(setup, market.way_line[on_line], (lots * market.way_setup_hours[:, None])[on_line])
+        setup = hours_worked(market, np.zeros(lots.shape), lots)
     available = market.most_hours + market.hours_taken
     run = outcome.hours_used - market.hours_taken - setup
     line, t = np.nonzero(np.broadcast_to(is_line[:, None], available.shape))

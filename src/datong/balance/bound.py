@@ -21,6 +21,7 @@ from datong.balance.rules import (
     worth_left,
 )
 from datong.balance.solution import Prices
+from datong.balance.spans import over_span
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
 
@@ -73,8 +74,8 @@ def _priced(market: Market, prices: Prices) -> _Priced:
         limit_price = np.where(np.isfinite(market.way_limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
         price = market.way_cost[of, None] + limit_price + charge.change[of]
         on_line = np.flatnonzero(market.way_line[of] >= 0)
-        line = market.way_line[of[on_line]]
-        price[on_line] += market.way_hours[of[on_line], None] * (line_price[line] + charge.hour[line, None])
+        hour = over_span(market, of[on_line], line_price + charge.hour[:, None])
+        price[on_line] += market.way_hours[of[on_line], None] * hour
         for turn in step.use_turns:
             use = step.uses[turn]
             part = market.use_units[use, None] * cheapest[market.use_component[use]]
@@ -191,6 +192,7 @@ def lower_bound(market: Market, prices: Prices) -> float:
     price = np.minimum(cheapest[product], away)
     rules = market.beyond
     instead = cheapest[rules.substitute_product] + rules.substitute_cost[:, None]
+    instead = np.where(rules.substitute_open, instead, np.inf)
     np.minimum.at(price, rules.substitute_demand, instead)
     if market.given_demand is None:
         bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]]) for d in range(len(product)))

@@ -5,7 +5,7 @@ in lots, whose prices tell little, what the orders themselves leave: the hours, 
 bucket in which they would have to start (`by_orders`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -51,7 +51,8 @@ class Binding:
     """The scarce thing in the way of each (product asked for, bucket). name: flat, '' where nothing is.
 
     hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which the way would start, -1
-    where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce.
+    where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce; later: bucket in
+    which the orders would leave room for it, -1 where they do not; None where prices say when.
     """
 
     name: pa.StringArray
@@ -59,6 +60,7 @@ class Binding:
     price: FloatArray
     bucket: IntArray
     needed: FloatArray
+    later: IntArray | None = None
 
 
 def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
@@ -112,16 +114,18 @@ def by_orders(
     left = _Left(market, outcome, prices, lots)
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
-    price, needed, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
+    price, needed = np.zeros(shape), np.zeros(shape)
+    buckets, later = np.full((2, *shape), -1, dtype=np.int64)
     ways_of, first = grouped(market.way_product, len(market.products))
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
         product = demanded[d]
         missing = float(units.late[d, t] + units.lost[d, t])
-        found = []
-        for way in ways_of[first[product] : first[product + 1]].tolist():
-            start = int(t - market.way_lead[way])
-            if start >= 0 and market.way_open[way, start]:
-                found.append((left.obstacle(way, start, missing), start, market.ways[way].name))
+        ways = ways_of[first[product] : first[product + 1]].tolist()
+        found = left.obstacles(ways, int(t), missing)
+        for then in range(t + 1, market.buckets):
+            if any(obstacle is None for obstacle, *_ in left.obstacles(ways, then, missing)):
+                later[d, t] = then
+                break
         if not found:
             continue
         least = min(found, key=lambda f: (f[0] is not None, 0.0 if f[0] is None else f[0].amount, f[2]))
@@ -129,7 +133,7 @@ def by_orders(
         if least[0] is not None:
             cells[d * market.buckets + t], is_hours[d, t] = least[0].name, least[0].hours
             price[d, t], needed[d, t] = least[0].price, least[0].amount
-    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed)
+    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, later)
 
 
 class _Left:
@@ -140,6 +144,16 @@ class _Left:
         self.hours = market.most_hours + market.hours_taken - outcome.hours_used
         self.pool = np.minimum.accumulate(outcome.pool[:, ::-1], axis=1)[:, ::-1]
         self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
+
+    def obstacles(self, ways: Sequence[int], bucket: int, missing: float) -> list[tuple[_Obstacle | None, int, str]]:
+        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name."""
+        market = self.market
+        starts = [(way, bucket - int(market.way_lead[way])) for way in ways]
+        return [
+            (self.obstacle(way, start, missing), start, market.ways[way].name)
+            for way, start in starts
+            if start >= 0 and market.way_open[way, start]
+        ]
 
     def obstacle(self, way: int, start: int, missing: float) -> _Obstacle | None:
         """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""

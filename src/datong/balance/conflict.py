@@ -104,7 +104,8 @@ def conflicts_of(
     end = calendar.shift(starts[-1], 1)
     first = max(today, starts[0])
     fixed = [o for o in where.under_way if o.fixed and (o.recipe or "") in ways and first <= o.start and o.due <= end]
-    over = [o for o in fixed if not valid_on(o.start, ways[o.recipe or ""].valid_from, ways[o.recipe or ""].valid_to)]
+    over = [o for o in fixed if not ways[o.recipe or ""].held]
+    over = [o for o in over if not valid_on(o.start, ways[o.recipe or ""].valid_from, ways[o.recipe or ""].valid_to)]
     words = _Words(facts, ways, starts, calendar)
     result = [words.not_valid(o) for o in over]
     fixed = [o for o in fixed if o not in over]
@@ -207,7 +208,7 @@ def rules_of(
     for way in facts.ways:
         lead = calendar.lead_buckets(way.lead_days)
         for t in range(frozen_buckets, buckets - lead) if way.product in needed else ():
-            if valid_on(starts[t], way.valid_from, way.valid_to):
+            if way.is_open(starts[t]):
                 column(way.units_per_week * calendar.bucket_days / 7, way, way.line, t, t + lead)
     rules = tuple(sorted(cells, key=lambda r: (r.kind, r.name, r.bucket)))
     units = {o.order: o.units for o in fixed}

@@ -136,6 +136,7 @@ def _part(market: Market, flow: FloatArray, chosen: BoolArray, serves: BoolArray
         way_cost=market.way_cost[way],
         way_yield=market.way_yield[way],
         way_lead=market.way_lead[way],
+        way_span=market.way_span[way],
         way_open=market.way_open[way],
         way_limit=market.way_limit[way],
         use_way=way_place[market.use_way[use]],

@@ -27,10 +27,11 @@ from datong.balance.evaluate import evaluate
 from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, Programme
 from datong.balance.pack import Market
 from datong.balance.solution import OnProgress, Solution, never_stop
+from datong.balance.spans import over_span
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
 # Rules beyond the linear core under which what a product can need at most is known.
-KNOWN = frozenset({"maximum lateness", "priorities", "overtime"})
+KNOWN = frozenset({"maximum lateness", "priorities", "overtime", "long lots"})
 ENDED = (
     *STOPPED,
     highspy.HighsModelStatus.kOptimal,
@@ -168,16 +169,24 @@ def most_of_lots(market: Market, rules: LotRules, way: IntArray, bucket: IntArra
     most = market.way_limit[way, bucket].copy()
     line, hours = market.way_line[way], market.way_hours[way]
     works = np.flatnonzero((line >= 0) & (hours > 0))
-    left = market.most_hours[line[works], bucket[works]] - rules.setup_hours[way[works]]
+    left = _hours_there(market, way[works], bucket[works]) - rules.setup_hours[way[works]]
     most[works] = np.minimum(most[works], np.maximum(left, 0.0) / hours[works])
     sets_up = np.flatnonzero((line >= 0) & (hours <= 0) & (rules.setup_hours[way] > 0))
-    left = market.most_hours[line[sets_up], bucket[sets_up]] - rules.setup_hours[way[sets_up]]
+    left = _hours_there(market, way[sets_up], bucket[sets_up]) - rules.setup_hours[way[sets_up]]
     most[sets_up] = np.where(left >= 0, most[sets_up], 0.0)
     wanted = most_wanted(market, rules)[market.way_product] / market.way_yield
     wanted = np.maximum(in_steps(wanted, rules.step, up=True), rules.smallest)
     bounded = _never_pays(market)[way] | np.isinf(most)
     most = np.where(bounded, np.minimum(most, wanted[way]), most)
     return in_steps(most, rules.step[way], up=False)
+
+
+def _hours_there(market: Market, way: IntArray, bucket: IntArray) -> FloatArray:
+    """(start) hours that a start can take at most, in all its buckets."""
+    hours = np.zeros(market.way_open.shape)
+    on_line = np.flatnonzero(market.way_line >= 0)
+    hours[on_line] = over_span(market, on_line, market.most_hours) * market.way_span[on_line, None]
+    return hours[way, bucket]
 
 
 class _Lots:
@@ -202,11 +211,14 @@ class _Lots:
         started, at = programme.started[self.decided], np.arange(count)
         line = market.way_line[way[self.decided]]
         works = (line >= 0) & (rules.setup_hours[way[self.decided]] > 0)
-        line_row = programme.line_row + line * market.buckets + bucket[self.decided]
+        span = market.way_span[way[self.decided]]
         units = linear.matrix @ sp.diags_array(self.scale)
-        setups = sp.csc_matrix(
-            (rules.setup_hours[way[self.decided]][works], (line_row[works], at[works])), shape=(rows, count)
-        )
+        setups = sp.csc_matrix((rows, count))
+        for later in range(int(span.max(initial=1))):
+            some = works & (later < span)
+            row = programme.line_row + line * market.buckets + bucket[self.decided] + later
+            each = (rules.setup_hours[way[self.decided]] / span)[some]
+            setups = setups + sp.csc_matrix((each, (row[some], at[some])), shape=(rows, count))
         chosen = sp.csc_matrix((self.scale[started], (at, started)), shape=(count, columns))
         most = sp.diags_array(-np.minimum(self.most[self.decided], 1e12))
         least = sp.diags_array(-smallest[self.decided])

@@ -15,6 +15,7 @@ from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, evaluate
 from datong.balance.pack import Market, pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
+from datong.balance.spans import hours_worked
 from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.errors import Refused
@@ -30,8 +31,11 @@ EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 # Up to so many whole-number columns HiGHS looks for better lots than the plan stage's, for at most so many nodes: a
 # count and no time, so that the plan is the same each time.
 INTEGER_UP_TO, MOST_NODES = 1_500, 200
-# Up to so many pieces of cost curves the prices of a plan in lots are worked out anew with its set-ups fixed; those of a
-# larger one are prices of the market without lots.
+# It looks on until its gap is at most this share of what can be avoided, whatever gap the market was cleared to: so a
+# run and a balance end with the same lots.
+LOTS_GAP = 1e-4
+# Up to so many pieces of cost curves the prices of a plan in lots are worked out anew with its set-ups fixed; those of
+# a larger one are prices of the market without lots.
 SET_UP_PRICES_UP_TO = 50_000
 # Of a cost, what is rounding.
 NOTHING = 1e-9
@@ -130,8 +134,8 @@ def fits_highs(market: Market) -> bool:
 
 
 def states_lots(market: Market) -> bool:
-    """Whether any way has a smallest lot, a lot multiple or a set-up."""
-    return any(w.min_units or w.multiple_units or w.setup_hours or w.setup_cost for w in market.ways)
+    """Whether any way has a smallest lot, a lot multiple or a set-up, or takes longer than a bucket."""
+    return any(w.min_units or w.multiple_units or w.setup_hours or w.setup_cost or w.span > 1 for w in market.ways)
 
 
 def fits_integers(market: Market, rules: integer.LotRules) -> bool:
@@ -151,7 +155,8 @@ def better_lots(
     if limits.time_limit_s is not None:
         options["time_limit"] = limits.time_limit_s
     avoidable = max(given_out.market_bound - unavoidable_cost(market), 0.0)
-    found = integer.solve(market, rules, given_out.solution.started, limits.gap_share * avoidable, options, on_progress)
+    close = min(limits.gap_share, LOTS_GAP) * avoidable
+    found = integer.solve(market, rules, given_out.solution.started, close, options, on_progress)
     if found is None:
         return given_out
     bound = max(given_out.bound, found.bound)
@@ -201,9 +206,7 @@ def set_ups_fixed(given_out: Cleared) -> Market:
     market, lots = given_out.market, given_out.lots
     assert lots is not None
     open_there = market.way_open & (~_is_set_up(market)[:, None] | (lots > 0))
-    on_line = np.flatnonzero(market.way_line >= 0)
-    hours = np.zeros(market.line_hours.shape)
-    np.add.at(hours, market.way_line[on_line], (lots * market.way_setup_hours[:, None])[on_line])
+    hours = hours_worked(market, np.zeros(lots.shape), lots)
     return replace(
         market,
         way_open=open_there,

@@ -7,6 +7,7 @@ import numpy as np
 
 from datong.balance.pack import Market
 from datong.balance.solution import Prices
+from datong.balance.spans import over_span
 from datong.ledger.facts import grouped
 from datong.model.flow import FloatArray, IntArray
 
@@ -69,8 +70,8 @@ class Scarcity:
         yields, line = market.way_yield[way], market.way_line[way]
         price = self.prices.limit[way, start]
         yield _told(price, price, WAY, way)
-        price = np.zeros(len(way))
-        price[line >= 0] = self.prices.line[line[line >= 0], start[line >= 0]]
+        price, works = np.zeros(len(way)), np.flatnonzero(line >= 0)
+        price[works] = over_span(market, way[works], self.prices.line)[np.arange(len(works)), start[works]]
         yield _told(market.way_hours[way] * price / yields, price, LINE, line)
         for at, use in self.uses(way):
             component, price = np.full(len(way), -1), np.zeros(len(way))

@@ -1,0 +1,38 @@
+"""What is certain of a plan's cost, in sentences: how it was worked out, and how far it is from the best at most."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from datong.app.report import figures
+from datong.model.settings import ChainSettings
+from datong.model.words import say
+
+# Beyond this gap a plan in lots is told with both bounds: those of set-ups are weak.
+WEAK_GAP = 0.02
+
+
+def certainty_lines(certificate: Mapping[str, Any], settings: ChainSettings, language: str) -> list[str]:
+    """certificate: total_cost, lower_bound, market_bound, gap_share and futures; of a balance also
+    gap_share_of_avoidable and avoidable_cost. Null where a bound is not known."""
+
+    def money(value: float | None) -> str:
+        return figures.money(value, settings.currency, language)
+
+    futures = certificate.get("futures") or 1
+    key = "certainty.cost" if futures == 1 else "certainty.cost_expected"
+    bucket = say("certainty.week" if settings.bucket == "week" else "certainty.day", language)
+    lines = [say(key, language, money=money(certificate["total_cost"]), futures=futures, bucket=bucket)]
+    bound, market = certificate["lower_bound"], certificate.get("market_bound")
+    if bound is None:
+        return [*lines, say("certainty.no_bound", language)]
+    share = certificate["gap_share"]
+    words = {"bound": money(bound), "share": figures.share_at_most(share)}
+    key = "certainty.bound" if futures == 1 else "certainty.bound_fixed"
+    avoidable = certificate.get("gap_share_of_avoidable")
+    if avoidable is not None:
+        key += "_avoidable"
+        words |= {"avoidable": figures.share_at_most(avoidable), "part": money(certificate["avoidable_cost"])}
+    lines.append(say(key, language, **words))
+    if certificate.get("in_lots") and share > WEAK_GAP:
+        lines.append(say("certainty.weak", language, bound=money(bound), market=money(market)))
+    return lines

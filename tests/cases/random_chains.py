@@ -1,0 +1,344 @@
+"""Random small chains with everything that a referee has to add up, as tables of a State.
+
+The same seed gives the same chain. Given demand only: one future. What each chain has stands in `has`; a test that is
+about one thing can leave others out (`without`).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cases import referee
+from datong.ledger.state import State, state_of_tables
+from datong.model.settings import ChainSettings, Defaults
+
+Row = dict[str, Any]
+
+MONDAY = date(2024, 1, 1)
+# Each is in a chain with this chance.
+FEATURES: Mapping[str, float] = {
+    "days": 0.25,  # buckets are days
+    "two finished": 0.6,
+    "two levels": 0.6,  # a part between the finished product and its material
+    "two recipes": 0.4,
+    "lots": 0.5,  # smallest lots
+    "multiples": 0.4,
+    "set-up hours": 0.4,
+    "set-up cost": 0.4,
+    "yield": 0.3,
+    "scrap": 0.3,
+    "effectivity": 0.25,  # a component that another takes the place of
+    "line calendar": 0.5,
+    "overtime": 0.2,
+    "lanes": 0.3,
+    "two offers": 0.4,
+    "smallest purchase": 0.5,
+    "purchase limit": 0.2,
+    "priorities": 0.4,
+    "forecast": 0.3,  # firm orders beside a forecast
+    "overdue demand": 0.3,
+    "locked": 0.3,
+    "released": 0.3,
+    "started": 0.2,
+    "open purchase": 0.4,
+    "frozen": 0.15,
+    "maximum lateness": 0.4,
+    "stock": 0.8,
+    "economics": 0.7,  # stated, else the shares of the price
+}
+
+
+@dataclass(frozen=True)
+class RandomChain:
+    """A chain as of Monday 2024-01-01. has: its features; tables: rows by name."""
+
+    seed: int
+    settings: ChainSettings
+    tables: Mapping[str, Sequence[Row]]
+    has: frozenset[str]
+
+    @property
+    def state(self) -> State:
+        """The chain for the product."""
+        return state_of_tables(
+            self.settings, datetime(2024, 1, 1, tzinfo=UTC), {n: _table(r) for n, r in self.tables.items()}
+        )
+
+    @property
+    def chain(self) -> referee.Chain:
+        """The chain for the referee."""
+        return referee.chain_of_state(self.settings, MONDAY, self.tables)
+
+
+def _table(rows: Sequence[Row]) -> pa.Table:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
+
+
+def random_chain(seed: int, without: Collection[str] = ()) -> RandomChain:
+    """A small chain of two to six products. without: features that it does not have."""
+    return _Maker(seed, frozenset(without)).made()
+
+
+@dataclass
+class _Maker:
+    """Makes one chain, table by table."""
+
+    seed: int
+    without: frozenset[str]
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+
+    def made(self) -> RandomChain:
+        self.random = np.random.default_rng(self.seed)
+        chances = self.random.random(len(FEATURES))
+        self.has = (
+            frozenset(name for (name, chance), drawn in zip(FEATURES.items(), chances, strict=True) if drawn < chance)
+            - self.without
+        )
+        self.day = 1 if "days" in self.has else 7
+        self.buckets = int(self.random.integers(8, 13) if self.day == 1 else self.random.integers(4, 9))
+        self.finished = ["A", "B"] if "two finished" in self.has else ["A"]
+        self.parts = ["P"] if "two levels" in self.has else []
+        self.materials = ["M", "N"]
+        self._products()
+        self._sites_and_lines()
+        self._recipes()
+        self._components()
+        self._offers()
+        self._demand()
+        self._stock()
+        self._orders()
+        settings = ChainSettings(
+            f"random-{self.seed}",
+            bucket="day" if self.day == 1 else "week",
+            start=MONDAY,
+            horizon_buckets=self.buckets,
+            frozen_buckets=1 if "frozen" in self.has else 0,
+            max_late_days=self.pick(0, 1, 2, 3) * self.day if "maximum lateness" in self.has else 999,
+            defaults=Defaults(priority_factor=self.pick(1.5, 2.0, 3.0), firm_factor=self.pick(1.0, 1.25, 2.0)),
+        )
+        return RandomChain(self.seed, settings, {n: rows for n, rows in self.tables.items() if rows}, self.has)
+
+    # drawing
+
+    def pick(self, *of: Any) -> Any:
+        return of[int(self.random.integers(len(of)))]
+
+    def whole(self, least: int, most: int) -> float:
+        return float(self.random.integers(least, most + 1))
+
+    def with_chance(self, chance: float) -> bool:
+        return bool(self.random.random() < chance)
+
+    def start_of(self, bucket: int) -> date:
+        return MONDAY + timedelta(days=bucket * self.day)
+
+    def lead(self, *buckets: float) -> float:
+        """A lead time in days of so many buckets; of weeks sometimes a few days less, which rounds up to them."""
+        drawn = self.pick(*buckets)
+        return max(drawn * self.day - (self.pick(0, 2) if self.day == 7 and drawn else 0), 0.0)
+
+    # tables
+
+    def _products(self) -> None:
+        kinds = {"finished": self.finished, "component": self.parts, "material": self.materials}
+        prices = {"finished": (60, 120), "component": (15, 30), "material": (2, 8)}
+        self.tables["products"] = [
+            {"product": p, "kind": kind, "price": self.whole(*prices[kind])} for kind, own in kinds.items() for p in own
+        ]
+        if "economics" in self.has:
+            self.tables["economics"] = [
+                {
+                    "product": r["product"],
+                    "holding_cost_per_unit_week": self.pick(0.25, 0.5, 1.0) * r["price"] / 50,
+                    "late_cost_per_unit_week": self.pick(0.02, 0.1, 0.3) * r["price"],
+                    "lost_sale_cost_per_unit": self.pick(0.8, 1.0, 2.0) * r["price"],
+                }
+                for r in self.tables["products"]
+            ]
+
+    def _sites_and_lines(self) -> None:
+        self.site = "F" if "lanes" in self.has else None
+        if "lanes" in self.has:
+            self.tables["sites"] = [{"site": "F", "kind": "factory"}, {"site": "W", "kind": "warehouse"}]
+            self.tables["lanes"] = [
+                {
+                    "lane": "FW",
+                    "from_site": "F",
+                    "to_site": "W",
+                    "lead_days": self.lead(0, 1, 2),
+                    "cost_per_unit": self.pick(0.0, 0.5, 2.0),
+                    "units_per_week": self.pick(None, None, 40.0 * 7 / self.day),
+                }
+            ]
+        self.lines = ["L", "K"]
+        hours = {line: self.whole(10, 40) * 7 / self.day for line in self.lines}
+        self.tables["lines"] = [{"line": line, "site": self.site, "hours_per_week": hours[line]} for line in self.lines]
+        spans = []
+        for line in self.lines if self.has & {"line calendar", "overtime"} else ():
+            first = int(self.random.integers(0, self.buckets))
+            span = {
+                "line": line,
+                "from": self.start_of(first),
+                "to": self.start_of(first + int(self.random.integers(1, 3))),
+                "hours": hours[line] * (self.pick(0.0, 0.5, 1.5) if "line calendar" in self.has else 1.0),
+            }
+            if "overtime" in self.has:
+                span |= {"overtime_hours": self.whole(2, 10) * 7 / self.day, "overtime_cost_per_hour": self.whole(1, 5)}
+            spans.append(span)
+        self.tables["line_calendar"] = spans
+
+    def _recipes(self) -> None:
+        rows = []
+        for product in [*self.finished, *self.parts]:
+            ways = 2 if "two recipes" in self.has and product in self.finished else 1
+            for n in range(ways):
+                line = "K" if product in self.parts else self.lines[n]
+                row = {
+                    "recipe": f"{product}/{n + 1}",
+                    "product": product,
+                    "line": line,
+                    "hours_per_unit": self.pick(0.25, 0.5, 1.0),
+                    "cost_per_unit": self.whole(1, 6) + 3.0 * n,
+                    "lead_days": self.lead(0, 0, 1),
+                }
+                if "lots" in self.has:
+                    row["min_lot_units"] = self.pick(0.0, 5.0, 12.0)
+                if "multiples" in self.has:
+                    row["lot_multiple_units"] = self.pick(0.0, 2.0, 5.0)
+                if "set-up hours" in self.has:
+                    row["setup_hours"] = self.pick(0.5, 2.0, 4.0)
+                if "set-up cost" in self.has:
+                    row["setup_cost"] = self.pick(5.0, 40.0)
+                if "yield" in self.has:
+                    row["yield_share"] = self.pick(1.0, 0.9, 0.5)
+                rows.append(row)
+        self.tables["recipes"] = rows
+
+    def _components(self) -> None:
+        rows = []
+        for product in self.finished:
+            into = "P" if self.parts else "M"
+            rows.append({"product": product, "component": into, "units_per_unit": self.whole(1, 3)})
+            if self.with_chance(0.5):
+                rows.append({"product": product, "component": "N", "units_per_unit": self.whole(1, 2)})
+        rows += [{"product": p, "component": "M", "units_per_unit": self.whole(1, 2)} for p in self.parts]
+        if "two recipes" in self.has and self.with_chance(0.5):  # the second recipe of A takes more of it
+            rows.append({**rows[0], "recipe": "A/2", "units_per_unit": rows[0]["units_per_unit"] + 1})
+        if "scrap" in self.has:
+            for row in rows:
+                row["scrap_share"] = self.pick(0.0, 0.2)
+        if "effectivity" in self.has:  # N takes the place of M
+            day = self.start_of(int(self.random.integers(1, self.buckets)))
+            of = self.parts[0] if self.parts else "A"
+            old = next(r for r in rows if r["product"] == of and r["component"] == "M")
+            rows = [r for r in rows if not (r["product"] == of and r["component"] in ("M", "N"))]
+            rows += [{**old, "valid_to": day}, {**old, "component": "N", "valid_from": day}]
+        self.tables["components"] = rows
+
+    def _offers(self) -> None:
+        rows = []
+        for material in self.materials:
+            price = next(r["price"] for r in self.tables["products"] if r["product"] == material)
+            for n in range(2 if "two offers" in self.has else 1):
+                row = {
+                    "offer": f"{material}/{n + 1}",
+                    "product": material,
+                    "price": price + 2.0 * n,
+                    "lead_days": self.lead(0, 1, 2) if n == 0 else 0.0,
+                    "to_site": self.site,
+                }
+                if "smallest purchase" in self.has and n == 0:
+                    row |= {"min_order_units": self.pick(0.0, 20.0), "lot_multiple_units": self.pick(0.0, 10.0)}
+                if "purchase limit" in self.has and n == 0:
+                    row["units_per_week"] = self.whole(10, 60) * 7 / self.day
+                rows.append(row)
+        self.tables["offers"] = rows
+
+    def _demand(self) -> None:
+        rows: list[Row] = []
+
+        def ask(product: str, bucket: int, firm: bool) -> None:
+            day = self.start_of(bucket) + timedelta(days=int(self.random.integers(0, self.day)))
+            row = {"demand": f"D{len(rows)}", "product": product, "due": day, "units": self.whole(1, 14), "firm": firm}
+            if "lanes" in self.has:
+                row["market"] = markets[product]
+            if "priorities" in self.has:
+                row["priority"] = int(self.random.integers(0, 3))
+            rows.append(row)
+
+        markets = {product: self.pick("W", "all") for product in self.finished}
+        for product in self.finished:
+            buckets = self.random.choice(self.buckets, int(self.random.integers(2, self.buckets)), replace=False)
+            for n, bucket in enumerate(sorted(buckets.tolist())):
+                ask(product, bucket, "forecast" not in self.has or n % 2 == 0)
+            if "overdue demand" in self.has:
+                ask(product, -int(self.random.integers(1, 4)), True)
+                ask(product, -1, False)  # a forecast of a day that is past: nobody owes it
+        self.tables["demand"] = rows
+
+    def _stock(self) -> None:
+        counted = datetime(2023, 12, 31, 20, tzinfo=UTC)
+        everything = [*self.finished, *self.parts, *self.materials]
+        self.tables["stock"] = [
+            {"happened_at": counted, "product": p, "site": self.site, "units": self.whole(0, 20)}
+            for p in everything
+            if "stock" in self.has and self.with_chance(0.7)
+        ]
+        if "lanes" in self.has and "stock" in self.has and self.with_chance(0.5):
+            row = {"happened_at": counted, "product": "A", "site": "W", "units": self.whole(1, 10)}
+            self.tables["stock"].append(row)
+
+    def _orders(self) -> None:
+        """Orders that are out. They are small: what they need can be had, or bought in time."""
+        orders, events = [], []
+
+        def make(order: str, start: int, **other: Any) -> None:
+            recipe = self.tables["recipes"][0]
+            row = {
+                "order": order,
+                "kind": "make",
+                "product": recipe["product"],
+                "recipe": recipe["recipe"],
+                "site": self.site,
+                "units": self.whole(1, 4),
+                "start": self.start_of(start),
+                "due": self.start_of(start) + timedelta(days=max(recipe["lead_days"], 0)),
+            }
+            orders.append(row | other)
+
+        def event(order: str, state: str, day: int) -> None:
+            when = datetime(2023, 12, 31, 12, tzinfo=UTC) - timedelta(days=day)
+            events.append({"happened_at": when, "order_event": f"E{len(events)}", "order": order, "state": state})
+
+        last = self.buckets - 1
+        if "locked" in self.has:
+            make("LOCKED", min(3, last), locked=True)
+        if "released" in self.has:
+            make("RELEASED", min(2, last))
+            event("RELEASED", "released", 3)
+        if "started" in self.has:  # its components were out of the store when it was counted
+            make("STARTED", -1, due=self.start_of(int(self.random.integers(0, 2))))
+            event("STARTED", "released", 9)
+            event("STARTED", "started", 1 if self.day == 1 else 6)
+        if "open purchase" in self.has:
+            offer = self.tables["offers"][0]
+            due = int(self.random.integers(0, self.buckets))
+            orders.append(
+                {
+                    "order": "BOUGHT",
+                    "kind": "buy",
+                    "product": offer["product"],
+                    "offer": offer["offer"],
+                    "site": self.site,
+                    "units": self.whole(5, 30),
+                    "start": MONDAY - timedelta(days=7),
+                    "due": self.start_of(due),
+                }
+            )
+            event("BOUGHT", "released", 7)
+        self.tables["orders"], self.tables["order_events"] = orders, events
