@@ -849,7 +849,8 @@ def held_table(state: State) -> pa.Table:
 
     starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
     lacks = lacking(state, held_back(state, starts))
-    return pa.table({"product": pa.array(list(lacks), pa.string()), "lacks": pa.array(list(lacks.values()), pa.string())})
+    columns = {"product": list(lacks), "lacks": list(lacks.values())}
+    return pa.table(columns, pa.schema([(name, pa.string()) for name in columns]))
 
 
 def _as_text(value: object) -> str | None:

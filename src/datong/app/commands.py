@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 
 from datong.app import terminal, trial
-from datong.app.checking import check_chain
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
 from datong.app.changes import parse_change, parse_row
+from datong.app.checking import check_chain
 from datong.app.report.columns import coded
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
@@ -342,7 +342,7 @@ def _warn_of_findings(chain: Chain, as_of: str | None, language: str) -> None:
         terminal.warning(say("app.folder_findings", language, errors=errors, warnings=warnings, folder=chain.folder))
     unread = [f for f in own if f.code in NOT_READ][:UNREAD_SHOWN]
     moment = None if as_of is None else parse_moment(as_of, chain.settings)
-    told = (*chain.unheeded, *chain.review(moment), *unread)
+    told = (*chain.unheeded, *(f for f in chain.review(moment) if f.severity != "note"), *unread)
     terminal.findings(told, language, terminal.make_console(stderr=True))
 
 

@@ -334,9 +334,7 @@ class DuckDBLedger:
             )
         return count
 
-    def _put_in_quarantine(
-        self, table: str, source: str, bad: "Spill", arrived_at: datetime, ingest: int
-    ) -> int:
+    def _put_in_quarantine(self, table: str, source: str, bad: "Spill", arrived_at: datetime, ingest: int) -> int:
         """Keep rows that could not go in, each once. Returns how many were not there yet."""
         if not bad.rows:
             return 0
