@@ -8,7 +8,8 @@ import pytest
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.market import balance
 from datong.balance.pack import pack
-from datong.ledger.facts import chain_facts, committed
+from datong.ledger.committed import committed
+from datong.ledger.facts import chain_facts
 from datong.ledger.position import position
 from datong.model.flow import Item, nothing_learnt
 from datong.plan.orders import plan
@@ -217,7 +218,7 @@ def test_transfers_under_way_come_take_their_lane_and_leave_their_site():
     tables["orders"] = [order | {"start": MONDAY, "due": MONDAY + timedelta(days=7)}]
     state = chain(2, **tables)
     facts = chain_facts(state, state.settings.calendar.starts(MONDAY, 2), nothing_learnt())
-    found = committed(facts, position(state), state.settings.calendar.starts(MONDAY, 2), state.settings.calendar)
+    found = committed(facts, position(state), state.settings.calendar.starts(MONDAY, 2), state.settings.calendar, 0)
     assert found.units["A@F1"].tolist() == [5.0, 0.0]
     assert found.units["A@S"].tolist() == [0.0, 4.0]
     assert found.hours["lane F1-S"].tolist() == [4.0, 0.0]

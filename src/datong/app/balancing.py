@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, way_keys
+from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
 from datong.balance.market import Cleared, Door, cleared
 from datong.balance.pack import Market, pack
 from datong.balance.solution import Limits, OnProgress
@@ -234,7 +234,7 @@ def orders_table(given_out: Cleared, clearing: Clearing) -> pa.Table:
     """The orders of a plan: in units started, each at its own cost, its set-up included."""
     market = given_out.market
     rows = clearing.quantities.filter(pc.not_equal(clearing.quantities["kind"], "serve"))
-    way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
+    way = ways_of_rows(market, row_keys(rows), rows["start"])
     started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
     setup = np.zeros(len(market.ways)) if given_out.lots is None else market.way_setup_cost
     share = rows["price_share"].to_numpy() * arriving / started

@@ -210,7 +210,8 @@ class Chain:
         self._branches: Branches = DuckDBBranches(trunk)
         try:
             taken = take_in_folder(self.ledger, folder, self.clock(), on_rows)
-            self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self._clock_findings())
+            self.unheeded_edits: tuple[Finding, ...] = taken.unheeded
+            self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self.clock_findings())
         except BaseException:
             self.ledger.close()
             raise
@@ -240,6 +241,16 @@ class Chain:
         own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
         return (*own, *self.unheeded)
 
+    def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
+        say; empty where nothing is known yet."""
+        from datong.ledger.notices import notices
+
+        try:
+            return notices(self.state(as_of))
+        except NotFound:
+            return ()
+
     def clock(self) -> datetime:
         """Now, on the chain's clock.
 
@@ -256,14 +267,19 @@ class Chain:
             return now if arrived is None or now >= arrived else arrived + timedelta(microseconds=1)
         return latest + timedelta(microseconds=1)
 
-    def _clock_findings(self) -> list[Finding]:
-        """What a clock that went back, or a known_at in the future, hides: for chains that have the world's clock.
+    def clock_findings(self, as_of: datetime | None = None) -> list[Finding]:
+        """What a clock that went back, or a record of the future, hides or moves. as_of: the moment that was asked for.
 
-        A chain of declared history stands at its last record: one that is dated in the future moves all of it there.
+        What lies before the start of the plan (the settings' start, or as_of) is its opening, also where the plan is
+        made days ahead. A chain of declared history stands at its last record: one that is dated in the future moves
+        all of it there, unless a moment is asked for.
         """
+        start, calendar = self.settings.start, self.settings.calendar
         if self.settings.history != "live":
             last = self.ledger.latest_known_at()
             if last is None or last - self._now() <= FUTURE_SLACK:
+                return []
+            if (as_of is not None and last <= as_of) or (start is not None and calendar.local_date(last) <= start):
                 return []
             then = self._local(last)
             return [
@@ -274,7 +290,8 @@ class Chain:
         if arrived is not None and arrived - self._now() > CLOCK_SLACK:
             then, today = self._local(arrived), self._local(self._now())
             found.append(finding("warning", "app.clock_back", str(LEDGER_FILE), arrived=then, now=today))
-        now, latest = self.clock(), self.ledger.latest_known_at()
+        asked = [moment for moment in (as_of, self._start_moment()) if moment is not None]
+        now, latest = max([self.clock(), *asked]), self.ledger.latest_known_at()
         if latest is not None and latest > now:
             state = self.ledger.state(END_OF_TIME)
             for name in tables():
@@ -294,6 +311,11 @@ class Chain:
                         )
                     )
         return found
+
+    def _start_moment(self) -> datetime | None:
+        """When the settings' start begins, before which nothing is planned."""
+        start = self.settings.start
+        return None if start is None else self.settings.calendar.midnight(start)
 
     def _local(self, moment: datetime) -> str:
         return f"{moment.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
@@ -341,7 +363,7 @@ class Chain:
                 findings.append(unreadable.found)
         if not reports:
             raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
-        ahead = [f for f in self._clock_findings() if f not in self.unheeded]
+        ahead = [f for f in self.clock_findings() if f not in self.unheeded]
         findings = [*findings, *(f for report in reports for f in report.findings), *ahead]
         return Taken(tuple(reports), tuple(findings))
 
@@ -358,12 +380,17 @@ class Chain:
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
 
+        row_ids: 'lines:L' with all its versions, or 'lines:L (2026-02-02)' the one that holds from that day on.
+
         Raises NotFound for ids that the table does not hold.
         """
         if table not in tables():
             raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
-        held = set(self.ledger.state(END_OF_TIME).table(table)["row_id"].to_pylist())
-        unknown = [row_id for row_id in row_ids if row_id not in held]
+        held = self.ledger.state(END_OF_TIME).versions(table)
+        days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
+        ids = held["row_id"].to_pylist()
+        known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
+        unknown = [row_id for row_id in row_ids if row_id not in known]
         if unknown:
             raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
         return self.ledger.withdraw(table, row_ids, self.clock())
@@ -391,7 +418,8 @@ class Chain:
         return tuple(reports.values())
 
     def default_as_of(self) -> datetime:
-        """The last moment at which anything became known, but not before the settings' start; of a branch its clock.
+        """The last moment at which anything became known, but not before the settings' start, nor before that of a plan
+        whose orders were given out; of a branch its clock.
 
         A chain of live records does not look beyond its clock.
         """
@@ -399,9 +427,16 @@ class Chain:
         if self.branch_name is not None and latest is not None:
             return latest
         moment = default_moment(self.settings, latest, self.clock())
+        moment = max((m for m in (moment, self._start_moment(), self._last_given_out()) if m is not None), default=None)
         if moment is None:
             raise NotFound(message("app.nothing_known", folder=str(self.folder)))
         return moment
+
+    def _last_given_out(self) -> datetime | None:
+        """The last moment of a run whose orders were given out: a plan of before would not know what is out."""
+        given_out = pc.unique(self.ledger.state(END_OF_TIME).table("orders")["run"]).to_pylist()
+        moments = [row["as_of"] for row in self.ledger.runs().to_pylist() if row["run"] in given_out]
+        return max(moments, default=None)
 
     def state(self, as_of: datetime | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known)."""
@@ -835,9 +870,10 @@ def run_record(
     kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
-    for name in (*tables(), REFUSED):
-        if name != REFUSED or state.table(name).num_rows:
-            digest_content(digest, state.table(name))
+    for name in tables():
+        digest_content(digest, state.versions(name))
+    if state.table(REFUSED).num_rows:
+        digest_content(digest, state.table(REFUSED))
     digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)

@@ -208,7 +208,7 @@ def rules_of(
     for way in facts.ways:
         lead = calendar.lead_buckets(way.lead_days)
         for t in range(frozen_buckets, buckets - lead) if way.product in needed else ():
-            if valid_on(starts[t], way.valid_from, way.valid_to):
+            if way.is_open(starts[t]):
                 column(way.units_per_week * calendar.bucket_days / 7, way, way.line, t, t + lead)
     rules = tuple(sorted(cells, key=lambda r: (r.kind, r.name, r.bucket)))
     units = {o.order: o.units for o in fixed}

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 
@@ -41,13 +42,26 @@ def choose(
     lots = lots_in_turn(_shop(work), on_turn) if in_turn else _lots(work)
     room = Room(
         bucket_starts=work.starts,
-        bucket_days=work.calendar.bucket_days,
         hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
         stock={p: work.promised.units[p] for p in work.components},
         levels={p: i for i, p in enumerate(work.order)},
         whole=work.whole,
+        following=_following(work.facts.ways),
+        calendar=work.calendar,
     )
     return Chosen(work, tuple(make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))))
+
+
+def _following(ways: Sequence[Way]) -> dict[str, Way]:
+    """By name of a way that ends: what its row is from that day on, where it goes on."""
+    begins = {_from(way, way.valid_from): way for way in ways if way.valid_from is not None}
+    ends = ((way, _from(way, way.valid_to)) for way in ways if way.valid_to is not None)
+    return {way.name: begins[after] for way, after in ends if after in begins}
+
+
+def _from(way: Way, day: date | None) -> tuple[str | date | None, ...]:
+    """What names the version of a way's row that begins on a day."""
+    return way.kind, way.row or way.name, way.product, way.site, way.from_site, day
 
 
 # lots of products in turn -------------------------------------------------------------------------
@@ -92,8 +106,7 @@ def _choice(work: Work, way: Way) -> Choice:
     for component, units in uses:
         cost = cost + units * work.price.over_time("component", component)
     opens = [
-        t >= work.first_start and t + lead < len(work.starts) and valid_on(day, way.valid_from, way.valid_to)
-        for t, day in enumerate(work.starts)
+        t >= work.first_start and t + lead < len(work.starts) and way.is_open(day) for t, day in enumerate(work.starts)
     ]
     most = np.full(len(work.starts), way.units_per_week * work.calendar.bucket_days / 7)
     return Choice(way, lead, np.array(opens, dtype=bool), cost, most, step_of(way, work.whole[way.product]), uses)
@@ -212,7 +225,7 @@ def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]
     for way in work.ways_of[product]:
         start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
         there = work.arrive(way, start)
-        if there < len(work.starts) and valid_on(work.starts[start], way.valid_from, way.valid_to):
+        if there < len(work.starts) and way.is_open(work.starts[start]):
             choices.append((there, work.price.unit(way, start), way.name, way, start))
     return [(*min(choices)[3:], 1.0)] if choices else []
 
@@ -248,7 +261,7 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
             there = [
                 (work.price.unit(o, t), o.name, Lot(o, t, work.arrive(o, t), 0.0))
                 for o in others
-                if valid_on(work.starts[t], o.valid_from, o.valid_to)
+                if o.is_open(work.starts[t])
             ]
             result[name, t] = [lot for price, _, lot in sorted(there, key=lambda c: c[:2]) if price < most]
     return result

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.ledger.facts import Way, valid_on
-from datong.ledger.position import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed

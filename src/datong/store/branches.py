@@ -19,7 +19,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _own_columns
-from datong.store.incoming import lacks_key, moment_sql, repeated, valid_from, with_identity
+from datong.store.incoming import lacks_key, moment_sql, named_by, repeated, valid_from, with_identity
 from datong.store.migrations import branch_table, create_branch_table, quoted
 
 _NAME = re.compile(r"\w[\w .+-]{0,59}")
@@ -211,15 +211,16 @@ class BranchLedger(DuckDBLedger):
         """Rows by id as the branch has them; see Ledger.rows."""
         spec = tables()[table]
         latest = self._latest(spec, _END_OF_TIME, _EVERY_INGEST)
+        these, ids = named_by(spec, row_ids)
         # Where neither it nor its parents changed the table, nothing names a branch yet.
         named = f"(SELECT * FROM {latest} UNION ALL BY NAME SELECT NULL::BIGINT AS _branch WHERE false)"
         found = self._arrow(
             f"SELECT {_own_columns(spec)}, coalesce(own.source, i.source) AS source, _source_row AS source_row"
-            f" FROM (SELECT * FROM {named} WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
+            f" FROM (SELECT * FROM {named} WHERE {these} AND NOT _withdrawn"
             "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1)"
             " LEFT JOIN ingests AS i ON _branch IS NULL AND i.ingest = _ingest"
             " LEFT JOIN branch_ingests AS own ON own.branch = _branch AND own.ingest = _ingest ORDER BY row_id",
-            [list(row_ids)],
+            ids,
         )
         state_rows = in_state_schema(table, found)
         for name in ("source", "source_row"):
@@ -260,6 +261,7 @@ class BranchLedger(DuckDBLedger):
         """Say that rows do not hold on this branch; see Ledger.withdraw. They hold on its parent as before."""
         spec = tables()[table]
         known_at = max(known_at, self.moment)
+        these, ids = named_by(spec, row_ids)
         own = ", ".join(quoted(name) for name in spec.columns if name != "known_at")
         with self._transaction():
             self._run(create_branch_table(spec))
@@ -268,8 +270,8 @@ class BranchLedger(DuckDBLedger):
                 "CREATE OR REPLACE TEMP TABLE leaving AS SELECT *"
                 f" FROM {self._latest(spec, known_at, _EVERY_INGEST)} AS r"
                 f" LEFT JOIN {_last_versions(spec, self._branch)} AS l USING (row_id, _from)"
-                " WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn",
-                [list(row_ids)],
+                f" WHERE {these} AND NOT _withdrawn",
+                ids,
             )
             ((count,),) = self._rows("SELECT count(DISTINCT row_id) FROM leaving")
             if count:

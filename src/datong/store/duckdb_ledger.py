@@ -28,10 +28,12 @@ from datong.model.words import message
 from datong.store.incoming import (
     TEMPORARY,
     contested,
+    gone,
     incoming_rows,
     insertion,
     lacks_key,
     moment_sql,
+    named_by,
     repeated,
     staging,
     stored,
@@ -359,15 +361,16 @@ class DuckDBLedger:
         """Say that rows no longer hold from `known_at` on; see Ledger.withdraw."""
         spec = tables()[table]
         own = ", ".join(quoted(name) for name in spec.columns if name != "known_at")
+        these, ids = named_by(spec, row_ids)
         with self._transaction():
             ingest = self._next_ingest()
             self._run(
                 f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT *, {valid_from(spec)} AS _from,"
                 f" max(_version) OVER (PARTITION BY row_id, _from) AS _last FROM {chain_table(spec)}"
-                " WHERE row_id IN (SELECT unnest(?))"
+                f" WHERE {these}"
                 " QUALIFY known_at <= ? AND row_number() OVER ("
                 "   PARTITION BY row_id, _from, known_at <= ? ORDER BY known_at DESC, _version DESC) = 1",
-                [list(row_ids), known_at, known_at],
+                [*ids, known_at, known_at],
             )
             ((count,),) = self._rows("SELECT count(DISTINCT row_id) FROM leaving WHERE NOT _withdrawn")
             if count:
@@ -391,7 +394,8 @@ class DuckDBLedger:
             if count <= rows:
                 return ()
         held = (
-            f"SELECT row_id FROM {chain_table(spec)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
+            f"SELECT row_id, {valid_from(spec)} AS _from FROM {chain_table(spec)}"
+            " LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id, _from"
             " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
         )
         ((count,),) = self._rows(f"SELECT count(*) FROM ({held})", [source])
@@ -404,9 +408,9 @@ class DuckDBLedger:
             self._run(repeated())
         for statement in with_identity(spec, some_without_key, some_stored=False):
             self._run(statement)
-        found = self._rows(f"{held} EXCEPT SELECT row_id FROM incoming ORDER BY row_id", [source])
+        found = self._rows(gone(held), [source])
         self._drop_temporary()
-        return tuple(row_id for (row_id,) in found)
+        return tuple(name for (name,) in found)
 
     # what was taken in --------------------------------------------------------------------------
 
@@ -450,12 +454,7 @@ class DuckDBLedger:
             return pa.Table.from_pylist(self._refused(as_of, last_ingest), schema=REFUSED_SCHEMA)
         table = tables()[name]
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
-        if table.kind == "master":
-            today = self.settings.calendar.local_date(as_of)
-            query += (
-                f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
-            )
-        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id"))
+        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id, _from"))
 
     def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
         """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""
@@ -521,13 +520,14 @@ class DuckDBLedger:
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
         """Latest versions of rows by id, in the columns of a state and `source`, `source_row`; see Ledger.rows."""
         spec = tables()[table]
+        these, ids = named_by(spec, row_ids)
         found = self._arrow(
             f"SELECT {_own_columns(spec)}, source, _source_row AS source_row"
             f" FROM (SELECT *, {valid_from(spec)} AS _from FROM {chain_table(spec)}"
-            "   WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
+            f"   WHERE {these} AND NOT _withdrawn"
             "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY known_at DESC, _from DESC, _version DESC) = 1)"
             " LEFT JOIN ingests ON ingest = _ingest ORDER BY row_id",
-            [list(row_ids)],
+            ids,
         )
         state_rows = in_state_schema(table, found)
         for name in ("source", "source_row"):
