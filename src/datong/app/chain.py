@@ -444,10 +444,13 @@ class Chain:
 
     def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
-        the tables seem to ask for. Raises NotFound where nothing is known."""
+        the tables seem to ask for. Empty where nothing is known yet."""
         from datong.ledger.review import review  # it takes seconds to import, and few commands plan
 
-        return review(self.state(as_of))
+        try:
+            return review(self.state(as_of))
+        except NotFound:
+            return ()
 
     def run(
         self,
