@@ -444,10 +444,13 @@ class Chain:
 
     def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
-        the tables seem to ask for. Raises NotFound where nothing is known."""
+        the tables seem to ask for. Empty where nothing is known yet."""
         from datong.ledger.review import review  # it takes seconds to import, and few commands plan
 
-        return review(self.state(as_of))
+        try:
+            return review(self.state(as_of))
+        except NotFound:
+            return ()
 
     def run(
         self,
@@ -885,9 +888,8 @@ def held_table(state: State) -> pa.Table:
 
     starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
     lacks = lacking(state, held_back(state, starts))
-    return pa.table(
-        {"product": pa.array(list(lacks), pa.string()), "lacks": pa.array(list(lacks.values()), pa.string())}
-    )
+    columns = {"product": list(lacks), "lacks": list(lacks.values())}
+    return pa.table(columns, pa.schema([(name, pa.string()) for name in columns]))
 
 
 def _as_text(value: object) -> str | None:

@@ -145,9 +145,9 @@ def demand_beyond(state: State, starts: Sequence[date]) -> list[Finding]:
 
 def changes_nothing(state: State) -> list[Finding]:
     """Tables, or rows of them, that are read and change nothing in the plan."""
-    made = state.table("recipes")["product"].combine_chunks()
-    used_lines = pc.unique(state.table("recipes")["line"].drop_null())
-    bills, lines, spans = (state.table(name) for name in ("components", "lines", "line_calendar"))
+    made = state.versions("recipes")["product"].combine_chunks()
+    used_lines = pc.unique(state.versions("recipes")["line"].drop_null())
+    bills, lines, spans = (state.versions(name) for name in ("components", "lines", "line_calendar"))
     idle = (
         ("components", "product", bills.filter(pc.invert(pc.is_in(bills["product"], made))), "warning"),
         ("lines", "line", lines.filter(pc.invert(pc.is_in(lines["line"], used_lines))), "note"),
