@@ -6,11 +6,13 @@ later. So the chain must have its components there by then: `units` may fall bel
 or bought by the plan.
 
 Where that cannot be, the order starts in the first bucket in which it can: the components that are neither there nor
-coming are taken to be started as late as possible by the cheapest way, within its limits and the hours that orders
-leave. Such starts (`covering`) prove that there is a plan; the plan itself is free to choose others. An order that
-finds its components in no bucket takes what there is, as whole units where it is of whole units, where most is there.
+coming are taken to be started as late as possible by the cheapest way, in its lots, within its limits and the hours
+that orders leave. Such starts (`covering`) prove that there is a plan; the plan itself is free to choose others. An
+order that finds its components in no bucket takes what there is where most is there, in whole units where it is of
+whole units.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -381,46 +383,72 @@ class _Cover:
         can be. above: what it is for, which it cannot be made of."""
         arrays = self.facts.arrays
         for w in self._ways_of(part):
-            lead = self.schedule.calendar.lead_buckets(self.facts.ways[w].lead_days)
+            lead, share = (
+                self.schedule.calendar.lead_buckets(self.facts.ways[w].lead_days),
+                float(arrays.yield_share[w]),
+            )
             without: list[tuple[int, float]] | None = None  # parts that were missing at a later start: earlier, too
             for start in range(t - lead, self.schedule.frozen - 1, -1):
-                wanted = min(good / float(arrays.yield_share[w]), self._room(w, start))
-                if wanted <= NOTHING or not self._open[0][w, start] or self.parts(w, start) == without:
+                if not self._open[0][w, start] or self.parts(w, start) == without:
+                    continue
+                wanted = self._in_lots(w, start, good / share)
+                if wanted <= NOTHING:
                     continue
                 units = self._start(w, start, start + lead, wanted, above)
                 if units < wanted - NOTHING:
                     without = self.parts(w, start)
-                good -= units * float(arrays.yield_share[w])
+                good -= units * share
                 if good <= NOTHING:
                     return True
         return False
 
-    def _room(self, w: int, start: int) -> float:
-        """Units that a way's limit, and the hours of its line that orders leave, still allow."""
+    def _in_lots(self, w: int, start: int, units: float) -> float:
+        """Units to start beside those of the bucket, so that all of them are a lot, for `units` more or, where it does
+        not fit, as many as do: within the way's limit and the hours of its line that orders leave. Whole units, which
+        suit all that lots are for."""
         way, schedule = self.facts.ways[w], self.schedule
-        most = way.units_per_week * schedule.calendar.bucket_days / 7 - float(self._of(w)[start])
-        if way.line in schedule.free and way.hours_per_unit > 0:
-            most = min(most, float(schedule.free[way.line][start]) / way.hours_per_unit)
-        return max(most, 0.0)
+        there = float(self._of(w)[start])
+        step = way.multiple_units if way.multiple_units > 0 else 1.0
+        wanted = math.ceil(max(there + units, way.min_units) / step - TOLERANCE) * step
+        most = way.units_per_week * schedule.calendar.bucket_days / 7
+        free = schedule.free.get(way.line or "")
+        if free is not None:
+            hours = float(free[start : start + way.span].min()) * way.span
+            if there > 0:
+                hours += there * way.hours_per_unit + way.setup_hours
+            if hours < way.setup_hours:
+                return 0.0
+            if way.hours_per_unit > 0:
+                most = min(most, (hours - way.setup_hours) / way.hours_per_unit)
+        if wanted > most + TOLERANCE:
+            wanted = math.floor(most / step + TOLERANCE) * step
+        return max(wanted - there, 0.0) if wanted >= way.min_units - TOLERANCE else 0.0
 
     def _start(self, w: int, start: int, arrives: int, units: float, above: frozenset[int]) -> float:
         """Starts a way; of it as much as its components allow: all, or else what lies there. Returns units started."""
         way = self.facts.ways[w]
         parts = self.parts(w, start)
-        for amount in (units, min((self.there(part, start) / each for part, each in parts), default=0.0)):
-            amount = min(amount, units)
+        lies = min((self.there(part, start) / each for part, each in parts), default=0.0)
+        for amount in (units, self._lot_below(w, start, min(lies, units))):
             if amount <= NOTHING:
                 break
             mark = len(self.journal)
             if all(part not in above and self._take(part, amount * each, start, above) for part, each in parts):
+                hours = amount * way.hours_per_unit + (way.setup_hours if self._of(w)[start] <= NOTHING else 0.0)
                 self._change(self._of(w), start, start + 1, amount)
                 if way.line in self.schedule.free:
-                    self._change(self.schedule.free[way.line], start, start + 1, -amount * way.hours_per_unit)
-                good = amount * way.yield_share
-                self._change(self.level[self._product_of(w)], arrives, self.buckets, good)
+                    self._change(self.schedule.free[way.line], start, start + way.span, -hours / way.span)
+                self._change(self.level[self._product_of(w)], arrives, self.buckets, amount * way.yield_share)
                 return amount
             self._undo(mark)
         return 0.0
+
+    def _lot_below(self, w: int, start: int, units: float) -> float:
+        """At most so many units more, that make a lot with those of the bucket."""
+        way, there = self.facts.ways[w], float(self._of(w)[start])
+        step = way.multiple_units if way.multiple_units > 0 else 1.0
+        in_all = math.floor((there + units) / step + TOLERANCE) * step
+        return max(in_all - there, 0.0) if in_all >= way.min_units - TOLERANCE else 0.0
 
     def _of(self, w: int) -> FloatArray:
         return self.started.setdefault(w, np.zeros(self.buckets))
