@@ -108,6 +108,30 @@ def test_production_takes_its_components_from_stock() -> None:
     assert on_hand["G"] == 7.0
 
 
+def test_what_was_made_took_what_the_bill_said_on_its_day() -> None:
+    """Of F one goes into an A, from the 5th on two, for recipe R from the 8th on ten. On the 3rd and the 6th 10 A each
+    are made by the only recipe there is, on the 9th one: 100 - 10 - 20 - 10 = 60. That another recipe is to come, from
+    the 20th on, changes nothing.
+    """
+    s = state(
+        recipes={"recipe": ["R", "LATER"], "product": ["A", "A"], "valid_from": [None, date(2026, 1, 20)]},
+        components={
+            "product": ["A", "A", "A"],
+            "recipe": [None, None, "R"],
+            "component": ["F", "F", "F"],
+            "units_per_unit": [1.0, 2.0, 10.0],
+            "valid_from": [None, date(2026, 1, 5), date(2026, 1, 8)],
+        },
+        stock={"happened_at": [day(2)], "product": ["F"], "units": [100.0]},
+        production={
+            "happened_at": [day(3), day(6), day(9)],
+            "product": ["A"] * 3,
+            "good_units": [10.0, 10.0, 1.0],
+        },
+    )
+    assert position(s).on_hand_units["F"] == 60.0
+
+
 def test_shipments_serve_the_oldest_order_first() -> None:
     """Ordered 5, 5, 5 on the 1st, 3rd and 5th; 7 sent on the 4th: 3 of the second and all of the third are owed."""
     s = state(

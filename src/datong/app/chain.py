@@ -28,7 +28,7 @@ from datong.connectors.files.read import RawSource, Source, UnreadableError, ope
 from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
-from datong.ledger.state import State
+from datong.ledger.state import REFUSED, State
 from datong.ledger.validate import ROW, gathered
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
@@ -240,6 +240,16 @@ class Chain:
         own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
         return (*own, *self.unheeded)
 
+    def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
+        say; empty where nothing is known yet."""
+        from datong.ledger.notices import notices
+
+        try:
+            return notices(self.state(as_of))
+        except NotFound:
+            return ()
+
     def clock(self) -> datetime:
         """Now, on the chain's clock.
 
@@ -358,12 +368,17 @@ class Chain:
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
 
+        row_ids: 'lines:L' with all its versions, or 'lines:L (2026-02-02)' the one that holds from that day on.
+
         Raises NotFound for ids that the table does not hold.
         """
         if table not in tables():
             raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
-        held = set(self.ledger.state(END_OF_TIME).table(table)["row_id"].to_pylist())
-        unknown = [row_id for row_id in row_ids if row_id not in held]
+        held = self.ledger.state(END_OF_TIME).versions(table)
+        days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
+        ids = held["row_id"].to_pylist()
+        known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
+        unknown = [row_id for row_id in row_ids if row_id not in known]
         if unknown:
             raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
         return self.ledger.withdraw(table, row_ids, self.clock())
@@ -398,18 +413,21 @@ class Chain:
         latest = self.ledger.latest_known_at()
         if self.branch_name is not None and latest is not None:
             return latest
-        if latest is not None and self.settings.history == "live":
-            latest = min(latest, self.clock())
-        start = self.settings.start
-        floor = None if start is None else self.settings.calendar.midnight(start)
-        moments = [m for m in (latest, floor) if m is not None]
-        if not moments:
+        moment = default_moment(self.settings, latest, self.clock())
+        if moment is None:
             raise NotFound(message("app.nothing_known", folder=str(self.folder)))
-        return max(moments)
+        return moment
 
     def state(self, as_of: datetime | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known)."""
         return self.ledger.state(as_of or self.default_as_of())
+
+    def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """What a planner should know before planning: products that are held back, and where the plan will not be what
+        the tables seem to ask for. Raises NotFound where nothing is known."""
+        from datong.ledger.review import review  # it takes seconds to import, and few commands plan
+
+        return review(self.state(as_of))
 
     def run(
         self,
@@ -785,6 +803,15 @@ class Chain:
             raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
 
 
+def default_moment(settings: ChainSettings, latest: datetime | None, clock: datetime) -> datetime | None:
+    """The moment that a plan is made for: the latest at which anything became known (None: nothing did), but not before
+    the settings' start, nor, for a chain of live records, after its clock."""
+    if latest is not None and settings.history == "live":
+        latest = min(latest, clock)
+    floor = None if settings.start is None else settings.calendar.midnight(settings.start)
+    return max((m for m in (latest, floor) if m is not None), default=None)
+
+
 def _lots(waiting: pa.Table) -> Iterator[tuple[tuple[str, str], list[str]]]:
     """Ids of rows in quarantine by table and source, so many at a time that they fit in memory.
 
@@ -819,14 +846,28 @@ def run_record(
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
+    kept["held"] = held_table(state)
     kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
-        digest_content(digest, state.table(name))
+        digest_content(digest, state.versions(name))
+    if state.table(REFUSED).num_rows:
+        digest_content(digest, state.table(REFUSED))
     digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
+
+
+def held_table(state: State) -> pa.Table:
+    """Products that run short because one is held back: product, and which one it lacks."""
+    from datong.ledger.held import held_back, lacking
+
+    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
+    lacks = lacking(state, held_back(state, starts))
+    return pa.table(
+        {"product": pa.array(list(lacks), pa.string()), "lacks": pa.array(list(lacks.values()), pa.string())}
+    )
 
 
 def _as_text(value: object) -> str | None:

@@ -100,7 +100,8 @@ def conflicts_of(
     end = calendar.shift(starts[-1], 1)
     first = max(today, starts[0])
     fixed = [o for o in where.under_way if o.fixed and (o.recipe or "") in ways and first <= o.start and o.due <= end]
-    over = [o for o in fixed if not valid_on(o.start, ways[o.recipe or ""].valid_from, ways[o.recipe or ""].valid_to)]
+    over = [o for o in fixed if not ways[o.recipe or ""].held]
+    over = [o for o in over if not valid_on(o.start, ways[o.recipe or ""].valid_from, ways[o.recipe or ""].valid_to)]
     words = _Words(facts, ways, starts, calendar)
     result = [words.not_valid(o) for o in over]
     fixed = [o for o in fixed if o not in over]

@@ -64,7 +64,9 @@ def evaluate(
         substituted = np.zeros((len(rules.substitute_cost), market.buckets))
     if wasted is None or not wasted.size:
         wasted = np.zeros(market.fixed.shape)
-    _assert_within(substituted, np.full(substituted.shape, np.inf), "a substitute below zero")
+    _assert_within(
+        substituted, np.where(rules.substitute_open, np.inf, 0.0), "a substitute below zero, or where none may be"
+    )
     can_perish = np.where(rules.shelf_life[:, None] >= 0, np.inf, 0.0)
     _assert_within(wasted, np.broadcast_to(can_perish, wasted.shape), "waste of a product that keeps")
     arrived = arrived_units(market, started)

@@ -299,7 +299,8 @@ class Programme:
         t = np.arange(buckets)
         self.substituted = np.zeros((len(rules.substitute_cost), buckets), dtype=np.int64)
         for i, (d, product) in enumerate(zip(rules.substitute_demand, rules.substitute_product, strict=True)):
-            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), np.full(buckets, np.inf))
+            most = np.where(rules.substitute_open[i], np.inf, 0.0)
+            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), most)
             self.add_entries(self.pool_row[product] + t, columns, 1.0)
             self.add_entries(self.demand_row[d] + t, columns, -1.0)
             self.substituted[i] = columns

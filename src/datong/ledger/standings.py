@@ -86,8 +86,11 @@ def begun_at(stand: Standing | None, start: date, calendar: Calendar) -> datetim
 
 
 def only_recipes(state: State) -> Mapping[str | tuple[str, str], str]:
-    """The recipe of a product that has one alone, and by (product, line) of a line that runs one of them alone."""
-    rows = state.table("recipes").select(["recipe", "product", "line"]).to_pylist()
+    """The recipe of a product that has one alone, and by (product, line) of a line that runs one of them alone; of the
+    recipes that have begun."""
+    recipes = state.table("recipes")
+    begun = pc.fill_null(pc.less_equal(recipes["valid_from"], pa.scalar(state.today)), True)
+    rows = recipes.filter(begun).select(["recipe", "product", "line"]).to_pylist()
     found: dict[str | tuple[str, str], set[str]] = {}
     for r in rows:
         found.setdefault(r["product"], set()).add(r["recipe"])

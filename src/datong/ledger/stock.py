@@ -15,10 +15,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.bills import Bills
 from datong.ledger.columns import codes, day_number, local_days, microseconds
 from datong.ledger.life import Standing, events_of_table, standings
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
+from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -324,20 +326,18 @@ def _used_components(state: State, stands: Mapping[str, Standing], counted: Mapp
     the product's only one, over what holds for all its recipes. They were taken where they are counted: at the site of
     production, or else at an unnamed one.
     """
-    bills = state.table("components")
-    if not bills.num_rows:
+    components = state.versions("components")
+    if not components.num_rows:
         return _move_table([])
     made = _made(state, stands)
     if not len(made):
         return _move_table([])
-    parts: dict[tuple[str, str | None], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in bills.to_pylist():
-        parts[row["product"], row["recipe"]][row["component"]].append(row)
-    held = []
-    for product, recipe in sorted(set(zip(made["product"], made["recipe"], strict=True))):
-        bill = {**parts.get((product, None), {}), **parts.get((product, recipe), {})}
-        for component, versions in bill.items():
-            held += [(product, recipe, component, *spell) for spell in _spells(versions)]
+    bills = Bills(components, set(pc.unique(components["component"]).to_pylist()))
+    held = [
+        (product, recipe, part.component, part.units_per_unit, *(day - EPOCH for day in part.days))
+        for product, recipe in sorted(set(zip(made["product"], made["recipe"], strict=True)))
+        for part in bills.parts(product, recipe)
+    ]
     bill_columns = pd.Index(["product", "recipe", "component", "per_unit", "valid_from", "valid_to"])
     used = made.merge(pd.DataFrame(held, columns=bill_columns), on=["product", "recipe"])
     used = used[(used["valid_from"] <= used["day"]) & (used["day"] < used["valid_to"])]
@@ -350,21 +350,6 @@ def _used_components(state: State, stands: Mapping[str, Standing], counted: Mapp
             "units": pa.array((-used["units"] * used["per_unit"]).to_numpy(np.float64)),
         }
     )
-
-
-def _spells(versions: Iterable[Mapping[str, Any]]) -> list[tuple[float, int, int]]:
-    """(units per unit, scrap included; first day; day after the last) of the versions of one component: each holds
-    until it ends, or the next one begins."""
-    ordered = sorted(versions, key=lambda r: r["valid_from"] or date.min)
-    begins = [r["valid_from"] or date.min for r in ordered]
-    return [
-        (
-            r["units_per_unit"] / (1.0 - r["scrap_share"]),
-            day_number(first),
-            day_number(min(r["valid_to"] or date.max, following)),
-        )
-        for r, first, following in zip(ordered, begins, [*begins[1:], date.max], strict=True)
-    ]
 
 
 def _made(state: State, stands: Mapping[str, Standing]) -> pd.DataFrame:

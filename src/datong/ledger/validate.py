@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, database, mask, typed
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
-from datong.model.tables import Column, Table
+from datong.model.tables import Column, Table, tables
 from datong.model.words import Message, message
 
 ROW = "__row__"
@@ -35,8 +35,7 @@ _LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("line_calendar", "from", "to", False),
-    ("recipes", "valid_from", "valid_to", False),
-    ("components", "valid_from", "valid_to", False),
+    *((table.name, "valid_from", "valid_to", False) for table in tables().values() if "valid_to" in table.columns),
     ("orders", "start", "due", True),
 )
 # (table, column, other column, what the other may not be to it, what is said then)

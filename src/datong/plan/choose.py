@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 
@@ -41,13 +42,26 @@ def choose(
     lots = lots_in_turn(_shop(work), on_turn) if in_turn else _lots(work)
     room = Room(
         bucket_starts=work.starts,
-        bucket_days=work.calendar.bucket_days,
         hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
         stock={p: work.promised.units[p] for p in work.components},
         levels={p: i for i, p in enumerate(work.order)},
         whole=work.whole,
+        following=_following(work.facts.ways),
+        calendar=work.calendar,
     )
     return Chosen(work, tuple(make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))))
+
+
+def _following(ways: Sequence[Way]) -> dict[str, Way]:
+    """By name of a way that ends: what its row is from that day on, where it goes on."""
+    begins = {_from(way, way.valid_from): way for way in ways if way.valid_from is not None}
+    ends = ((way, _from(way, way.valid_to)) for way in ways if way.valid_to is not None)
+    return {way.name: begins[after] for way, after in ends if after in begins}
+
+
+def _from(way: Way, day: date | None) -> tuple[str | date | None, ...]:
+    """What names the version of a way's row that begins on a day."""
+    return way.kind, way.row or way.name, way.product, way.site, way.from_site, day
 
 
 # lots of products in turn -------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.cycle import USUAL, CycleResult, Stages, run_cycle
-from datong.ledger.facts import Way, chain_facts
+from datong.ledger.facts import Way, chain_facts, way_on
 from datong.ledger.identity import SINCE_EVER
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
@@ -107,8 +107,10 @@ class Loop:
     def __call__(self, state: State) -> Sequence[PlannedOrder]:
         result = run_cycle(state, self.learnt, self.runs, self.seed, stages=self.stages)
         sent = [message.order for message in result.messages]
-        ways = {way.name: way for way in chain_facts(state, (state.first_open_bucket,), self.learnt).ways}
-        self.believed |= {order.order: ways[order.recipe or order.offer or ""] for order in sent}
+        settings = state.settings
+        starts = settings.calendar.starts(state.first_open_bucket, settings.frozen_buckets + 1)
+        ways = chain_facts(state, starts, self.learnt).ways_of_row
+        self.believed |= {o.order: way_on(ways[o.kind, o.recipe or o.offer or ""], o.start) for o in sent}
         self.runs.append(self.record(state, self.learnt, self.seed, result))
         self.learnt = result.learnt
         self.scores.append(result.learnt.scores)

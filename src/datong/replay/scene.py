@@ -190,7 +190,7 @@ def batches_under_way(start: Position, scene: Scene) -> list[Batch]:
     calendar = scene.settings.calendar
     result = []
     for order in start.under_way:
-        way = scene.ways.get(order.recipe or "")
+        way = scene.way_of(order) if order.kind == "make" else None
         good = order.units * (1.0 if way is None else way.yield_share)
         arrives = max(calendar.bucket_start(order.due), scene.buckets[0])
         cost = good * scene.unit_cost[order.product]

@@ -21,6 +21,7 @@ from datong.connectors.files.read import (
 )
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.steady import no_file
+from datong.ledger.held import HOLDING, circles
 from datong.ledger.validate import (
     NOTHING_KNOWN,
     ROW,
@@ -69,9 +70,10 @@ _CHINESE_NAMES: Mapping[str, str] = {
 }
 
 
-# Tables whose rows other rows are held against; they are kept in memory while a folder is checked.
+# Tables whose rows other rows are held against, or hold products back; they are kept in memory while a folder is
+# checked.
 KEPT = frozenset(
-    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {"components", "firm_shares"}
+    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {*HOLDING, "firm_shares"}
 )
 
 
@@ -352,21 +354,16 @@ def _without_cycles(components: Checked, source: RawSource) -> tuple[Checked, li
     rows = components.rows
     if not {"product", "component"} <= set(rows.column_names) or not rows.num_rows:
         return components, []
-    from scipy.sparse import coo_array  # slow to import, and few folders have a bill of materials
-    from scipy.sparse.csgraph import connected_components
-
     names = pc.unique(pa.chunked_array([*rows["product"].chunks, *rows["component"].chunks])).sort()
     made = pc.index_in(rows["product"], names).to_numpy()
     used = pc.index_in(rows["component"], names).to_numpy()
-    graph = coo_array((np.ones(len(made)), (made, used)), shape=(len(names), len(names))).tocsr()
-    _, group = connected_components(graph, directed=True, connection="strong")
-    sizes = np.bincount(group)
-    circular = (group[made] == group[used]) & ((sizes[group[made]] > 1) | (made == used))
+    group = circles(made, used, len(names))
+    circular = group >= 0
     if not circular.any():
         return components, []
     findings = []
-    for number in sorted(set(group[made[circular]].tolist())):
-        inside = circular & (group[made] == number)
+    for number in np.unique(group[circular]).tolist():
+        inside = group == number
         path = _cycle(made[inside], used[inside], len(names))
         text = " → ".join(names[i].as_py() for i in path)
         row = int(rows[ROW].to_numpy()[inside].min())
