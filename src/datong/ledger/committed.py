@@ -43,7 +43,7 @@ class Pull:
 
 
 @dataclass(frozen=True)
-class Held:
+class PutOff:
     """An order that cannot run as it says. units: of it that can run from `start` on, None: in no open bucket.
 
     component, line: what it waits for, one of them None. arrives: bucket in which its units are there, None: beyond
@@ -66,14 +66,14 @@ class Committed:
     units: product -> (bucket) units that come, opening stock in the first bucket, less what orders will take; in sum
     below zero where components are still to be made or bought. hours: line -> (bucket) hours that orders will take,
     within those of the line. covering: way -> (bucket) starts that would bring what is missing. pulls: what orders
-    take. held: orders that start or arrive later than they say, or in part.
+    take. put_off: orders that start or arrive later than they say, or in part.
     """
 
     units: Mapping[str, FloatArray]
     hours: Mapping[str, FloatArray]
     covering: Mapping[str, FloatArray] = field(default_factory=dict)
     pulls: tuple[Pull, ...] = ()
-    held: tuple[Held, ...] = ()
+    put_off: tuple[PutOff, ...] = ()
 
 
 def committed(
@@ -147,7 +147,7 @@ class _Schedule:
         self.free = {line: np.maximum(hours, 0.0) for line, hours in facts.line_hours.items()}
         self.taken = {line: np.zeros(self.buckets) for line in facts.line_hours}
         self.pulls: list[Pull] = []
-        self.held: list[Held] = []
+        self.put_off: list[PutOff] = []
         self.tasks: list[_Task] = []
         ways = {w.name: w for w in facts.ways}
         for order in where.under_way:
@@ -180,12 +180,15 @@ class _Schedule:
             hours=hours,
             line=line if hours > 0 else None,
             worked=np.zeros(self.buckets),
-            takes=order.takes_components and bool(way.uses),
+            takes=any(self._takes(order, use.component) for use in way.uses),
         )
         if task.takes or task.line is not None:
             self.tasks.append(task)
         else:
             self._arrive(product, due, order.units * way.yield_share)
+
+    def _takes(self, order: UnderWay, label: str) -> bool:
+        return order.kind == "move" or self.facts.product_of(label) not in order.taken
 
     def _arrive(self, product: int, bucket: int, units: float) -> None:
         if bucket < self.buckets:
@@ -205,7 +208,7 @@ class _Schedule:
             hours=self.taken,
             covering=self.cover.starts(),
             pulls=tuple(self.pulls),
-            held=tuple(sorted(self.held, key=lambda h: (h.said, h.order.order))),
+            put_off=tuple(sorted(self.put_off, key=lambda h: (h.said, h.order.order))),
         )
 
     # hours ----------------------------------------------------------------------------------------
@@ -267,7 +270,9 @@ class _Schedule:
         if not task.takes:
             return []
         units = task.order.units * share
-        return [(part, units * each, t) for part, each in self.cover.parts(self.cover.way_at[task.way.name], t)]
+        parts = self.cover.parts(self.cover.way_at[task.way.name], t)
+        takes = [(p, each) for p, each in parts if self._takes(task.order, self.facts.products[p])]
+        return [(part, units * each, t) for part, each in takes]
 
     def _start(self, task: _Task, t: int, share: float) -> None:
         for part, units, bucket in self._needs(task, t, share):
@@ -281,7 +286,7 @@ class _Schedule:
             self.cover.arrive(task.product, arrives, units * task.way.yield_share)
         as_said = task.due if task.due < self.buckets else None
         if task.short is not None or arrives != as_said:
-            self._hold(task, t, arrives, units)
+            self._put_off(task, t, arrives, units)
 
     def _arrival(self, task: _Task, t: int, share: float) -> int | None:
         """Bucket in which the units of a task that begins in `t` are there; None beyond the horizon."""
@@ -295,9 +300,9 @@ class _Schedule:
             arrives = max(arrives, task.due + over)
         return arrives if arrives < self.buckets else None
 
-    def _hold(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
+    def _put_off(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
         line = task.line if task.short is None else None
-        self.held.append(Held(task.order, (task.start, task.due), start, arrives, units, task.short, line))
+        self.put_off.append(PutOff(task.order, (task.start, task.due), start, arrives, units, task.short, line))
 
     def _take_what_there_is(self, tasks: Sequence[_Task]) -> None:
         """Tasks that found their components in no bucket, or hours in none; those that start beyond the horizon are
@@ -319,7 +324,7 @@ class _Schedule:
                     self._start(task, best, best_share)
                     continue
             self._give_back(task)
-            self._hold(task, None, None, 0.0)
+            self._put_off(task, None, None, 0.0)
 
 
 class _Cover:
