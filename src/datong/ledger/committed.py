@@ -15,7 +15,7 @@ whole units.
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -86,6 +86,25 @@ def committed(
     zero cannot lie anywhere: records that say so count as 0.
     """
     return _Schedule(facts, located(facts, where), bucket_starts, calendar, frozen_buckets).run()
+
+
+def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date], calendar: Calendar) -> Committed:
+    """What is committed with `covering` among it, as if those starts were out already: units never fall short then."""
+    arrays, at = facts.arrays, {p: i for i, p in enumerate(facts.products)}
+    units = np.array([promised.units[p] for p in facts.products])
+    hours = {line: of_line.copy() for line, of_line in promised.hours.items()}
+    _, use_open = arrays.open_in(bucket_starts)
+    uses, first = grouped(arrays.use_way, len(facts.ways))
+    for w, way in enumerate(facts.ways):
+        for t in np.flatnonzero(promised.covering.get(way.name, ())).tolist():
+            started = float(promised.covering[way.name][t])
+            units[at[way.product], t + calendar.lead_buckets(way.lead_days)] += started * way.yield_share
+            for use in uses[first[w] : first[w + 1]]:
+                if use_open[use, t]:
+                    units[arrays.use_component[use], t] -= started * arrays.use_units[use]
+            if way.line in hours:
+                hours[way.line][t : t + way.span] += (started * way.hours_per_unit + way.setup_hours) / way.span
+    return replace(promised, units=dict(zip(facts.products, units, strict=True)), hours=hours, covering={})
 
 
 @dataclass(eq=False)
