@@ -210,7 +210,8 @@ class Chain:
         self._branches: Branches = DuckDBBranches(trunk)
         try:
             taken = take_in_folder(self.ledger, folder, self.clock(), on_rows)
-            self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self._clock_findings())
+            self.unheeded_edits: tuple[Finding, ...] = taken.unheeded
+            self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self.clock_findings())
         except BaseException:
             self.ledger.close()
             raise
@@ -268,14 +269,19 @@ class Chain:
             return now if arrived is None or now >= arrived else arrived + timedelta(microseconds=1)
         return latest + timedelta(microseconds=1)
 
-    def _clock_findings(self) -> list[Finding]:
-        """What a clock that went back, or a known_at in the future, hides: for chains that have the world's clock.
+    def clock_findings(self, as_of: datetime | None = None) -> list[Finding]:
+        """What a clock that went back, or a record of the future, hides or moves. as_of: the moment that was asked for.
 
-        A chain of declared history stands at its last record: one that is dated in the future moves all of it there.
+        What lies before the start of the plan (the settings' start, or as_of) is its opening, also where the plan is
+        made days ahead. A chain of declared history stands at its last record: one that is dated in the future moves
+        all of it there, unless a moment is asked for.
         """
+        start, calendar = self.settings.start, self.settings.calendar
         if self.settings.history != "live":
             last = self.ledger.latest_known_at()
             if last is None or last - self._now() <= FUTURE_SLACK:
+                return []
+            if (as_of is not None and last <= as_of) or (start is not None and calendar.local_date(last) <= start):
                 return []
             then = self._local(last)
             return [
@@ -286,7 +292,8 @@ class Chain:
         if arrived is not None and arrived - self._now() > CLOCK_SLACK:
             then, today = self._local(arrived), self._local(self._now())
             found.append(finding("warning", "app.clock_back", str(LEDGER_FILE), arrived=then, now=today))
-        now, latest = self.clock(), self.ledger.latest_known_at()
+        asked = [moment for moment in (as_of, self._start_moment()) if moment is not None]
+        now, latest = max([self.clock(), *asked]), self.ledger.latest_known_at()
         if latest is not None and latest > now:
             state = self.ledger.state(END_OF_TIME)
             for name in tables():
@@ -306,6 +313,11 @@ class Chain:
                         )
                     )
         return found
+
+    def _start_moment(self) -> datetime | None:
+        """When the settings' start begins, before which nothing is planned."""
+        start = self.settings.start
+        return None if start is None else self.settings.calendar.midnight(start)
 
     def _local(self, moment: datetime) -> str:
         return f"{moment.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
@@ -353,7 +365,7 @@ class Chain:
                 findings.append(unreadable.found)
         if not reports:
             raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
-        ahead = [f for f in self._clock_findings() if f not in self.unheeded]
+        ahead = [f for f in self.clock_findings() if f not in self.unheeded]
         findings = [*findings, *(f for report in reports for f in report.findings), *ahead]
         return Taken(tuple(reports), tuple(findings))
 
@@ -408,7 +420,8 @@ class Chain:
         return tuple(reports.values())
 
     def default_as_of(self) -> datetime:
-        """The last moment at which anything became known, but not before the settings' start; of a branch its clock.
+        """The last moment at which anything became known, but not before the settings' start, nor before that of a plan
+        whose orders were given out; of a branch its clock.
 
         A chain of live records does not look beyond its clock.
         """
@@ -416,9 +429,16 @@ class Chain:
         if self.branch_name is not None and latest is not None:
             return latest
         moment = default_moment(self.settings, latest, self.clock())
+        moment = max((m for m in (moment, self._start_moment(), self._last_given_out()) if m is not None), default=None)
         if moment is None:
             raise NotFound(message("app.nothing_known", folder=str(self.folder)))
         return moment
+
+    def _last_given_out(self) -> datetime | None:
+        """The last moment of a run whose orders were given out: a plan of before would not know what is out."""
+        given_out = pc.unique(self.ledger.state(END_OF_TIME).table("orders")["run"]).to_pylist()
+        moments = [row["as_of"] for row in self.ledger.runs().to_pylist() if row["run"] in given_out]
+        return max(moments, default=None)
 
     def state(self, as_of: datetime | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known)."""

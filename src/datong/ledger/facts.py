@@ -20,6 +20,7 @@ from datong.ledger.held import Held, held_back
 from datong.ledger.line_hours import line_hours
 from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
 from datong.ledger.position import Position, UnderWay
+from datong.ledger.refusals import Refusal, closed_days, refusals
 from datong.ledger.state import State
 from datong.ledger.under_way import LEAD_QUANTILE
 from datong.ledger.versions import Span, day_or_none, span
@@ -58,6 +59,7 @@ class Way:
     key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
     site: where the units arrive; row: key in its table, where `name` is another. span: buckets that a start works over.
     What changes within the horizon, the row itself or its bill of materials, makes a way of its own from that day on.
+    closed: days (first, after) on which nothing is started, because it was refused then.
     """
 
     name: str
@@ -80,6 +82,13 @@ class Way:
     from_site: str | None = None
     row: str | None = None
     span: int = 1
+    closed: tuple[tuple[date, date], ...] = ()
+
+    def is_open(self, day: date) -> bool:
+        """Whether it may start on a day: it is valid then and was not refused."""
+        return valid_on(day, self.valid_from, self.valid_to) and not any(
+            first <= day < after for first, after in self.closed
+        )
 
     @property
     def recipe(self) -> str | None:
@@ -125,6 +134,7 @@ class ChainFacts:
 
     ready_arrays: those of the ways, where they are at hand. In a chain with lanes the products are stock points, by
     their labels in `places`. shared: what a key of line_hours that is no line stands for: ('lane' or 'offer', its key).
+    refusals: those that close ways in the open buckets.
     """
 
     products: tuple[str, ...]
@@ -134,6 +144,7 @@ class ChainFacts:
     ready_arrays: "WayArrays | None" = None
     places: Places | None = None
     shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
 
     @cached_property
     def ways_of_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
@@ -179,7 +190,7 @@ class WayArrays:
     product: (way) index of what it makes; cost, yield_share: (way). use_way, use_component, use_units: (use). from_day,
     to_day (not included): days since 1970-01-01, of ways and of uses. level: (product) 0 where nothing goes into it,
     else one more than the highest of its components. turns_of_level: levels in the order in which prices and times are
-    handed on through them (`level_turns`).
+    handed on through them (`level_turns`). closed: (way, first day, day after) in which a way may not start.
     """
 
     product: IntArray
@@ -194,6 +205,7 @@ class WayArrays:
     use_to_day: IntArray
     level: IntArray
     turns_of_level: IntArray
+    closed: tuple[tuple[int, date, date], ...] = ()
 
     @classmethod
     def of(cls, products: Sequence[str], ways: Sequence[Way]) -> "WayArrays":
@@ -219,15 +231,16 @@ class WayArrays:
             use_to_day=day_numbers([u.valid_to for u in uses], date.max),
             level=level,
             turns_of_level=level_turns(level, product[use_way], use_component),
+            closed=tuple((i, *days) for i, w in enumerate(ways) for days in w.closed),
         )
 
     def open_in(self, bucket_starts: Sequence[date]) -> tuple[BoolArray, BoolArray]:
-        """(way, bucket) and (use, bucket): valid on the first day of the bucket."""
+        """(way, bucket) and (use, bucket): valid on the first day of the bucket; of ways also: not refused then."""
         start = day_numbers(bucket_starts)
-        return (
-            (self.from_day[:, None] <= start) & (start < self.to_day[:, None]),
-            (self.use_from_day[:, None] <= start) & (start < self.use_to_day[:, None]),
-        )
+        ways = (self.from_day[:, None] <= start) & (start < self.to_day[:, None])
+        for way, first, after in self.closed:
+            ways[way, [first <= day < after for day in bucket_starts]] = False
+        return ways, (self.use_from_day[:, None] <= start) & (start < self.use_to_day[:, None])
 
     def least_costs(self, bucket_starts: Sequence[date]) -> FloatArray:
         """(product) `unit_costs`."""
@@ -363,13 +376,29 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     hours = line_hours(state, bucket_starts)
     ways = _long_lots(ways, hours, state.settings.calendar.bucket_days)
     lanes = _lanes(state, bucket_starts)
+    refused = refusals(state, bucket_starts[0]) if bucket_starts else ()
     if lanes:
         items = [*asked, *_asked_items(state)]
-        return _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
+        facts = _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)
+        return replace(facts, ways=_closed(facts.ways, refused, facts.product_of), refusals=refused)
+    ways = _closed(ways, refused, lambda product: product)
     arrays = WayArrays.of(products, ways)
     costs = dict(zip(products, arrays.least_costs(bucket_starts).tolist(), strict=True))
     economics = _economics(state, prices, costs, bucket_starts)
-    return ChainFacts(products, economics, ways, hours, arrays)
+    return ChainFacts(products, economics, ways, hours, arrays, refusals=refused)
+
+
+def _closed(ways: tuple[Way, ...], refused: Sequence[Refusal], product_of: Callable[[str], str]) -> tuple[Way, ...]:
+    """The ways, those that were refused closed on the days of the refusal. product_of: the product of a label."""
+    days = closed_days(refused)
+    if not days:
+        return ways
+    return tuple(replace(w, closed=days.get(way_key(w, product_of), ())) for w in ways)
+
+
+def way_key(way: Way, product_of: Callable[[str], str]) -> tuple[OrderKind, str, str]:
+    """Kind, key of its recipe, offer or lane, and product of a way."""
+    return way.kind, way.row or way.name, product_of(way.product)
 
 
 def valid_on(day: date, valid_from: date | None, valid_to: date | None) -> bool:

@@ -145,8 +145,7 @@ def _choice(work: Work, way: Way) -> Choice:
     for component, units in uses:
         cost = cost + units * work.price.over_time("component", component)
     opens = [
-        t >= work.first_start and t + lead < len(work.starts) and valid_on(day, way.valid_from, way.valid_to)
-        for t, day in enumerate(work.starts)
+        t >= work.first_start and t + lead < len(work.starts) and way.is_open(day) for t, day in enumerate(work.starts)
     ]
     most = np.full(len(work.starts), way.units_per_week * work.calendar.bucket_days / 7)
     return Choice(way, lead, np.array(opens, dtype=bool), cost, most, step_of(way, work.whole[way.product]), uses)
@@ -265,7 +264,7 @@ def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]
     for way in work.ways_of[product]:
         start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
         there = work.arrive(way, start)
-        if there < len(work.starts) and valid_on(work.starts[start], way.valid_from, way.valid_to):
+        if there < len(work.starts) and way.is_open(work.starts[start]):
             choices.append((there, work.price.unit(way, start), way.name, way, start))
     return [(*min(choices)[3:], 1.0)] if choices else []
 
@@ -301,7 +300,7 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
             there = [
                 (work.price.unit(o, t), o.name, Lot(o, t, work.arrive(o, t), 0.0))
                 for o in others
-                if valid_on(work.starts[t], o.valid_from, o.valid_to)
+                if o.is_open(work.starts[t])
             ]
             result[name, t] = [lot for price, _, lot in sorted(there, key=lambda c: c[:2]) if price < most]
     return result

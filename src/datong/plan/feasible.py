@@ -76,10 +76,10 @@ def make_feasible(
                     rest = replace(rest, units=max(rest.units - given, 0.0))
             if rest.units > NOTHING and t + 1 < buckets:
                 way, day = rest.way, room.bucket_starts[t + 1]
-                if not valid_on(day, way.valid_from, way.valid_to):
+                if not way.is_open(day):
                     way = room.following.get(way.name, way)
                 arrive = t + 1 + room.calendar.lead_buckets(way.lead_days)
-                if arrive < buckets and valid_on(day, way.valid_from, way.valid_to):
+                if arrive < buckets and way.is_open(day):
                     wanted = rest.units * rest.way.yield_share / way.yield_share
                     units = round_up(wanted, step_of(way, room.whole[way.product]))
                     _put(waiting[t + 1], replace(rest, way=way, start=t + 1, arrive=arrive, units=units))
@@ -100,6 +100,8 @@ class _Left:
         """Takes as many of the lot's units as fit and returns them. first: it sets its line up; else it joins a lot."""
         way, t = lot.way, lot.start
         day = self.room.bucket_starts[t]
+        if not way.is_open(day):
+            return 0.0
         uses = [u for u in way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
         setup = way.setup_hours if first else 0.0
         most = way.units_per_week * self.room.calendar.bucket_days / 7 - self.bought.get((way.name, t), 0.0)

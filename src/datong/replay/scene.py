@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from datong.ledger.facts import Way, chain_facts, valid_on
+from datong.ledger.facts import Way, chain_facts
 from datong.ledger.position import Position
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
@@ -97,7 +97,7 @@ def cheapest(ways: Sequence[Way], buckets: Sequence[date]) -> dict[str, Way]:
     """
 
     def key(way: Way) -> tuple[bool, bool, float, str]:
-        valid = any(valid_on(bucket, way.valid_from, way.valid_to) for bucket in buckets)
+        valid = any(way.is_open(bucket) for bucket in buckets)
         return not valid, way.kind == "buy", way.cost_per_unit / way.yield_share, way.name
 
     order = sorted(ways, key=key)

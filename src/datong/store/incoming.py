@@ -45,7 +45,9 @@ def incoming_rows(
         if DATE_ONLY in rows.column_names:
             date_only = rows[DATE_ONLY].fill_null(False).to_numpy()
         happened_at = columns.setdefault("happened_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
-        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at)
+        # Stock counted on the day that planning starts is what it starts with.
+        opening = settings.start if table.name == "stock" else None
+        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at, opening)
     columns["known_at"] = known_at
     columns["_n"] = pa.array(np.arange(first, first + rows.num_rows))
     columns["_source_row"] = rows[ROW].cast(pa.int64())
