@@ -245,11 +245,13 @@ class Chain:
         """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
         say; empty where nothing is known yet."""
         from datong.ledger.notices import notices
+        from datong.ledger.position_notices import position_notices
 
         try:
-            return notices(self.state(as_of))
+            state = self.state(as_of)
         except NotFound:
             return ()
+        return (*notices(state), *position_notices(state, self._learnt(state.as_of)))
 
     def clock(self) -> datetime:
         """Now, on the chain's clock.

@@ -24,6 +24,8 @@ from datong.model.words import Message, message
 
 # Tables of which a refused row holds products back; what stands behind others comes first.
 HOLDING = ("lines", "line_calendar", "recipes", "components", "offers")
+# A refused count holds nothing back, but an older one stays in force (position_notices.py). Of those, so many at most.
+COUNTS, MOST_COUNTS = "stock", 1_000
 # Names that one finding gives at most.
 NAMED = 10
 # Between the cells of a row that could not be taken apart.
@@ -147,7 +149,7 @@ class _Refused:
 
 
 def _refused(state: State) -> list[_Refused]:
-    rows = [_as_refused(row) for row in state.table(REFUSED).to_pylist()]
+    rows = [_as_refused(row) for row in state.table(REFUSED).to_pylist() if row["table"] in HOLDING]
     return sorted(rows, key=lambda row: HOLDING.index(row.table))  # stable: by source and row within a table
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from datong.ledger.held import HOLDING
+from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.identity import SINCE_EVER, keyed_row_id
 from datong.ledger.protocol import IngestReport, Intake, RunInputs, RunRecord
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, State, in_state_schema
@@ -477,21 +477,24 @@ class DuckDBLedger:
         return self._unsettled(waiting, chain_table, "true", last_ingest)
 
     def _waiting_to_hold(self, place: str, where: str, last_ingest: int) -> list[dict[str, Any]]:
-        """Rows in a quarantine of tables that hold products back, with their ingest. place, where: SQL."""
+        """Rows in a quarantine of tables that hold products back, and refused counts, with their ingest. place, where:
+        SQL."""
         names = ", ".join(f"'{name}'" for name in HOLDING)
-        return self._arrow(
+        query = (
             'SELECT table_name AS "table", source, "row", raw, findings, coalesce(ingest, 0) AS ingest'
-            f" FROM {place} WHERE table_name IN ({names}) AND coalesce(ingest, 0) <= ? AND {where}"
-            ' ORDER BY table_name, source, "row", quarantine_id',
-            [last_ingest],
-        ).to_pylist()
+            f" FROM {place} WHERE table_name IN ({{names}}) AND coalesce(ingest, 0) <= ? AND {where}"
+            ' ORDER BY table_name, source, "row", quarantine_id'
+        )
+        rows = self._arrow(query.format(names=names), [last_ingest]).to_pylist()
+        counts = self._arrow(f"{query.format(names=repr(COUNTS))} LIMIT {MOST_COUNTS}", [last_ingest]).to_pylist()
+        return [*rows, *counts]
 
     def _unsettled(
         self, waiting: list[dict[str, Any]], stored_in: Callable[[Table], str], where: str, last_ingest: int
     ) -> list[dict[str, Any]]:
         """Those of the rows whose fact was not taken in, or withdrawn, after them. stored_in, where: SQL."""
         left = []
-        for name in HOLDING:
+        for name in (*HOLDING, COUNTS):
             rows = [row for row in waiting if row["table"] == name]
             ids = [keyed_row_id(tables()[name], json.loads(row["raw"])) for row in rows]
             later = {}
