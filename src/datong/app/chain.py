@@ -29,6 +29,7 @@ from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import REFUSED, State
+from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, gathered
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
@@ -377,6 +378,8 @@ class Chain:
             target = column.refers_to
             if target is not None and everything.table(target).num_rows:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
+        conversions = everything.versions("unit_conversions")
+        known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
         return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
