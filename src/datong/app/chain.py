@@ -29,6 +29,7 @@ from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import REFUSED, State
+from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, gathered
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
@@ -245,11 +246,13 @@ class Chain:
         """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
         say; empty where nothing is known yet."""
         from datong.ledger.notices import notices
+        from datong.ledger.position_notices import position_notices
 
         try:
-            return notices(self.state(as_of))
+            state = self.state(as_of)
         except NotFound:
             return ()
+        return (*notices(state), *position_notices(state, self._learnt(state.as_of)))
 
     def clock(self) -> datetime:
         """Now, on the chain's clock.
@@ -375,6 +378,8 @@ class Chain:
             target = column.refers_to
             if target is not None and everything.table(target).num_rows:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
+        conversions = everything.versions("unit_conversions")
+        known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
         return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
@@ -444,10 +449,13 @@ class Chain:
 
     def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
-        the tables seem to ask for. Raises NotFound where nothing is known."""
+        the tables seem to ask for. Empty where nothing is known yet."""
         from datong.ledger.review import review  # it takes seconds to import, and few commands plan
 
-        return review(self.state(as_of))
+        try:
+            return review(self.state(as_of))
+        except NotFound:
+            return ()
 
     def run(
         self,
@@ -885,9 +893,8 @@ def held_table(state: State) -> pa.Table:
 
     starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
     lacks = lacking(state, held_back(state, starts))
-    return pa.table(
-        {"product": pa.array(list(lacks), pa.string()), "lacks": pa.array(list(lacks.values()), pa.string())}
-    )
+    columns = {"product": list(lacks), "lacks": list(lacks.values())}
+    return pa.table(columns, pa.schema([(name, pa.string()) for name in columns]))
 
 
 def _as_text(value: object) -> str | None:

@@ -342,7 +342,8 @@ def warn_of_findings(chain: Chain, language: str, as_of: datetime | None = None)
     if errors or warnings:
         terminal.warning(say("app.folder_findings", language, errors=errors, warnings=warnings, folder=chain.folder))
     unread = [f for f in own if f.code in NOT_READ][:UNREAD_SHOWN]
-    told = (*chain.unheeded_edits, *chain.clock_findings(as_of), *chain.notices(as_of), *chain.review(as_of), *unread)
+    doubts = [f for f in chain.review(as_of) if f.severity != "note"]
+    told = (*chain.unheeded_edits, *chain.clock_findings(as_of), *chain.notices(as_of), *doubts, *unread)
     terminal.findings(told, language, terminal.make_console(stderr=True))
 
 

@@ -33,7 +33,7 @@ from datong.app.report.verdict import (
     verdict,
     verdict_words,
 )
-from datong.app.tables_out import most_valuable, planned_orders, rendered
+from datong.app.tables_out import kept_findings, most_valuable, planned_orders, rendered
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
@@ -253,6 +253,7 @@ def show_results(
     """The gap table, the signals found, the orders that matter most with their reasons, and the certificate."""
     console = console or make_console()
     _print_gap(console, inputs, language)
+    findings(kept_findings(inputs.tables), language, console)
     _print_signals(console, inputs, language)
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
@@ -280,6 +281,7 @@ def show_balance(
         console.print(Text(say("balance.fractions", language)))
     for text in needs(result.tables["gaps"], settings, language, held=certificate["held_back"]):
         console.print(Text("  " + text))
+    findings(result.findings, language, console)
     _print_terms(console, certificate, language)
     for text in certainty_lines(certificate, settings, language):
         console.print(Text(text))

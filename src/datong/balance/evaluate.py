@@ -153,12 +153,10 @@ def supply_of(market: Market, started: FloatArray, issued: FloatArray) -> FloatA
 def covered(market: Market, started: FloatArray) -> Market:
     """The market with starts (way, bucket) that bring what orders under way need and is not there: what comes anyway
     then never falls below nothing."""
-    on_line = np.flatnonzero(market.way_line >= 0)
-    hours = _summed(market.way_line[on_line], on_line, market.way_hours[on_line], started, len(market.lines))
     return replace(
         market,
         fixed=market.fixed + arrived_units(market, started) - used_units(market, started),
-        line_hours=np.maximum(market.line_hours - hours, 0.0),
+        line_hours=np.maximum(market.line_hours - hours_worked(market, started), 0.0),
         way_limit=np.maximum(market.way_limit - started, 0.0),
         covering=np.zeros(started.shape),
     )

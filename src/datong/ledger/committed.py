@@ -6,14 +6,16 @@ later. So the chain must have its components there by then: `units` may fall bel
 or bought by the plan.
 
 Where that cannot be, the order starts in the first bucket in which it can: the components that are neither there nor
-coming are taken to be started as late as possible by the cheapest way, within its limits and the hours that orders
-leave. Such starts (`covering`) prove that there is a plan; the plan itself is free to choose others. An order that
-finds its components in no bucket takes what there is, as whole units where it is of whole units, where most is there.
+coming are taken to be started as late as possible by the cheapest way, in its lots, within its limits and the hours
+that orders leave. Such starts (`covering`) prove that there is a plan; the plan itself is free to choose others. An
+order that finds its components in no bucket takes what there is where most is there, in whole units where it is of
+whole units.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -41,7 +43,7 @@ class Pull:
 
 
 @dataclass(frozen=True)
-class Held:
+class PutOff:
     """An order that cannot run as it says. units: of it that can run from `start` on, None: in no open bucket.
 
     component, line: what it waits for, one of them None. arrives: bucket in which its units are there, None: beyond
@@ -64,14 +66,14 @@ class Committed:
     units: product -> (bucket) units that come, opening stock in the first bucket, less what orders will take; in sum
     below zero where components are still to be made or bought. hours: line -> (bucket) hours that orders will take,
     within those of the line. covering: way -> (bucket) starts that would bring what is missing. pulls: what orders
-    take. held: orders that start or arrive later than they say, or in part.
+    take. put_off: orders that start or arrive later than they say, or in part.
     """
 
     units: Mapping[str, FloatArray]
     hours: Mapping[str, FloatArray]
     covering: Mapping[str, FloatArray] = field(default_factory=dict)
     pulls: tuple[Pull, ...] = ()
-    held: tuple[Held, ...] = ()
+    put_off: tuple[PutOff, ...] = ()
 
 
 def committed(
@@ -84,6 +86,25 @@ def committed(
     zero cannot lie anywhere: records that say so count as 0.
     """
     return _Schedule(facts, located(facts, where), bucket_starts, calendar, frozen_buckets).run()
+
+
+def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date], calendar: Calendar) -> Committed:
+    """What is committed with `covering` among it, as if those starts were out already: units never fall short then."""
+    arrays, at = facts.arrays, {p: i for i, p in enumerate(facts.products)}
+    units = np.array([promised.units[p] for p in facts.products])
+    hours = {line: of_line.copy() for line, of_line in promised.hours.items()}
+    _, use_open = arrays.open_in(bucket_starts)
+    uses, first = grouped(arrays.use_way, len(facts.ways))
+    for w, way in enumerate(facts.ways):
+        for t in np.flatnonzero(promised.covering.get(way.name, ())).tolist():
+            started = float(promised.covering[way.name][t])
+            units[at[way.product], t + calendar.lead_buckets(way.lead_days)] += started * way.yield_share
+            for use in uses[first[w] : first[w + 1]]:
+                if use_open[use, t]:
+                    units[arrays.use_component[use], t] -= started * arrays.use_units[use]
+            if way.line in hours:
+                hours[way.line][t : t + way.span] += (started * way.hours_per_unit + way.setup_hours) / way.span
+    return replace(promised, units=dict(zip(facts.products, units, strict=True)), hours=hours, covering={})
 
 
 @dataclass(eq=False)
@@ -145,7 +166,7 @@ class _Schedule:
         self.free = {line: np.maximum(hours, 0.0) for line, hours in facts.line_hours.items()}
         self.taken = {line: np.zeros(self.buckets) for line in facts.line_hours}
         self.pulls: list[Pull] = []
-        self.held: list[Held] = []
+        self.put_off: list[PutOff] = []
         self.tasks: list[_Task] = []
         ways = {w.name: w for w in facts.ways}
         for order in where.under_way:
@@ -178,12 +199,15 @@ class _Schedule:
             hours=hours,
             line=line if hours > 0 else None,
             worked=np.zeros(self.buckets),
-            takes=order.takes_components and bool(way.uses),
+            takes=any(self._takes(order, use.component) for use in way.uses),
         )
         if task.takes or task.line is not None:
             self.tasks.append(task)
         else:
             self._arrive(product, due, order.units * way.yield_share)
+
+    def _takes(self, order: UnderWay, label: str) -> bool:
+        return order.kind == "move" or self.facts.product_of(label) not in order.taken
 
     def _arrive(self, product: int, bucket: int, units: float) -> None:
         if bucket < self.buckets:
@@ -203,7 +227,7 @@ class _Schedule:
             hours=self.taken,
             covering=self.cover.starts(),
             pulls=tuple(self.pulls),
-            held=tuple(sorted(self.held, key=lambda h: (h.said, h.order.order))),
+            put_off=tuple(sorted(self.put_off, key=lambda h: (h.said, h.order.order))),
         )
 
     # hours ----------------------------------------------------------------------------------------
@@ -265,7 +289,9 @@ class _Schedule:
         if not task.takes:
             return []
         units = task.order.units * share
-        return [(part, units * each, t) for part, each in self.cover.parts(self.cover.way_at[task.way.name], t)]
+        parts = self.cover.parts(self.cover.way_at[task.way.name], t)
+        takes = [(p, each) for p, each in parts if self._takes(task.order, self.facts.products[p])]
+        return [(part, units * each, t) for part, each in takes]
 
     def _start(self, task: _Task, t: int, share: float) -> None:
         for part, units, bucket in self._needs(task, t, share):
@@ -279,7 +305,7 @@ class _Schedule:
             self.cover.arrive(task.product, arrives, units * task.way.yield_share)
         as_said = task.due if task.due < self.buckets else None
         if task.short is not None or arrives != as_said:
-            self._hold(task, t, arrives, units)
+            self._put_off(task, t, arrives, units)
 
     def _arrival(self, task: _Task, t: int, share: float) -> int | None:
         """Bucket in which the units of a task that begins in `t` are there; None beyond the horizon."""
@@ -293,9 +319,9 @@ class _Schedule:
             arrives = max(arrives, task.due + over)
         return arrives if arrives < self.buckets else None
 
-    def _hold(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
+    def _put_off(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
         line = task.line if task.short is None else None
-        self.held.append(Held(task.order, (task.start, task.due), start, arrives, units, task.short, line))
+        self.put_off.append(PutOff(task.order, (task.start, task.due), start, arrives, units, task.short, line))
 
     def _take_what_there_is(self, tasks: Sequence[_Task]) -> None:
         """Tasks that found their components in no bucket, or hours in none; those that start beyond the horizon are
@@ -317,7 +343,7 @@ class _Schedule:
                     self._start(task, best, best_share)
                     continue
             self._give_back(task)
-            self._hold(task, None, None, 0.0)
+            self._put_off(task, None, None, 0.0)
 
 
 class _Cover:
@@ -381,46 +407,72 @@ class _Cover:
         can be. above: what it is for, which it cannot be made of."""
         arrays = self.facts.arrays
         for w in self._ways_of(part):
-            lead = self.schedule.calendar.lead_buckets(self.facts.ways[w].lead_days)
+            lead, share = (
+                self.schedule.calendar.lead_buckets(self.facts.ways[w].lead_days),
+                float(arrays.yield_share[w]),
+            )
             without: list[tuple[int, float]] | None = None  # parts that were missing at a later start: earlier, too
             for start in range(t - lead, self.schedule.frozen - 1, -1):
-                wanted = min(good / float(arrays.yield_share[w]), self._room(w, start))
-                if wanted <= NOTHING or not self._open[0][w, start] or self.parts(w, start) == without:
+                if not self._open[0][w, start] or self.parts(w, start) == without:
+                    continue
+                wanted = self._in_lots(w, start, good / share)
+                if wanted <= NOTHING:
                     continue
                 units = self._start(w, start, start + lead, wanted, above)
                 if units < wanted - NOTHING:
                     without = self.parts(w, start)
-                good -= units * float(arrays.yield_share[w])
+                good -= units * share
                 if good <= NOTHING:
                     return True
         return False
 
-    def _room(self, w: int, start: int) -> float:
-        """Units that a way's limit, and the hours of its line that orders leave, still allow."""
+    def _in_lots(self, w: int, start: int, units: float) -> float:
+        """Units to start beside those of the bucket, so that all of them are a lot, for `units` more or, where it does
+        not fit, as many as do: within the way's limit and the hours of its line that orders leave. Whole units, which
+        suit all that lots are for."""
         way, schedule = self.facts.ways[w], self.schedule
-        most = way.units_per_week * schedule.calendar.bucket_days / 7 - float(self._of(w)[start])
-        if way.line in schedule.free and way.hours_per_unit > 0:
-            most = min(most, float(schedule.free[way.line][start]) / way.hours_per_unit)
-        return max(most, 0.0)
+        there = float(self._of(w)[start])
+        step = way.multiple_units if way.multiple_units > 0 else 1.0
+        wanted = math.ceil(max(there + units, way.min_units) / step - TOLERANCE) * step
+        most = way.units_per_week * schedule.calendar.bucket_days / 7
+        free = schedule.free.get(way.line or "")
+        if free is not None:
+            hours = float(free[start : start + way.span].min()) * way.span
+            if there > 0:
+                hours += there * way.hours_per_unit + way.setup_hours
+            if hours < way.setup_hours:
+                return 0.0
+            if way.hours_per_unit > 0:
+                most = min(most, (hours - way.setup_hours) / way.hours_per_unit)
+        if wanted > most + TOLERANCE:
+            wanted = math.floor(most / step + TOLERANCE) * step
+        return max(wanted - there, 0.0) if wanted >= way.min_units - TOLERANCE else 0.0
 
     def _start(self, w: int, start: int, arrives: int, units: float, above: frozenset[int]) -> float:
         """Starts a way; of it as much as its components allow: all, or else what lies there. Returns units started."""
         way = self.facts.ways[w]
         parts = self.parts(w, start)
-        for amount in (units, min((self.there(part, start) / each for part, each in parts), default=0.0)):
-            amount = min(amount, units)
+        lies = min((self.there(part, start) / each for part, each in parts), default=0.0)
+        for amount in (units, self._lot_below(w, start, min(lies, units))):
             if amount <= NOTHING:
                 break
             mark = len(self.journal)
             if all(part not in above and self._take(part, amount * each, start, above) for part, each in parts):
+                hours = amount * way.hours_per_unit + (way.setup_hours if self._of(w)[start] <= NOTHING else 0.0)
                 self._change(self._of(w), start, start + 1, amount)
                 if way.line in self.schedule.free:
-                    self._change(self.schedule.free[way.line], start, start + 1, -amount * way.hours_per_unit)
-                good = amount * way.yield_share
-                self._change(self.level[self._product_of(w)], arrives, self.buckets, good)
+                    self._change(self.schedule.free[way.line], start, start + way.span, -hours / way.span)
+                self._change(self.level[self._product_of(w)], arrives, self.buckets, amount * way.yield_share)
                 return amount
             self._undo(mark)
         return 0.0
+
+    def _lot_below(self, w: int, start: int, units: float) -> float:
+        """At most so many units more, that make a lot with those of the bucket."""
+        way, there = self.facts.ways[w], float(self._of(w)[start])
+        step = way.multiple_units if way.multiple_units > 0 else 1.0
+        in_all = math.floor((there + units) / step + TOLERANCE) * step
+        return max(in_all - there, 0.0) if in_all >= way.min_units - TOLERANCE else 0.0
 
     def _of(self, w: int) -> FloatArray:
         return self.started.setdefault(w, np.zeros(self.buckets))

@@ -55,7 +55,7 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
         pieces = bills.over_time(row["product"], row["recipe"], own)
         open_spans[row["product"]] += [piece for piece, _ in pieces if piece.first < piece.after]
         for gap in without(own, [piece for piece, _ in pieces]):
-            begins = [part.days.first for part in bills.parts(row["product"], row["recipe"])]
+            begins = [use.days.first for use in bills.uses(row["product"], row["recipe"])]
             waiting[row["product"]] = date.fromordinal(min(day for day in begins if day > gap.first))
         for (_, before), (piece, uses) in pairwise(pieces):
             if before and not uses:

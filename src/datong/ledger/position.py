@@ -7,7 +7,7 @@ from datetime import date
 from datong.ledger.owed import FirmRow, owed
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State
-from datong.ledger.stock import on_hand, on_hand_by_site
+from datong.ledger.stock import Counts, on_hand, on_hand_by_site
 from datong.ledger.under_way import UnderWay, under_way
 from datong.model.flow import Item
 
@@ -40,14 +40,14 @@ def position(state: State) -> Position:
     have served every sale at once, from its stock. Stock is then never below zero: sales beyond what was counted and
     made say that something was not recorded.
     """
-    stands = order_standings(state)
+    stands, counts = order_standings(state), Counts.of(state)
     to_buyers = owed(state)
     return Position(
-        on_hand_units=on_hand(state, stands),
+        on_hand_units=on_hand(state, stands, counts),
         owed_units=to_buyers.owed_units,
         served_ahead_units=to_buyers.served_ahead_units,
-        under_way=under_way(state, stands),
+        under_way=under_way(state, stands, counts),
         sent_unasked_units=to_buyers.unasked_units,
-        on_hand_by_site=on_hand_by_site(state, stands) if state.table("lanes").num_rows else {},
+        on_hand_by_site=on_hand_by_site(state, stands, counts) if state.table("lanes").num_rows else {},
         firm_rows=to_buyers.firm_rows,
     )

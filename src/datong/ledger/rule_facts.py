@@ -132,8 +132,9 @@ def demand_classes(
         weight = priority_factor ^ max(priority, 0) x (firm_factor for a firm order of a product that also has forecast
                  demand)
 
-    Rows of `demand` have their own firm and priority, what is owed is firm, and all other demand is forecast; both of
-    priority 0. Of orders served ahead of their day the rows of that bucket lose the same share each.
+    Rows of `demand` have their own firm and priority, also those that are owed; what is owed of sales is firm, and all
+    other demand is forecast; both of priority 0. Of orders served ahead of their day the rows of that bucket lose the
+    same share each.
     """
     table = state.table("demand").select(["product", "market", "due", "units", "firm", "priority"])
     if facts.stock_points:  # what is asked for at different sites is demand of different stock points
@@ -156,9 +157,14 @@ def demand_classes(
             units[bucket] += r["units"]
     served = _by_bucket(where.served_ahead_units, starts, state.settings, facts)
     owed = _by_bucket(where.owed_units, starts, state.settings, facts)
+    owed_rows: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for row in where.firm_rows:
+        if row.priority > 0:
+            owed_rows[facts.label_of(row.item)][row.priority] += row.units
     result = {}
-    for product, by_kind in sorted(given.items()):
-        total = np.sum(list(by_kind.values()), axis=0)
+    for product in sorted(given.keys() | owed_rows.keys() & asked.keys()):
+        by_kind = given.get(product, {})
+        total = np.sum([np.zeros(len(starts)), *by_kind.values()], axis=0)
         left = np.maximum(total - served.get(product, 0.0), 0.0)
         if len(asked[product]) == 1:
             left = np.minimum(left, np.maximum(asked[product][0], 0.0))
@@ -169,7 +175,10 @@ def demand_classes(
         firm_factor = factors.firm_factor if is_forecast else 1.0
         weights: dict[float, FloatArray] = {}
         parts = [(p, firm, (units * share)[None]) for (p, firm), units in by_kind.items()]
-        for priority, firm, paths in [*parts, (0, True, due_before[None]), (0, False, rest)]:
+        first = np.eye(1, len(starts))
+        parts += [(priority, True, first * units) for priority, units in sorted(owed_rows[product].items())]
+        plain = due_before - first[0] * sum(owed_rows[product].values())
+        for priority, firm, paths in [*parts, (0, True, plain[None]), (0, False, rest)]:
             if np.abs(paths).max(initial=0.0) > NOTHING:
                 weight = factors.priority_factor**priority * (firm_factor if firm else 1.0)
                 weights[weight] = weights[weight] + paths if weight in weights else paths

@@ -1,12 +1,14 @@
 """Stock on hand: the last count of each place, and what moved since.
 
-An order takes all its components when it begins (`standings.begun_at`): a count from that moment on has them out
-already, one before it has them in, and the whole order takes them off. Its good units come in as they are reported, by
-`production`, `receipts` or `order_events`, in whichever way more is told at a moment.
+An order takes all its components when it begins (`standings.begun_at`). A count of one from that moment on has them out
+already, once and for all. After a count from before, what is reported of the order takes its components off stock, and
+the rest is still to take (`Counts.taken`). Good units come in as they are reported, by `production`, `receipts` or
+`order_events`, in whichever way more is told at a moment.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -18,17 +20,51 @@ import pyarrow.compute as pc
 from datong.ledger.bills import Bills
 from datong.ledger.columns import codes, day_number, local_days, microseconds
 from datong.ledger.life import Standing, events_of_table, standings
-from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
+from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 
-_MOMENT = pa.timestamp("us", tz="UTC")
+MOMENT = pa.timestamp("us", tz="UTC")
 _NEVER = np.iinfo(np.int64).min
 # The table in which what comes of an order of a kind is booked, and its column of units.
 _BOOKED: Mapping[str, tuple[str, str]] = {"make": ("production", "good_units"), "buy": ("receipts", "units")}
 
-LastCount = Callable[[str, str], int | None]
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """The last count of each product and site. table: as `last_counts` gives it.
+
+    What moved at an unnamed place is in the product's last count anywhere; what moved at a place that was never counted
+    is in a count that names no place.
+    """
+
+    table: pd.DataFrame
+    at: Mapping[tuple[str, str], int]
+    anywhere: Mapping[str, int]
+
+    @classmethod
+    def of(cls, state: State) -> "Counts":
+        table = last_counts(state)
+        at = dict(zip(zip(table["product"], table["site"], strict=True), table["happened_at"].tolist(), strict=True))
+        return cls(table, at, table.groupby("product")["happened_at"].max().to_dict())
+
+    def last(self, product: str, site: str) -> int | None:
+        """The moment (us) of the last count that holds at a place; None where it was never counted."""
+        unnamed = self.at.get((product, ""))
+        if site == "" and unnamed is None:
+            return self.anywhere.get(product)
+        return self.at.get((product, site), unnamed)
+
+    def taken_at(self, component: str, site: str) -> str:
+        """Where what is made at a site takes a component: there where it is counted there, or else at no named one."""
+        return site if (component, site) in self.at else ""
+
+    def taken(self, component: str, site: str, began: int) -> bool:
+        """Whether an order that began at a moment (us) has nothing of the component left to take: it was counted since,
+        or never, and then the order had it."""
+        counted = self.last(component, self.taken_at(component, site))
+        return counted is None or counted >= began
 
 
 def ships_to_buyers(state: State) -> bool:
@@ -59,37 +95,37 @@ def _sales(state: State, before: bool) -> pa.Table:
     sales = sales.filter(pc.equal(sales["state"], "ordered"))
     if first is None:
         return sales if before else sales.slice(0, 0)
-    begins = pa.scalar(state.settings.calendar.midnight(first), _MOMENT)
+    begins = pa.scalar(state.settings.calendar.midnight(first), MOMENT)
     compare = pc.less if before else pc.greater_equal
     return sales.filter(compare(sales["happened_at"], begins))
 
 
-def on_hand(state: State, stands: Mapping[str, Standing]) -> dict[str, float]:
+def on_hand(state: State, stands: Mapping[str, Standing], counts: Counts) -> dict[str, float]:
     """Units in stock by product, all sites together.
 
     What was used, and sold before shipments were recorded, takes no more than was there: more than was ever counted or
     received says that something was not recorded.
     """
-    counts, moves, taken, last_count = _counts_and_moves(state, stands)
-    units = dict.fromkeys(counts["product"], 0.0)
-    for product, _, count in counts[["product", "site", "units"]].itertuples(index=False):
+    moves, taken = _moves_and_takings(state, stands, counts)
+    units: dict[str, float] = defaultdict(float)
+    for product, _, count in _counted(counts):
         units[product] += count
-    for product, moved in _moved_after(moves, last_count).items():
-        units[product] = units.get(product, 0.0) + moved
-    for product, out in _moved_after(taken, last_count).items():
-        before = units.get(product, 0.0)
+    for product, moved in _moved_after(moves, counts).items():
+        units[product] += moved
+    for product, out in _moved_after(taken, counts).items():
+        before = units[product]
         units[product] = max(before + out, min(before, 0.0))
     if not ships_to_buyers(state):
         units = {product: max(left, 0.0) for product, left in units.items()}
     return {product: float(units[product]) for product in sorted(units)}
 
 
-def on_hand_by_site(state: State, stands: Mapping[str, Standing]) -> dict[tuple[str, str], float]:
+def on_hand_by_site(state: State, stands: Mapping[str, Standing], counts: Counts) -> dict[tuple[str, str], float]:
     """Stock by product and site. What went out of an unnamed site is taken off where most lies; what is missing at a
     named one was not recorded there, and counts as 0."""
-    counts, moves, taken, last_count = _counts_and_moves(state, stands)
-    units = {(p, s): float(u) for p, s, u in counts[["product", "site", "units"]].itertuples(index=False)}
-    for moved in (_moved_by_place(moves, last_count), _moved_by_place(taken, last_count)):
+    moves, taken = _moves_and_takings(state, stands, counts)
+    units = {(product, site): count for product, site, count in _counted(counts)}
+    for moved in (_moved_by_place(moves, counts), _moved_by_place(taken, counts)):
         for place, more in moved.items():
             units[place] = units.get(place, 0.0) + more
     there: dict[str, list[tuple[float, str]]] = {}
@@ -129,24 +165,14 @@ def last_counts(state: State) -> pd.DataFrame:
     return counts
 
 
-def _counts_and_moves(
-    state: State, stands: Mapping[str, Standing]
-) -> tuple[pd.DataFrame, pa.Table, pa.Table, LastCount]:
-    """Last counts (none below zero), what moved, what production and sales that nobody sent took, and the moment of the
-    last count that holds at a place."""
-    counts = last_counts(state)
-    counts["units"] = counts["units"].clip(lower=0.0)
-    counted_at = dict(zip(zip(counts["product"], counts["site"], strict=True), counts["happened_at"], strict=True))
-    # What moved at an unnamed place is in the product's last count anywhere; what moved at a place that was never
-    # counted is in a count that names no place.
-    anywhere = counts.groupby("product")["happened_at"].max().to_dict()
+def _counted(counts: Counts) -> list[tuple[str, str, float]]:
+    """Product, site and units of the last counts; one below zero counts as nothing."""
+    rows = counts.table[["product", "site", "units"]].itertuples(index=False)
+    return [(product, site, max(float(units), 0.0)) for product, site, units in rows]
 
-    def last_count(product: str, site: str) -> int | None:
-        unnamed = counted_at.get((product, ""))
-        if site == "" and unnamed is None:
-            return anywhere.get(product)
-        return counted_at.get((product, site), unnamed)
 
+def _moves_and_takings(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[pa.Table, pa.Table]:
+    """What moved, and what production, and sales that nobody sent, took."""
     shipments = state.table("shipments")
     moves = [
         _moves(state.table("production"), "site", "good_units", 1),
@@ -156,9 +182,9 @@ def _counts_and_moves(
         _told_moves(state, stands),
     ]
     sold = _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)
-    taken = [_used_components(state, stands, counted_at)]
+    taken = [_used_components(state, stands, counts)]
     (taken if ships_to_buyers(state) else moves).append(sold)
-    return counts, pa.concat_tables(moves), pa.concat_tables(taken), last_count
+    return pa.concat_tables(moves), pa.concat_tables(taken)
 
 
 def _sold_at(sales: pa.Table, state: State) -> pa.Table:
@@ -181,7 +207,7 @@ def _move_table(rows: Iterable[tuple[int, str, str, float]]) -> pa.Table:
     moment, site, product, units = zip(*rows, strict=True) if (rows := list(rows)) else ((), (), (), ())
     return pa.table(
         {
-            "happened_at": pa.array(moment, pa.int64()).cast(_MOMENT),
+            "happened_at": pa.array(moment, pa.int64()).cast(MOMENT),
             "site": pa.array(site, pa.string()),
             "product": pa.array(product, pa.string()),
             "units": pa.array(units, pa.float64()),
@@ -189,20 +215,20 @@ def _move_table(rows: Iterable[tuple[int, str, str, float]]) -> pa.Table:
     )
 
 
-def _moved_after(moves: pa.Table, last_count: LastCount) -> dict[str, float]:
+def _moved_after(moves: pa.Table, counts: Counts) -> dict[str, float]:
     """Units moved by product, of the moves after the last count of their product and site."""
     product, products = codes(moves["product"])
     place, places = _moved_places(moves)
-    after = _after(moves, place, places, last_count)
+    after = _after(moves, place, places, counts)
     sums = np.bincount(product[after], moves["units"].to_numpy()[after], len(products))
     moved = np.bincount(product[after], minlength=len(products)) > 0
     return {products[p]: float(sums[p]) for p in np.flatnonzero(moved)}
 
 
-def _moved_by_place(moves: pa.Table, last_count: LastCount) -> dict[tuple[str, str], float]:
+def _moved_by_place(moves: pa.Table, counts: Counts) -> dict[tuple[str, str], float]:
     """`_moved_after` by product and site."""
     place, places = _moved_places(moves)
-    after = _after(moves, place, places, last_count)
+    after = _after(moves, place, places, counts)
     sums = np.bincount(place[after], moves["units"].to_numpy()[after], len(places))
     moved = np.bincount(place[after], minlength=len(places)) > 0
     return {places[i]: float(sums[i]) for i in np.flatnonzero(moved)}
@@ -216,9 +242,9 @@ def _moved_places(moves: pa.Table) -> tuple[IntArray, list[tuple[str, str]]]:
     return place.astype(np.int64), [(products[p // len(sites)], sites[p % len(sites)]) for p in pairs]
 
 
-def _after(moves: pa.Table, place: IntArray, places: list[tuple[str, str]], last_count: LastCount) -> BoolArray:
+def _after(moves: pa.Table, place: IntArray, places: list[tuple[str, str]], counts: Counts) -> BoolArray:
     """(move) it came after the last count at its place."""
-    counted = [last_count(product, site) for product, site in places]
+    counted = [counts.last(product, site) for product, site in places]
     moments = np.array([_NEVER if moment is None else moment for moment in counted], np.int64)
     return microseconds(moves) > moments[place]
 
@@ -265,7 +291,7 @@ def _told_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
         ):
             booked[order].append((moment, came))
     without = booked_without_order(state)
-    site_of = _order_sites(state)
+    site_of = order_sites(state)
     yield_share = dict(zip(*(state.table("recipes")[c].to_pylist() for c in ("recipe", "yield_share")), strict=True))
     only = only_recipes(state)
     moves = []
@@ -284,7 +310,7 @@ def _told_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
 
 def _us(stand: Standing) -> int:
     assert stand.happened_at is not None
-    return int(pa.scalar(stand.happened_at, _MOMENT).value)
+    return int(pa.scalar(stand.happened_at, MOMENT).value)
 
 
 def _beyond(told: Iterable[tuple[int, float]], booked: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -300,7 +326,7 @@ def _beyond(told: Iterable[tuple[int, float]], booked: Iterable[tuple[int, float
     return [(moment, more) for moment, more in changes.items() if abs(more) > LEAST_UNITS]
 
 
-def _order_sites(state: State) -> Callable[[Mapping[str, Any]], str]:
+def order_sites(state: State) -> Callable[[Mapping[str, Any]], str]:
     """Where the units of an order arrive, and a recipe takes its components: '' where nobody says."""
     line_site = dict(zip(*(state.table("lines")[c].to_pylist() for c in ("line", "site")), strict=True))
     recipes = state.table("recipes").select(["recipe", "line", "site"]).to_pylist()
@@ -318,13 +344,12 @@ def _order_sites(state: State) -> Callable[[Mapping[str, Any]], str]:
 # components ---------------------------------------------------------------------------------------
 
 
-def _used_components(state: State, stands: Mapping[str, Standing], counted: Mapping[tuple[str, str], int]) -> pa.Table:
+def _used_components(state: State, stands: Mapping[str, Standing], counts: Counts) -> pa.Table:
     """Components as moves out, by the bill of materials that held on the day.
 
-    An order that has begun takes those of all its units (of those reported, where they are more or it has ended), when
-    it began; what is made without an order takes them as it is reported. The bill is that of the order's recipe, or of
-    the product's only one, over what holds for all its recipes. They were taken where they are counted: at the site of
-    production, or else at an unnamed one.
+    What an order reported was taken when it began; what is made without an order, as it is reported. The bill is that
+    of the order's recipe, or of the product's only one, over what holds for all its recipes. They were taken where they
+    are counted: at the site of production, or else at an unnamed one.
     """
     components = state.versions("components")
     if not components.num_rows:
@@ -334,17 +359,17 @@ def _used_components(state: State, stands: Mapping[str, Standing], counted: Mapp
         return _move_table([])
     bills = Bills(components, set(pc.unique(components["component"]).to_pylist()))
     held = [
-        (product, recipe, part.component, part.units_per_unit, *(day - EPOCH for day in part.days))
+        (product, recipe, use.component, use.units_per_unit, *(day - EPOCH for day in use.days))
         for product, recipe in sorted(set(zip(made["product"], made["recipe"], strict=True)))
-        for part in bills.parts(product, recipe)
+        for use in bills.uses(product, recipe)
     ]
     bill_columns = pd.Index(["product", "recipe", "component", "per_unit", "valid_from", "valid_to"])
     used = made.merge(pd.DataFrame(held, columns=bill_columns), on=["product", "recipe"])
     used = used[(used["valid_from"] <= used["day"]) & (used["day"] < used["valid_to"])]
-    site = [s if (c, s) in counted else "" for c, s in zip(used["component"], used["site"], strict=True)]
+    site = [counts.taken_at(c, s) for c, s in zip(used["component"], used["site"], strict=True)]
     return pa.table(
         {
-            "happened_at": pa.array(used["happened_at"].to_numpy(np.int64)).cast(_MOMENT),
+            "happened_at": pa.array(used["happened_at"].to_numpy(np.int64)).cast(MOMENT),
             "site": pa.array(site, pa.string()),
             "product": pa.array(used["component"].to_list(), pa.string()),
             "units": pa.array((-used["units"] * used["per_unit"]).to_numpy(np.float64)),
@@ -366,7 +391,7 @@ def _made(state: State, stands: Mapping[str, Standing]) -> pd.DataFrame:
     frame["day"] = local_days(loose, state)
     frame["units"] = loose["good_units"].to_numpy() + loose["scrap_units"].to_numpy()
     frame["recipe"] = frame["product"].map({p: r for p, r in only.items() if isinstance(p, str)})
-    calendar, site_of, rows = state.settings.calendar, _order_sites(state), []
+    calendar, site_of, rows = state.settings.calendar, order_sites(state), []
     booked_at = _booked_sites(production.filter(known))
     for row in by_order.filter(pc.is_in(by_order["order"], pa.array(sorted(stands), pa.string()))).to_pylist():
         stand = stands[row["order"]]
@@ -374,15 +399,14 @@ def _made(state: State, stands: Mapping[str, Standing]) -> pd.DataFrame:
         if began is None:
             continue
         reported = stand.good_units + stand.scrap_units
-        is_open = state_now(stand, row["locked"]) in OPEN_STATES
         rows.append(
             {
-                "happened_at": int(pa.scalar(began, _MOMENT).value),
+                "happened_at": int(pa.scalar(began, MOMENT).value),
                 "day": day_number(calendar.local_date(began)),
                 "site": booked_at.get(row["order"]) or site_of(row),
                 "product": row["product"],
                 "recipe": row["recipe"] or only.get((row["product"], row["line"])) or only.get(row["product"]),
-                "units": max(row["units"], reported) if is_open or unbooked_done(row, stand) else reported,
+                "units": row["units"] if unbooked_done(row, stand) else reported,
             }
         )
     if rows:

@@ -2,22 +2,26 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import Literal
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
+from datong.ledger.bills import Bills
 from datong.ledger.life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
+from datong.ledger.stock import MOMENT, Counts, order_sites
 from datong.ledger.supply import placed_orders
 
 # A past lead time that is met four times out of five is what a plan counts on.
 LEAD_QUANTILE = 0.8
 # How far an order is: 'fixed': a planner locked it and it has not begun (what a run proposed and gave out is no word of
-# a planner); 'out': given out and not begun; 'begun': it has its components, as far as it takes any.
+# a planner); 'out': given out and not begun; 'begun': a start, or units of it, were reported.
 Stage = Literal["fixed", "out", "begun"]
 
 
@@ -26,7 +30,8 @@ class UnderWay:
     """An order already out. units: still to be started (or, of a purchase, to come): ordered less good and scrapped.
 
     What arrives of them is `units` times the yield of the order's way. due: the day on which it is counted on: as the
-    order says, or, where that has passed, when it can be expected.
+    order says, or, where that has passed, when it can be expected. taken: components that it has nothing left to take
+    of; the others are still in stock, as far as they are there at all.
     """
 
     order: str
@@ -41,42 +46,63 @@ class UnderWay:
     lane: str | None = None
     site: str | None = None
     stage: Stage = "out"
+    taken: frozenset[str] = frozenset()
 
     @property
     def fixed(self) -> bool:
         return self.stage == "fixed"
 
-    @property
-    def takes_components(self) -> bool:
-        """What it takes is still in stock: it has not begun; of a transfer, what has not left."""
-        return self.stage != "begun" or self.kind == "move"
 
-
-def under_way(state: State, stands: Mapping[str, Standing]) -> tuple[UnderWay, ...]:
+def under_way(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:
     """Orders out that still bring units, by due day. A work order that names no recipe has its product's only one."""
-    told = orders_out(state, stands)
+    told = orders_out(state, stands, counts)
     expected = expected_arrivals(state, told)
     found = (replace(o, due=expected[o.order].day) if o.order in expected else o for o in told)
     return tuple(sorted(found, key=lambda o: (o.due, o.order)))
 
 
-def orders_out(state: State, stands: Mapping[str, Standing]) -> tuple[UnderWay, ...]:
+def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:
     """`under_way`, each due as the order says."""
     names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     only, calendar, result = only_recipes(state), state.settings.calendar, []
+    takings = _Takings(state, counts)
     for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         left = r["units"] - stand.good_units - stand.scrap_units
         if state_now(stand, r["locked"]) not in OPEN_STATES or left <= LEAST_UNITS:
             continue
         stage: Stage = "fixed" if r["locked"] and r["run"] is None else "out"
-        if begun_at(stand, r["start"], calendar) is not None:
-            stage = "begun"
-        own = {name: r[name] for name in names}
+        own, taken = {name: r[name] for name in names}, frozenset[str]()
         if r["kind"] == "make" and r["recipe"] is None:
             own["recipe"] = only.get((r["product"], r["line"])) or only.get(r["product"])
-        result.append(UnderWay(units=left, stage=stage, **own))
+        began = begun_at(stand, r["start"], calendar)
+        if began is not None:
+            stage = "begun"
+            taken = takings.of(own, began) if r["kind"] == "make" else taken
+        result.append(UnderWay(units=left, stage=stage, taken=taken, **own))
     return tuple(result)
+
+
+class _Takings:
+    """Which components orders that have begun took already."""
+
+    def __init__(self, state: State, counts: Counts) -> None:
+        self.state, self.counts = state, counts
+
+    @cached_property
+    def bills(self) -> Bills:
+        components = self.state.versions("components")
+        return Bills(components, set(components["component"].to_pylist()))
+
+    @cached_property
+    def site_of(self) -> Callable[[Mapping[str, Any]], str]:
+        return order_sites(self.state)
+
+    def of(self, order: Mapping[str, Any], began: datetime) -> frozenset[str]:
+        """order: a row of `orders`, with its recipe. began: when it did."""
+        moment, site = int(pa.scalar(began, MOMENT).value), self.site_of(order)
+        parts = {use.component for use in self.bills.uses(order["product"], order["recipe"])}
+        return frozenset(part for part in parts if self.counts.taken(part, site, moment))
 
 
 # past due -----------------------------------------------------------------------------------------
@@ -105,7 +131,7 @@ def expected_arrivals(state: State, orders: Sequence[UnderWay]) -> dict[str, Exp
     the recipe, offer or lane says, else the default.
     """
     today = state.today
-    overdue = [o for o in orders if o.due < today and (o.kind == "buy" or o.takes_components)]
+    overdue = [o for o in orders if o.due < today and (o.stage != "begun" or o.kind != "make")]
     if not overdue:
         return {}
     past: dict[tuple[str, str], list[int]] = defaultdict(list)

@@ -21,7 +21,8 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it."""
+    """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it. unit_of: it names the
+    unit in which the row counts the product in that column."""
 
     name: str
     type: ColumnType
@@ -38,6 +39,7 @@ class Column:
     below: float | None = None
     choices: tuple[str, ...] = ()
     refers_to: str | None = None
+    unit_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -304,7 +304,10 @@ def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:
     state = states(moment)
     if state.as_of != moment:
         raise ValueError(f"asked for what was known at {moment}, given {state.as_of}")
-    return state.with_tables(**{name: _dated(state.table(name)) for name in ("demand", "orders")})
+    known = state.with_tables(**{name: _dated(state.table(name)) for name in ("demand", "orders")})
+    demand = known.table("demand")
+    # What was wanted before is in the sales, which are what a replay serves.
+    return known.with_tables(demand=demand.filter(pc.greater_equal(demand["due"], pa.scalar(known.first_open_bucket))))
 
 
 def _dated(rows: pa.Table) -> pa.Table:
