@@ -174,9 +174,9 @@ class TableCheck:
             some.append(every.take(place))
             originals.append(rows.take(place))
         candidates = pa.concat_tables(some)
-        trouble = _repeat_trouble(self.table, candidates)
+        troubles = _repeat_troubles(self.table, candidates)
         original = self._as_shown(pa.concat_tables(originals))
-        return _without_bad(candidates, [trouble], original, self._seen, self._keep)[1]
+        return _without_bad(candidates, troubles, original, self._seen, self._keep)[1]
 
     def _as_shown(self, rows: pa.Table) -> pa.Table:
         """Rows as they came, under our names of the columns."""
@@ -476,6 +476,8 @@ def _number_troubles(table: Table, column: Column, cells: Cells) -> list[Trouble
         if limit is not None:
             bad = there & np.isfinite(numbers) & breaks(numbers, limit)
             troubles.append(Trouble(key, bad, column.name, params={"limit": f"{limit:g}"}))
+    if (table.name, column.name) == ("stock", "units"):  # a count below zero is news all the same: nothing is there
+        troubles.append(Trouble("check.negative_count", there & (numbers < 0), column.name, severity="warning"))
     return troubles
 
 
@@ -544,7 +546,7 @@ def _unit_trouble(
 
 def _key_and_version(table: Table, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Columns of a source that name a row of the table, and those that tell which of its versions it is."""
-    key = [name for name in table.key if name in names]
+    key = [name for name in (*table.key, *table.finer) if name in names]
     version = [n for n in ("valid_from", "known_at") if n in names]
     if table.kind == "event" and "known_at" not in version and "happened_at" in names:
         version.append("happened_at")
@@ -573,18 +575,26 @@ def _key_hashes(table: Table, rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     return hashes["h"].to_numpy()[at], at
 
 
-def _repeat_trouble(table: Table, rows: pa.Table) -> Trouble:
+def _repeat_troubles(table: Table, rows: pa.Table) -> list[Trouble]:
     """Rows with the key of an earlier row and nothing that tells which holds: same version, known at the same moment.
 
-    Of events, an equal row may come twice (the ledger knows it already); only other content is trouble.
+    Of events, an equal row may come twice (the ledger knows it already); only other content is an error. Equal counts
+    may be of two bins, so that it is said that they count once.
     """
     key, names = _key_and_version(table, rows.column_names)
-    bad = _not_first(rows, names)
+    bad, equal = _not_first(rows, names), np.zeros(rows.num_rows, dtype=bool)
     if table.kind == "event" and bad.any():
-        bad &= ~_not_first(rows, [n for n in rows.column_names if n != ROW])
+        equal = _not_first(rows, [n for n in rows.column_names if n != ROW])
+        bad &= ~equal
     rule = "check.duplicate_key" if table.kind == "master" else "check.conflicting_event"
+    if table.finer:
+        rule = "check.conflicting_count"
     column = key[0] if len(key) == 1 else None
-    return Trouble(rule, bad, column, params={"key": " + ".join(key)}, rank=_LAST)
+    troubles = [Trouble(rule, bad, column, params={"key": " + ".join(key)}, rank=_LAST)]
+    if table.finer:
+        params = {"finer": ", ".join(table.finer)}
+        troubles.append(Trouble("check.counted_twice", equal, None, "warning", params, _LAST + 1))
+    return troubles
 
 
 def _not_first(rows: pa.Table, names: Sequence[str]) -> np.ndarray:

@@ -39,7 +39,7 @@ def schema_markdown(language: str) -> str:
     for table in tables().values():
         text = table.zh if language == "zh" else table.en
         lines += [f"## {table.name}", "", text, "", say(f"schema.{table.kind}", language)]
-        lines += [say("schema.key", language, key=", ".join(f"`{k}`" for k in table.key)), ""]
+        lines += [say("schema.key", language, key=", ".join(f"`{k}`" for k in (*table.key, *table.finer))), ""]
         lines.append("| " + " | ".join(say(f"schema.{c}", language) for c in columns) + " |")
         lines.append("|" + " --- |" * len(columns))
         for record in records:
