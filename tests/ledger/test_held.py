@@ -106,7 +106,9 @@ def test_no_way_of_a_held_product_starts_and_what_needs_it_cannot_be_made() -> N
     assert lacking(state, held) == {"C": "C", "P": "C"}
     (found,) = held_findings(state, held)
     assert (found.severity, found.source, found.row, found.column) == ("error", "offers.csv", 3, "units")
-    assert "C is held back" in found.text("en") and "mend it" in found.text("en") and "runs short: P" in found.text("en")
+    assert (
+        "C is held back" in found.text("en") and "mend it" in found.text("en") and "runs short: P" in found.text("en")
+    )
     assert "C 暂停计划" in found.text("zh") and "改" in found.text("zh") and "短缺：P" in found.text("zh")
 
 
