@@ -103,10 +103,10 @@ def cost_rows(
             words = {"before": shown(money[0]), "after": shown(money[1]), "currency": currency}
             rows.append(_cost_row(term, money, message(f"since.cost_{term}", **words)))
     for kind in ("late", "lost"):
-        units = tuple(sum(_units_in(of["gaps"], f"{kind}_units", weeks)[0].values()) for of in (before.tables, tables))
-        if any(shown(side) for side in units):
-            words = {"before": shown(units[0]), "after": shown(units[1])}
-            rows.append(Row("cost", f"{kind}_units", message(f"since.{kind}_units", **words), units=units))
+        was, now = (sum(_units_in(of["gaps"], f"{kind}_units", weeks)[0].values()) for of in (before.tables, tables))
+        if shown(was) or shown(now):
+            text = message(f"since.{kind}_units", before=shown(was), after=shown(now))
+            rows.append(Row("cost", f"{kind}_units", text, units=(was, now)))
     return rows
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, reduce
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -112,7 +112,7 @@ def shown(value: float) -> float:
 
 def table_of(rows: Sequence[Row], naming: Naming) -> pa.Table:
     """The rows in `SINCE_SCHEMA`."""
-    columns = {
+    columns: dict[str, Any] = {
         "part": [row.part for row in rows],
         "kind": [row.kind for row in rows],
         "subject": [row.subject for row in rows],
