@@ -22,6 +22,8 @@ from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Compa
 from datong.app.report import figures
 from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
+from datong.app.report.names import Names
+from datong.app.report.totals import gap_sum, gap_totals, shortest
 from datong.app.report.verdict import (
     MEASURES,
     difference_rows,
@@ -531,12 +533,11 @@ def _table(*columns: tuple[str, bool]) -> Table:
 
 
 def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
-    from datong.app.report.html import gap_sum, gap_totals, shortest  # slow to import, and a check shows none
-
     gaps = inputs.tables["gaps"]
     if not gaps.num_rows:
         return
-    short = shortest(gaps)
+    every, named = gap_totals(gaps, "product"), Names(inputs.tables)
+    short = shortest(every)
     shown = short[:PRODUCTS_SHOWN]
     names = ("demand_units", "on_time_units", "late_units", "lost_units")
     rows = _table(
@@ -553,8 +554,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     for r in shown:
         price = figures.money(r["binding_price"], inputs.settings.currency, language)
         key = "report.gap.binding" if r["binding"] else "report.gap.no_binding"
-        row(r["product"], r, say(key, language, name=r["binding"], price=price))
-    every = gap_totals(gaps, "product")
+        row(named.beside(r["product"]), r, say(key, language, name=named.thing(r["binding"], r["binding_unit"]), price=price))
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
     if shown and others:
         row(say("terminal.others", language), gap_sum(others))
@@ -586,7 +586,7 @@ def _print_signals(console: Console, inputs: ReportInputs, language: str) -> Non
 def _print_orders(console: Console, inputs: ReportInputs, language: str, count: int) -> None:
     from datong.plan.reason import sentence
 
-    orders = planned_orders(inputs.tables)
+    orders, named = planned_orders(inputs.tables), Names(inputs.tables)
     chosen = most_valuable(orders, count)
     if not chosen:
         _head(console, say("terminal.no_orders", language))
@@ -600,7 +600,7 @@ def _print_orders(console: Console, inputs: ReportInputs, language: str, count: 
         worth = say("terminal.worth", language, money=figures.money(order.value, inputs.settings.currency, language))
         head = Text(order.order, style="bold")
         days = f"{order.start}" if order.due == order.start else f"{order.start} → {order.due}"
-        head.append(f"  {kind} {order.product} × {figures.fitting(order.units)}  {days}  {worth}", "dim")
+        head.append(f"  {kind} {named.beside(order.product)} × {figures.fitting(order.units)}  {days}  {worth}", "dim")
         table.add_row(f"{i}.", head)
         table.add_row("", Text(sentence(order, language)))
     console.print(table)

@@ -18,6 +18,7 @@ from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
 from datong.app.report.columns import coded, evidence_words, method_words, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
+from datong.app.report.totals import gap_sum, gap_totals, shortest
 from datong.app.report.verdict import (
     by_policy,
     difference_rows,
@@ -266,60 +267,12 @@ def _behind(
 # supply and demand -------------------------------------------------------------------------------
 
 
-GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
-
-
-def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
-    """Units by `key`: demand = on time + late + lost, and `waiting` at the end of a bucket, all as expected.
-
-    In the table, late_units wait at the end of a bucket and lost_units are turned away in it, or still wait at the
-    horizon's end. With first due first served, what waits of the bucket's own demand is min(demand, waiting) on each
-    path; min of the expectations is not below its expectation, so that on_time_units are never too high. `binding` is
-    what stands in the way of most units.
-    """
-    last = max(gaps["bucket"].to_pylist(), default=None)
-    result: dict[Any, Row] = {}
-    by: dict[Any, dict[str, tuple[float, float]]] = {}
-    for r in gaps.to_pylist():
-        demand, waiting, lost = (r[c] or 0.0 for c in ("demand_units", "late_units", "lost_units"))
-        turned_away = max(0.0, lost - waiting) if r["bucket"] == last else lost
-        missed = min(demand, waiting + turned_away)
-        at = result.setdefault(r[key], {key: r[key]} | dict.fromkeys(GAP_UNITS, 0.0))
-        at["demand_units"] += demand
-        at["on_time_units"] += demand - missed
-        at["late_units"] += missed
-        at["lost_units"] += lost
-        at["waiting_units"] += waiting
-        if r["binding"] and missed > 0:
-            units, price = by.setdefault(r[key], {}).get(r["binding"], (0.0, 0.0))
-            by[r[key]][r["binding"]] = (units + missed, max(price, r["binding_price"] or 0.0))
-    for name, at in result.items():
-        at["short_units"] = at["late_units"]
-        at["late_units"] = max(0.0, at["late_units"] - at["lost_units"])
-        ranked = sorted(by.get(name, {}).items(), key=lambda kv: (-kv[1][0], kv[0]))
-        at["binding"], at["binding_price"] = (ranked[0][0], ranked[0][1][1]) if ranked else ("", None)
-        at["on_time_share"] = at["on_time_units"] / at["demand_units"] if at["demand_units"] > 0 else None
-    return [result[k] for k in sorted(result)]
-
-
-def gap_sum(rows: Sequence[Row]) -> Row:
-    """All rows of `gap_totals` together."""
-    total: Row = {name: math.fsum(r[name] for r in rows) for name in GAP_UNITS}
-    total["on_time_share"] = total["on_time_units"] / total["demand_units"] if total["demand_units"] > 0 else None
-    return total
-
-
-def shortest(gaps: pa.Table) -> list[Row]:
-    """Products with late or lost units, the shortest first."""
-    rows = [r for r in gap_totals(gaps, "product") if r["short_units"] >= 0.5]
-    return sorted(rows, key=lambda r: (-r["short_units"], r["product"]))
-
-
 def _gap(inputs: ReportInputs) -> Row:
-    short = shortest(inputs.tables["gaps"])
+    totals_of = gap_totals(inputs.tables["gaps"], "product")
+    short = shortest(totals_of)
     return {
         "by_bucket": gap_totals(inputs.tables["gaps"], "bucket"),
-        "total": gap_sum(gap_totals(inputs.tables["gaps"], "product")),
+        "total": gap_sum(totals_of),
         "by_product": short[:SHORT_PRODUCTS_SHOWN],
         "more": max(0, len(short) - SHORT_PRODUCTS_SHOWN),
     }
