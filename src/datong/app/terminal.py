@@ -20,7 +20,7 @@ from rich.text import Text
 from datong.app.certainty import certainty_lines
 from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.app.report import figures
-from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
+from datong.app.report.columns import binding_words, coded, evidence_words, method_words, shown_value, title
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.report.names import Names
 from datong.app.report.totals import gap_sum, gap_totals, shortest
@@ -552,9 +552,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
         rows.add_row(Text(name), *(figures.number(of[n]) for n in names), on_time, Text(binding), style=style)
 
     for r in shown:
-        price = figures.money(r["binding_price"], inputs.settings.currency, language)
-        key = "report.gap.binding" if r["binding"] else "report.gap.no_binding"
-        row(named.beside(r["product"]), r, say(key, language, name=named.thing(r["binding"], r["binding_unit"]), price=price))
+        row(named.beside(r["product"]), r, binding_words(r, named, inputs.settings.currency, language))
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
     if shown and others:
         row(say("terminal.others", language), gap_sum(others))

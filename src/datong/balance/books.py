@@ -232,10 +232,10 @@ def ways(market: Market) -> pa.Table:
 
 
 def parts(market: Market) -> pa.Table:
-    """What goes into a unit started, scrap included: a row for each component of each way."""
-    rows = [(way, use) for way in market.ways for use in way.uses]
+    """What goes into a unit started, scrap included: a row for each component of each recipe and offer."""
+    rows = [(way, use) for way in market.ways if way.kind != "move" for use in way.uses]
     columns = {
-        "way": [way.recipe or way.name for way, _ in rows],
+        "way": [way.recipe or way.offer for way, _ in rows],
         "product": [product_of(market, way.product) for way, _ in rows],
         "site": [(way.site or None) if market.stock_points else None for way, _ in rows],
         "component": [product_of(market, use.component) for _, use in rows],

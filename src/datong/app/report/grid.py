@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from datong.model.flow import FloatArray
 
-# What each row of a block adds up: of which table, which columns. Those in ALWAYS are shown even where they are nothing.
+# What each row of a block adds up: of which table, which columns. ALWAYS: shown even where they are nothing.
 ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "demand": ("gaps", ("demand_units",)),
     "used": ("flow", ("used_units",)),
@@ -18,7 +18,7 @@ ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "delivered": ("flow", ("delivered_units",)),
     "stock": ("flow", ("closing_units",)),
 }
-ALWAYS = ("demand", "plan", "stock")
+ALWAYS = ("plan", "stock")
 NOTHING = 1e-9
 
 
@@ -36,7 +36,7 @@ class Block:
 
     @property
     def demand(self) -> float:
-        return float(self.rows["demand"].sum())
+        return float(self.rows["demand"].sum()) if "demand" in self.rows else 0.0
 
 
 def grid(tables: Mapping[str, pa.Table], starts: Sequence[date]) -> list[Block]:

@@ -35,6 +35,11 @@ class ReportInputs:
         return self.tables["forecast_total"]["bucket"].to_pylist()
 
     @property
+    def last_day(self) -> date:
+        """Of what is planned."""
+        return max(self.starts) + timedelta(days=self.settings.calendar.bucket_days - 1)
+
+    @property
     def after_this_week(self) -> date:
         """The day after the seven with which the plan begins."""
         first = min(self.starts, default=self.as_of.astimezone(self.settings.calendar.zone).date())

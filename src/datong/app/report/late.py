@@ -62,7 +62,9 @@ def late_rows(inputs: ReportInputs) -> list[Row]:
             if units < LEAST_SHORT:
                 small[kind] += units
                 continue
-            rows.append(_row(gap["product"], names, market=gap["market"], due_in=gap["bucket"], units=units, service=kind))
+            rows.append(
+                _row(gap["product"], names, market=gap["market"], due_in=gap["bucket"], units=units, service=kind)
+            )
     for r in requests.filter(pc.not_equal(requests["what"], "on_time")).to_pylist():
         due_in = max(inputs.settings.calendar.bucket_start(r["due"]), min(starts, default=r["due"]))
         own = {name: r[name] for name in ("demand", "market", "firm", "priority", "due", "units")}
@@ -78,8 +80,16 @@ def _row(product: str | None, names: Names, **own: Any) -> Row:
 
 
 def _by_day(row: Row) -> tuple[Any, ...]:
-    return (row["due_in"], *most_important(row)[:2], row["due"] or row["due_in"], row["product"], row["demand"] or "",
-            row["market"], KINDS.index(row["service"]), row["served_in"] or row["due_in"])
+    return (
+        row["due_in"],
+        *most_important(row)[:2],
+        row["due"] or row["due_in"],
+        row["product"],
+        row["demand"] or "",
+        row["market"],
+        KINDS.index(row["service"]),
+        row["served_in"] or row["due_in"],
+    )
 
 
 def most_important(row: Row) -> tuple[Any, ...]:

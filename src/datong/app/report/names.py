@@ -13,7 +13,9 @@ class Names:
 
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         rows = tables["products"].to_pylist() if "products" in tables else []
-        self.named: Mapping[str, str] = {r["product"]: r["name"] for r in rows if r["name"] and r["name"] != r["product"]}
+        self.named: Mapping[str, str] = {
+            r["product"]: r["name"] for r in rows if r["name"] and r["name"] != r["product"]
+        }
         self.units: Mapping[str, str] = {r["product"]: r["base_unit"] or PIECE for r in rows}
 
     def name(self, product: str | None) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from datong.app.report.inputs import ReportInputs
 from datong.app.report.names import Names
 from datong.app.tables_out import ORDERS_SCHEMA
+from datong.model.calendar import Calendar
 
 Row = dict[str, Any]
 
@@ -18,7 +19,10 @@ ORDER_ROWS_SCHEMA = pa.schema(
         ("product_name", pa.string()),
         ORDERS_SCHEMA.field("units"),
         ("base_unit", pa.string()),
-        *(ORDERS_SCHEMA.field(name) for name in ("line", "start", "due", "needed_by", "late", "hurts", "cost", "value")),
+        *(
+            ORDERS_SCHEMA.field(name)
+            for name in ("line", "start", "due", "needed_by", "late", "hurts", "cost", "value")
+        ),
         ("hours", pa.float64()),
         ("good_units", pa.float64()),
         ("counted_in", pa.date32()),
@@ -53,11 +57,13 @@ def _way_key(row: Row, way: str | None) -> tuple[str, ...]:
     return (row["kind"], row["product"], way or "", row["from_site"] or "", row["site"] or "")
 
 
-def of_this_week(rows: Sequence[Row], after: date) -> list[Row]:
-    """Those that start before the day `after`, the most urgent first: what is late for its need by most days, then what
-    is needed first, then what saves most."""
+def buckets_late(row: Row, calendar: Calendar) -> int:
+    """How many buckets after its need it is there; below nothing: before it."""
+    return calendar.index(row["counted_in"] or row["due"], row["needed_by"])
+
+
+def of_this_week(rows: Sequence[Row], after: date, calendar: Calendar) -> list[Row]:
+    """Those that start before the day `after`, the most urgent first: what is late for its need by most buckets, then
+    what is needed first, then what saves most."""
     now = [r for r in rows if r["start"] < after]
-    return sorted(
-        now,
-        key=lambda r: ((r["needed_by"] - r["due"]).days, r["needed_by"], -(r["value"] or 0.0), r["order"]),
-    )
+    return sorted(now, key=lambda r: (-buckets_late(r, calendar), r["needed_by"], -(r["value"] or 0.0), r["order"]))

@@ -21,7 +21,8 @@ def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
     """Sums of the table `gaps` by product or by bucket, in order: demand = on time + late + lost.
 
     `binding` is what stands in the way of most units that are late or lost, counted in `binding_unit` (hour, unit), and
-    `binding_price` the most that one more of it would save; '' and None where nothing does. Raises Refused for a run that an earlier version kept.
+    `binding_price` the most that one more of it would save; '' and None where nothing does. Raises Refused for a run
+    that an earlier version kept.
     """
     if not set(GAP_UNITS) <= set(gaps.column_names):
         raise Refused(message("report.earlier_version"))

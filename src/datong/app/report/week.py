@@ -1,19 +1,15 @@
-"""What to do this week, in three sentences: what to start, buy and send; what is late for whom; what stands in the way."""
+"""What to do this week, in three sentences: what to start, buy and send; what is late; what stands in the way."""
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.report import figures
-from datong.app.report.inputs import ReportInputs
-from datong.app.report.late import late_rows, most_important
-from datong.app.report.names import PIECE, Names
-from datong.app.report.orders import of_this_week, order_rows
-from datong.app.report.totals import LEAST_SHORT, binding_units, gap_sum, gap_totals
-from datong.model.words import say
+from datong.app.report.late import most_important
+from datong.app.report.orders import buckets_late
+from datong.app.report.totals import LEAST_SHORT, binding_units
+from datong.app.report.view import RunView
 
 Row = dict[str, Any]
 
@@ -22,131 +18,125 @@ NAMED = 3
 KINDS = ("make", "buy", "move")
 
 
-def this_week(inputs: ReportInputs, language: str) -> list[str]:
+def this_week(view: RunView) -> list[str]:
     """The three sentences."""
-    words = _Words(inputs, language)
-    total = gap_sum(gap_totals(inputs.tables["gaps"], "product"))
-    return [words.to_do(), words.what_is_late(total), words.in_the_way(total)]
+    return [_to_do(view), _late(view), _in_the_way(view)]
 
 
-class _Words:
-    def __init__(self, inputs: ReportInputs, language: str) -> None:
-        self.inputs, self.language = inputs, language
-        self.names = Names(inputs.tables)
-        self.expected = inputs.futures > 1
+def _joined(view: RunView, parts: list[str]) -> str:
+    return view.say("week.next").join(parts)
 
-    def say(self, key: str, **params: Any) -> str:
-        return say(f"report.week.{key}", self.language, **params)
 
-    def when(self, bucket: date) -> str:
-        weeks = self.inputs.settings.bucket == "week"
-        return say("plan.week" if weeks else "plan.day", self.language, day=bucket)
+# what to do --------------------------------------------------------------------------------------
 
-    def amount(self, units: float, product: str) -> str:
-        unit = self.names.unit(product)
-        return figures.fitting(units) + ("" if unit == PIECE else f" {unit}")
 
-    # what to do ----------------------------------------------------------------------------------
+def _to_do(view: RunView) -> str:
+    after, now = view.inputs.after_this_week, view.orders_now
+    days = {"first": after - timedelta(days=7), "last": after - timedelta(days=1)}
+    if not view.orders:
+        return view.say("week.no_orders", **days)
+    if not now:
+        first = view.orders[0]
+        return view.say("week.nothing_now", order=_order(view, first), start=first["start"], **days)
+    counts = [(kind, sum(r["kind"] == kind for r in now)) for kind in KINDS]
+    actions = [
+        view.say(f"week.{kind}_one" if n == 1 else f"week.{kind}", count=figures.number(n)) for kind, n in counts if n
+    ]
+    key = "week.do" if len(now) > NAMED else "week.do_all"
+    orders = _joined(view, [_order(view, r) for r in now[:NAMED]])
+    return view.say(key, actions=view.say("week.list").join(actions), orders=orders, **days)
 
-    def to_do(self) -> str:
-        rows = order_rows(self.inputs)
-        after = self.inputs.after_this_week
-        now = of_this_week(rows, after)
-        days = {"first": after - timedelta(days=7), "last": after - timedelta(days=1)}
-        if not now:
-            if not rows:
-                return self.say("no_orders", **days)
-            return self.say("nothing_now", order=self.order(rows[0]), start=rows[0]["start"], **days)
-        kinds = [(kind, sum(r["kind"] == kind for r in now)) for kind in KINDS]
-        actions = [self.say(f"{kind}_one" if n == 1 else kind, count=figures.number(n)) for kind, n in kinds if n]
-        key = "do" if len(now) > NAMED else "do_all"
-        return self.say(key, actions=self.say("list").join(actions), orders=self.most_urgent(now), **days)
 
-    def most_urgent(self, now: Sequence[Row]) -> str:
-        return self.say("next").join(self.order(r) for r in now[:NAMED])
+def _order(view: RunView, row: Row) -> str:
+    calendar = view.inputs.settings.calendar
+    return view.say(
+        "week.order_late" if buckets_late(row, calendar) > 0 else "week.order",
+        order=row["order"],
+        amount=view.amount(row["units"], row["product"]),
+        product=view.names.called(row["product"]),
+        when=view.when(row["counted_in"] or calendar.bucket_start(row["due"])),
+        needed=row["needed_by"],
+    )
 
-    def order(self, row: Row) -> str:
-        days = (row["due"] - row["needed_by"]).days
-        return self.say(
-            "order_late" if days > 0 else "order",
-            order=row["order"],
-            amount=self.amount(row["units"], row["product"]),
-            product=self.names.called(row["product"]),
-            due=row["due"],
-            needed=row["needed_by"],
-        )
 
-    # what is late --------------------------------------------------------------------------------
+# what is late ------------------------------------------------------------------------------------
 
-    def what_is_late(self, total: Row) -> str:
-        units = {name: figures.fitting(total[f"{name}_units"]) for name in ("demand", "late", "lost")}
-        suffix = "_expected" if self.expected else ""
-        if total["demand_units"] <= 0:
-            return self.say("no_demand")
-        if total["late_units"] + total["lost_units"] < LEAST_SHORT:
-            return self.say(f"all_on_time{suffix}", demand=units["demand"])
-        rows = [r for r in late_rows(self.inputs) if r["product"] is not None]
-        rows.sort(key=(lambda r: (-r["units"], *most_important(r))) if self.expected else most_important)
-        if not rows:
-            return self.say(f"little_late{suffix}", **units)
-        who = self.say("next").join(self.late(r) for r in rows[:NAMED])
-        key = "late" if len(rows) > NAMED else "late_all"
-        return self.say(f"{key}{suffix}", who=who, **units)
 
-    def late(self, row: Row) -> str:
-        what = {"amount": self.amount(row["units"], row["product"]), "product": self.names.called(row["product"])}
-        if row["demand"] is None and row["due"] is None:
-            market = "" if row["market"] in (None, "", "all") else self.say("in_market", market=row["market"])
-            return self.say(f"expected_{row['service']}", when=self.when(row["due_in"]), market=market, **what)
-        then = self.when(row["served_in"]) if row["served_in"] else ""
-        return self.say(f"request_{row['service']}", demand=row["demand"] or "–", due=row["due"], when=then, **what)
+def _late(view: RunView) -> str:
+    total, expected = view.demand, view.inputs.futures > 1
+    if total["demand_units"] <= 0:
+        return view.say("week.no_demand")
+    suffix = "_expected" if expected else ""
+    units = {name: figures.fitting(total[f"{name}_units"]) for name in ("demand", "late", "lost")}
+    if total["late_units"] + total["lost_units"] < LEAST_SHORT:
+        return view.say(f"week.all_on_time{suffix}", demand=units["demand"])
+    rows = [r for r in view.late if r["product"] is not None]
+    if not rows:
+        return view.say(f"week.little_late{suffix}", **units)
+    rows.sort(key=(lambda r: (-r["units"], *most_important(r))) if expected else most_important)
+    key = "week.late" if len(rows) > NAMED else "week.late_all"
+    return view.say(f"{key}{suffix}", who=_joined(view, [_request(view, r) for r in rows[:NAMED]]), **units)
 
-    # what stands in the way ----------------------------------------------------------------------
 
-    def in_the_way(self, total: Row) -> str:
-        short = total["late_units"] + total["lost_units"]
-        if short < LEAST_SHORT:
-            return self.fullest()
-        gaps = self.inputs.tables["gaps"]
-        parts = [self.binding(r) for r in binding_units(gaps) if r["units"] >= LEAST_SHORT][:NAMED]
-        parts += self.without_binding(gaps)
-        if not parts:
-            return self.say("little_in_the_way")
-        return self.say("in_the_way", causes=self.say("next").join(parts))
+def _request(view: RunView, row: Row) -> str:
+    what = {"amount": view.amount(row["units"], row["product"]), "product": view.names.called(row["product"])}
+    if row["due"] is None:
+        market = "" if row["market"] in (None, "", "all") else view.say("week.in_market", market=row["market"])
+        return view.say(f"week.expected_{row['service']}", when=view.when(row["due_in"]), market=market, **what)
+    then = view.when(row["served_in"]) if row["served_in"] else ""
+    return view.say(f"week.request_{row['service']}", demand=row["demand"] or "–", due=row["due"], when=then, **what)
 
-    def binding(self, found: Row) -> str:
-        """One scarce thing: how many units it keeps from being on time, and where it is short first."""
-        gaps = self.inputs.tables["gaps"]
-        rows = gaps.filter(pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"])))
-        rows = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
-        what = {"name": self.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
-        if not rows:
-            return self.say("binding", **what)
-        amount, when = figures.fitting(rows[0]["needed_amount"]), self.when(rows[0]["binding_bucket"])
-        key = "binding_hours" if rows[0]["needed_unit"] == "hour" else "binding_units"
-        return self.say(key, amount=amount, when=when, **what)
 
-    def without_binding(self, gaps: pa.Table) -> list[str]:
-        """What nothing scarce keeps from being on time: nothing ordered now would be there, or it is not worth it."""
-        short = pc.add(gaps["late_units"], gaps["lost_units"])
-        unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
-        parts = []
-        for key, told in (("no_time", pc.is_null(gaps["binding_bucket"])), ("dearer", pc.is_valid(gaps["binding_bucket"]))):
-            units = pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0
-            if units >= LEAST_SHORT:
-                suffix = "_expected" if self.expected else ""
-                parts.append(self.say(f"{key}{suffix}", units=figures.fitting(units)))
-        return parts
+# what stands in the way --------------------------------------------------------------------------
 
-    def fullest(self) -> str:
-        hours = self.inputs.tables["hours"]
-        by = hours.group_by("line", use_threads=False).aggregate([("free_hours", "sum"), ("available_hours", "sum")])
-        shares = [
-            (1 - r["free_hours_sum"] / r["available_hours_sum"], r["line"])
-            for r in by.to_pylist()
-            if r["available_hours_sum"] > 0
-        ]
-        if not shares:
-            return self.say("nothing_in_the_way")
-        share, line = min(shares, key=lambda s: (-s[0], s[1]))
-        return self.say("fullest", line=line, share=figures.share(share, 0))
+
+def _in_the_way(view: RunView) -> str:
+    if view.demand["late_units"] + view.demand["lost_units"] < LEAST_SHORT:
+        return _fullest(view)
+    found = [(r["units"], _binding(view, r)) for r in binding_units(view.inputs.tables["gaps"])[:NAMED]]
+    told = sorted((f for f in found + _unbound(view) if f[0] >= LEAST_SHORT), key=lambda f: -f[0])
+    if not told:
+        return view.say("week.little_in_the_way")
+    return view.say("week.in_the_way", causes=_joined(view, [words for _, words in told[:NAMED]]))
+
+
+def _binding(view: RunView, found: Row) -> str:
+    """One scarce thing: how many units it keeps from being on time, and where it is short first."""
+    gaps = view.inputs.tables["gaps"]
+    rows = gaps.filter(pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"])))
+    first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
+    what = {"name": view.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
+    if not first:
+        return view.say("week.binding", **what)
+    amount, when = figures.fitting(first[0]["needed_amount"]), view.when(first[0]["binding_bucket"])
+    key = "week.binding_hours" if first[0]["needed_unit"] == "hour" else "week.binding_units"
+    return view.say(key, amount=amount, when=when, **what)
+
+
+def _unbound(view: RunView) -> list[tuple[float, str]]:
+    """Units that nothing scarce keeps from being on time, and why: nothing ordered now would be there in time, or it
+    is not worth it."""
+    gaps = view.inputs.tables["gaps"]
+    short = pc.add(gaps["late_units"], gaps["lost_units"])
+    unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
+    no_way = pc.is_null(gaps["binding_bucket"])
+    dearer = "week.dearer_expected" if view.inputs.futures > 1 else "week.dearer"
+    parts = []
+    for key, told in (("week.no_time", no_way), (dearer, pc.invert(no_way))):
+        units = pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0
+        parts.append((units, view.say(key, units=figures.fitting(units))))
+    return parts
+
+
+def _fullest(view: RunView) -> str:
+    hours = view.inputs.tables["hours"]
+    by = hours.group_by("line", use_threads=False).aggregate([("free_hours", "sum"), ("available_hours", "sum")])
+    shares = [
+        (1 - r["free_hours_sum"] / r["available_hours_sum"], r["line"])
+        for r in by.to_pylist()
+        if r["available_hours_sum"] > 0
+    ]
+    if not shares:
+        return view.say("week.nothing_in_the_way")
+    share, line = min(shares, key=lambda s: (-s[0], s[1]))
+    return view.say("week.fullest", line=line, share=figures.share(share, 0))
