@@ -268,3 +268,22 @@ def test_what_was_learnt_survives_being_written_down() -> None:
     again = learnt_from_table(learnt_table(learnt))
     assert (again.forecast_ratio, again.spread_ratio) == (learnt.forecast_ratio, learnt.spread_ratio)
     assert (again.lead_days, again.yield_share) == (learnt.lead_days, learnt.yield_share)
+
+
+def test_production_that_no_recipe_can_be_told_for_teaches_nothing() -> None:
+    """Two recipes of A, one of B, and a report of A that names no order: whose yield it was is not known."""
+    s = state(
+        recipes={"recipe": ["A/1", "A/2", "B/1"], "product": ["A", "A", "B"]},
+        production={"happened_at": [NOW], "product": ["A"], "good_units": [90.0], "scrap_units": [10.0]},
+    )
+    assert yield_share(s) == {}
+
+
+def test_past_forecasts_of_given_demand_are_scored_by_nothing() -> None:
+    """All demand was given and nothing was ever sold: neither side has a row to hold against the other."""
+    past = run(MONDAYS[1], 100, 80, 110)
+    given = past.tables["forecast"].set_column(7, "method", pa.array(["given"]))
+    assert past.tables["forecast"].column_names[7] == "method"
+    only_given = replace(past, tables={**past.tables, "forecast": given})
+    learnt = learn(state(), Sensed(series([np.nan, np.nan, np.nan]), ()), [only_given])
+    assert (learnt.forecast_ratio, learnt.spread_ratio, learnt.scores.num_rows) == ({}, {}, 0)

@@ -57,6 +57,16 @@ def test_a_day_alone_is_known_when_it_is_over() -> None:
     ]
 
 
+def test_a_day_alone_is_known_when_it_begins_where_it_opens_a_plan() -> None:
+    """In Dhaka 2 March begins at 18:00 UTC of 1 March."""
+    happened = column(datetime(2023, 2, 28, 18, tzinfo=UTC), datetime(2023, 3, 1, 18, tzinfo=UTC))
+    settings = ChainSettings("x", time_zone="Asia/Dhaka")
+    arrived = datetime(2026, 1, 1, tzinfo=UTC)
+    days = np.array([True, True])
+    filled = event_known_at(happened, column(None, None), days, settings, arrived, opening=date(2023, 3, 2))
+    assert filled.to_pylist() == [datetime(2023, 3, 1, 18, tzinfo=UTC)] * 2
+
+
 def test_live_events_are_known_when_they_arrive() -> None:
     arrived = datetime(2026, 1, 1, tzinfo=UTC)
     filled = event_known_at(

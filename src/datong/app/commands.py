@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ import pyarrow as pa
 from datong.app import terminal, trial
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
 from datong.app.changes import parse_change, parse_row
+from datong.app.checking import check_chain
 from datong.app.report.columns import coded
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
-from datong.connectors.files.folder import check_folder, count
 from datong.connectors.files.guess import Guess, guess_columns
 from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
@@ -36,6 +37,9 @@ from datong.model.words import Message, message, say
 from datong.replay.scenario import STATED, Scenario, sweep
 
 EVIDENCE_SHOWN = 5
+# What of a folder is not read; so many of these findings are shown in full before a plan.
+NOT_READ = frozenset({"reserved_table", "unknown_table", "unknown_column", "unknown_columns", "not_read", "no_rows"})
+UNREAD_SHOWN = 5
 
 
 def answer_init(options: argparse.Namespace, language: str) -> int:
@@ -47,7 +51,7 @@ def answer_init(options: argparse.Namespace, language: str) -> int:
 
 def answer_check(options: argparse.Namespace, language: str) -> int:
     with terminal.reading(say("app.opening", language, folder=options.folder), language) as on_rows:
-        result = check_folder(options.folder, count, keep_rejected=False, on_rows=on_rows)
+        result = check_chain(options.folder, on_rows=on_rows)
     findings = result.findings
     if options.format == "json":
         terminal.data(json.dumps([f.as_record(language) for f in findings], ensure_ascii=False, indent=1))
@@ -189,8 +193,9 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
     if options.out is not None:
         refuse_foreign(options.out)
     with opened(options.chain, language, options.branch) as chain:
-        _warn_of_findings(chain, language)
-        result = run_with_progress(chain, options.as_of, options.seed, language)
+        moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        warn_of_findings(chain, language, moment)
+        result = run_with_progress(chain, moment, options.seed, language)
         inputs = report_inputs(chain, result, {}, language)
         if options.out is not None:  # first of all: who reads along may stop reading
             write_run(inputs, options.out, language)
@@ -213,8 +218,8 @@ def answer_balance(options: argparse.Namespace, language: str) -> int:
     began = time.monotonic()
     with opened(options.chain, language, options.branch) as chain:
         opening = time.monotonic() - began
-        _warn_of_findings(chain, language)
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        warn_of_findings(chain, language, moment)
         with (
             terminal.balance_progress(language, chain.settings.currency) as (on_stage, on_progress),
             asked_to_stop(lambda: terminal.warning(say("balance.stopping", language))) as is_asked,
@@ -250,8 +255,8 @@ def answer_quote(options: argparse.Namespace, language: str) -> int:
     from datong.app.terminal_quote import show_quote
 
     with opened(options.chain, language, options.branch) as chain:
-        _warn_of_findings(chain, language)
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        warn_of_findings(chain, language, moment)
         with asked_to_stop(lambda: terminal.warning(say("balance.stopping", language))) as is_asked:
             result = chain.quote(
                 options.product,
@@ -282,8 +287,8 @@ def answer_replenish(options: argparse.Namespace, language: str) -> int:
     if options.out is not None:
         refuse_foreign(options.out)
     with opened(options.chain, language, options.branch) as chain:
-        _warn_of_findings(chain, language)
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
+        warn_of_findings(chain, language, moment)
         with terminal.reading(say("replenish.working", language), language):
             result = chain.replenish(moment, options.seed, options.review)
     if options.out is not None:
@@ -298,10 +303,9 @@ def answer_replenish(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def run_with_progress(chain: Chain, as_of: str | None, seed: int | None, language: str) -> RunResult:
-    moment = None if as_of is None else parse_moment(as_of, chain.settings)
+def run_with_progress(chain: Chain, as_of: datetime | None, seed: int | None, language: str) -> RunResult:
     with terminal.stage_progress(language) as on_stage:
-        return chain.run(moment, seed, on_stage)
+        return chain.run(as_of, seed, on_stage)
 
 
 def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
@@ -329,14 +333,18 @@ def show_header(result: RunResult, language: str) -> None:
     terminal.line(say("app.run_header", language, run=result.run, name=name, as_of=f"{local:%Y-%m-%d %H:%M}"))
 
 
-def _warn_of_findings(chain: Chain, language: str) -> None:
-    """How many findings the folder has; in full those that `datong check`, which opens no ledger, cannot see."""
+def warn_of_findings(chain: Chain, language: str, as_of: datetime | None = None) -> None:
+    """How many findings the folder has; in full those that `datong check`, which opens no ledger, cannot see, what is
+    not read, and what the plan will not be. as_of: the moment that was asked for."""
     own = [f for f in chain.findings if f not in chain.unheeded]
     errors = sum(f.severity == "error" for f in own)
     warnings = sum(f.severity == "warning" for f in own)
     if errors or warnings:
         terminal.warning(say("app.folder_findings", language, errors=errors, warnings=warnings, folder=chain.folder))
-    terminal.findings(chain.unheeded, language, terminal.make_console(stderr=True))
+    unread = [f for f in own if f.code in NOT_READ][:UNREAD_SHOWN]
+    doubts = [f for f in chain.review(as_of) if f.severity != "note"]
+    told = (*chain.unheeded_edits, *chain.clock_findings(as_of), *chain.notices(as_of), *doubts, *unread)
+    terminal.findings(told, language, terminal.make_console(stderr=True))
 
 
 def answer_branch(options: argparse.Namespace, language: str) -> int:
@@ -479,7 +487,7 @@ def answer_replay(options: argparse.Namespace, language: str) -> int:
     if options.out is not None:
         refuse_foreign(options.out)
     with opened(options.chain, language) as chain:
-        _warn_of_findings(chain, language)
+        warn_of_findings(chain, language)
         scenario = Scenario(
             bucket=options.bucket, promise_days=options.promise_days, opening_stock_factor=options.opening_stock
         )
@@ -528,7 +536,7 @@ def answer_demo(options: argparse.Namespace, language: str) -> int:
     folder = prepare_demo(options.out)
     with opened(folder, language) as chain:
         # As of the start of the week that the records end in, so that the plan has whole weeks.
-        as_of = str(chain.state().first_open_bucket)
+        as_of = chain.settings.calendar.midnight(chain.state().first_open_bucket)
         result = run_with_progress(chain, as_of, None, language)
         replayed = replay_with_progress(chain, options.buckets, None, language)
         inputs = report_inputs(chain, result, replayed, language)
@@ -604,7 +612,7 @@ def _consent(language: str) -> bool:
 def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str, RawSource]], language: str) -> int:
     trial.write_chain(folder, options.file.stem, options.country, parts)
     with opened(folder, language) as chain:
-        _warn_of_findings(chain, language)
+        warn_of_findings(chain, language)
         result = run_with_progress(chain, None, None, language)
         terminal.show_forecast(report_inputs(chain, result, {}, language), language)
     return 0

@@ -11,8 +11,9 @@ import pyarrow as pa
 from datong.app.frames import Frame
 from datong.forecast.paths import forecast
 from datong.learn.lead_times import furthest_lead
-from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_demand, valid_on
-from datong.ledger.position import LEAST_UNITS, position
+from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_demand
+from datong.ledger.position import position
+from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.ledger.supply import PlacedOrder, placed_orders
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
@@ -195,7 +196,7 @@ def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettin
     best: dict[str, _Sold] = {}
     wanted = set(labels)
     for w, way in enumerate(facts.ways):
-        if way.product not in wanted or way.serves or not valid_on(day, way.valid_from, way.valid_to):
+        if way.product not in wanted or way.serves or not way.is_open(day):
             continue
         before = best.get(way.product)
         if before is None or cost[w] < before.unit_cost:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ from datong.app.report import figures
 from datong.app.report.columns import binding_words, coded, evidence_words, method_words, shown_value, title
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
 from datong.app.report.names import Names
-from datong.app.report.totals import gap_sum, gap_totals, shortest
+from datong.app.report.totals import gap_sum, product_totals, shortest
 from datong.app.report.verdict import (
     MEASURES,
     difference_rows,
@@ -34,7 +35,7 @@ from datong.app.report.verdict import (
     verdict,
     verdict_words,
 )
-from datong.app.tables_out import most_valuable, planned_orders, rendered
+from datong.app.tables_out import kept_findings, most_valuable, planned_orders, rendered
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
@@ -254,6 +255,7 @@ def show_results(
     """The gap table, the signals found, the orders that matter most with their reasons, and the certificate."""
     console = console or make_console()
     _print_gap(console, inputs, language)
+    findings(kept_findings(inputs.tables), language, console)
     _print_signals(console, inputs, language)
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
@@ -279,8 +281,9 @@ def show_balance(
     _print_gaps_total(console, result.tables["gaps"], language)
     if not certificate["whole"]:
         console.print(Text(say("balance.fractions", language)))
-    for text in needs(result.tables["gaps"], settings, language):
+    for text in needs(result.tables["gaps"], settings, language, held=certificate["held_back"]):
         console.print(Text("  " + text))
+    findings(result.findings, language, console)
     _print_terms(console, certificate, language)
     for text in certainty_lines(certificate, settings, language):
         console.print(Text(text))
@@ -310,10 +313,17 @@ def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
     console.print(Text(say("balance.short", language, **units)))
 
 
-def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = NEEDS_SHOWN) -> list[str]:
+def needs(
+    gaps: pa.Table,
+    settings: ChainSettings,
+    language: str,
+    count: int = NEEDS_SHOWN,
+    held: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     """What it would take to serve the largest gaps, each product and market at its worst bucket: lost before late.
 
-    Where nothing is scarce and a way would be in time, going without costs less than having it: nothing to tell.
+    held: products that run short because one is held back, and which. Where nothing is scarce and a way would be in
+    time, going without costs less than having it: nothing to tell.
     """
     short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), SHORT_TOLD)
     told = pc.or_(pc.is_valid(gaps["needed_amount"]), pc.is_null(gaps["binding_bucket"]))
@@ -323,10 +333,12 @@ def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = N
     first: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows.slice(0, NEEDS_LOOKED_AT).to_pylist():
         first.setdefault((row["product"], row["market"]), row)
-    return [need_words(row, settings, language) for row in list(first.values())[:count]]
+    return [need_words(row, settings, language, held) for row in list(first.values())[:count]]
 
 
-def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
+def need_words(
+    row: Mapping[str, Any], settings: ChainSettings, language: str, held: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """One gap in words: how much, what is in the way, and what would serve it: more of that, or days more."""
 
     def when(bucket: date) -> str:
@@ -337,6 +349,8 @@ def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -
     what = {"units": units, "product": row["product"], "when": when(row["bucket"])}
     said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
     days = None if row["needed_days"] is None else figures.number(row["needed_days"])
+    if row["needed_amount"] is None and row["product"] in held:
+        return said + say("balance.need_held", language, name=held[row["product"]])
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "")
@@ -536,7 +550,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     gaps = inputs.tables["gaps"]
     if not gaps.num_rows:
         return
-    every, named = gap_totals(gaps, "product"), Names(inputs.tables)
+    every, named = product_totals(inputs.tables), Names(inputs.tables)
     short = shortest(every)
     shown = short[:PRODUCTS_SHOWN]
     names = ("demand_units", "on_time_units", "late_units", "lost_units")

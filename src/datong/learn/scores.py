@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from datong.learn.memory import learnt_from_table
-from datong.ledger.position import Position, position, ships_to_buyers
+from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
+from datong.ledger.stock import ships_to_buyers
 from datong.model.calendar import Calendar
 from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
 
@@ -74,11 +75,11 @@ def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.D
     spread_used and ratio_used are the corrections that the forecast had already been given.
     """
     item, bucket = np.nonzero(~np.isnan(series.units))
-    actual = pd.DataFrame(
+    actual = pd.DataFrame(  # pandas guesses the type of a column without rows: it is said
         {
-            "product": [series.items[i].product for i in item],
-            "market": [series.items[i].market for i in item],
-            "bucket": [series.bucket_starts[b] for b in bucket],
+            "product": pd.Series([series.items[i].product for i in item], dtype=object),
+            "market": pd.Series([series.items[i].market for i in item], dtype=object),
+            "bucket": pd.Series([series.bucket_starts[b] for b in bucket], dtype=object),
             "units": series.units[item, bucket],
         }
     )
@@ -219,6 +220,12 @@ def finished_orders(state: State) -> pd.DataFrame:
     return found.sort_values("order", ignore_index=True)
 
 
+def _first_known(first: pd.Series, second: pd.Series) -> pd.Series:
+    """Texts of the first, or of the second where it has none. (fillna guesses a type where neither has any.)"""
+    known = np.where(first.notna(), first.to_numpy(object), second.to_numpy(object))
+    return pd.Series(known, index=first.index, dtype=object)
+
+
 def _lead_days(calendar: Calendar, begun: date, done: date) -> float:
     return float((done - begun).days) if calendar.index(done, begun) > 0 else 0.0
 
@@ -245,7 +252,7 @@ def yield_share(state: State) -> dict[str, float]:
         return {}
     single = recipes.reset_index().groupby("product")["recipe"].agg(["first", "count"]).query("count == 1")["first"]
     by_order = state.table("orders").to_pandas().set_index("order")["recipe"]
-    made["recipe"] = made["order"].map(by_order).fillna(made["product"].map(single))
+    made["recipe"] = _first_known(made["order"].map(by_order), made["product"].map(single))
     result = {}
     for recipe, rows in made[made["recipe"].isin(recipes.index)].groupby("recipe"):
         good, scrap = float(rows["good_units"].sum()), float(rows["scrap_units"].sum())

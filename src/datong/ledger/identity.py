@@ -55,18 +55,23 @@ def event_known_at(
     date_only: BoolArray,
     settings: ChainSettings,
     arrived_at: datetime,
+    opening: date | None = None,
 ) -> pa.ChunkedArray:
     """known_at of events (moments in UTC), filled where it is missing. date_only: (row,) happened_at was a date alone.
 
-    Declared history: when it happened; an event that only gives its day is known when that local day is over.
-    Live: when it arrived.
+    Declared history: when it happened; an event that only gives its day is known when that local day is over, but on
+    the `opening` day when it begins. Live: when it arrived.
     """
     if settings.history == "live":
         return known_at.fill_null(pa.scalar(arrived_at, known_at.type))
     moments = happened_at.to_numpy().astype("M8[us]")
     days, at = np.unique(moments[date_only], return_inverse=True)
-    ends = [end_of_local_day(day.item().replace(tzinfo=UTC), settings.calendar) for day in days]
-    moments[date_only] = np.array([end.replace(tzinfo=None) for end in ends], dtype="M8[us]")[at]
+    starts = [day.item().replace(tzinfo=UTC) for day in days]
+    known = [
+        day if settings.calendar.local_date(day) == opening else end_of_local_day(day, settings.calendar)
+        for day in starts
+    ]
+    moments[date_only] = np.array([moment.replace(tzinfo=None) for moment in known], dtype="M8[us]")[at]
     given = known_at.to_numpy().astype("M8[us]")
     filled = np.where(np.isnat(given), moments, given)
     return pa.chunked_array([pa.array(filled).cast(known_at.type)])

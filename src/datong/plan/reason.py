@@ -5,7 +5,7 @@ hours the orders leave, what a set-up saves; then the conclusion.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 
@@ -24,7 +24,8 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say
 from datong.plan.lots import Lot, lots_matter
-from datong.plan.pegging import Before, Peg
+from datong.plan.pegging import Before, Peg, Use
+from datong.plan.refused import refusals_behind
 from datong.plan.work import Work
 
 # Most rows of evidence that one cause shows, most requests or orders that it names, most signals, most buckets.
@@ -68,11 +69,12 @@ class Reasons:
         given = state.table("demand").select(["row_id", "demand"]).to_pylist()
         self.demand_rows = {r["demand"]: r["row_id"] for r in given}
         self.totals: dict[str, SortedDemand] = {}
+        self.refused = refusals_behind(work.facts, work.starts, numbers)
 
     def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, start: date, due: date) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
         causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
-        causes += [*self._lot_causes(lot, pegs), *self._alternative_causes(lot)]
+        causes += [*self._lot_causes(lot, pegs), *self._refusals(lot), *self._alternative_causes(lot)]
         if lot.way.product in self.items:
             causes += self._forecast_causes(lot)
         product = self.work.facts.product_of(lot.way.product)
@@ -109,9 +111,13 @@ class Reasons:
             ordered = sorted(parents, key=lambda p: (p.start, self.numbers.get(p, "")))
             text = message("plan.cause.for_orders", orders=self._listed([self._parent(p, parents[p]) for p in ordered]))
             causes.append(Cause("plan", text))
-        out = sum(peg.units for peg in pegs if peg.use.kind == "out")
-        if out > NOTHING:
-            causes.append(Cause("plan", message("plan.cause.for_out", units=shown(out))))
+        out: dict[Use, float] = defaultdict(float)
+        for peg in pegs:
+            if peg.use.kind == "out":
+                out[peg.use] += peg.units
+        if out:
+            orders = self._listed([self._out(use, units) for use, units in out.items()])
+            causes.append(Cause("plan", message("plan.cause.for_out", orders=orders), "orders", self._order_rows(out)))
         expected = [peg for peg in pegs if peg.use.kind == "forecast"]
         if expected:
             first, last = min(p.use.bucket for p in expected), max(p.use.bucket for p in expected)
@@ -136,6 +142,14 @@ class Reasons:
             units=shown(units),
             when=self.when(parent.start),
         )
+
+    def _out(self, use: Use, units: float) -> Message:
+        product = self.called(self.work.facts.product_of(use.makes))
+        return message("plan.parent", order=use.name, product=product, units=shown(units), when=self.when(use.bucket))
+
+    @staticmethod
+    def _order_rows(uses: Iterable[Use]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(f"orders:{use.name}" for use in uses))[:MOST_ROWS]
 
     def _left_over(self, lot: Lot, left: float) -> Message:
         """Why more comes than is used: a smallest lot, a multiple, or safety against demand above what is expected."""
@@ -258,6 +272,22 @@ class Reasons:
         weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(wanted))
         text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]
+
+    def _refusals(self, lot: Lot) -> list[Cause]:
+        """What was refused that this lot stands in for, or comes later for."""
+        causes = []
+        for refusal in self.refused.get(lot, ()):
+            text = message(
+                "plan.cause.refused" if self.work.starts[lot.start] < refusal.after else "plan.cause.refused_before",
+                who=refusal.counterparty or refusal.row,
+                order=refusal.order,
+                units=shown(refusal.units),
+                way=refusal.row,
+                when=self.when(self.at[refusal.first]),
+                reason=refusal.why,
+            )
+            causes.append(Cause("plan", text, "order_events", (refusal.event,)))
+        return causes
 
     def _alternative_causes(self, lot: Lot) -> list[Cause]:
         """The next best way to have the units in the same bucket, where it is dearer by its own cost."""

@@ -6,7 +6,7 @@ from statistics import NormalDist, mean, stdev
 
 import pandas as pd
 
-from datong.ledger.facts import Way, chain_facts, valid_on
+from datong.ledger.facts import Way, chain_facts
 from datong.ledger.position import position
 from datong.ledger.state import State
 from datong.model.flow import PlannedOrder, nothing_learnt
@@ -28,7 +28,7 @@ def baseline_orders(state: State) -> list[PlannedOrder]:
     bucket = state.first_open_bucket
     start = calendar.shift(bucket, frozen)
     facts = chain_facts(state, (start,), nothing_learnt())
-    ways = cheapest([way for way in facts.ways if valid_on(start, way.valid_from, way.valid_to)], (start,))
+    ways = cheapest([way for way in facts.ways if way.is_open(start)], (start,))
     yield_share = {way.name: way.yield_share for way in facts.ways}
     where = position(state)
     recent = _recent_demand(state, bucket)

@@ -45,7 +45,9 @@ def incoming_rows(
         if DATE_ONLY in rows.column_names:
             date_only = rows[DATE_ONLY].fill_null(False).to_numpy()
         happened_at = columns.setdefault("happened_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
-        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at)
+        # Stock counted on the day that planning starts is what it starts with.
+        opening = settings.start if table.name == "stock" else None
+        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at, opening)
     columns["known_at"] = known_at
     columns["_n"] = pa.array(np.arange(first, first + rows.num_rows))
     columns["_source_row"] = rows[ROW].cast(pa.int64())
@@ -290,6 +292,30 @@ def insertion(
 def valid_from(table: Table) -> str:
     """SQL of the day from which a row's chain of versions holds."""
     return "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
+
+
+def named_by(table: Table, ids: Sequence[str]) -> tuple[str, list[list[str]]]:
+    """SQL that holds for the rows of these ids, and its parameters. 'lines:L' is every version of a row,
+    'lines:L (2026-02-02)' the one that holds from that day on."""
+    own = "row_id IN (SELECT unnest(?))"
+    if table.kind == "event":
+        return own, [list(ids)]
+    return f"({own} OR {_VERSION_NAME} IN (SELECT unnest(?)))", [list(ids), list(ids)]
+
+
+# A version of a master row that has a first day, by its name.
+_VERSION_NAME = "row_id || ' (' || valid_from || ')'"
+
+
+def gone(held: str) -> str:
+    """Which of the rows `held` (SQL of row_id and _from) `incoming` does not name: of a row that it does not name at
+    all its id, else the versions that begin after the first one it names, and so hold in place of what it says."""
+    return (
+        "SELECT DISTINCT CASE WHEN i.earliest IS NULL THEN row_id ELSE row_id || ' (' || _from || ')' END AS name"
+        f" FROM ({held} EXCEPT SELECT row_id, _from FROM incoming)"
+        " LEFT JOIN (SELECT row_id, min(_from) AS earliest FROM incoming GROUP BY row_id) AS i USING (row_id)"
+        " WHERE i.earliest IS NULL OR i.earliest < _from ORDER BY name"
+    )
 
 
 def moment_sql(moment: datetime) -> str:

@@ -58,6 +58,8 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     first = write.sheet(_name("first", language))
     tables = _readable(view)
     placed = {}
+    if view.findings:
+        write.table(_name("findings", language), _findings(view))
     if "since" in tables:
         placed["since"] = write.table(_name("since", language), tables["since"])
     placed["orders"] = write.table(_name("orders", language), _orders(view), {"value": "value_money"}, ("cost",))
@@ -131,6 +133,11 @@ def _orders(view: RunView) -> pa.Table:
     reasons = {o.order: sentence(o, view.language) for o in planned_orders(view.inputs.tables)}
     table = _told(pa.Table.from_pylist(view.orders, schema=ORDER_ROWS_SCHEMA), ORDER_COLUMNS)
     return table.append_column("reason", pa.array([reasons[o] for o in table["order"].to_pylist()], pa.string()))
+
+
+def _findings(view: RunView) -> pa.Table:
+    names = ("severity", "found", "expected", "remedy")
+    return pa.Table.from_pylist([{name: f[name] for name in names} for f in view.findings])
 
 
 def _assumed(inputs: ReportInputs) -> pa.Table:

@@ -116,7 +116,18 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
     unit = words("weeks" if inputs.settings.bucket == "week" else "days")
     total = inputs.tables["forecast_total"].to_pylist()
     moment = inputs.as_of.astimezone(inputs.settings.calendar.zone)
+    listings = {
+        name: listed
+        for name, listed in (
+            ("since", since_listing(view)),
+            ("orders", orders_listing(view)),
+            ("late", late_listing(view)),
+            ("grid", grid_listing(view)),
+        )
+        if listed is not None
+    }
     return {
+        "sections": _sections(bool(view.findings), "since" in listings),
         "name": inputs.settings.name,
         "currency": inputs.settings.currency,
         "as_of": moment.date(),
@@ -129,16 +140,8 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "buckets": len(total),
         "headline": _headline(view, total),
         "week": this_week(view),
-        "listings": {
-            name: listed
-            for name, listed in (
-                ("since", since_listing(view)),
-                ("orders", orders_listing(view)),
-                ("late", late_listing(view)),
-                ("grid", grid_listing(view)),
-            )
-            if listed is not None
-        },
+        "findings": view.findings,
+        "listings": listings,
         "replay": _replay(inputs, language, words),
         "gap": _gap(view),
         "demand": _demand(inputs, language, words),
@@ -149,6 +152,13 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "certificate": _certificate(inputs, language),
         "assumed": sorted(inputs.assumed),
     }
+
+
+def _sections(findings: bool, since: bool) -> list[str]:
+    """The parts of the page below its first screen, in order."""
+    maybe = [*(["findings"] if findings else []), *(["since"] if since else [])]
+    always = ["orders", "late", "grid", "gap", "load", "demand", "signals", "replay", "learning", "certificate"]
+    return [*maybe, *always, "assumptions"]
 
 
 def _headline(view: RunView, total: Sequence[Row]) -> Row:

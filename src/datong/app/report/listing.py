@@ -141,12 +141,19 @@ def late_listing(view: RunView) -> Listing:
                 view.amount(r["units"], r["product"]),
                 str(coded("service", r["service"], view.language)),
                 r["served_in"].isoformat() if r["served_in"] else "",
-                view.names.thing(r["binding"], r["needed_unit"]) if r["binding"] else "",
+                _cause(view, r),
             )
         )
     kinds = [k for k in LATE_KINDS if any(r["service"] == k for r in view.late)]
     choices = [(k, str(coded("service", k, view.language))) for k in kinds]
     return _listing("late", heads, lines, tags=[r["service"] for r in view.late], choices=choices)
+
+
+def _cause(view: RunView, row: dict[str, Any]) -> str:
+    """What stands in the way of a late row."""
+    if row["product"] in view.lacks:
+        return view.say("gap.held", name=view.names.called(view.lacks[row["product"]]))
+    return view.names.thing(row["binding"], row["needed_unit"]) if row["binding"] else ""
 
 
 def _whom(view: RunView, row: dict[str, Any]) -> str:

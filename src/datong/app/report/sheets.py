@@ -24,7 +24,7 @@ EVIDENCE_SHOWN = 20
 WRAP_WIDTH, LINE_HEIGHT = 80, 15
 # From here on a fraction says nothing.
 SMALL = 100
-WRAPPED = frozenset({"text", "reason", "derivation"})
+WRAPPED = frozenset({"text", "reason", "derivation", "found", "expected", "remedy"})
 # What is multiplied by many units is shown with more digits.
 FINE = ("rate", "hours_per_unit", "cost_per_unit", "units_per_unit", "price", "multiple_units")
 FINE_ENDS = ("_per_unit", "_factor")
@@ -125,11 +125,11 @@ class Writer:
 
     def _heights(self, sheet: Worksheet, table: pa.Table) -> None:
         """Rows as high as their wrapped text: not every program finds that out when it opens the file."""
-        for column in (c for c in table.column_names if c in WRAPPED):
-            for r, text in enumerate(table[column].to_pylist()):
-                lines = lines_of(text or "", WRAP_WIDTH)
-                if lines > 1:
-                    sheet.set_row(r + 1, LINE_HEIGHT * lines)
+        wrapped = [table[c].to_pylist() for c in table.column_names if c in WRAPPED]
+        for r, texts in enumerate(zip(*wrapped, strict=True)):
+            lines = max(lines_of(text or "", WRAP_WIDTH) for text in texts)
+            if lines > 1:
+                sheet.set_row(r + 1, LINE_HEIGHT * lines)
 
 
 def _formats(book: Workbook) -> dict[str, Format]:

@@ -1,7 +1,7 @@
 """Demand added up: units that are on time, late and lost, by product or bucket, and what stands in the way of most."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +40,18 @@ def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
         row |= {"binding": found["binding"], "binding_price": found["price"], "binding_unit": found["unit"]}
         rows.append(row)
     return rows
+
+
+def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
+    """`gap_totals` by product, with `lacks`: the product that is held back and for want of which it runs short, or
+    None."""
+    rows = tables["held"].to_pylist() if "held" in tables else []
+    lacks = {r["product"]: r["lacks"] for r in rows}
+    totals = gap_totals(tables["gaps"], "product")
+    for row in totals:
+        lacked = lacks.get(row["product"])
+        row["lacks"] = lacked if lacked == row["product"] or not row["binding"] else None
+    return totals
 
 
 def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:

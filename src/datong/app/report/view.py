@@ -11,7 +11,8 @@ from datong.app.report.inputs import ReportInputs
 from datong.app.report.late import late_rows
 from datong.app.report.names import PIECE, Names
 from datong.app.report.orders import of_this_week, order_rows
-from datong.app.report.totals import gap_sum, gap_totals
+from datong.app.report.totals import gap_sum, product_totals
+from datong.app.tables_out import kept_findings
 from datong.model.words import say
 
 Row = dict[str, Any]
@@ -59,8 +60,13 @@ class RunView:
 
     @cached_property
     def products(self) -> list[Row]:
-        """Demand by product: see `gap_totals`."""
-        return gap_totals(self.inputs.tables["gaps"], "product")
+        """Demand by product: see `product_totals`."""
+        return product_totals(self.inputs.tables)
+
+    @cached_property
+    def lacks(self) -> dict[str, str]:
+        """By product that runs short: the product that is held back and for want of which it does."""
+        return {r["product"]: r["lacks"] for r in self.products if r["lacks"] is not None}
 
     @cached_property
     def demand(self) -> Row:
@@ -71,6 +77,11 @@ class RunView:
     def blocks(self) -> list[Block]:
         """Product by bucket: see `grid`."""
         return grid(self.inputs.tables, self.inputs.starts)
+
+    @cached_property
+    def findings(self) -> list[Row]:
+        """What the plan wants a person to know: severity, found, expected, remedy."""
+        return [f.as_record(self.language) for f in kept_findings(self.inputs.tables)]
 
     @cached_property
     def certificate(self) -> Row:

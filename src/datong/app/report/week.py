@@ -1,8 +1,10 @@
 """What to do this week, in three sentences: what to start, buy and send; what is late; what stands in the way."""
 
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.report import figures
@@ -93,16 +95,30 @@ def _request(view: RunView, row: Row) -> str:
 def _in_the_way(view: RunView) -> str:
     if view.demand["late_units"] + view.demand["lost_units"] < LEAST_SHORT:
         return _fullest(view)
-    found = [(r["units"], _binding(view, r)) for r in binding_units(view.inputs.tables["gaps"])[:NAMED]]
-    told = sorted((f for f in found + _unbound(view) if f[0] >= LEAST_SHORT), key=lambda f: -f[0])
+    gaps = view.inputs.tables["gaps"]
+    gaps = gaps.filter(pc.invert(pc.is_in(gaps["product"], pa.array(list(view.lacks), pa.string()))))
+    found = [(r["units"], _binding(view, gaps, r)) for r in binding_units(gaps)[:NAMED]]
+    found += _unbound(view, gaps) + _held_back(view)
+    told = sorted((f for f in found if f[0] >= LEAST_SHORT), key=lambda f: -f[0])
     if not told:
         return view.say("week.little_in_the_way")
     return view.say("week.in_the_way", causes=_joined(view, [words for _, words in told[:NAMED]]))
 
 
-def _binding(view: RunView, found: Row) -> str:
+def _held_back(view: RunView) -> list[tuple[float, str]]:
+    """Units that wait for products which are held back because a row of them was refused."""
+    units: dict[str, float] = defaultdict(float)
+    for r in view.products:
+        if r["lacks"] is not None:
+            units[r["lacks"]] += r["short_units"]
+    return [
+        (short, view.say("week.held", name=view.names.called(product), units=figures.fitting(short)))
+        for product, short in units.items()
+    ]
+
+
+def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
     """One scarce thing: how many units it keeps from being on time, and where it is short first."""
-    gaps = view.inputs.tables["gaps"]
     rows = gaps.filter(pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"])))
     first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
     what = {"name": view.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
@@ -113,10 +129,9 @@ def _binding(view: RunView, found: Row) -> str:
     return view.say(key, amount=amount, when=when, **what)
 
 
-def _unbound(view: RunView) -> list[tuple[float, str]]:
+def _unbound(view: RunView, gaps: pa.Table) -> list[tuple[float, str]]:
     """Units that nothing scarce keeps from being on time, and why: nothing ordered now would be there in time, or it
     is not worth it."""
-    gaps = view.inputs.tables["gaps"]
     short = pc.add(gaps["late_units"], gaps["lost_units"])
     unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
     no_way = pc.is_null(gaps["binding_bucket"])
