@@ -901,9 +901,13 @@ def run_record(
     state: State, used: Learnt, seed: int, result: "CycleResult", past_runs: Sequence[RunRecord] = ()
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
+    from datong.balance.books import parts, unit_costs, ways  # imports every stage, as the cycle does
+
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
     kept["held"] = held_table(state)
     kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
+    market = result.decision.market.market
+    kept |= {"ways": ways(market), "parts": parts(market), "unit_costs": unit_costs(market)}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
