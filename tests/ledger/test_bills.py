@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datong.ledger.bills import Bills
@@ -79,6 +79,7 @@ rows_of = st.lists(
 
 
 @given(rows_of)
+@settings(deadline=None)
 def test_each_day_has_its_own_bill(given_rows: list[tuple[str, str | None, int, date | None, date | None]]) -> None:
     rows = [row for row in given_rows if span(*row[3:]).first < span(*row[3:]).after]
     names = ("component", "recipe", "units_per_unit", "valid_from", "valid_to")

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datong.ledger.state import state_of_tables
@@ -29,6 +29,7 @@ def holding(own: Span, number: int) -> bool:
 
 
 @given(spans)
+@settings(deadline=None)
 def test_on_each_day_the_last_to_start_of_those_that_hold_counts(given_spans: list[Span]) -> None:
     found = one_by_one(given_spans)
     assert all(a.after <= b.first for (_, a), (_, b) in pairwise(found))
@@ -39,6 +40,7 @@ def test_on_each_day_the_last_to_start_of_those_that_hold_counts(given_spans: li
 
 
 @given(spans, st.tuples(limits, limits).map(lambda pair: span(*pair)))
+@settings(deadline=None)
 def test_without_leaves_the_days_on_which_nothing_else_holds(others: list[Span], own: Span) -> None:
     left = without(own, others)
     for number in range(-1, DAYS + 1):
@@ -100,6 +102,7 @@ def test_one_row_of_each_key_is_in_force() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("OPQ"), limits, limits), max_size=8))
+@settings(deadline=None)
 def test_no_key_is_there_twice_and_none_is_missing(given_rows: list[tuple[str, date | None, date | None]]) -> None:
     some = {(key, days[0]): (key, float(i), *days) for i, (key, *days) in enumerate(given_rows)}
     rows = [row for row in some.values() if span(*row[2:]).first < span(*row[2:]).after]
@@ -116,13 +119,13 @@ def test_no_key_is_there_twice_and_none_is_missing(given_rows: list[tuple[str, d
 
 
 def test_a_state_gives_one_row_of_each_key_and_all_versions() -> None:
-    settings = ChainSettings("t")
+    chain = ChainSettings("t")
     rows = offers(("O", 10.0, None, None), ("O", 5.0, day(3), None))
-    state = state_of_tables(settings, settings.calendar.midnight(day(2)), {"offers": rows})
+    state = state_of_tables(chain, chain.calendar.midnight(day(2)), {"offers": rows})
     assert state.table("offers")["price"].to_pylist() == [10.0]
     assert state.versions("offers")["price"].to_pylist() == [10.0, 5.0]
     assert state.versions("offers")["valid_to"].to_pylist() == [day(3), None]
-    later = state_of_tables(settings, settings.calendar.midnight(day(3)), {"offers": rows})
+    later = state_of_tables(chain, chain.calendar.midnight(day(3)), {"offers": rows})
     assert later.table("offers")["price"].to_pylist() == [5.0]
     exchanged = state.with_tables(offers=later.versions("offers"))
     assert exchanged.table("offers")["price"].to_pylist() == [10.0]

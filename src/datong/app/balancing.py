@@ -26,6 +26,7 @@ from datong.cycle import USUAL, Decision, Head, decide, head
 from datong.ledger.facts import day_numbers
 from datong.ledger.held import held_back, lacking
 from datong.model.errors import NotFound
+from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
@@ -87,6 +88,7 @@ class BalanceResult:
     settings: ChainSettings
     tables: Mapping[str, pa.Table]
     certificate: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def orders(self) -> Frame:
@@ -165,7 +167,7 @@ def balance_chain(
         certificate |= _change(earlier.certificate, certificate, tables["changes"])
         certificate["earlier_known_share"] = known_share(market, earlier.prices)
     certificate["peak_memory_mb"] = peak_memory_mb()
-    return BalanceResult(state.as_of, chain.settings, tables, certificate)
+    return BalanceResult(state.as_of, chain.settings, tables, certificate, decision.findings)
 
 
 class _Steps:

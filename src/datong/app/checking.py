@@ -72,11 +72,12 @@ class _Look:
         moment = default_moment(self._settings, latest, self._now)
         if moment is None:
             return ()
-        from datong.ledger.review import review  # it takes seconds to import: not where there is nothing to look at
+        from datong.ledger.notices import notices  # they take seconds to import: not where there is nothing to look at
+        from datong.ledger.review import review
 
         state = self._ledger.state(moment)
         wanted = state.table("sales").num_rows or state.table("demand").num_rows
-        return review(state) if wanted and state.table("products").num_rows else ()
+        return (*review(state), *notices(state)) if wanted and state.table("products").num_rows else ()
 
     def _see(self, table: Table, rows: pa.Table) -> None:
         """When the last of these events became known; and, of what was sold or came back, each product and market."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.frames import Frame
+from datong.app.report.totals import gap_totals
 from datong.ledger.state import State
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -272,15 +273,15 @@ _ORDER_SCHEMA = pa.schema(
 def order_changes(a: pa.Table, b: pa.Table) -> pa.Table:
     """Every order of both plans, paired, and what became of it: same, resized, moved, moved_resized, added, removed.
 
-    Order numbers say nothing across plans: orders are paired among those of one product by one recipe or offer. First
-    those alike in start, due and units; then those alike in start and due (resized); then in units (moved); what is
-    left in the order of its due days (moved and resized); an order without a partner is in A only (removed) or in B
-    only (added).
+    Order numbers say nothing across plans: orders are paired among those of one product by one recipe, offer or lane
+    to one site. First those alike in start, due and units; then those alike in start and due (resized); then in units
+    (moved); what is left in the order of its due days (moved and resized); an order without a partner is in A only
+    (removed) or in B only (added).
     """
     groups: dict[tuple[Any, ...], tuple[list[Row], list[Row]]] = {}
     for side, orders in enumerate((a, b)):
         for order in orders.to_pylist():
-            what = tuple(order[name] or "" for name in ("kind", "product", "recipe", "offer"))
+            what = tuple(order.get(name) or "" for name in ("kind", "product", "recipe", "offer", "lane", "site"))
             groups.setdefault(what, ([], []))[side].append(order)
     rows: list[Row] = []
     for what in sorted(groups):
@@ -335,8 +336,6 @@ _DEMAND = ("demand_units", "on_time_units", "late_units", "lost_units")
 
 def demand_changes(a: pa.Table, b: pa.Table) -> pa.Table:
     """Demand of every product over the horizon in units, and how much of it is on time, late and unserved."""
-    from datong.app.report.html import gap_totals  # slow to import, and few commands compare
-
     sides = [{row["product"]: row for row in gap_totals(gaps, "product")} for gaps in (a, b)]
     products = sorted({*sides[0], *sides[1]})
     columns: dict[str, pa.Array] = {"product": pa.array(products, pa.string())}

@@ -23,7 +23,7 @@ from datong.ledger.position import Position, UnderWay
 from datong.ledger.refusals import Refusal, closed_days, refusals
 from datong.ledger.state import State
 from datong.ledger.under_way import LEAD_QUANTILE
-from datong.ledger.versions import Span, day_or_none, span
+from datong.ledger.versions import ALWAYS, Span, day_or_none, span
 from datong.model.errors import NoPlan
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt, OrderKind
 from datong.model.layers import with_recourse
@@ -32,14 +32,14 @@ from datong.model.tables import tables
 from datong.model.words import message
 
 # A row of a table as it comes from Arrow.
-_Row = Mapping[str, Any]
+_Row = dict[str, Any]
 _ECONOMICS = (
     "holding_cost_per_unit_week",
     "late_cost_per_unit_week",
     "lost_sale_cost_per_unit",
     "salvage_per_unit",
 )
-_NO_ECONOMICS: _Row = dict.fromkeys(_ECONOMICS)
+_NO_ECONOMICS = ((None,) * len(_ECONOMICS),)
 # Behind the product's name: the offer of someone, assumed of what no row says how to get.
 IMPLIED = "/implied"
 
@@ -519,19 +519,15 @@ def _economics(
     kinds = dict(_rows(state.table("products"), ("product", "kind")))
     planned = _planned(state, bucket_starts)
     shares = state.settings.defaults
-    shares_of_price = (shares.holding_share_per_week, shares.late_share_per_week, shares.lost_sale_share)
     weeks = state.settings.calendar.bucket_days / 7
-    nothing = (_NO_ECONOMICS,)
     result = {}
     named = {p: p for p in prices} if stock_points is None else {name: p.product for name, p in stock_points.items()}
     for label, product in named.items():
-        price, rows = prices[product], given.get(product, nothing)
-        holding, late, lost_sale = (
-            math.fsum(_or(row[name], share * price) for row in rows) / len(rows)
-            for name, share in zip(_ECONOMICS, shares_of_price, strict=False)
-        )
-        holding, late = holding * weeks, late * weeks
-        own_salvage = rows[-1]["salvage_per_unit"]
+        price, rows = prices[product], given.get(product, _NO_ECONOMICS)
+        holding = _mean(rows, 0, shares.holding_share_per_week * price) * weeks
+        late = _mean(rows, 1, shares.late_share_per_week * price) * weeks
+        lost_sale = _mean(rows, 2, shares.lost_sale_share * price)
+        own_salvage = rows[-1][3]
         # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
         # waits is made then.
         goes_on = kinds[product] == "finished" and product not in planned
@@ -542,25 +538,36 @@ def _economics(
     return result
 
 
-def _given_economics(state: State, bucket_starts: Sequence[date]) -> dict[str, tuple[_Row, ...]]:
+# Holding, late, lost sale and salvage as `economics` has them, None where a default fills them; one row, or one for
+# each bucket.
+_Economics = tuple[tuple[float | None, ...], ...]
+
+
+def _given_economics(state: State, bucket_starts: Sequence[date]) -> dict[str, _Economics]:
     """The rows of `economics` by product: one, or where they change within the horizon one for each bucket."""
+    table = state.versions("economics")
+    names = ("product", *_ECONOMICS, "valid_from", "valid_to")
     rows: dict[str, list[_Row]] = defaultdict(list)
+    found: dict[str, _Economics] = {}
+    for product, *own, valid_from, valid_to in _rows(table, names):
+        found[product] = (tuple(own),)
+        if valid_from is not None or valid_to is not None or product in rows:
+            rows[product].append({"own": tuple(own), "valid_from": valid_from, "valid_to": valid_to})
     horizon = Horizon.of(state, bucket_starts)
-    for row in state.versions("economics").to_pylist():
-        rows[row["product"]].append(row)
-    found: dict[str, tuple[_Row, ...]] = {}
-    for product, own in rows.items():
-        if len(own) == 1 and own[0]["valid_from"] is None and own[0]["valid_to"] is None:
-            found[product] = (own[0],)
-            continue
-        held = horizon.held(product, own, rows)
-        in_bucket = [
-            next((r for r in held if valid_on(start, r["valid_from"], r["valid_to"])), _NO_ECONOMICS)
+    for product, versions in rows.items():
+        held = horizon.held(product, versions, rows)
+        in_bucket = tuple(
+            next((r["own"] for r in held if valid_on(start, r["valid_from"], r["valid_to"])), _NO_ECONOMICS[0])
             for start in bucket_starts
-        ]
-        same = all(row is in_bucket[0] for row in in_bucket)
-        found[product] = tuple(in_bucket[:1] if same else in_bucket) or (held[0],)
+        )
+        found[product] = (in_bucket[:1] if len(set(in_bucket)) == 1 else in_bucket) or (held[0]["own"],)
     return found
+
+
+def _mean(rows: _Economics, column: int, default: float) -> float:
+    if len(rows) == 1:
+        return _or(rows[0][column], default)
+    return math.fsum(_or(row[column], default) for row in rows) / len(rows)
 
 
 def _planned(state: State, bucket_starts: Sequence[date]) -> set[str]:
@@ -605,10 +612,13 @@ class Horizon:
 
     def held(self, key: str, rows: Sequence[_Row], taken: Container[str]) -> list[_Row]:
         """The versions of one row that hold on any of the days; where none does, the last that has ended, or else the
-        first to come. rows: by day, no two on one day. They get a `name`: the first of them is called by the key, each
-        other one by its day too.
+        first to come. rows: by day, no two on one day, fresh from their table. They get a `name`: the first of them is
+        called by the key, each other one by its day too.
         """
         spans = [span(row["valid_from"], row["valid_to"]) for row in rows]
+        if len(spans) == 1 and spans[0] is ALWAYS:
+            rows[0]["name"] = key
+            return [rows[0]]
         inside = [i for i, own in enumerate(spans) if own.first < self.days.after and self.days.first < own.after]
         ended = max((i for i, own in enumerate(spans) if own.after <= self.days.first), default=0)
         found = []
@@ -641,12 +651,13 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
     horizon = Horizon.of(state, bucket_starts)
     bills = Bills(state.versions("components"), prices)
     site_of_line = dict(_rows(state.table("lines"), ("line", "site")))
-    recipes = [
-        {**row, "valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after), "uses": uses}
-        for row in state.versions("recipes").to_pylist()
-        if row["product"] in prices
-        for days, uses in bills.over_time(row["product"], row["recipe"], span(row["valid_from"], row["valid_to"]))
-    ]
+    recipes: list[_Row] = []
+    for row in (r for r in state.versions("recipes").to_pylist() if r["product"] in prices):
+        own = span(row["valid_from"], row["valid_to"])
+        first, *others = bills.over_time(row["product"], row["recipe"], own)
+        for piece, (days, uses) in [(row, first), *((dict(row), other) for other in others)]:
+            piece |= {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after), "uses": uses}
+            recipes.append(piece)
     ways = [_make(row, learnt, site_of_line) for row in _held(recipes, "recipe", horizon)]
     for r in (r for r in _versions(state, "offers", horizon) if r["product"] in prices):
         ways.append(_buy(r["offer"], r["product"], r["price"], _lead_days(learnt, r["offer"], r["lead_days"]), r))

@@ -106,7 +106,7 @@ def lacking(state: State, held: Held) -> dict[str, str]:
 
 def needed_by(state: State, product: str) -> tuple[str, ...]:
     """Products that a product goes into, through all levels, in order."""
-    components = state.table("components")
+    components = state.versions("components")
     into: dict[str, list[str]] = defaultdict(list)
     for made, used in zip(components["product"].to_pylist(), components["component"].to_pylist(), strict=True):
         into[used].append(made)
@@ -187,7 +187,7 @@ def _named_in(row: _Refused, state: State, products: set[str]) -> set[str]:
         return {told}
     for key, table in (("recipe", "recipes"), ("recipe", "components"), ("offer", "offers")):
         if row.cell(key):
-            rows = state.table(table)
+            rows = state.versions(table)
             found = rows["product"].filter(pc.fill_null(pc.equal(rows[key], row.cell(key)), False))
             if len(found):
                 return set(found.to_pylist())
@@ -201,13 +201,13 @@ def _made_on(line: str, refused: Sequence[_Refused], state: State) -> set[str]:
     """Products with a recipe on a line, one that was refused too."""
     if not line:
         return set()
-    recipes = state.table("recipes")
+    recipes = state.versions("recipes")
     own = recipes["product"].filter(pc.fill_null(pc.equal(recipes["line"], line), False)).to_pylist()
     return set(own) | {row.cell("product") for row in refused if row.table == "recipes" and row.cell("line") == line}
 
 
 def _with_a_way(state: State) -> set[str]:
-    return {product for name in ("recipes", "offers") for product in state.table(name)["product"].to_pylist()}
+    return {product for name in ("recipes", "offers") for product in state.versions(name)["product"].to_pylist()}
 
 
 def _plain(code: str) -> str:
@@ -220,8 +220,8 @@ def _plain(code: str) -> str:
 
 def _on_no_line(state: State, bucket_starts: Sequence[date]) -> list[tuple[str, Reason]]:
     """Products of recipes that name a line which no row of `lines` gives: its hours would have no end."""
-    recipes = state.table("recipes")
-    there = state.table("lines")["line"].combine_chunks()
+    recipes = state.versions("recipes")
+    there = state.versions("lines")["line"].combine_chunks()
     missing = recipes.filter(pc.and_(pc.is_valid(recipes["line"]), pc.invert(pc.is_in(recipes["line"], there))))
     return [
         (
@@ -241,10 +241,10 @@ def _on_no_line(state: State, bucket_starts: Sequence[date]) -> list[tuple[str, 
 def _circular(state: State, bucket_starts: Sequence[date]) -> list[str]:
     """Products that go into themselves by rows that hold in these buckets, in order. (The checks of a folder refuse a
     circle of one file; the ledger can hold one that is made of rows of two.)"""
-    components = _open(state.table("components"), bucket_starts)
+    components = _open(state.versions("components"), bucket_starts)
     if not components.num_rows:
         return []
-    made_here = pc.is_in(components["product"], state.table("recipes")["product"].combine_chunks())
+    made_here = pc.is_in(components["product"], state.versions("recipes")["product"].combine_chunks())
     pairs = components.select(["product", "component"]).filter(made_here)
     names = pc.unique(pa.chunked_array([*pairs["product"].chunks, *pairs["component"].chunks], pa.string())).sort()
     made, used = (pc.index_in(pairs[name], names).to_numpy() for name in ("product", "component"))

@@ -55,7 +55,7 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
         pieces = bills.over_time(row["product"], row["recipe"], own)
         open_spans[row["product"]] += [piece for piece, _ in pieces if piece.first < piece.after]
         for gap in without(own, [piece for piece, _ in pieces]):
-            begins = [part.days.first for part in bills.parts(row["product"], row["recipe"])]
+            begins = [use.days.first for use in bills.uses(row["product"], row["recipe"])]
             waiting[row["product"]] = date.fromordinal(min(day for day in begins if day > gap.first))
         for (_, before), (piece, uses) in pairwise(pieces):
             if before and not uses:
@@ -67,6 +67,11 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
         yield finding("warning", "notice.no_bill_yet", "components", count=len(waiting), names=_with_days(waiting))
     if bare:
         yield finding("note", "notice.bill_ends", "components", count=len(bare), names=_with_days(bare))
+    first = {product: min(own.first for own in spans) for product, spans in open_spans.items() if spans}
+    later = {product: date.fromordinal(day) for product, day in first.items() if day > days.first}
+    later = {product: day for product, day in later.items() if product not in waiting}
+    if later:
+        yield finding("note", "notice.no_way_yet", "recipes", count=len(later), names=_with_days(later))
     nothing = sorted(product for product, spans in open_spans.items() if not spans)
     if nothing:
         yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=_named(nothing))

@@ -3,6 +3,7 @@ what they seem to ask for. Each rule is a function from a state to findings; non
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +59,11 @@ def never_made(state: State, starts: Sequence[date], held: Held) -> list[Finding
             told.append((product, cost[label], loss))
     found = []
     for product, full_cost, loss in told[:PRODUCTS_TOLD]:
-        figures = {"cost": f"{full_cost:,.2f}", "loss": f"{loss:,.2f}", "currency": state.settings.currency}
+        figures: dict[str, Any] = {
+            "cost": f"{full_cost:,.2f}",
+            "loss": f"{loss:,.2f}",
+            "currency": state.settings.currency,
+        }
         found.append(finding("warning", "review.never_made", "economics", product=product, **figures))
     rest = [product for product, *_ in told[PRODUCTS_TOLD:]]
     if rest:
@@ -117,7 +122,7 @@ def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
     names = named(f"{product} {day}" for product, day in short)
     ends = max(last["due_max"].to_pylist())
     whole = calendar.bucket_start(ends) < starts[-1]
-    figures = {
+    figures: dict[str, Any] = {
         "count": len(short),
         "all": last.num_rows,
         "products": names,
@@ -138,16 +143,20 @@ def demand_beyond(state: State, starts: Sequence[date]) -> list[Finding]:
     beyond = demand.filter(pc.greater_equal(demand["due"], pa.scalar(end)))
     if not beyond.num_rows:
         return []
-    figures = {"count": beyond.num_rows, "end": end - timedelta(days=1), "last": pc.max(beyond["due"]).as_py()}
+    figures: dict[str, Any] = {
+        "count": beyond.num_rows,
+        "end": end - timedelta(days=1),
+        "last": pc.max(beyond["due"]).as_py(),
+    }
     rows = beyond.num_rows
     return [finding("note", "review.demand_beyond", "demand", column="due", rows_affected=rows, **figures)]
 
 
 def changes_nothing(state: State) -> list[Finding]:
     """Tables, or rows of them, that are read and change nothing in the plan."""
-    made = state.table("recipes")["product"].combine_chunks()
-    used_lines = pc.unique(state.table("recipes")["line"].drop_null())
-    bills, lines, spans = (state.table(name) for name in ("components", "lines", "line_calendar"))
+    made = state.versions("recipes")["product"].combine_chunks()
+    used_lines = pc.unique(state.versions("recipes")["line"].drop_null())
+    bills, lines, spans = (state.versions(name) for name in ("components", "lines", "line_calendar"))
     idle = (
         ("components", "product", bills.filter(pc.invert(pc.is_in(bills["product"], made))), "warning"),
         ("lines", "line", lines.filter(pc.invert(pc.is_in(lines["line"], used_lines))), "note"),
@@ -157,7 +166,7 @@ def changes_nothing(state: State) -> list[Finding]:
     for table, column, rows, severity in idle:
         if rows.num_rows:
             names = named(sorted(set(rows[column].to_pylist())))
-            figures = {"count": rows.num_rows, "names": names}
+            figures: dict[str, Any] = {"count": rows.num_rows, "names": names}
             key = f"review.idle_{table}"
             found.append(finding(severity, key, table, column=column, rows_affected=rows.num_rows, **figures))
     sites, shares = state.table("sites"), state.table("firm_shares")

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.versions import in_force, versions
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table, tables
@@ -52,7 +53,7 @@ def state_schema(table: Table) -> pa.Schema:
 
 class Reader(Protocol):
     """Reads one table as it was known at a fixed moment, in `schema_of` it, ordered by row_id and valid_from: of master
-    rows every version, those that have ended and those to come too."""
+    rows every version, those that have ended and those to come too. All is counted in base units (ledger/units.py)."""
 
     def __call__(self, table: str, /) -> pa.Table: ...
 
@@ -113,7 +114,16 @@ def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str
 
     For tests, `datong try` and notebooks; a ledger gives states of its own.
     """
-    return State(settings, as_of, lambda name: in_state_schema(name, given.get(name)), {})
+
+    def read(name: str) -> pa.Table:
+        rows, table = in_state_schema(name, given.get(name)), tables()[name]
+        if not is_told(rows) or not has_units(table):
+            return rows
+        products, others = (in_state_schema(name, given.get(name)) for name in ("products", "unit_conversions"))
+        known = Conversions.of(products, versions(tables()["unit_conversions"], others))
+        return in_base_units(table, rows, known, settings.calendar.zone, settings.calendar.local_date(as_of))
+
+    return State(settings, as_of, read, {})
 
 
 def in_state_schema(name: str, rows: pa.Table | None) -> pa.Table:

@@ -359,9 +359,9 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
         return _move_table([])
     bills = Bills(components, set(pc.unique(components["component"]).to_pylist()))
     held = [
-        (product, recipe, part.component, part.units_per_unit, *(day - EPOCH for day in part.days))
+        (product, recipe, use.component, use.units_per_unit, *(day - EPOCH for day in use.days))
         for product, recipe in sorted(set(zip(made["product"], made["recipe"], strict=True)))
-        for part in bills.parts(product, recipe)
+        for use in bills.uses(product, recipe)
     ]
     bill_columns = pd.Index(["product", "recipe", "component", "per_unit", "valid_from", "valid_to"])
     used = made.merge(pd.DataFrame(held, columns=bill_columns), on=["product", "recipe"])

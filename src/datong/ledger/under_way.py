@@ -101,7 +101,7 @@ class _Takings:
     def of(self, order: Mapping[str, Any], began: datetime) -> frozenset[str]:
         """order: a row of `orders`, with its recipe. began: when it did."""
         moment, site = int(pa.scalar(began, MOMENT).value), self.site_of(order)
-        parts = {part.component for part in self.bills.parts(order["product"], order["recipe"])}
+        parts = {use.component for use in self.bills.uses(order["product"], order["recipe"])}
         return frozenset(part for part in parts if self.counts.taken(part, site, moment))
 
 

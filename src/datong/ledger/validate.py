@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, database, mask, typed
+from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, chunked, database, mask, typed
+from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
-from datong.model.tables import Column, Table, tables
+from datong.model.tables import SMALLEST, Column, Table, tables
 from datong.model.words import Message, message
 
 ROW = "__row__"
@@ -31,7 +33,9 @@ _SHOWN_CHARACTERS = 60
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,3}(\.?[0-9]{3})*,[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 # Outside these years a date is odd.
-_LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D"))
+LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D"))
+# What one unit more weighs at most, and the highest priority whatever its factor: all costs are in one sum.
+MOST_WEIGHT, HIGHEST_PRIORITY = 1e6, 1000
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("line_calendar", "from", "to", False),
@@ -126,8 +130,9 @@ class TableCheck:
         """keep_rejected: False where only the findings are wanted; rejected rows then have their number alone."""
         self.table = table
         self.source = source
-        self._zone = settings.calendar.zone
+        self._settings = settings
         self._known = known
+        self._units = Conversions.of_array(known[UNITS]) if has_units(table) and UNITS in known else None
         self._keep = keep_rejected
         self._named, self._on_headers = _known_columns(table, headers, source)
         self._missing = [name for name in table.required_columns if name not in self._named]
@@ -186,10 +191,14 @@ class TableCheck:
 
     def _typed(self, rows: pa.Table) -> tuple[pa.Table, list["Trouble"]]:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
-        cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, self._zone)
+        zone = self._settings.calendar.zone
+        cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, zone)
         groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
-        groups.append(_pair_troubles(self.table, cells))
+        groups += [_pair_troubles(self.table, cells), _heavy_troubles(self.table, cells, self._settings)]
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
+        if self._units is not None and UNIT in cells:
+            cells, trouble = _unit_trouble(self.table, cells, self._known, self._units, zone)
+            groups.append([trouble])
         troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
         columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}
         date_only = cells["happened_at"].date_only if "happened_at" in cells else None
@@ -423,7 +432,7 @@ def _value_troubles(table: Table, cells_of: Mapping[str, Cells]) -> list[list[Tr
         if column.type in ("number", "integer"):
             groups += [[trouble] for trouble in _number_troubles(table, column, cells)]
         if column.type in ("date", "moment"):
-            groups += [[trouble] for trouble in _day_troubles(column, cells)]
+            groups += [[trouble] for trouble in _day_troubles(table, column, cells)]
         if column.choices:
             known = mask(pc.is_in(cells.values, pa.array(column.choices, pa.string())))
             bad = ~known & mask(pc.is_valid(cells.values))
@@ -466,21 +475,47 @@ def _number_troubles(table: Table, column: Column, cells: Cells) -> list[Trouble
         ("check.not_above", column.above, np.less_equal),
         ("check.not_below", column.below, np.greater_equal),
     )
+    finite = there & np.isfinite(numbers)
     for key, limit, breaks in limits:
         if limit is not None:
-            bad = there & np.isfinite(numbers) & breaks(numbers, limit)
+            bad = finite & breaks(numbers, limit)
             troubles.append(Trouble(key, bad, column.name, params={"limit": f"{limit:g}"}))
     if (table.name, column.name) == ("stock", "units"):  # a count below zero is news all the same: nothing is there
         troubles.append(Trouble("check.negative_count", there & (numbers < 0), column.name, severity="warning"))
+    if column.above is not None:
+        tiny = finite & (numbers > column.above) & (numbers < column.above + SMALLEST)
+        troubles.append(Trouble("check.too_small", tiny, column.name, params={"limit": f"{column.above + SMALLEST:f}"}))
+    if column.largest is not None:
+        params = {"limit": f"{column.largest:,.0f}", "unit": message(f"schema.units.{column.unit}")}
+        troubles.append(Trouble("check.too_large", finite & (numbers > column.largest), column.name, params=params))
     return troubles
 
 
-def _day_troubles(column: Column, cells: Cells) -> list[Trouble]:
+def _heavy_troubles(table: Table, cells: Mapping[str, Cells], settings: ChainSettings) -> list[Trouble]:
+    """Rows of demand whose priority makes them dearer than all sums can tell."""
+    if table.name != "demand" or "priority" not in cells:
+        return []
+    priority, factor = cells["priority"].values, settings.defaults.priority_factor
+    most = highest_priority(factor)
+    bad = mask(pc.fill_null(pc.greater(priority, most), False))
+    return [Trouble("check.too_heavy", bad, "priority", params={"limit": most, "factor": f"{factor:g}"})]
+
+
+def highest_priority(factor: float) -> int:
+    """The highest priority of which factor ^ priority is at most MOST_WEIGHT."""
+    steps = math.log(MOST_WEIGHT) / math.log(factor) if factor > 1 else math.inf
+    return int(min(steps + 1e-9, HIGHEST_PRIORITY))
+
+
+def _day_troubles(table: Table, column: Column, cells: Cells) -> list[Trouble]:
     days = cells.values.cast(pa.timestamp("us")).to_numpy().astype("M8[D]")
     there = ~np.isnat(days)
     impossible = there & ((days < POSSIBLE_DAYS[0]) | (days >= POSSIBLE_DAYS[1]))
-    odd = there & ~impossible & ((days < _LIKELY_DAYS[0]) | (days >= _LIKELY_DAYS[1]))
+    is_record = table.kind == "event" and column.name in ("happened_at", "known_at")
+    not_come = there & ~impossible & (days >= LIKELY_DAYS[1]) & is_record
+    odd = there & ~impossible & ~not_come & ((days < LIKELY_DAYS[0]) | (days >= LIKELY_DAYS[1]))
     return [
+        Trouble("check.not_come", not_come, column.name),
         Trouble("check.impossible_date", impossible, column.name),
         Trouble("check.odd_date", odd, column.name, severity="warning"),
     ]
@@ -517,6 +552,25 @@ def _unknown_references(table: Table, cells_of: Mapping[str, Cells], known: Mapp
             bad = mask(pc.and_(pc.is_valid(cells.values), pc.invert(found)))
             troubles.append(Trouble("check.unknown_reference", bad, name, params={"table": target}))
     return troubles
+
+
+def _unit_trouble(
+    table: Table, cells: Mapping[str, Cells], known: Mapping[str, pa.Array], units: Conversions, zone: ZoneInfo
+) -> tuple[dict[str, Cells], Trouble]:
+    """Units in which a product is not counted on the day of the row. Where the unit is the product's base unit, or one
+    of it, it is taken out: such a row says the same as one that names none."""
+    own, product = cells[UNIT], cells.get(str(table.columns[UNIT].unit_of))
+    factor, bad = np.zeros(len(own.empty)), np.zeros(len(own.empty), dtype=bool)
+    named = pc.is_valid(own.values)
+    if product is not None:
+        is_known = pc.is_in(product.values, known["products"]) if "products" in known else pc.is_valid(product.values)
+        at = np.flatnonzero(mask(pc.and_(named, is_known)))
+        some = {name: column.values.take(pa.array(at)) for name, column in cells.items()}
+        days = row_days(table, some, zone, len(at))
+        factor[at], holds = units.find(some[str(table.columns[UNIT].unit_of)], some[UNIT], days)
+        bad[at] = ~holds
+    values = pc.if_else(pa.array(factor == 1.0), pa.scalar(None, pa.string()), own.values)
+    return {**cells, UNIT: replace(own, values=chunked(values))}, Trouble("check.unknown_unit", bad, UNIT)
 
 
 def _key_and_version(table: Table, names: Sequence[str]) -> tuple[list[str], list[str]]:

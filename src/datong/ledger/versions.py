@@ -30,11 +30,14 @@ class Span(NamedTuple):
     after: int
 
 
+# Without limits. It is one and the same wherever `span` gives it, so that `is` tells it.
 ALWAYS = Span(EVER, NEVER)
 
 
 def span(valid_from: date | None, valid_to: date | None) -> Span:
     """The days from valid_from (None: always) to the day before valid_to (None: without end)."""
+    if valid_from is None and valid_to is None:
+        return ALWAYS
     return Span(
         EVER if valid_from is None else valid_from.toordinal(), NEVER if valid_to is None else valid_to.toordinal()
     )

@@ -19,7 +19,9 @@ from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.identity import SINCE_EVER, keyed_row_id
 from datong.ledger.protocol import IngestReport, Intake, RunInputs, RunRecord
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, State, in_state_schema
+from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
+from datong.ledger.versions import versions
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
 from datong.model.settings import ChainSettings
@@ -454,7 +456,28 @@ class DuckDBLedger:
             return pa.Table.from_pylist(self._refused(as_of, last_ingest), schema=REFUSED_SCHEMA)
         table = tables()[name]
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
-        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id, _from"))
+        rows = in_state_schema(name, self._arrow(f"{query} ORDER BY row_id, _from"))
+        if not is_told(rows) or not has_units(table):
+            return rows
+        calendar = self.settings.calendar
+        known = self._conversions(as_of, last_ingest)
+        return in_base_units(table, rows, known, calendar.zone, calendar.local_date(as_of))
+
+    def _conversions(self, as_of: datetime, last_ingest: int) -> Conversions:
+        """The units in which products are counted, as known at a moment. One that was known only later, or was
+        withdrawn, is among them as it was first known, or known last: rows were taken in by it."""
+        conversions = self._table_as_of("unit_conversions", as_of, last_ingest)
+        table = tables()["unit_conversions"]
+        others = self._arrow(
+            f"SELECT {_own_columns(table)} FROM (SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)})"
+            f" WHERE row_id NOT IN (SELECT unnest(?)) AND _ingest <= {last_ingest} QUALIFY row_number() OVER ("
+            f"   PARTITION BY row_id, _from ORDER BY known_at <= {moment_sql(as_of)} DESC,"
+            f"   CASE WHEN known_at <= {moment_sql(as_of)} THEN known_at END DESC, known_at, _version DESC) = 1"
+            " ORDER BY row_id, _from",
+            [conversions["row_id"].to_pylist()],
+        )
+        every = pa.concat_tables([conversions, in_state_schema("unit_conversions", others)])
+        return Conversions.of(self._table_as_of("products", as_of, last_ingest), versions(table, every))
 
     def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
         """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""
@@ -468,7 +491,7 @@ class DuckDBLedger:
             )
         return source
 
-    def _refused(self, _as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
+    def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
         """Rows in quarantine that hold products back, by table, source and row: those of which no later row came in.
 
         They count as of any moment: what holds in their place is not known, however far back one looks.

@@ -86,7 +86,7 @@ def _intakes(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _quarantine_ingests(connection: duckdb.DuckDBPyConnection) -> None:
-    """With each row in quarantine the ingest that brought it, so that what came later can be told. Null: before this."""
+    """With each row in quarantine the ingest that brought it, to tell what came later. Null: before this."""
     connection.execute("ALTER TABLE quarantine ADD COLUMN ingest BIGINT")
     connection.execute("ALTER TABLE branch_quarantine ADD COLUMN ingest BIGINT")
 

@@ -22,6 +22,8 @@ from datong.connectors.files.read import (
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.steady import no_file
 from datong.ledger.held import HOLDING, circles
+from datong.ledger.state import in_state_schema
+from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import (
     NOTHING_KNOWN,
     ROW,
@@ -36,6 +38,7 @@ from datong.ledger.validate import (
     reject,
     validate,
 )
+from datong.ledger.versions import versions
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import RESERVED, Table, tables
@@ -73,7 +76,8 @@ _CHINESE_NAMES: Mapping[str, str] = {
 # Tables whose rows other rows are held against, or hold products back; they are kept in memory while a folder is
 # checked.
 KEPT = frozenset(
-    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {*HOLDING, "firm_shares"}
+    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to}
+    | {*HOLDING, "firm_shares", "unit_conversions"}
 )
 
 
@@ -235,6 +239,8 @@ def check_folder(
                 circles += more
                 if _usable(name, table.key[0], kept):
                     known[name] = pc.unique(kept[name].rows[table.key[0]])
+                if name in ("products", "unit_conversions"):
+                    known[UNITS] = _units(kept)
                 rows = RowsInHand(kept[name])
             outcomes[name] = take(part, rows, known)
         except UnreadableError as unreadable:
@@ -319,6 +325,15 @@ def _not_a_table(source: str, name: str) -> Finding:
 def _usable(name: str, column: str, checked: Mapping[str, Checked]) -> bool:
     """Whether a table and a column of it could be read, so that others may be held to it."""
     return name in checked and column in checked[name].rows.column_names
+
+
+def _units(checked: Mapping[str, Checked]) -> pa.Array:
+    """The units in which products are counted."""
+    products, conversions = (
+        in_state_schema(name, checked[name].rows if name in checked else None)
+        for name in ("products", "unit_conversions")
+    )
+    return Conversions.of(products, versions(tables()["unit_conversions"], conversions)).as_array()
 
 
 def _agreement_troubles(name: str, checked: Mapping[str, Checked]) -> list[Trouble]:

@@ -63,6 +63,8 @@ def _default(column: Column, language: str) -> str:
 def _allowed(column: Column, language: str) -> str:
     limits = (("≥", column.minimum), (">", column.above), ("≤", column.maximum), ("<", column.below))
     parts = [f"{sign} {limit:g}" for sign, limit in limits if limit is not None]
+    if column.largest is not None:
+        parts.append(f"≤ {column.largest:,.0f}")
     if column.choices:
         parts.append(", ".join(column.choices))
     if column.refers_to is not None:
