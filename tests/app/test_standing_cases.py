@@ -184,7 +184,9 @@ def test_firm_orders_that_are_past_due_stay_owed(case: str, ordered: str, due: f
     assert units(result, ordered)[date(2009, 1, 1)] == 10.0
     (found,) = told(result, "firm_overdue_unshipped")
     assert "10 units" in found.found.text()
-    forecast = {"demand.csv": {"due,units,priority": "due,units,priority,firm", "10,0\n": "10,0,false\n"}}
+    forecast = {
+        "demand.csv": {"due,units,priority": "due,units,priority,firm", ",10,0": ",10,0,false", ",5,0": ",5,0,true"}
+    }
     folder = tmp_path / "forecast"
     folder.mkdir()
     past = cleared(f"peers/{case}", folder, forecast)

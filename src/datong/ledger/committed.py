@@ -16,7 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -109,9 +109,8 @@ def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date
 
 @dataclass(eq=False)
 class _Task:
-    """An order that still takes hours or components. start, due: buckets; last: the last in which it was to be worked.
-    worked: (bucket) hours; level: of its product; takes: components; short: the component it was first found to lack.
-    """
+    """An order that still takes hours or components. start, due: buckets. worked: (bucket) hours; level: of its
+    product; takes: components; short: the component it was first found to lack."""
 
     order: UnderWay
     way: Way
@@ -119,7 +118,6 @@ class _Task:
     level: int
     start: int
     due: int
-    last: int
     hours: float
     line: str | None
     worked: FloatArray
@@ -186,7 +184,6 @@ class _Schedule:
         spent = start < 0 <= due  # else its hours were spent in the bucket it started in
         hours = 0.0 if spent or line not in self.free else order.units * way.hours_per_unit
         begin, due = max(start, 0), max(due, 0)
-        last = self.calendar.index(max(order.due - timedelta(days=1), order.start), origin)
         product = self.at[order.product]
         task = _Task(
             order=order,
@@ -195,7 +192,6 @@ class _Schedule:
             level=int(self.facts.arrays.level[product]),
             start=begin,
             due=due,
-            last=max(last, begin),
             hours=hours,
             line=line if hours > 0 else None,
             worked=np.zeros(self.buckets),
@@ -308,15 +304,15 @@ class _Schedule:
             self._put_off(task, t, arrives, units)
 
     def _arrival(self, task: _Task, t: int, share: float) -> int | None:
-        """Bucket in which the units of a task that begins in `t` are there; None beyond the horizon."""
+        """Bucket in which the units of a task that begins in `t` are there: when it is due, or, where it begins later
+        than it says or is worked for longer, when they can be; None beyond the horizon."""
         arrives = task.due
-        if task.short is not None:
+        if t > task.start:
             arrives = max(arrives, t + self.calendar.lead_buckets(task.way.lead_days))
         if task.line is not None:
             if not task.is_done(share):
                 return None
-            over = int(np.flatnonzero(task.worked > NOTHING)[-1]) - task.last
-            arrives = max(arrives, task.due + over)
+            arrives = max(arrives, int(np.flatnonzero(task.worked > NOTHING)[-1]))
         return arrives if arrives < self.buckets else None
 
     def _put_off(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
