@@ -22,6 +22,10 @@ _ARROW_TYPES: Mapping[str, pa.DataType] = {
 }
 
 
+# Tables whose rows are no facts that hold for a while: of their versions the last one counts.
+_LAST_COUNTS = frozenset({"demand", "orders"})
+
+
 def arrow_type(column: Column) -> pa.DataType:
     return _ARROW_TYPES[column.type]
 
@@ -54,11 +58,12 @@ class State:
 
     def table(self, name: str) -> pa.Table:
         """Rows of one table, in the schema of `state_schema`: of a master table one row of each key, the version that
-        holds today (`in_force`)."""
+        holds today (`in_force`); of wanted units and orders the last that is known of: what they are going to be."""
         if tables()[name].kind == "event":
             return self._read(name)
         if name not in self._made:
-            self._made[name] = in_force(tables()[name], self._read(name), self.today)
+            day = date.max if name in _LAST_COUNTS else self.today
+            self._made[name] = in_force(tables()[name], self._read(name), day)
         return self._made[name]
 
     def versions(self, name: str) -> pa.Table:

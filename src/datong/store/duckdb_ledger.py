@@ -161,6 +161,7 @@ class DuckDBLedger:
         self.path = path
         self.settings = settings
         self._connection = connection
+        self._given: tuple[tuple[datetime, int], State] | None = None
 
     def __enter__(self) -> "DuckDBLedger":
         return self
@@ -447,8 +448,14 @@ class DuckDBLedger:
     # reading ------------------------------------------------------------------------------------
 
     def state(self, as_of: datetime) -> State:
-        """The world as known at `as_of`; see Ledger.state. Later ingests do not change a state in hand."""
-        return State(self.settings, as_of, _AsOfReader(self, as_of, self._next_ingest() - 1), {})
+        """The world as known at `as_of`; see Ledger.state. Later ingests do not change a state in hand.
+
+        The last one given is kept: who asks again finds its tables read.
+        """
+        asked = (as_of, self._next_ingest() - 1)
+        if self._given is None or self._given[0] != asked:
+            self._given = (asked, State(self.settings, as_of, _AsOfReader(self, *asked), {}))
+        return self._given[1]
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         table = tables()[name]
@@ -467,7 +474,7 @@ class DuckDBLedger:
         table = tables()["unit_conversions"]
         others = self._arrow(
             f"SELECT {_own_columns(table)} FROM (SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)})"
-            f" WHERE row_id NOT IN (SELECT unnest(?)) AND _ingest <= {last_ingest} QUALIFY row_number() OVER ("
+            " WHERE row_id NOT IN (SELECT unnest(?)) QUALIFY row_number() OVER ("
             f"   PARTITION BY row_id, _from ORDER BY known_at <= {moment_sql(as_of)} DESC,"
             f"   CASE WHEN known_at <= {moment_sql(as_of)} THEN known_at END DESC, known_at, _version DESC) = 1"
             " ORDER BY row_id, _from",
