@@ -161,7 +161,6 @@ class DuckDBLedger:
         self.path = path
         self.settings = settings
         self._connection = connection
-        self._given: tuple[tuple[datetime, int], State] | None = None
 
     def __enter__(self) -> "DuckDBLedger":
         return self
@@ -448,14 +447,8 @@ class DuckDBLedger:
     # reading ------------------------------------------------------------------------------------
 
     def state(self, as_of: datetime) -> State:
-        """The world as known at `as_of`; see Ledger.state. Later ingests do not change a state in hand.
-
-        The last one given is kept: who asks again finds its tables read.
-        """
-        asked = (as_of, self._next_ingest() - 1)
-        if self._given is None or self._given[0] != asked:
-            self._given = (asked, State(self.settings, as_of, _AsOfReader(self, *asked), {}))
-        return self._given[1]
+        """The world as known at `as_of`; see Ledger.state. Later ingests do not change a state in hand."""
+        return State(self.settings, as_of, _AsOfReader(self, as_of, self._next_ingest() - 1), {})
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         table = tables()[name]
