@@ -182,8 +182,8 @@ def test_a_new_row_is_checked_and_never_takes_anothers_place(chain: Chain) -> No
         branch.add("demand", {"demand": "R2", "product": "X", "units": -1})
     assert {f.column for f in told.value.findings} >= {"product", "units", "due"}
     assert branch.state().table("demand").num_rows == 4
-    with pytest.raises(NotFound, match=r"no column unit .*Did you mean 'units'"):
-        branch.add("demand", {"demand": "R2", "unit": 1})
+    with pytest.raises(NotFound, match=r"no column unitss .*Did you mean 'units'"):
+        branch.add("demand", {"demand": "R2", "unitss": 1})
     with pytest.raises(Refused, match="needs its key: demand"):
         branch.add("demand", {"product": "P", "units": 1})
     with pytest.raises(Refused, match="on a branch only"):

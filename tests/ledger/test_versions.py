@@ -131,6 +131,15 @@ def test_a_state_gives_one_row_of_each_key_and_all_versions() -> None:
     assert exchanged.table("offers")["price"].to_pylist() == [10.0]
 
 
+def test_of_wanted_units_the_last_version_counts() -> None:
+    """From day 3 on 15 instead of 10 are wanted on day 8: that is known now, and what is planned for."""
+    rows = {"demand": ["D", "D"], "product": ["P", "P"], "due": [day(8)] * 2, "units": [10.0, 15.0]}
+    table = pa.table({**rows, "valid_from": pa.array([None, day(3)], pa.date32())})
+    chain = ChainSettings("t")
+    state = state_of_tables(chain, chain.calendar.midnight(day(0)), {"demand": table})
+    assert state.table("demand")["units"].to_pylist() == [15.0]
+
+
 def test_a_span_without_limits() -> None:
     assert [day_or_none(number) for number in span(None, None)] == [None, None]
     assert [day_or_none(number) for number in span(day(1), day(2))] == [day(1), day(2)]

@@ -110,6 +110,18 @@ def test_first_due_is_served_first_and_the_late_do_not_count_as_on_time() -> Non
     assert course.sent[0].units == 11.0
 
 
+def test_an_order_is_of_the_version_of_its_recipe_that_holds_when_it_starts() -> None:
+    """From the second week on a unit costs 20, and half are good: 8 come of the first order, 4 of the second."""
+    first = way(valid_to=MONDAYS[1])
+    later = way("a/1 (later)", cost_per_unit=20.0, yield_share=0.5, valid_from=MONDAYS[1], row="a/1")
+    course = Simulation(scene([{}, {}], ways=(first, later)))
+    course.release([order(8.0, MONDAYS[0], "o1"), order(8.0, MONDAYS[1], "o2")])
+    course.run()
+    course.run()
+    assert course.made_units[:, 0].tolist() == [8.0, 4.0]
+    assert course.cost["production"][:, 0].tolist() == [80.0, 160.0]
+
+
 def test_what_is_too_late_is_lost() -> None:
     """Due Wednesday 3 January, 10 days of patience: on Sunday the 14th it is 11 days late, lost and paid for once."""
     course = Simulation(scene([{(A, date(2024, 1, 3)): 5.0}, {}, {}], max_late_days=10))

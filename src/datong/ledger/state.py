@@ -36,6 +36,10 @@ _ARROW_TYPES: Mapping[str, pa.DataType] = {
 }
 
 
+# Tables whose rows are no facts that hold for a while: of their versions the last one counts.
+_LAST_COUNTS = frozenset({"demand", "orders"})
+
+
 def arrow_type(column: Column) -> pa.DataType:
     return _ARROW_TYPES[column.type]
 
@@ -72,12 +76,13 @@ class State:
     _made: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: str) -> pa.Table:
-        """Rows of one table, in `schema_of` it: of a master table one row of each key, the version that
-        holds today (`in_force`)."""
+        """Rows of one table, in `schema_of` it: of a master table one row of each key, the version that holds today
+        (`in_force`); of wanted units and orders the last that is known of: what they are going to be."""
         if name == REFUSED or tables()[name].kind == "event":
             return self._read(name)
         if name not in self._made:
-            self._made[name] = in_force(tables()[name], self._read(name), self.today)
+            day = date.max if name in _LAST_COUNTS else self.today
+            self._made[name] = in_force(tables()[name], self._read(name), day)
         return self._made[name]
 
     def versions(self, name: str) -> pa.Table:

@@ -470,7 +470,7 @@ class DuckDBLedger:
         table = tables()["unit_conversions"]
         others = self._arrow(
             f"SELECT {_own_columns(table)} FROM (SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)})"
-            f" WHERE row_id NOT IN (SELECT unnest(?)) AND _ingest <= {last_ingest} QUALIFY row_number() OVER ("
+            " WHERE row_id NOT IN (SELECT unnest(?)) QUALIFY row_number() OVER ("
             f"   PARTITION BY row_id, _from ORDER BY known_at <= {moment_sql(as_of)} DESC,"
             f"   CASE WHEN known_at <= {moment_sql(as_of)} THEN known_at END DESC, known_at, _version DESC) = 1"
             " ORDER BY row_id, _from",
