@@ -4,11 +4,11 @@ import json
 from datetime import date
 
 import pytest
-from small_chain import MONDAY, chain
 
 from datong.ledger.facts import chain_facts
 from datong.ledger.held import held_back, held_findings, lacking
 from datong.model.flow import nothing_learnt
+from small_chain import MONDAY, chain
 
 STARTS = (MONDAY, date(2024, 1, 8))
 
@@ -118,7 +118,7 @@ def test_a_recipe_on_a_line_that_is_not_there_is_held_back() -> None:
     found = held_findings(state_with(lines=[]), held_back(state_with(lines=[]), STARTS))
     assert "RP" in found[0].text("en") and "line L" in found[0].text("en")
     gone = TABLES["recipes"] + [{"recipe": "R0", "product": "Q", "line": "M", "valid_to": MONDAY}]
-    later = gone + [{"recipe": "R1", "product": "Q", "line": "M", "valid_from": date(2024, 2, 1)}]
+    later = [*gone, {"recipe": "R1", "product": "Q", "line": "M", "valid_from": date(2024, 2, 1)}]
     assert held_of(recipes=later) == set()
 
 
