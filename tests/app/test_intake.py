@@ -8,6 +8,7 @@ import pytest
 
 import datong
 from datong.app import intake
+from datong.app.cli import main
 from datong.connectors.files import folder as folders
 from datong.connectors.files import read as reading
 from datong.model.errors import NotFound
@@ -256,3 +257,57 @@ def test_a_file_that_changes_after_its_rows_came_in_is_taken_in_and_read_again(
     read()
     assert opened(shop)[1] == ["vanished"]
     assert "sales" in read()
+
+
+def test_a_table_whose_file_is_gone_is_asked_about_until_it_is_settled(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ledger still plans with its rows. Put the file back, or say that none of it holds."""
+    stock = shop / "stock.csv"
+    stock.write_text("product,units,happened_at\nA,1,2026-01-05\nB,2,2026-01-05\n", encoding="utf-8")
+    assert opened(shop)[1] == []
+    text = stock.read_text(encoding="utf-8")
+    stock.unlink()
+    for _ in range(2):
+        with datong.open(shop) as chain:
+            (found,) = chain.unheeded
+            assert (found.code, found.source) == ("table_gone", "stock")
+            assert "2 rows" in found.text("en") and "withdraw stock --all" in found.text("en")
+            assert "2 行" in found.text("zh")
+            assert chain.state().table("stock").num_rows == 2
+    stock.write_text(text, encoding="utf-8")
+    assert opened(shop)[1] == []
+    stock.unlink()
+    assert main(["run", str(shop), "--lang", "en"]) == 0
+    assert "[table_gone]" in capsys.readouterr().err
+    assert main(["withdraw", "stock", "--all", "--chain", str(shop), "--lang", "en"]) == 0
+    assert "2 rows of stock" in capsys.readouterr().out
+    assert opened(shop)[1] == []
+    assert main(["withdraw", "stock", "--chain", str(shop), "--lang", "en"]) == 2
+    assert main(["withdraw", "stock", "x", "--all", "--chain", str(shop), "--lang", "en"]) == 2
+
+
+@pytest.mark.parametrize("bad", ["recipes.csv", "recipes.txt"])
+def test_a_table_whose_file_cannot_be_read_is_not_gone(shop: Path, bad: str) -> None:
+    (shop / "recipes.csv").write_text("recipe,product\nR,A\n", encoding="utf-8")
+    assert opened(shop)[1] == []
+    (shop / "recipes.csv").unlink()
+    (shop / bad).write_bytes(b"")
+    assert opened(shop)[1] == ([] if bad == "recipes.csv" else ["table_gone"])
+
+
+def test_a_row_of_another_file_is_discarded_for_good_one_of_the_folder_comes_back(shop: Path, tmp_path: Path) -> None:
+    with datong.open(shop) as chain:
+        other = tmp_path / "recipes.csv"
+        other.write_text("recipe,product,yield_share\nRA,A,2\n", encoding="utf-8")
+        chain.ingest(other)
+        assert [f.code for f in chain.review() if f.severity == "error"] == ["held_back"]
+        waiting = chain.ledger.waiting().to_pylist()
+        assert [row["table"] for row in waiting] == ["recipes", "sales"]
+        with pytest.raises(NotFound):
+            chain.discard_quarantine(["nothing"])
+        assert chain.discard_quarantine([row["quarantine_id"] for row in waiting]) == 2
+        assert chain.ledger.waiting().num_rows == 0
+        assert [f.code for f in chain.review() if f.severity == "error"] == []
+    with datong.open(shop) as chain:
+        assert [row["table"] for row in chain.ledger.waiting().to_pylist()] == ["sales"]

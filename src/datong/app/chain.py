@@ -27,10 +27,11 @@ from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
 from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_from_table, learnt_table
+from datong.ledger.limits import beyond_limits, refuse_too_large
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import REFUSED, State
 from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, gathered
+from datong.ledger.validate import ROW, gathered, last_recorded_day
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
@@ -60,6 +61,9 @@ END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 # What of a kept run its successor is held against.
 PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "flow", "money")
+
+# Days between which a plan may be asked for.
+FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 
 # More buckets than any history has.
 EVERY_BUCKET = 1_000_000
@@ -206,20 +210,25 @@ class Chain:
         now: Callable[[], datetime] = utc_now,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
     ) -> None:
-        """on_rows: told, while tables are taken in, the table and how many rows of it have come so far."""
+        """on_rows: told, while tables are taken in, the table and how many rows of it have come so far.
+
+        Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default.
+        """
         self.folder = folder
         self._now = now
-        settings = read_settings(folder)[0] if folder.is_dir() else None
+        settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
         if settings is None:
             findings = check_folder(folder, count, keep_rejected=False).findings
             raise BadInput(message("app.cannot_open", folder=str(folder)), findings)
+        if has_errors(wrong):
+            raise BadInput(message("app.wrong_settings", folder=str(folder)), wrong)
         self.settings: ChainSettings = settings
         trunk = open_ledger(folder / LEDGER_FILE, self.settings)
         self.ledger: Ledger = trunk
         self._trunk: Ledger = trunk
         self._branches: Branches = DuckDBBranches(trunk)
         try:
-            taken = take_in_folder(self.ledger, folder, self.clock(), on_rows)
+            taken = take_in_folder(self.ledger, folder, self.clock(), on_rows, now().date())
             self.unheeded_edits: tuple[Finding, ...] = taken.unheeded
             self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self.clock_findings())
         except BaseException:
@@ -389,7 +398,8 @@ class Chain:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
         conversions = everything.versions("unit_conversions")
         known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
-        return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows)
+        last_day = last_recorded_day(self._now().date(), self.settings)
+        return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows, last_day=last_day)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -430,6 +440,14 @@ class Chain:
             before = reports.get((table, source))
             reports[table, source] = report if before is None else _both(before, report)
         return tuple(reports.values())
+
+    def discard_quarantine(self, ids: Sequence[str]) -> int:
+        """Forget rows in quarantine: they hold nothing back any more, and are not tried again. Returns how many. One
+        that still stands in a file of the folder comes back with it. Raises NotFound for ids that are not there."""
+        unknown = sorted(set(ids) - set(self.ledger.quarantined(ids)["quarantine_id"].to_pylist()))
+        if unknown:
+            raise NotFound(message("app.not_quarantined", ids=", ".join(unknown)))
+        return self.ledger.discard(ids, self.clock())
 
     def default_as_of(self) -> datetime:
         """The last moment at which anything became known, but not before the settings' start, nor before that of a plan
@@ -847,8 +865,9 @@ class Chain:
         )
 
     def can_plan(self, state: State) -> None:
-        """Raises BadInput where nothing is wanted, or where a whole table cannot be read: bad rows can be left out, but
-        without its lines, say, a chain would be planned as if hours had no end."""
+        """Raises BadInput where nothing is wanted, where a whole table cannot be read (bad rows can be left out, but
+        without its lines, say, a chain would be planned as if hours had no end), and where the ledger holds numbers
+        that no plan can be made of; Refused where the plan would be too large."""
         unusable = [f for f in self.findings if f.severity == "error" and f.row is None]
         if unusable and state.table("products").num_rows:
             raise BadInput(message("app.unusable", folder=str(self.folder)), unusable)
@@ -857,6 +876,10 @@ class Chain:
         ):
             local = f"{state.as_of.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M}"
             raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
+        beyond = beyond_limits(state)
+        if beyond:
+            raise BadInput(message("app.beyond_limits", folder=str(self.folder)), beyond)
+        refuse_too_large(state)
 
 
 def default_moment(settings: ChainSettings, latest: datetime | None, clock: datetime) -> datetime | None:
@@ -960,11 +983,10 @@ def parse_moment(text: str, settings: ChainSettings) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise Refused(message("app.not_a_moment", text=text)) from error
+    if not FIRST_MOMENT <= moment.date() <= LAST_MOMENT:
+        raise Refused(message("app.moment_too_far", text=text, first=FIRST_MOMENT, last=LAST_MOMENT))
     if moment.time() == time() and moment.tzinfo is None:
         return settings.calendar.midnight(moment.date())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=settings.calendar.zone)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise Refused(message("app.not_a_moment", text=text)) from error
+    return moment.astimezone(UTC)

@@ -33,10 +33,10 @@ def check_chain(
     """Every finding of a folder: of its files and rows, and of what would be planned of them. Keeps no rows."""
     settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
     if settings is None or has_errors(wrong):
-        return check_folder(folder, count, keep_rejected=False, on_rows=on_rows)
+        return check_folder(folder, count, keep_rejected=False, on_rows=on_rows, today=now().date())
     with tempfile.TemporaryDirectory() as place, open_ledger(Path(place) / "check.duckdb", settings) as ledger:
         look = _Look(ledger, settings, now())
-        result = check_folder(folder, look.take, on_rows=on_rows)
+        result = check_folder(folder, look.take, on_rows=on_rows, today=now().date())
         if any(f.severity == "error" and f.row is None for f in result.findings):
             return result  # nothing would be planned of it
         return replace(result, findings=(*result.findings, *look.review()))

@@ -99,12 +99,14 @@ def parser(language: str) -> argparse.ArgumentParser:
     p = command("quarantine")
     chain(p)
     p.add_argument("--retry", action="store_true", help=t("quarantine.retry"))
+    p.add_argument("--discard", nargs="+", metavar="ID", help=t("quarantine.discard"))
     on_branch(p)
     p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
 
     p = command("withdraw")
     p.add_argument("table", metavar="TABLE", help=t("withdraw.table"))
-    p.add_argument("rows", nargs="+", metavar="ROW_ID", help=t("withdraw.rows"))
+    p.add_argument("rows", nargs="*", metavar="ROW_ID", help=t("withdraw.rows"))
+    p.add_argument("--all", action="store_true", help=t("withdraw.all"))
     chain(p, positional=False)
     on_branch(p)
 

@@ -164,6 +164,8 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
         if options.retry:
             for report in chain.retry_quarantine():
                 print_ingested(report, language)
+        if options.discard:
+            terminal.line(say("app.discarded", language, count=chain.discard_quarantine(options.discard)))
         rows = chain.ledger.quarantined().to_pylist()
     if options.format == "json":
         terminal.data(json.dumps(rows, ensure_ascii=False, indent=1, default=str))
@@ -172,7 +174,9 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
         terminal.line(say("app.nothing_quarantined", language))
         return 0
     for row in rows:
-        terminal.line(say("app.quarantined", language, **{k: row[k] for k in ("table", "source", "row", "raw")}))
+        terminal.line(
+            say("app.quarantined", language, **{k: row[k] for k in ("quarantine_id", "table", "source", "row", "raw")})
+        )
         for finding in json.loads(row["findings"]):
             terminal.line("    " + terminal.finding_record(finding, language))
     terminal.line(_quarantine_hint(len(rows), chain.branch_name, language))
@@ -180,8 +184,11 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_withdraw(options: argparse.Namespace, language: str) -> int:
+    if options.all == bool(options.rows):
+        raise Refused(message("app.withdraw_what"))
     with opened(options.chain, language, options.branch) as chain:
-        count = chain.withdraw(options.table, options.rows)
+        rows = chain.ledger.came_from(options.table, options.table) if options.all else options.rows
+        count = chain.withdraw(options.table, rows)
     if chain.branch_name is None:
         terminal.line(say("app.withdrawn", language, count=count, table=options.table))
     else:

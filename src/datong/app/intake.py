@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files
+from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files, unread_tables
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
 from datong.ledger.protocol import IngestReport, Intake, Ledger
@@ -49,8 +49,12 @@ def take_in_folder(
     folder: Path,
     arrived_at: datetime,
     on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+    today: date | None = None,
 ) -> TakenIn:
-    """Read, check and take in the tables of a folder whose settings can be read; what is unchanged is only compared."""
+    """Read, check and take in the tables of a folder whose settings can be read; what is unchanged is only compared.
+
+    today: events of long after it are refused.
+    """
     seen = _file_looks(folder, settled)
     digests = _file_digests(folder)
     files = (part for pair in digests.items() for part in pair)
@@ -59,18 +63,29 @@ def take_in_folder(
     if before is not None:
         return TakenIn(before.reports, before.findings, before.unheeded)
     taking = _Taking(ledger, arrived_at, digests)
-    checked = check_folder(folder, taking.take, on_rows=on_rows)
-    taken = TakenIn(tuple(taking.reports), checked.findings, tuple(taking.unheeded))
+    checked = check_folder(folder, taking.take, on_rows=on_rows, today=today)
+    gone = _gone(ledger, {report.table for report in taking.reports} | unread_tables(checked.findings))
+    taken = TakenIn(tuple(taking.reports), checked.findings, (*taking.unheeded, *gone.values()))
     if _file_looks(folder, looks) == seen:  # nobody wrote to it in the meantime
         last = ledger.last_ingests()
         for intake in taking.intakes:
             ledger.note_intake(_as_of_now(intake, last))
         if any(f.code == "unreadable_file" for f in checked.findings) or _UNREAD in digests.values():
             return taken  # the next try may find something else, though no file has changed
-        ingests = dict.fromkeys((report.table for report in taken.reports), 0)
+        ingests = dict.fromkeys((*(report.table for report in taken.reports), *gone), 0)
         everything = Intake(_FOLDER, digest, ingests, taken.reports, taken.findings, taken.unheeded)
         ledger.note_intake(_as_of_now(everything, last))
     return taken
+
+
+def _gone(ledger: Ledger, there: set[str | None]) -> dict[str, Finding]:
+    """Tables of which the folder had a file before and has none now, while the ledger still holds their rows."""
+    found = {}
+    for name in tables():
+        rows = () if name in there else ledger.came_from(name, name)
+        if rows:
+            found[name] = finding("warning", "store.table_gone", name, count=len(rows), row_id=rows[0], table=name)
+    return found
 
 
 class _Taking:
@@ -131,6 +146,8 @@ def _unchanged(ledger: Ledger, place: str, digest: str) -> Intake | None:
     last = ledger.last_ingests()
     if any(last.get(table, 0) != number for table, number in intake.ingests.items()):
         return None
+    if any(found.code == "not_come" for found in intake.findings):
+        return None  # its day may have come
     known = (replace(r, added=0, superseded=0, known=r.known + r.added + r.superseded) for r in intake.reports)
     return replace(intake, reports=tuple(known))
 

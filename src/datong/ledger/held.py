@@ -58,7 +58,7 @@ def held_back(state: State, bucket_starts: Sequence[date]) -> Held:
     """The products that no way may start for in these buckets, and why."""
     products = set(state.table("products")["product"].to_pylist())
     reasons: dict[str, list[Reason]] = defaultdict(list)
-    refused = _refused(state)
+    refused = refused_rows(state)
     for row in refused:
         for product in sorted(_concerned(row, refused, state, products)):
             reasons[product].append(row.reason)
@@ -137,7 +137,7 @@ def circles(made: IntArray, used: IntArray, count: int) -> IntArray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Refused:
+class RefusedRow:
     """A row that was refused: its cells by column, where they could be told apart, and what is wrong with it."""
 
     table: str
@@ -148,12 +148,13 @@ class _Refused:
         return self.cells.get(column, "")
 
 
-def _refused(state: State) -> list[_Refused]:
+def refused_rows(state: State) -> list[RefusedRow]:
+    """Refused rows that may hold products back; what stands behind others comes first."""
     rows = [_as_refused(row) for row in state.table(REFUSED).to_pylist() if row["table"] in HOLDING]
     return sorted(rows, key=lambda row: HOLDING.index(row.table))  # stable: by source and row within a table
 
 
-def _as_refused(row: Mapping[str, Any]) -> _Refused:
+def _as_refused(row: Mapping[str, Any]) -> RefusedRow:
     cells = {name: "" if value is None else str(value).strip() for name, value in json.loads(row["raw"]).items()}
     records = json.loads(row["findings"])
     first = records[0] if records else {}
@@ -161,13 +162,13 @@ def _as_refused(row: Mapping[str, Any]) -> _Refused:
     found, expected, remedy = (message("held.as_told", **told[part]) for part in _PARTS)
     reason = message("held.refused", found=found, expected=expected)
     source, column = first.get("source", row["source"]), first.get("column")
-    return _Refused(row["table"], cells, Reason(source, row["row"], column, reason, remedy))
+    return RefusedRow(row["table"], cells, Reason(source, row["row"], column, reason, remedy))
 
 
 _PARTS = ("found", "expected", "remedy")
 
 
-def _concerned(row: _Refused, refused: Sequence[_Refused], state: State, products: set[str]) -> set[str]:
+def _concerned(row: RefusedRow, refused: Sequence[RefusedRow], state: State, products: set[str]) -> set[str]:
     """The products that a refused row says how to get."""
     if row.table in ("lines", "line_calendar"):
         return _made_on(row.cell("line"), refused, state)
@@ -180,7 +181,7 @@ def _concerned(row: _Refused, refused: Sequence[_Refused], state: State, product
     return {product for product in without if not told or _plain(product) == _plain(told)}
 
 
-def _named_in(row: _Refused, state: State, products: set[str]) -> set[str]:
+def _named_in(row: RefusedRow, state: State, products: set[str]) -> set[str]:
     """The product that a row names itself, or that its recipe or offer is known to be for."""
     told = row.cell("product")
     if told in products:
@@ -197,7 +198,7 @@ def _named_in(row: _Refused, state: State, products: set[str]) -> set[str]:
     return set()
 
 
-def _made_on(line: str, refused: Sequence[_Refused], state: State) -> set[str]:
+def _made_on(line: str, refused: Sequence[RefusedRow], state: State) -> set[str]:
     """Products with a recipe on a line, one that was refused too."""
     if not line:
         return set()

@@ -120,6 +120,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def came_from(self, table: str, source: str) -> Sequence[str]:
+        """Row ids that came from `source` and were not withdrawn, in order."""
+        ...
+
     def state(self, as_of: datetime) -> State:
         """The world as known at `as_of`."""
         ...
@@ -149,6 +153,10 @@ class Ledger(Protocol):
         """Rows in quarantine, all or those with these ids: quarantine_id, table, source, row, raw (JSON text), findings
         (JSON text), arrived_at.
         """
+        ...
+
+    def discard(self, ids: Sequence[str], arrived_at: datetime) -> int:
+        """Forget rows in quarantine. Returns how many."""
         ...
 
     def save_run(self, run: RunRecord) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.facts import chain_facts
-from datong.ledger.held import Held, held_back, held_findings, named
+from datong.ledger.held import Held, held_back, held_findings, named, refused_rows
 from datong.ledger.state import State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
@@ -31,7 +31,7 @@ def review(state: State) -> tuple[Finding, ...]:
         *never_made(state, starts, held),
         *demand_ends_early(state, starts),
         *demand_beyond(state, starts),
-        *changes_nothing(state),
+        *changes_nothing(state, held),
     )
 
 
@@ -96,13 +96,17 @@ def _given_products(state: State, starts: Sequence[date]) -> set[str]:
 def _heaviest_weight(state: State) -> dict[str, float]:
     """The most that a row of `demand` weighs, by product; see `demand_classes` in rule_facts.py."""
     rows = state.table("demand").select(["product", "priority", "firm"])
-    highest = rows.group_by("product", use_threads=False).aggregate([("priority", "max"), ("firm", "max")])
+    kinds = rows.group_by("product", use_threads=False).aggregate(
+        [("priority", "max"), ("firm", "max"), ("firm", "min")]
+    )
+    sold = set(pc.unique(state.table("sales")["product"]).to_pylist())
     shares = state.settings.defaults
-    columns = (highest[name].to_pylist() for name in ("product", "priority_max", "firm_max"))
-    return {
-        product: shares.priority_factor ** max(priority, 0) * (shares.firm_factor if firm else 1.0)
-        for product, priority, firm in zip(*columns, strict=True)
-    }
+    result = {}
+    for row in kinds.to_pylist():
+        is_forecast = row["product"] in sold or not row["firm_min"]
+        firm_factor = shares.firm_factor if row["firm_max"] and is_forecast else 1.0
+        result[row["product"]] = shares.priority_factor ** max(row["priority_max"], 0) * firm_factor
+    return result
 
 
 def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
@@ -152,10 +156,12 @@ def demand_beyond(state: State, starts: Sequence[date]) -> list[Finding]:
     return [finding("note", "review.demand_beyond", "demand", column="due", rows_affected=rows, **figures)]
 
 
-def changes_nothing(state: State) -> list[Finding]:
-    """Tables, or rows of them, that are read and change nothing in the plan."""
-    made = state.versions("recipes")["product"].combine_chunks()
-    used_lines = pc.unique(state.versions("recipes")["line"].drop_null())
+def changes_nothing(state: State, held: Held) -> list[Finding]:
+    """Tables, or rows of them, that are read and change nothing in the plan. Of what is held back nothing is known."""
+    recipes = state.versions("recipes")
+    made = pa.array([*recipes["product"].to_pylist(), *held.reasons], pa.string())
+    refused = [line for row in refused_rows(state) if row.table == "recipes" and (line := row.cell("line"))]
+    used_lines = pa.array([*pc.unique(recipes["line"].drop_null()).to_pylist(), *refused], pa.string())
     bills, lines, spans = (state.versions(name) for name in ("components", "lines", "line_calendar"))
     idle = (
         ("components", "product", bills.filter(pc.invert(pc.is_in(bills["product"], made))), "warning"),

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -34,6 +35,8 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,3}(\.?[0-9]{3})*,[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 # Outside these years a date is odd.
 LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D"))
+# Days ahead of today up to which a record is only odd.
+AHEAD_DAYS = 366
 # What one unit more weighs at most, and the highest priority whatever its factor: all costs are in one sum.
 MOST_WEIGHT, HIGHEST_PRIORITY = 1e6, 1000
 # (table, earlier column, later column, may they be equal)
@@ -126,11 +129,16 @@ class TableCheck:
         settings: ChainSettings,
         known: Mapping[str, pa.Array] = NOTHING_KNOWN,
         keep_rejected: bool = True,
+        last_day: date | None = None,
     ) -> None:
-        """keep_rejected: False where only the findings are wanted; rejected rows then have their number alone."""
+        """keep_rejected: False where only the findings are wanted; rejected rows then have their number alone.
+        last_day: that an event may be recorded of (`last_recorded_day`); None: any but an odd one."""
         self.table = table
         self.source = source
         self._settings = settings
+        self._last_day = (
+            LIKELY_DAYS[1] - 1 if last_day is None else min(np.datetime64(last_day, "D"), LIKELY_DAYS[1] - 1)
+        )
         self._known = known
         self._units = Conversions.of_array(known[UNITS]) if has_units(table) and UNITS in known else None
         self._keep = keep_rejected
@@ -193,7 +201,7 @@ class TableCheck:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
         zone = self._settings.calendar.zone
         cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, zone)
-        groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
+        groups = [*_value_troubles(self.table, cells, self._last_day), _date_order_troubles(self.table, cells)]
         groups += [_pair_troubles(self.table, cells), _heavy_troubles(self.table, cells, self._settings)]
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
         if self._units is not None and UNIT in cells:
@@ -206,6 +214,14 @@ class TableCheck:
             columns[DATE_ONLY] = pa.chunked_array([pa.array(date_only)])
         columns[ROW] = rows[ROW].cast(pa.int64())
         return pa.table(columns), troubles
+
+
+def last_recorded_day(today: date, settings: ChainSettings) -> date:
+    """The last day that an event may be recorded of: a year from today, or the start of the plan if that is later.
+
+    A chain of declared history stands at its last record: with one year mistyped, all of it would be planned as of then.
+    """
+    return max(today + timedelta(days=AHEAD_DAYS), settings.start or date.min)
 
 
 class CheckedRows(Protocol):
@@ -421,7 +437,7 @@ def _shown_header(named: Mapping[str, str], header: str) -> str:
 # --- rules -------------------------------------------------------------------------------------------------------
 
 
-def _value_troubles(table: Table, cells_of: Mapping[str, Cells]) -> list[list[Trouble]]:
+def _value_troubles(table: Table, cells_of: Mapping[str, Cells], last_day: np.datetime64) -> list[list[Trouble]]:
     """What is wrong with single cells, in groups of one rank each."""
     groups: list[list[Trouble]] = []
     for name, cells in cells_of.items():
@@ -432,7 +448,7 @@ def _value_troubles(table: Table, cells_of: Mapping[str, Cells]) -> list[list[Tr
         if column.type in ("number", "integer"):
             groups += [[trouble] for trouble in _number_troubles(table, column, cells)]
         if column.type in ("date", "moment"):
-            groups += [[trouble] for trouble in _day_troubles(table, column, cells)]
+            groups += [[trouble] for trouble in _day_troubles(table, column, cells, last_day)]
         if column.choices:
             known = mask(pc.is_in(cells.values, pa.array(column.choices, pa.string())))
             bad = ~known & mask(pc.is_valid(cells.values))
@@ -507,15 +523,15 @@ def highest_priority(factor: float) -> int:
     return int(min(steps + 1e-9, HIGHEST_PRIORITY))
 
 
-def _day_troubles(table: Table, column: Column, cells: Cells) -> list[Trouble]:
+def _day_troubles(table: Table, column: Column, cells: Cells, last_day: np.datetime64) -> list[Trouble]:
     days = cells.values.cast(pa.timestamp("us")).to_numpy().astype("M8[D]")
     there = ~np.isnat(days)
     impossible = there & ((days < POSSIBLE_DAYS[0]) | (days >= POSSIBLE_DAYS[1]))
     is_record = table.kind == "event" and column.name in ("happened_at", "known_at")
-    not_come = there & ~impossible & (days >= LIKELY_DAYS[1]) & is_record
+    not_come = there & ~impossible & (days > last_day) & is_record
     odd = there & ~impossible & ~not_come & ((days < LIKELY_DAYS[0]) | (days >= LIKELY_DAYS[1]))
     return [
-        Trouble("check.not_come", not_come, column.name),
+        Trouble("check.not_come", not_come, column.name, params={"last": str(last_day)}),
         Trouble("check.impossible_date", impossible, column.name),
         Trouble("check.odd_date", odd, column.name, severity="warning"),
     ]

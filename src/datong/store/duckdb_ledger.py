@@ -414,6 +414,13 @@ class DuckDBLedger:
         self._drop_temporary()
         return tuple(name for (name,) in found)
 
+    def came_from(self, table: str, source: str) -> Sequence[str]:
+        """Row ids that came from `source` and were not withdrawn, in order; see Ledger.came_from."""
+        if not self._rows("SELECT 1 FROM ingests WHERE table_name = ? AND source = ? LIMIT 1", [table, source]):
+            return ()
+        found = self._rows(f"{_held_from(tables()[table])} ORDER BY row_id", [source])
+        return tuple(row_id for (row_id,) in found)
+
     # what was taken in --------------------------------------------------------------------------
 
     def intake(self, place: str) -> Intake | None:
@@ -575,6 +582,16 @@ class DuckDBLedger:
             + ' ORDER BY arrived_at, source, "row", quarantine_id',
             [] if ids is None else [list(ids)],
         )
+
+    def discard(self, ids: Sequence[str], arrived_at: datetime) -> int:
+        """Forget rows in quarantine; see Ledger.discard."""
+        with self._transaction():
+            left = self.quarantined(ids)
+            self._leave_quarantine(ids)
+            ingest = self._next_ingest()
+            for table in sorted(set(left["table"].to_pylist())):
+                self._note_ingest(ingest, table, "discard", arrived_at)
+        return left.num_rows
 
     # runs ---------------------------------------------------------------------------------------
 
@@ -745,6 +762,14 @@ class _AsOfReader:
         if table not in self._read:
             self._read[table] = self._ledger._table_as_of(table, self._as_of, self._last_ingest)
         return self._read[table]
+
+
+def _held_from(table: Table) -> str:
+    """SQL of the ids of rows that came from a source and were not withdrawn."""
+    return (
+        f"SELECT row_id FROM {chain_table(table)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
+        " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
+    )
 
 
 def _own_columns(table: Table) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,6 +35,7 @@ from datong.ledger.validate import (
     TableCheck,
     Trouble,
     gathered,
+    last_recorded_day,
     nearest_hint,
     reject,
     validate,
@@ -114,6 +116,7 @@ class SourceRows(CheckedBatches):
         known: Mapping[str, pa.Array] = NOTHING_KNOWN,
         keep_rejected: bool = True,
         on_rows: Callable[[int], None] = lambda _rows: None,
+        last_day: date | None = None,
     ) -> None:
         self._source = source
         known = dict(known)  # as it is now
@@ -125,7 +128,8 @@ class SourceRows(CheckedBatches):
                 count += raw.rows.num_rows + raw.rejected.num_rows
                 on_rows(count)
 
-        super().__init__(lambda: TableCheck(table, source.columns, source.name, settings, known, keep_rejected), read)
+        rules = (table, source.columns, source.name, settings, known, keep_rejected, last_day)
+        super().__init__(lambda: TableCheck(*rules), read)
 
     @property
     def findings(self) -> Sequence[Finding]:
@@ -213,16 +217,18 @@ def check_folder(
     take: Take = keep,
     keep_rejected: bool = True,
     on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+    today: date | None = None,
 ) -> CheckResult:
     """Everything that is wrong with a chain folder, at once: each file, each row, and the tables with one another.
 
     take: what is done with the rows of each table. keep_rejected: False where the bad rows themselves are not wanted.
-    on_rows: told the table and how many rows of it have come so far.
+    on_rows: told the table and how many rows of it have come so far. today: events of long after it are refused.
     """
     contents = read_folder(folder)
     if not folder.is_dir():
         return CheckResult(None, {}, contents.findings, {})
     settings = contents.settings or ChainSettings(folder.resolve().name)
+    last_day = None if today is None else last_recorded_day(today, settings)
     kept: dict[str, Checked] = {}
     known: dict[str, pa.Array] = {}
     outcomes: dict[str, Outcome] = {}
@@ -231,7 +237,7 @@ def check_folder(
     for part in contents.parts:
         name, table = part.table, tables()[part.table]
         rows: CheckedRows = SourceRows(
-            table, part.source, settings, known, keep_rejected, lambda count, name=name: on_rows(name, count)
+            table, part.source, settings, known, keep_rejected, lambda count, name=name: on_rows(name, count), last_day
         )
         try:
             if name in KEPT:
@@ -456,10 +462,15 @@ def _firms_without_lines(checked: Mapping[str, Checked], source: str) -> list[Fi
     return list(reject(empty, [trouble], rows, source).findings)
 
 
+def unread_tables(findings: Iterable[Finding]) -> set[str | None]:
+    """Tables of which a file or sheet is there that has an error of its own."""
+    sources = [f.source for f in findings if f.severity == "error"]
+    return {table_of(part) for s in sources for part in (s.partition(".")[0], s.rpartition("/")[2])}
+
+
 def _missing_tables(folder: Path, checked: Mapping[str, Outcome], findings: Iterable[Finding]) -> list[Finding]:
     """`products`, and `sales` or `demand`, must be there. One that is there and cannot be read has its own finding."""
-    sources = [f.source for f in findings if f.severity == "error"]
-    unread = {table_of(part) for s in sources for part in (s.partition(".")[0], s.rpartition("/")[2])}
+    unread = unread_tables(findings)
     result = []
     if "products" not in checked and "products" not in unread:
         result.append(finding("error", "check.no_products", folder.name or str(folder)))

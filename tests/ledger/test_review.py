@@ -1,0 +1,117 @@
+"""What is said before planning: each finding, its figures, and that the plan is as it says."""
+
+from datetime import date
+
+import pytest
+
+from datong.balance.market import balance
+from datong.ledger.review import review
+from datong.model.flow import nothing_learnt
+from small_chain import MONDAY, chain, demand, press
+
+
+def found(state, code):
+    return [f for f in review(state) if f.code == code]
+
+
+def codes(state):
+    return [f.code for f in review(state)]
+
+
+def wanted(units=5.0, due=date(2024, 1, 8), **more):
+    return [{"demand": "D", "product": "A", "due": due, "units": units} | more]
+
+
+def started(state, units=5.0):
+    """Units of A that the market starts, where that many are wanted in the second bucket."""
+    clearing = balance(state, demand(state, A=[[0, units]]), nothing_learnt())
+    return sum(row["started_units"] for row in clearing.quantities.to_pylist())
+
+
+# A costs 2 to make, and component C 3 more where it has one; a lost sale costs what is given.
+COMPONENT = {
+    "products": [{"product": "A", "price": 100.0}, {"product": "C", "price": 3.0}],
+    "components": [{"product": "A", "component": "C", "units_per_unit": 1.0}],
+    "offers": [{"offer": "OC", "product": "C", "price": 3.0, "lead_days": 0.0}],
+}
+
+
+@pytest.mark.parametrize(
+    ("lost", "tables", "priority", "cost"),
+    [
+        (1.9, {}, 0, "2.00"),
+        (2.1, {}, 0, None),
+        (4.9, COMPONENT, 0, "5.00"),  # 2 + 3
+        (5.1, COMPONENT, 0, None),
+        (1.9, {}, 1, None),  # each step of priority makes the loss twice as dear
+        (0.9, {}, 1, "2.00"),
+    ],
+)
+def test_what_is_cheaper_to_refuse_than_to_make_is_never_made(lost, tables, priority, cost) -> None:
+    economics = [{"product": "A", "lost_sale_cost_per_unit": lost, "late_cost_per_unit_week": 0.0}]
+    state = chain(2, **press() | tables | {"economics": economics, "demand": wanted(priority=priority, firm=True)})
+    told = found(state, "never_made")
+    assert [dict(f.found.params)["cost"] for f in told] == ([] if cost is None else [cost])
+    for f in told:
+        params = dict(f.found.params)
+        assert params["product"] == "A" and params["loss"] == f"{lost * 2**priority:.2f}"
+        assert cost in f.text("en") and "永远不会" in f.text("zh")
+    assert (started(state) == 0) == bool(told)
+
+
+def test_with_a_yield_a_good_unit_costs_more() -> None:
+    """Half of what is started is good: a unit costs 2 / 0.5 = 4."""
+    economics = [{"product": "A", "lost_sale_cost_per_unit": 3.0}]
+    state = chain(2, **press(yield_share=0.5) | {"economics": economics, "demand": wanted()})
+    assert [dict(f.found.params)["cost"] for f in found(state, "never_made")] == ["4.00"]
+    assert started(state) == 0
+
+
+def test_a_forecast_product_is_made_where_lateness_adds_up_beyond_the_cost() -> None:
+    """Refused at once it costs 1.9; while it waits, 5 a week. Only given demand can be refused at once."""
+    sales = [{"sale": "s", "product": "A", "units": 1.0, "happened_at": None}]
+    economics = [{"product": "A", "lost_sale_cost_per_unit": 1.9, "late_cost_per_unit_week": 5.0}]
+    state = chain(2, **press() | {"economics": economics, "demand": []}, sales=sales)
+    assert found(state, "never_made") == []
+
+
+def test_demand_that_ends_before_the_horizon_leaves_weeks_that_look_free() -> None:
+    """Three weeks from 2024-01-01; the last row is due in the first."""
+    (told,) = found(chain(3, **press() | {"demand": wanted(due=MONDAY)}), "demand_ends")
+    assert told.severity == "warning"
+    assert "2024-01-01" in told.text("en") and "2024-01-21" in told.text("en") and "last 2 weeks" in told.text("en")
+    assert "最后 2 周" in told.text("zh")
+    days = chain(3, {"bucket": "day"}, **press() | {"demand": wanted(due=MONDAY)})
+    assert "last 2 days" in found(days, "demand_ends")[0].text("en")
+    whole = chain(3, **press() | {"demand": wanted(due=date(2024, 1, 19))})
+    assert "demand_ends" not in codes(whole)
+    two = [{"product": "A", "price": 1.0}, {"product": "B", "price": 1.0}]
+    rows = [*wanted(due=date(2024, 1, 19)), {"demand": "E", "product": "B", "due": MONDAY, "units": 1.0}]
+    (told,) = found(chain(3, **press() | {"products": two, "demand": rows}), "demand_ends_for_some")
+    assert told.severity == "note" and "B 2024-01-01" in told.text("en")
+    # What is wanted of nothing, or after the horizon, covers none of it; a chain without any has nothing to say.
+    late = chain(3, **press() | {"demand": wanted(due=date(2024, 1, 22))})
+    assert [f.rows_affected for f in found(late, "demand_beyond")] == [1]
+    assert "demand_ends" not in codes(late)
+
+
+def test_rows_that_change_nothing_say_so() -> None:
+    spare = press() | {
+        "lines": [{"line": "L", "hours_per_week": 10.0}, {"line": "X", "hours_per_week": 10.0}],
+        "line_calendar": [{"line": "X", "from": MONDAY, "to": date(2024, 1, 8), "hours": 0.0}],
+        "products": [{"product": p, "price": 5.0} for p in ("A", "B", "C")],
+        "components": [{"product": "B", "component": "C", "units_per_unit": 1.0}],
+        "sites": [{"site": "S"}],
+        "returns": [{"return": "r", "product": "A", "units": 1.0, "happened_at": None}],
+    }
+    state = chain(1, **spare)
+    told = {f.code: f for f in review(state)}
+    assert {name for name in told if name.startswith("idle_")} == {
+        "idle_lines",
+        "idle_line_calendar",
+        "idle_components",
+        "idle_sites",
+        "idle_returns",
+    }
+    assert "X" in told["idle_lines"].text("en") and "B" in told["idle_components"].text("zh")
+    assert codes(chain(1, **press() | {"demand": wanted(due=MONDAY)})) == []
