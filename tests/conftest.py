@@ -4,6 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no fault of an example.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 # What several folders of tests build on lies beside this file: small_chain, mill.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -28,12 +28,14 @@ from datong.balance.market import (
 )
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
+from datong.balance.unformed import unformed
 from datong.dispatch.messages import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
+from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
 from datong.plan.choose import choose
 from datong.plan.lots import NOTHING, Lot
@@ -98,13 +100,15 @@ def head(
 class Decision:
     """Orders and deliveries. market: the market in any quantities, behind them. given_out: what the orders do.
 
-    chosen: the lots and what they were chosen from; None where the plan is in fractions of units.
+    chosen: the lots and what they were chosen from; None where the plan is in fractions of units. findings: what keeps
+    lots from being formed.
     """
 
     market: Cleared
     given_out: Cleared
     clearing: Clearing
     chosen: Chosen | None
+    findings: tuple[Finding, ...] = ()
 
 
 def decide(
@@ -138,7 +142,7 @@ def decide(
         given_out = better_lots(given_out, rules, limits, on_progress)
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
     given_out = with_set_up_prices(given_out)
-    return Decision(market, given_out, given_out.tables(demand), chosen)
+    return Decision(market, given_out, given_out.tables(demand), chosen, unformed(given_out, rules))
 
 
 def _lot_rules(market: Cleared, chosen: Chosen) -> LotRules:

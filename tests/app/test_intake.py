@@ -10,6 +10,7 @@ import datong
 from datong.app import intake
 from datong.connectors.files import folder as folders
 from datong.connectors.files import read as reading
+from datong.model.errors import NotFound
 
 PRODUCTS = "product,price\nA,1\nB,2\n"
 SALES = "sale,product,units,happened_at\ns1,A,1,2026-01-05\ns2,B,x,2026-01-05\ns3,A,1,1970-01-05\n"
@@ -108,6 +109,29 @@ def test_a_ledger_that_was_changed_elsewhere_is_held_to_the_folder(shop: Path, t
     with datong.open(shop) as chain:
         assert [r.superseded for r in chain.ingested if r.table == "products"] == [1]
         assert chain.state().table("products")["price"].to_pylist() == [1.0, 2.0]
+
+
+def test_a_version_that_was_taken_out_of_its_file_is_said_until_it_is_settled(shop: Path) -> None:
+    """A costs 1, from July on 9. Without the second row in the file the ledger still has it; taken out there, A costs
+    1. That an old row, which a later one has replaced, is no longer in the file needs no word."""
+    rows = "product,price,valid_from\nA,1,\nA,9,2026-07-01\nB,2,\n"
+    (shop / "products.csv").write_text(rows, encoding="utf-8")
+    assert opened(shop)[1] == []
+    (shop / "products.csv").write_text(rows.replace("A,9,2026-07-01\n", ""), encoding="utf-8")
+    for _ in range(2):
+        assert opened(shop)[1] == ["vanished"]
+    with datong.open(shop) as chain:
+        assert "products:A (2026-07-01)" in chain.unheeded[0].found.text("en")
+        assert chain.state().versions("products").num_rows == 3
+        evidence = chain.ledger.rows("products", ["products:A (2026-07-01)"])
+        assert evidence["price"].to_pylist() == [9.0]
+        with pytest.raises(NotFound):
+            chain.withdraw("products", ["products:A (2026-08-01)"])
+        assert chain.withdraw("products", ["products:A (2026-07-01)"]) == 1
+        assert chain.state().versions("products")["price"].to_pylist() == [1.0, 2.0]
+    assert opened(shop)[1] == []
+    (shop / "products.csv").write_text("product,price,valid_from\nA,3,2026-02-01\nB,2,\n", encoding="utf-8")
+    assert opened(shop)[1] == []
 
 
 def test_an_unheeded_edit_is_said_until_it_is_settled(shop: Path) -> None:

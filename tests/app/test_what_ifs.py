@@ -141,6 +141,22 @@ def test_a_run_on_a_branch_is_the_run_of_a_chain_with_that_value(chain: Chain, f
     assert chain.why(order)[0] == before.run
 
 
+def test_a_change_from_a_day_on_is_a_further_version_of_the_row(chain: Chain) -> None:
+    """A second shift from 16 March on: the weeks before it keep their 40 hours, and the first row stays in force."""
+    branch = chain.branch("second shift")
+    shift = {"line": "A.3", "hours_per_week": 80, "valid_from": "2026-03-16"}
+    assert branch.add("lines", shift).reports[0].added == 1
+    assert branch.add("lines", shift).reports == ()
+    with pytest.raises(Refused, match="valid_from"):
+        branch.add("lines", {**shift, "hours_per_week": 90})
+    assert hours(branch) == [40, 40]
+    result = branch.run()
+    of_line = [r for r in result.tables["prices"].to_pylist() if (r["what"], r["name"]) == ("line", "A.3")]
+    assert [round(r["available"], 1) for r in of_line] == [5.7, 40, 40, 80]
+    found = chain.compare("main", "second shift").tables["changed_rows"].to_pylist()
+    assert ("added", "lines:A.3 (2026-03-16)") in {(row["change"], row["row_id"]) for row in found}
+
+
 def test_equal_branches_give_equal_runs_and_an_unchanged_one_the_trunk_s(chain: Chain) -> None:
     trunk = chain.run()
     one, two, three = (chain.branch(name) for name in ("one", "two", "three"))

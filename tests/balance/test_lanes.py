@@ -8,11 +8,11 @@ import pytest
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.market import balance
 from datong.balance.pack import pack
-from datong.ledger.facts import chain_facts, committed
+from datong.ledger.committed import committed
+from datong.ledger.facts import chain_facts
 from datong.ledger.position import position
 from datong.model.flow import Item, nothing_learnt
-from datong.plan.orders import plan
-from datong.sense.signals import sense
+from planning import plan
 from small_chain import MONDAY, chain, demand, press
 
 BEFORE = datetime(2023, 12, 31, tzinfo=UTC)
@@ -217,7 +217,7 @@ def test_transfers_under_way_come_take_their_lane_and_leave_their_site():
     tables["orders"] = [order | {"start": MONDAY, "due": MONDAY + timedelta(days=7)}]
     state = chain(2, **tables)
     facts = chain_facts(state, state.settings.calendar.starts(MONDAY, 2), nothing_learnt())
-    found = committed(facts, position(state), state.settings.calendar.starts(MONDAY, 2), state.settings.calendar)
+    found = committed(facts, position(state), state.settings.calendar.starts(MONDAY, 2), state.settings.calendar, 0)
     assert found.units["A@F1"].tolist() == [5.0, 0.0]
     assert found.units["A@S"].tolist() == [0.0, 4.0]
     assert found.hours["lane F1-S"].tolist() == [4.0, 0.0]
@@ -247,12 +247,15 @@ def test_codes_with_the_sign_of_a_label_stay_apart():
 
 def test_whole_transfer_orders_come_out_of_the_plan():
     """13 wanted at S in week 1, a week away, 10 a week by F1's lane: orders to make 10 at F1 and 3 at F2 and to move
-    them, in whole units, each with its site; a transfer has its lane and no line."""
+    them, in whole units, each with its site; a transfer has its lane and no line.
+
+    Without its transfer a unit is a week late and lost: 5 + 100, less making, moving and holding it on the way: F1's 10
+    are worth 10 x (105 - 2 - 2) = 1010, F2's 3 are worth 3 x (105 - 5 - 2) = 294. What goes into them has no value."""
     tables = two_factories(lead_days=7.0)
     tables["demand"] = [{"demand": "D", "product": "A", "due": date(2024, 1, 8), "units": 13.0}]
     state = chain(2, **tables)
     wanted = demand(state, A=[[0.0, 13.0]])
-    planned = plan(state, sense(state), wanted, balance(state, wanted, nothing_learnt()), nothing_learnt())
+    planned = plan(state, wanted)
     found = [(o.kind, o.product, o.units, o.lane, o.line, o.from_site, o.site, o.start, o.due) for o in planned.orders]
     week = date(2024, 1, 8)
     assert sorted(found, key=str) == sorted(
@@ -264,10 +267,13 @@ def test_whole_transfer_orders_come_out_of_the_plan():
         ],
         key=str,
     )
-    assert all(o.value > 0 for o in planned.orders)
-    texts = {o.order: o.causes[0].text.text() for o in planned.orders}
-    made = next(o for o in planned.orders if o.line == "L1")
-    assert "A@F1" in texts[made.order]
+    by_number = {o.order: o for o in planned.orders}
+    (moved, other), made = ([by_number[f"{letter}20240101-00{n}"] for n in (1, 2)] for letter in "TW")
+    assert (moved.value, other.value) == (pytest.approx(1010.0), pytest.approx(294.0))
+    assert [o.value for o in made] == [None, None]
+    assert "customers' orders D (10, due 2024-01-08)" in moved.causes[0].text.text()
+    assert "T20240101-001 for A (10 in" in made[0].causes[0].text.text()
+    assert "T20240101-002 for A (3 in" in made[1].causes[0].text.text()
 
 
 def test_stock_off_the_cheapest_way_is_no_cost_that_every_plan_has():

@@ -13,6 +13,7 @@ from datong.balance.quote import Cleared, cleared_for_quotes
 from datong.balance.warm import warm_prices
 from datong.ledger.position import position
 from datong.model.flow import nothing_learnt
+from planning import served_in
 from small_chain import MONDAY, chain, demand, press
 
 SECOND, THIRD = date(2024, 1, 8), date(2024, 1, 15)
@@ -22,7 +23,7 @@ def cleared(state, asked) -> Cleared:
     market = pack(state, asked, nothing_learnt(), position(state))
     found = highs.solve(market)
     outcome = evaluate(market, found.started, found.issued, found.turned_away)
-    return cleared_for_quotes(market, found.prices, found.started, found.turned_away, outcome.served)
+    return cleared_for_quotes(market, found.prices, found.started, found.turned_away, served_in(outcome))
 
 
 def at(of: Cleared, product: str, bucket: int):

@@ -143,13 +143,10 @@ def whole(plan: Plan) -> None:
 
 
 def refusals_said(plan: Plan) -> dict[tuple[str, int], float]:
-    """Units that the result says are refused as they are asked for, by product and bucket: what it calls lost, in the
-    last bucket without what still waits there."""
+    """Units that the result says are refused, by product and bucket in which they are due."""
     found: dict[tuple[str, int], float] = defaultdict(float)
     for r in plan.gaps:
-        t = plan.chain.bucket(r["bucket"])
-        waits = r["late_units"] if t == plan.chain.buckets - 1 else 0.0
-        found[r["product"], t] += max(r["lost_units"] - waits, 0.0)
+        found[r["product"], plan.chain.bucket(r["bucket"])] += r["refused_units"]
     return found
 
 
@@ -172,12 +169,19 @@ def _differences(plan: Plan, outcome: Outcome) -> dict[str, tuple[float | None, 
     said: dict[tuple[str, str, int], float] = defaultdict(float)
     for r in plan.gaps:
         t = plan.chain.bucket(r["bucket"])
-        for column in ("served", "late", "lost"):
+        for column in ("served", "waiting"):
             said[column, r["product"], t] += r[f"{column}_units"]
-    done = {"served": outcome.served, "late": outcome.waiting, "lost": outcome.lost}
-    keys = set(said) | {(c, p, t) for c, units in done.items() for p, t in units}
-    for column, product, t in sorted(keys):
-        one, other = said[column, product, t], done[column].get((product, t), 0.0)
+        said["lost", r["product"], 0] += r["lost_units"]
+        parts = r["on_time_units"] + r["late_units"] + r["lost_units"]
+        assert abs(parts - r["demand_units"]) <= UNITS * max(1.0, r["demand_units"]), r
+    done: dict[tuple[str, str, int], float] = defaultdict(float)
+    for column, units in (("served", outcome.served), ("waiting", outcome.waiting)):
+        for (product, t), amount in units.items():
+            done[column, product, t] += amount
+    for (product, _), amount in outcome.lost.items():
+        done["lost", product, 0] += amount
+    for column, product, t in sorted(set(said) | set(done)):
+        one, other = said[column, product, t], done[column, product, t]
         if abs(one - other) > UNITS * max(1.0, other):
             found[f"{product} {column} {plan.chain.starts(t)}"] = (round(one, 4), round(other, 4))
     if plan.cost is None:

@@ -33,17 +33,6 @@ FAULTS: dict[tuple[str, str], str] = {
     ("P1g-started-drains-count", "run right"): "takes what a started order uses out of a later count again",
     ("P11-negative-stock", "balance right"): "counts an older 100 where the count of -5 was refused",
     ("P11-negative-stock", "run right"): "counts an older 100 where the count of -5 was refused",
-    ("P14-co-product", "balance shows"): "a table that is not read is told by check alone",
-    ("P14-co-product", "run shows"): "a table that is not read is told by check alone",
-    ("P17-circular-bom", "balance feasible"): "plans a product of a circle without its components",
-    ("P17-circular-bom", "run feasible"): "plans a product of a circle without its components",
-    ("P17-circular-bom", "balance right"): "plans a product of a circle without its components",
-    ("P17-circular-bom", "run right"): "plans a product of a circle without its components",
-    ("P17-circular-bom", "the rest"): "plans a product of a circle without its components",
-    ("P18-same-part-twice-in-bom", "balance feasible"): "makes it without the second row of a part",
-    ("P18-same-part-twice-in-bom", "run feasible"): "makes it without the second row of a part",
-    ("P18-same-part-twice-in-bom", "balance right"): "makes it without the second row of a part",
-    ("P18-same-part-twice-in-bom", "run right"): "makes it without the second row of a part",
     ("P21-overdue-po", "balance shows"): "counts a purchase that is 8 weeks overdue, without a word",
     ("P21-overdue-po", "run shows"): "counts a purchase that is 8 weeks overdue, without a word",
     ("P22b-demand-only-second-run", "second run"): "a chain without sales crashes on its second run",
@@ -221,13 +210,16 @@ USUAL: Mapping[str, Callable[[Plan], None]] = {"feasible": feasible, "whole": wh
 ALL = [(name, check) for name, case in CASES.items() for check in checks(case)]
 
 
+def fault(one: tuple[str, str]) -> pytest.MarkDecorator:
+    return pytest.mark.xfail(strict=True, raises=RAISED, reason=FAULTS[one])
+
+
 @pytest.mark.skipif(not FOLDERS.is_dir(), reason="the shared cases are not here")
 @pytest.mark.parametrize(
     ("name", "check"),
     [
-        pytest.param(*one, marks=[pytest.mark.xfail(strict=True, raises=RAISED, reason=FAULTS[one])])
-        if one in FAULTS
-        else pytest.param(*one)
+        # The checks of a case share its plans: one process has them all.
+        pytest.param(*one, marks=[pytest.mark.xdist_group(one[0]), *([fault(one)] if one in FAULTS else [])])
         for one in ALL
     ],
     ids=lambda part: part.replace(" ", "-"),

@@ -4,7 +4,8 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from datong.ledger.facts import chain_facts, committed, response_buckets
+from datong.ledger.committed import committed
+from datong.ledger.facts import chain_facts, response_buckets
 from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import state_of_tables
 from datong.model.flow import nothing_learnt
@@ -40,7 +41,7 @@ def test_what_comes_is_the_yield_of_the_units_still_to_be_started() -> None:
         UnderWay("P1", "buy", "C", None, None, 7.0, MONDAY, STARTS[1]),
     )
     facts = chain_facts(state, STARTS, nothing_learnt())
-    found = committed(facts, Position({"C": 100.0}, {}, {}, under_way), STARTS, settings.calendar)
+    found = committed(facts, Position({"C": 100.0}, {}, {}, under_way), STARTS, settings.calendar, 0)
     assert found.units["A"].tolist() == [8.0, 0.0, 8.0]
     assert found.hours["L"].tolist() == [5.0, 10.0, 0.0]
     assert found.units["C"].tolist() == [80.0, 7.0 - 20.0, 0.0]

@@ -7,8 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.ledger.position import SENT_AHEAD_DAYS, order_standings, position, ships_to_buyers
+from datong.ledger.owed import SENT_AHEAD_DAYS
+from datong.ledger.position import position
+from datong.ledger.standings import order_standings
 from datong.ledger.state import State, state_of_tables
+from datong.ledger.stock import ships_to_buyers
 from datong.model.flow import Item
 from datong.model.settings import ChainSettings
 
@@ -105,11 +108,35 @@ def test_production_takes_its_components_from_stock() -> None:
     assert on_hand["G"] == 7.0
 
 
+def test_what_was_made_took_what_the_bill_said_on_its_day() -> None:
+    """Of F one goes into an A, from the 5th on two, for recipe R from the 8th on ten. On the 3rd and the 6th 10 A each
+    are made by the only recipe there is, on the 9th one: 100 - 10 - 20 - 10 = 60. That another recipe is to come, from
+    the 20th on, changes nothing.
+    """
+    s = state(
+        recipes={"recipe": ["R", "LATER"], "product": ["A", "A"], "valid_from": [None, date(2026, 1, 20)]},
+        components={
+            "product": ["A", "A", "A"],
+            "recipe": [None, None, "R"],
+            "component": ["F", "F", "F"],
+            "units_per_unit": [1.0, 2.0, 10.0],
+            "valid_from": [None, date(2026, 1, 5), date(2026, 1, 8)],
+        },
+        stock={"happened_at": [day(2)], "product": ["F"], "units": [100.0]},
+        production={
+            "happened_at": [day(3), day(6), day(9)],
+            "product": ["A"] * 3,
+            "good_units": [10.0, 10.0, 1.0],
+        },
+    )
+    assert position(s).on_hand_units["F"] == 60.0
+
+
 def test_shipments_serve_the_oldest_order_first() -> None:
     """Ordered 5, 5, 5 on the 1st, 3rd and 5th; 7 sent on the 4th: 3 of the second and all of the third are owed."""
     s = state(
         sales={"happened_at": [day(1), day(3), day(5)], "product": ["A"] * 3, "units": [5, 5, 5]},
-        shipments={"happened_at": [day(4)], "product": ["A"], "units": [7]},
+        shipments={"happened_at": [day(1), day(4)], "product": ["B", "A"], "units": [1, 7]},
     )
     assert position(s).owed_units == {(A, date(2026, 1, 3)): 3.0, (A, date(2026, 1, 5)): 5.0}
 
@@ -310,7 +337,7 @@ def test_what_is_sent_without_a_market_serves_any_market_where_nothing_is_sold_w
             "market": ["north", "south", "south", "north", "all"],
             "units": [6, 3, 9, 5, 5],
         },
-        shipments={"happened_at": [day(8)] * 2, "product": ["A", "B"], "units": [11, 5]},
+        shipments={"happened_at": [day(1), day(8), day(8)], "product": ["C", "A", "B"], "units": [1, 11, 5]},
     )
     assert position(s).owed_units == {
         (Item("A", "south"), date(2026, 1, 7)): 7.0,
@@ -321,7 +348,7 @@ def test_what_is_sent_without_a_market_serves_any_market_where_nothing_is_sold_w
 def test_orders_of_one_day_share_what_is_left_in_proportion() -> None:
     s = state(
         sales={"happened_at": [day(6)] * 2, "product": ["A"] * 2, "market": ["north", "south"], "units": [6, 3]},
-        shipments={"happened_at": [day(8)], "product": ["A"], "units": [6]},
+        shipments={"happened_at": [day(1), day(8)], "product": ["C", "A"], "units": [1, 6]},
     )
     due = date(2026, 1, 6)
     assert position(s).owed_units == {(Item("A", "north"), due): 2.0, (Item("A", "south"), due): 1.0}
@@ -380,6 +407,8 @@ def test_the_queue_is_that_of_one_unit_after_the_other(seed: int) -> None:
     tables: dict[str, dict[str, list]] = {
         name: {"happened_at": [], "product": [], "units": []} for name in ("sales", "shipments")
     }
+    # What was sold before the first shipment counts as served.
+    tables["shipments"] = {"happened_at": [first], "product": ["Z"], "units": [1.0]}
     units: dict[str, dict[str, dict[int, int]]] = {"sales": {}, "shipments": {}}
     for name, table in tables.items():
         for product in "ABCDE":

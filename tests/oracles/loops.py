@@ -164,8 +164,40 @@ def quantities(market, solution):
     return sorted(rows)
 
 
+def queue(asked, comes):
+    """Buyers of one path served oldest first: by the bucket in which they are due, units on time, late and never; by
+    bucket, units served in it and waiting at its end. asked, comes: (bucket) units."""
+    on_time, late, served, waiting = ([0.0] * len(asked) for _ in range(4))
+    owed, stock = [0.0] * len(asked), 0.0
+    for t in range(len(asked)):
+        owed[t] = asked[t]
+        stock += comes[t]
+        for due in range(t + 1):
+            units = min(owed[due], stock)
+            owed[due] -= units
+            stock -= units
+            served[t] += units
+            if due == t:
+                on_time[due] += units
+            else:
+                late[due] += units
+        waiting[t] = sum(owed)
+    return on_time, late, owed, served, waiting
+
+
+def service(market, outcome, d):
+    """Expected units of one class of demand, (bucket): asked, on time, late, lost, served, waiting."""
+    paths, away = market.cumulative_demand[d], outcome.turned_away[d]
+    comes = np.diff(outcome.supply[d], prepend=0.0)
+    asked = [np.diff(path, prepend=0.0) for path in paths]
+    told = [queue(units - away, comes) for units in asked]
+    on_time, late, never, served, waiting = np.mean(told, axis=0)
+    return np.mean(asked, axis=0), on_time, late, never + away, served, waiting
+
+
 def gaps(market, demand, outcome, prices):
-    """Rows of the clearing's gaps: (product, bucket, market, demand, served, late, lost, binding, its price)."""
+    """Rows of the clearing's gaps: (product, bucket, market, demand, on time, late, lost, served, waiting, binding, its
+    price)."""
     ways, cheapest = unit_prices(market, prices)
     items_of = defaultdict(list)
     for i, item in enumerate(demand.items):
@@ -173,9 +205,10 @@ def gaps(market, demand, outcome, prices):
     rows = []
     for d, product in enumerate(market.demanded):
         name = market.products[product]
+        asked, on_time, late, lost, served, waiting = service(market, outcome, d)
         items = sorted(items_of[name], key=lambda i: demand.items[i].market)
         markets = [demand.items[i].market for i in items] or ["all"]
-        means = [demand.paths[i].mean(axis=0) for i in items] or [outcome.asked[d]]
+        means = [demand.paths[i].mean(axis=0) for i in items] or [asked]
         for t in range(market.buckets):
             so_far = [sum(m[: t + 1]) for m in means]
             share = [s / sum(so_far) if sum(so_far) > 0 else 1 / len(markets) for s in so_far]
@@ -183,13 +216,13 @@ def gaps(market, demand, outcome, prices):
             own = [m[t] / here if here > 0 else share[i] for i, m in enumerate(means)]
             binding, price = "", 0.0
             there = [w for w in range(len(ways)) if market.way_product[w] == product and np.isfinite(ways[w, t])]
-            if there and outcome.late[d, t] + outcome.lost[d, t] > NOTHING:
+            if there and late[t] + lost[t] > NOTHING:
                 best = min(there, key=lambda w: (ways[w, t], market.ways[w].name))
                 shares = scarce_shares(market, prices, cheapest, best, t - market.way_lead[best])
                 if shares:
                     _, binding, price = max(shares, key=lambda s: (s[0], s[1]))
             for m, market_name in enumerate(markets):
-                asked = outcome.asked[d, t] * own[m]
-                rest = [a[d, t] * share[m] for a in (outcome.served, outcome.late, outcome.lost)]
-                rows.append((name, t, market_name, asked, *rest, binding, price))
+                due = [a[t] * own[m] for a in (asked, on_time, late, lost)]
+                happened = [a[t] * share[m] for a in (served, waiting)]
+                rows.append((name, t, market_name, *due, *happened, binding, price))
     return rows

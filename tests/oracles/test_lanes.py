@@ -19,8 +19,7 @@ from datong.ledger.state import state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
-from datong.plan.orders import plan
-from datong.sense.signals import sense
+from planning import plan
 
 MONDAY = date(2024, 1, 1)
 SITES = ("F", "G", "S", "T")
@@ -208,8 +207,7 @@ def test_planned_orders_keep_every_rule_at_every_site():
             units = dict(sorted({Item("A", "all"): units.pop(next(iter(units))), **units}.items()))
         state, forecast = state_and_demand(tables, units, buckets)
         clearing = balance(state, forecast, nothing_learnt())
-        sensed = sense(state)
-        planned = plan(state, sensed, forecast, clearing, nothing_learnt())
+        planned = plan(state, forecast)
         stock = {(p, s): np.zeros(buckets) for p in "AQ" for s in SITES}
         for r in tables["stock"]:
             stock[r["product"], r["site"]][0] += r["units"]

@@ -19,6 +19,7 @@ from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest
 from datong.ledger.position import Position, UnderWay
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
+from planning import served_in
 
 
 def way(name, kind, product, **others):
@@ -351,7 +352,7 @@ def test_a_quote_is_what_a_little_of_the_order_costs(with_components):
     for seed in range(50):
         market, _ = random_chain(seed, with_components)
         solution, outcome, before = solved(market)
-        of = cleared_for_quotes(market, solution.prices, solution.started, solution.turned_away, outcome.served)
+        of = cleared_for_quotes(market, solution.prices, solution.started, solution.turned_away, served_in(outcome))
         random = np.random.default_rng(seed)
         for _ in range(2):
             d, t = int(random.integers(len(market.demanded))), int(random.integers(market.buckets))

@@ -12,11 +12,11 @@ import pytest
 
 from datong.balance.market import balance
 from datong.ledger.state import state_of_tables
-from datong.model.flow import Forecast, Item, Sensed, SeriesSet, nothing_learnt
+from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
-from datong.plan.orders import plan
 from datong.plan.reason import sentence
+from planning import plan
 from script import load
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
@@ -62,25 +62,6 @@ def score(referee, orders, tmp_path):
     return referee.score(FOLDER, tmp_path / "orders.parquet")
 
 
-def sensed_nothing(forecast):
-    count = len(forecast.items)
-    none, ahead = np.zeros((count, 0)), np.full((count, len(forecast.bucket_starts)), np.nan)
-    series = SeriesSet(
-        forecast.items,
-        (),
-        forecast.bucket_starts,
-        none,
-        none,
-        none.astype(np.int64),
-        ahead,
-        ahead,
-        np.zeros((count, 0, 1)),
-        (),
-        ("",) * count,
-    )
-    return Sensed(series, ())
-
-
 def test_optimum_and_bound(clearing):
     optimum = json.loads((FOLDER / "lp.json").read_text(encoding="utf-8"))["optimum"]
     assert clearing.total_cost == pytest.approx(optimum, rel=1e-6)
@@ -94,10 +75,10 @@ def test_referee_takes_the_quantities(clearing, referee, tmp_path):
     assert found["avoidable_over_lp"] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_referee_takes_whole_orders(chain, clearing, referee, tmp_path):
+def test_referee_takes_whole_orders(chain, referee, tmp_path):
     """Whole units cost a little more than the fractions of the programme, and break no rule."""
     state, forecast = chain
-    planned = plan(state, sensed_nothing(forecast), forecast, clearing, nothing_learnt())
+    planned = plan(state, forecast)
     names = ("kind", "recipe", "offer", "product", "units", "start", "due")
     orders = pa.Table.from_pylist([{n: getattr(o, n) for n in names} for o in planned.orders])
     assert all(o.units == round(o.units) and o.units >= 1 for o in planned.orders)

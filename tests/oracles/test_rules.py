@@ -15,6 +15,7 @@ from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest
 from datong.ledger.position import Position, UnderWay
 from datong.ledger.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
 from datong.model.calendar import Calendar
+from planning import served_in
 
 RULES = (
     "maximum lateness",
@@ -181,7 +182,7 @@ def test_the_linear_rules_are_those_of_queues():
         late = next(k for k in range(market.buckets + 1) if _overdue_is(market, k))
         for d in range(len(market.demanded)):
             asked = np.diff(market.given_demand[d], prepend=0.0)
-            waits = _longest_wait(asked, outcome.served[d] + solution.turned_away[d])
+            waits = _longest_wait(asked, served_in(outcome)[d] + solution.turned_away[d])
             assert waits <= late, (seed, d)
             served_late += waits > 0
         for product in np.flatnonzero((market.beyond.shelf_life >= 0) & (market.fixed >= 0).all(axis=1)):
@@ -189,9 +190,9 @@ def test_the_linear_rules_are_those_of_queues():
             for w in np.flatnonzero(market.way_product == product):
                 lead = market.way_lead[w]
                 came[lead:] += market.way_yield[w] * solution.started[w, : market.buckets - lead]
-            gone = solution.wasted[product] + outcome.component_used[product]
+            gone = solution.wasted[product] + outcome.pool_used[product]
             for d in np.flatnonzero(market.demanded == product):
-                gone += outcome.served[d] - solution.issued[d]
+                gone += served_in(outcome)[d] - solution.issued[d]
             lay = _longest_wait(came, gone)
             assert lay <= market.beyond.shelf_life[product], (seed, product)
             old += lay > 0

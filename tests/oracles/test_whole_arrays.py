@@ -11,7 +11,7 @@ import pytest
 from datong.balance import highs
 from datong.balance.bound import lower_bound, unit_prices
 from datong.balance.clearing import read_back
-from datong.balance.evaluate import _used, evaluate
+from datong.balance.evaluate import evaluate, used_units
 from datong.balance.solution import Prices
 from datong.ledger.facts import ChainFacts, ComponentUse, product_levels, response_buckets, turns, unit_costs
 from datong.model.errors import NoPlan
@@ -118,12 +118,12 @@ def test_components_go_into_what_is_started_while_they_are_valid():
             for t in range(market.buckets):
                 if market.use_open[use, t]:
                     used[market.use_component[use], t] += market.use_units[use] * started[way_of, t]
-        np.testing.assert_allclose(_used(market, started), used, rtol=1e-12, err_msg=str(seed))
+        np.testing.assert_allclose(used_units(market, started), used, rtol=1e-12, err_msg=str(seed))
 
 
 @pytest.mark.parametrize("with_components", [False, True])
 def test_tables_are_those_of_the_loops(with_components):
-    scarce, short = 0, 0
+    scarce = short = late = 0
     for seed in range(60):
         market, demand = random_chain(seed, with_components)
         demand = in_two_markets(demand, seed)
@@ -140,12 +140,15 @@ def test_tables_are_those_of_the_loops(with_components):
         rows = clearing.gaps.to_pylist()
         plain = loops.gaps(market, demand, outcome, solution.prices)
         own = [(r["product"], bucket_of(market, r["bucket"]), r["market"], r["binding"]) for r in rows]
-        assert own == [(*r[:3], r[7]) for r in plain], seed
-        numbers = [[r[f"{n}_units"] for n in ("demand", "served", "late", "lost")] + [r["binding_price"]] for r in rows]
-        np.testing.assert_allclose(numbers, [(*r[3:7], r[8]) for r in plain], rtol=1e-9, atol=1e-9)
+        assert own == [(*r[:3], r[9]) for r in plain], seed
+        names = [f"{n}_units" for n in ("demand", "on_time", "late", "lost", "served", "waiting")] + ["binding_price"]
+        numbers = [[r[n] for n in names] for r in rows]
+        np.testing.assert_allclose(numbers, [(*r[3:9], r[10]) for r in plain], rtol=1e-9, atol=1e-6)
+        late += sum(r["late_units"] > 0 for r in rows)
         short += sum(r["binding"] != "" for r in rows)
     assert scarce > 50
     assert short > 50
+    assert late > 50
 
 
 def bucket_of(market, day):

@@ -6,14 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from datong.balance.market import balance
 from datong.model.flow import Forecast, Item, Sensed, Signal, nothing_learnt
 from datong.model.words import message
-from datong.plan.orders import plan
 from datong.plan.reason import sentence
+from planning import NOTHING_SENSED, plan
 from small_chain import MONDAY, chain, press
-
-NOTHING_SENSED = Sensed(None, ())
 
 
 def wanted(state, **paths):
@@ -26,8 +23,7 @@ def wanted(state, **paths):
 
 
 def planned(state, forecast, sensed=NOTHING_SENSED, learnt=None):
-    learnt = learnt or nothing_learnt()
-    return plan(state, sensed, forecast, balance(state, forecast, learnt), learnt)
+    return plan(state, forecast, learnt, sensed)
 
 
 def with_part(tables, stock):

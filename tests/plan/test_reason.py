@@ -5,11 +5,10 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pyarrow as pa
 
-from datong.balance.market import balance
 from datong.ledger.state import state_of_tables
-from datong.model.flow import Forecast, Item, Sensed, nothing_learnt
+from datong.model.flow import Forecast, Item
 from datong.model.settings import ChainSettings
-from datong.plan.orders import plan
+from planning import plan
 
 MONDAY = date(2024, 1, 1)
 
@@ -30,7 +29,6 @@ def test_what_is_on_the_way_is_not_called_stock() -> None:
     of_one = np.zeros(1)
     paths = np.array([[[10.0]]])
     wanted = Forecast((Item("A", "all"),), (MONDAY,), paths, ("SES",), of_one.astype(int), of_one.astype(bool))
-    clearing = balance(state, wanted, nothing_learnt())
-    (order,) = plan(state, Sensed(None, ()), wanted, clearing, nothing_learnt()).orders
+    (order,) = plan(state, wanted).orders
     assert order.units == 3.0
     assert "against 3 in stock and 4 on the way" in order.causes[0].text.text("en")

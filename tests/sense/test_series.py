@@ -117,13 +117,18 @@ def test_the_skipped_midnight_divides_what_was_known_ahead():
     assert series.known_ahead_units[0, 0] == 5.0
 
 
-def test_items_are_sold_wanted_and_finished_ones_in_every_market():
+def test_items_are_sold_wanted_and_launched_ones_in_every_market():
+    """N is launched in a week. Nobody ever bought or asked for U, whose launch is long past, and for V, of which no day
+    is known: they are no items; nor is a material."""
     products = [
-        {"product": "A", "category_a": "oil"},
-        {"product": "N"},
-        {"product": "M", "kind": "material"},
-        {"product": "W"},
+        {"product": "A", "category_a": "oil", "launched_on": None},
+        {"product": "N", "launched_on": date(2023, 1, 23)},
+        {"product": "M", "kind": "material", "launched_on": date(2023, 1, 23)},
+        {"product": "U", "launched_on": date(2022, 11, 20)},
+        {"product": "V", "launched_on": None},
+        {"product": "W", "launched_on": None},
     ]
+    products = [{"category_a": None, "kind": None, **row} for row in products]
     demand = [{"demand": "d", "product": "W", "market": "east", "due": date(2023, 1, 20), "units": 4.0}]
     rows = [sale(utc(2023, 1, 3), market="west"), sale(utc(2023, 1, 3), product="X", market="west")]
     state = chain(rows, utc(2023, 1, 16), {"products": products, "demand": demand})
@@ -131,14 +136,14 @@ def test_items_are_sold_wanted_and_finished_ones_in_every_market():
     pairs = [("A", "west"), ("N", "east"), ("N", "west"), ("W", "east"), ("X", "west")]
     assert series.items == tuple(Item(*p) for p in pairs)
     assert series.category == ("oil", "", "", "", "")
-    assert demand_series(chain([], utc(2023, 1, 16), {"products": products})).items == tuple(
-        Item(p, "all") for p in "ANW"
-    )
+    assert demand_series(chain([], utc(2023, 1, 16), {"products": products})).items == (Item("N", "all"),)
+    lately = [{"product": "L", "launched_on": date(2022, 11, 21)}]
+    assert demand_series(chain([], utc(2023, 1, 16), {"products": lately})).items == (Item("L", "all"),)
 
 
 def test_units_are_unknown_before_the_first_sale_or_the_launch_and_zero_after_the_last():
     """Weeks of 2, 9, 16, 23, 30 January. B sells in the third; C was launched in the second and sells in the fourth;
-    D is to be launched in the fifth but was ordered in the fourth; E was launched, never sold; F never launched."""
+    D is to be launched in the fifth but was ordered in the fourth; E was launched in the first and never sold."""
     days = [utc(2023, 1, 2), utc(2023, 1, 9), utc(2023, 1, 16), utc(2023, 1, 23), utc(2023, 1, 30)]
     rows = [sale(d, 9.0) for d in days]
     rows += [sale(days[2], 4.0, "B"), sale(days[3], 5.0, "C"), sale(days[3], 6.0, "D")]
@@ -146,29 +151,27 @@ def test_units_are_unknown_before_the_first_sale_or_the_launch_and_zero_after_th
         {"product": "B", "launched_on": None},
         {"product": "C", "launched_on": date(2023, 1, 11)},
         {"product": "D", "launched_on": date(2023, 1, 30)},
-        {"product": "E", "launched_on": date(2022, 5, 1)},
-        {"product": "F", "launched_on": None},
+        {"product": "E", "launched_on": date(2023, 1, 3)},
     ]
     series = demand_series(chain(rows, utc(2023, 2, 6), {"products": products}))
     nan = np.nan
     np.testing.assert_equal(
         series.units,
-        [[9.0] * 5, [nan, nan, 4, 0, 0], [nan, 0, 0, 5, 0], [nan, nan, nan, 6, 0], [0.0] * 5, [nan] * 5],
+        [[9.0] * 5, [nan, nan, 4, 0, 0], [nan, 0, 0, 5, 0], [nan, nan, nan, 6, 0], [0.0] * 5],
     )
 
 
 def test_a_launch_to_come_is_told_by_its_week():
-    """Planned from 6 February: G starts in that week, H two weeks later; I sold before, and of J nothing is known."""
+    """Planned from 6 February: G starts in that week, H two weeks later; I sold before."""
     products = [
         {"product": "G", "launched_on": date(2023, 2, 9)},
         {"product": "H", "launched_on": date(2023, 2, 20)},
         {"product": "I", "launched_on": date(2023, 2, 20)},
-        {"product": "J", "launched_on": None},
     ]
     rows = [sale(utc(2023, 1, 2), 9.0), sale(utc(2023, 1, 30), 6.0, "I")]
     series = demand_series(chain(rows, utc(2023, 2, 6), {"products": products}))
     told = dict(zip((i.product for i in series.items), series.launch_ahead.tolist(), strict=True))
-    assert {p: told[p] for p in "GHIJ"} == {"G": 0, "H": 2, "I": -1, "J": -1}
+    assert {p: told[p] for p in "GHI"} == {"G": 0, "H": 2, "I": -1}
 
 
 def test_a_first_week_whose_usual_days_are_mostly_before_the_records_is_unknown():
@@ -190,6 +193,7 @@ def test_buckets_after_the_moment_are_unknown_when_planning_starts_later():
 
 
 def test_given_demand_leaves_out_what_is_overdue_and_is_unknown_for_items_without_rows():
+    """O was asked for last week and never sold: nothing is asked of it now. S was sold, and nothing is given of it."""
     demand = [
         {"demand": "a", "product": "A", "market": "all", "due": date(2023, 1, 10), "units": 100.0},
         {"demand": "b", "product": "A", "market": "all", "due": date(2023, 1, 17), "units": 3.0},
@@ -200,7 +204,7 @@ def test_given_demand_leaves_out_what_is_overdue_and_is_unknown_for_items_withou
     state = chain([sale(utc(2023, 1, 2), product="S")], utc(2023, 1, 16), {"demand": demand}, horizon_buckets=2)
     series = demand_series(state)
     assert [i.product for i in series.items] == ["A", "O", "S"]
-    np.testing.assert_equal(series.given_units, [[7.0, 0.0], [np.nan, np.nan], [np.nan, np.nan]])
+    np.testing.assert_equal(series.given_units, [[7.0, 0.0], [0.0, 0.0], [np.nan, np.nan]])
 
 
 def test_a_chain_with_given_demand_only_has_no_closed_buckets():

@@ -17,14 +17,16 @@ import pyarrow.parquet as pq
 
 from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, way_keys
+from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
 from datong.balance.market import Cleared, Door, cleared
 from datong.balance.pack import Market, pack
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import known_share, warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head
 from datong.ledger.facts import day_numbers
+from datong.ledger.held import held_back, lacking
 from datong.model.errors import NotFound
+from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
@@ -86,6 +88,7 @@ class BalanceResult:
     settings: ChainSettings
     tables: Mapping[str, pa.Table]
     certificate: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def orders(self) -> Frame:
@@ -158,12 +161,13 @@ def balance_chain(
     certificate |= {"stopped": watch.reason(certificate, limits, solving[1]), "as_of": state.as_of.isoformat()}
     certificate |= {"whole": decision.chosen is not None, "orders": orders.num_rows, "branch": chain.branch_name}
     certificate |= {"futures": int(begun.demand.paths.shape[1]), "in_lots": given_out.lots is not None}
+    certificate["held_back"] = lacking(state, held_back(state, begun.demand.bucket_starts))
     if earlier is not None:
         tables["changes"] = changed_orders(earlier.orders, orders)
         certificate |= _change(earlier.certificate, certificate, tables["changes"])
         certificate["earlier_known_share"] = known_share(market, earlier.prices)
     certificate["peak_memory_mb"] = peak_memory_mb()
-    return BalanceResult(state.as_of, chain.settings, tables, certificate)
+    return BalanceResult(state.as_of, chain.settings, tables, certificate, decision.findings)
 
 
 class _Steps:
@@ -232,7 +236,7 @@ def orders_table(given_out: Cleared, clearing: Clearing) -> pa.Table:
     """The orders of a plan: in units started, each at its own cost, its set-up included."""
     market = given_out.market
     rows = clearing.quantities.filter(pc.not_equal(clearing.quantities["kind"], "serve"))
-    way = pc.index_in(row_keys(rows), way_keys(market)).to_numpy()
+    way = ways_of_rows(market, row_keys(rows), rows["start"])
     started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
     setup = np.zeros(len(market.ways)) if given_out.lots is None else market.way_setup_cost
     share = rows["price_share"].to_numpy() * arriving / started

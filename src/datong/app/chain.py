@@ -28,7 +28,8 @@ from datong.connectors.files.read import RawSource, Source, UnreadableError, ope
 from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
-from datong.ledger.state import State
+from datong.ledger.state import REFUSED, State
+from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, gathered
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
@@ -250,6 +251,18 @@ class Chain:
         own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
         return (*own, *self.unheeded)
 
+    def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
+        say; empty where nothing is known yet."""
+        from datong.ledger.notices import notices
+        from datong.ledger.position_notices import position_notices
+
+        try:
+            state = self.state(as_of)
+        except NotFound:
+            return ()
+        return (*notices(state), *position_notices(state, self._learnt(state.as_of)))
+
     def clock(self) -> datetime:
         """Now, on the chain's clock.
 
@@ -374,17 +387,24 @@ class Chain:
             target = column.refers_to
             if target is not None and everything.table(target).num_rows:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
+        conversions = everything.versions("unit_conversions")
+        known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
         return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
 
+        row_ids: 'lines:L' with all its versions, or 'lines:L (2026-02-02)' the one that holds from that day on.
+
         Raises NotFound for ids that the table does not hold.
         """
         if table not in tables():
             raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
-        held = set(self.ledger.state(END_OF_TIME).table(table)["row_id"].to_pylist())
-        unknown = [row_id for row_id in row_ids if row_id not in held]
+        held = self.ledger.state(END_OF_TIME).versions(table)
+        days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
+        ids = held["row_id"].to_pylist()
+        known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
+        unknown = [row_id for row_id in row_ids if row_id not in known]
         if unknown:
             raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
         return self.ledger.withdraw(table, row_ids, self.clock())
@@ -421,13 +441,11 @@ class Chain:
         latest = self.ledger.latest_known_at()
         if self.branch_name is not None and latest is not None:
             return latest
-        if latest is not None and self.settings.history == "live":
-            now, calendar = self.clock(), self.settings.calendar
-            latest = max(min(latest, now), calendar.midnight(calendar.local_date(now)))
-        moments = [m for m in (latest, self._start_moment(), self._last_given_out()) if m is not None]
-        if not moments:
+        moment = default_moment(self.settings, latest, self.clock())
+        moment = max((m for m in (moment, self._last_given_out()) if m is not None), default=None)
+        if moment is None:
             raise NotFound(message("app.nothing_known", folder=str(self.folder)))
-        return max(moments)
+        return moment
 
     def _last_given_out(self) -> datetime | None:
         """The last moment of a run whose orders were given out: a plan of before would not know what is out."""
@@ -438,6 +456,16 @@ class Chain:
     def state(self, as_of: datetime | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known)."""
         return self.ledger.state(as_of or self.default_as_of())
+
+    def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+        """What a planner should know before planning: products that are held back, and where the plan will not be what
+        the tables seem to ask for. Empty where nothing is known yet."""
+        from datong.ledger.review import review  # it takes seconds to import, and few commands plan
+
+        try:
+            return review(self.state(as_of))
+        except NotFound:
+            return ()
 
     def run(
         self,
@@ -831,6 +859,20 @@ class Chain:
             raise BadInput(message("app.no_demand", folder=str(self.folder), as_of=local), self.findings)
 
 
+def default_moment(settings: ChainSettings, latest: datetime | None, clock: datetime) -> datetime | None:
+    """The moment that a plan is made for: the latest at which anything became known (None: nothing did), but not before
+    the settings' start.
+
+    For a chain of live records: nor after its clock, nor before today: where nothing became known today, it stands
+    where the day began. A plan of Monday is not made for Friday because nothing came in since.
+    """
+    if latest is not None and settings.history == "live":
+        calendar = settings.calendar
+        latest = max(min(latest, clock), calendar.midnight(calendar.local_date(clock)))
+    floor = None if settings.start is None else settings.calendar.midnight(settings.start)
+    return max((m for m in (latest, floor) if m is not None), default=None)
+
+
 def _lots(waiting: pa.Table) -> Iterator[tuple[tuple[str, str], list[str]]]:
     """Ids of rows in quarantine by table and source, so many at a time that they fit in memory.
 
@@ -865,14 +907,27 @@ def run_record(
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
+    kept["held"] = held_table(state)
     kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():
-        digest_content(digest, state.table(name))
+        digest_content(digest, state.versions(name))
+    if state.table(REFUSED).num_rows:
+        digest_content(digest, state.table(REFUSED))
     digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
     return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
+
+
+def held_table(state: State) -> pa.Table:
+    """Products that run short because one is held back: product, and which one it lacks."""
+    from datong.ledger.held import held_back, lacking
+
+    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
+    lacks = lacking(state, held_back(state, starts))
+    columns = {"product": list(lacks), "lacks": list(lacks.values())}
+    return pa.table(columns, pa.schema([(name, pa.string()) for name in columns]))
 
 
 def _as_text(value: object) -> str | None:

@@ -78,8 +78,8 @@ def changed_sources(state: State, changes: Sequence[Change], source: str) -> dic
 def added_sources(state: State, rows: Sequence[NewRow], source: str) -> list[tuple[str, RawSource]]:
     """The new rows by table, as a file would give them; a row that is there with the same values is left out.
 
-    What they say is marked as assumed. Raises as `changed_sources`, and Refused for a row whose key is not told or is
-    there with other values.
+    What they say is marked as assumed. A row that gives a valid_from of its own is a further version of its key. Raises
+    as `changed_sources`, and Refused for a row whose key is not told or is there with other values.
     """
     by_table: dict[str, list[Mapping[str, str]]] = {}
     for row in rows:
@@ -88,8 +88,11 @@ def added_sources(state: State, rows: Sequence[NewRow], source: str) -> list[tup
         row_id = keyed_row_id(table, row.values)
         if row_id is None:
             raise Refused(message("branch.no_key_told", table=table.name, key=", ".join(table.key)))
-        held = state.table(table.name)
+        day = row.values.get("valid_from")
+        held = state.versions(table.name) if day else state.table(table.name)
         there = held.filter(pc.equal(held["row_id"], row_id)).to_pylist()
+        if day:
+            there = [version for version in there if _text(version["valid_from"]) == day]
         if not there:
             by_table.setdefault(table.name, []).append(row.values)
         elif any(not _same(there[0][column], text) for column, text in row.values.items()):
@@ -123,7 +126,7 @@ def _check_names(name: str, told: Iterable[str], *, with_key: bool = False) -> N
     if table.kind != "master":
         masters = ", ".join(t.name for t in tables().values() if t.kind == "master")
         raise Refused(message("branch.not_a_master", table=table.name, tables=masters))
-    fixed = ("valid_from", "known_at", "assumed", *(() if with_key else table.key))
+    fixed = ("known_at", "assumed", *(() if with_key else ("valid_from", *table.key)))
     columns = [c for c in table.columns if c not in fixed]
     for column in told:
         if column not in columns:

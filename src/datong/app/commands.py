@@ -19,10 +19,10 @@ import pyarrow as pa
 from datong.app import terminal, trial
 from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
 from datong.app.changes import parse_change, parse_row
+from datong.app.checking import check_chain
 from datong.app.report.columns import coded
 from datong.app.report.inputs import ReportInputs
 from datong.app.tables_out import message_of, refuse_foreign, write_tables
-from datong.connectors.files.folder import check_folder, count
 from datong.connectors.files.guess import Guess, guess_columns
 from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
@@ -37,6 +37,9 @@ from datong.model.words import Message, message, say
 from datong.replay.scenario import STATED, Scenario, sweep
 
 EVIDENCE_SHOWN = 5
+# What of a folder is not read; so many of these findings are shown in full before a plan.
+NOT_READ = frozenset({"reserved_table", "unknown_table", "unknown_column", "unknown_columns", "not_read", "no_rows"})
+UNREAD_SHOWN = 5
 
 
 def answer_init(options: argparse.Namespace, language: str) -> int:
@@ -48,7 +51,7 @@ def answer_init(options: argparse.Namespace, language: str) -> int:
 
 def answer_check(options: argparse.Namespace, language: str) -> int:
     with terminal.reading(say("app.opening", language, folder=options.folder), language) as on_rows:
-        result = check_folder(options.folder, count, keep_rejected=False, on_rows=on_rows)
+        result = check_chain(options.folder, on_rows=on_rows)
     findings = result.findings
     if options.format == "json":
         terminal.data(json.dumps([f.as_record(language) for f in findings], ensure_ascii=False, indent=1))
@@ -334,17 +337,17 @@ def show_header(result: RunResult, language: str) -> None:
 
 
 def warn_of_findings(chain: Chain, language: str, as_of: datetime | None = None) -> None:
-    """How many findings the folder has; in full those that `datong check`, which opens no ledger, cannot see.
-
-    as_of: the moment that was asked for.
-    """
+    """How many findings the folder has; in full those that `datong check`, which opens no ledger, cannot see, what is
+    not read, and what the plan will not be. as_of: the moment that was asked for."""
     own = [f for f in chain.findings if f not in chain.unheeded]
     errors = sum(f.severity == "error" for f in own)
     warnings = sum(f.severity == "warning" for f in own)
     if errors or warnings:
         terminal.warning(say("app.folder_findings", language, errors=errors, warnings=warnings, folder=chain.folder))
-    shown = [*chain.unheeded_edits, *chain.clock_findings(as_of)]
-    terminal.findings(shown, language, terminal.make_console(stderr=True))
+    unread = [f for f in own if f.code in NOT_READ][:UNREAD_SHOWN]
+    doubts = [f for f in chain.review(as_of) if f.severity != "note"]
+    told = (*chain.unheeded_edits, *chain.clock_findings(as_of), *chain.notices(as_of), *doubts, *unread)
+    terminal.findings(told, language, terminal.make_console(stderr=True))
 
 
 def answer_branch(options: argparse.Namespace, language: str) -> int:

@@ -101,7 +101,7 @@ def compare(a: Side, b: Side, settings: ChainSettings) -> Comparison:
     cost: money by term and in all. orders: see `order_changes`. demand: units by product. prices, price_buckets: what
     is scarce in either. forecast: all items by bucket.
     """
-    changed = {name: changed_rows(name, a.state.table(name), b.state.table(name)) for name in tables()}
+    changed = {name: changed_rows(name, a.state.versions(name), b.state.versions(name)) for name in tables()}
     changed_tables, cells = _changed(changed)
     return Comparison(
         a,
@@ -163,10 +163,12 @@ def _flat(prefix: str, tree: Mapping[str, Any]) -> dict[str, str]:
 
 def changed_rows(name: str, a: pa.Table, b: pa.Table) -> list[Row]:
     """Rows of one table that are in one state only (added, removed: one row each) or differ (changed: one row for each
-    cell, with both values as text), by row_id and then in the order of the columns.
+    cell, with both values as text), by row_id and then in the order of the columns. Of a row that has several versions,
+    those after the first are named with their day: 'offers:O (2026-02-02)'.
     """
     if a.equals(b):
         return []
+    a, b = _named(a), _named(b)
     in_b = pc.index_in(a["row_id"], b["row_id"].combine_chunks())
     in_a = pc.index_in(b["row_id"], a["row_id"].combine_chunks())
     one_sided = {"column": None, "text_a": None, "text_b": None}
@@ -191,6 +193,19 @@ def changed_rows(name: str, a: pa.Table, b: pa.Table) -> list[Row]:
             cell = {"change": "changed", "column": column, "text_a": _cell(was), "text_b": _cell(now)}
             result.append((row_id, i, {"table": name, "row_id": row_id, **cell}))
     return [row for _, _, row in sorted(result, key=lambda r: r[:2])]
+
+
+def _named(rows: pa.Table) -> pa.Table:
+    """The rows with a row_id that is each one's own."""
+    ids = rows["row_id"].to_pylist()
+    if len(set(ids)) == len(ids):
+        return rows
+    seen: set[str] = set()
+    for i, (row_id, day) in enumerate(zip(ids, rows["valid_from"].to_pylist(), strict=True)):
+        if row_id in seen:
+            ids[i] = f"{row_id} ({day})"
+        seen.add(row_id)
+    return rows.set_column(rows.schema.get_field_index("row_id"), "row_id", pa.array(ids, pa.string()))
 
 
 def _cell(value: Any) -> str | None:

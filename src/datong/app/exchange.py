@@ -8,7 +8,7 @@ from datong.app.tables_out import planned_orders
 from datong.connectors.filedrop.inbox import collect, settle
 from datong.connectors.filedrop.outbox import deliver
 from datong.dispatch.release import release_rows
-from datong.ledger.position import order_states
+from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage

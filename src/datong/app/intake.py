@@ -23,6 +23,7 @@ from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, ta
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
 from datong.ledger.protocol import IngestReport, Intake, Ledger
+from datong.ledger.units import UNITS, has_units
 from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
@@ -114,7 +115,9 @@ class _Taking:
         content = self._digests.get(part.path.name, _UNREAD)
         if part.table in KEPT or content == _UNREAD:
             return None
-        targets = {c.refers_to for c in tables()[part.table].columns.values() if c.refers_to in known}
+        table = tables()[part.table]
+        targets = {c.refers_to for c in table.columns.values() if c.refers_to in known}
+        targets |= {UNITS} if has_units(table) and UNITS in known else set()
         keys = (_digest(name, *map(str, known[name].to_pylist())) for name in sorted(filter(None, targets)))
         settings = self._digests.get(SETTINGS_FILE, "")
         return _digest(rules_digest(), settings, part.source.name, content, *keys)

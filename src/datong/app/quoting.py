@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from datong.app.balancing import Earlier, units_of_demand
 from datong.app.frames import Frame
-from datong.balance.clearing import row_keys, way_keys
+from datong.balance.clearing import row_keys, ways_of_rows
 from datong.balance.market import Cleared as MarketCleared
 from datong.balance.market import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.pack import Market, pack
@@ -333,10 +333,9 @@ def _as_quantities(orders: pa.Table) -> pa.Table:
 
 def _started(market: Market, rows: pa.Table, keys: pa.ChunkedArray, column: str) -> FloatArray:
     """(way, bucket) units started; rows of other ways and days are left out."""
-    names = way_keys(market)
     if not market.stock_points:  # an order may name the site of its line
         keys = pc.replace_substring_regex(keys, r"\t[^\t]*\t[^\t]*$", "\t\t")
-    way = pc.index_in(keys, names).fill_null(-1).to_numpy()
+    way = ways_of_rows(market, keys, rows["start"])
     starts, day = day_numbers(market.bucket_starts), rows["start"].cast(pa.int32()).to_numpy()
     t = np.searchsorted(starts, day, side="right") - 1
     known = (way >= 0) & (t >= 0)

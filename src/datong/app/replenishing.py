@@ -12,7 +12,8 @@ from datong.app.frames import Frame
 from datong.forecast.paths import forecast
 from datong.learn.lead_times import furthest_lead
 from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_demand
-from datong.ledger.position import LEAST_UNITS, position
+from datong.ledger.position import position
+from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.ledger.supply import PlacedOrder, placed_orders
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt

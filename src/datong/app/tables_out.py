@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from datong.connectors.files.whole import one_at_a_time
 from datong.forecast.table import QUANTILES, quantile_table
 from datong.model.errors import Refused
+from datong.model.findings import Finding, finding_as_json, finding_from_json
 from datong.model.flow import (
     ON_SALE,
     STOCKED_OUT,
@@ -141,9 +142,23 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "orders": _orders(result.plan),
         "reasons": _reasons(result.plan),
         "kept": result.plan.kept,
+        "findings": _findings(result.decision.findings),
         "messages": _messages(result.messages),
         "scores": result.learnt.scores,
     }
+
+
+def _findings(found: Sequence[Finding]) -> pa.Table:
+    """What a plan wants a person to know, each as JSON that `kept_findings` reads back."""
+    texts = [json.dumps(finding_as_json(f), ensure_ascii=False) for f in found]
+    return pa.table({"code": pa.array([f.code for f in found], pa.string()), "finding": pa.array(texts, pa.string())})
+
+
+def kept_findings(tables: Mapping[str, pa.Table]) -> tuple[Finding, ...]:
+    """The findings of a run; of one that an earlier version kept, none."""
+    if "findings" not in tables:
+        return ()
+    return tuple(finding_from_json(json.loads(text)) for text in tables["findings"]["finding"].to_pylist())
 
 
 def _long(names: Sequence[tuple[str, str]], starts: Sequence[date]) -> dict[str, pa.Array]:

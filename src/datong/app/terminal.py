@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
 import pyarrow as pa
@@ -32,7 +33,7 @@ from datong.app.report.verdict import (
     verdict,
     verdict_words,
 )
-from datong.app.tables_out import most_valuable, planned_orders, rendered
+from datong.app.tables_out import kept_findings, most_valuable, planned_orders, rendered
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
@@ -252,6 +253,7 @@ def show_results(
     """The gap table, the signals found, the orders that matter most with their reasons, and the certificate."""
     console = console or make_console()
     _print_gap(console, inputs, language)
+    findings(kept_findings(inputs.tables), language, console)
     _print_signals(console, inputs, language)
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
@@ -277,8 +279,9 @@ def show_balance(
     _print_gaps_total(console, result.tables["gaps"], language)
     if not certificate["whole"]:
         console.print(Text(say("balance.fractions", language)))
-    for text in needs(result.tables["gaps"], settings, language):
+    for text in needs(result.tables["gaps"], settings, language, held=certificate["held_back"]):
         console.print(Text("  " + text))
+    findings(result.findings, language, console)
     _print_terms(console, certificate, language)
     for text in certainty_lines(certificate, settings, language):
         console.print(Text(text))
@@ -308,10 +311,17 @@ def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
     console.print(Text(say("balance.short", language, **units)))
 
 
-def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = NEEDS_SHOWN) -> list[str]:
+def needs(
+    gaps: pa.Table,
+    settings: ChainSettings,
+    language: str,
+    count: int = NEEDS_SHOWN,
+    held: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     """What it would take to serve the largest gaps, each product and market at its worst bucket: lost before late.
 
-    Where nothing is scarce and a way would be in time, going without costs less than having it: nothing to tell.
+    held: products that run short because one is held back, and which. Where nothing is scarce and a way would be in
+    time, going without costs less than having it: nothing to tell.
     """
     short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), SHORT_TOLD)
     told = pc.or_(pc.is_valid(gaps["needed_amount"]), pc.is_null(gaps["binding_bucket"]))
@@ -321,10 +331,12 @@ def needs(gaps: pa.Table, settings: ChainSettings, language: str, count: int = N
     first: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows.slice(0, NEEDS_LOOKED_AT).to_pylist():
         first.setdefault((row["product"], row["market"]), row)
-    return [need_words(row, settings, language) for row in list(first.values())[:count]]
+    return [need_words(row, settings, language, held) for row in list(first.values())[:count]]
 
 
-def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
+def need_words(
+    row: Mapping[str, Any], settings: ChainSettings, language: str, held: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """One gap in words: how much, what is in the way, and what would serve it: more of that, or days more."""
 
     def when(bucket: date) -> str:
@@ -335,6 +347,8 @@ def need_words(row: Mapping[str, Any], settings: ChainSettings, language: str) -
     what = {"units": units, "product": row["product"], "when": when(row["bucket"])}
     said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
     days = None if row["needed_days"] is None else figures.number(row["needed_days"])
+    if row["needed_amount"] is None and row["product"] in held:
+        return said + say("balance.need_held", language, name=held[row["product"]])
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "")
@@ -538,6 +552,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
         return
     short = shortest(gaps)
     shown = short[:PRODUCTS_SHOWN]
+    held = {r["product"]: r["lacks"] for r in inputs.tables["held"].to_pylist()} if "held" in inputs.tables else {}
     names = ("demand_units", "on_time_units", "late_units", "lost_units")
     rows = _table(
         (title("product", language), False),
@@ -553,6 +568,10 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     for r in shown:
         price = figures.money(r["binding_price"], inputs.settings.currency, language)
         key = "report.gap.binding" if r["binding"] else "report.gap.no_binding"
+        lacked = held.get(r["product"])
+        if lacked is not None and (lacked == r["product"] or not r["binding"]):
+            row(r["product"], r, say("report.gap.held", language, name=lacked))
+            continue
         row(r["product"], r, say(key, language, name=r["binding"], price=price))
     every = gap_totals(gaps, "product")
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]

@@ -192,6 +192,7 @@ def lower_bound(market: Market, prices: Prices) -> float:
     price = np.minimum(cheapest[product], away)
     rules = market.beyond
     instead = cheapest[rules.substitute_product] + rules.substitute_cost[:, None]
+    instead = np.where(rules.substitute_open, instead, np.inf)
     np.minimum.at(price, rules.substitute_demand, instead)
     if market.given_demand is None:
         bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]]) for d in range(len(product)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.solution import Solution
-from datong.ledger.facts import day_numbers
+from datong.ledger.facts import EPOCH, day_numbers
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
 
 QUANTITIES_SCHEMA = pa.schema(
@@ -141,6 +142,23 @@ def row_keys(quantities: pa.Table) -> pa.ChunkedArray:
     name = pc.coalesce(quantities["recipe"], quantities["offer"], quantities["lane"], "")
     sites = [pc.fill_null(quantities[column], "") for column in ("from_site", "to_site")]
     return pc.binary_join_element_wise(quantities["kind"], name, quantities["product"], *sites, "\t")
+
+
+def ways_of_rows(market: Market, keys: pa.ChunkedArray, start: pa.ChunkedArray) -> IntArray:
+    """(row) the way of each row, -1 where the market has none. keys: `row_keys`; start: the day it starts, which tells
+    the versions of one way apart."""
+    names = way_keys(market)
+    unique = pc.unique(names)
+    code = pc.index_in(names, unique).to_numpy().astype(np.int64)
+    first = np.array([(w.valid_from or date.min).toordinal() for w in market.ways], dtype=np.int64)
+    order = np.lexsort((first, code))
+    row = pc.index_in(keys, unique).fill_null(-1).to_numpy().astype(np.int64)
+    day = start.cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH
+    span = date.max.toordinal() + 1
+    # The last version to have begun by then; before the first of them, that one.
+    at = np.searchsorted((code * span + first)[order], row * span + day, side="right") - 1
+    at = np.maximum(at, np.searchsorted(code[order], row))
+    return np.where(row >= 0, order[np.minimum(at, len(order) - 1)], -1) if len(order) else row
 
 
 def _quantities(market: Market, solution: Solution, scarcity: Scarcity) -> pa.Table:

@@ -1,23 +1,22 @@
 """Orders that a planner locked and that cannot run: the smallest sets of rules that contradict one another, in words.
 
-Whether the locked orders can run at all is a linear programme without an objective. x_ot: units of locked order o
-worked in bucket t, from its start to the day before it is due; s_wt: units of any other way started that could still
-bring a component; nothing else needs to run.
+Whether the locked orders find the hours that they need is a linear programme without an objective. x_ot: units of
+locked order o worked in bucket t, from its start to the day before it is due; nothing else needs to run.
 
-    sum_t x_ot >= units                                             order o is locked
-    sum hours * x + sum hours * s <= hours                          line and bucket, or a lane's units
-    sum up to t of what x and s take <= sum up to t of what comes   component and bucket: stock, receipts, s, x
+    sum_t x_ot >= units                      order o is locked
+    sum hours * x <= hours                   line and bucket, or a lane's units
 
-Only what is certain counts: orders under way that are not locked bring their units and take nothing, set-ups take no
-hours, and an order that ends beyond the horizon is taken to run. Where the programme has no solution, HiGHS gives an
-irreducible infeasible subset; a deletion filter over its rows (Chinneck 2008, Feasibility and infeasibility in
-optimization) leaves rules of which all but any one can be kept. Its orders are then set aside and the rest is looked at
-again, so that every order that cannot run is told.
+Only what is certain counts: orders under way that are not locked take nothing, set-ups take no hours, and an order that
+ends beyond the horizon is taken to run. Components are no rule here: an order whose components cannot be there in time
+begins when they are (ledger/committed.py). Where the programme has no solution, HiGHS gives an irreducible infeasible
+subset; a deletion filter over its rows (Chinneck 2008, Feasibility and infeasibility in optimization) leaves rules of
+which all but any one can be kept. Its orders are then set aside and the rest is looked at again, so that every order
+that cannot run is told.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
@@ -42,24 +41,22 @@ _IIS_STRATEGY = int(highspy.IisStrategy.kIisStrategyFromLp) | int(highspy.IisStr
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of the programme. name: of the order, of the line's label, or of the component; bucket: of an order,
-    that of its start."""
+    """One rule of the programme. name: of the order, or of the line's label; bucket: of an order, that of its start."""
 
-    kind: Literal["order", "hours", "component"]
+    kind: Literal["order", "hours"]
     name: str
     bucket: int
 
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """The programme: lower <= matrix x columns <= upper by rule, 0 <= columns <= most. is_order: (column)."""
+    """The programme: lower <= matrix x columns <= upper by rule, 0 <= columns <= most."""
 
     rules: tuple[Rule, ...]
     matrix: sp.csr_array
     lower: FloatArray
     upper: FloatArray
     most: FloatArray
-    is_order: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def conflicts(state: State, learnt: Learnt, where: Position | None = None) -> tu
     calendar = state.settings.calendar
     starts = calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
     facts = chain_facts(state, starts, learnt)
-    return conflicts_of(facts, where, starts, calendar, state.settings.frozen_buckets, state.today)
+    return conflicts_of(facts, where, starts, calendar, state.today)
 
 
 def conflicts_of(
@@ -95,7 +92,6 @@ def conflicts_of(
     where: Position,
     starts: Sequence[date],
     calendar: Calendar,
-    frozen_buckets: int,
     today: date,
 ) -> tuple[Conflict, ...]:
     """`conflicts` of facts and a position. Orders that should have begun before today are taken to run."""
@@ -104,17 +100,17 @@ def conflicts_of(
     end = calendar.shift(starts[-1], 1)
     first = max(today, starts[0])
     fixed = [o for o in where.under_way if o.fixed and (o.recipe or "") in ways and first <= o.start and o.due <= end]
-    over = [o for o in fixed if not valid_on(o.start, ways[o.recipe or ""].valid_from, ways[o.recipe or ""].valid_to)]
+    over = [o for o in fixed if not ways[o.recipe or ""].held]
+    over = [o for o in over if not valid_on(o.start, ways[o.recipe or ""].valid_from, ways[o.recipe or ""].valid_to)]
     words = _Words(facts, ways, starts, calendar)
     result = [words.not_valid(o) for o in over]
     fixed = [o for o in fixed if o not in over]
-    if fixed and not _surely_run(facts, where, fixed, starts, calendar):
-        rules = rules_of(facts, where, fixed, starts, calendar, frozen_buckets)
+    if fixed and not _surely_run(facts, fixed, starts, calendar):
+        rules = rules_of(facts, fixed, starts, calendar)
         orders = {o.order: o for o in fixed}
         active = np.ones(len(rules.rules), dtype=bool)
         while (found := smallest_conflict(rules, active)) is not None:
-            there = {i: _most_there(rules, i) for i in found if rules.rules[i].kind == "component"}
-            result.append(words.conflict([rules.rules[i] for i in found], orders, list(there.values())))
+            result.append(words.conflict([rules.rules[i] for i in found], orders))
             active[[i for i in found if rules.rules[i].kind == "order"]] = False
     return tuple(result)
 
@@ -129,86 +125,29 @@ def _span(order: UnderWay, starts: Sequence[date], calendar: Calendar) -> range:
     return range(first, min(end, len(starts) - 1) + 1)
 
 
-def _surely_run(
-    facts: ChainFacts, where: Position, fixed: Sequence[UnderWay], starts: Sequence[date], calendar: Calendar
-) -> bool:
-    """They all run at their start with the hours there and what comes anyway: then nothing needs to be solved."""
+def _surely_run(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[date], calendar: Calendar) -> bool:
+    """They all run at their start in the hours there: then nothing needs to be solved."""
     ways = {w.name: w for w in facts.ways}
-    names = {o.order for o in fixed}
     hours: dict[tuple[str, int], float] = defaultdict(float)
-    used: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
     for order in fixed:
-        way, t = ways[order.recipe or ""], _span(order, starts, calendar)[0]
-        hours[order.line or way.line or "", t] += order.units * way.hours_per_unit
-        for use in way.uses:
-            if valid_on(starts[t], use.valid_from, use.valid_to):
-                used[use.component][t] += order.units * use.units_per_unit
-    came = _comes(facts, where, names, starts, calendar)
-    enough = [facts.line_hours[line][t] >= h for (line, t), h in hours.items() if line in facts.line_hours]
-    there = [(np.cumsum(came[c]) >= np.cumsum(units)).all() for c, units in used.items() if c in came]
-    return all(enough) and all(there)
+        way = ways[order.recipe or ""]
+        hours[order.line or way.line or "", _span(order, starts, calendar)[0]] += order.units * way.hours_per_unit
+    return all(facts.line_hours[line][t] >= h for (line, t), h in hours.items() if line in facts.line_hours)
 
 
-def _comes(
-    facts: ChainFacts, where: Position, without: set[str], starts: Sequence[date], calendar: Calendar
-) -> dict[str, FloatArray]:
-    """Stock and what orders under way bring, but for those named: product -> (bucket)."""
-    ways = {w.name: w for w in facts.ways}
-    came = {p: np.zeros(len(starts)) for p in facts.products}
-    for product, units in where.on_hand_units.items():
-        if product in came:
-            came[product][0] += max(units, 0.0)
-    for order in where.under_way:
-        due = max(calendar.index(order.due, starts[0]), 0)
-        if order.order not in without and order.product in came and due < len(starts):
-            way = ways.get(order.recipe or "")
-            came[order.product][due] += order.units * (way.yield_share if way is not None else 1.0)
-    return came
-
-
-def rules_of(
-    facts: ChainFacts,
-    where: Position,
-    fixed: Sequence[UnderWay],
-    starts: Sequence[date],
-    calendar: Calendar,
-    frozen_buckets: int,
-) -> Rules:
+def rules_of(facts: ChainFacts, fixed: Sequence[UnderWay], starts: Sequence[date], calendar: Calendar) -> Rules:
     """The programme of the module's head for the locked orders `fixed`, which have known recipes."""
-    buckets = len(starts)
     ways = {w.name: w for w in facts.ways}
-    needed = _needed(facts, [ways[o.recipe or ""] for o in fixed])
-    came = _comes(facts, where, {o.order for o in fixed}, starts, calendar)
     cells: dict[Rule, dict[int, float]] = {}
     most: list[float] = []
-
-    def column(limit: float, way: Way, line: str | None, t: int, arrives: int) -> int:
-        at = len(most)
-        most.append(limit)
-        if line in facts.line_hours and way.hours_per_unit > 0:
-            cells.setdefault(Rule("hours", line or "", t), {})[at] = way.hours_per_unit
-        for use in way.uses:
-            if use.component in needed and valid_on(starts[t], use.valid_from, use.valid_to):
-                for later in range(t, buckets):
-                    row = cells.setdefault(Rule("component", use.component, later), {})
-                    row[at] = row.get(at, 0.0) + use.units_per_unit
-        if way.product in needed:
-            for later in range(arrives, buckets):
-                row = cells.setdefault(Rule("component", way.product, later), {})
-                row[at] = row.get(at, 0.0) - way.yield_share
-        return at
-
     for order in fixed:
         way, span = ways[order.recipe or ""], _span(order, starts, calendar)
-        rule = Rule("order", order.order, span[0])
-        arrives = max(calendar.index(order.due, starts[0]), 0)
-        cells[rule] = {column(order.units, way, order.line or way.line, t, arrives): 1.0 for t in span}
-    order_columns = len(most)
-    for way in facts.ways:
-        lead = calendar.lead_buckets(way.lead_days)
-        for t in range(frozen_buckets, buckets - lead) if way.product in needed else ():
-            if way.is_open(starts[t]):
-                column(way.units_per_week * calendar.bucket_days / 7, way, way.line, t, t + lead)
+        line, of_order = order.line or way.line, cells.setdefault(Rule("order", order.order, span[0]), {})
+        for t in span:
+            of_order[len(most)] = 1.0
+            if line in facts.line_hours and way.hours_per_unit > 0:
+                cells.setdefault(Rule("hours", line or "", t), {})[len(most)] = way.hours_per_unit
+            most.append(order.units)
     rules = tuple(sorted(cells, key=lambda r: (r.kind, r.name, r.bucket)))
     units = {o.order: o.units for o in fixed}
     lower, upper = np.full(len(rules), -np.inf), np.full(len(rules), np.inf)
@@ -216,27 +155,12 @@ def rules_of(
         if rule.kind == "order":
             lower[i] = units[rule.name] * (1.0 - TOLERANCE)
         else:
-            there = facts.line_hours[rule.name][rule.bucket] if rule.kind == "hours" else None
-            there = float(np.cumsum(came[rule.name])[rule.bucket] if there is None else there)
+            there = float(facts.line_hours[rule.name][rule.bucket])
             upper[i] = there + TOLERANCE * max(there, 1.0)
     entries = [(i, at, value) for i, rule in enumerate(rules) for at, value in sorted(cells[rule].items())]
     row, at, value = (np.array(list(part)) for part in zip(*entries, strict=True))
     matrix = sp.csr_array((value, (row, at)), shape=(len(rules), len(most)))
-    return Rules(rules, matrix, lower, upper, np.array(most), np.arange(len(most)) < order_columns)
-
-
-def _needed(facts: ChainFacts, ways: Sequence[Way]) -> set[str]:
-    """The components of these ways, and theirs, down to the materials."""
-    known = set(facts.products)
-    ways_of: dict[str, list[Way]] = defaultdict(list)
-    for way in facts.ways:
-        ways_of[way.product].append(way)
-    needed: set[str] = set()
-    new = {u.component for w in ways for u in w.uses} & known
-    while new:
-        needed |= new
-        new = ({u.component for p in new for w in ways_of[p] for u in w.uses} & known) - needed
-    return needed
+    return Rules(rules, matrix, lower, upper, np.array(most))
 
 
 # the smallest conflict -----------------------------------------------------------------------------
@@ -254,19 +178,6 @@ def smallest_conflict(rules: Rules, active: np.ndarray) -> list[int] | None:
         named = kept[np.sort(np.array(subset.row_index_, dtype=np.int64))]
         if not _feasible(rules, named):
             kept = named
-    kept = _filtered(rules, kept)
-    # A component that is missing is told for the first bucket in which it is.
-    at = {rule: i for i, rule in enumerate(rules.rules)}
-    for i in [i for i in kept.tolist() if rules.rules[i].kind == "component"]:
-        rule = rules.rules[i]
-        for bucket in range(rule.bucket):
-            earlier = at.get(replace(rule, bucket=bucket))
-            if earlier is None or not active[earlier]:
-                continue
-            moved = np.unique(np.where(kept == i, earlier, kept))
-            if not _feasible(rules, moved):
-                kept = moved
-                break
     return _filtered(rules, kept).tolist()
 
 
@@ -283,25 +194,13 @@ def _feasible(rules: Rules, kept: np.ndarray) -> bool:
     return _solver(rules, kept).getModelStatus() == highspy.HighsModelStatus.kOptimal
 
 
-def _most_there(rules: Rules, component: int) -> float:
-    """Units of the component that can be there by its rule's bucket when no locked order runs, all other rules kept."""
-    kept = np.array([i for i, rule in enumerate(rules.rules) if i != component and rule.kind != "order"])
-    idle = replace(rules, most=np.where(rules.is_order, 0.0, rules.most))
-    cost = idle.matrix[[component]].toarray()[0]
-    solver = _solver(idle, kept, np.where(rules.is_order, 0.0, cost))
-    least = solver.getInfo().objective_function_value
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return np.inf
-    return float(rules.upper[component] - least)
-
-
-def _solver(rules: Rules, kept: np.ndarray, cost: FloatArray | None = None) -> highspy.Highs:
+def _solver(rules: Rules, kept: np.ndarray) -> highspy.Highs:
     """HiGHS after it looked at the programme of the kept rules."""
     columns = len(rules.most)
     matrix = sp.csc_array(rules.matrix[kept])
     programme = highspy.HighsLp()
     programme.num_col_, programme.num_row_ = columns, len(kept)
-    programme.col_cost_ = np.zeros(columns) if cost is None else cost
+    programme.col_cost_ = np.zeros(columns)
     programme.col_lower_, programme.col_upper_ = np.zeros(columns), rules.most
     programme.row_lower_, programme.row_upper_ = rules.lower[kept], rules.upper[kept]
     programme.a_matrix_.format_ = highspy.MatrixFormat.kColwise
@@ -343,12 +242,9 @@ class _Words:
         rule = Rule("order", order.order, self.calendar.index(order.start, self.starts[0]))
         return Conflict((rule,), (("orders", order.order), (*self._row_of(way),)), found)
 
-    def conflict(self, rules: Sequence[Rule], orders: Mapping[str, UnderWay], most_there: Sequence[float]) -> Conflict:
-        """most_there: of the component rules, in order."""
-        parts = [self._order(orders[r.name], rules) for r in rules if r.kind == "order"]
+    def conflict(self, rules: Sequence[Rule], orders: Mapping[str, UnderWay]) -> Conflict:
+        parts = [self._order(orders[r.name]) for r in rules if r.kind == "order"]
         parts += [self._hours(r) for r in rules if r.kind == "hours"]
-        components = [r for r in rules if r.kind == "component"]
-        parts += [self._component(r, units) for r, units in zip(components, most_there, strict=True)]
         text = parts[0]
         for part in parts[1:]:
             text = message("conflict.and", first=text, second=part)
@@ -358,24 +254,14 @@ class _Words:
         rows = [self._row(r) for r in sorted(rules, key=lambda r: r.kind != "order")]
         return Conflict(tuple(rules), tuple(dict.fromkeys(rows)), found)
 
-    def _order(self, order: UnderWay, rules: Sequence[Rule]) -> Message:
-        """The order, and what it needs of what is short."""
+    def _order(self, order: UnderWay) -> Message:
+        """The order, and the hours that it needs."""
         way = self.ways[order.recipe or ""]
         span = _span(order, self.starts, self.calendar)
         label = order.line or way.line or ""
-        needs = []
-        if any(r.kind == "hours" and r.name == label for r in rules):
-            what, name = self.facts.shared.get(label, ("line", label))
-            key = "conflict.needs_hours" if what == "line" else "conflict.needs_lane"
-            needs.append(message(key, amount=_shown(order.units * way.hours_per_unit), name=name))
-        short = {r.name for r in rules if r.kind == "component"}
-        for use in way.uses:
-            if use.component in short:
-                amount = _shown(order.units * use.units_per_unit)
-                needs.append(message("conflict.needs_units", amount=amount, name=use.component))
-        need: Message | str = needs[0] if needs else message("conflict.needs_components")
-        for more in needs[1:]:
-            need = message("conflict.needs_and", first=need, second=more)
+        what, name = self.facts.shared.get(label, ("line", label))
+        key = "conflict.needs_hours" if what == "line" else "conflict.needs_lane"
+        need = message(key, amount=_shown(order.units * way.hours_per_unit), name=name)
         key = "conflict.locked" if len(span) == 1 else "conflict.locked_span"
         return message(
             key,
@@ -393,16 +279,11 @@ class _Words:
         amount = _shown(float(self.facts.line_hours[rule.name][rule.bucket]))
         return message(key, amount=amount, name=name, when=self.when(rule.bucket))
 
-    def _component(self, rule: Rule, units: float) -> Message:
-        return message("conflict.has_units", amount=_shown(units), name=rule.name, when=self.when(rule.bucket))
-
     def _row(self, rule: Rule) -> tuple[str, str]:
         if rule.kind == "order":
             return "orders", rule.name
-        if rule.kind == "hours":
-            what, name = self.facts.shared.get(rule.name, ("line", rule.name))
-            return f"{what}s", name
-        return "products", self.facts.product_of(rule.name)
+        what, name = self.facts.shared.get(rule.name, ("line", rule.name))
+        return f"{what}s", name
 
     @staticmethod
     def _row_of(way: Way) -> tuple[str, str]:

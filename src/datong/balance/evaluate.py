@@ -5,7 +5,7 @@ may not do (more hours than a line has, a stock below zero) ends it with an Asse
 is broken. tests/oracles holds it to a plain walk through the orders.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -64,7 +64,9 @@ def evaluate(
         substituted = np.zeros((len(rules.substitute_cost), market.buckets))
     if wasted is None or not wasted.size:
         wasted = np.zeros(market.fixed.shape)
-    _assert_within(substituted, np.full(substituted.shape, np.inf), "a substitute below zero")
+    _assert_within(
+        substituted, np.where(rules.substitute_open, np.inf, 0.0), "a substitute below zero, or where none may be"
+    )
     can_perish = np.where(rules.shelf_life[:, None] >= 0, np.inf, 0.0)
     _assert_within(wasted, np.broadcast_to(can_perish, wasted.shape), "waste of a product that keeps")
     arrived = arrived_units(market, started)
@@ -146,6 +148,18 @@ def supply_of(market: Market, started: FloatArray, issued: FloatArray) -> FloatA
     product = market.demanded
     comes = market.fixed + arrived_units(market, started)
     return np.cumsum(np.where(market.is_component[product, None], issued, comes[product]), axis=1)
+
+
+def covered(market: Market, started: FloatArray) -> Market:
+    """The market with starts (way, bucket) that bring what orders under way need and is not there: what comes anyway
+    then never falls below nothing."""
+    return replace(
+        market,
+        fixed=market.fixed + arrived_units(market, started) - used_units(market, started),
+        line_hours=np.maximum(market.line_hours - hours_worked(market, started), 0.0),
+        way_limit=np.maximum(market.way_limit - started, 0.0),
+        covering=np.zeros(started.shape),
+    )
 
 
 def arrived_units(market: Market, started: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ f_dt is convex, so each of its pieces is a variable with a width. With one path 
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import highspy
@@ -88,6 +88,35 @@ def _listen(solver: highspy.Highs, on_progress: OnProgress) -> None:
 
     solver.cbSimplexInterrupt += on_step
     solver.cbIpmInterrupt += on_step
+
+
+def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
+    """The cheapest starts (way, bucket), at prices of what is scarce, that bring the components which orders under way
+    need and that are not there; and the prices with what those starts make scarce."""
+    rules = market.beyond
+    programme = Programme(
+        replace(
+            market,
+            demanded=market.demanded[:0],
+            cumulative_demand=(),
+            sure=market.sure[:0],
+            salvage=np.zeros(len(market.products)),
+            beyond=replace(rules, weight=rules.weight[:0], overdue=rules.overdue[:0]),
+        )
+    )
+    way, bucket = programme.way_index, programme.way_bucket
+    on_line = np.flatnonzero(market.way_line[way] >= 0)
+    hour = np.zeros(len(way))
+    hour[on_line] = prices.line[market.way_line[way[on_line]], bucket[on_line]]
+    programme.linear.cost[programme.started] += market.way_hours[way] * hour + prices.limit[way, bucket]
+    found = programme.solve()
+    scarcer = replace(
+        prices,
+        line=prices.line + found.prices.line,
+        limit=prices.limit + found.prices.limit,
+        component=np.maximum(prices.component, found.prices.component),
+    )
+    return found.started, scarcer
 
 
 def piece_count(market: Market) -> int:
@@ -270,7 +299,8 @@ class Programme:
         t = np.arange(buckets)
         self.substituted = np.zeros((len(rules.substitute_cost), buckets), dtype=np.int64)
         for i, (d, product) in enumerate(zip(rules.substitute_demand, rules.substitute_product, strict=True)):
-            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), np.full(buckets, np.inf))
+            most = np.where(rules.substitute_open[i], np.inf, 0.0)
+            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), most)
             self.add_entries(self.pool_row[product] + t, columns, 1.0)
             self.add_entries(self.demand_row[d] + t, columns, -1.0)
             self.substituted[i] = columns

@@ -131,6 +131,8 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     need = np.zeros(len(market.products))
     for d, product in enumerate(market.demanded):
         need[product] += max(float(market.net_demand(d).max()), 0.0)
+    taken = -np.cumsum(market.fixed, axis=1).min(axis=1, initial=0.0)  # by orders under way, beyond what comes
+    need += np.where(market.is_component, taken, 0.0)
     lot = np.maximum(rules.smallest, rules.step) * market.way_yield
     lot_of = np.zeros(len(market.products))
     np.maximum.at(lot_of, market.way_product, lot)

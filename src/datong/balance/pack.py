@@ -12,11 +12,11 @@ import numpy as np
 
 from datong.balance.rules import Rules, build, honest_salvages, pools
 from datong.ledger.asks import Asks, asks_of
+from datong.ledger.committed import committed
 from datong.ledger.facts import (
     ChainFacts,
     Way,
     chain_facts,
-    committed,
     grouped,
     level_turns,
     located,
@@ -44,8 +44,10 @@ class Market:
     most units started. way_span: buckets that a start works over (spans.py). Costs and hours are per unit started, of
     which `way_yield` become good units.
     use_*: (use) units of a component that one unit started takes; `use_open`: (use, bucket) while it is valid.
-    line_hours: (line, bucket) left after orders under way. fixed: (product, bucket) units that come (opening stock in
-    bucket 0) less units that orders under way will use; opening: (product) stock in hand; hours_taken by those orders.
+    line_hours: (line, bucket) left after orders under way, which take `hours_taken`. fixed: (product, bucket) units
+    that come (opening stock in bucket 0) less units that orders under way will take; of a component it may be below
+    zero in sum: the plan must bring what is missing. covering: (way, bucket) starts within all limits that would bring
+    just that. opening: (product) stock in hand.
     holding, late, lost_sale, waiting_at_end, salvage: (product) money per unit (and bucket). cumulative_demand: per
     demanded product (path, bucket). sure: (demanded, bucket) units asked for in every path. plain_cost: (product)
     money for a good unit by the cheapest way where nothing is scarce; inf without a way. levels: products,
@@ -78,6 +80,7 @@ class Market:
     line_hours: FloatArray
     hours_taken: FloatArray
     fixed: FloatArray
+    covering: FloatArray
     opening: FloatArray
     holding: FloatArray
     late: FloatArray
@@ -252,9 +255,12 @@ def pack_facts(
     way_open = valid & (t >= frozen_buckets) & (t + lead[:, None] < buckets)
     limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
     line_hours = np.array([facts.line_hours[name] for name in lines]).reshape(len(lines), buckets)
-    promised = committed(facts, where, bucket_starts, calendar)
+    promised = committed(facts, where, bucket_starts, calendar, frozen_buckets)
     on_hand = located(facts, where).on_hand_units
     hours_taken = np.array([promised.hours[name] for name in lines]).reshape(len(lines), buckets)
+    covering = np.zeros((len(ways), buckets))
+    for w, way in enumerate(ways) if promised.covering else ():
+        covering[w] = promised.covering.get(way.name, 0.0)
     economics = [facts.economics[p] for p in products]
     holding, late, lost_sale, waiting_at_end, salvage = (
         np.array([getattr(e, name) for e in economics], dtype=np.float64)
@@ -301,6 +307,7 @@ def pack_facts(
         line_hours=line_hours - hours_taken,
         hours_taken=hours_taken,
         fixed=np.array([promised.units[p] for p in products]).reshape(len(products), buckets),
+        covering=covering,
         opening=np.array([on_hand.get(p, 0.0) for p in products], dtype=np.float64),
         holding=holding,
         late=late,

@@ -16,10 +16,11 @@ import numpy as np
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
+from datong.balance import highs
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual, Flow
-from datong.balance.evaluate import Outcome, evaluate, supply_of
+from datong.balance.evaluate import Outcome, covered, evaluate, supply_of
 from datong.balance.pack import Market
 from datong.balance.repair import feasible
 from datong.balance.rules import turn_away_overdue
@@ -66,8 +67,17 @@ def solve(
 ) -> Found:
     """Prices and a feasible plan; the best of each that was found until the limits were reached.
 
-    start: prices to begin with, of an earlier clearing. on_progress is asked at every step whether to go on.
+    start: prices to begin with, of an earlier clearing. on_progress is asked at every step whether to go on. Components
+    that orders under way need and that are not there are brought as `covering` says; all else is searched beside it.
     """
+    if market.covering.any():
+        first = _beside(market, market.covering, limits, on_progress, start)
+        covering, prices = highs.least_covering(market, first.solution.prices)
+        again = _beside(market, covering, limits, on_progress, first.solution.prices)
+        best = min(first, again, key=lambda one: sum(one.outcome.cost.values()))
+        bounds = [(lower_bound(market, p), p) for p in (prices, *(f.solution.prices for f in (first, again)))]
+        bound, told = max(bounds, key=lambda pair: pair[0])
+        return Found(replace(best.solution, prices=told), best.outcome, bound)
     # Vectors are short: threads of the linear algebra beneath would wait for one another most of the time.
     with threadpool_limits(limits=1, user_api="blas"):
         search = _Search(market, limits, on_progress)
@@ -75,6 +85,16 @@ def solve(
             return search.run(start)
         finally:
             search.dual.close()
+
+
+def _beside(
+    market: Market, covering: FloatArray, limits: Limits, on_progress: OnProgress, start: Prices | None
+) -> Found:
+    """`solve` with the starts `covering` as given, costed as part of the whole market."""
+    found = solve(covered(market, covering), limits, on_progress, start)
+    solution = replace(found.solution, started=found.solution.started + covering)
+    outcome = evaluate(market, solution.started, solution.issued, solution.turned_away)
+    return Found(solution, outcome, found.bound)
 
 
 class _Search:

@@ -27,7 +27,8 @@ class Rules:
 
     weight: (demanded) factor on lateness and loss. overdue: (demanded, bucket) cumulative units that must be served or
     turned away by the end of the bucket. substitute_demand, substitute_product, substitute_cost: (substitute) a class
-    of demand, the product that may serve it, money per unit. shelf_life: (product) buckets, -1 where a unit keeps.
+    of demand, the product that may serve it, money per unit; substitute_open: (substitute, bucket) whether it may.
+    shelf_life: (product) buckets, -1 where a unit keeps.
     change_cost: (way) money per unit; before: (way, bucket) units of the earlier plan; charged: (bucket) it reaches so
     far. firms, floor, ceiling: (firm); on_firm: (firm, line); works: (line) it is one, no lane; share_cost: money per
     hour. overtime, overtime_cost: (line, bucket) hours, money per hour.
@@ -38,6 +39,7 @@ class Rules:
     substitute_demand: IntArray
     substitute_product: IntArray
     substitute_cost: FloatArray
+    substitute_open: BoolArray
     shelf_life: IntArray
     change_cost: FloatArray
     before: FloatArray
@@ -85,15 +87,16 @@ def build(
     buckets = sure.shape[1]
     at = {p: i for i, p in enumerate(products)}
     of = {p: [d for d, (i, _) in enumerate(classes) if i == at[p]] for p in {s.product for s in rules.substitutes}}
-    pairs = [(d, at[s.substitute], s.cost_per_unit) for s in rules.substitutes for d in of[s.product]]
+    pairs = [(d, at[s.substitute], s.cost_per_unit, s.holds) for s in rules.substitutes for d in of[s.product]]
     shares = [s for s in rules.shares if s.firm in set(rules.firm_of_line.values())]
     none = np.zeros(buckets)
     return Rules(
         weight=np.array([c.weight for _, c in classes], dtype=np.float64),
         overdue=_overdue(rules, products, classes, sure),
         substitute_demand=np.array([d for d, *_ in pairs], dtype=np.int64),
-        substitute_product=np.array([p for _, p, _ in pairs], dtype=np.int64),
-        substitute_cost=np.array([c for *_, c in pairs], dtype=np.float64),
+        substitute_product=np.array([p for _, p, *_ in pairs], dtype=np.int64),
+        substitute_cost=np.array([c for _, _, c, _ in pairs], dtype=np.float64),
+        substitute_open=np.array([h or (True,) * buckets for *_, h in pairs], dtype=bool).reshape(-1, buckets),
         shelf_life=np.array([rules.shelf_life_buckets.get(p, -1) for p in products], dtype=np.int64),
         change_cost=np.array([rules.change_cost.get(w.product, 0.0) for w in ways], dtype=np.float64),
         before=np.array([rules.before.get(w.name, none) for w in ways]).reshape(len(ways), buckets),

@@ -34,7 +34,7 @@ def hours_worked(market: "Market", started: FloatArray, lots: FloatArray | None 
 def spread(hours: FloatArray, span: int) -> FloatArray:
     """(bucket) hours of starts, in the buckets in which they are worked."""
     total = np.zeros(len(hours))
-    for later in range(span):
+    for later in range(min(span, len(hours))):
         total[later:] += hours[: len(hours) - later] / span
     return total
 

@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from datong.learn.memory import learnt_from_table
-from datong.ledger.position import Position, position, ships_to_buyers
+from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
+from datong.ledger.stock import ships_to_buyers
 from datong.model.calendar import Calendar
 from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
 

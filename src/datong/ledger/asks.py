@@ -1,7 +1,8 @@
 """Who asks for what: every request of a known number of units, as far as planning knows it one by one."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.facts import EPOCH, ChainFacts
+from datong.ledger.owed import FirmRow
 from datong.ledger.position import Position
+from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item
 
@@ -37,30 +40,44 @@ class Asks:
 def asks_of(state: State, demand: Forecast, where: Position, facts: ChainFacts, starts: Sequence[date]) -> Asks:
     """Rows of `demand` that fall into the horizon, less what was served ahead of its day, and what is owed."""
     rows = _rows(state, demand, starts)
-    owed = sorted((day, item, units) for (item, day), units in where.owed_units.items())
-    items = tuple(sorted({*rows.items, *(item for _, item, _ in owed)}))
+    owed = _owed(where)
+    items = tuple(sorted({*rows.items, *(row.item for row in owed)}))
     at = {item: i for i, item in enumerate(items)}
     of_row = np.array([at[item] for item in rows.items], dtype=np.int64)[rows.item]
     units = _less_served_ahead(rows.units, of_row, rows.bucket, where, state, items, starts)
     count = len(owed)
-    item = np.concatenate([of_row, np.array([at[i] for _, i, _ in owed], dtype=np.int64)])
-    day = np.concatenate([rows.due_day, np.array([d.toordinal() - EPOCH for d, _, _ in owed], dtype=np.int64)])
+    item = np.concatenate([of_row, np.array([at[row.item] for row in owed], dtype=np.int64)])
+    day = np.concatenate([rows.due_day, np.array([row.due.toordinal() - EPOCH for row in owed], dtype=np.int64)])
     firm = np.concatenate([rows.firm, np.ones(count, dtype=bool)])
-    priority = np.concatenate([rows.priority, np.zeros(count, dtype=np.int64)])
+    priority = np.concatenate([rows.priority, np.array([row.priority for row in owed], dtype=np.int64)])
     label = np.array([facts.label_of(i) for i in items], dtype=object)
     return _in_order(
         Asks(
-            key=pa.concat_arrays([rows.key, pa.array([""] * count, pa.string())]),
+            key=pa.concat_arrays([rows.key, pa.array([row.demand for row in owed], pa.string())]),
             items=items,
             item=item,
             bucket=np.concatenate([rows.bucket, np.zeros(count, dtype=np.int64)]),
             due_day=day,
-            units=np.concatenate([units, np.array([u for *_, u in owed], dtype=np.float64)]),
+            units=np.concatenate([units, np.array([row.units for row in owed], dtype=np.float64)]),
             firm=firm,
             priority=priority,
             weight=_weights(label[item], firm, priority, state),
         )
     )
+
+
+def _owed(where: Position) -> list[FirmRow]:
+    """What is owed: firm rows of `demand`, and of sales, without a key, the rest of each item and day."""
+    of_rows: dict[tuple[Item, date], float] = defaultdict(float)
+    for row in where.firm_rows:
+        of_rows[row.item, row.due] += row.units
+    sold = [
+        FirmRow("", item, day, units - of_rows[item, day], 0)
+        for (item, day), units in where.owed_units.items()
+        if units - of_rows[item, day] > LEAST_UNITS
+    ]
+    owed = [replace(row, priority=max(row.priority, 0)) for row in where.firm_rows]
+    return sorted([*owed, *sold], key=lambda row: (row.due, row.item, row.demand))
 
 
 def _rows(state: State, demand: Forecast, starts: Sequence[date]) -> Asks:

@@ -5,7 +5,7 @@ Balance and plan read the same facts here, so that a plan obeys exactly what was
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -15,34 +15,39 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.bills import Bills, ComponentUse
+from datong.ledger.held import Held, held_back
+from datong.ledger.line_hours import line_hours
 from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
 from datong.ledger.position import Position, UnderWay
 from datong.ledger.refusals import Refusal, closed_days, refusals
 from datong.ledger.state import State
-from datong.model.calendar import Calendar
+from datong.ledger.under_way import LEAD_QUANTILE
+from datong.ledger.versions import ALWAYS, Span, day_or_none, span
 from datong.model.errors import NoPlan
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt, OrderKind
 from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
+from datong.model.tables import tables
 from datong.model.words import message
 
-# A past lead time that is met four times out of five is what a plan counts on.
-LEAD_QUANTILE = 0.8
+# A row of a table as it comes from Arrow.
+_Row = dict[str, Any]
+_ECONOMICS = (
+    "holding_cost_per_unit_week",
+    "late_cost_per_unit_week",
+    "lost_sale_cost_per_unit",
+    "salvage_per_unit",
+)
+_NO_ECONOMICS = ((None,) * len(_ECONOMICS),)
 # Behind the product's name: the offer of someone, assumed of what no row says how to get.
 IMPLIED = "/implied"
 
+# In place of the first day of a way that may not start.
+NEVER = date.max
+
 # 1970-01-01, from which arrays count their days: its number in date.toordinal, and its weekday (Monday is 0).
 EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentUse:
-    """Units of a component that one unit started takes, scrap included, while it is valid."""
-
-    component: str
-    units_per_unit: float
-    valid_from: date | None
-    valid_to: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Way:
     `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit. line:
     key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
     site: where the units arrive; row: key in its table, where `name` is another. span: buckets that a start works over.
+    What changes within the horizon, the row itself or its bill of materials, makes a way of its own from that day on.
     closed: days (first, after) on which nothing is started, because it was refused then.
     """
 
@@ -86,7 +92,7 @@ class Way:
 
     @property
     def recipe(self) -> str | None:
-        return self.name if self.kind == "make" else None
+        return self.row or self.name if self.kind == "make" else None
 
     @property
     def offer(self) -> str | None:
@@ -95,6 +101,11 @@ class Way:
     @property
     def lane(self) -> str | None:
         return self.row if self.kind == "move" else None
+
+    @property
+    def held(self) -> bool:
+        """It may not start: its product is held back (ledger/held.py)."""
+        return self.valid_from == NEVER
 
     @property
     def serves(self) -> bool:
@@ -134,6 +145,11 @@ class ChainFacts:
     places: Places | None = None
     shared: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
+
+    @cached_property
+    def ways_of_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
+        """`ways_by_row` of its ways."""
+        return ways_by_row(self.ways)
 
     def label_of(self, item: Item) -> str:
         """The product, or the label of the stock point, at which an item is asked for."""
@@ -356,10 +372,10 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     """
     products = tuple(sorted(state.table("products")["product"].to_pylist()))
     prices = _prices(state)
-    ways = _ways(state, prices, learnt, bucket_starts)
-    hours = _line_hours(state, bucket_starts)
+    ways = _without_held(_ways(state, prices, learnt, bucket_starts), held_back(state, bucket_starts))
+    hours = line_hours(state, bucket_starts)
     ways = _long_lots(ways, hours, state.settings.calendar.bucket_days)
-    lanes = _lanes(state)
+    lanes = _lanes(state, bucket_starts)
     refused = refusals(state, bucket_starts[0]) if bucket_starts else ()
     if lanes:
         items = [*asked, *_asked_items(state)]
@@ -464,59 +480,6 @@ def response_buckets(facts: ChainFacts, bucket_starts: Sequence[date], settings:
     return {facts.products[p]: int(1 + settings.frozen_buckets + lead[p]) for p in made}
 
 
-@dataclass(frozen=True, eq=False)
-class Committed:
-    """What stock and orders under way already fix, per open bucket.
-
-    units: product -> (bucket) units that come, opening stock in the first bucket, less what orders will use.
-    hours: line -> (bucket) hours that orders under way will take.
-    """
-
-    units: Mapping[str, FloatArray]
-    hours: Mapping[str, FloatArray]
-
-
-def committed(facts: ChainFacts, where: Position, bucket_starts: Sequence[date], calendar: Calendar) -> Committed:
-    """Opening stock, receipts of orders out, and the hours and components that they will still take.
-
-    Of the units of an order that are still to be started, the yield of its way arrives. It takes its line and
-    components in the bucket of its start; one that is overdue, in the first bucket. One that started and is not yet
-    due has spent its hours, but the records take its components off stock only when it reports units. Where the
-    records leave too little for an order, it takes what there is: what was promised is not planned again. Stock below
-    zero cannot lie anywhere: records that say so count as 0.
-    """
-    buckets, origin = len(bucket_starts), bucket_starts[0]
-    where = located(facts, where)
-    ways = {w.name: w for w in facts.ways}
-    at = {p: i for i, p in enumerate(facts.products)}
-    came, used = np.zeros((2, len(facts.products), buckets))
-    hours = {line: np.zeros(buckets) for line in facts.line_hours}
-    for product, units in where.on_hand_units.items():
-        if product in at:
-            came[at[product], 0] = max(units, 0.0)
-    for order in where.under_way:
-        if order.product not in at:
-            continue
-        start, due = calendar.index(order.start, origin), calendar.index(order.due, origin)
-        way = ways.get(order.recipe or "")
-        if due < buckets:
-            came[at[order.product], max(due, 0)] += order.units * (way.yield_share if way is not None else 1.0)
-        if way is None or start >= buckets:
-            continue  # bought, or beyond the horizon
-        bucket = max(start, 0)
-        line = order.line or way.line or ""
-        if line in hours and not start < 0 <= due:  # else its hours were spent in the bucket it started in
-            hours[line][bucket] += order.units * way.hours_per_unit
-        for use in way.uses:
-            if use.component in at and valid_on(bucket_starts[bucket], use.valid_from, use.valid_to):
-                used[at[use.component], bucket] += order.units * use.units_per_unit
-    there, out = np.cumsum(came, axis=1), np.cumsum(used, axis=1)
-    # Never more than is there by then or later.
-    out = np.minimum.accumulate(np.minimum(out, there)[:, ::-1], axis=1)[:, ::-1]
-    units = dict(zip(facts.products, came - np.diff(out, axis=1, prepend=0.0), strict=True))
-    return Committed(units, {line: np.minimum(h, facts.line_hours[line]) for line, h in hours.items()})
-
-
 def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequence[date]) -> dict[str, float]:
     """Cost of a good unit by the cheapest way, in its cheapest bucket, when nothing is scarce, components included.
 
@@ -547,22 +510,24 @@ def _economics(
     bucket_starts: Sequence[date],
     stock_points: Mapping[str, StockPoint] | None = None,
 ) -> dict[str, Economics]:
-    """Economics by product, or by the label of a stock point, of which `costs` are then."""
-    names = ("holding_cost_per_unit_week", "late_cost_per_unit_week", "lost_sale_cost_per_unit", "salvage_per_unit")
-    given = {product: own for product, *own in _rows(state.table("economics"), ("product", *names))}
+    """Economics by product, or by the label of a stock point, of which `costs` are then.
+
+    Where they change within the horizon, the mean over its buckets counts, and for a unit left at its end what holds
+    then.
+    """
+    given = _given_economics(state, bucket_starts)
     kinds = dict(_rows(state.table("products"), ("product", "kind")))
     planned = _planned(state, bucket_starts)
     shares = state.settings.defaults
     weeks = state.settings.calendar.bucket_days / 7
-    nothing = [None] * len(names)
     result = {}
     named = {p: p for p in prices} if stock_points is None else {name: p.product for name, p in stock_points.items()}
     for label, product in named.items():
-        price = prices[product]
-        own_holding, own_late, own_lost, own_salvage = given.get(product, nothing)
-        holding = _or(own_holding, shares.holding_share_per_week * price) * weeks
-        late = _or(own_late, shares.late_share_per_week * price) * weeks
-        lost_sale = _or(own_lost, shares.lost_sale_share * price)
+        price, rows = prices[product], given.get(product, _NO_ECONOMICS)
+        holding = _mean(rows, 0, shares.holding_share_per_week * price) * weeks
+        late = _mean(rows, 1, shares.late_share_per_week * price) * weeks
+        lost_sale = _mean(rows, 2, shares.lost_sale_share * price)
+        own_salvage = rows[-1][3]
         # Where demand goes on beyond the horizon, a unit left at its end saves making one then, and a unit that still
         # waits is made then.
         goes_on = kinds[product] == "finished" and product not in planned
@@ -571,6 +536,38 @@ def _economics(
         salvage = honest_salvage(salvage, costs[label], waiting)
         result[label] = Economics(price, holding, late, lost_sale, waiting, salvage)
     return result
+
+
+# Holding, late, lost sale and salvage as `economics` has them, None where a default fills them; one row, or one for
+# each bucket.
+_Economics = tuple[tuple[float | None, ...], ...]
+
+
+def _given_economics(state: State, bucket_starts: Sequence[date]) -> dict[str, _Economics]:
+    """The rows of `economics` by product: one, or where they change within the horizon one for each bucket."""
+    table = state.versions("economics")
+    names = ("product", *_ECONOMICS, "valid_from", "valid_to")
+    rows: dict[str, list[_Row]] = defaultdict(list)
+    found: dict[str, _Economics] = {}
+    for product, *own, valid_from, valid_to in _rows(table, names):
+        found[product] = (tuple(own),)
+        if valid_from is not None or valid_to is not None or product in rows:
+            rows[product].append({"own": tuple(own), "valid_from": valid_from, "valid_to": valid_to})
+    horizon = Horizon.of(state, bucket_starts)
+    for product, versions in rows.items():
+        held = horizon.held(product, versions, rows)
+        in_bucket = tuple(
+            next((r["own"] for r in held if valid_on(start, r["valid_from"], r["valid_to"])), _NO_ECONOMICS[0])
+            for start in bucket_starts
+        )
+        found[product] = (in_bucket[:1] if len(set(in_bucket)) == 1 else in_bucket) or (held[0]["own"],)
+    return found
+
+
+def _mean(rows: _Economics, column: int, default: float) -> float:
+    if len(rows) == 1:
+        return _or(rows[0][column], default)
+    return math.fsum(_or(row[column], default) for row in rows) / len(rows)
 
 
 def _planned(state: State, bucket_starts: Sequence[date]) -> set[str]:
@@ -593,47 +590,76 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None or math.isnan(value) else float(value)
 
 
+@dataclass(frozen=True)
+class Horizon:
+    """The days that a plan looks at: those of the open buckets, from today on.
+
+    Within a bucket the rule is: what is valid on its first day is so in all of it. In the bucket that has begun that
+    day is today: what begins or ends in it up to today has done so on its first day, `start`.
+    """
+
+    days: Span
+    start: int
+
+    @classmethod
+    def of(cls, state: State, bucket_starts: Sequence[date]) -> "Horizon":
+        today = state.today.toordinal()
+        if not bucket_starts:
+            return cls(Span(today, today + 1), today)
+        start = bucket_starts[0].toordinal()
+        end = state.settings.calendar.shift(bucket_starts[-1], 1).toordinal()
+        return cls(Span(max(today, start), end), start)
+
+    def held(self, key: str, rows: Sequence[_Row], taken: Container[str]) -> list[_Row]:
+        """The versions of one row that hold on any of the days; where none does, the last that has ended, or else the
+        first to come. rows: by day, no two on one day, fresh from their table. They get a `name`: the first of them is
+        called by the key, each other one by its day too.
+        """
+        spans = [span(row["valid_from"], row["valid_to"]) for row in rows]
+        if len(spans) == 1 and spans[0] is ALWAYS:
+            rows[0]["name"] = key
+            return [rows[0]]
+        inside = [i for i, own in enumerate(spans) if own.first < self.days.after and self.days.first < own.after]
+        ended = max((i for i, own in enumerate(spans) if own.after <= self.days.first), default=0)
+        found = []
+        for i in inside or [ended]:
+            name = key if not found else unlike(f"{key} ({rows[i]['valid_from']})", taken)
+            first, after = (self._limit(day) for day in spans[i])
+            found.append({**rows[i], "name": name, "valid_from": first, "valid_to": after})
+        return found
+
+    def _limit(self, day: int) -> date | None:
+        return day_or_none(self.start if self.start < day <= self.days.first else day)
+
+
+def _versions(state: State, table: str, horizon: Horizon) -> list[_Row]:
+    """The versions in the horizon of all rows of a table, each with its `name` (`Horizon.held`)."""
+    (key,) = tables()[table].key
+    return _held(state.versions(table).to_pylist(), key, horizon)
+
+
+def _held(rows: Iterable[_Row], key: str, horizon: Horizon) -> list[_Row]:
+    of_key: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        of_key[row[key]].append(row)
+    return [row for name, own in of_key.items() for row in horizon.held(name, own, of_key)]
+
+
 def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_starts: Sequence[date]) -> tuple[Way, ...]:
-    """Ways of the products known at the moment (a recipe can be known before what it makes), with the components that
-    they take in any open bucket."""
-    uses: dict[tuple[str, str | None], dict[str, ComponentUse]] = defaultdict(dict)
-    columns = ("product", "recipe", "component", "units_per_unit", "scrap_share", "valid_from", "valid_to")
-    for product, recipe, component, units, scrap, first, after in _rows(state.table("components"), columns):
-        always = first is None and after is None
-        if component in prices and (always or any(valid_on(b, first, after) for b in bucket_starts)):
-            uses[product, recipe][component] = ComponentUse(component, units / (1.0 - scrap), first, after)
-    for_all = {key: tuple(own[c] for c in sorted(own)) for key, own in uses.items() if key[1] is None}
+    """Ways of the products known at the moment (a recipe can be known before what it makes): each version of a row in
+    the horizon is one, and of a recipe each of its bills."""
+    horizon = Horizon.of(state, bucket_starts)
+    bills = Bills(state.versions("components"), prices)
     site_of_line = dict(_rows(state.table("lines"), ("line", "site")))
-    ways = []
-    for r in state.table("recipes").to_pylist():
-        if r["product"] not in prices:
-            continue
-        bill = for_all.get((r["product"], None), ())
-        if (r["product"], r["recipe"]) in uses:
-            own = {**uses.get((r["product"], None), {}), **uses[r["product"], r["recipe"]]}
-            bill = tuple(own[c] for c in sorted(own))
-        ways.append(
-            Way(
-                name=r["recipe"],
-                kind="make",
-                product=r["product"],
-                line=r["line"],
-                hours_per_unit=r["hours_per_unit"] if r["line"] is not None else 0.0,
-                cost_per_unit=r["cost_per_unit"],
-                setup_hours=r["setup_hours"] if r["line"] is not None else 0.0,
-                setup_cost=r["setup_cost"],
-                min_units=r["min_lot_units"],
-                multiple_units=r["lot_multiple_units"],
-                lead_days=_lead_days(learnt, r["recipe"], r["lead_days"]),
-                yield_share=learnt.yield_share.get(r["recipe"], r["yield_share"]),
-                units_per_week=math.inf,
-                uses=bill,
-                valid_from=r["valid_from"],
-                valid_to=r["valid_to"],
-                site=r["site"] or site_of_line.get(r["line"]),
-            )
-        )
-    for r in (r for r in state.table("offers").to_pylist() if r["product"] in prices):
+    recipes: list[_Row] = []
+    for row in (r for r in state.versions("recipes").to_pylist() if r["product"] in prices):
+        own = span(row["valid_from"], row["valid_to"])
+        first, *others = bills.over_time(row["product"], row["recipe"], own)
+        for piece, (days, uses) in [(row, first), *((dict(row), other) for other in others)]:
+            piece |= {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after), "uses": uses}
+            recipes.append(piece)
+    ways = [_make(row, learnt, site_of_line) for row in _held(recipes, "recipe", horizon)]
+    for r in (r for r in _versions(state, "offers", horizon) if r["product"] in prices):
         ways.append(_buy(r["offer"], r["product"], r["price"], _lead_days(learnt, r["offer"], r["lead_days"]), r))
     known = {w.product for w in ways}
     shares = state.settings.defaults
@@ -645,12 +671,45 @@ def _ways(state: State, prices: Mapping[str, float], learnt: Learnt, bucket_star
     return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
 
 
+def _make(row: _Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
+    return Way(
+        name=row["name"],
+        kind="make",
+        product=row["product"],
+        line=row["line"],
+        hours_per_unit=row["hours_per_unit"] if row["line"] is not None else 0.0,
+        cost_per_unit=row["cost_per_unit"],
+        setup_hours=row["setup_hours"] if row["line"] is not None else 0.0,
+        setup_cost=row["setup_cost"],
+        min_units=row["min_lot_units"],
+        multiple_units=row["lot_multiple_units"],
+        lead_days=_lead_days(learnt, row["recipe"], row["lead_days"]),
+        yield_share=learnt.yield_share.get(row["recipe"], row["yield_share"]),
+        units_per_week=math.inf,
+        uses=row["uses"],
+        valid_from=row["valid_from"],
+        valid_to=row["valid_to"],
+        site=row["site"] or site_of_line.get(row["line"]),
+        row=None if row["name"] == row["recipe"] else row["recipe"],
+    )
+
+
+def _without_held(ways: Sequence[Way], held: Held) -> tuple[Way, ...]:
+    """The ways, of which those of products that are held back never start. They stay, for what is under way by them;
+    what goes into itself takes nothing."""
+    return tuple(
+        replace(w, valid_from=NEVER, uses=() if w.product in held.circular else w.uses) if w.product in held else w
+        for w in ways
+    )
+
+
 def _rows(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """Rows as tuples of these columns."""
     return zip(*(table[name].to_pylist() for name in columns), strict=True)
 
 
-def _buy(name: str, product: str, price: float, lead_days: int, row: Mapping[str, Any]) -> Way:
+def _buy(offer: str, product: str, price: float, lead_days: int, row: _Row) -> Way:
+    name = row.get("name", offer)
     return Way(
         name=name,
         kind="buy",
@@ -667,9 +726,10 @@ def _buy(name: str, product: str, price: float, lead_days: int, row: Mapping[str
         units_per_week=_or(row.get("units_per_week"), math.inf),
         uses=(),
         valid_from=row.get("valid_from"),
-        valid_to=None,
+        valid_to=row.get("valid_to"),
         site=row.get("to_site"),
         from_site=row.get("site"),
+        row=None if name == offer else offer,
     )
 
 
@@ -695,30 +755,12 @@ def _lead_days(learnt: Learnt, name: str, given: float) -> int:
     return math.ceil(days - 1e-9)
 
 
-def _line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
-    """Hours of each line in each open bucket. Of a bucket that has begun, only the days that are left count."""
-    days = state.settings.calendar.bucket_days
-    share = days / 7
-    hours = {
-        r["line"]: np.full(len(bucket_starts), r["hours_per_week"] * share)
-        for r in sorted(state.table("lines").to_pylist(), key=lambda r: r["line"])
-    }
-    spans = sorted(state.table("line_calendar").to_pylist(), key=lambda r: (r["line"], r["from"], r["to"]))
-    for span in spans:  # of spans that overlap, the one that starts last holds
-        if span["line"] in hours:
-            for t, start in enumerate(bucket_starts):
-                if span["from"] <= start < span["to"]:
-                    hours[span["line"]][t] = span["hours"] * share
-    gone = min(max((state.today - bucket_starts[0]).days, 0), days) if bucket_starts else 0
-    for of_line in hours.values():
-        of_line[:1] *= 1 - gone / days
-    return hours
-
-
 # lanes ---------------------------------------------------------------------------------------------
 
 
-def _lanes(state: State) -> tuple[Lane, ...]:
+def _lanes(state: State, bucket_starts: Sequence[date]) -> tuple[Lane, ...]:
+    """The lanes, each of their versions in the horizon."""
+    rows = _versions(state, "lanes", Horizon.of(state, bucket_starts))
     return tuple(
         Lane(
             r["lane"],
@@ -729,8 +771,9 @@ def _lanes(state: State) -> tuple[Lane, ...]:
             r["cost_per_unit"],
             _or(r["units_per_week"], math.inf),
             r["valid_from"],
+            r["valid_to"],
         )
-        for r in sorted(state.table("lanes").to_pylist(), key=lambda r: r["lane"])
+        for r in sorted(rows, key=lambda r: r["lane"])
     )
 
 
@@ -770,15 +813,17 @@ def _with_lanes(
     days = state.settings.calendar.bucket_days
     shared, shared_hours, key_of = {}, dict(hours), {}
 
-    def share(what: str, name: str, units_per_week: float) -> str | None:
-        """The key in line_hours of what all ways of a limited lane or offer share."""
-        if math.isinf(units_per_week):
+    def share(what: str, name: str, of: Lane | Way) -> str | None:
+        """The key in line_hours of what all ways of a limited lane or offer share, while this version of it holds."""
+        if math.isinf(of.units_per_week):
             return None
         if (what, name) not in key_of:
             key = key_of[what, name] = unlike(f"{what} {name}", taken)
             taken.add(key)
             shared[key] = (what, name)
-            shared_hours[key] = np.full(len(bucket_starts), units_per_week * days / 7)
+            shared_hours[key] = np.zeros(len(bucket_starts))
+        holds = [valid_on(start, of.valid_from, of.valid_to) for start in bucket_starts]
+        shared_hours[key_of[what, name]][holds] = of.units_per_week * days / 7
         return key_of[what, name]
 
     wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
@@ -796,17 +841,17 @@ def _with_lanes(
         if len(arrivals) <= 1:
             found += [replace(way, product=label[way.product, site], site=site) for site in arrivals]
             continue
-        key = share("offer", way.name, way.units_per_week)
+        key = share("offer", way.row or way.name, way)
         for site in arrivals:
             name = f"{way.name}@{site}" if site != ANYWHERE else way.name
-            one = replace(way, name=name, product=label[way.product, site], site=site, row=way.name)
+            one = replace(way, name=name, product=label[way.product, site], site=site, row=way.row or way.name)
             found.append(one if key is None else replace(one, line=key, hours_per_unit=1.0, units_per_week=math.inf))
     names = {w.name for w in found}
     for move in places.moves:
         lane = move.lane
         name = unlike(f"{move.from_site}>{move.product}" if lane is None else f"{lane.lane}>{move.product}", names)
         names.add(name)
-        key = None if lane is None else share("lane", lane.lane, lane.units_per_week)
+        key = None if lane is None else share("lane", lane.lane, lane)
         lead_days = 0 if lane is None else math.ceil(lane.lead_days - 1e-9)
         found.append(
             Way(
@@ -825,7 +870,7 @@ def _with_lanes(
                 units_per_week=math.inf,
                 uses=(ComponentUse(label[move.product, move.from_site], 1.0, None, None),),
                 valid_from=None if lane is None else lane.valid_from,
-                valid_to=None,
+                valid_to=None if lane is None else lane.valid_to,
                 site=move.to_site,
                 from_site=move.from_site,
                 row=None if lane is None else lane.lane,
@@ -894,10 +939,15 @@ def _asked_items(state: State) -> Iterable[Item]:
 
 
 def located(facts: ChainFacts, where: Position) -> Position:
-    """The position by stock point, in a chain with lanes: what lies and comes where; as it is in any other."""
+    """The position by stock point, in a chain with lanes: what lies and comes where; as it is in any other. An order
+    under way is one of the way that its recipe is on the day it starts."""
     places = facts.places
     if places is None:
-        return where
+        made = {o.order: facts.ways_of_row.get(("make", o.recipe or ""), ()) for o in where.under_way}
+        under_way = (
+            replace(o, recipe=way_on(made[o.order], o.start).name) if made[o.order] else o for o in where.under_way
+        )
+        return replace(where, under_way=tuple(under_way))
     on_hand = {
         places.label[product, site]: units
         for (product, site), units in where.on_hand_by_site.items()
@@ -917,7 +967,25 @@ def located(facts: ChainFacts, where: Position) -> Position:
         site = order.site or (own.site if own is not None else None) or ANYWHERE
         label = places.label.get((order.product, site)) or somewhere.get(order.product, order.product)
         # What takes hours and components is looked up as a recipe.
-        taking = own.name if own is not None and order.kind != "buy" else order.recipe
+        taking = order.recipe
+        if own is not None and order.kind != "buy":
+            there = [way for way in fits if (way.site, way.from_site) == (own.site, own.from_site)]
+            taking = way_on(there, order.start).name
         return replace(order, product=label, recipe=taking)
 
     return replace(where, on_hand_units=on_hand, under_way=tuple(at_its_site(o) for o in where.under_way))
+
+
+def ways_by_row(ways: Iterable[Way]) -> dict[tuple[str, str], tuple[Way, ...]]:
+    """By kind and key in its table: the ways that a row is, its versions and, with lanes, its sites and products."""
+    found: dict[tuple[str, str], list[Way]] = defaultdict(list)
+    for way in ways:
+        found[way.kind, way.row or way.name].append(way)
+    return {row: tuple(own) for row, own in found.items()}
+
+
+def way_on(versions: Sequence[Way], day: date) -> Way:
+    """Of the ways that one row is in turn (one at least), the one that holds on a day: the last to have begun by then;
+    before the first begins, that one."""
+    begun = [way for way in versions if way.valid_from is None or way.valid_from <= day]
+    return max(begun or versions[:1], key=lambda way: way.valid_from or date.min)

@@ -91,13 +91,18 @@ class OrderEvent:
 @dataclass(frozen=True)
 class Standing:
     """Where an order stands: its state, the moment of the last event, good and scrapped units so far, and the moment of
-    the last event that told of more good ones."""
+    the last event that told of more good ones.
+
+    started_at: when it was told to have started; reported_at: first moment of a report that implies it (units, done).
+    """
 
     state: OrderState | None = None
     happened_at: datetime | None = None
     good_units: float = 0.0
     scrap_units: float = 0.0
     more_at: datetime | None = None
+    started_at: datetime | None = None
+    reported_at: datetime | None = None
 
 
 def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
@@ -106,23 +111,33 @@ def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
     return sorted(once.values(), key=lambda event: (event.happened_at, _RANK[event.state], event.key))
 
 
-def standing(events: Iterable[OrderEvent]) -> Standing:
-    """Folds the events of one order, in any order of arrival. What cannot be (see advance) is left out."""
-    now = Standing()
+def standings(events: Iterable[OrderEvent]) -> list[Standing]:
+    """Where one order stood after each of its events, in any order of arrival. What cannot be (see advance) is left
+    out."""
+    now, after = Standing(), []
     for event in in_order(events):
         try:
             state = advance(now.state, event.state).state
         except Refused:
             continue
         good = now.good_units if event.good_units is None else event.good_units
+        implies_start = event.state in ("partly_done", "done")
         now = Standing(
             state,
             event.happened_at,
             good,
             now.scrap_units if event.scrap_units is None else event.scrap_units,
             event.happened_at if good > now.good_units else now.more_at,
+            now.started_at or (event.happened_at if event.state == "started" else None),
+            now.reported_at or (event.happened_at if implies_start else None),
         )
-    return now
+        after.append(now)
+    return after
+
+
+def standing(events: Iterable[OrderEvent]) -> Standing:
+    """Where one order stands after all of its events."""
+    return next(reversed(standings(events)), Standing())
 
 
 def order_events_rows(events: Sequence[OrderEvent], row_numbers: Sequence[int] | None = None) -> pa.Table:

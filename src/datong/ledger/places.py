@@ -32,7 +32,8 @@ class StockPoint(NamedTuple):
 
 @dataclass(frozen=True)
 class Lane:
-    """A transport link. product: None for all. units_per_week: of all products together, inf where not limited."""
+    """A transport link, or one of its versions. product: None for all. units_per_week: of all products together, inf
+    where not limited."""
 
     lane: str
     from_site: str
@@ -42,6 +43,7 @@ class Lane:
     cost_per_unit: float
     units_per_week: float
     valid_from: date | None
+    valid_to: date | None = None
 
 
 class Move(NamedTuple):

@@ -112,7 +112,8 @@ class Ledger(Protocol):
         ...
 
     def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
-        """Row ids that came from `source` and that its good rows do not name now, in order.
+        """Row ids that came from `source` and that its good rows do not name now, in order; 'lines:L (2026-02-02)' is a
+        version alone that would hold in place of what the source says.
 
         rows: how many those are; named: gives them, where they are needed. For events only where the ledger holds more
         rows of the source than it has now.
@@ -132,7 +133,8 @@ class Ledger(Protocol):
         ...
 
     def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
-        """Say that rows no longer hold from `known_at` on; they stay visible before it. Returns how many."""
+        """Say that rows no longer hold from `known_at` on; they stay visible before it. Returns how many. An id is that
+        of a row with all its versions, or, as 'lines:L (2026-02-02)', of the one that holds from that day on."""
         ...
 
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:

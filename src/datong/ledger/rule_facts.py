@@ -3,17 +3,21 @@
 How each rule is counted stands in balance/rules.py.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.facts import ChainFacts, valid_on
-from datong.ledger.position import Position, order_standings, state_now
+from datong.ledger.facts import ChainFacts, valid_on, way_on
+from datong.ledger.line_hours import overtime
+from datong.ledger.position import Position
+from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Item
 from datong.model.settings import ChainSettings
@@ -32,11 +36,12 @@ class DemandClass:
 
 @dataclass(frozen=True)
 class Substitute:
-    """A unit of `substitute` may serve demand for `product`, at cost_per_unit more."""
+    """A unit of `substitute` may serve demand for `product`, at cost_per_unit more. holds: by bucket; None: always."""
 
     product: str
     substitute: str
     cost_per_unit: float
+    holds: tuple[bool, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,9 @@ def rule_facts(
     """The facts for the open buckets. asked: product -> (path, bucket), as `planned_demand` gives it."""
     settings, starts = state.settings, demand.bucket_starts
     late_buckets = settings.max_late_days // settings.calendar.bucket_days
-    before, reach = _earlier_plan(state, starts) if settings.defaults.change_cost_share > 0 else ({}, 0)
-    overtime_hours, overtime_cost = _overtime(state, starts)
-    shares = tuple(
-        FirmShare(r["firm"], r["floor_share"], r["ceiling_share"])
-        for r in sorted(state.table("firm_shares").to_pylist(), key=lambda r: r["firm"])
-    )
+    before, reach = _earlier_plan(state, facts, starts) if settings.defaults.change_cost_share > 0 else ({}, 0)
+    overtime_hours, overtime_cost = overtime(state, starts)
+    shares = _firm_shares(state, starts)
     return RuleFacts(
         late_buckets=late_buckets,
         owed=_by_bucket(where.owed_units, starts, settings, facts, late_buckets),
@@ -130,8 +132,9 @@ def demand_classes(
         weight = priority_factor ^ max(priority, 0) x (firm_factor for a firm order of a product that also has forecast
                  demand)
 
-    Rows of `demand` have their own firm and priority, what is owed is firm, and all other demand is forecast; both of
-    priority 0. Of orders served ahead of their day the rows of that bucket lose the same share each.
+    Rows of `demand` have their own firm and priority, also those that are owed; what is owed of sales is firm, and all
+    other demand is forecast; both of priority 0. Of orders served ahead of their day the rows of that bucket lose the
+    same share each.
     """
     table = state.table("demand").select(["product", "market", "due", "units", "firm", "priority"])
     if facts.stock_points:  # what is asked for at different sites is demand of different stock points
@@ -154,9 +157,14 @@ def demand_classes(
             units[bucket] += r["units"]
     served = _by_bucket(where.served_ahead_units, starts, state.settings, facts)
     owed = _by_bucket(where.owed_units, starts, state.settings, facts)
+    owed_rows: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for row in where.firm_rows:
+        if row.priority > 0:
+            owed_rows[facts.label_of(row.item)][row.priority] += row.units
     result = {}
-    for product, by_kind in sorted(given.items()):
-        total = np.sum(list(by_kind.values()), axis=0)
+    for product in sorted(given.keys() | owed_rows.keys() & asked.keys()):
+        by_kind = given.get(product, {})
+        total = np.sum([np.zeros(len(starts)), *by_kind.values()], axis=0)
         left = np.maximum(total - served.get(product, 0.0), 0.0)
         if len(asked[product]) == 1:
             left = np.minimum(left, np.maximum(asked[product][0], 0.0))
@@ -167,7 +175,10 @@ def demand_classes(
         firm_factor = factors.firm_factor if is_forecast else 1.0
         weights: dict[float, FloatArray] = {}
         parts = [(p, firm, (units * share)[None]) for (p, firm), units in by_kind.items()]
-        for priority, firm, paths in [*parts, (0, True, due_before[None]), (0, False, rest)]:
+        first = np.eye(1, len(starts))
+        parts += [(priority, True, first * units) for priority, units in sorted(owed_rows[product].items())]
+        plain = due_before - first[0] * sum(owed_rows[product].values())
+        for priority, firm, paths in [*parts, (0, True, plain[None]), (0, False, rest)]:
             if np.abs(paths).max(initial=0.0) > NOTHING:
                 weight = factors.priority_factor**priority * (firm_factor if firm else 1.0)
                 weights[weight] = weights[weight] + paths if weight in weights else paths
@@ -178,14 +189,36 @@ def demand_classes(
 
 def _substitutes(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[Substitute, ...]:
     """Rows that hold in any open bucket, of products that are known; with lanes, at each site where both can be."""
-    rows = sorted(state.table("substitutes").to_pylist(), key=lambda r: (r["product"], r["substitute"]))
+    rows = sorted(state.versions("substitutes").to_pylist(), key=lambda r: (r["product"], r["substitute"]))
     names = facts.names_by_product
-    return tuple(
-        Substitute(names[r["product"]][site], names[r["substitute"]][site], r["cost_per_unit"])
-        for r in rows
-        if any(valid_on(s, r["valid_from"], None) for s in starts)
-        for site in sorted(names.get(r["product"], {}).keys() & names.get(r["substitute"], {}).keys())
-    )
+    found = []
+    for r in rows:
+        holds = tuple(valid_on(start, r["valid_from"], r["valid_to"]) for start in starts)
+        for site in sorted(names.get(r["product"], {}).keys() & names.get(r["substitute"], {}).keys()):
+            pair = names[r["product"]][site], names[r["substitute"]][site]
+            if any(holds):
+                found.append(Substitute(*pair, r["cost_per_unit"], None if all(holds) else holds))
+    return tuple(found)
+
+
+def _firm_shares(state: State, starts: Sequence[date]) -> tuple[FirmShare, ...]:
+    """Shares of the hours of the whole horizon: where one holds in a part of it, the mean over its buckets, in the
+    others of which nothing is asked."""
+    none = {"floor_share": 0.0, "ceiling_share": 1.0}
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in state.versions("firm_shares").to_pylist():
+        rows[row["firm"]].append(row)
+    found = []
+    for firm, own in sorted(rows.items()):
+        held = [
+            next((row for row in own if valid_on(start, row["valid_from"], row["valid_to"])), none) for start in starts
+        ]
+        floor, ceiling = (
+            held[0][name] if all(row is held[0] for row in held) else math.fsum(row[name] for row in held) / len(held)
+            for name in none
+        )
+        found.append(FirmShare(firm, floor, ceiling))
+    return tuple(found)
 
 
 def _shelf_life(state: State, facts: ChainFacts) -> dict[str, int]:
@@ -204,7 +237,7 @@ def _shelf_life(state: State, facts: ChainFacts) -> dict[str, int]:
     }
 
 
-def _earlier_plan(state: State, starts: Sequence[date]) -> tuple[dict[str, FloatArray], int]:
+def _earlier_plan(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[dict[str, FloatArray], int]:
     """The plan that stands: orders that are proposed and not locked, way -> (bucket) units; and how far it reaches.
 
     Orders that are out (released, accepted, started) and locked ones are no part of it: they are kept as they are.
@@ -213,11 +246,12 @@ def _earlier_plan(state: State, starts: Sequence[date]) -> tuple[dict[str, Float
     before: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
     reach = 0
     for r in state.table("orders").to_pylist():
-        way = r["recipe"] if r["kind"] == "make" else r["offer"]
+        row = r["recipe"] if r["kind"] == "make" else r["offer"]
         bucket = state.settings.calendar.index(r["start"], starts[0])
-        if way and not r["locked"] and state_now(stands.get(r["order"]), False) == "proposed":
+        if row and not r["locked"] and state_now(stands.get(r["order"]), False) == "proposed":
+            ways = facts.ways_of_row.get((r["kind"], row), ())
             if 0 <= bucket < len(starts):
-                before[way][bucket] += r["units"]
+                before[way_on(ways, r["start"]).name if ways else row][bucket] += r["units"]
             reach = max(reach, min(bucket + 1, len(starts)))
     return dict(before), reach
 
@@ -226,25 +260,3 @@ def _firm_of_line(state: State) -> dict[str, str]:
     firm_of = {r["site"]: r["firm"] for r in state.table("sites").select(["site", "firm"]).to_pylist()}
     rows = state.table("lines").select(["line", "site"]).to_pylist()
     return {r["line"]: firm for r in rows if (firm := firm_of.get(r["site"])) is not None}
-
-
-def _overtime(state: State, starts: Sequence[date]) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-    """Overtime hours and their cost: line -> (bucket), of the lines that have any.
-
-    As with its hours, of spans that overlap the one that starts last holds, and of a bucket that has begun only the
-    days that are left count.
-    """
-    days = state.settings.calendar.bucket_days
-    hours: dict[str, FloatArray] = {}
-    cost: dict[str, FloatArray] = {}
-    spans = sorted(state.table("line_calendar").to_pylist(), key=lambda r: (r["line"], r["from"], r["to"]))
-    lines = {s["line"] for s in spans if s["overtime_hours"] > 0} & set(state.table("lines")["line"].to_pylist())
-    gone = min(max((state.today - starts[0]).days, 0), days) if starts else 0
-    for span in (s for s in spans if s["line"] in lines):
-        of_line = hours.setdefault(span["line"], np.zeros(len(starts)))
-        of_cost = cost.setdefault(span["line"], np.zeros(len(starts)))
-        for t, start in enumerate(starts):
-            if span["from"] <= start < span["to"]:
-                of_line[t] = span["overtime_hours"] * days / 7 * (1 - gone / days if t == 0 else 1.0)
-                of_cost[t] = span["overtime_cost_per_hour"]
-    return hours, cost

@@ -1,14 +1,30 @@
 """The state of the world as of a moment: every table as it was then known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 
 import pyarrow as pa
 
+from datong.ledger.units import Conversions, has_units, in_base_units, is_told
+from datong.ledger.versions import in_force, versions
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table, tables
+
+# Beside the tables of a chain, a state holds under this name the rows that were refused of those that say how products
+# are made and bought (`HOLDING` in ledger/held.py): what is planned without them would be a guess.
+REFUSED = "refused"
+# source, row: where the row stands for a person, as in its findings; raw: the row as it came, JSON; findings: JSON.
+REFUSED_SCHEMA = pa.schema(
+    [
+        ("table", pa.string()),
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("raw", pa.string()),
+        ("findings", pa.string()),
+    ]
+)
 
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "text": pa.string(),
@@ -24,6 +40,11 @@ def arrow_type(column: Column) -> pa.DataType:
     return _ARROW_TYPES[column.type]
 
 
+def schema_of(name: str) -> pa.Schema:
+    """The schema of a table in a State, by name; also of `REFUSED`."""
+    return REFUSED_SCHEMA if name == REFUSED else state_schema(tables()[name])
+
+
 def state_schema(table: Table) -> pa.Schema:
     """Columns of a table in a State: `row_id` (the event's or fact's id in the ledger), then those of tables.toml."""
     fields = [pa.field("row_id", pa.string())]
@@ -31,7 +52,8 @@ def state_schema(table: Table) -> pa.Schema:
 
 
 class Reader(Protocol):
-    """Reads one table as it was known at a fixed moment, in `state_schema`, ordered by row_id."""
+    """Reads one table as it was known at a fixed moment, in `schema_of` it, ordered by row_id and valid_from: of master
+    rows every version, those that have ended and those to come too. All is counted in base units (ledger/units.py)."""
 
     def __call__(self, table: str, /) -> pa.Table: ...
 
@@ -47,17 +69,30 @@ class State:
     as_of: datetime
     reader: Reader
     replaced: Mapping[str, pa.Table]
+    _made: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: str) -> pa.Table:
-        """Rows of one table, in the schema of `state_schema`."""
-        if name in self.replaced:
-            return self.replaced[name]
-        return self.reader(name)
+        """Rows of one table, in `schema_of` it: of a master table one row of each key, the version that
+        holds today (`in_force`)."""
+        if name == REFUSED or tables()[name].kind == "event":
+            return self._read(name)
+        if name not in self._made:
+            self._made[name] = in_force(tables()[name], self._read(name), self.today)
+        return self._made[name]
+
+    def versions(self, name: str) -> pa.Table:
+        """Every version of the rows of a master table, with the days on which each holds in valid_from and valid_to
+        (`ledger/versions.py`), by key and day. Who plans or looks back reads these. Events have one version."""
+        return versions(tables()[name], self._read(name))
+
+    def _read(self, name: str) -> pa.Table:
+        return self.replaced[name] if name in self.replaced else self.reader(name)
 
     def with_tables(self, **others: pa.Table) -> "State":
-        """The same state with some tables exchanged, as a replay does for what it simulates."""
+        """The same state with some tables exchanged, as a replay does for what it simulates. Of a master table every
+        version is given."""
         for name, table in others.items():
-            if table.schema != state_schema(tables()[name]):
+            if table.schema != schema_of(name):
                 raise ValueError(f"{name}: not in the schema of a state: {table.schema}")
         return replace(self, replaced={**self.replaced, **others})
 
@@ -79,25 +114,36 @@ def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str
 
     For tests, `datong try` and notebooks; a ledger gives states of its own.
     """
-    return State(settings, as_of, lambda name: in_state_schema(name, given.get(name)), {})
+
+    def read(name: str) -> pa.Table:
+        rows, table = in_state_schema(name, given.get(name)), tables()[name]
+        if not is_told(rows) or not has_units(table):
+            return rows
+        products, others = (in_state_schema(name, given.get(name)) for name in ("products", "unit_conversions"))
+        known = Conversions.of(products, versions(tables()["unit_conversions"], others))
+        return in_base_units(table, rows, known, settings.calendar.zone, settings.calendar.local_date(as_of))
+
+    return State(settings, as_of, read, {})
 
 
 def in_state_schema(name: str, rows: pa.Table | None) -> pa.Table:
     """Rows of a table brought to `state_schema`: missing columns are null or the default, row_id counts up."""
-    table = tables()[name]
-    schema = state_schema(table)
+    schema = schema_of(name)
     if rows is None:
         return schema.empty_table()
+    if name == REFUSED:
+        return rows.cast(schema)
+    table = tables()[name]
     columns = []
-    for field in schema:
-        if field.name in rows.column_names:
-            column = rows[field.name].cast(field.type)
-        elif field.name == "row_id":
+    for wanted in schema:
+        if wanted.name in rows.column_names:
+            column = rows[wanted.name].cast(wanted.type)
+        elif wanted.name == "row_id":
             column = pa.chunked_array([pa.array([f"{name}:{i}" for i in range(rows.num_rows)], pa.string())])
         else:
-            column = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
-        default = table.columns[field.name].default if field.name in table.columns else None
+            column = pa.chunked_array([pa.nulls(rows.num_rows, wanted.type)])
+        default = table.columns[wanted.name].default if wanted.name in table.columns else None
         if default is not None:
-            column = column.fill_null(pa.scalar(default, field.type))
+            column = column.fill_null(pa.scalar(default, wanted.type))
         columns.append(column)
     return pa.table(columns, schema=schema)

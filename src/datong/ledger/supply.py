@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.life import Standing
-from datong.ledger.position import LEAST_UNITS, OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, database, mask, typed
+from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, chunked, database, mask, typed
+from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
-from datong.model.tables import Column, Table
+from datong.model.tables import Column, Table, tables
 from datong.model.words import Message, message
 
 ROW = "__row__"
@@ -35,8 +37,7 @@ _LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("line_calendar", "from", "to", False),
-    ("recipes", "valid_from", "valid_to", False),
-    ("components", "valid_from", "valid_to", False),
+    *((table.name, "valid_from", "valid_to", False) for table in tables().values() if "valid_to" in table.columns),
     ("orders", "start", "due", True),
 )
 # (table, column, other column, what the other may not be to it, what is said then)
@@ -129,6 +130,7 @@ class TableCheck:
         self.source = source
         self._zone = settings.calendar.zone
         self._known = known
+        self._units = Conversions.of_array(known[UNITS]) if has_units(table) and UNITS in known else None
         self._keep = keep_rejected
         self._named, self._on_headers = _known_columns(table, headers, source)
         self._missing = [name for name in table.required_columns if name not in self._named]
@@ -191,6 +193,9 @@ class TableCheck:
         groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
         groups.append(_pair_troubles(self.table, cells))
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
+        if self._units is not None and UNIT in cells:
+            cells, trouble = _unit_trouble(self.table, cells, self._known, self._units, self._zone)
+            groups.append([trouble])
         troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
         columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}
         date_only = cells["happened_at"].date_only if "happened_at" in cells else None
@@ -516,6 +521,25 @@ def _unknown_references(table: Table, cells_of: Mapping[str, Cells], known: Mapp
             bad = mask(pc.and_(pc.is_valid(cells.values), pc.invert(found)))
             troubles.append(Trouble("check.unknown_reference", bad, name, params={"table": target}))
     return troubles
+
+
+def _unit_trouble(
+    table: Table, cells: Mapping[str, Cells], known: Mapping[str, pa.Array], units: Conversions, zone: ZoneInfo
+) -> tuple[dict[str, Cells], Trouble]:
+    """Units in which a product is not counted on the day of the row. Where the unit is the product's base unit, or one
+    of it, it is taken out: such a row says the same as one that names none."""
+    own, product = cells[UNIT], cells.get(str(table.columns[UNIT].unit_of))
+    factor, bad = np.zeros(len(own.empty)), np.zeros(len(own.empty), dtype=bool)
+    named = pc.is_valid(own.values)
+    if product is not None:
+        is_known = pc.is_in(product.values, known["products"]) if "products" in known else pc.is_valid(product.values)
+        at = np.flatnonzero(mask(pc.and_(named, is_known)))
+        some = {name: column.values.take(pa.array(at)) for name, column in cells.items()}
+        days = row_days(table, some, zone, len(at))
+        factor[at], holds = units.find(some[str(table.columns[UNIT].unit_of)], some[UNIT], days)
+        bad[at] = ~holds
+    values = pc.if_else(pa.array(factor == 1.0), pa.scalar(None, pa.string()), own.values)
+    return {**cells, UNIT: replace(own, values=chunked(values))}, Trouble("check.unknown_unit", bad, UNIT)
 
 
 def _key_and_version(table: Table, names: Sequence[str]) -> tuple[list[str], list[str]]:

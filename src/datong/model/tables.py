@@ -21,7 +21,8 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it."""
+    """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it. unit_of: it names the
+    unit in which the row counts the product in that column."""
 
     name: str
     type: ColumnType
@@ -38,11 +39,13 @@ class Column:
     below: float | None = None
     choices: tuple[str, ...] = ()
     refers_to: str | None = None
+    unit_of: str | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `key` names the columns that identify a row; where they are all empty, its content does."""
+    """One table. `key` names the columns that identify a row; where they are all empty, its content does. `finer`:
+    columns that tell rows of one key apart where they are filled."""
 
     name: str
     kind: TableKind
@@ -50,6 +53,7 @@ class Table:
     columns: Mapping[str, Column]
     en: str
     zh: str
+    finer: tuple[str, ...] = ()
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -93,7 +97,9 @@ def tables() -> Mapping[str, Table]:
         first, last = ([_HAPPENED_AT], []) if spec["kind"] == "event" else ([], [_VALID_FROM])
         every = [*first, *own, *last, _KNOWN_AT, _ASSUMED]
         columns = MappingProxyType({c.name: c for c in every})
-        result[name] = Table(name, spec["kind"], tuple(spec["key"]), columns, spec["en"], spec["zh"])
+        result[name] = Table(
+            name, spec["kind"], tuple(spec["key"]), columns, spec["en"], spec["zh"], tuple(spec.get("finer", ()))
+        )
     return MappingProxyType(result)
 
 

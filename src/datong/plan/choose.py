@@ -4,13 +4,12 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 
-from datong.ledger.facts import (
-    Way,
-    valid_on,
-)
+from datong.ledger.committed import covered
+from datong.ledger.facts import Way, valid_on
 from datong.ledger.position import Position, position
 from datong.ledger.rule_facts import rule_facts
 from datong.ledger.state import State
@@ -38,16 +37,70 @@ def choose(
     where = where or position(state)
     work = prepare(state, demand, clearing, learnt, where)
     in_turn = _takes_turns(state, demand, work, where)
+    lots = _chosen(work, in_turn, on_turn)
+    if work.promised.covering and not _orders_out_have_components(work, lots):
+        promised = covered(work.promised, work.facts, work.starts, work.calendar)
+        lots = _joined([*_chosen(replace(work, promised=promised), in_turn, on_turn), *_covering_lots(work)])
+    return Chosen(work, tuple(lots))
+
+
+def _orders_out_have_components(work: Work, lots: Sequence[Lot]) -> bool:
+    """Whether lots leave no component short of what orders that are out take."""
+    comes = {part: work.promised.units[part].copy() for part in work.components}
+    for lot in lots:
+        if lot.way.product in comes:
+            comes[lot.way.product][lot.arrive] += lot.units * lot.way.yield_share
+        for use in lot.way.uses:
+            if use.component in comes and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
+                comes[use.component][lot.start] -= lot.units * use.units_per_unit
+    return all(
+        float(np.cumsum(units).min()) >= -NOTHING * max(float(np.abs(units).sum()), 1.0) for units in comes.values()
+    )
+
+
+def _covering_lots(work: Work) -> list[Lot]:
+    """Lots that bring just what orders that are out take."""
+    return [
+        Lot(way := work.ways[name], int(t), work.arrive(way, int(t)), float(units[t]))
+        for name, units in work.promised.covering.items()
+        for t in np.flatnonzero(units)
+    ]
+
+
+def _joined(lots: Sequence[Lot]) -> list[Lot]:
+    """Lots of one way and bucket as one, by (start, product, way)."""
+    found: dict[tuple[str, int], Lot] = {}
+    for lot in lots:
+        before = found.get((lot.way.name, lot.start))
+        found[lot.way.name, lot.start] = lot if before is None else replace(before, units=before.units + lot.units)
+    return sorted(found.values(), key=lambda x: (x.start, x.way.product, x.way.name))
+
+
+def _chosen(work: Work, in_turn: bool, on_turn: OnTurn) -> list[Lot]:
+    """Lots in turn, or along the cleared quantities, within what there is."""
     lots = lots_in_turn(_shop(work), on_turn) if in_turn else _lots(work)
     room = Room(
         bucket_starts=work.starts,
-        bucket_days=work.calendar.bucket_days,
         hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
         stock={p: work.promised.units[p] for p in work.components},
         levels={p: i for i, p in enumerate(work.order)},
         whole=work.whole,
+        following=_following(work.facts.ways),
+        calendar=work.calendar,
     )
-    return Chosen(work, tuple(make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))))
+    return make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))
+
+
+def _following(ways: Sequence[Way]) -> dict[str, Way]:
+    """By name of a way that ends: what its row is from that day on, where it goes on."""
+    begins = {_from(way, way.valid_from): way for way in ways if way.valid_from is not None}
+    ends = ((way, _from(way, way.valid_to)) for way in ways if way.valid_to is not None)
+    return {way.name: begins[after] for way, after in ends if after in begins}
+
+
+def _from(way: Way, day: date | None) -> tuple[str | date | None, ...]:
+    """What names the version of a way's row that begins on a day."""
+    return way.kind, way.row or way.name, way.product, way.site, way.from_site, day
 
 
 # lots of products in turn -------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from datetime import date
 
 import numpy as np
 
-from datong.ledger.facts import valid_on
+from datong.ledger.facts import Way, valid_on
+from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.plan.lots import NOTHING, Lot, round_up, step_of
 
@@ -22,15 +23,17 @@ class Room:
     """What lots share.
 
     hours: line -> (bucket) still free. stock: component -> (bucket) what comes less what is promised. levels:
-    product -> place in the order of components first. whole: products that come in whole units.
+    product -> place in the order of components first. whole: products that come in whole units. following: way name ->
+    the next version of it, where it ends.
     """
 
     bucket_starts: Sequence[date]
-    bucket_days: int
     hours: Mapping[str, FloatArray]
     stock: Mapping[str, FloatArray]
     levels: Mapping[str, int]
     whole: Mapping[str, bool]
+    following: Mapping[str, Way]
+    calendar: Calendar
 
 
 def make_feasible(
@@ -71,12 +74,16 @@ def make_feasible(
                     _put(done[t], replace(other, units=units))
                     given = units * other.way.yield_share / lot.way.yield_share
                     rest = replace(rest, units=max(rest.units - given, 0.0))
-            if rest.units > NOTHING and t + 1 < buckets and rest.arrive + 1 < buckets:
-                way = rest.way
-                if valid_on(room.bucket_starts[t + 1], way.valid_from, way.valid_to):
-                    units = round_up(rest.units, step_of(way, room.whole[way.product]))
-                    _put(waiting[t + 1], replace(rest, start=t + 1, arrive=rest.arrive + 1, units=units))
-                    worth.setdefault(way.name, 0.0)
+            if rest.units > NOTHING and t + 1 < buckets:
+                way, day = rest.way, room.bucket_starts[t + 1]
+                if not way.is_open(day):
+                    way = room.following.get(way.name, way)
+                arrive = t + 1 + room.calendar.lead_buckets(way.lead_days)
+                if arrive < buckets and way.is_open(day):
+                    wanted = rest.units * rest.way.yield_share / way.yield_share
+                    units = round_up(wanted, step_of(way, room.whole[way.product]))
+                    _put(waiting[t + 1], replace(rest, way=way, start=t + 1, arrive=arrive, units=units))
+                    worth[way.name] = max(worth.get(way.name, 0.0), worth[rest.way.name])
     return sorted((x for d in done for x in d.values()), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
@@ -97,7 +104,7 @@ class _Left:
             return 0.0
         uses = [u for u in way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
         setup = way.setup_hours if first else 0.0
-        most = way.units_per_week * self.room.bucket_days / 7 - self.bought.get((way.name, t), 0.0)
+        most = way.units_per_week * self.room.calendar.bucket_days / 7 - self.bought.get((way.name, t), 0.0)
         if way.line in self.hours and way.hours_per_unit > 0:
             most = min(most, (self.hours[way.line][t] - setup) / way.hours_per_unit)
         for use in uses:

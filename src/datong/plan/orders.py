@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.ledger.facts import Way, valid_on
-from datong.ledger.position import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
@@ -75,8 +75,10 @@ def orders_of(
 
 
 def kept_orders(state: State) -> pa.Table:
-    """Orders already out, and locked ones not yet ended: the columns of `orders` and their `state`, by order."""
+    """Orders already out, and locked ones not yet ended: the columns of `orders` (all in base units, so without `unit`)
+    and their `state`, by order."""
     schema = state_schema(tables()["orders"]).append(pa.field("state", pa.string()))
+    schema = schema.remove(schema.get_field_index("unit"))
     stands = order_standings(state)
     rows = []
     for row in state.table("orders").to_pylist():

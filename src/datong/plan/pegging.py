@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
+import numpy as np
+
 from datong.ledger.facts import valid_on
-from datong.model.flow import Clearing, Item
+from datong.model.flow import Clearing, FloatArray, Item
 from datong.plan.lots import NOTHING, Lot
 from datong.plan.work import Work
 
@@ -21,7 +23,8 @@ class Use:
     """Units of a product that are used in a bucket.
 
     kind: a customer's request, expected demand, a planned order, or an order that is out already. name: key of the
-    request. parent: the lot of a planned order. due: day on which they are wanted. late: they come after it.
+    request, or of the order that is out, which makes `makes`. parent: the lot of a planned order. due: day on which
+    they are wanted. late: they come after it.
     """
 
     kind: Literal["request", "forecast", "order", "out"]
@@ -33,6 +36,7 @@ class Use:
     firm: bool = False
     priority: int = 0
     late: bool = False
+    makes: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,12 @@ def _comes(work: Work, lots: Sequence[Lot]) -> dict[str, list[Source]]:
     of_product: dict[str, list[Lot]] = defaultdict(list)
     for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name)):
         of_product[lot.way.product].append(lot)
+    taken: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(work.starts)))
+    for pull in work.promised.pulls:
+        taken[pull.component][pull.bucket] += pull.units
     for product, own in of_product.items():
         stock = max(work.on_hand.get(product, 0.0), 0.0)
-        anyway = work.promised.units[product].copy()
+        anyway = work.promised.units[product] + taken.get(product, 0.0)
         anyway[0] -= stock
         sources: list[Source] = [(None, "stock", stock)]
         for t in range(len(work.starts)):
@@ -140,9 +147,9 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
             if valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
                 units = lot.units * use.units_per_unit
                 uses[use.component].append(Use("order", lot.start, units, work.starts[lot.start], parent=lot))
-    for product, units in work.promised.units.items():
-        for t in (units < -NOTHING).nonzero()[0].tolist():
-            uses[product].append(Use("out", t, float(-units[t]), work.starts[t]))
+    for pull in work.promised.pulls:
+        use = Use("out", pull.bucket, pull.units, work.starts[pull.bucket], name=pull.order, makes=pull.parent)
+        uses[pull.component].append(use)
     return uses
 
 

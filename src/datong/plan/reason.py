@@ -5,7 +5,7 @@ hours the orders leave, what a set-up saves; then the conclusion.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 
@@ -24,7 +24,7 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say
 from datong.plan.lots import Lot, lots_matter
-from datong.plan.pegging import Before, Peg
+from datong.plan.pegging import Before, Peg, Use
 from datong.plan.refused import refusals_behind
 from datong.plan.work import Work
 
@@ -111,9 +111,13 @@ class Reasons:
             ordered = sorted(parents, key=lambda p: (p.start, self.numbers.get(p, "")))
             text = message("plan.cause.for_orders", orders=self._listed([self._parent(p, parents[p]) for p in ordered]))
             causes.append(Cause("plan", text))
-        out = sum(peg.units for peg in pegs if peg.use.kind == "out")
-        if out > NOTHING:
-            causes.append(Cause("plan", message("plan.cause.for_out", units=shown(out))))
+        out: dict[Use, float] = defaultdict(float)
+        for peg in pegs:
+            if peg.use.kind == "out":
+                out[peg.use] += peg.units
+        if out:
+            orders = self._listed([self._out(use, units) for use, units in out.items()])
+            causes.append(Cause("plan", message("plan.cause.for_out", orders=orders), "orders", self._order_rows(out)))
         expected = [peg for peg in pegs if peg.use.kind == "forecast"]
         if expected:
             first, last = min(p.use.bucket for p in expected), max(p.use.bucket for p in expected)
@@ -138,6 +142,14 @@ class Reasons:
             units=shown(units),
             when=self.when(parent.start),
         )
+
+    def _out(self, use: Use, units: float) -> Message:
+        product = self.called(self.work.facts.product_of(use.makes))
+        return message("plan.parent", order=use.name, product=product, units=shown(units), when=self.when(use.bucket))
+
+    @staticmethod
+    def _order_rows(uses: Iterable[Use]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(f"orders:{use.name}" for use in uses))[:MOST_ROWS]
 
     def _left_over(self, lot: Lot, left: float) -> Message:
         """Why more comes than is used: a smallest lot, a multiple, or safety against demand above what is expected."""

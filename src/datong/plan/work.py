@@ -10,17 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.committed import Committed, committed
 from datong.ledger.facts import (
     ChainFacts,
-    Committed,
     Way,
     chain_facts,
-    committed,
     components_first,
     located,
     planned_demand,
     pooled_demand,
     valid_on,
+    way_on,
 )
 from datong.ledger.position import Position
 from datong.ledger.state import State
@@ -95,15 +95,17 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
     settings, starts = state.settings, demand.bucket_starts
     calendar, buckets = settings.calendar, len(starts)
     facts = chain_facts(state, starts, learnt, demand.items)
+    promised = committed(facts, where, starts, calendar, settings.frozen_buckets)
     facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
     ways = {w.name: w for w in facts.ways}
     at = {s: t for t, s in enumerate(starts)}
-    way_of = {_way_key(w, facts): w for w in facts.ways}
+    ways_of: dict[tuple[str, ...], list[Way]] = defaultdict(list)
+    for w in facts.ways:
+        ways_of[_way_key(w, facts)].append(w)
     cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
     for row in clearing.quantities.to_pylist():
-        way = way_of[_row_key(row)]
+        way = way_on(ways_of[_row_key(row)], row["start"])
         cleared[way.product][way.name][at[row["start"]]] += row["started_units"]
-    promised = committed(facts, where, starts, calendar)
     asked = planned_demand(demand, where, facts, starts, settings)
     wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
     substituted = _substituted(clearing, at)

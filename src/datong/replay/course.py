@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.facts import IMPLIED
-from datong.ledger.position import position, ships_to_buyers
+from datong.ledger.position import position
 from datong.ledger.state import State, in_state_schema
+from datong.ledger.stock import ships_to_buyers
 from datong.model.flow import PlannedOrder
 from datong.replay.simulate import NOTHING, Batch, Simulation, true_lead_days
 

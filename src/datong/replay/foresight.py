@@ -64,13 +64,14 @@ class Foresight:
             for bucket, by_line in zip(scene.buckets, scene.line_hours, strict=True)
             for line, hours in sorted(by_line.items())
         ]
-        known = {row["line"]: row for row in state.table("lines").to_pylist()}
+        known = state.versions("lines").to_pylist()
         most = {
             line: max(by_line.get(line, 0.0) for by_line in scene.line_hours) / weeks
             for line in {line for by_line in scene.line_hours for line in by_line}
         }
-        lines = [known.get(line, {"line": line, "hours_per_week": most[line]}) for line in sorted({*known, *most})]
-        beyond = [row for row in state.table("line_calendar").to_pylist() if row["from"] > scene.buckets[-1]]
+        unknown = sorted(most.keys() - {row["line"] for row in known})
+        lines = [*known, *({"line": line, "hours_per_week": most[line]} for line in unknown)]
+        beyond = [row for row in state.versions("line_calendar").to_pylist() if row["from"] > scene.buckets[-1]]
         return state.with_tables(
             lines=in_state_schema("lines", pa.Table.from_pylist(lines, schema=state.table("lines").schema)),
             line_calendar=in_state_schema(

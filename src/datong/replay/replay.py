@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.cycle import USUAL, CycleResult, Stages, run_cycle
-from datong.ledger.facts import Way, chain_facts
+from datong.ledger.facts import Way, chain_facts, way_on
 from datong.ledger.identity import SINCE_EVER
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
@@ -107,8 +107,10 @@ class Loop:
     def __call__(self, state: State) -> Sequence[PlannedOrder]:
         result = run_cycle(state, self.learnt, self.runs, self.seed, stages=self.stages)
         sent = [message.order for message in result.messages]
-        ways = {way.name: way for way in chain_facts(state, (state.first_open_bucket,), self.learnt).ways}
-        self.believed |= {order.order: ways[order.recipe or order.offer or ""] for order in sent}
+        settings = state.settings
+        starts = settings.calendar.starts(state.first_open_bucket, settings.frozen_buckets + 1)
+        ways = chain_facts(state, starts, self.learnt).ways_of_row
+        self.believed |= {o.order: way_on(ways[o.kind, o.recipe or o.offer or ""], o.start) for o in sent}
         self.runs.append(self.record(state, self.learnt, self.seed, result))
         self.learnt = result.learnt
         self.scores.append(result.learnt.scores)
@@ -302,7 +304,10 @@ def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:
     state = states(moment)
     if state.as_of != moment:
         raise ValueError(f"asked for what was known at {moment}, given {state.as_of}")
-    return state.with_tables(**{name: _dated(state.table(name)) for name in ("demand", "orders")})
+    known = state.with_tables(**{name: _dated(state.table(name)) for name in ("demand", "orders")})
+    demand = known.table("demand")
+    # What was wanted before is in the sales, which are what a replay serves.
+    return known.with_tables(demand=demand.filter(pc.greater_equal(demand["due"], pa.scalar(known.first_open_bucket))))
 
 
 def _dated(rows: pa.Table) -> pa.Table:

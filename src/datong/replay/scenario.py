@@ -68,7 +68,7 @@ def as_in(state: State, scenario: Scenario) -> State:
     if scenario == STATED:
         return state
     settings = _settings(state, scenario)
-    rows = state.table("economics")
+    rows = state.versions("economics")
     for column, factor in (
         ("holding_cost_per_unit_week", scenario.holding_factor),
         ("late_cost_per_unit_week", scenario.late_factor),

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from datong.ledger.facts import Way, chain_facts
-from datong.ledger.position import LEAST_UNITS, Position
+from datong.ledger.position import Position
+from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import Item, Learnt, nothing_learnt
 from datong.replay.simulate import Batch, Due, Scene
@@ -189,7 +190,7 @@ def batches_under_way(start: Position, scene: Scene) -> list[Batch]:
     calendar = scene.settings.calendar
     result = []
     for order in start.under_way:
-        way = scene.ways.get(order.recipe or "")
+        way = scene.way_of(order) if order.kind == "make" else None
         good = order.units * (1.0 if way is None else way.yield_share)
         arrives = max(calendar.bucket_start(order.due), scene.buckets[0])
         cost = good * scene.unit_cost[order.product]

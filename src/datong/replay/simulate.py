@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 
-from datong.ledger.facts import Economics, Way
+from datong.ledger.facts import Economics, Way, way_on, ways_by_row
+from datong.ledger.position import UnderWay
 from datong.model.flow import FloatArray, Item, PlannedOrder
 from datong.model.settings import ChainSettings
 
@@ -34,7 +36,8 @@ class Scene:
 
     economics, unit_cost (cheapest way, money per unit), opening_units: by product. opening_owed: units by item and
     due day. demand_units: by bucket, units due in it by item and due day, less what had been served ahead.
-    line_hours: by bucket, hours that each line could run. ways: by name, with the yield that was really had.
+    line_hours: by bucket, hours that each line could run. ways: by name, with the yield that was really had; `way_of`
+    an order is the version of its recipe or offer that held on the day it starts.
     lead_days: by way, lead times that orders on it really had; where none are recorded, the way's own holds.
     """
 
@@ -49,6 +52,15 @@ class Scene:
     demand_units: tuple[Mapping[Due, float], ...]
     line_hours: tuple[Mapping[str, float], ...]
     lead_days: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def _by_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
+        return ways_by_row(self.ways.values())
+
+    def way_of(self, order: PlannedOrder | UnderWay) -> Way | None:
+        """None where the chain has none of that name."""
+        versions = self._by_row.get((order.kind, order.recipe or order.offer or ""))
+        return None if versions is None else way_on(versions, order.start)
 
 
 @dataclass(frozen=True)
@@ -193,7 +205,7 @@ def batches(scene: Scene, t: int, orders: Sequence[PlannedOrder]) -> list[Batch]
     """
     calendar = scene.settings.calendar
     start, after = scene.buckets[t], calendar.shift(scene.buckets[t], 1)
-    ours = [(o, scene.ways[o.recipe or o.offer or ""]) for o in orders if start <= o.start < after]
+    ours = [(o, _known_way(scene, o)) for o in orders if start <= o.start < after]
     share = _shares(ours, scene.line_hours[t], calendar.bucket_days / 7)
     result = []
     for order, way in sorted(ours, key=lambda pair: pair[0].order):
@@ -219,9 +231,15 @@ def true_lead_days(scene: Scene, order: PlannedOrder) -> float:
     name = order.recipe or order.offer or ""
     past = scene.lead_days.get(name)
     if not past:
-        return scene.ways[name].lead_days
+        return _known_way(scene, order).lead_days
     digest = hashlib.sha256(order.order.encode()).digest()
     return past[int.from_bytes(digest[:8], "little") % len(past)]
+
+
+def _known_way(scene: Scene, order: PlannedOrder) -> Way:
+    way = scene.way_of(order)
+    assert way is not None, f"{order.order} names no way of the chain"
+    return way
 
 
 def _shares(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from datong.ledger.asked import unasked_products
 from datong.ledger.state import State
 from datong.model.flow import (
     ON_SALE,
@@ -109,8 +110,9 @@ def as_day(number: int) -> date:
 def demand_series(state: State) -> SeriesSet:
     """Demand of every item by due bucket as known at the state's moment (see SeriesSet).
 
-    Items are all (product, market) with sales or with rows in `demand`, and finished products that have neither, in
-    every market there is. Closed buckets run from the first due sale to the first open one.
+    Items are all (product, market) with sales or with rows in `demand`, and finished products that have neither but are
+    launched in the horizon or were lately, in every market there is: what nobody has bought or asked for is no item.
+    Closed buckets run from the first due sale to the first open one.
 
     Unknown (NaN) are: buckets before the item was there, that is before its launch when `launched_on` is given, but
     never after its first sale (goods are ordered before their launch, too), else before its first sale; the chain's
@@ -126,7 +128,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     columns = ["product", "kind", "category_a", *PRODUCT_ATTRIBUTES, "launched_on"]
     products = state.table("products").select(columns).to_pandas()
     wanted = _wanted(state)
-    items = _items(sales, products, wanted)
+    items = _items(sales, unasked_products(state).launched, wanted)
     item = _positions(sales.items, items)[sales.item] if len(sales.item) else sales.item
 
     open_start, length = state.first_open_bucket, calendar.bucket_days
@@ -167,7 +169,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
         sold_units=sold,
         availability=availability,
         known_ahead_units=known_ahead,
-        given_units=_given(items, wanted, open_day, len(horizon_starts), length),
+        given_units=_given(items, sales, wanted, open_day, len(horizon_starts), length),
         known_ahead_history=known[:, :, None],
         holidays=_in_view(holiday_buckets(found, calendar), origin),
         category=tuple(str(category.get(i.product, "")) for i in items),
@@ -189,13 +191,11 @@ def _attributes(state: State, items: tuple[Item, ...], products: pd.DataFrame) -
     return {name: values for name, values in known.items() if len(set(values)) > 1}
 
 
-def _items(sales: SaleRows, products: pd.DataFrame, wanted: _Wanted) -> tuple[Item, ...]:
-    """Sorted items: sold, wanted, and finished products that are neither, in every market (or 'all')."""
+def _items(sales: SaleRows, launched: tuple[str, ...], wanted: _Wanted) -> tuple[Item, ...]:
+    """Sorted items: sold, wanted, and launched products that are neither, in every market (or 'all')."""
     known = {*sales.items, *wanted.items}
     markets = {i.market for i in known} or {"all"}
-    seen = {i.product for i in known}
-    finished = products.loc[products["kind"] == "finished", "product"]
-    return tuple(sorted(known | {Item(p, m) for p in finished if p not in seen for m in markets}))
+    return tuple(sorted(known | {Item(p, m) for p in launched for m in markets}))
 
 
 def _positions(some: tuple[Item, ...], items: tuple[Item, ...]) -> IntArray:
@@ -252,12 +252,16 @@ def _in_view(found: tuple[HolidayBucket, ...], origin: date) -> tuple[HolidayBuc
     return tuple(h for h in found if h.bucket >= origin)
 
 
-def _given(items: tuple[Item, ...], wanted: _Wanted, open_day: int, horizon: int, length: int) -> FloatArray:
-    """(item, bucket ahead) units of the `demand` table; NaN for items that have no rows there due in the horizon.
+def _given(
+    items: tuple[Item, ...], sales: SaleRows, wanted: _Wanted, open_day: int, horizon: int, length: int
+) -> FloatArray:
+    """(item, bucket ahead) units of the `demand` table; NaN for items that have no rows there due in the horizon, but
+    for those that were never sold: of them nothing else is known, and nothing is asked then.
 
     Rows due before the first open bucket are past: what of them was not served is not known from this table.
     """
     given = np.full((len(items), horizon), np.nan)
+    given[_positions(tuple(sorted({*wanted.items} - {*sales.items})), items)] = 0.0
     ahead = (wanted.due_day - open_day) // length
     inside = (ahead >= 0) & (ahead < horizon)
     row = _positions(wanted.items, items)[wanted.item[inside]]

@@ -19,7 +19,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _own_columns
-from datong.store.incoming import lacks_key, moment_sql, repeated, valid_from, with_identity
+from datong.store.incoming import lacks_key, moment_sql, named_by, repeated, valid_from, with_identity
 from datong.store.migrations import branch_table, create_branch_table, quoted
 
 _NAME = re.compile(r"\w[\w .+-]{0,59}")
@@ -177,6 +177,19 @@ class BranchLedger(DuckDBLedger):
             " ON own.row_id = below.row_id AND own._from = below._from)"
         )
 
+    def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
+        """Rows that hold products back on the branch: its parent's of which it says nothing, and its own."""
+        below = self._parent._refused(min(as_of, self.moment), self._parent_ingest)
+        if as_of < self.moment:
+            return below
+        waiting = [{**row, "ingest": 0} for row in below]  # whatever the branch says came later
+        waiting += self._waiting_to_hold("branch_quarantine", f"branch = {self._branch}", last_ingest)
+        changed = {table.name for table in _changed_tables(self)}
+        left = [row for row in waiting if row["table"] not in changed]
+        rows = [row for row in waiting if row["table"] in changed]
+        left += self._unsettled(rows, branch_table, f"_branch = {self._branch}", last_ingest)
+        return sorted(left, key=lambda row: (row["table"], row["source"], row["row"] or 0))
+
     def _has_own(self, table: Table) -> bool:
         """Whether the branch has rows of its own in a table."""
         found = self._rows(
@@ -198,15 +211,16 @@ class BranchLedger(DuckDBLedger):
         """Rows by id as the branch has them; see Ledger.rows."""
         spec = tables()[table]
         latest = self._latest(spec, _END_OF_TIME, _EVERY_INGEST)
+        these, ids = named_by(spec, row_ids)
         # Where neither it nor its parents changed the table, nothing names a branch yet.
         named = f"(SELECT * FROM {latest} UNION ALL BY NAME SELECT NULL::BIGINT AS _branch WHERE false)"
         found = self._arrow(
             f"SELECT {_own_columns(spec)}, coalesce(own.source, i.source) AS source, _source_row AS source_row"
-            f" FROM (SELECT * FROM {named} WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
+            f" FROM (SELECT * FROM {named} WHERE {these} AND NOT _withdrawn"
             "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1)"
             " LEFT JOIN ingests AS i ON _branch IS NULL AND i.ingest = _ingest"
             " LEFT JOIN branch_ingests AS own ON own.branch = _branch AND own.ingest = _ingest ORDER BY row_id",
-            [list(row_ids)],
+            ids,
         )
         state_rows = in_state_schema(table, found)
         for name in ("source", "source_row"):
@@ -247,6 +261,7 @@ class BranchLedger(DuckDBLedger):
         """Say that rows do not hold on this branch; see Ledger.withdraw. They hold on its parent as before."""
         spec = tables()[table]
         known_at = max(known_at, self.moment)
+        these, ids = named_by(spec, row_ids)
         own = ", ".join(quoted(name) for name in spec.columns if name != "known_at")
         with self._transaction():
             self._run(create_branch_table(spec))
@@ -255,8 +270,8 @@ class BranchLedger(DuckDBLedger):
                 "CREATE OR REPLACE TEMP TABLE leaving AS SELECT *"
                 f" FROM {self._latest(spec, known_at, _EVERY_INGEST)} AS r"
                 f" LEFT JOIN {_last_versions(spec, self._branch)} AS l USING (row_id, _from)"
-                " WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn",
-                [list(row_ids)],
+                f" WHERE {these} AND NOT _withdrawn",
+                ids,
             )
             ((count,),) = self._rows("SELECT count(DISTINCT row_id) FROM leaving")
             if count:
@@ -305,24 +320,25 @@ class BranchLedger(DuckDBLedger):
             [self._branch, list(quarantine_ids)],
         )
 
-    def _drop_mended(self, table: str, source: str, bad: Spill) -> None:
+    def _drop_mended(self, table: str, source: str, bad: Spill) -> int:
         with self._registered("bad_arrow", bad.reader()):
-            self._run(
+            ((count,),) = self._rows(
                 "DELETE FROM branch_quarantine WHERE branch = ? AND table_name = ? AND source = ?"
                 f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
                 [self._branch, table, source, table, source],
             )
+        return count
 
-    def _put_in_quarantine(self, table: str, source: str, bad: Spill, arrived_at: datetime) -> int:
+    def _put_in_quarantine(self, table: str, source: str, bad: Spill, arrived_at: datetime, ingest: int) -> int:
         if not bad.rows:
             return 0
         with self._registered("bad_arrow", bad.reader()):
             ((fresh,),) = self._rows(
                 'INSERT INTO branch_quarantine (branch, quarantine_id, table_name, source, "row", raw, findings,'
-                " arrived_at) SELECT DISTINCT ON (id) ?, id, ?, ?, __row__, raw, findings, ? FROM ("
+                " arrived_at, ingest) SELECT DISTINCT ON (id) ?, id, ?, ?, __row__, raw, findings, ?, ? FROM ("
                 f"   SELECT *, {_QUARANTINE_ID} AS id FROM bad_arrow)"
                 " WHERE id NOT IN (SELECT quarantine_id FROM branch_quarantine WHERE branch = ?) ORDER BY id",
-                [self._branch, table, source, arrived_at, table, source, self._branch],
+                [self._branch, table, source, arrived_at, ingest, table, source, self._branch],
             )
         return fresh
 

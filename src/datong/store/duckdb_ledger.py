@@ -15,10 +15,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from datong.ledger.identity import SINCE_EVER
+from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
+from datong.ledger.identity import SINCE_EVER, keyed_row_id
 from datong.ledger.protocol import IngestReport, Intake, RunInputs, RunRecord
-from datong.ledger.state import State, in_state_schema
+from datong.ledger.state import REFUSED, REFUSED_SCHEMA, State, in_state_schema
+from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
+from datong.ledger.versions import versions
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
 from datong.model.settings import ChainSettings
@@ -27,10 +30,12 @@ from datong.model.words import message
 from datong.store.incoming import (
     TEMPORARY,
     contested,
+    gone,
     incoming_rows,
     insertion,
     lacks_key,
     moment_sql,
+    named_by,
     repeated,
     staging,
     stored,
@@ -219,10 +224,9 @@ class DuckDBLedger:
                 clash = self._conflict_finding(source, conflicts)
             finally:
                 self._drop_temporary()
-            if whole:
-                self._drop_mended(table.name, source, bad)
-            fresh = self._put_in_quarantine(table.name, source, bad, arrived_at)
-            if added or superseded or fresh:
+            mended = self._drop_mended(table.name, source, bad) if whole else 0
+            fresh = self._put_in_quarantine(table.name, source, bad, arrived_at, ingest)
+            if added or superseded or mended or fresh:
                 self._note_ingest(ingest, table.name, source, arrived_at)
         return IngestReport(
             source=source,
@@ -322,28 +326,29 @@ class DuckDBLedger:
             numbers.append(row["_source_row"])
         return pa.table([numbers, raw, findings], schema=REJECTED_SCHEMA)
 
-    def _drop_mended(self, table: str, source: str, bad: "Spill") -> None:
-        """Rows of a source in quarantine that are not among its bad ones now were mended there."""
+    def _drop_mended(self, table: str, source: str, bad: "Spill") -> int:
+        """Rows of a source in quarantine that are not among its bad ones now were mended there. Returns how many."""
         if not self._rows("SELECT 1 FROM quarantine WHERE table_name = ? AND source = ? LIMIT 1", [table, source]):
-            return
+            return 0
         with self._registered("bad_arrow", bad.reader()):
-            self._run(
+            ((count,),) = self._rows(
                 "DELETE FROM quarantine WHERE table_name = ? AND source = ?"
                 f" AND quarantine_id NOT IN (SELECT {_QUARANTINE_ID} FROM bad_arrow)",
                 [table, source, table, source],
             )
+        return count
 
-    def _put_in_quarantine(self, table: str, source: str, bad: "Spill", arrived_at: datetime) -> int:
+    def _put_in_quarantine(self, table: str, source: str, bad: "Spill", arrived_at: datetime, ingest: int) -> int:
         """Keep rows that could not go in, each once. Returns how many were not there yet."""
         if not bad.rows:
             return 0
         with self._registered("bad_arrow", bad.reader()):
             ((fresh,),) = self._rows(
-                "INSERT INTO quarantine"
-                " SELECT DISTINCT ON (id) id, ?, ?, __row__, raw, findings, ? FROM ("
+                'INSERT INTO quarantine (quarantine_id, table_name, source, "row", raw, findings, arrived_at, ingest)'
+                " SELECT DISTINCT ON (id) id, ?, ?, __row__, raw, findings, ?, ? FROM ("
                 f"   SELECT *, {_QUARANTINE_ID} AS id FROM bad_arrow)"
                 " WHERE id NOT IN (SELECT quarantine_id FROM quarantine) ORDER BY id",
-                [table, source, arrived_at, table, source],
+                [table, source, arrived_at, ingest, table, source],
             )
         return fresh
 
@@ -358,15 +363,16 @@ class DuckDBLedger:
         """Say that rows no longer hold from `known_at` on; see Ledger.withdraw."""
         spec = tables()[table]
         own = ", ".join(quoted(name) for name in spec.columns if name != "known_at")
+        these, ids = named_by(spec, row_ids)
         with self._transaction():
             ingest = self._next_ingest()
             self._run(
                 f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT *, {valid_from(spec)} AS _from,"
                 f" max(_version) OVER (PARTITION BY row_id, _from) AS _last FROM {chain_table(spec)}"
-                " WHERE row_id IN (SELECT unnest(?))"
+                f" WHERE {these}"
                 " QUALIFY known_at <= ? AND row_number() OVER ("
                 "   PARTITION BY row_id, _from, known_at <= ? ORDER BY known_at DESC, _version DESC) = 1",
-                [list(row_ids), known_at, known_at],
+                [*ids, known_at, known_at],
             )
             ((count,),) = self._rows("SELECT count(DISTINCT row_id) FROM leaving WHERE NOT _withdrawn")
             if count:
@@ -390,7 +396,8 @@ class DuckDBLedger:
             if count <= rows:
                 return ()
         held = (
-            f"SELECT row_id FROM {chain_table(spec)} LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id"
+            f"SELECT row_id, {valid_from(spec)} AS _from FROM {chain_table(spec)}"
+            " LEFT JOIN ingests ON ingest = _ingest GROUP BY row_id, _from"
             " HAVING bool_or(source = ?) AND NOT arg_max(_withdrawn, (known_at, _version))"
         )
         ((count,),) = self._rows(f"SELECT count(*) FROM ({held})", [source])
@@ -403,9 +410,9 @@ class DuckDBLedger:
             self._run(repeated())
         for statement in with_identity(spec, some_without_key, some_stored=False):
             self._run(statement)
-        found = self._rows(f"{held} EXCEPT SELECT row_id FROM incoming ORDER BY row_id", [source])
+        found = self._rows(gone(held), [source])
         self._drop_temporary()
-        return tuple(row_id for (row_id,) in found)
+        return tuple(name for (name,) in found)
 
     # what was taken in --------------------------------------------------------------------------
 
@@ -445,14 +452,32 @@ class DuckDBLedger:
         return State(self.settings, as_of, _AsOfReader(self, as_of, self._next_ingest() - 1), {})
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
+        if name == REFUSED:
+            return pa.Table.from_pylist(self._refused(as_of, last_ingest), schema=REFUSED_SCHEMA)
         table = tables()[name]
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
-        if table.kind == "master":
-            today = self.settings.calendar.local_date(as_of)
-            query += (
-                f" AND _from <= DATE '{today}' QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY _from DESC) = 1"
-            )
-        return in_state_schema(name, self._arrow(f"{query} ORDER BY row_id"))
+        rows = in_state_schema(name, self._arrow(f"{query} ORDER BY row_id, _from"))
+        if not is_told(rows) or not has_units(table):
+            return rows
+        calendar = self.settings.calendar
+        known = self._conversions(as_of, last_ingest)
+        return in_base_units(table, rows, known, calendar.zone, calendar.local_date(as_of))
+
+    def _conversions(self, as_of: datetime, last_ingest: int) -> Conversions:
+        """The units in which products are counted, as known at a moment. One that was known only later, or was
+        withdrawn, is among them as it was first known, or known last: rows were taken in by it."""
+        conversions = self._table_as_of("unit_conversions", as_of, last_ingest)
+        table = tables()["unit_conversions"]
+        others = self._arrow(
+            f"SELECT {_own_columns(table)} FROM (SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)})"
+            f" WHERE row_id NOT IN (SELECT unnest(?)) AND _ingest <= {last_ingest} QUALIFY row_number() OVER ("
+            f"   PARTITION BY row_id, _from ORDER BY known_at <= {moment_sql(as_of)} DESC,"
+            f"   CASE WHEN known_at <= {moment_sql(as_of)} THEN known_at END DESC, known_at, _version DESC) = 1"
+            " ORDER BY row_id, _from",
+            [conversions["row_id"].to_pylist()],
+        )
+        every = pa.concat_tables([conversions, in_state_schema("unit_conversions", others)])
+        return Conversions.of(self._table_as_of("products", as_of, last_ingest), versions(table, every))
 
     def _latest(self, table: Table, as_of: datetime, last_ingest: int) -> str:
         """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""
@@ -465,6 +490,47 @@ class DuckDBLedger:
                 " QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1)"
             )
         return source
+
+    def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
+        """Rows in quarantine that hold products back, by table, source and row: those of which no later row came in.
+
+        They count as of any moment: what holds in their place is not known, however far back one looks.
+        """
+        waiting = self._waiting_to_hold("quarantine", "true", last_ingest)
+        return self._unsettled(waiting, chain_table, "true", last_ingest)
+
+    def _waiting_to_hold(self, place: str, where: str, last_ingest: int) -> list[dict[str, Any]]:
+        """Rows in a quarantine of tables that hold products back, and refused counts, with their ingest. place, where:
+        SQL."""
+        names = ", ".join(f"'{name}'" for name in HOLDING)
+        query = (
+            'SELECT table_name AS "table", source, "row", raw, findings, coalesce(ingest, 0) AS ingest'
+            f" FROM {place} WHERE table_name IN ({{names}}) AND coalesce(ingest, 0) <= ? AND {where}"
+            ' ORDER BY table_name, source, "row", quarantine_id'
+        )
+        rows = self._arrow(query.format(names=names), [last_ingest]).to_pylist()
+        counts = self._arrow(f"{query.format(names=repr(COUNTS))} LIMIT {MOST_COUNTS}", [last_ingest]).to_pylist()
+        return [*rows, *counts]
+
+    def _unsettled(
+        self, waiting: list[dict[str, Any]], stored_in: Callable[[Table], str], where: str, last_ingest: int
+    ) -> list[dict[str, Any]]:
+        """Those of the rows whose fact was not taken in, or withdrawn, after them. stored_in, where: SQL."""
+        left = []
+        for name in (*HOLDING, COUNTS):
+            rows = [row for row in waiting if row["table"] == name]
+            ids = [keyed_row_id(tables()[name], json.loads(row["raw"])) for row in rows]
+            later = {}
+            if rows:
+                later = dict(
+                    self._rows(
+                        f"SELECT row_id, max(_ingest) FROM {stored_in(tables()[name])}"
+                        f" WHERE row_id IN (SELECT unnest(?)) AND _ingest <= ? AND {where} GROUP BY row_id",
+                        [[i for i in ids if i is not None], last_ingest],
+                    )
+                )
+            left += [row for row, i in zip(rows, ids, strict=True) if later.get(i, -1) <= row["ingest"]]
+        return left
 
     def latest_known_at(self) -> datetime | None:
         """The last moment at which anything became known, 'since ever' apart; see Ledger.latest_known_at."""
@@ -480,13 +546,14 @@ class DuckDBLedger:
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
         """Latest versions of rows by id, in the columns of a state and `source`, `source_row`; see Ledger.rows."""
         spec = tables()[table]
+        these, ids = named_by(spec, row_ids)
         found = self._arrow(
             f"SELECT {_own_columns(spec)}, source, _source_row AS source_row"
             f" FROM (SELECT *, {valid_from(spec)} AS _from FROM {chain_table(spec)}"
-            "   WHERE row_id IN (SELECT unnest(?)) AND NOT _withdrawn"
+            f"   WHERE {these} AND NOT _withdrawn"
             "   QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY known_at DESC, _from DESC, _version DESC) = 1)"
             " LEFT JOIN ingests ON ingest = _ingest ORDER BY row_id",
-            [list(row_ids)],
+            ids,
         )
         state_rows = in_state_schema(table, found)
         for name in ("source", "source_row"):

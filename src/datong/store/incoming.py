@@ -294,6 +294,30 @@ def valid_from(table: Table) -> str:
     return "coalesce(valid_from, '-infinity'::DATE)" if table.kind == "master" else "'-infinity'::DATE"
 
 
+def named_by(table: Table, ids: Sequence[str]) -> tuple[str, list[list[str]]]:
+    """SQL that holds for the rows of these ids, and its parameters. 'lines:L' is every version of a row,
+    'lines:L (2026-02-02)' the one that holds from that day on."""
+    own = "row_id IN (SELECT unnest(?))"
+    if table.kind == "event":
+        return own, [list(ids)]
+    return f"({own} OR {_VERSION_NAME} IN (SELECT unnest(?)))", [list(ids), list(ids)]
+
+
+# A version of a master row that has a first day, by its name.
+_VERSION_NAME = "row_id || ' (' || valid_from || ')'"
+
+
+def gone(held: str) -> str:
+    """Which of the rows `held` (SQL of row_id and _from) `incoming` does not name: of a row that it does not name at
+    all its id, else the versions that begin after the first one it names, and so hold in place of what it says."""
+    return (
+        "SELECT DISTINCT CASE WHEN i.earliest IS NULL THEN row_id ELSE row_id || ' (' || _from || ')' END AS name"
+        f" FROM ({held} EXCEPT SELECT row_id, _from FROM incoming)"
+        " LEFT JOIN (SELECT row_id, min(_from) AS earliest FROM incoming GROUP BY row_id) AS i USING (row_id)"
+        " WHERE i.earliest IS NULL OR i.earliest < _from ORDER BY name"
+    )
+
+
 def moment_sql(moment: datetime) -> str:
     """A moment as an SQL literal."""
     return f"TIMESTAMPTZ '{moment.isoformat()}'"

@@ -85,8 +85,19 @@ def _intakes(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE intakes (place VARCHAR NOT NULL, digest VARCHAR NOT NULL, kept VARCHAR NOT NULL)")
 
 
+def _quarantine_ingests(connection: duckdb.DuckDBPyConnection) -> None:
+    """With each row in quarantine the ingest that brought it, to tell what came later. Null: before this."""
+    connection.execute("ALTER TABLE quarantine ADD COLUMN ingest BIGINT")
+    connection.execute("ALTER TABLE branch_quarantine ADD COLUMN ingest BIGINT")
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (_first_layout, _branches, _intakes)
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
+    _first_layout,
+    _branches,
+    _intakes,
+    _quarantine_ingests,
+)
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

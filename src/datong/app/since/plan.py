@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, order_changes
 from datong.app.since.rows import Naming, PlanBefore, Row, shown
-from datong.ledger.position import order_standings, state_now
+from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.words import Message, message
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.app.since.rows import NOTHING, Naming, PlanBefore, Row, listed, shown
 from datong.app.tables_out import most_valuable, planned_orders
-from datong.ledger.position import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 from datong.model.words import Message, message
 

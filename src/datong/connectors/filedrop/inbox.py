@@ -14,7 +14,7 @@ import pyarrow as pa
 from datong.connectors.filedrop.folders import BAD, DONE, INBOX, plain, reachable, titles, write_text
 from datong.connectors.files.steady import Looks, looks, read_steadily
 from datong.ledger.life import OrderEvent, Standing, advance, events_of_table, in_order, order_events_rows, standing
-from datong.ledger.position import order_standings
+from datong.ledger.standings import order_standings
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.errors import Refused

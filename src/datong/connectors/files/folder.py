@@ -21,6 +21,9 @@ from datong.connectors.files.read import (
 )
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.steady import no_file
+from datong.ledger.held import HOLDING, circles
+from datong.ledger.state import in_state_schema
+from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import (
     NOTHING_KNOWN,
     ROW,
@@ -35,6 +38,7 @@ from datong.ledger.validate import (
     reject,
     validate,
 )
+from datong.ledger.versions import versions
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import RESERVED, Table, tables
@@ -69,9 +73,11 @@ _CHINESE_NAMES: Mapping[str, str] = {
 }
 
 
-# Tables whose rows other rows are held against; they are kept in memory while a folder is checked.
+# Tables whose rows other rows are held against, or hold products back; they are kept in memory while a folder is
+# checked.
 KEPT = frozenset(
-    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to} | {"components", "firm_shares"}
+    {c.refers_to for t in tables().values() for c in t.columns.values() if c.refers_to}
+    | {*HOLDING, "firm_shares", "unit_conversions"}
 )
 
 
@@ -233,6 +239,8 @@ def check_folder(
                 circles += more
                 if _usable(name, table.key[0], kept):
                     known[name] = pc.unique(kept[name].rows[table.key[0]])
+                if name in ("products", "unit_conversions"):
+                    known[UNITS] = _units(kept)
                 rows = RowsInHand(kept[name])
             outcomes[name] = take(part, rows, known)
         except UnreadableError as unreadable:
@@ -319,6 +327,15 @@ def _usable(name: str, column: str, checked: Mapping[str, Checked]) -> bool:
     return name in checked and column in checked[name].rows.column_names
 
 
+def _units(checked: Mapping[str, Checked]) -> pa.Array:
+    """The units in which products are counted."""
+    products, conversions = (
+        in_state_schema(name, checked[name].rows if name in checked else None)
+        for name in ("products", "unit_conversions")
+    )
+    return Conversions.of(products, versions(tables()["unit_conversions"], conversions)).as_array()
+
+
 def _agreement_troubles(name: str, checked: Mapping[str, Checked]) -> list[Trouble]:
     """Rows that name a recipe, an offer or a line and say something else than it."""
     # (table, column that points, what it points to, column that must be equal, severity)
@@ -352,21 +369,16 @@ def _without_cycles(components: Checked, source: RawSource) -> tuple[Checked, li
     rows = components.rows
     if not {"product", "component"} <= set(rows.column_names) or not rows.num_rows:
         return components, []
-    from scipy.sparse import coo_array  # slow to import, and few folders have a bill of materials
-    from scipy.sparse.csgraph import connected_components
-
     names = pc.unique(pa.chunked_array([*rows["product"].chunks, *rows["component"].chunks])).sort()
     made = pc.index_in(rows["product"], names).to_numpy()
     used = pc.index_in(rows["component"], names).to_numpy()
-    graph = coo_array((np.ones(len(made)), (made, used)), shape=(len(names), len(names))).tocsr()
-    _, group = connected_components(graph, directed=True, connection="strong")
-    sizes = np.bincount(group)
-    circular = (group[made] == group[used]) & ((sizes[group[made]] > 1) | (made == used))
+    group = circles(made, used, len(names))
+    circular = group >= 0
     if not circular.any():
         return components, []
     findings = []
-    for number in sorted(set(group[made[circular]].tolist())):
-        inside = circular & (group[made] == number)
+    for number in np.unique(group[circular]).tolist():
+        inside = group == number
         path = _cycle(made[inside], used[inside], len(names))
         text = " → ".join(names[i].as_py() for i in path)
         row = int(rows[ROW].to_numpy()[inside].min())

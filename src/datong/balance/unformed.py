@@ -1,0 +1,72 @@
+"""Lots that cannot be formed: no bucket has the hours for them, or no supplier's limit lets them through."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from datong.balance.integer import LotRules
+from datong.balance.market import Cleared
+from datong.balance.pack import Market
+from datong.balance.scarcity import LINE, name_of, product_of
+from datong.balance.spans import over_span
+from datong.model.findings import Finding, finding
+
+# Units of a product that are never served from which on a lot that cannot be formed is told.
+LEAST_TOLD = 0.5
+
+
+def unformed(given_out: Cleared, rules: LotRules) -> tuple[Finding, ...]:
+    """What it would take, of each way of a product that falls short or goes into one that does, whose smallest lot fits
+    into no bucket in which it may start."""
+    market = given_out.market
+    short = _short(given_out)
+    return tuple(
+        found for way in np.flatnonzero(short[market.way_product]).tolist() for found in _of_way(market, rules, way)
+    )
+
+
+def _short(given_out: Cleared) -> np.ndarray:
+    """(product) whether units of it are refused or wait at the end, or it goes into such a product."""
+    market, outcome = given_out.market, given_out.outcome
+    missing = outcome.turned_away.sum(axis=1) + outcome.waiting[:, -1]
+    short = np.zeros(len(market.products), dtype=bool)
+    short[market.demanded[missing >= LEAST_TOLD]] = True
+    for product in reversed(market.levels):
+        if short[product]:
+            uses = np.isin(market.use_way, np.flatnonzero(market.way_product == product))
+            short[market.use_component[uses]] = True
+    return short
+
+
+def _of_way(market: Market, rules: LotRules, way: int) -> Iterator[Finding]:
+    facts = market.ways[way]
+    smallest = max(float(rules.smallest[way]), float(rules.step[way]))
+    is_open = market.way_open[way]
+    if smallest <= 0 or (facts.min_units <= 1 and facts.multiple_units <= 1 and facts.span == 1):
+        return
+    name = facts.row or facts.name
+    words: dict[str, Any] = {"way": name, "product": product_of(market, facts.product), "units": smallest}
+    if not is_open.any():
+        if facts.span > 1 and facts.span > market.buckets - int(market.way_lead[way]) + facts.span - 1:
+            yield finding("warning", "unformed.horizon", "recipes", **words, span=facts.span)
+        return
+    line = int(market.way_line[way])
+    if line >= 0 and market.lines[line] not in market.shared:
+        needed = facts.setup_hours + smallest * facts.hours_per_unit
+        there = over_span(market, np.array([way]), market.most_hours)[0] * facts.span
+        most = float(there[is_open].max())
+        if needed > most * (1 + 1e-9) + 1e-9:
+            yield finding(
+                "warning",
+                "unformed.hours",
+                "recipes",
+                **words,
+                line=name_of(market, LINE, line),
+                needed=round(needed, 2),
+                most=round(most, 2),
+            )
+            return
+    room = float(market.way_limit[way][is_open].max())
+    if np.isfinite(room) and smallest > room * (1 + 1e-9):
+        yield finding("warning", "unformed.limit", "offers", **words, most=round(room, 2))

@@ -1,0 +1,90 @@
+"""Bills of materials: what a unit started of a product takes, by one of its recipes, on a day."""
+
+from collections import defaultdict
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
+
+import pyarrow as pa
+
+from datong.ledger.versions import ALWAYS, EVER, Span, day_or_none, span, without
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentUse:
+    """Units of a component that one unit started takes, scrap included, while it is valid."""
+
+    component: str
+    units_per_unit: float
+    valid_from: date | None
+    valid_to: date | None
+
+    @property
+    def days(self) -> Span:
+        return span(self.valid_from, self.valid_to)
+
+
+class Bills:
+    """The bills of a chain. components: `State.versions` of that table; known: of other components nothing is taken."""
+
+    def __init__(self, components: pa.Table, known: Container[str]) -> None:
+        self._rows: dict[tuple[str, str | None], dict[str, list[ComponentUse]]] = defaultdict(dict)
+        names = ("product", "recipe", "component", "units_per_unit", "scrap_share", "valid_from", "valid_to")
+        columns = (components[name].to_pylist() for name in names)
+        for product, recipe, component, units, scrap, valid_from, valid_to in zip(*columns, strict=True):
+            if component in known:
+                use = ComponentUse(component, units / (1.0 - scrap), valid_from, valid_to)
+                self._rows[product, recipe].setdefault(component, []).append(use)
+        self._for_all: dict[str, tuple[ComponentUse, ...]] = {}
+
+    def uses(self, product: str, recipe: str | None) -> tuple[ComponentUse, ...]:
+        """What a recipe (None: any that has no rows of its own) takes, by component and day, each once on a day.
+
+        What is said of the recipe holds before what is said of all recipes of the product.
+        """
+        if recipe is None or (product, recipe) not in self._rows:
+            if product not in self._for_all:
+                rows = self._rows.get((product, None), {})
+                self._for_all[product] = tuple(use for name in sorted(rows) for use in rows[name])
+            return self._for_all[product]
+        own, for_all = self._rows[product, recipe], self._rows.get((product, None), {})
+        found: list[ComponentUse] = []
+        for name in sorted({*own, *for_all}):
+            mine = own.get(name, [])
+            theirs = [
+                replace(use, valid_from=day_or_none(days.first), valid_to=day_or_none(days.after))
+                for use in for_all.get(name, [])
+                for days in without(use.days, [m.days for m in mine])
+            ]
+            found += sorted([*mine, *theirs], key=lambda use: use.days)
+        return tuple(found)
+
+    def over_time(self, product: str, recipe: str, days: Span) -> list[tuple[Span, tuple[ComponentUse, ...]]]:
+        """The bill of a recipe on these days, in the spans in which it does not change: there it is always valid.
+
+        Days on which nothing of it holds while some of it is still to come are left out: nothing is made of nothing for
+        as long as it waits for its bill. Once the last row has ended, it takes nothing. One span at least comes back,
+        which may have no days.
+        """
+        every = self.uses(product, recipe)
+        dated = [(use.days, use) for use in every]
+        if all(own is ALWAYS for own, _ in dated):
+            return [(days, every)]
+        inside = [(own, use) for own, use in dated if own.first < days.after and days.first < own.after]
+        last_begins = max(own.first for own, _ in dated)
+        cuts = {day for own, _ in inside for day in own if days.first < day < days.after}
+        found: list[tuple[Span, tuple[ComponentUse, ...]]] = []
+        for first, after in pairwise(sorted({*days, *cuts})):
+            uses = tuple(
+                replace(use, valid_from=None, valid_to=None)
+                for own, use in inside
+                if own.first <= first and after <= own.after
+            )
+            if not uses and after <= last_begins:
+                continue
+            if found and found[-1][0].after == first and found[-1][1] == uses:
+                found[-1] = (Span(found[-1][0].first, after), uses)
+            else:
+                found.append((Span(first, after), uses))
+        return found or [(Span(days.first, max(days.first, EVER + 1)), ())]

@@ -1,0 +1,508 @@
+"""What stock and orders under way fix before anything is planned: the units that come, and what is still taken.
+
+An order that has not begun takes its components at its start, all at once, and its line's hours from then on, in the
+buckets in which the line has some left: orders that a planner locked before others, those due first before those due
+later. So the chain must have its components there by then: `units` may fall below nothing, and what is missing is made
+or bought by the plan.
+
+Where that cannot be, the order starts in the first bucket in which it can: the components that are neither there nor
+coming are taken to be started as late as possible by the cheapest way, in its lots, within its limits and the hours
+that orders leave. Such starts (`covering`) prove that there is a plan; the plan itself is free to choose others. An
+order that finds its components in no bucket takes what there is where most is there, in whole units where it is of
+whole units.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+
+from datong.ledger.facts import ChainFacts, Way, grouped, located
+from datong.ledger.position import Position, UnderWay
+from datong.model.calendar import Calendar
+from datong.model.flow import FloatArray
+
+# Units and hours of which a smaller share is rounding, and the least that is any.
+TOLERANCE = 1e-6
+NOTHING = 1e-9
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Units of a component that an order under way takes in a bucket. parent: what the order makes."""
+
+    order: str
+    parent: str
+    component: str
+    bucket: int
+    units: float
+
+
+@dataclass(frozen=True)
+class PutOff:
+    """An order that cannot run as it says. units: of it that can run from `start` on, None: in no open bucket.
+
+    component, line: what it waits for, one of them None. arrives: bucket in which its units are there, None: beyond
+    the horizon. said: buckets of its start and its arrival as recorded.
+    """
+
+    order: UnderWay
+    said: tuple[int, int]
+    start: int | None
+    arrives: int | None
+    units: float
+    component: str | None
+    line: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Committed:
+    """What stock and orders under way already fix, per open bucket.
+
+    units: product -> (bucket) units that come, opening stock in the first bucket, less what orders will take; in sum
+    below zero where components are still to be made or bought. hours: line -> (bucket) hours that orders will take,
+    within those of the line. covering: way -> (bucket) starts that would bring what is missing. pulls: what orders
+    take. put_off: orders that start or arrive later than they say, or in part.
+    """
+
+    units: Mapping[str, FloatArray]
+    hours: Mapping[str, FloatArray]
+    covering: Mapping[str, FloatArray] = field(default_factory=dict)
+    pulls: tuple[Pull, ...] = ()
+    put_off: tuple[PutOff, ...] = ()
+
+
+def committed(
+    facts: ChainFacts, where: Position, bucket_starts: Sequence[date], calendar: Calendar, frozen_buckets: int
+) -> Committed:
+    """Opening stock, receipts of orders out, and the hours and components that they will still take.
+
+    Of the units of an order that are still to be started, the yield of its way arrives. One that began before the first
+    bucket and is not yet due has spent its hours; one that should have begun begins in the first bucket. Stock below
+    zero cannot lie anywhere: records that say so count as 0.
+    """
+    return _Schedule(facts, located(facts, where), bucket_starts, calendar, frozen_buckets).run()
+
+
+def covered(promised: Committed, facts: ChainFacts, bucket_starts: Sequence[date], calendar: Calendar) -> Committed:
+    """What is committed with `covering` among it, as if those starts were out already: units never fall short then."""
+    arrays, at = facts.arrays, {p: i for i, p in enumerate(facts.products)}
+    units = np.array([promised.units[p] for p in facts.products])
+    hours = {line: of_line.copy() for line, of_line in promised.hours.items()}
+    _, use_open = arrays.open_in(bucket_starts)
+    uses, first = grouped(arrays.use_way, len(facts.ways))
+    for w, way in enumerate(facts.ways):
+        for t in np.flatnonzero(promised.covering.get(way.name, ())).tolist():
+            started = float(promised.covering[way.name][t])
+            units[at[way.product], t + calendar.lead_buckets(way.lead_days)] += started * way.yield_share
+            for use in uses[first[w] : first[w + 1]]:
+                if use_open[use, t]:
+                    units[arrays.use_component[use], t] -= started * arrays.use_units[use]
+            if way.line in hours:
+                hours[way.line][t : t + way.span] += (started * way.hours_per_unit + way.setup_hours) / way.span
+    return replace(promised, units=dict(zip(facts.products, units, strict=True)), hours=hours, covering={})
+
+
+@dataclass(eq=False)
+class _Task:
+    """An order that still takes hours or components. start, due: buckets; last: the last in which it was to be worked.
+    worked: (bucket) hours; level: of its product; takes: components; short: the component it was first found to lack.
+    """
+
+    order: UnderWay
+    way: Way
+    product: int
+    level: int
+    start: int
+    due: int
+    last: int
+    hours: float
+    line: str | None
+    worked: FloatArray
+    takes: bool
+    short: str | None = None
+
+    @property
+    def turn(self) -> tuple[int, int, bool, int, str]:
+        return self.level, self.start, not self.order.fixed, self.due, self.order.order
+
+    @property
+    def begins(self) -> int:
+        """The bucket of its first hours; a task without hours, of its start. Beyond all buckets: it has no hours."""
+        if self.line is None:
+            return self.start
+        worked = np.flatnonzero(self.worked > NOTHING)
+        return int(worked[0]) if len(worked) else len(self.worked)
+
+    def is_done(self, share: float = 1.0) -> bool:
+        """All its hours, or those of a share of it, are worked in the open buckets."""
+        wanted = self.hours * share
+        return float(self.worked.sum()) >= wanted - TOLERANCE * max(wanted, 1.0)
+
+
+class _Schedule:
+    """Orders under way in time. level: (product, bucket) what lies at the end of each bucket, with what covers."""
+
+    def __init__(
+        self,
+        facts: ChainFacts,
+        where: Position,
+        starts: Sequence[date],
+        calendar: Calendar,
+        frozen_buckets: int,
+    ) -> None:
+        self.facts, self.calendar, self.starts, self.frozen = facts, calendar, starts, frozen_buckets
+        self.buckets = len(starts)
+        self.at = {p: i for i, p in enumerate(facts.products)}
+        shape = (len(facts.products), self.buckets)
+        self.came, self.used = np.zeros(shape), np.zeros(shape)
+        for product, units in where.on_hand_units.items():
+            if product in self.at:
+                self.came[self.at[product], 0] = max(units, 0.0)
+        self.free = {line: np.maximum(hours, 0.0) for line, hours in facts.line_hours.items()}
+        self.taken = {line: np.zeros(self.buckets) for line in facts.line_hours}
+        self.pulls: list[Pull] = []
+        self.put_off: list[PutOff] = []
+        self.tasks: list[_Task] = []
+        ways = {w.name: w for w in facts.ways}
+        for order in where.under_way:
+            if order.product in self.at:
+                self._enter(order, ways.get(order.recipe or ""))
+        self.cover = _Cover(self)
+
+    def _enter(self, order: UnderWay, way: Way | None) -> None:
+        origin = self.starts[0]
+        start, due = self.calendar.index(order.start, origin), self.calendar.index(order.due, origin)
+        if way is None:  # bought, or nobody knows how it is made
+            self._arrive(self.at[order.product], max(due, 0), order.units)
+            return
+        if start >= self.buckets:
+            return
+        line = order.line or way.line or ""
+        spent = start < 0 <= due  # else its hours were spent in the bucket it started in
+        hours = 0.0 if spent or line not in self.free else order.units * way.hours_per_unit
+        begin, due = max(start, 0), max(due, 0)
+        last = self.calendar.index(max(order.due - timedelta(days=1), order.start), origin)
+        product = self.at[order.product]
+        task = _Task(
+            order=order,
+            way=way,
+            product=product,
+            level=int(self.facts.arrays.level[product]),
+            start=begin,
+            due=due,
+            last=max(last, begin),
+            hours=hours,
+            line=line if hours > 0 else None,
+            worked=np.zeros(self.buckets),
+            takes=any(self._takes(order, use.component) for use in way.uses),
+        )
+        if task.takes or task.line is not None:
+            self.tasks.append(task)
+        else:
+            self._arrive(product, due, order.units * way.yield_share)
+
+    def _takes(self, order: UnderWay, label: str) -> bool:
+        return order.kind == "move" or self.facts.product_of(label) not in order.taken
+
+    def _arrive(self, product: int, bucket: int, units: float) -> None:
+        if bucket < self.buckets:
+            self.came[product, bucket] += units
+
+    def run(self) -> Committed:
+        self._share_hours()
+        self.cover.open()
+        waiting = self.tasks
+        for t in range(self.buckets):
+            now = sorted((task for task in waiting if task.start <= t), key=lambda task: task.turn)
+            begun = {id(task) for task in now if self._begin(task, t)}
+            waiting = [task for task in waiting if id(task) not in begun]
+        self._take_what_there_is(waiting)
+        return Committed(
+            units=dict(zip(self.facts.products, self.came - self.used, strict=True)),
+            hours=self.taken,
+            covering=self.cover.starts(),
+            pulls=tuple(self.pulls),
+            put_off=tuple(sorted(self.put_off, key=lambda h: (h.said, h.order.order))),
+        )
+
+    # hours ----------------------------------------------------------------------------------------
+
+    def _share_hours(self) -> None:
+        """Line by line and bucket by bucket: what a planner locked first, then what is due first."""
+        of_line: dict[str, list[_Task]] = defaultdict(list)
+        for task in self.tasks:
+            if task.line is not None:
+                of_line[task.line].append(task)
+        for tasks in of_line.values():
+            tasks.sort(key=lambda task: (not task.order.fixed, task.due, task.order.order))
+            left = {id(task): task.hours for task in tasks}
+            for t in range(self.buckets):
+                for task in tasks:
+                    if task.start <= t and left[id(task)] > 0:
+                        left[id(task)] -= self._work(task, t, left[id(task)])
+                tasks = [task for task in tasks if left[id(task)] > 0]
+
+    def _work(self, task: _Task, t: int, hours: float) -> float:
+        """Takes up to so many hours of the task's line in a bucket."""
+        assert task.line is not None
+        some = min(float(self.free[task.line][t]), hours)
+        task.worked[t] += some
+        self.free[task.line][t] -= some
+        self.taken[task.line][t] += some
+        return some
+
+    def _give_back(self, task: _Task) -> None:
+        if task.line is not None:
+            self.free[task.line] += task.worked
+            self.taken[task.line] -= task.worked
+            task.worked = np.zeros(self.buckets)
+
+    def _work_from(self, task: _Task, t: int, share: float = 1.0) -> None:
+        """Works the task anew, from a bucket on, in what hours are left."""
+        self._give_back(task)
+        left = task.hours * share
+        for later in range(t, self.buckets) if task.line is not None else ():
+            left -= self._work(task, later, left)
+
+    # components -----------------------------------------------------------------------------------
+
+    def _begin(self, task: _Task, t: int) -> bool:
+        """Whether the task begins in a bucket: then its components are taken, and what comes of it is on its way."""
+        if task.begins < t:  # it had to wait for components
+            self._work_from(task, t)
+        if task.begins > t:
+            return False
+        missing = self.cover.take(self._needs(task, t))
+        if missing is None:
+            self._start(task, t, 1.0)
+        else:
+            task.short = task.short or missing
+        return missing is None
+
+    def _needs(self, task: _Task, t: int, share: float = 1.0) -> list[tuple[int, float, int]]:
+        """(component, units, bucket) of a start in a bucket."""
+        if not task.takes:
+            return []
+        units = task.order.units * share
+        parts = self.cover.parts(self.cover.way_at[task.way.name], t)
+        takes = [(p, each) for p, each in parts if self._takes(task.order, self.facts.products[p])]
+        return [(part, units * each, t) for part, each in takes]
+
+    def _start(self, task: _Task, t: int, share: float) -> None:
+        for part, units, bucket in self._needs(task, t, share):
+            self.used[part, bucket] += units
+            name = self.facts.products[part]
+            self.pulls.append(Pull(task.order.order, task.order.product, name, bucket, units))
+        units = task.order.units * share
+        arrives = self._arrival(task, t, share)
+        if arrives is not None:
+            self._arrive(task.product, arrives, units * task.way.yield_share)
+            self.cover.arrive(task.product, arrives, units * task.way.yield_share)
+        as_said = task.due if task.due < self.buckets else None
+        if task.short is not None or arrives != as_said:
+            self._put_off(task, t, arrives, units)
+
+    def _arrival(self, task: _Task, t: int, share: float) -> int | None:
+        """Bucket in which the units of a task that begins in `t` are there; None beyond the horizon."""
+        arrives = task.due
+        if task.short is not None:
+            arrives = max(arrives, t + self.calendar.lead_buckets(task.way.lead_days))
+        if task.line is not None:
+            if not task.is_done(share):
+                return None
+            over = int(np.flatnonzero(task.worked > NOTHING)[-1]) - task.last
+            arrives = max(arrives, task.due + over)
+        return arrives if arrives < self.buckets else None
+
+    def _put_off(self, task: _Task, start: int | None, arrives: int | None, units: float) -> None:
+        line = task.line if task.short is None else None
+        self.put_off.append(PutOff(task.order, (task.start, task.due), start, arrives, units, task.short, line))
+
+    def _take_what_there_is(self, tasks: Sequence[_Task]) -> None:
+        """Tasks that found their components in no bucket, or hours in none; those that start beyond the horizon are
+        none of them."""
+        for task in tasks:
+            self._give_back(task)
+        for task in sorted(tasks, key=lambda task: task.turn):
+            best, best_share = None, 0.0
+            for t in range(task.start, self.buckets):
+                share = min((self.cover.there(part, t) / units for part, units, _ in self._needs(task, t)), default=1.0)
+                if task.order.units % 1 == 0:
+                    share = float(np.floor(share * task.order.units + TOLERANCE)) / task.order.units
+                if share > best_share + NOTHING:
+                    best, best_share = t, min(share, 1.0)
+            if best is not None:
+                self._work_from(task, best, best_share)
+                needs = self._needs(task, best, best_share)
+                if task.is_done(best_share) and self.cover.take(needs) is None:
+                    self._start(task, best, best_share)
+                    continue
+            self._give_back(task)
+            self._put_off(task, None, None, 0.0)
+
+
+class _Cover:
+    """What lies in each bucket, and starts of ways that bring what is missing."""
+
+    def __init__(self, schedule: _Schedule) -> None:
+        self.schedule = schedule
+        self.facts, self.buckets = schedule.facts, schedule.buckets
+        self.level = np.zeros(schedule.came.shape)
+        self.started: dict[int, FloatArray] = {}
+        # What was done since a need was asked for, to be undone where it cannot be met: (array, from, to, amount).
+        self.journal: list[tuple[FloatArray, int, int, float]] = []
+
+    def open(self) -> None:
+        """Stock and what comes of orders that take nothing more are there from the start."""
+        self.level = np.cumsum(self.schedule.came, axis=1)
+
+    def arrive(self, product: int, bucket: int, units: float) -> None:
+        self.level[product, bucket:] += units
+
+    def there(self, product: int, bucket: int) -> float:
+        """Units that lie there from a bucket on, and nobody takes later."""
+        return max(float(self.level[product, bucket:].min()), 0.0)
+
+    def parts(self, w: int, t: int) -> list[tuple[int, float]]:
+        """Components that a unit of a way takes when it is started in a bucket, and units of each."""
+        uses, first = self._uses_of
+        arrays = self.facts.arrays
+        of_way = uses[first[w] : first[w + 1]]
+        return [(int(arrays.use_component[u]), float(arrays.use_units[u])) for u in of_way if self._open[1][u, t]]
+
+    def take(self, needs: Sequence[tuple[int, float, int]]) -> str | None:
+        """Takes units of components, with what brings those that are missing; None where that can be, else the
+        component that cannot be there (then nothing is taken)."""
+        self.journal = []
+        for part, units, t in needs:
+            if not self._take(part, units, t, frozenset()):
+                self._undo(0)
+                return self.facts.products[part]
+        return None
+
+    def starts(self) -> dict[str, FloatArray]:
+        return {self.facts.ways[w].name: units for w, units in sorted(self.started.items()) if units.any()}
+
+    def _change(self, array: FloatArray, first: int, after: int, amount: float) -> None:
+        array[first:after] += amount
+        self.journal.append((array, first, after, amount))
+
+    def _undo(self, until: int) -> None:
+        while len(self.journal) > until:
+            array, first, after, amount = self.journal.pop()
+            array[first:after] -= amount
+
+    def _take(self, part: int, units: float, t: int, above: frozenset[int]) -> bool:
+        self._change(self.level[part], t, self.buckets, -units)
+        missing = -float(self.level[part, t:].min())
+        return missing <= TOLERANCE * max(units, 1.0) or self._bring(part, missing, t, above | {part})
+
+    def _bring(self, part: int, good: float, t: int, above: frozenset[int]) -> bool:
+        """Starts ways so that so many good units more are there by a bucket: the cheapest way first, each as late as
+        can be. above: what it is for, which it cannot be made of."""
+        arrays = self.facts.arrays
+        for w in self._ways_of(part):
+            lead, share = (
+                self.schedule.calendar.lead_buckets(self.facts.ways[w].lead_days),
+                float(arrays.yield_share[w]),
+            )
+            without: list[tuple[int, float]] | None = None  # parts that were missing at a later start: earlier, too
+            for start in range(t - lead, self.schedule.frozen - 1, -1):
+                if not self._open[0][w, start] or self.parts(w, start) == without:
+                    continue
+                wanted = self._in_lots(w, start, good / share)
+                if wanted <= NOTHING:
+                    continue
+                units = self._start(w, start, start + lead, wanted, above)
+                if units < wanted - NOTHING:
+                    without = self.parts(w, start)
+                good -= units * share
+                if good <= NOTHING:
+                    return True
+        return False
+
+    def _in_lots(self, w: int, start: int, units: float) -> float:
+        """Units to start beside those of the bucket, so that all of them are a lot, for `units` more or, where it does
+        not fit, as many as do: within the way's limit and the hours of its line that orders leave. Whole units, which
+        suit all that lots are for."""
+        way, schedule = self.facts.ways[w], self.schedule
+        there = float(self._of(w)[start])
+        step = way.multiple_units if way.multiple_units > 0 else 1.0
+        wanted = math.ceil(max(there + units, way.min_units) / step - TOLERANCE) * step
+        most = way.units_per_week * schedule.calendar.bucket_days / 7
+        free = schedule.free.get(way.line or "")
+        if free is not None:
+            hours = float(free[start : start + way.span].min()) * way.span
+            if there > 0:
+                hours += there * way.hours_per_unit + way.setup_hours
+            if hours < way.setup_hours:
+                return 0.0
+            if way.hours_per_unit > 0:
+                most = min(most, (hours - way.setup_hours) / way.hours_per_unit)
+        if wanted > most + TOLERANCE:
+            wanted = math.floor(most / step + TOLERANCE) * step
+        return max(wanted - there, 0.0) if wanted >= way.min_units - TOLERANCE else 0.0
+
+    def _start(self, w: int, start: int, arrives: int, units: float, above: frozenset[int]) -> float:
+        """Starts a way; of it as much as its components allow: all, or else what lies there. Returns units started."""
+        way = self.facts.ways[w]
+        parts = self.parts(w, start)
+        lies = min((self.there(part, start) / each for part, each in parts), default=0.0)
+        for amount in (units, self._lot_below(w, start, min(lies, units))):
+            if amount <= NOTHING:
+                break
+            mark = len(self.journal)
+            if all(part not in above and self._take(part, amount * each, start, above) for part, each in parts):
+                hours = amount * way.hours_per_unit + (way.setup_hours if self._of(w)[start] <= NOTHING else 0.0)
+                self._change(self._of(w), start, start + 1, amount)
+                if way.line in self.schedule.free:
+                    self._change(self.schedule.free[way.line], start, start + way.span, -hours / way.span)
+                self._change(self.level[self._product_of(w)], arrives, self.buckets, amount * way.yield_share)
+                return amount
+            self._undo(mark)
+        return 0.0
+
+    def _lot_below(self, w: int, start: int, units: float) -> float:
+        """At most so many units more, that make a lot with those of the bucket."""
+        way, there = self.facts.ways[w], float(self._of(w)[start])
+        step = way.multiple_units if way.multiple_units > 0 else 1.0
+        in_all = math.floor((there + units) / step + TOLERANCE) * step
+        return max(in_all - there, 0.0) if in_all >= way.min_units - TOLERANCE else 0.0
+
+    def _of(self, w: int) -> FloatArray:
+        return self.started.setdefault(w, np.zeros(self.buckets))
+
+    def _product_of(self, w: int) -> int:
+        return int(self.facts.arrays.product[w])
+
+    @cached_property
+    def _open(self) -> tuple[np.ndarray, np.ndarray]:
+        """(way, bucket) it may start there, (use, bucket) it is taken there."""
+        return self.facts.arrays.open_in(self.schedule.starts)
+
+    @cached_property
+    def way_at(self) -> dict[str, int]:
+        return {w.name: i for i, w in enumerate(self.facts.ways)}
+
+    @cached_property
+    def _uses_of(self) -> tuple[np.ndarray, np.ndarray]:
+        return grouped(self.facts.arrays.use_way, len(self.facts.ways))
+
+    @cached_property
+    def _ranked(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ways in order of what a good unit costs, and of their name, grouped by product."""
+        arrays = self.facts.arrays
+        cost = arrays.good_unit_costs(arrays.least_costs(self.schedule.starts))
+        name = np.argsort(np.array([w.name for w in self.facts.ways], dtype=np.str_), kind="stable")
+        ranked = name[np.argsort(cost[name], kind="stable")]
+        order, first = grouped(arrays.product[ranked], len(self.facts.products))
+        return ranked[order], first
+
+    def _ways_of(self, product: int) -> list[int]:
+        ways, first = self._ranked
+        return [int(w) for w in ways[first[product] : first[product + 1]]]

@@ -1,0 +1,101 @@
+"""What a plan leaves out, or takes otherwise than a reader of the tables may think: said before the plan is made."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+
+from datong.ledger.asked import unasked_products
+from datong.ledger.bills import Bills
+from datong.ledger.facts import Horizon
+from datong.ledger.state import State
+from datong.ledger.versions import Span, span, without
+from datong.model.findings import Finding, finding
+
+# Most names that a notice lists.
+NAMED = 5
+
+_Row = Mapping[str, Any]
+
+
+def notices(state: State) -> tuple[Finding, ...]:
+    """Products without demand, bills of materials that begin or end, products that nothing makes or brings, economics
+    that change: within the horizon. Empty where there is nothing to say."""
+    calendar = state.settings.calendar
+    days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
+    return (*_unasked(state), *_ways(state, days), *_economics(state, days))
+
+
+def _unasked(state: State) -> Iterator[Finding]:
+    found = unasked_products(state)
+    if found.left_out:
+        count = len(found.left_out)
+        yield finding("note", "notice.not_asked", "products", count=count, names=_named(found.left_out))
+    if found.launched:
+        count = len(found.launched)
+        yield finding("note", "notice.launched", "products", count=count, names=_named(found.launched))
+
+
+def _ways(state: State, days: Span) -> Iterator[Finding]:
+    recipes, offers, components = (state.versions(name) for name in ("recipes", "offers", "components"))
+    if not any(_has_days(rows) for rows in (recipes, offers, components)):
+        return
+    bills = Bills(components, set(state.table("products")["product"].to_pylist()))
+    open_spans: dict[str, list[Span]] = defaultdict(list)
+    waiting: dict[str, date] = {}
+    bare: dict[str, date] = {}
+    for row in recipes.to_pylist():
+        own = _inside(row, days)
+        if own is None:
+            open_spans[row["product"]] += []
+            continue
+        pieces = bills.over_time(row["product"], row["recipe"], own)
+        open_spans[row["product"]] += [piece for piece, _ in pieces if piece.first < piece.after]
+        for gap in without(own, [piece for piece, _ in pieces]):
+            begins = [use.days.first for use in bills.uses(row["product"], row["recipe"])]
+            waiting[row["product"]] = date.fromordinal(min(day for day in begins if day > gap.first))
+        for (_, before), (piece, uses) in pairwise(pieces):
+            if before and not uses:
+                bare[row["product"]] = date.fromordinal(piece.first)
+    for row in offers.to_pylist():
+        own = _inside(row, days)
+        open_spans[row["product"]] += [] if own is None else [own]
+    if waiting:
+        yield finding("warning", "notice.no_bill_yet", "components", count=len(waiting), names=_with_days(waiting))
+    if bare:
+        yield finding("note", "notice.bill_ends", "components", count=len(bare), names=_with_days(bare))
+    nothing = sorted(product for product, spans in open_spans.items() if not spans)
+    if nothing:
+        yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=_named(nothing))
+
+
+def _economics(state: State, days: Span) -> Iterator[Finding]:
+    rows = state.versions("economics")
+    if not _has_days(rows):
+        return
+    changing = {row["product"] for row in rows.to_pylist() if (own := _inside(row, days)) is not None and own != days}
+    if changing:
+        names = _named(sorted(changing))
+        yield finding("note", "notice.economics_change", "economics", count=len(changing), names=names)
+
+
+def _has_days(rows: pa.Table) -> bool:
+    return any(rows[name].null_count < rows.num_rows for name in ("valid_from", "valid_to"))
+
+
+def _inside(row: _Row, days: Span) -> Span | None:
+    """The days of the horizon on which a row holds."""
+    own = span(row["valid_from"], row["valid_to"])
+    first, after = max(own.first, days.first), min(own.after, days.after)
+    return Span(first, after) if first < after else None
+
+
+def _with_days(of: Mapping[str, date]) -> str:
+    return _named([f"{name} ({day})" for name, day in sorted(of.items())])
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")

@@ -1,0 +1,274 @@
+"""What a planner should know of where the chain stands: what is read otherwise than the records say it, what is
+expected, and what cannot be as it is recorded."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.committed import PutOff, committed
+from datong.ledger.facts import chain_facts
+from datong.ledger.held import COUNTS, named
+from datong.ledger.life import Standing
+from datong.ledger.owed import old_sales_owed, past_firm_rows
+from datong.ledger.position import Position, position
+from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.state import REFUSED, State
+from datong.ledger.stock import (
+    Counts,
+    booked_without_order,
+    first_sent_day,
+    last_counts,
+    ships_to_buyers,
+    unbooked_done,
+)
+from datong.ledger.under_way import Expected, UnderWay, expected_arrivals, orders_out
+from datong.model.findings import Finding, finding
+from datong.model.flow import Learnt
+from datong.model.words import Message, message
+
+# Orders that are told one by one; the others are counted.
+ORDERS_TOLD = 10
+
+
+def position_notices(state: State, learnt: Learnt, where: Position | None = None) -> tuple[Finding, ...]:
+    """Everything that there is to say. where: the state's position, where it is at hand."""
+    where, stands = where or position(state), order_standings(state)
+    out = orders_out(state, stands, Counts.of(state))
+    return (
+        *_refused_counts(state),
+        *_counts_below_nothing(state),
+        *_firm_rows(state, where),
+        *_old_sales(state),
+        *_overdue(state, where, out),
+        *_put_off(state, where, learnt),
+        *_orders(state, stands, out),
+    )
+
+
+# stock ---------------------------------------------------------------------------------------------
+
+
+def _refused_counts(state: State) -> Iterator[Finding]:
+    """Counts that were refused, while an older one of the product, or none, is in force."""
+    refused = state.table(REFUSED)
+    refused = refused.filter(pc.equal(refused["table"], COUNTS))
+    if not refused.num_rows:
+        return
+    products, calendar = set(state.table("products")["product"].to_pylist()), state.settings.calendar
+    stock = state.table("stock")
+    stock = stock.filter(pc.is_valid(stock["units"]))
+    last = stock.group_by("product").aggregate([("happened_at", "max")])
+    moments = zip(last["product"].to_pylist(), last["happened_at_max"].to_pylist(), strict=True)
+    counted = {product: calendar.local_date(moment) for product, moment in moments}
+    told: dict[str, tuple[date | None, int | None]] = {}
+    for row in refused.to_pylist():
+        cells = json.loads(row["raw"])
+        product, day = str(cells.get("product") or "").strip(), _day(cells.get("happened_at"))
+        before = counted.get(product, date.min)
+        if product in products and (day is None or day > state.today or day >= before):
+            told.setdefault(product, (day, row["row"]))
+    for product, (day, number) in sorted(told.items())[:ORDERS_TOLD]:
+        holds = (
+            message("position.no_count") if product not in counted else message("position.count", day=counted[product])
+        )
+        figures: dict[str, Any] = {"product": product, "day": day or message("position.no_day"), "holds": holds}
+        yield finding("warning", "position.refused_count", "stock", row=number, **figures)
+    rest = sorted(told)[ORDERS_TOLD:]
+    if rest:
+        yield finding("warning", "position.refused_counts", "stock", count=len(rest), products=named(rest))
+
+
+def _day(text: object) -> date | None:
+    try:
+        return date.fromisoformat(str(text).strip()[:10])
+    except ValueError:
+        return None
+
+
+def _counts_below_nothing(state: State) -> Iterator[Finding]:
+    counts = last_counts(state)
+    below = counts[counts["units"] < 0].sort_values(["product", "site"])
+    if not len(below):
+        return
+    names = named(f"{product} {units:g}" for product, units in below[["product", "units"]].itertuples(index=False))
+    yield finding("warning", "position.counted_below_nothing", "stock", column="units", count=len(below), names=names)
+
+
+# demand --------------------------------------------------------------------------------------------
+
+
+def _firm_rows(state: State, where: Position) -> Iterator[Finding]:
+    rows = where.firm_rows
+    if rows:
+        names = named(f"{r.demand} ({r.units:g} {r.item.product}, {r.due})" for r in rows)
+        units = f"{sum(r.units for r in rows):g}"
+        key = "position.firm_overdue" if ships_to_buyers(state) else "position.firm_overdue_unshipped"
+        yield finding("warning", key, "demand", column="due", count=len(rows), units=units, names=names)
+    if ships_to_buyers(state):
+        return  # old rows may be served: that is told by no row alone
+    oldest = state.today - timedelta(days=state.settings.max_late_days)
+    past = past_firm_rows(state)
+    gone = past.filter(pc.less(past["due"], pa.scalar(oldest))).sort_by([("due", "ascending"), ("demand", "ascending")])
+    if gone.num_rows:
+        names = named(gone["demand"].to_pylist())
+        days = state.settings.max_late_days
+        yield finding(
+            "note", "position.firm_given_up", "demand", column="due", count=gone.num_rows, days=days, names=names
+        )
+
+
+def _old_sales(state: State) -> Iterator[Finding]:
+    count, units = old_sales_owed(state)
+    if count:
+        yield finding(
+            "note", "position.old_sales", "sales", count=count, units=f"{units:,g}", day=first_sent_day(state)
+        )
+
+
+# orders --------------------------------------------------------------------------------------------
+
+
+def _overdue(state: State, where: Position, out: Sequence[UnderWay]) -> Iterator[Finding]:
+    expected = expected_arrivals(state, out)
+    late = sorted((o for o in out if o.order in expected), key=lambda o: (o.due, o.order))
+    wanted = _Wanted.of(state, where)
+    for order in late[:ORDERS_TOLD]:
+        found = expected[order.order]
+        figures: dict[str, Any] = {
+            "kind": message(f"position.kind.{order.kind}"),
+            "order": order.order,
+            "units": f"{order.units:g}",
+            "product": order.product,
+            "due": order.due,
+            "day": found.day,
+            "why": _why(found),
+            "short": wanted.without(order),
+        }
+        yield finding("warning", "position.order_overdue", "orders", column="due", **figures)
+    rest = [f"{o.order} ({o.due})" for o in late[ORDERS_TOLD:]]
+    if rest:
+        yield finding("warning", "position.orders_overdue", "orders", column="due", count=len(rest), orders=named(rest))
+    begun = sorted(o.order for o in out if o.due < state.today and o.order not in expected)
+    if begun:
+        yield finding("warning", "position.work_overdue", "orders", column="due", count=len(begun), orders=named(begun))
+
+
+def _why(found: Expected) -> Message:
+    figures = {"past": found.past_orders, "later": found.later_orders, "days": found.lead_days}
+    if found.later_orders:
+        return message("position.by_later_orders", **figures)
+    return message("position.by_past_orders" if found.past_orders else "position.by_lead_time", **figures)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """By product: units owed or in `demand` for the open buckets, stock, and what orders that are out bring."""
+
+    asked: Mapping[str, float]
+    there: Mapping[str, float]
+    coming: Mapping[str, float]
+
+    @classmethod
+    def of(cls, state: State, where: Position) -> "_Wanted":
+        calendar = state.settings.calendar
+        first, demand = state.first_open_bucket, state.table("demand")
+        end = calendar.shift(first, state.settings.horizon_buckets)
+        open_rows = pc.and_(pc.greater_equal(demand["due"], pa.scalar(first)), pc.less(demand["due"], pa.scalar(end)))
+        rows = demand.filter(open_rows).group_by("product").aggregate([("units", "sum")])
+        asked = dict(zip(rows["product"].to_pylist(), rows["units_sum"].to_pylist(), strict=True))
+        for (item, _), units in where.owed_units.items():
+            asked[item.product] = asked.get(item.product, 0.0) + units
+        coming: dict[str, float] = {}
+        for order in where.under_way:
+            coming[order.product] = coming.get(order.product, 0.0) + order.units
+        return cls(asked, where.on_hand_units, coming)
+
+    def without(self, order: UnderWay) -> Message:
+        """What runs short where an order never comes."""
+        product, asked = order.product, self.asked.get(order.product, 0.0)
+        others = max(self.there.get(product, 0.0), 0.0) + self.coming.get(product, 0.0) - order.units
+        short = min(max(asked - others, 0.0), order.units)
+        if asked <= 0:
+            return message("position.fewer", units=f"{order.units:g}", product=product)
+        key = "position.short" if short > 0 else "position.not_short"
+        return message(key, units=f"{short:g}", asked=f"{asked:g}", product=product)
+
+
+def _put_off(state: State, where: Position, learnt: Learnt) -> Iterator[Finding]:
+    """Orders that begin, or arrive, later than they say. Only looked for where orders still take something."""
+    if not any(order.recipe is not None or order.lane is not None for order in where.under_way):
+        return
+    settings, calendar = state.settings, state.settings.calendar
+    starts = calendar.starts(state.first_open_bucket, settings.horizon_buckets)
+    facts = chain_facts(state, starts, learnt)
+    late = committed(facts, where, starts, calendar, settings.frozen_buckets).put_off
+    for one in late[:ORDERS_TOLD]:
+        figures: dict[str, Any] = {
+            "order": one.order.order,
+            "units": f"{one.order.units:g}",
+            "product": facts.product_of(one.order.product),
+            "start": one.order.start,
+            "due": one.order.due,
+            "lacks": _lacks(one, facts.shared, facts.product_of(one.component or "")),
+            "instead": _instead(one, starts),
+        }
+        yield finding("warning", "position.starts_late", "orders", column="start", **figures)
+    if len(late) > ORDERS_TOLD:
+        names = named(one.order.order for one in late[ORDERS_TOLD:])
+        count = len(late) - ORDERS_TOLD
+        yield finding("warning", "position.start_late", "orders", column="start", count=count, orders=names)
+
+
+def _lacks(one: PutOff, shared: Mapping[str, tuple[str, str]], component: str) -> Message:
+    if one.line is None:
+        return message("position.lacks_component", component=component)
+    what, name = shared.get(one.line, ("line", one.line))
+    return message("position.lacks_hours" if what == "line" else "position.lacks_lane", name=name)
+
+
+def _instead(one: PutOff, starts: Sequence[date]) -> Message:
+    if one.start is None:
+        return message("position.never_starts")
+    figures = {"start": starts[one.start], "units": f"{one.units:g}"}
+    part = "part_" if one.units < one.order.units else ""
+    if one.arrives is None:
+        return message(f"position.{part}starts_beyond", **figures)
+    return message(f"position.{part}starts_then", arrives=starts[one.arrives], **figures)
+
+
+def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay]) -> Iterator[Finding]:
+    """Partial reports, work that should have begun or of which nobody knows how it is made, and done without units."""
+    rows = {r["order"]: r for r in state.table("orders").to_pylist()}
+    partly = [o for o in out if (s := stands.get(o.order)) is not None and s.good_units + s.scrap_units > 0]
+    if partly:
+        names = named(
+            f"{o.order} ({stands[o.order].good_units:g} / {rows[o.order]['units']:g} {o.product}, {o.due})"
+            for o in partly
+        )
+        left = f"{sum(o.units for o in partly):g}"
+        yield finding("note", "position.partly_done", "orders", count=len(partly), orders=names, left=left)
+    idle = [o for o in out if o.kind == "make" and o.stage != "begun" and o.start < state.today <= o.due]
+    if idle:
+        names = named(f"{o.order} ({o.start})" for o in idle)
+        yield finding("note", "position.should_have_begun", "orders", column="start", count=len(idle), orders=names)
+    unknown = [o.order for o in out if o.kind == "make" and o.recipe is None]
+    if unknown:
+        yield finding(
+            "warning", "position.no_recipe", "orders", column="recipe", count=len(unknown), orders=named(unknown)
+        )
+    without = booked_without_order(state)
+    done = [
+        order
+        for order, row in sorted(rows.items())
+        if (s := stands.get(order)) is not None
+        and state_now(s, row["locked"]) not in OPEN_STATES
+        and unbooked_done(row, s)
+        and (row["kind"], row["product"]) not in without
+    ]
+    if done:
+        yield finding("note", "position.done_without_units", "order_events", count=len(done), orders=named(done))

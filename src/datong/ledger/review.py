@@ -1,0 +1,186 @@
+"""What a planner should know before planning: where a chain's rows are sound one by one, and the plan will still not be
+what they seem to ask for. Each rule is a function from a state to findings; none of them changes the plan."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.facts import chain_facts
+from datong.ledger.held import Held, held_back, held_findings, named
+from datong.ledger.state import State
+from datong.model.findings import Finding, finding
+from datong.model.flow import Item, nothing_learnt
+from datong.model.words import message
+
+# Products that a finding on single products is given for; the others are counted.
+PRODUCTS_TOLD = 20
+# Costs and losses that differ by less than this share are equal.
+EQUAL_SHARE = 1e-9
+
+
+def review(state: State) -> tuple[Finding, ...]:
+    """Everything that there is to say, what stops products first."""
+    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
+    held = held_back(state, starts)
+    return (
+        *held_findings(state, held),
+        *never_made(state, starts, held),
+        *demand_ends_early(state, starts),
+        *demand_beyond(state, starts),
+        *changes_nothing(state),
+    )
+
+
+def never_made(state: State, starts: Sequence[date], held: Held) -> list[Finding]:
+    """Products of which a unit refused costs less than the cheapest unit made or bought, components included.
+
+        loss = lost sale x the heaviest weight of its demand [+ lateness over the horizon, where demand is forecast]
+        loss < cost of a good unit by its cheapest way, in its cheapest bucket
+
+    Set-ups, hours and holding come on top of the cost, so that no demand of the product is worth making.
+    """
+    items = asked_items(state, starts)
+    facts = chain_facts(state, starts, nothing_learnt(), items)
+    cost = dict(zip(facts.products, facts.arrays.least_costs(starts).tolist(), strict=True))
+    given, weight = _given_products(state, starts), _heaviest_weight(state)
+    told = []
+    for label in sorted({facts.label_of(item) for item in items}):
+        product = facts.product_of(label)
+        if product in held or label not in cost or not np.isfinite(cost[label]):
+            continue
+        economics = facts.economics[label]
+        loss = economics.lost_sale * weight.get(product, 1.0)
+        most = loss if product in given else loss + economics.late_per_bucket * len(starts)
+        if most < cost[label] * (1 - EQUAL_SHARE):
+            told.append((product, cost[label], loss))
+    found = []
+    for product, full_cost, loss in told[:PRODUCTS_TOLD]:
+        figures: dict[str, Any] = {
+            "cost": f"{full_cost:,.2f}",
+            "loss": f"{loss:,.2f}",
+            "currency": state.settings.currency,
+        }
+        found.append(finding("warning", "review.never_made", "economics", product=product, **figures))
+    rest = [product for product, *_ in told[PRODUCTS_TOLD:]]
+    if rest:
+        found.append(finding("warning", "review.never_made_more", "economics", count=len(rest), products=named(rest)))
+    return found
+
+
+def asked_items(state: State, starts: Sequence[date]) -> list[Item]:
+    """Products and markets with sales, or with demand in these buckets, in order."""
+    due = _due_in(state, starts)
+    found: set[Item] = set()
+    for rows in (state.table("sales").select(["product", "market"]), due.select(["product", "market"])):
+        pairs = rows.group_by(["product", "market"], use_threads=False).aggregate([])
+        found |= set(map(Item, pairs["product"].to_pylist(), pairs["market"].to_pylist()))
+    return sorted(found)
+
+
+def _due_in(state: State, starts: Sequence[date]) -> pa.Table:
+    demand = state.table("demand")
+    end = state.settings.calendar.shift(starts[-1], 1)
+    inside = pc.and_(pc.greater_equal(demand["due"], pa.scalar(starts[0])), pc.less(demand["due"], pa.scalar(end)))
+    return demand.filter(pc.and_(inside, pc.greater(demand["units"], 0.0)))
+
+
+def _given_products(state: State, starts: Sequence[date]) -> set[str]:
+    """Products of which all demand is given."""
+    return set(_due_in(state, starts)["product"].to_pylist()) - set(state.table("sales")["product"].to_pylist())
+
+
+def _heaviest_weight(state: State) -> dict[str, float]:
+    """The most that a row of `demand` weighs, by product; see `demand_classes` in rule_facts.py."""
+    rows = state.table("demand").select(["product", "priority", "firm"])
+    highest = rows.group_by("product", use_threads=False).aggregate([("priority", "max"), ("firm", "max")])
+    shares = state.settings.defaults
+    columns = (highest[name].to_pylist() for name in ("product", "priority_max", "firm_max"))
+    return {
+        product: shares.priority_factor ** max(priority, 0) * (shares.firm_factor if firm else 1.0)
+        for product, priority, firm in zip(*columns, strict=True)
+    }
+
+
+def demand_ends_early(state: State, starts: Sequence[date]) -> list[Finding]:
+    """Given demand that stops before the horizon does: the last weeks look free."""
+    due = _due_in(state, starts)
+    if not due.num_rows:
+        return []
+    calendar = state.settings.calendar
+    last = due.group_by("product", use_threads=False).aggregate([("due", "max")]).sort_by("product")
+    short = [
+        (product, day)
+        for product, day in zip(last["product"].to_pylist(), last["due_max"].to_pylist(), strict=True)
+        if calendar.bucket_start(day) < starts[-1]
+    ]
+    if not short:
+        return []
+    names = named(f"{product} {day}" for product, day in short)
+    ends = max(last["due_max"].to_pylist())
+    whole = calendar.bucket_start(ends) < starts[-1]
+    figures: dict[str, Any] = {
+        "count": len(short),
+        "all": last.num_rows,
+        "products": names,
+        "end": calendar.shift(starts[-1], 1) - timedelta(days=1),
+        "last": ends,
+        "free": calendar.index(starts[-1], ends),
+        "unit": message(f"review.{calendar.unit}"),
+    }
+    if whole:
+        return [finding("warning", "review.demand_ends", "demand", column="due", **figures)]
+    return [finding("note", "review.demand_ends_for_some", "demand", column="due", **figures)]
+
+
+def demand_beyond(state: State, starts: Sequence[date]) -> list[Finding]:
+    """Rows of `demand` that are due after the horizon, which nothing is planned for yet."""
+    demand = state.table("demand")
+    end = state.settings.calendar.shift(starts[-1], 1)
+    beyond = demand.filter(pc.greater_equal(demand["due"], pa.scalar(end)))
+    if not beyond.num_rows:
+        return []
+    figures: dict[str, Any] = {
+        "count": beyond.num_rows,
+        "end": end - timedelta(days=1),
+        "last": pc.max(beyond["due"]).as_py(),
+    }
+    rows = beyond.num_rows
+    return [finding("note", "review.demand_beyond", "demand", column="due", rows_affected=rows, **figures)]
+
+
+def changes_nothing(state: State) -> list[Finding]:
+    """Tables, or rows of them, that are read and change nothing in the plan."""
+    made = state.versions("recipes")["product"].combine_chunks()
+    used_lines = pc.unique(state.versions("recipes")["line"].drop_null())
+    bills, lines, spans = (state.versions(name) for name in ("components", "lines", "line_calendar"))
+    idle = (
+        ("components", "product", bills.filter(pc.invert(pc.is_in(bills["product"], made))), "warning"),
+        ("lines", "line", lines.filter(pc.invert(pc.is_in(lines["line"], used_lines))), "note"),
+        ("line_calendar", "line", spans.filter(pc.invert(pc.is_in(spans["line"], used_lines))), "note"),
+    )
+    found = []
+    for table, column, rows, severity in idle:
+        if rows.num_rows:
+            names = named(sorted(set(rows[column].to_pylist())))
+            figures: dict[str, Any] = {"count": rows.num_rows, "names": names}
+            key = f"review.idle_{table}"
+            found.append(finding(severity, key, table, column=column, rows_affected=rows.num_rows, **figures))
+    sites, shares = state.table("sites"), state.table("firm_shares")
+    if sites.num_rows and not state.table("lanes").num_rows and not shares.num_rows and not _are_markets(state):
+        found.append(finding("note", "review.idle_sites", "sites"))
+    if state.table("returns").num_rows:
+        found.append(finding("note", "review.idle_returns", "returns"))
+    return found
+
+
+def _are_markets(state: State) -> bool:
+    """Some market has the code of a site, whose region then tells items apart."""
+    sites = state.table("sites")
+    regions = sites["site"].filter(pc.is_valid(sites["region"])).combine_chunks()
+    return any(
+        bool(pc.any(pc.is_in(pc.unique(state.table(name)["market"]), regions)).as_py()) for name in ("sales", "demand")
+    )

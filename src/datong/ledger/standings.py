@@ -1,0 +1,99 @@
+"""Where every order stands: its state, and what was made, received or sent of it, told in whichever way."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.columns import codes
+from datong.ledger.life import Standing, events_of_table, standing
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+
+# Orders in these states will still bring units; `refused`, `done` and `cancelled` ones will not.
+OPEN_STATES = frozenset({"released", "accepted", "started", "partly_done"})
+# Sums of fractions leave less than this behind.
+LEAST_UNITS = 1e-6
+
+
+def order_states(state: State) -> dict[str, tuple[str, float, datetime | None]]:
+    """State, good units so far and moment of the last event of every order that has events."""
+    stands = order_standings(state)
+    return {o: (str(s.state), s.good_units, s.happened_at) for o, s in stands.items() if s.state is not None}
+
+
+def order_standings(state: State) -> dict[str, Standing]:
+    """Where every order stands that has events, production or receipts (its `state` is None without events).
+
+    Good and scrapped units so far: what its events say in all, or the sum of its production and receipts where that
+    is more: the same units are told in either way, or in both.
+    """
+    events = events_of_table(state.table("order_events"))
+    stands = {order: standing(of_order) for order, of_order in events.items()}
+    for table, columns in (
+        ("production", ("good_units", "scrap_units")),
+        ("receipts", ("units",)),
+        ("shipments", ("units",)),
+    ):
+        rows = state.table(table)
+        if table == "shipments":  # of transfer orders: what left for the other site is taken to be there
+            orders = state.table("orders")
+            transfers = orders["order"].filter(pc.equal(orders["kind"], "move"))
+            rows = rows.filter(
+                pc.and_(pc.is_valid(rows["to_site"]), pc.is_in(rows["order"], transfers.combine_chunks()))
+            )
+        rows = rows.filter(pc.is_valid(rows["order"]))
+        code, orders = codes(rows["order"])
+        sums = [np.bincount(code, rows[c].to_numpy(), len(orders)) for c in columns]
+        first = _first_moments(rows)
+        for order, good, *scrap in zip(orders, *sums, strict=True):
+            stands[order] = _at_least(stands.get(order, Standing()), float(good), float(sum(scrap)), first[order])
+    return stands
+
+
+def _first_moments(rows: pa.Table) -> dict[str, datetime]:
+    first = rows.group_by("order").aggregate([("happened_at", "min")])
+    return dict(zip(first["order"].to_pylist(), first["happened_at_min"].to_pylist(), strict=True))
+
+
+def _at_least(stand: Standing, good_units: float, scrap_units: float, reported_at: datetime) -> Standing:
+    good, scrap = max(stand.good_units, good_units), max(stand.scrap_units, scrap_units)
+    first = reported_at if stand.reported_at is None else min(stand.reported_at, reported_at)
+    return replace(stand, good_units=good, scrap_units=scrap, reported_at=first)
+
+
+def state_now(stand: Standing | None, locked: bool) -> str:
+    """State of an order. Without events it is partly done where units of it were booked; else released where it is
+    locked, and only proposed where it is not."""
+    if stand is None or stand.state is None:
+        booked = stand is not None and stand.good_units + stand.scrap_units > LEAST_UNITS
+        return "partly_done" if booked else "released" if locked else "proposed"
+    return stand.state
+
+
+def begun_at(stand: Standing | None, start: date, calendar: Calendar) -> datetime | None:
+    """The moment at which work on an order began; None where nothing says that it has.
+
+    Where only later news is known (units, done), it began on the day it was to start, or at that news if sooner.
+    """
+    if stand is None or (stand.started_at is None and stand.reported_at is None):
+        return None
+    told = stand.started_at or calendar.midnight(start)
+    return told if stand.reported_at is None else min(told, stand.reported_at)
+
+
+def only_recipes(state: State) -> Mapping[str | tuple[str, str], str]:
+    """The recipe of a product that has one alone, and by (product, line) of a line that runs one of them alone; of the
+    recipes that have begun."""
+    recipes = state.table("recipes")
+    begun = pc.fill_null(pc.less_equal(recipes["valid_from"], pa.scalar(state.today)), True)
+    rows = recipes.filter(begun).select(["recipe", "product", "line"]).to_pylist()
+    found: dict[str | tuple[str, str], set[str]] = {}
+    for r in rows:
+        found.setdefault(r["product"], set()).add(r["recipe"])
+        if r["line"] is not None:
+            found.setdefault((r["product"], r["line"]), set()).add(r["recipe"])
+    return {of: next(iter(recipes)) for of, recipes in found.items() if len(recipes) == 1}

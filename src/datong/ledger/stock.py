@@ -1,0 +1,420 @@
+"""Stock on hand: the last count of each place, and what moved since.
+
+An order takes all its components when it begins (`standings.begun_at`). A count of one from that moment on has them out
+already, once and for all. After a count from before, what is reported of the order takes its components off stock, and
+the rest is still to take (`Counts.taken`). Good units come in as they are reported, by `production`, `receipts` or
+`order_events`, in whichever way more is told at a moment.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.bills import Bills
+from datong.ledger.columns import codes, day_number, local_days, microseconds
+from datong.ledger.life import Standing, events_of_table, standings
+from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
+from datong.ledger.state import State
+from datong.ledger.versions import EPOCH
+from datong.model.flow import BoolArray, IntArray
+
+MOMENT = pa.timestamp("us", tz="UTC")
+_NEVER = np.iinfo(np.int64).min
+# The table in which what comes of an order of a kind is booked, and its column of units.
+_BOOKED: Mapping[str, tuple[str, str]] = {"make": ("production", "good_units"), "buy": ("receipts", "units")}
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """The last count of each product and site. table: as `last_counts` gives it.
+
+    What moved at an unnamed place is in the product's last count anywhere; what moved at a place that was never counted
+    is in a count that names no place.
+    """
+
+    table: pd.DataFrame
+    at: Mapping[tuple[str, str], int]
+    anywhere: Mapping[str, int]
+
+    @classmethod
+    def of(cls, state: State) -> "Counts":
+        table = last_counts(state)
+        at = dict(zip(zip(table["product"], table["site"], strict=True), table["happened_at"].tolist(), strict=True))
+        return cls(table, at, table.groupby("product")["happened_at"].max().to_dict())
+
+    def last(self, product: str, site: str) -> int | None:
+        """The moment (us) of the last count that holds at a place; None where it was never counted."""
+        unnamed = self.at.get((product, ""))
+        if site == "" and unnamed is None:
+            return self.anywhere.get(product)
+        return self.at.get((product, site), unnamed)
+
+    def taken_at(self, component: str, site: str) -> str:
+        """Where what is made at a site takes a component: there where it is counted there, or else at no named one."""
+        return site if (component, site) in self.at else ""
+
+    def taken(self, component: str, site: str, began: int) -> bool:
+        """Whether an order that began at a moment (us) has nothing of the component left to take: it was counted since,
+        or never, and then the order had it."""
+        counted = self.last(component, self.taken_at(component, site))
+        return counted is None or counted >= began
+
+
+def ships_to_buyers(state: State) -> bool:
+    """Does the chain record what it sends to buyers? Transfers between its own sites are not that."""
+    return state.table("shipments")["to_site"].null_count > 0
+
+
+def first_sent_day(state: State) -> date | None:
+    """Local day of the first shipment to a buyer; None where none is recorded."""
+    shipments = state.table("shipments")
+    first = pc.min(shipments["happened_at"].filter(pc.is_null(shipments["to_site"]))).as_py()
+    return None if first is None else state.settings.calendar.local_date(first)
+
+
+def sales_before_shipments(state: State) -> pa.Table:
+    """Sales ordered before the day of the first shipment to a buyer, all where there is none: they were served at once,
+    from stock, and nobody wrote it down."""
+    return _sales(state, before=True)
+
+
+def sales_since_shipments(state: State) -> pa.Table:
+    """Sales ordered on the day of the first shipment to a buyer or later; none where there is none."""
+    return _sales(state, before=False)
+
+
+def _sales(state: State, before: bool) -> pa.Table:
+    sales, first = state.table("sales"), first_sent_day(state)
+    sales = sales.filter(pc.equal(sales["state"], "ordered"))
+    if first is None:
+        return sales if before else sales.slice(0, 0)
+    begins = pa.scalar(state.settings.calendar.midnight(first), MOMENT)
+    compare = pc.less if before else pc.greater_equal
+    return sales.filter(compare(sales["happened_at"], begins))
+
+
+def on_hand(state: State, stands: Mapping[str, Standing], counts: Counts) -> dict[str, float]:
+    """Units in stock by product, all sites together.
+
+    What was used, and sold before shipments were recorded, takes no more than was there: more than was ever counted or
+    received says that something was not recorded.
+    """
+    moves, taken = _moves_and_takings(state, stands, counts)
+    units: dict[str, float] = defaultdict(float)
+    for product, _, count in _counted(counts):
+        units[product] += count
+    for product, moved in _moved_after(moves, counts).items():
+        units[product] += moved
+    for product, out in _moved_after(taken, counts).items():
+        before = units[product]
+        units[product] = max(before + out, min(before, 0.0))
+    if not ships_to_buyers(state):
+        units = {product: max(left, 0.0) for product, left in units.items()}
+    return {product: float(units[product]) for product in sorted(units)}
+
+
+def on_hand_by_site(state: State, stands: Mapping[str, Standing], counts: Counts) -> dict[tuple[str, str], float]:
+    """Stock by product and site. What went out of an unnamed site is taken off where most lies; what is missing at a
+    named one was not recorded there, and counts as 0."""
+    moves, taken = _moves_and_takings(state, stands, counts)
+    units = {(product, site): count for product, site, count in _counted(counts)}
+    for moved in (_moved_by_place(moves, counts), _moved_by_place(taken, counts)):
+        for place, more in moved.items():
+            units[place] = units.get(place, 0.0) + more
+    there: dict[str, list[tuple[float, str]]] = {}
+    for (product, site), left in units.items():
+        if site != "":
+            units[product, site] = max(left, 0.0)
+            there.setdefault(product, []).append((-units[product, site], site))
+    for product, sites in there.items():
+        missing = max(-units.get((product, ""), 0.0), 0.0)
+        for lies, site in sorted(sites):
+            out = min(-lies, missing)
+            units[product, site] -= out
+            missing -= out
+    return {place: max(units[place], 0.0) for place in sorted(units)}
+
+
+def last_counts(state: State) -> pd.DataFrame:
+    """The last count of each product and site ('' where unnamed): product, site, happened_at (us), units as counted.
+
+    All that was counted there on one local day is one count, of each lot and bin the last; it holds from its last row
+    on.
+    """
+    rows = state.table("stock").select(["happened_at", "site", "product", "lot", "bin", "units"])
+    rows = rows.filter(pc.is_valid(rows["units"]))
+    counts = pd.DataFrame(
+        {name: codes(rows[name].fill_null(""))[0] for name in ("product", "site", "lot", "bin")}
+        | {"happened_at": microseconds(rows), "day": local_days(rows, state), "units": rows["units"].to_numpy()}
+    )
+    place = ["product", "site"]
+    counts = counts[counts["day"] == counts.groupby(place)["day"].transform("max")]
+    last_of_part = counts.groupby([*place, "lot", "bin"])["happened_at"].transform("max")
+    counts = counts[counts["happened_at"] == last_of_part]
+    counts = counts.groupby(place, as_index=False).agg(happened_at=("happened_at", "max"), units=("units", "sum"))
+    for name in place:
+        names = codes(rows[name].fill_null(""))[1]
+        counts[name] = [names[code] for code in counts[name]]
+    return counts
+
+
+def _counted(counts: Counts) -> list[tuple[str, str, float]]:
+    """Product, site and units of the last counts; one below zero counts as nothing."""
+    rows = counts.table[["product", "site", "units"]].itertuples(index=False)
+    return [(product, site, max(float(units), 0.0)) for product, site, units in rows]
+
+
+def _moves_and_takings(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[pa.Table, pa.Table]:
+    """What moved, and what production, and sales that nobody sent, took."""
+    shipments = state.table("shipments")
+    moves = [
+        _moves(state.table("production"), "site", "good_units", 1),
+        _moves(state.table("receipts"), "site", "units", 1),
+        _moves(shipments, "from_site", "units", -1),
+        _moves(shipments.filter(pc.is_valid(shipments["to_site"])), "to_site", "units", 1),
+        _told_moves(state, stands),
+    ]
+    sold = _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)
+    taken = [_used_components(state, stands, counts)]
+    (taken if ships_to_buyers(state) else moves).append(sold)
+    return pa.concat_tables(moves), pa.concat_tables(taken)
+
+
+def _sold_at(sales: pa.Table, state: State) -> pa.Table:
+    """Sales with the site that they left: in a chain with lanes, their market where that is the code of a site."""
+    if not state.table("lanes").num_rows:
+        return sales.append_column("site", pa.nulls(sales.num_rows, pa.string()))
+    is_site = pc.is_in(sales["market"], state.table("sites")["site"].combine_chunks())
+    return sales.append_column("site", pc.if_else(is_site, sales["market"], pa.scalar(None, pa.string())))
+
+
+def _moves(rows: pa.Table, site: str, units: str, sign: int) -> pa.Table:
+    """happened_at, site ('' where unnamed), product, units in (out where below zero)."""
+    moved = pc.multiply(rows[units], float(sign))
+    columns = {"happened_at": rows["happened_at"], "site": rows[site].fill_null("")}
+    return pa.table({**columns, "product": rows["product"], "units": moved})
+
+
+def _move_table(rows: Iterable[tuple[int, str, str, float]]) -> pa.Table:
+    """`_moves` of (microseconds, site, product, units)."""
+    moment, site, product, units = zip(*rows, strict=True) if (rows := list(rows)) else ((), (), (), ())
+    return pa.table(
+        {
+            "happened_at": pa.array(moment, pa.int64()).cast(MOMENT),
+            "site": pa.array(site, pa.string()),
+            "product": pa.array(product, pa.string()),
+            "units": pa.array(units, pa.float64()),
+        }
+    )
+
+
+def _moved_after(moves: pa.Table, counts: Counts) -> dict[str, float]:
+    """Units moved by product, of the moves after the last count of their product and site."""
+    product, products = codes(moves["product"])
+    place, places = _moved_places(moves)
+    after = _after(moves, place, places, counts)
+    sums = np.bincount(product[after], moves["units"].to_numpy()[after], len(products))
+    moved = np.bincount(product[after], minlength=len(products)) > 0
+    return {products[p]: float(sums[p]) for p in np.flatnonzero(moved)}
+
+
+def _moved_by_place(moves: pa.Table, counts: Counts) -> dict[tuple[str, str], float]:
+    """`_moved_after` by product and site."""
+    place, places = _moved_places(moves)
+    after = _after(moves, place, places, counts)
+    sums = np.bincount(place[after], moves["units"].to_numpy()[after], len(places))
+    moved = np.bincount(place[after], minlength=len(places)) > 0
+    return {places[i]: float(sums[i]) for i in np.flatnonzero(moved)}
+
+
+def _moved_places(moves: pa.Table) -> tuple[IntArray, list[tuple[str, str]]]:
+    """(move) position of its product and site in the list of those there are."""
+    product, products = codes(moves["product"])
+    site, sites = codes(moves["site"])
+    place, pairs = pd.factorize(product * max(len(sites), 1) + site)
+    return place.astype(np.int64), [(products[p // len(sites)], sites[p % len(sites)]) for p in pairs]
+
+
+def _after(moves: pa.Table, place: IntArray, places: list[tuple[str, str]], counts: Counts) -> BoolArray:
+    """(move) it came after the last count at its place."""
+    counted = [counts.last(product, site) for product, site in places]
+    moments = np.array([_NEVER if moment is None else moment for moment in counted], np.int64)
+    return microseconds(moves) > moments[place]
+
+
+# what orders report -------------------------------------------------------------------------------
+
+
+def unbooked_done(row: Mapping[str, Any], stand: Standing) -> bool:
+    """An order that is told to be done, and of which nobody says how much came of it."""
+    return stand.state == "done" and row["kind"] in _BOOKED and stand.good_units + stand.scrap_units <= LEAST_UNITS
+
+
+def booked_without_order(state: State) -> set[tuple[str, str]]:
+    """(kind, product) of which units were booked that name no order: what its orders tell may be among them."""
+    found = set()
+    for kind, (table, _) in _BOOKED.items():
+        rows = state.table(table)
+        found |= {(kind, p) for p in pc.unique(rows["product"].filter(pc.is_null(rows["order"]))).to_pylist()}
+    return found
+
+
+def _told_moves(state: State, stands: Mapping[str, Standing]) -> pa.Table:
+    """Good units that events of orders tell of beyond what is booked for them, at each moment: what is told in both
+    ways comes once, when it was first told.
+
+    An order that is done without a word of units brings what was ordered (the yield of it where it is made). Where
+    units of the product are booked without an order's number, those of its orders are taken to be among them.
+    """
+    told = state.table("order_events")
+    told = told.filter(pc.or_(pc.is_valid(told["good_units"]), pc.equal(told["state"], "done")))
+    if not told.num_rows:
+        return _move_table([])
+    mine = pc.unique(told["order"])
+    orders = state.table("orders")
+    orders = orders.filter(pc.and_(pc.is_in(orders["order"], mine), pc.not_equal(orders["kind"], "move")))
+    events_table = state.table("order_events")
+    events = events_of_table(events_table.filter(pc.is_in(events_table["order"], mine)))
+    booked: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for table, units in _BOOKED.values():
+        rows = state.table(table)
+        rows = rows.filter(pc.is_in(rows["order"], mine))
+        for order, moment, came in zip(
+            rows["order"].to_pylist(), microseconds(rows).tolist(), rows[units].to_pylist(), strict=True
+        ):
+            booked[order].append((moment, came))
+    without = booked_without_order(state)
+    site_of = order_sites(state)
+    yield_share = dict(zip(*(state.table("recipes")[c].to_pylist() for c in ("recipe", "yield_share")), strict=True))
+    only = only_recipes(state)
+    moves = []
+    for row in orders.to_pylist():
+        if (row["kind"], row["product"]) in without:
+            continue
+        steps = [(_us(s), s.good_units) for s in standings(events.get(row["order"], ()))]
+        if unbooked_done(row, stands[row["order"]]):
+            recipe = row["recipe"] or only.get(row["product"], "")
+            share = yield_share.get(recipe, 1.0) if row["kind"] == "make" else 1.0
+            steps.append((steps[-1][0], row["units"] * share))
+        for moment, more in _beyond(steps, booked.get(row["order"], ())):
+            moves.append((moment, site_of(row), row["product"], more))
+    return _move_table(moves)
+
+
+def _us(stand: Standing) -> int:
+    assert stand.happened_at is not None
+    return int(pa.scalar(stand.happened_at, MOMENT).value)
+
+
+def _beyond(told: Iterable[tuple[int, float]], booked: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Changes of max(told so far - booked so far, 0) by moment. told: units so far; booked: units more."""
+    moments = sorted([(m, 0, units) for m, units in told] + [(m, 1, units) for m, units in booked])
+    so_far = in_books = before = 0.0
+    changes: dict[int, float] = {}
+    for moment, is_booked, units in moments:
+        so_far, in_books = (so_far, in_books + units) if is_booked else (units, in_books)
+        now = max(so_far - in_books, 0.0)
+        changes[moment] = changes.get(moment, 0.0) + now - before
+        before = now
+    return [(moment, more) for moment, more in changes.items() if abs(more) > LEAST_UNITS]
+
+
+def order_sites(state: State) -> Callable[[Mapping[str, Any]], str]:
+    """Where the units of an order arrive, and a recipe takes its components: '' where nobody says."""
+    line_site = dict(zip(*(state.table("lines")[c].to_pylist() for c in ("line", "site")), strict=True))
+    recipes = state.table("recipes").select(["recipe", "line", "site"]).to_pylist()
+    recipe_site = {r["recipe"]: r["site"] or line_site.get(r["line"]) for r in recipes}
+    offer_site = dict(zip(*(state.table("offers")[c].to_pylist() for c in ("offer", "to_site")), strict=True))
+    only = only_recipes(state)
+
+    def site(order: Mapping[str, Any]) -> str:
+        recipe = order["recipe"] or only.get(order["product"], "")
+        return order["site"] or recipe_site.get(recipe) or offer_site.get(order["offer"]) or ""
+
+    return site
+
+
+# components ---------------------------------------------------------------------------------------
+
+
+def _used_components(state: State, stands: Mapping[str, Standing], counts: Counts) -> pa.Table:
+    """Components as moves out, by the bill of materials that held on the day.
+
+    What an order reported was taken when it began; what is made without an order, as it is reported. The bill is that
+    of the order's recipe, or of the product's only one, over what holds for all its recipes. They were taken where they
+    are counted: at the site of production, or else at an unnamed one.
+    """
+    components = state.versions("components")
+    if not components.num_rows:
+        return _move_table([])
+    made = _made(state, stands)
+    if not len(made):
+        return _move_table([])
+    bills = Bills(components, set(pc.unique(components["component"]).to_pylist()))
+    held = [
+        (product, recipe, use.component, use.units_per_unit, *(day - EPOCH for day in use.days))
+        for product, recipe in sorted(set(zip(made["product"], made["recipe"], strict=True)))
+        for use in bills.uses(product, recipe)
+    ]
+    bill_columns = pd.Index(["product", "recipe", "component", "per_unit", "valid_from", "valid_to"])
+    used = made.merge(pd.DataFrame(held, columns=bill_columns), on=["product", "recipe"])
+    used = used[(used["valid_from"] <= used["day"]) & (used["day"] < used["valid_to"])]
+    site = [counts.taken_at(c, s) for c, s in zip(used["component"], used["site"], strict=True)]
+    return pa.table(
+        {
+            "happened_at": pa.array(used["happened_at"].to_numpy(np.int64)).cast(MOMENT),
+            "site": pa.array(site, pa.string()),
+            "product": pa.array(used["component"].to_list(), pa.string()),
+            "units": pa.array((-used["units"] * used["per_unit"]).to_numpy(np.float64)),
+        }
+    )
+
+
+def _made(state: State, stands: Mapping[str, Standing]) -> pd.DataFrame:
+    """What took components: happened_at (us), day, site ('' where unnamed), product, recipe ('' where unknown), units
+    started."""
+    only = only_recipes(state)
+    columns = ["happened_at", "site", "product", "order", "good_units", "scrap_units"]
+    production = state.table("production").select(columns)
+    orders = state.table("orders")
+    by_order = orders.filter(pc.equal(orders["kind"], "make"))
+    known = pc.fill_null(pc.is_in(production["order"], by_order["order"].combine_chunks()), False)
+    loose = production.filter(pc.invert(known))
+    frame = loose.select(["site", "product"]).to_pandas().assign(happened_at=microseconds(loose))
+    frame["day"] = local_days(loose, state)
+    frame["units"] = loose["good_units"].to_numpy() + loose["scrap_units"].to_numpy()
+    frame["recipe"] = frame["product"].map({p: r for p, r in only.items() if isinstance(p, str)})
+    calendar, site_of, rows = state.settings.calendar, order_sites(state), []
+    booked_at = _booked_sites(production.filter(known))
+    for row in by_order.filter(pc.is_in(by_order["order"], pa.array(sorted(stands), pa.string()))).to_pylist():
+        stand = stands[row["order"]]
+        began = begun_at(stand, row["start"], calendar)
+        if began is None:
+            continue
+        reported = stand.good_units + stand.scrap_units
+        rows.append(
+            {
+                "happened_at": int(pa.scalar(began, MOMENT).value),
+                "day": day_number(calendar.local_date(began)),
+                "site": booked_at.get(row["order"]) or site_of(row),
+                "product": row["product"],
+                "recipe": row["recipe"] or only.get((row["product"], row["line"])) or only.get(row["product"]),
+                "units": row["units"] if unbooked_done(row, stand) else reported,
+            }
+        )
+    if rows:
+        frame = pd.concat([frame, pd.DataFrame(rows)], ignore_index=True) if len(frame) else pd.DataFrame(rows)
+    return frame.assign(site=frame["site"].fillna(""), recipe=frame["recipe"].fillna(""))
+
+
+def _booked_sites(production: pa.Table) -> dict[str, str | None]:
+    """The site at which units of an order were first booked in."""
+    rows = production.sort_by("happened_at").group_by("order", use_threads=False).aggregate([("site", "first")])
+    return dict(zip(rows["order"].to_pylist(), rows["site_first"].to_pylist(), strict=True))

@@ -1,0 +1,140 @@
+"""Hours of lines in buckets, against a plain loop over days."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datong.ledger.line_hours import line_hours, overtime
+from datong.ledger.state import State, in_state_schema, state_of_tables
+from datong.ledger.versions import span
+from datong.model.settings import ChainSettings
+
+MONDAY = date(2026, 1, 5)
+WEEKS = 3
+STARTS = tuple(MONDAY + timedelta(weeks=w) for w in range(WEEKS))
+
+
+def day(number: int) -> date:
+    return MONDAY + timedelta(days=number)
+
+
+def state(today: date = MONDAY, **tables: list[dict[str, Any]]) -> State:
+    chain = ChainSettings("t")
+    given_tables = {}
+    for name, rows in tables.items():
+        names = {column for row in rows for column in row}
+        columns = {column: [row.get(column) for row in rows] for column in sorted(names)}
+        given_tables[name] = in_state_schema(name, pa.table(columns))
+    return state_of_tables(chain, chain.calendar.midnight(today), given_tables)
+
+
+def line(hours: float, valid_from: date | None = None, valid_to: date | None = None) -> dict[str, Any]:
+    return {"line": "L", "hours_per_week": hours, "valid_from": valid_from, "valid_to": valid_to}
+
+
+def test_a_line_has_hours_from_the_day_it_opens_to_the_day_it_closes() -> None:
+    """It opens on the first Thursday: 4 of 7 days of 70 hours; it closes on the Tuesday of the third week: one day."""
+    found = line_hours(state(lines=[line(70.0, day(3), day(15))]), STARTS)
+    assert found["L"].tolist() == pytest.approx([40.0, 70.0, 10.0])
+
+
+def test_a_line_that_opens_after_the_horizon_or_has_closed_before_it_has_none() -> None:
+    found = line_hours(state(lines=[line(70.0, day(40))]), STARTS)
+    assert found["L"].tolist() == [0.0, 0.0, 0.0]
+    assert line_hours(state(lines=[line(70.0, None, day(-7))]), STARTS)["L"].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_second_shift_begins_in_the_middle_of_a_week() -> None:
+    """35 hours, from the second Wednesday on 70: 2 days of 5 and 5 of 10 are 60."""
+    found = line_hours(state(lines=[line(35.0), line(70.0, day(9))]), STARTS)
+    assert found["L"].tolist() == pytest.approx([35.0, 60.0, 70.0])
+
+
+def test_a_shutdown_counts_by_its_days_and_only_while_it_holds() -> None:
+    """70 hours. Down from the first Saturday for three days: 2 days of the first week, one of the second. In the third
+    week it would be down too, but that row holds no longer."""
+    calendar = [
+        {"line": "L", "from": day(5), "to": day(8), "hours": 0.0},
+        {"line": "L", "from": day(14), "to": day(21), "hours": 0.0, "valid_to": day(14)},
+    ]
+    found = line_hours(state(lines=[line(70.0)], line_calendar=calendar), STARTS)
+    assert found["L"].tolist() == pytest.approx([50.0, 60.0, 70.0])
+
+
+def test_of_a_week_that_has_begun_the_days_that_are_left_count() -> None:
+    """On Wednesday 5 days are left; the line opens on Thursday: 4."""
+    found = line_hours(state(day(2), lines=[line(70.0, day(3))]), STARTS)
+    assert found["L"].tolist() == pytest.approx([40.0, 70.0, 70.0])
+
+
+def test_overtime_and_its_cost_by_day() -> None:
+    """14 hours at 3 in the first three days, at 5 in the next four: 6 and 8 hours of the week's 14."""
+    calendar = [
+        {
+            "line": "L",
+            "from": day(0),
+            "to": day(3),
+            "hours": 70.0,
+            "overtime_hours": 14.0,
+            "overtime_cost_per_hour": 3.0,
+        },
+        {
+            "line": "L",
+            "from": day(3),
+            "to": day(7),
+            "hours": 70.0,
+            "overtime_hours": 14.0,
+            "overtime_cost_per_hour": 5.0,
+        },
+    ]
+    hours, cost = overtime(state(lines=[line(70.0)], line_calendar=calendar), STARTS)
+    assert hours["L"].tolist() == pytest.approx([14.0, 0.0, 0.0])
+    assert cost["L"].tolist() == pytest.approx([(6 * 3 + 8 * 5) / 14, 0.0, 0.0])
+
+
+limits = st.one_of(st.none(), st.integers(-3, 7 * WEEKS + 3).map(day))
+hours_of = st.sampled_from([0.0, 7.0, 35.0, 70.0])
+lines_of = st.lists(st.tuples(hours_of, limits, limits), min_size=1, max_size=3)
+spans_of = st.lists(st.tuples(st.integers(-3, 20), st.integers(1, 9), hours_of, limits, limits), max_size=3)
+
+
+@given(lines_of, spans_of, st.integers(-2, 6))
+@settings(max_examples=60, deadline=None)
+def test_the_hours_of_each_bucket_are_those_of_its_days(
+    lines: list[tuple[float, date | None, date | None]], spans: list[tuple[Any, ...]], today: int
+) -> None:
+    def holds(valid_from: date | None, valid_to: date | None, number: int) -> bool:
+        own = span(valid_from, valid_to)
+        return own.first <= day(number).toordinal() < own.after
+
+    lines = [row for i, row in enumerate(lines) if row[1] not in [before[1] for before in lines[:i]]]
+    lines = [row for row in lines if span(*row[1:]).first < span(*row[1:]).after]
+    spans = [row for i, row in enumerate(spans) if row[0] not in [before[0] for before in spans[:i]]]
+    spans = [row for row in spans if span(*row[3:]).first < span(*row[3:]).after]
+    calendar = [
+        {"line": "L", "from": day(first), "to": day(first + count), "hours": hours, "valid_from": a, "valid_to": b}
+        for first, count, hours, a, b in spans
+    ]
+    tables = {"lines": [line(*row) for row in lines]} | ({"line_calendar": calendar} if calendar else {})
+    if not lines:
+        return
+    found = line_hours(state(day(today), **tables), STARTS)["L"]
+    expected = [0.0] * WEEKS
+    for number in range(max(today, 0), 7 * WEEKS):
+        own = [(span(a, b).first, hours) for hours, a, b in lines if holds(a, b, number)]
+        if not own:
+            continue
+        per_week = max(own)[1]
+        there = [
+            (first, hours)
+            for first, count, hours, a, b in spans
+            if first <= number < first + count and holds(a, b, number)
+        ]
+        if there:
+            per_week = max(there)[1]
+        expected[number // 7] += per_week / 7
+    assert found.tolist() == pytest.approx(expected)

@@ -1,0 +1,106 @@
+"""What is said of a chain before it is planned."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from datong.ledger.asked import unasked_products
+from datong.ledger.notices import notices
+from datong.ledger.state import State, in_state_schema, state_of_tables
+from datong.model.settings import ChainSettings
+
+MONDAY = date(2026, 1, 5)
+
+
+def day(number: int) -> date:
+    return MONDAY + timedelta(days=number)
+
+
+def state(weeks: int = 4, **tables: list[dict[str, Any]]) -> State:
+    chain = ChainSettings("t", horizon_buckets=weeks)
+    given = {}
+    for name, rows in ({"products": [{"product": "A"}], "demand": [wanted("A")]} | tables).items():
+        columns = {column: [row.get(column) for row in rows] for column in sorted({c for row in rows for c in row})}
+        given[name] = in_state_schema(name, pa.table(columns))
+    return state_of_tables(chain, chain.calendar.midnight(MONDAY), given)
+
+
+def wanted(product: str) -> dict[str, Any]:
+    return {"demand": f"d-{product}", "product": product, "due": day(10), "units": 1.0}
+
+
+def said(found: State) -> dict[str, str]:
+    return {finding.code: finding.found.text("en") for finding in notices(found)}
+
+
+def test_there_is_nothing_to_say_of_a_plain_chain() -> None:
+    tables = {
+        "products": [{"product": "A"}, {"product": "C", "kind": "component"}],
+        "recipes": [{"recipe": "R", "product": "A"}],
+        "components": [{"product": "A", "component": "C", "units_per_unit": 1.0}],
+        "offers": [{"offer": "O", "product": "C", "price": 1.0}],
+        "economics": [{"product": "A", "late_cost_per_unit_week": 1.0}],
+    }
+    assert notices(state(**tables)) == ()
+
+
+def test_products_that_nobody_asks_for_are_named_and_so_are_launches() -> None:
+    """A is wanted, B was sold; C's only sale was cancelled. D and F are launched at the first and the last day that
+    count, E and G one day too early and too late; M is a material."""
+    first, after = day(-56), day(28)
+    products = [{"product": p} for p in "ABC"] + [
+        {"product": "D", "launched_on": first},
+        {"product": "E", "launched_on": first - timedelta(days=1)},
+        {"product": "F", "launched_on": after - timedelta(days=1)},
+        {"product": "G", "launched_on": after},
+        {"product": "M", "kind": "material", "launched_on": day(0)},
+    ]
+    moment = ChainSettings("t").calendar.midnight(day(-7))
+    sales = [
+        {"product": "B", "units": 1.0, "happened_at": moment},
+        {"product": "C", "units": 1.0, "happened_at": moment, "state": "cancelled"},
+    ]
+    found = state(products=products, sales=sales)
+    assert unasked_products(found).launched == ("D", "F")
+    assert unasked_products(found).left_out == ("C", "E", "G")
+    words = said(found)
+    assert words["not_asked"].startswith("3 finished products") and "C, E, G" in words["not_asked"]
+    assert words["launched"].startswith("2 new products") and "D, F" in words["launched"]
+
+
+@pytest.mark.parametrize("recipe", [None, "R"])
+def test_a_bill_that_begins_within_the_horizon_or_after_it(recipe: str | None) -> None:
+    products = [{"product": "A"}, {"product": "X", "kind": "material"}]
+    recipes = [{"recipe": "R", "product": "A"}]
+    for begins in (9, 40):
+        row = {"product": "A", "recipe": recipe, "component": "X", "units_per_unit": 1.0, "valid_from": day(begins)}
+        words = said(state(products=products, recipes=recipes, components=[row]))
+        assert f"A ({day(begins)})" in words["no_bill_yet"]
+        assert ("no_way" in words) == (begins == 40)
+    ended = {"product": "A", "component": "X", "units_per_unit": 1.0, "valid_to": day(9)}
+    words = said(state(products=products, recipes=recipes, components=[ended]))
+    assert list(words) == ["bill_ends"] and f"A ({day(9)})" in words["bill_ends"]
+
+
+def test_products_that_nothing_makes_or_brings_in_the_horizon() -> None:
+    """A's offer has ended, B's recipe is to come after the horizon; C has an offer that holds, D none at all."""
+    offers = [
+        {"offer": "OA", "product": "A", "price": 1.0, "valid_to": day(0)},
+        {"offer": "OC", "product": "C", "price": 1.0, "valid_from": day(27)},
+    ]
+    recipes = [{"recipe": "RB", "product": "B", "valid_from": day(28)}]
+    products = [{"product": p} for p in "ABCD"]
+    words = said(state(products=products, demand=[wanted(p) for p in "ABCD"], offers=offers, recipes=recipes))
+    assert list(words) == ["no_way"]
+    assert words["no_way"].startswith("2 products") and "A, B" in words["no_way"]
+
+
+def test_economics_that_change_within_the_horizon() -> None:
+    rows = [
+        {"product": "A", "late_cost_per_unit_week": 1.0},
+        {"product": "A", "late_cost_per_unit_week": 2.0, "valid_from": day(14)},
+    ]
+    assert "A" in said(state(economics=rows))["economics_change"]
+    assert "economics_change" not in said(state(economics=[rows[0], rows[1] | {"valid_from": day(28)}]))
