@@ -867,8 +867,7 @@ def default_moment(settings: ChainSettings, latest: datetime | None, clock: date
     where the day began. A plan of Monday is not made for Friday because nothing came in since.
     """
     if latest is not None and settings.history == "live":
-        calendar = settings.calendar
-        latest = max(min(latest, clock), calendar.midnight(calendar.local_date(clock)))
+        latest = max(min(latest, clock), settings.calendar.midnight(settings.calendar.local_date(clock)))
     floor = None if settings.start is None else settings.calendar.midnight(settings.start)
     return max((m for m in (latest, floor) if m is not None), default=None)
 
@@ -906,9 +905,13 @@ def run_record(
     state: State, used: Learnt, seed: int, result: "CycleResult", past_runs: Sequence[RunRecord] = ()
 ) -> RunRecord:
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
+    from datong.balance.books import parts, unit_costs, ways  # imports every stage, as the cycle does
+
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
     kept["held"] = held_table(state)
     kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
+    market = result.decision.market.market
+    kept |= {"ways": ways(market), "parts": parts(market), "unit_costs": unit_costs(market)}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.frames import Frame
+from datong.app.report.totals import gap_totals
 from datong.ledger.state import State
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -335,8 +336,6 @@ _DEMAND = ("demand_units", "on_time_units", "late_units", "lost_units")
 
 def demand_changes(a: pa.Table, b: pa.Table) -> pa.Table:
     """Demand of every product over the horizon in units, and how much of it is on time, late and unserved."""
-    from datong.app.report.html import gap_totals  # slow to import, and few commands compare
-
     sides = [{row["product"]: row for row in gap_totals(gaps, "product")} for gaps in (a, b)]
     products = sorted({*sides[0], *sides[1]})
     columns: dict[str, pa.Array] = {"product": pa.array(products, pa.string())}

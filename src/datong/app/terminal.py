@@ -21,8 +21,10 @@ from rich.text import Text
 from datong.app.certainty import certainty_lines
 from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.app.report import figures
-from datong.app.report.columns import coded, evidence_words, method_words, shown_value, title
+from datong.app.report.columns import binding_words, coded, evidence_words, method_words, shown_value, title
 from datong.app.report.inputs import PLAN, ReportInputs, resting_on
+from datong.app.report.names import Names
+from datong.app.report.totals import gap_sum, product_totals, shortest
 from datong.app.report.verdict import (
     MEASURES,
     difference_rows,
@@ -545,14 +547,12 @@ def _table(*columns: tuple[str, bool]) -> Table:
 
 
 def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
-    from datong.app.report.html import gap_sum, gap_totals, shortest  # slow to import, and a check shows none
-
     gaps = inputs.tables["gaps"]
     if not gaps.num_rows:
         return
-    short = shortest(gaps)
+    every, named = product_totals(inputs.tables), Names(inputs.tables)
+    short = shortest(every)
     shown = short[:PRODUCTS_SHOWN]
-    held = {r["product"]: r["lacks"] for r in inputs.tables["held"].to_pylist()} if "held" in inputs.tables else {}
     names = ("demand_units", "on_time_units", "late_units", "lost_units")
     rows = _table(
         (title("product", language), False),
@@ -566,14 +566,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
         rows.add_row(Text(name), *(figures.number(of[n]) for n in names), on_time, Text(binding), style=style)
 
     for r in shown:
-        price = figures.money(r["binding_price"], inputs.settings.currency, language)
-        key = "report.gap.binding" if r["binding"] else "report.gap.no_binding"
-        lacked = held.get(r["product"])
-        if lacked is not None and (lacked == r["product"] or not r["binding"]):
-            row(r["product"], r, say("report.gap.held", language, name=lacked))
-            continue
-        row(r["product"], r, say(key, language, name=r["binding"], price=price))
-    every = gap_totals(gaps, "product")
+        row(named.beside(r["product"]), r, binding_words(r, named, inputs.settings.currency, language))
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
     if shown and others:
         row(say("terminal.others", language), gap_sum(others))
@@ -605,7 +598,7 @@ def _print_signals(console: Console, inputs: ReportInputs, language: str) -> Non
 def _print_orders(console: Console, inputs: ReportInputs, language: str, count: int) -> None:
     from datong.plan.reason import sentence
 
-    orders = planned_orders(inputs.tables)
+    orders, named = planned_orders(inputs.tables), Names(inputs.tables)
     chosen = most_valuable(orders, count)
     if not chosen:
         _head(console, say("terminal.no_orders", language))
@@ -619,7 +612,7 @@ def _print_orders(console: Console, inputs: ReportInputs, language: str, count: 
         worth = say("terminal.worth", language, money=figures.money(order.value, inputs.settings.currency, language))
         head = Text(order.order, style="bold")
         days = f"{order.start}" if order.due == order.start else f"{order.start} → {order.due}"
-        head.append(f"  {kind} {order.product} × {figures.fitting(order.units)}  {days}  {worth}", "dim")
+        head.append(f"  {kind} {named.beside(order.product)} × {figures.fitting(order.units)}  {days}  {worth}", "dim")
         table.add_row(f"{i}.", head)
         table.add_row("", Text(sentence(order, language)))
     console.print(table)

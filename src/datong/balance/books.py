@@ -3,6 +3,7 @@
 flow    opening + made + received + moved_in - used - moved_out - delivered - wasted = closing   product, site, bucket
 hours   run + set-up + orders under way + free = available                                       line, bucket
 money   quantity x rate = money; the rows of a term add up to its cost
+ways, parts, unit_costs: the facts that these were worked out with
 """
 
 import numpy as np
@@ -56,6 +57,39 @@ FUTURES_SCHEMA = pa.schema(
         ("future", pa.int32()),
         ("bucket", pa.date32()),
         ("cumulative_units", pa.float64()),
+    ]
+)
+WAYS_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("way", "kind", "product", "line", "from_site", "site")),
+        ("hours_per_unit", pa.float64()),
+        ("setup_hours", pa.float64()),
+        ("cost_per_unit", pa.float64()),
+        ("setup_cost", pa.float64()),
+        ("yield_share", pa.float64()),
+        ("lead_days", pa.int64()),
+        ("lead_buckets", pa.int64()),
+        ("span_buckets", pa.int64()),
+        ("min_units", pa.float64()),
+        ("multiple_units", pa.float64()),
+        ("valid_from", pa.date32()),
+        ("valid_to", pa.date32()),
+    ]
+)
+PARTS_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("way", "product", "site", "component")),
+        ("units_per_unit", pa.float64()),
+        ("valid_from", pa.date32()),
+        ("valid_to", pa.date32()),
+    ]
+)
+UNIT_COSTS_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("site", pa.string()),
+        ("weight", pa.float64()),
+        *((f"{name}_per_unit", pa.float64()) for name in ("holding", "late", "lost", "never_served", "salvage")),
     ]
 )
 # More rows of futures than this are not kept: the same run gives them again.
@@ -167,6 +201,68 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     others = [(term, cost) for term, cost in outcome.cost.items() if term not in told and abs(cost) > NOTHING]
     whole = [{"term": t, "quantity": 1.0, "unit": "in_all", "rate": c, "money": c} for t, c in others]
     return pa.concat_tables([*rows, pa.Table.from_pylist(whole, schema=MONEY_SCHEMA)])
+
+
+def ways(market: Market) -> pa.Table:
+    """Every way to have units, by the key of its recipe, offer or lane. hours, cost and setup are for a unit and an
+    order started; cost_per_unit of a lane holds what keeping the unit on the way costs. lead_buckets: from the bucket
+    of the start to that in which the good units (yield_share of those started) are counted; span_buckets: over so many
+    the hours are spread."""
+    told = np.array([w for w, way in enumerate(market.ways) if not way.serves], dtype=np.int64)
+    of = [market.ways[w] for w in told]
+    products, _ = _places(market)
+    own_line = [None if line in market.shared else line for line in market.lines]
+    line = [own_line[i] if i >= 0 else None for i in market.way_line[told].tolist()]
+    columns = {
+        "way": [w.recipe or w.offer or w.lane for w in of],
+        "kind": [w.kind for w in of],
+        "product": products.take(pa.array(market.way_product[told])),
+        "line": line,
+        "from_site": [w.from_site if w.kind == "move" else None for w in of],
+        "site": [(w.site or None) if market.stock_points else None for w in of],
+        "cost_per_unit": market.way_cost[told],
+        "hours_per_unit": [h if on else 0.0 for h, on in zip(market.way_hours[told].tolist(), line, strict=True)],
+        "yield_share": market.way_yield[told],
+        "lead_buckets": market.way_lead[told],
+        "span_buckets": market.way_span[told],
+    }
+    rest = ("setup_hours", "setup_cost", "lead_days", "min_units", "multiple_units", "valid_from", "valid_to")
+    columns |= {name: [getattr(w, name) for w in of] for name in rest}
+    return pa.table({name: columns[name] for name in WAYS_SCHEMA.names}, schema=WAYS_SCHEMA)
+
+
+def parts(market: Market) -> pa.Table:
+    """What goes into a unit started, scrap included: a row for each component of each recipe and offer."""
+    rows = [(way, use) for way in market.ways if way.kind != "move" for use in way.uses]
+    columns = {
+        "way": [way.recipe or way.offer for way, _ in rows],
+        "product": [product_of(market, way.product) for way, _ in rows],
+        "site": [(way.site or None) if market.stock_points else None for way, _ in rows],
+        "component": [product_of(market, use.component) for _, use in rows],
+    }
+    columns |= {name: [getattr(use, name) for _, use in rows] for name in PARTS_SCHEMA.names[4:]}
+    return pa.table(columns, schema=PARTS_SCHEMA)
+
+
+def unit_costs(market: Market) -> pa.Table:
+    """What a unit costs that is kept or comes late for a bucket, is refused, is never served, or earns that is left.
+    Of a product that is asked for a row for each weight (priority, firmness) of its demand; of others one, without."""
+    asked = np.zeros(len(market.products), dtype=bool)
+    asked[market.demanded] = True
+    others = np.flatnonzero(~asked)
+    product = np.concatenate([market.demanded, others])
+    known = np.arange(len(product)) >= len(market.demanded)
+    of_demand = [market.beyond.weight, market.late_cost, market.lost_cost, market.end_cost]
+    weight, late, lost, never = (
+        pa.array(np.concatenate([values, np.zeros(len(others))]), mask=known) for values in of_demand
+    )
+    products, sites = _places(market)
+    at = pa.array(product)
+    holding, salvage = pa.array(market.holding[product]), pa.array(market.salvage[product])
+    columns = [products.take(at), sites.take(at), weight, holding, late, lost, never, salvage]
+    return pa.table(columns, schema=UNIT_COSTS_SCHEMA).sort_by(
+        [("product", "ascending"), ("site", "ascending"), ("weight", "ascending")]
+    )
 
 
 def _some(

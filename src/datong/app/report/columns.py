@@ -1,11 +1,17 @@
 """Titles of columns and words of coded values, from the catalogue; a name that it does not know stays as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
+from datong.app.report import figures
 from datong.app.report.figures import fitting
+from datong.app.report.names import Names
 from datong.model.flow import EVIDENCE_ROWS
 from datong.model.words import catalogue, say
+
+# A price below this is none.
+LEAST_PRICE = 0.005
 
 
 def title(column: str, language: str) -> str:
@@ -41,6 +47,18 @@ def shown_value(column: str, value: object, language: str) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(coded(column, value, language))
+
+
+def binding_words(row: Mapping[str, Any], names: Names, currency: str, language: str) -> str:
+    """What stands in the way of most units of a row of `product_totals`, and what one more of it would save."""
+    if row["lacks"] is not None:
+        return say("report.gap.held", language, name=names.called(row["lacks"]))
+    if not row["binding"]:
+        return say("report.gap.no_binding", language)
+    name = names.thing(row["binding"], row["binding_unit"])
+    if (row["binding_price"] or 0.0) < LEAST_PRICE:
+        return name
+    return say("report.gap.binding", language, name=name, price=figures.money(row["binding_price"], currency, language))
 
 
 def method_words(method: str, language: str) -> str:

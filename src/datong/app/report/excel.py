@@ -1,35 +1,52 @@
-"""A run as one workbook that a planner can read and filter."""
+"""A run as one workbook that a planner can read and filter, and in which every figure of the first sheet adds up."""
 
-import math
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
-from functools import partial
+from datetime import datetime
 from io import BytesIO
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from xlsxwriter import Workbook
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
+from xlsxwriter.utility import xl_col_to_name
 
 from datong.app.compare import Comparison
-from datong.app.report import figures
-from datong.app.report.columns import coded, method_words, title
-from datong.app.report.html import gap_sum, gap_totals
-from datong.app.report.inputs import PLAN, ReportInputs, resting_on
+from datong.app.report.columns import coded, title
+from datong.app.report.first_sheet import write_first_sheet
+from datong.app.report.inputs import ReportInputs
+from datong.app.report.late import LATE_SCHEMA
+from datong.app.report.names import Names
+from datong.app.report.orders import ORDER_ROWS_SCHEMA
+from datong.app.report.sheets import MAX_ROWS, Writer, number_format
+from datong.app.report.view import RunView
 from datong.app.tables_out import planned_orders, rendered
 from datong.model.words import say
 from datong.plan.reason import sentence
 
-# The format's own limits.
-MAX_ROWS, MAX_TEXT = 1_048_576, 32_767
-EVIDENCE_SHOWN = 20
 # What the ledger knows of a row, and a planner does not read.
-UNREAD = frozenset({"row_id", "valid_from", "known_at", "assumed"})
-# Tables of the run that become sheets after the summary, in this order.
-SHEETS = ("orders", "kept", "gaps", "signals", "forecast", "prices", "clearing", "demand", "series", "cost")
-SHEETS += ("reasons", "scores", "messages")
+UNREAD = frozenset({"row_id", "valid_from", "known_at", "assumed", "locked", "run"})
+# Tables of the run that become sheets, in this order: name -> columns that are added up in a last row. Units of
+# products that go into one another are not added up.
+SHEETS = {
+    "deliveries": ("units",),
+    "kept": (),
+    "gaps": ("demand_units", "on_time_units", "late_units", "lost_units", "refused_units", "served_units"),
+    "flow": (),
+    "hours": ("run_hours", "setup_hours", "under_way_hours", "free_hours", "available_hours"),
+    "money": ("money",),
+    "prices": (),
+    "forecast": (),
+    "ways": (),
+    "parts": (),
+    "unit_costs": (),
+    "signals": (),
+    "reasons": (),
+}
+# Columns under other titles than those of their name.
+TITLES = {
+    "deliveries": {"what": "service", "bucket": "served_in", "demand": "request"},
+    "money": {"name": "of_what", "unit": "counted_by"},
+    "ways": {"valid_from": "from_day", "valid_to": "to_day"},
+    "parts": {"valid_from": "from_day", "valid_to": "to_day"},
+}
 
 
 def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
@@ -37,16 +54,23 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     sink = BytesIO()
     book = Workbook(sink, {"in_memory": True})
     book.set_properties({"title": inputs.settings.name, "created": datetime(2000, 1, 1)})  # noqa: DTZ001
-    write = _Writer(book, language, _formats(book))
-    words: Callable[..., str] = partial(_say, language)
-    _summary(write, inputs, words)
-    tables = rendered(inputs.tables, language)
-    tables["orders"] = _with_reasons(inputs.tables, language)
-    for name in SHEETS:
+    write, view = Writer(book, language), RunView(inputs, language)
+    first = write.sheet(_name("first", language))
+    tables = _readable(view)
+    placed = {}
+    if view.findings:
+        write.table(_name("findings", language), _findings(view))
+    if "since" in tables:
+        placed["since"] = write.table(_name("since", language), tables["since"])
+    placed["orders"] = write.table(_name("orders", language), _orders(view), {"value": "value_money"}, ("cost",))
+    late = _told(pa.Table.from_pylist(view.late, schema=LATE_SCHEMA), LATE_COLUMNS)
+    placed["late"] = write.table(_name("late", language), late, {"demand": "request"}, ("units",))
+    _write_grid(write, _name("grid", language), view)
+    for name, totals in SHEETS.items():
         if name in tables:
-            shown = tables[name].select([c for c in tables[name].column_names if c not in UNREAD])
-            write.table(words(f"sheet.{name}"), shown, {"value": "value_money"} if name == "orders" else {})
-    write.table(words("sheet.assumed"), _assumed(inputs), {})
+            placed[name] = write.table(_name(name, language), tables[name], TITLES.get(name), totals)
+    write.table(_name("assumed", language), _assumed(inputs))
+    write_first_sheet(write, first, view, placed)
     book.close()
     return sink.getvalue()
 
@@ -56,147 +80,64 @@ def comparison_bytes(comparison: Comparison, language: str) -> bytes:
     sink = BytesIO()
     book = Workbook(sink, {"in_memory": True})
     book.set_properties({"title": comparison.settings.name, "created": datetime(2000, 1, 1)})  # noqa: DTZ001
-    write = _Writer(book, language, _formats(book))
+    write = Writer(book, language)
     for name, table in comparison.tables.items():
-        write.table(say(f"compare.sheet.{name}", language), table, {})
+        write.table(say(f"compare.sheet.{name}", language), table)
     book.close()
     return sink.getvalue()
 
 
-def _say(language: str, key: str, /, **params: Any) -> str:
-    return say(f"report.{key}", language, **params)
+def _name(sheet: str, language: str) -> str:
+    return say(f"report.sheet.{sheet}", language)
 
 
-def _formats(book: Workbook) -> dict[str, Format]:
-    return {
-        "head": book.add_format({"bold": True, "bg_color": "#E3EAF4", "text_wrap": True, "valign": "top", "border": 1}),
-        "title": book.add_format({"bold": True, "font_size": 14}),
-        "bold": book.add_format({"bold": True}),
-        "text": book.add_format({"valign": "top"}),
-        "right": book.add_format({"valign": "top", "align": "right"}),
-        "gap": book.add_format({"num_format": "0.000%", "valign": "top"}),
-        "wrap": book.add_format({"valign": "top", "text_wrap": True}),
-        "count": book.add_format({"num_format": "#,##0", "valign": "top"}),
-        "units": book.add_format({"num_format": "#,##0.00", "valign": "top"}),
-        "share": book.add_format({"num_format": "0.0%", "valign": "top"}),
-        "small": book.add_format({"num_format": "0.0000", "valign": "top"}),
-        "day": book.add_format({"num_format": "yyyy-mm-dd", "valign": "top", "align": "left"}),
-        "moment": book.add_format({"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"}),
-        "note": book.add_format({"italic": True, "font_color": "#8A5300", "indent": 1}),
-        "indent": book.add_format({"indent": 1}),
-    }
+# tables as they are read -------------------------------------------------------------------------
+
+# Of these columns those that hold nothing are left out.
+LATE_COLUMNS = frozenset({"market", "firm", "priority", "due", "demand", "served_in", "needed_days"})
+ORDER_COLUMNS = frozenset({"from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"})
 
 
-class _Writer:
-    """Writes sheets of a book. Texts are always written as text, so that none of them can become a formula."""
-
-    def __init__(self, book: Workbook, language: str, formats: Mapping[str, Format]) -> None:
-        self.book, self.language, self.formats = book, language, formats
-
-    def sheet(self, name: str) -> Worksheet:
-        sheet = self.book.add_worksheet(name)
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
-        return sheet
-
-    def text(self, sheet: Worksheet, row: int, column: int, text: str, form: str = "text") -> None:
-        sheet.write_string(row, column, text[:MAX_TEXT], self.formats[form])
-
-    def cell(self, sheet: Worksheet, row: int, column: int, name: str, value: Any) -> None:
-        if value is None or (isinstance(value, float) and not math.isfinite(value)):
-            return
-        if isinstance(value, bool):
-            sheet.write_boolean(row, column, value, self.formats["text"])
-        elif isinstance(value, (int, float)):
-            sheet.write_number(row, column, value, self.formats[number_format(name, value)])
-        elif isinstance(value, datetime):
-            sheet.write_datetime(row, column, value.replace(tzinfo=None), self.formats["moment"])
-        elif isinstance(value, date):
-            sheet.write_datetime(row, column, datetime(value.year, value.month, value.day), self.formats["day"])  # noqa: DTZ001
-        else:
-            form = "wrap" if name in WRAPPED else "text"
-            self.text(sheet, row, column, _plain_text(_in_words(name, value, self.language)), form)
-
-    def table(self, name: str, table: pa.Table, titles: Mapping[str, str]) -> None:
-        """One sheet: titles, then rows. `titles`: the catalogue's name of a column, where it has another."""
-        sheet = self.sheet(name)
-        fits = min(table.num_rows, MAX_ROWS - 2)
-        heads = [title(titles.get(c, c), self.language) for c in table.column_names]
-        for i, head in enumerate(heads):
-            self.text(sheet, 0, i, head, "head")
-        widths = [min(width(head), 18) for head in heads]
-        for i, column in enumerate(table.column_names):
-            for r, value in enumerate(table[column].slice(0, fits).to_pylist()):
-                self.cell(sheet, r + 1, i, column, value)
-                if r < 500:
-                    widths[i] = max(widths[i], width(_shown(column, value, self.language)))
-            sheet.set_column(i, i, min(widths[i], WRAP_WIDTH if column in WRAPPED else 40) + 2)
-        self._heights(sheet, table.slice(0, fits))
-        sheet.freeze_panes(1, 0)
-        if table.num_rows:
-            sheet.autofilter(0, 0, fits, len(heads) - 1)
-        sheet.repeat_rows(0)
-        if fits < table.num_rows:
-            self.text(sheet, fits + 1, 0, _say(self.language, "sheet.cut", shown=fits, all=table.num_rows), "note")
-
-    def _heights(self, sheet: Worksheet, table: pa.Table) -> None:
-        """Rows as high as their wrapped text: not every program finds that out when it opens the file."""
-        for column in (c for c in table.column_names if c in WRAPPED):
-            for r, text in enumerate(table[column].to_pylist()):
-                lines = math.ceil(width(text or "") / WRAP_WIDTH)
-                if lines > 1:
-                    sheet.set_row(r + 1, LINE_HEIGHT * lines)
+def _told(table: pa.Table, maybe: frozenset[str]) -> pa.Table:
+    empty = [c for c in table.column_names if c in maybe and table[c].null_count == table.num_rows]
+    return table.drop_columns(empty)
 
 
-# Characters of a wrapped column, and the height of one of its lines in points.
-WRAP_WIDTH, LINE_HEIGHT = 80, 15
-# From here on a fraction says nothing.
-SMALL = 100
-WRAPPED = frozenset({"text", "reason", "derivation"})
+def _readable(view: RunView) -> dict[str, pa.Table]:
+    """The run's tables with texts in the language and the products' names beside their codes."""
+    names, tables = view.names, rendered(view.inputs.tables, view.language)
+    if "parts" in tables:
+        tables["parts"] = _with_names(tables["parts"], names, "component", "component_name")
+    result = {}
+    for name, table in tables.items():
+        table = table.select([c for c in table.column_names if c not in UNREAD or name in ("ways", "parts")])
+        table = _with_names(table, names, "product", "product_name")
+        if name == "prices":  # what is scarce may be a material
+            table = _with_names(table, names, "name", "product_name")
+        result[name] = table
+    return result
 
 
-def number_format(column: str, value: float) -> str:
-    """By the column's name: shares in percent, probabilities with four digits; small numbers with two digits."""
-    if column.removesuffix("_a").removesuffix("_b").endswith("_share"):
-        return "share"
-    if column in ("p_value", "q_value"):
-        return "small"
-    return "count" if float(value).is_integer() or abs(value) >= SMALL else "units"
+def _with_names(table: pa.Table, names: Names, column: str, beside: str) -> pa.Table:
+    """With the names of products behind the column of their codes, where any has one."""
+    if column not in table.column_names or not names.named:
+        return table
+    codes = table[column].unique()
+    known = pa.array([names.name(code) or None for code in codes.to_pylist()], pa.string())
+    named = pc.take(known, pc.index_in(table[column], codes))
+    return table.add_column(table.column_names.index(column) + 1, beside, named)
 
 
-def _in_words(column: str, value: Any, language: str) -> object:
-    return method_words(value, language) if column == "method" else coded(column, value, language)
+def _orders(view: RunView) -> pa.Table:
+    """The orders with the sentence that says why as their last column."""
+    reasons = {o.order: sentence(o, view.language) for o in planned_orders(view.inputs.tables)}
+    table = _told(pa.Table.from_pylist(view.orders, schema=ORDER_ROWS_SCHEMA), ORDER_COLUMNS)
+    return table.append_column("reason", pa.array([reasons[o] for o in table["order"].to_pylist()], pa.string()))
 
 
-def _plain_text(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        rest = len(value) - EVIDENCE_SHOWN
-        return ", ".join(str(v) for v in value[:EVIDENCE_SHOWN]) + (f" … (+{rest})" if rest > 0 else "")
-    return str(value)
-
-
-def _shown(column: str, value: Any, language: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return figures.number(value, 2)
-    if isinstance(value, date):
-        return "2023-01-01"
-    return _plain_text(_in_words(column, value, language))
-
-
-def width(text: str) -> int:
-    """Columns that a text takes: two for each wide (Chinese) character."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def _with_reasons(tables: Mapping[str, pa.Table], language: str) -> pa.Table:
-    """The orders by day of start, the most valuable first, with the sentence that says why as their last column."""
-    orders = tables["orders"].drop_columns(["locked"])
-    reasons = [sentence(o, language) for o in planned_orders(tables)]
-    orders = orders.append_column("reason", pa.array(reasons, pa.string()))
-    return orders.sort_by([("start", "ascending"), ("value", "descending"), ("order", "ascending")])
+def _findings(view: RunView) -> pa.Table:
+    names = ("severity", "found", "expected", "remedy")
+    return pa.Table.from_pylist([{name: f[name] for name in names} for f in view.findings])
 
 
 def _assumed(inputs: ReportInputs) -> pa.Table:
@@ -211,62 +152,44 @@ def _assumed(inputs: ReportInputs) -> pa.Table:
     )
 
 
-def _summary(write: _Writer, inputs: ReportInputs, words: Callable[..., str]) -> None:
-    """What this is, as of when, the money by term and the gap, and what of it is assumed."""
-    settings, tables = inputs.settings, inputs.tables
-    language = write.language
-    sheet = write.sheet(words("sheet.summary"))
-    write.text(sheet, 0, 0, words("summary.what", name=settings.name), "title")
-    local = inputs.as_of.astimezone(settings.calendar.zone)
-    starts = tables["forecast_total"]["bucket"].to_pylist()
-    rests = words("summary.assumed_in") if resting_on(inputs, PLAN) else ""
-    gap = gap_sum(gap_totals(tables["gaps"], "product"))
-    certificate = tables["certificate"].to_pylist()[0]
-    rows: Sequence[tuple[str, Any, str, str]] = [
-        (words("summary.as_of"), f"{local:%Y-%m-%d %H:%M} {settings.time_zone}", "", ""),
-        (words("summary.currency"), settings.currency, "", ""),
-        *(
-            [(words("summary.horizon"), words("summary.horizon_text", first=starts[0], last=starts[-1]), "", "")]
-            if starts
-            else []
-        ),
-        (words("summary.demand"), gap["demand_units"], "", ""),
-        (words("summary.served"), gap["on_time_units"], "", rests),
-        (words("summary.late"), gap["late_units"], "", rests),
-        (words("summary.lost"), gap["lost_units"], "", rests),
-        (words("summary.orders"), tables["orders"].num_rows, "", rests),
-        *(
-            (
-                words("summary.cost", term=coded("term", r["term"], language), currency=settings.currency),
-                r["money"],
-                "",
-                rests,
-            )
-            for r in tables["cost"].to_pylist()
-        ),
-        (words("certificate.total"), certificate["total_cost"], "", rests),
-        (words("certificate.bound"), certificate["lower_bound"], "", rests),
-        (words("certificate.gap"), certificate["gap_share"], "gap", rests),
-    ]
-    for r, (name, value, kind, note) in enumerate(rows, start=2):
-        write.text(sheet, r, 0, name, "bold")
-        if isinstance(value, str):
-            write.text(sheet, r, 1, value, "right")
-        elif isinstance(value, (int, float)) and math.isfinite(value):
-            sheet.write_number(r, 1, value, write.formats[kind or "count"])
-        if note:
-            write.text(sheet, r, 2, note, "note")
-    last = len(rows) + 3
-    write.text(sheet, last, 0, words("assumptions.title"), "title")
-    if inputs.assumed:
-        for c, name in enumerate(("column", "rows", "derivation")):
-            write.text(sheet, last + 1, c, words(f"assumptions.{name}"), "head")
-        for r, a in enumerate(sorted(inputs.assumed), start=last + 2):
-            write.text(sheet, r, 0, f"{a.table}.{a.column}", "bold")
-            sheet.write_number(r, 1, a.rows, write.formats["count"])
-            write.text(sheet, r, 2, a.derivation or words("assumptions.not_stated"), "indent")
-    else:
-        write.text(sheet, last + 1, 0, words("assumptions.none"))
-    sheet.set_column(0, 0, 44)
-    sheet.set_column(1, 1, 30)
-    sheet.set_column(2, 2, 80)
+# product by week ---------------------------------------------------------------------------------
+
+
+def _write_grid(write: Writer, name: str, view: RunView) -> None:
+    """A block of rows for each product, a column for each bucket, and their sum; of the stock what it opens with."""
+    sheet, language, names, starts = write.sheet(name), write.language, view.names, view.inputs.starts
+    heads = ["product", "product_name", "base_unit", "row", "opening_units"]
+    for i, head in enumerate(heads):
+        write.text(sheet, 0, i, title(head, language), "head")
+    first, last = len(heads), len(heads) + len(starts) - 1
+    for i, start in enumerate(starts, start=first):
+        write.text(sheet, 0, i, start.isoformat(), "head")
+    write.text(sheet, 0, last + 1, view.say("sheet.total"), "head")
+    row = 0
+    for block in view.blocks:
+        if row + len(block.rows) > MAX_ROWS - 2:
+            every = sum(len(b.rows) for b in view.blocks)
+            write.text(sheet, row + 1, 0, view.say("sheet.cut", shown=row, all=every), "note")
+            break
+        for what, values in block.rows.items():
+            row += 1
+            text = (block.product, names.name(block.product), names.unit(block.product))
+            for i, cell in enumerate(text):
+                write.text(sheet, row, i, cell)
+            write.text(sheet, row, 3, str(coded("row", what, language)))
+            for i, value in enumerate(values.tolist(), start=first):
+                write.cell(sheet, row, i, "units", value)
+            if what == "stock":
+                write.cell(sheet, row, first - 1, "units", block.opening)
+            elif len(values):
+                total = float(values.sum())
+                cells = f"{xl_col_to_name(first)}{row + 1}:{xl_col_to_name(last)}{row + 1}"
+                write.number(sheet, row, last + 1, total, number_format("units", total), f"=SUM({cells})")
+    sheet.set_column(0, 0, 14)
+    sheet.set_column(1, 1, 24)
+    sheet.set_column(3, 3, 20)
+    sheet.set_column(first, last + 1, 11)
+    sheet.freeze_panes(1, first - 1)
+    if row:
+        sheet.autofilter(0, 0, row, last + 1)
+    sheet.repeat_rows(0)

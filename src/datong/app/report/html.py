@@ -14,10 +14,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import datong
+from datong.app.certainty import certainty_lines
 from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
-from datong.app.report.columns import coded, evidence_words, method_words, title
+from datong.app.report.columns import binding_words, coded, evidence_words, method_words, title
 from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
+from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
+from datong.app.report.names import Names
+from datong.app.report.totals import gap_totals, shortest
 from datong.app.report.verdict import (
     by_policy,
     difference_rows,
@@ -27,6 +31,8 @@ from datong.app.report.verdict import (
     verdict,
     verdict_words,
 )
+from datong.app.report.view import RunView
+from datong.app.report.week import this_week
 from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.words import say
 from datong.plan.reason import sentence
@@ -54,6 +60,7 @@ Words = Callable[..., str]
 def report_html(inputs: ReportInputs, language: str) -> str:
     """The page as text. The same inputs give the same text."""
     words: Words = partial(_say, language)
+    named = Names(inputs.tables)
     environment = Environment(
         loader=PackageLoader("datong.app.report"),
         autoescape=True,
@@ -81,6 +88,8 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         door=lambda name: coded("door", name, language),
         day=lambda d: figures.long_day(d, language),
         coded=lambda name, value: coded(name, value, language),
+        named=named,
+        binding=lambda row: binding_words(row, named, inputs.settings.currency, language),
         page=_page(inputs, language, words),
     )
 
@@ -103,11 +112,22 @@ def _mark(inputs: ReportInputs, kind: str, words: Words) -> Markup:
 
 def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
     """Everything the template shows, section by section."""
-    texts = rendered(inputs.tables, language)
+    texts, view = rendered(inputs.tables, language), RunView(inputs, language)
     unit = words("weeks" if inputs.settings.bucket == "week" else "days")
     total = inputs.tables["forecast_total"].to_pylist()
     moment = inputs.as_of.astimezone(inputs.settings.calendar.zone)
+    listings = {
+        name: listed
+        for name, listed in (
+            ("since", since_listing(view)),
+            ("orders", orders_listing(view)),
+            ("late", late_listing(view)),
+            ("grid", grid_listing(view)),
+        )
+        if listed is not None
+    }
     return {
+        "sections": _sections(bool(view.findings), "since" in listings),
         "name": inputs.settings.name,
         "currency": inputs.settings.currency,
         "as_of": moment.date(),
@@ -116,48 +136,48 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "unit": unit,
         "each": say("app.week" if inputs.settings.bucket == "week" else "app.day", language),
         "first": total[0]["bucket"] if total else moment.date(),
-        "last": _last_day(inputs, total) if total else moment.date(),
+        "last": inputs.last_day if total else moment.date(),
         "buckets": len(total),
-        "headline": _headline(inputs, total),
+        "headline": _headline(view, total),
+        "week": this_week(view),
+        "findings": view.findings,
+        "listings": listings,
         "replay": _replay(inputs, language, words),
-        "gap": _gap(inputs),
+        "gap": _gap(view),
         "demand": _demand(inputs, language, words),
         "load": _load(inputs, language, words),
         "signals": _signals(texts["signals"], inputs),
         "orders": _orders(inputs, texts["reasons"], language),
         "learning": _learning(inputs, language, words),
-        "certificate": _certificate(inputs),
+        "certificate": _certificate(inputs, language),
         "assumed": sorted(inputs.assumed),
     }
 
 
-def _last_day(inputs: ReportInputs, total: Sequence[Row]) -> date:
-    last = total[-1]["bucket"]
-    return date.fromordinal(last.toordinal() + inputs.settings.calendar.bucket_days - 1)
+def _sections(findings: bool, since: bool) -> list[str]:
+    """The parts of the page below its first screen, in order."""
+    maybe = [*(["findings"] if findings else []), *(["since"] if since else [])]
+    always = ["orders", "late", "grid", "gap", "load", "demand", "signals", "replay", "learning", "certificate"]
+    return [*maybe, *always, "assumptions"]
 
 
-def _sum(table: pa.Table, column: str) -> float:
-    return math.fsum(v for v in table[column].to_pylist() if v is not None)
-
-
-def _headline(inputs: ReportInputs, total: Sequence[Row]) -> Row:
-    tables = inputs.tables
-    demand = math.fsum(r["mean_units"] for r in total)
-    gap = gap_sum(gap_totals(tables["gaps"], "product"))
+def _headline(view: RunView, total: Sequence[Row]) -> Row:
+    """The figures of the first screen."""
     return {
-        "demand": demand,
+        "demand": view.demand["demand_units"],
+        "futures": view.inputs.futures,
         "low": total[0]["q10_units"] if total else None,
         "high": total[0]["q90_units"] if total else None,
-        "on_time_share": gap["on_time_share"],
-        "late": gap["late_units"],
-        "lost": gap["lost_units"],
-        "orders": tables["orders"].num_rows,
-        "order_units": _sum(tables["orders"], "units"),
-        "kept": tables["kept"].num_rows,
-        "value": _sum(tables["orders"], "value"),
-        "cost": tables["certificate"]["total_cost"][0].as_py(),
-        "gap_share": tables["certificate"]["gap_share"][0].as_py(),
-        "signals": tables["signals"].num_rows,
+        "on_time_share": view.demand["on_time_share"],
+        "late": view.demand["late_units"],
+        "lost": view.demand["lost_units"],
+        "orders": len(view.orders_now),
+        "all_orders": len(view.orders),
+        "late_orders": sum(bool(r["late"]) for r in view.orders),
+        "kept": view.inputs.tables["kept"].num_rows,
+        "cost": view.certificate["total_cost"],
+        "gap_share": view.certificate["gap_share"],
+        "signals": view.inputs.tables["signals"].num_rows,
     }
 
 
@@ -266,60 +286,11 @@ def _behind(
 # supply and demand -------------------------------------------------------------------------------
 
 
-GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
-
-
-def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
-    """Units by `key`: demand = on time + late + lost, and `waiting` at the end of a bucket, all as expected.
-
-    In the table, late_units wait at the end of a bucket and lost_units are turned away in it, or still wait at the
-    horizon's end. With first due first served, what waits of the bucket's own demand is min(demand, waiting) on each
-    path; min of the expectations is not below its expectation, so that on_time_units are never too high. `binding` is
-    what stands in the way of most units.
-    """
-    last = max(gaps["bucket"].to_pylist(), default=None)
-    result: dict[Any, Row] = {}
-    by: dict[Any, dict[str, tuple[float, float]]] = {}
-    for r in gaps.to_pylist():
-        demand, waiting, lost = (r[c] or 0.0 for c in ("demand_units", "late_units", "lost_units"))
-        turned_away = max(0.0, lost - waiting) if r["bucket"] == last else lost
-        missed = min(demand, waiting + turned_away)
-        at = result.setdefault(r[key], {key: r[key]} | dict.fromkeys(GAP_UNITS, 0.0))
-        at["demand_units"] += demand
-        at["on_time_units"] += demand - missed
-        at["late_units"] += missed
-        at["lost_units"] += lost
-        at["waiting_units"] += waiting
-        if r["binding"] and missed > 0:
-            units, price = by.setdefault(r[key], {}).get(r["binding"], (0.0, 0.0))
-            by[r[key]][r["binding"]] = (units + missed, max(price, r["binding_price"] or 0.0))
-    for name, at in result.items():
-        at["short_units"] = at["late_units"]
-        at["late_units"] = max(0.0, at["late_units"] - at["lost_units"])
-        ranked = sorted(by.get(name, {}).items(), key=lambda kv: (-kv[1][0], kv[0]))
-        at["binding"], at["binding_price"] = (ranked[0][0], ranked[0][1][1]) if ranked else ("", None)
-        at["on_time_share"] = at["on_time_units"] / at["demand_units"] if at["demand_units"] > 0 else None
-    return [result[k] for k in sorted(result)]
-
-
-def gap_sum(rows: Sequence[Row]) -> Row:
-    """All rows of `gap_totals` together."""
-    total: Row = {name: math.fsum(r[name] for r in rows) for name in GAP_UNITS}
-    total["on_time_share"] = total["on_time_units"] / total["demand_units"] if total["demand_units"] > 0 else None
-    return total
-
-
-def shortest(gaps: pa.Table) -> list[Row]:
-    """Products with late or lost units, the shortest first."""
-    rows = [r for r in gap_totals(gaps, "product") if r["short_units"] >= 0.5]
-    return sorted(rows, key=lambda r: (-r["short_units"], r["product"]))
-
-
-def _gap(inputs: ReportInputs) -> Row:
-    short = shortest(inputs.tables["gaps"])
+def _gap(view: RunView) -> Row:
+    short = shortest(view.products)
     return {
-        "by_bucket": gap_totals(inputs.tables["gaps"], "bucket"),
-        "total": gap_sum(gap_totals(inputs.tables["gaps"], "product")),
+        "by_bucket": gap_totals(view.inputs.tables["gaps"], "bucket"),
+        "total": view.demand,
         "by_product": short[:SHORT_PRODUCTS_SHOWN],
         "more": max(0, len(short) - SHORT_PRODUCTS_SHOWN),
     }
@@ -389,9 +360,9 @@ def _demand(inputs: ReportInputs, language: str, words: Words) -> Row:
         points = min(points, len(next(iter(series.values()))) + tables["forecast_total"].num_rows)
     shown = ranked[: max(1, min(PRODUCTS_SHOWN, PRODUCT_POINTS // max(points, 1)))]
     one_market = len({market for _, market in ranked}) <= 1
-    items = []
+    items, named = [], Names(inputs.tables)
     for item in shown:
-        name = item[0] if one_market else f"{item[0]} · {item[1]}"
+        name = named.beside(item[0]) + ("" if one_market else f" · {item[1]}")
         first = forecast[item][0]
         made = {"method": method_words(first["method"], language), "prior": first["prior"]}
         items.append(chart(name, series.get(item, []), forecast[item]) | made)
@@ -535,10 +506,12 @@ def _learnt(learning: pa.Table, measure: str) -> dict[date, float]:
     return {r["bucket"]: r["value"] for r in learning.filter(pc.field("measure") == measure).to_pylist()}
 
 
-def _certificate(inputs: ReportInputs) -> Row:
+def _certificate(inputs: ReportInputs, language: str) -> Row:
+    certificate = inputs.tables["certificate"].to_pylist()[0]
     terms = inputs.tables["cost"].to_pylist()
     largest = max((abs(r["money"]) for r in terms), default=0.0)
     return {
-        **inputs.tables["certificate"].to_pylist()[0],
+        **certificate,
+        "said": certainty_lines(certificate, inputs.settings, language),
         "terms": [{**r, "width": 100 * abs(r["money"]) / largest if largest > 0 else 0.0} for r in terms],
     }

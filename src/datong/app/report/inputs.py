@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -21,13 +21,34 @@ class Assumed(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ReportInputs:
-    """tables: as `run_tables` gives them. replay: by_bucket, by_product and summary of a replay, or nothing."""
+    """tables: those that a run keeps. replay: by_bucket, by_product and summary of a replay, or nothing."""
 
     tables: Mapping[str, pa.Table]
     settings: ChainSettings
     as_of: datetime
     replay: Mapping[str, pa.Table] = field(default_factory=dict)
     assumed: tuple[Assumed, ...] = ()
+
+    @property
+    def starts(self) -> list[date]:
+        """First days of the buckets that are planned."""
+        return self.tables["forecast_total"]["bucket"].to_pylist()
+
+    @property
+    def last_day(self) -> date:
+        """Of what is planned."""
+        return max(self.starts) + timedelta(days=self.settings.calendar.bucket_days - 1)
+
+    @property
+    def after_this_week(self) -> date:
+        """The day after the seven with which the plan begins."""
+        first = min(self.starts, default=self.as_of.astimezone(self.settings.calendar.zone).date())
+        return first + timedelta(days=7)
+
+    @property
+    def futures(self) -> int:
+        """Over how many possible futures a figure of demand is expected; 1: demand is given."""
+        return self.tables["certificate"].to_pylist()[0].get("futures") or 1
 
 
 # Which input columns a kind of figure rests on.

@@ -1,0 +1,70 @@
+"""Product by week: what is asked for, what comes, and what is left, in one block for each product."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.model.flow import FloatArray
+
+# What each row of a block adds up: of which table, which columns. ALWAYS: shown even where they are nothing.
+ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "demand": ("gaps", ("demand_units",)),
+    "used": ("flow", ("used_units",)),
+    "plan": ("flow", ("made_units", "received_units")),
+    "delivered": ("flow", ("delivered_units",)),
+    "stock": ("flow", ("closing_units",)),
+}
+ALWAYS = ("plan", "stock")
+NOTHING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A product's rows over the buckets, of all sites and markets together.
+
+    demand: what customers want, due in the bucket; used: what goes into orders; plan: what is made or received;
+    delivered; stock: what is left at the bucket's end (what is between sites is in none). opening: stock before all.
+    """
+
+    product: str
+    opening: float
+    rows: Mapping[str, FloatArray]
+
+    @property
+    def demand(self) -> float:
+        return float(self.rows["demand"].sum()) if "demand" in self.rows else 0.0
+
+
+def grid(tables: Mapping[str, pa.Table], starts: Sequence[date]) -> list[Block]:
+    """Blocks of all products that are asked for or have any units, those that customers want first, then by code."""
+    there = {name: tables[name] for name in ("gaps", "flow") if name in tables}
+    products = sorted({p for table in there.values() for p in pc.unique(table["product"]).to_pylist()})
+    values = {
+        what: _summed(there[table], columns, products, starts)
+        for what, (table, columns) in ROWS.items()
+        if table in there
+    }
+    opening = np.zeros(len(products))
+    if "flow" in there:
+        opening = _summed(there["flow"], ("opening_units",), products, starts[:1]).sum(axis=1)
+    blocks = []
+    for i, product in enumerate(products):
+        rows = {what: of[i] for what, of in values.items() if what in ALWAYS or np.abs(of[i]).max(initial=0) > NOTHING}
+        blocks.append(Block(product, float(opening[i]), rows))
+    return sorted(blocks, key=lambda b: (b.demand <= NOTHING, b.product))
+
+
+def _summed(table: pa.Table, columns: Sequence[str], products: Sequence[str], starts: Sequence[date]) -> FloatArray:
+    """(product, bucket) the columns added up; rows of other buckets are left out."""
+    total = np.zeros((len(products), len(starts)))
+    row = pc.index_in(table["product"], pa.array(products, pa.string()))
+    bucket = pc.index_in(table["bucket"], pa.array(starts, pa.date32()))
+    told = pc.is_valid(bucket)
+    at = (row.filter(told).to_numpy(), bucket.filter(told).to_numpy())
+    for column in columns:
+        np.add.at(total, at, pc.fill_null(table[column], 0.0).filter(told).to_numpy())
+    return total

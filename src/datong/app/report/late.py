@@ -1,0 +1,97 @@
+"""What is late and for whom: each request that is not served on time, and expected demand that is not."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.report.inputs import ReportInputs
+from datong.app.report.names import Names
+from datong.app.report.totals import LEAST_SHORT
+
+Row = dict[str, Any]
+
+# Of a request: late (served in a later bucket), refused, or never (not served before the plan ends).
+KINDS = ("late", "refused", "never")
+_CAUSE = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days")
+
+LATE_SCHEMA = pa.schema(
+    [
+        ("demand", pa.string()),
+        ("product", pa.string()),
+        ("product_name", pa.string()),
+        ("market", pa.string()),
+        ("firm", pa.bool_()),
+        ("priority", pa.int64()),
+        ("due", pa.date32()),
+        ("due_in", pa.date32()),
+        ("units", pa.float64()),
+        ("service", pa.string()),
+        ("served_in", pa.date32()),
+        ("binding", pa.string()),
+        ("binding_bucket", pa.date32()),
+        ("needed_amount", pa.float64()),
+        ("needed_unit", pa.string()),
+        ("needed_days", pa.int64()),
+    ]
+)
+
+
+def late_rows(inputs: ReportInputs) -> list[Row]:
+    """Rows of LATE_SCHEMA, by the day on which they are due, the most important first; their units add up to the late
+    and lost units of `gaps`.
+
+    Demand whose requests are known has a row for each request and what becomes of it. Other demand has one for each
+    product, market and bucket, without `demand` and `due`; what is less than half a unit each stands last, in one row
+    without a product for each kind.
+    """
+    gaps = inputs.tables["gaps"]
+    short = gaps.filter(pc.greater(pc.add(gaps["late_units"], gaps["lost_units"]), 0.0))
+    requests = inputs.tables["deliveries"]
+    known = {(r["product"], r["market"]) for r in requests.group_by(["product", "market"]).aggregate([]).to_pylist()}
+    names, starts = Names(inputs.tables), inputs.starts
+    rows, small = [], dict.fromkeys(KINDS, 0.0)
+    causes: dict[tuple[Any, ...], Row] = {}
+    for gap in short.to_pylist():
+        item = (gap["product"], gap["market"])
+        causes[(*item, gap["bucket"])] = {name: gap[name] for name in _CAUSE}
+        if item in known:
+            continue
+        parts = (gap["late_units"], gap["refused_units"], gap["lost_units"] - gap["refused_units"])
+        for kind, units in zip(KINDS, parts, strict=True):
+            if units < LEAST_SHORT:
+                small[kind] += units
+                continue
+            rows.append(
+                _row(gap["product"], names, market=gap["market"], due_in=gap["bucket"], units=units, service=kind)
+            )
+    for r in requests.filter(pc.not_equal(requests["what"], "on_time")).to_pylist():
+        due_in = max(inputs.settings.calendar.bucket_start(r["due"]), min(starts, default=r["due"]))
+        own = {name: r[name] for name in ("demand", "market", "firm", "priority", "due", "units")}
+        rows.append(_row(r["product"], names, due_in=due_in, service=r["what"], served_in=r["bucket"], **own))
+    for row in rows:
+        row |= causes.get((row["product"], row["market"], row["due_in"]), {})
+    rows.sort(key=_by_day)
+    return rows + [_row(None, names, units=units, service=kind) for kind, units in small.items() if units > 0]
+
+
+def _row(product: str | None, names: Names, **own: Any) -> Row:
+    return dict.fromkeys(LATE_SCHEMA.names) | {"product": product, "product_name": names.name(product) or None} | own
+
+
+def _by_day(row: Row) -> tuple[Any, ...]:
+    return (
+        row["due_in"],
+        *most_important(row)[:2],
+        row["due"] or row["due_in"],
+        row["product"],
+        row["demand"] or "",
+        row["market"],
+        KINDS.index(row["service"]),
+        row["served_in"] or row["due_in"],
+    )
+
+
+def most_important(row: Row) -> tuple[Any, ...]:
+    """Order of importance: firm orders first, then by priority, then by day, then by units."""
+    return (not row["firm"], -(row["priority"] or 0), row["due"] or row["due_in"], -row["units"], row["product"])

@@ -1,0 +1,42 @@
+"""Products by the names that people know them by, beside their codes."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+# The unit that goes without saying.
+PIECE = "piece"
+
+
+class Names:
+    """Names and units of the products of a run. A code that it does not know stands by itself."""
+
+    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
+        rows = tables["products"].to_pylist() if "products" in tables else []
+        self.named: Mapping[str, str] = {
+            r["product"]: r["name"] for r in rows if r["name"] and r["name"] != r["product"]
+        }
+        self.units: Mapping[str, str] = {r["product"]: r["base_unit"] or PIECE for r in rows}
+
+    def name(self, product: str | None) -> str:
+        """The name, or '' where there is none but the code; of a stock point ('A@F1') that of its product."""
+        if product is None:
+            return ""
+        return self.named.get(product) or self.named.get(product.rpartition("@")[0], "")
+
+    def beside(self, product: str) -> str:
+        """For a table: 'MTB · Mountain bike'."""
+        name = self.name(product)
+        return f"{product} · {name}" if name else product
+
+    def called(self, product: str) -> str:
+        """For a sentence: 'Mountain bike (MTB)'."""
+        name = self.name(product)
+        return f"{name} ({product})" if name else product
+
+    def thing(self, name: str, unit: str | None) -> str:
+        """Something scarce: a line, counted in hours, by its own name; a material as a product is called."""
+        return name if unit == "hour" else self.called(name)
+
+    def unit(self, product: str) -> str:
+        return self.units.get(product, PIECE)

@@ -1,0 +1,88 @@
+"""Demand added up: units that are on time, late and lost, by product or bucket, and what stands in the way of most."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.model.errors import Refused
+from datong.model.words import message
+
+Row = dict[str, Any]
+
+GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
+# Fewer units than this are no gap.
+LEAST_SHORT = 0.5
+
+
+def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
+    """Sums of the table `gaps` by product or by bucket, in order: demand = on time + late + lost.
+
+    `binding` is what stands in the way of most units that are late or lost, counted in `binding_unit` (hour, unit), and
+    `binding_price` the most that one more of it would save; '' and None where nothing does. Raises Refused for a run
+    that an earlier version kept.
+    """
+    if not set(GAP_UNITS) <= set(gaps.column_names):
+        raise Refused(message("report.earlier_version"))
+    # One thread: sums of several come in another order each time, and differ in their last digit.
+    sums = gaps.group_by(key, use_threads=False).aggregate([(name, "sum") for name in GAP_UNITS])
+    most: dict[Any, Row] = {}
+    for r in binding_units(gaps, [key]):
+        most.setdefault(r[key], r)
+    rows = []
+    for r in sums.sort_by(key).to_pylist():
+        row = {key: r[key]} | {name: r[f"{name}_sum"] or 0.0 for name in GAP_UNITS}
+        row["short_units"] = row["late_units"] + row["lost_units"]
+        row["on_time_share"] = _share(row)
+        found = most.get(r[key], {"binding": "", "price": None, "unit": None})
+        row |= {"binding": found["binding"], "binding_price": found["price"], "binding_unit": found["unit"]}
+        rows.append(row)
+    return rows
+
+
+def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
+    """`gap_totals` by product, with `lacks`: the product that is held back and for want of which it runs short, or
+    None."""
+    rows = tables["held"].to_pylist() if "held" in tables else []
+    lacks = {r["product"]: r["lacks"] for r in rows}
+    totals = gap_totals(tables["gaps"], "product")
+    for row in totals:
+        lacked = lacks.get(row["product"])
+        row["lacks"] = lacked if lacked == row["product"] or not row["binding"] else None
+    return totals
+
+
+def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
+    """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price), the
+    most first; those that nothing scarce stands in the way of are not counted."""
+    short = pc.add(gaps["late_units"], gaps["lost_units"])
+    told = pc.and_(pc.greater(short, 0.0), pc.not_equal(pc.fill_null(gaps["binding"], ""), ""))
+    rows = gaps.append_column("short", short).filter(told)
+    names = [*keys, "binding"]
+    by = rows.group_by(names, use_threads=False).aggregate(
+        [("short", "sum"), ("binding_price", "max"), ("needed_unit", "max")]
+    )
+    found = [
+        {name: r[name] for name in names}
+        | {"units": r["short_sum"], "price": r["binding_price_max"], "unit": r["needed_unit_max"]}
+        for r in by.to_pylist()
+    ]
+    return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"]))
+
+
+def gap_sum(rows: Sequence[Row]) -> Row:
+    """All rows of `gap_totals` together."""
+    total: Row = {name: math.fsum(r[name] for r in rows) for name in GAP_UNITS}
+    return total | {"on_time_share": _share(total)}
+
+
+def _share(row: Row) -> float | None:
+    return row["on_time_units"] / row["demand_units"] if row["demand_units"] > 0 else None
+
+
+def shortest(totals: Sequence[Row]) -> list[Row]:
+    """Of `gap_totals`, those with late or lost units, the shortest first."""
+    rows = [r for r in totals if r["short_units"] >= LEAST_SHORT]
+    return sorted(rows, key=lambda r: (-r["short_units"], r["product"]))

@@ -1,0 +1,88 @@
+"""A run as one reader sees it: what every page, sheet and sentence is made of, worked out once."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from datong.app.report import figures
+from datong.app.report.grid import Block, grid
+from datong.app.report.inputs import ReportInputs
+from datong.app.report.late import late_rows
+from datong.app.report.names import PIECE, Names
+from datong.app.report.orders import of_this_week, order_rows
+from datong.app.report.totals import gap_sum, product_totals
+from datong.app.tables_out import kept_findings
+from datong.model.words import say
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class RunView:
+    """The run in a language."""
+
+    inputs: ReportInputs
+    language: str
+
+    def say(self, key: str, /, **params: Any) -> str:
+        """A text of the report."""
+        return say(f"report.{key}", self.language, **params)
+
+    def when(self, bucket: date) -> str:
+        """'the week of 2026-11-30', or the day."""
+        weeks = self.inputs.settings.bucket == "week"
+        return say("plan.week" if weeks else "plan.day", self.language, day=bucket)
+
+    def amount(self, units: float, product: str | None) -> str:
+        """Units with their unit, where it is not pieces."""
+        unit = PIECE if product is None else self.names.unit(product)
+        return figures.fitting(units) + ("" if unit == PIECE else f" {unit}")
+
+    @cached_property
+    def names(self) -> Names:
+        return Names(self.inputs.tables)
+
+    @cached_property
+    def orders(self) -> list[Row]:
+        """See `order_rows`."""
+        return order_rows(self.inputs)
+
+    @cached_property
+    def orders_now(self) -> list[Row]:
+        """Those of this week, the most urgent first."""
+        return of_this_week(self.orders, self.inputs.after_this_week, self.inputs.settings.calendar)
+
+    @cached_property
+    def late(self) -> list[Row]:
+        """See `late_rows`."""
+        return late_rows(self.inputs)
+
+    @cached_property
+    def products(self) -> list[Row]:
+        """Demand by product: see `product_totals`."""
+        return product_totals(self.inputs.tables)
+
+    @cached_property
+    def lacks(self) -> dict[str, str]:
+        """By product that runs short: the product that is held back and for want of which it does."""
+        return {r["product"]: r["lacks"] for r in self.products if r["lacks"] is not None}
+
+    @cached_property
+    def demand(self) -> Row:
+        """Demand of all products together."""
+        return gap_sum(self.products)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """Product by bucket: see `grid`."""
+        return grid(self.inputs.tables, self.inputs.starts)
+
+    @cached_property
+    def findings(self) -> list[Row]:
+        """What the plan wants a person to know: severity, found, expected, remedy."""
+        return [f.as_record(self.language) for f in kept_findings(self.inputs.tables)]
+
+    @cached_property
+    def certificate(self) -> Row:
+        return self.inputs.tables["certificate"].to_pylist()[0]

@@ -1,0 +1,157 @@
+"""What to do this week, in three sentences: what to start, buy and send; what is late; what stands in the way."""
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.report import figures
+from datong.app.report.late import most_important
+from datong.app.report.orders import buckets_late
+from datong.app.report.totals import LEAST_SHORT, binding_units
+from datong.app.report.view import RunView
+
+Row = dict[str, Any]
+
+# So many are named in a sentence.
+NAMED = 3
+KINDS = ("make", "buy", "move")
+
+
+def this_week(view: RunView) -> list[str]:
+    """The three sentences."""
+    return [_to_do(view), _late(view), _in_the_way(view)]
+
+
+def _joined(view: RunView, parts: list[str]) -> str:
+    return view.say("week.next").join(parts)
+
+
+# what to do --------------------------------------------------------------------------------------
+
+
+def _to_do(view: RunView) -> str:
+    after, now = view.inputs.after_this_week, view.orders_now
+    days = {"first": after - timedelta(days=7), "last": after - timedelta(days=1)}
+    if not view.orders:
+        return view.say("week.no_orders", **days)
+    if not now:
+        first = view.orders[0]
+        return view.say("week.nothing_now", order=_order(view, first), start=first["start"], **days)
+    counts = [(kind, sum(r["kind"] == kind for r in now)) for kind in KINDS]
+    actions = [
+        view.say(f"week.{kind}_one" if n == 1 else f"week.{kind}", count=figures.number(n)) for kind, n in counts if n
+    ]
+    key = "week.do" if len(now) > NAMED else "week.do_all"
+    orders = _joined(view, [_order(view, r) for r in now[:NAMED]])
+    return view.say(key, actions=view.say("week.list").join(actions), orders=orders, **days)
+
+
+def _order(view: RunView, row: Row) -> str:
+    calendar = view.inputs.settings.calendar
+    return view.say(
+        "week.order_late" if buckets_late(row, calendar) > 0 else "week.order",
+        order=row["order"],
+        amount=view.amount(row["units"], row["product"]),
+        product=view.names.called(row["product"]),
+        when=view.when(row["counted_in"] or calendar.bucket_start(row["due"])),
+        needed=row["needed_by"],
+    )
+
+
+# what is late ------------------------------------------------------------------------------------
+
+
+def _late(view: RunView) -> str:
+    total, expected = view.demand, view.inputs.futures > 1
+    if total["demand_units"] <= 0:
+        return view.say("week.no_demand")
+    suffix = "_expected" if expected else ""
+    units = {name: figures.fitting(total[f"{name}_units"]) for name in ("demand", "late", "lost")}
+    if total["late_units"] + total["lost_units"] < LEAST_SHORT:
+        return view.say(f"week.all_on_time{suffix}", demand=units["demand"])
+    rows = [r for r in view.late if r["product"] is not None]
+    if not rows:
+        return view.say(f"week.little_late{suffix}", **units)
+    rows.sort(key=(lambda r: (-r["units"], *most_important(r))) if expected else most_important)
+    key = "week.late" if len(rows) > NAMED else "week.late_all"
+    return view.say(f"{key}{suffix}", who=_joined(view, [_request(view, r) for r in rows[:NAMED]]), **units)
+
+
+def _request(view: RunView, row: Row) -> str:
+    what = {"amount": view.amount(row["units"], row["product"]), "product": view.names.called(row["product"])}
+    if row["due"] is None:
+        market = "" if row["market"] in (None, "", "all") else view.say("week.in_market", market=row["market"])
+        return view.say(f"week.expected_{row['service']}", when=view.when(row["due_in"]), market=market, **what)
+    then = view.when(row["served_in"]) if row["served_in"] else ""
+    return view.say(f"week.request_{row['service']}", demand=row["demand"] or "–", due=row["due"], when=then, **what)
+
+
+# what stands in the way --------------------------------------------------------------------------
+
+
+def _in_the_way(view: RunView) -> str:
+    if view.demand["late_units"] + view.demand["lost_units"] < LEAST_SHORT:
+        return _fullest(view)
+    gaps = view.inputs.tables["gaps"]
+    gaps = gaps.filter(pc.invert(pc.is_in(gaps["product"], pa.array(list(view.lacks), pa.string()))))
+    found = [(r["units"], _binding(view, gaps, r)) for r in binding_units(gaps)[:NAMED]]
+    found += _unbound(view, gaps) + _held_back(view)
+    told = sorted((f for f in found if f[0] >= LEAST_SHORT), key=lambda f: -f[0])
+    if not told:
+        return view.say("week.little_in_the_way")
+    return view.say("week.in_the_way", causes=_joined(view, [words for _, words in told[:NAMED]]))
+
+
+def _held_back(view: RunView) -> list[tuple[float, str]]:
+    """Units that wait for products which are held back because a row of them was refused."""
+    units: dict[str, float] = defaultdict(float)
+    for r in view.products:
+        if r["lacks"] is not None:
+            units[r["lacks"]] += r["short_units"]
+    return [
+        (short, view.say("week.held", name=view.names.called(product), units=figures.fitting(short)))
+        for product, short in units.items()
+    ]
+
+
+def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
+    """One scarce thing: how many units it keeps from being on time, and where it is short first."""
+    rows = gaps.filter(pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"])))
+    first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
+    what = {"name": view.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
+    if not first:
+        return view.say("week.binding", **what)
+    amount, when = figures.fitting(first[0]["needed_amount"]), view.when(first[0]["binding_bucket"])
+    key = "week.binding_hours" if first[0]["needed_unit"] == "hour" else "week.binding_units"
+    return view.say(key, amount=amount, when=when, **what)
+
+
+def _unbound(view: RunView, gaps: pa.Table) -> list[tuple[float, str]]:
+    """Units that nothing scarce keeps from being on time, and why: nothing ordered now would be there in time, or it
+    is not worth it."""
+    short = pc.add(gaps["late_units"], gaps["lost_units"])
+    unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
+    no_way = pc.is_null(gaps["binding_bucket"])
+    dearer = "week.dearer_expected" if view.inputs.futures > 1 else "week.dearer"
+    parts = []
+    for key, told in (("week.no_time", no_way), (dearer, pc.invert(no_way))):
+        units = pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0
+        parts.append((units, view.say(key, units=figures.fitting(units))))
+    return parts
+
+
+def _fullest(view: RunView) -> str:
+    hours = view.inputs.tables["hours"]
+    by = hours.group_by("line", use_threads=False).aggregate([("free_hours", "sum"), ("available_hours", "sum")])
+    shares = [
+        (1 - r["free_hours_sum"] / r["available_hours_sum"], r["line"])
+        for r in by.to_pylist()
+        if r["available_hours_sum"] > 0
+    ]
+    if not shares:
+        return view.say("week.nothing_in_the_way")
+    share, line = min(shares, key=lambda s: (-s[0], s[1]))
+    return view.say("week.fullest", line=line, share=figures.share(share, 0))
