@@ -460,7 +460,7 @@ class Chain:
         if self.branch_name is not None and latest is not None:
             return latest
         moment = default_moment(self.settings, latest, self.clock())
-        moment = max((m for m in (moment, self._start_moment(), self._last_given_out()) if m is not None), default=None)
+        moment = max((m for m in (moment, self._last_given_out()) if m is not None), default=None)
         if moment is None:
             raise NotFound(message("app.nothing_known", folder=str(self.folder)))
         return moment
@@ -884,7 +884,11 @@ class Chain:
 
 def default_moment(settings: ChainSettings, latest: datetime | None, clock: datetime) -> datetime | None:
     """The moment that a plan is made for: the latest at which anything became known (None: nothing did), but not before
-    the settings' start, nor, for a chain of live records, after its clock."""
+    the settings' start.
+
+    For a chain of live records: nor after its clock, nor before today: where nothing became known today, it stands
+    where the day began. A plan of Monday is not made for Friday because nothing came in since.
+    """
     if latest is not None and settings.history == "live":
         latest = max(min(latest, clock), settings.calendar.midnight(settings.calendar.local_date(clock)))
     floor = None if settings.start is None else settings.calendar.midnight(settings.start)

@@ -84,7 +84,9 @@ class _Look:
         nothing = pa.chunked_array([pa.nulls(rows.num_rows, pa.timestamp("us", tz="UTC"))])
         known_at = rows["known_at"] if "known_at" in rows.column_names else nothing
         day_only = rows[DATE_ONLY].fill_null(False).to_numpy()
-        last = pc.max(event_known_at(rows["happened_at"], known_at, day_only, self._settings, self._now)).as_py()
+        opening = self._settings.start if table.name == "stock" else None
+        known_at = event_known_at(rows["happened_at"], known_at, day_only, self._settings, self._now, opening)
+        last = pc.max(known_at).as_py()
         self._latest = last if self._latest is None else max(last, self._latest)
         if table.name not in ("sales", "returns"):
             return
