@@ -75,8 +75,8 @@ def told(result: Told, code: str) -> list[Finding]:
 
 def test_a_started_order_takes_nothing_more_off_a_count_made_since(tmp_path: Path) -> None:
     result = cleared("planning/P1-textbook-mrp", tmp_path)
-    made = units(result, "A")
-    assert made == {date(2026, 1, 5): 10.0, date(2026, 1, 26): 30.0, date(2026, 2, 16): 40.0}
+    assert in_all(result, "A") == pytest.approx(80.0)
+    assert (in_all(result, "C"), in_all(result, "D"), in_all(result, "E")) == (100.0, 300.0, 300.0)
     assert gaps(result) == []
     for case in ("planning/P1c-open-orders-minimal", "planning/P1g-started-drains-count"):
         assert in_all(cleared(case, tmp_path), "D") == 0.0
@@ -119,7 +119,7 @@ def test_locked_and_released_orders_have_their_components_bought(case: str, tmp_
     with datong.open(tmp_path / f"peers-{case}") as chain:
         run = chain.run()
     assert units(run, "c") == {date(2009, 1, 8): 5.0}
-    assert any("MO1" in r["en"] for r in run.tables["reasons"].to_pylist())
+    assert any("MO1" in r["text_params"] for r in run.tables["reasons"].to_pylist())
 
 
 def test_a_locked_order_takes_the_components_that_are_there(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_bins_that_nothing_tells_apart_are_a_finding(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     with datong.open(folder) as chain:
-        assert {"counted_twice", "conflicting_event"} <= {f.code for f in chain.findings}
+        assert {"counted_twice", "conflicting_count"} <= {f.code for f in chain.findings}
     assert told(clear(folder), "refused_count")
 
 
@@ -182,14 +182,14 @@ def test_firm_orders_that_are_past_due_stay_owed(case: str, ordered: str, due: f
     result = cleared(f"peers/{case}", tmp_path)
     assert in_all(result, ordered) == pytest.approx(due)
     assert units(result, ordered)[date(2009, 1, 1)] == 10.0
-    (found,) = told(result, "firm_overdue")
-    assert "10" in found.found.text()
+    (found,) = told(result, "firm_overdue_unshipped")
+    assert "10 units" in found.found.text()
     forecast = {"demand.csv": {"due,units,priority": "due,units,priority,firm", "10,0\n": "10,0,false\n"}}
     folder = tmp_path / "forecast"
     folder.mkdir()
     past = cleared(f"peers/{case}", folder, forecast)
     assert in_all(past, ordered) == pytest.approx(5.0)
-    assert told(past, "firm_overdue") == []
+    assert told(past, "firm_overdue_unshipped") == []
 
 
 def test_what_was_sent_of_a_firm_order_is_no_longer_owed(tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ def test_products_that_nobody_asks_for_are_named_and_so_are_launches() -> None:
     assert unasked_products(found).launched == ("D", "F")
     assert unasked_products(found).left_out == ("C", "E", "G")
     words = said(found)
-    assert words["not_asked"].startswith("3 finished products") and "C, E, G" in words["not_asked"]
-    assert words["launched"].startswith("2 new products") and "D, F" in words["launched"]
+    assert "3 of the finished products" in words["not_asked"] and "C, E, G" in words["not_asked"]
+    assert "2 of the products" in words["launched"] and "D, F" in words["launched"]
 
 
 @pytest.mark.parametrize("recipe", [None, "R"])
@@ -85,7 +85,7 @@ def test_a_bill_that_begins_within_the_horizon_or_after_it(recipe: str | None) -
 
 
 def test_products_that_nothing_makes_or_brings_in_the_horizon() -> None:
-    """A's offer has ended, B's recipe is to come after the horizon; C has an offer that holds, D none at all."""
+    """A's offer has ended, B's recipe is to come after the horizon; C has an offer for the last day, D none at all."""
     offers = [
         {"offer": "OA", "product": "A", "price": 1.0, "valid_to": day(0)},
         {"offer": "OC", "product": "C", "price": 1.0, "valid_from": day(27)},
@@ -93,8 +93,9 @@ def test_products_that_nothing_makes_or_brings_in_the_horizon() -> None:
     recipes = [{"recipe": "RB", "product": "B", "valid_from": day(28)}]
     products = [{"product": p} for p in "ABCD"]
     words = said(state(products=products, demand=[wanted(p) for p in "ABCD"], offers=offers, recipes=recipes))
-    assert list(words) == ["no_way"]
-    assert words["no_way"].startswith("2 products") and "A, B" in words["no_way"]
+    assert list(words) == ["no_way_yet", "no_way"]
+    assert "2 of the products" in words["no_way"] and "A, B" in words["no_way"]
+    assert "1 of the products" in words["no_way_yet"] and f"C ({day(27)})" in words["no_way_yet"]
 
 
 def test_economics_that_change_within_the_horizon() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from datong.ledger.cells import local_to_utc
 from datong.ledger.state import arrow_type
 from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, Checked, TableCheck, nearest, validate
-from datong.model.settings import ChainSettings
+from datong.model.settings import ChainSettings, Defaults
 from datong.model.tables import tables
 
 SHANGHAI = ChainSettings("test", time_zone="Asia/Shanghai")
@@ -175,7 +175,8 @@ def test_neither_yes_nor_no() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("3", 3), ("3.0", 3), ("-2", -2), ("1,000", 1000)])
 def test_whole_numbers(text: str, value: int) -> None:
-    checked = check("demand", demand=["D"], product=["P"], units=["1"], due=["2026-01-05"], priority=[text])
+    equal = ChainSettings("test", defaults=Defaults(priority_factor=1.0))  # so that any priority may be told
+    checked = check("demand", equal, demand=["D"], product=["P"], units=["1"], due=["2026-01-05"], priority=[text])
     assert checked.rows["priority"].to_pylist() == [value]
 
 
@@ -456,3 +457,42 @@ def test_a_check_that_keeps_no_rejected_rows_finds_the_same() -> None:
     assert checks[0].findings == checks[1].findings
     assert whole.rejected[ROW].to_pylist() == counted.rejected[ROW].to_pylist() == [3, 4]
     assert counted.rejected["raw"].null_count == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "code", "column"),
+    [
+        ("sales", {"units": "1e300"}, "too_large", "units"),
+        ("sales", {"price": "1e300"}, "too_large", "price"),
+        ("sales", {"units": "inf"}, "not_finite", "units"),
+        ("sales", {"units": "NaN"}, "not_finite", "units"),
+        ("sales", {"happened_at": "2199-06-01"}, "not_come", "happened_at"),
+        ("sales", {"known_at": "2101-01-01"}, "not_come", "known_at"),
+        ("sales", {"happened_at": "0001-01-01"}, "impossible_date", "happened_at"),
+        ("products", {"price": "1e13"}, "too_large", "price"),
+        ("offers", {"offer": "O", "price": "1", "lead_days": "1e9"}, "too_large", "lead_days"),
+        ("recipes", {"recipe": "R", "lead_days": "99999"}, "too_large", "lead_days"),
+        ("recipes", {"recipe": "R", "yield_share": "1e-300"}, "too_small", "yield_share"),
+        ("recipes", {"recipe": "R", "yield_share": "0"}, "not_above", "yield_share"),
+        ("components", {"component": "P", "units_per_unit": "1e7"}, "too_large", "units_per_unit"),
+        ("demand", {"demand": "D", "due": "2026-01-05", "priority": "2000"}, "too_heavy", "priority"),
+        ("demand", {"demand": "D", "due": "2026-01-05", "priority": "20"}, "too_heavy", "priority"),
+        ("demand", {"demand": "D", "due": "2026-01-05", "priority": "19"}, None, None),
+        ("demand", {"demand": "D", "due": "2026-01-05", "priority": "-9"}, None, None),
+        ("products", {"shelf_life_days": "9999"}, None, None),
+        ("products", {"price": "1e12"}, None, None),
+    ],
+)
+def test_numbers_and_days_that_no_plan_can_be_made_of(
+    table: str, row: dict[str, str], code: str | None, column: str | None
+) -> None:
+    """2 ^ 19 is the last weight below a million."""
+    usual = {"product": "P"} | ({"happened_at": "2026-01-05"} if table == "sales" else {})
+    usual |= {"units": "1"} if table in ("sales", "demand") else {}
+    checked = check(table, **{name: [text] for name, text in (usual | row).items()})
+    assert codes(checked) == ([] if code is None else [(code, 2, column)])
+    assert checked.rows.num_rows == (code is None)
+    for found in checked.findings:
+        assert all(
+            part.text(language) for part in (found.found, found.expected, found.remedy) for language in ("en", "zh")
+        )

@@ -39,28 +39,63 @@ def week(n):
     return MONDAY + timedelta(days=7 * n)
 
 
+def friday(n):
+    return week(n) + timedelta(days=4)
+
+
 def test_orders_days_numbers_and_value():
-    """6 wanted in week 0 and 13 in week 1: 10 hours a week, so 3 of the second week's are made ahead.
+    """6 wanted in week 0 and 13 in week 1: 10 hours a week, so 3 of the second week's are made ahead. Each is due on
+    the Friday of the week in which it is made.
 
     Order of week 0: 9 units cost 18. Without it 6 units wait 2 weeks and are lost: 6 x (2 x 5 + 100) = 660, and the 3
-    held for week 1 (3 x 1 = 3) are short there: 3 x 5 + 3 x 100 = 315; it saves 660 + 315 - 3 = 972. The hour of
-    week 0 is worth nothing (one is left), so its value is 972 - 18 = 954.
+    held for week 1 (3 x 1 = 3) are short there: 3 x 5 + 3 x 100 = 315; it saves 660 + 315 - 3 = 972, so its value is
+    972 - 18 = 954. The second saves 10 x (5 + 100) = 1050 for 20.
     """
     state = chain(2, **press(lead_days=0))
     found = planned(state, wanted(state, A=[[6.0, 13.0]]))
     first, second = found.orders
-    assert (first.order, first.units, first.start, first.due) == ("W20240101-001", 9.0, MONDAY, MONDAY)
+    assert (first.order, first.units, first.start, first.due) == ("W20240101-001", 9.0, MONDAY, friday(0))
     assert (second.order, second.units, second.start) == ("W20240101-002", 10.0, week(1))
+    assert second.due == friday(1)
     assert (first.needed_by, second.needed_by) == (MONDAY, week(1))
     assert (first.line, first.recipe, first.kind) == ("L", "A/L", "make")
     assert first.cost == pytest.approx(18.0)
-    assert first.value == pytest.approx(954.0)
+    assert (first.value, second.value) == (pytest.approx(954.0), pytest.approx(1030.0))
 
 
-def test_due_is_start_plus_lead_days_exactly():
+def test_a_work_order_is_due_on_the_friday_of_the_week_in_which_it_finishes():
+    """Ten days' lead are two weeks: wanted in week 3, started in week 1, finished by the Friday of week 3."""
     state = chain(4, **press(lead_days=10))
     order = planned(state, wanted(state, A=[[0.0, 0.0, 0.0, 5.0]])).orders[0]
-    assert (order.start, order.due) == (week(1), week(1) + timedelta(days=10))
+    assert (order.start, order.due) == (week(1), friday(3))
+
+
+def test_a_work_order_of_a_part_is_due_when_the_first_order_that_takes_it_starts():
+    """6 A wanted in week 0 and 2 in week 3, lead a week, each of a Q that is made in a week: the Q of week 2's order
+    are started in week 1 and due on the Monday of week 2; those of week 0's, started in week 0, on that of week 1."""
+    tables = press(lead_days=7)
+    tables["products"].append({"product": "Q", "price": 4.0, "kind": "component"})
+    tables["components"] = [{"product": "A", "component": "Q", "units_per_unit": 1.0}]
+    tables["lines"].append({"line": "M", "hours_per_week": 100.0})
+    part = {"recipe": "Q/M", "product": "Q", "line": "M", "hours_per_unit": 1.0, "cost_per_unit": 1.0, "lead_days": 7.0}
+    tables["recipes"].append(part)
+    state = chain(4, **tables)
+    orders = planned(state, wanted(state, A=[[6.0, 0.0, 0.0, 2.0]])).orders
+    assert [(o.product, o.units, o.start, o.due) for o in orders] == [
+        ("Q", 6.0, week(0), week(1)),
+        ("A", 6.0, week(1), friday(2)),
+        ("Q", 2.0, week(1), week(2)),
+        ("A", 2.0, week(2), friday(3)),
+    ]
+
+
+def test_a_purchase_is_due_on_the_day_on_which_it_arrives():
+    """Ten days after the Monday on which it is ordered: in the second week after, the first that can use it."""
+    tables = with_part(press(), 0.0)
+    tables["offers"][0]["lead_days"] = 10.0
+    state = chain(4, **tables)
+    bought = next(o for o in planned(state, wanted(state, A=[[0.0, 0.0, 0.0, 5.0]])).orders if o.kind == "buy")
+    assert (bought.start, bought.due, bought.needed_by) == (week(1), week(1) + timedelta(days=10), week(3))
 
 
 def test_numbers_go_on_from_those_given_out():
@@ -93,7 +128,7 @@ def test_frozen_buckets_get_no_new_start():
 
 
 def test_hours_with_set_ups_are_never_exceeded():
-    """A set-up takes 2 of 10 hours: at most 8 units a week, though the market counts on 10."""
+    """A set-up takes 2 of 10 hours: at most 8 units a week, though the market in any quantities counts on 10."""
     state = chain(4, **press(setup_hours=2.0))
     found = planned(state, wanted(state, A=np.full((1, 4), 9.0)))
     hours: dict[date, float] = {}
@@ -119,8 +154,8 @@ def test_components_come_first_and_never_run_out():
     purchase = next(o for o in found.orders if o.kind == "buy")
     assert purchase.order == "P20240101-001"
     assert purchase.needed_by == week(1)
-    assert purchase.value > 0
-    assert "W20240101-002" in sentence(purchase, "en")
+    assert purchase.value is None
+    assert "for the orders W20240101-002 for A (2 in the week of 2024-01-08)" in purchase.causes[0].text.text("en")
 
 
 def test_smallest_lot_brings_needs_forward():
@@ -128,11 +163,14 @@ def test_smallest_lot_brings_needs_forward():
     state = chain(3, **press(min_lot_units=6.0))
     found = planned(state, wanted(state, A=np.full((1, 3), 2.0)))
     assert [(o.start, o.units) for o in found.orders] == [(MONDAY, 6.0)]
-    assert "3 buckets need" in sentence(found.orders[0], "en")
+    told = sentence(found.orders[0], "en")
+    assert "6 for expected demand from the week of 2024-01-01 to the week of 2024-01-15" in told
+    assert "the smallest lot is 6" in told and "3 weeks" in told
+    assert "最小批量为 6" in sentence(found.orders[0], "zh")
 
 
 def test_causes_name_line_alternative_method_and_signal():
-    """20 of 22 units fit on L, the rest goes to M at 9 instead of 2: an hour of L is worth 7; N at 12 is 3 dearer."""
+    """20 of 22 units fit on L, 2 of week 1's ahead in week 0; the rest goes to M at 9 instead of 2, 7 dearer."""
     tables = press()
     for line, cost in (("M", 9.0), ("N", 12.0)):
         recipe = {"recipe": f"A/{line}", "line": line, "cost_per_unit": cost}
@@ -145,20 +183,29 @@ def test_causes_name_line_alternative_method_and_signal():
     )
     found = planned(state, wanted(state, A=[[8.0, 14.0]]), Sensed(None, (signal,)))
     order = next(o for o in found.orders if o.line == "L" and o.start == week(1))
-    assert [c.stage for c in order.causes] == ["plan", "balance", "balance", "forecast", "sense"]
+    assert [c.stage for c in order.causes] == [*["plan"] * 3, *["balance"] * 2, "forecast", "sense", "plan"]
+    told = [c.text.text("en") for c in order.causes]
+    assert told[:5] == [
+        "10 for expected demand of the week of 2024-01-08",
+        "in stock 0",
+        "planned before 10",
+        "line L is full in the week of 2024-01-08: 10 of 10 hours",
+        "the next best way, A/M on line M, would cost 7 CNY more a unit",
+    ]
+    assert "chosen by back-test: SES" in told[5]
+    assert told[7].startswith("so make 10") and told[7].endswith("from 2024-01-08, done by 2024-01-12")
+    assert order.causes[3].evidence == ("L|2024-01-08",)
+    assert order.causes[4].evidence == ("recipes:A/M",)
+    assert order.causes[6].evidence == ("sales:1",)
     text = sentence(order, "en")
-    for part in (
-        "A are wanted",
-        "line L is full in the week of 2024-01-08",
-        "worth 7 CNY",
-        "A/N on line N, would cost 3 CNY",
-    ):
-        assert part in text, text
-    assert "chosen by back-test: SES" in order.causes[3].text.text("en")
-    assert order.causes[-1].evidence == ("sales:1",)
+    assert told[5] not in text and "surged; so make 10" in text
     chinese = sentence(order, "zh")
-    for part in ("产线 L", "满负荷", "多一工时可省 7 CNY", "A surged"):
+    for part in ("产线 L 在2024-01-08 当周已排满：10 / 10 小时", "A/M（产线 M）每件贵 7 CNY", "A surged"):
         assert part in chinese, chinese
+    ahead = next(o for o in found.orders if o.line == "L" and o.start == MONDAY)
+    assert "it is made ahead, because line L is full in the week of 2024-01-08 (10 of 10 h)" in sentence(ahead, "en")
+    dear = next(o for o in found.orders if o.line == "M")
+    assert dear.units == 2.0 and "next best" not in sentence(dear, "en")
 
 
 def test_plan_and_balance_count_on_the_same_yield():

@@ -31,4 +31,7 @@ def test_what_is_on_the_way_is_not_called_stock() -> None:
     wanted = Forecast((Item("A", "all"),), (MONDAY,), paths, ("SES",), of_one.astype(int), of_one.astype(bool))
     (order,) = plan(state, wanted).orders
     assert order.units == 3.0
-    assert "against 3 in stock and 4 on the way" in order.causes[0].text.text("en")
+    told = [cause.text.text("en") for cause in order.causes]
+    assert told[:3] == ["3 for expected demand of the week of 2024-01-01", "in stock 3", "on order before 4"]
+    assert order.causes[1].evidence_table == "stock"
+    assert not any("7" in text for text in told[:3])

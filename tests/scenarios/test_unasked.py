@@ -40,7 +40,8 @@ def test_the_commands_say_which_and_a_launch_is_forecast(tmp_path: Path, capsys:
         status, printed = run(capsys, command, folder, "--as-of", "2026-01-05", "--lang", "en")
         assert status == 0
         told = " ".join(printed.split())
-        assert "nobody has bought or asked for (B)" in told and "new products without a sale yet (N)" in told
+        assert "nobody has bought or asked for 1 of the finished products (B)" in told
+        assert "no sale yet of 1 of the products that are launched soon or were lately (N)" in told
     with Chain(folder) as chain:
         forecast = chain.kept_run().forecast.arrow.to_pylist()
     assert {row["product"]: row["prior"] for row in forecast} == {"A": False, "N": True}

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from datong.app.compare import Comparison, Side
     from datong.app.quoting import QuoteResult
     from datong.app.replenishing import ReplenishResult
+    from datong.app.since import PlanBefore
     from datong.balance.market import Door
     from datong.balance.solution import OnProgress
     from datong.cycle import CycleResult
@@ -56,6 +57,9 @@ LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
 # Later than anything that can be known: a state as of then is all there is.
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+
+# What of a kept run its successor is held against.
+PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "flow", "money")
 
 # More buckets than any history has.
 EVERY_BUCKET = 1_000_000
@@ -163,6 +167,11 @@ class RunResult:
     def reasons(self) -> Frame:
         """Causes of each order by rank, with the ids of the rows behind them. `chain.why(order)` gives them for one."""
         return Frame("reasons", self.tables["reasons"])
+
+    @property
+    def since(self) -> Frame:
+        """What came and changed since the last plan, what that did to the plan, and what to do this week."""
+        return Frame("since", self.tables["since"])
 
     @property
     def scores(self) -> Frame:
@@ -426,7 +435,8 @@ class Chain:
         """The last moment at which anything became known, but not before the settings' start, nor before that of a plan
         whose orders were given out; of a branch its clock.
 
-        A chain of live records does not look beyond its clock.
+        A chain of live records does not look beyond its clock; where nothing became known today, it stands where the
+        day began: a plan of Monday is not made for Friday, because nothing came in since.
         """
         latest = self.ledger.latest_known_at()
         if self.branch_name is not None and latest is not None:
@@ -470,6 +480,7 @@ class Chain:
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet,
         NoPlan where locked orders cannot run.
         """
+        from datong.app.since import since
         from datong.cycle import run_cycle  # what it needs takes seconds to import, and few commands plan
 
         state = self.state(as_of)
@@ -479,8 +490,23 @@ class Chain:
         used = learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
         result = run_cycle(state, used, past, seed, on_stage)
         record = run_record(state, used, seed, result, past)
+        changes = since(self._plan_before(state.as_of), state, record.tables)
+        record = replace(record, tables={**record.tables, "since": changes})
         self.ledger.save_run(record)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
+
+    def _plan_before(self, moment: datetime) -> "PlanBefore | None":
+        """The last kept run of an earlier moment; never one of the same moment, which the same inputs give again."""
+        from datong.app.since import PlanBefore
+
+        earlier = [row for row in self._runs_by_moment(moment) if row["as_of"] < moment]
+        if not earlier:
+            return None
+        last = earlier[-1]
+        inputs = self.on(last["branch"]).ledger.run_inputs(last["run"])
+        names = self.ledger.run_table_names(last["run"])
+        tables = {name: self.ledger.run_table(last["run"], name) for name in PLAN_TABLES if name in names}
+        return PlanBefore(last["run"], last["as_of"], inputs.state, tables)
 
     def balance(
         self,
@@ -579,24 +605,26 @@ class Chain:
         """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
         names = ("forecast", "learnt_used", "learnt", "orders")
         return [
-            RunRecord(run, moment, seed, {name: self.ledger.run_table(run, name) for name in names})
-            for run, moment, seed in self._runs_by_moment(before)
-            if moment < before
+            RunRecord(
+                row["run"], row["as_of"], row["seed"], {name: self.ledger.run_table(row["run"], name) for name in names}
+            )
+            for row in self._runs_by_moment(before)
+            if row["as_of"] < before
         ]
 
     def scores(self, until: datetime) -> pa.Table:
         """Scores of the last kept runs up to a moment, each of what had become known since the run before it."""
         runs = self._runs_by_moment(until)
         return pa.concat_tables(
-            [SCORES_SCHEMA.empty_table(), *(self.ledger.run_table(run, "scores") for run, _, _ in runs)]
+            [SCORES_SCHEMA.empty_table(), *(self.ledger.run_table(row["run"], "scores") for row in runs)]
         )
 
-    def _runs_by_moment(self, until: datetime) -> list[tuple[str, datetime, int]]:
-        """Run, moment and seed of the last PAST_RUNS moments; of each moment the run saved last."""
+    def _runs_by_moment(self, until: datetime) -> list[dict[str, Any]]:
+        """Rows of the last PAST_RUNS moments, oldest first; of each moment the run saved last."""
         from datong.learn.scores import PAST_RUNS
 
         by_moment = {row["as_of"]: row for row in self.ledger.runs(until).to_pylist()}
-        return [(row["run"], moment, row["seed"]) for moment, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
+        return [row for _, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
 
     def kept_run(self, run: str | None = None) -> RunResult:
         """A run kept in the ledger; the last one by default. On a branch one made there. Raises NotFound."""
@@ -835,7 +863,7 @@ def default_moment(settings: ChainSettings, latest: datetime | None, clock: date
     """The moment that a plan is made for: the latest at which anything became known (None: nothing did), but not before
     the settings' start, nor, for a chain of live records, after its clock."""
     if latest is not None and settings.history == "live":
-        latest = min(latest, clock)
+        latest = max(min(latest, clock), settings.calendar.midnight(settings.calendar.local_date(clock)))
     floor = None if settings.start is None else settings.calendar.midnight(settings.start)
     return max((m for m in (latest, floor) if m is not None), default=None)
 

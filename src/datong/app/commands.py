@@ -190,6 +190,8 @@ def answer_withdraw(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_run(options: argparse.Namespace, language: str) -> int:
+    from datong.app.terminal_since import show_since
+
     if options.out is not None:
         refuse_foreign(options.out)
     with opened(options.chain, language, options.branch) as chain:
@@ -202,6 +204,7 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
         show_header(result, language)
         if chain.branch_name is not None:
             terminal.line(say("branch.header", language, branch=chain.branch_name))
+        show_since(result.tables["since"], chain.settings, language)
         terminal.show_results(inputs, language)
         if options.out is not None:
             terminal.line(say("app.written", language, path=options.out))

@@ -273,15 +273,15 @@ _ORDER_SCHEMA = pa.schema(
 def order_changes(a: pa.Table, b: pa.Table) -> pa.Table:
     """Every order of both plans, paired, and what became of it: same, resized, moved, moved_resized, added, removed.
 
-    Order numbers say nothing across plans: orders are paired among those of one product by one recipe or offer. First
-    those alike in start, due and units; then those alike in start and due (resized); then in units (moved); what is
-    left in the order of its due days (moved and resized); an order without a partner is in A only (removed) or in B
-    only (added).
+    Order numbers say nothing across plans: orders are paired among those of one product by one recipe, offer or lane
+    to one site. First those alike in start, due and units; then those alike in start and due (resized); then in units
+    (moved); what is left in the order of its due days (moved and resized); an order without a partner is in A only
+    (removed) or in B only (added).
     """
     groups: dict[tuple[Any, ...], tuple[list[Row], list[Row]]] = {}
     for side, orders in enumerate((a, b)):
         for order in orders.to_pylist():
-            what = tuple(order[name] or "" for name in ("kind", "product", "recipe", "offer"))
+            what = tuple(order.get(name) or "" for name in ("kind", "product", "recipe", "offer", "lane", "site"))
             groups.setdefault(what, ([], []))[side].append(order)
     rows: list[Row] = []
     for what in sorted(groups):

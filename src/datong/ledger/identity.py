@@ -23,11 +23,13 @@ SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 def keyed_row_id(table: Table, row: Mapping[str, Any]) -> str | None:
     """The id of a row by its own key columns; None where they are all empty.
 
-    Parts of a composite key are joined with '|'; a '|' or '\\' within a part is escaped with '\\'.
+    Parts of a composite key are joined with '|'; a '|' or '\\' within a part is escaped with '\\'. What tells rows of
+    one key apart (`Table.finer`) is a part where it is filled.
     """
     parts = [_key_text(row.get(name)) for name in table.key]
     if not any(parts):
         return None
+    parts += [text for name in table.finer if (text := _key_text(row.get(name)))]
     if len(parts) > 1:
         parts = [part.replace("\\", "\\\\").replace("|", "\\|") for part in parts]
     return f"{table.name}:{'|'.join(parts)}"

@@ -67,6 +67,11 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
         yield finding("warning", "notice.no_bill_yet", "components", count=len(waiting), names=_with_days(waiting))
     if bare:
         yield finding("note", "notice.bill_ends", "components", count=len(bare), names=_with_days(bare))
+    first = {product: min(own.first for own in spans) for product, spans in open_spans.items() if spans}
+    later = {product: date.fromordinal(day) for product, day in first.items() if day > days.first}
+    later = {product: day for product, day in later.items() if product not in waiting}
+    if later:
+        yield finding("note", "notice.no_way_yet", "recipes", count=len(later), names=_with_days(later))
     nothing = sorted(product for product, spans in open_spans.items() if not spans)
     if nothing:
         yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=_named(nothing))

@@ -19,7 +19,7 @@ from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, chunked, database,
 from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
-from datong.model.tables import Column, Table, tables
+from datong.model.tables import SMALLEST, Column, Table, tables
 from datong.model.words import Message, message
 
 ROW = "__row__"
@@ -33,7 +33,9 @@ _SHOWN_CHARACTERS = 60
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,3}(\.?[0-9]{3})*,[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 # Outside these years a date is odd.
-_LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D"))
+LIKELY_DAYS = (np.datetime64("1990-01-01", "D"), np.datetime64("2101-01-01", "D"))
+# What one unit more weighs at most, and the highest priority whatever its factor: all costs are in one sum.
+MOST_WEIGHT, HIGHEST_PRIORITY = 1e6, 1000
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
     ("line_calendar", "from", "to", False),
@@ -128,7 +130,7 @@ class TableCheck:
         """keep_rejected: False where only the findings are wanted; rejected rows then have their number alone."""
         self.table = table
         self.source = source
-        self._zone = settings.calendar.zone
+        self._settings = settings
         self._known = known
         self._units = Conversions.of_array(known[UNITS]) if has_units(table) and UNITS in known else None
         self._keep = keep_rejected
@@ -174,9 +176,9 @@ class TableCheck:
             some.append(every.take(place))
             originals.append(rows.take(place))
         candidates = pa.concat_tables(some)
-        trouble = _repeat_trouble(self.table, candidates)
+        troubles = _repeat_troubles(self.table, candidates)
         original = self._as_shown(pa.concat_tables(originals))
-        return _without_bad(candidates, [trouble], original, self._seen, self._keep)[1]
+        return _without_bad(candidates, troubles, original, self._seen, self._keep)[1]
 
     def _as_shown(self, rows: pa.Table) -> pa.Table:
         """Rows as they came, under our names of the columns."""
@@ -189,12 +191,13 @@ class TableCheck:
 
     def _typed(self, rows: pa.Table) -> tuple[pa.Table, list["Trouble"]]:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
-        cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, self._zone)
+        zone = self._settings.calendar.zone
+        cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, zone)
         groups = [*_value_troubles(self.table, cells), _date_order_troubles(self.table, cells)]
-        groups.append(_pair_troubles(self.table, cells))
+        groups += [_pair_troubles(self.table, cells), _heavy_troubles(self.table, cells, self._settings)]
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
         if self._units is not None and UNIT in cells:
-            cells, trouble = _unit_trouble(self.table, cells, self._known, self._units, self._zone)
+            cells, trouble = _unit_trouble(self.table, cells, self._known, self._units, zone)
             groups.append([trouble])
         troubles = [replace(trouble, rank=rank) for rank, group in enumerate(groups) for trouble in group]
         columns: dict[str, pa.ChunkedArray] = {name: column.values for name, column in cells.items()}
@@ -429,7 +432,7 @@ def _value_troubles(table: Table, cells_of: Mapping[str, Cells]) -> list[list[Tr
         if column.type in ("number", "integer"):
             groups += [[trouble] for trouble in _number_troubles(table, column, cells)]
         if column.type in ("date", "moment"):
-            groups += [[trouble] for trouble in _day_troubles(column, cells)]
+            groups += [[trouble] for trouble in _day_troubles(table, column, cells)]
         if column.choices:
             known = mask(pc.is_in(cells.values, pa.array(column.choices, pa.string())))
             bad = ~known & mask(pc.is_valid(cells.values))
@@ -472,19 +475,47 @@ def _number_troubles(table: Table, column: Column, cells: Cells) -> list[Trouble
         ("check.not_above", column.above, np.less_equal),
         ("check.not_below", column.below, np.greater_equal),
     )
+    finite = there & np.isfinite(numbers)
     for key, limit, breaks in limits:
         if limit is not None:
-            bad = there & np.isfinite(numbers) & breaks(numbers, limit)
+            bad = finite & breaks(numbers, limit)
             troubles.append(Trouble(key, bad, column.name, params={"limit": f"{limit:g}"}))
+    if (table.name, column.name) == ("stock", "units"):  # a count below zero is news all the same: nothing is there
+        troubles.append(Trouble("check.negative_count", there & (numbers < 0), column.name, severity="warning"))
+    if column.above is not None:
+        tiny = finite & (numbers > column.above) & (numbers < column.above + SMALLEST)
+        troubles.append(Trouble("check.too_small", tiny, column.name, params={"limit": f"{column.above + SMALLEST:f}"}))
+    if column.largest is not None:
+        params = {"limit": f"{column.largest:,.0f}", "unit": message(f"schema.units.{column.unit}")}
+        troubles.append(Trouble("check.too_large", finite & (numbers > column.largest), column.name, params=params))
     return troubles
 
 
-def _day_troubles(column: Column, cells: Cells) -> list[Trouble]:
+def _heavy_troubles(table: Table, cells: Mapping[str, Cells], settings: ChainSettings) -> list[Trouble]:
+    """Rows of demand whose priority makes them dearer than all sums can tell."""
+    if table.name != "demand" or "priority" not in cells:
+        return []
+    priority, factor = cells["priority"].values, settings.defaults.priority_factor
+    most = highest_priority(factor)
+    bad = mask(pc.fill_null(pc.greater(priority, most), False))
+    return [Trouble("check.too_heavy", bad, "priority", params={"limit": most, "factor": f"{factor:g}"})]
+
+
+def highest_priority(factor: float) -> int:
+    """The highest priority of which factor ^ priority is at most MOST_WEIGHT."""
+    steps = math.log(MOST_WEIGHT) / math.log(factor) if factor > 1 else math.inf
+    return int(min(steps + 1e-9, HIGHEST_PRIORITY))
+
+
+def _day_troubles(table: Table, column: Column, cells: Cells) -> list[Trouble]:
     days = cells.values.cast(pa.timestamp("us")).to_numpy().astype("M8[D]")
     there = ~np.isnat(days)
     impossible = there & ((days < POSSIBLE_DAYS[0]) | (days >= POSSIBLE_DAYS[1]))
-    odd = there & ~impossible & ((days < _LIKELY_DAYS[0]) | (days >= _LIKELY_DAYS[1]))
+    is_record = table.kind == "event" and column.name in ("happened_at", "known_at")
+    not_come = there & ~impossible & (days >= LIKELY_DAYS[1]) & is_record
+    odd = there & ~impossible & ~not_come & ((days < LIKELY_DAYS[0]) | (days >= LIKELY_DAYS[1]))
     return [
+        Trouble("check.not_come", not_come, column.name),
         Trouble("check.impossible_date", impossible, column.name),
         Trouble("check.odd_date", odd, column.name, severity="warning"),
     ]
@@ -544,7 +575,7 @@ def _unit_trouble(
 
 def _key_and_version(table: Table, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Columns of a source that name a row of the table, and those that tell which of its versions it is."""
-    key = [name for name in table.key if name in names]
+    key = [name for name in (*table.key, *table.finer) if name in names]
     version = [n for n in ("valid_from", "known_at") if n in names]
     if table.kind == "event" and "known_at" not in version and "happened_at" in names:
         version.append("happened_at")
@@ -573,18 +604,26 @@ def _key_hashes(table: Table, rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     return hashes["h"].to_numpy()[at], at
 
 
-def _repeat_trouble(table: Table, rows: pa.Table) -> Trouble:
+def _repeat_troubles(table: Table, rows: pa.Table) -> list[Trouble]:
     """Rows with the key of an earlier row and nothing that tells which holds: same version, known at the same moment.
 
-    Of events, an equal row may come twice (the ledger knows it already); only other content is trouble.
+    Of events, an equal row may come twice (the ledger knows it already); only other content is an error. Equal counts
+    may be of two bins, so that it is said that they count once.
     """
     key, names = _key_and_version(table, rows.column_names)
-    bad = _not_first(rows, names)
+    bad, equal = _not_first(rows, names), np.zeros(rows.num_rows, dtype=bool)
     if table.kind == "event" and bad.any():
-        bad &= ~_not_first(rows, [n for n in rows.column_names if n != ROW])
+        equal = _not_first(rows, [n for n in rows.column_names if n != ROW])
+        bad &= ~equal
     rule = "check.duplicate_key" if table.kind == "master" else "check.conflicting_event"
+    if table.finer:
+        rule = "check.conflicting_count"
     column = key[0] if len(key) == 1 else None
-    return Trouble(rule, bad, column, params={"key": " + ".join(key)}, rank=_LAST)
+    troubles = [Trouble(rule, bad, column, params={"key": " + ".join(key)}, rank=_LAST)]
+    if table.finer:
+        params = {"finer": ", ".join(table.finer)}
+        troubles.append(Trouble("check.counted_twice", equal, None, "warning", params, _LAST + 1))
+    return troubles
 
 
 def _not_first(rows: pa.Table, names: Sequence[str]) -> np.ndarray:

@@ -18,11 +18,33 @@ RESERVED = frozenset(
     | {"consumption", "inspections", "downtime", "sale_lots"}
 )
 
+# Most that a number of a unit may be: what is more is a slip of the pen, or a code or a date in the wrong column, and
+# would swamp every other number in one sum with it. 100 years; a thousand million units; a million million of money.
+LARGEST = {
+    "days": 36_500.0,
+    "hours": 1e6,
+    "hours per unit": 1e6,
+    "hours per week": 1e6,
+    "units": 1e9,
+    "units per unit": 1e6,
+    "units per week": 1e9,
+    "base units per unit": 1e9,
+    "money": 1e12,
+    "money per hour": 1e12,
+    "money per unit": 1e12,
+    "money per unit and week": 1e12,
+}
+# Least that a number that must be above 0 may be: less is 0 to every sum that it is in.
+SMALLEST = 1e-6
+
 
 @dataclass(frozen=True)
 class Column:
     """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it. unit_of: it names the
-    unit in which the row counts the product in that column."""
+    unit in which the row counts the product in that column.
+
+    largest: the most that a number of its unit may be (`LARGEST`), None where `maximum` or `below` says less.
+    """
 
     name: str
     type: ColumnType
@@ -40,6 +62,10 @@ class Column:
     choices: tuple[str, ...] = ()
     refers_to: str | None = None
     unit_of: str | None = None
+
+    @property
+    def largest(self) -> float | None:
+        return LARGEST.get(self.unit) if self.maximum is None and self.below is None else None
 
 
 @dataclass(frozen=True)

@@ -256,20 +256,22 @@ class Reasons:
     # how many, and how else ----------------------------------------------------------------------
 
     def _lot_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
-        """What is joined in one lot, and which set-ups that saves."""
+        """What is joined in one lot, and which set-ups that saves; or that a smallest lot joins it."""
         way = lot.way
-        if not (way.setup_cost > 0 or way.setup_hours > 0):
-            return []
         wanted = {peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs}
         if len(wanted) < 2:
             return []
+        weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(wanted))
+        if not (way.setup_cost > 0 or way.setup_hours > 0):
+            if way.min_units <= 1 or lot.units > way.min_units * (1 + NOTHING):
+                return []
+            return [Cause("plan", message("plan.cause.joined", smallest=shown(way.min_units), weeks=weeks))]
         saved = len(wanted) - 1
         parts = []
         if way.setup_hours > 0:
             parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
         if way.setup_cost > 0:
             parts.append(message("plan.set_up_money", money=shown(saved * way.setup_cost), currency=self.currency))
-        weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(wanted))
         text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]
 

@@ -152,9 +152,11 @@ def _content_part(column: Column, separator: str = "chr(31) || ") -> str:
 def keyed_row_id(table: Table) -> str:
     """SQL of ledger.identity.keyed_row_id, for rows that have a key."""
     parts = [_key_text(table.columns[name]) for name in table.key]
-    if len(parts) > 1:
-        parts = [rf"replace(replace({part}, '\', '\\'), '|', '\|')" for part in parts]
-    return f"'{table.name}:' || " + " || '|' || ".join(parts)
+    finer = [_key_text(table.columns[name]) for name in table.finer]
+    if len(parts) + len(finer) > 1:
+        parts, finer = ([rf"replace(replace({p}, '\', '\\'), '|', '\|')" for p in some] for some in (parts, finer))
+    filled = "".join(f" || CASE WHEN {part} <> '' THEN '|' || {part} ELSE '' END" for part in finer)
+    return f"'{table.name}:' || " + " || '|' || ".join(parts) + filled
 
 
 def _has_key(table: Table, of: str = "") -> str:

@@ -39,7 +39,7 @@ def schema_markdown(language: str) -> str:
     for table in tables().values():
         text = table.zh if language == "zh" else table.en
         lines += [f"## {table.name}", "", text, "", say(f"schema.{table.kind}", language)]
-        lines += [say("schema.key", language, key=", ".join(f"`{k}`" for k in table.key)), ""]
+        lines += [say("schema.key", language, key=", ".join(f"`{k}`" for k in (*table.key, *table.finer))), ""]
         lines.append("| " + " | ".join(say(f"schema.{c}", language) for c in columns) + " |")
         lines.append("|" + " --- |" * len(columns))
         for record in records:
@@ -63,6 +63,8 @@ def _default(column: Column, language: str) -> str:
 def _allowed(column: Column, language: str) -> str:
     limits = (("≥", column.minimum), (">", column.above), ("≤", column.maximum), ("<", column.below))
     parts = [f"{sign} {limit:g}" for sign, limit in limits if limit is not None]
+    if column.largest is not None:
+        parts.append(f"≤ {column.largest:,.0f}")
     if column.choices:
         parts.append(", ".join(column.choices))
     if column.refers_to is not None:

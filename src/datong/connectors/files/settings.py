@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from datong.connectors.files.steady import no_file
-from datong.ledger.validate import nearest, nearest_hint, shown
+from datong.ledger.validate import LIKELY_DAYS, nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings, Defaults
-from datong.model.tables import tables
+from datong.model.tables import LARGEST, tables
 from datong.model.words import LANGUAGES, Message, message
 
 SETTINGS_FILE = "chain.toml"
@@ -33,14 +33,14 @@ def _whole(at_least: int, at_most: int) -> _Rule:
     return _Rule(lambda v: isinstance(v, int) and not isinstance(v, bool) and at_least <= v <= at_most, said)
 
 
-def _amount() -> _Rule:
-    said = message("check.not_negative")
-    return _Rule(lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < float("inf"), said)
+def _number(at_least: float, at_most: float) -> _Rule:
+    said = message("check.number_between", low=f"{at_least:,g}", high=f"{at_most:,.0f}")
+    return _Rule(lambda v: isinstance(v, int | float) and not isinstance(v, bool) and at_least <= v <= at_most, said)
 
 
-def _factor() -> _Rule:
-    said = message("check.one_or_more")
-    return _Rule(lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 1 <= v < float("inf"), said)
+def _day(first: date, last: date) -> _Rule:
+    said = message("check.a_day", first=first, last=last)
+    return _Rule(lambda v: isinstance(v, date) and not isinstance(v, datetime) and first <= v <= last, said)
 
 
 def _one_of(*words: str) -> _Rule:
@@ -62,22 +62,32 @@ def _is_country(value: Any) -> bool:
     return isinstance(value, str) and value in holidays.list_supported_countries()
 
 
-# Defaults by which something else is multiplied, to make it dearer.
-_FACTORS = frozenset({"priority_factor", "firm_factor"})
+# Days that a plan may start on: those that are not odd in a table.
+_FIRST_START, _LAST_START = (day.astype(date) for day in (LIKELY_DAYS[0], LIKELY_DAYS[1] - 1))
+# Most that a share of the price may be, and most buckets and days.
+MOST_SHARE, MOST_BUCKETS, MOST_DAYS = 1_000, 520, 3650
 _RULES: Mapping[str, _Rule] = {
     "name": _Rule(lambda v: isinstance(v, str) and bool(v.strip()), message("check.a_name")),
     "time_zone": _Rule(_is_zone, message("check.a_time_zone")),
     "currency": _Rule(lambda v: isinstance(v, str) and bool(re.fullmatch("[A-Z]{3}", v)), message("check.a_currency")),
     "bucket": _one_of("day", "week"),
-    "start": _Rule(lambda v: isinstance(v, date) and not isinstance(v, datetime), message("check.a_day")),
-    "horizon_buckets": _whole(1, 520),
+    "start": _day(_FIRST_START, _LAST_START),
+    "horizon_buckets": _whole(1, MOST_BUCKETS),
     "country": _Rule(_is_country, message("check.a_country")),
-    "promise_days": _whole(0, 3650),
-    "frozen_buckets": _whole(0, 520),
-    "max_late_days": _whole(0, 3650),
+    "promise_days": _whole(0, MOST_DAYS),
+    "frozen_buckets": _whole(0, MOST_BUCKETS),
+    "max_late_days": _whole(0, MOST_DAYS),
     "path_count": _whole(1, 10_000),
     "seed": _whole(0, 2**32 - 1),
     "history": _one_of("declared", "live"),
+}
+# Factors make something dearer; other defaults are money, days or shares of the price.
+_DEFAULTS: Mapping[str, _Rule] = {
+    **{f.name: _number(0, MOST_SHARE) for f in fields(Defaults)},
+    "price": _number(0, LARGEST["money per unit"]),
+    "offer_lead_days": _number(0, MOST_DAYS),
+    "priority_factor": _number(1, MOST_SHARE),
+    "firm_factor": _number(1, MOST_SHARE),
 }
 
 
@@ -131,11 +141,15 @@ def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[Cha
     if isinstance(section, dict):
         for key, value in section.items():
             if key in names:
-                _take(defaults, key, value, _factor() if key in _FACTORS else _amount(), text, findings)
+                _take(defaults, key, value, _DEFAULTS[key], text, findings)
             else:
                 findings.append(_unknown_key(key, names, text))
     else:
         findings.append(_wrong_value("defaults", section, message("check.a_section"), text))
+    horizon, frozen = (given.get(name, getattr(ChainSettings, name)) for name in ("horizon_buckets", "frozen_buckets"))
+    if frozen >= horizon:  # nothing could ever start
+        expected = message("check.whole_between", low=0, high=horizon - 1)
+        findings.append(_wrong_value("frozen_buckets", given.pop("frozen_buckets"), expected, text))
     if "name" not in tree:
         findings.append(finding("error", "check.no_name", SETTINGS_FILE, column="name"))
     given.setdefault("name", folder_name)

@@ -1,0 +1,47 @@
+"""What came and changed since the last plan, what that did to the plan, and what to do this week.
+
+From two states and two plans to a table of rows, each with its text: `since`.
+"""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from datong.app.since.came_back import came_back, closed_rows
+from datong.app.since.demand import demand_changes
+from datong.app.since.plan import cost_rows, order_rows, weeks_of_both
+from datong.app.since.rows import Naming, PlanBefore, Row, table_of
+from datong.app.since.this_week import this_week
+from datong.ledger.state import State
+from datong.model.words import message
+
+
+def since(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """The table `since` of a run. before: the last kept run of an earlier moment, None where there is none.
+
+    state, tables: what the run saw, and its results. The rows, in `SINCE_SCHEMA`, come part by part (`rows.PARTS`) and
+    within a part by what asks most for something to be done.
+    """
+    naming = Naming(state)
+    closed = closed_rows(state, state.first_open_bucket, naming)
+    if before is None:
+        rows = [Row("before", "first", message("since.first")), *closed]
+    else:
+        weeks = weeks_of_both(before, tables)
+        rows = [
+            Row("before", "run", message("since.before", run=before.run, as_of=_local(before)), before.run),
+            *came_back(before, state, naming),
+            *closed,
+            *demand_changes(before, state, tables, weeks, naming),
+            *order_rows(before, state, tables, naming),
+            *cost_rows(before, state, tables, weeks, naming),
+        ]
+    return table_of([*rows, *this_week(before, state, tables, naming)], naming)
+
+
+def _local(before: PlanBefore) -> str:
+    """The moment of the plan before, on the chain's clock."""
+    return f"{before.as_of.astimezone(before.state.settings.calendar.zone):%Y-%m-%d %H:%M}"
+
+
+__all__ = ["PlanBefore", "since"]

@@ -1,0 +1,192 @@
+"""What came back since the last plan: what became of the orders that are out, what was received, what was counted."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.since.rows import NOTHING, Naming, PlanBefore, Row, shown
+from datong.ledger.life import Standing, events_of_table, in_order
+from datong.ledger.position import position
+from datong.ledger.refusals import Refusal, refusals
+from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.state import State
+from datong.model.words import Message, message
+
+# Counted and recorded stock that differ by less are the same.
+SAME_COUNT = 0.5
+
+
+@dataclass(frozen=True)
+class _Order:
+    """An order of the ledger, and where it stood at the last plan (None: it was not there) and stands now."""
+
+    row: Mapping[str, Any]
+    state_before: str | None
+    state: str
+    before: Standing
+    now: Standing
+
+    @property
+    def left(self) -> float:
+        return self.row["units"] - self.now.good_units - self.now.scrap_units
+
+
+def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
+    """Rows by kind, in the order in which they ask for something to be done."""
+    orders = _orders(before.state, state)
+    rows = [row for order in orders for row in _news(order, state, naming)]
+    rows += [_late(order, state, naming) for order in orders if _is_late(order, state)]
+    rows += _received(before.state, state, naming)
+    rows += _counted(before.state, state, naming)
+    order = ("refused", "cancelled", "late", "done", "partly", "started", "accepted", "given_out", "received")
+    place = {kind: i for i, kind in enumerate((*order, "counted", "counted_as_recorded"))}
+    return sorted(rows, key=lambda row: place[row.kind])
+
+
+def closed_rows(state: State, from_day: date, naming: Naming) -> list[Row]:
+    """A row for each refusal that closes a way from a day on."""
+    return [
+        Row("closed", "refused", _closed_text(r, naming), r.order, r.product, (None, r.units), (None, r.first))
+        for r in refusals(state, from_day)
+    ]
+
+
+def _closed_text(refusal: Refusal, naming: Naming) -> Message:
+    return message(
+        "since.closed",
+        who=refusal.counterparty or refusal.row,
+        order=refusal.order,
+        amount=naming.amount(refusal.units, refusal.product),
+        product=naming.called(refusal.product),
+        way=refusal.row,
+        when=naming.when(refusal.first),
+        reason=refusal.why,
+    )
+
+
+# orders ------------------------------------------------------------------------------------------
+
+
+def _orders(before: State, now: State) -> list[_Order]:
+    """Every order that is there now, by number."""
+    were = {row["order"]: row["locked"] for row in before.table("orders").select(["order", "locked"]).to_pylist()}
+    stood, stands = order_standings(before), order_standings(now)
+    result = []
+    for row in sorted(now.table("orders").to_pylist(), key=lambda r: r["order"]):
+        order, nothing = row["order"], Standing()
+        state_before = state_now(stood.get(order), were[order]) if order in were else None
+        state = state_now(stands.get(order), row["locked"])
+        result.append(_Order(row, state_before, state, stood.get(order, nothing), stands.get(order, nothing)))
+    return result
+
+
+def _news(order: _Order, state: State, naming: Naming) -> Iterator[Row]:
+    """What is new of one order: the last thing that happened to it."""
+    row, good = order.row, order.now.good_units
+    words = _words(order, naming)
+    if order.state != order.state_before and order.state in ("refused", "cancelled"):
+        yield _row(order, order.state, message(f"since.{order.state}", **words, **_told(order, state)))
+    elif order.state != order.state_before and order.state == "done":
+        done = order.now.happened_at
+        day = row["due"] if done is None else state.settings.calendar.local_date(done)
+        key = "since.done_late" if day > row["due"] else "since.done"
+        yield _row(order, "done", message(key, **words, good=shown(good), due=row["due"], days=(day - row["due"]).days))
+    elif good > order.before.good_units + NOTHING:
+        partly = {"good": shown(good), "before": shown(order.before.good_units)}
+        yield _row(order, "partly", message("since.partly", **words, **partly))
+    elif order.state != order.state_before and order.state in OPEN_STATES:
+        kind = {"released": "given_out", "partly_done": "started"}.get(order.state, order.state)
+        text = message(f"since.{kind}", **words, start=row["start"], due=row["due"])
+        yield _row(order, kind, text)
+
+
+def _is_late(order: _Order, state: State) -> bool:
+    return order.state in OPEN_STATES and order.row["due"] < state.today and order.left > NOTHING
+
+
+def _late(order: _Order, state: State, naming: Naming) -> Row:
+    days = (state.today - order.row["due"]).days
+    left, due = shown(order.left), order.row["due"]
+    return _row(order, "late", message("since.late", **_words(order, naming), left=left, due=due, days=days))
+
+
+def _row(order: _Order, kind: str, text: Message) -> Row:
+    """Units: good ones so far, at the last plan and now. Day: due."""
+    row, good = order.row, (order.before.good_units, order.now.good_units)
+    return Row("came_back", kind, text, row["order"], row["product"], good, (None, row["due"]))
+
+
+def _words(order: _Order, naming: Naming) -> dict[str, Any]:
+    row = order.row
+    product = row["product"]
+    return {
+        "order": row["order"],
+        "amount": naming.amount(row["units"], product),
+        "product": naming.called(product),
+    }
+
+
+def _told(order: _Order, state: State) -> dict[str, Any]:
+    """Who ended an order, and why."""
+    rows = state.table("order_events").filter(pc.equal(state.table("order_events")["order"], order.row["order"]))
+    events = [e for e in in_order(events_of_table(rows).get(order.row["order"], ())) if e.state == order.state]
+    last = events[-1] if events else None
+    reason = None if last is None else last.reason
+    why = message("facts.reason", reason=reason) if reason else message("facts.no_reason")
+    names = [e.counterparty for e in events if e.counterparty]
+    by = {"by": message("since.by", who=names[-1]) if names else message("since.by_nobody_named")}
+    return {"reason": why} | (by if order.state == "refused" else {})
+
+
+# receipts and counts -----------------------------------------------------------------------------
+
+
+def _received(before: State, now: State, naming: Naming) -> Iterator[Row]:
+    """What came in or was made without the number of a known order, by product."""
+    known = now.table("orders")["order"].combine_chunks()
+    units: dict[str, float] = {}
+    for table, column in (("receipts", "units"), ("production", "good_units")):
+        rows = new_rows(before, now, table)
+        rows = rows.filter(pc.invert(pc.fill_null(pc.is_in(rows["order"], known), False)))
+        sums = rows.group_by("product", use_threads=False).aggregate([(column, "sum")])
+        for product, more in zip(sums["product"].to_pylist(), sums[f"{column}_sum"].to_pylist(), strict=True):
+            units[product] = units.get(product, 0.0) + more
+    for product, more in sorted(units.items()):
+        text = message("since.received", amount=naming.amount(more, product), product=naming.called(product))
+        yield Row("came_back", "received", text, None, product, (None, more))
+
+
+def _counted(before: State, now: State, naming: Naming) -> list[Row]:
+    """Products that were counted, those first whose count differs most from what the records said."""
+    fresh = new_rows(before, now, "stock")
+    fresh = fresh.filter(pc.is_valid(fresh["units"]))
+    if not fresh.num_rows:
+        return []
+    stock = now.table("stock")
+    old = stock.filter(pc.invert(pc.is_in(stock["row_id"], fresh["row_id"].combine_chunks())))
+    booked, there = (position(now.with_tables(stock=rows)).on_hand_units for rows in (old, stock))
+    rows, same = [], 0
+    for product in pc.unique(fresh["product"]).to_pylist():
+        recorded, counted = booked.get(product, 0.0), there.get(product, 0.0)
+        if abs(counted - recorded) < SAME_COUNT:
+            same += 1
+            continue
+        words = {"product": naming.called(product), "counted": shown(counted), "recorded": shown(recorded)}
+        text = message("since.counted", **words)
+        rows.append(Row("came_back", "counted", text, None, product, (recorded, counted)))
+    rows.sort(key=lambda row: (-abs((row.units[1] or 0.0) - (row.units[0] or 0.0)), row.product or ""))
+    if same:
+        rows.append(Row("came_back", "counted_as_recorded", message("since.counted_as_recorded", count=same)))
+    return rows
+
+
+def new_rows(before: State, now: State, name: str) -> pa.Table:
+    """Rows of a table that were not there before."""
+    rows, old = now.table(name), before.table(name)
+    if not old.num_rows or not rows.num_rows:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["row_id"], old["row_id"].combine_chunks())))

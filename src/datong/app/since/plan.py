@@ -1,0 +1,167 @@
+"""What became of the plan before: its orders, and what the weeks that both plans cover cost."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, order_changes
+from datong.app.since.rows import Naming, PlanBefore, Row, shown
+from datong.ledger.standings import order_standings, state_now
+from datong.ledger.state import State
+from datong.model.words import Message, message
+
+# What is costed week by week, and the columns of units that say in which weeks the money of a term lies.
+_BY_WEEK = {"holding": ("flow", "closing_units"), "late": ("gaps", "waiting_units"), "lost": ("gaps", "lost_units")}
+_NO_COST = frozenset({"refused", "cancelled"})
+_ORDER_KINDS = {ADDED: "added", REMOVED: "dropped", MOVED: "moved", RESIZED: "resized", BOTH: "moved_resized"}
+
+
+def weeks_of_both(before: PlanBefore, tables: Mapping[str, pa.Table]) -> list[date]:
+    """Starts of the buckets that both plans cover."""
+    was, now = (of["forecast_total"]["bucket"].to_pylist() for of in (before.tables, tables))
+    return sorted({*was} & {*now})
+
+
+def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
+    """Orders of the plan before that were not given out, beside those of the new plan; what is as it was is counted.
+
+    What the new plan starts after the end of the plan before is not new, only nearer.
+    """
+    was = before.tables["orders"]
+    was = was.filter(pc.invert(pc.is_in(was["order"], state.table("orders")["order"].combine_chunks())))
+    covered = before.tables["forecast_total"]["bucket"].to_pylist()
+    end = state.settings.calendar.shift(max(covered), 1)
+    now = tables["orders"].filter(pc.less(tables["orders"]["start"], pa.scalar(end, pa.date32())))
+    rows, same = [], 0
+    for change in order_changes(was, now).to_pylist():
+        kind = _ORDER_KINDS.get(change["change"])
+        if kind is None:
+            same += 1
+            continue
+        if kind == "dropped" and change["start_a"] < state.first_open_bucket:
+            kind = "missed"
+        rows.append(_order_row(kind, change, naming))
+    if same:
+        rows.append(
+            Row(
+                "orders",
+                "same",
+                message("since.order_same", count=same),
+            )
+        )
+    kinds = ("missed", "dropped", "added", "moved", "resized", "moved_resized", "same")
+    place = {kind: i for i, kind in enumerate(kinds)}
+    return sorted(rows, key=lambda row: (place[row.kind], row.day[1] or row.day[0] or date.max, row.subject or ""))
+
+
+def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
+    product = change["product"]
+    units, days, money = ((change[f"{name}_a"], change[f"{name}_b"]) for name in ("units", "start", "cost"))
+    subject = change["order_b"] or change["order_a"]
+    words = {
+        "order": subject,
+        "product": naming.called(product),
+        "amount": naming.amount(_last(units), product),
+        "start": _last(days),
+    }
+    if kind in ("moved", "moved_resized"):
+        words["start_before"] = days[0]
+    if kind in ("resized", "moved_resized"):
+        words["before"] = naming.amount(units[0], product)
+    return Row("orders", kind, message(f"since.order_{kind}", **words), subject, product, units, days, money)
+
+
+def _last(pair: Sequence[Any]) -> Any:
+    return pair[0] if pair[1] is None else pair[1]
+
+
+# money -------------------------------------------------------------------------------------------
+
+
+def cost_rows(
+    before: PlanBefore, state: State, tables: Mapping[str, pa.Table], weeks: Sequence[date], naming: Naming
+) -> list[Row]:
+    """What these weeks cost in both plans: in all, by term, and units late and unserved.
+
+    Orders count where they start, those given out since among those of the new plan. The money of stock, lateness and
+    refusals lies in the weeks as their units do. Nothing where a plan was kept without its books.
+    """
+    if not weeks or any("flow" not in of for of in (before.tables, tables)):
+        return []
+    sides = [_cost_by_term(of, state, weeks) for of in (before.tables, tables)]
+    sides[1]["orders"] += _given_out_cost(before, state, weeks)
+    currency = state.settings.currency
+    total = tuple(sum(side.values()) for side in sides)
+    span = naming.span(len(weeks))
+    rows = [_cost_row("total", total, _total_text(total, span, currency))]
+    for term in sides[0]:
+        money = (sides[0][term], sides[1][term])
+        if any(shown(side) for side in money):
+            words = {"before": shown(money[0]), "after": shown(money[1]), "currency": currency}
+            rows.append(_cost_row(term, money, message(f"since.cost_{term}", **words)))
+    for kind in ("late", "lost"):
+        was, now = (sum(_units_in(of["gaps"], f"{kind}_units", weeks)[0].values()) for of in (before.tables, tables))
+        if shown(was) or shown(now):
+            text = message(f"since.{kind}_units", before=shown(was), after=shown(now))
+            rows.append(Row("cost", f"{kind}_units", text, units=(was, now)))
+    return rows
+
+
+def _cost_row(kind: str, money: tuple[float, ...], text: Message) -> Row:
+    return Row("cost", kind, text, money=(money[0], money[1]))
+
+
+def _total_text(total: tuple[float, ...], span: Message, currency: str) -> Message:
+    difference = shown(total[1] - total[0])
+    key = "cost_same" if not difference else "cost_more" if difference > 0 else "cost_less"
+    words = {"before": shown(total[0]), "after": shown(total[1]), "difference": abs(difference), "currency": currency}
+    return message(f"since.{key}", span=span, **words)
+
+
+def _cost_by_term(tables: Mapping[str, pa.Table], state: State, weeks: Sequence[date]) -> dict[str, float]:
+    """Money of the weeks: orders, holding, late, lost."""
+    cost = {"orders": _order_cost(tables["orders"], state, weeks)}
+    money = tables["money"]
+    for term, (name, column) in _BY_WEEK.items():
+        inside, whole = _units_in(tables[name], column, weeks)
+        rows = money.filter(pc.equal(money["term"], term)).group_by("product", use_threads=False)
+        sums = rows.aggregate([("money", "sum")])
+        cost[term] = sum(
+            of_product * inside.get(product, 0.0) / whole[product]
+            for product, of_product in zip(sums["product"].to_pylist(), sums["money_sum"].to_pylist(), strict=True)
+            if whole.get(product, 0.0) > 0
+        )
+    return cost
+
+
+def _order_cost(orders: pa.Table, state: State, weeks: Sequence[date]) -> float:
+    """Money of the orders that start in these weeks."""
+    end = state.settings.calendar.shift(weeks[-1], 1)
+    first, after = (pa.scalar(day, pa.date32()) for day in (weeks[0], end))
+    inside = pc.and_(pc.greater_equal(orders["start"], first), pc.less(orders["start"], after))
+    return pc.sum(orders.filter(inside)["cost"]).as_py() or 0.0
+
+
+def _given_out_cost(before: PlanBefore, state: State, weeks: Sequence[date]) -> float:
+    """Money of the orders of the plan before that were given out since, and were neither refused nor cancelled."""
+    stands = order_standings(state)
+    were = set(before.state.table("orders")["order"].to_pylist())
+    out = {
+        row["order"]
+        for row in state.table("orders").select(["order", "locked"]).to_pylist()
+        if row["order"] not in were and state_now(stands.get(row["order"]), row["locked"]) not in _NO_COST
+    }
+    orders = before.tables["orders"]
+    return _order_cost(orders.filter(pc.is_in(orders["order"], pa.array(sorted(out), pa.string()))), state, weeks)
+
+
+def _units_in(rows: pa.Table, column: str, weeks: Sequence[date]) -> tuple[dict[str, float], dict[str, float]]:
+    """Units by product in these weeks, and in all."""
+    sums = []
+    for part in (rows.filter(pc.is_in(rows["bucket"], pa.array(weeks, pa.date32()))), rows):
+        total = part.group_by("product", use_threads=False).aggregate([(column, "sum")])
+        sums.append(dict(zip(total["product"].to_pylist(), total[f"{column}_sum"].to_pylist(), strict=True)))
+    return sums[0], sums[1]

@@ -1,0 +1,130 @@
+"""Rows of the table `since`, and what is needed to put a row into words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property, reduce
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from datong.app.tables_out import params_json
+from datong.ledger.state import State
+from datong.model.words import Message, message
+
+# What a row tells of: the plan before, what came back, what is closed by refusals, what is asked for, what became of
+# the orders of the plan before, what that costs, and what to do this week.
+PARTS = ("before", "came_back", "closed", "demand", "orders", "cost", "to_do")
+Part = Literal["before", "came_back", "closed", "demand", "orders", "cost", "to_do"]
+
+SINCE_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("part", "kind", "subject", "product", "name")),
+        *((f"units_{side}", pa.float64()) for side in ("before", "after")),
+        *((f"day_{side}", pa.date32()) for side in ("before", "after")),
+        *((f"money_{side}", pa.float64()) for side in ("before", "after")),
+        ("text_key", pa.string()),
+        ("text_params", pa.string()),
+    ]
+)
+
+# Units and money below this are nothing.
+NOTHING = 1e-6
+# The unit that goes without saying.
+PIECE = "piece"
+# Most orders that one sentence names.
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that changed, or is to be done. subject: the order, request or run that it is about.
+
+    kind: what happened to it. units, day, money: at the last plan and now, None where they do not apply. day: on which
+    an order that is out or a request is due, or a planned order starts.
+    """
+
+    part: Part
+    kind: str
+    text: Message
+    subject: str | None = None
+    product: str | None = None
+    units: tuple[float | None, float | None] = (None, None)
+    day: tuple[date | None, date | None] = (None, None)
+    money: tuple[float | None, float | None] = (None, None)
+
+
+@dataclass(frozen=True, eq=False)
+class PlanBefore:
+    """A kept run with an earlier moment: the world that it saw, and its tables."""
+
+    run: str
+    as_of: datetime
+    state: State
+    tables: Mapping[str, pa.Table]
+
+
+@dataclass(frozen=True, eq=False)
+class Naming:
+    """Names and units of products, as they are put into words."""
+
+    state: State
+
+    @cached_property
+    def _products(self) -> Mapping[str, tuple[str | None, str | None]]:
+        rows = self.state.table("products").select(["product", "name", "base_unit"]).to_pylist()
+        return {row["product"]: (row["name"], row["base_unit"]) for row in rows}
+
+    def name(self, product: str | None) -> str | None:
+        return self._products.get(product or "", (None, None))[0]
+
+    def called(self, product: str) -> str:
+        """A product by its name and code."""
+        name = self.name(product)
+        return product if not name or name == product else f"{name} ({product})"
+
+    def amount(self, units: float, product: str) -> Message:
+        unit = self._products.get(product, (None, None))[1] or PIECE
+        if unit == PIECE:
+            return message("plan.pieces", units=shown(units))
+        return message("plan.amount", units=shown(units), unit=unit)
+
+    def when(self, bucket: date) -> Message:
+        return message("plan.week" if self.state.settings.bucket == "week" else "plan.day", day=bucket)
+
+    def span(self, buckets: int) -> Message:
+        return message("plan.weeks" if self.state.settings.bucket == "week" else "plan.days", count=buckets)
+
+
+def listed(parts: Sequence[Message]) -> Message:
+    """The first few, and how many more there are."""
+    some = list(parts[:MOST_NAMED])
+    if len(parts) > len(some):
+        some.append(message("plan.more", count=len(parts) - len(some)))
+    return reduce(lambda before, following: message("plan.list", before=before, following=following), some)
+
+
+def shown(value: float) -> float:
+    """A number as a person reads it: whole from 100 on, one decimal from 10 on, else two."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return round(float(value), digits) + 0.0
+
+
+def table_of(rows: Sequence[Row], naming: Naming) -> pa.Table:
+    """The rows in `SINCE_SCHEMA`."""
+    columns: dict[str, Any] = {
+        "part": [row.part for row in rows],
+        "kind": [row.kind for row in rows],
+        "subject": [row.subject for row in rows],
+        "product": [row.product for row in rows],
+        "name": [naming.name(row.product) for row in rows],
+        "text_key": [row.text.key for row in rows],
+        "text_params": [params_json(row.text) for row in rows],
+    }
+    for at, side in enumerate(("before", "after")):
+        columns |= {
+            f"units_{side}": [row.units[at] for row in rows],
+            f"day_{side}": [row.day[at] for row in rows],
+            f"money_{side}": [row.money[at] for row in rows],
+        }
+    return pa.table(columns, schema=SINCE_SCHEMA)

@@ -1,0 +1,75 @@
+"""What to do this week, in a few lines."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.app.since.rows import NOTHING, Naming, PlanBefore, Row, listed, shown
+from datong.app.tables_out import most_valuable, planned_orders
+from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.state import State
+from datong.model.words import Message, message
+
+
+def this_week(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
+    """What to give out, whom to ask for an answer or for goods, and whom to tell that something comes late."""
+    rows = [_release(state, tables, naming)]
+    standings = order_standings(state)
+    late, silent = [], []
+    known = set() if before is None else set(before.state.table("orders")["order"].to_pylist())
+    for row in sorted(state.table("orders").to_pylist(), key=lambda r: (r["due"], r["order"])):
+        stand = standings.get(row["order"])
+        now = state_now(stand, row["locked"])
+        left = row["units"] - (0.0 if stand is None else stand.good_units + stand.scrap_units)
+        if now not in OPEN_STATES or left <= NOTHING:
+            continue
+        named = message("since.named", order=row["order"], product=naming.called(row["product"]), units=shown(left))
+        if row["due"] < state.today:
+            late.append(named)
+        elif now == "released" and row["order"] in known:
+            silent.append(named)
+    rows += [_to_do(kind, names) for kind, names in (("ask_late", late), ("ask_answer", silent)) if names]
+    return rows + _to_tell(tables, naming)
+
+
+def _to_do(kind: str, names: Sequence[Message]) -> Row:
+    return Row("to_do", kind, message(f"since.{kind}", count=len(names), names=listed(names)))
+
+
+def _release(state: State, tables: Mapping[str, pa.Table], naming: Naming) -> Row:
+    settings = state.settings
+    end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
+    day = end - timedelta(days=1)
+    due = tables["orders"].filter(pc.is_in(tables["orders"]["order"], tables["messages"]["order"].combine_chunks()))
+    if not due.num_rows:
+        return Row("to_do", "nothing_due", message("since.nothing_due", day=day))
+    orders = planned_orders({"orders": due, "reasons": tables["reasons"].slice(0, 0)})
+    first = most_valuable(orders, len(orders))
+    names = [
+        message("since.named", order=o.order, product=naming.called(o.product), units=shown(o.units)) for o in first
+    ]
+    text = message("since.release", count=len(orders), day=day, names=listed(names))
+    return Row("to_do", "release", text)
+
+
+def _to_tell(tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
+    """Customers' orders that will be late or not served."""
+    given = tables.get("deliveries")
+    if given is None:
+        return []
+    rows = given.filter(pc.and_(pc.not_equal(given["what"], "on_time"), pc.greater(given["units"], NOTHING)))
+    first: dict[str, dict[str, Any]] = {}
+    order = [(name, "ascending") for name in ("due", "demand", "product", "bucket")]
+    for row in rows.sort_by(order).to_pylist():
+        if row["demand"]:
+            first.setdefault(row["demand"], row)
+    names = [
+        message(
+            "since.told", name=name, product=naming.called(row["product"]), due=row["due"], units=shown(row["units"])
+        )
+        for name, row in first.items()
+    ]
+    return [_to_do("tell", names)] if names else []

@@ -1,0 +1,68 @@
+"""What `datong run` opens with: what came and changed since the last plan, and what to do this week."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+from rich.text import Text
+
+from datong.app import terminal
+from datong.app.since.rows import PARTS
+from datong.app.tables_out import rendered
+from datong.model.settings import ChainSettings
+from datong.model.words import say
+
+# Most rows that are shown of one kind, and of one part; how many there are stands before them.
+SHOWN_OF_KIND, SHOWN_OF_PART = 2, 6
+# Parts that are told to be empty, and of whose rows each kind is counted.
+_COUNTED = ("came_back", "demand", "orders")
+# Kinds of which one row says how many there are.
+_SUMS = ("counted_as_recorded", "same")
+
+
+def show_since(since: pa.Table, settings: ChainSettings, language: str, console: Console | None = None) -> None:
+    """The table `since` of a run: the first of each kind."""
+    console = console or terminal.make_console()
+    rows = rendered({"since": since}, language)["since"].to_pylist()
+    parts = {part: [row for row in rows if row["part"] == part] for part in PARTS}
+    (before,) = parts.pop("before")
+    to_do = parts.pop("to_do")
+    console.print()
+    console.print(Text(before["text"], style="bold"))
+    for part, own in parts.items():
+        if own or (part in _COUNTED and before["kind"] != "first"):
+            _print_part(console, part, own, language)
+    console.print()
+    week = settings.bucket == "week"
+    console.print(Text(say("since.to_do" if week else "since.to_do_day", language), style="bold"))
+    for number, row in enumerate(to_do, start=1):
+        console.print(Text(f"  {number}. {row['text']}"))
+
+
+def _print_part(console: Console, part: str, rows: Sequence[Mapping[str, Any]], language: str) -> None:
+    """How many rows of each kind a part has, and the first of them."""
+    head = say(f"since.part.{part}", language)
+    if not rows:
+        console.print(Text("  " + say("since.nothing", language, part=head), style="dim"))
+        return
+    told = [row for row in rows if row["kind"] not in _SUMS]
+    if part in _COUNTED:
+        kinds = Counter(row["kind"] for row in told)
+        counts = [
+            say("since.count", language, count=count, kind=say(f"since.kind.{kind}", language))
+            for kind, count in kinds.items()
+        ]
+        counts += [row["text"] for row in rows if row["kind"] in _SUMS]
+        head = say("since.counts", language, part=head, counts=("、" if language == "zh" else ", ").join(counts))
+    console.print(Text(f"  {head}"))
+    seen: Counter[str] = Counter()
+    shown = 0
+    for row in told:
+        seen[row["kind"]] += 1
+        if seen[row["kind"]] <= SHOWN_OF_KIND and shown < SHOWN_OF_PART:
+            shown += 1
+            console.print(Text(f"    {row['text']}"))
+    if len(told) > shown:
+        console.print(Text("    " + say("since.more", language, count=len(told) - shown), style="dim"))
