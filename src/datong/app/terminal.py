@@ -289,7 +289,9 @@ def show_balance(
         console.print(Text(text))
     if certificate["stopped"] in ("time", "asked", "lots", "end"):
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
-    _print_scarce(console, result.tables["prices"], language)
+    short = pc.add(result.tables["gaps"]["late_units"], result.tables["gaps"]["lost_units"])
+    is_short = (pc.sum(short).as_py() or 0.0) >= SHORT_TOLD
+    _print_scarce(console, result.tables["prices"], is_short, language)
     if "changes" in certificate:
         _print_changes(console, certificate, settings, language)
     console.print(
@@ -374,9 +376,10 @@ def _print_terms(console: Console, certificate: Mapping[str, Any], language: str
     console.print(shown)
 
 
-def _print_scarce(console: Console, prices: pa.Table, language: str) -> None:
+def _print_scarce(console: Console, prices: pa.Table, is_short: bool, language: str) -> None:
     """Each scarce thing in its dearest bucket: lines and offers, of which one can get more, before stocks; first what
-    is worth most in all its buckets, price times amount."""
+    is worth most in all its buckets, price times amount. is_short: something is late or not served.
+    """
     rows = prices.filter(pc.and_(pc.greater(prices["price"], 0.0), pc.not_equal(prices["what"], "component")))
     rows = rows.append_column("worth", pc.multiply(rows["price"], rows["available"]))
     rows = rows.append_column("is_stock", pc.equal(rows["what"], "stock"))
@@ -385,7 +388,8 @@ def _print_scarce(console: Console, prices: pa.Table, language: str) -> None:
     order = [("is_stock", "ascending"), ("worth_sum", "descending"), ("name", "ascending")]
     things = things.sort_by(order).slice(0, SCARCE_SHOWN).to_pylist()
     if not things:
-        console.print(Text(say("balance.nothing_scarce", language)))
+        key = "balance.nothing_priced" if is_short else "balance.nothing_scarce"
+        console.print(Text(say(key, language)))
         return
     console.print(Text(say("balance.scarce", language)))
     columns = ("what", "name", "bucket", "price", "unit", "used", "available")
