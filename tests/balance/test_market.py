@@ -11,8 +11,8 @@ from datong.balance.dual import Dual
 from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.repair import feasible
+from datong.ledger.held import held_back
 from datong.ledger.position import position
-from datong.model.errors import NoPlan
 from datong.model.flow import Learnt, nothing_learnt
 from small_chain import MONDAY, chain, demand, press
 
@@ -191,7 +191,8 @@ def test_a_component_that_ends_inside_the_horizon():
     assert clearing.lower_bound <= clearing.total_cost + 1e-6
 
 
-def test_a_circle_in_the_bill_of_materials_is_refused_until_a_row_ends():
+def test_a_circle_in_the_bill_of_materials_holds_its_products_back_until_a_row_ends():
+    """A goes into B and B into A: neither starts, and both A asked for are lost. Once a row ended, A is made of B."""
     tables = press()
     tables["products"].append({"product": "B"})
     rows = [
@@ -200,11 +201,17 @@ def test_a_circle_in_the_bill_of_materials_is_refused_until_a_row_ends():
     ]
     tables["recipes"].append({"recipe": "B/L", "product": "B", "line": "L", "hours_per_unit": 0.1})
     state = chain(2, **tables, components=rows)
-    with pytest.raises(NoPlan, match="A, B"):
-        balance(state, demand(state, A=[[1.0, 1.0]]), nothing_learnt())
+    assert list(held_back(state, state.settings.calendar.starts(MONDAY, 2)).reasons) == ["A", "B"]
+    clearing = balance(state, demand(state, A=[[1.0, 1.0]]), nothing_learnt())
+    assert clearing.quantities.num_rows == 0
+    assert sum(clearing.gaps["lost_units"].to_pylist()) == pytest.approx(2.0)
     rows[1]["valid_to"] = date(2020, 1, 1)
     state = chain(2, **tables, components=rows)
-    balance(state, demand(state, A=[[1.0, 1.0]]), nothing_learnt())
+    clearing = balance(state, demand(state, A=[[1.0, 1.0]]), nothing_learnt())
+    made = dict.fromkeys("AB", 0.0)
+    for row in clearing.quantities.to_pylist():
+        made[row["product"]] += row["units"]
+    assert made == {"A": pytest.approx(2.0), "B": pytest.approx(2.0)}
 
 
 def test_a_recipe_known_before_its_product_waits_for_it():

@@ -117,11 +117,11 @@ def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str
 
     def read(name: str) -> pa.Table:
         rows = in_state_schema(name, given.get(name))
-        if name == REFUSED or not is_told(rows) or not has_units(tables()[name]):
+        if name == REFUSED or not is_told(rows) or not has_units(table := tables()[name]):
             return rows
         products, others = (in_state_schema(name, given.get(name)) for name in ("products", "unit_conversions"))
         known = Conversions.of(products, versions(tables()["unit_conversions"], others))
-        return in_base_units(tables()[name], rows, known, settings.calendar.zone, settings.calendar.local_date(as_of))
+        return in_base_units(table, rows, known, settings.calendar.zone, settings.calendar.local_date(as_of))
 
     return State(settings, as_of, read, {})
 
