@@ -1,12 +1,14 @@
 import io
+import re
 import zipfile
 
 import pyarrow as pa
 import pytest
 import python_calamine
 
-from datong.app.report import excel
-from datong.app.report.excel import number_format, width, workbook_bytes
+from datong.app.report import sheets as written
+from datong.app.report.excel import workbook_bytes
+from datong.app.report.sheets import number_format, plain_text, width
 
 
 def sheets(content: bytes) -> dict[str, list[list]]:
@@ -20,8 +22,8 @@ def test_same_inputs_same_bytes(inputs):
 
 def test_sheets_and_titles_are_in_the_language(inputs):
     english, chinese = sheets(workbook_bytes(inputs, "en")), sheets(workbook_bytes(inputs, "zh"))
-    assert list(english)[:3] == ["Summary", "Orders", "Kept orders"]
-    assert list(chinese)[:3] == ["总览", "工单与采购单", "在途单"]
+    assert list(english)[:3] == ["This week", "Orders", "Late"]
+    assert list(chinese)[:3] == ["本周计划", "工单与采购单", "迟交与未满足"]
     assert english["Orders"][0][0] == "Order"
     assert chinese["工单与采购单"][0][0] == "单号"
     assert chinese["工单与采购单"][1][1] == "生产"
@@ -31,17 +33,19 @@ def test_orders_carry_their_reason(inputs):
     orders = sheets(workbook_bytes(inputs, "en"))["Orders"]
     assert orders[0][-1] == "Why"
     assert len(orders[1][-1]) > 10
-    assert len(orders) == 3
+    assert len(orders) == 4  # titles, two orders, and what they cost in all
+    assert orders[-1][0] == "In all"
 
 
 def test_summary_says_what_when_money_gap_and_what_is_assumed(inputs):
-    rows = sheets(workbook_bytes(inputs, "en"))["Summary"]
+    rows = sheets(workbook_bytes(inputs, "en"))["This week"]
     found = {r[0]: r for r in rows}
     assert found["Known as of"][1] == "2023-07-03 00:00 Asia/Dhaka"
     assert found["Cost of production, BDT"][1] == 80_000
     assert found["Total cost"][1] == 84_900
     assert found["Gap"][1] == pytest.approx(400 / 85_000)
-    assert "assumed" in found["Total cost"][2]
+    assert found["Total cost"][2] == "the costs above, added up"
+    assert "assumed" in found["Total cost"][3]
     assert found["lines.hours_per_week"][2] == "Most tonnes seen in a week so far."
     assert found["products.price"][2] == "not stated"
 
@@ -51,7 +55,10 @@ def test_texts_that_look_like_formulas_stay_texts(inputs):
     content = workbook_bytes(inputs, "en")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = [archive.read(n).decode() for n in archive.namelist() if n.startswith("xl/worksheets/sheet")]
-    assert all("<f>" not in part for part in parts)
+    formulas = [f for part in parts for f in re.findall(r"<f>(.*?)</f>", part)]
+    assert formulas
+    assert all(re.match(r"(SUM|SUMIF|COUNT|COUNTIF|COUNTIFS)\(", f) for f in formulas)  # ours; none is of the data
+    assert not any("P01" in f for f in formulas)
     signals = sheets(content)["Signals"]
     assert any(cell == "=P01: one more would save 0.5" for cell in signals[1])
 
@@ -64,7 +71,7 @@ def test_header_is_frozen_and_filtered(inputs):
 
 
 def test_a_table_too_long_for_a_sheet_says_so(inputs, monkeypatch):
-    monkeypatch.setattr(excel, "MAX_ROWS", 5)
+    monkeypatch.setattr(written, "MAX_ROWS", 5)
     gaps = sheets(workbook_bytes(inputs, "en"))["Gaps"]
     assert len(gaps) == 5
     assert gaps[-1][0].startswith("Only the first 3 of 6 rows")
@@ -83,7 +90,7 @@ def test_chinese_takes_two_columns_a_character():
 
 
 def test_long_evidence_is_cut_and_counted():
-    assert excel._plain_text([f"s{i}" for i in range(25)]).endswith("s19 … (+5)")
+    assert plain_text([f"s{i}" for i in range(25)]).endswith("s19 … (+5)")
 
 
 def test_no_orders_is_a_workbook_too(inputs):

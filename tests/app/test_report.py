@@ -9,9 +9,11 @@ import pytest
 from datong.app.notebook import html_table
 from datong.app.report import figures
 from datong.app.report.charts import Line, nice_ticks, plot
-from datong.app.report.html import gap_sum, gap_totals, report_html
+from datong.app.report.html import report_html
 from datong.app.report.inputs import MONEY, Assumed, resting_on
+from datong.app.report.totals import gap_sum, gap_totals
 from datong.app.report.verdict import verdict, verdict_words
+from datong.model.errors import Refused
 
 VOID = {"meta", "link", "br", "input", "line", "rect", "polygon", "path"}
 
@@ -180,25 +182,36 @@ def test_a_company_without_records_is_not_spoken_of(inputs, replay_tables):
 
 
 def test_gaps_add_up_and_name_what_binds_most():
-    """A wants 100 a week. Waiting at the end: 10, then 130, then 60; 5 are turned away in the second week.
+    """A wants 100 in each of three weeks: 90 + 40 + 70 on time, 10 + 50 + 0 late, 0 + 10 + 30 lost.
 
-    Not on time: 10; min(100, 130 + 5) = 100; 60. On time 90 + 0 + 40 = 130 of 300.
-    Lost: 5 + 60 = 65; late 170 - 65 = 105.
+    L1 stands in the way of 10, L2 of 60, nothing scarce of 30.
     """
-    rows = [
-        {"late_units": 10.0, "lost_units": 0.0, "binding": "L1", "binding_price": 9.0},
-        {"late_units": 130.0, "lost_units": 5.0, "binding": "L2", "binding_price": 3.0},
-        {"late_units": 60.0, "lost_units": 60.0, "binding": "", "binding_price": 0.0},
-    ]
+    rows = [(90.0, 10.0, 0.0, 10.0, "L1", 9.0), (40.0, 50.0, 10.0, 60.0, "L2", 3.0), (70.0, 0.0, 30.0, 0.0, "", 0.0)]
+    names = ("on_time_units", "late_units", "lost_units", "waiting_units", "binding", "binding_price")
     table = pa.Table.from_pylist(
-        [{"product": "A", "bucket": i, "demand_units": 100.0, **r} for i, r in enumerate(rows)]
+        [
+            {
+                "product": "A",
+                "bucket": i,
+                "demand_units": 100.0,
+                "needed_unit": "hour",
+                **dict(zip(names, r, strict=True)),
+            }
+            for i, r in enumerate(rows)
+        ]
     )
     (total,) = gap_totals(table, "product")
-    assert [total[n] for n in ("demand_units", "on_time_units", "late_units", "lost_units")] == [300, 130, 105, 65]
-    assert total["on_time_share"] == pytest.approx(130 / 300)
-    assert (total["binding"], total["binding_price"]) == ("L2", 3.0)
-    assert [r["waiting_units"] for r in gap_totals(table, "bucket")] == [10, 130, 60]
+    assert [total[n] for n in ("demand_units", "on_time_units", "late_units", "lost_units")] == [300, 200, 60, 40]
+    assert total["on_time_share"] == pytest.approx(200 / 300)
+    assert (total["binding"], total["binding_price"], total["binding_unit"]) == ("L2", 3.0, "hour")
+    assert [r["waiting_units"] for r in gap_totals(table, "bucket")] == [10, 60, 0]
     assert gap_sum([total, total])["demand_units"] == 600
+
+
+def test_a_run_of_an_earlier_version_is_refused_in_words():
+    """Its gaps do not say what is on time."""
+    with pytest.raises(Refused, match="earlier version"):
+        gap_totals(pa.table({"product": ["A"], "bucket": [0], "demand_units": [1.0], "late_units": [0.0]}), "product")
 
 
 def test_at_most_is_rounded_up():

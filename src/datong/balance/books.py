@@ -6,6 +6,8 @@ money   quantity x rate = money; the rows of a term add up to its cost
 ways, parts, unit_costs: the facts that these were worked out with
 """
 
+from datetime import date
+
 import numpy as np
 import pyarrow as pa
 
@@ -204,10 +206,12 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
 
 
 def ways(market: Market) -> pa.Table:
-    """Every way to have units, by the key of its recipe, offer or lane. hours, cost and setup are for a unit and an
-    order started; cost_per_unit of a lane holds what keeping the unit on the way costs. lead_buckets: from the bucket
-    of the start to that in which the good units (yield_share of those started) are counted; span_buckets: over so many
-    the hours are spread."""
+    """Every way to have units, by the key of its recipe, offer or lane and the days on which it holds.
+
+    Hours, cost and set-up are for a unit and an order started; cost_per_unit of a lane holds what keeping the unit on
+    the way costs. lead_buckets: from the bucket of the start to that in which the good units (yield_share of those
+    started) are counted. span_buckets: over so many the hours are spread.
+    """
     told = np.array([w for w, way in enumerate(market.ways) if not way.serves], dtype=np.int64)
     of = [market.ways[w] for w in told]
     products, _ = _places(market)
@@ -232,16 +236,23 @@ def ways(market: Market) -> pa.Table:
 
 
 def parts(market: Market) -> pa.Table:
-    """What goes into a unit started, scrap included: a row for each component of each recipe and offer."""
+    """What goes into a unit started, scrap included: a row for each component of each recipe and offer, with the days
+    on which both hold."""
     rows = [(way, use) for way in market.ways if way.kind != "move" for use in way.uses]
     columns = {
         "way": [way.recipe or way.offer for way, _ in rows],
         "product": [product_of(market, way.product) for way, _ in rows],
         "site": [(way.site or None) if market.stock_points else None for way, _ in rows],
         "component": [product_of(market, use.component) for _, use in rows],
+        "units_per_unit": [use.units_per_unit for _, use in rows],
+        "valid_from": [max(_days_of(way.valid_from, use.valid_from), default=None) for way, use in rows],
+        "valid_to": [min(_days_of(way.valid_to, use.valid_to), default=None) for way, use in rows],
     }
-    columns |= {name: [getattr(use, name) for _, use in rows] for name in PARTS_SCHEMA.names[4:]}
     return pa.table(columns, schema=PARTS_SCHEMA)
+
+
+def _days_of(*days: date | None) -> list[date]:
+    return [day for day in days if day is not None]
 
 
 def unit_costs(market: Market) -> pa.Table:

@@ -61,7 +61,7 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     if view.findings:
         write.table(_name("findings", language), _findings(view))
     if "since" in tables:
-        placed["since"] = write.table(_name("since", language), tables["since"])
+        write.table(_name("since", language), tables["since"].drop_columns(["kind", "name"]))
     placed["orders"] = write.table(_name("orders", language), _orders(view), {"value": "value_money"}, ("cost",))
     late = _told(pa.Table.from_pylist(view.late, schema=LATE_SCHEMA), LATE_COLUMNS)
     placed["late"] = write.table(_name("late", language), late, {"demand": "request"}, ("units",))

@@ -141,6 +141,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "headline": _headline(view, total),
         "week": this_week(view),
         "findings": view.findings,
+        "before": next((r["text"] for r in view.since or () if r["part"] == "before"), ""),
         "listings": listings,
         "replay": _replay(inputs, language, words),
         "gap": _gap(view),

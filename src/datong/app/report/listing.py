@@ -11,7 +11,7 @@ from datong.app.report.late import KINDS as LATE_KINDS
 from datong.app.report.names import PIECE
 from datong.app.report.view import RunView
 from datong.app.report.week import KINDS
-from datong.app.tables_out import planned_orders, rendered
+from datong.app.tables_out import planned_orders
 from datong.plan.reason import sentence
 
 # Rows that stand in the page itself, without a script; and at most so many in all.
@@ -191,17 +191,22 @@ def _block(view: RunView, block: Block) -> list[tuple[str, ...]]:
 
 
 def since_listing(view: RunView) -> Listing | None:
-    """What changed since the last plan; None where the run does not say."""
-    if "since" not in view.inputs.tables:
+    """What came and changed since the last plan, and what to do about it; None where the run does not say."""
+    if view.since is None:
         return None
-    heads = [Head(_title(view, "text"), "text"), Head(_title(view, "product"), "name")]
-    heads += [Head(_title(view, c), "n") for c in ("units_before", "units_after")]
+    rows = [r for r in view.since if r["part"] != "before"]
+    heads = [Head(_title(view, "part"), "roomy"), Head(_title(view, "text"), "text")]
+    heads += [Head(_title(view, "product"), "name roomy")]
+    heads += [Head(_title(view, c), "n roomy") for c in ("units_before", "units_after")]
     lines = [
         (
+            str(coded("part", r["part"], view.language)),
             r["text"],
             view.names.beside(r["product"]) if r["product"] else "",
             *("" if r[c] is None else figures.fitting(r[c]) for c in ("units_before", "units_after")),
         )
-        for r in rendered({"since": view.inputs.tables["since"]}, view.language)["since"].to_pylist()
+        for r in rows
     ]
-    return _listing("since", heads, lines)
+    parts = dict.fromkeys(r["part"] for r in rows)
+    choices = [(part, str(coded("part", part, view.language))) for part in parts]
+    return _listing("since", heads, lines, tags=[r["part"] for r in rows], choices=choices)

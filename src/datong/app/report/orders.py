@@ -1,5 +1,6 @@
 """The orders of a run as a planner reads them: with names, with what becomes of them, the most urgent first."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -38,16 +39,20 @@ def order_rows(inputs: ReportInputs) -> list[Row]:
     The three are unknown where the run does not say by which way.
     """
     names, calendar = Names(inputs.tables), inputs.settings.calendar
-    ways = {_way_key(w, w["way"]): w for w in inputs.tables["ways"].to_pylist()} if "ways" in inputs.tables else {}
+    ways: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for way in inputs.tables["ways"].to_pylist() if "ways" in inputs.tables else ():
+        ways[_way_key(way, way["way"])].append(way)
     rows = []
     for o in inputs.tables["orders"].to_pylist():
         row = o | {"product_name": names.name(o["product"]), "base_unit": names.unit(o["product"])}
-        way = ways.get(_way_key(o, o["recipe"] or o["offer"] or o["lane"]))
+        begun = calendar.bucket_start(o["start"])
+        versions = ways[_way_key(o, o["recipe"] or o["offer"] or o["lane"])]
+        way = next((w for w in versions if _holds(w, begun)), None)
         if way is not None:
             row |= {
                 "hours": way["setup_hours"] + o["units"] * way["hours_per_unit"] if o["line"] else None,
                 "good_units": o["units"] * way["yield_share"],
-                "counted_in": calendar.shift(calendar.bucket_start(o["start"]), way["lead_buckets"]),
+                "counted_in": calendar.shift(begun, way["lead_buckets"]),
             }
         rows.append({name: row.get(name) for name in ORDER_ROWS_SCHEMA.names})
     return sorted(rows, key=lambda r: (r["start"], r["needed_by"], r["order"]))
@@ -60,6 +65,12 @@ def _way_key(row: Row, way: str | None) -> tuple[str, ...]:
 def buckets_late(row: Row, calendar: Calendar) -> int:
     """How many buckets after its need it is there; below nothing: before it."""
     return calendar.index(row["counted_in"] or row["due"], row["needed_by"])
+
+
+def _holds(way: Row, day: date) -> bool:
+    return (way["valid_from"] is None or way["valid_from"] <= day) and (
+        way["valid_to"] is None or day < way["valid_to"]
+    )
 
 
 def of_this_week(rows: Sequence[Row], after: date, calendar: Calendar) -> list[Row]:

@@ -12,7 +12,7 @@ from datong.app.report.late import late_rows
 from datong.app.report.names import PIECE, Names
 from datong.app.report.orders import of_this_week, order_rows
 from datong.app.report.totals import gap_sum, product_totals
-from datong.app.tables_out import kept_findings
+from datong.app.tables_out import kept_findings, rendered
 from datong.model.words import say
 
 Row = dict[str, Any]
@@ -77,6 +77,14 @@ class RunView:
     def blocks(self) -> list[Block]:
         """Product by bucket: see `grid`."""
         return grid(self.inputs.tables, self.inputs.starts)
+
+    @cached_property
+    def since(self) -> list[Row] | None:
+        """What came and changed since the last plan, the row on that plan first, with `text` in words; None where the
+        run does not say."""
+        if "since" not in self.inputs.tables:
+            return None
+        return rendered({"since": self.inputs.tables["since"]}, self.language)["since"].to_pylist()
 
     @cached_property
     def findings(self) -> list[Row]:

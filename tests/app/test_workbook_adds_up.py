@@ -1,0 +1,341 @@
+"""A reader adds the plan up by hand, from the .xlsx alone, and agrees with every figure of its first sheet."""
+
+import io
+import random
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import python_calamine
+
+from cases.random_chains import random_chain
+from datong.app.chain import Chain, parse_moment, run_record
+from datong.app.commands import report_inputs
+from datong.app.report.excel import workbook_bytes
+from datong.app.report.inputs import ReportInputs
+from datong.cycle import run_cycle
+from datong.model.flow import nothing_learnt
+
+CHAINS = Path(__file__).parent / "chains"
+TOTAL = "In all"
+Row = dict[str, Any]
+# Rounding of a solver, in units, hours and money.
+NEAR = {"rel": 1e-6, "abs": 1e-5}
+
+
+class Book:
+    """The sheets of a workbook as rows by title, with the row of sums apart; nothing else is known of the plan."""
+
+    def __init__(self, content: bytes) -> None:
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        cells = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+        self.first = {row[0]: row[1] for row in cells["This week"]}
+        self.sheets: dict[str, list[Row]] = {}
+        self.totals: dict[str, Row] = {}
+        for name, (head, *lines) in cells.items():
+            rows = [{k: None if v == "" else v for k, v in zip(head, line, strict=True)} for line in lines]
+            for row in (r for r in rows if r[head[0]] == TOTAL):
+                self.totals[name] = row
+            self.sheets[name] = [r for r in rows if r[head[0]] != TOTAL]
+
+    def __getitem__(self, sheet: str) -> list[Row]:
+        return self.sheets[sheet]
+
+    def sum(self, sheet: str, column: str, **of: Any) -> float:
+        """A column of a sheet added up, of the rows that have these values."""
+        return sum(r[column] or 0.0 for r in self[sheet] if all(r[k] == v for k, v in of.items()))
+
+
+def book_of(inputs: ReportInputs) -> Book:
+    return Book(workbook_bytes(inputs, "en"))
+
+
+def run(folder: Path, as_of: str) -> ReportInputs:
+    with Chain(folder, now=lambda: datetime(2027, 6, 1, 12, tzinfo=UTC)) as chain:
+        return report_inputs(chain, chain.run(parse_moment(as_of, chain.settings)), {}, "en")
+
+
+def copied(name: str, where: Path) -> Path:
+    return Path(shutil.copytree(CHAINS / name, where / name))
+
+
+@pytest.fixture(scope="module", params=["lots", "bicycles", "lamps"])
+def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """Lots on one line; two levels, two sites and orders that are out; lanes to two markets."""
+    moment = "2026-11-23" if request.param == "lots" else "2026-11-30"
+    return book_of(run(copied(request.param, tmp_path_factory.mktemp("chain")), moment))
+
+
+def summed(rows: Iterable[Row], keys: tuple[str, ...], units: str) -> dict[tuple[Any, ...], float]:
+    found: dict[tuple[Any, ...], float] = defaultdict(float)
+    for r in rows:
+        found[tuple(r.get(k) for k in keys)] += r[units] or 0.0
+    return {key: value for key, value in found.items() if abs(value) > 1e-9}
+
+
+def near(one: Mapping[Any, float], other: Mapping[Any, float]) -> None:
+    every = set(one) | set(other)
+    assert {k: one.get(k, 0.0) for k in every} == pytest.approx({k: other.get(k, 0.0) for k in every}, **NEAR)
+
+
+def holds(row: Row, day: date) -> bool:
+    return (row["From"] is None or row["From"] <= day) and (row["Until"] is None or day < row["Until"])
+
+
+def weeks(book: Book) -> dict[str, date]:
+    """The bucket in which each order starts."""
+    starts = {r["From"] for r in book["Gaps"]}
+    return {r["Order"]: max((s for s in starts if s <= r["Start"]), default=r["Start"]) for r in book["Orders"]}
+
+
+def way_of(book: Book, order: Row, week: date) -> Row:
+    """The recipe, offer or lane of an order, as it holds in the week of its start."""
+    name = order.get("Recipe") or order.get("Offer") or order.get("Lane")
+    key = (name, order["Kind"], order["Product"], order.get("Site"), order.get("From site"))
+    names = ("Way", "Kind", "Product", "Site", "From site")
+    (way,) = (r for r in book["Ways"] if tuple(r[n] for n in names) == key and holds(r, week))
+    return way
+
+
+# the checks of a reader, one by one --------------------------------------------------------------
+
+
+def the_first_sheet_adds_up(book: Book, week: date, currency: str = "CNY") -> None:
+    first = book.first
+    for name, column in (
+        ("Demand, units", "Demand (units)"),
+        ("Served on time, units", "On time (units)"),
+        ("Served late, units", "Late (units)"),
+        ("Unserved, units", "Unserved (units)"),
+    ):
+        assert first[name] == pytest.approx(book.sum("Gaps", column), **NEAR), name
+    served = first["Served on time, units"] + first["Served late, units"] + first["Unserved, units"]
+    assert first["Demand, units"] == pytest.approx(served, **NEAR)
+    orders = book["Orders"]
+    assert first["Orders proposed"] == len(orders)
+    now = [r["Kind"] for r in orders if r["Start"] < week + timedelta(days=7)]
+    counts = [
+        first[f"{name} this week"] for name in ("Work orders to start", "Purchase orders to place", "Transfers to send")
+    ]
+    assert counts == [now.count(kind) for kind in ("make", "buy", "move")]
+    assert first["Orders that serve a customer late"] == sum(r["Late"] for r in orders)
+    assert sum(r["Late"] for r in orders) == sum(r["Late for"] is not None for r in orders)
+    terms = {k: v for k, v in first.items() if k.startswith("Cost of ") and k.endswith(f", {currency}")}
+    spent = terms.pop(f"Cost of the orders proposed, {currency}")
+    for name, money in terms.items():
+        term = name.removeprefix("Cost of ").removesuffix(f", {currency}")
+        assert money == pytest.approx(book.sum("Money", "Money", **{"Cost of": term}), **NEAR), term
+    assert first["Total cost"] == pytest.approx(sum(terms.values()), **NEAR)
+    assert first["Total cost"] == pytest.approx(book.totals["Money"]["Money"] if book["Money"] else 0.0, **NEAR)
+    own = [terms.get(f"Cost of {t}, {currency}", 0.0) for t in ("production", "purchase", "transport", "set-ups")]
+    assert spent == pytest.approx(book.sum("Orders", "Cost (money)"), **NEAR)
+    assert spent == pytest.approx(sum(own), **NEAR)
+    gross = sum(v for v in terms.values() if v > 0)
+    gap = (first["Total cost"] - first["Lower bound"]) / gross if gross > 0 else 0.0
+    assert first["Gap"] == pytest.approx(gap, abs=1e-9)
+
+
+def the_sums_are_sums(book: Book) -> None:
+    """Every row of sums is what its column adds up to."""
+    for sheet, row in book.totals.items():
+        for column, value in row.items():
+            if isinstance(value, float):
+                assert value == pytest.approx(book.sum(sheet, column), **NEAR), (sheet, column)
+
+
+def stock_adds_up(book: Book) -> None:
+    """opening + made + received + moved in - used - moved out - delivered - wasted = closing, which opens the next."""
+    last: dict[tuple[Any, Any], tuple[date, float]] = {}
+    for r in book["Flow"]:
+        comes = sum(r[f"{n} (units)"] for n in ("Opening stock", "Made", "Received", "Moved in"))
+        goes = sum(r[f"{n} (units)"] for n in ("Used in orders", "Moved out", "Delivered", "Wasted"))
+        assert r["Closing stock (units)"] == pytest.approx(comes - goes, **NEAR), r
+        place = (r["Product"], r["Site"])
+        assert r["Closing stock (units)"] > -1e-6
+        if place in last:
+            assert r["From"] > last[place][0]
+            assert r["Opening stock (units)"] == pytest.approx(last[place][1], **NEAR), r
+        last[place] = (r["From"], r["Closing stock (units)"])
+
+
+def orders_are_what_comes(book: Book) -> None:
+    """Good units of orders are the units made and moved in of the week in which they are there, and a part of those
+    received (the rest is of orders out); units sent and components used are those of the week of the start."""
+    flow = book["Flow"]
+    kinds = {kind: [r for r in book["Orders"] if r["Kind"] == kind] for kind in ("make", "buy", "move")}
+    last = max((r["From"] for r in book["Gaps"]), default=date.min)
+    for kind, column in (("make", "Made (units)"), ("move", "Moved in (units)")):
+        there = [r for r in kinds[kind] if r["There in (from)"] <= last]
+        came = summed(there, ("Product", "Site", "There in (from)"), "Good units")
+        near(came, summed(flow, ("Product", "Site", "From"), column))
+    bought = summed(kinds["buy"], ("Product", "Site", "There in (from)"), "Good units")
+    received = summed(flow, ("Product", "Site", "From"), "Received (units)")
+    if not book["Kept orders"]:
+        near({k: v for k, v in bought.items() if k[2] <= last}, received)
+    week = weeks(book)
+    sent = summed([r | {"week": week[r["Order"]]} for r in kinds["move"]], ("Product", "From site", "week"), "Units")
+    near(sent, summed(flow, ("Product", "Site", "From"), "Moved out (units)"))
+    used: dict[tuple[Any, ...], float] = defaultdict(float)
+    for r in kinds["make"] + kinds["buy"]:
+        for part in book["Components"]:
+            way = r["Recipe"] if r["Kind"] == "make" else r["Offer"]
+            key = (part["Way"], part["Product"], part["Site"])
+            if key == (way, r["Product"], r.get("Site")) and holds(part, week[r["Order"]]):
+                used[part["Component"], r.get("Site"), week[r["Order"]]] += r["Units"] * part["Units in a unit started"]
+    near(used, summed(flow, ("Product", "Site", "From"), "Used in orders (units)"))
+
+
+def hours_add_up(book: Book) -> None:
+    """run + set-up + orders under way + free = available; run and set-up are those of the orders."""
+    worked: dict[tuple[Any, ...], float] = defaultdict(float)
+    week = weeks(book)
+    buckets = sorted({r["From"] for r in book["Hours"]})
+    for r in book["Orders"]:
+        if r["Line"] is not None:
+            way = way_of(book, r, week[r["Order"]])
+            hours = way["Set-up (hours)"] + r["Units"] * way["Hours of a unit started"]
+            assert r["Hours"] == pytest.approx(hours, **NEAR)
+            span = int(way["Buckets that it is worked over"])
+            first = max(i for i, start in enumerate(buckets) if start <= r["Start"])
+            for start in buckets[first : first + span]:
+                worked[r["Line"], start] += hours / span
+    for r in book["Hours"]:
+        parts = [r["Run (hours)"], r["Set-up (hours)"], r["Of orders under way (hours)"], r["Free (hours)"]]
+        assert r["Available (hours)"] == pytest.approx(sum(parts), **NEAR)
+        assert r["Free (hours)"] > -1e-4
+        assert parts[0] + parts[1] == pytest.approx(worked.pop((r["Line"], r["From"]), 0.0), **NEAR)
+    assert not worked
+
+
+def money_adds_up(book: Book) -> None:
+    """quantity x rate = money; quantities are those of the orders, of the closing stocks and of what is owed."""
+    for r in book["Money"]:
+        assert r["Money"] == pytest.approx(r["Quantity"] * r["Rate (money)"], **NEAR), r
+
+    def quantity(term: str) -> float:
+        return book.sum("Money", "Quantity", **{"Cost of": term})
+
+    own, week = 0.0, weeks(book)
+    for r in book["Orders"]:
+        way = way_of(book, r, week[r["Order"]])
+        own += r["Units"] * way["Cost of a unit (money)"] + way["Set-up of an order (money)"]
+    spent = sum(
+        book.sum("Money", "Money", **{"Cost of": t}) for t in ("production", "purchase", "transport", "set-ups")
+    )
+    assert own == pytest.approx(spent, **NEAR)
+    holding = {(r["Product"], r["Site"]): r["Kept for a bucket (money per unit)"] for r in book["Unit costs"]}
+    kept = sum(r["Closing stock (units)"] * holding[r["Product"], r["Site"]] for r in book["Flow"])
+    assert kept == pytest.approx(book.sum("Money", "Money", **{"Cost of": "holding stock"}), **NEAR)
+    late_costs = {r["Late by a bucket (money per unit)"] for r in book["Unit costs"]}
+    if 0.0 not in late_costs:
+        assert quantity("late delivery") == pytest.approx(book.sum("Gaps", "Owed at its end (units)"), **NEAR)
+
+
+def what_is_late_adds_up(book: Book) -> None:
+    late = {k: book.sum("Late", "Units", **{"What becomes of it": k}) for k in ("late", "refused", NEVER)}
+    assert late["late"] == pytest.approx(book.first["Served late, units"], **NEAR)
+    assert late["refused"] + late[NEVER] == pytest.approx(book.first["Unserved, units"], **NEAR)
+    known = {(r["Product"], r["Market"]) for r in book["Deliveries"]}
+    for what, column in (("on time", "On time (units)"), ("late", "Late (units)"), ("refused", "Refused (units)")):
+        gaps = [r for r in book["Gaps"] if (r["Product"], r["Market"]) in known]
+        told = [r for r in book["Deliveries"] if r["What becomes of it"] == what]
+        keys = ("Product", "Market")
+        near(summed(told, keys, "Units"), summed(gaps, keys, column))
+
+
+NEVER = "not served before the plan ends"
+
+
+def the_grid_is_the_same_plan(book: Book) -> None:
+    rows = {name: {} for name in ("Demand", "Made or received", "Used in orders", "Delivered", "Closing stock")}
+    for r in book["Product by week"]:
+        for day, value in r.items():
+            if day[:2] == "20" and value:
+                rows[r["Row"]][r["Product"], date.fromisoformat(day)] = value
+        if r["Row"] != "Closing stock":
+            assert r[TOTAL] == pytest.approx(sum(v or 0.0 for d, v in r.items() if d[:2] == "20"), **NEAR)
+    keys = ("Product", "From")
+    near(rows["Demand"], summed(book["Gaps"], keys, "Demand (units)"))
+    near(rows["Used in orders"], summed(book["Flow"], keys, "Used in orders (units)"))
+    near(rows["Delivered"], summed(book["Flow"], keys, "Delivered (units)"))
+    near(rows["Closing stock"], summed(book["Flow"], keys, "Closing stock (units)"))
+    comes = [r | {"comes": r["Made (units)"] + r["Received (units)"]} for r in book["Flow"]]
+    near(rows["Made or received"], summed(comes, keys, "comes"))
+
+
+def everything_adds_up(book: Book, week: date, currency: str = "CNY") -> None:
+    the_first_sheet_adds_up(book, week, currency)
+    the_sums_are_sums(book)
+    stock_adds_up(book)
+    orders_are_what_comes(book)
+    hours_add_up(book)
+    money_adds_up(book)
+    what_is_late_adds_up(book)
+    the_grid_is_the_same_plan(book)
+
+
+# chains ------------------------------------------------------------------------------------------
+
+
+def test_a_reader_agrees_with_every_figure(book: Book) -> None:
+    everything_adds_up(book, min(r["From"] for r in book["Gaps"]))
+
+
+def test_what_is_late_is_delivered_late_or_never(book: Book) -> None:
+    """The late rows are those of the deliveries, request by request: there is no expected demand in these chains."""
+    keys = ("Request", "What becomes of it", "Served in (from)")
+    late = [r for r in book["Deliveries"] if r["What becomes of it"] != "on time"]
+    near(summed(book["Late"], keys, "Units"), summed(late, keys, "Units"))
+    assert all(r["Request"] for r in book["Late"])
+
+
+def test_the_lots_cost_what_the_optimum_does(tmp_path: Path) -> None:
+    """A 36, 36, 24 and B 36, 8; 20 of B unserved, 12 a week late: 140 x 10 + 20 x 50 + 12 x 2 + 36 x 0.4 + 8 x 0.2."""
+    book = book_of(run(copied("lots", tmp_path), "2026-11-23"))
+    assert book.first["Total cost"] == pytest.approx(2440.0, rel=0.01)
+    assert book.first["Unserved, units"] == 20
+    assert book.first["Work orders to start this week"] == 1
+
+
+def test_orders_out_are_in_what_is_received(tmp_path: Path) -> None:
+    """100 kg of steel are on their way and due on 3 December: they are received beside what is bought now."""
+    book = book_of(run(copied("lamps", tmp_path), "2026-11-30"))
+    (out,) = book["Kept orders"]
+    bought = sum(r["Good units"] for r in book["Orders"] if r["Product"] == "STEEL")
+    assert book.sum("Flow", "Received (units)", Product="STEEL") == pytest.approx(bought + out["Units"], **NEAR)
+
+
+def test_expected_demand_adds_up(tmp_path: Path) -> None:
+    """Demand is forecast: figures are means over many futures, small gaps stand in one row, and all of it adds up."""
+    chance = random.Random(3)
+    days = [date(2025, 6, 2) + timedelta(weeks=w) for w in range(40)]
+    files = {
+        "chain.toml": 'name = "Forecast"\ncurrency = "CNY"\nhorizon_buckets = 4\npath_count = 50\n',
+        "products.csv": "product,name,price\nA,Dear,100\nB,Cheap,50\n",
+        "lines.csv": "line,hours_per_week\nL,30\n",
+        "recipes.csv": "recipe,product,line,hours_per_unit,cost_per_unit\nA/1,A,L,1,10\nB/1,B,L,1,10\n",
+        "stock.csv": "happened_at,product,units\n2026-03-08,A,10\n2026-03-08,B,4\n",
+        "sales.csv": "happened_at,product,units\n"
+        + "".join(f"{d},{p},{chance.randint(5, 25)}\n" for d in days for p in "AB"),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    book = book_of(run(tmp_path, "2026-03-09"))
+    assert book.first["Units and money are"].startswith("expected over 50 futures")
+    assert not book["Deliveries"] and book.first["Served late, units"] > 1
+    assert any(r["Product"] is None for r in book["Late"])
+    everything_adds_up(book, date(2026, 3, 9))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_chains_add_up(seed: int) -> None:
+    """Lots, set-ups, lanes, components, yields, calendars, days for weeks, orders that are out: every sheet adds up."""
+    state = random_chain(seed, without=("locked",)).state
+    learnt = nothing_learnt()
+    record = run_record(state, learnt, 0, run_cycle(state, learnt, [], 0))
+    inputs = ReportInputs(record.tables, state.settings, state.as_of)
+    everything_adds_up(book_of(inputs), inputs.starts[0], state.settings.currency)
