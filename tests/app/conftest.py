@@ -10,6 +10,8 @@ import pytest
 
 from datong.app.report.inputs import Assumed, ReportInputs
 from datong.app.tables_out import run_tables
+from datong.balance.books import FLOW_SCHEMA, FUTURES_SCHEMA, HOURS_SCHEMA, MONEY_SCHEMA
+from datong.balance.deliveries import DELIVERIES_SCHEMA
 from datong.model.flow import (
     SCORES_SCHEMA,
     Cause,
@@ -93,9 +95,12 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
             "market": ["all" for _ in rows],
             "bucket": pa.array([open_[b] for _, b in rows], pa.date32()),
             "demand_units": [float(mean[p, b]) for p, b in rows],
-            "served_units": [float(mean[p, b] - lost[p, b]) for p, b in rows],
+            "on_time_units": [float(mean[p, b] - late[p, b] - lost[p, b]) for p, b in rows],
             "late_units": [float(late[p, b]) for p, b in rows],
             "lost_units": [float(lost[p, b]) for p, b in rows],
+            "refused_units": [float(lost[p, b]) for p, b in rows],
+            "served_units": [float(mean[p, b] - lost[p, b]) for p, b in rows],
+            "waiting_units": [float(late[p, b]) for p, b in rows],
             "binding": ["LINE01" if p == 0 else "" for p, _ in rows],
             "binding_price": [212.0 if p == 0 else 0.0 for p, _ in rows],
         }
@@ -135,7 +140,41 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
         "lost": 2_600.0,
         "salvage": -100.0,
     }
-    clearing = Clearing(quantities, prices, gaps, cost, 84_500.0, "market", 120)
+    hours = pa.Table.from_pylist(
+        [
+            {
+                "line": f"LINE{i + 1:02d}",
+                "bucket": open_[b],
+                "run_hours": u,
+                "setup_hours": 0.0,
+                "under_way_hours": 0.0,
+                "free_hours": 40.0 - u,
+                "available_hours": 40.0,
+            }
+            for (i, b), u in zip(cells, used, strict=True)
+        ],
+        schema=HOURS_SCHEMA,
+    )
+    money = pa.Table.from_pylist(
+        [
+            {"term": t, "product": "P01", "name": "P01", "quantity": 1.0, "unit": "in_all", "rate": c, "money": c}
+            for t, c in cost.items()
+        ],
+        schema=MONEY_SCHEMA,
+    )
+    clearing = Clearing(
+        quantities=quantities,
+        prices=prices,
+        gaps=gaps,
+        deliveries=DELIVERIES_SCHEMA.empty_table(),
+        flow=FLOW_SCHEMA.empty_table(),
+        hours=hours,
+        money=money,
+        cost=cost,
+        lower_bound=84_500.0,
+        door="market",
+        iterations=120,
+    )
     orders = tuple(
         PlannedOrder(
             order=f"W{i + 1:03d}",
@@ -180,6 +219,10 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
         sensed=Sensed(series, (signal,)),
         forecast=forecast,
         clearing=clearing,
+        decision=SimpleNamespace(
+            given_out=SimpleNamespace(market_bound=84_000.0, lots=None), findings=(), clearing=clearing
+        ),
+        futures=FUTURES_SCHEMA.empty_table(),
         plan=Plan(orders, kept),
         messages=(OrderMessage("M1", "works", orders[0]),),
         learnt=Learnt({}, {}, {}, {}, scores),

@@ -1,10 +1,11 @@
 """Whether a plan can be made of a state's numbers at all.
 
-What comes in is held to the same limits (validate.py). A ledger may hold more: rows that an earlier version let through,
-or that fitted other settings.
+What comes in is held to the same limits (validate.py). A ledger may hold more: rows that an earlier version let
+through, or that fitted other settings.
 """
 
 import math
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,8 +36,8 @@ def beyond_limits(state: State) -> tuple[Finding, ...]:
                 continue
             some = rows.filter(bad)
             low, high = (f"{limit:,g}" for limit in limits)
-            first = {"row_id": some["row_id"][0].as_py(), "value": f"{some[column.name][0].as_py():g}"}
-            what = {"table": table.name, "count": some.num_rows, "low": low, "high": high}
+            first: dict[str, Any] = {"row_id": some["row_id"][0].as_py(), "value": f"{some[column.name][0].as_py():g}"}
+            what: dict[str, Any] = {"table": table.name, "count": some.num_rows, "low": low, "high": high}
             found.append(
                 finding(
                     "error",

@@ -219,7 +219,7 @@ class TableCheck:
 def last_recorded_day(today: date, settings: ChainSettings) -> date:
     """The last day that an event may be recorded of: a year from today, or the start of the plan if that is later.
 
-    A chain of declared history stands at its last record: with one year mistyped, all of it would be planned as of then.
+    A chain of declared history stands at its last record: with one year mistyped, all of it would be of then.
     """
     return max(today + timedelta(days=AHEAD_DAYS), settings.start or date.min)
 
