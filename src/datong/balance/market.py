@@ -31,6 +31,8 @@ EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
 # Up to so many whole-number columns HiGHS looks for better lots than the plan stage's, for at most so many nodes: a
 # count and no time, so that the plan is the same each time.
 INTEGER_UP_TO, MOST_NODES = 1_500, 200
+# With more pieces of cost curves than this, of uncertain demand, a search for better lots takes long and finds little.
+PIECES_IN_LOTS = 5_000
 # It looks on until its gap is at most this share of what can be avoided, whatever gap the market was cleared to: so a
 # run and a balance end with the same lots.
 LOTS_GAP = 1e-4
@@ -140,7 +142,8 @@ def states_lots(market: Market) -> bool:
 
 def fits_integers(market: Market, rules: integer.LotRules) -> bool:
     """Whether HiGHS looks for lots: the chain is small, and has no rule that is not known in lots."""
-    return integer.knows(market) and integer.column_count(market, rules) <= INTEGER_UP_TO
+    is_small = integer.column_count(market, rules) <= INTEGER_UP_TO and highs.piece_count(market) <= PIECES_IN_LOTS
+    return integer.knows(market) and is_small
 
 
 def better_lots(
