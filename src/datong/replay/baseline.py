@@ -27,10 +27,10 @@ def baseline_orders(state: State) -> list[PlannedOrder]:
 
     m, s: mean and sample deviation of the demand due in the last WINDOW_BUCKETS closed buckets; m', s': of that of
     what it goes into, exploded. L: frozen buckets and lead time in buckets, to which one bucket of review is added;
-    what other orders take in the first bucket is known, and comes on top. z = normal quantile of late / (late + holding).
-    What is ordered is S less stock and what is under way, plus what is owed and what this bucket's orders and those
-    under way take, by the cheapest way, rounded up to its lots. A stock point that a lane leads to orders a transfer
-    along it. Orders start in the first bucket that is not frozen.
+    what other orders take in the first bucket is known, and comes on top. z: normal quantile of
+    late / (late + holding). What is ordered is S less stock and what is under way, plus what is owed and what this
+    bucket's orders and those under way take, by the cheapest way, rounded up to its lots. A stock point that a lane
+    leads to orders a transfer along it. Orders start in the first bucket that is not frozen.
     """
     calendar, frozen = state.settings.calendar, state.settings.frozen_buckets
     bucket = state.first_open_bucket

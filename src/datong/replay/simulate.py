@@ -69,14 +69,14 @@ class Simulation:
         """One bucket with the batches that begin in it, as the records tell them."""
         self._step(lambda: Begun(batches))
 
-    def _step(self, begin: Callable[[], Begun]) -> None:
+    def _step(self, what_begins: Callable[[], Begun]) -> None:
         t = self.step_index
         opening, stock = self._net(), dict(self.on_hand)
         arrived, sent = len(self.arrived), len(self.sent)
+        began = self._begin(t, self._under_way if t == 0 else ())
         self._receive(t)
-        began = self._begin_recorded(self._under_way if t == 0 else ())
-        begun = begin()
-        began += self._begin_recorded(begun.batches)
+        begun = what_begins()
+        began += self._begin(t, begun.batches)
         self._receive(t)
         for product, units in begun.short_units.items():
             self.short_units[t, self._at[product]] += units
@@ -85,20 +85,35 @@ class Simulation:
         self._assert_conserved(stock, self.arrived[arrived:], began, self.sent[sent:])
         self.step_index += 1
 
-    def _begin_recorded(self, batches: Sequence[Batch]) -> list[Batch]:
-        """Takes the components of batches and has their units come. What the records tell takes no more than there is:
-        a transfer then moves less, and of what was made, the rest of its components was not recorded."""
-        began = []
-        for batch in batches:
-            began.append(batch if batch.planned is not None else self._with_what_there_is(batch))
-            for label, units in began[-1].uses:
+    def _begin(self, t: int, batches: Sequence[Batch]) -> list[Batch]:
+        """Takes the components of batches and has their units come."""
+        planned = [batch for batch in batches if batch.planned is not None]
+        began = planned + self._recorded(t, [batch for batch in batches if batch.planned is None])
+        for batch in began:
+            for label, units in batch.uses:
                 self.on_hand[label] -= units
                 self.in_work[label] += units
         self.coming += began
         return began
 
-    def _with_what_there_is(self, batch: Batch) -> Batch:
-        uses = tuple((label, min(units, max(self.on_hand[label], 0.0))) for label, units in batch.uses)
+    def _recorded(self, t: int, batches: Sequence[Batch]) -> list[Batch]:
+        """What the records tell takes no more than there is, with what they say was made and bought in the bucket: a
+        transfer then moves less, and of what was made, the rest of its components was not recorded. Transfers take
+        first, in their order: what they bring can go into what is made."""
+        there, after = dict(self.on_hand), self._after(t)
+        for batch in (b for b in batches if b.kind != "move" and b.arrives < after):
+            there[batch.product] += batch.units
+        found = []
+        for batch in sorted(batches, key=lambda b: b.kind != "move"):
+            found.append(self._with_what_there_is(batch, there))
+            for label, units in found[-1].uses:
+                there[label] -= units
+            if batch.kind == "move" and batch.arrives < after:
+                there[batch.product] += found[-1].units
+        return found
+
+    def _with_what_there_is(self, batch: Batch, there: Mapping[str, float]) -> Batch:
+        uses = tuple((label, min(units, max(there[label], 0.0))) for label, units in batch.uses)
         if uses == batch.uses:
             return batch
         if batch.kind == "move":
