@@ -3,6 +3,7 @@
 import math
 from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,7 +88,7 @@ def follow(scene: Scene, orders: list[list[PlannedOrder]]) -> Simulation:
 
 def costs(course: Simulation) -> list[float]:
     """By week, all products and terms."""
-    return sum(course.cost.values()).sum(axis=1).tolist()  # ty: ignore[unresolved-attribute]
+    return np.sum(list(course.cost.values()), axis=(0, 2)).tolist()
 
 
 # components ---------------------------------------------------------------------------------------
@@ -242,8 +243,8 @@ def test_units_and_money_are_conserved_whatever_is_ordered(
     opening: tuple[int, int, int],
     yield_share: float,
 ) -> None:
-    """Three levels, one way each. Every bucket asserts that units are conserved. Of money: making, buying and the change
-    of stock cost what was due, and not given up, times what a unit costs: nobody gains or loses on the way."""
+    """Three levels, one way each. Every bucket asserts that units are conserved. Of money: making, buying and the
+    change of stock cost what was due, and not given up, times what a unit costs: nobody gains or loses on the way."""
     c = way("C/offer", "buy", "C", 3.0, {}, lead_days=leads[0])
     s = way("S/1", "make", "S", 2.0, {"C": 2.0}, lead_days=leads[1], yield_share=yield_share)
     p = way("P/1", "make", "P", 4.0, {"S": 1.0, "C": 1.0}, lead_days=leads[2])
