@@ -10,7 +10,8 @@ from datong.model.flow import Item
 from datong.model.settings import ChainSettings
 from datong.replay import measure
 from datong.replay.measure import INTERVAL, by_bucket, by_product, differences, summary
-from datong.replay.simulate import Batch, Scene, Simulation
+from datong.replay.parts import Batch, Scene
+from datong.replay.simulate import Simulation
 
 MONDAYS = (date(2024, 1, 1), date(2024, 1, 8))
 A, B = Item("a", "all"), Item("b", "all")

@@ -14,19 +14,23 @@ import pyarrow.compute as pc
 import pytest
 
 from datong.cycle import CycleResult
+from datong.ledger.facts import chain_facts
 from datong.ledger.identity import SINCE_EVER as EVER
 from datong.ledger.position import position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.errors import Refused
-from datong.model.flow import Learnt, PlannedOrder
+from datong.model.flow import Learnt, PlannedOrder, nothing_learnt
 from datong.model.tables import tables
 from datong.replay import replay as module
 from datong.replay.baseline import baseline_orders
+from datong.replay.company import Company, company_of
 from datong.replay.course import before_replay, course_tables
+from datong.replay.parts import Batch, Scene
 from datong.replay.replay import follow, replay, replayed_buckets, set_scene
-from datong.replay.scene import batches_under_way, cheapest_ways, company_output, make_scene, open_shares
-from datong.replay.simulate import Batch, Simulation
+from datong.replay.scene import batches_under_way, make_scene, open_shares
+from datong.replay.simulate import Simulation
+from datong.replay.worth import cheapest_ways, unit_costs
 
 Seen = list[tuple[State, CycleResult]]
 
@@ -281,6 +285,12 @@ def test_baseline_orders_up_to_mean_and_safety_stock(small: SimpleNamespace) -> 
     assert [(o.product, o.recipe, o.units, o.start, o.due) for o in got] == [("a", "a/1", 12.0, monday, monday)]
 
 
+def scene_of(actual: State, known: list[State], starts: list[date]) -> tuple[Scene, Company]:
+    start, facts = position(known[0]), chain_facts(actual, starts, nothing_learnt())
+    company = company_of(actual, facts, starts, unit_costs(facts, starts), start.on_hand_units)
+    return make_scene(actual, facts, start, known, starts, company.line_hours, nothing_learnt()), company
+
+
 def test_capacity_is_what_was_planned_less_closed_days_or_what_the_company_used(small: SimpleNamespace) -> None:
     """130 h a week; every week five days are worked.
 
@@ -310,10 +320,11 @@ def test_capacity_is_what_was_planned_less_closed_days_or_what_the_company_used(
     actual = states(small.midnight(small.end))
     known = [states(small.midnight(monday)) for monday in mondays]
     assert open_shares(actual, mondays) == pytest.approx([1.0, 0.4, 0.2, 1.0])
-    scene = make_scene(actual, position(known[0]), mondays, known)
+    scene, company = scene_of(actual, known, mondays)
     assert [hours["l"] for hours in scene.line_hours] == pytest.approx([130.0, 52.0, 100.0, 20.0])
-    company = company_output(actual, mondays, cheapest_ways(actual, mondays))
-    assert [units.get("a", 0.0) for units in company.units] == [5.0, 2.0, 100.0, 5.0]
+    assert [[(b.product, b.units) for b in batches] for batches in company.batches] == [
+        [("a", units)] for units in (5.0, 2.0, 100.0, 5.0)
+    ]
 
 
 def test_what_cannot_be_replayed_says_why(small: SimpleNamespace) -> None:
@@ -321,12 +332,7 @@ def test_what_cannot_be_replayed_says_why(small: SimpleNamespace) -> None:
     rows = small.facts()
     no_sales = state_of_tables(small.settings, end, {})
     short = small.known(rows | {"sales": rows["sales"][-20:]})(end)
-    part = {"row_id": "components:1", "known_at": small.midnight(small.first), "product": "a", "component": "b"}
-    parts = small.known(rows | {"components": [part | {"units_per_unit": 1.0}]})(end)
-    lane = {"row_id": "lanes:1", "known_at": small.midnight(small.first), "lane": "x", "from_site": "a", "to_site": "b"}
-    lanes = small.known(rows | {"lanes": [lane]})(end)
-    refused = ((no_sales, "no sales"), (short, "go back too little"), (parts, "components"), (lanes, "lanes"))
-    for state, words in refused:
+    for state, words in ((no_sales, "no sales"), (short, "go back too little")):
         with pytest.raises(Refused, match=words):
             replayed_buckets(state, 2)
     assert replayed_buckets(small.known(rows)(end), 99)[0] == date(2023, 2, 27)
@@ -429,9 +435,9 @@ def test_what_has_expired_sets_no_cost(small: SimpleNamespace) -> None:
     states, monday = small.known(rows | {"recipes": [*b_ended, old]}), small.midnight(small.end - timedelta(weeks=1))
     known = [states(monday)]
     starts = replayed_buckets(states(small.midnight(small.end)), 1)
-    scene = make_scene(states(small.midnight(small.end)), position(known[0]), starts, known)
+    scene, _ = scene_of(states(small.midnight(small.end)), known, starts)
     assert scene.unit_cost == {"a": 14.0, "b": 14.0}  # b: nothing makes it any more; its last recipe says its worth
-    assert cheapest_ways(known[0], starts)["a"].name == "a/1"
+    assert cheapest_ways(chain_facts(known[0], starts, nothing_learnt()), starts)["a"].name == "a/1"
     assert {order.recipe for order in baseline_orders(known[0])} == {"a/1"}
 
 
@@ -456,7 +462,8 @@ def test_of_what_is_under_way_the_yield_arrives(small: SimpleNamespace) -> None:
     state, actual = states(small.midnight(monday)), states(small.midnight(small.end))
     start = position(state)
     assert [o.units for o in start.under_way] == [16.0]
-    (batch,) = batches_under_way(start, make_scene(actual, start, [monday], [state]))
+    scene, _ = scene_of(actual, [state], [monday])
+    (batch,) = batches_under_way(start, scene, chain_facts(actual, [monday], nothing_learnt()))
     assert (batch.units, batch.cost) == (pytest.approx(12.0), pytest.approx(12.0 * 14.0 / 0.75))
     with_it, without = (
         next(o.units for o in baseline_orders(s) if o.product == "a")

@@ -169,8 +169,8 @@ def test_the_opening_stock_is_at_least_what_the_companys_own_flows_need(small: S
                     flow[day] = flow.get(day, 0.0) + sign * row[column]
         lowest = min(itertools.accumulate((flow[day] for day in sorted(flow)), initial=have))
         assert lowest == pytest.approx(0.0, abs=1e-6) or lowest > 0
-        assert setting.least_opening.get(product, have) == pytest.approx(have)
-    assert setting.least_opening
+        assert setting.company.least_opening.get(product, have) == pytest.approx(have)
+    assert setting.company.least_opening
     result = replay(small.known(rows), small.known(rows)(small.midnight(small.end)), 8, 7, record)
     assert any(note.key == "replay.note_opening" for note in result.notes)
     assert not any(

@@ -8,7 +8,9 @@ import pytest
 from datong.ledger.facts import Economics, Way
 from datong.model.flow import Item, PlannedOrder
 from datong.model.settings import ChainSettings
-from datong.replay.simulate import Batch, Scene, Simulation, batches
+from datong.replay.making import begin
+from datong.replay.parts import Batch, Scene
+from datong.replay.simulate import Simulation
 
 MONDAYS = (date(2024, 1, 1), date(2024, 1, 8), date(2024, 1, 15))
 A = Item("a", "all")
@@ -76,6 +78,10 @@ def order(units: float, start: date, name: str = "o", used: str = "a/1", product
         value=0.0,
         causes=(),
     )
+
+
+def batches(scene: Scene, t: int, orders: list[PlannedOrder]) -> list[Batch]:
+    return list(begin(scene, t, orders, {}).batches)
 
 
 def made(units: float, start: date) -> list[Batch]:

@@ -46,7 +46,9 @@ if TYPE_CHECKING:  # they import every stage, which other commands do without
     from datong.balance.solution import OnProgress
 
 # What a replay took otherwise than it is recorded stands under its figures.
-NOTES_SHOWN = frozenset({"replay.note_opening", "replay.note_no_company"})
+NOTES_SHOWN = frozenset(
+    f"replay.note_{note}" for note in ("opening", "no_company", "no_transfers", "no_site", "no_purchases", "short")
+)
 PRODUCTS_SHOWN, SIGNALS_SHOWN, ORDERS_SHOWN = 10, 8, 10
 # Money below this rounds to nothing in a table of whole money.
 LEAST_MONEY_SHOWN = 0.5

@@ -12,7 +12,7 @@ import pyarrow as pa
 from datong.cycle import Stages, run_cycle
 from datong.ledger.state import State, in_state_schema
 from datong.model.flow import Forecast, Item, Learnt, PlannedOrder, Sensed, nothing_learnt
-from datong.replay.simulate import Scene
+from datong.replay.parts import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,12 @@ class Foresight:
             {"line": line, "from": bucket, "to": calendar.shift(bucket, 1), "hours": hours / weeks}
             for bucket, by_line in zip(scene.buckets, scene.line_hours, strict=True)
             for line, hours in sorted(by_line.items())
+            if line not in scene.shared
         ]
         known = state.versions("lines").to_pylist()
         most = {
             line: max(by_line.get(line, 0.0) for by_line in scene.line_hours) / weeks
-            for line in {line for by_line in scene.line_hours for line in by_line}
+            for line in {line for by_line in scene.line_hours for line in by_line} - scene.shared
         }
         unknown = sorted(most.keys() - {row["line"] for row in known})
         lines = [*known, *({"line": line, "hours_per_week": most[line]} for line in unknown)]

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.facts import Way
-from datong.replay.simulate import Simulation, true_lead_days
+from datong.replay.making import true_lead_days
+from datong.replay.simulate import Simulation
 
 LEARNING_SCHEMA = pa.schema(
     [
@@ -37,9 +38,9 @@ def learning(scores: pa.Table, course: Simulation, believed: Mapping[str, Way]) 
     lead: dict[date, list[float]] = defaultdict(list)
     share: dict[date, list[float]] = defaultdict(list)
     for batch in course.arrived:
-        if batch.planned is None:
+        way = believed.get(batch.order)
+        if batch.planned is None or way is None or way.kind == "move":
             continue
-        way = believed[batch.order]
         lead[batch.arrives].append(abs(way.lead_days - true_lead_days(course.scene, batch.planned)))
         started = batch.units + batch.scrap_units
         if way.kind == "make" and started > 0:

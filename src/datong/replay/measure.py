@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from datong.model.flow import FloatArray
-from datong.replay.simulate import COST_TERMS, NOTHING, Simulation
+from datong.replay.parts import COST_TERMS, NOTHING
+from datong.replay.simulate import Simulation
 
 BY_BUCKET_SCHEMA = pa.schema(
     [
@@ -16,6 +17,7 @@ BY_BUCKET_SCHEMA = pa.schema(
         ("served_on_time_units", pa.float64()),
         ("late_units", pa.float64()),
         ("lost_units", pa.float64()),
+        ("short_units", pa.float64()),
         ("stock_units", pa.float64()),
         ("stock_money", pa.float64()),
         ("made_units", pa.float64()),
@@ -33,6 +35,7 @@ BY_PRODUCT_SCHEMA = pa.schema(
         ("served_on_time_units", pa.float64()),
         ("late_units", pa.float64()),
         ("lost_units", pa.float64()),
+        ("short_units", pa.float64()),
         ("mean_stock_units", pa.float64()),
         ("mean_stock_money", pa.float64()),
         ("made_units", pa.float64()),
@@ -49,6 +52,7 @@ SUMMARY_SCHEMA = pa.schema(
         ("units_not_on_time", pa.float64()),
         ("lost_units", pa.float64()),
         ("owed_end_units", pa.float64()),
+        ("short_units", pa.float64()),
         ("mean_stock_units", pa.float64()),
         ("mean_stock_money", pa.float64()),
         ("made_units", pa.float64()),
@@ -87,7 +91,8 @@ FEWEST_PRODUCTS = 5
 
 
 def by_bucket(courses: Mapping[str, Simulation]) -> pa.Table:
-    """All products together. late_units: owed at the bucket's end. stock_money: at the cost of the cheapest way.
+    """All products together, at all sites. late_units: owed at the bucket's end. short_units: ordered, and not begun
+    for want of components. stock_money: at the cost of the cheapest way.
 
     avoidable_cost: cost less that of making every unit due by its cheapest way, which no policy can save.
     """
@@ -102,6 +107,7 @@ def by_bucket(courses: Mapping[str, Simulation]) -> pa.Table:
                 "served_on_time_units": c.on_time_units[t].sum(),
                 "late_units": c.late_units[t].sum(),
                 "lost_units": c.lost_units[t].sum(),
+                "short_units": c.short_units[t].sum(),
                 "stock_units": c.stock_units[t].sum(),
                 "stock_money": (c.stock_units[t] * _unit_cost(c)).sum(),
                 "made_units": c.made_units[t].sum(),
@@ -113,26 +119,25 @@ def by_bucket(courses: Mapping[str, Simulation]) -> pa.Table:
 
 
 def by_product(courses: Mapping[str, Simulation]) -> pa.Table:
-    """All buckets together. late_units: not served in the bucket in which they were due."""
+    """All buckets together, and all sites. late_units: not served in the bucket in which they were due."""
     rows = []
     for policy, c in courses.items():
-        total = _cost(c)
-        for i, product in enumerate(c.scene.products):
-            rows.append(
-                {
-                    "policy": policy,
-                    "product": product,
-                    "demand_units": c.demand_units[:, i].sum(),
-                    "served_on_time_units": c.on_time_units[:, i].sum(),
-                    "late_units": (c.demand_units - c.on_time_units)[:, i].sum(),
-                    "lost_units": c.lost_units[:, i].sum(),
-                    "mean_stock_units": c.stock_units[:, i].mean(),
-                    "mean_stock_money": c.stock_units[:, i].mean() * _unit_cost(c)[i],
-                    "made_units": c.made_units[:, i].sum(),
-                    "cost": total[:, i].sum(),
-                    "avoidable_cost": (total[:, i] - c.demand_units[:, i] * _unit_cost(c)[i]).sum(),
-                }
-            )
+        worth = _unit_cost(c)
+        columns = {
+            "demand_units": c.demand_units,
+            "served_on_time_units": c.on_time_units,
+            "late_units": c.demand_units - c.on_time_units,
+            "lost_units": c.lost_units,
+            "short_units": c.short_units,
+            "mean_stock_units": c.stock_units / len(c.scene.buckets),
+            "mean_stock_money": c.stock_units * worth / len(c.scene.buckets),
+            "made_units": c.made_units,
+            "cost": _cost(c),
+            "avoidable_cost": _cost(c) - c.demand_units * worth,
+        }
+        totals = {name: _of_products(c, units.sum(axis=0)).tolist() for name, units in columns.items()}
+        for i, product in enumerate(c.scene.codes[0]):
+            rows.append({"policy": policy, "product": product} | {name: of[i] for name, of in totals.items()})
     return pa.Table.from_pylist(rows, schema=BY_PRODUCT_SCHEMA)
 
 
@@ -155,6 +160,7 @@ def summary(courses: Mapping[str, Simulation]) -> pa.Table:
             "units_not_on_time": demand - on_time,
             "lost_units": c.lost_units.sum(),
             "owed_end_units": c.late_units[-1].sum(),
+            "short_units": c.short_units.sum(),
             "mean_stock_units": c.stock_units.sum(axis=1).mean(),
             "mean_stock_money": (c.stock_units * _unit_cost(c)).sum(axis=1).mean(),
             "made_units": c.made_units.sum(),
@@ -209,28 +215,40 @@ def _paired(ours: Simulation, theirs: Simulation, seed: int) -> dict[str, FloatA
     """(draw) differences of each measure; the first draw is what was seen."""
     assert ours.step_index == theirs.step_index == len(ours.scene.buckets), "a course has not run to its end"
     assert np.array_equal(ours.demand_units, theirs.demand_units), "the courses did not meet the same demand"
-    count = len(ours.scene.products)
+    count = len(ours.scene.codes[0])
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_DRAWS)
     weights = np.vstack([np.ones(count), draws])  # (draw, product)
-    demand = weights @ ours.demand_units.sum(axis=0)
-    on_time = weights @ (ours.on_time_units - theirs.on_time_units).sum(axis=0)
-    return {
-        "cost": weights @ (_cost(ours) - _cost(theirs)).sum(axis=0),
-        "fill_on_time_share": np.divide(on_time, demand, out=np.zeros_like(on_time), where=demand > 0),
-        "mean_stock_money": weights @ ((ours.stock_units - theirs.stock_units).mean(axis=0) * _unit_cost(ours)),
-        "production_change_money": weights @ (_production_change(ours) - _production_change(theirs)),
-    }
+    of_product = _by_measure(ours, theirs)
+    demand = weights @ _of_products(ours, ours.demand_units.sum(axis=0))
+    totals = {measure: weights @ by for measure, by in of_product.items()}
+    on_time = totals["fill_on_time_share"]
+    totals["fill_on_time_share"] = np.divide(on_time, demand, out=np.zeros_like(on_time), where=demand > 0)
+    return totals
 
 
 def _differing(ours: Simulation, theirs: Simulation, measure: str) -> int:
     """How many products differ in a measure."""
-    of_product = {
+    of_product = _by_measure(ours, theirs)[measure]
+    return int(np.count_nonzero(np.abs(of_product) > NOTHING * max(float(np.abs(of_product).max(initial=0.0)), 1.0)))
+
+
+def _by_measure(ours: Simulation, theirs: Simulation) -> dict[str, FloatArray]:
+    """(product) differences of each measure; of the share on time, in units."""
+    by_point = {
         "cost": (_cost(ours) - _cost(theirs)).sum(axis=0),
         "fill_on_time_share": (ours.on_time_units - theirs.on_time_units).sum(axis=0),
-        "mean_stock_money": (ours.stock_units - theirs.stock_units).sum(axis=0),
+        "mean_stock_money": (ours.stock_units - theirs.stock_units).mean(axis=0) * _unit_cost(ours),
         "production_change_money": _production_change(ours) - _production_change(theirs),
-    }[measure]
-    return int(np.count_nonzero(np.abs(of_product) > NOTHING * max(float(np.abs(of_product).max(initial=0.0)), 1.0)))
+    }
+    return {measure: _of_products(ours, values) for measure, values in by_point.items()}
+
+
+def _of_products(course: Simulation, values: FloatArray) -> FloatArray:
+    """(product) of (stock point): all its sites together."""
+    codes, of_point = course.scene.codes
+    total = np.zeros(len(codes))
+    np.add.at(total, of_point, values)
+    return total
 
 
 def _production_change(course: Simulation) -> FloatArray:

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.cycle import USUAL, CycleResult, Stages, run_cycle
-from datong.ledger.facts import Way, chain_facts, way_on
+from datong.ledger.facts import ChainFacts, Way, chain_facts, located, way_on
 from datong.ledger.identity import SINCE_EVER
+from datong.ledger.places import ANYWHERE
 from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
@@ -26,23 +27,17 @@ from datong.model.errors import Refused
 from datong.model.flow import SCORES_SCHEMA, Learnt, PlannedOrder, nothing_learnt
 from datong.model.words import Message, message
 from datong.replay.baseline import baseline_orders
-from datong.replay.course import before_replay, course_tables
+from datong.replay.company import Company, company_of
+from datong.replay.course import Place, before_replay, course_tables
 from datong.replay.foresight import Foresight
 from datong.replay.learning import learning
 from datong.replay.measure import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA, by_bucket, by_product, differences, summary
+from datong.replay.parts import Scene
 from datong.replay.recorded import recorded_service
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
-from datong.replay.scene import (
-    CompanyOutput,
-    batches_under_way,
-    cheapest_ways,
-    company_batches,
-    company_output,
-    due_units,
-    least_opening_units,
-    make_scene,
-)
-from datong.replay.simulate import Scene, Simulation
+from datong.replay.scene import batches_under_way, due_units, make_scene, orders_under_way
+from datong.replay.simulate import Simulation
+from datong.replay.worth import unit_costs
 
 # A forecast needs some past: so many weeks before the first bucket that is re-lived.
 PAST_WEEKS = 8
@@ -59,7 +54,7 @@ class ReplayResult:
     differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order
     (SCORES_SCHEMA). learning: how far what it believed was from what came, cycle by cycle (learning.py).
     recorded_service: how the company served its buyers by its own books (recorded.py). notes: how the figures came
-    about. The company is left out where nothing that it made or received is recorded.
+    about. The company is left out where the records do not tell what it did (company.py).
     """
 
     by_bucket: pa.Table
@@ -110,7 +105,7 @@ class Loop:
         settings = state.settings
         starts = settings.calendar.starts(state.first_open_bucket, settings.frozen_buckets + 1)
         ways = chain_facts(state, starts, self.learnt).ways_of_row
-        self.believed |= {o.order: way_on(ways[o.kind, o.recipe or o.offer or ""], o.start) for o in sent}
+        self.believed |= {o.order: way_on(ways[o.kind, o.recipe or o.offer or o.lane or ""], o.start) for o in sent}
         self.runs.append(self.record(state, self.learnt, self.seed, result))
         self.learnt = result.learnt
         self.scores.append(result.learnt.scores)
@@ -142,11 +137,13 @@ def replay(
     frozen = scene.settings.frozen_buckets
     notes = [message("replay.note_simulated"), message("replay.note_capacity"), message("replay.note_cost")]
     notes += [message("replay.note_frozen", buckets=frozen)] if frozen else []
-    if setting.least_opening:
-        raised = round(sum(setting.least_opening.values()))
-        notes.append(message("replay.note_opening", products=len(setting.least_opening), units=f"{raised:,}"))
-    if not setting.company.recorded:
-        notes.append(message("replay.note_no_company"))
+    least = setting.company.least_opening
+    if least:
+        raised = round(sum(least.values()))
+        notes.append(message("replay.note_opening", products=len(least), units=f"{raised:,}"))
+    if setting.company.left_out is not None:
+        notes.append(setting.company.left_out)
+    notes += _short_notes(courses)
     return ReplayResult(
         by_bucket(courses),
         by_product(courses),
@@ -205,10 +202,20 @@ def _courses(
 ) -> dict[str, Simulation]:
     """Datong, the company where its making is recorded, and the baseline."""
     courses = {"datong": follow(setting, loop, on_step)}
-    if setting.company.recorded:
+    if setting.company.left_out is None:
         courses["company"] = follow_company(setting)
     courses["baseline"] = follow(setting, baseline_orders)
     return courses
+
+
+def _short_notes(courses: Mapping[str, Simulation]) -> list[Message]:
+    """Of each policy, what it ordered and could not begin for want of components."""
+    short = {policy: float(course.short_units.sum()) for policy, course in courses.items()}
+    return [
+        message("replay.note_short", policy=message(f"report.policy.{policy}"), units=f"{units:,.0f}")
+        for policy, units in short.items()
+        if units >= 0.5
+    ]
 
 
 def _named(scenario: Scenario, rows: pa.Table) -> pa.Table:
@@ -218,18 +225,18 @@ def _named(scenario: Scenario, rows: pa.Table) -> pa.Table:
 @dataclass(frozen=True, eq=False)
 class Setting:
     """What a replay is about, before any policy acts. known: what was known as each bucket began. before: the first of
-    these with its books closed, and `start` its position. company: what it made. due: `due_units` of all that is known.
-    least_opening: products whose opening stock was raised so that the company's own flows never go below nothing.
-    measured: lead times and yields of the company's own orders, which the simulator lives by.
+    these with its books closed, and `start` its position. facts: of the re-lived buckets, with what was measured.
+    company: what it did; where its own flows would go below nothing, the opening stock was raised. due: `due_units` of
+    all that is known. measured: lead times and yields of the company's own orders, which the simulator lives by.
     """
 
     scene: Scene
     known: tuple[State, ...]
     before: State
     start: Position
-    company: CompanyOutput
+    facts: ChainFacts
+    company: Company
     due: pd.DataFrame
-    least_opening: Mapping[str, float]
     measured: Learnt
 
 
@@ -240,24 +247,26 @@ def set_scene(states: Callable[[datetime], State], actual: State, buckets: int, 
     known = tuple(_known_at(states, actual.settings.calendar.midnight(start)) for start in starts)
     if not known[0].table("products").num_rows or not known[0].table("sales").num_rows:
         raise Refused(message("replay.nothing_known", day=starts[0], buckets=len(starts)))
-    after = actual.settings.calendar.shift(starts[-1], 1)
-    least = least_opening_units(actual, starts[0], after, position(known[0]).on_hand_units)
+    measured = _measured(actual)
+    facts = chain_facts(actual, starts, measured)
+    recorded = located(facts, position(known[0])).on_hand_units
+    company = company_of(actual, facts, starts, unit_costs(facts, starts), recorded)
+    least = {_place(facts, label): units for label, units in company.least_opening.items()}
     before = before_replay(known[0], scenario.opening_stock_factor, least)
     start = position(before)
-    measured = _measured(actual)
-    scene = make_scene(actual, start, starts, known, measured)
-    company = company_output(actual, starts, cheapest_ways(actual, starts))
-    return Setting(scene, known, before, start, company, due_units(actual), least, measured)
+    scene = make_scene(actual, facts, start, known, starts, company.line_hours, measured)
+    return Setting(scene, known, before, start, facts, company, due_units(actual), measured)
+
+
+def _place(facts: ChainFacts, label: str) -> Place:
+    """Product and site ('' in a chain without lanes) of a stock point."""
+    point = facts.stock_points.get(label)
+    return (label, ANYWHERE) if point is None else (point.product, point.site)
 
 
 def replayed_buckets(actual: State, buckets: int) -> list[date]:
-    """Starts of the closed buckets to re-live, oldest first. Raises Refused where there are none, or components
-    or lanes."""
+    """Starts of the closed buckets to re-live, oldest first. Raises Refused where there are none."""
     calendar = actual.settings.calendar
-    if actual.table("components").num_rows:
-        raise Refused(message("replay.components"))
-    if actual.table("lanes").num_rows:
-        raise Refused(message("replay.lanes"))
     due = due_units(actual)
     if due.empty:
         raise Refused(message("replay.no_sales"))
@@ -273,7 +282,8 @@ def replayed_buckets(actual: State, buckets: int) -> list[date]:
 
 def follow(setting: Setting, decide: Decide, on_step: Callable[[int], None] = lambda _done: None) -> Simulation:
     """A policy's course. In each bucket it sees what was known then, with its own course in place of the company's."""
-    course = Simulation(setting.scene, batches_under_way(setting.start, setting.scene))
+    scene, start = setting.scene, setting.start
+    course = Simulation(scene, batches_under_way(start, scene, setting.facts), orders_under_way(start, scene))
     for t, state in enumerate(setting.known):
         frozen = state.settings.frozen_buckets
         for ahead in range(frozen + 1) if t == 0 else (frozen,):
@@ -285,10 +295,10 @@ def follow(setting: Setting, decide: Decide, on_step: Callable[[int], None] = la
 
 
 def follow_company(setting: Setting) -> Simulation:
-    """What the company made, through the same simulator."""
+    """What the company did, through the same simulator."""
     course = Simulation(setting.scene)
-    for t, bucket in enumerate(setting.scene.buckets):
-        course.step(company_batches(setting.company, t, bucket, setting.scene.unit_cost))
+    for batches in setting.company.batches:
+        course.step(batches)
     return course
 
 

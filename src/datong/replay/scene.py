@@ -1,32 +1,18 @@
-"""The scene of a replay out of what is known at its end: what buyers ordered, what was made, what could be made."""
+"""The scene of a replay out of what is known at its end: what buyers ordered, what could be made, what was out."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
-from datong.ledger.facts import Way, chain_facts
-from datong.ledger.position import Position
-from datong.ledger.standings import LEAST_UNITS
+from datong.ledger.facts import ChainFacts, Economics, Way, chain_facts, located
+from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import State
-from datong.model.flow import Item, Learnt, nothing_learnt
-from datong.replay.simulate import Batch, Due, Scene
-
-
-@dataclass(frozen=True, eq=False)
-class CompanyOutput:
-    """What the company made or received in each bucket: units by product, and the hours its lines ran for it."""
-
-    units: tuple[Mapping[str, float], ...]
-    line_hours: tuple[Mapping[str, float], ...]
-
-    @property
-    def recorded(self) -> bool:
-        return any(self.units)
+from datong.model.flow import Item, Learnt, PlannedOrder, nothing_learnt
+from datong.replay.parts import Batch, Due, Scene
+from datong.replay.worth import unit_costs
 
 
 def due_units(state: State) -> pd.DataFrame:
@@ -41,121 +27,59 @@ def due_units(state: State) -> pd.DataFrame:
 
 def make_scene(
     actual: State,
+    facts: ChainFacts,
     start: Position,
-    buckets: Sequence[date],
     known: Sequence[State],
-    measured: Learnt = nothing_learnt(),  # noqa: B008 - frozen
+    buckets: Sequence[date],
+    company_hours: Sequence[Mapping[str, float]],
+    measured: Learnt,
 ) -> Scene:
-    """actual: all that is known by now. start: the position as the replay begins. known: what each bucket began with.
-
-    measured: lead times and yields that the company's own orders turned out to have; the simulator lives by them.
+    """actual: all that is known by now; facts: of the buckets, with what was measured. start: the position as the
+    replay begins. known: what each bucket began with. measured: lead times and yields that the company's own orders
+    turned out to have; the simulator lives by them.
 
     A line can run the hours that were planned for it as the bucket began, but no more than its usual ones less the
-    share of days on which the whole chain stood still; or those that the company itself used, where they are more.
+    share of days on which the whole chain stood still; or those that the company itself used (company_hours), where
+    they are more. What was known once and is no more (a recipe, a lane, a place of stock) is part of the scene.
     """
-    facts = chain_facts(actual, buckets, measured)
-    ways = {way.name: way for state in known for way in chain_facts(state, (), nothing_learnt()).ways}
-    ways |= {way.name: way for way in facts.ways}
-    least = cheapest(facts.ways, buckets)
-    company = company_output(actual, buckets, least)
-    open_share = open_shares(actual, buckets)
-    hours = [
-        _hours(state, bucket, share, own)
-        for state, bucket, share, own in zip(known, buckets, open_share, company.line_hours, strict=True)
-    ]
+    then = [chain_facts(state, (bucket,), nothing_learnt()) for state, bucket in zip(known, buckets, strict=True)]
+    economics: dict[str, Economics] = {}
+    ways: dict[str, Way] = {}
+    for earlier in (*then, facts):
+        economics |= earlier.economics
+        ways |= {way.name: way for way in earlier.ways}
+    cost = unit_costs(facts, buckets)
+    for earlier, bucket in zip(reversed(then), reversed(buckets), strict=True):
+        if earlier.economics.keys() - cost.keys():
+            cost = unit_costs(earlier, (bucket,)) | cost
+    shares = open_shares(actual, buckets)
     return Scene(
         settings=actual.settings,
         buckets=tuple(buckets),
-        products=facts.products,
-        economics=facts.economics,
-        unit_cost={p: way.cost_per_unit / way.yield_share for p, way in least.items()},
+        products=tuple(sorted(economics)),
+        economics=economics,
+        unit_cost=cost,
         ways=ways,
-        opening_units=start.on_hand_units,
+        opening_units=located(facts, start).on_hand_units,
         opening_owed=start.owed_units,
         demand_units=_demand(actual, start, buckets),
-        line_hours=tuple(hours),
+        line_hours=tuple(
+            _hours(state, at_start, share, own)
+            for state, at_start, share, own in zip(known, then, shares, company_hours, strict=True)
+        ),
         lead_days=measured.lead_days,
+        places=facts.places,
     )
 
 
-def _hours(state: State, bucket: date, open_share: float, own: Mapping[str, float]) -> dict[str, float]:
-    planned = chain_facts(state, (bucket,), nothing_learnt()).line_hours
+def _hours(state: State, facts: ChainFacts, open_share: float, own: Mapping[str, float]) -> dict[str, float]:
+    """By line, and by what stands for one: lanes and offers that several share give what was planned."""
     weeks = state.settings.calendar.bucket_days / 7
+    planned = {line: float(hours[0]) for line, hours in facts.line_hours.items()}
     usual = {row["line"]: row["hours_per_week"] * weeks for row in state.table("lines").to_pylist()}
-    could = {line: min(float(planned[line][0]), usual[line] * open_share) for line in usual}
+    could = {line: min(planned[line], usual[line] * open_share) for line in usual}
+    could |= {key: planned[key] for key in facts.shared}
     return {line: max(could.get(line, 0.0), own.get(line, 0.0)) for line in sorted({*could, *own})}
-
-
-def cheapest_ways(state: State, buckets: Sequence[date]) -> dict[str, Way]:
-    return cheapest(chain_facts(state, buckets, nothing_learnt()).ways, buckets)
-
-
-def cheapest(ways: Sequence[Way], buckets: Sequence[date]) -> dict[str, Way]:
-    """By product its cheapest way per good unit; making before buying, then by name.
-
-    Ways that are valid in none of the buckets come last: they only say what a unit is worth where none other does.
-    """
-
-    def key(way: Way) -> tuple[bool, bool, float, str]:
-        valid = any(way.is_open(bucket) for bucket in buckets)
-        return not valid, way.kind == "buy", way.cost_per_unit / way.yield_share, way.name
-
-    order = sorted(ways, key=key)
-    result: dict[str, Way] = {}
-    for way in order:
-        result.setdefault(way.product, way)
-    return result
-
-
-def company_output(actual: State, buckets: Sequence[date], way: Mapping[str, Way]) -> CompanyOutput:
-    """Recorded production and receipts by bucket. Hours: units by the recipe of the product's cheapest way."""
-    calendar = actual.settings.calendar
-    units: list[dict[str, float]] = [defaultdict(float) for _ in buckets]
-    hours: list[dict[str, float]] = [defaultdict(float) for _ in buckets]
-    at = {bucket: t for t, bucket in enumerate(buckets)}
-    for table, column in (("production", "good_units"), ("receipts", "units")):
-        rows = actual.table(table).select(["row_id", "happened_at", "product", column]).to_pylist()
-        for row in sorted(rows, key=lambda r: r["row_id"]):
-            t = at.get(calendar.bucket_start(calendar.local_date(row["happened_at"])))
-            if t is None or row[column] <= 0:
-                continue
-            units[t][row["product"]] += row[column]
-            used = way[row["product"]]
-            if table == "production" and used.line is not None:
-                hours[t][used.line] += row[column] / used.yield_share * used.hours_per_unit
-    return CompanyOutput(tuple(units), tuple(hours))
-
-
-def least_opening_units(
-    actual: State, first: date, after: date, on_hand_units: Mapping[str, float]
-) -> dict[str, float]:
-    """By product the smallest opening stock that lets the company have sent what it sent, where that is more than what
-    is on record: max over days of (sent to buyers - made and received) since `first`.
-
-    It looks at what came later; every policy is given it. Nothing where what the company made or sent is not recorded.
-    """
-    calendar = actual.settings.calendar
-    shipments = actual.table("shipments")
-    flows = [
-        (shipments.filter(pc.is_null(shipments["to_site"])), "units", 1.0),
-        (actual.table("production"), "good_units", -1.0),
-        (actual.table("receipts"), "units", -1.0),
-    ]
-    frames = []
-    for rows, column, sign in flows:
-        frame = rows.select(["happened_at", "product", column]).to_pandas()
-        day = [calendar.local_date(moment) for moment in frame["happened_at"]]
-        frames.append(pd.DataFrame({"product": frame["product"], "day": day, "units": sign * frame[column]}))
-        frames[-1] = frames[-1][[first <= d < after for d in day]]
-    if frames[0].empty or (frames[1].empty and frames[2].empty):
-        return {}
-    net = pd.concat(frames).groupby(["product", "day"])["units"].sum().sort_index()
-    least = net.groupby(level="product").cumsum().groupby(level="product").max()
-    return {
-        str(product): float(units)
-        for product, units in least.items()
-        if units > max(on_hand_units.get(str(product), 0.0), 0.0) + LEAST_UNITS
-    }
 
 
 def open_shares(actual: State, buckets: Sequence[date]) -> list[float]:
@@ -174,28 +98,76 @@ def open_shares(actual: State, buckets: Sequence[date]) -> list[float]:
     return [min(by_bucket.get(bucket, 0) / usual, 1.0) for bucket in buckets]
 
 
-def company_batches(company: CompanyOutput, t: int, bucket: date, unit_cost: Mapping[str, float]) -> list[Batch]:
-    """What the company made or received in a bucket, as batches at the cost of the cheapest way."""
-    return [
-        Batch(f"company|{bucket}|{product}", "make", product, units, bucket, units * unit_cost[product])
-        for product, units in sorted(company.units[t].items())
-    ]
+# what was out as the replay begins -----------------------------------------------------------------
 
 
-def batches_under_way(start: Position, scene: Scene) -> list[Batch]:
-    """Orders that are out as the replay begins; what should have been there already comes in the first bucket.
+def batches_under_way(start: Position, scene: Scene, facts: ChainFacts) -> list[Batch]:
+    """Purchases that are out as the replay begins, and what is in work; what should have been there already comes in
+    the first bucket.
 
-    Of the units still to be started the recipe's yield is good.
+    Of the units still to be started the recipe's yield is good. Components that are still to take are taken in the
+    first bucket.
     """
     calendar = scene.settings.calendar
     result = []
-    for order in start.under_way:
-        way = scene.way_of(order) if order.kind == "make" else None
+    for order, there in zip(start.under_way, located(facts, start).under_way, strict=True):
+        if there.product not in scene.unit_cost or _is_to_begin(order, scene):
+            continue
+        way = scene.way_of(order) if order.kind != "buy" else None
         good = order.units * (1.0 if way is None else way.yield_share)
-        arrives = max(calendar.bucket_start(order.due), scene.buckets[0])
-        cost = good * scene.unit_cost[order.product]
-        result.append(Batch(order.order, order.kind, order.product, good, arrives, cost))
+        uses = (
+            ()
+            if way is None
+            else tuple(
+                (use.component, order.units * use.units_per_unit)
+                for use in way.uses
+                if order.kind == "move" or scene.product_of(use.component) not in order.taken
+            )
+        )
+        taken_later = sum(units * scene.unit_cost[label] for label, units in uses)
+        result.append(
+            Batch(
+                order=order.order,
+                kind=order.kind,
+                product=there.product,
+                units=good,
+                arrives=max(calendar.bucket_start(order.due), scene.buckets[0]),
+                cost=max(good * scene.unit_cost[there.product] - taken_later, 0.0),
+                scrap_units=0.0 if way is None else order.units - good,
+                uses=uses,
+            )
+        )
     return result
+
+
+def orders_under_way(start: Position, scene: Scene) -> list[PlannedOrder]:
+    """Work and transfers that were given out before the replay begins and have not begun: they start on their day, or
+    in the first bucket where that has passed, and take hours and components like any other order."""
+    return [
+        PlannedOrder(
+            order=order.order,
+            kind="move" if order.kind == "move" else "make",
+            product=order.product,
+            recipe=order.recipe,
+            offer=None,
+            line=order.line,
+            units=order.units,
+            start=max(order.start, scene.buckets[0]),
+            due=order.due,
+            needed_by=order.due,
+            cost=0.0,
+            value=None,
+            causes=(),
+            lane=order.lane,
+            site=order.site,
+        )
+        for order in start.under_way
+        if _is_to_begin(order, scene)
+    ]
+
+
+def _is_to_begin(order: UnderWay, scene: Scene) -> bool:
+    return order.kind != "buy" and order.stage != "begun" and scene.way_of(order) is not None
 
 
 def _demand(actual: State, start: Position, buckets: Sequence[date]) -> tuple[Mapping[Due, float], ...]:

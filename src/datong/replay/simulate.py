@@ -1,119 +1,52 @@
 """What would have happened: makes what a policy ordered, serves what buyers really ordered, and counts.
 
 Every policy meets the same opening stock, the same demand and the same capacity. In each bucket, in this order:
-receive, make, serve, count. Whatever is due in a bucket is served at its end, first due first.
+receive, make, serve, count. What starts takes its components off stock, a transfer its units off the site it leaves
+(making.py). Whatever is due in a bucket is served at its end, first due first.
 """
 
-import hashlib
-import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
-from functools import cached_property
 
 import numpy as np
 
-from datong.ledger.facts import Economics, Way, way_on, ways_by_row
-from datong.ledger.position import UnderWay
 from datong.model.flow import FloatArray, Item, PlannedOrder
-from datong.model.settings import ChainSettings
-
-# Below this many units there is nothing left.
-NOTHING = 1e-9
-
-# Money by what it is for. `stock_change` is unit cost x the fall of (stock - owed): it takes the cost of what was made
-# for stock off again and adds that of what was taken from it or is owed, so that a policy neither gains by living on
-# stock or on its buyers' patience, nor loses by leaving some.
-COST_TERMS = ("production", "stock_change", "holding", "late", "lost")
-
-Due = tuple[Item, date]
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """What is the same for every policy.
-
-    economics, unit_cost (cheapest way, money per unit), opening_units: by product. opening_owed: units by item and
-    due day. demand_units: by bucket, units due in it by item and due day, less what had been served ahead.
-    line_hours: by bucket, hours that each line could run. ways: by name, with the yield that was really had; `way_of`
-    an order is the version of its recipe or offer that held on the day it starts.
-    lead_days: by way, lead times that orders on it really had; where none are recorded, the way's own holds.
-    """
-
-    settings: ChainSettings
-    buckets: tuple[date, ...]
-    products: tuple[str, ...]
-    economics: Mapping[str, Economics]
-    unit_cost: Mapping[str, float]
-    ways: Mapping[str, Way]
-    opening_units: Mapping[str, float]
-    opening_owed: Mapping[Due, float]
-    demand_units: tuple[Mapping[Due, float], ...]
-    line_hours: tuple[Mapping[str, float], ...]
-    lead_days: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-
-    @cached_property
-    def _by_row(self) -> Mapping[tuple[str, str], tuple[Way, ...]]:
-        return ways_by_row(self.ways.values())
-
-    def way_of(self, order: PlannedOrder | UnderWay) -> Way | None:
-        """None where the chain has none of that name."""
-        versions = self._by_row.get((order.kind, order.recipe or order.offer or ""))
-        return None if versions is None else way_on(versions, order.start)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Good units of a product that are there in the bucket which starts at `arrives`. cost: money for all of them.
-
-    planned: the order as the policy gave it; None for one that was out already, and for what the company made.
-    scrap_units: what was started for it and did not become good.
-    """
-
-    order: str
-    kind: str
-    product: str
-    units: float
-    arrives: date
-    cost: float
-    planned: PlannedOrder | None = None
-    scrap_units: float = 0.0
-
-
-@dataclass(frozen=True)
-class Sent:
-    """Units sent to the buyers of an item at the end of a bucket."""
-
-    item: Item
-    bucket: date
-    units: float
+from datong.replay.making import begin
+from datong.replay.parts import COST_TERMS, NOTHING, Batch, Begun, Due, Scene, Sent
 
 
 class Simulation:
     """One policy's course through the buckets. The arrays are (bucket, product), filled bucket by bucket.
 
     demand_units: due in the bucket. on_time_units: served in it. late_units: still owed at its end, whenever due.
-    lost_units: given up, more than max_late_days late. cost: by term, in money. waiting: orders given out that start
-    later. released: by order, the bucket in which the policy gave it out.
+    lost_units: given up, more than max_late_days late. made_units: made or bought, there in the bucket. short_units:
+    ordered to start in it, and not started for want of components. cost: by term, in money. in_work: by component,
+    units taken for what is still to arrive. waiting: orders given out that start later. released: by order, the bucket
+    in which the policy gave it out.
     """
 
-    def __init__(self, scene: Scene, under_way: Sequence[Batch] = ()) -> None:
+    def __init__(self, scene: Scene, under_way: Sequence[Batch] = (), orders: Sequence[PlannedOrder] = ()) -> None:
+        """under_way: what began before; orders: what was given out before and is still to begin."""
         shape = (len(scene.buckets), len(scene.products))
         self.scene = scene
         self.on_hand = {p: max(scene.opening_units.get(p, 0.0), 0.0) for p in scene.products}
         self.owed: dict[Due, float] = dict(scene.opening_owed)
-        self.waiting: list[PlannedOrder] = []
+        self.in_work: dict[str, float] = defaultdict(float)
+        self.waiting: list[PlannedOrder] = list(orders)
         self.released: dict[str, date] = {}
-        self.coming: list[Batch] = list(under_way)
+        self.coming: list[Batch] = []
         self.arrived: list[Batch] = []
         self.sent: list[Sent] = []
         self.step_index = 0
         self.demand_units, self.on_time_units, self.late_units, self.lost_units, self.stock_units, self.made_units = (
             np.zeros(shape) for _ in range(6)
         )
+        self.short_units = np.zeros(shape)
         self.cost: Mapping[str, FloatArray] = {term: np.zeros(shape) for term in COST_TERMS}
         self._at = {p: i for i, p in enumerate(scene.products)}
+        self._under_way = tuple(under_way)
 
     def release(self, orders: Sequence[PlannedOrder]) -> None:
         """Orders that go out in the current bucket: nobody takes them back, and each starts in the bucket it names."""
@@ -126,139 +59,159 @@ class Simulation:
 
     def run(self) -> None:
         """One bucket with the orders given out that start in it."""
-        t = self.step_index
-        started = batches(self.scene, t, self.waiting)
+        t, in_work = self.step_index, tuple(self.coming)
         after = self._after(t)
+        due = [order for order in self.waiting if order.start < after]
         self.waiting = [order for order in self.waiting if order.start >= after]
-        self.step(started)
+        self._step(lambda: begin(self.scene, t, due, self.on_hand, in_work))
 
     def step(self, batches: Sequence[Batch]) -> None:
-        """One bucket with the batches that start in it."""
+        """One bucket with the batches that begin in it, as the records tell them."""
+        self._step(lambda: Begun(batches))
+
+    def _step(self, what_begins: Callable[[], Begun]) -> None:
         t = self.step_index
-        opening = self._net()
-        self.coming += batches
+        opening, stock = self._net(), dict(self.on_hand)
+        arrived, sent = len(self.arrived), len(self.sent)
+        began = self._begin(t, self._under_way if t == 0 else ())
         self._receive(t)
+        begun = what_begins()
+        began += self._begin(t, begun.batches)
+        self._receive(t)
+        for product, units in begun.short_units.items():
+            self.short_units[t, self._at[product]] += units
         self._serve(t)
         self._count(t, opening)
+        self._assert_conserved(stock, self.arrived[arrived:], began, self.sent[sent:])
         self.step_index += 1
+
+    def _begin(self, t: int, batches: Sequence[Batch]) -> list[Batch]:
+        """Takes the components of batches and has their units come."""
+        planned = [batch for batch in batches if batch.planned is not None]
+        began = planned + self._recorded(t, [batch for batch in batches if batch.planned is None])
+        for batch in began:
+            for label, units in batch.uses:
+                self.on_hand[label] -= units
+                self.in_work[label] += units
+        self.coming += began
+        return began
+
+    def _recorded(self, t: int, batches: Sequence[Batch]) -> list[Batch]:
+        """What the records tell takes no more than there is, with what they say was made and bought in the bucket: a
+        transfer then moves less, and of what was made, the rest of its components was not recorded. Transfers take
+        first, in their order: what they bring can go into what is made."""
+        there, after = dict(self.on_hand), self._after(t)
+        for batch in (b for b in batches if b.kind != "move" and b.arrives < after):
+            there[batch.product] += batch.units
+        found = []
+        for batch in sorted(batches, key=lambda b: b.kind != "move"):
+            found.append(self._with_what_there_is(batch, there))
+            for label, units in found[-1].uses:
+                there[label] -= units
+            if batch.kind == "move" and batch.arrives < after:
+                there[batch.product] += found[-1].units
+        return found
+
+    def _with_what_there_is(self, batch: Batch, there: Mapping[str, float]) -> Batch:
+        uses = tuple((label, min(units, max(there[label], 0.0))) for label, units in batch.uses)
+        if uses == batch.uses:
+            return batch
+        if batch.kind == "move":
+            share = uses[0][1] / batch.uses[0][1]
+            return replace(batch, units=batch.units * share, cost=batch.cost * share, uses=uses)
+        missing = sum(
+            (units - taken) * self.scene.unit_cost[label]
+            for (label, units), (_, taken) in zip(batch.uses, uses, strict=True)
+        )
+        return replace(batch, cost=batch.cost + missing, uses=uses)
 
     def _receive(self, t: int) -> None:
         after = self._after(t)
+        stock_change, unit_cost = self.cost["stock_change"], self.scene.unit_cost
         for batch in [b for b in self.coming if b.arrives < after]:
+            at = self._at[batch.product]
             self.on_hand[batch.product] += batch.units
-            self.made_units[t, self._at[batch.product]] += batch.units
-            self.cost["production"][t, self._at[batch.product]] += batch.cost
+            if batch.kind != "move":
+                self.made_units[t, at] += batch.units
+            self.cost["production"][t, at] += batch.cost
+            for label, units in batch.uses:
+                self.in_work[label] -= units
+                stock_change[t, at] += units * unit_cost[label]
+                stock_change[t, self._at[label]] -= units * unit_cost[label]
             self.arrived.append(batch)
         self.coming = [b for b in self.coming if b.arrives >= after]
 
     def _serve(self, t: int) -> None:
-        """First due first; of those due on the same day, markets in order of their name."""
+        """First due first; of those due on the same day, markets in order of their name. Where several sites serve a
+        market, the one with most in stock goes first."""
         start, last_day = self.scene.buckets[t], self._after(t) - timedelta(days=1)
         for due, units in self.scene.demand_units[t].items():
             self.owed[due] = self.owed.get(due, 0.0) + units
-            self.demand_units[t, self._at[due[0].product]] += units
-        sent: dict[Item, float] = defaultdict(float)
+            self.demand_units[t, self._at[self.scene.label_of(due[0])]] += units
+        sent: dict[tuple[Item, str], float] = defaultdict(float)
         left: dict[Due, float] = {}
         for (item, day), units in sorted(self.owed.items(), key=lambda entry: (entry[0][1], entry[0][0])):
-            at = self._at[item.product]
+            label = self.scene.label_of(item)
+            at = self._at[label]
             if (last_day - day).days > self.scene.settings.max_late_days:
                 self.lost_units[t, at] += units
                 continue
-            served = min(units, self.on_hand[item.product])
-            self.on_hand[item.product] -= served
-            sent[item] += served
+            served = 0.0
+            for source in self._sources(label):
+                taken = min(units - served, self.on_hand[source])
+                self.on_hand[source] -= taken
+                sent[item, source] += taken
+                served += taken
             if day >= start:
                 self.on_time_units[t, at] += served
             if units - served > NOTHING:
                 left[item, day] = units - served
         self.owed = left
-        self.sent += [Sent(item, start, units) for item, units in sorted(sent.items()) if units > NOTHING]
+        self.sent += [
+            Sent(item, start, units, label) for (item, label), units in sorted(sent.items()) if units > NOTHING
+        ]
+
+    def _sources(self, label: str) -> Sequence[str]:
+        others = self.scene.sources.get(label)
+        return (label,) if others is None else [label, *sorted(others, key=lambda s: (-self.on_hand[s], s))]
 
     def _count(self, t: int, opening: Mapping[str, float]) -> None:
         for (item, _), units in self.owed.items():
-            self.late_units[t, self._at[item.product]] += units
+            self.late_units[t, self._at[self.scene.label_of(item)]] += units
         closing = self._net()
         for product, at in self._at.items():
             costs, stock = self.scene.economics[product], self.on_hand[product]
             self.stock_units[t, at] = stock
-            self.cost["stock_change"][t, at] = (opening[product] - closing[product]) * self.scene.unit_cost[product]
+            self.cost["stock_change"][t, at] += (opening[product] - closing[product]) * self.scene.unit_cost[product]
             self.cost["holding"][t, at] = costs.holding_per_bucket * stock
             self.cost["late"][t, at] = costs.late_per_bucket * self.late_units[t, at]
             self.cost["lost"][t, at] = costs.lost_sale * self.lost_units[t, at]
 
     def _net(self) -> dict[str, float]:
-        """Stock less what is owed, by product."""
+        """Stock and what is in work of it, less what is owed, by product."""
         net = dict(self.on_hand)
+        for label, units in self.in_work.items():
+            net[label] += units
         for (item, _), units in self.owed.items():
-            net[item.product] -= units
+            net[self.scene.label_of(item)] -= units
         return net
+
+    def _assert_conserved(
+        self, opening: Mapping[str, float], arrived: Sequence[Batch], began: Sequence[Batch], sent: Sequence[Sent]
+    ) -> None:
+        """opening + arrived - taken by what began - sent = closing, of each product, and never below nothing."""
+        expected = dict(opening)
+        for batch in arrived:
+            expected[batch.product] += batch.units
+        for batch in began:
+            for label, units in batch.uses:
+                expected[label] -= units
+        for one in sent:
+            expected[one.label] -= one.units
+        for label, closing in self.on_hand.items():
+            slack = 1e-6 * max(abs(opening[label]), abs(closing), 1.0)
+            assert abs(expected[label] - closing) <= slack, f"{label}: units came from nowhere, or went there"
+            assert closing >= -slack, f"{label}: more was taken than there was"
 
     def _after(self, t: int) -> date:
         return self.scene.settings.calendar.shift(self.scene.buckets[t], 1)
-
-
-def batches(scene: Scene, t: int, orders: Sequence[PlannedOrder]) -> list[Batch]:
-    """What really comes of the orders that start in bucket t.
-
-    Where a line is asked for more hours than it could run, all its orders are cut by the same share; so are orders
-    on an offer beyond what it gives in a bucket. An order's units are units started, of which yield_share are good.
-    """
-    calendar = scene.settings.calendar
-    start, after = scene.buckets[t], calendar.shift(scene.buckets[t], 1)
-    ours = [(o, _known_way(scene, o)) for o in orders if start <= o.start < after]
-    share = _shares(ours, scene.line_hours[t], calendar.bucket_days / 7)
-    result = []
-    for order, way in sorted(ours, key=lambda pair: pair[0].order):
-        started = order.units * share[way.line if way.kind == "make" else way.name]
-        if started <= NOTHING:
-            continue
-        arrives = arrival(scene, order)
-        cost = started * way.cost_per_unit + way.setup_cost
-        good = started * way.yield_share
-        result.append(Batch(order.order, order.kind, way.product, good, arrives, cost, order, started - good))
-    return result
-
-
-def arrival(scene: Scene, order: PlannedOrder) -> date:
-    """Start of the bucket in which an order's units are there: whole buckets of lead time after that of its start."""
-    calendar = scene.settings.calendar
-    return calendar.shift(calendar.bucket_start(order.start), calendar.lead_buckets(true_lead_days(scene, order)))
-
-
-def true_lead_days(scene: Scene, order: PlannedOrder) -> float:
-    """The lead time that an order turns out to have: one of those that its way really had, drawn by the order's number,
-    so that the same order always has the same."""
-    name = order.recipe or order.offer or ""
-    past = scene.lead_days.get(name)
-    if not past:
-        return _known_way(scene, order).lead_days
-    digest = hashlib.sha256(order.order.encode()).digest()
-    return past[int.from_bytes(digest[:8], "little") % len(past)]
-
-
-def _known_way(scene: Scene, order: PlannedOrder) -> Way:
-    way = scene.way_of(order)
-    assert way is not None, f"{order.order} names no way of the chain"
-    return way
-
-
-def _shares(
-    ours: Sequence[tuple[PlannedOrder, Way]], line_hours: Mapping[str, float], weeks: float
-) -> Mapping[str | None, float]:
-    """By line or offer, the share of what was asked that there was room for; setups come first."""
-    setup: dict[str, float] = defaultdict(float)
-    asked: dict[str, float] = defaultdict(float)
-    room: dict[str, float] = {}
-    for order, way in ours:
-        if way.kind == "make" and way.line is not None:
-            setup[way.line] += way.setup_hours
-            asked[way.line] += order.units * way.hours_per_unit
-            room[way.line] = line_hours.get(way.line, 0.0)
-        elif way.kind == "buy":
-            asked[way.name] += order.units
-            room[way.name] = way.units_per_week * weeks
-    shares: dict[str | None, float] = {None: 1.0}
-    for name, wanted in asked.items():
-        free = max(room[name] - setup[name], 0.0)
-        shares[name] = 1.0 if wanted <= free or math.isclose(wanted, free) else free / wanted
-    return shares

@@ -1,0 +1,164 @@
+"""What really comes of the orders that start in a bucket: within the hours, the offers, the lanes and the components
+that there are.
+
+1. Hours. Where a line is asked for more hours than it could run, all its orders are cut by the same share; set-ups come
+   first. So are those by an offer or a lane beyond what it gives in a bucket. A lot that works over several buckets
+   (ledger/facts.py, `span`) takes an even part of its hours in each.
+2. Components. Orders take theirs one after the other, by their start and number, but each after those that bring one
+   of its components in the same bucket. One that lacks some is cut to what it finds, whole units of whole orders; the
+   rest is not made, and the policy is free to order it again.
+"""
+
+import hashlib
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from datong.ledger.facts import Way
+from datong.model.flow import PlannedOrder
+from datong.replay.parts import NOTHING, Batch, Begun, Scene
+
+_Work = tuple[PlannedOrder, Way]
+
+
+def begin(
+    scene: Scene, t: int, orders: Sequence[PlannedOrder], stock: Mapping[str, float], in_work: Sequence[Batch] = ()
+) -> Begun:
+    """What begins in bucket t. stock: units there by label, after what arrived. in_work: what was to come before it.
+
+    An order's units are units started, of which yield_share are good.
+    """
+    calendar = scene.settings.calendar
+    start, after = scene.buckets[t], calendar.shift(scene.buckets[t], 1)
+    ours = sorted(
+        ((o, known_way(scene, o)) for o in orders if start <= o.start < after), key=lambda w: (w[0].start, w[0].order)
+    )
+    share = _shares(ours, _free_hours(scene, t, in_work), calendar.bucket_days / 7)
+    there, short = dict(stock), defaultdict[str, float](float)
+    begun = []
+    for order, way in _in_turn(ours, {o.order for o, _ in ours if arrival(scene, o) < after}):
+        asked = order.units * share[_limit(way)]
+        started = _with_components(order, way, asked, there)
+        if started < asked - NOTHING:
+            short[way.product] += asked - started
+            order = replace(order, units=started)
+        if started <= NOTHING:
+            continue
+        uses = tuple((u.component, started * u.units_per_unit) for u in way.uses)
+        for label, units in uses:
+            there[label] -= units
+        good, arrives = started * way.yield_share, arrival(scene, order)
+        if arrives < after:
+            there[way.product] = there.get(way.product, 0.0) + good
+        cost = started * way.cost_per_unit + way.setup_cost
+        begun.append(Batch(order.order, order.kind, way.product, good, arrives, cost, order, started - good, uses))
+    return Begun(begun, short)
+
+
+def _with_components(order: PlannedOrder, way: Way, asked: float, there: Mapping[str, float]) -> float:
+    """Units that find all their components."""
+    most = min(
+        (there.get(u.component, 0.0) / u.units_per_unit for u in way.uses if u.units_per_unit > 0), default=asked
+    )
+    if most >= asked or math.isclose(most, asked):
+        return asked
+    return float(math.floor(most + NOTHING)) if order.units % 1 == 0 else max(most, 0.0)
+
+
+def _in_turn(work: Sequence[_Work], there_at_once: set[str]) -> list[_Work]:
+    """Work in the order given, each after what brings one of its components in this bucket; where goods go round in a
+    circle, the first of them goes first. there_at_once: orders whose units are there in this bucket."""
+    bringing = Counter(way.product for order, way in work if order.order in there_at_once)
+    taking: dict[str, list[int]] = defaultdict(list)
+    for i, (_, way) in enumerate(work):
+        for label in {u.component for u in way.uses if bringing[u.component]}:
+            taking[label].append(i)
+    waits = Counter(i for waiting in taking.values() for i in waiting)
+    ready = [i for i in range(len(work)) if not waits[i]]
+    left, found = dict.fromkeys(range(len(work))), []
+    while left:
+        i = heapq.heappop(ready) if ready else next(iter(left))
+        if i not in left:
+            continue
+        del left[i]
+        found.append(work[i])
+        order, way = work[i]
+        if order.order not in there_at_once:
+            continue
+        bringing[way.product] -= 1
+        for j in taking[way.product] if not bringing[way.product] else ():
+            waits[j] -= 1
+            if not waits[j]:
+                heapq.heappush(ready, j)
+    return found
+
+
+def arrival(scene: Scene, order: PlannedOrder) -> date:
+    """Start of the bucket in which an order's units are there: whole buckets of lead time after that of its start."""
+    calendar = scene.settings.calendar
+    return calendar.shift(calendar.bucket_start(order.start), calendar.lead_buckets(true_lead_days(scene, order)))
+
+
+def true_lead_days(scene: Scene, order: PlannedOrder) -> float:
+    """The lead time that an order turns out to have: one of those that its way really had, drawn by the order's number,
+    so that the same order always has the same."""
+    past = scene.lead_days.get(order.recipe or order.offer or order.lane or "")
+    if not past:
+        return known_way(scene, order).lead_days
+    digest = hashlib.sha256(order.order.encode()).digest()
+    return past[int.from_bytes(digest[:8], "little") % len(past)]
+
+
+def known_way(scene: Scene, order: PlannedOrder) -> Way:
+    way = scene.way_of(order)
+    assert way is not None, f"{order.order} names no way of the chain"
+    return way
+
+
+def _limit(way: Way) -> tuple[str, str] | None:
+    """What limits a way: a line, or what stands for one; else an offer; None where nothing does."""
+    if way.line is not None:
+        return "line", way.line
+    return ("offer", way.name) if way.kind == "buy" else None
+
+
+def _free_hours(scene: Scene, t: int, in_work: Sequence[Batch]) -> Mapping[str, float]:
+    """Hours by line that lots which work over several buckets leave."""
+    calendar, hours = scene.settings.calendar, dict(scene.line_hours[t])
+    for batch in in_work:
+        if batch.planned is None:
+            continue
+        way = known_way(scene, batch.planned)
+        if way.line is not None and calendar.index(scene.buckets[t], batch.planned.start) < way.span:
+            started = batch.units + batch.scrap_units
+            taken = (way.setup_hours + started * way.hours_per_unit) / way.span
+            hours[way.line] = max(hours.get(way.line, 0.0) - taken, 0.0)
+    return hours
+
+
+def _shares(
+    ours: Sequence[_Work], line_hours: Mapping[str, float], weeks: float
+) -> Mapping[tuple[str, str] | None, float]:
+    """By line, lane or offer, the share of what was asked that there was room for; set-ups come first."""
+    setup: dict[tuple[str, str], float] = defaultdict(float)
+    asked: dict[tuple[str, str], float] = defaultdict(float)
+    room: dict[tuple[str, str], float] = {}
+    for order, way in ours:
+        limit = _limit(way)
+        if limit is None:
+            continue
+        if way.line is not None:
+            setup[limit] += way.setup_hours / way.span
+            asked[limit] += order.units * way.hours_per_unit / way.span
+            room[limit] = line_hours.get(way.line, 0.0)
+        else:
+            asked[limit] += order.units
+            room[limit] = way.units_per_week * weeks
+    shares: dict[tuple[str, str] | None, float] = {None: 1.0}
+    for limit, wanted in asked.items():
+        free = max(room[limit] - setup[limit], 0.0)
+        shares[limit] = 1.0 if wanted <= free or math.isclose(wanted, free) else free / wanted
+    return shares
