@@ -203,7 +203,7 @@ def run_cycle(
     """
     begun = head(state, learnt, seed, on_stage, stages)
     decision = decide(begun, stages, on_stage=on_stage)
-    planned = written(begun, decision, [run.tables["orders"] for run in past_runs])
+    planned = written(begun, decision, [run.tables["orders"] for run in past_runs if "orders" in run.tables])
     on_stage("dispatch")
     messages = stages.dispatch(state, planned)
     on_stage("learn")

@@ -103,6 +103,10 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
             "waiting_units": [float(late[p, b]) for p, b in rows],
             "binding": ["LINE01" if p == 0 else "" for p, _ in rows],
             "binding_price": [212.0 if p == 0 else 0.0 for p, _ in rows],
+            "binding_bucket": pa.array([open_[b] if p == 0 else None for p, b in rows], pa.date32()),
+            "needed_amount": pa.array([4.0 if p == 0 else None for p, _ in rows], pa.float64()),
+            "needed_unit": pa.array(["hour" if p == 0 else None for p, _ in rows], pa.string()),
+            "needed_days": pa.array([None for _ in rows], pa.int64()),
         }
     )
     cells = [(i, b) for i in range(lines) for b in range(ahead)]

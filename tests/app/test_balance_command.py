@@ -58,7 +58,7 @@ def test_what_is_scarce_is_made_ahead_or_elsewhere(chain: Chain) -> None:
     assert certificate["lower_bound"] == pytest.approx(1550)
     assert certificate["unavoidable_cost"] == pytest.approx(850 + 35 + 560)
     assert certificate["gap_share_of_avoidable"] == pytest.approx(0.0, abs=1e-9)
-    assert (certificate["stopped"], certificate["door"], certificate["whole"]) == ("gap", "highs", False)
+    assert (certificate["stopped"], certificate["door"], certificate["whole"]) == ("gap", "highs", True)
     orders = result.orders.to_pandas()
     spent = float((orders["units"] * orders["cost_per_unit"]).sum())
     assert spent == pytest.approx(certificate["cost"]["production"] + certificate["cost"]["purchase"])
@@ -75,13 +75,18 @@ def test_the_command_writes_tables_and_certificate(
     assert "Balance of mill" in printed and "at most 0.00% of the cost" in printed
     assert sorted(p.name for p in out.glob("[!.]*")) == [
         "certificate.json",
+        "clearing.parquet",
+        "deliveries.parquet",
+        "flow.parquet",
         "gaps.parquet",
+        "hours.parquet",
+        "money.parquet",
         "orders.parquet",
         "prices.parquet",
     ]
     told = json.loads((out / "certificate.json").read_text(encoding="utf-8"))
     assert told["total_cost"] == pytest.approx(1550)
-    assert set(told["seconds"]) == {"open", "sense", "forecast", "balance"}
+    assert set(told["seconds"]) == {"open", "sense", "forecast", "balance", "plan"}
     assert pq.read_table(out / "orders.parquet").num_rows == 6
     before = {p.name: p.read_bytes() for p in out.glob("*.parquet")}
     status, printed = run(capsys, "balance", folder, "--out", out, "--format", "json")
@@ -253,7 +258,7 @@ def test_the_terms_that_are_shown_end_in_their_total(
     empty = "happened_at,product,units\n2026-02-28,M,0\n"
     folder = write(tmp_path / "free", economics_csv=FREE_TO_LOSE, stock_csv=empty)
     _, told = run(capsys, "balance", folder, "--lang", "en")
-    assert "nothing scarce, late or held" in " ".join(told.split()) and "–" not in told
+    assert "at most 0.00% above the best" in " ".join(told.split()) and "–" not in told
 
 
 def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) -> None:
@@ -278,17 +283,17 @@ def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) 
     assert certificate["stopped"] == "gap"
 
 
-def test_what_is_told_of_lots_says_what_is_from_before_them(
+def test_what_is_told_of_lots_is_what_the_orders_do(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a large chain the gaps are the market's, and the bound knows of no lots: no search could close the gap."""
+    """Of a large chain the bound knows of no lots: no search could close the gap. The gaps are the orders' own."""
     monkeypatch.setattr(market, "INTEGER_UP_TO", -1)
     recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost,lot_multiple_units\n"
     (folder / "recipes.csv").write_text(recipes + "P/1,P,A,1,10,20,40\nP/2,P,,0,30,,\nQ/1,Q,,0,5,,\n", encoding="utf-8")
     told = run(capsys, "balance", folder, "--lang", "en")[1]
-    assert "Before lots and whole units: late" in told and "the rest of the gap is lots" in told
+    assert "92 units asked for: 87 on time, 5 late, 0 not served." in told and "the rest of the gap is lots" in told
     told = run(capsys, "balance", folder, "--lang", "zh")[1]
-    assert "批量与整件调整前" in told
+    assert "其余差距来自批量" in told
 
 
 def test_whole_units_can_be_asked_for(tmp_path: Path) -> None:

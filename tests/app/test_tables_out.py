@@ -27,7 +27,8 @@ def test_every_stage_has_its_tables(result):
     tables = run_tables(result)
     assert list(tables) == [
         *("series", "holidays", "signals", "forecast", "forecast_total", "demand", "clearing", "prices", "gaps"),
-        *("cost", "certificate", "orders", "reasons", "kept", "messages", "scores"),
+        *("deliveries", "flow", "hours", "money", "futures", "cost", "certificate", "orders", "reasons", "kept"),
+        *("findings", "messages", "scores"),
     ]
     assert tables["series"].num_rows == 2 * 4
     assert tables["forecast"].num_rows == tables["gaps"].num_rows == 2 * 3
