@@ -38,11 +38,12 @@ from datong.app.chain import Chain, run_record
 from datong.app.commands import prepare_demo
 from datong.balance import pack as pack_module
 from datong.balance.bound import lower_bound
-from datong.balance.clearing import read_back
-from datong.balance.evaluate import evaluate
+from datong.balance.evaluate import evaluate, supply_of
+from datong.balance.market import Cleared
 from datong.balance.pack import Market, pack
+from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Prices, Solution
-from datong.cycle import USUAL, Stages
+from datong.cycle import USUAL, Head, Stages
 from datong.dispatch.messages import OWN_WORKS, order_key
 from datong.learn.scores import learn
 from datong.ledger.facts import pooled_demand
@@ -57,11 +58,13 @@ from datong.model.flow import (
     Learnt,
     OrderMessage,
     Plan,
-    PlannedOrder,
     Sensed,
 )
 from datong.model.settings import ChainSettings
-from datong.plan import orders as plan_module
+from datong.plan import work as work_module
+from datong.plan.lots import Lot
+from datong.plan.turns import OnTurn
+from datong.plan.work import Chosen, prepare
 from datong.replay.measure import differences, summary
 from datong.replay.replay import Loop, follow, set_scene
 from datong.sense.signals import sense
@@ -130,12 +133,12 @@ def seasonal_naive(sensed: Sensed, learnt: Learnt, path_count: int, seed: int) -
 # balance ------------------------------------------------------------------------------------------
 
 
-def first_come(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Clearing:
+def first_come(head: Head) -> Cleared:
     """Each product is topped up to the same service level as with prices, bucket after bucket, by its cheapest way.
 
     In a bucket the product whose shortage is the oldest goes first, then by name. What finds no hours waits.
     """
-    market = pack(state, demand, learnt, where)
+    market = pack(head.state, head.demand, head.learnt, head.where)
     started = np.zeros(market.way_open.shape)
     free = market.line_hours.copy()
     wanted = [_level(market, d) for d in range(len(market.demanded))]
@@ -167,9 +170,12 @@ def first_come(state: State, demand: Forecast, learnt: Learnt, where: Position) 
         turned_away=nothing,
         component=np.full((len(market.products), market.buckets), np.inf),
     )
-    solution = Solution(started, np.zeros_like(market.sure), nothing, prices, "first come", 0)
-    outcome = evaluate(market, started, solution.issued, nothing)
-    return read_back(market, demand, solution, outcome, lower_bound(market, prices))
+    # What would be served later than the maximum lateness allows is turned away.
+    away = turn_away_overdue(market, supply_of(market, started, nothing), nothing)
+    solution = Solution(started, nothing, away, prices, "first come", 0)
+    outcome = evaluate(market, started, solution.issued, away)
+    bound = min(lower_bound(market, prices), sum(outcome.cost.values()))
+    return Cleared(market, solution, outcome, bound, bound)
 
 
 def _level(market: Market, d: int) -> FloatArray:
@@ -194,27 +200,16 @@ def _ways(market: Market, product: int) -> list[int]:
 
 
 def bare_quantities(
-    state: State, sensed: Sensed, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position
-) -> Plan:
-    orders = [
-        PlannedOrder(
-            order=f"{row['start']}|{row['recipe'] or row['offer']}",
-            kind=row["kind"],
-            product=row["product"],
-            recipe=row["recipe"],
-            offer=row["offer"],
-            line=row["line"],
-            units=float(np.ceil(row["started_units"] - 1e-6)),
-            start=row["start"],
-            due=row["due"],
-            needed_by=row["due"],
-            cost=row["units"] * row["cost_per_unit"],
-            value=0.0,
-            causes=(),
-        )
-        for row in clearing.quantities.to_pylist()
+    state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position, _on_turn: OnTurn
+) -> Chosen:
+    work = prepare(state, demand, clearing, learnt, where)
+    lots = [
+        Lot(way := work.ways[name], t, work.arrive(way, t), float(np.ceil(units[t] - 1e-6)))
+        for by_way in work.cleared.values()
+        for name, units in by_way.items()
+        for t in np.flatnonzero(units > 1e-6).tolist()
     ]
-    return Plan(tuple(o for o in orders if o.units > 0), state.table("orders").slice(0, 0))
+    return Chosen(work, tuple(sorted(lots, key=lambda x: (x.start, x.way.product, x.way.name))))
 
 
 def all_at_once(state: State, planned: Plan) -> tuple[OrderMessage, ...]:
@@ -299,7 +294,7 @@ def without_recourse() -> Generator[None]:
     def fixed_now(demand: Forecast, where: Position, facts: object, starts: object, settings: ChainSettings) -> object:
         return pooled_demand(demand, where, settings.calendar.bucket_days)
 
-    with patch.object(pack_module, "planned_demand", fixed_now), patch.object(plan_module, "planned_demand", fixed_now):
+    with patch.object(pack_module, "planned_demand", fixed_now), patch.object(work_module, "planned_demand", fixed_now):
         yield
 
 

@@ -45,20 +45,20 @@ from network import peers
 from network.chain import CHANGES, Chain, changed, generated, read
 from network.lanes import with_lanes
 
-from datong.app.balancing import started_of
 from datong.balance import highs, integer, prices
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
-from datong.balance.evaluate import Outcome, evaluate, supply_of
-from datong.balance.market import balance, clear
+from datong.balance.evaluate import Outcome, evaluate, service, supply_of
+from datong.balance.market import balance, clear, cleared, in_orders
 from datong.balance.pack import Market, pack
 from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
 from datong.balance.warm import warm_prices
+from datong.cycle import started_by
 from datong.ledger.position import position
-from datong.model.flow import Forecast, Sensed, SeriesSet, nothing_learnt
-from datong.plan.orders import plan
+from datong.model.flow import nothing_learnt
+from datong.plan.choose import choose
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MOST_AVOIDABLE, MOST_GAP = 1.05, 0.05
@@ -111,7 +111,12 @@ def measure(job: dict) -> dict:
         outcome = evaluate(market, found.solution.started, found.solution.issued, found.solution.turned_away)
         cost, bound = sum(outcome.cost.values()), lower_bound(market, found.solution.prices)
         clearing = read_back(market, chain.demand, found.solution, outcome, min(bound, cost))
-        result |= {"cost": cost, "bound": bound, "iterations": found.solution.iterations, "on_time": on_time(outcome)}
+        result |= {
+            "cost": cost,
+            "bound": bound,
+            "iterations": found.solution.iterations,
+            "on_time": on_time(market, outcome),
+        }
         if job.get("orders"):
             columns = ["kind", "recipe", "offer", "product", "units", "start", "due"]
             pq.write_table(clearing.quantities.select(columns), job["orders"])
@@ -123,24 +128,26 @@ def measure(job: dict) -> dict:
     return result | {"peak_mb": max(own, found.peak_mb)}
 
 
-def on_time(outcome: Outcome) -> float:
-    """Share of the units asked for that are served in their bucket; what waits several buckets counts in each."""
-    return float(1.0 - (outcome.late.sum() + outcome.turned_away.sum()) / outcome.asked.sum())
+def on_time(market: Market, outcome: Outcome) -> float:
+    """Share of the units asked for that are served in their bucket."""
+    told = service(market, outcome)
+    return float(told.on_time.sum() / told.asked.sum())
 
 
 def measure_lots(job: dict) -> dict:
     """Orders in lots by the plan stage: cost with set-ups, and seconds."""
     chain = chain_of(job)
     start = time.perf_counter()
-    clearing = balance(chain.state, chain.demand, nothing_learnt(), door=job["solver"])
-    cleared = time.perf_counter()
-    planned = plan(chain.state, _sensed_nothing(chain.demand), chain.demand, clearing, nothing_learnt())
-    result = {"base": chain.base, "solve_s": cleared - start, "plan_s": time.perf_counter() - cleared}
     market = pack(chain.state, chain.demand, nothing_learnt(), position(chain.state))
-    started = started_of(market, planned)
+    found = cleared(market, door=job["solver"])
+    solved_at = time.perf_counter()
+    chosen = choose(chain.state, chain.demand, found.tables(chain.demand), nothing_learnt())
+    started = started_by(found, chosen.lots)
+    given_out = in_orders(found, started, (started > 1e-6).astype(np.float64))
+    result = {"base": chain.base, "solve_s": solved_at - start, "plan_s": time.perf_counter() - solved_at}
     np.save(job["lots_file"], started)
-    result |= {"plan_cost": cost_in_lots_of(market, lot_rules_of(market), started), "orders": len(planned.orders)}
-    result |= {"fractional": clearing.total_cost, "bound": clearing.lower_bound}
+    result |= {"plan_cost": given_out.total_cost, "orders": len(chosen.lots)}
+    result |= {"fractional": found.total_cost, "bound": found.bound}
     return result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
@@ -155,17 +162,6 @@ def cost_in_lots_of(market: Market, rules: integer.LotRules, started: np.ndarray
     away = turn_away_overdue(market, supply_of(market, started, none), peers.turned_away(market, started))
     solution = Solution(started, none, away, NO_PRICES, "", 0)
     return sum(integer.cost_in_lots(market, rules, solution, (started > 1e-6).astype(np.float64)).values())
-
-
-def _sensed_nothing(demand: Forecast) -> Sensed:
-    count = len(demand.items)
-    none, ahead = np.zeros((count, 0)), np.full((count, len(demand.bucket_starts)), np.nan)
-    whole = none.astype(np.int64)
-    history = np.zeros((count, 0, 1))
-    texts = ("",) * count
-    return Sensed(
-        SeriesSet(demand.items, (), demand.bucket_starts, none, none, whole, ahead, ahead, history, (), texts), ()
-    )
 
 
 def measure_mip(job: dict) -> dict:
