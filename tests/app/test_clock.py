@@ -79,7 +79,7 @@ def test_rows_known_in_the_future_are_named_and_wait(folder: Path, tmp_path: Pat
     more = tmp_path / "sales.csv"
     more.write_text(
         "sale,happened_at,product,units,known_at\n"
-        "F1,2026-03-01,BAG-01,4,2036-01-01\nF2,2026-03-01,BAG-01,4,2036-01-02\nN,2026-03-01,BAG-01,4,2026-03-01\n",
+        "F1,2026-03-01,BAG-01,4,2027-01-01\nF2,2026-03-01,BAG-01,4,2027-01-02\nN,2026-03-01,BAG-01,4,2026-03-01\n",
         encoding="utf-8",
     )
     with Chain(folder, now=at(0)) as chain:
@@ -89,6 +89,6 @@ def test_rows_known_in_the_future_are_named_and_wait(folder: Path, tmp_path: Pat
     with Chain(folder, now=at(1)) as chain:
         assert warnings(chain.unheeded) == ["known_ahead"]
         assert [f.rows_affected for f in chain.unheeded] == [2]
-    with Chain(folder, now=lambda: datetime(2037, 1, 1, tzinfo=UTC)) as chain:
+    with Chain(folder, now=lambda: datetime(2028, 1, 1, tzinfo=UTC)) as chain:
         assert warnings(chain.unheeded) == []
         assert {"F1", "F2", "N"} <= set(chain.state().table("sales")["sale"].to_pylist())

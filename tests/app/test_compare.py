@@ -23,6 +23,7 @@ from datong.app.compare import (
 )
 from datong.app.report.excel import comparison_bytes
 from datong.app.tables_out import ORDERS_SCHEMA
+from datong.balance.clearing import GAPS_SCHEMA
 from datong.ledger.state import in_state_schema, state_of_tables
 from datong.model.settings import ChainSettings
 
@@ -55,20 +56,18 @@ def orders(*rows: Mapping[str, Any]) -> pa.Table:
 
 
 def gaps(*rows: tuple[str, int, float, float, float]) -> pa.Table:
-    """product, day of its bucket, demand, waiting at its end, lost in it."""
-    return pa.table(
-        {
-            "product": [r[0] for r in rows],
-            "market": ["all"] * len(rows),
-            "bucket": [date(2026, 1, r[1]) for r in rows],
-            "demand_units": [r[2] for r in rows],
-            "served_units": [r[2] - r[4] for r in rows],
-            "late_units": [r[3] for r in rows],
-            "lost_units": [r[4] for r in rows],
-            "binding": [""] * len(rows),
-            "binding_price": [0.0] * len(rows),
-        }
-    )
+    """product, day of its bucket; of what is due there: demand, late (by a bucket), lost."""
+    units = {
+        "demand_units": [r[2] for r in rows],
+        "on_time_units": [r[2] - r[3] - r[4] for r in rows],
+        "late_units": [r[3] for r in rows],
+        "lost_units": [r[4] for r in rows],
+        "waiting_units": [r[3] for r in rows],
+    }
+    named = {"product": [r[0] for r in rows], "bucket": [date(2026, 1, r[1]) for r in rows]}
+    other = {name: pa.nulls(len(rows), GAPS_SCHEMA.field(name).type) for name in GAPS_SCHEMA.names}
+    columns = {**other, **named, **units, "market": ["all"] * len(rows), "binding": [""] * len(rows)}
+    return pa.table(columns, schema=GAPS_SCHEMA)
 
 
 def prices(*rows: tuple[str, str, int, float, float, float | None]) -> pa.Table:

@@ -49,14 +49,19 @@ def test_a_count_up_to_the_start_is_the_opening_of_the_plan(tmp_path: Path, hist
 
 
 def test_what_lies_behind_the_start_is_of_the_future(tmp_path: Path) -> None:
-    """Goods that came in on Monday move the plan to Monday's end, and that is said; so is a year mistyped."""
+    """Goods that came in on Monday move the plan to Monday's end, and that is said; so is a wrong month.
+
+    A wrong year is refused.
+    """
     receipts = "happened_at,product,units\n2026-03-09,M,10\n"
     with at(chain_folder(tmp_path / "c", "declared", receipts_csv=receipts), SATURDAY) as chain:
         assert codes(chain.unheeded) == ["in_the_future"]
         assert chain.default_as_of() == MONDAY + timedelta(days=1)
-    sales = "sale,happened_at,product,units\nS1,2199-03-02,P,1\n"
-    with at(chain_folder(tmp_path / "d", "declared", sales_csv=sales), SATURDAY) as chain:
-        assert codes(chain.unheeded) == ["in_the_future"]
+    for moment, unheeded, held in (("2026-08-02", ["in_the_future"], 0), ("2199-03-02", [], 1)):
+        sales = f"sale,happened_at,product,units\nS1,{moment},P,1\n"
+        with at(chain_folder(tmp_path / moment, "declared", sales_csv=sales), SATURDAY) as chain:
+            assert codes(chain.unheeded) == unheeded
+            assert chain.ledger.quarantined().num_rows == held
 
 
 def test_a_moment_that_was_asked_for_is_not_the_future(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def test_four_weeks_by_hand(factory: Factory) -> None:
     Week 1: 35 P (of 30 + 45 due, 40 can be made next week) and 70 M are given out; the 70 M are refused, 15 of the 35
     are made and one scrapped: stock 15 P and 80 - 16 x 2 = 48 M.
     Week 2: the 35 are done with 29 and one scrapped, and 5 P more and 7 Q are made: 29 + 5 = 34 P, 7 Q and
-    48 - 14 x 2 - 5 x 2 = 10 M. Half of 82 M and 4 more come: 55 M. Counted: 40 P, 7 Q.
+    48 - 14 x 2 - 5 x 2 = 10 M. Half of 102 M and 4 more come: 65 M. Counted: 40 P, 7 Q.
     """
     first = factory.week(0)
     made, bought = "W20260302-001", "P20260302-001"
@@ -168,7 +168,14 @@ def test_four_weeks_by_hand(factory: Factory) -> None:
 
     fourth = factory.week(21)
     assert fourth.as_of == datetime(2026, 3, 23, tzinfo=UTC), "nothing came in since, and the week is a new one"
-    assert rows(fourth, "came_back") == [("late", steel["order"])]
+    # 30 + 60 P are owed, for nothing says that they were shipped: 51 more than the 40 counted were given out.
+    out = ["W20260316-001", "W20260316-002"]
+    assert {o["order"]: o["units"] for o in third.orders.arrow.to_pylist()[:2]} == dict(zip(out, (11, 40), strict=True))
+    assert rows(fourth, "came_back") == [
+        ("late", steel["order"]),
+        *(("late", order) for order in out),
+        *(("given_out", order) for order in out),
+    ]
     assert [kind for kind, _ in rows(fourth, "to_do")][-1] == "ask_late"
 
 

@@ -819,8 +819,11 @@ def ends(chain: Chain, free: Mapping[Place, Sequence[float]], want: Want) -> lis
         return there
     if _is_site(chain, want.market):
         return [place for place in there if place[1] == want.market]
-    left = {r["from_site"] for r in chain.rows("lanes") if r.get("product") in (None, want.product)}
-    return [place for place in there if place[1] not in left] or there
+    lanes = [r for r in chain.rows("lanes") if r.get("product") in (None, want.product)]
+    left = {r["from_site"] for r in lanes}
+    at_ends = [place for place in there if place[1] not in left]
+    is_circle = not {r["to_site"] for r in lanes} - left
+    return at_ends or (there if is_circle else [])
 
 
 def served_in_turn(

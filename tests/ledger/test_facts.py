@@ -150,7 +150,7 @@ def test_an_order_under_way_is_of_the_version_that_holds_when_it_starts() -> Non
         UnderWay(f"W{i}", "make", "A", "R", None, 10.0, day(start), day(due))
         for i, (start, due) in enumerate([(-14, -7), (0, 0), (8, 8), (16, 16)])
     )
-    found = committed(facts, Position({"C": 100.0}, {}, {}, under_way), STARTS, state.settings.calendar)
+    found = committed(facts, Position({"C": 100.0}, {}, {}, under_way), STARTS, state.settings.calendar, 0)
     assert found.units["A"].tolist() == [16.0, 10.0, 10.0]
     assert found.hours["L"].tolist() == [20.0, 5.0, 5.0]
     assert found.units["C"].tolist() == [60.0, -20.0, -30.0]

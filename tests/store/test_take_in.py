@@ -176,6 +176,8 @@ def test_a_ledger_that_knew_no_intakes_goes_on(tmp_path: Path) -> None:
         ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW)
     with duckdb.connect(str(path)) as connection:
         connection.execute("DROP TABLE intakes")
+        for table in ("quarantine", "branch_quarantine"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN ingest")
         connection.execute("DELETE FROM schema_version WHERE version > 2")
     with open_ledger(path, SETTINGS) as ledger:
         assert ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW).known == 2

@@ -269,7 +269,10 @@ def pack_facts(
     is_component = np.zeros(len(products), dtype=bool)
     is_component[arrays.use_component] = True
     classes = [
-        (at[p], c) for p in asked if p in at for c in rules.classes.get(p, (DemandClass(weight=1.0, paths=asked[p]),))
+        (at[p], c)
+        for p in asked
+        if p in at
+        for c in rules.classes.get(p, (DemandClass(weight=1.0, paths=asked[p], owed=rules.owed.get(p)),))
     ]
     demanded = np.array([p for p, _ in classes], dtype=np.int64)
     cumulative, sure = _demand([c.paths for _, c in classes], buckets)

@@ -92,7 +92,7 @@ def build(
     none = np.zeros(buckets)
     return Rules(
         weight=np.array([c.weight for _, c in classes], dtype=np.float64),
-        overdue=_overdue(rules, products, classes, sure),
+        overdue=_overdue(rules, classes, sure),
         substitute_demand=np.array([d for d, *_ in pairs], dtype=np.int64),
         substitute_product=np.array([p for _, p, *_ in pairs], dtype=np.int64),
         substitute_cost=np.array([c for _, _, c, _ in pairs], dtype=np.float64),
@@ -129,9 +129,7 @@ def pools(rules: Rules, demanded: IntArray, is_component: BoolArray) -> BoolArra
 # maximum lateness ---------------------------------------------------------------------------------
 
 
-def _overdue(
-    rules: RuleFacts, products: Sequence[str], classes: Sequence[tuple[int, DemandClass]], sure: FloatArray
-) -> FloatArray:
+def _overdue(rules: RuleFacts, classes: Sequence[tuple[int, DemandClass]], sure: FloatArray) -> FloatArray:
     """Maximum lateness: what was asked for K buckets ago is served, or was turned away, oldest first.
 
         S_d(t) + U_d(t) >= O_d(t),     O_d(t) = D_d(t - K)
@@ -150,13 +148,9 @@ def _overdue(
         for d in several:
             certain[d] = np.minimum(certain[d], np.cumsum(classes[d][1].paths, axis=1).min(axis=0))
         overdue[:, late:] = np.maximum(certain[:, : buckets - late], 0.0)
-    if rules.owed:
-        first: dict[str, int] = {}
-        for d, (product, _) in enumerate(classes):  # what is owed is firm: of the dearest class that holds as much
-            owed = rules.owed.get(products[product])
-            if owed is not None and products[product] not in first and sure[d, 0] >= owed.sum() - 1e-9:
-                first[products[product]] = d
-                overdue[d] = np.maximum(overdue[d], np.cumsum(owed))
+    for d, (_, one) in enumerate(classes):
+        if one.owed is not None:
+            overdue[d] = np.maximum(overdue[d], np.cumsum(one.owed))
     return overdue
 
 

@@ -39,12 +39,24 @@ def spread(hours: FloatArray, span: int) -> FloatArray:
     return total
 
 
+def least_over(amount: FloatArray, span: int) -> FloatArray:
+    """(bucket of start) the least of an amount (bucket) over the buckets that a start works."""
+    least = amount.copy()
+    for later in range(1, min(span, len(amount))):
+        least[:-later] = np.minimum(least[:-later], amount[later:])
+    return least
+
+
+def mean_over(amount: FloatArray, span: int) -> FloatArray:
+    """(bucket of start) the mean of an amount (bucket) over the buckets that a start works; the last goes on."""
+    padded = np.concatenate([amount, np.full(span, amount[-1])])
+    return np.mean([padded[later : later + len(amount)] for later in range(span)], axis=0)
+
+
 def over_span(market: "Market", way: IntArray, amount: FloatArray) -> FloatArray:
     """(way, bucket of start) the mean of an amount (line, bucket) over the buckets that ways on lines work."""
     mean = amount[market.way_line[way]]
     span = market.way_span[way]
     for i in np.flatnonzero(span > 1):
-        row, buckets = mean[i].copy(), int(span[i])
-        padded = np.concatenate([row, np.full(buckets, row[-1])])
-        mean[i] = np.mean([padded[later : later + len(row)] for later in range(buckets)], axis=0)
+        mean[i] = mean_over(mean[i], int(span[i]))
     return mean

@@ -1,9 +1,9 @@
 """What stock and orders under way fix before anything is planned: the units that come, and what is still taken.
 
-An order that has not begun takes its components at its start, all at once, and its line's hours from then on, in the
-buckets in which the line has some left: orders that a planner locked before others, those due first before those due
-later. So the chain must have its components there by then: `units` may fall below nothing, and what is missing is made
-or bought by the plan.
+An order that has not begun takes its components at its start, all at once, and its line's hours, its set-up's among
+them, from then on, in the buckets in which the line has some left: orders that a planner locked before others, those
+due first before those due later. So the chain must have its components there by then: `units` may fall below nothing,
+and what is missing is made or bought by the plan.
 
 Where that cannot be, the order starts in the first bucket in which it can: the components that are neither there nor
 coming are taken to be started as late as possible by the cheapest way, in its lots, within its limits and the hours
@@ -118,7 +118,8 @@ class _Task:
     level: int
     start: int
     due: int
-    hours: float
+    setup_hours: float
+    run_hours: float
     line: str | None
     worked: FloatArray
     takes: bool
@@ -136,9 +137,13 @@ class _Task:
         worked = np.flatnonzero(self.worked > NOTHING)
         return int(worked[0]) if len(worked) else len(self.worked)
 
+    def hours(self, share: float = 1.0) -> float:
+        """Hours of its line that a share of its units takes."""
+        return self.setup_hours + share * self.run_hours
+
     def is_done(self, share: float = 1.0) -> bool:
         """All its hours, or those of a share of it, are worked in the open buckets."""
-        wanted = self.hours * share
+        wanted = self.hours(share)
         return float(self.worked.sum()) >= wanted - TOLERANCE * max(wanted, 1.0)
 
 
@@ -182,7 +187,9 @@ class _Schedule:
             return
         line = order.line or way.line or ""
         spent = start < 0 <= due  # else its hours were spent in the bucket it started in
-        hours = 0.0 if spent or line not in self.free else order.units * way.hours_per_unit
+        on_line = line in self.free and not spent
+        run_hours = order.units * way.hours_per_unit if on_line else 0.0
+        setup_hours = way.setup_hours if on_line and order.stage != "begun" else 0.0
         begin, due = max(start, 0), max(due, 0)
         product = self.at[order.product]
         task = _Task(
@@ -192,8 +199,9 @@ class _Schedule:
             level=int(self.facts.arrays.level[product]),
             start=begin,
             due=due,
-            hours=hours,
-            line=line if hours > 0 else None,
+            setup_hours=setup_hours,
+            run_hours=run_hours,
+            line=line if setup_hours + run_hours > 0 else None,
             worked=np.zeros(self.buckets),
             takes=any(self._takes(order, use.component) for use in way.uses),
         )
@@ -236,7 +244,7 @@ class _Schedule:
                 of_line[task.line].append(task)
         for tasks in of_line.values():
             tasks.sort(key=lambda task: (not task.order.fixed, task.due, task.order.order))
-            left = {id(task): task.hours for task in tasks}
+            left = {id(task): task.hours() for task in tasks}
             for t in range(self.buckets):
                 for task in tasks:
                     if task.start <= t and left[id(task)] > 0:
@@ -261,7 +269,7 @@ class _Schedule:
     def _work_from(self, task: _Task, t: int, share: float = 1.0) -> None:
         """Works the task anew, from a bucket on, in what hours are left."""
         self._give_back(task)
-        left = task.hours * share
+        left = task.hours(share)
         for later in range(t, self.buckets) if task.line is not None else ():
             left -= self._work(task, later, left)
 

@@ -28,10 +28,14 @@ NOTHING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class DemandClass:
-    """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units."""
+    """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units.
+
+    owed: (bucket) units of it from before the horizon, by the last bucket in which they can still be served.
+    """
 
     weight: float
     paths: FloatArray
+    owed: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,9 @@ class FirmShare:
 
 @dataclass(frozen=True, eq=False)
 class RuleFacts:
-    """late_buckets: whole buckets that demand waits at most; None: for ever. owed: product -> (bucket) units owed from
-    before the horizon, by the last bucket in which they can still be served. classes: product -> its classes, dearest
-    first, of products that have others than the plain one.
+    """late_buckets: whole buckets that demand waits at most; None: for ever. owed: product -> (bucket) units as a
+    DemandClass has them, of all its classes. classes: product -> its classes, dearest first, of products that have
+    others than the plain one.
 
     shelf_life_buckets by product. before: way -> (bucket) units started in the earlier plan, which reaches over
     `before_buckets`; change_cost: product -> money per unit changed. firm_of_line; hour_worth_factor: what an hour
@@ -93,7 +97,7 @@ def rule_facts(
     shares = _firm_shares(state, starts)
     return RuleFacts(
         late_buckets=late_buckets,
-        owed=_by_bucket(where.owed_units, starts, settings, facts, late_buckets),
+        owed=_owed_until(where.owed_units, starts, settings, facts),
         classes=demand_classes(state, demand, where, asked, facts),
         substitutes=_substitutes(state, facts, starts),
         shelf_life_buckets=_shelf_life(state, facts),
@@ -122,6 +126,15 @@ def _by_bucket(
         if bucket < len(starts):
             result[facts.label_of(item)][bucket] += count
     return dict(result)
+
+
+def _owed_until(
+    units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
+) -> dict[str, FloatArray]:
+    """product -> (bucket) units that are owed, by the last bucket in which they can be served. None of a product whose
+    units can all be served in any bucket."""
+    late_buckets = settings.max_late_days // settings.calendar.bucket_days
+    return _by_bucket(units, starts, settings, facts, late_buckets)
 
 
 def demand_classes(
@@ -157,12 +170,20 @@ def demand_classes(
             units[bucket] += r["units"]
     served = _by_bucket(where.served_ahead_units, starts, state.settings, facts)
     owed = _by_bucket(where.owed_units, starts, state.settings, facts)
-    owed_rows: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    until = _owed_until(where.owed_units, starts, state.settings, facts)
+    by_priority: dict[int, dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
     for row in where.firm_rows:
         if row.priority > 0:
-            owed_rows[facts.label_of(row.item)][row.priority] += row.units
+            by_priority[row.priority][row.item, row.due] += row.units
+    of_rows = {
+        priority: (
+            _by_bucket(units, starts, state.settings, facts),
+            _owed_until(units, starts, state.settings, facts),
+        )
+        for priority, units in sorted(by_priority.items())
+    }
     result = {}
-    for product in sorted(given.keys() | owed_rows.keys() & asked.keys()):
+    for product in sorted(given.keys() | {p for units, _ in of_rows.values() for p in units} & asked.keys()):
         by_kind = given.get(product, {})
         total = np.sum([np.zeros(len(starts)), *by_kind.values()], axis=0)
         left = np.maximum(total - served.get(product, 0.0), 0.0)
@@ -173,18 +194,39 @@ def demand_classes(
         rest = asked[product] - left - due_before
         is_forecast = np.abs(rest).max(initial=0.0) > NOTHING or any(not firm for _, firm in by_kind)
         firm_factor = factors.firm_factor if is_forecast else 1.0
-        weights: dict[float, FloatArray] = {}
-        parts = [(p, firm, (units * share)[None]) for (p, firm), units in by_kind.items()]
-        first = np.eye(1, len(starts))
-        parts += [(priority, True, first * units) for priority, units in sorted(owed_rows[product].items())]
-        plain = due_before - first[0] * sum(owed_rows[product].values())
-        for priority, firm, paths in [*parts, (0, True, plain[None]), (0, False, rest)]:
-            if np.abs(paths).max(initial=0.0) > NOTHING:
-                weight = factors.priority_factor**priority * (firm_factor if firm else 1.0)
-                weights[weight] = weights[weight] + paths if weight in weights else paths
-        if set(weights) - {1.0}:
-            result[product] = tuple(DemandClass(w, weights[w]) for w in sorted(weights, reverse=True))
+        none = np.zeros(len(starts))
+        rows_owed = [
+            (priority, units[product], by_last.get(product, none))
+            for priority, (units, by_last) in of_rows.items()
+            if product in units
+        ]
+        parts = [(p, firm, (units * share)[None], none) for (p, firm), units in by_kind.items()]
+        parts += [(priority, True, units[None], by_last) for priority, units, by_last in rows_owed]
+        plain = due_before - sum((units for _, units, _ in rows_owed), none)
+        plain_until = until.get(product, none) - sum((by_last for _, _, by_last in rows_owed), none)
+        parts += [(0, True, plain[None], plain_until), (0, False, rest, none)]
+        result |= _classes_of(product, parts, factors.priority_factor, firm_factor)
     return result
+
+
+def _classes_of(
+    product: str,
+    parts: Sequence[tuple[int, bool, FloatArray, FloatArray]],
+    priority_factor: float,
+    firm_factor: float,
+) -> dict[str, tuple[DemandClass, ...]]:
+    """product -> its classes, dearest first; nothing where all is of weight 1. parts: priority, firm, paths, owed."""
+    weights: dict[float, DemandClass] = {}
+    for priority, firm, paths, owed in parts:
+        if np.abs(paths).max(initial=0.0) <= NOTHING:
+            continue
+        weight = priority_factor**priority * (firm_factor if firm else 1.0)
+        before = weights.get(weight, DemandClass(weight, np.zeros(paths.shape), np.zeros(len(owed))))
+        assert before.owed is not None
+        weights[weight] = DemandClass(weight, before.paths + paths, before.owed + owed)
+    if not set(weights) - {1.0}:
+        return {}
+    return {product: tuple(weights[weight] for weight in sorted(weights, reverse=True))}
 
 
 def _substitutes(state: State, facts: ChainFacts, starts: Sequence[date]) -> tuple[Substitute, ...]:

@@ -218,8 +218,9 @@ def _need(work: Work, name: str, start: int, units: float) -> Need:
     way, start = work.ways[name], int(start)
     most = way.units_per_week * work.calendar.bucket_days / 7
     if way.line is not None and way.line in work.facts.line_hours and way.hours_per_unit > 0:
-        free = work.facts.line_hours[way.line][start] - work.promised.hours[way.line][start]
-        most = min(most, (free - way.setup_hours) / way.hours_per_unit)
+        free = work.facts.line_hours[way.line] - work.promised.hours[way.line]
+        there = float(free[start : start + way.span].min()) * way.span
+        most = min(most, (there - way.setup_hours) / way.hours_per_unit)
     return Need(
         way=way,
         start=start,

@@ -106,14 +106,15 @@ class _Left:
         setup = way.setup_hours if first else 0.0
         most = way.units_per_week * self.room.calendar.bucket_days / 7 - self.bought.get((way.name, t), 0.0)
         if way.line in self.hours and way.hours_per_unit > 0:
-            most = min(most, (self.hours[way.line][t] - setup) / way.hours_per_unit)
+            free = float(self.hours[way.line][t : t + way.span].min()) * way.span
+            most = min(most, (free - setup) / way.hours_per_unit)
         for use in uses:
             most = min(most, float(self.there[use.component][t:].min()) / use.units_per_unit)
         units = _fit(lot, most, step_of(way, self.room.whole[way.product]), way.min_units if first else 0.0)
         if units <= NOTHING:
             return 0.0
         if way.line in self.hours:
-            self.hours[way.line][t] -= setup + units * way.hours_per_unit
+            self.hours[way.line][t : t + way.span] -= (setup + units * way.hours_per_unit) / way.span
         for use in uses:
             self.there[use.component][t:] -= units * use.units_per_unit
         if way.product in self.there:

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import minimum_filter1d
 
+from datong.balance.spans import least_over, mean_over
 from datong.ledger.facts import Way
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.plan.lots import NOTHING, Lot, round_up
@@ -331,7 +332,7 @@ class _Turns:
     def _levels(self, product: str, most: float) -> tuple[float, FloatArray]:
         """Units from one level to the next, and the levels."""
         choices = self.shop.choices[product]
-        grid = max((c.step * c.way.yield_share for c in choices), default=0.0)
+        grid = min((c.step * c.way.yield_share for c in choices), default=0.0)
         span = most + max((c.way.min_units * c.way.yield_share for c in choices), default=0.0) + 2 * grid
         grid = grid if grid > 0 else max(span, NOTHING) / MOST_LEVELS
         grid *= max(math.ceil((span / grid + 1) / MOST_LEVELS), 1)
@@ -346,7 +347,8 @@ class _Turns:
         for start in starts:
             way = start.choice.way
             if way.line in self.free:
-                self.free[way.line][start.bucket] -= sign * (way.setup_hours + start.units * way.hours_per_unit)
+                hours = way.setup_hours + start.units * way.hours_per_unit
+                self.free[way.line][start.bucket : start.bucket + way.span] -= sign * hours / way.span
 
     def _choose(
         self,
@@ -386,7 +388,7 @@ class _Turns:
         way = choice.way
         if way.line not in self.free:
             return choice.most
-        left = self.free[way.line] - way.setup_hours
+        left = least_over(self.free[way.line], way.span) * way.span - way.setup_hours
         if way.hours_per_unit <= 0:
             return np.where(left >= 0, choice.most, 0.0)
         return np.minimum(choice.most, left / way.hours_per_unit)
@@ -404,7 +406,7 @@ class _Turns:
         way, line = choice.way, choice.way.line
         hour = np.zeros(self.shop.buckets)
         if line in self.free:
-            hour = price_share * self.shop.hour_price[line] + self.dearer[line]
+            hour = mean_over(price_share * self.shop.hour_price[line] + self.dearer[line], way.span)
         cost = (choice.cost + hour * way.hours_per_unit) / way.yield_share * grid
         setup = way.setup_cost + way.setup_hours * hour
         least = max(math.ceil(way.min_units * way.yield_share / grid - NOTHING), 1)
@@ -416,8 +418,9 @@ class _Turns:
         # Beyond the free hours, as far as the line's own go.
         dear = penalty * self.bucket_late[line]
         each = way.hours_per_unit / way.yield_share * grid
-        free = np.maximum(self.free[line], 0.0)
-        alone = np.minimum((self.shop.hours[line] - way.setup_hours) / each, choice.most * way.yield_share / grid)
+        free = np.maximum(least_over(self.free[line], way.span), 0.0) * way.span
+        hours = least_over(self.shop.hours[line], way.span) * way.span
+        alone = np.minimum((hours - way.setup_hours) / each, choice.most * way.yield_share / grid)
         from_here, alone = np.maximum(most + 1, least), _whole_levels(alone)
         setup, cost = setup + dear * (way.setup_hours - free), cost + dear * each
         for t in np.flatnonzero(choice.is_open & (alone >= from_here)).tolist():

@@ -48,7 +48,12 @@ class CostOfUnits:
         return np.array([self.of(what, name, t) for t in range(len(self.starts))])
 
     def hour(self, way: Way, start: int) -> float:
-        return self.of(*self.shared.get(way.line, ("line", way.line)), start) if way.line is not None else 0.0
+        """Money per hour of a start there: the mean over the buckets that it works."""
+        if way.line is None:
+            return 0.0
+        what, name = self.shared.get(way.line, ("line", way.line))
+        worked = range(start, min(start + way.span, len(self.starts)))
+        return sum(self.of(what, name, t) for t in worked) / len(worked)
 
     def unit(self, way: Way, start: int) -> float:
         cost = way.cost_per_unit + way.hours_per_unit * self.hour(way, start) + self.of("offer", way.name, start)
