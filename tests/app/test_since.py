@@ -15,6 +15,7 @@ from datong.app.since.rows import PARTS, SINCE_SCHEMA
 from datong.app.tables_out import message_of, rendered
 from datong.app.terminal_since import show_since
 from datong.ledger.position import position
+from datong.model.errors import Refused
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DEMAND = {
@@ -176,7 +177,19 @@ def test_four_weeks_by_hand(factory: Factory) -> None:
         *(("late", order) for order in out),
         *(("given_out", order) for order in out),
     ]
-    assert [kind for kind, _ in rows(fourth, "to_do")][-1] == "ask_late"
+    assert [kind for kind, _ in rows(fourth, "to_do")][-2:] == ["ask_late", "tell"]
+
+
+def test_orders_of_a_week_that_is_over_are_not_all_given_out(factory: Factory) -> None:
+    """A week later the plan of before starts in the past: all of it is refused, one by its number goes out."""
+    first = factory.week(0, give_out=False)
+    number = first.tables["messages"]["order"].to_pylist()[0]
+    with factory.at(7) as chain:
+        with pytest.raises(Refused, match="2026-03-02.*2026-03-09"):
+            exchange.release(chain, (), all_due=True)
+        assert exchange.release(chain, (number,), all_due=False) == [number]
+        chain.run()
+        exchange.release(chain, (), all_due=True)
 
 
 def test_what_was_not_given_out_is_missed_or_moved(factory: Factory) -> None:

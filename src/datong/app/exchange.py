@@ -19,11 +19,13 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     """Release orders of the last run that are due for release: those named, or all. Returns their numbers.
 
     Orders that are out already are left as they are. Raises NotFound for a number that is not due for release, Refused
-    where another run's order with the same number is out (then this run knows less than what was released), and on a
-    branch.
+    where another run's order with the same number is out (then this run knows less than what was released), where all
+    of a plan are asked for whose first bucket is over, and on a branch.
     """
     _refuse_what_ifs(chain)
     run = chain.kept_run()
+    if all_due:
+        _refuse_a_plan_of_before(chain, run)
     due = {m.order.order: m for m in run_messages(run)}
     unknown = [o for o in orders if o not in due]
     if unknown:
@@ -40,6 +42,12 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
         for table, rows in release_rows(chosen, run.run, moment).items():
             chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment)
     return [m.order.order for m in chosen]
+
+
+def _refuse_a_plan_of_before(chain: Chain, run: RunResult) -> None:
+    planned, now = chain.state(run.as_of).first_open_bucket, chain.state().first_open_bucket
+    if planned < now:
+        raise Refused(message("app.plan_of_before", run=run.run, planned=planned, now=now))
 
 
 def _refuse_what_ifs(chain: Chain) -> None:

@@ -293,12 +293,13 @@ class Reasons:
 
     def _alternative_causes(self, lot: Lot) -> list[Cause]:
         """The next best way to have the units in the same bucket, where it is dearer by its own cost."""
-        own = self._way_cost(lot.way)
+        own, row = self._way_cost(lot.way), lot.way.row or lot.way.name
         others = []
         for way in self.work.ways_of[lot.way.product]:
             start = lot.arrive - self.work.calendar.lead_buckets(way.lead_days)
-            if way.name != lot.way.name and start >= self.work.first_start:
-                others.append((self._way_cost(way) - own, way.name, way))
+            name = way.row or way.name
+            if name != row and start >= self.work.first_start and way.is_open(self.work.starts[start]):
+                others.append((self._way_cost(way) - own, name, way))
         if not others:
             return []
         more, name, way = min(others, key=lambda o: o[:2])
