@@ -185,7 +185,7 @@ def test_orders_of_a_week_that_is_over_are_not_all_given_out(factory: Factory) -
     first = factory.week(0, give_out=False)
     number = first.tables["messages"]["order"].to_pylist()[0]
     with factory.at(7) as chain:
-        with pytest.raises(Refused, match="2026-03-02.*2026-03-09"):
+        with pytest.raises(Refused, match=r"2026-03-02.*2026-03-09"):
             exchange.release(chain, (), all_due=True)
         assert exchange.release(chain, (number,), all_due=False) == [number]
         chain.run()
