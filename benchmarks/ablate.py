@@ -46,8 +46,6 @@ from datong.balance.solution import Prices, Solution
 from datong.cycle import USUAL, Head, Stages
 from datong.dispatch.messages import OWN_WORKS, order_key
 from datong.learn.scores import learn
-from datong.ledger.facts import pooled_demand
-from datong.ledger.position import Position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.flow import (
@@ -61,6 +59,8 @@ from datong.model.flow import (
     Sensed,
 )
 from datong.model.settings import ChainSettings
+from datong.network.facts import pooled_demand
+from datong.network.position import Position
 from datong.plan import work as work_module
 from datong.plan.lots import Lot
 from datong.plan.turns import OnTurn

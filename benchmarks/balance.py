@@ -41,7 +41,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from network import peers
 from network.chain import CHANGES, Chain, changed, generated, read
 from network.lanes import with_lanes
 
@@ -56,9 +55,10 @@ from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
 from datong.balance.warm import warm_prices
 from datong.cycle import started_by
-from datong.ledger.position import position
 from datong.model.flow import nothing_learnt
+from datong.network.position import position
 from datong.plan.choose import choose
+from network import peers
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MOST_AVOIDABLE, MOST_GAP = 1.05, 0.05

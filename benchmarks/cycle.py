@@ -40,13 +40,13 @@ from datong.balance.market import clear
 from datong.balance.pack import pack
 from datong.cycle import CycleResult, run_cycle
 from datong.forecast.fill import filled, first_known
-from datong.ledger.position import position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.ledger.validate import validate
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
+from datong.network.position import position
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
 FIRST = date(2023, 1, 2)

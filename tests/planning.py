@@ -4,9 +4,9 @@ import numpy as np
 
 from datong.balance.evaluate import Outcome
 from datong.cycle import Decision, Head, decide, written
-from datong.ledger.position import position
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, Plan, Sensed, nothing_learnt
+from datong.network.position import position
 
 NOTHING_SENSED = Sensed(None, ())
 

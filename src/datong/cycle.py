@@ -32,11 +32,11 @@ from datong.balance.unformed import unformed
 from datong.dispatch.messages import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
-from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
+from datong.network.position import Position, position
 from datong.plan.choose import choose
 from datong.plan.lots import NOTHING, Lot
 from datong.plan.orders import orders_of

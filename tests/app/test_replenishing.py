@@ -13,7 +13,7 @@ import datong
 from datong.app.cli import main
 from datong.app.replenishing import replenishment
 from datong.app.terminal_replenish import order_words
-from datong.ledger.supply import placed_orders
+from datong.network.supply import placed_orders
 from mill import write
 from small_chain import MONDAY, chain, demand
 

@@ -14,8 +14,8 @@ from datong.app.chain import Chain, RunResult
 from datong.app.since.rows import PARTS, SINCE_SCHEMA
 from datong.app.tables_out import message_of, rendered
 from datong.app.terminal_since import show_since
-from datong.ledger.position import position
 from datong.model.errors import Refused
+from datong.network.position import position
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DEMAND = {

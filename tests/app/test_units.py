@@ -7,7 +7,7 @@ import pytest
 
 import datong
 from datong.app.chain import Chain
-from datong.ledger.position import position
+from datong.network.position import position
 
 FILES = {
     "chain.toml": 'name = "t"\nstart = 2026-01-05\nhorizon_buckets = 4\nhistory = "live"\n',

@@ -18,7 +18,6 @@ from datong.app.tables_out import run_tables
 from datong.connectors.files.settings import read_settings
 from datong.cycle import run_cycle
 from datong.ledger.limits import beyond_limits, refuse_too_large
-from datong.ledger.review import review
 from datong.ledger.state import State, state_of_tables
 from datong.ledger.validate import validate
 from datong.model.errors import BadInput, DatongError, Refused
@@ -26,6 +25,7 @@ from datong.model.findings import Finding
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings, Defaults
 from datong.model.tables import tables
+from datong.network.review import review
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -10,13 +10,13 @@ from scipy.optimize import linprog
 import datong
 from datong.app.cli import main
 from datong.balance.conflict import conflicts, refuse_conflicts, rules_of, smallest_conflict
-from datong.ledger.facts import chain_facts, located
-from datong.ledger.position import position
 from datong.ledger.state import state_of_tables
 from datong.model.errors import NoPlan
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import LANGUAGES
+from datong.network.facts import chain_facts, located
+from datong.network.position import position
 
 MONDAY = date(2026, 11, 30)
 WEEK = timedelta(days=7)

@@ -8,9 +8,9 @@ import pytest
 
 from datong.balance import highs, integer
 from datong.balance.pack import pack_facts
-from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way
-from datong.ledger.position import Position
 from datong.model.calendar import Calendar
+from datong.network.facts import ChainFacts, ComponentUse, Economics, Way
+from datong.network.position import Position
 
 
 def way(name, **others):

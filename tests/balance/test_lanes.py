@@ -8,10 +8,10 @@ import pytest
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.market import balance
 from datong.balance.pack import pack
-from datong.ledger.committed import committed
-from datong.ledger.facts import chain_facts
-from datong.ledger.position import position
 from datong.model.flow import Item, nothing_learnt
+from datong.network.committed import committed
+from datong.network.facts import chain_facts
+from datong.network.position import position
 from planning import plan
 from small_chain import MONDAY, chain, demand, press
 

@@ -12,8 +12,8 @@ from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.repair import feasible
 from datong.ledger.held import held_back
-from datong.ledger.position import position
 from datong.model.flow import Learnt, nothing_learnt
+from datong.network.position import position
 from small_chain import MONDAY, chain, demand, press
 
 

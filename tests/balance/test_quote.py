@@ -11,8 +11,8 @@ from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.quote import Cleared, cleared_for_quotes
 from datong.balance.warm import warm_prices
-from datong.ledger.position import position
 from datong.model.flow import nothing_learnt
+from datong.network.position import position
 from planning import served_in
 from small_chain import MONDAY, chain, demand, press
 

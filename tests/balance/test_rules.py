@@ -11,11 +11,11 @@ from datong.balance import highs
 from datong.balance.evaluate import evaluate
 from datong.balance.market import balance, clear
 from datong.balance.pack import pack
-from datong.ledger.position import Position, position
 from datong.ledger.state import state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings, Defaults
+from datong.network.position import Position, position
 
 MONDAY = date(2024, 1, 1)
 WEEK = timedelta(days=7)

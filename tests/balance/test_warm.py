@@ -14,10 +14,10 @@ from datong.balance.clearing import read_back
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack_facts
 from datong.balance.warm import warm_prices
-from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way
-from datong.ledger.position import Position
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
+from datong.network.facts import ChainFacts, ComponentUse, Economics, Way
+from datong.network.position import Position
 
 STARTS = tuple(date(2024, 1, 1) + timedelta(days=7 * i) for i in range(3))
 

@@ -8,8 +8,8 @@ from datong.balance import prices
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.pack import pack
 from datong.balance.solution import Limits
-from datong.ledger.position import position
 from datong.model.flow import nothing_learnt
+from datong.network.position import position
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 GAP = 0.02

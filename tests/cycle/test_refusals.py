@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from datong.balance.pack import pack
 from datong.cycle import CycleResult, head, run_cycle
-from datong.ledger.refusals import refusals
 from datong.ledger.state import State
 from datong.model.flow import PlannedOrder, nothing_learnt
+from datong.network.refusals import refusals
 from small_chain import MONDAY, chain, press
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)

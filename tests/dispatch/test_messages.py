@@ -6,11 +6,11 @@ import pyarrow as pa
 from datong.dispatch.messages import dispatch, order_key
 from datong.dispatch.release import release_rows
 from datong.ledger.life import OrderEvent, events_of_table, order_events_rows, standing
-from datong.ledger.position import position
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import Cause, Plan, PlannedOrder
 from datong.model.settings import ChainSettings
 from datong.model.words import message
+from datong.network.position import position
 
 # A Wednesday: the open bucket is the week of Monday 2 March.
 AS_OF = datetime(2026, 3, 4, 12, tzinfo=UTC)

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from datong.connectors.files.folder import check_folder
-from datong.ledger.position import position
 from datong.ledger.state import State, state_of_tables
 from datong.model.tables import tables
+from datong.network.position import position
 from datong.store.duckdb_ledger import open_ledger
 from script import load
 

@@ -18,12 +18,13 @@ STAGES = {"sense", "forecast", "balance", "plan", "dispatch", "learn"}
 MAY_IMPORT = {
     "model": set(),
     "ledger": {"model"},
-    **{stage: {"model", "ledger"} for stage in STAGES},
+    "network": {"model", "ledger"},
+    **{stage: {"model", "ledger", "network"} for stage in STAGES},
     "connectors": {"model", "ledger"},
     "store": {"model", "ledger"},
-    "cycle": {"model", "ledger", *STAGES},
-    "replenish": {"model", "ledger", *STAGES},
-    "replay": {"model", "ledger", "cycle"},
+    "cycle": {"model", "ledger", "network", *STAGES},
+    "replenish": {"model", "ledger", "network", *STAGES},
+    "replay": {"model", "ledger", "network", "cycle"},
     "__init__": {"app", "model"},
     "__main__": {"app"},
 }

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from datong.ledger.facts import chain_facts
 from datong.ledger.held import held_back, held_findings, lacking
 from datong.model.flow import nothing_learnt
+from datong.network.facts import chain_facts
 from small_chain import MONDAY, chain
 
 STARTS = (MONDAY, date(2024, 1, 8))

@@ -5,8 +5,8 @@ from collections import defaultdict
 
 import numpy as np
 
-from datong.ledger.facts import valid_on
 from datong.model.layers import expected_over_and_short, layer_grid, layer_slopes
+from datong.network.facts import valid_on
 
 NOTHING = 1e-7
 

@@ -18,9 +18,9 @@ from datong.balance.evaluate import covered, evaluate
 from datong.balance.pack import Market, pack_facts
 from datong.balance.repair import _Repair
 from datong.balance.solution import Limits, Prices
-from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
-from datong.ledger.position import Position, UnderWay
 from datong.model.calendar import Calendar
+from datong.network.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
+from datong.network.position import Position, UnderWay
 
 FIRST, WEEK = date(2024, 1, 1), timedelta(days=7)
 # Widest certified gap of the door of prices, as a share of all money in and out.

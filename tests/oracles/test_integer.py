@@ -15,11 +15,11 @@ from datong.balance.pack import pack
 from datong.balance.rules import turn_away_overdue
 from datong.balance.solution import Limits, Solution
 from datong.cycle import started_by
-from datong.ledger.facts import chain_facts
-from datong.ledger.position import position
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.network.facts import chain_facts
+from datong.network.position import position
 from datong.plan.choose import choose
 from datong.plan.work import whole_products
 from planning import decided

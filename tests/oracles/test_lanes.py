@@ -14,11 +14,11 @@ from datong.balance.evaluate import evaluate
 from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.solution import Prices
-from datong.ledger.position import position
 from datong.ledger.state import state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.network.position import position
 from planning import plan
 
 MONDAY = date(2024, 1, 1)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from datong.ledger.facts import Economics, Way
 from datong.model.layers import SortedDemand, expected_over_and_short
+from datong.network.facts import Economics, Way
 from datong.plan.lots import NOTHING, Need, PartShifts, _cheapest_runs, _lot_units
 from datong.plan.worth import Curve, DemandShifts
 

@@ -15,10 +15,10 @@ from datong.balance.market import clear
 from datong.balance.pack import pack_facts
 from datong.balance.quote import cleared_for_quotes
 from datong.balance.solution import Prices
-from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
-from datong.ledger.position import Position, UnderWay
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
+from datong.network.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
+from datong.network.position import Position, UnderWay
 from planning import served_in
 
 

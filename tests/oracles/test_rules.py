@@ -11,10 +11,10 @@ from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack_facts
 from datong.balance.solution import Prices
-from datong.ledger.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
-from datong.ledger.position import Position, UnderWay
-from datong.ledger.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
 from datong.model.calendar import Calendar
+from datong.network.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
+from datong.network.position import Position, UnderWay
+from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
 from planning import served_in
 
 RULES = (

@@ -13,10 +13,10 @@ from datong.balance.bound import lower_bound, unit_prices
 from datong.balance.clearing import read_back
 from datong.balance.evaluate import evaluate, used_units
 from datong.balance.solution import Prices
-from datong.ledger.facts import ChainFacts, ComponentUse, product_levels, response_buckets, turns, unit_costs
 from datong.model.errors import NoPlan
 from datong.model.flow import Forecast, Item
 from datong.model.settings import ChainSettings
+from datong.network.facts import ChainFacts, ComponentUse, product_levels, response_buckets, turns, unit_costs
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from datong.ledger.facts import Economics, Way
 from datong.model.layers import SortedDemand
+from datong.network.facts import Economics, Way
 from datong.plan.lots import Need, PartShifts, round_up, size_lots
 from datong.plan.worth import Curve, DemandShifts
 

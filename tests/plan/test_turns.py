@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from datong.ledger.facts import Economics, Way
 from datong.model.layers import SortedDemand
+from datong.network.facts import Economics, Way
 from datong.plan.turns import Choice, Jump, Shop, cheapest_levels, lots_in_turn
 from datong.plan.worth import Curve
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datong.ledger.bills import ComponentUse
-from datong.ledger.facts import Economics, Way
-from datong.ledger.places import Lane, Move, Places
 from datong.model.flow import Item, OrderKind, PlannedOrder
 from datong.model.settings import ChainSettings
+from datong.network.bills import ComponentUse
+from datong.network.facts import Economics, Way
+from datong.network.places import Lane, Move, Places
 from datong.replay.making import begin
 from datong.replay.measure import by_product
 from datong.replay.parts import Batch, Due, Scene

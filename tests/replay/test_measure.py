@@ -5,9 +5,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from datong.ledger.facts import Economics
 from datong.model.flow import Item
 from datong.model.settings import ChainSettings
+from datong.network.facts import Economics
 from datong.replay import measure
 from datong.replay.measure import INTERVAL, by_bucket, by_product, differences, summary
 from datong.replay.parts import Batch, Scene

@@ -14,14 +14,14 @@ import pyarrow.compute as pc
 import pytest
 
 from datong.cycle import CycleResult
-from datong.ledger.facts import chain_facts
 from datong.ledger.identity import SINCE_EVER as EVER
-from datong.ledger.position import position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Learnt, PlannedOrder, nothing_learnt
 from datong.model.tables import tables
+from datong.network.facts import chain_facts
+from datong.network.position import position
 from datong.replay import replay as module
 from datong.replay.baseline import baseline_orders
 from datong.replay.company import Company, company_of

@@ -11,11 +11,11 @@ import pytest
 from datong.app.tables_out import run_tables
 from datong.cycle import CycleResult
 from datong.learn.memory import learnt_table
-from datong.ledger.position import position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Learnt
 from datong.model.settings import ChainSettings
+from datong.network.position import position
 from datong.replay.recorded import recorded_service
 from datong.replay.replay import replay, replay_sweep, set_scene
 from datong.replay.scenario import DAYS_AHEAD, STATED, Scenario, as_in, sweep

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from datong.ledger.facts import Economics, Way
 from datong.model.flow import Item, PlannedOrder
 from datong.model.settings import ChainSettings
+from datong.network.facts import Economics, Way
 from datong.replay.making import begin
 from datong.replay.parts import Batch, Scene
 from datong.replay.simulate import Simulation

@@ -23,13 +23,13 @@ from datong.balance.pack import Market, pack
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import known_share, warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head
-from datong.ledger.facts import day_numbers
 from datong.ledger.held import held_back, lacking
 from datong.model.errors import NotFound
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
+from datong.network.facts import day_numbers
 
 if TYPE_CHECKING:
     from datong.app.chain import Chain

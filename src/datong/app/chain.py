@@ -263,8 +263,8 @@ class Chain:
     def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
         say; empty where nothing is known yet."""
-        from datong.ledger.notices import notices
-        from datong.ledger.position_notices import position_notices
+        from datong.network.notices import notices
+        from datong.network.position_notices import position_notices
 
         try:
             state = self.state(as_of)
@@ -478,7 +478,7 @@ class Chain:
     def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
         the tables seem to ask for. Empty where nothing is known yet."""
-        from datong.ledger.review import review  # it takes seconds to import, and few commands plan
+        from datong.network.review import review  # it takes seconds to import, and few commands plan
 
         try:
             return review(self.state(as_of))

@@ -72,8 +72,8 @@ class _Look:
         moment = default_moment(self._settings, latest, self._now)
         if moment is None:
             return ()
-        from datong.ledger.notices import notices  # they take seconds to import: not where there is nothing to look at
-        from datong.ledger.review import review
+        from datong.network.notices import notices  # they take seconds to import: not where there is nothing to look at
+        from datong.network.review import review
 
         state = self._ledger.state(moment)
         wanted = state.table("sales").num_rows or state.table("demand").num_rows

@@ -21,13 +21,13 @@ from datong.balance.scarcity import NOTHING
 from datong.balance.solution import Limits, OnProgress
 from datong.balance.warm import warm_prices
 from datong.cycle import USUAL, Head, decide, head
-from datong.ledger.facts import day_numbers
 from datong.ledger.state import State, in_state_schema
 from datong.ledger.validate import nearest_hint
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
+from datong.network.facts import day_numbers
 
 if TYPE_CHECKING:
     from datong.app.chain import Chain

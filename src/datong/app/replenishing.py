@@ -11,13 +11,13 @@ import pyarrow as pa
 from datong.app.frames import Frame
 from datong.forecast.paths import forecast
 from datong.learn.lead_times import furthest_lead
-from datong.ledger.facts import ChainFacts, Way, chain_facts, located, pooled_demand
-from datong.ledger.position import position
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
-from datong.ledger.supply import PlacedOrder, placed_orders
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.network.facts import ChainFacts, Way, chain_facts, located, pooled_demand
+from datong.network.position import position
+from datong.network.supply import PlacedOrder, placed_orders
 from datong.plan.lots import step_of
 from datong.replenish import Known, Lots, decide, looked_at
 from datong.sense.signals import sense

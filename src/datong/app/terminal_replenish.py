@@ -9,9 +9,9 @@ from rich.text import Text
 
 from datong.app import terminal
 from datong.app.report import figures
-from datong.ledger.facts import IMPLIED
 from datong.model.settings import ChainSettings
 from datong.model.words import say
+from datong.network.facts import IMPLIED
 
 if TYPE_CHECKING:  # it imports every stage
     from datong.app.replenishing import ReplenishResult

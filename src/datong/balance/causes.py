@@ -15,8 +15,8 @@ from datong.balance.evaluate import Outcome, service
 from datong.balance.pack import Market
 from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
 from datong.balance.solution import Prices
-from datong.ledger.facts import grouped, turns
 from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.network.facts import grouped, turns
 
 # Of orders in lots, fewer units than this missing in a bucket are not looked into.
 LEAST_TOLD = 0.05

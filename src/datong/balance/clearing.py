@@ -16,8 +16,8 @@ from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.solution import Solution
-from datong.ledger.facts import EPOCH, day_numbers
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
+from datong.network.facts import EPOCH, day_numbers
 
 QUANTITIES_SCHEMA = pa.schema(
     [

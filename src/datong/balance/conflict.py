@@ -8,7 +8,7 @@ locked order o worked in bucket t, from its start to the day before it is due; n
 
 Only what is certain counts: orders under way that are not locked take nothing, set-ups take no hours, and an order that
 ends beyond the horizon is taken to run. Components are no rule here: an order whose components cannot be there in time
-begins when they are (ledger/committed.py). Where the programme has no solution, HiGHS gives an irreducible infeasible
+begins when they are (network/committed.py). Where the programme has no solution, HiGHS gives an irreducible infeasible
 subset; a deletion filter over its rows (Chinneck 2008, Feasibility and infeasibility in optimization) leaves rules of
 which all but any one can be kept. Its orders are then set aside and the rest is looked at again, so that every order
 that cannot run is told.
@@ -24,14 +24,14 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
-from datong.ledger.facts import ChainFacts, Way, chain_facts, located, valid_on
-from datong.ledger.position import Position, UnderWay, position
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
 from datong.model.findings import Finding, finding
 from datong.model.flow import FloatArray, Learnt
 from datong.model.words import Message, message
+from datong.network.facts import ChainFacts, Way, chain_facts, located, valid_on
+from datong.network.position import Position, UnderWay, position
 
 # Share of a capacity or stock that records may be over by without a contradiction.
 TOLERANCE = 1e-6

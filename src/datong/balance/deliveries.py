@@ -13,9 +13,9 @@ from datong.balance import highs
 from datong.balance.evaluate import Outcome, arrived_units, used_units
 from datong.balance.pack import Market
 from datong.balance.solution import Solution
-from datong.ledger.asks import Asks
-from datong.ledger.facts import day_numbers
 from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.network.asks import Asks
+from datong.network.facts import day_numbers
 
 # Units below this are rounding.
 NOTHING = 1e-6

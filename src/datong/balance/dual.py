@@ -25,9 +25,9 @@ from typing import TypeVar
 import numpy as np
 
 from datong.balance.pack import Market
-from datong.ledger.facts import grouped, product_levels
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.layers import layer_slopes
+from datong.network.facts import grouped, product_levels
 
 _T = TypeVar("_T")
 

@@ -16,11 +16,11 @@ from datong.balance.evaluate import Outcome, evaluate
 from datong.balance.pack import Market, pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.balance.spans import hours_worked
-from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.flow import BoolArray, Clearing, FloatArray, Forecast, Learnt
 from datong.model.words import Message, message
+from datong.network.position import Position, position
 
 Door = Literal["auto", "highs", "prices"]
 

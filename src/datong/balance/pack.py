@@ -11,9 +11,12 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.rules import Rules, build, honest_salvages, pools
-from datong.ledger.asks import Asks, asks_of
-from datong.ledger.committed import committed
-from datong.ledger.facts import (
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt
+from datong.network.asks import Asks, asks_of
+from datong.network.committed import committed
+from datong.network.facts import (
     ChainFacts,
     Way,
     chain_facts,
@@ -25,12 +28,9 @@ from datong.ledger.facts import (
     ranges,
     turns,
 )
-from datong.ledger.places import StockPoint
-from datong.ledger.position import Position
-from datong.ledger.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
-from datong.ledger.state import State
-from datong.model.calendar import Calendar
-from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt
+from datong.network.places import StockPoint
+from datong.network.position import Position
+from datong.network.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
 
 # Ways of which prices are worked out together.
 WAYS_AT_ONCE = 10_000

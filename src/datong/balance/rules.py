@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datong.balance.spans import over_span
-from datong.ledger.facts import Way
-from datong.ledger.rule_facts import DemandClass, RuleFacts
 from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.network.facts import Way
+from datong.network.rule_facts import DemandClass, RuleFacts
 
 if TYPE_CHECKING:
     from datong.balance.pack import Market

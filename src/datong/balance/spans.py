@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from datong.model.flow import FloatArray, IntArray
+from datong.network.spans import mean_over, spread
 
 if TYPE_CHECKING:
     from datong.balance.pack import Market
@@ -29,28 +30,6 @@ def hours_worked(market: "Market", started: FloatArray, lots: FloatArray | None 
         hours[i] = spread(hours[i], int(span[i]))
     shape = (len(market.lines), len(on_line))
     return sp.csr_matrix((np.ones(len(on_line)), (market.way_line[on_line], np.arange(len(on_line)))), shape) @ hours
-
-
-def spread(hours: FloatArray, span: int) -> FloatArray:
-    """(bucket) hours of starts, in the buckets in which they are worked."""
-    total = np.zeros(len(hours))
-    for later in range(min(span, len(hours))):
-        total[later:] += hours[: len(hours) - later] / span
-    return total
-
-
-def least_over(amount: FloatArray, span: int) -> FloatArray:
-    """(bucket of start) the least of an amount (bucket) over the buckets that a start works."""
-    least = amount.copy()
-    for later in range(1, min(span, len(amount))):
-        least[:-later] = np.minimum(least[:-later], amount[later:])
-    return least
-
-
-def mean_over(amount: FloatArray, span: int) -> FloatArray:
-    """(bucket of start) the mean of an amount (bucket) over the buckets that a start works; the last goes on."""
-    padded = np.concatenate([amount, np.full(span, amount[-1])])
-    return np.mean([padded[later : later + len(amount)] for later in range(span)], axis=0)
 
 
 def over_span(market: "Market", way: IntArray, amount: FloatArray) -> FloatArray:

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from datong.balance.pack import Market
 from datong.balance.scarcity import shared_name
 from datong.balance.solution import Prices
-from datong.ledger.facts import day_numbers
 from datong.model.flow import FloatArray
+from datong.network.facts import day_numbers
 
 
 def warm_prices(market: Market, table: pa.Table) -> Prices:

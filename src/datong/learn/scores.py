@@ -9,12 +9,12 @@ import pandas as pd
 import pyarrow as pa
 
 from datong.learn.memory import learnt_from_table
-from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
-from datong.ledger.stock import ships_to_buyers
 from datong.model.calendar import Calendar
 from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
+from datong.network.position import Position, position
+from datong.network.stock import ships_to_buyers
 
 # How many scored buckets it takes until what was seen weighs as much as the prior 'the forecast is right'.
 RATIO_PRIOR_BUCKETS = 8.0

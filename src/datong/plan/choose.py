@@ -8,12 +8,12 @@ from datetime import date
 
 import numpy as np
 
-from datong.ledger.committed import covered
-from datong.ledger.facts import Way, valid_on
-from datong.ledger.position import Position, position
-from datong.ledger.rule_facts import rule_facts
 from datong.ledger.state import State
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
+from datong.network.committed import covered
+from datong.network.facts import Way, valid_on
+from datong.network.position import Position, position
+from datong.network.rule_facts import rule_facts
 from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, lots_matter, size_lots, step_of
 from datong.plan.turns import Choice, OnTurn, Shop, lots_in_turn, no_hurry

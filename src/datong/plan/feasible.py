@@ -12,9 +12,9 @@ from datetime import date
 
 import numpy as np
 
-from datong.ledger.facts import Way, valid_on
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
+from datong.network.facts import Way, valid_on
 from datong.plan.lots import NOTHING, Lot, round_up, step_of
 
 

@@ -21,8 +21,8 @@ from typing import Protocol
 
 import numpy as np
 
-from datong.ledger.facts import Way
 from datong.model.flow import FloatArray, IntArray
+from datong.network.facts import Way
 
 # Units below this are rounding of a solver.
 NOTHING = 1e-6

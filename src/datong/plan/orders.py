@@ -7,12 +7,12 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.facts import Way, valid_on
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
+from datong.network.facts import Way, valid_on
 from datong.plan.lots import Lot
 from datong.plan.pegging import Before, Peg, hurt, pegged
 from datong.plan.reason import Reasons

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from datong.ledger.facts import valid_on
 from datong.model.flow import Clearing, FloatArray, Item
+from datong.network.facts import valid_on
 from datong.plan.lots import NOTHING, Lot
 from datong.plan.work import Work
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 
-from datong.ledger.facts import Way
 from datong.ledger.state import State
 from datong.model.flow import (
     UNTESTED_METHODS,
@@ -23,6 +22,7 @@ from datong.model.flow import (
 )
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say
+from datong.network.facts import Way
 from datong.plan.lots import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Use
 from datong.plan.refused import refusals_behind

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from datong.ledger.facts import ChainFacts, way_key
-from datong.ledger.refusals import Refusal
+from datong.network.facts import ChainFacts, way_key
+from datong.network.refusals import Refusal
 from datong.plan.lots import Lot
 
 

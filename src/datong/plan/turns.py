@@ -28,9 +28,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import minimum_filter1d
 
-from datong.balance.spans import least_over, mean_over
-from datong.ledger.facts import Way
 from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.network.facts import Way
+from datong.network.spans import least_over, mean_over
 from datong.plan.lots import NOTHING, Lot, round_up
 from datong.plan.worth import Curve
 

@@ -10,8 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.committed import Committed, committed
-from datong.ledger.facts import (
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
+from datong.model.layers import SortedDemand
+from datong.model.measures import is_measure
+from datong.network.committed import Committed, committed
+from datong.network.facts import (
     ChainFacts,
     Way,
     chain_facts,
@@ -22,12 +27,7 @@ from datong.ledger.facts import (
     valid_on,
     way_on,
 )
-from datong.ledger.position import Position
-from datong.ledger.state import State
-from datong.model.calendar import Calendar
-from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
-from datong.model.layers import SortedDemand
-from datong.model.measures import is_measure
+from datong.network.position import Position
 from datong.plan.lots import Lot
 from datong.plan.worth import Curve
 

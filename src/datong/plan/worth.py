@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from datong.ledger.facts import Economics
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import SortedDemand
+from datong.network.facts import Economics
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ from statistics import NormalDist, mean, stdev
 
 import pandas as pd
 
-from datong.ledger.facts import ChainFacts, Way, chain_facts, components_first, located
-from datong.ledger.position import Position, position
 from datong.ledger.state import State
 from datong.model.flow import Item, PlannedOrder, nothing_learnt
+from datong.network.facts import ChainFacts, Way, chain_facts, components_first, located
+from datong.network.position import Position, position
 from datong.replay.scene import due_units
 from datong.replay.worth import cheapest_ways
 

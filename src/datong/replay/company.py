@@ -1,6 +1,6 @@
 """What the company did, as it recorded it: what was made, came in and went from site to site, bucket by bucket.
 
-Production takes its components by its bill, as the ledger reads it (ledger/stock.py); receipts are purchases;
+Production takes its components by its bill, as the ledger reads it (network/stock.py); receipts are purchases;
 shipments to a site of the chain are transfers, there at once.
 """
 
@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number, local_days
-from datong.ledger.facts import ChainFacts, Way, way_on
-from datong.ledger.places import ANYWHERE
 from datong.ledger.standings import LEAST_UNITS, only_recipes
 from datong.ledger.state import State
 from datong.model.flow import Item
 from datong.model.words import Message, message
+from datong.network.facts import ChainFacts, Way, way_on
+from datong.network.places import ANYWHERE
 from datong.replay.parts import NOTHING, Batch
 from datong.replay.worth import cheapest_ways
 

@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.facts import IMPLIED, chain_facts
-from datong.ledger.places import ANYWHERE
-from datong.ledger.position import position
 from datong.ledger.state import State, in_state_schema
-from datong.ledger.stock import ships_to_buyers
 from datong.model.flow import Item, PlannedOrder, nothing_learnt
+from datong.network.facts import IMPLIED, chain_facts
+from datong.network.places import ANYWHERE
+from datong.network.position import position
+from datong.network.stock import ships_to_buyers
 from datong.replay.making import true_lead_days
 from datong.replay.parts import NOTHING, Batch
 from datong.replay.simulate import Simulation
@@ -34,7 +34,7 @@ def before_replay(
     opening_stock_factor; what is thereby added to the records, or taken off, has come in at that moment, or is counted
     then where stock lies at sites.
 
-    The position of a chain that records nothing that was sent (ledger/position.py) means that every sale was served at
+    The position of a chain that records nothing that was sent (network/position.py) means that every sale was served at
     once, and that what was sold beyond the stock had come in unrecorded. Here both are written out: the sales as
     shipments, the units missing as receipts. The position stays what it was.
     """

@@ -1,6 +1,6 @@
 """What a simulation is made of: the scene, the same for every policy, and what begins, arrives and is sent on it.
 
-A product stands for a stock point, by its label, in a chain with lanes (ledger/places.py).
+A product stands for a stock point, by its label, in a chain with lanes (network/places.py).
 """
 
 from collections import defaultdict
@@ -11,11 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from datong.ledger.facts import Economics, Way, way_on, ways_by_row
-from datong.ledger.places import ANYWHERE, Places
-from datong.ledger.position import UnderWay
 from datong.model.flow import IntArray, Item, PlannedOrder
 from datong.model.settings import ChainSettings
+from datong.network.facts import Economics, Way, way_on, ways_by_row
+from datong.network.places import ANYWHERE, Places
+from datong.network.position import UnderWay
 
 # Below this many units there is nothing left.
 NOTHING = 1e-9

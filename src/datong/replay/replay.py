@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.cycle import USUAL, CycleResult, Stages, run_cycle
-from datong.ledger.facts import ChainFacts, Way, chain_facts, located, way_on
 from datong.ledger.identity import SINCE_EVER
-from datong.ledger.places import ANYWHERE
-from datong.ledger.position import Position, position
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.flow import SCORES_SCHEMA, Learnt, PlannedOrder, nothing_learnt
 from datong.model.words import Message, message
+from datong.network.facts import ChainFacts, Way, chain_facts, located, way_on
+from datong.network.places import ANYWHERE
+from datong.network.position import Position, position
 from datong.replay.baseline import baseline_orders
 from datong.replay.company import Company, company_of
 from datong.replay.course import Place, before_replay, course_tables

@@ -7,10 +7,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from datong.ledger.facts import ChainFacts, Economics, Way, chain_facts, located
-from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import State
 from datong.model.flow import Item, Learnt, PlannedOrder, nothing_learnt
+from datong.network.facts import ChainFacts, Economics, Way, chain_facts, located
+from datong.network.position import Position, UnderWay
 from datong.replay.parts import Batch, Due, Scene
 from datong.replay.worth import unit_costs
 

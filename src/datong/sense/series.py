@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from datong.ledger.asked import unasked_products
 from datong.ledger.state import State
 from datong.model.flow import (
     ON_SALE,
@@ -18,6 +17,7 @@ from datong.model.flow import (
     Item,
     SeriesSet,
 )
+from datong.network.asked import unasked_products
 from datong.sense.calendar import holiday_buckets, holidays_between
 from datong.sense.stockouts import stocked_out
 

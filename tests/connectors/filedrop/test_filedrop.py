@@ -12,12 +12,12 @@ from datong.connectors.filedrop.inbox import Collected, collect, settle
 from datong.connectors.filedrop.outbox import deliver
 from datong.dispatch.messages import order_key
 from datong.dispatch.release import release_rows
-from datong.ledger.position import position
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.errors import DatongError
 from datong.model.flow import Cause, OrderMessage, PlannedOrder
 from datong.model.settings import ChainSettings
 from datong.model.words import message
+from datong.network.position import position
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
 # 10:00 on 4 March in Shanghai (UTC+8).

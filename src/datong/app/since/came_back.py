@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from datong.app.since.rows import NOTHING, Naming, PlanBefore, Row, shown
 from datong.ledger.life import Standing, events_of_table, in_order
-from datong.ledger.position import position
-from datong.ledger.refusals import Refusal, refusals
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 from datong.model.words import Message, message
+from datong.network.position import position
+from datong.network.refusals import Refusal, refusals
 
 # Counted and recorded stock that differ by less are the same.
 SAME_COUNT = 0.5

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.facts import EPOCH, ChainFacts
-from datong.ledger.owed import FirmRow
-from datong.ledger.position import Position
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item
+from datong.network.facts import EPOCH, ChainFacts
+from datong.network.owed import FirmRow
+from datong.network.position import Position
 
 
 @dataclass(frozen=True, eq=False)

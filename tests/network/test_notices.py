@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from datong.ledger.asked import unasked_products
-from datong.ledger.notices import notices
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.settings import ChainSettings
+from datong.network.asked import unasked_products
+from datong.network.notices import notices
 
 MONDAY = date(2026, 1, 5)
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from datong.ledger.owed import FirmRow, owed
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State
-from datong.ledger.stock import Counts, on_hand, on_hand_by_site
-from datong.ledger.under_way import UnderWay, under_way
 from datong.model.flow import Item
+from datong.network.owed import FirmRow, owed
+from datong.network.stock import Counts, on_hand, on_hand_by_site
+from datong.network.under_way import UnderWay, under_way
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import random
 
-from datong.ledger.places import ANYWHERE, Lane, places_of
 from datong.model.flow import Item
+from datong.network.places import ANYWHERE, Lane, places_of
 
 
 def reached(start, links):

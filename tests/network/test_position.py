@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.ledger.owed import SENT_AHEAD_DAYS
-from datong.ledger.position import position
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State, state_of_tables
-from datong.ledger.stock import ships_to_buyers
 from datong.model.flow import Item
 from datong.model.settings import ChainSettings
+from datong.network.owed import SENT_AHEAD_DAYS
+from datong.network.position import position
+from datong.network.stock import ships_to_buyers
 
 A = Item("A", "all")
 

@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 from datong.ledger.columns import as_day, codes, day_number, local_days
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
-from datong.ledger.stock import first_sent_day, sales_before_shipments, sales_since_shipments
 from datong.model.flow import FloatArray, IntArray, Item
+from datong.network.stock import first_sent_day, sales_before_shipments, sales_since_shipments
 
 # Units that were sent before anyone ordered them serve orders of the next promise_days and so many days more: clocks
 # differ and orders are entered late, but what was sent long before was not sent for that order.

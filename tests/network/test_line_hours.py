@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datong.ledger.line_hours import line_hours, overtime
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.ledger.versions import span
 from datong.model.settings import ChainSettings
+from datong.network.line_hours import line_hours, overtime
 
 MONDAY = date(2026, 1, 5)
 WEEKS = 3

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.facts import ChainFacts, valid_on, way_on
-from datong.ledger.line_hours import overtime
-from datong.ledger.position import Position
 from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Item
 from datong.model.settings import ChainSettings
+from datong.network.facts import ChainFacts, valid_on, way_on
+from datong.network.line_hours import overtime
+from datong.network.position import Position
 
 # Less demand than this is rounding.
 NOTHING = 1e-9

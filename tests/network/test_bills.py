@@ -6,10 +6,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datong.ledger.bills import Bills
 from datong.ledger.state import in_state_schema
 from datong.ledger.versions import ALWAYS, Span, span, versions
 from datong.model.tables import tables
+from datong.network.bills import Bills
 
 FIRST = date(2026, 1, 5)
 DAYS = 10

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from datong.balance.market import balance
-from datong.ledger.review import review
 from datong.model.flow import nothing_learnt
+from datong.network.review import review
 from small_chain import MONDAY, chain, demand, press
 
 

@@ -15,14 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.bills import Bills, ComponentUse
 from datong.ledger.held import Held, held_back
-from datong.ledger.line_hours import line_hours
-from datong.ledger.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
-from datong.ledger.position import Position, UnderWay
-from datong.ledger.refusals import Refusal, closed_days, refusals
 from datong.ledger.state import State
-from datong.ledger.under_way import LEAD_QUANTILE
 from datong.ledger.versions import ALWAYS, Span, day_or_none, span
 from datong.model.errors import NoPlan
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt, OrderKind
@@ -30,6 +24,12 @@ from datong.model.layers import with_recourse
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import message
+from datong.network.bills import Bills, ComponentUse
+from datong.network.line_hours import line_hours
+from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of, unlike
+from datong.network.position import Position, UnderWay
+from datong.network.refusals import Refusal, closed_days, refusals
+from datong.network.under_way import LEAD_QUANTILE
 
 # A row of a table as it comes from Arrow.
 _Row = dict[str, Any]

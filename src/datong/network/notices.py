@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.ledger.asked import unasked_products
-from datong.ledger.bills import Bills
-from datong.ledger.facts import Horizon
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
+from datong.network.asked import unasked_products
+from datong.network.bills import Bills
+from datong.network.facts import Horizon
 
 # Most names that a notice lists.
 NAMED = 5

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.facts import chain_facts
 from datong.ledger.held import Held, held_back, held_findings, named, refused_rows
 from datong.ledger.state import State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
 from datong.model.words import message
+from datong.network.facts import chain_facts
 
 # Products that a finding on single products is given for; the others are counted.
 PRODUCTS_TOLD = 20

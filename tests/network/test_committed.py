@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from datong.balance.conflict import conflicts_of
-from datong.ledger.committed import committed, covered
-from datong.ledger.facts import chain_facts
-from datong.ledger.position import Position, UnderWay
 from datong.ledger.state import state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.network.committed import committed, covered
+from datong.network.facts import chain_facts
+from datong.network.position import Position, UnderWay
 
 MONDAY = date(2026, 1, 5)
 WEEK = timedelta(weeks=1)

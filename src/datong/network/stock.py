@@ -17,13 +17,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.bills import Bills
 from datong.ledger.columns import codes, day_number, local_days, microseconds
 from datong.ledger.life import Standing, events_of_table, standings
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
+from datong.network.bills import Bills
 
 MOMENT = pa.timestamp("us", tz="UTC")
 _NEVER = np.iinfo(np.int64).min

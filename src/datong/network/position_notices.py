@@ -10,15 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.committed import PutOff, committed
-from datong.ledger.facts import chain_facts
 from datong.ledger.held import COUNTS, named
 from datong.ledger.life import Standing
-from datong.ledger.owed import old_sales_owed, past_firm_rows
-from datong.ledger.position import Position, position
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import REFUSED, State
-from datong.ledger.stock import (
+from datong.model.findings import Finding, finding
+from datong.model.flow import Learnt
+from datong.model.words import Message, message
+from datong.network.committed import PutOff, committed
+from datong.network.facts import chain_facts
+from datong.network.owed import old_sales_owed, past_firm_rows
+from datong.network.position import Position, position
+from datong.network.stock import (
     Counts,
     booked_without_order,
     first_sent_day,
@@ -26,10 +29,7 @@ from datong.ledger.stock import (
     ships_to_buyers,
     unbooked_done,
 )
-from datong.ledger.under_way import Expected, UnderWay, expected_arrivals, orders_out
-from datong.model.findings import Finding, finding
-from datong.model.flow import Learnt
-from datong.model.words import Message, message
+from datong.network.under_way import Expected, UnderWay, expected_arrivals, orders_out
 
 # Orders that are told one by one; the others are counted.
 ORDERS_TOLD = 10

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.bills import Bills
 from datong.ledger.life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
-from datong.ledger.stock import MOMENT, Counts, order_sites
-from datong.ledger.supply import placed_orders
+from datong.network.bills import Bills
+from datong.network.stock import MOMENT, Counts, order_sites
+from datong.network.supply import placed_orders
 
 # A past lead time that is met four times out of five is what a plan counts on.
 LEAD_QUANTILE = 0.8
