@@ -34,8 +34,8 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from datong.app.chain import Chain, run_record
-from datong.app.commands import prepare_demo
+from datong.app.chain import Chain
+from datong.app.cli.commands import prepare_demo
 from datong.balance import pack as pack_module
 from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate, supply_of
@@ -65,6 +65,7 @@ from datong.plan import work as work_module
 from datong.plan.lots import Lot
 from datong.plan.turns import OnTurn
 from datong.plan.work import Chosen, prepare
+from datong.questions.run import run_record
 from datong.replay.measure import differences, summary
 from datong.replay.replay import Loop, follow, set_scene
 from datong.sense.signals import sense

@@ -35,7 +35,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from statsforecast.models import AutoETS
 
-from datong.app.chain import digest_content, run_record
 from datong.balance.market import clear
 from datong.balance.pack import pack
 from datong.cycle import CycleResult, run_cycle
@@ -47,6 +46,7 @@ from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.network.position import position
+from datong.questions.run import digest_content, run_record
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
 FIRST = date(2023, 1, 2)

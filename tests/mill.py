@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.cli import main
+from datong.app.cli.main import main
 
 FILES = {
     "chain.toml": 'name = "mill"\nhorizon_buckets = 4\nstart = 2026-03-02\n',

@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.app.report.inputs import Assumed, ReportInputs
-from datong.app.tables_out import run_tables
+from datong.app.wording.inputs import Assumed, ReportInputs
 from datong.balance.books import FLOW_SCHEMA, FUTURES_SCHEMA, HOURS_SCHEMA, MONEY_SCHEMA
 from datong.balance.deliveries import DELIVERIES_SCHEMA
 from datong.model.flow import (
@@ -29,6 +28,7 @@ from datong.model.flow import (
 )
 from datong.model.settings import ChainSettings
 from datong.model.words import message
+from datong.questions.tables_out import run_tables
 
 MONDAY = date(2023, 7, 3)
 

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
-from datong.app.balancing import ORDERS_SCHEMA, changed_orders
 from datong.app.chain import Chain
-from datong.app.cli import main
-from datong.app.interrupt import asked_to_stop
+from datong.app.cli.interrupt import asked_to_stop
+from datong.app.cli.main import main
 from datong.balance import market
 from datong.model.errors import NoPlan, NotFound
+from datong.questions.clear import ORDERS_SCHEMA, changed_orders
 from mill import FILES, run, write
 
 
@@ -363,7 +363,7 @@ def test_the_first_press_asks_and_the_second_is_not_ours() -> None:
         assert is_asked() and asked_once == [True]
     assert signal.getsignal(signal.SIGINT) is before
     code = (
-        "import signal; from datong.app.interrupt import asked_to_stop\n"
+        "import signal; from datong.app.cli.interrupt import asked_to_stop\n"
         "with asked_to_stop(lambda: None):\n"
         "    signal.raise_signal(signal.SIGINT); print('once', flush=True)\n"
         "    signal.raise_signal(signal.SIGINT); print('twice', flush=True)\n"

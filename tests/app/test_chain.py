@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 import datong
-from datong.app.assumed import assumed_columns
 from datong.app.chain import Chain
-from datong.app.cli import main
-from datong.app.frames import Frame
+from datong.app.cli.main import main
+from datong.app.wording.assumed import assumed_columns
 from datong.model.errors import BadInput, NotFound
+from datong.questions.frames import Frame
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
 
@@ -149,16 +149,12 @@ def test_frames_turn_into_what_the_reader_uses(chain: Chain) -> None:
     assert "orders:" in repr(result.orders)
 
 
-def test_a_run_says_in_a_few_lines_what_it_is(chain: Chain) -> None:
+def test_a_run_says_in_a_line_what_it_is(chain: Chain) -> None:
     result = chain.run(as_of=monday(7, 31))
-    text, page = repr(result), result._repr_html_()
     certificate = result.tables["certificate"].to_pylist()[0]
-    for word in (result.run, "fmcg as of 2023-07-31 00:00", f"{len(result.orders)}, ", "BDT", "certificate"):
-        assert word in text
-        assert word in page
-    assert f"{certificate['total_cost'] / 1e9:.2f}".rstrip("0") in text
-    assert len(text.splitlines()) == 6
-    assert page.count("<tr>") == 5
+    cost = f"{certificate['total_cost']:,.0f} BDT"
+    for word in (result.run, "fmcg as of 2023-07-31 00:00", f"{len(result.orders)} orders", cost, "certificate"):
+        assert word in repr(result)
 
 
 def test_what_a_default_fills_is_said_to_be_assumed(tmp_path: Path) -> None:

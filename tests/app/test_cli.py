@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.cli import language_of, main
+from datong.app.cli.main import language_of, main
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = ROOT.parent / "shared" / "bench" / "network" / "100"

@@ -6,7 +6,7 @@ import pytest
 
 import datong
 from datong.app.checking import check_chain
-from datong.app.cli import main
+from datong.app.cli.main import main
 
 # P is made of C on line L; Q is made on line M; B is bought. All are wanted.
 FILES = {

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app import intake
-from datong.app.cli import main
+from datong.app.cli.main import main
 from datong.connectors.files import folder as folders
+from datong.connectors.files import intake
 from datong.connectors.files import read as reading
 from datong.model.errors import NotFound
 

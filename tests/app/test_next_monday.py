@@ -9,7 +9,7 @@ import pytest
 import mill
 from datong.app import exchange
 from datong.app.chain import Chain
-from datong.app.commands import warn_of_findings
+from datong.app.cli.commands import warn_of_findings
 from datong.model.findings import Finding
 
 SATURDAY, MONDAY = datetime(2026, 3, 7, 10, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC)

@@ -73,7 +73,7 @@ def test_an_earlier_balance_answers_without_clearing_again(
     fresh = json.loads(run(capsys, *words)[1])
     exact = json.loads(run(capsys, *words, "--from", out, "--exact")[1])
     assert exact.pop("exact")["money"] == pytest.approx(114)
-    monkeypatch.setattr("datong.app.quoting.clear", None)
+    monkeypatch.setattr("datong.questions.quote.clear", None)
     earlier = json.loads(run(capsys, *words, "--from", out)[1])
     for told in (fresh, exact, earlier):
         assert told.pop("seconds") > 0
@@ -110,8 +110,8 @@ def test_what_cannot_be_quoted_is_answered_with_a_remedy(chain: Chain) -> None:
 
 
 def test_the_exact_price_is_not_told_against_another_balance(chain: Chain, tmp_path: Path) -> None:
-    from datong.app.balancing import CERTIFICATE
-    from datong.app.tables_out import write_tables
+    from datong.app.result_folder import write_tables
+    from datong.questions.clear import CERTIFICATE
 
     result = chain.balance()
     write_tables(result.tables, tmp_path / "out", {CERTIFICATE: json.dumps(result.certificate).encode()})

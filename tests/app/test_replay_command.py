@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from datong.app.cli import main
+from datong.app.cli.main import main
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fmcg"
 

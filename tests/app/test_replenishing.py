@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
-from datong.app.cli import main
-from datong.app.replenishing import replenishment
-from datong.app.terminal_replenish import order_words
+from datong.app.cli.main import main
+from datong.app.cli.terminal_replenish import order_words
 from datong.network.supply import placed_orders
+from datong.questions.replenish import replenishment
 from mill import write
 from small_chain import MONDAY, chain, demand
 
@@ -373,9 +373,9 @@ def test_the_command_tells_orders_in_words_tables_and_json(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("command", "shows"),
     [
-        ("replenish", "datong.app.terminal_replenish.show_replenishment"),
-        ("balance", "datong.app.terminal.show_balance"),
-        ("run", "datong.app.terminal.show_results"),
+        ("replenish", "datong.app.cli.terminal_replenish.show_replenishment"),
+        ("balance", "datong.app.cli.terminal.show_balance"),
+        ("run", "datong.app.cli.terminal.show_results"),
     ],
 )
 def test_tables_are_written_before_anything_is_shown(

@@ -10,12 +10,13 @@ from rich.console import Console
 
 import mill
 from datong.app import exchange
-from datong.app.chain import Chain, RunResult
-from datong.app.since.rows import PARTS, SINCE_SCHEMA
-from datong.app.tables_out import message_of, rendered
-from datong.app.terminal_since import show_since
+from datong.app.chain import Chain
+from datong.app.cli.terminal_since import show_since
 from datong.model.errors import Refused
 from datong.network.position import position
+from datong.questions.run_result import RunResult
+from datong.questions.since.rows import PARTS, SINCE_SCHEMA
+from datong.questions.tables_out import message_of, rendered
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DEMAND = {

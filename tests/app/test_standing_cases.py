@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 import datong
-from datong.app.chain import RunResult
 from datong.model.findings import Finding
 from datong.model.words import LANGUAGES
+from datong.questions.run_result import RunResult
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside this checkout")

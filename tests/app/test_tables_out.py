@@ -8,19 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datong.app.tables_out import (
-    FOLDER_MARK,
+from datong.app.result_folder import FOLDER_MARK, write_tables
+from datong.model.errors import Refused
+from datong.model.flow import PlannedOrder
+from datong.model.words import message
+from datong.questions.tables_out import (
     message_of,
     most_valuable,
     params_json,
     planned_orders,
     rendered,
     run_tables,
-    write_tables,
 )
-from datong.model.errors import Refused
-from datong.model.flow import PlannedOrder
-from datong.model.words import message
 
 
 def test_every_stage_has_its_tables(result):

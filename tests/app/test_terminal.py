@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from datong.app.terminal import (
+from datong.app.cli.terminal import (
     balance_progress,
     data,
     finding_record,

@@ -11,7 +11,7 @@ import pytest
 import datong
 from datong.app.chain import Chain
 from datong.app.changes import Change, parse_change
-from datong.app.cli import main
+from datong.app.cli.main import main
 from datong.app.exchange import exchange, release
 from datong.model.errors import BadInput, NotFound, Refused
 from mill import run

@@ -13,12 +13,13 @@ import pytest
 import python_calamine
 
 from cases.random_chains import random_chain
-from datong.app.chain import Chain, parse_moment, run_record
-from datong.app.commands import report_inputs
+from datong.app.chain import Chain, parse_moment
+from datong.app.cli.commands import report_inputs
 from datong.app.report.excel import workbook_bytes
-from datong.app.report.inputs import ReportInputs
+from datong.app.wording.inputs import ReportInputs
 from datong.cycle import run_cycle
 from datong.model.flow import nothing_learnt
+from datong.questions.run import run_record
 
 CHAINS = Path(__file__).parent / "chains"
 TOTAL = "In all"

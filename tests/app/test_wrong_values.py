@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import datong
 from datong.app.checking import check_chain
-from datong.app.cli import main
-from datong.app.tables_out import run_tables
+from datong.app.cli.main import main
 from datong.connectors.files.settings import read_settings
 from datong.cycle import run_cycle
 from datong.ledger.limits import beyond_limits, refuse_too_large
@@ -26,6 +25,7 @@ from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings, Defaults
 from datong.model.tables import tables
 from datong.network.review import review
+from datong.questions.tables_out import run_tables
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 

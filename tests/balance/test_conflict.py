@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import linprog
 
 import datong
-from datong.app.cli import main
+from datong.app.cli.main import main
 from datong.balance.conflict import conflicts, refuse_conflicts, rules_of, smallest_conflict
 from datong.ledger.state import state_of_tables
 from datong.model.errors import NoPlan

@@ -14,7 +14,7 @@ from typing import Any
 from cases import referee
 from cases.referee import NOTHING, Order, Outcome, Row
 from datong.app.chain import Chain
-from datong.app.cli import main
+from datong.app.cli.main import main
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 # After every day of the cases: none of them is of the future.

@@ -12,13 +12,13 @@ import pytest
 from cases import referee
 from cases.plans import Plan, feasible, says_what_it_does, whole
 from cases.random_chains import FEATURES, MONDAY, RandomChain, random_chain
-from datong.app.balancing import orders_table
 from datong.cycle import Decision, Head, decide, head, written
 from datong.model.errors import NoPlan
 from datong.model.flow import Clearing, nothing_learnt
 from datong.network.committed import committed
 from datong.network.facts import chain_facts
 from datong.network.position import position
+from datong.questions.clear import orders_table
 
 SEEDS = range(60)
 # What a planner's lots leave out, so that the market without lots is the plan.

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datong.app.chain import run_record
 from datong.cycle import run_cycle
 from datong.learn.memory import learnt_from_table
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.questions.run import run_record
 
 MONDAY = date(2026, 1, 5)
 SETTINGS = ChainSettings("mix", horizon_buckets=4, path_count=8, max_late_days=14)

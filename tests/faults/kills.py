@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 from processes import BEGUN, COMMITTED, COMMITTING, Ended, Processes
 
-from datong.app.tables_out import FOLDER_MARK
+from datong.app.result_folder import FOLDER_MARK
 from datong.connectors.files.starter import write_starter
 from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import open_ledger

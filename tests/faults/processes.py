@@ -23,8 +23,9 @@ STARTED, OPENED, BEGUN, COMMITTING, COMMITTED = b"S", b"O", b"B", b"c", b"C"
 SERVER = """
 import contextlib, json, os, resource, sys
 import duckdb
-import datong.app.commands, datong.app.exchange, datong.app.report.excel, datong.app.report.html, datong.replay.replay
-from datong.app.cli import main
+import datong.app.cli.commands, datong.app.exchange, datong.app.report.excel, datong.app.report.html
+import datong.replay.replay
+from datong.app.cli.main import main
 
 class Watched:
     def __init__(self, connection, note):

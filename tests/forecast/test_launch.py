@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datong.app.report.columns import method_words
+from datong.app.wording.columns import method_words
 from datong.forecast import launch as launch_module
 from datong.forecast import paths as paths_module
 from datong.forecast.fill import first_known

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.cli import parser
+from datong.app.cli.main import parser
 from datong.model.words import LANGUAGES, catalogue
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong"
@@ -24,13 +24,14 @@ MAY_IMPORT = {
     "store": {"model", "ledger"},
     "cycle": {"model", "ledger", "network", *STAGES},
     "replenish": {"model", "ledger", "network", *STAGES},
+    "questions": {"model", "ledger", "network", "cycle", "replenish", *STAGES},
     "replay": {"model", "ledger", "network", "cycle"},
     "__init__": {"app", "model"},
     "__main__": {"app"},
 }
 
 
-def rooms_imported(file: Path) -> set[str]:
+def modules_imported(file: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -38,7 +39,12 @@ def rooms_imported(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative import"
             names.add(node.module or "")
-    return {n.split(".")[1] for n in names if n.startswith("datong.")}
+            names |= {f"{node.module}.{a.name}" for a in node.names}
+    return names
+
+
+def rooms_imported(file: Path) -> set[str]:
+    return {n.split(".")[1] for n in modules_imported(file) if n.startswith("datong.")} - {"__version__"}
 
 
 @pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: str(f.relative_to(SOURCE)))
@@ -47,6 +53,40 @@ def test_imports_run_one_way(file: Path) -> None:
     if room == "app":
         return
     assert rooms_imported(file) - {room} <= MAY_IMPORT[room]
+
+
+# What each room inside `app` may import of its siblings: wording is shared, and only the command line prints.
+SIBLINGS = {
+    "wording": set(),
+    "report": {"wording"},
+    "cli": {"wording", "report", "chain", "checking", "changes", "exchange", "result_folder", "earlier"},
+}
+
+
+@pytest.mark.parametrize("file", sorted((SOURCE / "app").rglob("*.py")), ids=lambda f: str(f.relative_to(SOURCE)))
+def test_siblings_in_app_share_only_wording(file: Path) -> None:
+    room = file.relative_to(SOURCE / "app").parts[0].removesuffix(".py")
+    imported = {name.split(".")[2] for name in modules_imported(file) if name.startswith("datong.app.")}
+    assert imported - {room} <= SIBLINGS.get(room, set(SIBLINGS["cli"]) - {"wording", "report"})
+
+
+# Third-party names that only some rooms may use.
+ONLY_IN = {
+    "duckdb": ("store/", "connectors/files/", "ledger/cells.py"),  # cells: columns of texts as numbers and moments
+    "rich": ("app/cli/",),
+    "xlsxwriter": ("app/report/",),
+    "jinja2": ("app/report/",),
+    "highspy": ("balance/",),
+    "lightgbm": ("forecast/",),
+    "statsforecast": ("forecast/",),
+}
+
+
+@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: str(f.relative_to(SOURCE)))
+def test_libraries_stay_in_their_rooms(file: Path) -> None:
+    place = file.relative_to(SOURCE).as_posix()
+    used = {name.split(".")[0] for name in modules_imported(file)} & ONLY_IN.keys()
+    assert not [name for name in used if not place.startswith(ONLY_IN[name])]
 
 
 IMPURE = {"socket", "subprocess", "requests", "random", "secrets"}
@@ -106,6 +146,6 @@ def test_commands_in_the_readme_exist(page: str) -> None:
 def test_help_needs_no_heavy_library() -> None:
     """`datong --help` must answer at once, so the parser may not import what only work needs."""
     heavy = ("pandas", "pyarrow", "duckdb", "scipy", "statsforecast", "numpy", "rich")
-    code = f"import sys, datong.app.cli as c; c.parser('en'); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, datong.app.cli.main as c; c.parser('en'); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

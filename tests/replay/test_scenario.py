@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from datong.app.tables_out import run_tables
 from datong.cycle import CycleResult
 from datong.learn.memory import learnt_table
 from datong.ledger.protocol import RunRecord
@@ -16,6 +15,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Learnt
 from datong.model.settings import ChainSettings
 from datong.network.position import position
+from datong.questions.tables_out import run_tables
 from datong.replay.recorded import recorded_service
 from datong.replay.replay import replay, replay_sweep, set_scene
 from datong.replay.scenario import DAYS_AHEAD, STATED, Scenario, as_in, sweep

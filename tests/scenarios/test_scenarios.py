@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import datong
-from datong.app.report.inputs import ReportInputs
-from datong.app.tables_out import rendered
+from datong.app.wording.inputs import ReportInputs
+from datong.questions.tables_out import rendered
 
 HERE = Path(__file__).parent
 STORIES = sorted(p.name for p in HERE.iterdir() if (p / "story.md").exists())

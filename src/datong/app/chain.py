@@ -4,11 +4,9 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 """
 
 import copy
-import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -17,40 +15,38 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong import __version__
 from datong.app.changes import Change, NewRow, added_sources, changed_sources, parse_change
-from datong.app.frames import Frame
-from datong.app.intake import take_in_folder
-from datong.app.tables_out import run_tables
+from datong.app.earlier import read_earlier
 from datong.connectors.files.folder import SourceRows, check_folder, count
+from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
 from datong.connectors.files.settings import read_settings
-from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.limits import beyond_limits, refuse_too_large
 from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
-from datong.ledger.state import REFUSED, State
+from datong.ledger.state import State
 from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, gathered, last_recorded_day
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
-from datong.model.flow import SCORES_SCHEMA, Learnt, nothing_learnt
+from datong.model.flow import SCORES_SCHEMA, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import Message, message
+from datong.questions.run import learnt_by, run, run_record
+from datong.questions.run_result import RunResult
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
 from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import open_ledger
 
 if TYPE_CHECKING:
-    from datong.app.balancing import BalanceResult
-    from datong.app.compare import Comparison, Side
-    from datong.app.quoting import QuoteResult
-    from datong.app.replenishing import ReplenishResult
-    from datong.app.since import PlanBefore
     from datong.balance.market import Door
     from datong.balance.solution import OnProgress
-    from datong.cycle import CycleResult
+    from datong.questions.clear import BalanceResult
+    from datong.questions.compare import Comparison, Side
+    from datong.questions.quote import QuoteResult
+    from datong.questions.replenish import ReplenishResult
+    from datong.questions.since import PlanBefore
     from datong.replay.replay import ReplayResult, Sweep
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
@@ -82,105 +78,6 @@ NAMED = 10
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, eq=False)
-class RunResult:
-    """One run: its id, its moment, and its tables by name.
-
-    `tables` holds every table of the run as Arrow; the properties give the main ones as a Frame, which prints well and
-    turns into pandas or polars. Units are base units of the product, money is in `settings.currency`.
-    """
-
-    run: str
-    as_of: datetime
-    settings: ChainSettings
-    tables: Mapping[str, pa.Table]
-
-    def __repr__(self) -> str:
-        from datong.app.notebook import run_text
-
-        return run_text(self, "en")
-
-    def _repr_html_(self) -> str:
-        from datong.app.notebook import run_html
-
-        return run_html(self, "en")
-
-    @property
-    def series(self) -> Frame:
-        """Demand by item and closed bucket, in units, and whether the item was on sale."""
-        return Frame("series", self.tables["series"])
-
-    @property
-    def signals(self) -> Frame:
-        """What changed, with strength and evidence."""
-        return Frame("signals", self.tables["signals"])
-
-    @property
-    def forecast(self) -> Frame:
-        """Mean and quantiles of demand by item and open bucket, in units, and how they were made."""
-        return Frame("forecast", self.tables["forecast"])
-
-    @property
-    def demand(self) -> Frame:
-        """What is already ordered or given for the open buckets."""
-        return Frame("demand", self.tables["demand"])
-
-    @property
-    def clearing(self) -> Frame:
-        """What the orders make, buy and move, by day of start, in units that arrive."""
-        return Frame("clearing", self.tables["clearing"])
-
-    @property
-    def prices(self) -> Frame:
-        """What one more hour of a line, or unit of a stock, offer or component, would save, in money."""
-        return Frame("prices", self.tables["prices"])
-
-    @property
-    def gaps(self) -> Frame:
-        """Demand by product and bucket in units: served, late, lost, and what stands in the way."""
-        return Frame("gaps", self.tables["gaps"])
-
-    @property
-    def deliveries(self) -> Frame:
-        """Who is served when, and who is refused, request by request, in units."""
-        return Frame("deliveries", self.tables["deliveries"])
-
-    @property
-    def flow(self) -> Frame:
-        """Units of every product, site and bucket: opening, made, received, moved, used, delivered, closing."""
-        return Frame("flow", self.tables["flow"])
-
-    @property
-    def hours(self) -> Frame:
-        """Hours of every line and bucket: run, set-up, under way, free."""
-        return Frame("hours", self.tables["hours"])
-
-    @property
-    def cost(self) -> Frame:
-        """Cost of the plan in money, by term."""
-        return Frame("cost", self.tables["cost"])
-
-    @property
-    def orders(self) -> Frame:
-        """Proposed work and purchase orders, with cost and value (what leaving the order out would cost), in money."""
-        return Frame("orders", self.tables["orders"])
-
-    @property
-    def reasons(self) -> Frame:
-        """Causes of each order by rank, with the ids of the rows behind them. `chain.why(order)` gives them for one."""
-        return Frame("reasons", self.tables["reasons"])
-
-    @property
-    def since(self) -> Frame:
-        """What came and changed since the last plan, what that did to the plan, and what to do this week."""
-        return Frame("since", self.tables["since"])
-
-    @property
-    def scores(self) -> Frame:
-        """What past forecasts and orders turned out to be worth."""
-        return Frame("scores", self.tables["scores"])
 
 
 @dataclass(frozen=True)
@@ -498,24 +395,17 @@ class Chain:
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet,
         NoPlan where locked orders cannot run.
         """
-        from datong.app.since import since
-        from datong.cycle import run_cycle  # what it needs takes seconds to import, and few commands plan
-
         state = self.state(as_of)
         self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
-        past = self.past_runs(state.as_of)
-        used = learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
-        result = run_cycle(state, used, past, seed, on_stage)
-        record = run_record(state, used, seed, result, past)
-        changes = since(self._plan_before(state.as_of), state, record.tables)
-        record = replace(record, tables={**record.tables, "since": changes})
+        past, before = self.past_runs(state.as_of), self._plan_before(state.as_of)
+        record = run(state, past, before, seed, on_stage)
         self.ledger.save_run(record)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
 
     def _plan_before(self, moment: datetime) -> "PlanBefore | None":
         """The last kept run of an earlier moment; never one of the same moment, which the same inputs give again."""
-        from datong.app.since import PlanBefore
+        from datong.questions.since import PlanBefore
 
         earlier = [row for row in self._runs_by_moment(moment) if row["as_of"] < moment]
         if not earlier:
@@ -547,14 +437,27 @@ class Chain:
         stops it. Raises BadInput where nothing is wanted yet, NoPlan where a door was stopped before it had any plan,
         NotFound where `warm` holds no balance.
         """
-        from datong.app.balancing import balance_chain, read_earlier
         from datong.balance.solution import Limits, never_stop
+        from datong.questions.clear import clear
 
         earlier = None if warm is None else read_earlier(warm)
         seed = self.settings.seed if seed is None else seed
         limits = Limits(gap, time_limit_s)
         watched = never_stop if on_progress is None else on_progress
-        return balance_chain(self, as_of, seed, self._learnt, door, limits, earlier, whole, on_stage, watched)
+        state = self.state(as_of)
+        self.can_plan(state)
+        return clear(
+            state,
+            self._learnt(state.as_of),
+            seed,
+            branch=self.branch_name,
+            door=door,
+            limits=limits,
+            earlier=earlier,
+            whole=whole,
+            on_stage=on_stage,
+            on_progress=watched,
+        )
 
     def quote(
         self,
@@ -578,23 +481,23 @@ class Chain:
         Raises NotFound for a product or market that is not there, Refused for a day outside the horizon, and what
         `balance` raises.
         """
-        from datong.app.balancing import read_earlier
-        from datong.app.quoting import Order, quote_chain
         from datong.balance.solution import Limits, never_stop
+        from datong.questions.quote import Order, quote
 
         before = None if earlier is None else read_earlier(earlier)
         state = self.state(as_of)
-        return quote_chain(
-            self,
-            state.as_of,
-            self.settings.seed if seed is None else seed,
+        self.can_plan(state)
+        return quote(
+            state,
             self._learnt(state.as_of),
+            self.settings.seed if seed is None else seed,
             Order(product, units, due, market),
-            before,
-            exact,
-            door,
-            Limits(gap, time_limit_s),
-            never_stop if on_progress is None else on_progress,
+            branch=self.branch_name,
+            earlier=before,
+            exact=exact,
+            door=door,
+            limits=Limits(gap, time_limit_s),
+            on_progress=never_stop if on_progress is None else on_progress,
         )
 
     def replenish(
@@ -609,15 +512,15 @@ class Chain:
         became of the orders so far; one that does not come is believed lost. What products share (hours, components,
         offers) is the business of `run` and `balance`. Raises BadInput where nothing is wanted yet.
         """
-        from datong.app.replenishing import replenish_chain
+        from datong.questions.replenish import replenish
 
         state = self.state(as_of)
+        self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
-        return replenish_chain(self, state.as_of, seed, self._learnt(state.as_of), review_buckets)
+        return replenish(state, self._learnt(state.as_of), seed, review_buckets)
 
     def _learnt(self, moment: datetime) -> Learnt:
-        past = self.past_runs(moment)
-        return learnt_from_table(past[-1].tables["learnt"]) if past else nothing_learnt()
+        return learnt_by(self.past_runs(moment))
 
     def past_runs(self, before: datetime) -> list[RunRecord]:
         """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
@@ -821,7 +724,7 @@ class Chain:
         a, b: a run's number, a branch or 'main'. A branch stands for its last run; it is run first where it has none
         of what it holds now, and the trunk where it has none at all (as of the other's moment). Raises NotFound.
         """
-        from datong.app.compare import compare
+        from datong.questions.compare import compare
 
         first, second = self._meant(a), self._meant(b)
         runs: dict[tuple[str | None, str | None], RunResult] = {}
@@ -855,7 +758,7 @@ class Chain:
         return view.run(as_of if branch is None else None, on_stage=on_stage)
 
     def _side(self, name: str, meant: tuple[str | None, str | None], result: RunResult) -> "Side":
-        from datong.app.compare import Side
+        from datong.questions.compare import Side
 
         view = self.on(meant[0])
         inputs = view.ledger.run_inputs(result.run)
@@ -924,61 +827,8 @@ def _both(first: IngestReport, second: IngestReport) -> IngestReport:
     return IngestReport(first.source, first.table, **sums, findings=(*first.findings, *second.findings))
 
 
-def run_record(
-    state: State, used: Learnt, seed: int, result: "CycleResult", past_runs: Sequence[RunRecord] = ()
-) -> RunRecord:
-    """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
-    from datong.balance.books import parts, unit_costs, ways  # imports every stage, as the cycle does
-
-    kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
-    kept["held"] = held_table(state)
-    kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
-    market = result.decision.market.market
-    kept |= {"ways": ways(market), "parts": parts(market), "unit_costs": unit_costs(market)}
-    digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
-    digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
-    for name in tables():
-        digest_content(digest, state.versions(name))
-    if state.table(REFUSED).num_rows:
-        digest_content(digest, state.table(REFUSED))
-    digest_content(digest, kept["learnt_used"])
-    digest.update(",".join(past.run for past in past_runs).encode())
-    return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
-
-
-def held_table(state: State) -> pa.Table:
-    """Products that run short because one is held back: product, and which one it lacks."""
-    from datong.ledger.held import held_back, lacking
-
-    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
-    lacks = lacking(state, held_back(state, starts))
-    columns = {"product": list(lacks), "lacks": list(lacks.values())}
-    return pa.table(columns, pa.schema([(name, pa.string()) for name in columns]))
-
-
 def _as_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
-
-
-def digest_content(digest: "hashlib._Hash", table: pa.Table) -> None:
-    """Feeds a table's rows to a digest as they stream by: a large table in one piece takes several times its memory."""
-    with pa.ipc.new_stream(pa.PythonFile(_Digesting(digest), mode="w"), table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-
-
-class _Digesting(io.RawIOBase):
-    """A file that keeps nothing but the digest of what is written to it."""
-
-    def __init__(self, digest: "hashlib._Hash") -> None:
-        super().__init__()
-        self._digest = digest
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any, /) -> int:
-        self._digest.update(content)
-        return len(content)
 
 
 def parse_moment(text: str, settings: ChainSettings) -> datetime:

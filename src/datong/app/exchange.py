@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from datong.app.chain import Chain, RunResult
-from datong.app.tables_out import planned_orders
+from datong.app.chain import Chain
 from datong.connectors.filedrop.inbox import collect, settle
 from datong.connectors.filedrop.outbox import deliver
 from datong.dispatch.release import release_rows
@@ -13,6 +12,8 @@ from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
 from datong.model.words import message
+from datong.questions.run_result import RunResult
+from datong.questions.tables_out import planned_orders
 
 
 def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:

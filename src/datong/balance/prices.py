@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from datong.balance import highs
@@ -219,6 +218,8 @@ def climb(
     def on_step(point: FloatArray) -> None:
         if not go_on() or _off(dual, np.maximum(point * unit, dual.low), left) <= near:
             raise StopIteration
+
+    from scipy.optimize import minimize  # half a second, and small chains go by the other door
 
     least = dual.low / unit
     found = minimize(

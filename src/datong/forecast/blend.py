@@ -17,7 +17,6 @@ read from the products of scaled errors at two distances, as in spread.py.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 
 from datong.forecast.backtest import BackTest
 from datong.forecast.pooled import LOG_PHI, Pooled, negative_log_likelihood
@@ -108,6 +107,8 @@ def _spread_factor(mean: FloatArray, actual: FloatArray, phi: FloatArray) -> Flo
 
     def loss(p: FloatArray) -> float:
         return float(np.mean(negative_log_likelihood(y, m, np.exp(np.clip(log_phi + p[0] + p[1] * h, *LOG_PHI)))))
+
+    from scipy.optimize import minimize  # half a second, and given demand needs none of it
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"maxiter": 80})
     return np.exp(np.clip(found.x[0] + found.x[1] * away[0, 0], -1.5, 1.5))

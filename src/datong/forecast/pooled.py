@@ -25,7 +25,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 from datong.forecast.fill import first_known
@@ -428,6 +427,7 @@ def _spread_features(rows: _Table, mean: FloatArray) -> FloatArray:
 def _fit_spread(rows: _Table, mean: FloatArray) -> _SpreadModel:
     """phi by likelihood on rows whose mean was forecast without them: first a line in log m, then trees."""
     import lightgbm
+    from scipy.optimize import minimize
 
     use = ~np.isnan(rows.target)
     part, y, m = rows.take(use), rows.target[use], mean[use]

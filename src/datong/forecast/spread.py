@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaincinv, ndtri
-from scipy.stats import theilslopes
 
 from datong.forecast.backtest import BackTest
 from datong.model.flow import FloatArray
@@ -103,6 +102,8 @@ def _typical_slope(tests: Sequence[BackTest], variances: Sequence[float]) -> tup
 
     Of many items, MOST_FOR_SLOPE spread evenly over the levels stand for all: pairs grow with the square.
     """
+    from scipy.stats import theilslopes  # takes a second to import, and given demand needs none of it
+
     level = np.array([float(np.mean(t.mean)) for t in tests])
     variance = np.array(variances, dtype=np.float64)
     use = np.isfinite(variance) & (variance > 0) & (level > 0)

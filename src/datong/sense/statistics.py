@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtri, stdtr
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
@@ -107,7 +107,7 @@ def recent_change(y: FloatArray, first: IntArray) -> Change:
     worth = _independent_share(residual, known, count)
     weight = 1.0 / np.maximum(late_count, 1.0) + 1.0 / np.maximum(early_count, 1.0)
     t = np.abs(difference) / (noise * np.sqrt(weight)) * np.sqrt(worth)
-    p = 2.0 * stats.t.sf(t, np.maximum(count * worth - 2, 2.0))
+    p = 2.0 * _t_tail(t, np.maximum(count * worth - 2, 2.0))
     return Change(difference / noise, np.where(tested, np.minimum(p, 1.0), np.nan))
 
 
@@ -144,7 +144,7 @@ def odd_block(units: FloatArray) -> Shift:
     def tested(scaled: FloatArray) -> Change:
         apart = known & (np.arange(y.shape[1])[None, :] != block[:, None])
         strength, _ = _standardised(scaled, _distance(scaled), rows, block, apart)
-        tail = stats.t.sf(np.abs(strength), np.maximum((count - 2) / 2, 1.0))
+        tail = _t_tail(np.abs(strength), np.maximum((count - 2) / 2, 1.0))
         return Change(strength, np.where(count > BASELINE_BLOCKS_MIN, np.minimum(2.0 * count * tail, 1.0), np.nan))
 
     return Shift(block, *_on_both_scales(units, tested))
@@ -163,7 +163,7 @@ def one_block(units: FloatArray, block: int, quiet: BoolArray) -> Change:
         distance = _distance(scaled)
         apart = ~np.isnan(distance) & quiet & (np.arange(units.shape[1]) != block)
         strength, count = _standardised(scaled, distance, rows, at, apart)
-        p = np.minimum(2.0 * stats.t.sf(np.abs(strength), np.maximum(count / 2, 1.0)), 1.0)
+        p = np.minimum(2.0 * _t_tail(np.abs(strength), np.maximum(count / 2, 1.0)), 1.0)
         return Change(strength, np.where(count >= BASELINE_BLOCKS_MIN, p, np.nan))
 
     return _on_both_scales(units, tested)
@@ -204,6 +204,8 @@ def rate_rise(recent: IntArray, before: IntArray, recent_base: FloatArray, befor
     Given their sum, one of two Poisson counts of equal rate is binomial with the share of its base (Przyborowski and
     Wilenski 1940, Biometrika 31).
     """
+    from scipy import stats  # takes a second to import, and few chains record returns
+
     share = recent_base / np.maximum(recent_base + before_base, 1e-12)
     return np.asarray(stats.binom.sf(recent - 1, recent + before, share), np.float64)
 
@@ -256,13 +258,18 @@ def _independent_share(residual: FloatArray, known: BoolArray, count: FloatArray
 
 
 def _normal_of_t(t: FloatArray, freedom: FloatArray) -> FloatArray:
-    return np.asarray(stats.norm.isf(np.maximum(stats.t.sf(t, freedom), 1e-300)), np.float64)
+    return -ndtri(np.maximum(_t_tail(t, freedom), 1e-300))
+
+
+def _t_tail(t: FloatArray, freedom: FloatArray) -> FloatArray:
+    """Chance that Student's t exceeds t."""
+    return np.asarray(stdtr(freedom, -t), np.float64)
 
 
 def _searched(z: FloatArray, edge: FloatArray) -> FloatArray:
     """Miller and Siegmund's tail; below z = 1, where it does not hold, 1."""
     z_safe = np.maximum(z, 1.0)
-    density = stats.norm.pdf(z_safe)
+    density = np.exp(-(z_safe**2) / 2.0) / np.sqrt(2.0 * np.pi)
     inside = np.clip(edge, 1e-6, 0.5)
     p = 4.0 * density / z_safe + density * (z_safe - 1.0 / z_safe) * 2.0 * np.log((1.0 - inside) / inside)
     return np.where(z < 1.0, 1.0, np.minimum(p, 1.0))

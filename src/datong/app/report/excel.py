@@ -8,18 +8,18 @@ import pyarrow.compute as pc
 from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_col_to_name
 
-from datong.app.compare import Comparison
-from datong.app.report.columns import coded, title
 from datong.app.report.first_sheet import write_first_sheet
-from datong.app.report.inputs import ReportInputs
 from datong.app.report.late import LATE_SCHEMA
-from datong.app.report.names import Names
 from datong.app.report.orders import ORDER_ROWS_SCHEMA
 from datong.app.report.sheets import MAX_ROWS, Writer, number_format
 from datong.app.report.view import RunView
-from datong.app.tables_out import planned_orders, rendered
+from datong.app.wording.columns import coded, title
+from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.names import Names
 from datong.model.words import say
 from datong.plan.reason import sentence
+from datong.questions.compare import Comparison
+from datong.questions.tables_out import planned_orders, rendered
 
 # What the ledger knows of a row, and a planner does not read.
 UNREAD = frozenset({"row_id", "valid_from", "known_at", "assumed", "locked", "run"})

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from xlsxwriter.worksheet import Worksheet
 
-from datong.app.certainty import certainty_lines
-from datong.app.report.columns import coded, title
-from datong.app.report.inputs import PLAN, resting_on
 from datong.app.report.sheets import LINE_HEIGHT, Placed, Writer, lines_of
 from datong.app.report.view import RunView
 from datong.app.report.week import KINDS, this_week
+from datong.app.wording.certainty import certainty_lines
+from datong.app.wording.columns import coded, title
+from datong.app.wording.inputs import PLAN, resting_on
 
 # Widths of the columns: what, how much, where it adds up, a note.
 WIDTHS = (46, 20, 58, 46)

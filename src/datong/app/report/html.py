@@ -14,15 +14,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import datong
-from datong.app.certainty import certainty_lines
-from datong.app.report import figures
 from datong.app.report.charts import Band, Line, plot
-from datong.app.report.columns import binding_words, coded, evidence_words, method_words, title
-from datong.app.report.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
 from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
-from datong.app.report.names import Names
-from datong.app.report.totals import gap_totals, shortest
-from datong.app.report.verdict import (
+from datong.app.report.view import RunView
+from datong.app.report.week import this_week
+from datong.app.wording import figures
+from datong.app.wording.certainty import certainty_lines
+from datong.app.wording.columns import binding_words, coded, evidence_words, method_words, title
+from datong.app.wording.inputs import CAPACITY, DEMAND, MONEY, PLAN, ReportInputs, resting_on
+from datong.app.wording.names import Names
+from datong.app.wording.verdict import (
     by_policy,
     difference_rows,
     limit_words,
@@ -31,11 +32,10 @@ from datong.app.report.verdict import (
     verdict,
     verdict_words,
 )
-from datong.app.report.view import RunView
-from datong.app.report.week import this_week
-from datong.app.tables_out import most_valuable, planned_orders, rendered
 from datong.model.words import say
 from datong.plan.reason import sentence
+from datong.questions.tables_out import most_valuable, planned_orders, rendered
+from datong.questions.totals import gap_totals, shortest
 
 ORDERS_SHOWN = 10
 SIGNALS_SHOWN = 25

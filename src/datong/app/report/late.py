@@ -5,9 +5,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.report.inputs import ReportInputs
-from datong.app.report.names import Names
-from datong.app.report.totals import LEAST_SHORT
+from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.names import Names
+from datong.questions.totals import LEAST_SHORT
 
 Row = dict[str, Any]
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from datong.app.report import figures
-from datong.app.report.columns import coded, title
 from datong.app.report.grid import Block
 from datong.app.report.late import KINDS as LATE_KINDS
-from datong.app.report.names import PIECE
 from datong.app.report.view import RunView
 from datong.app.report.week import KINDS
-from datong.app.tables_out import planned_orders
+from datong.app.wording import figures
+from datong.app.wording.columns import coded, title
+from datong.app.wording.names import PIECE
 from datong.plan.reason import sentence
+from datong.questions.tables_out import planned_orders
 
 # Rows that stand in the page itself, without a script; and at most so many in all.
 SHOWN_AT_FIRST, MOST_ROWS = 25, 50_000

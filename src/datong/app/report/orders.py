@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.app.report.inputs import ReportInputs
-from datong.app.report.names import Names
-from datong.app.tables_out import ORDERS_SCHEMA
+from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.names import Names
 from datong.model.calendar import Calendar
+from datong.questions.tables_out import ORDERS_SCHEMA
 
 Row = dict[str, Any]
 

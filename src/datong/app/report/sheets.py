@@ -13,8 +13,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from datong.app.report import figures
-from datong.app.report.columns import coded, method_words, title
+from datong.app.wording import figures
+from datong.app.wording.columns import coded, method_words, title
 from datong.model.words import say
 
 # The format's own limits.

@@ -5,15 +5,15 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from datong.app.report import figures
 from datong.app.report.grid import Block, grid
-from datong.app.report.inputs import ReportInputs
 from datong.app.report.late import late_rows
-from datong.app.report.names import PIECE, Names
 from datong.app.report.orders import of_this_week, order_rows
-from datong.app.report.totals import gap_sum, product_totals
-from datong.app.tables_out import kept_findings, rendered
+from datong.app.wording import figures
+from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.names import PIECE, Names
 from datong.model.words import say
+from datong.questions.tables_out import kept_findings, rendered
+from datong.questions.totals import gap_sum, product_totals
 
 Row = dict[str, Any]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.report import figures
 from datong.app.report.late import most_important
 from datong.app.report.orders import buckets_late
-from datong.app.report.totals import LEAST_SHORT, binding_units
 from datong.app.report.view import RunView
+from datong.app.wording import figures
+from datong.questions.totals import LEAST_SHORT, binding_units
 
 Row = dict[str, Any]
 

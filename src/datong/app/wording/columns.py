@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from datong.app.report import figures
-from datong.app.report.figures import fitting
-from datong.app.report.names import Names
+from datong.app.wording import figures
+from datong.app.wording.figures import fitting
+from datong.app.wording.names import Names
 from datong.model.flow import EVIDENCE_ROWS
 from datong.model.words import catalogue, say
 

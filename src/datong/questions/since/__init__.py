@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from datong.app.since.came_back import came_back, closed_rows
-from datong.app.since.demand import demand_changes
-from datong.app.since.plan import cost_rows, order_rows, weeks_of_both
-from datong.app.since.rows import Naming, PlanBefore, Row, table_of
-from datong.app.since.this_week import this_week
 from datong.ledger.state import State
 from datong.model.words import message
+from datong.questions.since.came_back import came_back, closed_rows
+from datong.questions.since.demand import demand_changes
+from datong.questions.since.plan import cost_rows, order_rows, weeks_of_both
+from datong.questions.since.rows import Naming, PlanBefore, Row, table_of
+from datong.questions.since.this_week import this_week
 
 
 def since(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table]) -> pa.Table:

@@ -4,21 +4,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.balancing import Earlier, units_of_demand
-from datong.app.frames import Frame
 from datong.balance.clearing import row_keys, ways_of_rows
 from datong.balance.market import Cleared as MarketCleared
 from datong.balance.market import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.pack import Market, pack
 from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.scarcity import NOTHING
-from datong.balance.solution import Limits, OnProgress
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.warm import warm_prices
 from datong.cycle import USUAL, Head, decide, head
 from datong.ledger.state import State, in_state_schema
@@ -28,9 +26,8 @@ from datong.model.flow import FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 from datong.network.facts import day_numbers
-
-if TYPE_CHECKING:
-    from datong.app.chain import Chain
+from datong.questions.clear import Earlier, units_of_demand
+from datong.questions.frames import Frame
 
 # Columns of `alternatives`, and with `date` before them of `weeks`.
 OPTION_FIELDS = [
@@ -125,22 +122,26 @@ class _Base:
     bound: float | None
 
 
-def quote_chain(
-    chain: "Chain",
-    as_of: datetime | None,
-    seed: int,
+def quote(
+    state: State,
     learnt: Learnt,
+    seed: int,
     order: Order,
-    earlier: Earlier | None,
-    exact: bool,
-    door: Door,
-    limits: Limits,
-    on_progress: OnProgress,
+    *,
+    branch: str | None = None,
+    earlier: Earlier | None = None,
+    exact: bool = False,
+    door: Door = "auto",
+    limits: Limits = USUAL_LIMITS,
+    on_progress: OnProgress = never_stop,
 ) -> QuoteResult:
-    """See Chain.quote."""
+    """What an order more would cost: see QuoteResult.
+
+    branch: the what-if that the state is of. earlier: a balance whose prices hold without clearing again. exact: clears
+    again with the order among the demand and gives the difference. Raises NotFound for a product or market that is not
+    there, Refused for a day outside the horizon, and what `clear` raises.
+    """
     began = time.monotonic()
-    state = chain.state(as_of)
-    chain.can_plan(state)
     _check_product(state, order)
     begun = head(state, learnt, seed)
     item = _item(state, begun.demand, order)
@@ -154,7 +155,7 @@ def quote_chain(
         summary, tables = _in_lots(begun, market, order, item, due, door, limits, on_progress)
     else:
         if earlier is not None and exact:
-            _refuse_other(chain, state, earlier)
+            _refuse_other(branch, state, earlier)
         base, started = _base(market, begun, earlier, door, limits, on_progress)
         away = np.minimum(units_of_demand(market, base.gaps, "refused_units"), market.sure)
         served = units_of_demand(market, base.gaps, "served_units")
@@ -163,10 +164,10 @@ def quote_chain(
         if exact:
             summary["exact"] = _exact(begun, order, item, due, base, door, limits, on_progress)
         summary["set_ups_fixed"] = False
-    summary |= {"as_of": state.as_of.isoformat(), "branch": chain.branch_name}
+    summary |= {"as_of": state.as_of.isoformat(), "branch": branch}
     summary["cleared_as_of"] = None if earlier is None else earlier.certificate.get("as_of")
     summary["seconds"] = round(time.monotonic() - began, 3)
-    return QuoteResult(state.as_of, chain.settings, summary, tables)
+    return QuoteResult(state.as_of, state.settings, summary, tables)
 
 
 def _base(
@@ -317,10 +318,10 @@ def _due_bucket(state: State, demand: Forecast, due: date) -> int:
     return calendar.index(due, starts[0])
 
 
-def _refuse_other(chain: "Chain", state: State, earlier: Earlier) -> None:
+def _refuse_other(branch: str | None, state: State, earlier: Earlier) -> None:
     """Raises Refused where the earlier balance is of another moment or branch: its cost is that of other records."""
     told = earlier.certificate
-    if told.get("as_of") != state.as_of.isoformat() or told.get("branch") != chain.branch_name:
+    if told.get("as_of") != state.as_of.isoformat() or told.get("branch") != branch:
         raise Refused(message("quote.other_moment", then=str(told.get("as_of")), now=state.as_of.isoformat()))
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.since.rows import NOTHING, Naming, PlanBefore, Row, listed, shown
-from datong.app.tables_out import most_valuable, planned_orders
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 from datong.model.words import Message, message
+from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed, shown
+from datong.questions.tables_out import most_valuable, planned_orders
 
 
 def this_week(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:

@@ -41,6 +41,4 @@ class Frame:
         return f"{self.name}: {self.arrow.num_rows} rows\n{self.arrow.slice(0, 20).to_pandas().to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-        from datong.app.notebook import html_table
-
-        return html_table(self.arrow, "en", limit=20)
+        return self.arrow.slice(0, 20).to_pandas().to_html(index=False) + f"<small>{self.arrow.num_rows} rows</small>"

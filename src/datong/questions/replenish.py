@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from datong.app.frames import Frame
 from datong.forecast.paths import forecast
 from datong.learn.lead_times import furthest_lead
 from datong.ledger.standings import LEAST_UNITS
@@ -19,11 +17,9 @@ from datong.network.facts import ChainFacts, Way, chain_facts, located, pooled_d
 from datong.network.position import position
 from datong.network.supply import PlacedOrder, placed_orders
 from datong.plan.lots import step_of
+from datong.questions.frames import Frame
 from datong.replenish import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
-
-if TYPE_CHECKING:
-    from datong.app.chain import Chain
 
 # Orders older than this say little of a supplier today.
 RECORD_BUCKETS = 104
@@ -89,12 +85,11 @@ class _Sold:
     lead: int
 
 
-def replenish_chain(
-    chain: "Chain", as_of: datetime | None, seed: int, learnt: Learnt, review_buckets: int
-) -> ReplenishResult:
-    """See Chain.replenish."""
-    state = chain.state(as_of)
-    chain.can_plan(state)
+def replenish(state: State, learnt: Learnt, seed: int, review_buckets: int = 1) -> ReplenishResult:
+    """What to order or make now of each product that is sold, each by itself, and why.
+
+    review_buckets: buckets until orders can be placed again.
+    """
     calendar, settings = state.settings.calendar, state.settings
     # What is promised; what became of it is learnt from the orders themselves. `replenishment` needs the facts again:
     # for as many buckets as these leads ask for, and for the places that the forecast asks for.
@@ -106,7 +101,7 @@ def replenish_chain(
         state = replace(state, settings=replace(settings, horizon_buckets=furthest))
     demand = forecast(sense(state), learnt, settings.path_count, seed)
     orders = replenishment(state, demand, seed, review_buckets)
-    return ReplenishResult(state.as_of, chain.settings, {"orders": orders})
+    return ReplenishResult(state.as_of, settings, {"orders": orders})
 
 
 def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int = 1) -> pa.Table:

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.frames import Frame
-from datong.app.report.totals import gap_totals
 from datong.ledger.state import State
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
+from datong.questions.frames import Frame
+from datong.questions.totals import gap_totals
 
 Row = dict[str, Any]
 
@@ -53,9 +53,8 @@ class Comparison:
     tables: Mapping[str, pa.Table] = field(repr=False)
 
     def __repr__(self) -> str:
-        from datong.app.notebook import comparison_text
-
-        return comparison_text(self, "en")
+        sides = "; ".join(f"{side.name}: run {side.run}" for side in (self.a, self.b))
+        return f"{sides}; tables: {', '.join(self.tables)}"
 
     @property
     def learnt_differs(self) -> bool:

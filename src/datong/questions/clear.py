@@ -1,38 +1,31 @@
 """`datong balance`: the market of a chain cleared by itself, with its certificate and what changed since the last."""
 
-import json
 import math
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from datong.app.frames import Frame
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
 from datong.balance.market import Cleared, Door, cleared
 from datong.balance.pack import Market, pack
-from datong.balance.solution import Limits, OnProgress
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.warm import known_share, warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head
 from datong.ledger.held import held_back, lacking
-from datong.model.errors import NotFound
+from datong.ledger.state import State
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Item, Learnt
 from datong.model.settings import ChainSettings
-from datong.model.words import message
 from datong.network.facts import day_numbers
-
-if TYPE_CHECKING:
-    from datong.app.chain import Chain
+from datong.questions.frames import Frame
 
 CERTIFICATE = "certificate.json"
 _ORDERS = ("kind", "product", "recipe", "offer", "line", "start", "due", "units", "cost_per_unit", "price_share")
@@ -106,23 +99,26 @@ class BalanceResult:
         return Frame("gaps", self.tables["gaps"])
 
 
-def balance_chain(
-    chain: "Chain",
-    as_of: datetime | None,
+def clear(
+    state: State,
+    learnt: Learnt,
     seed: int,
-    learnt: Callable[[datetime], Learnt],
-    door: Door,
-    limits: Limits,
-    earlier: Earlier | None,
-    whole: bool,
-    on_stage: Callable[[str], None],
-    on_progress: OnProgress,
+    *,
+    branch: str | None = None,
+    door: Door = "auto",
+    limits: Limits = USUAL_LIMITS,
+    earlier: Earlier | None = None,
+    whole: bool = False,
+    on_stage: Callable[[str], None] = lambda _stage: None,
+    on_progress: OnProgress = never_stop,
 ) -> BalanceResult:
-    """See Chain.balance. learnt: what cycles before a moment taught."""
+    """Clears the market of a state by itself: its orders, what is scarce, and how far they are from the best.
+
+    branch: the what-if that the state is of, for the certificate. earlier: a balance whose prices are the start, and to
+    whose orders the difference is given. whole: lots and whole units, also where the chain states none. Raises NoPlan
+    where a door was stopped before it had any plan, and where locked orders cannot run.
+    """
     watch, steps = _Watch(on_progress), _Steps(on_stage)
-    state = chain.state(as_of)
-    chain.can_plan(state)
-    used = learnt(state.as_of)
     solving: list[float] = []
 
     def clear_market(begun: Head) -> Cleared:
@@ -133,7 +129,7 @@ def balance_chain(
         solving.extend((began, time.monotonic() - began))
         return found
 
-    begun = head(state, used, seed, steps.begin)
+    begun = head(state, learnt, seed, steps.begin)
     decision = decide(
         begun,
         replace(USUAL, balance=clear_market),
@@ -159,7 +155,7 @@ def balance_chain(
         tables["clearing"] = decision.clearing.quantities
     certificate = _certificate(decision, unavoidable_cost(market), steps.seconds)
     certificate |= {"stopped": watch.reason(certificate, limits, solving[1]), "as_of": state.as_of.isoformat()}
-    certificate |= {"whole": decision.chosen is not None, "orders": orders.num_rows, "branch": chain.branch_name}
+    certificate |= {"whole": decision.chosen is not None, "orders": orders.num_rows, "branch": branch}
     certificate |= {"futures": int(begun.demand.paths.shape[1]), "in_lots": given_out.lots is not None}
     certificate["held_back"] = lacking(state, held_back(state, begun.demand.bucket_starts))
     if earlier is not None:
@@ -167,7 +163,7 @@ def balance_chain(
         certificate |= _change(earlier.certificate, certificate, tables["changes"])
         certificate["earlier_known_share"] = known_share(market, earlier.prices)
     certificate["peak_memory_mb"] = peak_memory_mb()
-    return BalanceResult(state.as_of, chain.settings, tables, certificate, decision.findings)
+    return BalanceResult(state.as_of, state.settings, tables, certificate, decision.findings)
 
 
 class _Steps:
@@ -305,26 +301,6 @@ def peak_memory_mb() -> float | None:
 
 
 # what changed ------------------------------------------------------------------------------------
-
-
-def read_earlier(folder: Path) -> Earlier:
-    """What an earlier balance wrote. Raises NotFound where the folder holds no such thing."""
-    names = [folder / f"{name}.parquet" for name in ("orders", "prices", "gaps")]
-    names.append(folder / CERTIFICATE)
-    missing = [file.name for file in names if not file.is_file()]
-    if missing:
-        raise NotFound(message("balance.no_earlier", folder=str(folder), files=", ".join(missing)))
-    try:
-        orders, prices, gaps = (
-            pq.read_table(file).select(schema.names).cast(schema)
-            for file, schema in zip(names, (ORDERS_SCHEMA, PRICES_READ, GAPS_READ), strict=False)
-        )
-        certificate = json.loads(names[3].read_text(encoding="utf-8"))
-        if not isinstance(certificate, dict) or not isinstance(certificate.get("total_cost"), int | float | None):
-            raise ValueError(CERTIFICATE)
-        return Earlier(orders, prices, gaps, certificate)
-    except (pa.ArrowException, KeyError, ValueError) as error:
-        raise NotFound(message("balance.no_earlier", folder=str(folder), files=str(error))) from error
 
 
 def changed_orders(before: pa.Table, after: pa.Table) -> pa.Table:

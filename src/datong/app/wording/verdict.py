@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.report import figures
+from datong.app.wording import figures
 from datong.model.words import catalogue, say
 
 POLICIES = ("datong", "company", "baseline", "foresight")

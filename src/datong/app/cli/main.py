@@ -306,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     options = parser(language).parse_args(words)
-    from datong.app import commands
+    from datong.app.cli import commands
     from datong.model.errors import BadInput, DatongError
 
     try:

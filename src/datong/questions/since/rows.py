@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from datong.app.tables_out import params_json
 from datong.ledger.state import State
 from datong.model.words import Message, message
+from datong.questions.tables_out import params_json
 
 # What a row tells of: the plan before, what came back, what is closed by refusals, what is asked for, what became of
 # the orders of the plan before, what that costs, and what to do this week.

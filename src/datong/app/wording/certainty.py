@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from datong.app.report import figures
+from datong.app.wording import figures
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 

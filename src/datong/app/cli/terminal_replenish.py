@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from datong.app import terminal
-from datong.app.report import figures
+from datong.app.cli import terminal
+from datong.app.wording import figures
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.network.facts import IMPLIED
 
 if TYPE_CHECKING:  # it imports every stage
-    from datong.app.replenishing import ReplenishResult
+    from datong.questions.replenish import ReplenishResult
 
 ORDERS_SHOWN = 10
 # A smaller chance that an order never comes is not told.

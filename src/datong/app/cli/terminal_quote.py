@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from datong.app import terminal
-from datong.app.report import figures
-from datong.app.report.columns import coded, shown_value
+from datong.app.cli import terminal
+from datong.app.wording import figures
+from datong.app.wording.columns import coded, shown_value
 from datong.balance.quote import SAME_SHARE
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 
 if TYPE_CHECKING:  # it imports every stage
-    from datong.app.quoting import QuoteResult
+    from datong.questions.quote import QuoteResult
 
 WEEKS_SHOWN, WAYS_SHOWN, WAITS_SHOWN = 8, 8, 5
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.app import terminal, trial
-from datong.app.chain import LEDGER_FILE, Chain, RunResult, parse_moment
+from datong.app.chain import LEDGER_FILE, Chain, parse_moment
 from datong.app.changes import parse_change, parse_row
 from datong.app.checking import check_chain
-from datong.app.report.columns import coded
-from datong.app.report.inputs import ReportInputs
-from datong.app.tables_out import message_of, refuse_foreign, write_tables
+from datong.app.cli import terminal, trial
+from datong.app.result_folder import refuse_foreign, write_tables
+from datong.app.wording.columns import coded
+from datong.app.wording.inputs import ReportInputs
 from datong.connectors.files.guess import Guess, guess_columns
 from datong.connectors.files.mapping import apply_mapping
 from datong.connectors.files.read import RawSource, read_source
@@ -34,6 +34,8 @@ from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.tables import tables
 from datong.model.words import Message, message, say
+from datong.questions.run_result import RunResult
+from datong.questions.tables_out import message_of
 from datong.replay.scenario import STATED, Scenario, sweep
 
 EVIDENCE_SHOWN = 5
@@ -197,7 +199,7 @@ def answer_withdraw(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_run(options: argparse.Namespace, language: str) -> int:
-    from datong.app.terminal_since import show_since
+    from datong.app.cli.terminal_since import show_since
 
     if options.out is not None:
         refuse_foreign(options.out)
@@ -220,8 +222,8 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
 
 def answer_balance(options: argparse.Namespace, language: str) -> int:
     """What is cleared stands by itself: nothing of it is kept in the ledger."""
-    from datong.app.balancing import CERTIFICATE
-    from datong.app.interrupt import asked_to_stop
+    from datong.app.cli.interrupt import asked_to_stop
+    from datong.questions.clear import CERTIFICATE
 
     if options.out is not None:
         refuse_foreign(options.out)
@@ -261,8 +263,8 @@ def answer_balance(options: argparse.Namespace, language: str) -> int:
 
 def answer_quote(options: argparse.Namespace, language: str) -> int:
     """The price of an order more: nothing of it is kept in the ledger."""
-    from datong.app.interrupt import asked_to_stop
-    from datong.app.terminal_quote import show_quote
+    from datong.app.cli.interrupt import asked_to_stop
+    from datong.app.cli.terminal_quote import show_quote
 
     with opened(options.chain, language, options.branch) as chain:
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
@@ -292,7 +294,7 @@ def answer_quote(options: argparse.Namespace, language: str) -> int:
 
 def answer_replenish(options: argparse.Namespace, language: str) -> int:
     """What to order now, product by product: nothing of it is kept in the ledger."""
-    from datong.app.terminal_replenish import show_replenishment
+    from datong.app.cli.terminal_replenish import show_replenishment
 
     if options.out is not None:
         refuse_foreign(options.out)
@@ -326,7 +328,7 @@ def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
 
 
 def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
-    from datong.app.assumed import assumed_columns
+    from datong.app.wording.assumed import assumed_columns
 
     assumed = assumed_columns(chain.ledger.state(result.as_of), language)
     tables = {**result.tables, "scores": chain.scores(result.as_of)}
@@ -561,7 +563,7 @@ def answer_demo(options: argparse.Namespace, language: str) -> int:
 
 def example_folder() -> Path:
     """The example's tables: beside the package in a wheel, in examples/ of a checkout."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     for folder in (package / "examples" / "fmcg", package.parents[1] / "examples" / "fmcg"):
         if (folder / "chain.toml").is_file():
             return folder

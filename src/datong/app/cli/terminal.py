@@ -18,14 +18,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from datong.app.certainty import certainty_lines
-from datong.app.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
-from datong.app.report import figures
-from datong.app.report.columns import binding_words, coded, evidence_words, method_words, shown_value, title
-from datong.app.report.inputs import PLAN, ReportInputs, resting_on
-from datong.app.report.names import Names
-from datong.app.report.totals import gap_sum, product_totals, shortest
-from datong.app.report.verdict import (
+from datong.app.wording import figures
+from datong.app.wording.certainty import certainty_lines
+from datong.app.wording.columns import binding_words, coded, evidence_words, method_words, shown_value, title
+from datong.app.wording.inputs import PLAN, ReportInputs, resting_on
+from datong.app.wording.names import Names
+from datong.app.wording.verdict import (
     MEASURES,
     difference_rows,
     limit_words,
@@ -35,15 +33,17 @@ from datong.app.report.verdict import (
     verdict,
     verdict_words,
 )
-from datong.app.tables_out import kept_findings, most_valuable, planned_orders, rendered
 from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
+from datong.questions.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
+from datong.questions.tables_out import kept_findings, most_valuable, planned_orders, rendered
+from datong.questions.totals import gap_sum, product_totals, shortest
 
 if TYPE_CHECKING:  # they import every stage, which other commands do without
-    from datong.app.balancing import BalanceResult
     from datong.balance.solution import OnProgress
+    from datong.questions.clear import BalanceResult
 
 # What a replay took otherwise than it is recorded stands under its figures.
 NOTES_SHOWN = frozenset(

@@ -8,11 +8,11 @@ import pyarrow as pa
 from rich.console import Console
 from rich.text import Text
 
-from datong.app import terminal
-from datong.app.since.rows import PARTS
-from datong.app.tables_out import rendered
+from datong.app.cli import terminal
 from datong.model.settings import ChainSettings
 from datong.model.words import say
+from datong.questions.since.rows import PARTS
+from datong.questions.tables_out import rendered
 
 # Most rows that are shown of one kind, and of one part; how many there are stands before them.
 SHOWN_OF_KIND, SHOWN_OF_PART = 2, 6

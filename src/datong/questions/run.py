@@ -1,0 +1,94 @@
+"""What to make, buy and move now: one turn of the loop, kept as a run."""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import pyarrow as pa
+
+from datong import __version__
+from datong.balance.books import parts, unit_costs, ways
+from datong.cycle import CycleResult, run_cycle
+from datong.learn.memory import learnt_from_table, learnt_table
+from datong.ledger.held import held_back, lacking
+from datong.ledger.protocol import RunRecord
+from datong.ledger.state import REFUSED, State
+from datong.model.flow import Learnt, nothing_learnt
+from datong.model.tables import tables
+from datong.questions.since import PlanBefore, since
+from datong.questions.tables_out import run_tables
+
+
+def run(
+    state: State,
+    past_runs: Sequence[RunRecord],
+    before: PlanBefore | None,
+    seed: int,
+    on_stage: Callable[[str], None] = lambda _stage: None,
+) -> RunRecord:
+    """One turn of the loop on a state, with what came and changed since the plan before.
+
+    past_runs: earlier runs, oldest first; the last one's learning is used. on_stage: called with the name of each stage
+    as it starts. Raises NoPlan where locked orders cannot run.
+    """
+    used = learnt_by(past_runs)
+    result = run_cycle(state, used, past_runs, seed, on_stage)
+    record = run_record(state, used, seed, result, past_runs)
+    return replace(record, tables={**record.tables, "since": since(before, state, record.tables)})
+
+
+def learnt_by(past_runs: Sequence[RunRecord]) -> Learnt:
+    """What the last of the runs taught; nothing where there is none."""
+    return learnt_from_table(past_runs[-1].tables["learnt"]) if past_runs else nothing_learnt()
+
+
+def run_record(
+    state: State, used: Learnt, seed: int, result: CycleResult, past_runs: Sequence[RunRecord] = ()
+) -> RunRecord:
+    """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
+    kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
+    kept["held"] = held_table(state)
+    kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
+    market = result.decision.market.market
+    kept |= {"ways": ways(market), "parts": parts(market), "unit_costs": unit_costs(market)}
+    digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
+    digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
+    for name in tables():
+        digest_content(digest, state.versions(name))
+    if state.table(REFUSED).num_rows:
+        digest_content(digest, state.table(REFUSED))
+    digest_content(digest, kept["learnt_used"])
+    digest.update(",".join(past.run for past in past_runs).encode())
+    return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept)
+
+
+def held_table(state: State) -> pa.Table:
+    """Products that run short because one is held back: product, and which one it lacks."""
+    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
+    lacks = lacking(state, held_back(state, starts))
+    columns = {"product": list(lacks), "lacks": list(lacks.values())}
+    return pa.table(columns, pa.schema([(name, pa.string()) for name in columns]))
+
+
+def digest_content(digest: "hashlib._Hash", table: pa.Table) -> None:
+    """Feeds a table's rows to a digest as they stream by: a large table in one piece takes several times its memory."""
+    with pa.ipc.new_stream(pa.PythonFile(_Digesting(digest), mode="w"), table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+
+
+class _Digesting(io.RawIOBase):
+    """A file that keeps nothing but the digest of what is written to it."""
+
+    def __init__(self, digest: "hashlib._Hash") -> None:
+        super().__init__()
+        self._digest = digest
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:
+        self._digest.update(content)
+        return len(content)
