@@ -18,8 +18,9 @@ STAGES = {"sense", "forecast", "balance", "plan", "dispatch", "learn"}
 MAY_IMPORT = {
     "model": set(),
     "ledger": {"model"},
+    "statistics": {"model"},
     "network": {"model", "ledger"},
-    **{stage: {"model", "ledger", "network"} for stage in STAGES},
+    **{stage: {"model", "ledger", "statistics", "network"} for stage in STAGES},
     "connectors": {"model", "ledger"},
     "store": {"model", "ledger"},
     "cycle": {"model", "ledger", "network", *STAGES},

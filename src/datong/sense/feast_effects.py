@@ -12,7 +12,7 @@ from datong.model.words import Message, message
 from datong.sense.calendar import Feast, feasts, holidays_between
 from datong.sense.found import Found, direction, found, percent, times, who
 from datong.sense.series import SaleRows, as_day, day_number
-from datong.sense.statistics import BASELINE_BLOCKS_MIN, one_block, usual_level
+from datong.statistics.changes import BASELINE_BLOCKS_MIN, one_block, usual_level
 
 # A feast this sure over the chain or a category is looked for in every item; it explains its buckets when it moves at
 # least this share of a usual week.

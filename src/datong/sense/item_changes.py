@@ -8,7 +8,7 @@ from datong.model.flow import BoolArray, FloatArray, SeriesSet, SignalKind
 from datong.model.words import message
 from datong.sense.found import Found, direction, found, number, percent, times, who
 from datong.sense.series import day_number
-from datong.sense.statistics import RECENT_BLOCKS, level_shift, odd_block, recent_change, stabilised, usual_level
+from datong.statistics.changes import RECENT_BLOCKS, level_shift, odd_block, recent_change, stabilised, usual_level
 
 # Changes are looked for in weeks, whatever the bucket: a week has no weekday pattern. At most the last year counts.
 WEEK_DAYS, WEEKS_MAX = 7, 52

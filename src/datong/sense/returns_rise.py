@@ -8,7 +8,8 @@ from datong.model.words import message
 from datong.sense.found import Found, found, who
 from datong.sense.item_changes import WEEK_DAYS, WEEKS_MAX
 from datong.sense.series import day_number, local_days
-from datong.sense.statistics import RECENT_BLOCKS, rate_rise
+from datong.statistics.changes import RECENT_BLOCKS
+from datong.statistics.rates import rate_rise
 
 # Fewest returns in the recent weeks, and units sold in the weeks before.
 RETURNS_MIN = 5

@@ -20,7 +20,8 @@ from datong.sense.found import Found
 from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, local_days, sale_rows, series_of_sales
-from datong.sense.statistics import NEIGHBOURS, false_discovery_q
+from datong.statistics.changes import NEIGHBOURS
+from datong.statistics.false_discovery import false_discovery_q
 
 # Share of the signals shown that may be false alarms.
 FALSE_ALARM_SHARE = 0.1

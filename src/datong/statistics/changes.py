@@ -1,4 +1,4 @@
-"""Tests for changes in many short series at once, and the control of false alarms over all of them.
+"""Tests for changes in many short series at once.
 
 Arrays are (series, block) with NaN where unknown. Each series is tested on its own, on the scale of `stabilised`, on
 which the noise of counts is near normal with one variance, whatever the level.
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri, stdtr
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -196,36 +195,6 @@ def _standardised(
     square = (np.where(apart, distance, 0.0) ** 2).sum(axis=1) / np.maximum(count, 1.0)
     noise = np.maximum(np.sqrt(square), NOISE_SHARE_MIN * _level(np.abs(y)))
     return np.nan_to_num(distance[rows, block]) / noise, count
-
-
-def rate_rise(recent: IntArray, before: IntArray, recent_base: FloatArray, before_base: FloatArray) -> FloatArray:
-    """One-sided p-values that counts per base (returns per unit sold) rose.
-
-    Given their sum, one of two Poisson counts of equal rate is binomial with the share of its base (Przyborowski and
-    Wilenski 1940, Biometrika 31).
-    """
-    from scipy import stats  # takes a second to import, and few chains record returns
-
-    share = recent_base / np.maximum(recent_base + before_base, 1e-12)
-    return np.asarray(stats.binom.sf(recent - 1, recent + before, share), np.float64)
-
-
-def false_discovery_q(p_values: npt.ArrayLike) -> FloatArray:
-    """q-values: the smallest share of false alarms among the signals at which each test is one.
-
-    Benjamini and Hochberg (1995, JRSS B 57). It holds for independent tests and for positively dependent ones
-    (Benjamini and Yekutieli 2001): what shakes one item of a chain tends to shake others the same way, so their tests
-    lean together. The correction of 2001 for any dependence would cost a factor log(m) of power against a case that
-    demand does not show.
-    """
-    p = np.asarray(p_values, np.float64)
-    if not p.size:
-        return p
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * p.size / np.arange(1, p.size + 1)
-    q = np.empty_like(p)
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return q
 
 
 def _mean(filled: FloatArray, mask: BoolArray) -> FloatArray:

@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from datong.sense.statistics import (
-    false_discovery_q,
-    level_shift,
-    odd_block,
-    one_block,
-    rate_rise,
-    recent_change,
-    stabilised,
-    usual_level,
-)
+from datong.statistics.changes import level_shift, odd_block, one_block, recent_change, stabilised, usual_level
+from datong.statistics.false_discovery import false_discovery_q
+from datong.statistics.rates import rate_rise
 
 SERIES = 20_000
 
