@@ -6,6 +6,7 @@ from pathlib import Path
 from datong.app.chain import Chain
 from datong.connectors.filedrop.inbox import collect, settle
 from datong.connectors.filedrop.outbox import deliver
+from datong.dispatch.answers import answers
 from datong.dispatch.release import release_rows
 from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
@@ -76,16 +77,17 @@ def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, 
         for run, messages in sorted(released_messages(chain).items())
         for path in deliver(messages, drop, language, run, names)
     ]
-    collected = collect(drop, state)
-    findings = list(collected.findings)
+    collected = collect(drop, state.settings.calendar)
+    heard = answers(state, collected.reports)
+    findings = [*collected.findings, *heard.findings]
     taken = 0
     moment = chain.clock()
-    for batch in collected.batches:
+    for batch in heard.batches:
         report = chain.ledger.ingest(batch.table, batch.rows, None, (), batch.source, moment)
         if batch.table == "order_events":
             taken += report.added + report.superseded
         findings += report.findings
-    settle(collected, language)
+    settle(collected, heard.findings, language)
     return sent, taken, tuple(findings)
 
 

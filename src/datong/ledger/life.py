@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import get_args
 
 import pyarrow as pa
 
@@ -60,6 +61,10 @@ def state_word(state: OrderState) -> Message:
     return message(f"dispatch.state.{state}")
 
 
+# What a counterparty can say; proposing and releasing are ours.
+REPORTED = tuple(state for state in get_args(OrderState) if state not in ("proposed", "released"))
+
+
 @dataclass(frozen=True)
 class OrderEvent:
     """One message about an order. good_units and scrap_units: so far, in all; None: not said.
@@ -86,6 +91,15 @@ class OrderEvent:
         good, scrap = (None if units is None else float(units) for units in (self.good_units, self.scrap_units))
         said = (self.order, self.state, self.happened_at.astimezone(UTC), good, scrap, self.reason)
         return hashlib.sha256("|".join(str(part) for part in said).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class OrderReport:
+    """What a counterparty said of an order, and where: a file, and the row of it. Not yet held against the order."""
+
+    source: str
+    row: int
+    event: OrderEvent
 
 
 @dataclass(frozen=True)

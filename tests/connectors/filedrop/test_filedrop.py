@@ -1,6 +1,6 @@
 import csv
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,10 +10,12 @@ import pytest
 
 from datong.connectors.filedrop.inbox import Collected, collect, settle
 from datong.connectors.filedrop.outbox import deliver
+from datong.dispatch.answers import Batch, answers
 from datong.dispatch.messages import order_key
 from datong.dispatch.release import release_rows
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.errors import DatongError
+from datong.model.findings import Finding
 from datong.model.flow import Cause, OrderMessage, PlannedOrder
 from datong.model.settings import ChainSettings
 from datong.model.words import message
@@ -130,13 +132,32 @@ def put(drop: Path, text: str, name: str = "report.csv", encoding: str = "utf-8"
     (drop / "inbox" / name).write_text(text, encoding=encoding)
 
 
-def take(ledger: DuckDBLedger, drop: Path) -> Collected:
+@dataclass(frozen=True)
+class Heard:
+    """What lay in an inbox, and what it comes to for the orders."""
+
+    collected: Collected
+    answers: tuple[Finding, ...]
+    batches: tuple[Batch, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return (*self.collected.findings, *self.answers)
+
+
+def heard(drop: Path, state: State) -> Heard:
+    collected = collect(drop, state.settings.calendar)
+    found = answers(state, collected.reports)
+    return Heard(collected, found.findings, found.batches)
+
+
+def take(ledger: DuckDBLedger, drop: Path) -> Heard:
     """What an app does: read, ingest, then move the files away."""
-    got = collect(drop, ledger.state(END))
+    got = heard(drop, ledger.state(END))
     for batch in got.batches:
         report = ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
         assert report.quarantined == 0
-    settle(got, "en")
+    settle(got.collected, got.answers, "en")
     return got
 
 
@@ -149,7 +170,7 @@ def made(ledger: DuckDBLedger) -> list[tuple[str, float, float]]:
     return sorted((r["order"], r["good_units"], r["scrap_units"]) for r in rows)
 
 
-def codes(got: Collected) -> list[tuple[str, str, int | None]]:
+def codes(got: Heard) -> list[tuple[str, str, int | None]]:
     return [(f.severity, f.code, f.row) for f in got.findings]
 
 
@@ -187,10 +208,10 @@ def test_a_report_taken_twice_changes_nothing(ledger: DuckDBLedger, drop: Path) 
     put(drop, text)
     assert take(ledger, drop).batches == ()
     put(drop, text + "W1,done,100,2026-03-08\n", name="grown.csv")
-    got = collect(drop, ledger.state(datetime(2026, 3, 5, tzinfo=UTC)))  # a state that has not heard of it
+    got = heard(drop, ledger.state(datetime(2026, 3, 5, tzinfo=UTC)))  # a state that has not heard of it
     for batch in got.batches:
         ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
-    settle(got, "en")
+    settle(got.collected, got.answers, "en")
     assert before["order_events"].num_rows + 1 == end(ledger).table("order_events").num_rows
     assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 60.0, 0.0)]
     assert sorted(p.name for p in (drop / "done").iterdir() if p.suffix == ".csv") == [
@@ -212,7 +233,7 @@ def test_a_late_report_adds_no_units_twice(ledger: DuckDBLedger, drop: Path) -> 
 
 def test_units_that_the_ledger_has_from_elsewhere_do_not_count_twice(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06T08:00\n")
-    first = collect(drop, end(ledger))
+    first = heard(drop, end(ledger))
     other = first.batches[0]
     assert other.table == "production"
     keys = other.rows.column_names.index("production")
@@ -245,7 +266,7 @@ def test_done_without_a_number_is_the_yield_of_what_was_ordered(ledger: DuckDBLe
         production=in_state_schema("production", made),
     )
     put(drop, "order,state,happened_at\nW1,done,2026-03-07\nW2,done,2026-03-07\nB1,done,2026-03-07\n")
-    got = collect(drop, state)
+    got = heard(drop, state)
     rows = {batch.table: batch.rows.to_pylist() for batch in got.batches}
     assert [(r["order"], r["good_units"], r["assumed"]) for r in rows["production"]] == [("W1", 80.0, "good_units")]
     assert [(r["order"], r["units"]) for r in rows["receipts"]] == [("B1", 40.0)]
@@ -257,7 +278,7 @@ def test_done_without_a_number_is_the_yield_of_what_was_ordered(ledger: DuckDBLe
 
 def test_a_kill_between_two_batches_loses_and_doubles_nothing(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06 08:00\nW1,done,90,2026-03-07 08:00\n")
-    first = collect(drop, end(ledger)).batches[0]
+    first = heard(drop, end(ledger)).batches[0]
     ledger.ingest(first.table, first.rows, None, (), first.source, END)
     take(ledger, drop)
     assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 50.0, 0.0)]
@@ -281,7 +302,7 @@ def test_what_a_transfer_reports_has_left_one_site_for_the_other(tmp_path: Path,
     events = [{"order_event": "1", "order": "T1", "state": "released", "happened_at": RELEASED}]
     state = state.with_tables(order_events=in_state_schema("order_events", pa.Table.from_pylist(events)))
     put(drop, "order,state,good_units,happened_at\nT1,done,40,2026-03-09\n")
-    rows = {batch.table: batch.rows.to_pylist() for batch in collect(drop, state).batches}
+    rows = {batch.table: batch.rows.to_pylist() for batch in heard(drop, state).batches}
     (sent,) = rows["shipments"]
     assert (sent["order"], sent["from_site"], sent["to_site"], sent["units"]) == ("T1", "F", "S", 40.0)
     assert "production" not in rows
@@ -362,11 +383,11 @@ def test_separators_and_byte_order_marks_of_spreadsheets(ledger: DuckDBLedger, d
 def test_a_report_that_grows_while_it_is_taken_in_stays_and_is_read_again(ledger: DuckDBLedger, drop: Path) -> None:
     text = "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06T08:00\n"
     put(drop, text)
-    got = collect(drop, end(ledger))
+    got = heard(drop, end(ledger))
     for batch in got.batches:
         ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
     put(drop, text + "W1,done,100,2026-03-08T08:00\n")  # between reading it and moving it away
-    settle(got, "en")
+    settle(got.collected, got.answers, "en")
     assert [p.name for p in (drop / "inbox").iterdir()] == ["report.csv"]
     take(ledger, drop)
     assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 60.0, 0.0)]
@@ -384,9 +405,9 @@ def test_what_is_no_file_stays_and_keeps_nothing_from_the_others(ledger: DuckDBL
 
 
 def test_an_empty_or_missing_inbox_is_nothing(ledger: DuckDBLedger, tmp_path: Path) -> None:
-    got = collect(tmp_path / "nowhere", end(ledger))
+    got = heard(tmp_path / "nowhere", end(ledger))
     assert (got.batches, got.findings) == ((), ())
-    settle(got, "en")
+    settle(got.collected, got.answers, "en")
 
 
 def test_the_same_order_changed_goes_out_again(tmp_path: Path) -> None:

@@ -1,0 +1,246 @@
+"""What reports mean for orders: which of them go in, and what they add to production, receipts and shipments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from datong.ledger.life import (
+    REPORTED,
+    OrderEvent,
+    OrderReport,
+    Standing,
+    advance,
+    events_of_table,
+    in_order,
+    order_events_rows,
+    standing,
+)
+from datong.ledger.standings import order_standings
+from datong.ledger.state import State
+from datong.model.errors import Refused
+from datong.model.findings import Finding, finding
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows for one table of the ledger, from one source: `ledger.ingest(table, rows, None, (), source, now)`."""
+
+    table: str
+    rows: pa.Table
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What reports come to. batches: what to ingest, in this order. findings: what is odd or wrong with reports."""
+
+    batches: tuple[Batch, ...]
+    findings: tuple[Finding, ...]
+
+
+def answers(state: State, reports: Sequence[OrderReport]) -> Answers:
+    """Holds reports against the orders and all that is known of them at `state`. The same report again changes
+    nothing."""
+    taken, findings = _against_orders(state, reports)
+    return Answers(_batches(state, taken), tuple(findings))
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A report that goes in, and the units that it adds to what was made or received before."""
+
+    report: OrderReport
+    good_units: float
+    scrap_units: float
+
+
+def _against_orders(state: State, reports: Sequence[OrderReport]) -> tuple[list[_Taken], list[Finding]]:
+    """Hold reports against the orders and all that is known of them, order by order, by when things happened."""
+    orders = {row["order"]: row for row in state.table("orders").to_pylist()}
+    known = events_of_table(state.table("order_events"))
+    stands = order_standings(state)
+    yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
+    taken: list[_Taken] = []
+    findings: list[Finding] = []
+    by_order: dict[str, dict[str, OrderReport]] = {}
+    for report in reports:
+        if report.event.order not in orders:
+            findings.append(
+                finding(
+                    "error",
+                    "dispatch.unknown_order",
+                    report.source,
+                    row=report.row,
+                    column="order",
+                    order=report.event.order,
+                )
+            )
+        else:
+            by_order.setdefault(report.event.order, {}).setdefault(report.event.key, report)
+    for order, once in sorted(by_order.items()):
+        expected = orders[order]["units"] * yield_share.get(orders[order]["recipe"], 1.0)
+        life = _Life(orders[order], list(known.get(order, [])), stands.get(order, Standing()), expected)
+        for event in in_order(r.event for r in once.values()):
+            life.hear(once[event.key])
+        taken += life.taken
+        findings += life.findings
+    return taken, findings
+
+
+class _Life:
+    """One order, hearing its reports one by one."""
+
+    def __init__(
+        self, order: Mapping[str, Any], events: list[OrderEvent], stand: Standing, expected_good_units: float
+    ) -> None:
+        """expected_good_units: what comes of the units ordered when nobody counts them."""
+        self._order = order
+        self._events = events
+        self._known = {event.key for event in events}
+        self._counterparty = next((e.counterparty for e in events if e.state == "released"), None)
+        self._expected = expected_good_units
+        # Reports give units so far, in all; the most so far is what was made.
+        self._good, self._scrap = stand.good_units, stand.scrap_units
+        self.taken: list[_Taken] = []
+        self.findings: list[Finding] = []
+
+    def hear(self, report: OrderReport) -> None:
+        if report.event.key in self._known:
+            return  # said before
+        event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
+        if event.state == "done" and event.good_units is None:
+            event = replace(event, good_units=max(self._expected, self._good), assumed="good_units")
+        if not self._possible(report, event):
+            return
+        good, scrap = event.good_units or 0.0, event.scrap_units or 0.0
+        self._question_units(report, event)
+        self.taken.append(
+            _Taken(replace(report, event=event), max(0.0, good - self._good), max(0.0, scrap - self._scrap))
+        )
+        self._good, self._scrap = max(self._good, good), max(self._scrap, scrap)
+        self._events.append(event)
+
+    def _possible(self, report: OrderReport, event: OrderEvent) -> bool:
+        before = standing(e for e in self._events if e.happened_at <= event.happened_at)
+        now, then = standing(self._events), standing([*self._events, event])
+        try:
+            step = advance(before.state or "released", event.state)
+            late = now.happened_at is not None and event.happened_at < now.happened_at
+            if late and now.state is not None and now.state in REPORTED and then.state != now.state:
+                advance(event.state, now.state)  # late news must not rule out what was said to come after it
+        except Refused as refusal:
+            self._say("error", "impossible_state", report, "state", problem=refusal.message)
+            return False
+        if step.note is not None:
+            self._say("note", "out_of_order", report, "state", problem=step.note)
+        return True
+
+    def _question_units(self, report: OrderReport, event: OrderEvent) -> None:
+        ordered, good = self._order["units"], event.good_units
+        if event.assumed:
+            self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
+        elif good is not None and good > ordered:
+            self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")
+        before = standing(e for e in self._events if e.happened_at <= event.happened_at).good_units
+        if good is not None and good < before:
+            self._say("warning", "fewer_units", report, "good_units", good_units=f"{good:g}", before=f"{before:g}")
+
+    def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
+        self.findings.append(
+            finding(severity, f"dispatch.{rule}", report.source, row=report.row, column=column, **params)
+        )
+
+
+# rows for the ledger -------------------------------------------------------------------------------
+
+
+def _batches(state: State, taken: Sequence[_Taken]) -> tuple[Batch, ...]:
+    """Order events, and what they add to production (work orders), receipts (purchase orders) or shipments (transfer
+    orders), file by file.
+
+    The events come last: while one is missing, its report is read again, and units that are in already count once.
+    """
+    orders = {row["order"]: row for row in state.table("orders").to_pylist()}
+    recipes = {row["recipe"]: row for row in state.table("recipes").to_pylist()}
+    line_site = {row["line"]: row["site"] for row in state.table("lines").to_pylist()}
+    lanes = {row["lane"]: row for row in state.table("lanes").to_pylist()}
+    batches = []
+    for source in sorted({t.report.source for t in taken}):
+        part = sorted((t for t in taken if t.report.source == source), key=lambda t: t.report.row)
+        made = [t for t in part if t.good_units > 0 or t.scrap_units > 0]
+        production = [_production(t, orders, recipes, line_site) for t in made if _kind(orders, t) == "make"]
+        receipts = [_receipt(t, orders) for t in made if _kind(orders, t) == "buy" and t.good_units > 0]
+        moved = [_shipment(t, orders, lanes) for t in made if _kind(orders, t) == "move" and t.good_units > 0]
+        for table, rows in (("production", production), ("receipts", receipts), ("shipments", moved)):
+            if rows:
+                batches.append(Batch(table, _typed(rows), source))
+        events = order_events_rows([t.report.event for t in part], [t.report.row for t in part])
+        batches.append(Batch("order_events", events, source))
+    return tuple(batches)
+
+
+def _kind(orders: Mapping[str, Mapping[str, Any]], taken: _Taken) -> str:
+    return orders[taken.report.event.order]["kind"]
+
+
+def _production(
+    taken: _Taken,
+    orders: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Mapping[str, Any]],
+    line_site: Mapping[str, str | None],
+) -> dict[str, Any]:
+    order = orders[taken.report.event.order]
+    recipe = recipes.get(order["recipe"], {"line": None, "site": None})
+    line = order["line"] or recipe["line"]
+    return {
+        **_common(taken, order),
+        "production": taken.report.event.key,
+        "line": line,
+        "site": recipe["site"] or line_site.get(line),
+        "good_units": taken.good_units,
+        "scrap_units": taken.scrap_units,
+    }
+
+
+def _receipt(taken: _Taken, orders: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A supplier's units are taken to be here when it says that they are done."""
+    event = taken.report.event
+    order = orders[event.order]
+    return {**_common(taken, order), "receipt": event.key, "site": order["site"], "units": taken.good_units}
+
+
+def _shipment(
+    taken: _Taken, orders: Mapping[str, Mapping[str, Any]], lanes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a transfer reports has left the lane's one end and lies at its other."""
+    event = taken.report.event
+    order = orders[event.order]
+    lane = lanes.get(order["lane"], {"from_site": None, "to_site": None})
+    return {
+        **_common(taken, order),
+        "shipment": event.key,
+        "from_site": lane["from_site"],
+        "to_site": order["site"] or lane["to_site"],
+        "units": taken.good_units,
+    }
+
+
+def _common(taken: _Taken, order: Mapping[str, Any]) -> dict[str, Any]:
+    event = taken.report.event
+    return {
+        "happened_at": event.happened_at,
+        "order": event.order,
+        "product": order["product"],
+        "assumed": event.assumed,
+        "__row__": taken.report.row,
+        "__date_only__": event.date_only,
+    }
+
+
+def _typed(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    moment = pa.timestamp("us", tz="UTC")
+    types = {"happened_at": moment, "good_units": pa.float64(), "scrap_units": pa.float64(), "units": pa.float64()}
+    types |= {"__row__": pa.int64(), "__date_only__": pa.bool_()}
+    return pa.table({name: pa.array([row[name] for row in rows], types.get(name, pa.string())) for name in rows[0]})
