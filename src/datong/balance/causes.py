@@ -6,7 +6,7 @@ bucket in which they would have to start (`by_orders`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.facts import grouped, turns
+from datong.network.spans import least_over
 
 # Of orders in lots, fewer units than this missing in a bucket are not looked into.
 LEAST_TOLD = 0.05
@@ -94,20 +95,26 @@ def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray
 
 @dataclass(frozen=True)
 class _Obstacle:
-    """What keeps a way from bringing more: its name, in hours or units, price and amount of it."""
+    """What keeps a way from bringing more.
+
+    name: of a line, component or offer, counted in hours or in units; price: money per unit of it; bucket: in which it
+    is short; amount: of it that would do, 0 where more of it alone would not.
+    """
 
     name: str
     hours: bool
     price: float
+    bucket: int
     amount: float
 
 
 def by_orders(
     market: Market, demanded: IntArray, units: Units, outcome: Outcome, prices: Prices, lots: FloatArray
 ) -> Binding:
-    """Where demand is late or lost, what the orders leave too little of: for the way whose start would be in time and
-    that lacks least, first its line's hours, then its components, then its limit. Nothing is in the way where a way
-    has room for a lot: then a lot costs more than it is worth.
+    """Where demand is late or lost, what the orders leave too little of, for the way whose start would be in time and
+    that lacks least: of its line's hours, its components and its limit the one that allows the fewest units; of a
+    component, what keeps its own ways from bringing more. Nothing is in the way where a way has room for a lot: then a
+    lot costs more than it is worth.
 
     lots: (way, bucket) orders started.
     """
@@ -128,12 +135,23 @@ def by_orders(
                 break
         if not found:
             continue
-        least = min(found, key=lambda f: (f[0] is not None, 0.0 if f[0] is None else f[0].amount, f[2]))
-        buckets[d, t] = least[1]
-        if least[0] is not None:
-            cells[d * market.buckets + t], is_hours[d, t] = least[0].name, least[0].hours
-            price[d, t], needed[d, t] = least[0].price, least[0].amount
+        obstacle, start, _ = min(found, key=_by_ease)
+        buckets[d, t] = start if obstacle is None else obstacle.bucket
+        if obstacle is not None:
+            cells[d * market.buckets + t], is_hours[d, t] = obstacle.name, obstacle.hours
+            price[d, t], needed[d, t] = obstacle.price, obstacle.amount
     return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, later)
+
+
+_Found = tuple[_Obstacle | None, int, str]
+
+
+def _by_ease(found: _Found) -> tuple[bool, bool, float, str]:
+    """A way that nothing is in the way of first, then the one that lacks one thing only, and least of it."""
+    obstacle, _, way = found
+    if obstacle is None:
+        return False, False, 0.0, way
+    return True, obstacle.amount <= 0, obstacle.amount, way
 
 
 class _Left:
@@ -144,8 +162,9 @@ class _Left:
         self.hours = market.most_hours + market.hours_taken - outcome.hours_used
         self.pool = np.minimum.accumulate(outcome.pool[:, ::-1], axis=1)[:, ::-1]
         self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
+        self.ways_of, self.first_way = grouped(market.way_product, len(market.products))
 
-    def obstacles(self, ways: Sequence[int], bucket: int, missing: float) -> list[tuple[_Obstacle | None, int, str]]:
+    def obstacles(self, ways: Sequence[int], bucket: int, missing: float) -> list[_Found]:
         """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name."""
         market = self.market
         starts = [(way, bucket - int(market.way_lead[way])) for way in ways]
@@ -159,25 +178,43 @@ class _Left:
         """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
         market, facts = self.market, self.market.ways[way]
         lot = max(missing / facts.yield_share, facts.min_units)
+        short: list[tuple[float, _Obstacle]] = []  # units that it allows
         line = int(market.way_line[way])
         if line >= 0:
             setup = facts.setup_hours if self.lots[way, start] == 0 else 0.0
             hours = setup + lot * facts.hours_per_unit
-            short = hours - float(self.hours[line, start])
-            if short > NOTHING * max(hours, 1.0):
+            lacks = hours - float(least_over(self.hours[line], facts.span)[start]) * facts.span
+            if lacks > NOTHING * max(hours, 1.0):
                 price = float(self.prices.line[line, start])
                 is_line = market.lines[line] not in market.shared
-                return _Obstacle(name_of(market, LINE, line), is_line, price, short)
+                allowed = lot - lacks / facts.hours_per_unit if facts.hours_per_unit > 0 else 0.0
+                short.append((allowed, _Obstacle(name_of(market, LINE, line), is_line, price, start, lacks)))
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
-            part = int(market.use_component[use])
-            short = lot * float(market.use_units[use]) - float(self.pool[part, start])
-            if market.use_open[use, start] and short > NOTHING * max(lot, 1.0):
-                price = float(self.prices.component[part, start])
-                return _Obstacle(market.products[part], False, max(price, 0.0) if np.isfinite(price) else 0.0, short)
+            part, each = int(market.use_component[use]), float(market.use_units[use])
+            lacks = lot * each - float(self.pool[part, start])
+            if market.use_open[use, start] and lacks > NOTHING * max(lot, 1.0):
+                behind = self._behind(part, start, lacks)
+                if behind is not None:
+                    short.append((lot - lacks / each, behind))
         room = float(market.way_limit[way, start])
         if np.isfinite(room) and lot > room:
-            return _Obstacle(facts.name, False, float(self.prices.limit[way, start]), lot - room)
-        return None
+            price = float(self.prices.limit[way, start])
+            short.append((room, _Obstacle(facts.name, False, price, start, lot - room)))
+        if not short:
+            return None
+        _, worst = min(short, key=lambda one: (one[0], one[1].name))
+        return worst if len(short) == 1 else replace(worst, amount=0.0)
+
+    def _behind(self, part: int, bucket: int, missing: float) -> _Obstacle | None:
+        """What keeps more of a component from being there: what its own ways lack, or, where none could bring it by
+        then, the component itself; None where a way has room for it."""
+        ways = self.ways_of[self.first_way[part] : self.first_way[part + 1]].tolist()
+        found = self.obstacles(ways, bucket, missing)
+        if found:
+            return min(found, key=_by_ease)[0]
+        price = float(self.prices.component[part, bucket])
+        price = max(price, 0.0) if np.isfinite(price) else 0.0
+        return _Obstacle(self.market.products[part], False, price, bucket, missing)
 
 
 def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:

@@ -1,7 +1,7 @@
 """Reading back: arrays of a solution -> the tables of a Clearing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 
 import numpy as np
@@ -15,7 +15,7 @@ from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, d
 from datong.balance.evaluate import Outcome
 from datong.balance.pack import Market
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
-from datong.balance.solution import Solution
+from datong.balance.solution import Prices, Solution
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
 from datong.network.facts import EPOCH, day_numbers
 
@@ -85,6 +85,8 @@ def read_back(
     lots: FloatArray | None = None,
 ) -> Clearing:
     """The Clearing of a solution and what it costs. lots: (way, bucket) orders started, of a plan in lots."""
+    if lots is not None:
+        solution = replace(solution, prices=_where_full(market, solution.prices, outcome))
     ways, cheapest = unit_prices(market, solution.prices)
     scarcity = Scarcity(market, solution.prices, cheapest)
     found = delivered(market, outcome)
@@ -108,6 +110,13 @@ def read_back(
         iterations=solution.iterations,
         substitutions=_substitutions(market, solution),
     )
+
+
+def _where_full(market: Market, prices: Prices, outcome: Outcome) -> Prices:
+    """Prices of hours only where the orders leave none: those of a plan in fractions of units need not fit them."""
+    hours = market.most_hours + market.hours_taken
+    is_full = hours - outcome.hours_used <= NOTHING * np.maximum(hours, 1.0)
+    return replace(prices, line=np.where(is_full, prices.line, 0.0))
 
 
 def _smallest(market: Market) -> bool:
@@ -359,7 +368,11 @@ def _gaps(
     own = _split(market, demand, units, of, item)
     if found is not None:
         own = _told_one_by_one(market, demanded, [(d, name) for d, name, _ in named], own, found)
-    binding = in_the_way(demanded, units)
+    # What was due before and is served at once could not come sooner: nothing stands in its way.
+    at_once = np.minimum(market.beyond.owed, outcome.served_by[:, 0])
+    late = units.late.copy()
+    late[:, 0] -= np.minimum(np.bincount(market.demanded, at_once, len(market.products))[demanded], late[:, 0])
+    binding = in_the_way(demanded, replace(units, late=late))
     days = _days_more(market, demanded, units, cheapest, binding.later)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")

@@ -125,6 +125,7 @@ def _part(market: Market, flow: FloatArray, chosen: BoolArray, serves: BoolArray
         on_firm=np.zeros((0, 0), dtype=bool),
         overtime=none,
         overtime_cost=none,
+        owed=market.beyond.owed[at],
     )
     return replace(
         market,
@@ -197,7 +198,8 @@ def delivered(market: Market, outcome: Outcome) -> Delivered | None:
     shape = len(asks.units)
     on_time, late, away, never = np.zeros((4, shape))
     by_bucket = np.zeros((shape, buckets))
-    on_time[order] = served[np.arange(len(order)), bucket]
+    in_time = asks.due_day[order] >= day_numbers(market.bucket_starts)[0]
+    on_time[order] = np.where(in_time, served[np.arange(len(order)), bucket], 0.0)
     late[order] = served[:, -1] - on_time[order] if len(order) else 0.0
     away[order], never[order] = refused, kept - served[:, -1] if len(order) else 0.0
     by_bucket[order] = np.diff(served, axis=1, prepend=0.0)
@@ -239,7 +241,7 @@ def deliveries_table(market: Market, found: Delivered, product_of: list[str]) ->
     rows: list[tuple[IntArray, IntArray, FloatArray, np.ndarray]] = []
     known = found.demanded >= 0
     ask, t = np.nonzero((found.by_bucket > NOTHING) & known[:, None])
-    what = np.where(t <= asks.bucket[ask], "on_time", "late")
+    what = np.where((t <= asks.bucket[ask]) & (asks.due_day[ask] >= starts[0]), "on_time", "late")
     rows.append((ask, starts[t], found.by_bucket[ask, t], what))
     for name, units in (("refused", found.refused), ("never", found.never)):
         ask = np.flatnonzero((units > NOTHING) & known)

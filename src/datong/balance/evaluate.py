@@ -203,8 +203,9 @@ def service(market: Market, outcome: Outcome) -> Service:
 
         E min(A(t), X(s)) - E min(A(t-1), X(s)),
 
-    on time for s = t, in the end for the last s. Paths that take recourse into account can ask for less than nothing in
-    a bucket; what is expected of it then stays between nothing and what is asked for.
+    on time for s = t, in the end for the last s; what was due before the first bucket is late in any. Paths that take
+    recourse into account can ask for less than nothing in a bucket; what is expected of it then stays between nothing
+    and what is asked for.
     """
     away, supply = np.cumsum(outcome.turned_away, axis=1), outcome.supply
     last = supply[:, -1:]
@@ -220,6 +221,7 @@ def service(market: Market, outcome: Outcome) -> Service:
     units = np.diff(total, axis=1, prepend=0.0)
     served = np.clip(served, 0.0, np.maximum(units - outcome.turned_away, 0.0))
     on_time = np.clip(on_time, 0.0, served)
+    on_time[:, 0] -= np.minimum(np.minimum(market.beyond.owed, np.maximum(supply[:, 0], 0.0)), on_time[:, 0])
     never = units - outcome.turned_away - served
     return Service(units, on_time, served - on_time, outcome.turned_away, never)
 

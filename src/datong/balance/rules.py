@@ -31,7 +31,8 @@ class Rules:
     shelf_life: (product) buckets, -1 where a unit keeps.
     change_cost: (way) money per unit; before: (way, bucket) units of the earlier plan; charged: (bucket) it reaches so
     far. firms, floor, ceiling: (firm); on_firm: (firm, line); works: (line) it is one, no lane; share_cost: money per
-    hour. overtime, overtime_cost: (line, bucket) hours, money per hour.
+    hour. overtime, overtime_cost: (line, bucket) hours, money per hour. owed: (demanded) units of the first bucket's
+    demand that were due before it.
     """
 
     weight: FloatArray
@@ -52,6 +53,7 @@ class Rules:
     share_cost: float
     overtime: FloatArray
     overtime_cost: FloatArray
+    owed: FloatArray
 
     @property
     def names(self) -> frozenset[str]:
@@ -111,6 +113,7 @@ def build(
         share_cost=rules.hour_worth_factor * float(way_worth.max(initial=0.0)),
         overtime=np.array([rules.overtime_hours.get(line, none) for line in lines]).reshape(len(lines), buckets),
         overtime_cost=np.array([rules.overtime_cost.get(line, none) for line in lines]).reshape(len(lines), buckets),
+        owed=np.array([c.owed_units for _, c in classes], dtype=np.float64),
     )
 
 

@@ -30,12 +30,14 @@ NOTHING = 1e-9
 class DemandClass:
     """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units.
 
-    owed: (bucket) units of it from before the horizon, by the last bucket in which they can still be served.
+    owed: (bucket) units of it from before the horizon, by the last bucket in which they can still be served;
+    owed_units: all of them, those that can be served in any bucket among them.
     """
 
     weight: float
     paths: FloatArray
     owed: FloatArray | None = None
+    owed_units: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class FirmShare:
 
 @dataclass(frozen=True, eq=False)
 class RuleFacts:
-    """late_buckets: whole buckets that demand waits at most; None: for ever. owed: product -> (bucket) units as a
+    """late_buckets: whole buckets that demand waits at most; None: for ever. owed, owed_units: by product, as a
     DemandClass has them, of all its classes. classes: product -> its classes, dearest first, of products that have
     others than the plain one.
 
@@ -70,6 +72,7 @@ class RuleFacts:
 
     late_buckets: int | None = None
     owed: Mapping[str, FloatArray] = field(default_factory=dict)
+    owed_units: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, tuple[DemandClass, ...]] = field(default_factory=dict)
     substitutes: tuple[Substitute, ...] = ()
     shelf_life_buckets: Mapping[str, int] = field(default_factory=dict)
@@ -98,6 +101,7 @@ def rule_facts(
     return RuleFacts(
         late_buckets=late_buckets,
         owed=_owed_until(where.owed_units, starts, settings, facts),
+        owed_units={p: float(u.sum()) for p, u in _by_bucket(where.owed_units, starts, settings, facts).items()},
         classes=demand_classes(state, demand, where, asked, facts),
         substitutes=_substitutes(state, facts, starts),
         shelf_life_buckets=_shelf_life(state, facts),
@@ -200,30 +204,33 @@ def demand_classes(
             for priority, (units, by_last) in of_rows.items()
             if product in units
         ]
-        parts = [(p, firm, (units * share)[None], none) for (p, firm), units in by_kind.items()]
-        parts += [(priority, True, units[None], by_last) for priority, units, by_last in rows_owed]
+        parts = [(p, firm, (units * share)[None], none, 0.0) for (p, firm), units in by_kind.items()]
+        parts += [(priority, True, units[None], by_last, float(units.sum())) for priority, units, by_last in rows_owed]
         plain = due_before - sum((units for _, units, _ in rows_owed), none)
         plain_until = until.get(product, none) - sum((by_last for _, _, by_last in rows_owed), none)
-        parts += [(0, True, plain[None], plain_until), (0, False, rest, none)]
+        parts += [(0, True, plain[None], plain_until, float(plain.sum())), (0, False, rest, none, 0.0)]
         result |= _classes_of(product, parts, factors.priority_factor, firm_factor)
     return result
 
 
 def _classes_of(
     product: str,
-    parts: Sequence[tuple[int, bool, FloatArray, FloatArray]],
+    parts: Sequence[tuple[int, bool, FloatArray, FloatArray, float]],
     priority_factor: float,
     firm_factor: float,
 ) -> dict[str, tuple[DemandClass, ...]]:
-    """product -> its classes, dearest first; nothing where all is of weight 1. parts: priority, firm, paths, owed."""
+    """product -> its classes, dearest first; nothing where all is of weight 1. parts: priority, firm, paths, owed and
+    owed_units."""
     weights: dict[float, DemandClass] = {}
-    for priority, firm, paths, owed in parts:
+    for priority, firm, paths, owed, units_owed in parts:
         if np.abs(paths).max(initial=0.0) <= NOTHING:
             continue
         weight = priority_factor**priority * (firm_factor if firm else 1.0)
         before = weights.get(weight, DemandClass(weight, np.zeros(paths.shape), np.zeros(len(owed))))
         assert before.owed is not None
-        weights[weight] = DemandClass(weight, before.paths + paths, before.owed + owed)
+        weights[weight] = DemandClass(
+            weight, before.paths + paths, before.owed + owed, before.owed_units + (units_owed if firm else 0.0)
+        )
     if not set(weights) - {1.0}:
         return {}
     return {product: tuple(weights[weight] for weight in sorted(weights, reverse=True))}
