@@ -154,6 +154,7 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
                 "under_way_hours": 0.0,
                 "free_hours": 40.0 - u,
                 "available_hours": 40.0,
+                "overtime_hours": 0.0,
             }
             for (i, b), u in zip(cells, used, strict=True)
         ],

@@ -79,8 +79,8 @@ def test_page_holds_every_part(inputs):
     text = report_html(inputs, "en")
     for part in ("replay", "gap", "demand", "load", "signals", "orders", "learning", "certificate", "assumptions"):
         assert f'id="{part}"' in text
-    assert "W001" in text and "LINE01: one more would save 212.5" in text
-    assert "LINE01: one more would save BDT 212" in text
+    assert "W001" in text and "LINE01: worth 212.5 at the margin" in text
+    assert "LINE01: worth BDT 212 at the margin" in text
     assert "Eid al-Adha" in text
     assert "84,500" in text and "≤ 0.48%" in text
     assert "2 sales" in text
@@ -195,6 +195,7 @@ def test_gaps_add_up_and_name_what_binds_most():
                 "bucket": i,
                 "demand_units": 100.0,
                 "needed_unit": "hour",
+                "binding_bucket": i,
                 **dict(zip(names, r, strict=True)),
             }
             for i, r in enumerate(rows)

@@ -181,6 +181,17 @@ def test_four_weeks_by_hand(factory: Factory) -> None:
     assert [kind for kind, _ in rows(fourth, "to_do")][-2:] == ["ask_late", "tell"]
 
 
+def test_a_file_of_reports_names_orders_that_were_given_out_beside_a_file_of_orders(factory: Factory) -> None:
+    """The factory keeps its own open purchases in orders.csv, and reports on what was given out in order_events.csv."""
+    factory.write("orders.csv", "order,kind,product,offer,units,start,due\nO1,buy,M,M/V,5,2026-02-23,2026-03-02\n")
+    factory.week(0)
+    factory.write("order_events.csv", "order,state,happened_at\nW20260302-001,started,2026-03-03 08:00\n")
+    with factory.at(2) as chain:
+        assert not [f for f in chain.findings if f.severity == "error"]
+        states = {r["order"]: r["state"] for r in chain.state().table("order_events").to_pylist()}
+    assert states["W20260302-001"] == "started"
+
+
 def test_orders_of_a_week_that_is_over_are_not_all_given_out(factory: Factory) -> None:
     """A week later the plan of before starts in the past: all of it is refused, one by its number goes out."""
     first = factory.week(0, give_out=False)

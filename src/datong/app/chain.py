@@ -23,7 +23,7 @@ from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
 from datong.connectors.files.settings import read_settings
 from datong.ledger.limits import beyond_limits, refuse_too_large
-from datong.ledger.protocol import TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
+from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import State
 from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, gathered, last_recorded_day
@@ -52,11 +52,8 @@ if TYPE_CHECKING:
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
 
-# Later than anything that can be known: a state as of then is all there is.
-END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
-
 # What of a kept run its successor is held against.
-PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "flow", "money")
+PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "flow", "hours", "money")
 
 # Days between which a plan may be asked for.
 FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)

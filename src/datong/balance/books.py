@@ -37,7 +37,7 @@ HOURS_SCHEMA = pa.schema(
     [
         ("line", pa.string()),
         ("bucket", pa.date32()),
-        *((f"{name}_hours", pa.float64()) for name in ("run", "setup", "under_way", "free", "available")),
+        *((f"{name}_hours", pa.float64()) for name in ("run", "setup", "under_way", "free", "available", "overtime")),
     ]
 )
 MONEY_SCHEMA = pa.schema(
@@ -160,7 +160,7 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
 
 
 def hours(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray | None) -> pa.Table:
-    """Hours of every line in every bucket."""
+    """Hours of every line in every bucket; overtime_hours: those of all that are worked which are overtime."""
     is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
     setup = np.zeros(market.line_hours.shape)
     if lots is not None:
@@ -169,7 +169,8 @@ def hours(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     run = outcome.hours_used - market.hours_taken - setup
     line, t = np.nonzero(np.broadcast_to(is_line[:, None], available.shape))
     names = pa.array([shared_name(market, label)[1] for label in market.lines], pa.string())
-    columns = [run, setup, market.hours_taken, available - outcome.hours_used, available]
+    overtime = np.maximum(outcome.hours_used - market.hours_taken - market.line_hours, 0.0)
+    columns = [run, setup, market.hours_taken, available - outcome.hours_used, available, overtime]
     return pa.table(
         [names.take(pa.array(line)), _days(market, t)] + [pa.array(column[line, t]) for column in columns],
         schema=HOURS_SCHEMA,

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -12,6 +12,9 @@ from datong.ledger.state import State
 from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
+
+# Later than anything that can be known: a state as of then is all there is.
+END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

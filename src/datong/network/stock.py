@@ -24,6 +24,7 @@ from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 from datong.network.bills import Bills
+from datong.network.on_the_way import arrived
 
 MOMENT = pa.timestamp("us", tz="UTC")
 _NEVER = np.iinfo(np.int64).min
@@ -178,7 +179,7 @@ def _moves_and_takings(state: State, stands: Mapping[str, Standing], counts: Cou
         _moves(state.table("production"), "site", "good_units", 1),
         _moves(state.table("receipts"), "site", "units", 1),
         _moves(shipments, "from_site", "units", -1),
-        _moves(shipments.filter(pc.is_valid(shipments["to_site"])), "to_site", "units", 1),
+        _moves(arrived(state), "to_site", "units", 1),
         _told_moves(state, stands),
     ]
     sold = _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)

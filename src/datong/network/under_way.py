@@ -15,6 +15,7 @@ from datong.ledger.life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
 from datong.network.bills import Bills
+from datong.network.on_the_way import still_on_the_way
 from datong.network.stock import MOMENT, Counts, order_sites
 from datong.network.supply import placed_orders
 
@@ -58,11 +59,31 @@ def under_way(state: State, stands: Mapping[str, Standing], counts: Counts) -> t
     told = orders_out(state, stands, counts)
     expected = expected_arrivals(state, told)
     found = (replace(o, due=expected[o.order].day) if o.order in expected else o for o in told)
-    return tuple(sorted(found, key=lambda o: (o.due, o.order)))
+    return tuple(sorted([*found, *_on_the_way(state)], key=lambda o: (o.due, o.order)))
+
+
+def _on_the_way(state: State) -> list[UnderWay]:
+    """Transfers that left and are not there yet, as orders that have nothing left to take."""
+    day = state.settings.calendar.local_date
+    return [
+        UnderWay(
+            order=row["order"] or row["row_id"],
+            kind="move",
+            product=row["product"],
+            recipe=None,
+            line=None,
+            units=row["units"],
+            start=day(row["happened_at"]),
+            due=day(row["arrives"]),
+            site=row["to_site"],
+            stage="begun",
+        )
+        for row in still_on_the_way(state).to_pylist()
+    ]
 
 
 def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:
-    """`under_way`, each due as the order says."""
+    """`under_way` without what is on the way, each due as the order says."""
     names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
     only, calendar, result = only_recipes(state), state.settings.calendar, []
     takings = _Takings(state, counts)
@@ -78,7 +99,7 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         began = begun_at(stand, r["start"], calendar)
         if began is not None:
             stage = "begun"
-            taken = takings.of(own, began) if r["kind"] == "make" else taken
+            taken = takings.of(own, began)
         result.append(UnderWay(units=left, stage=stage, taken=taken, **own))
     return tuple(result)
 
@@ -95,12 +116,25 @@ class _Takings:
         return Bills(components, set(components["component"].to_pylist()))
 
     @cached_property
+    def leaves(self) -> dict[str, str]:
+        """Where a lane begins."""
+        lanes = self.state.table("lanes")
+        return dict(zip(*(lanes[c].to_pylist() for c in ("lane", "from_site")), strict=True))
+
+    @cached_property
     def site_of(self) -> Callable[[Mapping[str, Any]], str]:
         return order_sites(self.state)
 
     def of(self, order: Mapping[str, Any], began: datetime) -> frozenset[str]:
-        """order: a row of `orders`, with its recipe. began: when it did."""
-        moment, site = int(pa.scalar(began, MOMENT).value), self.site_of(order)
+        """order: a row of `orders`, with its recipe. began: when it did. A transfer takes its own product, where it
+        leaves: until that is counted there, it lies there by the records."""
+        moment = int(pa.scalar(began, MOMENT).value)
+        if order["kind"] == "move":
+            left = self.counts.last(order["product"], self.leaves.get(order["lane"], ""))
+            return frozenset({order["product"]} if left is not None and left >= moment else ())
+        if order["kind"] != "make":
+            return frozenset()
+        site = self.site_of(order)
         parts = {use.component for use in self.bills.uses(order["product"], order["recipe"])}
         return frozenset(part for part in parts if self.counts.taken(part, site, moment))
 

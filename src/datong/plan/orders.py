@@ -42,7 +42,7 @@ def orders_of(
     ours = [lot for lot in ordered if not lot.way.serves]
     pegs, before = pegged(work, clearing, ordered)
     numbers = _numbers(state, work, ours, proposed)
-    reasons = Reasons(state, sensed, demand, clearing, work, numbers)
+    reasons = Reasons(state, sensed, demand, clearing, work, numbers, pegs)
     value = _values(work, ours)
     orders = []
     for lot in ours:

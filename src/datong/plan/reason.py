@@ -49,7 +49,9 @@ class Reasons:
         clearing: Clearing,
         work: Work,
         numbers: Mapping[Lot, str],
+        pegs: Mapping[Lot, Sequence[Peg]],
     ) -> None:
+        self.served_by: dict[str, list[tuple[Lot, set[int]]]] = defaultdict(list)
         self.work, self.numbers, self.demand = work, numbers, demand
         self.currency = state.settings.currency
         self.weeks = state.settings.calendar.unit == "week"
@@ -70,6 +72,8 @@ class Reasons:
         self.demand_rows = {r["demand"]: r["row_id"] for r in given}
         self.totals: dict[str, SortedDemand] = {}
         self.refused = refusals_behind(work.facts, work.starts, numbers)
+        for lot, own in pegs.items():
+            self.served_by[lot.way.name].append((lot, {lot.arrive, *self._wanted_in(own)}))
 
     def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, start: date, due: date) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
@@ -258,7 +262,7 @@ class Reasons:
     def _lot_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
         """What is joined in one lot, and which set-ups that saves; or that a smallest lot joins it."""
         way = lot.way
-        wanted = {peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs}
+        wanted = self._wanted_in(pegs)
         if len(wanted) < 2:
             return []
         weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(wanted))
@@ -266,7 +270,11 @@ class Reasons:
             if way.min_units <= 1 or lot.units > way.min_units * (1 + NOTHING):
                 return []
             return [Cause("plan", message("plan.cause.joined", smallest=shown(way.min_units), weeks=weeks))]
-        saved = len(wanted) - 1
+        made = {t for other, weeks_of in self.served_by[way.name] if other is not lot for t in weeks_of}
+        saved = len(wanted - made - {min(wanted)})  # a week that another lot serves has a set-up all the same
+        if not saved:
+            return []
+        weeks = message("plan.weeks" if self.weeks else "plan.days", count=saved + 1)
         parts = []
         if way.setup_hours > 0:
             parts.append(message("plan.set_up_hours", hours=shown(saved * way.setup_hours)))
@@ -274,6 +282,10 @@ class Reasons:
             parts.append(message("plan.set_up_money", money=shown(saved * way.setup_cost), currency=self.currency))
         text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]
+
+    def _wanted_in(self, pegs: Sequence[Peg]) -> set[int]:
+        """The buckets in which the units of a lot are wanted."""
+        return {peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs}
 
     def _refusals(self, lot: Lot) -> list[Cause]:
         """What was refused that this lot stands in for, or comes later for."""

@@ -20,9 +20,10 @@ LEAST_SHORT = 0.5
 def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
     """Sums of the table `gaps` by product or by bucket, in order: demand = on time + late + lost.
 
-    `binding` is what stands in the way of most units that are late or lost, counted in `binding_unit` (hour, unit), and
-    `binding_price` the most that one more of it would save; '' and None where nothing does. Raises Refused for a run
-    that an earlier version kept.
+    `no_time`: nothing ordered now would be there in time for most of the units that nothing scarce keeps from being on
+    time. `binding` is what stands in the way of most units that are late or lost, counted in `binding_unit` (hour,
+    unit), and `binding_price` its highest price; '' and None where nothing does. Raises Refused for a run that an
+    earlier version kept.
     """
     if not set(GAP_UNITS) <= set(gaps.column_names):
         raise Refused(message("report.earlier_version"))
@@ -31,12 +32,14 @@ def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
     most: dict[Any, Row] = {}
     for r in binding_units(gaps, [key]):
         most.setdefault(r[key], r)
+    no_time = _mostly_no_time(gaps, key)
     rows = []
     for r in sums.sort_by(key).to_pylist():
         row = {key: r[key]} | {name: r[f"{name}_sum"] or 0.0 for name in GAP_UNITS}
         row["short_units"] = row["late_units"] + row["lost_units"]
         row["on_time_share"] = _share(row)
         found = most.get(r[key], {"binding": "", "price": None, "unit": None})
+        row["no_time"] = no_time.get(r[key], False)
         row |= {"binding": found["binding"], "binding_price": found["price"], "binding_unit": found["unit"]}
         rows.append(row)
     return rows
@@ -70,6 +73,17 @@ def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
         for r in by.to_pylist()
     ]
     return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"]))
+
+
+def _mostly_no_time(gaps: pa.Table, key: str) -> dict[Any, bool]:
+    """By `key`, whether no start is left for most of the late and lost units that nothing scarce is in the way of."""
+    short = pc.add(gaps["late_units"], gaps["lost_units"])
+    unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
+    none = pc.is_null(gaps["binding_bucket"])
+    signed = pc.multiply(short, pc.if_else(none, 1.0, -1.0))
+    rows = gaps.append_column("signed", signed).filter(pc.and_(unbound, pc.greater(short, 0.0)))
+    by = rows.group_by(key, use_threads=False).aggregate([("signed", "sum")])
+    return {k: units > 0 for k, units in zip(by[key].to_pylist(), by["signed_sum"].to_pylist(), strict=True)}
 
 
 def gap_sum(rows: Sequence[Row]) -> Row:

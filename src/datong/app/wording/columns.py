@@ -50,11 +50,11 @@ def shown_value(column: str, value: object, language: str) -> str:
 
 
 def binding_words(row: Mapping[str, Any], names: Names, currency: str, language: str) -> str:
-    """What stands in the way of most units of a row of `product_totals`, and what one more of it would save."""
+    """What stands in the way of most units of a row of `product_totals`, and what it is worth at the margin."""
     if row["lacks"] is not None:
         return say("report.gap.held", language, name=names.called(row["lacks"]))
     if not row["binding"]:
-        return say("report.gap.no_binding", language)
+        return say("report.gap.no_time" if row["no_time"] else "report.gap.no_binding", language)
     name = names.thing(row["binding"], row["binding_unit"])
     if (row["binding_price"] or 0.0) < LEAST_PRICE:
         return name

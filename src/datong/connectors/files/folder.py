@@ -218,11 +218,13 @@ def check_folder(
     keep_rejected: bool = True,
     on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
     today: date | None = None,
+    also_known: Mapping[str, Sequence[pa.Array]] = MappingProxyType({}),
 ) -> CheckResult:
     """Everything that is wrong with a chain folder, at once: each file, each row, and the tables with one another.
 
     take: what is done with the rows of each table. keep_rejected: False where the bad rows themselves are not wanted.
     on_rows: told the table and how many rows of it have come so far. today: events of long after it are refused.
+    also_known: by table, keys that rows may name though no file of the folder holds them.
     """
     contents = read_folder(folder)
     if not folder.is_dir():
@@ -245,6 +247,7 @@ def check_folder(
                 circles += more
                 if _usable(name, table.key[0], kept):
                     known[name] = pc.unique(kept[name].rows[table.key[0]])
+                    known[name] = pc.unique(pa.concat_arrays([known[name], *also_known.get(name, ())]))
                 if name in ("products", "unit_conversions"):
                     known[UNITS] = _units(kept)
                 rows = RowsInHand(kept[name])

@@ -18,11 +18,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files, unread_tables
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
-from datong.ledger.protocol import IngestReport, Intake, Ledger
+from datong.ledger.protocol import END_OF_TIME, IngestReport, Intake, Ledger
 from datong.ledger.units import UNITS, has_units
 from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding, finding
@@ -58,12 +59,13 @@ def take_in_folder(
     seen = _file_looks(folder, settled)
     digests = _file_digests(folder)
     files = (part for pair in digests.items() for part in pair)
-    digest = _digest(rules_digest(), folder.resolve().name, *_kinds(folder), *files)
+    given_out = _given_out(ledger)
+    digest = _digest(rules_digest(), folder.resolve().name, *_kinds(folder), *files, *given_out.to_pylist())
     before = _unchanged(ledger, _FOLDER, digest)
     if before is not None:
         return TakenIn(before.reports, before.findings, before.unheeded)
     taking = _Taking(ledger, arrived_at, digests)
-    checked = check_folder(folder, taking.take, on_rows=on_rows, today=today)
+    checked = check_folder(folder, taking.take, on_rows=on_rows, today=today, also_known={"orders": [given_out]})
     gone = _gone(ledger, {report.table for report in taking.reports} | unread_tables(checked.findings))
     taken = TakenIn(tuple(taking.reports), checked.findings, (*taking.unheeded, *gone.values()))
     if _file_looks(folder, looks) == seen:  # nobody wrote to it in the meantime
@@ -76,6 +78,12 @@ def take_in_folder(
         everything = Intake(_FOLDER, digest, ingests, taken.reports, taken.findings, taken.unheeded)
         ledger.note_intake(_as_of_now(everything, last))
     return taken
+
+
+def _given_out(ledger: Ledger) -> pa.Array:
+    """Numbers of orders that were given out from here: a file of reports may name them, whatever else is out."""
+    orders = ledger.state(END_OF_TIME).table("orders")
+    return pc.unique(orders.filter(pc.is_valid(orders["run"]))["order"]).sort()
 
 
 def _gone(ledger: Ledger, there: set[str | None]) -> dict[str, Finding]:

@@ -122,8 +122,8 @@ def _total_text(total: tuple[float, ...], span: Message, currency: str) -> Messa
 
 
 def _cost_by_term(tables: Mapping[str, pa.Table], state: State, weeks: Sequence[date]) -> dict[str, float]:
-    """Money of the weeks: orders, holding, late, lost."""
-    cost = {"orders": _order_cost(tables["orders"], state, weeks)}
+    """Money of the weeks: orders, overtime, holding, late, lost."""
+    cost = {"orders": _order_cost(tables["orders"], state, weeks), "overtime": _overtime_cost(tables, weeks)}
     money = tables["money"]
     for term, (name, column) in _BY_WEEK.items():
         inside, whole = _units_in(tables[name], column, weeks)
@@ -135,6 +135,16 @@ def _cost_by_term(tables: Mapping[str, pa.Table], state: State, weeks: Sequence[
             if whole.get(product, 0.0) > 0
         )
     return cost
+
+
+def _overtime_cost(tables: Mapping[str, pa.Table], weeks: Sequence[date]) -> float:
+    """Money of the overtime of these weeks, by its hours."""
+    money, hours = tables["money"], tables.get("hours")
+    total = pc.sum(money.filter(pc.equal(money["term"], "overtime"))["money"]).as_py() or 0.0
+    if not total or hours is None or "overtime_hours" not in hours.column_names:
+        return total
+    inside = hours.filter(pc.is_in(hours["bucket"], pa.array(weeks, pa.date32())))
+    return total * (pc.sum(inside["overtime_hours"]).as_py() or 0.0) / pc.sum(hours["overtime_hours"]).as_py()
 
 
 def _order_cost(orders: pa.Table, state: State, weeks: Sequence[date]) -> float:

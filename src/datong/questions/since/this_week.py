@@ -65,7 +65,8 @@ def _to_tell(tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
     order = [(name, "ascending") for name in ("due", "demand", "product", "bucket")]
     for row in rows.sort_by(order).to_pylist():
         if row["demand"]:
-            first.setdefault(row["demand"], row)
+            told = first.setdefault(row["demand"], row | {"units": 0.0})
+            told["units"] += row["units"]  # it may come in parts
     names = [
         message(
             "since.told", name=name, product=naming.called(row["product"]), due=row["due"], units=shown(row["units"])
