@@ -102,13 +102,13 @@ def _typical_slope(tests: Sequence[BackTest], variances: Sequence[float]) -> tup
 
     Of many items, MOST_FOR_SLOPE spread evenly over the levels stand for all: pairs grow with the square.
     """
-    from scipy.stats import theilslopes  # takes a second to import, and given demand needs none of it
-
     level = np.array([float(np.mean(t.mean)) for t in tests])
     variance = np.array(variances, dtype=np.float64)
     use = np.isfinite(variance) & (variance > 0) & (level > 0)
     if use.sum() < FEWEST_FOR_SLOPE:
         return 0.0, 1.0
+    from scipy.stats import theilslopes  # takes a second to import, and given demand needs none of it
+
     by_level = np.flatnonzero(use)[np.argsort(level[use], kind="stable")]
     chosen = by_level[np.unique(np.linspace(0, len(by_level) - 1, MOST_FOR_SLOPE).round().astype(np.int64))]
     slope = float(theilslopes(np.log(variance[chosen]), np.log(level[chosen])).slope)

@@ -31,6 +31,8 @@ def review(state: State) -> tuple[Finding, ...]:
         *never_made(state, starts, held),
         *demand_ends_early(state, starts),
         *demand_beyond(state, starts),
+        *assumed_supply(state, starts, held),
+        *stock_at_no_site(state),
         *changes_nothing(state, held),
     )
 
@@ -69,6 +71,40 @@ def never_made(state: State, starts: Sequence[date], held: Held) -> list[Finding
     if rest:
         found.append(finding("warning", "review.never_made_more", "economics", count=len(rest), products=named(rest)))
     return found
+
+
+def assumed_supply(state: State, starts: Sequence[date], held: Held) -> list[Finding]:
+    """Products that are wanted and that nobody makes or sells, in a chain that says of others who does: they are taken
+    to be bought. A chain that says it of none buys everything, which is no surprise."""
+    sources = {p for name in ("recipes", "offers") for p in state.table(name)["product"].to_pylist()}
+    asked = {item.product for item in asked_items(state, starts)}
+    unsaid = sorted(product for product in asked - sources if product not in held) if sources else []
+    if not unsaid:
+        return []
+    defaults = state.settings.defaults
+    figures: dict[str, Any] = {
+        "count": len(unsaid),
+        "products": named(unsaid),
+        "share": f"{defaults.cost_share:g}",
+        "days": f"{defaults.offer_lead_days:g}",
+    }
+    return [finding("warning", "review.assumed_supply", "offers", rows_affected=len(unsaid), **figures)]
+
+
+def stock_at_no_site(state: State) -> list[Finding]:
+    """Counts that name no site, in a chain whose goods lie at sites: no lane takes them anywhere."""
+    if not state.table("lanes").num_rows:
+        return []
+    rows = state.table("stock")
+    rows = rows.filter(pc.and_(pc.is_null(rows["site"]), pc.greater(rows["units"], 0.0)))
+    if not rows.num_rows:
+        return []
+    figures: dict[str, Any] = {
+        "count": rows.num_rows,
+        "products": named(sorted(set(rows["product"].to_pylist()))),
+        "first": rows["row_id"][0].as_py(),
+    }
+    return [finding("warning", "review.no_site", "stock", column="site", rows_affected=rows.num_rows, **figures)]
 
 
 def asked_items(state: State, starts: Sequence[date]) -> list[Item]:

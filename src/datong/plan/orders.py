@@ -95,12 +95,15 @@ def _line(work: Work, way: Way) -> str | None:
 
 def _due(lot: Lot, pegs: Sequence[Peg], start: date, work: Work) -> date:
     """A purchase or transfer arrives after its lead time. A work order is due on the last working day of the bucket in
-    which it is planned to finish, or as the first order that needs it starts, where that is earlier."""
+    which it is planned to finish, or as the first order that needs it starts, or on the day that a customer named in
+    that bucket, where that is earlier."""
     if lot.way.kind != "make":
         return start + timedelta(days=lot.way.lead_days)
     due = last_working_day(work.starts[0], lot.arrive, work.calendar)
     parents = [work.starts[peg.use.parent.start] for peg in pegs if peg.use.parent is not None]
-    return max(min([due, *parents]), start)
+    first = work.starts[lot.arrive]
+    named = [peg.use.due for peg in pegs if peg.use.kind == "request" and peg.use.due >= first]
+    return max(min([due, *parents, *named]), start)
 
 
 def last_working_day(first: date, bucket: int, calendar: Calendar) -> date:

@@ -16,10 +16,14 @@ from datong.learn.memory import learnt_from_table, learnt_table
 from datong.ledger.held import held_back, lacking
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
+from datong.model.findings import Finding
 from datong.model.flow import Learnt, nothing_learnt
 from datong.model.tables import tables
 from datong.questions.since import PlanBefore, since
-from datong.questions.tables_out import run_tables
+from datong.questions.tables_out import findings_table, run_tables
+
+# Most findings on rows that were left out that are kept with a run.
+MOST_LEFT_OUT = 500
 
 
 def run(
@@ -28,16 +32,19 @@ def run(
     before: PlanBefore | None,
     seed: int,
     on_stage: Callable[[str], None] = lambda _stage: None,
+    left_out: Sequence[Finding] = (),
 ) -> RunRecord:
     """One turn of the loop on a state, with what came and changed since the plan before.
 
     past_runs: earlier runs, oldest first; the last one's learning is used. on_stage: called with the name of each stage
-    as it starts. Raises NoPlan where locked orders cannot run.
+    as it starts. left_out: what is wrong with rows that the state is without, to be told with the plan. Raises NoPlan
+    where locked orders cannot run.
     """
     used = learnt_by(past_runs)
     result = run_cycle(state, used, past_runs, seed, on_stage)
     record = run_record(state, used, seed, result, past_runs)
-    return replace(record, tables={**record.tables, "since": since(before, state, record.tables)})
+    more = {"since": since(before, state, record.tables), "left_out": findings_table(left_out[:MOST_LEFT_OUT])}
+    return replace(record, tables={**record.tables, **more})
 
 
 def learnt_by(past_runs: Sequence[RunRecord]) -> Learnt:

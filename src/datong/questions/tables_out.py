@@ -135,23 +135,24 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "orders": _orders(result.plan),
         "reasons": _reasons(result.plan),
         "kept": result.plan.kept,
-        "findings": _findings(result.decision.findings),
+        "findings": findings_table(result.decision.findings),
         "messages": _messages(result.messages),
         "scores": result.learnt.scores,
     }
 
 
-def _findings(found: Sequence[Finding]) -> pa.Table:
+def findings_table(found: Sequence[Finding]) -> pa.Table:
     """What a plan wants a person to know, each as JSON that `kept_findings` reads back."""
     texts = [json.dumps(finding_as_json(f), ensure_ascii=False) for f in found]
     return pa.table({"code": pa.array([f.code for f in found], pa.string()), "finding": pa.array(texts, pa.string())})
 
 
-def kept_findings(tables: Mapping[str, pa.Table]) -> tuple[Finding, ...]:
-    """The findings of a run; of one that an earlier version kept, none."""
-    if "findings" not in tables:
+def kept_findings(tables: Mapping[str, pa.Table], name: str = "findings") -> tuple[Finding, ...]:
+    """The findings of a run, or (`left_out`) on rows that it was made without; of one that an earlier version kept,
+    none."""
+    if name not in tables:
         return ()
-    return tuple(finding_from_json(json.loads(text)) for text in tables["findings"]["finding"].to_pylist())
+    return tuple(finding_from_json(json.loads(text)) for text in tables[name]["finding"].to_pylist())
 
 
 def _long(names: Sequence[tuple[str, str]], starts: Sequence[date]) -> dict[str, pa.Array]:

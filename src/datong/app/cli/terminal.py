@@ -248,6 +248,10 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_floating(kind) or pa.types.is_integer(kind)
 
 
+# Rows that a plan was made without are told in full, so many of them.
+LEFT_OUT_SHOWN = 3
+
+
 # results -----------------------------------------------------------------------------------------
 
 
@@ -258,6 +262,10 @@ def show_results(
     console = console or make_console()
     _print_gap(console, inputs, language)
     findings(kept_findings(inputs.tables), language, console)
+    left_out = kept_findings(inputs.tables, "left_out")
+    findings(left_out[:LEFT_OUT_SHOWN], language, console)
+    if len(left_out) > LEFT_OUT_SHOWN:
+        console.print(Text(say("terminal.more_left_out", language, count=len(left_out) - LEFT_OUT_SHOWN), style="dim"))
     _print_signals(console, inputs, language)
     _print_orders(console, inputs, language, orders)
     certificate = inputs.tables["certificate"].to_pylist()[0]
@@ -578,7 +586,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
         row(say("terminal.others", language), gap_sum(others))
     row(say("report.gap.total", language), gap_sum(every), style="bold")
     buckets = gaps["bucket"].to_pylist()
-    _head(console, say("terminal.gap", language, first=min(buckets), last=max(buckets)))
+    _head(console, say("terminal.gap", language, first=min(buckets), last=inputs.last_day))
     console.print(rows)
     if len(short) > len(shown):
         console.print(Text(say("terminal.gap_more", language, count=len(short) - len(shown)), style="dim"))

@@ -89,7 +89,8 @@ class RunView:
     @cached_property
     def findings(self) -> list[Row]:
         """What the plan wants a person to know: severity, found, expected, remedy."""
-        return [f.as_record(self.language) for f in kept_findings(self.inputs.tables)]
+        told = (*kept_findings(self.inputs.tables), *kept_findings(self.inputs.tables, "left_out"))
+        return [f.as_record(self.language) for f in told]
 
     @cached_property
     def certificate(self) -> Row:
