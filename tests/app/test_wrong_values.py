@@ -134,7 +134,7 @@ def plan_or_words(state: State) -> None:
         assert all_finite(table), name
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.dictionaries(st.tuples(st.sampled_from(COLUMNS), st.integers(0, 1)), VALUES, min_size=1, max_size=5))
 def test_any_values_give_findings_or_a_plan(changes: dict[tuple[tuple[str, str], int], str]) -> None:
     rows = {name: [dict(row) for row in own] for name, own in ROWS.items()}
@@ -175,7 +175,7 @@ SETTINGS: dict[str, list[str]] = {
 }
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.data())
 def test_any_settings_give_findings_or_a_plan(data: st.DataObject) -> None:
     names = data.draw(st.lists(st.sampled_from(sorted(SETTINGS)), min_size=1, max_size=4, unique=True))

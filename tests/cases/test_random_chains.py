@@ -20,7 +20,7 @@ from datong.network.facts import chain_facts
 from datong.network.position import position
 from datong.questions.clear import orders_table
 
-SEEDS = range(60)
+SEEDS = range(40)
 # What a planner's lots leave out, so that the market without lots is the plan.
 IN_LOTS = ("lots", "multiples", "set-up hours", "set-up cost", "smallest purchase")
 NEAR = {"rel": 1e-6, "abs": 1e-6}
@@ -167,6 +167,6 @@ def test_the_market_without_lots_costs_what_the_referee_adds_up(seed: int):
 
 
 def test_the_chains_are_not_idle() -> None:
-    plans = [given_out(random_chain(seed, without=["locked"])) for seed in range(20)]
-    assert sum(len(plan.orders) for plan in plans) > 100
-    assert sum(plan.best.total_cost > 0 for plan in plans) > 10
+    plans = [given_out(random_chain(seed, without=["locked"])) for seed in range(10)]
+    assert sum(len(plan.orders) for plan in plans) > 50
+    assert sum(plan.best.total_cost > 0 for plan in plans) > 5

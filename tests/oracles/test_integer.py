@@ -133,7 +133,7 @@ def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage
     plan stage's lots cost no more with the deliveries chosen for them than where demand simply waits."""
     dearer = closer = 0
     plans = optima = 0.0
-    for seed in range(100):
+    for seed in range(60):
         state, demand = random_chain(seed, products=2, weeks=4)
         market, rules = packed(state, demand)
         linear = highs.solve(market)
@@ -152,7 +152,7 @@ def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage
         optima += found.total_cost - bound
         dearer += plain > found.total_cost * (1 + 1e-6)
         closer += found.bound > bound + scale
-    assert dearer > 20 and closer > 40
+    assert dearer > 12 and closer > 24
     assert plans < 1.5 * optima  # over the bound of the market without lots
 
 
