@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 # A slow machine is no fault of an example.
-settings.register_profile("suite", deadline=None)
+settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 
 # What several folders of tests build on lies beside this file: small_chain, mill.
