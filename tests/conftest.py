@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A slow machine is no fault of an example.
-settings.register_profile("suite", deadline=None, derandomize=True)
+# A slow machine is no fault of an example; the same examples come each time.
+slow = [HealthCheck.too_slow]
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=slow)
 settings.load_profile("suite")
 
 # What several folders of tests build on lies beside this file: small_chain, mill.
