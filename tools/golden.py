@@ -4,7 +4,7 @@ python tools/golden.py write FILE     run the chains and note the digests
 python tools/golden.py compare FILE   run them again; exit 1 and name what differs
 
 Chains: examples/fmcg, and the cases and the network of 100 products in ../shared where they are there. Of each the
-standard output of check, run, balance and quote, the tables (Parquet), the workbook (.xlsx) and the page. Seconds and
+standard output of check, run and balance, the tables (Parquet), the workbook (.xlsx) and the page. Seconds and
 paths are left out of what is compared.
 """
 
@@ -90,7 +90,7 @@ def main(what: str, file: Path) -> int:
     before = json.loads(file.read_text(encoding="utf-8")) if what == "compare" else {}
     now, wrong = {}, 0
     for chain in chains():
-        name = chain.name
+        name = f"{chain.parent.name}/{chain.name}"
         now[name] = digests(chain)
         if what == "compare":
             old = before.get(name, {})

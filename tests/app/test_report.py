@@ -196,6 +196,7 @@ def test_gaps_add_up_and_name_what_binds_most():
                 "demand_units": 100.0,
                 "needed_unit": "hour",
                 "binding_bucket": i,
+                "needed_days": 7,
                 **dict(zip(names, r, strict=True)),
             }
             for i, r in enumerate(rows)

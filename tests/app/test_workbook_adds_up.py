@@ -27,6 +27,9 @@ Row = dict[str, Any]
 # Rounding of a solver, in units, hours and money.
 NEAR = {"rel": 1e-6, "abs": 1e-5}
 
+# Costs that orders have, by the words of the sheets.
+ORDERED = ("production", "purchase", "transport, goods on the way", "set-ups")
+
 
 class Book:
     """The sheets of a workbook as rows by title, with the row of sums apart; nothing else is known of the plan."""
@@ -132,7 +135,7 @@ def the_first_sheet_adds_up(book: Book, week: date, currency: str = "CNY") -> No
         assert money == pytest.approx(book.sum("Money", "Money", **{"Cost of": term}), **NEAR), term
     assert first["Total cost"] == pytest.approx(sum(terms.values()), **NEAR)
     assert first["Total cost"] == pytest.approx(book.totals["Money"]["Money"] if book["Money"] else 0.0, **NEAR)
-    own = [terms.get(f"Cost of {t}, {currency}", 0.0) for t in ("production", "purchase", "transport", "set-ups")]
+    own = [terms.get(f"Cost of {t}, {currency}", 0.0) for t in ORDERED]
     assert spent == pytest.approx(book.sum("Orders", "Cost (money)"), **NEAR)
     assert spent == pytest.approx(sum(own), **NEAR)
     gross = sum(v for v in terms.values() if v > 0)
@@ -224,9 +227,7 @@ def money_adds_up(book: Book) -> None:
     for r in book["Orders"]:
         way = way_of(book, r, week[r["Order"]])
         own += r["Units"] * way["Cost of a unit (money)"] + way["Set-up of an order (money)"]
-    spent = sum(
-        book.sum("Money", "Money", **{"Cost of": t}) for t in ("production", "purchase", "transport", "set-ups")
-    )
+    spent = sum(book.sum("Money", "Money", **{"Cost of": t}) for t in ORDERED)
     assert own == pytest.approx(spent, **NEAR)
     holding = {(r["Product"], r["Site"]): r["Kept for a bucket (money per unit)"] for r in book["Unit costs"]}
     kept = sum(r["Closing stock (units)"] * holding[r["Product"], r["Site"]] for r in book["Flow"])

@@ -223,7 +223,7 @@ def test_transfers_under_way_come_take_their_lane_and_leave_their_site():
     assert found.hours["lane F1-S"].tolist() == [4.0, 0.0]
 
 
-def test_what_was_sent_on_a_transfer_is_at_the_other_site_and_no_longer_under_way():
+def test_what_was_sent_on_a_transfer_is_on_the_way_for_the_lead_time_of_its_lane():
     tables = two_factories(lead_days=7.0)
     tables["stock"] = [{"happened_at": BEFORE, "product": "A", "site": "F1", "units": 9.0}]
     order = {"order": "T1", "kind": "move", "product": "A", "lane": "F1-S", "units": 4.0, "locked": True}
@@ -231,8 +231,11 @@ def test_what_was_sent_on_a_transfer_is_at_the_other_site_and_no_longer_under_wa
     sent = {"shipment": "1", "from_site": "F1", "to_site": "S", "order": "T1", "product": "A", "units": 3.0}
     tables["shipments"] = [sent | {"happened_at": datetime(2024, 1, 1, tzinfo=UTC)}]
     found = position(chain(2, **tables))
-    assert found.on_hand_by_site == {("A", "F1"): 6.0, ("A", "S"): 3.0}
-    assert [(o.order, o.units) for o in found.under_way] == [("T1", 1.0)]
+    assert found.on_hand_by_site == {("A", "F1"): 6.0}
+    assert [(o.order, o.units, o.due) for o in found.under_way] == [
+        ("T1", 1.0, MONDAY + timedelta(days=7)),
+        ("T1", 3.0, MONDAY + timedelta(days=7)),
+    ]
 
 
 def test_codes_with_the_sign_of_a_label_stay_apart():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.chain import default_moment, utc_now
+from datong.app.chain import LEDGER_FILE, default_moment, utc_now
 from datong.connectors.files.folder import CheckResult, Outcome, Part, check_folder, count
 from datong.connectors.files.settings import read_settings
 from datong.ledger.identity import SINCE_EVER, event_known_at
@@ -36,7 +36,9 @@ def check_chain(
         return check_folder(folder, count, keep_rejected=False, on_rows=on_rows, today=now().date())
     with tempfile.TemporaryDirectory() as place, open_ledger(Path(place) / "check.duckdb", settings) as ledger:
         look = _Look(ledger, settings, now())
-        result = check_folder(folder, look.take, on_rows=on_rows, today=now().date())
+        # Orders that were given out from here stand in the ledger, which a check does not open.
+        unchecked = frozenset({"orders"} if (folder / LEDGER_FILE).exists() else ())
+        result = check_folder(folder, look.take, on_rows=on_rows, today=now().date(), unchecked=unchecked)
         if any(f.severity == "error" and f.row is None for f in result.findings):
             return result  # nothing would be planned of it
         return replace(result, findings=(*result.findings, *look.review()))

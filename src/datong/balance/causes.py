@@ -5,7 +5,7 @@ in lots, whose prices tell little, what the orders themselves leave: the hours, 
 bucket in which they would have to start (`by_orders`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -17,7 +17,6 @@ from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.facts import grouped, turns
-from datong.network.spans import least_over
 
 # Of orders in lots, fewer units than this missing in a bucket are not looked into.
 LEAST_TOLD = 0.05
@@ -51,8 +50,9 @@ def units_of(market: Market, outcome: Outcome) -> Units:
 class Binding:
     """The scarce thing in the way of each (product asked for, bucket). name: flat, '' where nothing is.
 
-    hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which the way would start, -1
-    where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce; later: bucket in
+    hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which it is short, or a
+    way would start, -1 where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce
+    or more of it alone would not do; later: bucket in
     which the orders would leave room for it, -1 where they do not; None where prices say when.
     """
 
@@ -109,30 +109,31 @@ class _Obstacle:
 
 
 def by_orders(
-    market: Market, demanded: IntArray, units: Units, outcome: Outcome, prices: Prices, lots: FloatArray
+    market: Market,
+    demanded: IntArray,
+    units: Units,
+    outcome: Outcome,
+    prices: Prices,
+    started: FloatArray,
+    lots: FloatArray,
 ) -> Binding:
     """Where demand is late or lost, what the orders leave too little of, for the way whose start would be in time and
     that lacks least: of its line's hours, its components and its limit the one that allows the fewest units; of a
     component, what keeps its own ways from bringing more. Nothing is in the way where a way has room for a lot: then a
     lot costs more than it is worth.
 
-    lots: (way, bucket) orders started.
+    started, lots: (way, bucket) units and orders started.
     """
-    left = _Left(market, outcome, prices, lots)
+    left = _Left(market, outcome, prices, started, lots)
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
     buckets, later = np.full((2, *shape), -1, dtype=np.int64)
-    ways_of, first = grouped(market.way_product, len(market.products))
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
-        product = demanded[d]
+        product = int(demanded[d])
         missing = float(units.late[d, t] + units.lost[d, t])
-        ways = ways_of[first[product] : first[product + 1]].tolist()
-        found = left.obstacles(ways, int(t), missing)
-        for then in range(t + 1, market.buckets):
-            if any(obstacle is None for obstacle, *_ in left.obstacles(ways, then, missing)):
-                later[d, t] = then
-                break
+        found = left.obstacles(product, int(t), missing)
+        later[d, t] = next((u for u in range(t + 1, market.buckets) if left.has_room(product, u, missing)), -1)
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
@@ -157,64 +158,93 @@ def _by_ease(found: _Found) -> tuple[bool, bool, float, str]:
 class _Left:
     """Hours, components and limits that orders leave."""
 
-    def __init__(self, market: Market, outcome: Outcome, prices: Prices, lots: FloatArray) -> None:
+    def __init__(self, market: Market, outcome: Outcome, prices: Prices, started: FloatArray, lots: FloatArray) -> None:
         self.market, self.prices, self.lots = market, prices, lots
         self.hours = market.most_hours + market.hours_taken - outcome.hours_used
         self.pool = np.minimum.accumulate(outcome.pool[:, ::-1], axis=1)[:, ::-1]
+        self.limit = np.maximum(market.way_limit - started, 0.0)
         self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
         self.ways_of, self.first_way = grouped(market.way_product, len(market.products))
+        self.known: dict[tuple[int, int, float], _Obstacle | None] = {}
 
-    def obstacles(self, ways: Sequence[int], bucket: int, missing: float) -> list[_Found]:
-        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name."""
-        market = self.market
-        starts = [(way, bucket - int(market.way_lead[way])) for way in ways]
+    def ways(self, product: int) -> list[int]:
+        return self.ways_of[self.first_way[product] : self.first_way[product + 1]].tolist()
+
+    def has_room(self, product: int, bucket: int, missing: float) -> bool:
+        """Whether any way leaves room for a lot of the missing good units that is there in a bucket."""
+        return any(
+            not self._lacks(way, start, self._lot(way, missing)) for way, start in self._in_time(product, bucket)
+        )
+
+    def obstacles(self, product: int, bucket: int, missing: float, above: frozenset[int] = frozenset()) -> list[_Found]:
+        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name.
+        above: products for which it is looked into, in a circle of lanes the same ones again."""
         return [
-            (self.obstacle(way, start, missing), start, market.ways[way].name)
-            for way, start in starts
-            if start >= 0 and market.way_open[way, start]
+            (self._obstacle(way, start, missing, above | {product}), start, self.market.ways[way].name)
+            for way, start in self._in_time(product, bucket)
         ]
 
-    def obstacle(self, way: int, start: int, missing: float) -> _Obstacle | None:
-        """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
+    def _in_time(self, product: int, bucket: int) -> list[tuple[int, int]]:
+        """Ways of a product and their starts for a bucket."""
+        starts = [(way, bucket - int(self.market.way_lead[way])) for way in self.ways(product)]
+        return [(way, start) for way, start in starts if start >= 0 and self.market.way_open[way, start]]
+
+    def _lot(self, way: int, missing: float) -> float:
+        facts = self.market.ways[way]
+        return max(missing / facts.yield_share, facts.min_units)
+
+    def _lacks(self, way: int, start: int, lot: float) -> list[tuple[float, int, _Obstacle]]:
+        """What a lot finds too little of: units that it allows, the component (-1: none), and how much is short."""
         market, facts = self.market, self.market.ways[way]
-        lot = max(missing / facts.yield_share, facts.min_units)
-        short: list[tuple[float, _Obstacle]] = []  # units that it allows
+        found: list[tuple[float, int, _Obstacle]] = []
         line = int(market.way_line[way])
         if line >= 0:
             setup = facts.setup_hours if self.lots[way, start] == 0 else 0.0
             hours = setup + lot * facts.hours_per_unit
-            lacks = hours - float(least_over(self.hours[line], facts.span)[start]) * facts.span
-            if lacks > NOTHING * max(hours, 1.0):
-                price = float(self.prices.line[line, start])
+            short = np.maximum(hours / facts.span - self.hours[line, start : start + facts.span], 0.0)
+            if short.sum() > NOTHING * max(hours, 1.0):
+                first = start + int(np.flatnonzero(short > 0)[0])
+                # A lot over several buckets that lacks hours in more than one lacks several things.
+                amount = float(short.sum()) if (short > 0).sum() == 1 else 0.0
                 is_line = market.lines[line] not in market.shared
-                allowed = lot - lacks / facts.hours_per_unit if facts.hours_per_unit > 0 else 0.0
-                short.append((allowed, _Obstacle(name_of(market, LINE, line), is_line, price, start, lacks)))
+                price = float(self.prices.line[line, first])
+                allowed = lot - float(short.max()) * facts.span / max(facts.hours_per_unit, NOTHING)
+                found.append((allowed, -1, _Obstacle(name_of(market, LINE, line), is_line, price, first, amount)))
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.use_component[use]), float(market.use_units[use])
             lacks = lot * each - float(self.pool[part, start])
             if market.use_open[use, start] and lacks > NOTHING * max(lot, 1.0):
-                behind = self._behind(part, start, lacks)
-                if behind is not None:
-                    short.append((lot - lacks / each, behind))
-        room = float(market.way_limit[way, start])
-        if np.isfinite(room) and lot > room:
+                price = float(self.prices.component[part, start])
+                price = max(price, 0.0) if np.isfinite(price) else 0.0
+                found.append((lot - lacks / each, part, _Obstacle(market.products[part], False, price, start, lacks)))
+        room = float(self.limit[way, start])
+        if np.isfinite(room) and lot - room > NOTHING * max(lot, 1.0):
             price = float(self.prices.limit[way, start])
-            short.append((room, _Obstacle(facts.name, False, price, start, lot - room)))
+            found.append((room, -1, _Obstacle(facts.name, False, price, start, lot - room)))
+        return found
+
+    def _obstacle(self, way: int, start: int, missing: float, above: frozenset[int]) -> _Obstacle | None:
+        """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
+        short: list[tuple[float, _Obstacle]] = []
+        for allowed, part, lack in self._lacks(way, start, self._lot(way, missing)):
+            behind = lack if part < 0 or part in above else self._behind(part, start, lack, above)
+            if behind is not None:
+                short.append((allowed, behind))
         if not short:
             return None
         _, worst = min(short, key=lambda one: (one[0], one[1].name))
-        return worst if len(short) == 1 else replace(worst, amount=0.0)
+        same = all((other.name, other.bucket) == (worst.name, worst.bucket) for _, other in short)
+        alone = same and all(other.amount > 0 for _, other in short)
+        return replace(worst, amount=sum(other.amount for _, other in short) if alone else 0.0)
 
-    def _behind(self, part: int, bucket: int, missing: float) -> _Obstacle | None:
+    def _behind(self, part: int, bucket: int, lack: _Obstacle, above: frozenset[int]) -> _Obstacle | None:
         """What keeps more of a component from being there: what its own ways lack, or, where none could bring it by
         then, the component itself; None where a way has room for it."""
-        ways = self.ways_of[self.first_way[part] : self.first_way[part + 1]].tolist()
-        found = self.obstacles(ways, bucket, missing)
-        if found:
-            return min(found, key=_by_ease)[0]
-        price = float(self.prices.component[part, bucket])
-        price = max(price, 0.0) if np.isfinite(price) else 0.0
-        return _Obstacle(self.market.products[part], False, price, bucket, missing)
+        key = part, bucket, round(lack.amount, 6)
+        if key not in self.known:
+            found = self.obstacles(part, bucket, lack.amount, above)
+            self.known[key] = min(found, key=_by_ease)[0] if found else lack
+        return self.known[key]
 
 
 def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:

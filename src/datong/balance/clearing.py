@@ -94,7 +94,7 @@ def read_back(
     def in_the_way(product: IntArray, units: Units) -> Binding:
         if lots is None or not (market.way_setup_hours.any() or market.way_setup_cost.any() or _smallest(market)):
             return by_prices(market, product, units, ways, scarcity)
-        return by_orders(market, product, units, outcome, solution.prices, lots)
+        return by_orders(market, product, units, outcome, solution.prices, solution.started, lots)
 
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
@@ -113,10 +113,14 @@ def read_back(
 
 
 def _where_full(market: Market, prices: Prices, outcome: Outcome) -> Prices:
-    """Prices of hours only where the orders leave none: those of a plan in fractions of units need not fit them."""
-    hours = market.most_hours + market.hours_taken
-    is_full = hours - outcome.hours_used <= NOTHING * np.maximum(hours, 1.0)
-    return replace(prices, line=np.where(is_full, prices.line, 0.0))
+    """Prices of hours only where the orders leave the line less than the shortest lot on it takes: those of a plan in
+    fractions of units need not fit them."""
+    free = market.line_hours + market.hours_taken - outcome.hours_used
+    least = np.full(len(market.lines), np.inf)
+    on_line = np.flatnonzero(market.way_line >= 0)
+    lot = np.array([max(market.ways[w].multiple_units, 1.0) * market.ways[w].hours_per_unit for w in on_line])
+    np.minimum.at(least, market.way_line[on_line], lot)
+    return replace(prices, line=np.where(free < least[:, None] * (1 - NOTHING), prices.line, 0.0))
 
 
 def _smallest(market: Market) -> bool:
@@ -369,11 +373,13 @@ def _gaps(
     if found is not None:
         own = _told_one_by_one(market, demanded, [(d, name) for d, name, _ in named], own, found)
     # What was due before and is served at once could not come sooner: nothing stands in its way.
-    at_once = np.minimum(market.beyond.owed, outcome.served_by[:, 0])
+    soonest = np.minimum(market.beyond.owed, outcome.served_by[:, 0])
     late = units.late.copy()
-    late[:, 0] -= np.minimum(np.bincount(market.demanded, at_once, len(market.products))[demanded], late[:, 0])
-    binding = in_the_way(demanded, replace(units, late=late))
-    days = _days_more(market, demanded, units, cheapest, binding.later)
+    late[:, 0] -= np.minimum(np.bincount(market.demanded, soonest, len(market.products))[demanded], late[:, 0])
+    blamed = replace(units, late=late)
+    binding = in_the_way(demanded, blamed)
+    days = _days_more(market, demanded, blamed, cheapest, binding.later)
+    at_once = (late + units.lost <= NOTHING) & (units.late > NOTHING)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
     bucket, name = row % buckets, pa.array(row // buckets)
@@ -401,7 +407,7 @@ def _gaps(
             "binding_bucket": pc.if_else(pa.array(start >= 0), _dates(day_numbers(market.bucket_starts)[start]), None),
             "needed_amount": pa.array(needed, mask=~is_needed),
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
-            "needed_days": pa.array(days[cell], mask=days[cell] <= 0),
+            "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
         },
         schema=GAPS_SCHEMA,
     )

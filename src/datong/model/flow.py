@@ -188,8 +188,9 @@ class Clearing:
     gaps: product, market, bucket; of what is due in the bucket, demand_units = on_time_units + late_units (served in a
         later bucket) + lost_units (refused_units, or never served within the horizon); served_units in the bucket and
         waiting_units at its end; binding (name of the scarce thing that stands in the way, or ''), binding_price; of
-        what is late or lost also binding_bucket (in which the way would start), needed_amount of the scarce thing that
-        would serve it, needed_unit, and needed_days later at which it could be served instead.
+        what is late or lost also binding_bucket (in which it is short, or the way would start), needed_amount of the
+        scarce thing that would serve it by itself, needed_unit, and needed_days later at which it could be served
+        instead (0: it was due before the plan begins, and is served at once).
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
         what (on_time, late, refused, never), firm, priority.
     flow, hours, money: the plan's books in units, hours and money (balance/books.py).

@@ -211,7 +211,7 @@ class _Schedule:
             self._arrive(product, due, order.units * way.yield_share)
 
     def _takes(self, order: UnderWay, label: str) -> bool:
-        return self.facts.product_of(label) not in order.taken
+        return order.takes(self.facts.product_of(label))
 
     def _arrive(self, product: int, bucket: int, units: float) -> None:
         if bucket < self.buckets:

@@ -1,8 +1,8 @@
 """Transfers on the way: goods that left one site of the chain and are not yet at the other.
 
 A shipment to a site is recorded as it leaves. It is there after the lead time of its lane: that of the transfer order
-that it names, else the quickest from the one site to the other; where no lane says, at once. A transfer that is
-reported done, or done in part, is there then.
+that it names, else the quickest from the one site to the other; where no lane says, at once. A transfer of which
+units are reported is there then.
 """
 
 from collections import defaultdict
@@ -59,9 +59,10 @@ def _lead_days(state: State) -> tuple[dict[str, float], dict[tuple[str, str, str
 
 
 def _reported(state: State) -> dict[str, list[datetime]]:
-    """By order, the moments at which it was reported done, in part or in all."""
-    events = state.table("order_events").select(["order", "state", "happened_at"])
+    """By order, the moments at which it was reported done, or units of it were."""
+    events = state.table("order_events").select(["order", "state", "happened_at", "good_units"])
     found: dict[str, list[datetime]] = defaultdict(list)
-    for row in events.filter(pc.is_in(events["state"], pa.array(["partly_done", "done"]))).to_pylist():
-        found[row["order"]].append(row["happened_at"])
+    for row in events.to_pylist():
+        if row["state"] in ("partly_done", "done") or row["good_units"]:
+            found[row["order"]].append(row["happened_at"])
     return found

@@ -15,6 +15,7 @@ from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
 from datong.model.words import message
 from datong.network.facts import chain_facts
+from datong.network.stock import last_counts
 
 # Products that a finding on single products is given for; the others are counted.
 PRODUCTS_TOLD = 20
@@ -85,7 +86,7 @@ def assumed_supply(state: State, starts: Sequence[date], held: Held) -> list[Fin
     figures: dict[str, Any] = {
         "count": len(unsaid),
         "products": named(unsaid),
-        "share": f"{defaults.cost_share:g}",
+        "share": f"{100 * defaults.cost_share:g}",
         "days": f"{defaults.offer_lead_days:g}",
     }
     return [finding("warning", "review.assumed_supply", "offers", rows_affected=len(unsaid), **figures)]
@@ -95,16 +96,12 @@ def stock_at_no_site(state: State) -> list[Finding]:
     """Counts that name no site, in a chain whose goods lie at sites: no lane takes them anywhere."""
     if not state.table("lanes").num_rows:
         return []
-    rows = state.table("stock")
-    rows = rows.filter(pc.and_(pc.is_null(rows["site"]), pc.greater(rows["units"], 0.0)))
-    if not rows.num_rows:
+    counts = last_counts(state)
+    nowhere = counts[(counts["site"] == "") & (counts["units"] > 0)]
+    if not len(nowhere):
         return []
-    figures: dict[str, Any] = {
-        "count": rows.num_rows,
-        "products": named(sorted(set(rows["product"].to_pylist()))),
-        "first": rows["row_id"][0].as_py(),
-    }
-    return [finding("warning", "review.no_site", "stock", column="site", rows_affected=rows.num_rows, **figures)]
+    figures: dict[str, Any] = {"count": len(nowhere), "products": named(sorted(nowhere["product"]))}
+    return [finding("warning", "review.no_site", "stock", column="site", rows_affected=len(nowhere), **figures)]
 
 
 def asked_items(state: State, starts: Sequence[date]) -> list[Item]:

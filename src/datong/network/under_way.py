@@ -49,6 +49,10 @@ class UnderWay:
     stage: Stage = "out"
     taken: frozenset[str] = frozenset()
 
+    def takes(self, product: str) -> bool:
+        """Whether it still takes a component; a transfer takes its product where it leaves."""
+        return product not in self.taken
+
     @property
     def fixed(self) -> bool:
         return self.stage == "fixed"

@@ -14,6 +14,7 @@ from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.facts import ChainFacts, Way, chain_facts, located, pooled_demand
+from datong.network.on_the_way import still_on_the_way
 from datong.network.position import position
 from datong.network.supply import PlacedOrder, placed_orders
 from datong.plan.lots import step_of
@@ -250,6 +251,11 @@ def _record(state: State, facts: ChainFacts, sold: list[_Sold], buckets: int) ->
         ways.setdefault((*_key(way), facts.product_of(way.product)), way)
     found: dict[tuple[int, int], list[tuple[PlacedOrder, float, int | None]]] = {}
     coming = np.zeros((len(sold), buckets))
+    for row in still_on_the_way(state).to_pylist():
+        label = row["product"] if facts.places is None else facts.places.label.get((row["product"], row["to_site"]), "")
+        there = max(calendar.index(calendar.local_date(row["arrives"]), first), 0)
+        if label in at and there < buckets:
+            coming[at[label], there] += row["units"]
     for order in placed_orders(state):
         own = ways.get((order.kind, order.source, order.product))
         label = order.product

@@ -78,7 +78,7 @@ class RunResult:
 
     @property
     def hours(self) -> Frame:
-        """Hours of every line and bucket: run, set-up, under way, free."""
+        """Hours of every line and bucket: run, set-up, under way, free, available, and the part that is overtime."""
         return Frame("hours", self.tables["hours"])
 
     @property

@@ -75,13 +75,20 @@ def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
     return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"]))
 
 
+def not_at_once(gaps: pa.Table) -> pa.ChunkedArray:
+    """(row,) whether what is late there could have come sooner: it was not due before the plan and served at once."""
+    return pc.not_equal(pc.fill_null(gaps["needed_days"], -1), 0)
+
+
 def _mostly_no_time(gaps: pa.Table, key: str) -> dict[Any, bool]:
     """By `key`, whether no start is left for most of the late and lost units that nothing scarce is in the way of."""
     short = pc.add(gaps["late_units"], gaps["lost_units"])
     unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
     none = pc.is_null(gaps["binding_bucket"])
     signed = pc.multiply(short, pc.if_else(none, 1.0, -1.0))
-    rows = gaps.append_column("signed", signed).filter(pc.and_(unbound, pc.greater(short, 0.0)))
+    rows = gaps.append_column("signed", signed).filter(
+        pc.and_(unbound, pc.and_(pc.greater(short, 0.0), not_at_once(gaps)))
+    )
     by = rows.group_by(key, use_threads=False).aggregate([("signed", "sum")])
     return {k: units > 0 for k, units in zip(by[key].to_pylist(), by["signed_sum"].to_pylist(), strict=True)}
 

@@ -83,7 +83,7 @@ def _have(where: Position, facts: ChainFacts, ways: Mapping[str, Way]) -> dict[s
         way = by_name.get(order.recipe or "") if order.kind != "buy" else None
         have[order.product] += order.units * (1.0 if way is None else way.yield_share)
         for use in () if way is None else way.uses:
-            if order.kind == "move" or facts.product_of(use.component) not in order.taken:
+            if order.takes(facts.product_of(use.component)):
                 have[use.component] -= order.units * use.units_per_unit
     for (item, _), units in where.owed_units.items():
         have[_served_from(ways, facts.label_of(item))] -= units

@@ -183,6 +183,8 @@ def _enter_arrival(rows: Mapping[str, list[dict[str, Any]]], course: Simulation,
         "order": batch.order,
         "product": scene.product_of(batch.product),
     }
+    if batch.kind == "move" and not batch.uses:
+        return  # it left before the replay began: its shipment is on record, and is there in its time
     if batch.kind == "move":
         sites = {"from_site": scene.site_of(batch.uses[0][0]), "to_site": site}
         row = {"row_id": f"shipments:{name}", "shipment": name, "units": batch.units}

@@ -121,7 +121,7 @@ def batches_under_way(start: Position, scene: Scene, facts: ChainFacts) -> list[
             else tuple(
                 (use.component, order.units * use.units_per_unit)
                 for use in way.uses
-                if order.kind == "move" or scene.product_of(use.component) not in order.taken
+                if order.takes(scene.product_of(use.component))
             )
         )
         taken_later = sum(units * scene.unit_cost[label] for label, units in uses)

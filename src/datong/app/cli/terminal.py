@@ -248,7 +248,7 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_floating(kind) or pa.types.is_integer(kind)
 
 
-# Rows that a plan was made without are told in full, so many of them.
+# Most rows that a plan was made without which are shown in full.
 LEFT_OUT_SHOWN = 3
 
 
@@ -338,7 +338,10 @@ def needs(
     time, going without costs less than having it: nothing to tell.
     """
     short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), SHORT_TOLD)
-    told = pc.or_(pc.is_valid(gaps["needed_amount"]), pc.is_null(gaps["binding_bucket"]))
+    named = pc.not_equal(pc.fill_null(gaps["binding"], ""), "")
+    told = pc.and_(
+        pc.or_(named, pc.is_null(gaps["binding_bucket"])), pc.not_equal(pc.fill_null(gaps["needed_days"], -1), 0)
+    )
     order = [("lost_units", "descending"), ("late_units", "descending")]
     order += [(name, "ascending") for name in ("product", "market", "bucket")]
     rows = gaps.filter(pc.and_(short, told)).sort_by(order)
@@ -363,12 +366,13 @@ def need_words(
     days = None if row["needed_days"] is None else figures.number(row["needed_days"])
     if row["needed_amount"] is None and row["product"] in held:
         return said + say("balance.need_held", language, name=held[row["product"]])
+    if row["needed_amount"] is None and row["binding"]:
+        return said + say("balance.need_more", language, name=row["binding"], then=when(row["binding_bucket"]))
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "")
     words = {
         "name": row["binding"],
-        "price": figures.money(row["binding_price"], settings.currency, language),
         "amount": figures.fitting(row["needed_amount"]),
         "then": when(row["binding_bucket"]),
         "days": days or "",

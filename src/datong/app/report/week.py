@@ -11,7 +11,7 @@ from datong.app.report.late import most_important
 from datong.app.report.orders import buckets_late
 from datong.app.report.view import RunView
 from datong.app.wording import figures
-from datong.questions.totals import LEAST_SHORT, binding_units
+from datong.questions.totals import LEAST_SHORT, binding_units, not_at_once
 
 Row = dict[str, Any]
 
@@ -136,8 +136,14 @@ def _unbound(view: RunView, gaps: pa.Table) -> list[tuple[float, str]]:
     unbound = pc.equal(pc.fill_null(gaps["binding"], ""), "")
     no_way = pc.is_null(gaps["binding_bucket"])
     dearer = "week.dearer_expected" if view.inputs.futures > 1 else "week.dearer"
+    sooner = not_at_once(gaps)
     parts = []
-    for key, told in (("week.no_time", no_way), (dearer, pc.invert(no_way))):
+    kinds = (
+        ("week.was_due", pc.invert(sooner)),
+        ("week.no_time", pc.and_(sooner, no_way)),
+        (dearer, pc.and_(sooner, pc.invert(no_way))),
+    )
+    for key, told in kinds:
         units = pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0
         parts.append((units, view.say(key, units=figures.fitting(units))))
     return parts

@@ -74,9 +74,12 @@ def settle(collected: Collected, answers: Sequence[Finding], language: str) -> N
     the file as text. A mended file may simply be dropped again. A file that
     has changed since it was read stays, to be read again: what it said before is known then.
     """
+    of_file: dict[str, list[Finding]] = {}
+    for found in answers:
+        of_file.setdefault(found.source, []).append(found)
     with reachable(collected.folder):
         for path, read, seen in collected.files:
-            findings = (*read, *(f for f in answers if f.source == path.name))
+            findings = (*read, *of_file.get(path.name, ()))
             if not path.exists() or looks(path) != seen:
                 continue
             into = collected.folder / (BAD if has_errors(findings) else DONE)

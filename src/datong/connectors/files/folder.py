@@ -219,12 +219,14 @@ def check_folder(
     on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
     today: date | None = None,
     also_known: Mapping[str, Sequence[pa.Array]] = MappingProxyType({}),
+    unchecked: frozenset[str] = frozenset(),
 ) -> CheckResult:
     """Everything that is wrong with a chain folder, at once: each file, each row, and the tables with one another.
 
     take: what is done with the rows of each table. keep_rejected: False where the bad rows themselves are not wanted.
     on_rows: told the table and how many rows of it have come so far. today: events of long after it are refused.
-    also_known: by table, keys that rows may name though no file of the folder holds them.
+    also_known: by table, keys that rows may name though no file of the folder holds them; unchecked: tables of which
+    any may be.
     """
     contents = read_folder(folder)
     if not folder.is_dir():
@@ -245,7 +247,7 @@ def check_folder(
             if name in KEPT:
                 kept[name], more = _check_kept(part, settings, kept, known)
                 circles += more
-                if _usable(name, table.key[0], kept):
+                if _usable(name, table.key[0], kept) and name not in unchecked:
                     known[name] = pc.unique(kept[name].rows[table.key[0]])
                     known[name] = pc.unique(pa.concat_arrays([known[name], *also_known.get(name, ())]))
                 if name in ("products", "unit_conversions"):

@@ -93,6 +93,9 @@ def cost_rows(
         return []
     sides = [_cost_by_term(of, state, weeks) for of in (before.tables, tables)]
     sides[1]["orders"] += _given_out_cost(before, state, weeks)
+    if any("overtime_hours" not in of["hours"].column_names for of in (before.tables, tables) if "hours" in of):
+        for side in sides:  # an earlier version did not keep which weeks had it
+            side["overtime"] = 0.0
     currency = state.settings.currency
     total = tuple(sum(side.values()) for side in sides)
     span = naming.span(len(weeks))

@@ -1,0 +1,108 @@
+"""What stands in the way of what orders leave late or lost, and what hours are worth beside them."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from datong.cycle import decide, head
+from datong.ledger.state import State, state_of_tables
+from datong.model.flow import Clearing, nothing_learnt
+from datong.model.settings import ChainSettings
+
+MONDAY = date(2026, 1, 5)
+MARKETS = {"product": "A", "market": "all"}
+
+
+def state_of(weeks: int = 3, asked: float = 200.0, market: str = "all", **tables: list[dict[str, Any]]) -> State:
+    """A is wanted every week."""
+    given: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": "A", "price": 100.0}],
+        "demand": [
+            {"demand": f"d{t}", "product": "A", "market": market, "due": MONDAY + timedelta(weeks=t), "units": asked}
+            for t in range(weeks)
+        ],
+    }
+    settings = ChainSettings("t", horizon_buckets=weeks, max_late_days=0)
+    all_tables = {name: pa.Table.from_pylist(rows) for name, rows in (given | tables).items() if rows}
+    return state_of_tables(settings, settings.calendar.midnight(MONDAY), all_tables)
+
+
+def cleared(state: State) -> Clearing:
+    return decide(head(state, nothing_learnt(), 0)).clearing
+
+
+def line_prices(clearing: Clearing) -> list[float]:
+    return [r["price"] for r in clearing.prices.sort_by("bucket").to_pylist() if r["what"] == "line"]
+
+
+def test_a_line_that_has_no_room_for_a_unit_is_full():
+    """40 h at 0.3 h a unit make 133, in 39.9 h: the tenth of an hour that is left makes none, and L is short."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 0.3, "cost_per_unit": 1.0}]
+    found = cleared(state_of(recipes=recipes, lines=[{"line": "L", "hours_per_week": 40.0}]))
+    assert {r["binding"] for r in found.gaps.to_pylist()} == {"L"}
+    assert line_prices(found) == pytest.approx([99 / 0.3] * 3)
+
+
+def test_an_hour_beside_overtime_saves_its_rate():
+    """45 units take 45 h: 40, and 5 at 1 more each."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 1.0}]
+    days = {"line": "L", "from": MONDAY, "to": MONDAY + timedelta(weeks=3), "hours": 40.0}
+    more = [days | {"overtime_hours": 30.0, "overtime_cost_per_hour": 1.0}]
+    lines = [{"line": "L", "hours_per_week": 40.0}]
+    found = cleared(state_of(asked=45.0, recipes=recipes, lines=lines, line_calendar=more))
+    assert line_prices(found) == pytest.approx([1.0] * 3)
+
+
+def test_a_limit_that_the_orders_use_up_is_in_the_way():
+    """100 a week by O, in orders of 10 at least, of 200: 100 more would do, and no later week has them either."""
+    offers = [{"offer": "O", "product": "A", "price": 1.0, "units_per_week": 100.0, "min_order_units": 10.0}]
+    offers[0] |= {"lead_days": 0.0}
+    found = cleared(state_of(offers=offers)).gaps.to_pylist()
+    assert [(r["binding"], r["needed_amount"], r["needed_days"]) for r in found] == [("O", 100.0, None)] * 3
+
+
+def test_a_circle_of_lanes_ends():
+    """A is made at F and goes back and forth; the line there is what is short."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_hours": 2.0}]
+    lines = [{"line": "L", "site": "F", "hours_per_week": 40.0}]
+    sites = [{"site": s, "kind": "factory"} for s in ("F", "G")]
+    lanes = [
+        {"lane": f"{a}-{b}", "from_site": a, "to_site": b, "lead_days": 0.0, "cost_per_unit": 1.0}
+        for a, b in (("F", "G"), ("G", "F"))
+    ]
+    found = cleared(state_of(recipes=recipes, lines=lines, sites=sites, lanes=lanes, market="G"))
+    assert {r["binding"] for r in found.gaps.to_pylist()} == {"L"}
+
+
+def test_a_part_is_traced_to_the_line_that_makes_it():
+    """ASSY has hours for all; WELD makes 20 frames a week, each for one A."""
+    tables: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": "A", "price": 100.0}, {"product": "P", "kind": "component", "price": 10.0}],
+        "lines": [{"line": "ASSY", "hours_per_week": 500.0}, {"line": "WELD", "hours_per_week": 20.0}],
+        "recipes": [
+            {"recipe": "A/1", "product": "A", "line": "ASSY", "hours_per_unit": 1.0, "setup_cost": 1.0},
+            {"recipe": "P/1", "product": "P", "line": "WELD", "hours_per_unit": 1.0},
+        ],
+        "components": [{"product": "A", "component": "P", "units_per_unit": 1.0}],
+    }
+    found = cleared(state_of(asked=50.0, **tables)).gaps.to_pylist()
+    assert {(r["binding"], r["needed_unit"]) for r in found} == {("WELD", "hour")}
+    assert [r["needed_amount"] for r in found] == pytest.approx([30.0] * 3)
+
+
+def test_what_was_due_before_and_is_served_at_once_is_late_for_no_want_of_anything():
+    """10 were due a week ago, and 50 lie there."""
+    state = state_of(
+        weeks=2,
+        asked=5.0,
+        stock=[{"happened_at": datetime(2026, 1, 4, tzinfo=UTC), "product": "A", "units": 50.0}],
+    )
+    late = [{"demand": "old", "product": "A", "due": date(2025, 12, 29), "units": 10.0}]
+    rows = [*state.table("demand").select(["demand", "product", "due", "units"]).to_pylist(), *late]
+    settings = ChainSettings("t", horizon_buckets=2, max_late_days=28)
+    tables = {name: state.table(name) for name in ("products", "stock")} | {"demand": pa.Table.from_pylist(rows)}
+    first = cleared(state_of_tables(settings, state.as_of, tables)).gaps.sort_by("bucket").to_pylist()[0]
+    assert (first["demand_units"], first["on_time_units"], first["late_units"]) == (15.0, 5.0, 10.0)
+    assert (first["binding"], first["needed_days"], first["needed_amount"]) == ("", 0, None)
