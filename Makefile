@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Byte code is compiled on first use only: a quarter less on disk.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-cache-dir
+# Byte code is compiled here: where it cannot be written later, as in many containers, each command would compile anew.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --no-cache-dir
 
 .PHONY: demo test lint docs clean
 
@@ -27,6 +27,7 @@ $(VENV)/.installed: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "This Python cannot make a virtual environment; install its venv package, or name another: make PYTHON=..."; exit 1; }
 	@echo "Installing into $(VENV) (about half a minute) ..."
 	$(PIP) --editable .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
