@@ -20,7 +20,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files, unread_tables
+from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files, table_of, unread_tables
+from datong.connectors.files.read import WORKBOOK_SUFFIXES
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
 from datong.ledger.protocol import END_OF_TIME, IngestReport, Intake, Ledger
@@ -59,7 +60,7 @@ def take_in_folder(
     seen = _file_looks(folder, settled)
     digests = _file_digests(folder)
     files = (part for pair in digests.items() for part in pair)
-    given_out = _given_out(ledger)
+    given_out = _given_out(ledger, folder)
     digest = _digest(rules_digest(), folder.resolve().name, *_kinds(folder), *files, *given_out.to_pylist())
     before = _unchanged(ledger, _FOLDER, digest)
     if before is not None:
@@ -80,8 +81,12 @@ def take_in_folder(
     return taken
 
 
-def _given_out(ledger: Ledger) -> pa.Array:
-    """Numbers of orders that were given out from here: a file of reports may name them, whatever else is out."""
+def _given_out(ledger: Ledger, folder: Path) -> pa.Array:
+    """Numbers of orders that were given out from here: a file of reports may name them, whatever else is out. None for
+    a folder without a table of orders, against which its reports are not held."""
+    files = table_files(folder)
+    if not any(table_of(path.stem) == "orders" or path.suffix.lower() in WORKBOOK_SUFFIXES for path in files):
+        return pa.array([], pa.string())
     orders = ledger.state(END_OF_TIME).table("orders")
     return pc.unique(orders.filter(pc.is_valid(orders["run"]))["order"]).sort()
 
