@@ -10,6 +10,7 @@ from datong.cycle import decide, head
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Clearing, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.network import facts as network_facts
 
 MONDAY = date(2026, 1, 5)
 MARKETS = {"product": "A", "market": "all"}
@@ -106,3 +107,17 @@ def test_what_was_due_before_and_is_served_at_once_is_late_for_no_want_of_anythi
     first = cleared(state_of_tables(settings, state.as_of, tables)).gaps.sort_by("bucket").to_pylist()[0]
     assert (first["demand_units"], first["on_time_units"], first["late_units"]) == (15.0, 5.0, 10.0)
     assert (first["binding"], first["needed_days"], first["needed_amount"]) == ("", 0, None)
+
+
+@pytest.mark.parametrize(("most", "made"), [(5_000, 60.0), (0, 0.0)])
+def test_a_lot_over_two_weeks_is_formed_in_small_chains_and_told_in_large_ones(
+    monkeypatch: pytest.MonkeyPatch, most: int, made: float
+):
+    """A lot of 60 at an hour each on 40 a week."""
+    monkeypatch.setattr(network_facts, "LONG_LOTS_UP_TO", most)
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "min_lot_units": 60.0}]
+    state = state_of(asked=30.0, recipes=recipes, lines=[{"line": "L", "hours_per_week": 40.0}])
+    decision = decide(head(state, nothing_learnt(), 0))
+    quantities = decision.clearing.quantities.to_pylist()
+    assert sum(r["units"] for r in quantities if r["kind"] == "make") == pytest.approx(made)
+    assert [f.code for f in decision.findings] == ([] if made else ["hours"])

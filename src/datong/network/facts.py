@@ -50,6 +50,11 @@ NEVER = date.max
 EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
 
 
+# Most ways times buckets of a chain whose lots may take longer than a bucket. In a larger one such a lot cannot be
+# formed, and that is told: the search of prices, which clears it, does not know long lots.
+LONG_LOTS_UP_TO = 5_000
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way to get units of a product: a recipe or an offer; with lanes, also a lane, or a site that serves a market.
@@ -374,7 +379,8 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     prices = _prices(state)
     ways = _without_held(_ways(state, prices, learnt, bucket_starts), held_back(state, bucket_starts))
     hours = line_hours(state, bucket_starts)
-    ways = _long_lots(ways, hours, state.settings.calendar.bucket_days)
+    if len(ways) * len(bucket_starts) <= LONG_LOTS_UP_TO:
+        ways = _long_lots(ways, hours, state.settings.calendar.bucket_days)
     lanes = _lanes(state, bucket_starts)
     refused = refusals(state, bucket_starts[0]) if bucket_starts else ()
     if lanes:
