@@ -52,7 +52,7 @@ EPOCH, EPOCH_WEEKDAY = date(1970, 1, 1).toordinal(), date(1970, 1, 1).weekday()
 
 # Most ways times buckets of a chain whose lots may take longer than a bucket. In a larger one such a lot cannot be
 # formed, and that is told: the search of prices, which clears it, does not know long lots.
-LONG_LOTS_UP_TO = 5_000
+LONG_LOTS_UP_TO = 2_000
 
 
 @dataclass(frozen=True, slots=True)
