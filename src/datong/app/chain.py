@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.changes import Change, NewRow, added_sources, changed_sources, parse_change
-from datong.app.earlier import read_earlier
 from datong.connectors.files.folder import SourceRows, check_folder, count
 from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
 from datong.connectors.files.settings import read_settings
+from datong.learn.memory import learnt_by
 from datong.ledger.limits import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import State
@@ -33,7 +33,6 @@ from datong.model.flow import SCORES_SCHEMA, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import Message, message
-from datong.questions.run import learnt_by, run, run_record
 from datong.questions.run_result import RunResult
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
 from datong.store.branches import DuckDBBranches
@@ -392,6 +391,8 @@ class Chain:
         starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet,
         NoPlan where locked orders cannot run.
         """
+        from datong.questions.run import run  # imports every stage, which takes a second, and few commands plan
+
         state = self.state(as_of)
         self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
@@ -435,6 +436,7 @@ class Chain:
         stops it. Raises BadInput where nothing is wanted yet, NoPlan where a door was stopped before it had any plan,
         NotFound where `warm` holds no balance.
         """
+        from datong.app.earlier import read_earlier
         from datong.balance.solution import Limits, never_stop
         from datong.questions.clear import clear
 
@@ -479,6 +481,7 @@ class Chain:
         Raises NotFound for a product or market that is not there, Refused for a day outside the horizon, and what
         `balance` raises.
         """
+        from datong.app.earlier import read_earlier
         from datong.balance.solution import Limits, never_stop
         from datong.questions.quote import Order, quote
 
@@ -603,6 +606,7 @@ class Chain:
         scenario: what to take otherwise than the chain states it. on_step: called with the number of buckets done.
         Raises Refused on a branch: what it changes holds from its moment on, and no bucket has closed since.
         """
+        from datong.questions.run import run_record
         from datong.replay.replay import replay
 
         actual = self._replayable()
@@ -620,6 +624,7 @@ class Chain:
         self, buckets: int | None = 8, seed: int | None = None, on_scenario: Callable[[int], None] = lambda _n: None
     ) -> "Sweep":
         """The replay under other economics, promises and opening stocks, one thing changed at a time."""
+        from datong.questions.run import run_record
         from datong.replay.replay import replay_sweep
 
         actual = self._replayable()

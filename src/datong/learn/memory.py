@@ -1,8 +1,11 @@
 """What was learnt, as one table, so that a run can be kept and the next one can take it up."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
-from datong.model.flow import SCORES_SCHEMA, Item, Learnt
+from datong.ledger.protocol import RunRecord
+from datong.model.flow import SCORES_SCHEMA, Item, Learnt, nothing_learnt
 
 LEARNT_SCHEMA = pa.schema(
     [
@@ -50,3 +53,8 @@ def learnt_from_table(table: pa.Table) -> Learnt:
             case other:
                 raise ValueError(f"unknown kind of learnt number: {other}")
     return Learnt(ratio, spread, {s: tuple(d) for s, d in lead.items()}, share, SCORES_SCHEMA.empty_table())
+
+
+def learnt_by(past_runs: Sequence[RunRecord]) -> Learnt:
+    """What the last of the runs taught; nothing where there is none."""
+    return learnt_from_table(past_runs[-1].tables["learnt"]) if past_runs else nothing_learnt()

@@ -11,7 +11,6 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -89,6 +88,8 @@ class Conversions:
     def find(self, product: pa.ChunkedArray, unit: pa.ChunkedArray, day: IntArray) -> tuple[FloatArray, BoolArray]:
         """(row) base units in one of its unit, NaN where it is none of the product; and whether that holds on its day:
         else it is the nearest that does."""
+        import pandas as pd  # takes half a second to import, and few tables name a unit
+
         rows = pd.DataFrame({"product": product.to_pylist(), "unit": unit.to_pylist(), "day": day})
         known = pd.DataFrame(
             {

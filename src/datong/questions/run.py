@@ -12,12 +12,12 @@ import pyarrow as pa
 from datong import __version__
 from datong.balance.books import parts, unit_costs, ways
 from datong.cycle import CycleResult, run_cycle
-from datong.learn.memory import learnt_from_table, learnt_table
+from datong.learn.memory import learnt_by, learnt_table
 from datong.ledger.held import held_back, lacking
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding
-from datong.model.flow import Learnt, nothing_learnt
+from datong.model.flow import Learnt
 from datong.model.tables import tables
 from datong.questions.since import PlanBefore, since
 from datong.questions.tables_out import findings_table, run_tables
@@ -45,11 +45,6 @@ def run(
     record = run_record(state, used, seed, result, past_runs)
     more = {"since": since(before, state, record.tables), "left_out": findings_table(left_out[:MOST_LEFT_OUT])}
     return replace(record, tables={**record.tables, **more})
-
-
-def learnt_by(past_runs: Sequence[RunRecord]) -> Learnt:
-    """What the last of the runs taught; nothing where there is none."""
-    return learnt_from_table(past_runs[-1].tables["learnt"]) if past_runs else nothing_learnt()
 
 
 def run_record(
