@@ -272,7 +272,7 @@ def pack_facts(
         (at[p], c)
         for p in asked
         if p in at
-        for c in rules.classes.get(p, (DemandClass(1.0, asked[p], rules.owed.get(p), rules.owed_units.get(p, 0.0)),))
+        for c in rules.classes.get(p, (DemandClass(1.0, asked[p], rules.owed.get(p)),))
     ]
     demanded = np.array([p for p, _ in classes], dtype=np.int64)
     cumulative, sure = _demand([c.paths for _, c in classes], buckets)

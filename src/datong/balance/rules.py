@@ -113,7 +113,7 @@ def build(
         share_cost=rules.hour_worth_factor * float(way_worth.max(initial=0.0)),
         overtime=np.array([rules.overtime_hours.get(line, none) for line in lines]).reshape(len(lines), buckets),
         overtime_cost=np.array([rules.overtime_cost.get(line, none) for line in lines]).reshape(len(lines), buckets),
-        owed=np.array([c.owed_units for _, c in classes], dtype=np.float64),
+        owed=np.array([0.0 if c.owed is None else c.owed.sum() for _, c in classes], dtype=np.float64),
     )
 
 
@@ -153,7 +153,7 @@ def _overdue(rules: RuleFacts, classes: Sequence[tuple[int, DemandClass]], sure:
         overdue[:, late:] = np.maximum(certain[:, : buckets - late], 0.0)
     for d, (_, one) in enumerate(classes):
         if one.owed is not None:
-            overdue[d] = np.maximum(overdue[d], np.cumsum(one.owed))
+            overdue[d] = np.maximum(overdue[d], np.cumsum(one.owed[:-1]))
     return overdue
 
 

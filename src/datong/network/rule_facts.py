@@ -30,14 +30,13 @@ NOTHING = 1e-9
 class DemandClass:
     """Part of a product's demand whose lateness and loss count `weight` times. paths: (path, bucket) units.
 
-    owed: (bucket) units of it from before the horizon, by the last bucket in which they can still be served;
-    owed_units: all of them, those that can be served in any bucket among them.
+    owed: (bucket + 1) units of it from before the horizon, by the last bucket in which they can still be served; the
+    last of them in any.
     """
 
     weight: float
     paths: FloatArray
     owed: FloatArray | None = None
-    owed_units: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,8 @@ class FirmShare:
 
 @dataclass(frozen=True, eq=False)
 class RuleFacts:
-    """late_buckets: whole buckets that demand waits at most; None: for ever. owed, owed_units: by product, as a
-    DemandClass has them, of all its classes. classes: product -> its classes, dearest first, of products that have
+    """late_buckets: whole buckets that demand waits at most; None: for ever. owed: by product, as a DemandClass
+    has them, of all its classes. classes: product -> its classes, dearest first, of products that have
     others than the plain one.
 
     shelf_life_buckets by product. before: way -> (bucket) units started in the earlier plan, which reaches over
@@ -72,7 +71,6 @@ class RuleFacts:
 
     late_buckets: int | None = None
     owed: Mapping[str, FloatArray] = field(default_factory=dict)
-    owed_units: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, tuple[DemandClass, ...]] = field(default_factory=dict)
     substitutes: tuple[Substitute, ...] = ()
     shelf_life_buckets: Mapping[str, int] = field(default_factory=dict)
@@ -101,7 +99,6 @@ def rule_facts(
     return RuleFacts(
         late_buckets=late_buckets,
         owed=_owed_until(where.owed_units, starts, settings, facts),
-        owed_units={p: float(u.sum()) for p, u in _by_bucket(where.owed_units, starts, settings, facts).items()},
         classes=demand_classes(state, demand, where, asked, facts),
         substitutes=_substitutes(state, facts, starts),
         shelf_life_buckets=_shelf_life(state, facts),
@@ -117,16 +114,12 @@ def rule_facts(
 
 
 def _by_bucket(
-    units: Mapping[tuple[Item, date], float],
-    starts: Sequence[date],
-    settings: ChainSettings,
-    facts: ChainFacts,
-    later: int = 0,
+    units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
 ) -> dict[str, FloatArray]:
-    """product -> (bucket) units by their day, so many buckets later; what is due before the first is due in it."""
+    """product -> (bucket) units by their day; what is due before the first is due in it."""
     result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts)))
     for (item, due), count in sorted(units.items()):
-        bucket = max(settings.calendar.index(due, starts[0]) + later, 0)
+        bucket = max(settings.calendar.index(due, starts[0]), 0)
         if bucket < len(starts):
             result[facts.label_of(item)][bucket] += count
     return dict(result)
@@ -135,10 +128,13 @@ def _by_bucket(
 def _owed_until(
     units: Mapping[tuple[Item, date], float], starts: Sequence[date], settings: ChainSettings, facts: ChainFacts
 ) -> dict[str, FloatArray]:
-    """product -> (bucket) units that are owed, by the last bucket in which they can be served. None of a product whose
-    units can all be served in any bucket."""
+    """product -> (bucket + 1) units that are owed, as a DemandClass has them."""
     late_buckets = settings.max_late_days // settings.calendar.bucket_days
-    return _by_bucket(units, starts, settings, facts, late_buckets)
+    result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(starts) + 1))
+    for (item, due), count in sorted(units.items()):
+        last = max(settings.calendar.index(due, starts[0]) + late_buckets, 0)
+        result[facts.label_of(item)][min(last, len(starts))] += count
+    return dict(result)
 
 
 def demand_classes(
@@ -173,64 +169,51 @@ def demand_classes(
             units = given[r["product"]].setdefault((max(r["priority"], 0), r["firm"]), np.zeros(len(starts)))
             units[bucket] += r["units"]
     served = _by_bucket(where.served_ahead_units, starts, state.settings, facts)
-    owed = _by_bucket(where.owed_units, starts, state.settings, facts)
-    until = _owed_until(where.owed_units, starts, state.settings, facts)
+    owed = _owed_until(where.owed_units, starts, state.settings, facts)
     by_priority: dict[int, dict[tuple[Item, date], float]] = defaultdict(lambda: defaultdict(float))
     for row in where.firm_rows:
         if row.priority > 0:
             by_priority[row.priority][row.item, row.due] += row.units
     of_rows = {
-        priority: (
-            _by_bucket(units, starts, state.settings, facts),
-            _owed_until(units, starts, state.settings, facts),
-        )
-        for priority, units in sorted(by_priority.items())
+        priority: _owed_until(units, starts, state.settings, facts) for priority, units in sorted(by_priority.items())
     }
     result = {}
-    for product in sorted(given.keys() | {p for units, _ in of_rows.values() for p in units} & asked.keys()):
+    for product in sorted(given.keys() | {p for of_priority in of_rows.values() for p in of_priority} & asked.keys()):
         by_kind = given.get(product, {})
         total = np.sum([np.zeros(len(starts)), *by_kind.values()], axis=0)
         left = np.maximum(total - served.get(product, 0.0), 0.0)
         if len(asked[product]) == 1:
             left = np.minimum(left, np.maximum(asked[product][0], 0.0))
         share = left / np.where(total > 0, total, 1.0)
-        due_before = owed.get(product, np.zeros(len(starts)))
-        rest = asked[product] - left - due_before
+        none, first = np.zeros(len(starts) + 1), np.eye(1, len(starts))
+        due_before = owed.get(product, none)
+        rest = asked[product] - left - first * due_before.sum()
         is_forecast = np.abs(rest).max(initial=0.0) > NOTHING or any(not firm for _, firm in by_kind)
         firm_factor = factors.firm_factor if is_forecast else 1.0
-        none = np.zeros(len(starts))
-        rows_owed = [
-            (priority, units[product], by_last.get(product, none))
-            for priority, (units, by_last) in of_rows.items()
-            if product in units
-        ]
-        parts = [(p, firm, (units * share)[None], none, 0.0) for (p, firm), units in by_kind.items()]
-        parts += [(priority, True, units[None], by_last, float(units.sum())) for priority, units, by_last in rows_owed]
-        plain = due_before - sum((units for _, units, _ in rows_owed), none)
-        plain_until = until.get(product, none) - sum((by_last for _, _, by_last in rows_owed), none)
-        parts += [(0, True, plain[None], plain_until, float(plain.sum())), (0, False, rest, none, 0.0)]
+        rows_owed = [(priority, of_rows[priority][product]) for priority in of_rows if product in of_rows[priority]]
+        rows_owed.append((0, due_before - sum((units for _, units in rows_owed), none)))
+        parts = [(p, firm, (units * share)[None], none) for (p, firm), units in by_kind.items()]
+        parts += [(priority, True, first * units.sum(), units) for priority, units in rows_owed]
+        parts.append((0, False, rest, none))
         result |= _classes_of(product, parts, factors.priority_factor, firm_factor)
     return result
 
 
 def _classes_of(
     product: str,
-    parts: Sequence[tuple[int, bool, FloatArray, FloatArray, float]],
+    parts: Sequence[tuple[int, bool, FloatArray, FloatArray]],
     priority_factor: float,
     firm_factor: float,
 ) -> dict[str, tuple[DemandClass, ...]]:
-    """product -> its classes, dearest first; nothing where all is of weight 1. parts: priority, firm, paths, owed and
-    owed_units."""
+    """product -> its classes, dearest first; nothing where all is of weight 1. parts: priority, firm, paths, owed."""
     weights: dict[float, DemandClass] = {}
-    for priority, firm, paths, owed, units_owed in parts:
+    for priority, firm, paths, owed in parts:
         if np.abs(paths).max(initial=0.0) <= NOTHING:
             continue
         weight = priority_factor**priority * (firm_factor if firm else 1.0)
         before = weights.get(weight, DemandClass(weight, np.zeros(paths.shape), np.zeros(len(owed))))
         assert before.owed is not None
-        weights[weight] = DemandClass(
-            weight, before.paths + paths, before.owed + owed, before.owed_units + (units_owed if firm else 0.0)
-        )
+        weights[weight] = DemandClass(weight, before.paths + paths, before.owed + owed)
     if not set(weights) - {1.0}:
         return {}
     return {product: tuple(weights[weight] for weight in sorted(weights, reverse=True))}
