@@ -66,3 +66,9 @@ def message_from_json(kept: list[Any]) -> Message:
 def message(key: str, /, **params: Any) -> Message:
     """A Message; `message('order.due', due=date)`."""
     return Message(key, tuple(params.items()))
+
+
+def shown(value: float) -> float:
+    """A number as a person reads it: whole from 100 on, one decimal from 10 on, else two."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return round(float(value), digits) + 0.0

@@ -21,7 +21,7 @@ from datong.model.flow import (
     method_message,
 )
 from datong.model.layers import SortedDemand
-from datong.model.words import Message, message, say
+from datong.model.words import Message, message, say, shown
 from datong.network.facts import Way
 from datong.plan.lots import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Use
@@ -374,12 +374,6 @@ def _last_counts(state: State) -> dict[str, tuple[str, ...]]:
         else:
             last[r["product"]] = (r["happened_at"], [r["row_id"]])
     return {product: tuple(rows) for product, (_, rows) in last.items()}
-
-
-def shown(value: float) -> float:
-    """A number as a person reads it: whole from 100 on, one decimal from 10 on, else two."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return round(float(value), digits) + 0.0
 
 
 def sentence(order: PlannedOrder, language: str) -> str:

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from datong.ledger.life import Standing, events_of_table, in_order
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
-from datong.model.words import Message, message
+from datong.model.words import Message, message, shown
 from datong.network.position import position
 from datong.network.refusals import Refusal, refusals
-from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, shown
+from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row
 
 # Counted and recorded stock that differ by less are the same.
 SAME_COUNT = 0.5

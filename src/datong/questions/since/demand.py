@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.state import State
-from datong.model.words import message
-from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, shown
+from datong.model.words import message, shown
+from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row
 
 # A forecast that changes by less than this share, or by less than this many units, is the same.
 SAME_SHARE, SAME_UNITS = 0.05, 0.5

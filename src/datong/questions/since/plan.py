@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
-from datong.model.words import Message, message
+from datong.model.words import Message, message, shown
 from datong.questions.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, order_changes
-from datong.questions.since.rows import Naming, PlanBefore, Row, shown
+from datong.questions.since.rows import Naming, PlanBefore, Row
 
 # What is costed week by week, and the columns of units that say in which weeks the money of a term lies.
 _BY_WEEK = {"holding": ("flow", "closing_units"), "late": ("gaps", "waiting_units"), "lost": ("gaps", "lost_units")}

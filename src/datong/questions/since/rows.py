@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from datong.ledger.state import State
-from datong.model.words import Message, message
+from datong.model.words import Message, message, shown
 from datong.questions.tables_out import params_json
 
 # What a row tells of: the plan before, what came back, what is closed by refusals, what is asked for, what became of
@@ -102,12 +102,6 @@ def listed(parts: Sequence[Message]) -> Message:
     if len(parts) > len(some):
         some.append(message("plan.more", count=len(parts) - len(some)))
     return reduce(lambda before, following: message("plan.list", before=before, following=following), some)
-
-
-def shown(value: float) -> float:
-    """A number as a person reads it: whole from 100 on, one decimal from 10 on, else two."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return round(float(value), digits) + 0.0
 
 
 def table_of(rows: Sequence[Row], naming: Naming) -> pa.Table:

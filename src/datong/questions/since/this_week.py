@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
-from datong.model.words import Message, message
-from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed, shown
+from datong.model.words import Message, message, shown
+from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed
 from datong.questions.tables_out import most_valuable, planned_orders
 
 
