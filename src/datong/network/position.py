@@ -8,7 +8,7 @@ from datong.ledger.standings import order_standings
 from datong.ledger.state import State
 from datong.model.flow import Item
 from datong.network.owed import FirmRow, owed
-from datong.network.stock import Counts, on_hand, on_hand_by_site
+from datong.network.stock import Counts, movements, on_hand, on_hand_by_site
 from datong.network.under_way import UnderWay, under_way
 
 
@@ -41,13 +41,13 @@ def position(state: State) -> Position:
     sales beyond what was counted and made say that something was not recorded.
     """
     stands, counts = order_standings(state), Counts.of(state)
-    to_buyers = owed(state)
+    moved, to_buyers = movements(state, stands, counts), owed(state)
     return Position(
-        on_hand_units=on_hand(state, stands, counts),
+        on_hand_units=on_hand(state, counts, moved),
         owed_units=to_buyers.owed_units,
         served_ahead_units=to_buyers.served_ahead_units,
         under_way=under_way(state, stands, counts),
         sent_unasked_units=to_buyers.unasked_units,
-        on_hand_by_site=on_hand_by_site(state, stands, counts) if state.table("lanes").num_rows else {},
+        on_hand_by_site=on_hand_by_site(counts, moved) if state.table("lanes").num_rows else {},
         firm_rows=to_buyers.firm_rows,
     )

@@ -68,6 +68,15 @@ class Counts:
         return counted is None or counted >= began
 
 
+@dataclass(frozen=True, eq=False)
+class Movements:
+    """happened_at, site ('' where unnamed), product, units in (out where below zero). moves: what moved; taken: what
+    production, and sales that nobody sent, took."""
+
+    moves: pa.Table
+    taken: pa.Table
+
+
 def ships_to_buyers(state: State) -> bool:
     """Does the chain record what it sends to buyers? Transfers between its own sites are not that."""
     return state.table("shipments")["to_site"].null_count > 0
@@ -101,19 +110,18 @@ def _sales(state: State, before: bool) -> pa.Table:
     return sales.filter(compare(sales["happened_at"], begins))
 
 
-def on_hand(state: State, stands: Mapping[str, Standing], counts: Counts) -> dict[str, float]:
+def on_hand(state: State, counts: Counts, movements: Movements) -> dict[str, float]:
     """Units in stock by product, all sites together.
 
     What was used, and sold before shipments were recorded, takes no more than was there: more than was ever counted or
     received says that something was not recorded.
     """
-    moves, taken = _moves_and_takings(state, stands, counts)
     units: dict[str, float] = defaultdict(float)
     for product, _, count in _counted(counts):
         units[product] += count
-    for product, moved in _moved_after(moves, counts).items():
+    for product, moved in _moved_after(movements.moves, counts).items():
         units[product] += moved
-    for product, out in _moved_after(taken, counts).items():
+    for product, out in _moved_after(movements.taken, counts).items():
         before = units[product]
         units[product] = max(before + out, min(before, 0.0))
     if not ships_to_buyers(state):
@@ -121,12 +129,11 @@ def on_hand(state: State, stands: Mapping[str, Standing], counts: Counts) -> dic
     return {product: float(units[product]) for product in sorted(units)}
 
 
-def on_hand_by_site(state: State, stands: Mapping[str, Standing], counts: Counts) -> dict[tuple[str, str], float]:
+def on_hand_by_site(counts: Counts, movements: Movements) -> dict[tuple[str, str], float]:
     """Stock by product and site. What went out of an unnamed site is taken off where most lies; what is missing at a
     named one was not recorded there, and counts as 0."""
-    moves, taken = _moves_and_takings(state, stands, counts)
     units = {(product, site): count for product, site, count in _counted(counts)}
-    for moved in (_moved_by_place(moves, counts), _moved_by_place(taken, counts)):
+    for moved in (_moved_by_place(movements.moves, counts), _moved_by_place(movements.taken, counts)):
         for place, more in moved.items():
             units[place] = units.get(place, 0.0) + more
     there: dict[str, list[tuple[float, str]]] = {}
@@ -172,8 +179,8 @@ def _counted(counts: Counts) -> list[tuple[str, str, float]]:
     return [(product, site, max(float(units), 0.0)) for product, site, units in rows]
 
 
-def _moves_and_takings(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[pa.Table, pa.Table]:
-    """What moved, and what production, and sales that nobody sent, took."""
+def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> Movements:
+    """Everything that moved stock, whatever was counted since."""
     shipments = state.table("shipments")
     moves = [
         _moves(state.table("production"), "site", "good_units", 1),
@@ -185,7 +192,7 @@ def _moves_and_takings(state: State, stands: Mapping[str, Standing], counts: Cou
     sold = _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)
     taken = [_used_components(state, stands, counts)]
     (taken if ships_to_buyers(state) else moves).append(sold)
-    return pa.concat_tables(moves), pa.concat_tables(taken)
+    return Movements(pa.concat_tables(moves), pa.concat_tables(taken))
 
 
 def _sold_at(sales: pa.Table, state: State) -> pa.Table:
