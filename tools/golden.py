@@ -1,7 +1,7 @@
 """What the commands show and write, as digests: the same before and after code was moved.
 
-python tools/golden.py write FILE     run the chains and note the digests
-python tools/golden.py compare FILE   run them again; exit 1 and name what differs
+python tools/golden.py write FILE [NAME...]     run the chains (those named; all) and note the digests
+python tools/golden.py compare FILE [NAME...]   run them again; exit 1 and name what differs
 
 Chains: examples/fmcg, and the cases and the network of 100 products in ../shared where they are there. Of each the
 standard output of check, run and balance, the tables (Parquet), the workbook (.xlsx) and the page. Seconds and
@@ -86,10 +86,12 @@ def digests(chain: Path) -> dict[str, str]:
         return found
 
 
-def main(what: str, file: Path) -> int:
+def main(what: str, file: Path, *names: str) -> int:
     before = json.loads(file.read_text(encoding="utf-8")) if what == "compare" else {}
     now, wrong = {}, 0
     for chain in chains():
+        if names and chain.name not in names:
+            continue
         name = f"{chain.parent.name}/{chain.name}"
         now[name] = digests(chain)
         if what == "compare":
@@ -104,6 +106,6 @@ def main(what: str, file: Path) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("write", "compare"):
+    if len(sys.argv) < 3 or sys.argv[1] not in ("write", "compare"):
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]))
