@@ -119,11 +119,11 @@ def printed(how: str, folder: Path, out: Path) -> str:
 
 
 def same_orders(one: Plan, other: Plan) -> None:
-    """Both order the same units of the same things by the same ways on the same days."""
+    """Both order the same units of the same things by the same ways, to be started and due on the same days."""
     units = [defaultdict(float), defaultdict(float)]
     for side, plan in zip(units, (one, other), strict=True):
         for o in plan.orders:
-            side[o.kind, o.product, o.way or "", o.site or "", o.from_site or "", o.start.isoformat()] += o.units
+            side[o.kind, o.product, o.way or "", o.site or "", o.from_site or "", o.start, o.due] += o.units
     differ = {
         key: (units[0][key], units[1][key])
         for key in sorted(set(units[0]) | set(units[1]))

@@ -18,7 +18,7 @@ from datong.model.flow import Clearing, nothing_learnt
 from datong.network.committed import committed
 from datong.network.facts import chain_facts
 from datong.network.position import position
-from datong.questions.clear import orders_table
+from datong.questions.clear import orders_in_fractions
 
 SEEDS = range(40)
 # What a planner's lots leave out, so that the market without lots is the plan.
@@ -81,7 +81,11 @@ def given_out(made: RandomChain) -> RandomPlan:
 
 def in_fractions(made: RandomChain) -> tuple[Decision, RandomPlan]:
     decision = decide(begun(made), whole=False)
-    return decision, RandomPlan(made, orders_table(decision.given_out, decision.clearing), decision.clearing)
+    return decision, RandomPlan(
+        made,
+        orders_in_fractions(decision.given_out, decision.clearing, made.state.settings.calendar),
+        decision.clearing,
+    )
 
 
 def books_differ(plan: RandomPlan) -> dict[str, tuple[float, float]]:

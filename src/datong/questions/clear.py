@@ -18,14 +18,17 @@ from datong.balance.market import Cleared, Door, cleared
 from datong.balance.pack import Market, pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.warm import known_share, warm_prices
-from datong.cycle import USUAL, Decision, Head, decide, head
+from datong.cycle import USUAL, Decision, Head, decide, head, written
 from datong.ledger.held import held_back, lacking
 from datong.ledger.state import State
+from datong.model.calendar import Calendar
 from datong.model.findings import Finding
-from datong.model.flow import Clearing, FloatArray, Item, Learnt
+from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
 from datong.model.settings import ChainSettings
 from datong.network.facts import day_numbers
+from datong.plan.orders import last_working_day
 from datong.questions.frames import Frame
+from datong.questions.tables_out import product_names
 
 CERTIFICATE = "certificate.json"
 _ORDERS = ("kind", "product", "recipe", "offer", "line", "start", "due", "units", "cost_per_unit", "price_share")
@@ -141,7 +144,10 @@ def clear(
     )
     steps.end()
     given_out, market = decision.given_out, decision.market.market
-    orders = orders_table(given_out, decision.clearing)
+    if decision.chosen is None:
+        orders = orders_in_fractions(given_out, decision.clearing, state.settings.calendar)
+    else:
+        orders = orders_of_plan(written(begun, decision))
     tables = {
         "orders": orders,
         "prices": decision.clearing.prices,
@@ -150,6 +156,7 @@ def clear(
         "flow": decision.clearing.flow,
         "hours": decision.clearing.hours,
         "money": decision.clearing.money,
+        "products": product_names(state),
     }
     if decision.chosen is not None:
         tables["clearing"] = decision.clearing.quantities
@@ -228,18 +235,33 @@ class _Watch:
         return "time" if limits.time_limit_s is not None and seconds >= limits.time_limit_s else "end"
 
 
-def orders_table(given_out: Cleared, clearing: Clearing) -> pa.Table:
-    """The orders of a plan: in units started, each at its own cost, its set-up included."""
+def orders_of_plan(plan: Plan) -> pa.Table:
+    """The orders of a plan in lots, as a run gives them out: in units started, each at its own cost, its set-up
+    included. An hour's price says nothing of a lot, so `price_share` is null."""
+    rows = [
+        {name: getattr(order, name) for name in ORDERS_SCHEMA.names if hasattr(order, name)}
+        | {"cost_per_unit": order.cost / order.units}
+        for order in plan.orders
+    ]
+    return pa.Table.from_pylist(rows, schema=ORDERS_SCHEMA)
+
+
+def orders_in_fractions(given_out: Cleared, clearing: Clearing, calendar: Calendar) -> pa.Table:
+    """What a market without lots starts, in units started, each at its own cost; what is made is due as in a plan in
+    lots: on the last working day of the bucket in which it is there."""
     market = given_out.market
     rows = clearing.quantities.filter(pc.not_equal(clearing.quantities["kind"], "serve"))
     way = ways_of_rows(market, row_keys(rows), rows["start"])
     started, arriving = rows["started_units"].to_numpy(), rows["units"].to_numpy()
-    setup = np.zeros(len(market.ways)) if given_out.lots is None else market.way_setup_cost
-    share = rows["price_share"].to_numpy() * arriving / started
+    is_made = pc.equal(rows["kind"], "make")
+    buckets = pc.unique(rows["due"])
+    days = pa.array([last_working_day(day, 0, calendar) for day in buckets.to_pylist()], pa.date32())
+    finished = days.take(pc.index_in(rows["due"], buckets).combine_chunks())
     own = {
         "units": started,
-        "cost_per_unit": market.way_cost[way] + setup[way] / started,
-        "price_share": share if given_out.lots is None else pa.nulls(len(share), pa.float64()),
+        "due": pc.if_else(is_made, finished, rows["due"]),
+        "cost_per_unit": market.way_cost[way],
+        "price_share": rows["price_share"].to_numpy() * arriving / started,
     }
     rows = rows.rename_columns(["site" if name == "to_site" else name for name in rows.column_names])
     return pa.table({f: own[f] if f in own else rows[f] for f in ORDERS_SCHEMA.names}, schema=ORDERS_SCHEMA)

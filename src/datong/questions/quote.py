@@ -28,6 +28,7 @@ from datong.model.words import message
 from datong.network.facts import day_numbers
 from datong.questions.clear import Earlier, units_of_demand
 from datong.questions.frames import Frame
+from datong.questions.tables_out import product_names
 
 # Columns of `alternatives`, and with `date` before them of `weeks`.
 OPTION_FIELDS = [
@@ -93,13 +94,14 @@ class QuoteResult:
     alternatives: every way and start, cheapest first: kind (make, buy, move; stock; displace:
     what is meant for others; of these two the way that makes up for it later), its row, start, arrives, price and
     its parts (money per unit), what is scarce for it, more_than_best, and planned_units, good units that the plan has
-    of it. weeks: the cheapest for each bucket from the due one on.
+    of it. weeks: the cheapest for each bucket from the due one on. products: their names and units.
     """
 
     as_of: datetime
     settings: ChainSettings
     summary: Mapping[str, Any]
     tables: Mapping[str, pa.Table]
+    products: pa.Table
 
     @property
     def alternatives(self) -> Frame:
@@ -167,7 +169,7 @@ def quote(
     summary |= {"as_of": state.as_of.isoformat(), "branch": branch}
     summary["cleared_as_of"] = None if earlier is None else earlier.certificate.get("as_of")
     summary["seconds"] = round(time.monotonic() - began, 3)
-    return QuoteResult(state.as_of, state.settings, summary, tables)
+    return QuoteResult(state.as_of, state.settings, summary, tables, product_names(state))
 
 
 def _base(

@@ -20,7 +20,7 @@ from datong.model.findings import Finding
 from datong.model.flow import Learnt
 from datong.model.tables import tables
 from datong.questions.since import PlanBefore, since
-from datong.questions.tables_out import findings_table, run_tables
+from datong.questions.tables_out import findings_table, product_names, run_tables
 
 # Most findings on rows that were left out that are kept with a run.
 MOST_LEFT_OUT = 500
@@ -53,7 +53,7 @@ def run_record(
     """The run as it is kept. Its id is a hash of everything that went in, the runs that it learnt from included."""
     kept = {**run_tables(result), "learnt_used": learnt_table(used), "learnt": learnt_table(result.learnt)}
     kept["held"] = held_table(state)
-    kept |= {"products": state.table("products").select(["product", "name", "base_unit", "kind"])}
+    kept |= {"products": product_names(state)}
     market = result.decision.market.market
     kept |= {"ways": ways(market), "parts": parts(market), "unit_costs": unit_costs(market)}
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())

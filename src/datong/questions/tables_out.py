@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.forecast.table import QUANTILES, quantile_table
+from datong.ledger.state import State
 from datong.model.findings import Finding, finding_as_json, finding_from_json
 from datong.model.flow import (
     ON_SALE,
@@ -90,6 +91,11 @@ SIGNALS_SCHEMA = pa.schema(
 )
 
 MESSAGES_SCHEMA = pa.schema([("key", pa.string()), ("counterparty", pa.string()), ("order", pa.string())])
+
+
+def product_names(state: State) -> pa.Table:
+    """What people call the products, and in what they count them: product, name, base_unit, kind."""
+    return state.table("products").select(["product", "name", "base_unit", "kind"])
 
 
 def run_tables(result: "CycleResult") -> dict[str, pa.Table]:

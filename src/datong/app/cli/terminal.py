@@ -291,7 +291,8 @@ def show_balance(
     _print_gaps_total(console, result.tables["gaps"], language)
     if not certificate["whole"]:
         console.print(Text(say("balance.fractions", language)))
-    for text in needs(result.tables["gaps"], settings, language, held=certificate["held_back"]):
+    names = Names(result.tables)
+    for text in needs(result.tables["gaps"], names, settings, language, held=certificate["held_back"]):
         console.print(Text("  " + text))
     findings(result.findings, language, console)
     _print_terms(console, certificate, language)
@@ -301,7 +302,7 @@ def show_balance(
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
     short = pc.add(result.tables["gaps"]["late_units"], result.tables["gaps"]["lost_units"])
     is_short = (pc.sum(short).as_py() or 0.0) >= SHORT_TOLD
-    _print_scarce(console, result.tables["prices"], is_short, language)
+    _print_scarce(console, result.tables["prices"], names, is_short, language)
     if "changes" in certificate:
         _print_changes(console, certificate, settings, language)
     console.print(
@@ -327,6 +328,7 @@ def _print_gaps_total(console: Console, gaps: pa.Table, language: str) -> None:
 
 def needs(
     gaps: pa.Table,
+    names: Names,
     settings: ChainSettings,
     language: str,
     count: int = NEEDS_SHOWN,
@@ -348,11 +350,15 @@ def needs(
     first: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows.slice(0, NEEDS_LOOKED_AT).to_pylist():
         first.setdefault((row["product"], row["market"]), row)
-    return [need_words(row, settings, language, held) for row in list(first.values())[:count]]
+    return [need_words(row, names, settings, language, held) for row in list(first.values())[:count]]
 
 
 def need_words(
-    row: Mapping[str, Any], settings: ChainSettings, language: str, held: Mapping[str, str] = MappingProxyType({})
+    row: Mapping[str, Any],
+    names: Names,
+    settings: ChainSettings,
+    language: str,
+    held: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """One gap in words: how much, what is in the way, and what would serve it: more of that, or days more."""
 
@@ -361,18 +367,24 @@ def need_words(
 
     is_lost = row["lost_units"] >= SHORT_TOLD
     units = figures.fitting(row["lost_units" if is_lost else "late_units"])
-    what = {"units": units, "product": row["product"], "when": when(row["bucket"])}
+    what = {"units": units, "product": names.called(row["product"]), "when": when(row["bucket"])}
     said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
+    scarce = names.thing(row["binding"], row["needed_unit"]) if row["binding"] else ""
     days = None if row["needed_days"] is None else figures.number(row["needed_days"])
     if row["needed_amount"] is None and row["product"] in held:
-        return said + say("balance.need_held", language, name=held[row["product"]])
+        return said + say("balance.need_held", language, name=names.called(held[row["product"]]))
     if row["needed_amount"] is None and row["binding"]:
-        return said + say("balance.need_more", language, name=row["binding"], then=when(row["binding_bucket"]))
+        return said + say(
+            "balance.need_more",
+            language,
+            name=scarce,
+            then=when(row["binding_bucket"]),
+        )
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "")
     words = {
-        "name": row["binding"],
+        "name": scarce,
         "amount": figures.fitting(row["needed_amount"]),
         "then": when(row["binding_bucket"]),
         "days": days or "",
@@ -390,7 +402,7 @@ def _print_terms(console: Console, certificate: Mapping[str, Any], language: str
     console.print(shown)
 
 
-def _print_scarce(console: Console, prices: pa.Table, is_short: bool, language: str) -> None:
+def _print_scarce(console: Console, prices: pa.Table, names: Names, is_short: bool, language: str) -> None:
     """Each scarce thing in its dearest bucket: lines and offers, of which one can get more, before stocks; first what
     is worth most in all its buckets, price times amount. is_short: something is late or not served.
     """
@@ -413,6 +425,7 @@ def _print_scarce(console: Console, prices: pa.Table, is_short: bool, language: 
         row = (
             rows.filter(is_it & (pc.field("price") == thing["price_max"])).sort_by("bucket").slice(0, 1).to_pylist()[0]
         )
+        row["name"] = names.beside(row["name"]) if row["what"] in ("stock", "component") else row["name"]
         shown.add_row(*(Text(shown_value(c, row[c], language)) for c in columns))
     console.print(shown)
 

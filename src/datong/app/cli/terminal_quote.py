@@ -10,6 +10,7 @@ from rich.text import Text
 from datong.app.cli import terminal
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, shown_value
+from datong.app.wording.names import Names
 from datong.balance.quote import SAME_SHARE
 from datong.model.settings import ChainSettings
 from datong.model.words import say
@@ -25,10 +26,12 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
     console = console or terminal.make_console()
     settings, summary = result.settings, result.summary
     local = result.as_of.astimezone(settings.calendar.zone)
-    words = {"name": settings.name, "as_of": f"{local:%Y-%m-%d %H:%M}", "product": summary["product"]}
+    names = Names({"products": result.products})
+    product = names.called(summary["product"])
+    words = {"name": settings.name, "as_of": f"{local:%Y-%m-%d %H:%M}", "product": product}
     units, due = figures.fitting(summary["units"]), summary["due"]
     console.print(Text(say("quote.header", language, units=units, due=due, **words), style="bold"))
-    for line in quote_lines(summary, settings, language):
+    for line in quote_lines(summary, settings, names, language):
         console.print(Text(line))
     if summary["cleared_as_of"] not in (None, summary["as_of"]):
         console.print(Text(say("quote.older", language, then=summary["cleared_as_of"]), style="yellow"))
@@ -38,16 +41,16 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
     key = "quote.by_week_fixed" if summary["set_ups_fixed"] else "quote.by_week"
     console.print(Text(say(key, language), style="bold"))
     weeks = result.tables["weeks"].slice(0, WEEKS_SHOWN).to_pylist()
-    terminal.records([_week(row, language) for row in weeks], language, console)
+    terminal.records([_week(row, names, language) for row in weeks], language, console)
     options = best_of_each_way(result.tables["alternatives"].to_pylist())
     if options:
         console.print()
         console.print(Text(say("quote.alternatives", language), style="bold"))
-        shown = [_alternative(row, language) for row in options[:WAYS_SHOWN]]
+        shown = [_alternative(row, names, language) for row in options[:WAYS_SHOWN]]
         terminal.records(shown, language, console)
 
 
-def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, language: str) -> list[str]:
+def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, names: Names, language: str) -> list[str]:
     """The quote in sentences."""
 
     def money(value: float | None) -> str:
@@ -55,7 +58,7 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, language: s
 
     lines = []
     if summary["set_ups_fixed"]:
-        lines += _exact(summary["exact"], money, summary["product"], language)
+        lines += _exact(summary["exact"], money, names.called(summary["product"]), language)
     if summary["price_per_unit"] is None:
         lines.append(say("quote.not_in_time", language, due=summary["due"]))
     else:
@@ -75,7 +78,7 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, language: s
         }
         lines.append(say("quote.parts", language, **parts))
         if summary["scarce"] is not None:
-            lines.append(say("quote.scarce", language, scarce=_scarce(summary, settings, language)))
+            lines.append(say("quote.scarce", language, scarce=_scarce(summary, settings, names, language)))
     normal = summary["normal_price"]
     if normal is not None:
         key = "quote.normal" if summary["earliest_normal"] else "quote.never_normal"
@@ -89,7 +92,7 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, language: s
     if summary["price_per_unit"] is not None:
         lines.append(_holds(summary, language))
     if "exact" in summary and not summary["set_ups_fixed"]:
-        lines += _exact(summary["exact"], money, summary["product"], language)
+        lines += _exact(summary["exact"], money, names.called(summary["product"]), language)
     return lines
 
 
@@ -97,10 +100,10 @@ def waits_lines(result: "QuoteResult", language: str, count: int = WAITS_SHOWN) 
     """Who waits longer, or is no more served, because of the order; the most first."""
     if "waits" not in result.tables:
         return []
-    rows = result.tables["waits"].to_pylist()
+    rows, names = result.tables["waits"].to_pylist(), Names({"products": result.products})
     lines = []
     for row in rows[:count]:
-        words = {"product": row["product"], "when": when(row["bucket"], result.settings, language)}
+        words = {"product": names.called(row["product"]), "when": when(row["bucket"], result.settings, language)}
         for name in ("lost", "late"):
             if row[f"{name}_units"] >= 0.5:
                 units = figures.fitting(row[f"{name}_units"])
@@ -143,18 +146,18 @@ def best_of_each_way(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     return chosen
 
 
-def _week(row: Mapping[str, Any], language: str) -> dict[str, str]:
+def _week(row: Mapping[str, Any], names: Names, language: str) -> dict[str, str]:
     has_price = row["price_per_unit"] is not None
     return {
         "due_in": str(row["bucket"]),
         "price_per_unit": shown_value("price_per_unit", row["price_per_unit"], language) if has_price else "–",
         "way": _way(row, language) if has_price else "",
         "arrives": shown_value("arrives", row["arrives"], language),
-        "scarce": _scarce_short(row, language),
+        "scarce": _scarce_short(row, names, language),
     }
 
 
-def _alternative(row: Mapping[str, Any], language: str) -> dict[str, str]:
+def _alternative(row: Mapping[str, Any], names: Names, language: str) -> dict[str, str]:
     numbers = {
         "price_per_unit": row["price_per_unit"],
         "more_than_best": row["more_than_best"],
@@ -168,7 +171,7 @@ def _alternative(row: Mapping[str, Any], language: str) -> dict[str, str]:
         "start": str(row["start"]),
         "arrives": str(row["arrives"]),
         **{name: "–" if value is None else figures.fitting(value) for name, value in numbers.items()},
-        "scarce": _scarce_short(row, language),
+        "scarce": _scarce_short(row, names, language),
     }
 
 
@@ -180,21 +183,21 @@ def _way(row: Mapping[str, Any], language: str) -> str:
     return f"{kind} {name}" + (f" · {row['line']}" if row["line"] else "")
 
 
-def _scarce_short(row: Mapping[str, Any], language: str) -> str:
+def _scarce_short(row: Mapping[str, Any], names: Names, language: str) -> str:
     if row["scarce"] is None:
         return ""
     day, price = figures.short_day(row["scarce_bucket"], language), figures.fitting(row["scarce_price"])
-    return f"{row['scarce']} · {day} · {price}"
+    return f"{names.beside(row['scarce'])} · {day} · {price}"
 
 
-def _scarce(row: Mapping[str, Any], settings: ChainSettings, language: str) -> str:
+def _scarce(row: Mapping[str, Any], settings: ChainSettings, names: Names, language: str) -> str:
     if row["scarce"] is None:
         return ""
     bucket = row["scarce_bucket"]
     return say(
         f"quote.scarce_{row['scarce_what']}",
         language,
-        name=row["scarce"],
+        name=names.called(row["scarce"]),
         price=figures.money(row["scarce_price"], settings.currency, language),
         when=when(bucket, settings, language),
     )
