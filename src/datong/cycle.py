@@ -195,15 +195,17 @@ def run_cycle(
     seed: int,
     on_stage: Callable[[str], None] = lambda stage: None,
     stages: Stages = USUAL,
+    proposed: Sequence[pa.Table] = (),
 ) -> CycleResult:
     """One turn of the loop on what was known at `state.as_of`.
 
     learnt: what the cycle before this one learnt. past_runs: earlier runs, oldest first, for `learn` to score.
-    on_stage: called with each stage's name as it starts. stages: others than the usual ones, in a replay.
+    on_stage: called with each stage's name as it starts. stages: others than the usual ones, in a replay. proposed:
+    orders of every run so far, whose numbers stand for nothing else.
     """
     begun = head(state, learnt, seed, on_stage, stages)
     decision = decide(begun, stages, on_stage=on_stage)
-    planned = written(begun, decision, [run.tables["orders"] for run in past_runs if "orders" in run.tables])
+    planned = written(begun, decision, proposed)
     on_stage("dispatch")
     messages = stages.dispatch(state, planned)
     on_stage("learn")

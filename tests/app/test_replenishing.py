@@ -12,6 +12,7 @@ import pytest
 import datong
 from datong.app.cli.main import main
 from datong.app.cli.terminal_replenish import order_words
+from datong.app.wording.names import Names
 from datong.network.supply import placed_orders
 from datong.questions.replenish import replenishment
 from mill import write
@@ -47,7 +48,7 @@ def shop(on_hand=7.0, offer=None, more_orders=(), more_receipts=(), settings=Non
 
 
 def row(state, review=1, weekly=5.0):
-    table = replenishment(state, demand(state, A=np.full((1, 12), weekly)), seed=0, review_buckets=review)
+    table = replenishment(state, demand(state, A=np.full((1, 12), weekly)), seed=0, review_buckets=review)["orders"]
     assert table.num_rows == 1
     return table.to_pylist()[0]
 
@@ -177,7 +178,10 @@ def test_good_units_are_held_against_what_the_recipe_yields() -> None:
 
 def test_only_a_loss_worth_telling_is_told() -> None:
     state = shop()
-    told = {share: order_words(row(state) | {"lost_chance": share}, state.settings, "en") for share in (0.04, 0.12)}
+    told = {
+        share: order_words(row(state) | {"lost_chance": share}, Names({}), state.settings, "en")
+        for share in (0.04, 0.12)
+    }
     assert told[0.04].startswith("A: order 3 by offer A/V, there on 2024-01-08. 7 there, 0 under way")
     assert told[0.12].removeprefix(told[0.04]) == (
         " By what became of earlier orders, 12% of such an order never comes: the quantity allows for that."
@@ -205,7 +209,7 @@ def test_where_buyers_wait_only_waiting_is_spared() -> None:
     units = []
     for max_late_days in (28, 0):
         state = shop(on_hand=0.0, settings={"max_late_days": max_late_days, "path_count": 2})
-        units.append(replenishment(state, demand(state, A=paths), seed=0)["units"].to_pylist())
+        units.append(replenishment(state, demand(state, A=paths), seed=0)["orders"]["units"].to_pylist())
     assert units == [[0.0], [10.0]]
 
 
@@ -322,7 +326,7 @@ def test_what_leaves_for_a_site_counts_there() -> None:
     found = []
     for orders in ([], [order]):
         state = chain(12, settings={"max_late_days": 0}, **tables, orders=orders)
-        table = replenishment(state, demand(state, A__S=np.full((1, 12), 5.0)), seed=0)
+        table = replenishment(state, demand(state, A__S=np.full((1, 12), 5.0)), seed=0)["orders"]
         found += [(r["site"], r["units"], r["under_way_units"]) for r in table.to_pylist() if r["site"] == "S"]
     assert found == [("S", 3.0, 0.0), ("S", 0.0, 5.0)]
 
@@ -412,3 +416,46 @@ def test_what_is_not_worth_ordering_and_what_was_never_counted_is_said(
     words = {"en": ("Nothing is worth ordering", "run short", "no stock count"), "zh": ("得不偿失", "可能缺货", "盘点")}
     assert all(word in printed for word in words[language])
     assert "enough" not in printed and "足够" not in printed
+
+
+NO_WAY = {
+    "one that has ended": (
+        {"recipes_csv": FILES["recipes_csv"].replace("days\n", "days,valid_to\n").replace(",7\n", ",7,2026-02-02\n")},
+        "no recipe, offer or lane brings it",
+        "没有任何工艺",
+    ),
+    "one that opens later": (
+        {"recipes_csv": FILES["recipes_csv"].replace("days\n", "days,valid_from\n").replace(",7\n", ",7,2026-03-16\n")},
+        "valid only from 2026-03-16",
+        "2026-03-16 起才生效",
+    ),
+    "one that a bad row holds back": (
+        {"recipes_csv": FILES["recipes_csv"].replace("P,0,10,7", "P,0,-10,7")},
+        "a row on P was refused",
+        "未被采用",
+    ),
+    "one that was refused": (
+        {
+            "orders_csv": "order,kind,product,recipe,units,start,due\nW1,make,P,P/1,5,2026-03-02,2026-03-09\n",
+            "order_events_csv": "order,state,happened_at\nW1,released,2026-02-27\nW1,refused,2026-02-28\n",
+        },
+        "was refused for the time until 2026-03-09",
+        "2026-03-09 之前已被拒绝",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_WAY)
+def test_what_is_asked_for_and_nothing_brings_now_is_named_with_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    files, *words = NO_WAY[case]
+    folder = write(tmp_path / "none", **FILES | files)
+    for language, said in zip(("en", "zh"), words, strict=True):
+        assert main(["replenish", str(folder), "--lang", language]) == 0
+        out = capsys.readouterr().out
+        assert said.replace(" ", "") in "".join(out.split()), out
+    assert main(["replenish", str(folder), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(r["product"], r["units"]) for r in told["without_way"]] == [("P", 58.0)]
+    assert told["orders"] == []

@@ -12,6 +12,7 @@ from datong.balance.pack import pack
 from datong.cycle import CycleResult, head, run_cycle
 from datong.ledger.state import State
 from datong.model.flow import PlannedOrder, nothing_learnt
+from datong.network.notices import notices
 from datong.network.refusals import refusals
 from small_chain import MONDAY, chain, press
 
@@ -155,8 +156,19 @@ def test_refusals_of_weeks_gone_or_taken_back_close_nothing() -> None:
     taken_back["order_events"] = taken_back["order_events"][:1]
     taken_back["order_events"][0]["state"] = "cancelled"
     assert brief(cycle(state(taken_back)).plan.orders) == plain
+
+
+def test_a_refused_order_that_names_no_recipe_is_one_of_the_only_one() -> None:
+    """Of two recipes nobody knows which was refused: that is told, and how to mend it."""
     nameless = refused("W1", week(0))
-    assert refusals(state(nameless), MONDAY) == ()
+    (found,) = refusals(state(nameless), MONDAY)
+    assert (found.row, found.first) == ("A/L", week(0))
+    rows = press()["recipes"]
+    two = state(nameless, recipes=[*rows, {**rows[0], "recipe": "A/K"}])
+    assert refusals(two, MONDAY) == ()
+    (notice,) = (n for n in notices(two) if n.code == "refused_unnamed")
+    assert "W1" in notice.text("zh")
+    assert not any(n.code == "refused_unnamed" for n in notices(state(nameless)))
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

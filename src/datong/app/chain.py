@@ -398,9 +398,19 @@ class Chain:
         seed = self.settings.seed if seed is None else seed
         past, before = self.past_runs(state.as_of), self._plan_before(state.as_of)
         left_out = [found for found in self.findings if found.severity == "error"]
-        record = run(state, past, before, seed, on_stage, left_out)
+        record = run(state, past, before, seed, on_stage, left_out, self._proposed(state))
         self.ledger.save_run(record)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
+
+    def _proposed(self, state: State) -> list[pa.Table]:
+        """Orders of every kept run up to a moment that planned from the same bucket, oldest first."""
+        rows = self.ledger.runs(state.as_of).to_pylist()
+        bucket = self.settings.first_open_bucket
+        return [
+            self.ledger.run_table(row["run"], "orders")
+            for row in rows
+            if bucket(row["as_of"]) == state.first_open_bucket
+        ]
 
     def _plan_before(self, moment: datetime) -> "PlanBefore | None":
         """The last kept run of an earlier moment; never one of the same moment, which the same inputs give again."""

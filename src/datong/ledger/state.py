@@ -109,9 +109,7 @@ class State:
     @property
     def first_open_bucket(self) -> date:
         """Start of the bucket that planning starts in: the one that holds `as_of`, or the settings' start if later."""
-        start = self.settings.start
-        day = self.today if start is None else max(self.today, start)
-        return self.settings.calendar.bucket_start(day)
+        return self.settings.first_open_bucket(self.as_of)
 
 
 def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str, pa.Table]) -> State:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from datong.model.calendar import BucketUnit, Calendar
@@ -65,3 +65,8 @@ class ChainSettings:
     @property
     def calendar(self) -> Calendar:
         return Calendar(self.time_zone, self.bucket)
+
+    def first_open_bucket(self, moment: datetime) -> date:
+        """Start of the bucket that planning starts in at a moment: the one that holds it, or `start`'s if later."""
+        day = self.calendar.local_date(moment)
+        return self.calendar.bucket_start(day if self.start is None else max(day, self.start))

@@ -14,6 +14,7 @@ from datong.model.findings import Finding, finding
 from datong.network.asked import unasked_products
 from datong.network.bills import Bills
 from datong.network.facts import Horizon
+from datong.network.refusals import unnamed_refusals
 
 # Most names that a notice lists.
 NAMED = 5
@@ -23,10 +24,17 @@ _Row = Mapping[str, Any]
 
 def notices(state: State) -> tuple[Finding, ...]:
     """Products without demand, bills of materials that begin or end, products that nothing makes or brings, economics
-    that change: within the horizon. Empty where there is nothing to say."""
+    that change, within the horizon; refusals that close nothing. Empty where there is nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
-    return (*_unasked(state), *_ways(state, days), *_economics(state, days))
+    return (*_unasked(state), *_ways(state, days), *_economics(state, days), *_unnamed_refusals(state))
+
+
+def _unnamed_refusals(state: State) -> Iterator[Finding]:
+    orders = unnamed_refusals(state, state.first_open_bucket)
+    if orders:
+        names = _named(orders)
+        yield finding("warning", "notice.refused_unnamed", "orders", column="recipe", count=len(orders), names=names)
 
 
 def _unasked(state: State) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 Whoever withdraws the event of the refusal (`datong withdraw order_events ROW`) opens the way again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +12,13 @@ from datong.ledger.life import OrderEvent, events_of_table, in_order, standing
 from datong.ledger.state import State
 from datong.model.flow import OrderKind
 from datong.model.words import Message, message
+
+# By kind of order, the table that says how, and its key.
+_ROWS: Mapping[str, tuple[str, str]] = {
+    "make": ("recipes", "recipe"),
+    "buy": ("offers", "offer"),
+    "move": ("lanes", "lane"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,20 +50,21 @@ class Refusal:
 
 
 def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
-    """Refusals of orders that were to start in the bucket of `from_day` or later, by start and number."""
+    """Refusals of orders that were to start in the bucket of `from_day` or later, by start and number. An order that
+    names no recipe, offer or lane is one of its product's only one."""
+    calendar, found = state.settings.calendar, []
     events = state.table("order_events")
-    if not events.num_rows:
-        return ()
-    calendar = state.settings.calendar
-    told = events_of_table(events)
     keys = events.select(["order_event", "row_id"]).to_pylist()
     row_ids = {row["order_event"] or row["row_id"]: row["row_id"] for row in keys}
-    found = []
-    for order in state.table("orders").to_pylist():
+    rows_of: dict[tuple[str, str], tuple[str, ...]] | None = None
+    for order, refused in _refused_orders(state, from_day):
         row, first = _row_of(order), calendar.bucket_start(order["start"])
-        refused = _refused(told.get(order["order"], ()))
-        if row is None or refused is None or first < calendar.bucket_start(from_day):
-            continue
+        if row is None:
+            rows_of = _rows_by_product(state) if rows_of is None else rows_of
+            several = rows_of.get((order["kind"], order["product"]), ())
+            if len(several) != 1:
+                continue  # `unnamed_refusals` tells it
+            (row,) = several
         found.append(
             Refusal(
                 order=order["order"],
@@ -74,9 +82,41 @@ def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
     return tuple(sorted(found, key=lambda r: (r.first, r.order)))
 
 
+def unnamed_refusals(state: State, from_day: date) -> tuple[str, ...]:
+    """Orders that were refused, name no recipe, offer or lane, and could have been by several or by none: what the
+    refusal closes is not known. In order."""
+    unnamed = [order for order, _ in _refused_orders(state, from_day) if _row_of(order) is None]
+    rows_of = _rows_by_product(state) if unnamed else {}
+    return tuple(sorted(o["order"] for o in unnamed if len(rows_of.get((o["kind"], o["product"]), ())) != 1))
+
+
+def _refused_orders(state: State, from_day: date) -> Iterator[tuple[dict[str, Any], OrderEvent]]:
+    """Orders that stand refused and were to start in the bucket of `from_day` or later, with their refusals."""
+    events = state.table("order_events")
+    if not events.num_rows:
+        return
+    told, calendar = events_of_table(events), state.settings.calendar
+    for order in state.table("orders").to_pylist():
+        refused = _refused(told.get(order["order"], ()))
+        if refused is not None and calendar.bucket_start(order["start"]) >= calendar.bucket_start(from_day):
+            yield order, refused
+
+
+def _rows_by_product(state: State) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(kind of order, product) -> the recipes, offers or lanes by which it can be; a lane of no product carries all."""
+    found: dict[tuple[str, str], set[str]] = {}
+    products = state.table("products")["product"].to_pylist()
+    for kind, (table, key) in _ROWS.items():
+        for row in state.versions(table).select([key, "product"]).to_pylist():
+            for product in products if row["product"] is None else (row["product"],):
+                found.setdefault((kind, product), set()).add(row[key])
+    return {key: tuple(sorted(rows)) for key, rows in found.items()}
+
+
 def _row_of(order: Mapping[str, Any]) -> str | None:
     """The recipe, offer or lane of an order; None where it names none."""
-    return order[{"make": "recipe", "buy": "offer", "move": "lane"}[order["kind"]]]
+    _, key = _ROWS[order["kind"]]
+    return order[key]
 
 
 def _refused(events: Iterable[OrderEvent]) -> OrderEvent | None:

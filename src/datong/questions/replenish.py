@@ -1,14 +1,16 @@
 """`datong replenish`: what to order or make now of each product that is sold, from a chain's forecast and records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from datong.forecast.paths import forecast
 from datong.learn.lead_times import furthest_lead
+from datong.ledger.held import held_back, lacking
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
@@ -19,6 +21,7 @@ from datong.network.position import position
 from datong.network.supply import PlacedOrder, placed_orders
 from datong.plan.lots import step_of
 from datong.questions.frames import Frame
+from datong.questions.tables_out import product_names
 from datong.replenish import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
 
@@ -50,6 +53,20 @@ REPLENISHMENT_SCHEMA = pa.schema(
         ("lost_chance", pa.float64()),
     ]
 )
+# Products that are sold, or will be, and that nothing which is valid now makes, brings or sells. units: of them asked
+# for up to the horizon. lacks: the product that is held back for a row that was refused, itself or one that goes into
+# it; null: none. refused: a way is closed now, because it was refused. opens: day from which the first way is open;
+# null: none is.
+WITHOUT_WAY_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("site", pa.string()),
+        ("units", pa.float64()),
+        ("lacks", pa.string()),
+        ("refused", pa.bool_()),
+        ("opens", pa.date32()),
+    ]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +81,8 @@ class ReplenishResult:
     day. stock_then_units: expected when it arrives. demand_units: expected from now to the end of the window that only
     this order can serve. short_before, short_after: chance that demand is not met in the window without and with the
     order. lost_chance: that it never comes.
+    `without_way`: what is asked for and no way brings now, so that nothing is proposed for it (WITHOUT_WAY_SCHEMA).
+    `products`: names and units.
     """
 
     as_of: datetime
@@ -101,12 +120,13 @@ def replenish(state: State, learnt: Learnt, seed: int, review_buckets: int = 1) 
     if furthest > settings.horizon_buckets:
         state = replace(state, settings=replace(settings, horizon_buckets=furthest))
     demand = forecast(sense(state), learnt, settings.path_count, seed)
-    orders = replenishment(state, demand, seed, review_buckets)
-    return ReplenishResult(state.as_of, settings, {"orders": orders})
+    found = replenishment(state, demand, seed, review_buckets)
+    return ReplenishResult(state.as_of, settings, {**found, "products": product_names(state)})
 
 
-def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int = 1) -> pa.Table:
-    """The rows of `ReplenishResult.orders` for a forecast in hand, which should reach beyond the longest lead time."""
+def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int = 1) -> dict[str, pa.Table]:
+    """`orders` and `without_way` of a ReplenishResult for a forecast in hand, which should reach beyond the longest
+    lead time."""
     calendar, settings, starts = state.settings.calendar, state.settings, demand.bucket_starts
     facts = chain_facts(state, starts, nothing_learnt(), demand.items)
     where = located(facts, position(state))
@@ -182,7 +202,35 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         for i, item in enumerate(sold)
     ]
     order = [("value", "descending"), ("product", "ascending"), ("site", "ascending")]
-    return pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA).sort_by(order)
+    orders = pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA).sort_by(order)
+    expected = {label: float(units.sum(axis=1).mean()) for label, units in asked.items()}
+    for item in sold:
+        del expected[item.label]
+    return {"orders": orders, "without_way": _without_way(state, facts, starts, expected)}
+
+
+def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], expected: Mapping[str, float]) -> pa.Table:
+    """expected: units asked for of each label that no way brings now."""
+    first, lacks = starts[0], lacking(state, held_back(state, starts))
+    rows: list[dict[str, Any]] = []
+    for label, units in sorted(expected.items()):
+        if units < LEAST_UNITS:
+            continue
+        own = [way for way in facts.ways if way.product == label and not way.serves]
+        closed = [after for way in own for begin, after in way.closed if begin <= first < after]
+        days = [way.valid_from for way in own if way.valid_from is not None and way.valid_from > first]
+        product = facts.product_of(label)
+        rows.append(
+            {
+                "product": product,
+                "site": facts.stock_points[label].site if label in facts.stock_points else None,
+                "units": units,
+                "lacks": lacks.get(product),
+                "refused": bool(closed),
+                "opens": min([*days, *closed], default=None),
+            }
+        )
+    return pa.Table.from_pylist(rows, WITHOUT_WAY_SCHEMA)
 
 
 def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettings) -> list[_Sold]:

@@ -100,7 +100,8 @@ class Loop:
     scores: list[pa.Table] = field(default_factory=lambda: [SCORES_SCHEMA.empty_table()])
 
     def __call__(self, state: State) -> Sequence[PlannedOrder]:
-        result = run_cycle(state, self.learnt, self.runs, self.seed, stages=self.stages)
+        numbered = [run.tables["orders"] for run in self.runs if "orders" in run.tables]
+        result = run_cycle(state, self.learnt, self.runs, self.seed, stages=self.stages, proposed=numbered)
         sent = [message.order for message in result.messages]
         settings = state.settings
         starts = settings.calendar.starts(state.first_open_bucket, settings.frozen_buckets + 1)

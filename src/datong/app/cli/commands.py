@@ -306,7 +306,7 @@ def answer_replenish(options: argparse.Namespace, language: str) -> int:
     if options.out is not None:
         write_tables(result.tables, options.out, {})
     if options.format == "json":
-        told = {"as_of": result.as_of, "orders": result.orders.arrow.to_pylist()}
+        told = {"as_of": result.as_of} | {name: result.tables[name].to_pylist() for name in ("orders", "without_way")}
         terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
         return 0
     show_replenishment(result, language)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from datong.app.cli import terminal
 from datong.app.wording import figures
+from datong.app.wording.names import Names
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.network.facts import IMPLIED
@@ -27,12 +28,18 @@ PRODUCTS_NAMED = 5
 def show_replenishment(result: "ReplenishResult", language: str, console: Console | None = None) -> None:
     console = console or terminal.make_console()
     settings = result.settings
-    rows = result.orders.arrow.to_pylist()
+    rows, without = result.orders.arrow.to_pylist(), result.tables["without_way"].to_pylist()
+    names = Names(result.tables)
     wanted = [row for row in rows if row["units"] > 0]
     local = result.as_of.astimezone(settings.calendar.zone)
     words = {"name": settings.name, "as_of": f"{local:%Y-%m-%d %H:%M}"}
     counts = {"orders": figures.number(len(wanted)), "products": figures.number(len(rows))}
     console.print(Text(say("replenish.header", language, **words, **counts), style="bold"))
+    for row in without[:PRODUCTS_NAMED]:
+        console.print(Text(without_words(row, names, language), style="yellow"))
+    if len(without) > PRODUCTS_NAMED:
+        count = figures.number(len(without) - PRODUCTS_NAMED)
+        console.print(Text(say("replenish.without_more", language, count=count), style="yellow"))
     if not rows:
         console.print(Text(say("replenish.nothing_sold", language)))
         return
@@ -41,36 +48,51 @@ def show_replenishment(result: "ReplenishResult", language: str, console: Consol
         console.print(Text(say("replenish.none" if short else "replenish.enough", language)))
     several = {product for product, count in Counter(row["product"] for row in rows).items() if count > 1}
     for row in wanted[:ORDERS_SHOWN]:
-        console.print(Text(order_words(row, settings, language, at_site=row["product"] in several)))
+        console.print(Text(order_words(row, names, settings, language, at_site=row["product"] in several)))
     if len(wanted) > ORDERS_SHOWN:
         count = figures.number(len(wanted) - ORDERS_SHOWN)
         console.print(Text(say("replenish.more", language, count=count), style="dim"))
-    _name_products("replenish.short", short, language, console)
-    _name_products("replenish.uncounted", [row for row in rows if not row["counted"]], language, console)
+    _name_products("replenish.short", short, names, language, console)
+    _name_products("replenish.uncounted", [row for row in rows if not row["counted"]], names, language, console)
     console.print(Text(say("replenish.alone", language), style="dim"))
     if any(row["kind"] == "move" for row in rows):
         console.print(Text(say("replenish.of_lanes", language), style="dim"))
 
 
-def _name_products(words: str, rows: list[dict[str, Any]], language: str, console: Console) -> None:
+def _name_products(words: str, rows: list[dict[str, Any]], names: Names, language: str, console: Console) -> None:
     """A line that counts the products of these rows and names the first, where there are any."""
-    names = sorted({row["product"] for row in rows})
-    if names:
-        some = ("、" if language == "zh" else ", ").join(names[:PRODUCTS_NAMED])
-        some += " ..." if len(names) > PRODUCTS_NAMED else ""
-        console.print(Text(say(words, language, count=figures.number(len(names)), products=some)))
+    products = sorted({row["product"] for row in rows})
+    if products:
+        some = ("、" if language == "zh" else ", ").join(map(names.called, products[:PRODUCTS_NAMED]))
+        some += " ..." if len(products) > PRODUCTS_NAMED else ""
+        console.print(Text(say(words, language, count=figures.number(len(products)), products=some)))
 
 
-def order_words(row: Mapping[str, Any], settings: ChainSettings, language: str, *, at_site: bool = False) -> str:
+def without_words(row: Mapping[str, Any], names: Names, language: str) -> str:
+    """A product that is asked for and that nothing brings now: why, and what to do about it."""
+    words = {"product": names.called(row["product"]), "units": figures.fitting(row["units"])}
+    if row["lacks"] is not None:
+        return say("replenish.without_held", language, **words, name=names.called(row["lacks"]))
+    if row["refused"]:
+        return say("replenish.without_refused", language, **words, day=row["opens"])
+    if row["opens"] is not None:
+        return say("replenish.without_yet", language, **words, day=row["opens"])
+    return say("replenish.without", language, **words)
+
+
+def order_words(
+    row: Mapping[str, Any], names: Names, settings: ChainSettings, language: str, *, at_site: bool = False
+) -> str:
     """One order with its reason. at_site: the product is looked at in several places."""
     name = row["recipe"] or row["lane"] or row["offer"]
     implied = name is None or name.endswith(IMPLIED)
     way = say("replenish.by_anyone", language) if implied else say(f"replenish.by_{row['kind']}", language, name=name)
     then = round(row["stock_then_units"], 6)
+    product = names.called(row["product"])
     text = say(
         "replenish.order",
         language,
-        product=f"{row['product']} @ {row['site']}" if at_site or row["kind"] == "move" else row["product"],
+        product=f"{product} @ {row['site']}" if at_site or row["kind"] == "move" else product,
         units=figures.fitting(row["units"]),
         way=way,
         due=row["due"],
