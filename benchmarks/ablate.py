@@ -11,7 +11,8 @@ out where it is not there).
                      errors as spread
     first come       `balance`: no prices; the first due gets the hours, the rest waits
     no recourse      `balance` and `plan`: stock for the whole spread of demand, as if the plan were never made anew
-    bare quantities  `plan`: what was cleared goes out in whole units; no lot is sized, and none weighed by its worth
+    bare quantities  `plan`: what was cleared goes out in whole units, rounded up while the line has hours; no lot is
+                     sized, and none weighed by its worth
     all at once      `dispatch`: the whole plan goes out, not only what has to start now
     no learning      `learn`: every cycle starts as if it were the first
 
@@ -59,7 +60,7 @@ from datong.model.flow import (
     Sensed,
 )
 from datong.model.settings import ChainSettings
-from datong.network.facts import pooled_demand
+from datong.network.facts import Way, pooled_demand
 from datong.network.position import Position
 from datong.plan import work as work_module
 from datong.plan.lots import Lot
@@ -85,7 +86,7 @@ SEASON_BUCKETS = 52
 
 
 def no_signals(state: State) -> Sensed:
-    return replace(sense(state), signals=())
+    return replace(sense(state), signals=(), adjustments=())
 
 
 def raw_series(state: State) -> Sensed:
@@ -204,12 +205,31 @@ def bare_quantities(
     state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position, _on_turn: OnTurn
 ) -> Chosen:
     work = prepare(state, demand, clearing, learnt, where)
-    lots = [
-        Lot(way := work.ways[name], t, work.arrive(way, t), float(np.ceil(units[t] - 1e-6)))
+    cleared = [
+        (t, work.ways[name], float(units[t]))
         for by_way in work.cleared.values()
         for name, units in by_way.items()
         for t in np.flatnonzero(units > 1e-6).tolist()
     ]
+    free = {
+        (r["line"], work.starts.index(r["bucket"])): r["run_hours"] + r["setup_hours"] + r["free_hours"]
+        for r in clearing.hours.to_pylist()
+    }
+
+    def takes(way: Way, units: float, lots: int) -> float:
+        return units * way.hours_per_unit + lots * way.setup_hours
+
+    whole = {(t, way.name): float(np.floor(units + 1e-6)) for t, way, units in cleared}
+    for t, way, _ in cleared:
+        if (way.line, t) in free:
+            free[way.line, t] -= takes(way, whole[t, way.name], int(whole[t, way.name] > 0))
+    for t, way, units in sorted(cleared, key=lambda c: (c[0], c[1].product, c[1].name)):
+        more = takes(way, 1.0, int(whole[t, way.name] == 0))
+        if units > whole[t, way.name] + 1e-6 and free.get((way.line, t), np.inf) >= more:
+            whole[t, way.name] += 1.0
+            if (way.line, t) in free:
+                free[way.line, t] -= more
+    lots = [Lot(way, t, work.arrive(way, t), whole[t, way.name]) for t, way, _ in cleared if whole[t, way.name] > 0]
     return Chosen(work, tuple(sorted(lots, key=lambda x: (x.start, x.way.product, x.way.name))))
 
 

@@ -25,6 +25,7 @@ from datong.model.flow import (
     Sensed,
     SeriesSet,
     Signal,
+    Subject,
 )
 from datong.model.settings import ChainSettings
 from datong.model.words import message
@@ -63,8 +64,7 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
     signal = Signal(
         signal="S1",
         kind="decline",
-        product="P01",
-        market="all",
+        subject=Subject("product", "P01"),
         first=before[-2],
         last=before[-1],
         strength=-4.2,

@@ -27,7 +27,7 @@ from datong.forecast.spread import (
     relative_variance,
 )
 from datong.forecast.table import QUANTILE_SCHEMA, quantile_table
-from datong.model.flow import Item, Signal, method_message, nothing_learnt
+from datong.model.flow import Item, Signal, Subject, method_message, nothing_learnt
 from datong.model.words import message
 
 NAN = float("nan")
@@ -285,7 +285,19 @@ def test_methods_have_words_in_both_languages():
 
 def anomaly(item: Item, first: date) -> Signal:
     return Signal(
-        "s", "anomaly", *item, first, first, 5.0, 9.0, 90.0, 1e-6, 1e-5, "sales", (), message("sense.feast.618")
+        "s",
+        "anomaly",
+        Subject("product", *item),
+        first,
+        first,
+        5.0,
+        9.0,
+        90.0,
+        1e-6,
+        1e-5,
+        "sales",
+        (),
+        message("sense.feast.618"),
     )
 
 

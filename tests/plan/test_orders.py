@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from datong.model.flow import Forecast, Item, Sensed, Signal, nothing_learnt
+from datong.model.flow import Forecast, Item, Sensed, Signal, Subject, nothing_learnt
 from datong.model.words import message
 from datong.plan.reason import sentence
 from planning import NOTHING_SENSED, plan
@@ -178,7 +178,7 @@ def test_causes_name_line_alternative_method_and_signal():
         tables["lines"].append({"line": line, "hours_per_week": 10.0})
     state = chain(2, **tables)
     signal = Signal(
-        *("s1", "surge", "A", "all", MONDAY, MONDAY, 4.0, 0.5, 3.0, 0.001, 0.01, "sales", ("sales:1",)),
+        *("s1", "surge", Subject("product", "A"), MONDAY, MONDAY, 4.0, 0.5, 3.0, 0.001, 0.01, "sales", ("sales:1",)),
         message("plan.day", day="A surged"),
     )
     found = planned(state, wanted(state, A=[[8.0, 14.0]]), Sensed(None, (signal,)))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datong.ledger.state import State, state_of_tables
-from datong.model.flow import Sensed, Signal
+from datong.model.flow import WHOLE_CHAIN, Sensed, Signal, Subject
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.sense.found import direction, number
@@ -73,7 +73,7 @@ def fmcg_sensed(fmcg: State) -> Sensed:
 
 def test_both_eids_are_found_and_named_on_the_real_chain(fmcg_sensed: Sensed):
     """Nothing was ordered from 21 to 24 April nor from 28 June to 1 July."""
-    chain_wide = {s.signal: s for s in fmcg_sensed.signals if s.kind == "calendar" and s.product == ""}
+    chain_wide = {s.signal: s for s in fmcg_sensed.signals if s.kind == "calendar" and s.subject == WHOLE_CHAIN}
     fitr, adha = chain_wide["calendar--all-2023-04-19"], chain_wide["calendar--all-2023-06-29"]
     assert fitr.text.text("en") == (
         "Eid al-Fitr (2023-04-19 to 2023-04-24): orders for all products are 96% below the same weekdays around it"
@@ -123,7 +123,7 @@ def test_signals_are_ordered_by_their_worth(fmcg: State, fmcg_sensed: Sensed):
     products = fmcg.table("products").to_pylist()
     dear = [{**p, "price": 1e6 if p["product"] == "SOS250M48P" else 1.0} for p in products]
     priced = fmcg.with_tables(products=pa.Table.from_pylist(dear, schema=fmcg.table("products").schema))
-    item_signals = [s for s in sense(priced).signals if s.product not in ("",) and "category" not in s.product]
+    item_signals = [s for s in sense(priced).signals if s.subject.kind == "product"]
     assert item_signals[0].product == "SOS250M48P"
 
 
@@ -216,16 +216,16 @@ def test_a_feast_that_moves_one_category_is_told_of_that_category_only():
     eid = [i for i, d in enumerate(days) if date(2023, 4, 19) <= d <= date(2023, 4, 24)]
     units[np.ix_(range(0, 8, 2), eid)] = 200.0
     signals = sense(panel(units, step_days=1, categories=2, country="BD", bucket="day")).signals
-    told = {s.product: s for s in signals if s.kind == "calendar"}
-    assert "category:C0" in told
-    assert "category:C1" not in told
-    assert told["category:C0"].effect_share == pytest.approx(1.0, abs=0.1)
-    assert told["category:C0"].text.text("zh") == (
-        "开斋节（2023-04-19 至 2023-04-24）：品类 C0订货量比前后同期高 " + f"{told['category:C0'].effect_share:.0%}"
+    told = {s.subject: s for s in signals if s.kind == "calendar"}
+    wide = told[Subject("category", "C0")]
+    assert Subject("category", "C1") not in told
+    assert wide.effect_share == pytest.approx(1.0, abs=0.1)
+    assert wide.text.text("zh") == (
+        "开斋节（2023-04-19 至 2023-04-24）：品类 C0订货量比前后同期高 " + f"{wide.effect_share:.0%}"
     )
     # Items say no more than their category does, and their odd week is the feast's.
     assert not [s for s in signals if s.product.startswith("P")]
-    assert (told["category:C0"].first, told["category:C0"].last) == (date(2023, 4, 19), date(2023, 4, 24))
+    assert (wide.first, wide.last) == (date(2023, 4, 19), date(2023, 4, 24))
 
 
 def test_a_chain_dated_by_the_week_compares_whole_weeks():
@@ -234,7 +234,7 @@ def test_a_chain_dated_by_the_week_compares_whole_weeks():
     units = rng.poisson(200.0, (6, 31)).astype(float)
     units[:, 25] = 40.0
     feast = next(s for s in sense(panel(units, country="BD")).signals if s.kind == "calendar")
-    assert feast.product == ""
+    assert feast.subject == WHOLE_CHAIN
     assert (feast.first, feast.last) == (date(2023, 6, 26), date(2023, 6, 26))
     assert feast.effect_share == pytest.approx(-0.8, abs=0.02)
 
@@ -300,7 +300,7 @@ def test_markets_are_tested_apart_and_named():
     ]
     state = state_of_tables(ChainSettings("m"), MONDAY + timedelta(weeks=30), {"sales": pa.Table.from_pylist(rows)})
     (signal,) = sense(state).signals
-    assert (signal.product, signal.market) == ("A", "west")
+    assert signal.subject == Subject("product", "A", "west")
     assert signal.text.text("en").startswith("A in west sells 50% more since 2023-04-10")
     assert signal.text.text("zh").startswith("A（west） 自 2023-04-10 起销量上升 50%")
 

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
 
+# What of a kept run later ones learn from.
+LEARNT_FROM = ("forecast", "adjustments", "learnt_used", "learnt")
 # What of a kept run its successor is held against.
 PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "flow", "hours", "money")
 
@@ -535,14 +537,14 @@ class Chain:
 
     def past_runs(self, before: datetime) -> list[RunRecord]:
         """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
-        names = ("forecast", "learnt_used", "learnt", "orders")
-        return [
-            RunRecord(
-                row["run"], row["as_of"], row["seed"], {name: self.ledger.run_table(row["run"], name) for name in names}
-            )
-            for row in self._runs_by_moment(before)
-            if row["as_of"] < before
-        ]
+        found = []
+        for row in self._runs_by_moment(before):
+            if row["as_of"] < before:
+                kept = set(self.ledger.run_table_names(row["run"]))
+                names = [name for name in LEARNT_FROM if name in kept]
+                read = {name: self.ledger.run_table(row["run"], name) for name in names}
+                found.append(RunRecord(row["run"], row["as_of"], row["seed"], read))
+        return found
 
     def scores(self, until: datetime) -> pa.Table:
         """Scores of the last kept runs up to a moment, each of what had become known since the run before it."""

@@ -22,7 +22,7 @@ def without_odd_weeks(sensed: Sensed) -> FloatArray:
     at = {item: i for i, item in enumerate(series.items)}
     starts = np.array(series.bucket_starts, dtype="datetime64[D]")
     for signal in sensed.signals:
-        item = at.get(Item(signal.product, signal.market))
+        item = at.get(Item(signal.product, signal.subject.market))
         if item is None or signal.kind != "anomaly":
             continue
         first = np.datetime64(signal.first, "D")

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from datong.forecast.adjusted import adjusted, by_item
 from datong.forecast.ahead import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
 from datong.forecast.blend import POOLED_NAME, Blend, blend, mixed_test
@@ -81,7 +82,8 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
     """Paths of demand over the open buckets of every item.
 
     What cycles before taught is applied: `learnt.forecast_ratio` to an item's mean, `learnt.spread_ratio` to the
-    distance of its paths from their mean. Given demand stays as given; where all of it is given, one path tells it.
+    distance of its paths from their mean; then `sensed.adjustments` (adjusted.py). Given demand stays as given; where
+    all of it is given, one path tells it.
     One path alone is the mean, in whole units where the history is whole, or the orders that are known where they are
     more. Same inputs and seed, same bytes; an item's random numbers depend only on the seed and on itself.
 
@@ -119,6 +121,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         path_count = 1
     paths = np.zeros((len(series.items), path_count, len(series.horizon_starts)))
     paths[is_given] = np.nan_to_num(series.given_units[is_given])[:, None, :]
+    said, unadjusted = by_item(sensed.adjustments), {}
     for i, (item, fit) in enumerate(zip(series.items, fits, strict=True)):
         if fit.method == "given":
             continue
@@ -137,6 +140,9 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
             spread = _spread(series, i, fit, shapes[fit.intermittent], both, factor * open_holiday[i])
             drawn = _paths(rng, series, i, fit, spread, ahead, factor, open_holiday[i], path_count)
         drawn = _spread_out(drawn, learnt, fit.whole)
+        if item in said:
+            unadjusted[item] = np.maximum(drawn, np.nan_to_num(series.known_ahead_units[i])).mean(axis=0)
+            drawn = adjusted(drawn, said[item], series.horizon_starts, seed, fit.whole)
         if path_count == 1 and fit.whole:  # cumulative units rounded: no demand of a slow mover is lost
             drawn = np.diff(np.round(np.cumsum(drawn, axis=1)), axis=1, prepend=0.0)
         paths[i] = np.maximum(drawn, np.nan_to_num(series.known_ahead_units[i]))
@@ -147,6 +153,7 @@ def forecast(sensed: Sensed, learnt: Learnt, path_count: int, seed: int, pooling
         method=tuple(f.method for f in fits),
         backtest_windows=np.array([0 if f.test is None else len(f.test.errors) for f in fits], dtype=np.int64),
         prior=np.array([f.test is None and f.method != "given" for f in fits], dtype=bool),
+        unadjusted=unadjusted,
     )
 
 

@@ -33,13 +33,14 @@ PAST_RUNS = 26
 def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord], where: Position | None = None) -> Learnt:
     """Scores what became known since the last run, and updates what planning believes.
 
-    past_runs: earlier runs, oldest first, each with the tables `forecast`, `orders` and `learnt_used`. Only the last
-    PAST_RUNS of them count. where: the state's position, where it is at hand.
+    past_runs: earlier runs, oldest first, each with the tables `forecast` and `learnt_used`, and `adjustments` where it
+    has any. Only the last PAST_RUNS of them count. where: the state's position, where it is at hand.
     Scores are of buckets that closed, and of orders that were told to be done, since the last of these runs: what was
     so before is in that run's scores. One row each: bias_units (forecast mean - demand), pinball_units (mean over
-    QUANTILES), covered (share of the 80% interval in which demand lay, see `covered_share`), order_fulfilment (good
-    units over ordered) and lead_days of finished orders, fill_on_time and stock_units (of the chain, in the last closed
-    bucket).
+    QUANTILES), covered (share of the 80% interval in which demand lay, see `covered_share`), adjusted_error_units and
+    unadjusted_error_units (where signals adjusted the forecast: how far demand lay from its mean with and without
+    that), order_fulfilment (good units over ordered) and lead_days of finished orders, fill_on_time and stock_units (of
+    the chain, in the last closed bucket).
     """
     past_runs = past_runs[-PAST_RUNS:]
     outcomes = forecast_outcomes(sensed.series, past_runs)
@@ -72,7 +73,8 @@ def _first_unscored_bucket(state: State, scored_until: datetime | None) -> date:
 def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.DataFrame:
     """Every past forecast whose bucket is closed and whose demand is known, with that demand in `units`.
 
-    spread_used and ratio_used are the corrections that the forecast had already been given.
+    spread_used and ratio_used are the corrections that the forecast had already been given; unadjusted_units is its
+    mean without what signals did to it, NaN where they did nothing.
     """
     item, bucket = np.nonzero(~np.isnan(series.units))
     actual = pd.DataFrame(  # pandas guesses the type of a column without rows: it is said
@@ -94,10 +96,21 @@ def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.D
         past["ratio_used"] = [
             used.forecast_ratio.get(Item(p, m), 1.0) for p, m in zip(past["product"], past["market"], strict=True)
         ]
+        past["unadjusted_units"] = _unadjusted(past, run)
         parts.append(past.assign(run=run.run).merge(actual, on=["product", "market", "bucket"]))
     if not parts:
         return pd.DataFrame()
     return pd.concat(parts, ignore_index=True)
+
+
+def _unadjusted(past: pd.DataFrame, run: RunRecord) -> FloatArray:
+    """Units that a run's forecasts would have had without the adjustments of signals; NaN where there were none."""
+    if "adjustments" not in run.tables:  # an earlier version kept none
+        return np.full(len(past), np.nan)
+    rows = run.tables["adjustments"].select(["product", "market", "bucket", "unadjusted_units"]).to_pylist()
+    without = {(r["product"], r["market"], r["bucket"]): r["unadjusted_units"] for r in rows}
+    keys = zip(past["product"], past["market"], past["bucket"], strict=True)
+    return np.array([without.get(key, np.nan) for key in keys], dtype=np.float64)
 
 
 def forecast_ratio(outcomes: pd.DataFrame) -> dict[Item, float]:
@@ -274,7 +287,12 @@ def _forecast_scores(outcomes: pd.DataFrame) -> pd.DataFrame:
         "pinball_units": np.maximum(q * gap, (q - 1) * gap).mean(axis=1),
         "covered": covered_share(outcomes["units"].to_numpy(), outcomes[list(QUANTILES)].to_numpy()),
     }
-    return pd.concat([key.assign(metric=m, value=np.asarray(v, dtype=float)) for m, v in values.items()])
+    scores = [key.assign(metric=m, value=np.asarray(v, dtype=float)) for m, v in values.items()]
+    moved = outcomes[outcomes["unadjusted_units"].notna()]
+    for name, told in (("adjusted", "mean_units"), ("unadjusted", "unadjusted_units")):
+        error = (moved[told] - moved["units"]).abs()
+        scores.append(key.loc[moved.index].assign(metric=f"{name}_error_units", value=error.to_numpy(dtype=float)))
+    return pd.concat(scores)
 
 
 def covered_share(units: FloatArray, quantiles: FloatArray) -> FloatArray:

@@ -85,43 +85,84 @@ class SeriesSet:
 # Most ids of evidence rows that a signal carries.
 EVIDENCE_ROWS = 50
 
-SignalKind = Literal["level_shift", "surge", "decline", "calendar", "anomaly"]
+
+@dataclass(frozen=True)
+class Subject:
+    """What a signal is about. kind: 'product', 'category', 'chain' (all products together), and whatever else is looked
+    at: a market, a lot, a line, a supplier, a brand. name: its code; '' for the chain."""
+
+    kind: str
+    name: str
+    market: str = "all"
+
+
+WHOLE_CHAIN = Subject("chain", "")
 
 
 @dataclass(frozen=True)
 class Signal:
-    """Something that changed in a series.
+    """Something that changed, or that somebody says will change.
 
-    product: of one item; '' for all products together, 'category:NAME' for a category (then market 'all').
+    kind: of what is found, level_shift, surge, decline, calendar or anomaly; of what is said, promotion or adjustment.
     first, last: starts of the first and the last bucket concerned.
     strength: effect in standard deviations of the series' noise. effect_share: change over the usual level (1 where
     that was nothing). effect_units: units a week more or less; of a calendar effect, in all its days; of returns,
     units that came back beyond the usual share.
-    p_value: chance of as much by accident; q_value: the same after the control over all series tested.
-    evidence: row_ids of the ledger rows that show it, sorted; at most 50, those with most units.
+    p_value: chance of as much by accident; q_value: the same after the control over all series tested. These and
+    strength are None of what no test found, but somebody says.
+    evidence: row_ids of the rows of `evidence_table` that show it, sorted; at most 50, those with most units.
     text: what it says to a person.
     """
 
     signal: str
-    kind: SignalKind
-    product: str
-    market: str
+    kind: str
+    subject: Subject
     first: date
     last: date
-    strength: float
+    strength: float | None
     effect_share: float
     effect_units: float
-    p_value: float
-    q_value: float
+    p_value: float | None
+    q_value: float | None
     evidence_table: str
     evidence: tuple[str, ...]
     text: Message
 
+    @property
+    def product(self) -> str:
+        """The product that it is about; '' where it is about something else."""
+        return self.subject.name if self.subject.kind == "product" else ""
+
+    @property
+    def rank(self) -> tuple[bool, float, str]:
+        """Order in which signals are told: what somebody says before what was found, and of that the strongest."""
+        return self.strength is not None, -abs(self.strength or 0.0), self.signal
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """A factor on the demand of an item in one open bucket, beside what its history says.
+
+    factor: the middle, as often too low as too high. low, high: nine times in ten the true one lies between; both the
+    factor where it is taken as sure. signal: id of the signal that says so.
+    """
+
+    item: Item
+    bucket: date
+    factor: float
+    low: float
+    high: float
+    signal: str
+
 
 @dataclass(frozen=True, eq=False)
 class Sensed:
+    """What `sense` hands on. adjustments: the only way in which a signal moves the forecast; of one item and bucket the
+    factors multiply."""
+
     series: SeriesSet
     signals: tuple[Signal, ...]
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 # forecast ----------------------------------------------------------------------------------------
@@ -147,6 +188,7 @@ class Forecast:
     items are given there is one path.
     method, backtest_windows: (item).
     `prior` marks items whose forecast is a stated prior, moved by launches before or not, for want of history.
+    unadjusted: of items with adjustments, (bucket) mean units without them.
     """
 
     items: tuple[Item, ...]
@@ -155,6 +197,7 @@ class Forecast:
     method: tuple[str, ...]
     backtest_windows: IntArray
     prior: BoolArray
+    unadjusted: Mapping[Item, FloatArray] = field(default_factory=dict)
 
 
 # Methods that no back-test of the item itself chose, and their words.

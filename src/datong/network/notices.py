@@ -15,6 +15,7 @@ from datong.network.asked import unasked_products
 from datong.network.bills import Bills
 from datong.network.facts import Horizon
 from datong.network.refusals import unnamed_refusals
+from datong.network.statements import statements
 
 # Most names that a notice lists.
 NAMED = 5
@@ -24,10 +25,44 @@ _Row = Mapping[str, Any]
 
 def notices(state: State) -> tuple[Finding, ...]:
     """Products without demand, bills of materials that begin or end, products that nothing makes or brings, economics
-    that change, within the horizon; refusals that close nothing. Empty where there is nothing to say."""
+    that change, within the horizon; refusals that close nothing, statements that change nothing. Empty where there is
+    nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
-    return (*_unasked(state), *_ways(state, days), *_economics(state, days), *_unnamed_refusals(state))
+    return (
+        *_unasked(state),
+        *_ways(state, days),
+        *_economics(state, days),
+        *_unnamed_refusals(state),
+        *_statements(state, days),
+    )
+
+
+def _statements(state: State, days: Span) -> Iterator[Finding]:
+    """Promotions and adjustments that change nothing: of demand that is given or that nobody has, or of other days."""
+    told = statements(state)
+    if not told:
+        return
+    rows = {name: state.table(name).select(["product", "market"]).to_pylist() for name in ("sales", "demand")}
+    sold = {(r["product"], r["market"]) for r in rows["sales"]}
+    due = [day.toordinal() for day in state.table("demand")["due"].to_pylist()]
+    wanted = {(r["product"], r["market"]) for r in rows["demand"]}
+    asked = zip(rows["demand"], due, strict=True)
+    given = {(r["product"], r["market"]) for r, day in asked if days.first <= day < days.after} | (wanted - sold)
+    launched = set(unasked_products(state).launched)
+    why: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for one in told:
+        items = {i for i in sold | wanted if i[0] == one.product and one.market in (None, i[1])}
+        if one.first.toordinal() >= days.after or one.after.toordinal() <= days.first:
+            why["stated_outside"][one.table].append(f"{one.key} ({one.product})")
+        elif not items and one.product not in launched:
+            why["stated_for_nobody"][one.table].append(f"{one.key} ({one.product})")
+        elif items and items <= given:
+            why["stated_beside_given"][one.table].append(f"{one.key} ({one.product})")
+    for key, tables in sorted(why.items()):
+        for table, names in sorted(tables.items()):
+            severity = "note" if key == "stated_outside" else "warning"
+            yield finding(severity, f"notice.{key}", table, names=_named(sorted(names)))
 
 
 def _unnamed_refusals(state: State) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ class Reasons:
         self.names = {r["product"]: r["name"] for r in products}
         self.units = {r["product"]: r["base_unit"] for r in products}
         self.signals: dict[str, list[Signal]] = defaultdict(list)
-        for signal in sorted(sensed.signals, key=lambda s: (-abs(s.strength), s.signal)):
+        for signal in sorted(sensed.signals, key=lambda s: s.rank):
             self.signals[signal.product].append(signal)
         self.items: dict[str, list[int]] = defaultdict(list)
         for i, item in enumerate(demand.items):

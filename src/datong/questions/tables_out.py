@@ -16,6 +16,7 @@ from datong.model.flow import (
     ON_SALE,
     STOCKED_OUT,
     STOCKED_OUT_INFERRED,
+    Adjustment,
     Cause,
     FloatArray,
     Forecast,
@@ -74,6 +75,8 @@ SIGNALS_SCHEMA = pa.schema(
     [
         ("signal", pa.string()),
         ("kind", pa.string()),
+        ("subject_kind", pa.string()),
+        ("subject_name", pa.string()),
         ("product", pa.string()),
         ("market", pa.string()),
         ("first", pa.date32()),
@@ -87,6 +90,22 @@ SIGNALS_SCHEMA = pa.schema(
         ("text_params", pa.string()),
         ("evidence_table", pa.string()),
         ("evidence", pa.list_(pa.string())),
+    ]
+)
+
+# By item, open bucket and signal: what a signal does to the forecast. The two units are the bucket's expected demand
+# without any adjustment, and with all of them.
+ADJUSTMENTS_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("market", pa.string()),
+        ("bucket", pa.date32()),
+        ("signal", pa.string()),
+        ("factor", pa.float64()),
+        ("low_factor", pa.float64()),
+        ("high_factor", pa.float64()),
+        ("unadjusted_units", pa.float64()),
+        ("adjusted_units", pa.float64()),
     ]
 )
 
@@ -109,6 +128,7 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "series": _series(result.sensed.series),
         "holidays": _holidays(result.sensed.series),
         "signals": _signals(result.sensed.signals),
+        "adjustments": _adjustments(result.sensed.adjustments, result.forecast),
         "forecast": quantile_table(result.forecast),
         "forecast_total": _forecast_total(result.forecast),
         "demand": _demand(result.sensed.series),
@@ -210,12 +230,36 @@ def _demand(series: SeriesSet) -> pa.Table:
 
 def _signals(signals: Sequence[Signal]) -> pa.Table:
     rows = [
-        {name: getattr(s, name) for name in SIGNALS_SCHEMA.names if not name.startswith("text_")}
+        {name: getattr(s, name) for name in SIGNALS_SCHEMA.names if hasattr(s, name)}
+        | {"subject_kind": s.subject.kind, "subject_name": s.subject.name, "market": s.subject.market}
+        | {"product": s.product or None}
         | _text(s.text)
         | {"evidence": list(s.evidence)}
         for s in signals
     ]
     return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)
+
+
+def _adjustments(adjustments: Sequence[Adjustment], forecast: Forecast) -> pa.Table:
+    if not adjustments:
+        return ADJUSTMENTS_SCHEMA.empty_table()
+    at = {item: i for i, item in enumerate(forecast.items)}
+    buckets = {start: t for t, start in enumerate(forecast.bucket_starts)}
+    rows = [
+        {
+            "product": a.item.product,
+            "market": a.item.market,
+            "bucket": a.bucket,
+            "signal": a.signal,
+            "factor": a.factor,
+            "low_factor": a.low,
+            "high_factor": a.high,
+            "unadjusted_units": float(forecast.unadjusted[a.item][buckets[a.bucket]]),
+            "adjusted_units": float(forecast.paths[at[a.item], :, buckets[a.bucket]].mean()),
+        }
+        for a in adjustments
+    ]
+    return pa.Table.from_pylist(rows, schema=ADJUSTMENTS_SCHEMA)
 
 
 def _forecast_total(forecast: Forecast) -> pa.Table:

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import numpy as np
 
 from datong.ledger.state import State
-from datong.model.flow import BoolArray, FloatArray, IntArray, Item, SeriesSet, Signal
+from datong.model.flow import WHOLE_CHAIN, BoolArray, FloatArray, IntArray, SeriesSet, Signal, Subject
 from datong.model.words import Message, message
 from datong.sense.calendar import Feast, feasts, holidays_between
-from datong.sense.found import Found, direction, found, percent, times, who
+from datong.sense.found import Found, about, direction, found, percent, times, who
 from datong.sense.series import SaleRows, as_day, day_number
 from datong.statistics.changes import BASELINE_BLOCKS_MIN, one_block, usual_level
 
@@ -22,8 +22,6 @@ WEEK_SHARE = 0.25
 SHARE_APART = 0.25
 # A weekday with at least this share of all units has orders; with fewer such weekdays sales are dated by the week.
 WEEKDAY_SHARE, WEEKDAYS_MIN = 0.02, 3
-
-CATEGORY = "category:"
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,8 @@ def feast_effects(
 ) -> tuple[list[Found], BoolArray]:
     """Tests of every feast within the records, and the closed buckets (bucket) that sure ones explain.
 
-    item: (sale row) position in the series' items. Each feast is tested on all items together (product '') and on every
-    category (product 'category:NAME'), and a sure one on every item.
+    item: (sale row) position in the series' items. Each feast is tested on all items together and on every category,
+    and a sure one on every item.
     """
     explained = np.zeros(len(series.bucket_starts), bool)
     tests: list[Found] = []
@@ -64,14 +62,14 @@ def feast_effects(
     category = np.array(series.category)
     categories = sorted(set(series.category) - {""})
     categories = categories if len(categories) > 1 else []
-    groups = [(Item("", "all"), np.arange(len(series.items)))]
-    groups += [(Item(CATEGORY + c, "all"), np.flatnonzero(category == c)) for c in categories]
-    single = [(one, np.array([i])) for i, one in enumerate(series.items)]
+    groups = [(WHOLE_CHAIN, np.arange(len(series.items)))]
+    groups += [(Subject("category", c), np.flatnonzero(category == c)) for c in categories]
+    single = [(about(one), np.array([i])) for i, one in enumerate(series.items)]
     usual_week = float(np.median(series.sold_units.sum(axis=0))) * 7 / state.settings.calendar.bucket_days
     for window in feast_windows(state, sales):
         wide = _tests(state, sales, item, window, groups, prices)
         tests += wide
-        if any(t.signal.p_value <= FEAST_SURE for t in wide):
+        if any(t.p_value <= FEAST_SURE for t in wide):
             tests += _tests(state, sales, item, window, single, prices)
             first, last = _buckets(state, window)
             if abs(wide[0].signal.effect_units) >= WEEK_SHARE * usual_week:
@@ -81,14 +79,16 @@ def feast_effects(
 
 def told_once(tests: Sequence[Found], series: SeriesSet) -> list[Found]:
     """Without feast signals of categories and items that say no more than a wider one of the same feast."""
-    shown = {(_feast_of(t.signal), t.signal.product): t.signal for t in tests if t.signal.kind == "calendar"}
+    shown = {(_feast_of(t.signal), t.signal.subject): t.signal for t in tests if t.signal.kind == "calendar"}
     category = {item.product: c for item, c in zip(series.items, series.category, strict=True)}
 
     def says_more(test: Found) -> bool:
         one = test.signal
-        if one.kind != "calendar" or one.product == "":
+        if one.kind != "calendar" or one.subject == WHOLE_CHAIN:
             return True
-        wider = ["" if one.product.startswith(CATEGORY) else CATEGORY + category[one.product], ""]
+        wider = [WHOLE_CHAIN]
+        if one.subject.kind == "product":
+            wider.insert(0, Subject("category", category[one.product]))
         above = next((s for w in wider if (s := shown.get((_feast_of(one), w)))), None)
         return above is None or abs(one.effect_share - above.effect_share) >= SHARE_APART
 
@@ -145,7 +145,7 @@ def _tests(
     sales: SaleRows,
     item: IntArray,
     window: Window,
-    groups: Sequence[tuple[Item, IntArray]],
+    groups: Sequence[tuple[Subject, IntArray]],
     prices: FloatArray,
 ) -> list[Found]:
     """The test of one feast on each group of items that has enough history."""
@@ -160,7 +160,7 @@ def _tests(
         if np.isnan(change.p_value[g]):
             continue
         levels = (float(usual[g]), float(units[g, window.at]))
-        name = f"calendar-{one.product}-{one.market}-{window.first.isoformat()}"
+        name = f"calendar-{_named(one)}-{one.market}-{window.first.isoformat()}"
         text = _text(window, one, levels)
         strength, p_value = change.strength[g], change.p_value[g]
         result.append(
@@ -179,19 +179,18 @@ def window_units(sales: SaleRows, item: IntArray, item_count: int, window: Windo
     return np.bincount(flat, sales.units[inside], item_count * windows).reshape(item_count, windows).astype(np.float64)
 
 
-def _text(window: Window, one: Item, levels: tuple[float, float]) -> Message:
-    if one.product == "":
-        name: Message | str = message("sense.all_products")
-    elif one.product.startswith(CATEGORY):
-        name = message("sense.category", category=one.product.removeprefix(CATEGORY))
-    else:
-        name = who(one)
+def _named(one: Subject) -> str:
+    """A subject as an id has it."""
+    return f"category:{one.name}" if one.kind == "category" else one.name
+
+
+def _text(window: Window, one: Subject, levels: tuple[float, float]) -> Message:
     way = "none" if levels[1] < levels[0] and percent(*levels) == "100%" else direction(*levels)
     return message(
         f"sense.calendar_{way}",
         holiday=message("sense.holiday", english=window.feast.name, chinese=window.feast.name_zh),
         days=window.first if window.length == 1 else message("sense.days", first=window.first, last=window.last),
-        who=name,
+        who=who(one),
         percent=percent(*levels),
         times=times(*levels),
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from datong.model.flow import FloatArray, IntArray, Item, Signal, SignalKind
+from datong.model.flow import FloatArray, IntArray, Item, Signal, Subject
 from datong.model.words import Message, message
 
 # From this many times the level before, times are easier to grasp than percent.
@@ -16,18 +16,20 @@ class Found:
 
     items: positions of the items whose rows show it. days: first and last day of those rows, in days since 1970-01-01:
     due days of sales, days of return of returns. value: the effect in money, for the order of importance.
+    p_value: as the signal has it.
     """
 
     signal: Signal
     items: IntArray
     days: tuple[int, int]
     value: float
+    p_value: float
 
 
 def found(
     name: str,
-    kind: SignalKind,
-    item: Item,
+    kind: str,
+    subject: Subject,
     span: tuple[date, date],
     units: tuple[float, float],
     strength: float,
@@ -46,8 +48,7 @@ def found(
     signal = Signal(
         signal=name,
         kind=kind,
-        product=item.product,
-        market=item.market,
+        subject=subject,
         first=span[0],
         last=span[1],
         strength=float(strength),
@@ -59,7 +60,8 @@ def found(
         evidence=(),
         text=text,
     )
-    return Found(signal, items, days, abs(after - before) * float(prices.sum()) / len(prices))
+    value = abs(after - before) * float(prices.sum()) / len(prices)
+    return Found(signal, items, days, value, float(p_value))
 
 
 def share(before: float, after: float) -> float:
@@ -94,8 +96,16 @@ def number(units: float) -> str:
     return f"{units:,.0f}" if units >= 100 or units == int(units) else f"{units:.1f}"
 
 
-def who(item: Item) -> Message | str:
-    """The item as named in a text: its product, with the market where there is more than one."""
-    if item.market == "all":
-        return item.product
-    return message("sense.in_market", product=item.product, market=item.market)
+def about(item: Item) -> Subject:
+    return Subject("product", item.product, item.market)
+
+
+def who(subject: Subject) -> Message | str:
+    """A subject as named in a text, with the market where there is more than one."""
+    if subject.kind == "chain":
+        return message("sense.all_products")
+    if subject.kind == "category":
+        return message("sense.category", category=subject.name)
+    if subject.market == "all":
+        return subject.name
+    return message("sense.in_market", product=subject.name, market=subject.market)

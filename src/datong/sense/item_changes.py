@@ -4,9 +4,9 @@ from datetime import date
 
 import numpy as np
 
-from datong.model.flow import BoolArray, FloatArray, SeriesSet, SignalKind
+from datong.model.flow import BoolArray, FloatArray, SeriesSet
 from datong.model.words import message
-from datong.sense.found import Found, direction, found, number, percent, times, who
+from datong.sense.found import Found, about, direction, found, number, percent, times, who
 from datong.sense.series import day_number
 from datong.statistics.changes import RECENT_BLOCKS, level_shift, odd_block, recent_change, stabilised, usual_level
 
@@ -50,14 +50,14 @@ def item_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, pric
 
     result: list[Found] = []
 
-    def add(kind: SignalKind, at: int, first: int, last: int, before: float, strength: float, p_value: float) -> None:
+    def add(kind: str, at: int, first: int, last: int, before: float, strength: float, p_value: float) -> None:
         if np.isnan(p_value):
             return
         after = mean(at, first, last + 1)
-        item = series.items[rows[at]]
+        subject = about(series.items[rows[at]])
         text = message(
             f"sense.{kind}_{direction(before, after)}",
-            who=who(item),
+            who=who(subject),
             percent=percent(before, after),
             times=times(before, after),
             first=starts[first],
@@ -65,17 +65,17 @@ def item_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, pric
             before=number(before),
             after=number(after),
         )
-        name = f"{kind}-{item.product}-{item.market}-{starts[first].isoformat()}"
+        name = f"{kind}-{subject.name}-{subject.market}-{starts[first].isoformat()}"
         days = (day_number(starts[first]), day_number(starts[last]) + WEEK_DAYS - 1)
         span, levels = (starts[first], starts[last]), (before, after)
         here = rows[at : at + 1]
-        result.append(found(name, kind, item, span, levels, strength, p_value, text, here, days, prices[here]))
+        result.append(found(name, kind, subject, span, levels, strength, p_value, text, here, days, prices[here]))
 
     for at in range(len(rows)):
         new, odd_week = int(shift.block[at]), int(odd.block[at])
         add("level_shift", at, new, weeks - 1, mean(at, 0, new), shift.strength[at], shift.p_value[at])
         before = mean(at, baseline[at], late)
-        kind: SignalKind = "surge" if mean(at, late, weeks) >= before else "decline"
+        kind = "surge" if mean(at, late, weeks) >= before else "decline"
         add(kind, at, late, weeks - 1, before, recent.strength[at], recent.p_value[at])
         add("anomaly", at, odd_week, odd_week, usual[at, odd_week], odd.strength[at], odd.p_value[at])
     return result

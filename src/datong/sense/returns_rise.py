@@ -5,7 +5,7 @@ import numpy as np
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
-from datong.sense.found import Found, found, who
+from datong.sense.found import Found, about, found, who
 from datong.sense.item_changes import WEEK_DAYS, WEEKS_MAX
 from datong.sense.series import day_number, local_days
 from datong.statistics.changes import RECENT_BLOCKS
@@ -40,7 +40,7 @@ def returns_rise(state: State, series: SeriesSet, prices: FloatArray) -> list[Fo
     result = []
     first = next(b for b in series.bucket_starts if day_number(b) >= late)
     for i in np.flatnonzero((count[1] >= RETURNS_MIN) & (sold[0] > 0) & (sold[1] > 0)):
-        one = series.items[i]
+        one = about(series.items[i])
         before, after = back[0, i] / sold[0, i], back[1, i] / sold[1, i]
         expected_rows = max(count[0, i] * sold[1, i] / sold[0, i], 1.0)
         text = message(
@@ -48,7 +48,7 @@ def returns_rise(state: State, series: SeriesSet, prices: FloatArray) -> list[Fo
         )
         result.append(
             found(
-                f"surge-returns-{one.product}-{one.market}-{first.isoformat()}",
+                f"surge-returns-{one.name}-{one.market}-{first.isoformat()}",
                 "surge",
                 one,
                 (first, series.bucket_starts[-1]),

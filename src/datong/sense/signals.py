@@ -20,6 +20,7 @@ from datong.sense.found import Found
 from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, local_days, sale_rows, series_of_sales
+from datong.sense.stated import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
 
@@ -31,13 +32,14 @@ def sense(state: State) -> Sensed:
     """Demand series and signals as known at the state's moment.
 
     Signals have q_value <= FALSE_ALARM_SHARE and are ordered by their effect in money (units x price; the default price
-    where none is known), then by id. Holidays are looked for first, and the buckets that they explain are left out of
-    the tests of items, so that a feast is told once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
+    where none is known), then by id; what people say will change (stated.py) stands before them. Holidays are looked
+    for first, and the buckets that they explain are left out of the tests of items, so that a feast is told once.
+    Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
     sales = sale_rows(state)
     series = series_of_sales(state, sales)
     if not series.bucket_starts or not series.items:
-        return Sensed(series, ())
+        return Sensed(series, *stated(state, series))
     prices = _prices(state, series.items)
     at = {item: i for i, item in enumerate(series.items)}
     own = np.array([at[item] for item in sales.items], np.int64)
@@ -45,7 +47,7 @@ def sense(state: State) -> Sensed:
     tests, explained = feast_effects.feast_effects(state, sales, item, series, prices)
     tests += item_changes(series, explained, state.settings.calendar.bucket_days, prices)
     tests += returns_rise(state, series, prices)
-    q_values = false_discovery_q([t.signal.p_value for t in tests])
+    q_values = false_discovery_q([t.p_value for t in tests])
     shown = [
         replace(t, signal=replace(t.signal, q_value=float(q)))
         for t, q in zip(tests, q_values, strict=True)
@@ -53,7 +55,8 @@ def sense(state: State) -> Sensed:
     ]
     shown = _without_echo(feast_effects.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
-    return Sensed(series, _with_evidence(state, sales, item, series, shown))
+    said, adjustments = stated(state, series)
+    return Sensed(series, (*said, *_with_evidence(state, sales, item, series, shown)), adjustments)
 
 
 def _prices(state: State, items: Sequence[Item]) -> FloatArray:
@@ -71,14 +74,14 @@ def _without_echo(shown: Sequence[Found]) -> list[Found]:
     itself, whose neighbours are half of the old and half of the new level.
     """
     of_items = [t.signal for t in shown if t.signal.evidence_table == "sales"]
-    recent = {(s.product, s.market): s for s in of_items if s.kind in ("surge", "decline")}
-    shifts = {(s.product, s.market): s for s in of_items if s.kind == "level_shift"}
-    for item in recent.keys() & shifts.keys():
-        if shifts[item].first >= recent[item].first:
-            del shifts[item]
+    recent = {s.subject: s for s in of_items if s.kind in ("surge", "decline")}
+    shifts = {s.subject: s for s in of_items if s.kind == "level_shift"}
+    for subject in recent.keys() & shifts.keys():
+        if shifts[subject].first >= recent[subject].first:
+            del shifts[subject]
 
     def echo(one: Signal) -> bool:
-        shift = shifts.get((one.product, one.market))
+        shift = shifts.get(one.subject)
         if one.kind == "level_shift":
             return shift is None
         if shift is None or one.evidence_table != "sales":
