@@ -17,7 +17,7 @@ from datong.network.facts import Way
 from datong.network.rule_facts import DemandClass, RuleFacts
 
 if TYPE_CHECKING:
-    from datong.balance.pack import Market
+    from datong.balance.arrays import Market
     from datong.balance.solution import Prices
 
 
@@ -163,14 +163,14 @@ def turn_away_overdue(market: "Market", supply: FloatArray, turned_away: FloatAr
     supply: (demanded, bucket) cumulative. What is overdue and neither served nor turned away by a bucket is turned away
     in the first buckets in which sure demand is left to turn away.
     """
-    overdue = market.beyond.overdue
+    overdue = market.rules.overdue
     away = turned_away.copy()
     missing = overdue - supply - np.cumsum(away, axis=1)
     for d in np.flatnonzero(missing.max(axis=1, initial=0.0) > 0):
         for t in range(market.buckets):
             short = overdue[d, t] - supply[d, t] - away[d, : t + 1].sum()
             for s in range(t + 1):
-                more = min(max(short, 0.0), market.sure[d, s] - away[d, s])
+                more = min(max(short, 0.0), market.demand.sure[d, s] - away[d, s])
                 away[d, s] += more
                 short -= more
     return away
@@ -196,7 +196,7 @@ def honest_salvages(rules: Rules, demanded: IntArray, salvage: FloatArray, plain
 
 def worth_left(market: "Market", product: IntArray, holding: FloatArray) -> FloatArray:
     """(product, bucket) what a unit that is there in the bucket is worth by being left over. holding: the same axes."""
-    return market.salvage[product, None] - np.cumsum(holding[:, ::-1], axis=1)[:, ::-1]
+    return market.money.salvage[product, None] - np.cumsum(holding[:, ::-1], axis=1)[:, ::-1]
 
 
 def worth_elsewhere(market: "Market", shelf_life: FloatArray) -> FloatArray:
@@ -204,10 +204,10 @@ def worth_elsewhere(market: "Market", shelf_life: FloatArray) -> FloatArray:
 
     shelf_life: (product, bucket) its price.
     """
-    rules = market.beyond
-    worth = np.where(rules.shelf_life[:, None] >= 0, 0.0, np.full(market.fixed.shape, -np.inf))
-    of = market.demanded[rules.substitute_demand]
-    left = worth_left(market, of, market.holding[of, None] + shelf_life[of])
+    rules = market.rules
+    worth = np.where(rules.shelf_life[:, None] >= 0, 0.0, np.full(market.stock.fixed.shape, -np.inf))
+    of = market.demand.product[rules.substitute_demand]
+    left = worth_left(market, of, market.money.holding[of, None] + shelf_life[of])
     np.maximum.at(worth, rules.substitute_product, left - rules.substitute_cost[:, None])
     return worth
 
@@ -228,9 +228,9 @@ def fresh(market: "Market", arrived: FloatArray) -> FloatArray:
     is expected. arrived: (product, bucket) good units of what is started.
     """
     most = np.full(arrived.shape, np.inf)
-    product = np.flatnonzero(market.beyond.shelf_life >= 0)
-    came = np.cumsum(arrived[product] + np.maximum(market.fixed[product], 0.0), axis=1)
-    life = market.beyond.shelf_life[product]
+    product = np.flatnonzero(market.rules.shelf_life >= 0)
+    came = np.cumsum(arrived[product] + np.maximum(market.stock.fixed[product], 0.0), axis=1)
+    life = market.rules.shelf_life[product]
     most[product] = came - _ago(came, life) + _promised(market, product)
     return most
 
@@ -241,10 +241,10 @@ def fresh_credit(market: "Market", price: FloatArray) -> FloatArray:
     price: (product, bucket) of the shelf life, per unit in stock.
     """
     total = np.cumsum(price, axis=1)
-    last = np.clip(np.arange(market.buckets) + market.beyond.shelf_life[:, None] - 1, 0, market.buckets - 1)
+    last = np.clip(np.arange(market.buckets) + market.rules.shelf_life[:, None] - 1, 0, market.buckets - 1)
     until = np.take_along_axis(total, last, axis=1)
     credit = until - total + price
-    return np.where(market.beyond.shelf_life[:, None] > 0, credit, 0.0)
+    return np.where(market.rules.shelf_life[:, None] > 0, credit, 0.0)
 
 
 def _ago(amount: FloatArray, buckets: IntArray) -> FloatArray:
@@ -255,7 +255,7 @@ def _ago(amount: FloatArray, buckets: IntArray) -> FloatArray:
 
 def _promised(market: "Market", product: IntArray) -> FloatArray:
     """(product, bucket) units that orders under way will still take after the bucket."""
-    out = np.maximum(-market.fixed[product], 0.0)
+    out = np.maximum(-market.stock.fixed[product], 0.0)
     return out.sum(axis=1, keepdims=True) - np.cumsum(out, axis=1)
 
 
@@ -271,18 +271,18 @@ def rule_costs(market: "Market", started: FloatArray, hours: FloatArray, substit
     Overtime:        sum of overtime_cost x max(hours - hours of the line, 0), at most `overtime` hours.
     Substitutes:     sum of cost x V.
     """
-    rules, cost = market.beyond, {}
-    if "change charge" in market.rules:
+    rules, cost = market.rules, {}
+    if "change charge" in market.rule_names:
         moved = np.abs(started - rules.before)[:, rules.charged]
         cost["changes"] = float(rules.change_cost @ moved.sum(axis=1))
-    if "firm shares" in market.rules:
-        of_line = (hours + market.hours_taken).sum(axis=1)
+    if "firm shares" in market.rule_names:
+        of_line = (hours + market.lines.hours_taken).sum(axis=1)
         own, total = rules.on_firm @ of_line, of_line[rules.works].sum()
         missed = np.maximum(rules.floor * total - own, 0.0) + np.maximum(own - rules.ceiling * total, 0.0)
         cost["firm_shares"] = float(rules.share_cost * missed.sum())
-    if "overtime" in market.rules:
-        cost["overtime"] = float((rules.overtime_cost * np.maximum(hours - market.line_hours, 0.0)).sum())
-    if "substitutes" in market.rules:
+    if "overtime" in market.rule_names:
+        cost["overtime"] = float((rules.overtime_cost * np.maximum(hours - market.lines.hours, 0.0)).sum())
+    if "substitutes" in market.rule_names:
         cost["substitution"] = float(rules.substitute_cost @ substituted.sum(axis=1))
     return cost
 
@@ -307,36 +307,36 @@ def charges(market: "Market", prices: "Prices") -> Charges:
     share_cost max(floor H - H_f, 0) >= phi (floor H - H_f),   phi in [0, share_cost];  the ceiling's alike
     0 >= mu (stock - fresh)                               for mu >= 0
     """
-    rules, given = market.beyond, prices.rule
+    rules, given = market.rules, prices.rule
     most = np.where(rules.charged, rules.change_cost[:, None], 0.0)
     change = np.clip(given.get("change charge", np.zeros(most.shape)), -most, most)
     change = np.where(rules.before > 0, change, most)
-    change = np.where((rules.before > 0) & ~market.way_open, -most, change)
+    change = np.where((rules.before > 0) & ~market.ways.is_open, -most, change)
     floor, ceiling = np.clip(given.get("firm shares", np.zeros((2, len(rules.firms)))), 0.0, rules.share_cost)
     hour = np.zeros(len(market.lines))
     if rules.firms:
         hour = (floor @ rules.floor - ceiling @ rules.ceiling) * rules.works + (ceiling - floor) @ rules.on_firm
-    shelf = np.maximum(given.get("shelf life", np.zeros(market.fixed.shape)), 0.0)
+    shelf = np.maximum(given.get("shelf life", np.zeros(market.stock.fixed.shape)), 0.0)
     return Charges(change, hour, np.where(rules.shelf_life[:, None] >= 0, shelf, 0.0))
 
 
 def amounts_worth(market: "Market", prices: "Prices", charge: Charges) -> float:
     """What the bound takes off for the rules' own amounts, in money."""
-    rules = market.beyond
+    rules = market.rules
     worth = float((charge.change * rules.before).sum())
-    worth -= float(charge.hour @ market.hours_taken.sum(axis=1))
-    if "overtime" in market.rules:
+    worth -= float(charge.hour @ market.lines.hours_taken.sum(axis=1))
+    if "overtime" in market.rule_names:
         over = np.maximum(np.maximum(prices.line, 0.0) - rules.overtime_cost, 0.0)
         worth += float((over * rules.overtime).sum())
     product = np.flatnonzero(rules.shelf_life >= 0)
-    most = fresh(market, np.zeros(market.fixed.shape))[product]
+    most = fresh(market, np.zeros(market.stock.fixed.shape))[product]
     return worth + float((charge.shelf_life[product] * most).sum())
 
 
 def most_started(market: "Market") -> FloatArray:
     """(way, bucket) most units that hours and limits allow to start; inf where neither does."""
-    scarce = np.flatnonzero((market.way_line >= 0) & (market.way_hours > 0))
-    most = market.way_limit.copy()
-    hours = over_span(market, scarce, market.most_hours) * market.way_span[scarce, None]
-    most[scarce] = np.minimum(most[scarce], hours / market.way_hours[scarce, None])
+    scarce = np.flatnonzero((market.ways.line >= 0) & (market.ways.hours > 0))
+    most = market.ways.limit.copy()
+    hours = over_span(market, scarce, market.most_hours) * market.ways.span[scarce, None]
+    most[scarce] = np.minimum(most[scarce], hours / market.ways.hours[scarce, None])
     return most
