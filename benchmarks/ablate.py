@@ -42,7 +42,7 @@ from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import Cleared
 from datong.balance.pack import pack
-from datong.balance.rules import turn_away_overdue
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Prices, Solution
 from datong.cycle import USUAL, Head, Stages
 from datong.dispatch.messages import OWN_WORKS, order_key

@@ -52,7 +52,7 @@ from datong.balance.clearing import read_back
 from datong.balance.evaluate import Outcome, evaluate, service, supply_of
 from datong.balance.market import balance, clear, cleared, in_orders
 from datong.balance.pack import pack
-from datong.balance.rules import turn_away_overdue
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
 from datong.balance.warm import warm_prices
 from datong.cycle import started_by

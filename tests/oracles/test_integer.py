@@ -12,7 +12,7 @@ from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import better_lots, cleared, in_orders
 from datong.balance.pack import pack
-from datong.balance.rules import turn_away_overdue
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Limits, Solution
 from datong.cycle import started_by
 from datong.ledger.state import state_of_tables

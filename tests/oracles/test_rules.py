@@ -185,7 +185,7 @@ def test_the_linear_rules_are_those_of_queues():
             waits = _longest_wait(asked, served_in(outcome)[d] + solution.turned_away[d])
             assert waits <= late, (seed, d)
             served_late += waits > 0
-        for product in np.flatnonzero((market.rules.shelf_life >= 0) & (market.stock.fixed >= 0).all(axis=1)):
+        for product in np.flatnonzero((market.rules.shelf_life.life >= 0) & (market.stock.fixed >= 0).all(axis=1)):
             came = market.stock.fixed[product].copy()
             for w in np.flatnonzero(market.ways.product == product):
                 lead = market.ways.lead[w]
@@ -194,7 +194,7 @@ def test_the_linear_rules_are_those_of_queues():
             for d in np.flatnonzero(market.demand.product == product):
                 gone += served_in(outcome)[d] - solution.issued[d]
             lay = _longest_wait(came, gone)
-            assert lay <= market.rules.shelf_life[product], (seed, product)
+            assert lay <= market.rules.shelf_life.life[product], (seed, product)
             old += lay > 0
     assert served_late > 20
     assert old > 20
@@ -204,7 +204,7 @@ def _overdue_is(market, late):
     """Whether overdue demand is that of so many buckets before."""
     before = np.zeros(market.given_demand.shape)
     before[:, late:] = market.given_demand[:, : market.buckets - late]
-    return np.allclose(market.rules.overdue, before)
+    return np.allclose(market.rules.max_lateness.overdue, before)
 
 
 def _longest_wait(comes, goes):

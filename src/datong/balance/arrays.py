@@ -132,6 +132,8 @@ class Demand:
     cumulative: tuple[FloatArray, ...]
     # (demanded, bucket) units asked for in every path.
     sure: FloatArray
+    # (demanded) units of the first bucket's demand that were due before it.
+    owed: FloatArray
     # The requests behind the demand, where they are known one by one.
     asks: Asks | None = None
 
@@ -192,34 +194,33 @@ class Market:
     @cached_property
     def rule_names(self) -> frozenset[str]:
         """Names of the rules that this market has beyond the linear core."""
-        return self.rules.names | ({"long lots"} if (self.ways.span > 1).any() else set())
+        return self.rules.names
 
     @property
     def most_hours(self) -> FloatArray:
         """(line, bucket) hours with overtime, left after orders under way."""
-        return self.lines.hours + self.rules.overtime if "overtime" in self.rule_names else self.lines.hours
+        overtime = self.rules.overtime
+        return self.lines.hours + overtime.hours if overtime.is_there else self.lines.hours
 
     @cached_property
     def late_cost(self) -> FloatArray:
         """(demanded) money per unit and bucket: of its product, times the weight of its class."""
-        return self.money.late[self.demand.product] * self.rules.weight
+        return self.money.late[self.demand.product] * self.rules.priorities.weight
 
     @cached_property
     def lost_cost(self) -> FloatArray:
         """(demanded) money per unit turned away."""
-        return self.money.lost_sale[self.demand.product] * self.rules.weight
+        return self.money.lost_sale[self.demand.product] * self.rules.priorities.weight
 
     @cached_property
     def end_cost(self) -> FloatArray:
         """(demanded) money per unit that still waits at the end."""
-        return self.money.waiting_at_end[self.demand.product] * self.rules.weight
+        return self.money.waiting_at_end[self.demand.product] * self.rules.priorities.weight
 
     @cached_property
     def least_supply(self) -> FloatArray:
         """(demanded, bucket) the least of M, supply beyond what comes anyway and turned away: maximum lateness."""
-        anyway = np.cumsum(self.stock.fixed[self.demand.product], axis=1)
-        least = self.rules.overdue - np.where(self.products.is_component[self.demand.product, None], 0.0, anyway)
-        return np.maximum.accumulate(np.maximum(least, 0.0), axis=1)
+        return self.rules.max_lateness.least_supply(self)
 
     @property
     def buckets(self) -> int:

@@ -87,6 +87,6 @@ def _instead(market: Market) -> FloatArray:
     """(product) money for a unit of demand that is not served with the product itself: by a substitute, or lost."""
     instead = market.money.lost_sale.copy()
     rules = market.rules
-    of = market.demand.product[rules.substitute_demand]
-    np.minimum.at(instead, of, market.products.plain_cost[rules.substitute_product] + rules.substitute_cost)
+    of = market.demand.product[rules.substitutes.demand]
+    np.minimum.at(instead, of, market.products.plain_cost[rules.substitutes.product] + rules.substitutes.cost)
     return instead

@@ -115,7 +115,7 @@ def futures(market: Market) -> pa.Table:
                 [
                     products.take(product),
                     sites.take(product),
-                    pa.array(np.full(paths.size, market.rules.weight[d])),
+                    pa.array(np.full(paths.size, market.rules.priorities.weight[d])),
                     pa.array(future.astype(np.int32)),
                     _days(market, t),
                     pa.array(paths.ravel()),
@@ -145,8 +145,8 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     np.add.at(delivered, market.demand.product, np.diff(outcome.served_by, axis=1, prepend=0.0))
     rules = market.rules
     if solution.substituted.size:  # a substitute leaves its own stock, and is no unit of what it stands in for
-        np.add.at(delivered, rules.substitute_product, solution.substituted)
-        np.add.at(delivered, market.demand.product[rules.substitute_demand], -solution.substituted)
+        np.add.at(delivered, rules.substitutes.product, solution.substituted)
+        np.add.at(delivered, market.demand.product[rules.substitutes.demand], -solution.substituted)
     wasted = solution.wasted if solution.wasted.size else np.zeros(market.stock.fixed.shape)
     opening = np.concatenate([opening_stock[:, None], outcome.stock[:, :-1]], axis=1)
     columns = [opening, made, received, moved_in + served_in, used, moved_out, delivered, wasted, outcome.stock]
@@ -264,7 +264,7 @@ def unit_costs(market: Market) -> pa.Table:
     others = np.flatnonzero(~asked)
     product = np.concatenate([market.demand.product, others])
     known = np.arange(len(product)) >= len(market.demand)
-    of_demand = [market.rules.weight, market.late_cost, market.lost_cost, market.end_cost]
+    of_demand = [market.rules.priorities.weight, market.late_cost, market.lost_cost, market.end_cost]
     weight, late, lost, never = (
         pa.array(np.concatenate([values, np.zeros(len(others))]), mask=known) for values in of_demand
     )

@@ -11,15 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datong.balance.arrays import Market
-from datong.balance.rules import (
-    Charges,
-    amounts_worth,
-    charges,
-    fresh_credit,
-    most_started,
-    worth_elsewhere,
-    worth_left,
-)
+from datong.balance.rules import charges
+from datong.balance.rules.rule import Charges
+from datong.balance.rules.shelf_life import make_room
+from datong.balance.rules.substitutes import worth_elsewhere, worth_left
 from datong.balance.solution import Prices
 from datong.balance.spans import over_span
 from datong.model.flow import FloatArray, IntArray
@@ -59,9 +54,9 @@ def _priced(market: Market, prices: Prices) -> _Priced:
     """
     charge = charges(market, prices)
     elsewhere = worth_elsewhere(market, charge.shelf_life)
-    credit = fresh_credit(market, charge.shelf_life)
+    credit = market.rules.shelf_life.credit(charge.shelf_life)
     given = charge.shelf_life.copy()
-    earns = bool(market.rule_names & {"change charge", "firm shares"})
+    earns = any(rule.earns for rule in market.rules.there)
     # A component worth something at the end, made of one that counts for less than it costs, earns too.
     leftovers = bool((market.money.salvage[market.products.is_component] > 0).any())
     most = most_started(market) if earns or leftovers else np.zeros(0)
@@ -89,7 +84,7 @@ def _priced(market: Market, prices: Prices) -> _Priced:
             price[kept] = raised
         price = np.where(market.ways.is_open[of], price / market.ways.yield_share[of, None], np.inf)
         there = shifted(price, market.ways.lead[of], np.inf)
-        _make_room(market, of, there, elsewhere, charge, credit)
+        make_room(market, of, there, elsewhere, charge, credit)
         there -= credit[market.ways.product[of]]
         ways[of] = there
         for turn in step.way_turns:
@@ -99,9 +94,9 @@ def _priced(market: Market, prices: Prices) -> _Priced:
         holding = market.money.holding[part, None] + charge.shelf_life[part]
         least = np.maximum(worth_left(market, part, holding), elsewhere[part])
         cheapest[part] = _held(holding, np.maximum(np.minimum(cheapest[part], prices.component[part]), least))
-    if "substitutes" in market.rule_names and (charge.shelf_life < given * (1 - 1e-9)).any():
+    if market.rules.substitutes.is_there and (charge.shelf_life < given * (1 - 1e-9)).any():
         return _priced(market, replace(prices, rule={**prices.rule, "shelf life": np.zeros(given.shape)}))
-    rules_worth += amounts_worth(market, prices, charge)
+    rules_worth += sum(rule.worth(market, prices, charge) for rule in market.rules.by_name)
     return _Priced(ways, cheapest, market.money.holding[:, None] + charge.shelf_life, rules_worth)
 
 
@@ -126,31 +121,20 @@ def _earn_nothing(
     worth = np.maximum(left, elsewhere[product]) + credit[product]
     short = np.maximum(np.take_along_axis(worth, arrival, axis=1) * market.ways.yield_share[of, None] - price, 0.0)
     short[~market.ways.is_open[of]] = 0.0
-    rules = market.rules
-    top = np.where(rules.charged, rules.change_cost[of, None], 0.0)
-    raised = np.minimum(short, np.where(rules.before[of] > 0, top - charge.change[of], 0.0))
+    raised = np.minimum(short, market.rules.change_charge.room(of, charge.change))
     charge.change[of] += raised
     rest = np.where(np.isfinite(most[of]), short - raised, 0.0)
     price += raised + rest
     return float((rest[rest > 0] * most[of][rest > 0]).sum())
 
 
-def _make_room(
-    market: Market, of: IntArray, price: FloatArray, elsewhere: FloatArray, charge: Charges, credit: FloatArray
-) -> None:
-    """Lowers the price of shelf life, by product, to where no arrival earns more than it costs: else units would be
-    made to be thrown away. price: (way, bucket of arrival) of the ways `of`."""
-    product = market.ways.product[of]
-    earned = credit[product]
-    if not earned.any():
-        return
-    share = np.ones(len(market.products))
-    cost = np.where(np.isfinite(price), np.maximum(price - np.maximum(elsewhere[product], 0.0), 0.0), np.inf)
-    ratio = np.where(earned > 0, cost / np.where(earned > 0, earned, 1.0), 1.0).min(axis=1)
-    np.minimum.at(share, product, ratio)
-    some = np.unique(product)
-    charge.shelf_life[some] *= share[some, None]
-    credit[some] *= share[some, None]
+def most_started(market: Market) -> FloatArray:
+    """(way, bucket) most units that hours and limits allow to start; inf where neither does."""
+    scarce = np.flatnonzero((market.ways.line >= 0) & (market.ways.hours > 0))
+    most = market.ways.limit.copy()
+    hours = over_span(market, scarce, market.most_hours) * market.ways.span[scarce, None]
+    most[scarce] = np.minimum(most[scarce], hours / market.ways.hours[scarce, None])
+    return most
 
 
 def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:
@@ -190,10 +174,7 @@ def lower_bound(market: Market, prices: Prices) -> float:
     product = market.demand.product
     away = np.where(market.demand.sure > 0, market.lost_cost[:, None] + away_price, np.inf)
     price = np.minimum(cheapest[product], away)
-    rules = market.rules
-    instead = cheapest[rules.substitute_product] + rules.substitute_cost[:, None]
-    instead = np.where(rules.substitute_open, instead, np.inf)
-    np.minimum.at(price, rules.substitute_demand, instead)
+    market.rules.substitutes.cheapen(price, cheapest)
     if market.given_demand is None:
         bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]]) for d in range(len(product)))
     else:

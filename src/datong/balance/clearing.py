@@ -237,8 +237,8 @@ def _substitutions(market: Market, solution: Solution) -> pa.Table:
     """By product, substitute and bucket; classes of the product's demand together."""
     rules, units = market.rules, {}
     for i, t in zip(*np.nonzero(solution.substituted > NOTHING), strict=True):
-        product = market.products.names[market.demand.product[rules.substitute_demand[i]]]
-        key = (product, market.products.names[rules.substitute_product[i]], market.bucket_starts[t])
+        product = market.products.names[market.demand.product[rules.substitutes.demand[i]]]
+        key = (product, market.products.names[rules.substitutes.product[i]], market.bucket_starts[t])
         units[key] = units.get(key, 0.0) + float(solution.substituted[i, t])
     rows = [(*key, units[key]) for key in sorted(units)]
     columns = zip(*rows, strict=True) if rows else ([] for _ in SUBSTITUTIONS_SCHEMA)
@@ -374,7 +374,7 @@ def _gaps(
     if found is not None:
         own = _told_one_by_one(market, demanded, [(d, name) for d, name, _ in named], own, found)
     # What was due before and is served at once could not come sooner: nothing stands in its way.
-    soonest = np.minimum(market.rules.owed, outcome.served_by[:, 0])
+    soonest = np.minimum(market.demand.owed, outcome.served_by[:, 0])
     late = units.late.copy()
     late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
     blamed = replace(units, late=late)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from datong.balance import highs
 from datong.balance.arrays import Demand, Lines, Market, Uses, Ways
 from datong.balance.evaluate import Outcome, arrived_units, used_units
+from datong.balance.rules.rule import Part
 from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.asks import Asks
@@ -48,7 +49,7 @@ def deliver(market: Market, solution: Solution) -> Solution:
     started = np.where(serves[:, None], 0.0, solution.started)
     flow = market.stock.fixed + arrived_units(market, started) - used_units(market, started)
     issued, turned_away = np.zeros((2, *market.demand.sure.shape))
-    substituted = np.zeros((len(market.rules.substitute_cost), market.buckets))
+    substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))
     wasted = np.zeros(market.stock.fixed.shape)
     pooled = market.products.is_component[market.demand.product]
     free = _never_needed(flow)
@@ -60,7 +61,7 @@ def deliver(market: Market, solution: Solution) -> Solution:
         at = np.flatnonzero(chosen)
         issued[at], turned_away[at] = found.issued, found.turned_away
         started[serves] = found.started
-        kept = np.isin(market.rules.substitute_demand, at)
+        kept = np.isin(market.rules.substitutes.demand, at)
         substituted[kept], wasted = found.substituted, found.wasted
     return replace(
         solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
@@ -78,13 +79,13 @@ def _to_choose(market: Market, free: FloatArray, flow: FloatArray, serves: BoolA
     go bad, or refusing some could cost less than being late with them."""
     demanded, rules = market.demand.product, market.rules
     product = np.bincount(demanded, minlength=len(market.products)) > 1
-    product[rules.substitute_product] = True
-    product[demanded[rules.substitute_demand]] = True
+    product[rules.substitutes.product] = True
+    product[demanded[rules.substitutes.demand]] = True
     product[market.ways.product[serves]] = True
     product[market.uses.component[serves[market.uses.way]]] = True
-    product |= (rules.shelf_life >= 0) & market.products.is_component
+    product |= (rules.shelf_life.life >= 0) & market.products.is_component
     supply = np.where(market.products.is_component[demanded, None], free[demanded], np.cumsum(flow[demanded], axis=1))
-    must_refuse = (rules.overdue > supply + NOTHING).any(axis=1)
+    must_refuse = (rules.max_lateness.overdue > supply + NOTHING).any(axis=1)
     worst = market.late_cost * market.buckets + market.end_cost
     may_refuse = (worst > market.lost_cost) & (market.demand.sure > NOTHING).any(axis=1)
     for d in np.flatnonzero(may_refuse & ~must_refuse):
@@ -97,36 +98,16 @@ def _part(market: Market, flow: FloatArray, chosen: BoolArray, serves: BoolArray
     are ways."""
     rules = market.rules
     at = np.flatnonzero(chosen)
-    kept = np.isin(rules.substitute_demand, at)
-    place = np.cumsum(chosen) - 1
+    kept = np.isin(rules.substitutes.demand, at)
     involved = np.zeros(len(market.products), dtype=bool)
     involved[market.demand.product[at]] = True
-    involved[rules.substitute_product[kept]] = True
+    involved[rules.substitutes.product[kept]] = True
     way, use = np.flatnonzero(serves), np.flatnonzero(serves[market.uses.way])
     involved[market.ways.product[way]] = True
     involved[market.uses.component[use]] = True
     way_place = np.cumsum(serves) - 1
-    none, buckets = np.zeros((0, market.buckets)), market.buckets
-    beyond = replace(
-        rules,
-        weight=rules.weight[at],
-        overdue=rules.overdue[at],
-        substitute_demand=place[rules.substitute_demand[kept]],
-        substitute_product=rules.substitute_product[kept],
-        substitute_cost=rules.substitute_cost[kept],
-        shelf_life=np.where(involved, rules.shelf_life, -1),
-        change_cost=np.zeros(len(way)),
-        before=np.zeros((len(way), buckets)),
-        charged=np.zeros(buckets, dtype=bool),
-        firms=(),
-        floor=np.zeros(0),
-        ceiling=np.zeros(0),
-        works=np.zeros(0, dtype=bool),
-        on_firm=np.zeros((0, 0), dtype=bool),
-        overtime=none,
-        overtime_cost=none,
-        owed=market.rules.owed[at],
-    )
+    none = np.zeros((0, market.buckets))
+    part = Part(demanded=at, products=involved, ways=way, buckets=market.buckets)
     return replace(
         market,
         products=replace(market.products, is_component=market.products.is_component & involved),
@@ -154,8 +135,9 @@ def _part(market: Market, flow: FloatArray, chosen: BoolArray, serves: BoolArray
             product=market.demand.product[at],
             cumulative=tuple(market.demand.cumulative[d] for d in at),
             sure=market.demand.sure[at],
+            owed=market.demand.owed[at],
         ),
-        rules=beyond,
+        rules=rules.part(part),
     )
 
 
@@ -215,7 +197,7 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
     product = np.array([at.get(market.places.label_of(item), -1) for item in asks.items], dtype=np.int64)
     place: dict[tuple[int, float], int] = {}
     for d, p in enumerate(market.demand.product.tolist()):
-        place[p, round(float(market.rules.weight[d]), 9)] = d
+        place[p, round(float(market.rules.priorities.weight[d]), 9)] = d
     pairs = zip(product[asks.item].tolist(), asks.weight.tolist(), strict=True)
     of = np.array([place.get((p, round(w, 9)), -1) for p, w in pairs], dtype=np.int64)
     known = of >= 0

@@ -20,7 +20,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from datong.balance.arrays import Demand, Market
-from datong.balance.rules import fresh
+from datong.balance.rules.max_lateness import MaxLateness
+from datong.balance.rules.priorities import Priorities
+from datong.balance.rules.rule import Reader
+from datong.balance.rules.shelf_life import ShelfLife
+from datong.balance.rules.substitutes import Substitutes
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, IntArray
@@ -29,8 +33,6 @@ from datong.model.words import message
 
 # Breakpoints of each expected-cost curve, at these quantiles' steps of cumulative demand; first and last are kept.
 BREAKPOINTS = 25
-# Rules that can make it pay to have more than anyone asks for.
-MAY_LEAVE_OVER = frozenset({"change charge", "firm shares", "substitutes", "shelf life"})
 OPTIONS: Mapping[str, str | bool | int | float] = {
     "output_flag": False,
     "threads": 1,
@@ -93,13 +95,13 @@ def _listen(solver: highspy.Highs, on_progress: OnProgress) -> None:
 def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
     """The cheapest starts (way, bucket), at prices of what is scarce, that bring the components which orders under way
     need and that are not there; and the prices with what those starts make scarce."""
-    rules = market.rules
+    rules, none = market.rules, np.zeros(0)
     programme = Programme(
         replace(
             market,
-            demand=Demand(product=market.demand.product[:0], cumulative=(), sure=market.demand.sure[:0]),
+            demand=Demand(product=market.demand.product[:0], cumulative=(), sure=market.demand.sure[:0], owed=none),
             money=replace(market.money, salvage=np.zeros(len(market.products))),
-            rules=replace(rules, weight=rules.weight[:0], overdue=rules.overdue[:0]),
+            rules=replace(rules, priorities=Priorities(none), max_lateness=MaxLateness(np.zeros((0, market.buckets)))),
         )
     )
     way, bucket = programme.way_index, programme.way_bucket
@@ -166,7 +168,7 @@ class Programme:
 
     def __init__(self, market: Market, leave_over: bool = False) -> None:
         self.market = market
-        self.leave_over = leave_over or bool(market.rule_names & MAY_LEAVE_OVER)
+        self.leave_over = leave_over or any(rule.leaves_over for rule in market.rules.there)
         self.buckets = market.buckets
         self.costs: list[FloatArray] = []
         self.uppers: list[FloatArray] = []
@@ -213,9 +215,8 @@ class Programme:
         wanted = (self.arrival_row[market.ways.product] >= 0)[:, None] & market.ways.is_open
         self.way_index, self.way_bucket = np.nonzero(wanted)
         i, t = self.way_index, self.way_bucket
-        rules = market.rules
-        new = rules.charged[t] & (rules.before[i, t] == 0)  # what was not planned before: the change charge
-        self.started = self.add_columns(market.ways.cost[i] + new * rules.change_cost[i], market.ways.limit[i, t])
+        cost = market.ways.cost[i] + market.rules.change_charge.on_new(i, t)
+        self.started = self.add_columns(cost, market.ways.limit[i, t])
         arrive = self.arrival_row[market.ways.product[i]] + t + market.ways.lead[i]
         self.add_entries(arrive, self.started, -market.ways.yield_share[i])
         on_line = market.ways.line[i] >= 0
@@ -231,7 +232,7 @@ class Programme:
         self.add_entries(pool, column_of[market.uses.way[u], s], market.uses.units[u])
         self._build_stock()
         self._build_demand()
-        self._build_rules(column_of)
+        self.readers: dict[str, Reader] = {rule.name: rule.add_to(self, column_of) for rule in market.rules.all}
         lower, upper = np.zeros(self.row_count), np.zeros(self.row_count)
         from_least = -np.diff(market.least_supply, axis=1, prepend=0.0).ravel()
         lower[: from_least.size] = upper[: from_least.size] = from_least
@@ -291,77 +292,6 @@ class Programme:
             self.add_entries(self.demand_row[d] + np.arange(buckets), away, -1.0)
             self.turned_away.append(away)
 
-    def _build_rules(self, column_of: IntArray) -> None:
-        """The rules beyond the linear core, as rules.py has them. column_of: (way, bucket) column of starts, or -1."""
-        market, rules, buckets = self.market, self.market.rules, self.buckets
-        t = np.arange(buckets)
-        self.substituted = np.zeros((len(rules.substitute_cost), buckets), dtype=np.int64)
-        for i, (d, product) in enumerate(zip(rules.substitute_demand, rules.substitute_product, strict=True)):
-            most = np.where(rules.substitute_open[i], np.inf, 0.0)
-            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), most)
-            self.add_entries(self.pool_row[product] + t, columns, 1.0)
-            self.add_entries(self.demand_row[d] + t, columns, -1.0)
-            self.substituted[i] = columns
-        line, bucket = np.nonzero(rules.overtime > 0)
-        columns = self.add_columns(rules.overtime_cost[line, bucket], rules.overtime[line, bucket])
-        self.add_entries(self.line_row + line * buckets + bucket, columns, -1.0)
-        self.shelf_rows: dict[int, IntArray] = {}
-        self.wasted: dict[int, IntArray] = {}
-        most = fresh(market, np.zeros(market.stock.fixed.shape))
-        for product in np.flatnonzero((rules.shelf_life >= 0) & market.products.is_component):
-            self._build_shelf_life(int(product), most[product], column_of)
-        self._build_change_charge(column_of)
-        self._build_firm_shares(column_of)
-
-    def _build_shelf_life(self, product: int, most: FloatArray, column_of: IntArray) -> None:
-        market, buckets = self.market, self.buckets
-        t = np.arange(buckets)
-        waste = self.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
-        self.add_entries(self.pool_row[product] + t, waste, 1.0)
-        rows = self.add_rows(np.full(buckets, -np.inf), most)
-        self.add_entries(rows, self.stock[product], 1.0)
-        for d in np.flatnonzero(market.demand.product == product):
-            columns, bucket, share = self.over[d]
-            self.add_entries(rows[bucket], columns, share)
-        life = int(market.rules.shelf_life[product])
-        for way in np.flatnonzero(market.ways.product == product):
-            start = np.flatnonzero(column_of[way] >= 0)
-            for later in range(life):
-                until = start + market.ways.lead[way] + later
-                some = until < buckets
-                self.add_entries(rows[until[some]], column_of[way, start[some]], -market.ways.yield_share[way])
-        self.shelf_rows[product], self.wasted[product] = rows, waste
-
-    def _build_change_charge(self, column_of: IntArray) -> None:
-        """started - more + less = before, both at the charge; where nothing was planned, what starts is more."""
-        rules = self.market.rules
-        self.change_way, self.change_bucket = np.nonzero(
-            rules.charged & (rules.before > 0) & (column_of >= 0) & (rules.change_cost[:, None] > 0)
-        )
-        before = rules.before[self.change_way, self.change_bucket]
-        charge = rules.change_cost[self.change_way]
-        self.change_rows = self.add_rows(before, before)
-        self.add_entries(self.change_rows, column_of[self.change_way, self.change_bucket], 1.0)
-        self.add_entries(self.change_rows, self.add_columns(charge, np.full(len(charge), np.inf)), -1.0)
-        self.add_entries(self.change_rows, self.add_columns(charge, before), 1.0)
-
-    def _build_firm_shares(self, column_of: IntArray) -> None:
-        """H_f - floor H + short >= 0 and H_f - ceiling H - over <= 0; hours under way stand on the right."""
-        market, rules = self.market, self.market.rules
-        way, bucket = np.nonzero((column_of >= 0) & (market.ways.line >= 0)[:, None])
-        line, columns = market.ways.line[way], column_of[way, bucket]
-        taken = market.lines.hours_taken.sum(axis=1)
-        infinite = np.array([np.inf])
-        self.share_rows = np.zeros((2, len(rules.firms)), dtype=np.int64)
-        for firm, on_firm in enumerate(rules.on_firm):
-            for side, (share, sign) in enumerate(((rules.floor[firm], 1.0), (rules.ceiling[firm], -1.0))):
-                factor = on_firm - share * rules.works
-                known = np.array([-factor @ taken])
-                row = self.add_rows(*((known, infinite) if side == 0 else (-infinite, known)))
-                self.add_entries(np.repeat(row, len(columns)), columns, market.ways.hours[way] * factor[line])
-                self.add_entries(row, self.add_columns(np.array([rules.share_cost]), infinite), sign)
-                self.share_rows[side, firm] = row[0]
-
     def solve(
         self, options: Mapping[str, str | bool | int | float] = OPTIONS, on_progress: OnProgress = never_stop
     ) -> Solution:
@@ -408,21 +338,14 @@ class Programme:
         component = np.full((len(market.products), buckets), np.inf)
         for product in self.pools:
             component[product] = -dual[self.pool_row[product] : self.pool_row[product] + buckets]
-        change, shelf, wasted = (
-            np.zeros(started.shape),
-            np.zeros(market.stock.fixed.shape),
-            np.zeros(market.stock.fixed.shape),
-        )
-        change[self.change_way, self.change_bucket] = -dual[self.change_rows]
-        for product, rows in self.shelf_rows.items():
-            shelf[product], wasted[product] = -dual[rows], value[self.wasted[product]]
-        shares = dual[self.share_rows] * np.array([[1.0], [-1.0]])
+        found = {name: read(value, dual) for name, read in self.readers.items()}
         prices = Prices(
             line=np.maximum(-dual[self.line_row : self.line_end].reshape(market.lines.hours.shape), 0.0),
             limit=limit,
             turned_away=np.maximum(-reduced[away], 0.0),
             component=component,
-            rule={"change charge": change, "shelf life": shelf, "firm shares": shares},
+            rule={name: own.price for name, own in found.items() if own.price is not None},
         )
-        substituted = value[self.substituted]
+        substituted, wasted = found[Substitutes.name].units, found[ShelfLife.name].units
+        assert substituted is not None and wasted is not None
         return Solution(started, issued, value[away], prices, "highs", iterations, substituted, wasted)

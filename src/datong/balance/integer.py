@@ -30,8 +30,6 @@ from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.balance.spans import over_span
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
-# Rules beyond the linear core under which what a product can need at most is known.
-KNOWN = frozenset({"maximum lateness", "priorities", "overtime", "long lots"})
 ENDED = (
     *STOPPED,
     highspy.HighsModelStatus.kOptimal,
@@ -94,7 +92,7 @@ class LotPlan:
 
 def knows(market: Market) -> bool:
     """Whether all rules of the market can be had in lots."""
-    return market.rule_names <= KNOWN and not market.has_circles
+    return all(rule.in_lots for rule in market.rules.there) and not market.has_circles
 
 
 def column_count(market: Market, rules: LotRules) -> int:

@@ -42,8 +42,6 @@ LOTS_GAP = 1e-4
 SET_UP_PRICES_UP_TO = 50_000
 # Of a cost, what is rounding.
 NOTHING = 1e-9
-# Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
-KNOWN_TO_PRICES = frozenset({"maximum lateness"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +105,11 @@ def cleared(
     an earlier clearing (`warm_prices`); HiGHS makes no use of them. Raises NoPlan where there is no plan yet,
     Refused where the door asked for does not know a rule of the chain.
     """
-    unknown = market.rule_names - KNOWN_TO_PRICES
+    unknown = market.rules.unknown_to_search
     if door == "auto":
         door = "highs" if fits_highs(market) or unknown or market.has_circles else "prices"
     if door == "prices" and unknown:
-        raise Refused(message("balance.unknown_to_prices", rules=_named(sorted(unknown))))
+        raise Refused(message("balance.unknown_to_prices", rules=_named(unknown)))
     if door == "prices" and market.has_circles:
         raise Refused(message("balance.circles_unknown_to_prices"))
     if door == "highs":

@@ -7,7 +7,8 @@ from datetime import date
 import numpy as np
 
 from datong.balance.arrays import Demand, Lines, Market, Money, Places, Products, Stock, Uses, Ways
-from datong.balance.rules import build, honest_salvages, pools
+from datong.balance.rules import Rules, pools
+from datong.balance.rules.rule import Chain
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, FloatArray, Forecast, Learnt
@@ -52,23 +53,24 @@ def pack_facts(
     ]
     demand = _demand(classes, len(bucket_starts))
     money = _money(facts)
-    beyond = build(
-        rules,
-        facts.products,
-        ways.facts,
-        lines.names,
-        classes,
-        demand.sure,
-        _worth(facts, ways, money),
-        frozen_buckets,
-        facts.shared,
+    chain = Chain(
+        products=facts.products,
+        ways=ways.facts,
+        span=ways.span,
+        lines=lines.names,
+        shared=facts.shared,
+        classes=classes,
+        sure=demand.sure,
+        way_worth=_worth(facts, ways, money),
+        frozen_buckets=frozen_buckets,
     )
+    its_rules = Rules.of(rules, chain)
     is_component = np.zeros(len(facts.products), dtype=bool)
     is_component[arrays.use_component] = True
-    is_component = pools(beyond, demand.product, is_component)
-    beyond = replace(beyond, shelf_life=np.where(is_component, beyond.shelf_life, -1))
+    is_component = pools(its_rules, demand.product, is_component)
+    its_rules = replace(its_rules, shelf_life=its_rules.shelf_life.only(is_component))
     plain_cost = arrays.least_costs(bucket_starts)
-    if beyond.names & {"firm shares", "change charge"}:  # nobody makes what nobody asks for, only to have worked
+    if any(rule.earns for rule in its_rules.there):  # nobody makes what nobody asks for, only to have worked
         idle = ~is_component
         idle[demand.product] = False
         ways = _never_started(ways, idle)
@@ -90,8 +92,8 @@ def pack_facts(
         bucket_starts=tuple(bucket_starts),
         stock=_stock(facts, where, promised, len(bucket_starts)),
         demand=demand,
-        money=replace(money, salvage=honest_salvages(beyond, demand.product, money.salvage, plain_cost)),
-        rules=beyond,
+        money=replace(money, salvage=its_rules.substitutes.honest_salvages(demand.product, money.salvage, plain_cost)),
+        rules=its_rules,
         places=Places(stock_points=facts.stock_points, shared=facts.shared, label_of=facts.label_of),
     )
 
@@ -174,4 +176,5 @@ def _demand(classes: Sequence[tuple[int, DemandClass]], buckets: int) -> Demand:
         sure = np.concatenate([none, *(paths.min(axis=0, keepdims=True) for paths in asked)])
         cumulative = tuple(np.cumsum(paths, axis=1) for paths in asked)
     product = np.array([p for p, _ in classes], dtype=np.int64)
-    return Demand(product=product, cumulative=cumulative, sure=np.maximum(sure, 0.0))
+    owed = np.array([0.0 if c.owed is None else c.owed.sum() for _, c in classes], dtype=np.float64)
+    return Demand(product=product, cumulative=cumulative, sure=np.maximum(sure, 0.0), owed=owed)

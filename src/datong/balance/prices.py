@@ -22,7 +22,7 @@ from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual, Flow
 from datong.balance.evaluate import Outcome, covered, evaluate, supply_of
 from datong.balance.repair import feasible
-from datong.balance.rules import turn_away_overdue
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.flow import FloatArray
 
