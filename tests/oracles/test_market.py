@@ -189,7 +189,7 @@ def test_without_anything_scarce_the_door_of_prices_is_exact_at_one_look():
                 line=np.full(len(market.ways), -1),
                 limit=np.where(market.ways.is_open, np.inf, 0.0),
             ),
-            sure=market.demand.sure * Dual(market).certain[:, None],
+            demand=replace(market.demand, sure=market.demand.sure * Dual(market).certain[:, None]),
         )
         exact, searched = clear(market, forecast, "highs"), clear(market, forecast, "prices")
         assert searched.iterations == 0

@@ -73,7 +73,7 @@ def evaluate(
     broken = [market.products.names[p] for p in product[~conserved][:5]]
     assert not broken, f"{broken}: supply is not served + closing stock"
     scale = np.maximum(np.cumsum(np.abs(market.stock.fixed) + arrived, axis=1).max(initial=1.0), 1.0)
-    assert pool.min(initial=0.0) >= -TOLERANCE * scale, "a stock below zero"
+    is_there = pool.min(initial=0.0) >= -TOLERANCE * scale
     pool = np.maximum(pool, 0.0)
     stock = pool.copy()
     np.add.at(stock, product, over)
@@ -87,8 +87,11 @@ def evaluate(
         stock=stock,
     )
     cost = _way_cost(market, started) | _demand_cost(market, over, late, turned_away)
-    for rule in market.rules.by_name:
-        cost |= rule.referee(market, walk)
+    of_rules: dict[str, float] = {}
+    for rule in market.rules.all:
+        of_rules |= rule.referee(market, walk)
+    assert is_there, "a stock below zero"
+    cost |= dict(sorted(of_rules.items()))
     cost["holding"] += float((pool.sum(axis=1) * market.money.holding).sum())
     cost["salvage"] -= float((pool[:, -1] * market.money.salvage).sum())
     if lots is not None and market.ways.setup_cost.any():

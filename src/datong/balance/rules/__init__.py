@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """All rules of a market, those that it does not have included. A programme has their terms in this order."""
+    """All rules of a market, those that it does not have included. Programme and referee go over them in this order."""
 
-    max_lateness: MaxLateness
-    priorities: Priorities
     substitutes: Substitutes
     overtime: Overtime
     shelf_life: ShelfLife
     change_charge: ChangeCharge
     firm_shares: FirmShares
+    max_lateness: MaxLateness
+    priorities: Priorities
     long_lots: LongLots
 
     @classmethod
     def of(cls, facts: RuleFacts, chain: Chain) -> "Rules":
         return cls(
-            max_lateness=MaxLateness.of(facts, chain),
-            priorities=Priorities.of(facts, chain),
             substitutes=Substitutes.of(facts, chain),
             overtime=Overtime.of(facts, chain),
             shelf_life=ShelfLife.of(facts, chain),
             change_charge=ChangeCharge.of(facts, chain),
             firm_shares=FirmShares.of(facts, chain),
+            max_lateness=MaxLateness.of(facts, chain),
+            priorities=Priorities.of(facts, chain),
             long_lots=LongLots.of(facts, chain),
         )
 
