@@ -38,11 +38,12 @@ import pandas as pd
 from datong.app.chain import Chain
 from datong.app.cli.commands import prepare_demo
 from datong.balance import pack as pack_module
+from datong.balance.arrays import Market
 from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import Cleared
-from datong.balance.pack import Market, pack
-from datong.balance.rules import turn_away_overdue
+from datong.balance.pack import pack
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Prices, Solution
 from datong.cycle import USUAL, Head, Stages
 from datong.dispatch.messages import OWN_WORKS, order_key
@@ -141,34 +142,36 @@ def first_come(head: Head) -> Cleared:
     In a bucket the product whose shortage is the oldest goes first, then by name. What finds no hours waits.
     """
     market = pack(head.state, head.demand, head.learnt, head.where)
-    started = np.zeros(market.way_open.shape)
-    free = market.line_hours.copy()
-    wanted = [_level(market, d) for d in range(len(market.demanded))]
-    supply = np.zeros((len(market.demanded), market.buckets))
+    started = np.zeros(market.ways.is_open.shape)
+    free = market.lines.hours.copy()
+    wanted = [_level(market, d) for d in range(len(market.demand))]
+    supply = np.zeros((len(market.demand), market.buckets))
     for t in range(market.buckets):
-        short_since = [_short_since(wanted[d], supply[d], t) for d in range(len(market.demanded))]
-        for d in sorted(range(len(market.demanded)), key=lambda d: (short_since[d], d)):
-            product = market.demanded[d]
+        short_since = [_short_since(wanted[d], supply[d], t) for d in range(len(market.demand))]
+        for d in sorted(range(len(market.demand)), key=lambda d: (short_since[d], d)):
+            product = market.demand.product[d]
             for way in _ways(market, int(product)):
-                start = t - int(market.way_lead[way])
-                if start < 0 or not market.way_open[way, start]:
+                start = t - int(market.ways.lead[way])
+                if start < 0 or not market.ways.is_open[way, start]:
                     continue
                 missing = float(wanted[d][t] - supply[d, t])
                 if missing <= 0:
                     break
-                units = min(missing / market.way_yield[way], float(market.way_limit[way, start]) - started[way, start])
-                line = market.way_line[way]
-                if line >= 0 and market.way_hours[way] > 0:
-                    units = min(units, free[line, start] / market.way_hours[way])
+                units = min(
+                    missing / market.ways.yield_share[way], float(market.ways.limit[way, start]) - started[way, start]
+                )
+                line = market.ways.line[way]
+                if line >= 0 and market.ways.hours[way] > 0:
+                    units = min(units, free[line, start] / market.ways.hours[way])
                 units = max(units, 0.0)
                 if line >= 0:
-                    free[line, start] -= units * market.way_hours[way]
+                    free[line, start] -= units * market.ways.hours[way]
                 started[way, start] += units
-                supply[d, t:] += units * market.way_yield[way]
-    nothing = np.zeros_like(market.sure)
+                supply[d, t:] += units * market.ways.yield_share[way]
+    nothing = np.zeros_like(market.demand.sure)
     prices = Prices(
-        line=np.zeros_like(market.line_hours),
-        limit=np.zeros(market.way_open.shape),
+        line=np.zeros_like(market.lines.hours),
+        limit=np.zeros(market.ways.is_open.shape),
         turned_away=nothing,
         component=np.full((len(market.products), market.buckets), np.inf),
     )
@@ -182,8 +185,8 @@ def first_come(head: Head) -> Cleared:
 
 def _level(market: Market, d: int) -> FloatArray:
     """(bucket) cumulative units beyond what comes anyway that cover demand with chance late / (late + holding)."""
-    product = market.demanded[d]
-    late, holding = float(market.late[product]), float(market.holding[product])
+    product = market.demand.product[d]
+    late, holding = float(market.money.late[product]), float(market.money.holding[product])
     level = np.quantile(market.net_demand(d), late / max(late + holding, 1e-12), axis=0, method="inverted_cdf")
     return np.maximum.accumulate(np.maximum(level, 0.0))
 
@@ -194,8 +197,8 @@ def _short_since(wanted: FloatArray, supply: FloatArray, t: int) -> int:
 
 
 def _ways(market: Market, product: int) -> list[int]:
-    ways = [w for w, p in enumerate(market.way_product) if p == product]
-    return sorted(ways, key=lambda w: (market.way_cost[w] / market.way_yield[w], market.ways[w].name))
+    ways = [w for w, p in enumerate(market.ways.product) if p == product]
+    return sorted(ways, key=lambda w: (market.ways.cost[w] / market.ways.yield_share[w], market.ways.facts[w].name))
 
 
 # plan, dispatch, learn ----------------------------------------------------------------------------

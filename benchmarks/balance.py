@@ -45,13 +45,14 @@ from network.chain import CHANGES, Chain, changed, generated, read
 from network.lanes import with_lanes
 
 from datong.balance import highs, integer, prices
+from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
 from datong.balance.evaluate import Outcome, evaluate, service, supply_of
 from datong.balance.market import balance, clear, cleared, in_orders
-from datong.balance.pack import Market, pack
-from datong.balance.rules import turn_away_overdue
+from datong.balance.pack import pack
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
 from datong.balance.warm import warm_prices
 from datong.cycle import started_by
@@ -158,7 +159,7 @@ def lot_rules_of(market: Market) -> integer.LotRules:
 
 def cost_in_lots_of(market: Market, rules: integer.LotRules, started: np.ndarray) -> float:
     """Money, set-ups included, of starts whose demand waits for them. AssertionError where a rule is broken."""
-    none = np.zeros_like(market.sure)
+    none = np.zeros_like(market.demand.sure)
     away = turn_away_overdue(market, supply_of(market, started, none), peers.turned_away(market, started))
     solution = Solution(started, none, away, NO_PRICES, "", 0)
     return sum(integer.cost_in_lots(market, rules, solution, (started > 1e-6).astype(np.float64)).values())

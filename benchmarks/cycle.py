@@ -350,7 +350,7 @@ def doors_differ(one: Turn) -> float:
     gross = sum(money for money in found["highs"].cost.values() if money > 0)
     difference = (found["prices"].total_cost - found["highs"].total_cost) / gross
     say(
-        f"doors at {len(market.demanded):,} products: seconds of prices over HiGHS"
+        f"doors at {len(market.demand):,} products: seconds of prices over HiGHS"
         f" {seconds['prices'] / seconds['highs']:.2f}; gap of prices {found['prices'].gap_share:.4%},"
         f" of HiGHS {found['highs'].gap_share:.4%}; cost of prices over HiGHS {difference:+.4%}"
     )

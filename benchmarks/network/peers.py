@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from datong.balance import highs
+from datong.balance.arrays import Market
 from datong.balance.bound import unit_prices
-from datong.balance.pack import Market
 from datong.balance.solution import Solution
 from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, IntArray
@@ -99,12 +99,12 @@ def repaired(market: Market, solution: Solution) -> Solution:
     was missing from the start, goes to the cheapest way and bucket with room at the prices found; what nobody ever uses
     is left out. Then from materials up: what still lacks a component is scaled down to what there is.
     """
-    started = np.clip(np.where(market.way_open, solution.started, 0.0), 0.0, market.way_limit)
+    started = np.clip(np.where(market.ways.is_open, solution.started, 0.0), 0.0, market.ways.limit)
     ways, _ = unit_prices(market, solution.prices)
     depth = _depth(market)
     for level in range(depth.max(initial=0) + 1):
         here = np.nonzero(depth == level)[0]
-        started = _within_hours(market, started, np.isin(market.way_product, here))
+        started = _within_hours(market, started, np.isin(market.ways.product, here))
         wanted = _wanted(market, started, here)
         started = _topped_up(market, started, ways, here, wanted)
         started = _without_dead_stock(market, started, here, wanted)
@@ -116,12 +116,12 @@ def repaired(market: Market, solution: Solution) -> Solution:
 
 def turned_away(market: Market, started: FloatArray) -> FloatArray:
     """(demanded, bucket) sure buyers who would wait to the end in any case: the lost sale is best told at once."""
-    away = np.zeros(market.sure.shape)
+    away = np.zeros(market.demand.sure.shape)
     supply = _supply(market, started)
-    for d, product in enumerate(market.demanded):
-        waiting = (market.cumulative_demand[d] - supply[product]).min(axis=0)
+    for d, product in enumerate(market.demand.product):
+        waiting = (market.demand.cumulative[d] - supply[product]).min(axis=0)
         for t in range(market.buckets):
-            never = min(float(market.sure[d, t]), max(float(waiting[t:].min()), 0.0))
+            never = min(float(market.demand.sure[d, t]), max(float(waiting[t:].min()), 0.0))
             away[d, t] = never
             waiting[t:] -= never
     return away
@@ -130,10 +130,10 @@ def turned_away(market: Market, started: FloatArray) -> FloatArray:
 def _depth(market: Market) -> IntArray:
     """(product) most levels from a product that is no component down to it; 0 for one that is none."""
     depth = np.zeros(len(market.products), dtype=np.int64)
-    parent = market.way_product[market.use_way]
+    parent = market.ways.product[market.uses.way]
     for _ in range(len(market.products)):
         before = depth.copy()
-        np.maximum.at(depth, market.use_component, depth[parent] + 1)
+        np.maximum.at(depth, market.uses.component, depth[parent] + 1)
         if (depth == before).all():
             return depth
     raise ValueError("a component needs itself")
@@ -141,46 +141,48 @@ def _depth(market: Market) -> IntArray:
 
 def _room(market: Market, started: FloatArray) -> FloatArray:
     """(line, bucket) hours left."""
-    hours = np.zeros(market.line_hours.shape)
-    on_line = np.nonzero(market.way_line >= 0)[0]
-    np.add.at(hours, market.way_line[on_line], market.way_hours[on_line, None] * started[on_line])
-    return market.line_hours - hours
+    hours = np.zeros(market.lines.hours.shape)
+    on_line = np.nonzero(market.ways.line >= 0)[0]
+    np.add.at(hours, market.ways.line[on_line], market.ways.hours[on_line, None] * started[on_line])
+    return market.lines.hours - hours
 
 
 def _within_hours(market: Market, started: FloatArray, chosen: np.ndarray) -> FloatArray:
     """Of the chosen ways, what goes beyond a line's hours is scaled down; the others keep theirs."""
-    on_line = chosen & (market.way_line >= 0)
-    taken = market.line_hours - _room(market, np.where(on_line[:, None], started, 0.0))
+    on_line = chosen & (market.ways.line >= 0)
+    taken = market.lines.hours - _room(market, np.where(on_line[:, None], started, 0.0))
     over = np.maximum(-_room(market, started), 0.0)
     share = np.where(over > 0, np.maximum(1.0 - over / np.maximum(taken, 1e-300), 0.0), 1.0)
     scaled = started.copy()
-    scaled[on_line] *= share[market.way_line[on_line]]
+    scaled[on_line] *= share[market.ways.line[on_line]]
     return scaled
 
 
 def _used(market: Market, started: FloatArray) -> FloatArray:
     used = np.zeros((len(market.products), market.buckets))
     np.add.at(
-        used, market.use_component, np.where(market.use_open, market.use_units[:, None] * started[market.use_way], 0.0)
+        used,
+        market.uses.component,
+        np.where(market.uses.is_open, market.uses.units[:, None] * started[market.uses.way], 0.0),
     )
     return used
 
 
 def _supply(market: Market, started: FloatArray) -> FloatArray:
     """(product, bucket) cumulative units that come, of the plan and anyway."""
-    arrived = market.fixed.copy()
-    for lead in np.unique(market.way_lead):
+    arrived = market.stock.fixed.copy()
+    for lead in np.unique(market.ways.lead):
         if lead < market.buckets:
-            ways = np.nonzero(market.way_lead == lead)[0]
-            good = market.way_yield[ways, None] * started[ways, : market.buckets - lead]
-            np.add.at(arrived[:, lead:], market.way_product[ways], good)
+            ways = np.nonzero(market.ways.lead == lead)[0]
+            good = market.ways.yield_share[ways, None] * started[ways, : market.buckets - lead]
+            np.add.at(arrived[:, lead:], market.ways.product[ways], good)
     return np.cumsum(arrived, axis=1)
 
 
 def _wanted(market: Market, started: FloatArray, here: IntArray) -> FloatArray:
     """(here, bucket) cumulative units: of a component what is used, of a product sold all that is asked for."""
     wanted = np.cumsum(_used(market, started), axis=1)
-    wanted[market.demanded] = np.array([paths.max(axis=0) for paths in market.cumulative_demand])
+    wanted[market.demand.product] = np.array([paths.max(axis=0) for paths in market.demand.cumulative])
     return wanted[here]
 
 
@@ -188,12 +190,12 @@ def _topped_up(market: Market, started: FloatArray, ways: FloatArray, here: IntA
     """What supply lacks of `wanted` is added, bucket by bucket: by the cheapest way with room, then or earlier."""
     started = started.copy()
     room = _room(market, started)
-    order = np.argsort(market.way_product, kind="stable")
-    first = np.searchsorted(market.way_product[order], here)
-    count = np.searchsorted(market.way_product[order], here, side="right") - first
+    order = np.argsort(market.ways.product, kind="stable")
+    first = np.searchsorted(market.ways.product[order], here)
+    count = np.searchsorted(market.ways.product[order], here, side="right") - first
     choice = np.arange(count.max(initial=0))
     way = np.where(choice < count[:, None], order[np.minimum(first[:, None] + choice, len(order) - 1)], -1)  # (here, k)
-    lead, hours, line = market.way_lead[way], market.way_hours[way], market.way_line[way]
+    lead, hours, line = market.ways.lead[way], market.ways.hours[way], market.ways.line[way]
     for t in range(market.buckets):
         for _ in range(PASSES):
             missing = wanted[:, t] - _supply(market, started)[here, t]
@@ -205,9 +207,9 @@ def _topped_up(market: Market, started: FloatArray, ways: FloatArray, here: IntA
             at = np.maximum(start, 0)
             w, on_line = way[rows][:, :, None], line[rows][:, :, None]
             free = np.where(on_line >= 0, room[on_line, at] / np.maximum(hours[rows][:, :, None], 1e-12), np.inf)
-            free = np.minimum(free, market.way_limit[w, at] - started[w, at])
-            can = (w >= 0) & (start >= 0) & market.way_open[w, at] & (free > 1e-9)
-            held = market.holding[here[rows], None, None] * (t - arrive)
+            free = np.minimum(free, market.ways.limit[w, at] - started[w, at])
+            can = (w >= 0) & (start >= 0) & market.ways.is_open[w, at] & (free > 1e-9)
+            held = market.money.holding[here[rows], None, None] * (t - arrive)
             price = np.where(can, ways[w, arrive] + held, np.inf).reshape(len(rows), -1)
             best = price.argmin(axis=1)
             able = np.isfinite(price[np.arange(len(rows)), best])
@@ -217,13 +219,14 @@ def _topped_up(market: Market, started: FloatArray, ways: FloatArray, here: IntA
             k, a = np.divmod(best, len(arrive))
             chosen, begin = way[rows, k], arrive[a] - lead[rows, k]
             units = np.minimum(
-                missing[rows] / market.way_yield[chosen], market.way_limit[chosen, begin] - started[chosen, begin]
+                missing[rows] / market.ways.yield_share[chosen],
+                market.ways.limit[chosen, begin] - started[chosen, begin],
             )
             need = np.zeros(room.shape)
-            takes = market.way_line[chosen] >= 0
-            np.add.at(need, (market.way_line[chosen][takes], begin[takes]), (units * market.way_hours[chosen])[takes])
+            takes = market.ways.line[chosen] >= 0
+            np.add.at(need, (market.ways.line[chosen][takes], begin[takes]), (units * market.ways.hours[chosen])[takes])
             share = np.minimum(np.maximum(room, 0.0) / np.maximum(need, 1e-300), 1.0)
-            units = np.where(takes, units * share[market.way_line[chosen], begin], units)
+            units = np.where(takes, units * share[market.ways.line[chosen], begin], units)
             np.add.at(started, (chosen, begin), units)
             room = _room(market, started)
     return started
@@ -233,17 +236,17 @@ def _without_dead_stock(market: Market, started: FloatArray, here: IntArray, wan
     """Less of what arrives and then lies to the end; all ways of a product alike."""
     row = np.full(len(market.products), -1)
     row[here] = np.arange(len(here))
-    ours = np.nonzero(row[market.way_product] >= 0)[0]
+    ours = np.nonzero(row[market.ways.product] >= 0)[0]
     started = started.copy()
     for t in range(market.buckets):
         spare = _supply(market, started)[here] - wanted
         spare = np.maximum(spare[:, t:].min(axis=1), 0.0)
-        ready = ours[market.way_lead[ours] <= t]
-        begin = t - market.way_lead[ready]
-        good = market.way_yield[ready] * started[ready, begin]
-        arriving = np.bincount(row[market.way_product[ready]], good, len(here))
+        ready = ours[market.ways.lead[ours] <= t]
+        begin = t - market.ways.lead[ready]
+        good = market.ways.yield_share[ready] * started[ready, begin]
+        arriving = np.bincount(row[market.ways.product[ready]], good, len(here))
         keep = 1.0 - np.minimum(spare / np.maximum(arriving, 1e-300), 1.0)
-        started[ready, begin] *= keep[row[market.way_product[ready]]]
+        started[ready, begin] *= keep[row[market.ways.product[ready]]]
     return started
 
 
@@ -252,24 +255,24 @@ def _later(market: Market, started: FloatArray, here: IntArray, wanted: FloatArr
     started = started.copy()
     row = np.full(len(market.products), -1)
     row[here] = np.arange(len(here))
-    ours = np.nonzero(row[market.way_product] >= 0)[0]
+    ours = np.nonzero(row[market.ways.product] >= 0)[0]
     for t in range(market.buckets - 1):
         early = np.maximum((_supply(market, started)[here] - wanted)[:, t], 0.0)
-        ready = ours[(market.way_lead[ours] <= t)]
-        begin = t - market.way_lead[ready]
-        may = market.way_open[ready, begin + 1]
+        ready = ours[(market.ways.lead[ours] <= t)]
+        begin = t - market.ways.lead[ready]
+        may = market.ways.is_open[ready, begin + 1]
         ready, begin = ready[may], begin[may]
-        good = market.way_yield[ready] * started[ready, begin]
-        total = np.bincount(row[market.way_product[ready]], good, len(here))
-        share = np.minimum(early / np.maximum(total, 1e-300), 1.0)[row[market.way_product[ready]]]
+        good = market.ways.yield_share[ready] * started[ready, begin]
+        total = np.bincount(row[market.ways.product[ready]], good, len(here))
+        share = np.minimum(early / np.maximum(total, 1e-300), 1.0)[row[market.ways.product[ready]]]
         units = np.minimum(
-            share * started[ready, begin], market.way_limit[ready, begin + 1] - started[ready, begin + 1]
+            share * started[ready, begin], market.ways.limit[ready, begin + 1] - started[ready, begin + 1]
         )
-        takes, room = market.way_line[ready] >= 0, np.maximum(_room(market, started), 0.0)
+        takes, room = market.ways.line[ready] >= 0, np.maximum(_room(market, started), 0.0)
         need = np.zeros(room.shape)
-        np.add.at(need, (market.way_line[ready][takes], begin[takes] + 1), (units * market.way_hours[ready])[takes])
+        np.add.at(need, (market.ways.line[ready][takes], begin[takes] + 1), (units * market.ways.hours[ready])[takes])
         fits = np.minimum(room / np.maximum(need, 1e-300), 1.0)
-        units = np.where(takes, units * fits[market.way_line[ready], begin + 1], units)
+        units = np.where(takes, units * fits[market.ways.line[ready], begin + 1], units)
         started[ready, begin] -= units
         started[ready, begin + 1] += units
     return started
@@ -278,12 +281,12 @@ def _later(market: Market, started: FloatArray, here: IntArray, wanted: FloatArr
 def _within_stock(market: Market, started: FloatArray, here: IntArray) -> FloatArray:
     """Bucket by bucket, all that takes one of these components is scaled down to what there is of it."""
     started = started.copy()
-    uses = np.nonzero(np.isin(market.use_component, here))[0]
-    component, way = market.use_component[uses], market.use_way[uses]
+    uses = np.nonzero(np.isin(market.uses.component, here))[0]
+    component, way = market.uses.component[uses], market.uses.way[uses]
     supply = _supply(market, started)  # of what is below it is settled, and of itself
     gone = np.zeros(len(market.products))
     for t in range(market.buckets):
-        units = np.where(market.use_open[uses, t], market.use_units[uses] * started[way, t], 0.0)
+        units = np.where(market.uses.is_open[uses, t], market.uses.units[uses] * started[way, t], 0.0)
         needed = np.bincount(component, units, len(market.products))
         there = np.maximum(supply[:, t] - gone, 0.0)
         share = np.minimum(there / np.maximum(needed, 1e-300), 1.0)

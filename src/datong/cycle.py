@@ -128,7 +128,7 @@ def decide(
     on_stage("balance")
     market = stages.balance(head)
     if whole is None:
-        whole = states_lots(market.market) or market.market.way_open.sum() <= WHOLE_UP_TO
+        whole = states_lots(market.market) or market.market.ways.is_open.sum() <= WHOLE_UP_TO
     if not whole:
         return Decision(market, market, market.tables(head.demand), None)
     on_stage("plan")
@@ -146,14 +146,14 @@ def decide(
 
 
 def _lot_rules(market: Cleared, chosen: Chosen) -> LotRules:
-    whole = [chosen.work.whole.get(product, True) for product in market.market.products]
+    whole = [chosen.work.whole.get(product, True) for product in market.market.products.names]
     return lot_rules(market.market, np.array(whole, dtype=bool))
 
 
 def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:
     """(way, bucket) units that lots start."""
-    at = {w.name: i for i, w in enumerate(cleared.market.ways)}
-    started = np.zeros(cleared.market.way_open.shape)
+    at = {w.name: i for i, w in enumerate(cleared.market.ways.facts)}
+    started = np.zeros(cleared.market.ways.is_open.shape)
     for lot in lots:
         started[at[lot.way.name], lot.start] += lot.units
     return started
@@ -164,7 +164,7 @@ def lots_of(given_out: Cleared, chosen: Chosen) -> tuple[Lot, ...]:
     market, work = given_out.market, chosen.work
     started = given_out.solution.started
     lots = [
-        Lot(way := work.ways[market.ways[w].name], int(t), work.arrive(way, int(t)), float(started[w, t]))
+        Lot(way := work.ways[market.ways.facts[w].name], int(t), work.arrive(way, int(t)), float(started[w, t]))
         for w, t in zip(*np.nonzero(started > NOTHING), strict=True)
     ]
     return tuple(sorted(lots, key=lambda x: (x.start, x.way.product, x.way.name)))

@@ -252,10 +252,10 @@ def test_what_does_not_fit_on_the_cheapest_line_is_made_on_another(is_pooled):
         tables["components"] = [{"product": "B", "component": "A", "units_per_unit": 1.0}]
     state = chain(1, **tables)
     market = pack(state, demand(state, A=[[18.0]]), nothing_learnt(), position(state))
-    assert market.is_component[market.demanded].tolist() == [is_pooled]
+    assert market.products.is_component[market.demand.product].tolist() == [is_pooled]
     dual = Dual(market)
     price = np.zeros(dual.size)
     flow = feasible(market, dual, price, dual.flow(price, 1e-4))
-    started = dict(zip([way.name for way in market.ways], flow.started.sum(axis=1).tolist(), strict=True))
+    started = dict(zip([way.name for way in market.ways.facts], flow.started.sum(axis=1).tolist(), strict=True))
     assert (started["A/L"], started["A/M"]) == pytest.approx((10.0, 8.0))
     assert flow.issued.sum() == pytest.approx(18.0 if is_pooled else 0.0)

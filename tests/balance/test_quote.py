@@ -27,7 +27,7 @@ def cleared(state, asked) -> Cleared:
 
 
 def at(of: Cleared, product: str, bucket: int):
-    return of.best(of.market.products.index(product), bucket)
+    return of.best(of.market.products.names.index(product), bucket)
 
 
 def test_a_full_line_sells_at_what_a_lost_sale_is_worth():
@@ -78,7 +78,7 @@ def test_a_scarce_component_is_told_by_what_is_scarce_behind_it():
     each Q of the second week's offer: a unit costs 2 and 6, and 92 for the offer's last two units."""
     state = chain(2, **with_part(units_per_week=12.0))
     of = cleared(state, demand(state, A=[[6.0, 8.0]]))
-    made = next(o for o in of.options(of.market.products.index("A"), 1) if o.way >= 0)
+    made = next(o for o in of.options(of.market.products.names.index("A"), 1) if o.way >= 0)
     assert (made.own, made.materials, made.scarce_materials, made.price) == pytest.approx((2.0, 6.0, 92.0, 100.0))
     assert (made.scarce.what, made.scarce.name, made.scarce.bucket) == ("offer", "Q/S", 1)
     assert made.scarce.price == pytest.approx(46.0)
@@ -120,7 +120,7 @@ def test_a_full_lane_is_what_is_scarce():
     }
     state = chain(2, **tables)
     of = cleared(state, demand(state, A__M=[[0.0, 22.0]]))
-    moved = [o for o in of.options(of.market.products.index("A@M"), 1, late=False) if o.way >= 0]
+    moved = [o for o in of.options(of.market.products.names.index("A@M"), 1, late=False) if o.way >= 0]
     assert [(o.start, o.own, o.materials, o.hours, o.holding) for o in moved] == [
         (1, pytest.approx(1.0), pytest.approx(2.0), pytest.approx(97.0), 0.0),
         (0, pytest.approx(1.0), pytest.approx(2.0), pytest.approx(96.0), pytest.approx(1.0)),

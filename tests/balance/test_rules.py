@@ -91,7 +91,7 @@ def test_what_waits_beyond_the_maximum_lateness_is_lost():
     assert clearing.cost["lost"] == pytest.approx(500.0)
     patient = highs.solve(pack(late, demand, nothing_learnt(), position(late)))
     market = pack(strict, demand, nothing_learnt(), position(strict))
-    assert market.rules == {"maximum lateness"}
+    assert market.rule_names == {"maximum lateness"}
     with pytest.raises(AssertionError, match="maximum lateness"):
         evaluate(market, patient.started, patient.issued, patient.turned_away)
 

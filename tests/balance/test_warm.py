@@ -57,15 +57,16 @@ def test_unavoidable_cost_is_all_demand_by_its_cheapest_ways_less_stock(stock, c
 
 def test_what_no_way_makes_counts_at_its_lost_sale():
     packed, _ = market()
-    packed = replace(packed, way_open=np.zeros_like(packed.way_open))
+    packed = replace(packed, ways=replace(packed.ways, is_open=np.zeros_like(packed.ways.is_open)))
     assert unavoidable_cost(packed) == pytest.approx(35 * 100)
 
 
 def test_demand_that_is_cheaper_to_lose_than_to_make_counts_at_its_lost_sale():
     """P costs 10 and two Q, with 12 from the cheapest of them: 22 a unit. At 15 a lost sale none of the 35 is made."""
     packed, _ = market(0.0)
-    assert unavoidable_cost(replace(packed, lost_sale=np.array([15.0, 6.0]))) == pytest.approx(35 * 15)
-    assert unavoidable_cost(replace(packed, lost_sale=np.array([23.0, 6.0]))) == pytest.approx(770)
+    for lost_sale, cost in ((15.0, 35 * 15), (23.0, 770)):
+        money = replace(packed.money, lost_sale=np.array([lost_sale, 6.0]))
+        assert unavoidable_cost(replace(packed, money=money)) == pytest.approx(cost)
 
 
 def test_without_any_way_all_that_is_not_there_is_lost():
@@ -78,9 +79,13 @@ def test_without_any_way_all_that_is_not_there_is_lost():
 def test_stock_that_nobody_needs_is_worth_its_salvage():
     """37 of P asked for, 50 there: 13 are left, at 4 each."""
     packed, _ = market(0.0)
-    fixed = packed.fixed.copy()
-    fixed[packed.products.index("P"), 0] = 50.0
-    packed = replace(packed, fixed=fixed, salvage=np.array([4.0, 6.0]))
+    fixed = packed.stock.fixed.copy()
+    fixed[packed.products.names.index("P"), 0] = 50.0
+    packed = replace(
+        packed,
+        stock=replace(packed.stock, fixed=fixed),
+        money=replace(packed.money, salvage=np.array([4.0, 6.0])),
+    )
     assert unavoidable_cost(packed) == pytest.approx(-13 * 4)
 
 

@@ -195,9 +195,9 @@ def test_nothing_starts_where_it_was_refused(closed: list, asked: dict[int, int]
     ]
     of = state(*told_of, asked={n: float(units) for n, units in asked.items()}, **tables)
     market = pack(of, (begun := head(of, nothing_learnt(), 0)).demand, begun.learnt, begun.where)
-    at = {way.name: i for i, way in enumerate(market.ways)}
+    at = {way.name: i for i, way in enumerate(market.ways.facts)}
     shut = {(at[way], n) for way, n in closed}
-    is_open = set(zip(*(axis.tolist() for axis in np.nonzero(market.way_open)), strict=True))
+    is_open = set(zip(*(axis.tolist() for axis in np.nonzero(market.ways.is_open)), strict=True))
     assert is_open.isdisjoint(shut)
     assert is_open | shut == {(w, t) for w in range(3) for t in range(4)}
     result = cycle(of)

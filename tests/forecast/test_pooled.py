@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datong.forecast import paths as paths_module
 from datong.forecast.blend import blend
+from datong.forecast.draw import draw
+from datong.forecast.fit import fit, see
 from datong.forecast.paths import forecast
 from datong.forecast.pooled import Pooled, has_enough, pooled_forecast
+from datong.forecast.share import share
 from datong.model.errors import Refused
 from datong.model.flow import nothing_learnt
 
@@ -106,8 +108,30 @@ def test_what_is_measured_is_not_counted_in_whole_units(make_sensed, seasonal):
     assert not np.array_equal(means[0], np.round(means[0]))
 
 
+@pytest.mark.parametrize("pooling", ["never", "always"])
+def test_parts_forecast_apart_are_the_whole_byte_for_byte(make_sensed, seasonal, pooling):
+    """Regular and rare items, launches, items without history and given demand; two parts, neither in one piece."""
+    units = seasonal[:, :PAST].copy()
+    units[::5] *= np.random.default_rng(3).random(units[::5].shape) < 0.2
+    units[7], given = np.nan, np.full((ITEMS, AHEAD), np.nan)
+    given[11] = 5.0
+    sensed, learnt = make_sensed(units, AHEAD, given=given), nothing_learnt()
+    whole = forecast(sensed, learnt, 20, 1, pooling)
+
+    seen = see(sensed, pooling)
+    parts = [[i for i in range(ITEMS) if (i % 3 == 0) == first] for first in (True, False)]
+    fits = {i: own for part in parts for i, own in zip(part, fit(seen, part), strict=True)}
+    shared = share(seen, [fits[i] for i in range(ITEMS)])
+    paths = np.zeros(whole.paths.shape)
+    for part in reversed(parts):
+        paths[part] = draw(seen, shared, learnt, part, seen.path_count(20), 1)
+    assert paths.tobytes() == whole.paths.tobytes()
+    assert tuple(own.method for own in shared.fits) == whole.method
+    assert {"given", "prior"} <= {method.split("+")[0] for method in whole.method}
+
+
 def test_asking_for_it_without_lightgbm_says_what_to_install(make_sensed, seasonal, monkeypatch):
-    monkeypatch.setattr(paths_module, "is_installed", lambda: False)
+    monkeypatch.setattr("datong.forecast.fit.is_installed", lambda: False)
     sensed = make_sensed(seasonal[:, :PAST])
     with pytest.raises(Refused, match=r"datong\[ml\]"):
         forecast(sensed, nothing_learnt(), 50, 3, "always")

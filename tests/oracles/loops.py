@@ -57,30 +57,30 @@ def response_buckets(facts, bucket_starts, settings):
 def unit_prices(market, prices):
     """Full prices of a good unit, by way and by product, each with the bucket in which it is there."""
     buckets = market.buckets
-    ways = np.full(market.way_open.shape, np.inf)
+    ways = np.full(market.ways.is_open.shape, np.inf)
     cheapest = np.full((len(market.products), buckets), np.inf)
-    for product in market.levels:
-        for way in np.flatnonzero(market.way_product == product):
-            lead = market.way_lead[way]
+    for product in market.products.order:
+        for way in np.flatnonzero(market.ways.product == product):
+            lead = market.ways.lead[way]
             for start in range(buckets - lead):
-                if not market.way_open[way, start]:
+                if not market.ways.is_open[way, start]:
                     continue
-                price = market.way_cost[way]
-                if np.isfinite(market.way_limit[way, start]):
+                price = market.ways.cost[way]
+                if np.isfinite(market.ways.limit[way, start]):
                     price += max(prices.limit[way, start], 0.0)
-                if market.way_line[way] >= 0:
-                    price += market.way_hours[way] * max(prices.line[market.way_line[way], start], 0.0)
-                for use in np.flatnonzero(market.use_way == way):
-                    if market.use_open[use, start]:
-                        price += market.use_units[use] * cheapest[market.use_component[use], start]
-                ways[way, start + lead] = price / market.way_yield[way]
+                if market.ways.line[way] >= 0:
+                    price += market.ways.hours[way] * max(prices.line[market.ways.line[way], start], 0.0)
+                for use in np.flatnonzero(market.uses.way == way):
+                    if market.uses.is_open[use, start]:
+                        price += market.uses.units[use] * cheapest[market.uses.component[use], start]
+                ways[way, start + lead] = price / market.ways.yield_share[way]
             cheapest[product] = np.minimum(cheapest[product], ways[way])
-        if market.is_component[product]:
+        if market.products.is_component[product]:
             for t in range(buckets):
                 price = min(cheapest[product, t], prices.component[product, t])
-                price = max(price, market.salvage[product] - market.holding[product] * (buckets - t))
+                price = max(price, market.money.salvage[product] - market.money.holding[product] * (buckets - t))
                 if t > 0:
-                    price = min(price, cheapest[product, t - 1] + market.holding[product])
+                    price = min(price, cheapest[product, t - 1] + market.money.holding[product])
                 cheapest[product, t] = price
     return ways, cheapest
 
@@ -92,31 +92,37 @@ def lower_bound(market, prices):
     bound = 0.0
     for line in range(len(market.lines)):
         for t in range(buckets):
-            bound -= max(prices.line[line, t], 0.0) * market.line_hours[line, t]
+            bound -= max(prices.line[line, t], 0.0) * market.lines.hours[line, t]
     for way in range(len(market.ways)):
         for t in range(buckets):
-            if np.isfinite(market.way_limit[way, t]):
-                bound -= max(prices.limit[way, t], 0.0) * market.way_limit[way, t]
+            if np.isfinite(market.ways.limit[way, t]):
+                bound -= max(prices.limit[way, t], 0.0) * market.ways.limit[way, t]
     for product in range(len(market.products)):
         for t in range(buckets):
-            units = market.fixed[product, t]
-            if market.is_component[product] and units != 0:
+            units = market.stock.fixed[product, t]
+            if market.products.is_component[product] and units != 0:
                 if not np.isfinite(cheapest[product, t]):
                     return -np.inf
                 bound -= cheapest[product, t] * units
-        if not market.is_component[product] and product not in market.demanded:
-            stock = np.cumsum(market.fixed[product])
-            bound += market.holding[product] * stock.sum() - market.salvage[product] * stock[-1]
-    for d, product in enumerate(market.demanded):
+        if not market.products.is_component[product] and product not in market.demand.product:
+            stock = np.cumsum(market.stock.fixed[product])
+            bound += market.money.holding[product] * stock.sum() - market.money.salvage[product] * stock[-1]
+    for d, product in enumerate(market.demand.product):
         holding, late, waiting, salvage, lost = (
             float(a[product])
-            for a in (market.holding, market.late, market.waiting_at_end, market.salvage, market.lost_sale)
+            for a in (
+                market.money.holding,
+                market.money.late,
+                market.money.waiting_at_end,
+                market.money.salvage,
+                market.money.lost_sale,
+            )
         )
         price = cheapest[product].copy()
         for t in range(buckets):
             away = max(prices.turned_away[d, t], salvage - lost - holding * (buckets - t), 0.0)
-            bound -= away * market.sure[d, t]
-            if market.sure[d, t] > 0:
+            bound -= away * market.demand.sure[d, t]
+            if market.demand.sure[d, t] > 0:
                 price[t] = min(price[t], lost + away)
         net = market.net_demand(d)
         over, short = expected_over_and_short(np.zeros(buckets), net)
@@ -129,17 +135,17 @@ def lower_bound(market, prices):
 
 def scarce_shares(market, prices, cheapest, way, start):
     """(money per good unit, name, own price) of each scarce thing in a unit of the way started in a bucket."""
-    yields = market.way_yield[way]
-    found = [(prices.limit[way, start], market.ways[way].name, prices.limit[way, start])]
-    if market.way_line[way] >= 0:
-        price = prices.line[market.way_line[way], start]
-        found.append((market.way_hours[way] * price / yields, market.lines[market.way_line[way]], price))
-    for use in np.flatnonzero(market.use_way == way):
-        component = market.use_component[use]
-        plain = market.plain_cost[component]
+    yields = market.ways.yield_share[way]
+    found = [(prices.limit[way, start], market.ways.facts[way].name, prices.limit[way, start])]
+    if market.ways.line[way] >= 0:
+        price = prices.line[market.ways.line[way], start]
+        found.append((market.ways.hours[way] * price / yields, market.lines.names[market.ways.line[way]], price))
+    for use in np.flatnonzero(market.uses.way == way):
+        component = market.uses.component[use]
+        plain = market.products.plain_cost[component]
         premium = max(cheapest[component, start] - (plain if np.isfinite(plain) else 0.0), 0.0)
-        if market.use_open[use, start] and np.isfinite(premium):
-            found.append((market.use_units[use] * premium / yields, market.products[component], premium))
+        if market.uses.is_open[use, start] and np.isfinite(premium):
+            found.append((market.uses.units[use] * premium / yields, market.products.names[component], premium))
     return [share for share in found if share[0] > NOTHING]
 
 
@@ -147,16 +153,16 @@ def quantities(market, solution):
     """Rows of the clearing's quantities: (start bucket, product, kind, name, units, cost_per_unit, price_share)."""
     _, cheapest = unit_prices(market, solution.prices)
     rows = []
-    for way, facts in enumerate(market.ways):
+    for way, facts in enumerate(market.ways.facts):
         for start in range(market.buckets):
             started = solution.started[way, start]
             if started <= NOTHING:
                 continue
             parts = 0.0
-            for use in np.flatnonzero(market.use_way == way):
-                plain = market.plain_cost[market.use_component[use]]
-                if market.use_open[use, start] and np.isfinite(plain):
-                    parts += market.use_units[use] * plain
+            for use in np.flatnonzero(market.uses.way == way):
+                plain = market.products.plain_cost[market.uses.component[use]]
+                if market.uses.is_open[use, start] and np.isfinite(plain):
+                    parts += market.uses.units[use] * plain
             shares = scarce_shares(market, solution.prices, cheapest, way, start)
             cost = (facts.cost_per_unit + parts) / facts.yield_share
             units, scarce = started * facts.yield_share, sum(money for money, *_ in shares)
@@ -187,7 +193,7 @@ def queue(asked, comes):
 
 def service(market, outcome, d):
     """Expected units of one class of demand, (bucket): asked, on time, late, lost, served, waiting."""
-    paths, away = market.cumulative_demand[d], outcome.turned_away[d]
+    paths, away = market.demand.cumulative[d], outcome.turned_away[d]
     comes = np.diff(outcome.supply[d], prepend=0.0)
     asked = [np.diff(path, prepend=0.0) for path in paths]
     told = [queue(units - away, comes) for units in asked]
@@ -203,8 +209,8 @@ def gaps(market, demand, outcome, prices):
     for i, item in enumerate(demand.items):
         items_of[item.product].append(i)
     rows = []
-    for d, product in enumerate(market.demanded):
-        name = market.products[product]
+    for d, product in enumerate(market.demand.product):
+        name = market.products.names[product]
         asked, on_time, late, lost, served, waiting = service(market, outcome, d)
         items = sorted(items_of[name], key=lambda i: demand.items[i].market)
         markets = [demand.items[i].market for i in items] or ["all"]
@@ -215,10 +221,10 @@ def gaps(market, demand, outcome, prices):
             here = sum(m[t] for m in means)
             own = [m[t] / here if here > 0 else share[i] for i, m in enumerate(means)]
             binding, price = "", 0.0
-            there = [w for w in range(len(ways)) if market.way_product[w] == product and np.isfinite(ways[w, t])]
+            there = [w for w in range(len(ways)) if market.ways.product[w] == product and np.isfinite(ways[w, t])]
             if there and late[t] + lost[t] > NOTHING:
-                best = min(there, key=lambda w: (ways[w, t], market.ways[w].name))
-                shares = scarce_shares(market, prices, cheapest, best, t - market.way_lead[best])
+                best = min(there, key=lambda w: (ways[w, t], market.ways.facts[w].name))
+                shares = scarce_shares(market, prices, cheapest, best, t - market.ways.lead[best])
                 if shares:
                     _, binding, price = max(shares, key=lambda s: (s[0], s[1]))
             for m, market_name in enumerate(markets):

@@ -12,10 +12,11 @@ import pytest
 from scipy.optimize import linprog
 
 from datong.balance import highs, prices
+from datong.balance.arrays import Market
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual
 from datong.balance.evaluate import covered, evaluate
-from datong.balance.pack import Market, pack_facts
+from datong.balance.pack import pack_facts
 from datong.balance.repair import _Repair
 from datong.balance.solution import Limits, Prices
 from datong.model.calendar import Calendar
@@ -125,7 +126,7 @@ def random_market(seed: int, levels: int) -> tuple[Market, int]:
 
 def without_claims(market: Market) -> Market:
     """A market in which what orders under way need is there."""
-    return covered(market, market.covering)
+    return covered(market, market.stock.covering)
 
 
 class Dense:
@@ -164,12 +165,12 @@ def add(terms: dict[tuple, float], name: tuple, value: float) -> None:
 
 def optimum(market: Market, frozen: int) -> float:
     """The least expected cost, from the facts of the ways and what comes anyway."""
-    buckets, names = market.buckets, market.products
+    buckets, names = market.buckets, market.products.names
     dense, idle = Dense(), 0.0
     arrivals: dict[tuple, dict] = {(p, t): {} for p in names for t in range(buckets)}
     used: dict[tuple, dict] = {(p, t): {} for p in names for t in range(buckets)}
-    hours: dict[tuple, dict] = {(line, t): {} for line in market.lines for t in range(buckets)}
-    for way in market.ways:
+    hours: dict[tuple, dict] = {(line, t): {} for line in market.lines.names for t in range(buckets)}
+    for way in market.ways.facts:
         for t, day in enumerate(market.bucket_starts):
             there = t + -(-way.lead_days // 7)
             if t < frozen or there >= buckets or (way.valid_from is not None and day < way.valid_from):
@@ -182,13 +183,13 @@ def optimum(market: Market, frozen: int) -> float:
             for use in way.uses:
                 if use.valid_to is None or day < use.valid_to:
                     add(used[use.component, t], column, use.units_per_unit)
-    for line, name in enumerate(market.lines):
+    for line, name in enumerate(market.lines.names):
         for t in range(buckets):
-            dense.under.append((hours[name, t], market.line_hours[line, t]))
-    components = {u.component for w in market.ways for u in w.uses}
-    sold = {names[p]: d for d, p in enumerate(market.demanded)}
+            dense.under.append((hours[name, t], market.lines.hours[line, t]))
+    components = {u.component for w in market.ways.facts for u in w.uses}
+    sold = {names[p]: d for d, p in enumerate(market.demand.product)}
     for p, name in enumerate(names):
-        holding, salvage = market.holding[p], market.salvage[p]
+        holding, salvage = market.money.holding[p], market.money.salvage[p]
         if name in components:
             for t in range(buckets):
                 dense.column(("stock", name, t), holding - (salvage if t == buckets - 1 else 0.0))
@@ -203,30 +204,30 @@ def optimum(market: Market, frozen: int) -> float:
                     add(row, column, -value)
                 if name in sold:
                     row["issued", name, t] = -1.0
-                dense.equal.append((row, -market.fixed[p, t]))
+                dense.equal.append((row, -market.stock.fixed[p, t]))
         elif name not in sold:
-            stock = np.cumsum(market.fixed[p])
+            stock = np.cumsum(market.stock.fixed[p])
             idle += holding * stock.sum() - salvage * stock[-1]
         if name not in sold:
             continue
-        paths = market.cumulative_demand[sold[name]]
+        paths = market.demand.cumulative[sold[name]]
         for t in range(buckets):
-            dense.column(("away", name, t), market.lost_sale[p], market.sure[sold[name], t])
+            dense.column(("away", name, t), market.money.lost_sale[p], market.demand.sure[sold[name], t])
             for k in range(len(paths)):
                 last = t == buckets - 1
                 dense.column(("over", name, t, k), (holding - (salvage if last else 0.0)) / len(paths))
-                late = market.late[p] + (market.waiting_at_end[p] if last else 0.0)
+                late = market.money.late[p] + (market.money.waiting_at_end[p] if last else 0.0)
                 dense.column(("short", name, t, k), late / len(paths))
         supply: dict[tuple, float] = {}
         comes = 0.0
-        anyway = np.zeros(buckets) if name in components else np.cumsum(market.fixed[p])
+        anyway = np.zeros(buckets) if name in components else np.cumsum(market.stock.fixed[p])
         largest = max(float((paths - anyway).max()), 0.0)  # nobody makes leftovers for a living
         for t in range(buckets):
             add(supply, ("away", name, t), 1.0)
             if name in components:
                 add(supply, ("issued", name, t), 1.0)
             else:
-                comes += market.fixed[p, t]
+                comes += market.stock.fixed[p, t]
                 for column, value in arrivals[name, t].items():
                     add(supply, column, value)
             dense.under.append((dict(supply), largest))
@@ -336,9 +337,16 @@ def test_the_programme_written_out_sees_what_is_wrong():
         market, frozen = random_market(seed, levels=2)
         market = without_claims(market)
         least = optimum(market, frozen)
-        assert optimum(replace(market, line_hours=market.line_hours * 1.5), frozen) <= least + 1e-6, seed
-        assert optimum(replace(market, late=market.late * 1.5), frozen) >= least - 1e-6, seed
-        moved += optimum(replace(market, line_hours=market.line_hours * 0.5), frozen) > least + 1e-3
+        assert (
+            optimum(replace(market, lines=replace(market.lines, hours=market.lines.hours * 1.5)), frozen)
+            <= least + 1e-6
+        ), seed
+        assert (
+            optimum(replace(market, money=replace(market.money, late=market.money.late * 1.5)), frozen) >= least - 1e-6
+        ), seed
+        moved += (
+            optimum(replace(market, lines=replace(market.lines, hours=market.lines.hours * 0.5)), frozen) > least + 1e-3
+        )
     assert moved > 5
 
 
@@ -352,10 +360,10 @@ def test_what_starts_later_keeps_every_rule_and_costs_less(levels):
         price = np.maximum(0.0, dual.low)
         repair = _Repair(market, dual, price)
         soft = dual.flow(price, 0.01)
-        planned, issued = repair.cut(np.where(market.way_open, soft.started, 0.0).T, soft.issued.T)
+        planned, issued = repair.cut(np.where(market.ways.is_open, soft.started, 0.0).T, soft.issued.T)
         costs = []
         for started in (planned, repair.later(planned, issued)):
-            away = np.zeros(market.sure.shape)
+            away = np.zeros(market.demand.sure.shape)
             costs.append(sum(evaluate(market, started.T, issued.T, away).cost.values()))
         assert costs[1] <= costs[0] + 1e-9 * abs(costs[0]), seed
         cheaper += costs[1] < costs[0] - 1e-6
@@ -370,8 +378,8 @@ def test_stock_after_more_starts_is_that_of_all_starts():
         repair = _Repair(market, dual, dual.worth)
         random = np.random.default_rng(seed)
         shape = (market.buckets, len(market.ways))
-        started, more = (np.where(market.way_open.T, random.uniform(0, 9, shape), 0.0) for _ in range(2))
-        issued = np.zeros((market.buckets, len(market.demanded)))
+        started, more = (np.where(market.ways.is_open.T, random.uniform(0, 9, shape), 0.0) for _ in range(2))
+        issued = np.zeros((market.buckets, len(market.demand)))
         spare = repair._spare(started, issued)
         for level in repair.levels:
             repair._change_spare(spare, level, more)

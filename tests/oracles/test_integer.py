@@ -12,7 +12,7 @@ from datong.balance.bound import lower_bound
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.market import better_lots, cleared, in_orders
 from datong.balance.pack import pack
-from datong.balance.rules import turn_away_overdue
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Limits, Solution
 from datong.cycle import started_by
 from datong.ledger.state import state_of_tables
@@ -110,7 +110,7 @@ def packed(state, demand):
     """Market and the lot rules of its ways."""
     market = pack(state, demand, nothing_learnt(), position(state))
     whole = whole_products(state, demand, chain_facts(state, demand.bucket_starts, nothing_learnt(), demand.items))
-    return market, integer.lot_rules(market, np.array([whole[p] for p in market.products], dtype=bool))
+    return market, integer.lot_rules(market, np.array([whole[p] for p in market.products.names], dtype=bool))
 
 
 def of_plan_stage(state, demand, market):
@@ -122,7 +122,7 @@ def of_plan_stage(state, demand, market):
 
 def waiting_cost(market, rules, started):
     """Cost of starts whose demand waits for them, checked for every rule of lots by `cost_in_lots`."""
-    none = np.zeros(market.sure.shape)
+    none = np.zeros(market.demand.sure.shape)
     away = turn_away_overdue(market, supply_of(market, started, none), none)
     solution = Solution(started, none, away, None, "", 0)
     return sum(integer.cost_in_lots(market, rules, solution, (started > 1e-6).astype(float)).values())
@@ -161,32 +161,32 @@ def test_the_integer_programme_finds_what_enumeration_finds(seed):
     """One product over three weeks: all starts in whole steps up to what is asked for and one lot more."""
     state, demand = random_chain(1000 + seed, products=1, weeks=3, parts=False)
     market, rules = packed(state, demand)
-    cells = np.argwhere(market.way_open)
+    cells = np.argwhere(market.ways.is_open)
     if len(cells) > 3:
         cells = cells[:3]
-        for way, t in np.argwhere(market.way_open)[3:]:
-            market.way_limit[way, t] = 0.0
-    most = market.cumulative_demand[0].max() + rules.smallest.max() + rules.step.max()
+        for way, t in np.argwhere(market.ways.is_open)[3:]:
+            market.ways.limit[way, t] = 0.0
+    most = market.demand.cumulative[0].max() + rules.smallest.max() + rules.step.max()
     least = np.inf
     choices = []
     for way, _ in cells:
         step = max(rules.step[way], 1.0)
         choices.append([0.0, *np.arange(max(rules.smallest[way], step), most + step, step)])
     for units in every(*choices):
-        started = np.zeros(market.way_open.shape)
+        started = np.zeros(market.ways.is_open.shape)
         started[tuple(cells.T)] = units
         setups = (started > 0) * 1.0
-        hours = np.zeros(market.line_hours.shape)
-        taken = started * market.way_hours[:, None] + setups * rules.setup_hours[:, None]
-        np.add.at(hours, market.way_line, taken)
-        if (hours > market.line_hours + 1e-9).any():
+        hours = np.zeros(market.lines.hours.shape)
+        taken = started * market.ways.hours[:, None] + setups * rules.setup_hours[:, None]
+        np.add.at(hours, market.ways.line, taken)
+        if (hours > market.lines.hours + 1e-9).any():
             continue
-        none = np.zeros(market.sure.shape)
+        none = np.zeros(market.demand.sure.shape)
         away = turn_away_overdue(market, supply_of(market, started, none), none)
         cost = sum(evaluate(market, started, none, away).cost.values())
         least = min(least, cost + float(setups.sum(axis=1) @ rules.setup_cost))
     found = integer.solve(market, rules, options=EXACT)
-    if "maximum lateness" not in market.rules and (market.sure == 0).all():
+    if "maximum lateness" not in market.rule_names and (market.demand.sure == 0).all():
         assert found.total_cost == pytest.approx(least, rel=1e-6)
     assert found.total_cost <= least + 1e-6
     assert found.bound == pytest.approx(found.total_cost, rel=1e-4)

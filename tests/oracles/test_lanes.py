@@ -267,7 +267,7 @@ def test_the_door_of_prices_ships_as_well_as_the_exact_one():
         avoidable = max(found.total_cost - unavoidable_cost(market), 0.0)
         assert found.total_cost - found.lower_bound <= 0.01 * avoidable + near, seed
         compared += 1
-        shared += bool(market.is_component[market.demanded].any())
+        shared += bool(market.products.is_component[market.demand.product].any())
     assert compared > 20 and shared > 5
 
 

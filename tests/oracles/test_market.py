@@ -8,6 +8,7 @@ import pytest
 
 from datong.balance import dual as dual_module
 from datong.balance import highs, prices
+from datong.balance.arrays import Lines
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual
 from datong.balance.evaluate import evaluate
@@ -103,29 +104,29 @@ def random_chain(seed, with_components=False):
 
 def plain_cost(market, solution):
     """Expected cost by loops over products, paths and buckets; asserts hours, limits and stocks on the way."""
-    buckets, names = market.buckets, market.products
+    buckets, names = market.buckets, market.products.names
     hours = {(line, t): 0.0 for line in range(len(market.lines)) for t in range(buckets)}
-    stock = {p: list(market.fixed[p]) for p in range(len(names))}
+    stock = {p: list(market.stock.fixed[p]) for p in range(len(names))}
     total = 0.0
-    for w, facts in enumerate(market.ways):
+    for w, facts in enumerate(market.ways.facts):
         for t in range(buckets):
             units = solution.started[w, t]
             if units == 0:
                 continue
-            assert market.way_open[w, t]
+            assert market.ways.is_open[w, t]
             assert units <= facts.units_per_week + 1e-6
             total += units * facts.cost_per_unit
-            stock[market.way_product[w]][t + market.way_lead[w]] += units * facts.yield_share
+            stock[market.ways.product[w]][t + market.ways.lead[w]] += units * facts.yield_share
             if facts.line is not None:
-                hours[market.lines.index(facts.line), t] += units * facts.hours_per_unit
+                hours[market.lines.names.index(facts.line), t] += units * facts.hours_per_unit
             for use in facts.uses:
                 stock[names.index(use.component)][t] -= units * use.units_per_unit
     for (line, t), used in hours.items():
-        assert used <= market.line_hours[line, t] + 1e-6
+        assert used <= market.lines.hours[line, t] + 1e-6
     sold = {}
-    for d, p in enumerate(market.demanded):
-        sold[p] = list(solution.issued[d]) if market.is_component[p] else stock.pop(p)
-        if market.is_component[p]:
+    for d, p in enumerate(market.demand.product):
+        sold[p] = list(solution.issued[d]) if market.products.is_component[p] else stock.pop(p)
+        if market.products.is_component[p]:
             for t in range(buckets):
                 stock[p][t] -= solution.issued[d, t]
     for p, moves in stock.items():
@@ -133,20 +134,20 @@ def plain_cost(market, solution):
         for t in range(buckets):
             level += moves[t]
             assert level > -1e-5
-            total += market.holding[p] * level
-        total -= market.salvage[p] * level
-    for d, p in enumerate(market.demanded):
-        paths = market.cumulative_demand[d]
-        total += market.lost_sale[p] * solution.turned_away[d].sum()
+            total += market.money.holding[p] * level
+        total -= market.money.salvage[p] * level
+    for d, p in enumerate(market.demand.product):
+        paths = market.demand.cumulative[d]
+        total += market.money.lost_sale[p] * solution.turned_away[d].sum()
         for path in paths:
             supply = away = 0.0
             for t in range(buckets):
                 supply += sold[p][t]
                 away += solution.turned_away[d, t]
                 left, waiting = max(supply + away - path[t], 0.0), max(path[t] - away - supply, 0.0)
-                cost = market.holding[p] * left + market.late[p] * waiting
+                cost = market.money.holding[p] * left + market.money.late[p] * waiting
                 if t == buckets - 1:
-                    cost += market.waiting_at_end[p] * waiting - market.salvage[p] * left
+                    cost += market.money.waiting_at_end[p] * waiting - market.money.salvage[p] * left
                 total += cost / len(paths)
     return total
 
@@ -182,12 +183,13 @@ def test_without_anything_scarce_the_door_of_prices_is_exact_at_one_look():
         none = np.zeros((0, market.buckets))
         market = replace(
             market,
-            lines=(),
-            line_hours=none,
-            hours_taken=none,
-            way_line=np.full(len(market.ways), -1),
-            way_limit=np.where(market.way_open, np.inf, 0.0),
-            sure=market.sure * Dual(market).certain[:, None],
+            lines=Lines(names=(), hours=none, hours_taken=none),
+            ways=replace(
+                market.ways,
+                line=np.full(len(market.ways), -1),
+                limit=np.where(market.ways.is_open, np.inf, 0.0),
+            ),
+            demand=replace(market.demand, sure=market.demand.sure * Dual(market).certain[:, None]),
         )
         exact, searched = clear(market, forecast, "highs"), clear(market, forecast, "prices")
         assert searched.iterations == 0
@@ -200,7 +202,7 @@ def test_nobody_is_turned_away_where_it_cannot_pay():
     for seed in range(200):
         market, _ = random_chain(seed)
         pays = Dual(market).turning_away_pays
-        cells += int(((market.sure > 0) & ~pays).sum())
+        cells += int(((market.demand.sure > 0) & ~pays).sum())
         assert highs.solve(market).turned_away[~pays].max(initial=0.0) <= 1e-6, seed
     assert cells > 100
 
@@ -217,7 +219,7 @@ def soft_least(costs, heat):
 def plain_dual(market, dual, price, temperature):
     """The smoothed dual in plain loops: costs of components first, then each unit of demand alone."""
     hours, limit, away, stock = dual.split(price)
-    limits, aways = np.zeros(market.way_limit.shape), np.zeros(market.sure.shape)
+    limits, aways = np.zeros(market.ways.limit.shape), np.zeros(market.demand.sure.shape)
     limits[dual.limited], aways[dual.away] = limit, away
     buckets = range(market.buckets)
     cost = np.full((len(market.products), market.buckets), np.inf)  # of a unit there in a bucket
@@ -227,40 +229,40 @@ def plain_dual(market, dual, price, temperature):
         heat = temperature * dual.scale[p]
         for t in buckets:
             choices = [stock[i] for i in range(len(stock)) if (dual.stock_product[i], dual.stock_bucket[i]) == (p, t)]
-            for way in np.nonzero(market.way_product == p)[0]:
-                start = t - market.way_lead[way]
-                if start < 0 or not market.way_open[way, start]:
+            for way in np.nonzero(market.ways.product == p)[0]:
+                start = t - market.ways.lead[way]
+                if start < 0 or not market.ways.is_open[way, start]:
                     continue
-                unit = market.way_cost[way] + limits[way, start]
-                if market.way_line[way] >= 0:
-                    unit += market.way_hours[way] * hours[start, market.way_line[way]]
-                for use in np.nonzero(market.use_way == way)[0]:
-                    if market.use_open[use, start]:
-                        unit += market.use_units[use] * cost[market.use_component[use], start]
-                choices.append(unit / market.way_yield[way])
+                unit = market.ways.cost[way] + limits[way, start]
+                if market.ways.line[way] >= 0:
+                    unit += market.ways.hours[way] * hours[start, market.ways.line[way]]
+                for use in np.nonzero(market.uses.way == way)[0]:
+                    if market.uses.is_open[use, start]:
+                        unit += market.uses.units[use] * cost[market.uses.component[use], start]
+                choices.append(unit / market.ways.yield_share[way])
             arriving[p, t] = soft_least(choices, heat)
-            kept = cost[p, t - 1] + market.holding[p] if t > 0 else np.inf
+            kept = cost[p, t - 1] + market.money.holding[p] if t > 0 else np.inf
             cost[p, t] = soft_least([arriving[p, t], kept], heat)
-        if market.is_component[p]:
-            total += sum(cost[p, t] * -market.fixed[p, t] for t in buckets if market.fixed[p, t] < 0)
+        if market.products.is_component[p]:
+            total += sum(cost[p, t] * -market.stock.fixed[p, t] for t in buckets if market.stock.fixed[p, t] < 0)
     for block in dual.blocks:
         for n, p in enumerate(block.products):
             heat = temperature * dual.scale[p]
-            if block.width is not None:
-                there = (cost[p] if market.is_component[p] else arriving[p]).copy()
-                d = list(market.demanded).index(p)
+            if block.demand.width is not None:
+                there = (cost[p] if market.products.is_component[p] else arriving[p]).copy()
+                d = list(market.demand.product).index(p)
                 for t in buckets:
-                    away = market.lost_sale[p] + aways[d, t] if dual.away[d, t] else np.inf
+                    away = market.money.lost_sale[p] + aways[d, t] if dual.away[d, t] else np.inf
                     there[t] = soft_least([there[t], away], heat)
-                for j, width in enumerate(block.width[:, n]):
-                    total += width * soft_least([0.0, *(there + block.after[:, j, n])], heat)
-            elif block.asked is not None:
+                for j, width in enumerate(block.demand.width[:, n]):
+                    total += width * soft_least([0.0, *(there + block.demand.after[:, j, n])], heat)
+            elif block.demand.asked is not None:
                 for due in buckets:
-                    later = market.late[p] + market.waiting_at_end[p]
+                    later = market.money.late[p] + market.money.waiting_at_end[p]
                     for t in range(market.buckets - 1, due, -1):
-                        later = market.late[p] + soft_least([arriving[p, t], later], heat) if t > due else later
-                    choices = [cost[p, due], later, market.lost_sale[p]]
-                    total += block.asked[due, n] * soft_least(choices, heat)
+                        later = market.money.late[p] + soft_least([arriving[p, t], later], heat) if t > due else later
+                    choices = [cost[p, due], later, market.money.lost_sale[p]]
+                    total += block.demand.asked[due, n] * soft_least(choices, heat)
     return total
 
 
@@ -331,11 +333,11 @@ def test_a_plan_that_breaks_a_rule_is_refused():
 
 def with_more(market, d, bucket, units):
     """The market with so many units more asked for on every path."""
-    cumulative, sure = list(market.cumulative_demand), market.sure.copy()
+    cumulative, sure = list(market.demand.cumulative), market.demand.sure.copy()
     cumulative[d] = cumulative[d].copy()
     cumulative[d][:, bucket:] += units
     sure[d, bucket] += units
-    return replace(market, cumulative_demand=tuple(cumulative), sure=sure)
+    return replace(market, demand=replace(market.demand, cumulative=tuple(cumulative), sure=sure))
 
 
 @pytest.mark.parametrize("with_components", [False, True])
@@ -355,10 +357,10 @@ def test_a_quote_is_what_a_little_of_the_order_costs(with_components):
         of = cleared_for_quotes(market, solution.prices, solution.started, solution.turned_away, served_in(outcome))
         random = np.random.default_rng(seed)
         for _ in range(2):
-            d, t = int(random.integers(len(market.demanded))), int(random.integers(market.buckets))
+            d, t = int(random.integers(len(market.demand))), int(random.integers(market.buckets))
             slope = (solved(with_more(market, d, t, little))[2] - before) / little
             waiting = market.late_cost[d] * (market.buckets - t) + market.end_cost[d]
-            prices = [o.price for o in of.options(int(market.demanded[d]), t)]
+            prices = [o.price for o in of.options(int(market.demand.product[d]), t)]
             price = min([*prices, float(waiting), float(market.lost_cost[d])])
             off.append(abs(price - slope) / max(abs(slope), 1.0))
     assert max(off) < 0.05

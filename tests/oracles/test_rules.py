@@ -139,7 +139,7 @@ def test_the_bound_meets_the_optimum(rule):
     there = 0
     for seed in range(60):
         market = random_market(seed, *names)
-        there += set(names) <= market.rules
+        there += set(names) <= market.rule_names
         _, cost, bound = objective(market)
         assert bound == pytest.approx(cost, rel=1e-6, abs=1e-5), seed
     assert there > 30
@@ -180,21 +180,21 @@ def test_the_linear_rules_are_those_of_queues():
         solution = highs.solve(market)
         outcome = evaluate(market, *parts(solution))
         late = next(k for k in range(market.buckets + 1) if _overdue_is(market, k))
-        for d in range(len(market.demanded)):
+        for d in range(len(market.demand)):
             asked = np.diff(market.given_demand[d], prepend=0.0)
             waits = _longest_wait(asked, served_in(outcome)[d] + solution.turned_away[d])
             assert waits <= late, (seed, d)
             served_late += waits > 0
-        for product in np.flatnonzero((market.beyond.shelf_life >= 0) & (market.fixed >= 0).all(axis=1)):
-            came = market.fixed[product].copy()
-            for w in np.flatnonzero(market.way_product == product):
-                lead = market.way_lead[w]
-                came[lead:] += market.way_yield[w] * solution.started[w, : market.buckets - lead]
+        for product in np.flatnonzero((market.rules.shelf_life.life >= 0) & (market.stock.fixed >= 0).all(axis=1)):
+            came = market.stock.fixed[product].copy()
+            for w in np.flatnonzero(market.ways.product == product):
+                lead = market.ways.lead[w]
+                came[lead:] += market.ways.yield_share[w] * solution.started[w, : market.buckets - lead]
             gone = solution.wasted[product] + outcome.pool_used[product]
-            for d in np.flatnonzero(market.demanded == product):
+            for d in np.flatnonzero(market.demand.product == product):
                 gone += served_in(outcome)[d] - solution.issued[d]
             lay = _longest_wait(came, gone)
-            assert lay <= market.beyond.shelf_life[product], (seed, product)
+            assert lay <= market.rules.shelf_life.life[product], (seed, product)
             old += lay > 0
     assert served_late > 20
     assert old > 20
@@ -204,7 +204,7 @@ def _overdue_is(market, late):
     """Whether overdue demand is that of so many buckets before."""
     before = np.zeros(market.given_demand.shape)
     before[:, late:] = market.given_demand[:, : market.buckets - late]
-    return np.allclose(market.beyond.overdue, before)
+    return np.allclose(market.rules.max_lateness.overdue, before)
 
 
 def _longest_wait(comes, goes):
@@ -229,7 +229,7 @@ def test_a_plan_that_breaks_a_rule_is_refused():
     for name, change in (
         ("a substitute below zero", {"substituted": solution.substituted - 1}),
         ("waste of a product that keeps", {"wasted": solution.wasted + 1}),
-        ("more started|more hours", {"started": solution.started + market.way_open * 20}),
+        ("more started|more hours", {"started": solution.started + market.ways.is_open * 20}),
     ):
         with pytest.raises(AssertionError, match=name):
             evaluate(market, *parts(replace(solution, **change)))

@@ -84,15 +84,20 @@ def test_in_no_turn_a_group_comes_twice():
 
 def wild_prices(market, seed):
     random = np.random.default_rng(seed)
-    shapes = (market.line_hours, market.way_limit, market.sure)
+    shapes = (market.lines.hours, market.ways.limit, market.demand.sure)
     line, limit, away = (random.normal(1.0, 2.0, a.shape) for a in shapes)
-    component = np.where(random.random(market.fixed.shape) < 0.7, random.uniform(1, 30, market.fixed.shape), np.inf)
+    component = np.where(
+        random.random(market.stock.fixed.shape) < 0.7, random.uniform(1, 30, market.stock.fixed.shape), np.inf
+    )
     return Prices(line, limit, away, component)
 
 
 def some_uses_closed(market, seed):
     """The market with some components valid in some buckets only."""
-    return replace(market, use_open=np.random.default_rng(seed).random(market.use_open.shape) < 0.7)
+    return replace(
+        market,
+        uses=replace(market.uses, is_open=np.random.default_rng(seed).random(market.uses.is_open.shape) < 0.7),
+    )
 
 
 @pytest.mark.parametrize("with_components", [False, True])
@@ -112,12 +117,12 @@ def test_prices_and_bound_are_those_of_the_loops(with_components):
 def test_components_go_into_what_is_started_while_they_are_valid():
     for seed in range(40):
         market = some_uses_closed(random_chain(seed, True)[0], seed)
-        started = np.random.default_rng(seed).uniform(0, 9, market.way_open.shape)
-        used = np.zeros_like(market.fixed)
-        for use, way_of in enumerate(market.use_way):
+        started = np.random.default_rng(seed).uniform(0, 9, market.ways.is_open.shape)
+        used = np.zeros_like(market.stock.fixed)
+        for use, way_of in enumerate(market.uses.way):
             for t in range(market.buckets):
-                if market.use_open[use, t]:
-                    used[market.use_component[use], t] += market.use_units[use] * started[way_of, t]
+                if market.uses.is_open[use, t]:
+                    used[market.uses.component[use], t] += market.uses.units[use] * started[way_of, t]
         np.testing.assert_allclose(used_units(market, started), used, rtol=1e-12, err_msg=str(seed))
 
 

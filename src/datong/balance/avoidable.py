@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from datong.balance.pack import Market
+from datong.balance.arrays import Market
 from datong.model.flow import FloatArray
 
 
@@ -20,25 +20,25 @@ def unavoidable_cost(market: Market) -> float:
     cheapest way, demand counts at that. A product that no way makes counts at its lost sale. It is a yardstick and no
     bound: components that lie in stock cost nothing here, but a product made of them is compared as if they did.
     """
-    need = -market.fixed.sum(axis=1)
+    need = -market.stock.fixed.sum(axis=1)
     given = market.given_demand
-    total = given[:, -1] if given is not None else np.array([a[:, -1].mean() for a in market.cumulative_demand])
+    total = given[:, -1] if given is not None else np.array([a[:, -1].mean() for a in market.demand.cumulative])
     asked = np.zeros(len(market.products))
-    np.add.at(asked, market.demanded, total)
+    np.add.at(asked, market.demand.product, total)
     need += asked
-    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
-    can_start = market.way_open.any(axis=1)
-    used = np.flatnonzero(market.use_open.any(axis=1))
+    plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)
+    can_start = market.ways.is_open.any(axis=1)
+    used = np.flatnonzero(market.uses.is_open.any(axis=1))
     parts = np.bincount(
-        market.use_way[used], market.use_units[used] * plain[market.use_component[used]], len(market.ways)
+        market.uses.way[used], market.uses.units[used] * plain[market.uses.component[used]], len(market.ways)
     )
-    unit_cost = np.where(can_start, (market.way_cost + parts) / market.way_yield, np.inf)
+    unit_cost = np.where(can_start, (market.ways.cost + parts) / market.ways.yield_share, np.inf)
     best = np.full(len(market.products), -1)
     from_stock = np.zeros(len(market.ways), dtype=bool)  # of a component that no way makes
-    from_stock[market.use_way[used[~np.isfinite(market.plain_cost[market.use_component[used]])]]] = True
+    from_stock[market.uses.way[used[~np.isfinite(market.products.plain_cost[market.uses.component[used]])]]] = True
     order = np.lexsort((-np.arange(len(market.ways)), -unit_cost, ~from_stock))
     order = order[np.isfinite(unit_cost[order])]
-    best[market.way_product[order]] = order  # the last one written is the cheapest
+    best[market.ways.product[order]] = order  # the last one written is the cheapest
     is_best = np.zeros(len(market.ways), dtype=bool)
     is_best[best[best >= 0]] = True
     otherwise, moves = _instead(market), _moves_of_stock(market)
@@ -56,37 +56,37 @@ def unavoidable_cost(market: Market) -> float:
             anew = min(unit_cost[best[product]] if best[product] >= 0 else np.inf, otherwise[product])
             for way, source in moves.get(product, ()):
                 taken = min(short[place], -need[source])
-                if taken > 0 and market.way_cost[way] < anew:
+                if taken > 0 and market.ways.cost[way] < anew:
                     short[place] -= taken
                     need[source] += taken
-                    cost += taken * float(market.way_cost[way])
+                    cost += taken * float(market.ways.cost[way])
         way = best[step.products]
         made = way >= 0
         started = np.zeros(len(market.ways))
-        started[way[made]] = short[made] / market.way_yield[way[made]]
-        cost += float(started[way[made]] @ market.way_cost[way[made]])
-        cost += float(short[~made] @ market.lost_sale[step.products[~made]])
-        use = step.uses[market.use_open[step.uses].any(axis=1) & is_best[market.use_way[step.uses]]]
-        np.add.at(need, market.use_component[use], market.use_units[use] * started[market.use_way[use]])
-    sold = np.unique(market.demanded)
-    return cost - float(np.maximum(-need[sold], 0.0) @ market.salvage[sold])
+        started[way[made]] = short[made] / market.ways.yield_share[way[made]]
+        cost += float(started[way[made]] @ market.ways.cost[way[made]])
+        cost += float(short[~made] @ market.money.lost_sale[step.products[~made]])
+        use = step.uses[market.uses.is_open[step.uses].any(axis=1) & is_best[market.uses.way[step.uses]]]
+        np.add.at(need, market.uses.component[use], market.uses.units[use] * started[market.uses.way[use]])
+    sold = np.unique(market.demand.product)
+    return cost - float(np.maximum(-need[sold], 0.0) @ market.money.salvage[sold])
 
 
 def _moves_of_stock(market: Market) -> dict[int, list[tuple[int, int]]]:
     """Product -> the ways that only move it from where some of it lies, and from where; the cheapest first."""
-    lies = market.fixed.sum(axis=1) > 0
+    lies = market.stock.fixed.sum(axis=1) > 0
     found: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for use in np.flatnonzero(lies[market.use_component]).tolist():
-        way = int(market.use_way[use])
-        if market.ways[way].kind == "move" and market.way_open[way].any():
-            found[int(market.way_product[way])].append((way, int(market.use_component[use])))
-    return {product: sorted(of, key=lambda one: (market.way_cost[one[0]], one)) for product, of in found.items()}
+    for use in np.flatnonzero(lies[market.uses.component]).tolist():
+        way = int(market.uses.way[use])
+        if market.ways.facts[way].kind == "move" and market.ways.is_open[way].any():
+            found[int(market.ways.product[way])].append((way, int(market.uses.component[use])))
+    return {product: sorted(of, key=lambda one: (market.ways.cost[one[0]], one)) for product, of in found.items()}
 
 
 def _instead(market: Market) -> FloatArray:
     """(product) money for a unit of demand that is not served with the product itself: by a substitute, or lost."""
-    instead = market.lost_sale.copy()
-    rules = market.beyond
-    of = market.demanded[rules.substitute_demand]
-    np.minimum.at(instead, of, market.plain_cost[rules.substitute_product] + rules.substitute_cost)
+    instead = market.money.lost_sale.copy()
+    rules = market.rules
+    of = market.demand.product[rules.substitutes.demand]
+    np.minimum.at(instead, of, market.products.plain_cost[rules.substitutes.product] + rules.substitutes.cost)
     return instead

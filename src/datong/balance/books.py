@@ -11,9 +11,9 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from datong.balance.arrays import Market
 from datong.balance.bound import shifted
 from datong.balance.evaluate import Outcome, service
-from datong.balance.pack import Market
 from datong.balance.scarcity import NOTHING, product_of, shared_name
 from datong.balance.solution import Solution
 from datong.balance.spans import hours_worked
@@ -101,21 +101,21 @@ MOST_FUTURES = 1_000_000
 def futures(market: Market) -> pa.Table:
     """Cumulative demand of every class on every sample path, as planning sees it (`with_recourse`), of demand that is
     uncertain; nothing where that is more than MOST_FUTURES rows. What is expected of a plan is the mean over these."""
-    uncertain = [d for d, paths in enumerate(market.cumulative_demand) if len(paths) > 1]
-    if sum(market.cumulative_demand[d].size for d in uncertain) > MOST_FUTURES or not uncertain:
+    uncertain = [d for d, paths in enumerate(market.demand.cumulative) if len(paths) > 1]
+    if sum(market.demand.cumulative[d].size for d in uncertain) > MOST_FUTURES or not uncertain:
         return FUTURES_SCHEMA.empty_table()
     products, sites = _places(market)
     parts = []
     for d in uncertain:
-        paths = market.cumulative_demand[d]
+        paths = market.demand.cumulative[d]
         future, t = np.indices(paths.shape).reshape(2, -1)
-        product = pa.array(np.full(paths.size, market.demanded[d]))
+        product = pa.array(np.full(paths.size, market.demand.product[d]))
         parts.append(
             pa.table(
                 [
                     products.take(product),
                     sites.take(product),
-                    pa.array(np.full(paths.size, market.beyond.weight[d])),
+                    pa.array(np.full(paths.size, market.rules.priorities.weight[d])),
                     pa.array(future.astype(np.int32)),
                     _days(market, t),
                     pa.array(paths.ravel()),
@@ -129,7 +129,7 @@ def futures(market: Market) -> pa.Table:
 def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
     as nothing; `received` is what orders out bring, less what they take."""
-    kind = np.array(["serve" if w.serves else w.kind for w in market.ways], dtype=np.str_)
+    kind = np.array(["serve" if w.serves else w.kind for w in market.ways.facts], dtype=np.str_)
     arrives, starts = _arrivals(market, solution.started), solution.started
     made, bought, moved_in = (
         _by_product(market, np.where((kind == k)[:, None], arrives, 0.0)) for k in ("make", "buy", "move")
@@ -137,17 +137,17 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     served_in = _by_product(market, np.where((kind == "serve")[:, None], arrives, 0.0))
     moves = np.isin(kind, ("move", "serve"))
     moved_out, used = (_uses(market, np.where(of[:, None], starts, 0.0)) for of in (moves, ~moves))
-    opening_stock = np.maximum(market.opening, 0.0)
-    anyway = market.fixed.copy()
+    opening_stock = np.maximum(market.stock.opening, 0.0)
+    anyway = market.stock.fixed.copy()
     anyway[:, 0] -= opening_stock
     received = bought + anyway
-    delivered = np.zeros(market.fixed.shape)
-    np.add.at(delivered, market.demanded, np.diff(outcome.served_by, axis=1, prepend=0.0))
-    rules = market.beyond
+    delivered = np.zeros(market.stock.fixed.shape)
+    np.add.at(delivered, market.demand.product, np.diff(outcome.served_by, axis=1, prepend=0.0))
+    rules = market.rules
     if solution.substituted.size:  # a substitute leaves its own stock, and is no unit of what it stands in for
-        np.add.at(delivered, rules.substitute_product, solution.substituted)
-        np.add.at(delivered, market.demanded[rules.substitute_demand], -solution.substituted)
-    wasted = solution.wasted if solution.wasted.size else np.zeros(market.fixed.shape)
+        np.add.at(delivered, rules.substitutes.product, solution.substituted)
+        np.add.at(delivered, market.demand.product[rules.substitutes.demand], -solution.substituted)
+    wasted = solution.wasted if solution.wasted.size else np.zeros(market.stock.fixed.shape)
     opening = np.concatenate([opening_stock[:, None], outcome.stock[:, :-1]], axis=1)
     columns = [opening, made, received, moved_in + served_in, used, moved_out, delivered, wasted, outcome.stock]
     product, t = np.nonzero(np.max([np.abs(c) for c in columns], axis=0) > NOTHING)
@@ -161,16 +161,16 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
 
 def hours(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray | None) -> pa.Table:
     """Hours of every line in every bucket; overtime_hours: those of all that are worked which are overtime."""
-    is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
-    setup = np.zeros(market.line_hours.shape)
+    is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
+    setup = np.zeros(market.lines.hours.shape)
     if lots is not None:
         setup = hours_worked(market, np.zeros(lots.shape), lots)
-    available = market.most_hours + market.hours_taken
-    run = outcome.hours_used - market.hours_taken - setup
+    available = market.most_hours + market.lines.hours_taken
+    run = outcome.hours_used - market.lines.hours_taken - setup
     line, t = np.nonzero(np.broadcast_to(is_line[:, None], available.shape))
-    names = pa.array([shared_name(market, label)[1] for label in market.lines], pa.string())
-    overtime = np.maximum(outcome.hours_used - market.hours_taken - market.line_hours, 0.0)
-    columns = [run, setup, market.hours_taken, available - outcome.hours_used, available, overtime]
+    names = pa.array([shared_name(market, label)[1] for label in market.lines.names], pa.string())
+    overtime = np.maximum(outcome.hours_used - market.lines.hours_taken - market.lines.hours, 0.0)
+    columns = [run, setup, market.lines.hours_taken, available - outcome.hours_used, available, overtime]
     return pa.table(
         [names.take(pa.array(line)), _days(market, t)] + [pa.array(column[line, t]) for column in columns],
         schema=HOURS_SCHEMA,
@@ -181,25 +181,25 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     """What each term of the cost is made of. Rules whose cost is not of one product have one row each."""
     rows: list[pa.Table] = []
     started = solution.started.sum(axis=1)
-    kind = np.array([w.kind for w in market.ways], dtype=np.str_)
-    way_product = market.way_product
-    way_names = [w.row or w.name for w in market.ways]
+    kind = np.array([w.kind for w in market.ways.facts], dtype=np.str_)
+    way_product = market.ways.product
+    way_names = [w.row or w.name for w in market.ways.facts]
     for term, k in (("production", "make"), ("purchase", "buy"), ("transport", "move")):
-        of = np.flatnonzero((kind == k) & (started > NOTHING) & (market.way_cost != 0))
-        rows.append(_rows(market, term, way_product[of], way_names, of, started[of], "unit", market.way_cost[of]))
+        of = np.flatnonzero((kind == k) & (started > NOTHING) & (market.ways.cost != 0))
+        rows.append(_rows(market, term, way_product[of], way_names, of, started[of], "unit", market.ways.cost[of]))
     if lots is not None:
-        of = np.flatnonzero(market.way_setup_cost * lots.sum(axis=1) > 0)
-        count, cost = lots.sum(axis=1)[of], market.way_setup_cost[of]
+        of = np.flatnonzero(market.ways.setup_cost * lots.sum(axis=1) > 0)
+        count, cost = lots.sum(axis=1)[of], market.ways.setup_cost[of]
         rows.append(_rows(market, "setup", way_product[of], way_names, of, count, "order", cost))
-    every, labels = np.arange(len(market.products)), list(market.products)
+    every, labels = np.arange(len(market.products)), list(market.products.names)
     held, left = outcome.stock.sum(axis=1), outcome.stock[:, -1]
-    rows.append(_some(market, "holding", every, labels, held, "unit_bucket", market.holding))
-    demanded, names = market.demanded, [labels[p] for p in market.demanded]
+    rows.append(_some(market, "holding", every, labels, held, "unit_bucket", market.money.holding))
+    demanded, names = market.demand.product, [labels[p] for p in market.demand.product]
     never = service(market, outcome).never.sum(axis=1)
     rows.append(_some(market, "late", demanded, names, outcome.waiting.sum(axis=1), "unit_bucket", market.late_cost))
     rows.append(_some(market, "lost", demanded, names, outcome.turned_away.sum(axis=1), "unit", market.lost_cost))
     rows.append(_some(market, "lost", demanded, names, never, "unit", market.end_cost))
-    rows.append(_some(market, "salvage", every, labels, left, "unit", -market.salvage))
+    rows.append(_some(market, "salvage", every, labels, left, "unit", -market.money.salvage))
     told = {"production", "purchase", "transport", "setup", "holding", "late", "lost", "salvage"}
     others = [(term, cost) for term, cost in outcome.cost.items() if term not in told and abs(cost) > NOTHING]
     whole = [{"term": t, "quantity": 1.0, "unit": "in_all", "rate": c, "money": c} for t, c in others]
@@ -213,23 +213,23 @@ def ways(market: Market) -> pa.Table:
     the way costs. lead_buckets: from the bucket of the start to that in which the good units (yield_share of those
     started) are counted. span_buckets: over so many the hours are spread.
     """
-    told = np.array([w for w, way in enumerate(market.ways) if not way.serves], dtype=np.int64)
-    of = [market.ways[w] for w in told]
+    told = np.array([w for w, way in enumerate(market.ways.facts) if not way.serves], dtype=np.int64)
+    of = [market.ways.facts[w] for w in told]
     products, _ = _places(market)
-    own_line = [None if line in market.shared else line for line in market.lines]
-    line = [own_line[i] if i >= 0 else None for i in market.way_line[told].tolist()]
+    own_line = [None if line in market.places.shared else line for line in market.lines.names]
+    line = [own_line[i] if i >= 0 else None for i in market.ways.line[told].tolist()]
     columns = {
         "way": [w.recipe or w.offer or w.lane for w in of],
         "kind": [w.kind for w in of],
-        "product": products.take(pa.array(market.way_product[told])),
+        "product": products.take(pa.array(market.ways.product[told])),
         "line": line,
         "from_site": [w.from_site if w.kind == "move" else None for w in of],
-        "site": [(w.site or None) if market.stock_points else None for w in of],
-        "cost_per_unit": market.way_cost[told],
-        "hours_per_unit": [h if on else 0.0 for h, on in zip(market.way_hours[told].tolist(), line, strict=True)],
-        "yield_share": market.way_yield[told],
-        "lead_buckets": market.way_lead[told],
-        "span_buckets": market.way_span[told],
+        "site": [(w.site or None) if market.places.stock_points else None for w in of],
+        "cost_per_unit": market.ways.cost[told],
+        "hours_per_unit": [h if on else 0.0 for h, on in zip(market.ways.hours[told].tolist(), line, strict=True)],
+        "yield_share": market.ways.yield_share[told],
+        "lead_buckets": market.ways.lead[told],
+        "span_buckets": market.ways.span[told],
     }
     rest = ("setup_hours", "setup_cost", "lead_days", "min_units", "multiple_units", "valid_from", "valid_to")
     columns |= {name: [getattr(w, name) for w in of] for name in rest}
@@ -239,11 +239,11 @@ def ways(market: Market) -> pa.Table:
 def parts(market: Market) -> pa.Table:
     """What goes into a unit started, scrap included: a row for each component of each recipe and offer, with the days
     on which both hold."""
-    rows = [(way, use) for way in market.ways if way.kind != "move" for use in way.uses]
+    rows = [(way, use) for way in market.ways.facts if way.kind != "move" for use in way.uses]
     columns = {
         "way": [way.recipe or way.offer for way, _ in rows],
         "product": [product_of(market, way.product) for way, _ in rows],
-        "site": [(way.site or None) if market.stock_points else None for way, _ in rows],
+        "site": [(way.site or None) if market.places.stock_points else None for way, _ in rows],
         "component": [product_of(market, use.component) for _, use in rows],
         "units_per_unit": [use.units_per_unit for _, use in rows],
         "valid_from": [max(_days_of(way.valid_from, use.valid_from), default=None) for way, use in rows],
@@ -260,17 +260,17 @@ def unit_costs(market: Market) -> pa.Table:
     """What a unit costs that is kept or comes late for a bucket, is refused, is never served, or earns that is left.
     Of a product that is asked for a row for each weight (priority, firmness) of its demand; of others one, without."""
     asked = np.zeros(len(market.products), dtype=bool)
-    asked[market.demanded] = True
+    asked[market.demand.product] = True
     others = np.flatnonzero(~asked)
-    product = np.concatenate([market.demanded, others])
-    known = np.arange(len(product)) >= len(market.demanded)
-    of_demand = [market.beyond.weight, market.late_cost, market.lost_cost, market.end_cost]
+    product = np.concatenate([market.demand.product, others])
+    known = np.arange(len(product)) >= len(market.demand)
+    of_demand = [market.rules.priorities.weight, market.late_cost, market.lost_cost, market.end_cost]
     weight, late, lost, never = (
         pa.array(np.concatenate([values, np.zeros(len(others))]), mask=known) for values in of_demand
     )
     products, sites = _places(market)
     at = pa.array(product)
-    holding, salvage = pa.array(market.holding[product]), pa.array(market.salvage[product])
+    holding, salvage = pa.array(market.money.holding[product]), pa.array(market.money.salvage[product])
     columns = [products.take(at), sites.take(at), weight, holding, late, lost, never, salvage]
     return pa.table(columns, schema=UNIT_COSTS_SCHEMA).sort_by(
         [("product", "ascending"), ("site", "ascending"), ("weight", "ascending")]
@@ -312,9 +312,9 @@ def _rows(
 
 def _places(market: Market) -> tuple[pa.Array, pa.Array]:
     """(product) its code, and the site of a stock point."""
-    points = [market.stock_points.get(label) for label in market.products]
+    points = [market.places.stock_points.get(label) for label in market.products.names]
     sites = [None if point is None else point.site or None for point in points]
-    return pa.array([product_of(market, p) for p in market.products], pa.string()), pa.array(sites, pa.string())
+    return pa.array([product_of(market, p) for p in market.products.names], pa.string()), pa.array(sites, pa.string())
 
 
 def _days(market: Market, bucket: IntArray) -> pa.Array:
@@ -323,17 +323,17 @@ def _days(market: Market, bucket: IntArray) -> pa.Array:
 
 def _arrivals(market: Market, started: FloatArray) -> FloatArray:
     """(way, bucket) good units that arrive."""
-    return shifted(market.way_yield[:, None] * started, market.way_lead, 0.0)
+    return shifted(market.ways.yield_share[:, None] * started, market.ways.lead, 0.0)
 
 
 def _by_product(market: Market, units: FloatArray) -> FloatArray:
-    total = np.zeros(market.fixed.shape)
-    np.add.at(total, market.way_product, units)
+    total = np.zeros(market.stock.fixed.shape)
+    np.add.at(total, market.ways.product, units)
     return total
 
 
 def _uses(market: Market, started: FloatArray) -> FloatArray:
     """(product, bucket) units that go into what is started."""
-    total = np.zeros(market.fixed.shape)
-    np.add.at(total, market.use_component, market.use_open * market.use_units[:, None] * started[market.use_way])
+    total = np.zeros(market.stock.fixed.shape)
+    np.add.at(total, market.uses.component, market.uses.is_open * market.uses.units[:, None] * started[market.uses.way])
     return total

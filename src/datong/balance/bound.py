@@ -10,16 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datong.balance.pack import Market
-from datong.balance.rules import (
-    Charges,
-    amounts_worth,
-    charges,
-    fresh_credit,
-    most_started,
-    worth_elsewhere,
-    worth_left,
-)
+from datong.balance.arrays import Market
+from datong.balance.rules import charges
+from datong.balance.rules.rule import Charges
+from datong.balance.rules.shelf_life import make_room
+from datong.balance.rules.substitutes import worth_elsewhere, worth_left
 from datong.balance.solution import Prices
 from datong.balance.spans import over_span
 from datong.model.flow import FloatArray, IntArray
@@ -59,50 +54,50 @@ def _priced(market: Market, prices: Prices) -> _Priced:
     """
     charge = charges(market, prices)
     elsewhere = worth_elsewhere(market, charge.shelf_life)
-    credit = fresh_credit(market, charge.shelf_life)
+    credit = market.rules.shelf_life.credit(charge.shelf_life)
     given = charge.shelf_life.copy()
-    earns = bool(market.rules & {"change charge", "firm shares"})
+    earns = any(rule.earns for rule in market.rules.there)
     # A component worth something at the end, made of one that counts for less than it costs, earns too.
-    leftovers = bool((market.salvage[market.is_component] > 0).any())
+    leftovers = bool((market.money.salvage[market.products.is_component] > 0).any())
     most = most_started(market) if earns or leftovers else np.zeros(0)
     rules_worth = 0.0
-    ways = np.full(market.way_open.shape, np.inf)
+    ways = np.full(market.ways.is_open.shape, np.inf)
     cheapest = np.full((len(market.products), market.buckets), np.inf)
     line_price = np.maximum(prices.line, 0.0)
     for step in market.steps:
         of = step.ways
-        limit_price = np.where(np.isfinite(market.way_limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
-        price = market.way_cost[of, None] + limit_price + charge.change[of]
-        on_line = np.flatnonzero(market.way_line[of] >= 0)
+        limit_price = np.where(np.isfinite(market.ways.limit[of]), np.maximum(prices.limit[of], 0.0), 0.0)
+        price = market.ways.cost[of, None] + limit_price + charge.change[of]
+        on_line = np.flatnonzero(market.ways.line[of] >= 0)
         hour = over_span(market, of[on_line], line_price + charge.hour[:, None])
-        price[on_line] += market.way_hours[of[on_line], None] * hour
+        price[on_line] += market.ways.hours[of[on_line], None] * hour
         for turn in step.use_turns:
             use = step.uses[turn]
-            part = market.use_units[use, None] * cheapest[market.use_component[use]]
-            price[step.use_at[turn]] += np.where(market.use_open[use], part, 0.0)
+            part = market.uses.units[use, None] * cheapest[market.uses.component[use]]
+            price[step.use_at[turn]] += np.where(market.uses.is_open[use], part, 0.0)
         if earns:
             rules_worth += _earn_nothing(market, of, price, elsewhere, charge, credit, most)
         elif leftovers:
-            kept = np.flatnonzero(market.is_component[market.way_product[of]])
+            kept = np.flatnonzero(market.products.is_component[market.ways.product[of]])
             raised = price[kept]
             rules_worth += _earn_nothing(market, of[kept], raised, elsewhere, charge, credit, most)
             price[kept] = raised
-        price = np.where(market.way_open[of], price / market.way_yield[of, None], np.inf)
-        there = shifted(price, market.way_lead[of], np.inf)
-        _make_room(market, of, there, elsewhere, charge, credit)
-        there -= credit[market.way_product[of]]
+        price = np.where(market.ways.is_open[of], price / market.ways.yield_share[of, None], np.inf)
+        there = shifted(price, market.ways.lead[of], np.inf)
+        make_room(market, of, there, elsewhere, charge, credit)
+        there -= credit[market.ways.product[of]]
         ways[of] = there
         for turn in step.way_turns:
-            product = market.way_product[of[turn]]
+            product = market.ways.product[of[turn]]
             cheapest[product] = np.minimum(cheapest[product], there[turn])
-        part = step.products[market.is_component[step.products]]
-        holding = market.holding[part, None] + charge.shelf_life[part]
+        part = step.products[market.products.is_component[step.products]]
+        holding = market.money.holding[part, None] + charge.shelf_life[part]
         least = np.maximum(worth_left(market, part, holding), elsewhere[part])
         cheapest[part] = _held(holding, np.maximum(np.minimum(cheapest[part], prices.component[part]), least))
-    if "substitutes" in market.rules and (charge.shelf_life < given * (1 - 1e-9)).any():
+    if market.rules.substitutes.is_there and (charge.shelf_life < given * (1 - 1e-9)).any():
         return _priced(market, replace(prices, rule={**prices.rule, "shelf life": np.zeros(given.shape)}))
-    rules_worth += amounts_worth(market, prices, charge)
-    return _Priced(ways, cheapest, market.holding[:, None] + charge.shelf_life, rules_worth)
+    rules_worth += sum(rule.worth(market, prices, charge) for rule in market.rules.by_name)
+    return _Priced(ways, cheapest, market.money.holding[:, None] + charge.shelf_life, rules_worth)
 
 
 def _earn_nothing(
@@ -120,37 +115,26 @@ def _earn_nothing(
     A rule's price can make starting a way earn money. Of the change charge's, v is raised, up to the charge; the rest
     is a price of what can be started at most (hours or a limit).
     """
-    product = market.way_product[of]
-    left = worth_left(market, product, market.holding[product, None] + charge.shelf_life[product])
-    arrival = np.minimum(np.arange(market.buckets) + market.way_lead[of, None], market.buckets - 1)
+    product = market.ways.product[of]
+    left = worth_left(market, product, market.money.holding[product, None] + charge.shelf_life[product])
+    arrival = np.minimum(np.arange(market.buckets) + market.ways.lead[of, None], market.buckets - 1)
     worth = np.maximum(left, elsewhere[product]) + credit[product]
-    short = np.maximum(np.take_along_axis(worth, arrival, axis=1) * market.way_yield[of, None] - price, 0.0)
-    short[~market.way_open[of]] = 0.0
-    rules = market.beyond
-    top = np.where(rules.charged, rules.change_cost[of, None], 0.0)
-    raised = np.minimum(short, np.where(rules.before[of] > 0, top - charge.change[of], 0.0))
+    short = np.maximum(np.take_along_axis(worth, arrival, axis=1) * market.ways.yield_share[of, None] - price, 0.0)
+    short[~market.ways.is_open[of]] = 0.0
+    raised = np.minimum(short, market.rules.change_charge.room(of, charge.change))
     charge.change[of] += raised
     rest = np.where(np.isfinite(most[of]), short - raised, 0.0)
     price += raised + rest
     return float((rest[rest > 0] * most[of][rest > 0]).sum())
 
 
-def _make_room(
-    market: Market, of: IntArray, price: FloatArray, elsewhere: FloatArray, charge: Charges, credit: FloatArray
-) -> None:
-    """Lowers the price of shelf life, by product, to where no arrival earns more than it costs: else units would be
-    made to be thrown away. price: (way, bucket of arrival) of the ways `of`."""
-    product = market.way_product[of]
-    earned = credit[product]
-    if not earned.any():
-        return
-    share = np.ones(len(market.products))
-    cost = np.where(np.isfinite(price), np.maximum(price - np.maximum(elsewhere[product], 0.0), 0.0), np.inf)
-    ratio = np.where(earned > 0, cost / np.where(earned > 0, earned, 1.0), 1.0).min(axis=1)
-    np.minimum.at(share, product, ratio)
-    some = np.unique(product)
-    charge.shelf_life[some] *= share[some, None]
-    credit[some] *= share[some, None]
+def most_started(market: Market) -> FloatArray:
+    """(way, bucket) most units that hours and limits allow to start; inf where neither does."""
+    scarce = np.flatnonzero((market.ways.line >= 0) & (market.ways.hours > 0))
+    most = market.ways.limit.copy()
+    hours = over_span(market, scarce, market.most_hours) * market.ways.span[scarce, None]
+    most[scarce] = np.minimum(most[scarce], hours / market.ways.hours[scarce, None])
+    return most
 
 
 def shifted(amount: FloatArray, lead: IntArray, before: float) -> FloatArray:
@@ -178,22 +162,19 @@ def lower_bound(market: Market, prices: Prices) -> float:
     priced = _priced(market, prices)
     cheapest = priced.cheapest
     away_price = np.maximum(prices.turned_away, _least_away_price(market))
-    bound = -float((np.maximum(prices.line, 0.0) * market.line_hours).sum())
-    limited = np.isfinite(market.way_limit)
-    bound -= float((np.maximum(prices.limit, 0.0)[limited] * market.way_limit[limited]).sum())
-    bound -= float((away_price * market.sure).sum()) + priced.rules_worth
-    stock = market.is_component[:, None] & (market.fixed != 0)
+    bound = -float((np.maximum(prices.line, 0.0) * market.lines.hours).sum())
+    limited = np.isfinite(market.ways.limit)
+    bound -= float((np.maximum(prices.limit, 0.0)[limited] * market.ways.limit[limited]).sum())
+    bound -= float((away_price * market.demand.sure).sum()) + priced.rules_worth
+    stock = market.products.is_component[:, None] & (market.stock.fixed != 0)
     worth = cheapest[stock]
     if not np.isfinite(worth).all():
         return -np.inf
-    bound -= float(worth @ market.fixed[stock])
-    product = market.demanded
-    away = np.where(market.sure > 0, market.lost_cost[:, None] + away_price, np.inf)
+    bound -= float(worth @ market.stock.fixed[stock])
+    product = market.demand.product
+    away = np.where(market.demand.sure > 0, market.lost_cost[:, None] + away_price, np.inf)
     price = np.minimum(cheapest[product], away)
-    rules = market.beyond
-    instead = cheapest[rules.substitute_product] + rules.substitute_cost[:, None]
-    instead = np.where(rules.substitute_open, instead, np.inf)
-    np.minimum.at(price, rules.substitute_demand, instead)
+    market.rules.substitutes.cheapen(price, cheapest)
     if market.given_demand is None:
         bound += sum(_least_cost(market, d, price[d], priced.holding[product[d]]) for d in range(len(product)))
     else:
@@ -208,9 +189,9 @@ def lower_bound(market: Market, prices: Prices) -> float:
 
 def _least_away_price(market: Market) -> FloatArray:
     """(demanded, bucket) the price at which nobody turns a buyer away to earn the salvage of the unit; at least 0."""
-    product = market.demanded
-    held = market.holding[product, None] * np.arange(market.buckets, 0, -1)
-    return np.maximum((market.salvage[product] - market.lost_cost)[:, None] - held, 0.0)
+    product = market.demand.product
+    held = market.money.holding[product, None] * np.arange(market.buckets, 0, -1)
+    return np.maximum((market.money.salvage[product] - market.lost_cost)[:, None] - held, 0.0)
 
 
 def _least_cost(market: Market, d: int, price: FloatArray, holding: FloatArray) -> float:
@@ -218,7 +199,7 @@ def _least_cost(market: Market, d: int, price: FloatArray, holding: FloatArray) 
 
     holding: (bucket) of its units.
     """
-    salvage = float(market.salvage[market.demanded[d]])
+    salvage = float(market.money.salvage[market.demand.product[d]])
     late, waiting = float(market.late_cost[d]), float(market.end_cost[d])
     net = market.net_demand(d)
     over, short = expected_over_and_short(np.zeros(market.buckets), net)
@@ -247,8 +228,8 @@ def _least_given_cost(market: Market, d: IntArray, price: FloatArray, holding: F
 
     A layer is asked for from one bucket on or, after a receipt, not: the edges of the layers are the path's own values.
     """
-    product = market.demanded[d]
-    holding, salvage = holding[product], market.salvage[product, None]
+    product = market.demand.product[d]
+    holding, salvage = holding[product], market.money.salvage[product, None]
     late, waiting = market.late_cost[d, None], market.end_cost[d, None]
     net = market.net_given_demand(d)
     over, short = np.maximum(-net, 0.0), np.maximum(net, 0.0)
@@ -268,7 +249,9 @@ def _least_given_cost(market: Market, d: IntArray, price: FloatArray, holding: F
 def _idle_stock_cost(market: Market) -> float:
     """Holding of stock that nobody asks for and nothing uses: every plan pays it."""
     idle = np.ones(len(market.products), dtype=bool)
-    idle[market.demanded] = False
-    idle &= ~market.is_component
-    stock = np.cumsum(market.fixed[idle], axis=1)
-    return float((stock.sum(axis=1) * market.holding[idle]).sum() - (stock[:, -1] * market.salvage[idle]).sum())
+    idle[market.demand.product] = False
+    idle &= ~market.products.is_component
+    stock = np.cumsum(market.stock.fixed[idle], axis=1)
+    return float(
+        (stock.sum(axis=1) * market.money.holding[idle]).sum() - (stock[:, -1] * market.money.salvage[idle]).sum()
+    )

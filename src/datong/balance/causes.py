@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pyarrow as pa
 
+from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome, service
-from datong.balance.pack import Market
 from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -70,7 +70,7 @@ def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray
     d, t = np.nonzero(units.late + units.lost > NOTHING)
     best = cheapest_ways(market, ways)[demanded[d], t]
     d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
-    start = t - market.way_lead[best]
+    start = t - market.ways.lead[best]
     most, price = np.zeros(len(d)), np.zeros(len(d))
     names, hours = np.full(len(d), "", dtype=object), np.zeros(len(d), dtype=bool)
     for share in scarcity.shares(best, start):
@@ -80,8 +80,8 @@ def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray
         more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
         most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
         hours[more] = share.kind == LINE
-    is_line = np.array([label not in market.shared for label in market.lines], dtype=bool)
-    on_line = market.way_line[best]
+    is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
+    on_line = market.ways.line[best]
     if len(is_line):
         hours &= is_line[np.maximum(on_line, 0)]
     shape, at = units.asked.shape, d * market.buckets + t
@@ -160,11 +160,11 @@ class _Left:
 
     def __init__(self, market: Market, outcome: Outcome, prices: Prices, started: FloatArray, lots: FloatArray) -> None:
         self.market, self.prices, self.lots = market, prices, lots
-        self.hours = market.most_hours + market.hours_taken - outcome.hours_used
+        self.hours = market.most_hours + market.lines.hours_taken - outcome.hours_used
         self.pool = np.minimum.accumulate(outcome.pool[:, ::-1], axis=1)[:, ::-1]
-        self.limit = np.maximum(market.way_limit - started, 0.0)
-        self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
-        self.ways_of, self.first_way = grouped(market.way_product, len(market.products))
+        self.limit = np.maximum(market.ways.limit - started, 0.0)
+        self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
+        self.ways_of, self.first_way = grouped(market.ways.product, len(market.products))
         self.known: dict[tuple[int, int, float], _Obstacle | None] = {}
 
     def ways(self, product: int) -> list[int]:
@@ -180,24 +180,24 @@ class _Left:
         """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name.
         above: products for which it is looked into, in a circle of lanes the same ones again."""
         return [
-            (self._obstacle(way, start, missing, above | {product}), start, self.market.ways[way].name)
+            (self._obstacle(way, start, missing, above | {product}), start, self.market.ways.facts[way].name)
             for way, start in self._in_time(product, bucket)
         ]
 
     def _in_time(self, product: int, bucket: int) -> list[tuple[int, int]]:
         """Ways of a product and their starts for a bucket."""
-        starts = [(way, bucket - int(self.market.way_lead[way])) for way in self.ways(product)]
-        return [(way, start) for way, start in starts if start >= 0 and self.market.way_open[way, start]]
+        starts = [(way, bucket - int(self.market.ways.lead[way])) for way in self.ways(product)]
+        return [(way, start) for way, start in starts if start >= 0 and self.market.ways.is_open[way, start]]
 
     def _lot(self, way: int, missing: float) -> float:
-        facts = self.market.ways[way]
+        facts = self.market.ways.facts[way]
         return max(missing / facts.yield_share, facts.min_units)
 
     def _lacks(self, way: int, start: int, lot: float) -> list[tuple[float, int, _Obstacle]]:
         """What a lot finds too little of: units that it allows, the component (-1: none), and how much is short."""
-        market, facts = self.market, self.market.ways[way]
+        market, facts = self.market, self.market.ways.facts[way]
         found: list[tuple[float, int, _Obstacle]] = []
-        line = int(market.way_line[way])
+        line = int(market.ways.line[way])
         if line >= 0:
             setup = facts.setup_hours if self.lots[way, start] == 0 else 0.0
             hours = setup + lot * facts.hours_per_unit
@@ -206,17 +206,19 @@ class _Left:
                 first = start + int(np.flatnonzero(short > 0)[0])
                 # A lot over several buckets that lacks hours in more than one lacks several things.
                 amount = float(short.sum()) if (short > 0).sum() == 1 else 0.0
-                is_line = market.lines[line] not in market.shared
+                is_line = market.lines.names[line] not in market.places.shared
                 price = float(self.prices.line[line, first])
                 allowed = lot - float(short.max()) * facts.span / max(facts.hours_per_unit, NOTHING)
                 found.append((allowed, -1, _Obstacle(name_of(market, LINE, line), is_line, price, first, amount)))
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
-            part, each = int(market.use_component[use]), float(market.use_units[use])
+            part, each = int(market.uses.component[use]), float(market.uses.units[use])
             lacks = lot * each - float(self.pool[part, start])
-            if market.use_open[use, start] and lacks > NOTHING * max(lot, 1.0):
+            if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
                 price = float(self.prices.component[part, start])
                 price = max(price, 0.0) if np.isfinite(price) else 0.0
-                found.append((lot - lacks / each, part, _Obstacle(market.products[part], False, price, start, lacks)))
+                found.append(
+                    (lot - lacks / each, part, _Obstacle(market.products.names[part], False, price, start, lacks))
+                )
         room = float(self.limit[way, start])
         if np.isfinite(room) and lot - room > NOTHING * max(lot, 1.0):
             price = float(self.prices.limit[way, start])
@@ -251,10 +253,10 @@ def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
     """(product, bucket) the cheapest way to have the product there, the first by name of equals; -1 where none is."""
     best = np.full((len(market.products), market.buckets), -1, dtype=np.int64)
     least = np.full(best.shape, np.inf)
-    by_name = np.array(sorted(range(len(market.ways)), key=lambda w: market.ways[w].name), dtype=np.int64)
-    for turn in turns(market.way_product[by_name]):
+    by_name = np.array(sorted(range(len(market.ways)), key=lambda w: market.ways.facts[w].name), dtype=np.int64)
+    for turn in turns(market.ways.product[by_name]):
         way = by_name[turn]
-        product = market.way_product[way]
+        product = market.ways.product[way]
         better = ways[way] < least[product]
         least[product] = np.where(better, ways[way], least[product])
         best[product] = np.where(better, way[:, None], best[product])

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.balance.arrays import Market
 from datong.balance.books import flow, hours, money
 from datong.balance.bound import unit_prices
 from datong.balance.causes import Binding, Units, by_orders, by_prices, units_of
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
-from datong.balance.pack import Market
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
@@ -92,7 +92,7 @@ def read_back(
     found = delivered(market, outcome)
 
     def in_the_way(product: IntArray, units: Units) -> Binding:
-        if lots is None or not (market.way_setup_hours.any() or market.way_setup_cost.any() or _smallest(market)):
+        if lots is None or not (market.ways.setup_hours.any() or market.ways.setup_cost.any() or _smallest(market)):
             return by_prices(market, product, units, ways, scarcity)
         return by_orders(market, product, units, outcome, solution.prices, solution.started, lots)
 
@@ -115,17 +115,19 @@ def read_back(
 def _where_full(market: Market, prices: Prices, outcome: Outcome) -> Prices:
     """Prices of hours only where the orders leave the line less than the shortest lot on it takes: those of a plan in
     fractions of units need not fit them."""
-    free = market.line_hours + market.hours_taken - outcome.hours_used
+    free = market.lines.hours + market.lines.hours_taken - outcome.hours_used
     least = np.full(len(market.lines), np.inf)
-    on_line = np.flatnonzero(market.way_line >= 0)
-    lot = np.array([max(market.ways[w].multiple_units, 1.0) * market.ways[w].hours_per_unit for w in on_line])
-    np.minimum.at(least, market.way_line[on_line], lot)
+    on_line = np.flatnonzero(market.ways.line >= 0)
+    lot = np.array(
+        [max(market.ways.facts[w].multiple_units, 1.0) * market.ways.facts[w].hours_per_unit for w in on_line]
+    )
+    np.minimum.at(least, market.ways.line[on_line], lot)
     return replace(prices, line=np.where(free < least[:, None] * (1 - NOTHING), prices.line, 0.0))
 
 
 def _smallest(market: Market) -> bool:
     """Whether any way has a smallest lot or a multiple of more than a unit."""
-    return any(w.min_units > 1 or w.multiple_units > 1 for w in market.ways)
+    return any(w.min_units > 1 or w.multiple_units > 1 for w in market.ways.facts)
 
 
 def _deliveries(market: Market, found: Delivered | None) -> pa.Table:
@@ -136,7 +138,7 @@ def _deliveries(market: Market, found: Delivered | None) -> pa.Table:
 
 def way_keys(market: Market) -> pa.Array:
     """What names each way in `quantities`: kind, row of its table, product, and with lanes from where to where."""
-    located = bool(market.stock_points)
+    located = bool(market.places.stock_points)
     keys = [
         (
             "serve" if w.serves else w.kind,
@@ -145,7 +147,7 @@ def way_keys(market: Market) -> pa.Array:
             (w.from_site or "") if w.kind == "move" else "",
             (w.site or "") if located else "",
         )
-        for w in market.ways
+        for w in market.ways.facts
     ]
     return pa.array(["\t".join(key) for key in keys], pa.string())
 
@@ -163,7 +165,7 @@ def ways_of_rows(market: Market, keys: pa.ChunkedArray, start: pa.ChunkedArray) 
     names = way_keys(market)
     unique = pc.unique(names)
     code = pc.index_in(names, unique).to_numpy().astype(np.int64)
-    first = np.array([(w.valid_from or date.min).toordinal() for w in market.ways], dtype=np.int64)
+    first = np.array([(w.valid_from or date.min).toordinal() for w in market.ways.facts], dtype=np.int64)
     order = np.lexsort((first, code))
     row = pc.index_in(keys, unique).fill_null(-1).to_numpy().astype(np.int64)
     day = start.cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH
@@ -190,15 +192,15 @@ def _quantities(market: Market, solution: Solution, scarcity: Scarcity) -> pa.Ta
 
 
 def _quantity_rows(market: Market, solution: Solution, scarcity: Scarcity, start: IntArray, way: IntArray) -> pa.Table:
-    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
+    plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)
     started = solution.started[way, start]
     parts = np.zeros(len(way))
     for at, use in scarcity.uses(way):
         parts[at] += np.where(
-            market.use_open[use, start[at]], market.use_units[use] * plain[market.use_component[use]], 0.0
+            market.uses.is_open[use, start[at]], market.uses.units[use] * plain[market.uses.component[use]], 0.0
         )
     is_used = np.bincount(way, minlength=len(market.ways)) > 0
-    facts = [market.ways[w] for w in np.flatnonzero(is_used)]
+    facts = [market.ways.facts[w] for w in np.flatnonzero(is_used)]
     at = pa.array((np.cumsum(is_used) - 1)[way])
 
     def named(name: str) -> pa.Array:
@@ -209,23 +211,23 @@ def _quantity_rows(market: Market, solution: Solution, scarcity: Scarcity, start
 
     lead_days = np.array([w.lead_days for w in facts], dtype=np.int64)[at.to_numpy()]
     first_day = day_numbers(market.bucket_starts)[start]
-    yields = market.way_yield[way]
+    yields = market.ways.yield_share[way]
     return pa.table(
         {
             "kind": told(["serve" if w.serves else w.kind for w in facts]),
             "product": told([product_of(market, w.product) for w in facts]),
             "recipe": named("recipe"),
             "offer": named("offer"),
-            "line": told([None if w.line in market.shared else w.line for w in facts]),
+            "line": told([None if w.line in market.places.shared else w.line for w in facts]),
             "start": _dates(first_day),
             "due": _dates(first_day + lead_days),
             "units": started * yields,
             "started_units": started,
-            "cost_per_unit": (market.way_cost[way] + parts) / yields,
+            "cost_per_unit": (market.ways.cost[way] + parts) / yields,
             "price_share": sum((s.money for s in scarcity.shares(way, start)), np.zeros(len(way))),
             "lane": named("lane"),
             "from_site": told([w.from_site if w.kind == "move" else None for w in facts]),
-            "to_site": told([(w.site or None) if market.stock_points else None for w in facts]),
+            "to_site": told([(w.site or None) if market.places.stock_points else None for w in facts]),
         },
         schema=QUANTITIES_SCHEMA,
     )
@@ -233,10 +235,10 @@ def _quantity_rows(market: Market, solution: Solution, scarcity: Scarcity, start
 
 def _substitutions(market: Market, solution: Solution) -> pa.Table:
     """By product, substitute and bucket; classes of the product's demand together."""
-    rules, units = market.beyond, {}
+    rules, units = market.rules, {}
     for i, t in zip(*np.nonzero(solution.substituted > NOTHING), strict=True):
-        product = market.products[market.demanded[rules.substitute_demand[i]]]
-        key = (product, market.products[rules.substitute_product[i]], market.bucket_starts[t])
+        product = market.products.names[market.demand.product[rules.substitutes.demand[i]]]
+        key = (product, market.products.names[rules.substitutes.product[i]], market.bucket_starts[t])
         units[key] = units.get(key, 0.0) + float(solution.substituted[i, t])
     rows = [(*key, units[key]) for key in sorted(units)]
     columns = zip(*rows, strict=True) if rows else ([] for _ in SUBSTITUTIONS_SCHEMA)
@@ -253,42 +255,41 @@ def _dates(days: IntArray) -> pa.Array:
 def _prices(market: Market, solution: Solution, outcome: Outcome, cheapest: FloatArray) -> pa.Table:
     """Every line and bucket; of the rest what has a price. A stock's price is what one unit more there would save."""
     prices = solution.prices
-    line, t = np.indices(market.line_hours.shape).reshape(2, -1)
-    hours = market.most_hours + market.hours_taken
-    called = [shared_name(market, label) for label in market.lines]
+    line, t = np.indices(market.lines.hours.shape).reshape(2, -1)
+    hours = market.most_hours + market.lines.hours_taken
+    called = [shared_name(market, label) for label in market.lines.names]
     names = [name for _, name in called]
     kinds = np.array([what for what, _ in called], dtype=np.str_)
     parts = []
-    for what, unit in (("line", "hour"), ("lane", "unit"), ("offer", "unit")):
+    for what in ("line", "lane", "offer"):
         own = kinds[line] == what
         of = line[own], t[own]
-        parts.append(_price_rows(what, unit, market, names, *of, prices.line, outcome.hours_used, hours))
-    way, t = np.nonzero((prices.limit > NOTHING) & market.way_open)
-    names = [market.ways[w].name for w in way]
+        parts.append(_price_rows(what, market, names, *of, prices.line, outcome.hours_used, hours))
+    way, t = np.nonzero((prices.limit > NOTHING) & market.ways.is_open)
+    names = [market.ways.facts[w].name for w in way]
     at = np.arange(len(way))
-    own = (prices.limit[way, t], solution.started[way, t], market.way_limit[way, t])
-    parts.append(_price_rows("offer", "unit", market, names, at, t, *own))
-    is_priced = market.is_component[:, None] & np.isfinite(cheapest) & (cheapest > NOTHING)
+    own = (prices.limit[way, t], solution.started[way, t], market.ways.limit[way, t])
+    parts.append(_price_rows("offer", market, names, at, t, *own))
+    is_priced = market.products.is_component[:, None] & np.isfinite(cheapest) & (cheapest > NOTHING)
     used, there = outcome.pool_used, outcome.pool_used + outcome.pool
     goes_into = np.zeros(len(market.products), dtype=bool)
-    goes_into[market.use_component] = True
+    goes_into[market.uses.component] = True
     product, t = np.nonzero(is_priced & goes_into[:, None])
-    parts.append(_price_rows("component", "unit", market, market.products, product, t, cheapest, used, there))
-    product, t = np.nonzero(is_priced & ~goes_into[:, None] & (market.fixed > 0))
-    parts.append(_price_rows("stock", "unit", market, market.products, product, t, cheapest, used, there))
-    earmarked = np.flatnonzero(~market.is_component[market.demanded])
+    parts.append(_price_rows("component", market, market.products.names, product, t, cheapest, used, there))
+    product, t = np.nonzero(is_priced & ~goes_into[:, None] & (market.stock.fixed > 0))
+    parts.append(_price_rows("stock", market, market.products.names, product, t, cheapest, used, there))
+    earmarked = np.flatnonzero(~market.products.is_component[market.demand.product])
     worth = _worth_of_one_more(market, outcome, earmarked)
-    fixed = market.fixed[market.demanded[earmarked]]
+    fixed = market.stock.fixed[market.demand.product[earmarked]]
     d, t = np.nonzero((fixed > 0) & (worth > NOTHING))
     used = np.minimum(fixed[d, t], outcome.served_by[earmarked[d], -1])
     own = (worth[d, t], used, fixed[d, t])
-    parts.append(_price_rows("stock", "unit", market, market.products, market.demanded[earmarked[d]], t, *own))
+    parts.append(_price_rows("stock", market, market.products.names, market.demand.product[earmarked[d]], t, *own))
     return pa.concat_tables(parts)
 
 
 def _price_rows(
     what: str,
-    unit: str,
     market: Market,
     names: Sequence[str],
     name: IntArray,
@@ -305,7 +306,7 @@ def _price_rows(
             "name": pa.array(names, pa.string()).take(pa.array(name)),
             "bucket": _dates(day_numbers(market.bucket_starts)[bucket]),
             "price": price,
-            "unit": pa.repeat(unit, len(name)),
+            "unit": pa.repeat("hour" if what == "line" else "unit", len(name)),
             "used": used,
             "available": available,
         },
@@ -319,11 +320,11 @@ def _worth_of_one_more(market: Market, outcome: Outcome, d: IntArray) -> FloatAr
     if market.given_demand is not None:
         chance = (market.given_demand[d] - covered > NOTHING).astype(np.float64)
     else:
-        waiting = [(market.cumulative_demand[i] - covered[j] > NOTHING).mean(axis=0) for j, i in enumerate(d)]
+        waiting = [(market.demand.cumulative[i] - covered[j] > NOTHING).mean(axis=0) for j, i in enumerate(d)]
         chance = np.array(waiting).reshape(len(d), market.buckets)
-    product = market.demanded[d]
+    product = market.demand.product[d]
     holding, late, waiting_at_end, salvage = (
-        a[product] for a in (market.holding, market.late, market.waiting_at_end, market.salvage)
+        a[product] for a in (market.money.holding, market.money.late, market.money.waiting_at_end, market.money.salvage)
     )
     slopes = holding[:, None] - (holding + late)[:, None] * chance
     slopes[:, -1] -= salvage * (1.0 - chance[:, -1]) + waiting_at_end * chance[:, -1]
@@ -332,9 +333,9 @@ def _worth_of_one_more(market: Market, outcome: Outcome, d: IntArray) -> FloatAr
 
 def _by_product(market: Market, units: Units) -> tuple[IntArray, Units]:
     """The products asked for, in the order of the market's demand, and units with their classes taken together."""
-    demanded, first, of = np.unique(market.demanded, return_index=True, return_inverse=True)
-    if len(demanded) == len(market.demanded):
-        return market.demanded, units
+    demanded, first, of = np.unique(market.demand.product, return_index=True, return_inverse=True)
+    if len(demanded) == len(market.demand):
+        return market.demand.product, units
     order = np.argsort(first)  # products stay in their order
     at = np.argsort(order)[of]
 
@@ -360,12 +361,12 @@ def _gaps(
     """
     demanded, units = _by_product(market, units_of(market, outcome))
     buckets, count = market.buckets, len(demanded)
-    at = {market.products[p]: d for d, p in enumerate(demanded)}
-    asked_at = [market.label_of(item) for item in demand.items]
+    at = {market.products.names[p]: d for d, p in enumerate(demanded)}
+    asked_at = [market.places.label_of(item) for item in demand.items]
     named = sorted((at[p], demand.items[i].market, i) for i, p in enumerate(asked_at) if p in at)
     if found is not None:  # what is owed can be of an item that nobody forecasts
         known = {(d, name) for d, name, _ in named}
-        extra = {(at[p], i.market) for i in found.asks.items if (p := market.label_of(i)) in at} - known
+        extra = {(at[p], i.market) for i in found.asks.items if (p := market.places.label_of(i)) in at} - known
         named = sorted([*named, *((d, name, -1) for d, name in extra)])
     named = sorted([*named, *((d, "all", -1) for d in set(range(count)) - {d for d, *_ in named})])
     of, item = (np.array([row[k] for row in named], dtype=np.int64) for k in (0, 2))
@@ -373,9 +374,9 @@ def _gaps(
     if found is not None:
         own = _told_one_by_one(market, demanded, [(d, name) for d, name, _ in named], own, found)
     # What was due before and is served at once could not come sooner: nothing stands in its way.
-    soonest = np.minimum(market.beyond.owed, outcome.served_by[:, 0])
+    soonest = np.minimum(market.demand.owed, outcome.served_by[:, 0])
     late = units.late.copy()
-    late[:, 0] -= np.minimum(np.bincount(market.demanded, soonest, len(market.products))[demanded], late[:, 0])
+    late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
     blamed = replace(units, late=late)
     binding = in_the_way(demanded, blamed)
     days = _days_more(market, demanded, blamed, cheapest, binding.later)
@@ -385,7 +386,7 @@ def _gaps(
     bucket, name = row % buckets, pa.array(row // buckets)
     cell = of[row // buckets], bucket
     flat = own.map(lambda amount: amount.ravel()[row])
-    products = pa.array([product_of(market, market.products[demanded[d]]) for d in of], pa.string())
+    products = pa.array([product_of(market, market.products.names[demanded[d]]) for d in of], pa.string())
     missing, start = flat.late + flat.lost, binding.bucket[cell]
     of_all = (units.late + units.lost)[cell]
     needed = binding.needed[cell] * missing / np.where(of_all > 0, of_all, 1.0)
@@ -440,9 +441,11 @@ def _told_one_by_one(
 ) -> Units:
     """(named, bucket) units, with those of the products whose requests are known one by one as they are served."""
     asks, buckets, count = found.asks, market.buckets, len(named)
-    at = {market.products[p]: d for d, p in enumerate(demanded)}
+    at = {market.products.names[p]: d for d, p in enumerate(demanded)}
     place = {key: i for i, key in enumerate(named)}
-    of_item = np.array([place.get((at.get(market.label_of(i), -1), i.market), -1) for i in asks.items], dtype=np.int64)
+    of_item = np.array(
+        [place.get((at.get(market.places.label_of(i), -1), i.market), -1) for i in asks.items], dtype=np.int64
+    )
     known = np.flatnonzero(found.demanded >= 0)
     row = of_item[asks.item[known]]
     told = np.zeros(len(demanded), dtype=bool)
@@ -479,9 +482,9 @@ def _days_more(
     served = np.cumsum(units.served, axis=1)
     target = (np.cumsum(units.asked, axis=1) - np.cumsum(units.refused, axis=1))[d, t]
     price = cheapest[product]  # or made earlier and held
-    held = np.arange(market.buckets) * market.holding[product, None]
+    held = np.arange(market.buckets) * market.money.holding[product, None]
     price = np.minimum.accumulate(price - held, axis=1) + held
-    can_buy = price < market.lost_sale[product, None] * (1 - BELOW_LOST_SHARE)
+    can_buy = price < market.money.lost_sale[product, None] * (1 - BELOW_LOST_SHARE)
     is_lost, later = units.refused[d, t] > NOTHING, np.full(len(d), -1)
     for u in range(market.buckets - 1, 0, -1):
         could = can_buy[d, u] if room is None else room[d, t] == u

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from datong.balance import highs
+from datong.balance.arrays import Demand, Lines, Market, Uses, Ways
 from datong.balance.evaluate import Outcome, arrived_units, used_units
-from datong.balance.pack import Market
+from datong.balance.rules.rule import Part
 from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.asks import Asks
@@ -44,15 +45,15 @@ def deliver(market: Market, solution: Solution) -> Solution:
     Demand for which nothing is to be chosen (one class, nothing that could be refused or served from elsewhere) takes
     all that comes, oldest first. The rest is a linear programme with the starts fixed.
     """
-    serves = np.array([w.serves for w in market.ways], dtype=bool)
+    serves = np.array([w.serves for w in market.ways.facts], dtype=bool)
     started = np.where(serves[:, None], 0.0, solution.started)
-    flow = market.fixed + arrived_units(market, started) - used_units(market, started)
-    issued, turned_away = np.zeros((2, *market.sure.shape))
-    substituted = np.zeros((len(market.beyond.substitute_cost), market.buckets))
-    wasted = np.zeros(market.fixed.shape)
-    pooled = market.is_component[market.demanded]
+    flow = market.stock.fixed + arrived_units(market, started) - used_units(market, started)
+    issued, turned_away = np.zeros((2, *market.demand.sure.shape))
+    substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))
+    wasted = np.zeros(market.stock.fixed.shape)
+    pooled = market.products.is_component[market.demand.product]
     free = _never_needed(flow)
-    issued[pooled] = np.maximum(np.diff(free[market.demanded[pooled]], axis=1, prepend=0.0), 0.0)
+    issued[pooled] = np.maximum(np.diff(free[market.demand.product[pooled]], axis=1, prepend=0.0), 0.0)
     chosen = _to_choose(market, free, flow, serves)
     if chosen.any():
         part = _part(market, flow, chosen, serves)
@@ -60,7 +61,7 @@ def deliver(market: Market, solution: Solution) -> Solution:
         at = np.flatnonzero(chosen)
         issued[at], turned_away[at] = found.issued, found.turned_away
         started[serves] = found.started
-        kept = np.isin(market.beyond.substitute_demand, at)
+        kept = np.isin(market.rules.substitutes.demand, at)
         substituted[kept], wasted = found.substituted, found.wasted
     return replace(
         solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
@@ -76,83 +77,67 @@ def _never_needed(flow: FloatArray) -> FloatArray:
 def _to_choose(market: Market, free: FloatArray, flow: FloatArray, serves: BoolArray) -> BoolArray:
     """(demanded) whether deliveries must be chosen: several classes or sites share it, a substitute may stand in, units
     go bad, or refusing some could cost less than being late with them."""
-    demanded, rules = market.demanded, market.beyond
+    demanded, rules = market.demand.product, market.rules
     product = np.bincount(demanded, minlength=len(market.products)) > 1
-    product[rules.substitute_product] = True
-    product[demanded[rules.substitute_demand]] = True
-    product[market.way_product[serves]] = True
-    product[market.use_component[serves[market.use_way]]] = True
-    product |= (rules.shelf_life >= 0) & market.is_component
-    supply = np.where(market.is_component[demanded, None], free[demanded], np.cumsum(flow[demanded], axis=1))
-    must_refuse = (rules.overdue > supply + NOTHING).any(axis=1)
+    product[rules.substitutes.product] = True
+    product[demanded[rules.substitutes.demand]] = True
+    product[market.ways.product[serves]] = True
+    product[market.uses.component[serves[market.uses.way]]] = True
+    product |= (rules.shelf_life.life >= 0) & market.products.is_component
+    supply = np.where(market.products.is_component[demanded, None], free[demanded], np.cumsum(flow[demanded], axis=1))
+    must_refuse = (rules.max_lateness.overdue > supply + NOTHING).any(axis=1)
     worst = market.late_cost * market.buckets + market.end_cost
-    may_refuse = (worst > market.lost_cost) & (market.sure > NOTHING).any(axis=1)
+    may_refuse = (worst > market.lost_cost) & (market.demand.sure > NOTHING).any(axis=1)
     for d in np.flatnonzero(may_refuse & ~must_refuse):
-        may_refuse[d] = bool((market.cumulative_demand[d].max(axis=0) > supply[d] + NOTHING).any())
+        may_refuse[d] = bool((market.demand.cumulative[d].max(axis=0) > supply[d] + NOTHING).any())
     return product[demanded] | must_refuse | may_refuse
 
 
 def _part(market: Market, flow: FloatArray, chosen: BoolArray, serves: BoolArray) -> Market:
     """The market of the chosen demand alone, to which `flow` comes whatever is chosen; only sites that serve markets
     are ways."""
-    rules = market.beyond
+    rules = market.rules
     at = np.flatnonzero(chosen)
-    kept = np.isin(rules.substitute_demand, at)
-    place = np.cumsum(chosen) - 1
+    kept = np.isin(rules.substitutes.demand, at)
     involved = np.zeros(len(market.products), dtype=bool)
-    involved[market.demanded[at]] = True
-    involved[rules.substitute_product[kept]] = True
-    way, use = np.flatnonzero(serves), np.flatnonzero(serves[market.use_way])
-    involved[market.way_product[way]] = True
-    involved[market.use_component[use]] = True
+    involved[market.demand.product[at]] = True
+    involved[rules.substitutes.product[kept]] = True
+    way, use = np.flatnonzero(serves), np.flatnonzero(serves[market.uses.way])
+    involved[market.ways.product[way]] = True
+    involved[market.uses.component[use]] = True
     way_place = np.cumsum(serves) - 1
-    none, buckets = np.zeros((0, market.buckets)), market.buckets
-    beyond = replace(
-        rules,
-        weight=rules.weight[at],
-        overdue=rules.overdue[at],
-        substitute_demand=place[rules.substitute_demand[kept]],
-        substitute_product=rules.substitute_product[kept],
-        substitute_cost=rules.substitute_cost[kept],
-        shelf_life=np.where(involved, rules.shelf_life, -1),
-        change_cost=np.zeros(len(way)),
-        before=np.zeros((len(way), buckets)),
-        charged=np.zeros(buckets, dtype=bool),
-        firms=(),
-        floor=np.zeros(0),
-        ceiling=np.zeros(0),
-        works=np.zeros(0, dtype=bool),
-        on_firm=np.zeros((0, 0), dtype=bool),
-        overtime=none,
-        overtime_cost=none,
-        owed=market.beyond.owed[at],
-    )
+    none = np.zeros((0, market.buckets))
+    part = Part(demanded=at, products=involved, ways=way, buckets=market.buckets)
     return replace(
         market,
-        ways=tuple(market.ways[w] for w in way),
-        lines=(),
-        way_product=market.way_product[way],
-        way_line=np.full(len(way), -1),
-        way_hours=np.zeros(len(way)),
-        way_cost=market.way_cost[way],
-        way_yield=market.way_yield[way],
-        way_lead=market.way_lead[way],
-        way_span=market.way_span[way],
-        way_open=market.way_open[way],
-        way_limit=market.way_limit[way],
-        use_way=way_place[market.use_way[use]],
-        use_component=market.use_component[use],
-        use_units=market.use_units[use],
-        use_open=market.use_open[use],
-        line_hours=none,
-        hours_taken=none,
-        fixed=flow,
-        demanded=market.demanded[at],
-        cumulative_demand=tuple(market.cumulative_demand[d] for d in at),
-        sure=market.sure[at],
-        is_component=market.is_component & involved,
-        beyond=beyond,
-        asks=None,
+        products=replace(market.products, is_component=market.products.is_component & involved),
+        ways=Ways(
+            facts=tuple(market.ways.facts[w] for w in way),
+            product=market.ways.product[way],
+            line=np.full(len(way), -1),
+            hours=np.zeros(len(way)),
+            cost=market.ways.cost[way],
+            yield_share=market.ways.yield_share[way],
+            lead=market.ways.lead[way],
+            span=market.ways.span[way],
+            is_open=market.ways.is_open[way],
+            limit=market.ways.limit[way],
+        ),
+        uses=Uses(
+            way=way_place[market.uses.way[use]],
+            component=market.uses.component[use],
+            units=market.uses.units[use],
+            is_open=market.uses.is_open[use],
+        ),
+        lines=Lines(names=(), hours=none, hours_taken=none),
+        stock=replace(market.stock, fixed=flow),
+        demand=Demand(
+            product=market.demand.product[at],
+            cumulative=tuple(market.demand.cumulative[d] for d in at),
+            sure=market.demand.sure[at],
+            owed=market.demand.owed[at],
+        ),
+        rules=rules.part(part),
     )
 
 
@@ -179,7 +164,7 @@ class Delivered:
 def delivered(market: Market, outcome: Outcome) -> Delivered | None:
     """Requests are served oldest first within their class; of those of one bucket the last are refused first. None
     where the market knows no requests."""
-    asks = market.asks
+    asks = market.demand.asks
     if asks is None:
         return None
     d = _class_of(market, asks)
@@ -208,27 +193,27 @@ def delivered(market: Market, outcome: Outcome) -> Delivered | None:
 
 def _class_of(market: Market, asks: Asks) -> IntArray:
     """(ask) its class of demand, where the requests of that class are all of its demand; else -1."""
-    at = {p: i for i, p in enumerate(market.products)}
-    product = np.array([at.get(market.label_of(item), -1) for item in asks.items], dtype=np.int64)
+    at = {p: i for i, p in enumerate(market.products.names)}
+    product = np.array([at.get(market.places.label_of(item), -1) for item in asks.items], dtype=np.int64)
     place: dict[tuple[int, float], int] = {}
-    for d, p in enumerate(market.demanded.tolist()):
-        place[p, round(float(market.beyond.weight[d]), 9)] = d
+    for d, p in enumerate(market.demand.product.tolist()):
+        place[p, round(float(market.rules.priorities.weight[d]), 9)] = d
     pairs = zip(product[asks.item].tolist(), asks.weight.tolist(), strict=True)
     of = np.array([place.get((p, round(w, 9)), -1) for p, w in pairs], dtype=np.int64)
     known = of >= 0
-    count, buckets = len(market.demanded), market.buckets
+    count, buckets = len(market.demand), market.buckets
     told = np.bincount(of[known] * buckets + asks.bucket[known], asks.units[known], count * buckets)
     whole = np.zeros(count, dtype=bool)
-    for d, paths in enumerate(market.cumulative_demand):
+    for d, paths in enumerate(market.demand.cumulative):
         if len(paths) == 1:
             asked = np.diff(paths[0], prepend=0.0)
             slack = NOTHING * max(float(np.abs(paths[0][-1])), 1.0)
             whole[d] = bool((np.abs(told[d * buckets : (d + 1) * buckets] - asked) <= slack).all())
     # A product with a class that is not known one by one is told in all.
     product_whole = np.ones(len(market.products), dtype=bool)
-    np.logical_and.at(product_whole, market.demanded, whole)
+    np.logical_and.at(product_whole, market.demand.product, whole)
     ok = known.copy()
-    ok[known] = product_whole[market.demanded[of[known]]]
+    ok[known] = product_whole[market.demand.product[of[known]]]
     return np.where(ok, of, -1)
 
 

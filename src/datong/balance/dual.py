@@ -24,7 +24,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from datong.balance.pack import Market
+from datong.balance.arrays import Market
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.layers import layer_slopes
 from datong.network.facts import grouped, product_levels
@@ -51,59 +51,109 @@ STOCK_STEP = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """The k-th ways of a block's products that have one lead time. Axis: way (w).
+    """The k-th ways of a block's products that have one lead time. Axis: way (w)."""
 
-    at: position of each way's product in the block. cost, hours: money and hours per good unit. bundle: which set of
-    components it takes. closed: (bucket of start, w) or None. limit_cell: (bucket of start, w) index among the limits,
-    or None.
-    """
-
+    # k, from 0.
     rank: int
+    # Buckets from start to arrival.
     lead: int
+    # (w) index of the market's way.
     ways: IntArray
+    # (w) position of its product in the block.
     at: IntArray | slice
+    # (w) money per good unit.
     cost: FloatArray
+    # (w) hours per good unit.
     hours: FloatArray
+    # (w) index of the line; None: none of them works on a line.
     line: IntArray | None
+    # (w) units started per good unit.
     per_good: FloatArray
+    # (w) which set of components it takes.
     bundle: IntArray | slice
+    # (bucket of start, w) whether it cannot start; None: all can.
     closed: BoolArray | None
+    # (bucket of start, w) place among the limits from 1, 0 for none; None: none has a limit.
     limit_cell: IntArray | None
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Products of one level that are worked on together. Axes: source (k), bucket (t), product (n), layer (j).
+class Bundles:
+    """Sets of components that ways of a block take. Axis: bundle (b)."""
 
-    parts: per place in a bundle of components (component (b), units (b), open (bucket, b) or None).
-    stock_cell, stock_at, stock_bucket: free stock that comes. claimed: (t, n) units that orders under way take.
-    asked: (t, n) certain demand net of what comes, or None. width (j, n), after (t, j, n): layers of uncertain demand
-    and what each costs from t on, less never; or None. away: (t, n) place among the prices of turning away from 1, 0
-    for none, or None; only with layers.
-    """
-
-    level: int
-    products: IntArray
-    is_component: bool
-    columns: IntArray
-    sources: tuple[Source, ...]
-    ranks: int
+    # How many there are.
+    count: int
+    # Of each place in a bundle: (b) column of the component, (b) units of it per good unit, (bucket, b) whether it is
+    # taken (None: always).
     parts: tuple[tuple[IntArray, FloatArray, BoolArray | None], ...]
-    bundles: int
-    scale: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class BlockMoney:
+    """Economics of a block's products. All (n)."""
+
+    # Money by which temperatures are measured.
+    unit: FloatArray
+    # Money per unit and bucket in stock.
     holding: FloatArray
+    # Money per unit and bucket of waiting.
     late: FloatArray
+    # Money per unit turned away.
     lost: FloatArray
+    # Money per unit that waits at the end.
     waiting: FloatArray
-    stock_cell: IntArray
-    stock_at: IntArray
-    stock_bucket: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class BlockStock:
+    """Free stock of a block's components that comes. Axis: lot of stock (s)."""
+
+    # (s) place among the prices of stock.
+    cell: IntArray
+    # (s) position of its product in the block.
+    at: IntArray
+    # (s) bucket in which it comes.
+    bucket: IntArray
+    # (t, n) units that orders under way take; None: none do.
     claimed: FloatArray | None
-    demanded: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class BlockDemand:
+    """What is asked of a block's products: certain, or in layers (j), or nothing."""
+
+    # (n) index of the market's demanded, -1: nobody asks for it.
+    place: IntArray
+    # (t, n) units of certain demand net of what comes, or None.
     asked: FloatArray | None
+    # (j, n) units of each layer of uncertain demand, or None.
     width: FloatArray | None
+    # (t, j, n) money that a unit of the layer costs from t on, less never; or None.
     after: FloatArray | None
+    # (t, n) place among the prices of turning away from 1, 0 for none, or None; only with layers.
     away: IntArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Products of one level that are worked on together. Axes: source (k), bucket (t), product (n), layer (j)."""
+
+    # Longest way down to what has no components, in steps.
+    level: int
+    # (n) index of the market's product.
+    products: IntArray
+    # Whether they are components, or such as lie in pools.
+    is_component: bool
+    # (n) column among components.
+    columns: IntArray
+    # Their ways.
+    sources: tuple[Source, ...]
+    # Most ways of a product.
+    ranks: int
+    bundles: Bundles
+    money: BlockMoney
+    stock: BlockStock
+    demand: BlockDemand
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +208,7 @@ class Dual:
         self.market, self.buckets = market, market.buckets
         lines = len(market.lines)
         self.line_count = lines * self.buckets
-        limited = np.isfinite(market.way_limit) & market.way_open
+        limited = np.isfinite(market.ways.limit) & market.ways.is_open
         self.limited = limited
         self.limit_count = int(limited.sum())
         self.limit_index = np.full(limited.shape, -1)
@@ -174,38 +224,38 @@ class Dual:
         self.away_index = np.full(self.away.shape, -1)
         self.away_index[self.away] = np.arange(self.away_count)
         # Costs and needs have a column for each component.
-        self.components = np.flatnonzero(market.is_component)
+        self.components = np.flatnonzero(market.products.is_component)
         self.column = np.zeros(len(market.products), dtype=np.int64)
         self.column[self.components] = np.arange(len(self.components))
-        component_stock = np.where(market.is_component[:, None], np.maximum(market.fixed, 0.0), 0.0)
+        component_stock = np.where(market.products.is_component[:, None], np.maximum(market.stock.fixed, 0.0), 0.0)
         self.stock_product, self.stock_bucket = np.nonzero(component_stock)
-        hours = np.maximum(market.line_hours, LEAST_AMOUNT * market.line_hours.mean(axis=1, keepdims=True))
+        hours = np.maximum(market.lines.hours, LEAST_AMOUNT * market.lines.hours.mean(axis=1, keepdims=True))
         self.amount = np.concatenate(
             [
                 hours.T.ravel(),
-                market.way_limit[limited],
-                market.sure[self.away],
+                market.ways.limit[limited],
+                market.demand.sure[self.away],
                 component_stock[self.stock_product, self.stock_bucket],
             ]
         )
         left = self.buckets - self.stock_bucket
-        least = market.salvage[self.stock_product] - market.holding[self.stock_product] * left
+        least = market.money.salvage[self.stock_product] - market.money.holding[self.stock_product] * left
         self.low = np.concatenate([np.zeros(len(self.amount) - len(least)), least])
         self.size = len(self.amount)
         self.scale = _unit_costs(market)
-        self.level = product_levels(market.products, market.way_product[market.use_way], market.use_component)
+        self.level = product_levels(market.products.names, market.ways.product[market.uses.way], market.uses.component)
         self.blocks = self._blocks()
         self.sold = [block for block in self.blocks if not block.is_component]
         # Layers are work enough for several threads; where demand is certain they wait for one another at every short
         # call, and take longer than one.
-        layered = any(block.width is not None for block in self.blocks)
+        layered = any(block.demand.width is not None for block in self.blocks)
         self.pool = ThreadPoolExecutor(threads) if threads > 1 and layered else None
         parts = [block for block in self.blocks if block.is_component]
         self.part_levels = [list(own) for _, own in groupby(parts, lambda block: block.level)]
         self.sold_needs = _Needs.of(self.sold)
         self.part_needs = [_Needs.of(blocks) for blocks in self.part_levels]
         self.worth = self._worth()
-        self.money = max(sum(float(_units_asked(b) @ b.scale) for b in self.blocks), 1e-9)
+        self.money = max(sum(float(_units_asked(b) @ b.money.unit) for b in self.blocks), 1e-9)
         self.step = self._steps()
 
     def close(self) -> None:
@@ -218,21 +268,26 @@ class Dual:
     def _blocks(self) -> list[Block]:
         market = self.market
         demand_of = np.full(len(market.products), -1)
-        demand_of[market.demanded] = np.arange(len(market.demanded))
+        demand_of[market.demand.product] = np.arange(len(market.demand))
         layered = np.zeros(len(market.products), dtype=bool)
-        layered[market.demanded] = ~self.certain
-        starting = np.flatnonzero(market.way_open.any(axis=1))
-        order, first = grouped(market.way_product[starting], len(market.products))
+        layered[market.demand.product] = ~self.certain
+        starting = np.flatnonzero(market.ways.is_open.any(axis=1))
+        order, first = grouped(market.ways.product[starting], len(market.products))
         ways_of = (starting[order], first)
-        uses_of = grouped(market.use_way, len(market.ways))
-        relevant = market.is_component | (demand_of >= 0)
+        uses_of = grouped(market.uses.way, len(market.ways))
+        relevant = market.products.is_component | (demand_of >= 0)
         numbers = max(int(layered.sum()) * self.buckets, 1)
         most_layers = int(np.clip(WORK / numbers, FEWEST_LAYERS, MOST_LAYERS))
         blocks = []
         for level in range(int(self.level.max(initial=0)) + 1):
             for component in (True, False):
                 for uncertain in (False, True):
-                    own = (self.level == level) & (market.is_component == component) & (layered == uncertain) & relevant
+                    own = (
+                        (self.level == level)
+                        & (market.products.is_component == component)
+                        & (layered == uncertain)
+                        & relevant
+                    )
                     products = np.nonzero(own)[0]
                     step = BLOCK_PRODUCTS
                     if uncertain:
@@ -256,15 +311,15 @@ class Dual:
         market, buckets = self.market, self.buckets
         rows, first = ways_of
         ways = np.concatenate([rows[first[p] : first[p + 1]] for p in products]) if len(products) else rows[:0]
-        at = np.searchsorted(products, market.way_product[ways])
+        at = np.searchsorted(products, market.ways.product[ways])
         rank = np.arange(len(ways)) - np.searchsorted(at, at)
-        bundle, parts, bundles = self._bundles(ways, uses_of)
+        bundle, bundles = self._bundles(ways, uses_of)
         sources = []
-        for k, lead in sorted(set(zip(rank.tolist(), market.way_lead[ways].tolist(), strict=True))):
-            own = (rank == k) & (market.way_lead[ways] == lead)
+        for k, lead in sorted(set(zip(rank.tolist(), market.ways.lead[ways].tolist(), strict=True))):
+            own = (rank == k) & (market.ways.lead[ways] == lead)
             w = ways[own]
-            on_line = market.way_line[w] >= 0
-            closed = ~market.way_open[w, : buckets - lead].T
+            on_line = market.ways.line[w] >= 0
+            closed = ~market.ways.is_open[w, : buckets - lead].T
             cells = self.limit_index[w, : buckets - lead].T + 1
             sources.append(
                 Source(
@@ -272,25 +327,15 @@ class Dual:
                     lead=lead,
                     ways=w,
                     at=_slice_if_all(at[own], len(products)),
-                    cost=market.way_cost[w] / market.way_yield[w],
-                    hours=np.where(on_line, market.way_hours[w], 0.0) / market.way_yield[w],
-                    line=np.where(on_line, market.way_line[w], 0) if on_line.any() else None,
-                    per_good=1.0 / market.way_yield[w],
-                    bundle=_slice_if_all(bundle[own], bundles),
+                    cost=market.ways.cost[w] / market.ways.yield_share[w],
+                    hours=np.where(on_line, market.ways.hours[w], 0.0) / market.ways.yield_share[w],
+                    line=np.where(on_line, market.ways.line[w], 0) if on_line.any() else None,
+                    per_good=1.0 / market.ways.yield_share[w],
+                    bundle=_slice_if_all(bundle[own], bundles.count),
                     closed=closed if closed.any() else None,
                     limit_cell=cells if cells.any() else None,
                 )
             )
-        cells = np.nonzero(np.isin(self.stock_product, products))[0]
-        claimed = np.maximum(-market.fixed[products], 0.0).T if component else np.zeros((buckets, 0))
-        asked = width = after = away = None
-        is_asked = demanded >= 0
-        if most_layers:
-            width, after = _layers(market, demanded, most_layers)
-            away = self.away_index[demanded].T + 1
-        elif is_asked.any():
-            asked = np.zeros((buckets, len(products)))
-            asked[:, is_asked] = np.diff(self.net[demanded[is_asked]], axis=1, prepend=0.0).T
         return Block(
             level=level,
             products=products,
@@ -298,27 +343,42 @@ class Dual:
             columns=self.column[products],
             sources=tuple(sources),
             ranks=int(rank.max(initial=-1)) + 1,
-            parts=parts,
             bundles=bundles,
-            scale=self.scale[products],
-            holding=market.holding[products],
-            late=market.late[products],
-            lost=market.lost_sale[products],
-            waiting=market.waiting_at_end[products],
-            stock_cell=cells,
-            stock_at=np.searchsorted(products, self.stock_product[cells]),
-            stock_bucket=self.stock_bucket[cells],
-            claimed=claimed if claimed.any() else None,
-            demanded=demanded,
-            asked=asked,
-            width=width,
-            after=after,
-            away=away if away is not None and away.any() else None,
+            money=BlockMoney(
+                unit=self.scale[products],
+                holding=market.money.holding[products],
+                late=market.money.late[products],
+                lost=market.money.lost_sale[products],
+                waiting=market.money.waiting_at_end[products],
+            ),
+            stock=self._stock(products, component),
+            demand=self._demand(products, demanded, most_layers),
         )
 
-    def _bundles(
-        self, ways: IntArray, uses_of: tuple[IntArray, IntArray]
-    ) -> tuple[IntArray, tuple[tuple[IntArray, FloatArray, BoolArray | None], ...], int]:
+    def _stock(self, products: IntArray, component: bool) -> BlockStock:
+        cells = np.nonzero(np.isin(self.stock_product, products))[0]
+        claimed = np.maximum(-self.market.stock.fixed[products], 0.0).T if component else np.zeros((self.buckets, 0))
+        return BlockStock(
+            cell=cells,
+            at=np.searchsorted(products, self.stock_product[cells]),
+            bucket=self.stock_bucket[cells],
+            claimed=claimed if claimed.any() else None,
+        )
+
+    def _demand(self, products: IntArray, demanded: IntArray, most_layers: int) -> BlockDemand:
+        """most_layers: 0 where the demand is certain."""
+        asked = width = after = away = None
+        is_asked = demanded >= 0
+        if most_layers:
+            width, after = _layers(self.market, demanded, most_layers)
+            away = self.away_index[demanded].T + 1
+        elif is_asked.any():
+            asked = np.zeros((self.buckets, len(products)))
+            asked[:, is_asked] = np.diff(self.net[demanded[is_asked]], axis=1, prepend=0.0).T
+        away = away if away is not None and away.any() else None
+        return BlockDemand(place=demanded, asked=asked, width=width, after=after, away=away)
+
+    def _bundles(self, ways: IntArray, uses_of: tuple[IntArray, IntArray]) -> tuple[IntArray, Bundles]:
         """Ways that take the same components in the same amounts share a bundle: its price is worked out once."""
         market = self.market
         rows, first = uses_of
@@ -329,9 +389,9 @@ class Dual:
             own = rows[first[way] : first[way + 1]]
             key = b"".join(
                 (
-                    market.use_component[own].tobytes(),
-                    (market.use_units[own] / market.way_yield[way]).tobytes(),
-                    market.use_open[own].tobytes(),
+                    market.uses.component[own].tobytes(),
+                    (market.uses.units[own] / market.ways.yield_share[way]).tobytes(),
+                    market.uses.is_open[own].tobytes(),
                 )
             )
             if key not in index:
@@ -339,28 +399,28 @@ class Dual:
                 uses.append(own)
             bundle[i] = index[key]
         yields = np.ones(len(uses))
-        yields[bundle] = market.way_yield[ways]
+        yields[bundle] = market.ways.yield_share[ways]
         places = []
         for place in range(max((len(u) for u in uses), default=0)):
             has = np.array([len(u) > place for u in uses])
             use = np.array([u[place] if len(u) > place else 0 for u in uses], dtype=np.int64)
-            units = np.where(has, market.use_units[use] / yields, 0.0)
-            is_open = market.use_open[use].T
-            column = self.column[market.use_component[use]]
+            units = np.where(has, market.uses.units[use] / yields, 0.0)
+            is_open = market.uses.is_open[use].T
+            column = self.column[market.uses.component[use]]
             places.append((column, units, None if is_open[:, has].all() else is_open))
-        return bundle, tuple(places), len(uses)
+        return bundle, Bundles(len(uses), tuple(places))
 
     def _worth(self) -> FloatArray:
         """Unit costs of what a unit of each scarce thing goes into, in money."""
         market = self.market
         money, taken = np.zeros(len(market.lines)), np.zeros(len(market.lines))
-        on_line = market.way_line >= 0
-        np.add.at(money, market.way_line[on_line], self.scale[market.way_product[on_line]])
-        np.add.at(taken, market.way_line[on_line], market.way_hours[on_line])
+        on_line = market.ways.line >= 0
+        np.add.at(money, market.ways.line[on_line], self.scale[market.ways.product[on_line]])
+        np.add.at(taken, market.ways.line[on_line], market.ways.hours[on_line])
         mean = float(self.scale.mean()) if len(self.scale) else 1.0
         per_hour = np.where(taken > 0, money / np.where(taken > 0, taken, 1.0), mean)
-        limits = np.broadcast_to(self.scale[market.way_product][:, None], self.limited.shape)[self.limited]
-        away = np.broadcast_to(self.scale[market.demanded][:, None], self.away.shape)[self.away]
+        limits = np.broadcast_to(self.scale[market.ways.product][:, None], self.limited.shape)[self.limited]
+        away = np.broadcast_to(self.scale[market.demand.product][:, None], self.away.shape)[self.away]
         return np.concatenate([np.tile(per_hour, self.buckets), limits, away, self.scale[self.stock_product]])
 
     def _steps(self) -> FloatArray:
@@ -391,7 +451,9 @@ class Dual:
 
     def no_flow(self) -> Flow:
         market = self.market
-        return Flow(np.zeros(market.way_open.shape), np.zeros(market.sure.shape), np.zeros(market.sure.shape))
+        return Flow(
+            np.zeros(market.ways.is_open.shape), np.zeros(market.demand.sure.shape), np.zeros(market.demand.sure.shape)
+        )
 
     def _run(self, price: FloatArray, temperature: float, flow: Flow | None) -> tuple[float, FloatArray]:
         """Costs up through the levels, flows down again: cost of all demand, and uses."""
@@ -401,7 +463,7 @@ class Dual:
         used = np.zeros(self.size)
 
         def choose_and_use(block: Block) -> tuple[float, _Used]:
-            value, choice = self._choose(block, given, costs, temperature, block.asked, plain=flow is not None)
+            value, choice = self._choose(block, given, costs, temperature, block.demand.asked, plain=flow is not None)
             return value, self.use(block, choice, needs, flow)
 
         taken = []
@@ -425,7 +487,7 @@ class Dual:
         total = 0.0
         for blocks in self.part_levels:
             found = self.each(
-                lambda block: self._choose(block, given, costs, temperature, block.asked, plain=plain), blocks
+                lambda block: self._choose(block, given, costs, temperature, block.demand.asked, plain=plain), blocks
             )
             for block, (value, choice) in zip(blocks, found, strict=True):
                 total += value
@@ -457,10 +519,10 @@ class Dual:
         layers: whether uncertain demand counts as it is, else `asked` alone. plain: without crumbs, for a plan.
         """
         hours_price, limit_price, away_price, stock_price = given
-        heat = temperature * block.scale
+        heat = temperature * block.money.unit
         per_heat = 1.0 / heat
         buckets, count = self.buckets, len(block.products)
-        has_stock = len(block.stock_cell) > 0
+        has_stock = len(block.stock.cell) > 0
         price = np.full((max(block.ranks + has_stock, 1), buckets, count), CLOSED)
         bundle_price = _bundle_price(block, costs)
         for source in block.sources:
@@ -480,37 +542,37 @@ class Dual:
                 cost[source.closed] = CLOSED
             price[source.rank][source.lead :, source.at] = cost
         if has_stock:
-            stock = block.stock_at
-            price[block.ranks, block.stock_bucket, stock] = stock_price[block.stock_cell] * per_heat[stock]
+            stock = block.stock.at
+            price[block.ranks, block.stock.bucket, stock] = stock_price[block.stock.cell] * per_heat[stock]
         arriving, share = _softmin(price)
         if plain:
             share = _without_crumbs(share)
-        layered = layers and block.width is not None
+        layered = layers and block.demand.width is not None
         there, held = arriving, None
         if block.is_component or not layered:
-            there, held = _or_carried(arriving, block.holding * per_heat)
+            there, held = _or_carried(arriving, block.money.holding * per_heat)
             if plain:
                 held = _all_or_nothing(held)
         value = 0.0
         if block.is_component:
             costs[:, block.columns] = there * heat
-            if block.claimed is not None:
-                taken = block.claimed > 0
-                value += float(block.claimed[taken] @ costs[:, block.columns][taken])
+            if block.stock.claimed is not None:
+                taken = block.stock.claimed > 0
+                value += float(block.stock.claimed[taken] @ costs[:, block.columns][taken])
         early = late = never = waits = None
         if layered:
             offered, own = there, None
-            if block.away is not None:
-                away = (block.lost + np.append(0.0, away_price)[block.away]) * per_heat
-                offered, own = _either(there, np.where(block.away > 0, away, CLOSED))
+            if block.demand.away is not None:
+                away = (block.money.lost + np.append(0.0, away_price)[block.demand.away]) * per_heat
+                offered, own = _either(there, np.where(block.demand.away > 0, away, CLOSED))
             least, early = _take_layers(block, offered, per_heat)
             value += float(least @ heat)
             if own is not None:
                 early, never = early * own, early * (1.0 - own)
         elif asked is not None:
-            last = (block.late + block.waiting) * per_heat
-            later, waits = _served_later(arriving, block.late * per_heat, last)
-            lost = np.broadcast_to(block.lost * per_heat, there.shape)
+            last = (block.money.late + block.money.waiting) * per_heat
+            later, waits = _served_later(arriving, block.money.late * per_heat, last)
+            lost = np.broadcast_to(block.money.lost * per_heat, there.shape)
             least, parts = _softmin(np.stack([there, later, lost]))
             if plain:
                 parts, waits = _without_crumbs(parts), _all_or_nothing(waits)
@@ -527,8 +589,8 @@ class Dual:
         issued = arrive.copy() if flow is not None and block.is_component else None
         if block.is_component:
             arrive += needs[:, block.columns]
-            if block.claimed is not None and claims:
-                arrive += block.claimed
+            if block.stock.claimed is not None and claims:
+                arrive += block.stock.claimed
         if choice.held is not None:
             for t in range(buckets - 1, 0, -1):
                 arrive[t - 1] += arrive[t] * choice.held[t]
@@ -547,16 +609,16 @@ class Dual:
             for source in block.sources:
                 part = flows[source.rank][source.lead :, source.at]
                 flow.started[source.ways, : len(part)] += (part * source.per_good).T
-            own = block.demanded >= 0
+            own = block.demand.place >= 0
             if issued is not None:
-                flow.issued[block.demanded[own]] += issued.T[own]
+                flow.issued[block.demand.place[own]] += issued.T[own]
             if choice.never is not None:
-                flow.turned_away[block.demanded[own]] += choice.never.T[own]
+                flow.turned_away[block.demand.place[own]] += choice.never.T[own]
         return taken
 
     def _taken(self, block: Block, flows: FloatArray, never: FloatArray | None) -> _Used:
         buckets, lines = self.buckets, len(self.market.lines)
-        hours, bundles = np.zeros((buckets, lines)), np.zeros((buckets, block.bundles))
+        hours, bundles = np.zeros((buckets, lines)), np.zeros((buckets, block.bundles.count))
         limits, away = np.zeros(self.limit_count), np.zeros(self.away_count)
         for source in block.sources:
             part = flows[source.rank][source.lead :, source.at]
@@ -566,14 +628,14 @@ class Dual:
                     hours[t] += np.bincount(source.line, in_hours[t], lines)
             if isinstance(source.bundle, slice):
                 bundles[: len(part)] += part
-            elif block.parts:
+            elif block.bundles.parts:
                 for t in range(len(part)):
-                    bundles[t] += np.bincount(source.bundle, part[t], block.bundles)
+                    bundles[t] += np.bincount(source.bundle, part[t], block.bundles.count)
             if source.limit_cell is not None:
                 limits += _sums(source.limit_cell, part * source.per_good, self.limit_count)
-        if block.away is not None and never is not None:
-            away = _sums(block.away, never, self.away_count)
-        stock = flows[block.ranks, block.stock_bucket, block.stock_at] if len(block.stock_cell) else np.zeros(0)
+        if block.demand.away is not None and never is not None:
+            away = _sums(block.demand.away, never, self.away_count)
+        stock = flows[block.ranks, block.stock.bucket, block.stock.at] if len(block.stock.cell) else np.zeros(0)
         return _Used(hours, limits, away, stock, bundles)
 
     def _add(
@@ -585,7 +647,7 @@ class Dual:
             hours += part.hours
             limits += part.limits
             away += part.away
-            stock[block.stock_cell] += part.stock
+            stock[block.stock.cell] += part.stock
         of_blocks.add(needs, [part.bundles for part in taken])
 
 
@@ -597,11 +659,13 @@ class _Needs:
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> "_Needs":
-        first = np.cumsum([0, *(block.bundles for block in blocks)])
+        first = np.cumsum([0, *(block.bundles.count for block in blocks)])
         places = []
-        for place in range(max((len(block.parts) for block in blocks), default=0)):
+        for place in range(max((len(block.bundles.parts) for block in blocks), default=0)):
             own = [
-                (block.parts[place], at) for block, at in zip(blocks, first, strict=False) if len(block.parts) > place
+                (block.bundles.parts[place], at)
+                for block, at in zip(blocks, first, strict=False)
+                if len(block.bundles.parts) > place
             ]
             at = np.concatenate([np.arange(start, start + len(part[0])) for part, start in own])
             is_open = [np.ones((1, len(c)), dtype=bool) if o is None else o for (c, _, o), _ in own]
@@ -636,9 +700,9 @@ def _side_by_side(masks: Sequence[BoolArray]) -> BoolArray:
 def net_of_one_path(market: Market) -> FloatArray:
     """(demanded, bucket) cumulative units still needed where demand is one path, never below 0; nan where it is not."""
     if market.given_demand is not None:
-        return np.maximum(market.net_given_demand(np.arange(len(market.demanded))), 0.0)
-    net = np.full(market.sure.shape, np.nan)
-    for d, paths in enumerate(market.cumulative_demand):
+        return np.maximum(market.net_given_demand(np.arange(len(market.demand))), 0.0)
+    net = np.full(market.demand.sure.shape, np.nan)
+    for d, paths in enumerate(market.demand.cumulative):
         if len(paths) == 1:
             net[d] = np.maximum(market.net_demand(d)[0], 0.0)
     return net
@@ -646,9 +710,9 @@ def net_of_one_path(market: Market) -> FloatArray:
 
 def _units_asked(block: Block) -> FloatArray:
     """(product) units of a block that are asked for."""
-    if block.width is not None:
-        return block.width.sum(axis=0)
-    return np.zeros(len(block.products)) if block.asked is None else block.asked.sum(axis=0)
+    if block.demand.width is not None:
+        return block.demand.width.sum(axis=0)
+    return np.zeros(len(block.products)) if block.demand.asked is None else block.demand.asked.sum(axis=0)
 
 
 def _softmin(cost: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -726,10 +790,10 @@ def _served_later(arriving: FloatArray, step: FloatArray, last: FloatArray) -> t
 
 def _bundle_price(block: Block, costs: FloatArray) -> FloatArray | None:
     """(bucket, bundle) money for the components of one good unit."""
-    if not block.parts:
+    if not block.bundles.parts:
         return None
-    total = np.zeros((len(costs), block.bundles))
-    for component, units, is_open in block.parts:
+    total = np.zeros((len(costs), block.bundles.count))
+    for component, units, is_open in block.bundles.parts:
         part = costs[:, component] * units
         total += part if is_open is None else part * is_open
     return total
@@ -737,14 +801,14 @@ def _bundle_price(block: Block, costs: FloatArray) -> FloatArray | None:
 
 def _take_layers(block: Block, there: FloatArray, per_heat: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Each layer of uncertain demand takes its cheapest bucket, or none: soft cost (product), and units by bucket."""
-    assert block.width is not None and block.after is not None
-    worth = block.after * -per_heat - there[:, None, :]  # (t, j, n) in temperatures
+    assert block.demand.width is not None and block.demand.after is not None
+    worth = block.demand.after * -per_heat - there[:, None, :]  # (t, j, n) in temperatures
     most = np.maximum(worth.max(axis=0), 0.0)
     worth -= most
     np.exp(np.maximum(worth, COLD, out=worth), out=worth)
     total = worth.sum(axis=0) + np.exp(-np.minimum(most, -COLD))
-    least = -(block.width * (most + np.log(total))).sum(axis=0)
-    worth *= block.width / total
+    least = -(block.demand.width * (most + np.log(total))).sum(axis=0)
+    worth *= block.demand.width / total
     return least, worth.sum(axis=1)
 
 
@@ -752,9 +816,12 @@ def _layers(market: Market, demanded: IntArray, most_layers: int) -> tuple[Float
     """Widths (layer, product), and what each layer costs from a bucket on, less never: (bucket, layer, product)."""
     found = []
     for d in demanded:
-        product = market.demanded[d]
+        product = market.demand.product[d]
         width, chance = _blocks_of_layers(market.net_demand(int(d)), most_layers)
-        economics = (float(a[product]) for a in (market.holding, market.late, market.waiting_at_end, market.salvage))
+        economics = (
+            float(a[product])
+            for a in (market.money.holding, market.money.late, market.money.waiting_at_end, market.money.salvage)
+        )
         slopes = layer_slopes(chance, *economics)
         found.append((width, np.cumsum(slopes[:, ::-1], axis=1)[:, ::-1]))
     most = max((len(w) for w, _ in found), default=0)
@@ -790,16 +857,16 @@ def _away_can_pay(market: Market) -> BoolArray:
     Waiting from bucket t to the end costs at most late * (T - t) + the larger of waiting_at_end and salvage; where the
     lost sale costs as much, turning away is never chosen and needs no price.
     """
-    p = market.demanded
+    p = market.demand.product
     left = np.arange(market.buckets, 0, -1)
-    most = market.late[p, None] * left + np.maximum(market.waiting_at_end, market.salvage)[p, None]
-    return (market.sure > 0) & (market.lost_sale[p, None] < most)
+    most = market.money.late[p, None] * left + np.maximum(market.money.waiting_at_end, market.money.salvage)[p, None]
+    return (market.demand.sure > 0) & (market.money.lost_sale[p, None] < most)
 
 
 def _unit_costs(market: Market) -> FloatArray:
     """(product) money by which temperatures are measured: the cheapest way's, else the lost sale's."""
-    plain = np.where(np.isfinite(market.plain_cost), market.plain_cost, 0.0)
-    return np.where(plain > 0, plain, np.maximum(market.lost_sale, 1e-6))
+    plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)
+    return np.where(plain > 0, plain, np.maximum(market.money.lost_sale, 1e-6))
 
 
 def _slice_if_all(at: IntArray, count: int) -> IntArray | slice:

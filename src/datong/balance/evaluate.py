@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from datong.balance.arrays import Market
 from datong.balance.bound import shifted
-from datong.balance.pack import Market
-from datong.balance.rules import fresh, rule_costs
+from datong.balance.rules.rule import Walk
 from datong.balance.spans import hours_worked
+from datong.balance.within import TOLERANCE, assert_within
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import expected_over_and_short
-
-# Share of a stock, capacity or limit by which rounding in a solver may miss it.
-TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,75 +54,114 @@ def evaluate(
     lots: (way, bucket) orders started there, each with its way's set-up; None: nothing is set up.
 
     Conservation: opening + made + received - used - served = closing, for every product and bucket.
+    Each rule beyond the linear core refuses and costs by itself (`Rule.referee`).
     """
-    _assert_within(started, market.way_limit, "more started than a way allows")
-    _assert_within(turned_away, market.sure, "more turned away than is sure to be asked")
-    rules = market.beyond
+    assert_within(started, market.ways.limit, "more started than a way allows")
+    assert_within(turned_away, market.demand.sure, "more turned away than is sure to be asked")
     if substituted is None or not substituted.size:
-        substituted = np.zeros((len(rules.substitute_cost), market.buckets))
+        substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))
     if wasted is None or not wasted.size:
-        wasted = np.zeros(market.fixed.shape)
-    _assert_within(
-        substituted, np.where(rules.substitute_open, np.inf, 0.0), "a substitute below zero, or where none may be"
-    )
-    can_perish = np.where(rules.shelf_life[:, None] >= 0, np.inf, 0.0)
-    _assert_within(wasted, np.broadcast_to(can_perish, wasted.shape), "waste of a product that keeps")
-    arrived = arrived_units(market, started)
-    used = used_units(market, started)
+        wasted = np.zeros(market.stock.fixed.shape)
     hours = hours_worked(market, started, lots)
-    _assert_within(hours, market.most_hours, "more hours than a line has")
-
-    cost = dict.fromkeys(("production", "purchase", "holding", "late", "lost", "salvage"), 0.0)
-    money = market.way_cost * started.sum(axis=1)
-    kind = np.array([w.kind for w in market.ways], dtype=np.str_)
-    cost["production"], cost["purchase"] = (float(money[kind == k].sum()) for k in ("make", "buy"))
-    if (kind == "move").any():
-        cost["transport"] = float(money[kind == "move"].sum())
-
-    product = market.demanded
-    pooled = market.is_component[product]
-    np.add.at(used, product[pooled], issued[pooled])
-    np.add.at(used, rules.substitute_product, substituted)
-    stock = np.cumsum(market.fixed + arrived - used - wasted, axis=1)
-    supply = np.where(pooled[:, None], np.cumsum(issued, axis=1), stock[product])
-    np.add.at(supply, rules.substitute_demand, np.cumsum(substituted, axis=1))
-    stock[product[~pooled]] = 0.0  # held for demand, counted below
+    assert_within(hours, market.most_hours, "more hours than a line has")
+    arrived = arrived_units(market, started)
+    used = _taken(market, used_units(market, started), issued, substituted)
+    pool, supply = _supplied(market, arrived, used, issued, substituted, wasted)
     over, late, served_by = _course(market, supply, turned_away)
+    product = market.demand.product
     conserved = np.isclose(served_by + over, supply, rtol=1e-9, atol=1e-6).all(axis=1)
-    broken = [market.products[p] for p in product[~conserved][:5]]
+    broken = [market.products.names[p] for p in product[~conserved][:5]]
     assert not broken, f"{broken}: supply is not served + closing stock"
-    in_time = supply + np.cumsum(turned_away, axis=1)
-    _assert_within(rules.overdue, np.maximum(in_time, 0.0), "demand waits beyond the maximum lateness")
-    cost["holding"] += float((market.holding[product] * over.sum(axis=1)).sum())
-    cost["late"] += float((market.late_cost * late.sum(axis=1)).sum())
-    cost["lost"] += float((market.lost_cost * turned_away.sum(axis=1)).sum())
-    cost["lost"] += float((market.end_cost * late[:, -1]).sum())
-    cost["salvage"] -= float((market.salvage[product] * over[:, -1]).sum())
-    scale = np.maximum(np.cumsum(np.abs(market.fixed) + arrived, axis=1).max(initial=1.0), 1.0)
-    assert stock.min(initial=0.0) >= -TOLERANCE * scale, "a stock below zero"
-    stock = np.maximum(stock, 0.0)
-    if "shelf life" in market.rules:
-        in_all = stock.copy()
-        np.add.at(in_all, product, over)
-        _assert_within(in_all, np.maximum(fresh(market, arrived), 0.0), "a unit kept beyond its shelf life")
-    cost |= rule_costs(market, started, hours, substituted)
-    cost["holding"] += float((stock.sum(axis=1) * market.holding).sum())
-    cost["salvage"] -= float((stock[:, -1] * market.salvage).sum())
-    if lots is not None and market.way_setup_cost.any():
-        cost["setup"] = float(lots.sum(axis=1) @ market.way_setup_cost)
-    in_all = stock.copy()
-    np.add.at(in_all, product, over)
+    scale = np.maximum(np.cumsum(np.abs(market.stock.fixed) + arrived, axis=1).max(initial=1.0), 1.0)
+    is_there = pool.min(initial=0.0) >= -TOLERANCE * scale
+    pool = np.maximum(pool, 0.0)
+    stock = pool.copy()
+    np.add.at(stock, product, over)
+    walk = Walk(
+        started=started,
+        hours=hours,
+        arrived=arrived,
+        substituted=substituted,
+        wasted=wasted,
+        in_time=supply + np.cumsum(turned_away, axis=1),
+        stock=stock,
+    )
+    cost = _way_cost(market, started) | _demand_cost(market, over, late, turned_away)
+    of_rules: dict[str, float] = {}
+    for rule in market.rules.all:
+        of_rules |= rule.referee(market, walk)
+    assert is_there, "a stock below zero"
+    cost |= dict(sorted(of_rules.items()))
+    cost["holding"] += float((pool.sum(axis=1) * market.money.holding).sum())
+    cost["salvage"] -= float((pool[:, -1] * market.money.salvage).sum())
+    if lots is not None and market.ways.setup_cost.any():
+        cost["setup"] = float(lots.sum(axis=1) @ market.ways.setup_cost)
     return Outcome(
-        cost=cost,
-        hours_used=hours + market.hours_taken,
-        stock=in_all,
-        pool=stock,
+        cost=_in_order(cost),
+        hours_used=hours + market.lines.hours_taken,
+        stock=stock,
+        pool=pool,
         pool_used=used,
         supply=supply,
         served_by=served_by,
         turned_away=turned_away,
         waiting=late,
     )
+
+
+def _taken(market: Market, used: FloatArray, issued: FloatArray, substituted: FloatArray) -> FloatArray:
+    """(product, bucket) units that leave the pools: used, set aside for demand, and for that of what they stand in for.
+    used: written over."""
+    product = market.demand.product
+    pooled = market.products.is_component[product]
+    np.add.at(used, product[pooled], issued[pooled])
+    np.add.at(used, market.rules.substitutes.product, substituted)
+    return used
+
+
+def _supplied(
+    market: Market,
+    arrived: FloatArray,
+    taken: FloatArray,
+    issued: FloatArray,
+    substituted: FloatArray,
+    wasted: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Units in pools at the end of each bucket (product, bucket), and those that came to demand by then (demanded,
+    bucket); what comes straight to demand lies in no pool."""
+    product = market.demand.product
+    pooled = market.products.is_component[product]
+    pool = np.cumsum(market.stock.fixed + arrived - taken - wasted, axis=1)
+    supply = np.where(pooled[:, None], np.cumsum(issued, axis=1), pool[product])
+    np.add.at(supply, market.rules.substitutes.demand, np.cumsum(substituted, axis=1))
+    pool[product[~pooled]] = 0.0
+    return pool, supply
+
+
+def _way_cost(market: Market, started: FloatArray) -> dict[str, float]:
+    """Money by term for what is started."""
+    money = market.ways.cost * started.sum(axis=1)
+    kind = np.array([w.kind for w in market.ways.facts], dtype=np.str_)
+    terms = {"make": "production", "buy": "purchase", "move": "transport"}
+    return {term: float(money[kind == k].sum()) for k, term in terms.items() if k != "move" or (kind == k).any()}
+
+
+def _demand_cost(market: Market, over: FloatArray, late: FloatArray, turned_away: FloatArray) -> dict[str, float]:
+    """Money by term for demand; all (demanded, bucket): units left over, waiting, and turned away in it."""
+    product, money = market.demand.product, market.money
+    lost = float((market.lost_cost * turned_away.sum(axis=1)).sum()) + float((market.end_cost * late[:, -1]).sum())
+    return {
+        "holding": float((money.holding[product] * over.sum(axis=1)).sum()),
+        "late": float((market.late_cost * late.sum(axis=1)).sum()),
+        "lost": lost,
+        "salvage": 0.0 - float((money.salvage[product] * over[:, -1]).sum()),
+    }
+
+
+def _in_order(cost: dict[str, float]) -> dict[str, float]:
+    """The terms that each plan has come first, then transport and the others as they were added."""
+    always = ("production", "purchase", "holding", "late", "lost", "salvage")
+    return {term: cost[term] for term in (*always, *(term for term in cost if term not in always))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +182,9 @@ class Service:
 
 def supply_of(market: Market, started: FloatArray, issued: FloatArray) -> FloatArray:
     """(demanded, bucket) cumulative units that come to each class of demand."""
-    product = market.demanded
-    comes = market.fixed + arrived_units(market, started)
-    return np.cumsum(np.where(market.is_component[product, None], issued, comes[product]), axis=1)
+    product = market.demand.product
+    comes = market.stock.fixed + arrived_units(market, started)
+    return np.cumsum(np.where(market.products.is_component[product, None], issued, comes[product]), axis=1)
 
 
 def covered(market: Market, started: FloatArray) -> Market:
@@ -155,27 +192,30 @@ def covered(market: Market, started: FloatArray) -> Market:
     then never falls below nothing."""
     return replace(
         market,
-        fixed=market.fixed + arrived_units(market, started) - used_units(market, started),
-        line_hours=np.maximum(market.line_hours - hours_worked(market, started), 0.0),
-        way_limit=np.maximum(market.way_limit - started, 0.0),
-        covering=np.zeros(started.shape),
+        stock=replace(
+            market.stock,
+            fixed=market.stock.fixed + arrived_units(market, started) - used_units(market, started),
+            covering=np.zeros(started.shape),
+        ),
+        lines=replace(market.lines, hours=np.maximum(market.lines.hours - hours_worked(market, started), 0.0)),
+        ways=replace(market.ways, limit=np.maximum(market.ways.limit - started, 0.0)),
     )
 
 
 def arrived_units(market: Market, started: FloatArray) -> FloatArray:
     """(product, bucket) good units that come of what is started."""
-    good = shifted(market.way_yield[:, None] * started, market.way_lead, 0.0)
+    good = shifted(market.ways.yield_share[:, None] * started, market.ways.lead, 0.0)
     ways = np.arange(len(market.ways))
-    return _summed(market.way_product, ways, np.ones(len(ways)), good, len(market.products))
+    return _summed(market.ways.product, ways, np.ones(len(ways)), good, len(market.products))
 
 
 def used_units(market: Market, started: FloatArray) -> FloatArray:
     """(product, bucket) units of components that go into what is started."""
-    always = market.use_open.all(axis=1)
-    count, way, units = len(market.products), market.use_way, market.use_units
-    used = _summed(market.use_component[always], way[always], units[always], started, count)
+    always = market.uses.is_open.all(axis=1)
+    count, way, units = len(market.products), market.uses.way, market.uses.units
+    used = _summed(market.uses.component[always], way[always], units[always], started, count)
     some = np.flatnonzero(~always)  # valid in some buckets only
-    np.add.at(used, market.use_component[some], market.use_open[some] * units[some, None] * started[way[some]])
+    np.add.at(used, market.uses.component[some], market.uses.is_open[some] * units[some, None] * started[way[some]])
     return used
 
 
@@ -191,7 +231,7 @@ def _course(market: Market, supply: FloatArray, turned_away: FloatArray) -> tupl
         asked = market.given_demand - away
         return np.maximum(supply - asked, 0.0), np.maximum(asked - supply, 0.0), np.minimum(supply, asked)
     over, short, served = np.zeros((3, *supply.shape))
-    for d, paths in enumerate(market.cumulative_demand):
+    for d, paths in enumerate(market.demand.cumulative):
         over[d], short[d] = expected_over_and_short(supply[d], paths - away[d])
         served[d] = np.minimum(supply[d], paths - away[d]).mean(axis=0)
     return over, short, served
@@ -214,14 +254,14 @@ def service(market: Market, outcome: Outcome) -> Service:
         on_time, served = _reached(total - away, supply), _reached(total - away, last)
     else:
         total, on_time, served = np.zeros((3, *supply.shape))
-        for d, paths in enumerate(market.cumulative_demand):
+        for d, paths in enumerate(market.demand.cumulative):
             total[d] = paths.mean(axis=0)
             on_time[d] = _reached(paths - away[d], supply[d]).mean(axis=0)
             served[d] = _reached(paths - away[d], last[d]).mean(axis=0)
     units = np.diff(total, axis=1, prepend=0.0)
     served = np.clip(served, 0.0, np.maximum(units - outcome.turned_away, 0.0))
     on_time = np.clip(on_time, 0.0, served)
-    on_time[:, 0] -= np.minimum(np.minimum(market.beyond.owed, np.maximum(supply[:, 0], 0.0)), on_time[:, 0])
+    on_time[:, 0] -= np.minimum(np.minimum(market.demand.owed, np.maximum(supply[:, 0], 0.0)), on_time[:, 0])
     never = units - outcome.turned_away - served
     return Service(units, on_time, served - on_time, outcome.turned_away, never)
 
@@ -230,8 +270,3 @@ def _reached(asked: FloatArray, supply: FloatArray) -> FloatArray:
     """(row, bucket) how far supply reaches into what is asked for in each bucket; asked: cumulative."""
     before = np.concatenate([np.zeros((len(asked), 1)), asked[:, :-1]], axis=1)
     return np.minimum(asked, supply) - np.minimum(before, supply)
-
-
-def _assert_within(amount: FloatArray, limit: FloatArray, broken: str) -> None:
-    slack = TOLERANCE * np.maximum(np.where(np.isfinite(limit), np.abs(limit), 0.0), 1.0)
-    assert (amount >= -TOLERANCE).all() and (amount <= limit + slack).all(), broken

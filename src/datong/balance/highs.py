@@ -19,8 +19,12 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
-from datong.balance.pack import Market
-from datong.balance.rules import fresh
+from datong.balance.arrays import Demand, Market
+from datong.balance.rules.max_lateness import MaxLateness
+from datong.balance.rules.priorities import Priorities
+from datong.balance.rules.rule import Reader
+from datong.balance.rules.shelf_life import ShelfLife
+from datong.balance.rules.substitutes import Substitutes
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.errors import NoPlan
 from datong.model.flow import FloatArray, IntArray
@@ -29,8 +33,6 @@ from datong.model.words import message
 
 # Breakpoints of each expected-cost curve, at these quantiles' steps of cumulative demand; first and last are kept.
 BREAKPOINTS = 25
-# Rules that can make it pay to have more than anyone asks for.
-MAY_LEAVE_OVER = frozenset({"change charge", "firm shares", "substitutes", "shelf life"})
 OPTIONS: Mapping[str, str | bool | int | float] = {
     "output_flag": False,
     "threads": 1,
@@ -93,22 +95,20 @@ def _listen(solver: highspy.Highs, on_progress: OnProgress) -> None:
 def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
     """The cheapest starts (way, bucket), at prices of what is scarce, that bring the components which orders under way
     need and that are not there; and the prices with what those starts make scarce."""
-    rules = market.beyond
+    rules, none = market.rules, np.zeros(0)
     programme = Programme(
         replace(
             market,
-            demanded=market.demanded[:0],
-            cumulative_demand=(),
-            sure=market.sure[:0],
-            salvage=np.zeros(len(market.products)),
-            beyond=replace(rules, weight=rules.weight[:0], overdue=rules.overdue[:0]),
+            demand=Demand(product=market.demand.product[:0], cumulative=(), sure=market.demand.sure[:0], owed=none),
+            money=replace(market.money, salvage=np.zeros(len(market.products))),
+            rules=replace(rules, priorities=Priorities(none), max_lateness=MaxLateness(np.zeros((0, market.buckets)))),
         )
     )
     way, bucket = programme.way_index, programme.way_bucket
-    on_line = np.flatnonzero(market.way_line[way] >= 0)
+    on_line = np.flatnonzero(market.ways.line[way] >= 0)
     hour = np.zeros(len(way))
-    hour[on_line] = prices.line[market.way_line[way[on_line]], bucket[on_line]]
-    programme.linear.cost[programme.started] += market.way_hours[way] * hour + prices.limit[way, bucket]
+    hour[on_line] = prices.line[market.ways.line[way[on_line]], bucket[on_line]]
+    programme.linear.cost[programme.started] += market.ways.hours[way] * hour + prices.limit[way, bucket]
     found = programme.solve()
     scarcer = replace(
         prices,
@@ -121,7 +121,7 @@ def least_covering(market: Market, prices: Prices) -> tuple[FloatArray, Prices]:
 
 def piece_count(market: Market) -> int:
     """How large the linear programme is: pieces of all expected-cost curves, at most."""
-    return sum(min(BREAKPOINTS, len(paths)) for paths in market.cumulative_demand) * market.buckets
+    return sum(min(BREAKPOINTS, len(paths)) for paths in market.demand.cumulative) * market.buckets
 
 
 def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -132,10 +132,10 @@ def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray, FloatAr
     the chance G is its mean there, which keeps the expected demand; the last piece has no end.
     """
     net = market.net_demand(d)
-    product = market.demanded[d]
+    product = market.demand.product[d]
     count = min(BREAKPOINTS, len(net))
     late, least = market.late_cost[d], market.least_supply[[d]]
-    turn = late / max(late + market.holding[product], 1e-300)
+    turn = late / max(late + market.money.holding[product], 1e-300)
     levels = np.sort(np.append(np.linspace(0.0, 1.0, count), min(max(turn, 0.0), 1.0)))
     edges = np.quantile(net, levels, axis=0, method="inverted_cdf") if count > 1 else net
     edges = np.concatenate([least, np.maximum(edges, least)])
@@ -144,7 +144,7 @@ def cost_pieces(market: Market, d: int) -> tuple[FloatArray, FloatArray, FloatAr
     for k in range(len(width)):
         covered = np.clip(net, edges[k], edges[k + 1]) - edges[k]
         chance[k] = covered.mean(axis=0) / np.where(width[k] > 0, width[k], 1.0)
-    holding, salvage = float(market.holding[product]), float(market.salvage[product])
+    holding, salvage = float(market.money.holding[product]), float(market.money.salvage[product])
     return edges, layer_slopes(chance, holding, float(late), float(market.end_cost[d]), salvage), chance
 
 
@@ -168,7 +168,7 @@ class Programme:
 
     def __init__(self, market: Market, leave_over: bool = False) -> None:
         self.market = market
-        self.leave_over = leave_over or bool(market.rules & MAY_LEAVE_OVER)
+        self.leave_over = leave_over or any(rule.leaves_over for rule in market.rules.there)
         self.buckets = market.buckets
         self.costs: list[FloatArray] = []
         self.uppers: list[FloatArray] = []
@@ -177,18 +177,18 @@ class Programme:
         self.values: list[FloatArray] = []
         self.column_count = 0
         products = len(market.products)
-        self.demand_row = np.arange(len(market.demanded)) * self.buckets  # (demanded) first row of the supply to it
+        self.demand_row = np.arange(len(market.demand)) * self.buckets  # (demanded) first row of the supply to it
         self.pool_row = np.full(products, -1)  # first row of the product's stock as a component
-        pools = np.nonzero(market.is_component)[0]
-        base = len(market.demanded) * self.buckets
+        pools = np.nonzero(market.products.is_component)[0]
+        base = len(market.demand) * self.buckets
         self.pool_row[pools] = base + np.arange(len(pools)) * self.buckets
         self.line_row = base + len(pools) * self.buckets
-        self.line_end = self.row_count = self.line_row + market.line_hours.size
+        self.line_end = self.row_count = self.line_row + market.lines.hours.size
         self.limits: list[tuple[FloatArray, FloatArray]] = []  # of the rows after those of the lines
         # Units arrive in the pool of a component, else straight at demand.
         self.arrival_row = self.pool_row.copy()
-        straight = ~market.is_component[market.demanded]
-        self.arrival_row[market.demanded[straight]] = self.demand_row[straight]
+        straight = ~market.products.is_component[market.demand.product]
+        self.arrival_row[market.demand.product[straight]] = self.demand_row[straight]
         self.pools = pools
         self.linear = self._build()
 
@@ -212,36 +212,35 @@ class Programme:
 
     def _build(self) -> LinearProgramme:
         market, buckets = self.market, self.buckets
-        wanted = (self.arrival_row[market.way_product] >= 0)[:, None] & market.way_open
+        wanted = (self.arrival_row[market.ways.product] >= 0)[:, None] & market.ways.is_open
         self.way_index, self.way_bucket = np.nonzero(wanted)
         i, t = self.way_index, self.way_bucket
-        rules = market.beyond
-        new = rules.charged[t] & (rules.before[i, t] == 0)  # what was not planned before: the change charge
-        self.started = self.add_columns(market.way_cost[i] + new * rules.change_cost[i], market.way_limit[i, t])
-        arrive = self.arrival_row[market.way_product[i]] + t + market.way_lead[i]
-        self.add_entries(arrive, self.started, -market.way_yield[i])
-        on_line = market.way_line[i] >= 0
-        span = market.way_span[i]
+        cost = market.ways.cost[i] + market.rules.change_charge.on_new(i, t)
+        self.started = self.add_columns(cost, market.ways.limit[i, t])
+        arrive = self.arrival_row[market.ways.product[i]] + t + market.ways.lead[i]
+        self.add_entries(arrive, self.started, -market.ways.yield_share[i])
+        on_line = market.ways.line[i] >= 0
+        span = market.ways.span[i]
         for later in range(int(span.max(initial=1))):
             works = on_line & (later < span)
-            row = self.line_row + market.way_line[i] * buckets + t + later
-            self.add_entries(row[works], self.started[works], (market.way_hours[i] / span)[works])
-        column_of = np.full(market.way_open.shape, -1)
+            row = self.line_row + market.ways.line[i] * buckets + t + later
+            self.add_entries(row[works], self.started[works], (market.ways.hours[i] / span)[works])
+        column_of = np.full(market.ways.is_open.shape, -1)
         column_of[i, t] = self.started
-        u, s = np.nonzero(market.use_open & (column_of[market.use_way] >= 0))
-        pool = self.pool_row[market.use_component[u]] + s
-        self.add_entries(pool, column_of[market.use_way[u], s], market.use_units[u])
+        u, s = np.nonzero(market.uses.is_open & (column_of[market.uses.way] >= 0))
+        pool = self.pool_row[market.uses.component[u]] + s
+        self.add_entries(pool, column_of[market.uses.way[u], s], market.uses.units[u])
         self._build_stock()
         self._build_demand()
-        self._build_rules(column_of)
+        self.readers: dict[str, Reader] = {rule.name: rule.add_to(self, column_of) for rule in market.rules.all}
         lower, upper = np.zeros(self.row_count), np.zeros(self.row_count)
         from_least = -np.diff(market.least_supply, axis=1, prepend=0.0).ravel()
         lower[: from_least.size] = upper[: from_least.size] = from_least
         for product in self.pools:
             rows = slice(self.pool_row[product], self.pool_row[product] + buckets)
-            lower[rows] = upper[rows] = market.fixed[product]
+            lower[rows] = upper[rows] = market.stock.fixed[product]
         lines = slice(self.line_row, self.line_end)
-        lower[lines], upper[lines] = -np.inf, market.line_hours.ravel()
+        lower[lines], upper[lines] = -np.inf, market.lines.hours.ravel()
         for side, given in ((lower, 0), (upper, 1)):
             side[self.line_end :] = np.concatenate([np.zeros(0), *(limit[given] for limit in self.limits)])
         matrix = sp.csc_matrix(
@@ -256,16 +255,16 @@ class Programme:
         t = np.arange(buckets)
         self.stock: dict[int, IntArray] = {}
         for product in self.pools:
-            cost = np.full(buckets, market.holding[product])
-            cost[-1] -= market.salvage[product]
+            cost = np.full(buckets, market.money.holding[product])
+            cost[-1] -= market.money.salvage[product]
             stock = self.add_columns(cost, np.full(buckets, np.inf))
             row = self.pool_row[product] + t
             self.add_entries(row, stock, 1.0)
             self.add_entries(row[1:], stock[:-1], -1.0)
             self.stock[int(product)] = stock
         self.issued: dict[int, IntArray] = {}
-        for d, product in enumerate(market.demanded):
-            if market.is_component[product]:
+        for d, product in enumerate(market.demand.product):
+            if market.products.is_component[product]:
                 issued = self.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
                 self.add_entries(self.pool_row[product] + t, issued, 1.0)
                 self.add_entries(self.demand_row[d] + t, issued, -1.0)
@@ -275,7 +274,7 @@ class Programme:
         market, buckets = self.market, self.buckets
         self.turned_away: list[IntArray] = []
         self.over: list[tuple[IntArray, IntArray, FloatArray]] = []  # columns, buckets, share of them that is left over
-        for d in range(len(market.demanded)):
+        for d in range(len(market.demand)):
             edges, slopes, chance = cost_pieces(market, d)
             width = np.diff(edges, axis=0)
             # Nobody makes leftovers for a living: supply never goes beyond the largest demand of the horizon, but where
@@ -289,80 +288,9 @@ class Programme:
             self.add_entries(row, supply, 1.0)
             later = t + 1 < buckets
             self.add_entries(row[later] + 1, supply[later], -1.0)
-            away = self.add_columns(np.full(buckets, market.lost_cost[d]), market.sure[d])
+            away = self.add_columns(np.full(buckets, market.lost_cost[d]), market.demand.sure[d])
             self.add_entries(self.demand_row[d] + np.arange(buckets), away, -1.0)
             self.turned_away.append(away)
-
-    def _build_rules(self, column_of: IntArray) -> None:
-        """The rules beyond the linear core, as rules.py has them. column_of: (way, bucket) column of starts, or -1."""
-        market, rules, buckets = self.market, self.market.beyond, self.buckets
-        t = np.arange(buckets)
-        self.substituted = np.zeros((len(rules.substitute_cost), buckets), dtype=np.int64)
-        for i, (d, product) in enumerate(zip(rules.substitute_demand, rules.substitute_product, strict=True)):
-            most = np.where(rules.substitute_open[i], np.inf, 0.0)
-            columns = self.add_columns(np.full(buckets, rules.substitute_cost[i]), most)
-            self.add_entries(self.pool_row[product] + t, columns, 1.0)
-            self.add_entries(self.demand_row[d] + t, columns, -1.0)
-            self.substituted[i] = columns
-        line, bucket = np.nonzero(rules.overtime > 0)
-        columns = self.add_columns(rules.overtime_cost[line, bucket], rules.overtime[line, bucket])
-        self.add_entries(self.line_row + line * buckets + bucket, columns, -1.0)
-        self.shelf_rows: dict[int, IntArray] = {}
-        self.wasted: dict[int, IntArray] = {}
-        most = fresh(market, np.zeros(market.fixed.shape))
-        for product in np.flatnonzero((rules.shelf_life >= 0) & market.is_component):
-            self._build_shelf_life(int(product), most[product], column_of)
-        self._build_change_charge(column_of)
-        self._build_firm_shares(column_of)
-
-    def _build_shelf_life(self, product: int, most: FloatArray, column_of: IntArray) -> None:
-        market, buckets = self.market, self.buckets
-        t = np.arange(buckets)
-        waste = self.add_columns(np.zeros(buckets), np.full(buckets, np.inf))
-        self.add_entries(self.pool_row[product] + t, waste, 1.0)
-        rows = self.add_rows(np.full(buckets, -np.inf), most)
-        self.add_entries(rows, self.stock[product], 1.0)
-        for d in np.flatnonzero(market.demanded == product):
-            columns, bucket, share = self.over[d]
-            self.add_entries(rows[bucket], columns, share)
-        life = int(market.beyond.shelf_life[product])
-        for way in np.flatnonzero(market.way_product == product):
-            start = np.flatnonzero(column_of[way] >= 0)
-            for later in range(life):
-                until = start + market.way_lead[way] + later
-                some = until < buckets
-                self.add_entries(rows[until[some]], column_of[way, start[some]], -market.way_yield[way])
-        self.shelf_rows[product], self.wasted[product] = rows, waste
-
-    def _build_change_charge(self, column_of: IntArray) -> None:
-        """started - more + less = before, both at the charge; where nothing was planned, what starts is more."""
-        rules = self.market.beyond
-        self.change_way, self.change_bucket = np.nonzero(
-            rules.charged & (rules.before > 0) & (column_of >= 0) & (rules.change_cost[:, None] > 0)
-        )
-        before = rules.before[self.change_way, self.change_bucket]
-        charge = rules.change_cost[self.change_way]
-        self.change_rows = self.add_rows(before, before)
-        self.add_entries(self.change_rows, column_of[self.change_way, self.change_bucket], 1.0)
-        self.add_entries(self.change_rows, self.add_columns(charge, np.full(len(charge), np.inf)), -1.0)
-        self.add_entries(self.change_rows, self.add_columns(charge, before), 1.0)
-
-    def _build_firm_shares(self, column_of: IntArray) -> None:
-        """H_f - floor H + short >= 0 and H_f - ceiling H - over <= 0; hours under way stand on the right."""
-        market, rules = self.market, self.market.beyond
-        way, bucket = np.nonzero((column_of >= 0) & (market.way_line >= 0)[:, None])
-        line, columns = market.way_line[way], column_of[way, bucket]
-        taken = market.hours_taken.sum(axis=1)
-        infinite = np.array([np.inf])
-        self.share_rows = np.zeros((2, len(rules.firms)), dtype=np.int64)
-        for firm, on_firm in enumerate(rules.on_firm):
-            for side, (share, sign) in enumerate(((rules.floor[firm], 1.0), (rules.ceiling[firm], -1.0))):
-                factor = on_firm - share * rules.works
-                known = np.array([-factor @ taken])
-                row = self.add_rows(*((known, infinite) if side == 0 else (-infinite, known)))
-                self.add_entries(np.repeat(row, len(columns)), columns, market.way_hours[way] * factor[line])
-                self.add_entries(row, self.add_columns(np.array([rules.share_cost]), infinite), sign)
-                self.share_rows[side, firm] = row[0]
 
     def solve(
         self, options: Mapping[str, str | bool | int | float] = OPTIONS, on_progress: OnProgress = never_stop
@@ -399,28 +327,25 @@ class Programme:
         """
         market, buckets = self.market, self.buckets
         value = np.maximum(value, 0.0)
-        started, limit = np.zeros(market.way_open.shape), np.zeros(market.way_open.shape)
+        started, limit = np.zeros(market.ways.is_open.shape), np.zeros(market.ways.is_open.shape)
         started[self.way_index, self.way_bucket] = value[self.started]
         limit[self.way_index, self.way_bucket] = np.maximum(-reduced[self.started], 0.0)
-        limit[~np.isfinite(market.way_limit)] = 0.0
-        issued = np.zeros((len(market.demanded), buckets))
+        limit[~np.isfinite(market.ways.limit)] = 0.0
+        issued = np.zeros((len(market.demand), buckets))
         for d, columns in self.issued.items():
             issued[d] = value[columns]
-        away = np.array(self.turned_away, dtype=np.int64).reshape(len(market.demanded), buckets)
+        away = np.array(self.turned_away, dtype=np.int64).reshape(len(market.demand), buckets)
         component = np.full((len(market.products), buckets), np.inf)
         for product in self.pools:
             component[product] = -dual[self.pool_row[product] : self.pool_row[product] + buckets]
-        change, shelf, wasted = np.zeros(started.shape), np.zeros(market.fixed.shape), np.zeros(market.fixed.shape)
-        change[self.change_way, self.change_bucket] = -dual[self.change_rows]
-        for product, rows in self.shelf_rows.items():
-            shelf[product], wasted[product] = -dual[rows], value[self.wasted[product]]
-        shares = dual[self.share_rows] * np.array([[1.0], [-1.0]])
+        found = {name: read(value, dual) for name, read in self.readers.items()}
         prices = Prices(
-            line=np.maximum(-dual[self.line_row : self.line_end].reshape(market.line_hours.shape), 0.0),
+            line=np.maximum(-dual[self.line_row : self.line_end].reshape(market.lines.hours.shape), 0.0),
             limit=limit,
             turned_away=np.maximum(-reduced[away], 0.0),
             component=component,
-            rule={"change charge": change, "shelf life": shelf, "firm shares": shares},
+            rule={name: own.price for name, own in found.items() if own.price is not None},
         )
-        substituted = value[self.substituted]
+        substituted, wasted = found[Substitutes.name].units, found[ShelfLife.name].units
+        assert substituted is not None and wasted is not None
         return Solution(started, issued, value[away], prices, "highs", iterations, substituted, wasted)

@@ -23,15 +23,13 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
+from datong.balance.arrays import Market
 from datong.balance.evaluate import evaluate
 from datong.balance.highs import BREAKPOINTS, OPTIONS, STOPPED, Programme
-from datong.balance.pack import Market
 from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.balance.spans import over_span
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
-# Rules beyond the linear core under which what a product can need at most is known.
-KNOWN = frozenset({"maximum lateness", "priorities", "overtime", "long lots"})
 ENDED = (
     *STOPPED,
     highspy.HighsModelStatus.kOptimal,
@@ -60,10 +58,10 @@ class LotRules:
 def lot_rules(market: Market, whole: BoolArray) -> LotRules:
     """The rules of the market's ways. whole: (product) it comes in whole units."""
     setup_hours, setup_cost, smallest, multiple = (
-        np.array([getattr(w, name) for w in market.ways], dtype=np.float64)
+        np.array([getattr(w, name) for w in market.ways.facts], dtype=np.float64)
         for name in ("setup_hours", "setup_cost", "min_units", "multiple_units")
     )
-    step = np.where(multiple > 0, multiple, whole[market.way_product].astype(np.float64))
+    step = np.where(multiple > 0, multiple, whole[market.ways.product].astype(np.float64))
     return LotRules(step, in_steps(smallest, step, up=True), setup_hours, setup_cost)
 
 
@@ -94,12 +92,12 @@ class LotPlan:
 
 def knows(market: Market) -> bool:
     """Whether all rules of the market can be had in lots."""
-    return market.rules <= KNOWN and not market.has_circles
+    return all(rule.in_lots for rule in market.rules.there) and not market.has_circles
 
 
 def column_count(market: Market, rules: LotRules) -> int:
     """How large the programme is: its whole-number columns."""
-    return int(((rules.decides[:, None] + (rules.step > 0)[:, None].astype(np.int64)) * market.way_open).sum())
+    return int(((rules.decides[:, None] + (rules.step > 0)[:, None].astype(np.int64)) * market.ways.is_open).sum())
 
 
 def solve(
@@ -129,22 +127,22 @@ def most_wanted(market: Market, rules: LotRules) -> FloatArray:
     no more of it than its smallest, saves its cost and the holding; `_never_pays` says where that holds for sure.
     """
     need = np.zeros(len(market.products))
-    for d, product in enumerate(market.demanded):
+    for d, product in enumerate(market.demand.product):
         need[product] += max(float(market.net_demand(d).max()), 0.0)
-    taken = -np.cumsum(market.fixed, axis=1).min(axis=1, initial=0.0)  # by orders under way, beyond what comes
-    need += np.where(market.is_component, taken, 0.0)
-    lot = np.maximum(rules.smallest, rules.step) * market.way_yield
+    taken = -np.cumsum(market.stock.fixed, axis=1).min(axis=1, initial=0.0)  # by orders under way, beyond what comes
+    need += np.where(market.products.is_component, taken, 0.0)
+    lot = np.maximum(rules.smallest, rules.step) * market.ways.yield_share
     lot_of = np.zeros(len(market.products))
-    np.maximum.at(lot_of, market.way_product, lot)
+    np.maximum.at(lot_of, market.ways.product, lot)
     most = np.zeros(len(market.products))
-    for product in reversed(market.levels):
+    for product in reversed(market.products.order):
         most[product] = need[product] + lot_of[product] if need[product] > 0 else 0.0
-        ways = np.flatnonzero(market.way_product == product)
-        uses = np.flatnonzero(np.isin(market.use_way, ways))
+        ways = np.flatnonzero(market.ways.product == product)
+        uses = np.flatnonzero(np.isin(market.uses.way, ways))
         each: dict[int, float] = {}
         for use in uses:
-            part = int(market.use_component[use])
-            units = float(market.use_units[use] / market.way_yield[market.use_way[use]])
+            part = int(market.uses.component[use])
+            units = float(market.uses.units[use] / market.ways.yield_share[market.uses.way[use]])
             of_way = each.get(part, 0.0)
             each[part] = max(of_way, units)
         for part, units in each.items():
@@ -158,25 +156,25 @@ def _never_pays(market: Market) -> BoolArray:
     last = np.array([market.buckets, 1])  # first and last bucket of a start: money grows evenly between them
     gain = np.zeros((len(market.ways), 2))
     for k, buckets in enumerate(last):
-        part = market.holding[market.use_component] * buckets - market.salvage[market.use_component]
-        np.add.at(gain[:, k], market.use_way, market.use_units * np.maximum(part, 0.0))
-        there = np.maximum(buckets - market.way_lead, 0)
-        product = market.way_product
-        gain[:, k] -= market.way_yield * (market.holding[product] * there - market.salvage[product])
-    return (market.way_cost - gain.max(axis=1)) >= free
+        part = market.money.holding[market.uses.component] * buckets - market.money.salvage[market.uses.component]
+        np.add.at(gain[:, k], market.uses.way, market.uses.units * np.maximum(part, 0.0))
+        there = np.maximum(buckets - market.ways.lead, 0)
+        product = market.ways.product
+        gain[:, k] -= market.ways.yield_share * (market.money.holding[product] * there - market.money.salvage[product])
+    return (market.ways.cost - gain.max(axis=1)) >= free
 
 
 def most_of_lots(market: Market, rules: LotRules, way: IntArray, bucket: IntArray) -> FloatArray:
     """(start) the module's `most`, in units; way, bucket: (start)."""
-    most = market.way_limit[way, bucket].copy()
-    line, hours = market.way_line[way], market.way_hours[way]
+    most = market.ways.limit[way, bucket].copy()
+    line, hours = market.ways.line[way], market.ways.hours[way]
     works = np.flatnonzero((line >= 0) & (hours > 0))
     left = _hours_there(market, way[works], bucket[works]) - rules.setup_hours[way[works]]
     most[works] = np.minimum(most[works], np.maximum(left, 0.0) / hours[works])
     sets_up = np.flatnonzero((line >= 0) & (hours <= 0) & (rules.setup_hours[way] > 0))
     left = _hours_there(market, way[sets_up], bucket[sets_up]) - rules.setup_hours[way[sets_up]]
     most[sets_up] = np.where(left >= 0, most[sets_up], 0.0)
-    wanted = most_wanted(market, rules)[market.way_product] / market.way_yield
+    wanted = most_wanted(market, rules)[market.ways.product] / market.ways.yield_share
     wanted = np.maximum(in_steps(wanted, rules.step, up=True), rules.smallest)
     bounded = _never_pays(market)[way] | np.isinf(most)
     most = np.where(bounded, np.minimum(most, wanted[way]), most)
@@ -185,9 +183,9 @@ def most_of_lots(market: Market, rules: LotRules, way: IntArray, bucket: IntArra
 
 def _hours_there(market: Market, way: IntArray, bucket: IntArray) -> FloatArray:
     """(start) hours that a start can take at most, in all its buckets."""
-    hours = np.zeros(market.way_open.shape)
-    on_line = np.flatnonzero(market.way_line >= 0)
-    hours[on_line] = over_span(market, on_line, market.most_hours) * market.way_span[on_line, None]
+    hours = np.zeros(market.ways.is_open.shape)
+    on_line = np.flatnonzero(market.ways.line >= 0)
+    hours[on_line] = over_span(market, on_line, market.most_hours) * market.ways.span[on_line, None]
     return hours[way, bucket]
 
 
@@ -211,9 +209,9 @@ class _Lots:
         fits = self.most[self.decided] >= np.maximum(smallest[self.decided], ROUNDING)
         self.upper = np.concatenate([upper / self.scale, fits.astype(np.float64)])
         started, at = programme.started[self.decided], np.arange(count)
-        line = market.way_line[way[self.decided]]
+        line = market.ways.line[way[self.decided]]
         works = (line >= 0) & (rules.setup_hours[way[self.decided]] > 0)
-        span = market.way_span[way[self.decided]]
+        span = market.ways.span[way[self.decided]]
         units = linear.matrix @ sp.diags_array(self.scale)
         setups = sp.csc_matrix((rows, count))
         for later in range(int(span.max(initial=1))):
@@ -253,7 +251,7 @@ class _Lots:
         if not plans:
             return None
         value, objective = min(plans, key=lambda p: p[1])
-        exact = all(len(paths) <= BREAKPOINTS for paths in self.market.cumulative_demand)
+        exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
         gap = max(objective - info.mip_dual_bound, 0.0) if exact else math.inf
         return self._read(value, gap, int(max(info.mip_node_count, 0)))
 
@@ -300,7 +298,7 @@ class _Lots:
         columns = programme.column_count
         none = np.zeros(columns), np.zeros(programme.row_count)
         solution = replace(programme.read(value[:columns] * self.scale, *none, nodes), door="integer")
-        setups = np.zeros(market.way_open.shape)
+        setups = np.zeros(market.ways.is_open.shape)
         at = self.decided
         setups[programme.way_index[at], programme.way_bucket[at]] = value[self.y]
         cost = cost_in_lots(market, self.rules, solution, setups)

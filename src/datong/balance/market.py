@@ -8,12 +8,13 @@ from typing import Literal
 import numpy as np
 
 from datong.balance import highs, integer, prices
+from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
 from datong.balance.deliveries import deliver
 from datong.balance.evaluate import Outcome, evaluate
-from datong.balance.pack import Market, pack
+from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.balance.spans import hours_worked
 from datong.ledger.state import State
@@ -41,8 +42,6 @@ LOTS_GAP = 1e-4
 SET_UP_PRICES_UP_TO = 50_000
 # Of a cost, what is rounding.
 NOTHING = 1e-9
-# Rules beyond the linear core that the door of prices keeps: what it serves too late is turned away after it.
-KNOWN_TO_PRICES = frozenset({"maximum lateness"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +105,11 @@ def cleared(
     an earlier clearing (`warm_prices`); HiGHS makes no use of them. Raises NoPlan where there is no plan yet,
     Refused where the door asked for does not know a rule of the chain.
     """
-    unknown = market.rules - KNOWN_TO_PRICES
+    unknown = market.rules.unknown_to_search
     if door == "auto":
         door = "highs" if fits_highs(market) or unknown or market.has_circles else "prices"
     if door == "prices" and unknown:
-        raise Refused(message("balance.unknown_to_prices", rules=_named(sorted(unknown))))
+        raise Refused(message("balance.unknown_to_prices", rules=_named(unknown)))
     if door == "prices" and market.has_circles:
         raise Refused(message("balance.circles_unknown_to_prices"))
     if door == "highs":
@@ -137,7 +136,9 @@ def fits_highs(market: Market) -> bool:
 
 def states_lots(market: Market) -> bool:
     """Whether any way has a smallest lot, a lot multiple or a set-up, or takes longer than a bucket."""
-    return any(w.min_units or w.multiple_units or w.setup_hours or w.setup_cost or w.span > 1 for w in market.ways)
+    return any(
+        w.min_units or w.multiple_units or w.setup_hours or w.setup_cost or w.span > 1 for w in market.ways.facts
+    )
 
 
 def fits_integers(market: Market, rules: integer.LotRules) -> bool:
@@ -210,20 +211,20 @@ def set_ups_fixed(given_out: Cleared) -> Market:
     """The market in which only the ways that the plan sets up can start, on the hours that the set-ups leave."""
     market, lots = given_out.market, given_out.lots
     assert lots is not None
-    open_there = market.way_open & (~_is_set_up(market)[:, None] | (lots > 0))
+    open_there = market.ways.is_open & (~_is_set_up(market)[:, None] | (lots > 0))
     hours = hours_worked(market, np.zeros(lots.shape), lots)
     return replace(
         market,
-        way_open=open_there,
-        way_limit=np.where(open_there, market.way_limit, 0.0),
-        line_hours=np.maximum(market.line_hours - hours, 0.0),
+        ways=replace(market.ways, is_open=open_there, limit=np.where(open_there, market.ways.limit, 0.0)),
+        lines=replace(market.lines, hours=np.maximum(market.lines.hours - hours, 0.0)),
     )
 
 
 def _is_set_up(market: Market) -> BoolArray:
     """(way) whether starting it is a decision: it has a set-up, or comes in lots of more than a unit."""
     return np.array(
-        [bool(w.setup_hours or w.setup_cost) or max(w.min_units, w.multiple_units) > 1 for w in market.ways], dtype=bool
+        [bool(w.setup_hours or w.setup_cost) or max(w.min_units, w.multiple_units) > 1 for w in market.ways.facts],
+        dtype=bool,
     )
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from datong.balance import highs
+from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.dual import Dual, Flow
 from datong.balance.evaluate import Outcome, covered, evaluate, supply_of
-from datong.balance.pack import Market
 from datong.balance.repair import feasible
-from datong.balance.rules import turn_away_overdue
+from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.model.flow import FloatArray
 
@@ -69,8 +69,8 @@ def solve(
     start: prices to begin with, of an earlier clearing. on_progress is asked at every step whether to go on. Components
     that orders under way need and that are not there are brought as `covering` says; all else is searched beside it.
     """
-    if market.covering.any():
-        first = _beside(market, market.covering, limits, on_progress, start)
+    if market.stock.covering.any():
+        first = _beside(market, market.stock.covering, limits, on_progress, start)
         covering, prices = highs.least_covering(market, first.solution.prices)
         again = _beside(market, covering, limits, on_progress, first.solution.prices)
         best = min(first, again, key=lambda one: sum(one.outcome.cost.values()))
@@ -186,7 +186,7 @@ class _Search:
         parts = (start.line.T.ravel(), start.limit[dual.limited], start.turned_away[dual.away], stock)
         price = np.concatenate(parts)
         # A stock without a price is worth what it replaces.
-        usual = np.concatenate([np.zeros(dual.size - len(stock)), self.market.plain_cost[dual.stock_product]])
+        usual = np.concatenate([np.zeros(dual.size - len(stock)), self.market.products.plain_cost[dual.stock_product]])
         price = np.where(np.isfinite(price), price, np.where(np.isfinite(usual), usual, 0.0))
         return np.maximum(price, dual.low)
 
@@ -244,7 +244,7 @@ def _off(dual: Dual, price: FloatArray, left: FloatArray) -> float:
 
 def _on_the_market(market: Market, dual: Dual, price: FloatArray) -> Prices:
     hours, limits, away, stock = dual.split(price)
-    limit, turned_away = np.zeros(market.way_limit.shape), np.zeros(market.sure.shape)
+    limit, turned_away = np.zeros(market.ways.limit.shape), np.zeros(market.demand.sure.shape)
     limit[dual.limited] = limits
     turned_away[dual.away] = away
     component = np.full((len(market.products), market.buckets), np.inf)

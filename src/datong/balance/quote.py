@@ -17,9 +17,9 @@ from functools import cached_property
 
 import numpy as np
 
+from datong.balance.arrays import Market
 from datong.balance.bound import shifted, unit_prices
 from datong.balance.evaluate import supply_of
-from datong.balance.pack import Market
 from datong.balance.scarcity import NOTHING, shared_name
 from datong.balance.solution import Prices
 from datong.model.flow import FloatArray, IntArray
@@ -103,11 +103,11 @@ class Cleared:
 
     @cached_property
     def _ways_of(self) -> tuple[IntArray, IntArray]:
-        return grouped(self.market.way_product, len(self.market.products))
+        return grouped(self.market.ways.product, len(self.market.products))
 
     @cached_property
     def _uses_of(self) -> tuple[IntArray, IntArray]:
-        return grouped(self.market.use_way, len(self.market.ways))
+        return grouped(self.market.uses.way, len(self.market.ways))
 
     def ways_of(self, product: int) -> IntArray:
         of, first = self._ways_of
@@ -116,13 +116,13 @@ class Cleared:
     def uses(self, way: int, start: int) -> Iterator[int]:
         """The way's uses that are valid in the bucket of its start."""
         of, first = self._uses_of
-        return (int(u) for u in of[first[way] : first[way + 1]] if self.market.use_open[u, start])
+        return (int(u) for u in of[first[way] : first[way + 1]] if self.market.uses.is_open[u, start])
 
     # prices ---------------------------------------------------------------------------------------
 
     def normal_price(self, product: int) -> float:
         """What a unit costs where nothing is scarce; inf where it has no way."""
-        return float(self.market.plain_cost[product])
+        return float(self.market.products.plain_cost[product])
 
     def options(self, product: int, due: int, late: bool = True) -> list[Option]:
         """Every way and start that can be there by the due bucket, and (late) after it; cheapest first."""
@@ -134,34 +134,34 @@ class Cleared:
                     found.append(self._by_way(int(way), int(arrive), due))
 
         def place(o: Option) -> tuple[float, bool, int, str]:
-            return round(o.price, 9), o.arrive > due, -o.start, "" if o.way < 0 else market.ways[o.way].name
+            return round(o.price, 9), o.arrive > due, -o.start, "" if o.way < 0 else market.ways.facts[o.way].name
 
         return sorted(found, key=place)
 
     def _by_way(self, way: int, arrive: int, due: int) -> Option:
         market = self.market
-        start = arrive - int(market.way_lead[way])
-        good, product = float(market.way_yield[way]), int(market.way_product[way])
+        start = arrive - int(market.ways.lead[way])
+        good, product = float(market.ways.yield_share[way]), int(market.ways.product[way])
         shares: list[tuple[float, Scarce]] = []
-        limit = float(self.prices.limit[way, start]) if np.isfinite(market.way_limit[way, start]) else 0.0
+        limit = float(self.prices.limit[way, start]) if np.isfinite(market.ways.limit[way, start]) else 0.0
         if limit > NOTHING:
-            shares.append((limit / good, Scarce("offer", market.ways[way].name, start, limit)))
-        line, hours = int(market.way_line[way]), 0.0
+            shares.append((limit / good, Scarce("offer", market.ways.facts[way].name, start, limit)))
+        line, hours = int(market.ways.line[way]), 0.0
         if line >= 0:
             price = max(float(self.prices.line[line, start]), 0.0)
-            hours = float(market.way_hours[way]) * price / good
-            what, name = shared_name(market, market.lines[line])
+            hours = float(market.ways.hours[way]) * price / good
+            what, name = shared_name(market, market.lines.names[line])
             shares.append((hours, Scarce(what, name, start, price)))
         materials, scarce_materials = 0.0, limit / good
         for use in self.uses(way, start):
-            component, units = int(market.use_component[use]), float(market.use_units[use]) / good
-            price, plain = float(self.cheapest[component, start]), float(market.plain_cost[component])
+            component, units = int(market.uses.component[use]), float(market.uses.units[use]) / good
+            price, plain = float(self.cheapest[component, start]), float(market.products.plain_cost[component])
             premium = max(price - plain, 0.0) if np.isfinite(plain) else price
             materials += units * (price - premium)
             scarce_materials += units * premium
             if units * premium > NOTHING:
                 shares.append((units * premium, self._behind(component, start, premium)))
-        own = float(market.way_cost[way]) / good
+        own = float(market.ways.cost[way]) / good
         rest = float(self.ways[way, arrive]) - own - materials - hours - scarce_materials
         most = max(shares, key=lambda share: share[0], default=(0.0, None))
         return Option(
@@ -172,8 +172,8 @@ class Cleared:
             materials=materials,
             hours=hours,
             scarce_materials=scarce_materials,
-            holding=max(due - arrive, 0) * float(market.holding[product]),
-            late=max(arrive - due, 0) * float(market.late[product]),
+            holding=max(due - arrive, 0) * float(market.money.holding[product]),
+            late=max(arrive - due, 0) * float(market.money.late[product]),
             other=rest if abs(rest) > NOTHING else 0.0,
             scarce=most[1] if most[0] > NOTHING else None,
         )
@@ -181,14 +181,14 @@ class Cleared:
     def _behind(self, component: int, bucket: int, premium: float) -> Scarce:
         """The scarce thing behind a component's premium: what its own cheapest way is short of, or else itself."""
         market = self.market
-        own = Scarce("component", market.products[component], bucket, premium)
+        own = Scarce("component", market.products.names[component], bucket, premium)
         price = float(self.cheapest[component, bucket])
         for way in self.ways_of(component):
             arrive = np.arange(bucket + 1)
-            held = self.ways[way, : bucket + 1] + (bucket - arrive) * market.holding[component]
+            held = self.ways[way, : bucket + 1] + (bucket - arrive) * market.money.holding[component]
             at = int(np.flatnonzero(held <= held.min() + NOTHING)[-1]) if np.isfinite(held).any() else 0  # the latest
-            start = at - int(market.way_lead[way])
-            parts = {int(market.use_component[u]) for u in self.uses(int(way), max(start, 0))}
+            start = at - int(market.ways.lead[way])
+            parts = {int(market.uses.component[u]) for u in self.uses(int(way), max(start, 0))}
             level = market.level
             if held[at] <= price + self._same(component) and all(level[p] < level[component] for p in parts):
                 return self._by_way(int(way), at, at).scarce or own
@@ -202,26 +202,26 @@ class Cleared:
     def _from_what_comes(self, product: int, due: int) -> Iterator[Option]:
         """A unit out of stock or of what is planned anyway, where there is one by the due bucket."""
         market = self.market
-        if market.is_component[product]:
+        if market.products.is_component[product]:
             worth, plain = float(self.cheapest[product, due]), self.normal_price(product)
             by_way = [o.price for o in self._by_ways(product, due)]
             if self.component_there[product, due] > NOTHING and worth < min(by_way, default=np.inf) - NOTHING:
                 premium = max(worth - plain, 0.0) if np.isfinite(plain) else 0.0
-                scarce = Scarce("component", market.products[product], due, worth) if premium > NOTHING else None
+                scarce = Scarce("component", market.products.names[product], due, worth) if premium > NOTHING else None
                 yield Option(-1, due, due, worth - premium, scarce_materials=premium, scarce=scarce)
             return
-        for d in np.flatnonzero(market.demanded == product):
+        for d in np.flatnonzero(market.demand.product == product):
             if self.there(int(d), due) <= NOTHING:
                 continue
             short = self._short_share(int(d))[due:]
-            holding = -float(market.holding[product]) * np.cumsum(1.0 - short)
+            holding = -float(market.money.holding[product]) * np.cumsum(1.0 - short)
             waiting = float(market.late_cost[d]) * np.cumsum(short)
-            own = float(market.salvage[product]) * (1.0 - short[-1])
+            own = float(market.money.salvage[product]) * (1.0 - short[-1])
             late = waiting[-1] + float(market.end_cost[d]) * short[-1]
             choices = [Option(-1, due, due, own, holding=holding[-1], late=late)]
             for u in range(market.buckets - due):  # or others wait for a unit that comes later, or are told no
                 held, waited = (float(holding[u - 1]), float(waiting[u - 1])) if u else (0.0, 0.0)
-                if market.sure[d, due + u] - self.turned_away[d, due + u] > NOTHING:
+                if market.demand.sure[d, due + u] - self.turned_away[d, due + u] > NOTHING:
                     choices.append(Option(-1, due, due, 0.0, holding=held, late=waited + float(market.lost_cost[d])))
                 later = self._cheapest_there(product, due + u) if u else None
                 if later is not None:
@@ -252,11 +252,11 @@ class Cleared:
     @cached_property
     def supply(self) -> FloatArray:
         """(demanded, bucket) cumulative units that come to a product that is no component."""
-        return supply_of(self.market, self.started, np.zeros(self.market.sure.shape))
+        return supply_of(self.market, self.started, np.zeros(self.market.demand.sure.shape))
 
     def _short_share(self, d: int) -> FloatArray:
         """(bucket) how likely it is that somebody waits for a unit that is taken away."""
-        net = self.market.cumulative_demand[d] - np.cumsum(self.turned_away[d])
+        net = self.market.demand.cumulative[d] - np.cumsum(self.turned_away[d])
         return (net - self.supply[d] > -1e-6 * np.maximum(self.supply[d], 1.0)).mean(axis=0)
 
     def there(self, d: int, bucket: int) -> float:
@@ -283,9 +283,9 @@ class Cleared:
     def hours_used(self) -> FloatArray:
         """(line, bucket) of what is started."""
         market = self.market
-        hours = np.zeros(market.line_hours.shape)
-        on = market.way_line >= 0
-        np.add.at(hours, market.way_line[on], market.way_hours[on, None] * self.started[on])
+        hours = np.zeros(market.lines.hours.shape)
+        on = market.ways.line >= 0
+        np.add.at(hours, market.ways.line[on], market.ways.hours[on, None] * self.started[on])
         return hours
 
     def holds_units(self, product: int, due: int) -> float:
@@ -303,31 +303,31 @@ class Cleared:
     def _room(self, option: Option, product: int, due: int) -> float:
         if option.way >= 0:
             return self._room_of_way(option.way, option.start, frozenset())
-        if self.market.is_component[product]:
+        if self.market.products.is_component[product]:
             return self.left_of(product, due)
-        there = self.there(int(np.flatnonzero(self.market.demanded == product)[0]), due)
+        there = self.there(int(np.flatnonzero(self.market.demand.product == product)[0]), due)
         until = self.market.buckets
         if option.instead >= 0:
             there = min(there, self._room_of_way(option.instead, option.start, frozenset()))
-            until = option.start + int(self.market.way_lead[option.instead])
+            until = option.start + int(self.market.ways.lead[option.instead])
         # What lies there anyway can be taken until it is gone; then somebody waits.
         return there if option.late > NOTHING else min(there, float(self._lies(product)[due:until].min()))
 
     def _room_of_way(self, way: int, start: int, seen: frozenset[tuple[int, int]]) -> float:
         market = self.market
-        good, room = float(market.way_yield[way]), np.inf
-        line, hours = int(market.way_line[way]), float(market.way_hours[way])
+        good, room = float(market.ways.yield_share[way]), np.inf
+        line, hours = int(market.ways.line[way]), float(market.ways.hours[way])
         if line >= 0 and hours > 0:
             room = min(room, self._room_of_line(line, start) / hours)
-        limit = float(market.way_limit[way, start])
+        limit = float(market.ways.limit[way, start])
         if np.isfinite(limit):
             own = float(self.started[way, start])
             room = min(room, limit - own if self.prices.limit[way, start] <= NOTHING else own)
         for use in self.uses(way, start):
-            component = int(market.use_component[use])
+            component = int(market.uses.component[use])
             if (component, start) not in seen:
                 part = self._room_of_component(component, start, seen | {(component, start)})
-                room = min(room, part / float(market.use_units[use]))
+                room = min(room, part / float(market.uses.units[use]))
         return max(room * good, 0.0)
 
     def _room_of_component(self, component: int, bucket: int, seen: frozenset[tuple[int, int]]) -> float:
@@ -335,9 +335,9 @@ class Cleared:
         most = float(self.cheapest[component, bucket]) + self._same(component)
         for way in self.ways_of(component):
             arrive = np.arange(bucket + 1)
-            price = self.ways[way, : bucket + 1] + (bucket - arrive) * self.market.holding[component]
+            price = self.ways[way, : bucket + 1] + (bucket - arrive) * self.market.money.holding[component]
             for at in np.flatnonzero(price <= most):
-                rooms.append(self._room_of_way(int(way), int(at - self.market.way_lead[way]), seen))
+                rooms.append(self._room_of_way(int(way), int(at - self.market.ways.lead[way]), seen))
         return max(rooms)
 
     def _room_of_line(self, line: int, bucket: int) -> float:
@@ -346,9 +346,9 @@ class Cleared:
         if (line, bucket) not in self._rooms:
             free = max(float(market.most_hours[line, bucket] - self.hours_used[line, bucket]), 0.0)
             if self.prices.line[line, bucket] > NOTHING:
-                on_line = (market.way_line == line) & (self.started[:, bucket] > NOTHING)
+                on_line = (market.ways.line == line) & (self.started[:, bucket] > NOTHING)
                 free += sum(
-                    float(market.way_hours[w] / market.way_yield[w]) * self._would_move(int(w), bucket)
+                    float(market.ways.hours[w] / market.ways.yield_share[w]) * self._would_move(int(w), bucket)
                     for w in np.flatnonzero(on_line)
                 )
             self._rooms[line, bucket] = free
@@ -360,17 +360,19 @@ class Cleared:
         What lies in stock after it arrives may also come later, for less holding.
         """
         market = self.market
-        product, arrive = int(market.way_product[way]), start + int(market.way_lead[way])
-        units = float(self.started[way, start] * market.way_yield[way])
+        product, arrive = int(market.ways.product[way]), start + int(market.ways.lead[way])
+        units = float(self.started[way, start] * market.ways.yield_share[way])
         most = float(self.ways[way, arrive]) + self._same(product)
-        asked = np.flatnonzero(market.demanded == product)
+        asked = np.flatnonzero(market.demand.product == product)
         if len(asked) and float(market.lost_cost[asked].min()) <= most:
             return units
-        after, holding = np.arange(market.buckets) - arrive, float(market.holding[product])
+        after, holding = np.arange(market.buckets) - arrive, float(market.money.holding[product])
         late = float(market.late_cost[asked].min()) if len(asked) else np.inf
         timing = np.where(after <= 0, -after * holding, np.maximum(after, 1) * late)
         others = np.array([self._elsewhere(int(w), way, start) for w in self.ways_of(product)]).min(axis=0)
-        if (others + timing <= most).any() or (market.is_component[product] and self.left_of(product, arrive) > 0):
+        if (others + timing <= most).any() or (
+            market.products.is_component[product] and self.left_of(product, arrive) > 0
+        ):
             return units
         lies = np.minimum.accumulate(self._lies(product)[arrive:-1])  # up to the bucket before each later one
         later = np.flatnonzero(others[arrive + 1 :] - holding * after[arrive + 1 :] <= most)
@@ -378,19 +380,19 @@ class Cleared:
 
     def _lies(self, product: int) -> FloatArray:
         """(bucket) units in stock at its end, on the path that has the least."""
-        if self.market.is_component[product]:
+        if self.market.products.is_component[product]:
             return self._component_flows[0][product]
         stock = np.zeros(self.market.buckets)
-        for d in np.flatnonzero(self.market.demanded == product):
-            net = self.market.cumulative_demand[d] - np.cumsum(self.turned_away[d])
+        for d in np.flatnonzero(self.market.demand.product == product):
+            net = self.market.demand.cumulative[d] - np.cumsum(self.turned_away[d])
             stock += np.maximum((self.supply[d] - net).min(axis=0), 0.0)
         return stock
 
     def _elsewhere(self, way: int, but: int, start: int) -> FloatArray:
         """(bucket) prices of a way, without the start on the line that the way `but` has."""
         price = self.ways[way].copy()
-        there = start + int(self.market.way_lead[way])
-        if self.market.way_line[way] == self.market.way_line[but] and there < len(price):
+        there = start + int(self.market.ways.lead[way])
+        if self.market.ways.line[way] == self.market.ways.line[but] and there < len(price):
             price[there] = np.inf
         return price
 
@@ -400,14 +402,16 @@ def component_flows(market: Market, started: FloatArray, served: FloatArray) -> 
 
     served: (demanded, bucket). Products that are no components have none.
     """
-    comes, used = market.fixed.copy(), np.zeros(market.fixed.shape)
-    good = shifted(market.way_yield[:, None] * started, market.way_lead, 0.0)
-    np.add.at(comes, market.way_product, good)
+    comes, used = market.stock.fixed.copy(), np.zeros(market.stock.fixed.shape)
+    good = shifted(market.ways.yield_share[:, None] * started, market.ways.lead, 0.0)
+    np.add.at(comes, market.ways.product, good)
     np.add.at(
-        used, market.use_component, np.where(market.use_open, market.use_units[:, None] * started[market.use_way], 0)
+        used,
+        market.uses.component,
+        np.where(market.uses.is_open, market.uses.units[:, None] * started[market.uses.way], 0),
     )
-    np.add.at(used, market.demanded, served)
-    left, there = np.maximum(np.cumsum(comes - used, axis=1), 0.0), market.is_component[:, None]
+    np.add.at(used, market.demand.product, served)
+    left, there = np.maximum(np.cumsum(comes - used, axis=1), 0.0), market.products.is_component[:, None]
     return np.where(there, left, 0.0), np.where(there, used, 0.0)
 
 
@@ -419,10 +423,11 @@ def cleared_for_quotes(
     A price of what nobody uses says nothing: a way cannot start where its line has no hours or its offer ends at 0, and
     a component of which nothing is there costs what its ways cost.
     """
-    on_line = (market.way_line >= 0) & (market.way_hours > 0)
-    can_run = np.ones(market.way_open.shape, dtype=bool)
-    can_run[on_line] = market.most_hours[market.way_line[on_line]] > NOTHING
+    on_line = (market.ways.line >= 0) & (market.ways.hours > 0)
+    can_run = np.ones(market.ways.is_open.shape, dtype=bool)
+    can_run[on_line] = market.most_hours[market.ways.line[on_line]] > NOTHING
     is_there = sum(component_flows(market, started, served)) > NOTHING
-    market = replace(market, way_open=market.way_open & can_run & (market.way_limit > NOTHING))
+    can_run &= market.ways.is_open & (market.ways.limit > NOTHING)
+    market = replace(market, ways=replace(market.ways, is_open=can_run))
     prices = replace(prices, component=np.where(is_there, prices.component, np.inf))
     return Cleared(market, prices, started, turned_away, served)

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from datong.balance.arrays import Market
 from datong.balance.dual import Block, Dual, Flow
-from datong.balance.pack import Market
 from datong.model.flow import FloatArray, IntArray
 
 # The share of all units below which nothing is missing.
@@ -56,47 +56,49 @@ class _Repair:
         self.market, self.dual, self.price = market, dual, price
         self.buckets = market.buckets
         # What is on no line stands on one more, the last, of which it takes nothing.
-        on_line = market.way_line >= 0
-        self.line = np.where(on_line, market.way_line, len(market.lines))
-        self.hours = np.where(on_line, market.way_hours, 0.0)
-        self.line_hours = np.ascontiguousarray(market.line_hours.T)
-        self.most = np.ascontiguousarray(market.way_limit.T)
+        on_line = market.ways.line >= 0
+        self.line = np.where(on_line, market.ways.line, len(market.lines))
+        self.hours = np.where(on_line, market.ways.hours, 0.0)
+        self.line_hours = np.ascontiguousarray(market.lines.hours.T)
+        self.most = np.ascontiguousarray(market.ways.limit.T)
         self.limited = bool(dual.limit_count)
-        self.fixed = np.ascontiguousarray(market.fixed.T)
-        self.use_open = None if market.use_open.all() else np.ascontiguousarray(market.use_open.T)
+        self.fixed = np.ascontiguousarray(market.stock.fixed.T)
+        self.use_open = None if market.uses.is_open.all() else np.ascontiguousarray(market.uses.is_open.T)
         # Where a start may wait a bucket: it then still may start, and takes the same.
         self.may_wait = np.zeros(self.most.shape, dtype=bool)
-        self.may_wait[:-1] = market.way_open.T[:-1] & market.way_open.T[1:]
+        self.may_wait[:-1] = market.ways.is_open.T[:-1] & market.ways.is_open.T[1:]
         if self.use_open is not None:
-            use, bucket = np.nonzero(market.use_open[:, 1:] != market.use_open[:, :-1])
-            self.may_wait[bucket, market.use_way[use]] = False
+            use, bucket = np.nonzero(market.uses.is_open[:, 1:] != market.uses.is_open[:, :-1])
+            self.may_wait[bucket, market.uses.way[use]] = False
         # What orders under way will take later is not free before.
-        self.claims = bool((self.fixed[:, market.is_component] < 0).any())
+        self.claims = bool((self.fixed[:, market.products.is_component] < 0).any())
         self.levels = []
         for number in range(int(dual.level.max(initial=0)) + 1):
-            ways = np.flatnonzero(dual.level[market.way_product] == number)
+            ways = np.flatnonzero(dual.level[market.ways.product] == number)
             place = np.full(len(market.ways), -1)
             place[ways] = np.arange(len(ways))
-            uses = np.flatnonzero(place[market.use_way] >= 0)
-            at = place[market.use_way[uses]]
-            product, lead = market.way_product[ways], market.way_lead[ways]
-            component, units = market.use_component[uses], market.use_units[uses]
-            self.levels.append(_Level(ways, product, lead, market.way_yield[ways], uses, at, component, units))
+            uses = np.flatnonzero(place[market.uses.way] >= 0)
+            at = place[market.uses.way[uses]]
+            product, lead = market.ways.product[ways], market.ways.lead[ways]
+            component, units = market.uses.component[uses], market.uses.units[uses]
+            self.levels.append(_Level(ways, product, lead, market.ways.yield_share[ways], uses, at, component, units))
         # Before a bucket no way can bring a product: until then its stock is all there is.
-        first = np.where(market.way_open.any(axis=1), market.way_open.argmax(axis=1) + market.way_lead, self.buckets)
+        first = np.where(
+            market.ways.is_open.any(axis=1), market.ways.is_open.argmax(axis=1) + market.ways.lead, self.buckets
+        )
         self.earliest = np.full(len(market.products), self.buckets)
-        np.minimum.at(self.earliest, market.way_product, first)
-        self.leads = [(int(lead), np.flatnonzero(market.way_lead == lead)) for lead in np.unique(market.way_lead)]
+        np.minimum.at(self.earliest, market.ways.product, first)
+        self.leads = [(int(lead), np.flatnonzero(market.ways.lead == lead)) for lead in np.unique(market.ways.lead)]
 
     def feasible(self, flow: Flow) -> Flow:
-        planned = np.ascontiguousarray(np.where(self.market.way_open, flow.started, 0.0).T)
+        planned = np.ascontiguousarray(np.where(self.market.ways.is_open, flow.started, 0.0).T)
         issues = np.ascontiguousarray(flow.issued.T)
         wanted = self._wanted(self._arrivals(planned))
         started, issued = self.cut(planned, issues)
         total = max(float(wanted[-1].sum() + issues.sum()), 1e-9)
         for full in FULL:
             missing = self._missing(wanted, started)
-            missing[:, self.market.demanded] += np.maximum(issues - issued, 0.0)
+            missing[:, self.market.demand.product] += np.maximum(issues - issued, 0.0)
             if missing.sum() <= MISSING * total:
                 break
             more, more_issues = self._ask_again(started, issued, missing, full)
@@ -124,7 +126,7 @@ class _Repair:
         market = self.market
         arrived = np.zeros((self.buckets, len(market.products)))
         for lead, own in self.leads:
-            product, good = market.way_product[own], market.way_yield[own]
+            product, good = market.ways.product[own], market.ways.yield_share[own]
             for t in range(self.buckets - lead):
                 arrived[t + lead] += np.bincount(product, started[t, own] * good, arrived.shape[1])
         return arrived
@@ -134,16 +136,16 @@ class _Repair:
         market = self.market
         used = np.zeros((self.buckets, len(market.products)))
         for t in range(self.buckets):
-            units = market.use_units * started[t, market.use_way]
+            units = market.uses.units * started[t, market.uses.way]
             if self.use_open is not None:
                 units *= self.use_open[t]
-            used[t] = np.bincount(market.use_component, units, used.shape[1])
+            used[t] = np.bincount(market.uses.component, units, used.shape[1])
         return used
 
     def _spare(self, started: FloatArray, issued: FloatArray) -> FloatArray:
         """What lies in stock at the end of each bucket; below 0 where it is missing."""
         comes = self.fixed + self._arrivals(started) - self._used(started)
-        comes[:, self.market.demanded] -= issued
+        comes[:, self.market.demand.product] -= issued
         return np.cumsum(comes, axis=0)
 
     def cut(self, started: FloatArray, issued: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -153,8 +155,8 @@ class _Repair:
         started = np.minimum(np.maximum(started, 0.0), self.most)
         self._fit_hours(started, self.line_hours)
         count = len(market.products)
-        comes = np.zeros((self.buckets + int(market.way_lead.max(initial=0)), count))
-        comes[: self.buckets] = np.where(market.is_component, self.fixed, 0.0)
+        comes = np.zeros((self.buckets + int(market.ways.lead.max(initial=0)), count))
+        comes[: self.buckets] = np.where(market.products.is_component, self.fixed, 0.0)
         stock, issued = np.zeros(count), issued.copy()
         for t in range(self.buckets):
             stock += comes[t]
@@ -179,9 +181,9 @@ class _Repair:
                         comes[t + lead] += came
                     else:
                         stock += came
-            issued[t] *= _fits(issued[t], self._free(stock, comes, t)[market.demanded])
-            stock[market.demanded] -= issued[t]
-            stock = np.where(market.is_component, stock, 0.0)
+            issued[t] *= _fits(issued[t], self._free(stock, comes, t)[market.demand.product])
+            stock[market.demand.product] -= issued[t]
+            stock = np.where(market.products.is_component, stock, 0.0)
         return started, issued
 
     def _taken(self, level: _Level, units: FloatArray, t: int) -> FloatArray:
@@ -205,11 +207,11 @@ class _Repair:
         market = self.market
         planned = np.cumsum(arriving, axis=0)
         wanted = np.zeros(planned.shape)
-        direct = ~market.is_component[market.demanded]
-        product = market.demanded[direct]
+        direct = ~market.products.is_component[market.demand.product]
+        product = market.demand.product[direct]
         wanted[:, product] = planned[:, product]
         certain = direct & self.dual.certain
-        product = market.demanded[certain]
+        product = market.demand.product[certain]
         wanted[:, product] = np.minimum(planned[:, product], self.dual.net[certain].T)
         return np.maximum.accumulate(wanted, axis=0)
 
@@ -241,7 +243,7 @@ class _Repair:
 
         dual.each(ask, dual.blocks)
         more, issues = self._within(flow, left, left_limit), flow.issued.T
-        spare[:, self.market.demanded] -= np.cumsum(issues, axis=0)
+        spare[:, self.market.demand.product] -= np.cumsum(issues, axis=0)
         for level in self.levels:
             self._change_spare(spare, level, more)
         # Components, from the highest level down: what all that is started by then needs beyond what comes.
@@ -312,7 +314,7 @@ class _Repair:
         started = started.copy()
         count = len(market.products)
         for level in reversed(self.levels):
-            own = market.is_component[level.product]
+            own = market.products.is_component[level.product]
             if not own.any():
                 continue
             ways, product, lead, good = level.ways[own], level.product[own], level.lead[own], level.good[own]
@@ -336,8 +338,10 @@ class _Repair:
         market, buckets = self.market, self.buckets
         started, count = started.copy(), len(market.products)
         left = self.line_hours - self._hours(started)
-        held = np.bincount(market.use_way, market.use_units * market.holding[market.use_component], len(market.ways))
-        pays = market.way_yield * market.holding[market.way_product] > held
+        held = np.bincount(
+            market.uses.way, market.uses.units * market.money.holding[market.uses.component], len(market.ways)
+        )
+        pays = market.ways.yield_share * market.money.holding[market.ways.product] > held
         for level in reversed(self.levels):
             early = self._early(started, issued)
             for t in range(buckets - 1):
@@ -347,9 +351,9 @@ class _Repair:
                 arrive = np.bincount(product, units * level.good[some], count).astype(np.float64)
                 units *= _fits(arrive, early[t])[product]
                 units = np.minimum(units, np.maximum(self.most[start + 1, ways] - started[start + 1, ways], 0.0))
-                on_line = np.flatnonzero(market.way_line[ways] >= 0)
-                cell = (start[on_line] + 1) * left.shape[1] + market.way_line[ways[on_line]]
-                hours = market.way_hours[ways[on_line]]
+                on_line = np.flatnonzero(market.ways.line[ways] >= 0)
+                cell = (start[on_line] + 1) * left.shape[1] + market.ways.line[ways[on_line]]
+                hours = market.ways.hours[ways[on_line]]
                 asked = np.bincount(cell, units[on_line] * hours, left.size).astype(np.float64)
                 units[on_line] *= _fits(asked, np.maximum(left, 0.0).ravel())[cell]
                 taken = units[on_line] * hours
@@ -364,9 +368,9 @@ class _Repair:
         that is nothing."""
         market, dual = self.market, self.dual
         early = np.maximum(self._spare(started, issued), 0.0)
-        early[:, ~market.is_component] = 0.0
-        certain = dual.certain & ~market.is_component[market.demanded]
-        product = market.demanded[certain]
+        early[:, ~market.products.is_component] = 0.0
+        certain = dual.certain & ~market.products.is_component[market.demand.product]
+        product = market.demand.product[certain]
         supply = np.cumsum(self._arrivals(started)[:, product], axis=0)
         early[:, product] = np.maximum(supply - dual.net[certain].T, 0.0)
         return early
@@ -375,13 +379,13 @@ class _Repair:
         """(demanded, bucket) units turned away: those of the soft plan, and what would wait to the end, as soon as it
         is asked for, where that is the cheaper. issued: (demanded, bucket)."""
         market, certain = self.market, self.dual.certain
-        away = np.minimum(np.maximum(soft, 0.0), market.sure)
-        supply = np.cumsum(self._arrivals(started).T[market.demanded], axis=1)
-        there = np.where(market.is_component[market.demanded, None], np.cumsum(issued, axis=1), supply)
+        away = np.minimum(np.maximum(soft, 0.0), market.demand.sure)
+        supply = np.cumsum(self._arrivals(started).T[market.demand.product], axis=1)
+        there = np.where(market.products.is_component[market.demand.product, None], np.cumsum(issued, axis=1), supply)
         waiting = np.maximum(self.dual.net - np.cumsum(away, axis=1) - there, 0.0)
         never = np.minimum.accumulate(waiting[:, ::-1], axis=1)[:, ::-1]
         more = np.diff(never, axis=1, prepend=0.0) * self.dual.turning_away_pays
-        return np.where(certain[:, None], np.minimum(away + more, market.sure), away)
+        return np.where(certain[:, None], np.minimum(away + more, market.demand.sure), away)
 
 
 def _fits(asked: FloatArray, there: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datong.balance.pack import Market
+from datong.balance.arrays import Market
 from datong.balance.solution import Prices
 from datong.balance.spans import over_span
 from datong.model.flow import FloatArray, IntArray
@@ -33,18 +33,18 @@ WAY, LINE, PRODUCT = range(3)
 
 def name_of(market: Market, kind: int, thing: int) -> str:
     if kind == WAY:
-        return market.ways[thing].name
-    return shared_name(market, market.lines[thing])[1] if kind == LINE else market.products[thing]
+        return market.ways.facts[thing].name
+    return shared_name(market, market.lines.names[thing])[1] if kind == LINE else market.products.names[thing]
 
 
 def shared_name(market: Market, label: str) -> tuple[str, str]:
     """What a line's label stands for, and its name: a line, or with lanes a lane or an offer."""
-    return market.shared.get(label, ("line", label))
+    return market.places.shared.get(label, ("line", label))
 
 
 def product_of(market: Market, label: str) -> str:
     """The product of a stock point; of a chain without lanes, itself."""
-    return market.stock_points[label].product if label in market.stock_points else label
+    return market.places.stock_points[label].product if label in market.places.stock_points else label
 
 
 class Scarcity:
@@ -53,9 +53,9 @@ class Scarcity:
     def __init__(self, market: Market, prices: Prices, cheapest: FloatArray) -> None:
         self.market = market
         self.prices = prices
-        plain = market.plain_cost
+        plain = market.products.plain_cost
         self.component_premium = np.maximum(cheapest - np.where(np.isfinite(plain), plain, 0.0)[:, None], 0.0)
-        self.uses_of, self.first_use = grouped(market.use_way, len(market.ways))
+        self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
 
     def uses(self, way: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
         """The first use of each way, the second, and so on, as (positions in `way`, uses)."""
@@ -67,19 +67,19 @@ class Scarcity:
     def shares(self, way: IntArray, start: IntArray) -> Iterator[Share]:
         """What each scarce thing adds to a good unit of the ways, started in these buckets; way, start: (start)."""
         market = self.market
-        yields, line = market.way_yield[way], market.way_line[way]
+        yields, line = market.ways.yield_share[way], market.ways.line[way]
         price = self.prices.limit[way, start]
         yield _told(price, price, WAY, way)
         price, works = np.zeros(len(way)), np.flatnonzero(line >= 0)
         price[works] = over_span(market, way[works], self.prices.line)[np.arange(len(works)), start[works]]
-        yield _told(market.way_hours[way] * price / yields, price, LINE, line)
+        yield _told(market.ways.hours[way] * price / yields, price, LINE, line)
         for at, use in self.uses(way):
             component, price = np.full(len(way), -1), np.zeros(len(way))
-            component[at] = market.use_component[use]
+            component[at] = market.uses.component[use]
             premium = self.component_premium[component[at], start[at]]
-            price[at] = np.where(market.use_open[use, start[at]] & np.isfinite(premium), premium, 0.0)
+            price[at] = np.where(market.uses.is_open[use, start[at]] & np.isfinite(premium), premium, 0.0)
             money = np.zeros(len(way))
-            money[at] = market.use_units[use] * price[at] / yields[at]
+            money[at] = market.uses.units[use] * price[at] / yields[at]
             yield _told(money, price, PRODUCT, component)
 
 

@@ -16,26 +16,26 @@ from datong.model.flow import FloatArray, IntArray
 from datong.network.spans import mean_over, spread
 
 if TYPE_CHECKING:
-    from datong.balance.pack import Market
+    from datong.balance.arrays import Market
 
 
 def hours_worked(market: "Market", started: FloatArray, lots: FloatArray | None = None) -> FloatArray:
     """(line, bucket) hours of what starts; lots: (way, bucket) orders, each with its set-up."""
-    on_line = np.flatnonzero(market.way_line >= 0)
-    hours = started[on_line] * market.way_hours[on_line, None]
+    on_line = np.flatnonzero(market.ways.line >= 0)
+    hours = started[on_line] * market.ways.hours[on_line, None]
     if lots is not None:
-        hours = hours + lots[on_line] * market.way_setup_hours[on_line, None]
-    span = market.way_span[on_line]
+        hours = hours + lots[on_line] * market.ways.setup_hours[on_line, None]
+    span = market.ways.span[on_line]
     for i in np.flatnonzero(span > 1):
         hours[i] = spread(hours[i], int(span[i]))
     shape = (len(market.lines), len(on_line))
-    return sp.csr_matrix((np.ones(len(on_line)), (market.way_line[on_line], np.arange(len(on_line)))), shape) @ hours
+    return sp.csr_matrix((np.ones(len(on_line)), (market.ways.line[on_line], np.arange(len(on_line)))), shape) @ hours
 
 
 def over_span(market: "Market", way: IntArray, amount: FloatArray) -> FloatArray:
     """(way, bucket of start) the mean of an amount (line, bucket) over the buckets that ways on lines work."""
-    mean = amount[market.way_line[way]]
-    span = market.way_span[way]
+    mean = amount[market.ways.line[way]]
+    span = market.ways.span[way]
     for i in np.flatnonzero(span > 1):
         mean[i] = mean_over(mean[i], int(span[i]))
     return mean

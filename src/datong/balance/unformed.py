@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from datong.balance.arrays import Market
 from datong.balance.integer import LotRules
 from datong.balance.market import Cleared
-from datong.balance.pack import Market
 from datong.balance.scarcity import LINE, name_of, product_of
 from datong.balance.spans import over_span
 from datong.model.findings import Finding, finding
@@ -22,7 +22,7 @@ def unformed(given_out: Cleared, rules: LotRules) -> tuple[Finding, ...]:
     market = given_out.market
     short = _short(given_out)
     return tuple(
-        found for way in np.flatnonzero(short[market.way_product]).tolist() for found in _of_way(market, rules, way)
+        found for way in np.flatnonzero(short[market.ways.product]).tolist() for found in _of_way(market, rules, way)
     )
 
 
@@ -31,28 +31,28 @@ def _short(given_out: Cleared) -> np.ndarray:
     market, outcome = given_out.market, given_out.outcome
     missing = outcome.turned_away.sum(axis=1) + outcome.waiting[:, -1]
     short = np.zeros(len(market.products), dtype=bool)
-    short[market.demanded[missing >= LEAST_TOLD]] = True
-    for product in reversed(market.levels):
+    short[market.demand.product[missing >= LEAST_TOLD]] = True
+    for product in reversed(market.products.order):
         if short[product]:
-            uses = np.isin(market.use_way, np.flatnonzero(market.way_product == product))
-            short[market.use_component[uses]] = True
+            uses = np.isin(market.uses.way, np.flatnonzero(market.ways.product == product))
+            short[market.uses.component[uses]] = True
     return short
 
 
 def _of_way(market: Market, rules: LotRules, way: int) -> Iterator[Finding]:
-    facts = market.ways[way]
+    facts = market.ways.facts[way]
     smallest = max(float(rules.smallest[way]), float(rules.step[way]))
-    is_open = market.way_open[way]
+    is_open = market.ways.is_open[way]
     if smallest <= 0 or (facts.min_units <= 1 and facts.multiple_units <= 1 and facts.span == 1):
         return
     name = facts.row or facts.name
     words: dict[str, Any] = {"way": name, "product": product_of(market, facts.product), "units": smallest}
     if not is_open.any():
-        if facts.span > 1 and facts.span > market.buckets - int(market.way_lead[way]) + facts.span - 1:
+        if facts.span > 1 and facts.span > market.buckets - int(market.ways.lead[way]) + facts.span - 1:
             yield finding("warning", "unformed.horizon", "recipes", **words, span=facts.span)
         return
-    line = int(market.way_line[way])
-    if line >= 0 and market.lines[line] not in market.shared:
+    line = int(market.ways.line[way])
+    if line >= 0 and market.lines.names[line] not in market.places.shared:
         needed = facts.setup_hours + smallest * facts.hours_per_unit
         there = over_span(market, np.array([way]), market.most_hours)[0] * facts.span
         most = float(there[is_open].max())
@@ -67,6 +67,6 @@ def _of_way(market: Market, rules: LotRules, way: int) -> Iterator[Finding]:
                 most=round(most, 2),
             )
             return
-    room = float(market.way_limit[way][is_open].max())
+    room = float(market.ways.limit[way][is_open].max())
     if np.isfinite(room) and smallest > room * (1 + 1e-9):
         yield finding("warning", "unformed.limit", "offers", **words, most=round(room, 2))

@@ -2,23 +2,35 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
-from datong.model.flow import Adjustment, FloatArray, Item
+from datong.model.flow import Adjustment, FloatArray, Forecast, Item, Sensed
 
 # Distance of the 95% quantile of the normal distribution from its middle, in standard deviations: between this and its
 # like below lie nine cases in ten.
 NINE_IN_TEN = 1.6449
 
 
-def by_item(adjustments: Sequence[Adjustment]) -> Mapping[Item, tuple[Adjustment, ...]]:
-    found: dict[Item, list[Adjustment]] = defaultdict(list)
-    for one in adjustments:
-        found[one.item].append(one)
-    return {item: tuple(own) for item, own in found.items()}
+def with_adjustments(made: Forecast, sensed: Sensed, whole: Sequence[bool], seed: int) -> Forecast:
+    """A forecast moved by `sensed.adjustments`. What is known to be ordered is the least that is asked for, as before.
+    whole: (item) whether it is counted in whole units."""
+    of_item: dict[Item, list[Adjustment]] = defaultdict(list)
+    for one in sensed.adjustments:
+        of_item[one.item].append(one)
+    if not of_item:
+        return made
+    paths, unadjusted = made.paths.copy(), {}
+    for i, item in enumerate(made.items):
+        if item in of_item:
+            known = np.nan_to_num(sensed.series.known_ahead_units[i])
+            unadjusted[item] = paths[i].mean(axis=0)
+            moved = adjusted(paths[i], of_item[item], made.bucket_starts, seed, whole[i])
+            paths[i] = np.maximum(moved, known)
+    return replace(made, paths=paths, unadjusted=unadjusted)
 
 
 def adjusted(
@@ -45,7 +57,9 @@ def adjusted(
             width = np.where(z > 0, one.high - one.factor, one.factor - one.low) / NINE_IN_TEN
             result[:, at[one.bucket]] *= np.maximum(one.factor + z * width, 0.0)
     touched = sorted({at[one.bucket] for one in adjustments})
-    if whole and not single:
+    if whole and single:  # cumulative units rounded: no demand of a slow mover is lost
+        result = np.diff(np.round(np.cumsum(result, axis=1)), axis=1, prepend=0.0)
+    elif whole:
         chance = _generator(seed, adjustments[0].item, "").random((len(paths), len(touched)))
         result[:, touched] = np.floor(result[:, touched] + chance)
     return result

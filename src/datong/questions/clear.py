@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
 from datong.balance.market import Cleared, Door, cleared
-from datong.balance.pack import Market, pack
+from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.warm import known_share, warm_prices
 from datong.cycle import USUAL, Decision, Head, decide, head, written
@@ -260,7 +261,7 @@ def orders_in_fractions(given_out: Cleared, clearing: Clearing, calendar: Calend
     own = {
         "units": started,
         "due": pc.if_else(is_made, finished, rows["due"]),
-        "cost_per_unit": market.way_cost[way],
+        "cost_per_unit": market.ways.cost[way],
         "price_share": rows["price_share"].to_numpy() * arriving / started,
     }
     rows = rows.rename_columns(["site" if name == "to_site" else name for name in rows.column_names])
@@ -273,14 +274,14 @@ def units_of_demand(market: Market, gaps: pa.Table, column: str) -> FloatArray:
     What is not of the market's products and buckets is left out.
     """
     at: dict[str, int] = {}
-    for d, p in enumerate(market.demanded):
-        at.setdefault(market.products[p], d)
+    for d, p in enumerate(market.demand.product):
+        at.setdefault(market.products.names[p], d)
     items = zip(gaps["product"].to_pylist(), gaps["market"].to_pylist(), strict=True)
-    d = np.array([at.get(market.label_of(Item(*item)), -1) for item in items], dtype=np.int64)
+    d = np.array([at.get(market.places.label_of(Item(*item)), -1) for item in items], dtype=np.int64)
     starts, day = day_numbers(market.bucket_starts), gaps["bucket"].cast(pa.int32()).to_numpy()
     t = np.minimum(np.searchsorted(starts, day), len(starts) - 1)
     known = (d >= 0) & (starts[t] == day)
-    units = np.zeros(market.sure.shape)
+    units = np.zeros(market.demand.sure.shape)
     np.add.at(units, (d[known], t[known]), gaps[column].to_numpy()[known])
     return units
 

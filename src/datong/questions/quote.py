@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.balance.arrays import Market
 from datong.balance.clearing import row_keys, ways_of_rows
 from datong.balance.market import Cleared as MarketCleared
 from datong.balance.market import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
-from datong.balance.pack import Market, pack
+from datong.balance.pack import pack
 from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.scarcity import NOTHING
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
@@ -150,8 +151,8 @@ def quote(
     due = _due_bucket(state, begun.demand, order.due)
     begun = replace(begun, demand=with_units(begun.demand, item, due, 0.0))
     market = pack(state, begun.demand, learnt, begun.where)
-    label = market.label_of(item)
-    if label not in market.products:
+    label = market.places.label_of(item)
+    if label not in market.products.names:
         raise NotFound(message("quote.nowhere", product=item.product, market=item.market))
     if states_lots(market):
         summary, tables = _in_lots(begun, market, order, item, due, door, limits, on_progress)
@@ -159,7 +160,7 @@ def quote(
         if earlier is not None and exact:
             _refuse_other(branch, state, earlier)
         base, started = _base(market, begun, earlier, door, limits, on_progress)
-        away = np.minimum(units_of_demand(market, base.gaps, "refused_units"), market.sure)
+        away = np.minimum(units_of_demand(market, base.gaps, "refused_units"), market.demand.sure)
         served = units_of_demand(market, base.gaps, "served_units")
         prices = cleared_for_quotes(market, warm_prices(market, base.prices), started, away, served)
         summary, tables = _at_the_margin(prices, label, due, order, item, state.today)
@@ -188,7 +189,7 @@ def _base(
 def _at_the_margin(
     prices: Cleared, label: str, due: int, order: Order, item: Item, today: date
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-    product = prices.market.products.index(label)
+    product = prices.market.products.names.index(label)
     tables = _tables(prices, product, due, today)
     return _summary(prices, product, due, order, item, tables["weeks"], today), tables
 
@@ -228,7 +229,7 @@ def _in_lots(
     outcome = without.outcome
     served = np.diff(outcome.served_by, axis=1, prepend=0.0)
     prices = cleared_for_quotes(fixed, without.solution.prices, without.solution.started, outcome.turned_away, served)
-    label = market.label_of(item)
+    label = market.places.label_of(item)
     summary, tables = _at_the_margin(prices, label, due, order, item, begun.state.today)
     changed = {
         f"{whose}_{name}": _total(tables_of[1].gaps, name, item, whose) - _total(tables_of[0].gaps, name, item, whose)
@@ -336,13 +337,13 @@ def _as_quantities(orders: pa.Table) -> pa.Table:
 
 def _started(market: Market, rows: pa.Table, keys: pa.ChunkedArray, column: str) -> FloatArray:
     """(way, bucket) units started; rows of other ways and days are left out."""
-    if not market.stock_points:  # an order may name the site of its line
+    if not market.places.stock_points:  # an order may name the site of its line
         keys = pc.replace_substring_regex(keys, r"\t[^\t]*\t[^\t]*$", "\t\t")
     way = ways_of_rows(market, keys, rows["start"])
     starts, day = day_numbers(market.bucket_starts), rows["start"].cast(pa.int32()).to_numpy()
     t = np.searchsorted(starts, day, side="right") - 1
     known = (way >= 0) & (t >= 0)
-    started = np.zeros(market.way_open.shape)
+    started = np.zeros(market.ways.is_open.shape)
     np.add.at(started, (way[known], t[known]), rows[column].to_numpy()[known])
     return started
 
@@ -358,7 +359,7 @@ def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, 
     for option in options:
         planned = 0.0
         if option.way >= 0:
-            planned = float(cleared.started[option.way, option.start] * market.way_yield[option.way])
+            planned = float(cleared.started[option.way, option.start] * market.ways.yield_share[option.way])
         more = None if best is None else option.price - best
         rows.append(_row(market, option, today) | {"more_than_best": more, "planned_units": planned})
     weeks = []
@@ -374,17 +375,17 @@ def _tables(cleared: Cleared, product: int, due: int, today: date) -> dict[str, 
 
 def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
     index = max(option.way, option.instead)
-    way = market.ways[index] if index >= 0 else None
+    way = market.ways.facts[index] if index >= 0 else None
     start, scarce = market.bucket_starts[option.start], option.scarce
     kind = "displace" if option.late > NOTHING else "stock"
     if option.way >= 0:
-        kind = "serve" if market.ways[option.way].serves else market.ways[option.way].kind
+        kind = "serve" if market.ways.facts[option.way].serves else market.ways.facts[option.way].kind
     return {
         "kind": kind,
         "recipe": None if way is None else way.recipe,
         "offer": None if way is None else way.offer,
         "lane": None if way is None else way.lane,
-        "line": None if way is None or way.line in market.shared else way.line,
+        "line": None if way is None or way.line in market.places.shared else way.line,
         "start": max(start, today),
         "arrives": _arrival(market, option, today),
         "price_per_unit": option.price,
@@ -403,7 +404,7 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
 
 
 def _arrival(market: Market, option: Option, today: date) -> date:
-    lead = market.ways[option.way].lead_days if option.way >= 0 else 0
+    lead = market.ways.facts[option.way].lead_days if option.way >= 0 else 0
     start = option.start if option.way >= 0 else option.arrive
     return max(market.bucket_starts[start], today) + timedelta(days=lead)
 

@@ -1,0 +1,98 @@
+"""The rules beyond the linear core, one a file. rule.py says what a rule is, and where its terms stand."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from datong.balance.rules.change_charge import ChangeCharge
+from datong.balance.rules.firm_shares import FirmShares
+from datong.balance.rules.long_lots import LongLots
+from datong.balance.rules.max_lateness import MaxLateness
+from datong.balance.rules.overtime import Overtime
+from datong.balance.rules.priorities import Priorities
+from datong.balance.rules.rule import Chain, Charges, Part, Rule
+from datong.balance.rules.shelf_life import ShelfLife
+from datong.balance.rules.substitutes import Substitutes
+from datong.model.flow import BoolArray, IntArray
+from datong.network.rule_facts import RuleFacts
+
+if TYPE_CHECKING:
+    from datong.balance.arrays import Market
+    from datong.balance.solution import Prices
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """All rules of a market, those that it does not have included. Programme and referee go over them in this order."""
+
+    substitutes: Substitutes
+    overtime: Overtime
+    shelf_life: ShelfLife
+    change_charge: ChangeCharge
+    firm_shares: FirmShares
+    max_lateness: MaxLateness
+    priorities: Priorities
+    long_lots: LongLots
+
+    @classmethod
+    def of(cls, facts: RuleFacts, chain: Chain) -> "Rules":
+        return cls(
+            substitutes=Substitutes.of(facts, chain),
+            overtime=Overtime.of(facts, chain),
+            shelf_life=ShelfLife.of(facts, chain),
+            change_charge=ChangeCharge.of(facts, chain),
+            firm_shares=FirmShares.of(facts, chain),
+            max_lateness=MaxLateness.of(facts, chain),
+            priorities=Priorities.of(facts, chain),
+            long_lots=LongLots.of(facts, chain),
+        )
+
+    @cached_property
+    def all(self) -> tuple[Rule, ...]:
+        return tuple(getattr(self, f.name) for f in fields(self))
+
+    @cached_property
+    def by_name(self) -> tuple[Rule, ...]:
+        """All rules in the order of their names, in which their money is summed."""
+        return tuple(sorted(self.all, key=lambda rule: rule.name))
+
+    @cached_property
+    def there(self) -> tuple[Rule, ...]:
+        """The rules that the chain has, in the order of their names."""
+        return tuple(rule for rule in self.by_name if rule.is_there)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(rule.name for rule in self.there)
+
+    @property
+    def unknown_to_search(self) -> tuple[str, ...]:
+        """Names of those that the search of prices does not keep."""
+        return tuple(rule.name for rule in self.there if not rule.in_search)
+
+    def part(self, part: Part) -> "Rules":
+        return Rules(**{f.name: getattr(self, f.name).part(part) for f in fields(self)})
+
+
+def pools(rules: Rules, demanded: IntArray, is_component: BoolArray) -> BoolArray:
+    """(product) whether its units lie in one stock until they are used or set aside for one demand.
+
+    Components do. So do products whose demand has several classes, substitutes, and what is asked for and goes bad.
+    """
+    pooled = is_component.copy()
+    pooled[rules.substitutes.product] = True
+    asked = np.bincount(demanded, minlength=len(pooled))
+    pooled |= asked > 1
+    return pooled | ((rules.shelf_life.life >= 0) & (asked > 0))
+
+
+def charges(market: "Market", prices: "Prices") -> Charges:
+    """The rules' own prices."""
+    rules = market.rules
+    return Charges(
+        change=rules.change_charge.price(market, prices),
+        hour=rules.firm_shares.price(market, prices),
+        shelf_life=rules.shelf_life.price(market, prices),
+    )

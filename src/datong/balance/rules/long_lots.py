@@ -1,0 +1,34 @@
+"""Long lots: a way whose smallest lot needs more hours than its line has in any bucket works over several.
+
+    hours(l, s) = sum of (hours x(w, t) + set-up y(w, t)) / span(w)   over ways w on line l and t <= s < t + span(w)
+
+The hours stand in `spans.py`, which HiGHS, bound and referee use for every way; which ways are long is decided in
+`network/spans.py`. The search of prices does not know the rule.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from datong.balance.rules.rule import Chain, Part, Rule
+from datong.model.flow import IntArray
+from datong.network.rule_facts import RuleFacts
+
+
+@dataclass(frozen=True, eq=False)
+class LongLots(Rule):
+    name: ClassVar[str] = "long lots"
+    in_lots: ClassVar[bool] = True
+
+    # (way) buckets that a start works over.
+    span: IntArray
+
+    @classmethod
+    def of(cls, facts: RuleFacts, chain: Chain) -> "LongLots":
+        return cls(chain.span)
+
+    @property
+    def is_there(self) -> bool:
+        return bool((self.span > 1).any())
+
+    def part(self, part: Part) -> Self:
+        return type(self)(self.span[part.ways])

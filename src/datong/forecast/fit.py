@@ -1,0 +1,212 @@
+"""What is fitted to each item, by itself, once it is seen what all items together say (`see`).
+
+Holiday effects and seasons are taken out, and every series is forecast by a weighted mix of models that a back-test
+chose. `fit` looks at one item at a time: parts of a chain can be fitted apart.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from datong.forecast.ahead import AheadHistory
+from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
+from datong.forecast.fill import first_known
+from datong.forecast.holidays import holiday_factors
+from datong.forecast.models import is_intermittent
+from datong.forecast.odd_weeks import without_odd_weeks
+from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast
+from datong.forecast.prior import FEWEST_KNOWN, launch_chance
+from datong.forecast.season import season_factors
+from datong.forecast.spread import relative_variance
+from datong.model.errors import Refused
+from datong.model.flow import BoolArray, FloatArray, Sensed, SeriesSet
+from datong.model.words import message
+
+# A bucket with a smaller factor is not used for the level; one this near to no holiday shows the usual early orders.
+SMALLEST_FACTOR, NEAR_HOLIDAY = 0.05, 0.1
+# A series is tried at the pooled model's origins where it has so many of them, else at its own.
+FEWEST_SHARED_ORIGINS = 3
+# Models with at least this weight are named as an item's method.
+NAMED_WEIGHT = 0.25
+
+# Whether one model of all items joins the mix: where it can, never, or always, and if it cannot, say so.
+Pooling = Literal["auto", "never", "always"]
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """The pooled model of all items."""
+
+    pooled: Pooled
+    # (item, closed, then open bucket) factors as they were known when its first fit ended, so that the models of single
+    # series are tried without having seen what followed either.
+    season: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The series, and what all of them together say, before any is fitted."""
+
+    # Without odd weeks.
+    series: SeriesSet
+    # (item) whether its demand is given.
+    is_given: BoolArray
+    # (item) whether it is counted in whole units.
+    whole: BoolArray
+    # (item) buckets from the chain's first known one to its own.
+    waited: tuple[int, ...]
+    # (item, closed bucket), (item, open bucket) factors on demand.
+    season: tuple[FloatArray, FloatArray]
+    # (item, closed bucket), (item, open bucket) factors on demand.
+    holiday: tuple[FloatArray, FloatArray]
+    # Chance that an item that has not sold yet begins to in a bucket.
+    launch_chance: float
+    # None: the pooled model is not used.
+    together: Together | None
+
+    def path_count(self, asked: int) -> int:
+        """How many paths are drawn: where all demand is given, one tells it."""
+        return 1 if len(self.is_given) and self.is_given.all() else asked
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What was fitted to one item."""
+
+    # Names of the models that count most, or "given", "prior".
+    method: str
+    # First bucket in use.
+    start: int
+    # Whether it is counted in whole units.
+    whole: bool
+    # Whether many of its buckets are without demand.
+    intermittent: bool
+    # None: of given and prior items.
+    test: BackTest | None
+    # Relative variance of the back-test's errors, and how many there are.
+    variance: float
+    errors: int
+    # What was known ahead, beside its forecasts; None: nothing ever was.
+    ahead: AheadHistory | None
+    # (bucket from start on) units known ahead, season and holidays taken out.
+    ahead_known: FloatArray | None = None
+    # (bucket ahead) relative variance beyond Poisson where the pooled model says it.
+    phi: FloatArray | None = None
+
+
+# Given demand stays as it is: nothing is fitted.
+GIVEN = Fit("given", 0, False, False, None, float("nan"), 0, None)
+
+
+def see(sensed: Sensed, pooling: Pooling = "auto") -> Seen:
+    series = replace(sensed.series, units=without_odd_weeks(sensed))
+    season = season_factors(series, series.units)
+    holiday = holiday_factors(series, series.units / season[0])
+    firsts = [first_known(units) for units in series.units]
+    opening = min(firsts, default=0)
+    waited = tuple(first - opening for first in firsts)
+    whole = _whole_items(series.units)
+    came = [w > 0 and f < len(series.bucket_starts) for w, f in zip(waited, firsts, strict=True)]
+    return Seen(
+        series=series,
+        is_given=np.asarray(~np.isnan(series.given_units).all(axis=1)),
+        whole=whole,
+        waited=waited,
+        season=season,
+        holiday=holiday,
+        launch_chance=launch_chance(waited, sum(came)),
+        together=_together(series, holiday[0], whole, pooling),
+    )
+
+
+def fit(seen: Seen, items: Iterable[int]) -> tuple[Fit, ...]:
+    """Fits of some items, by their numbers."""
+    return tuple(GIVEN if seen.is_given[i] else _fit(seen, i) for i in items)
+
+
+def is_whole(units: FloatArray) -> bool:
+    """Whether all known units are whole numbers."""
+    known = units[~np.isnan(units)]
+    return bool(np.all(known == np.round(known)))
+
+
+def _whole_items(units: FloatArray) -> BoolArray:
+    """(item) whether it is counted in whole units; an item without a known bucket is what most others are."""
+    is_known = ~np.isnan(units).all(axis=1)
+    whole = np.array([is_whole(row) for row in units], dtype=bool)
+    return np.where(is_known, whole, whole[is_known].mean() > 0.5 if is_known.any() else True)
+
+
+def _together(series: SeriesSet, holiday: FloatArray, whole: BoolArray, pooling: Pooling) -> Together | None:
+    """holiday: (item, closed bucket) factors. whole: (item). None where the pooled model is not used."""
+    closed = series.units.shape[1]
+    if pooling == "always" and not is_installed():
+        raise Refused(message("forecast.pooled.absent"))
+    bucket_days = (series.bucket_starts[1] - series.bucket_starts[0]).days if closed > 1 else 0
+    # LightGBM takes a second to import: it is looked for last.
+    if pooling == "never" or not has_enough(series.units, bucket_days) or not is_installed():
+        return None
+    plain = series.units / holiday
+    pooled = pooled_forecast(series, plain, whole)
+    if pooled is None:
+        return None
+    cut = int(pooled.origins[0])
+    then = replace(
+        series,
+        bucket_starts=series.bucket_starts[:cut],
+        horizon_starts=(*series.bucket_starts, *series.horizon_starts)[cut:],
+    )
+    return Together(pooled, np.hstack(season_factors(then, plain[:, :cut])))
+
+
+def _fit(seen: Seen, i: int) -> Fit:
+    series, together = seen.series, seen.together
+    whole, waited = bool(seen.whole[i]), seen.waited[i]
+    season, holiday = seen.season[0][i], seen.holiday[0][i]
+    start = first_known(series.units[i])
+    units = series.units[i, start:]
+    intermittent = is_intermittent(units)
+    if waited > 0 and intermittent and np.sum(~np.isnan(units)) > FEWEST_KNOWN and np.nansum(units[1:]) > 0:
+        # The series starts with a sale by definition; as an observation of a rare demand that bucket would mislead.
+        start += 1 + first_known(units[1:])
+        units = series.units[i, start:]
+    if np.sum(~np.isnan(units)) < FEWEST_KNOWN or not np.nansum(units) > 0:
+        return Fit("prior", start, whole, intermittent, None, float("nan"), 0, None)
+    factor = season[start:] * holiday[start:]
+    # Divided by almost nothing, a bucket tells nothing of the level.
+    steady = np.where(factor > SMALLEST_FACTOR, units / factor, np.nan)
+    starts, then = None, None
+    if together is not None:
+        at = [int(t) - start for t in together.pooled.origins if t - start >= SHORTEST_TRAINING]
+        if len(at) >= FEWEST_SHARED_ORIGINS:
+            before = together.season[i, start : len(series.bucket_starts)] * holiday[start:]
+            starts, then = tuple(at), np.where(before > SMALLEST_FACTOR, units / before, np.nan)
+    test = back_test(steady, len(series.horizon_starts), starts, then)
+    variance, errors = relative_variance(test, whole)
+    known = np.where(
+        (factor > SMALLEST_FACTOR) & (np.abs(holiday[start:] - 1) < NEAR_HOLIDAY),
+        series.known_ahead_history[i, start:, 0] / factor,
+        np.nan,
+    )
+    ahead = ahead_history(test, known)
+    return Fit(method_name(test), start, whole, intermittent, test, variance, errors, ahead, known)
+
+
+def method_name(test: BackTest) -> str:
+    order = sorted(range(len(test.names)), key=lambda m: (-test.weights[m], test.names[m]))
+    named = [test.names[m] for m in order if test.weights[m] >= NAMED_WEIGHT]
+    return "+".join(named or [test.names[order[0]]])
+
+
+def ahead_history(test: BackTest, known: FloatArray) -> AheadHistory | None:
+    """What was known ahead beside the one-bucket forecasts of the back-test; None where nothing ever was."""
+    at = np.array(test.starts, dtype=np.int64)
+    if not len(at):
+        return None
+    demand = test.errors[:, 0] + test.means[:, 0]
+    use = ~np.isnan(demand) & ~np.isnan(known[at])
+    if not use.any() or not known[at][use].any():
+        return None
+    return AheadHistory(known[at][use], demand[use], test.means[use, 0])
