@@ -177,6 +177,9 @@ class BranchLedger(DuckDBLedger):
             " ON own.row_id = below.row_id AND own._from = below._from)"
         )
 
+    def _filled(self) -> frozenset[str]:
+        return self._parent._filled() | {table.name for table in _changed_tables(self)}
+
     def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
         """Rows that hold products back on the branch: its parent's of which it says nothing, and its own."""
         below = self._parent._refused(min(as_of, self.moment), self._parent_ingest)
