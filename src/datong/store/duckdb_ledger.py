@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.identity import SINCE_EVER, keyed_row_id
+from datong.ledger.incoming import incoming_rows
 from datong.ledger.protocol import IngestReport, Intake, RunInputs, RunRecord
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
@@ -31,18 +32,17 @@ from datong.store.incoming import (
     TEMPORARY,
     contested,
     gone,
-    incoming_rows,
     insertion,
     lacks_key,
     moment_sql,
     named_by,
+    numbered,
     repeated,
     staging,
     stored,
     taking_out,
     valid_from,
     verdicts,
-    with_identity,
 )
 from datong.store.migrations import chain_table, migrate, quoted
 
@@ -265,10 +265,10 @@ class DuckDBLedger:
         """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id)."""
         history = self.settings.history
         some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
-        ((unkeyed,),) = self._rows(lacks_key(table))
+        ((unkeyed,),) = self._rows(lacks_key())
         if unkeyed:
             self._run(repeated())
-        for statement in with_identity(table, unkeyed, some_stored):
+        for statement in numbered(table, unkeyed, some_stored):
             self._run(statement)
         ((unknown,),) = self._rows("SELECT count(*) FROM incoming")
         self._run(contested(table, some_stored))
@@ -309,7 +309,8 @@ class DuckDBLedger:
         """Rows in conflict as a quarantine keeps them: as the texts that a source would give."""
         with self._registered("conflicts_arrow", conflicts):
             rows = self._arrow(
-                "SELECT staged.*, conflicts_arrow.row_id FROM staged JOIN conflicts_arrow USING (_n) ORDER BY _n"
+                "SELECT staged.* EXCLUDE (row_id), conflicts_arrow.row_id"
+                " FROM staged JOIN conflicts_arrow USING (_n) ORDER BY _n"
             ).to_pylist()
         raw, findings, numbers = [], [], []
         for row in rows:
@@ -405,10 +406,10 @@ class DuckDBLedger:
             return ()
         with Spill(REJECTED_SCHEMA) as bad:
             self._stage(spec, named(), SINCE_EVER, bad, every=True)
-        ((some_without_key,),) = self._rows(lacks_key(spec))
+        ((some_without_key,),) = self._rows(lacks_key())
         if some_without_key:
             self._run(repeated())
-        for statement in with_identity(spec, some_without_key, some_stored=False):
+        for statement in numbered(spec, some_without_key, some_stored=False):
             self._run(statement)
         found = self._rows(gone(held), [source])
         self._drop_temporary()
