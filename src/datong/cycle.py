@@ -8,7 +8,7 @@ Every question to a chain begins with `head` and, where it needs a plan, goes on
 quote and a replay see the same chain and give the same orders.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +33,7 @@ from datong.dispatch.messages import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord
-from datong.ledger.state import State
+from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
 from datong.network.position import Position, position
@@ -45,6 +45,18 @@ from datong.plan.work import Chosen
 from datong.sense.signals import sense
 
 STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
+# Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
+_MASTER = ("products", "sites", "lines", "line_calendar", "recipes", "components", "offers", "lanes", "economics")
+_RULES = ("demand", "substitutes", "firm_shares")
+_MOVED = ("sales", "stock", "receipts", "shipments", "production", "orders", "order_events", REFUSED)
+READS: Mapping[str, tuple[str, ...]] = {
+    "sense": ("products", "sites", "demand", "sales", "returns", "stock"),
+    "forecast": (),
+    "balance": (*_MASTER, *_RULES, *_MOVED),
+    "plan": (*_MASTER, *_RULES, *_MOVED),
+    "dispatch": ("sites", "lines", "recipes", "offers", "orders", "order_events"),
+    "learn": ("products", "recipes", "stock", "shipments", "production", "orders", "order_events"),
+}
 # Up to so many whole-number columns a chain that states no lots is planned in whole units whenever its balance is
 # asked for; a larger one only where that is asked for, as every run does.
 WHOLE_UP_TO = 10_000

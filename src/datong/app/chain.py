@@ -5,7 +5,7 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -150,9 +150,10 @@ class Chain:
         A table that is missing in the folder but was ingested is not missing. Edits that the ledger did not follow
         are among them.
         """
-        state = self.ledger.state(END_OF_TIME)
-        there = {"no_products": ("products",), "no_demand": ("sales", "demand")}
-        own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in there.get(f.code, ())))
+        missing = {"no_products": ("products",), "no_demand": ("sales", "demand")}
+        asked = {name for f in self._folder_findings for name in missing.get(f.code, ())}
+        state = self.ledger.state(END_OF_TIME, asked)
+        own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in missing.get(f.code, ())))
         return (*own, *self.unheeded)
 
     def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
@@ -285,11 +286,11 @@ class Chain:
 
     def _checked(self, name: str, source: Source, on_rows: Callable[[int], None] = lambda _rows: None) -> SourceRows:
         """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
-        everything = self.ledger.state(END_OF_TIME)
+        targets = {c.refers_to for c in tables()[name].columns.values() if c.refers_to is not None}
+        everything = self.ledger.state(END_OF_TIME, {"products", "unit_conversions", *targets})
         known = {"products": everything.table("products")["product"].combine_chunks()}
-        for column in tables()[name].columns.values():
-            target = column.refers_to
-            if target is not None and everything.table(target).num_rows:
+        for target in targets:
+            if everything.table(target).num_rows:
                 known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
         conversions = everything.versions("unit_conversions")
         known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
@@ -305,7 +306,7 @@ class Chain:
         """
         if table not in tables():
             raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
-        held = self.ledger.state(END_OF_TIME).versions(table)
+        held = self.ledger.state(END_OF_TIME, (table,)).versions(table)
         days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
         ids = held["row_id"].to_pylist()
         known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
@@ -362,13 +363,14 @@ class Chain:
 
     def _last_given_out(self) -> datetime | None:
         """The last moment of a run whose orders were given out: a plan of before would not know what is out."""
-        given_out = pc.unique(self.ledger.state(END_OF_TIME).table("orders")["run"]).to_pylist()
+        given_out = pc.unique(self.ledger.state(END_OF_TIME, ("orders",)).table("orders")["run"]).to_pylist()
         moments = [row["as_of"] for row in self.ledger.runs().to_pylist() if row["run"] in given_out]
         return max(moments, default=None)
 
-    def state(self, as_of: datetime | None = None) -> State:
-        """The world as known at a moment (default: the last one at which anything became known)."""
-        return self.ledger.state(as_of or self.default_as_of())
+    def state(self, as_of: datetime | None = None, names: Collection[str] | None = None) -> State:
+        """The world as known at a moment (default: the last one at which anything became known): a value, good for
+        longer than the chain is open. names: the tables of it that are wanted (None: all)."""
+        return self.ledger.state(as_of or self.default_as_of(), names)
 
     def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
@@ -416,13 +418,13 @@ class Chain:
 
     def _plan_before(self, moment: datetime) -> "PlanBefore | None":
         """The last kept run of an earlier moment; never one of the same moment, which the same inputs give again."""
-        from datong.questions.since import PlanBefore
+        from datong.questions.since import READ_BEFORE, PlanBefore
 
         earlier = [row for row in self._runs_by_moment(moment) if row["as_of"] < moment]
         if not earlier:
             return None
         last = earlier[-1]
-        inputs = self.on(last["branch"]).ledger.run_inputs(last["run"])
+        inputs = self.on(last["branch"]).ledger.run_inputs(last["run"], READ_BEFORE)
         names = self.ledger.run_table_names(last["run"])
         tables = {name: self.ledger.run_table(last["run"], name) for name in PLAN_TABLES if name in names}
         return PlanBefore(last["run"], last["as_of"], inputs.state, tables)
@@ -586,7 +588,7 @@ class Chain:
         if not rows:
             raise NotFound(self._no_run())
         rows.sort(key=lambda row: (row["branch"] != self.branch_name, -row["saved"]))
-        given = self.state().table("orders").select(["order", "run"]).to_pylist()
+        given = self.state(names=("orders",)).table("orders").select(["order", "run"]).to_pylist()
         source = {r["order"]: r["run"] for r in given}.get(order)
         rows.sort(key=lambda row: row["run"] != source)  # numbers of other runs may be the same
         for row in rows:
@@ -710,7 +712,7 @@ class Chain:
             return Taken((), ())
         if self.branch_name is None:
             raise Refused(message("branch.only_on_branch", change=str(parsed[0])))
-        state = self.state()
+        state = self.state(names={c.table for c in parsed if c.table in tables()})
         changed = changed_sources(state, [c for c in parsed if isinstance(c, Change)], self.branch_name)
         added = added_sources(state, [c for c in parsed if isinstance(c, NewRow)], self.branch_name)
         sources = [*changed.items(), *added]
@@ -768,7 +770,7 @@ class Chain:
         there = any(row["branch"] == branch for row in view.ledger.runs().to_pylist())
         if there:
             kept = view.kept_run(run)
-            if run is not None or branch is None or view.ledger.run_inputs(kept.run).current:
+            if run is not None or branch is None or view.ledger.run_inputs(kept.run, ()).current:
                 return kept
         return view.run(as_of if branch is None else None, on_stage=on_stage)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from datong.app.chain import Chain
 from datong.connectors.filedrop.inbox import collect, settle
 from datong.connectors.filedrop.outbox import deliver
-from datong.dispatch.answers import answers
+from datong.dispatch.answers import READ_FOR_ANSWERS, answers
 from datong.dispatch.release import release_rows
-from datong.ledger.standings import order_states
+from datong.ledger.standings import READ_FOR_STANDINGS, order_states
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
@@ -32,7 +32,7 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     unknown = [o for o in orders if o not in due]
     if unknown:
         raise NotFound(message("app.not_due", orders=", ".join(unknown), due=", ".join(due)))
-    state = chain.state()
+    state = chain.state(names=READ_FOR_STANDINGS)
     out = order_states(state)
     run_of = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist()}
     taken = [o for o in due if (all_due or o in orders) and o in out and run_of.get(o) != run.run]
@@ -47,7 +47,7 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
 
 
 def _refuse_a_plan_of_before(chain: Chain, run: RunResult) -> None:
-    planned, now = chain.state(run.as_of).first_open_bucket, chain.state().first_open_bucket
+    planned, now = (chain.state(moment, names=()).first_open_bucket for moment in (run.as_of, None))
     if planned < now:
         raise Refused(message("app.plan_of_before", run=run.run, planned=planned, now=now))
 
@@ -69,7 +69,7 @@ def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, 
     Raises Refused on a branch.
     """
     _refuse_what_ifs(chain)
-    state = chain.state()
+    state = chain.state(names=("products", *READ_FOR_ANSWERS))
     products = state.table("products").select(["product", "name"]).to_pylist()
     names = {p["product"]: p["name"] for p in products}
     sent = [
@@ -93,7 +93,7 @@ def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, 
 
 def released_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
     """Messages of orders that are released and not yet answered, by the run that proposed them."""
-    state = chain.state()
+    state = chain.state(names=READ_FOR_STANDINGS)
     now = order_states(state)
     waiting = {r["order"]: r["run"] for r in state.table("orders").to_pylist() if r["run"] is not None}
     waiting = {o: run for o, run in waiting.items() if o in now and now[o][0] == "released"}

@@ -17,7 +17,7 @@ from datong.ledger.life import (
     order_events_rows,
     standing,
 )
-from datong.ledger.standings import order_standings
+from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
@@ -38,6 +38,10 @@ class Answers:
 
     batches: tuple[Batch, ...]
     findings: tuple[Finding, ...]
+
+
+# Tables that `answers` reads.
+READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes")
 
 
 def answers(state: State, reports: Sequence[OrderReport]) -> Answers:

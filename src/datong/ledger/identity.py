@@ -4,17 +4,18 @@ A row is one version of a fact. Versions of the same fact share a row id; the la
 A master row that gives another `valid_from` starts a further chain of versions of the same fact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from datong.ledger.cells import database
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray
 from datong.model.settings import ChainSettings
-from datong.model.tables import Table
+from datong.model.tables import Column, Table
 
 # known_at of master rows that a declared history does not date: before everything else.
 SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +42,74 @@ def unkeyed_row_id(table: Table, content_hash: int, occurrence: int) -> str:
     Equal rows of one source are different facts (equal lines of an order are real); equal rows of two sources are one.
     """
     return f"{table.name}:#{content_hash >> 64:016x}.{occurrence}"
+
+
+def identities(table: Table, rows: pa.Table) -> pa.Table:
+    """Which fact each row is, and what it says: columns that depend on the row alone, in the order of the rows.
+
+    rows: columns of the table, each in `arrow_type`; those that are missing are null. `row_id` text: `keyed_row_id`, or
+    of a row without a key `unkeyed_row_id` without its number ('.1'), which depends on the rows beside it. `_keyed`
+    bool: the row has a key. `_content_high`, `_content_low` uint64: a hash of 128 bits of all columns but known_at.
+    """
+    given = [column for column in table.columns.values() if column.name in rows.column_names]
+    key = {name: _sql_key_text(table.columns[name]) for name in (*table.key, *table.finer) if name in rows.column_names}
+    has_key = " OR ".join(f"{key[name]} <> ''" for name in table.key if name in key) or "false"
+    unkeyed = f"'{table.name}:#' || printf('%016x', (content >> 64)::UBIGINT)"
+    with database().cursor() as connection:
+        connection.register("given", rows.select([column.name for column in given]))
+        return connection.sql(
+            f"SELECT CASE WHEN keyed THEN {_sql_row_id(table, key)} ELSE {unkeyed} END AS row_id, keyed AS _keyed,"
+            " (content >> 64)::UBIGINT AS _content_high,"
+            " (content & 18446744073709551615)::UBIGINT AS _content_low"
+            f" FROM (SELECT *, {has_key} AS keyed, {_sql_content(given)} AS content FROM given)"
+        ).to_arrow_table()
+
+
+def _sql_content(given: Sequence[Column]) -> str:
+    """128-bit hash of all columns but known_at. Nulls leave no trace, so a later column does not change old hashes.
+
+    Texts carry their length, so that no text can pass for the next column. One call of concat for the whole row is a
+    third quicker than one for each part.
+    """
+    hashed = [column for column in given if column.name != "known_at"]
+    if hashed and hashed[0].required:  # it is always there and needs nothing before it
+        parts = [_sql_content_part(hashed[0], ""), *(_sql_content_part(c) for c in hashed[1:])]
+        return f"md5_number(concat({', '.join(parts)}))"
+    return f"md5_number(substr(concat('', {', '.join(_sql_content_part(c) for c in hashed)}), 2))"
+
+
+def _sql_content_part(column: Column, separator: str = "chr(31) || ") -> str:
+    name = f'"{column.name}"'
+    match column.type:
+        case "text":
+            value = f"strlen({name}), ':', {name}"
+        case "moment":
+            value = f"epoch_us({name})"
+        case "number":
+            value = f"{name} + 0"  # + 0: minus zero is zero
+        case _:
+            value = f"{name}::VARCHAR"
+    return f"CASE WHEN {name} IS NOT NULL THEN concat({separator}'{column.name}:', {value}) END"
+
+
+def _sql_row_id(table: Table, key: Mapping[str, str]) -> str:
+    """SQL of keyed_row_id, for rows that have a key. key: SQL of the text of each key column that the rows have."""
+    parts, finer = ([key.get(name, "''") for name in names] for names in (table.key, table.finer))
+    if len(parts) + len(finer) > 1:
+        parts, finer = ([rf"replace(replace({p}, '\', '\\'), '|', '\|')" for p in some] for some in (parts, finer))
+    filled = "".join(f" || CASE WHEN {part} <> '' THEN '|' || {part} ELSE '' END" for part in finer)
+    return f"'{table.name}:' || " + " || '|' || ".join(parts) + filled
+
+
+def _sql_key_text(column: Column) -> str:
+    name = f'"{column.name}"'
+    match column.type:
+        case "text":
+            return f"coalesce({name}, '')"
+        case "moment":
+            return f"coalesce(replace(strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ'), '.000000Z', 'Z'), '')"
+        case _:
+            return f"coalesce({name}::VARCHAR, '')"
 
 
 def _key_text(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What a ledger does. store/ implements it; everything else knows only this."""
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -127,8 +127,8 @@ class Ledger(Protocol):
         """Row ids that came from `source` and were not withdrawn, in order."""
         ...
 
-    def state(self, as_of: datetime) -> State:
-        """The world as known at `as_of`."""
+    def state(self, as_of: datetime, names: Collection[str] | None = None) -> State:
+        """The world as known at `as_of`: a value, which later writes do not change. names: its tables (None: all)."""
         ...
 
     def latest_known_at(self) -> datetime | None:
@@ -174,8 +174,9 @@ class Ledger(Protocol):
         """
         ...
 
-    def run_inputs(self, run: str) -> RunInputs:
-        """What went into a run made here (on the trunk, or on this very branch). Raises NotFound."""
+    def run_inputs(self, run: str, names: Collection[str] | None = None) -> RunInputs:
+        """What went into a run made here (on the trunk, or on this very branch). names: tables of its state (None:
+        all). Raises NotFound."""
         ...
 
     def run_table_names(self, run: str) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
 """The state of the world as of a moment: every table as it was then known."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -55,24 +54,24 @@ def state_schema(table: Table) -> pa.Schema:
     return pa.schema(fields + [pa.field(c.name, arrow_type(c)) for c in table.columns.values()])
 
 
-class Reader(Protocol):
-    """Reads one table as it was known at a fixed moment, in `schema_of` it, ordered by row_id and valid_from: of master
-    rows every version, those that have ended and those to come too. All is counted in base units (ledger/units.py)."""
-
-    def __call__(self, table: str, /) -> pa.Table: ...
+def every_table() -> tuple[str, ...]:
+    """Names of all tables that a State may hold."""
+    return (*tables(), REFUSED)
 
 
 @dataclass(frozen=True)
 class State:
-    """What was known at `as_of` (an aware moment, included). Tables are read on first use.
+    """What was known at `as_of` (an aware moment, included): a value. It can be pickled, shared between threads and
+    processes, and read after its ledger was closed.
 
-    A table that the chain does not have is there with no rows. Defaults of tables.toml are filled in.
+    tables: by name, each in `schema_of` it, ordered by row_id and valid_from: of master rows every version, those that
+    have ended and those to come too. All is counted in base units (ledger/units.py), defaults of tables.toml are filled
+    in. A table without rows is there, too; one that the state was not made with is not, and reading it is an error.
     """
 
     settings: ChainSettings
     as_of: datetime
-    reader: Reader
-    replaced: Mapping[str, pa.Table]
+    tables: Mapping[str, pa.Table]
     _made: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: str) -> pa.Table:
@@ -91,7 +90,13 @@ class State:
         return versions(tables()[name], self._read(name))
 
     def _read(self, name: str) -> pa.Table:
-        return self.replaced[name] if name in self.replaced else self.reader(name)
+        if name not in self.tables:
+            raise KeyError(f"{name}: this state was made with {', '.join(self.tables) or 'no tables'} alone")
+        return self.tables[name]
+
+    def only(self, names: Collection[str]) -> "State":
+        """The same state with these tables alone: for who says what it reads."""
+        return replace(self, tables={name: self._read(name) for name in names})
 
     def with_tables(self, **others: pa.Table) -> "State":
         """The same state with some tables exchanged, as a replay does for what it simulates. Of a master table every
@@ -99,7 +104,7 @@ class State:
         for name, table in others.items():
             if table.schema != schema_of(name):
                 raise ValueError(f"{name}: not in the schema of a state: {table.schema}")
-        return replace(self, replaced={**self.replaced, **others})
+        return replace(self, tables={**self.tables, **others})
 
     @property
     def today(self) -> date:
@@ -118,15 +123,16 @@ def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str
     For tests, `datong try` and notebooks; a ledger gives states of its own.
     """
 
-    def read(name: str) -> pa.Table:
-        rows = in_state_schema(name, given.get(name))
+    made = {name: in_state_schema(name, given.get(name)) for name in every_table()}
+
+    def counted(name: str) -> pa.Table:
+        rows = made[name]
         if name == REFUSED or not is_told(rows) or not has_units(table := tables()[name]):
             return rows
-        products, others = (in_state_schema(name, given.get(name)) for name in ("products", "unit_conversions"))
-        known = Conversions.of(products, versions(tables()["unit_conversions"], others))
+        known = Conversions.of(made["products"], versions(tables()["unit_conversions"], made["unit_conversions"]))
         return in_base_units(table, rows, known, settings.calendar.zone, settings.calendar.local_date(as_of))
 
-    return State(settings, as_of, read, {})
+    return State(settings, as_of, {name: counted(name) for name in made})
 
 
 def in_state_schema(name: str, rows: pa.Table | None) -> pa.Table:

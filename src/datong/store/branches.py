@@ -19,7 +19,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _own_columns
-from datong.store.incoming import lacks_key, moment_sql, named_by, repeated, valid_from, with_identity
+from datong.store.incoming import lacks_key, moment_sql, named_by, numbered, repeated, valid_from
 from datong.store.migrations import branch_table, create_branch_table, quoted
 
 _NAME = re.compile(r"\w[\w .+-]{0,59}")
@@ -177,6 +177,9 @@ class BranchLedger(DuckDBLedger):
             " ON own.row_id = below.row_id AND own._from = below._from)"
         )
 
+    def _filled(self) -> frozenset[str]:
+        return self._parent._filled() | {table.name for table in _changed_tables(self)}
+
     def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
         """Rows that hold products back on the branch: its parent's of which it says nothing, and its own."""
         below = self._parent._refused(min(as_of, self.moment), self._parent_ingest)
@@ -243,10 +246,10 @@ class BranchLedger(DuckDBLedger):
         Only rows of one source that contradict one another for the same moment are in conflict.
         """
         self._run(create_branch_table(table))
-        ((unkeyed,),) = self._rows(lacks_key(table))
+        ((unkeyed,),) = self._rows(lacks_key())
         if unkeyed:
             self._run(repeated())
-        for statement in with_identity(table, unkeyed, some_stored=False):
+        for statement in numbered(table, unkeyed, some_stored=False):
             self._run(statement)
         below = self._parent._latest(table, self.moment, self._parent_ingest)
         self._run(_verdicts(table, self._branch, below, arrived_at))

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date, datetime
@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.identity import SINCE_EVER, keyed_row_id
+from datong.ledger.incoming import incoming_rows
 from datong.ledger.protocol import IngestReport, Intake, RunInputs, RunRecord
-from datong.ledger.state import REFUSED, REFUSED_SCHEMA, State, in_state_schema
+from datong.ledger.state import REFUSED, REFUSED_SCHEMA, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.versions import versions
@@ -31,18 +32,17 @@ from datong.store.incoming import (
     TEMPORARY,
     contested,
     gone,
-    incoming_rows,
     insertion,
     lacks_key,
     moment_sql,
     named_by,
+    numbered,
     repeated,
     staging,
     stored,
     taking_out,
     valid_from,
     verdicts,
-    with_identity,
 )
 from datong.store.migrations import chain_table, migrate, quoted
 
@@ -265,10 +265,10 @@ class DuckDBLedger:
         """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id)."""
         history = self.settings.history
         some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
-        ((unkeyed,),) = self._rows(lacks_key(table))
+        ((unkeyed,),) = self._rows(lacks_key())
         if unkeyed:
             self._run(repeated())
-        for statement in with_identity(table, unkeyed, some_stored):
+        for statement in numbered(table, unkeyed, some_stored):
             self._run(statement)
         ((unknown,),) = self._rows("SELECT count(*) FROM incoming")
         self._run(contested(table, some_stored))
@@ -309,7 +309,8 @@ class DuckDBLedger:
         """Rows in conflict as a quarantine keeps them: as the texts that a source would give."""
         with self._registered("conflicts_arrow", conflicts):
             rows = self._arrow(
-                "SELECT staged.*, conflicts_arrow.row_id FROM staged JOIN conflicts_arrow USING (_n) ORDER BY _n"
+                "SELECT staged.* EXCLUDE (row_id), conflicts_arrow.row_id"
+                " FROM staged JOIN conflicts_arrow USING (_n) ORDER BY _n"
             ).to_pylist()
         raw, findings, numbers = [], [], []
         for row in rows:
@@ -405,10 +406,10 @@ class DuckDBLedger:
             return ()
         with Spill(REJECTED_SCHEMA) as bad:
             self._stage(spec, named(), SINCE_EVER, bad, every=True)
-        ((some_without_key,),) = self._rows(lacks_key(spec))
+        ((some_without_key,),) = self._rows(lacks_key())
         if some_without_key:
             self._run(repeated())
-        for statement in with_identity(spec, some_without_key, some_stored=False):
+        for statement in numbered(spec, some_without_key, some_stored=False):
             self._run(statement)
         found = self._rows(gone(held), [source])
         self._drop_temporary()
@@ -454,9 +455,26 @@ class DuckDBLedger:
 
     # reading ------------------------------------------------------------------------------------
 
-    def state(self, as_of: datetime) -> State:
-        """The world as known at `as_of`; see Ledger.state. Later ingests do not change a state in hand."""
-        return State(self.settings, as_of, _AsOfReader(self, as_of, self._next_ingest() - 1), {})
+    def state(self, as_of: datetime, names: Collection[str] | None = None) -> State:
+        """The world as known at `as_of`; see Ledger.state."""
+        return self._state(as_of, self._next_ingest() - 1, names)
+
+    def _state(self, as_of: datetime, last_ingest: int, names: Collection[str] | None) -> State:
+        """The world as known at a moment from what came in up to an ingest."""
+        names = every_table() if names is None else names
+        filled = self._filled() if names else frozenset()
+        read = {
+            name: self._table_as_of(name, as_of, last_ingest)
+            if name == REFUSED or name in filled
+            else in_state_schema(name, None)
+            for name in names
+        }
+        return State(self.settings, as_of, read)
+
+    def _filled(self) -> frozenset[str]:
+        """Tables that have any row: to ask for all of them at once is quicker than to read an empty one."""
+        some = (f"SELECT '{t.name}' WHERE EXISTS (SELECT 1 FROM {chain_table(t)})" for t in tables().values())
+        return frozenset(name for (name,) in self._rows(" UNION ALL ".join(some)))
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         if name == REFUSED:
@@ -624,14 +642,14 @@ class DuckDBLedger:
             f" WHERE branch = 0 {until} ORDER BY as_of, saved"
         )
 
-    def run_inputs(self, run: str) -> RunInputs:
+    def run_inputs(self, run: str, names: Collection[str] | None = None) -> RunInputs:
         """What went into a run that was kept here; see Ledger.run_inputs."""
         found = self._rows("SELECT as_of, ingest, settings FROM runs WHERE run = ? AND branch = ?", [run, self._branch])
         if not found:
             raise NotFound(message("store.no_run", run=run))
         ((as_of, ingest, settings),) = found
         last = self._next_ingest() - 1
-        state = State(self.settings, as_of, _AsOfReader(self, as_of, last if ingest is None else ingest), {})
+        state = self._state(as_of, last if ingest is None else ingest, names)
         current = ingest == last and settings == self._settings_text()
         return RunInputs(state, None if settings is None else json.loads(settings), current)
 
@@ -747,21 +765,6 @@ class Spill:
             return self._schema.empty_table().to_reader()
         self._file.seek(0)
         return pa.ipc.open_stream(pa.PythonFile(self._file, "r"))
-
-
-class _AsOfReader:
-    """Reads each table of a ledger once, as known at one moment."""
-
-    def __init__(self, ledger: DuckDBLedger, as_of: datetime, last_ingest: int) -> None:
-        self._ledger = ledger
-        self._as_of = as_of
-        self._last_ingest = last_ingest
-        self._read: dict[str, pa.Table] = {}
-
-    def __call__(self, table: str, /) -> pa.Table:
-        if table not in self._read:
-            self._read[table] = self._ledger._table_as_of(table, self._as_of, self._last_ingest)
-        return self._read[table]
 
 
 def _held_from(table: Table) -> str:

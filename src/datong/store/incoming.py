@@ -1,4 +1,4 @@
-"""Taking rows in, set by set: ids, content hashes, and what each row is to the versions that the ledger has.
+"""Taking rows in, set by set: what each row is to the versions that the ledger has.
 
 A chain of versions is (row_id, valid_from). For each incoming row, with k = its known_at:
 
@@ -12,56 +12,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-import numpy as np
-import pyarrow as pa
-
-from datong.ledger.identity import SINCE_EVER, event_known_at
-from datong.ledger.state import arrow_type
-from datong.ledger.validate import DATE_ONLY, ROW
-from datong.model.settings import ChainSettings
-from datong.model.tables import Column, Table
+from datong.ledger.identity import SINCE_EVER
+from datong.ledger.validate import ROW
+from datong.model.tables import Table
 from datong.store.migrations import chain_table, quoted, sql_type
 
 TEMPORARY = ("staged", "repeated", "named", "contested", "stored", "verdicts")
 
 
-def incoming_rows(
-    table: Table, rows: pa.Table, first: int, settings: ChainSettings, arrived_at: datetime
-) -> pa.RecordBatch:
-    """The columns of the table that the rows have, `known_at`, and of each row: `_n` (its place in the source, counted
-    from `first`), `_source_row`, `_known_at_assumed` and `_date_only` (happened_at was a date alone).
-
-    known_at is filled for events; for master rows it needs the ledger and stays null where it is missing.
-    """
-    columns = {}
-    for column in table.columns.values():
-        if column.name in rows.column_names:
-            columns[column.name] = rows[column.name].cast(arrow_type(column))
-    moment = arrow_type(table.columns["known_at"])
-    known_at = columns.get("known_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
-    assumed = known_at.is_null()
-    date_only = np.zeros(rows.num_rows, dtype=bool)
-    if table.kind == "event":
-        if DATE_ONLY in rows.column_names:
-            date_only = rows[DATE_ONLY].fill_null(False).to_numpy()
-        happened_at = columns.setdefault("happened_at", pa.chunked_array([pa.nulls(rows.num_rows, moment)]))
-        # Stock counted on the day that planning starts is what it starts with.
-        opening = settings.start if table.name == "stock" else None
-        known_at = event_known_at(happened_at, known_at, date_only, settings, arrived_at, opening)
-    columns["known_at"] = known_at
-    columns["_n"] = pa.array(np.arange(first, first + rows.num_rows))
-    columns["_source_row"] = rows[ROW].cast(pa.int64())
-    columns["_known_at_assumed"] = assumed
-    columns["_date_only"] = pa.array(date_only)
-    whole = pa.table(columns).combine_chunks()
-    return pa.RecordBatch.from_arrays(
-        [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in whole.columns],
-        schema=whole.schema,
-    )
-
-
 def staging(table: Table, given: Sequence[str], known_left_out: bool) -> str:
-    """Makes `staged` of `incoming_arrow`, which has the columns `given`: with all columns and `_content`.
+    """Makes `staged` of `incoming_arrow` (see ledger/incoming.py), which has the columns `given`: with all columns and
+    `_content`, its hash in one number.
 
     known_left_out: events with a key that say again what a stored version says, of the same moment or undated, are left
     out at once, so that a file taken in a second time costs little. Their content holds the key, so that equal content
@@ -69,11 +30,12 @@ def staging(table: Table, given: Sequence[str], known_left_out: bool) -> str:
     """
     missing = [c for c in table.columns.values() if c.name not in given]
     empty = "".join(f", NULL::{sql_type(column)} AS {quoted(column.name)}" for column in missing)
-    rows = f"SELECT *{empty}, {_content(table, given)} AS _content FROM incoming_arrow"
+    content = "(_content_high::UHUGEINT << 64) + _content_low AS _content"
+    rows = f"SELECT * EXCLUDE (_content_high, _content_low){empty}, {content} FROM incoming_arrow"
     if known_left_out:
         rows = (
             f"SELECT * FROM ({rows}) AS i ANTI JOIN {chain_table(table)} AS s ON s._content = i._content"
-            f" AND (i._known_at_assumed OR i.known_at = s.known_at) AND ({_has_key(table, 'i.')})"
+            " AND (i._known_at_assumed OR i.known_at = s.known_at) AND i._keyed"
         )
     return f"CREATE OR REPLACE TEMP TABLE staged AS {rows}"
 
@@ -92,19 +54,18 @@ def repeated() -> str:
     )
 
 
-def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> Sequence[str]:
-    """Makes `incoming` of `staged` (and `repeated`): with `row_id` and `_from` (valid_from, or always).
+def numbered(table: Table, some_without_key: bool, some_stored: bool) -> Sequence[str]:
+    """Makes `incoming` of `staged` (and `repeated`): with `_from` (valid_from, or always), and with the number among
+    equal rows in the id of a row without a key.
 
     Events without a key that say again what a stored version says are left out here, now that they have a name.
     """
-    row_id = keyed_row_id(table)
     if not some_without_key:
-        rows = f"SELECT *, {row_id} AS row_id, {valid_from(table)} AS _from FROM staged"
-        return [f"CREATE OR REPLACE TEMP VIEW incoming AS {rows}"]
-    unkeyed = f"'{table.name}:#' || printf('%016x', (_content >> 64)::UBIGINT) || '.' || coalesce(occurrence, 1)"
+        return [f"CREATE OR REPLACE TEMP VIEW incoming AS SELECT *, {valid_from(table)} AS _from FROM staged"]
+    row_id = "CASE WHEN _keyed THEN row_id ELSE row_id || '.' || coalesce(occurrence, 1) END"
     rows = (
-        f"SELECT staged.*, CASE WHEN {_has_key(table)} THEN {row_id} ELSE {unkeyed} END AS row_id,"
-        f" {valid_from(table)} AS _from FROM staged LEFT JOIN repeated USING (_n)"
+        f"SELECT staged.* REPLACE ({row_id} AS row_id), {valid_from(table)} AS _from"
+        " FROM staged LEFT JOIN repeated USING (_n)"
     )
     if table.kind == "event" and some_stored:
         rows = (
@@ -117,61 +78,9 @@ def with_identity(table: Table, some_without_key: bool, some_stored: bool) -> Se
     ]
 
 
-def lacks_key(table: Table) -> str:
+def lacks_key() -> str:
     """Whether any of `staged` has no key of its own."""
-    return f"SELECT coalesce(bool_or(NOT ({_has_key(table)})), false) FROM staged"
-
-
-def _content(table: Table, given: Sequence[str]) -> str:
-    """128-bit hash of all columns but known_at. Nulls leave no trace, so a later column does not change old hashes.
-
-    Texts carry their length, so that no text can pass for the next column. One call of concat for the whole row is a
-    third quicker than one for each part.
-    """
-    hashed = [c for c in table.columns.values() if c.name != "known_at" and c.name in given]
-    if hashed and hashed[0].required:  # it is always there and needs nothing before it
-        parts = [_content_part(hashed[0], ""), *(_content_part(c) for c in hashed[1:])]
-        return f"md5_number(concat({', '.join(parts)}))"
-    return f"md5_number(substr(concat('', {', '.join(_content_part(c) for c in hashed)}), 2))"
-
-
-def _content_part(column: Column, separator: str = "chr(31) || ") -> str:
-    name = quoted(column.name)
-    match column.type:
-        case "text":
-            value = f"strlen({name}), ':', {name}"
-        case "moment":
-            value = f"epoch_us({name})"
-        case "number":
-            value = f"{name} + 0"  # + 0: minus zero is zero
-        case _:
-            value = f"{name}::VARCHAR"
-    return f"CASE WHEN {name} IS NOT NULL THEN concat({separator}'{column.name}:', {value}) END"
-
-
-def keyed_row_id(table: Table) -> str:
-    """SQL of ledger.identity.keyed_row_id, for rows that have a key."""
-    parts = [_key_text(table.columns[name]) for name in table.key]
-    finer = [_key_text(table.columns[name]) for name in table.finer]
-    if len(parts) + len(finer) > 1:
-        parts, finer = ([rf"replace(replace({p}, '\', '\\'), '|', '\|')" for p in some] for some in (parts, finer))
-    filled = "".join(f" || CASE WHEN {part} <> '' THEN '|' || {part} ELSE '' END" for part in finer)
-    return f"'{table.name}:' || " + " || '|' || ".join(parts) + filled
-
-
-def _has_key(table: Table, of: str = "") -> str:
-    return " OR ".join(f"{_key_text(table.columns[name], of)} <> ''" for name in table.key)
-
-
-def _key_text(column: Column, of: str = "") -> str:
-    name = of + quoted(column.name)
-    match column.type:
-        case "text":
-            return f"coalesce({name}, '')"
-        case "moment":
-            return f"coalesce(replace(strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ'), '.000000Z', 'Z'), '')"
-        case _:
-            return f"coalesce({name}::VARCHAR, '')"
+    return "SELECT coalesce(bool_or(NOT _keyed), false) FROM staged"
 
 
 def contested(table: Table, some_stored: bool) -> str:

@@ -548,7 +548,7 @@ def answer_demo(options: argparse.Namespace, language: str) -> int:
     folder = prepare_demo(options.out)
     with opened(folder, language) as chain:
         # As of the start of the week that the records end in, so that the plan has whole weeks.
-        as_of = chain.settings.calendar.midnight(chain.state().first_open_bucket)
+        as_of = chain.settings.calendar.midnight(chain.state(names=()).first_open_bucket)
         result = run_with_progress(chain, as_of, None, language)
         replayed = replay_with_progress(chain, options.buckets, None, language)
         inputs = report_inputs(chain, result, replayed, language)

@@ -87,7 +87,7 @@ def _given_out(ledger: Ledger, folder: Path) -> pa.Array:
     files = table_files(folder)
     if not any(table_of(path.stem) == "orders" or path.suffix.lower() in WORKBOOK_SUFFIXES for path in files):
         return pa.array([], pa.string())
-    orders = ledger.state(END_OF_TIME).table("orders")
+    orders = ledger.state(END_OF_TIME, ("orders",)).table("orders")
     return pc.unique(orders.filter(pc.is_valid(orders["run"]))["order"]).sort()
 
 

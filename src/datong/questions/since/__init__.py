@@ -12,7 +12,7 @@ from datong.model.words import message
 from datong.questions.since.came_back import came_back, closed_rows
 from datong.questions.since.demand import demand_changes
 from datong.questions.since.plan import cost_rows, order_rows, weeks_of_both
-from datong.questions.since.rows import Naming, PlanBefore, Row, table_of
+from datong.questions.since.rows import READ_BEFORE, Naming, PlanBefore, Row, table_of
 from datong.questions.since.this_week import this_week
 
 
@@ -44,4 +44,4 @@ def _local(before: PlanBefore) -> str:
     return f"{before.as_of.astimezone(before.state.settings.calendar.zone):%Y-%m-%d %H:%M}"
 
 
-__all__ = ["PlanBefore", "since"]
+__all__ = ["READ_BEFORE", "PlanBefore", "since"]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
 from datong.questions.tables_out import params_json
@@ -54,9 +55,13 @@ class Row:
     money: tuple[float | None, float | None] = (None, None)
 
 
+# What is read of the world that the plan before saw.
+READ_BEFORE = ("demand", "stock", *READ_FOR_STANDINGS)
+
+
 @dataclass(frozen=True, eq=False)
 class PlanBefore:
-    """A kept run with an earlier moment: the world that it saw, and its tables."""
+    """A kept run with an earlier moment: the world that it saw (of it the tables `READ_BEFORE`), and its tables."""
 
     run: str
     as_of: datetime
