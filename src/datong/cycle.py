@@ -50,7 +50,7 @@ _MASTER = ("products", "sites", "lines", "line_calendar", "recipes", "components
 _RULES = ("demand", "substitutes", "firm_shares")
 _MOVED = ("sales", "stock", "receipts", "shipments", "production", "orders", "order_events", REFUSED)
 READS: Mapping[str, tuple[str, ...]] = {
-    "sense": ("products", "sites", "demand", "sales", "returns", "stock"),
+    "sense": ("products", "sites", "demand", "sales", "returns", "stock", "promotions", "demand_adjustments"),
     "forecast": (),
     "balance": (*_MASTER, *_RULES, *_MOVED),
     "plan": (*_MASTER, *_RULES, *_MOVED),
