@@ -332,7 +332,9 @@ def kept(chain: Chain) -> list[Order]:
             start = _moment(began[0]["happened_at"])
             parts = bill(chain, r["product"], r.get("recipe"), max(r["start"], chain.today))
             takes = {c: each for c, each in parts.items() if not _counted_since(chain, c, start)}
-        spent = chain.bucket(r["start"]) < 0 <= chain.bucket(r["due"])
+        spent = chain.bucket(r["start"]) < 0 <= chain.bucket(r["due"]) and not any(
+            e["state"] == "partly_done" for e in events
+        )
         way = r.get({"make": "recipe", "buy": "offer", "move": "lane"}[r["kind"]])
         sites = r.get("site"), r.get("from_site")
         if r["kind"] == "move":

@@ -121,6 +121,7 @@ class Chain:
         trunk = open_ledger(folder / LEDGER_FILE, self.settings)
         self.ledger: Ledger = trunk
         self._trunk: Ledger = trunk
+        self._noticed: tuple[object, tuple[Finding, ...]] | None = None
         self._branches: Branches = DuckDBBranches(trunk)
         try:
             taken = take_in_folder(self.ledger, folder, self.clock(), on_rows, now().date())
@@ -166,7 +167,11 @@ class Chain:
             state = self.state(as_of)
         except NotFound:
             return ()
-        return (*notices(state), *position_notices(state, self._learnt(state.as_of)))
+        known = (self.branch_name, state.as_of, dict(self.ledger.last_ingests()))
+        if self._noticed is None or self._noticed[0] != known:  # a command asks once before it plans, and once with it
+            found = (*notices(state), *position_notices(state, self._learnt(state.as_of)))
+            self._noticed = known, found
+        return self._noticed[1]
 
     def clock(self) -> datetime:
         """Now, on the chain's clock.
@@ -402,7 +407,8 @@ class Chain:
         seed = self.settings.seed if seed is None else seed
         past, before = self.past_runs(state.as_of), self._plan_before(state.as_of)
         left_out = [found for found in self.findings if found.severity == "error"]
-        record = run(state, past, before, seed, on_stage, left_out, self._proposed(state))
+        notices = [found for found in self.notices(state.as_of) if found.severity == "warning"]
+        record = run(state, past, before, seed, on_stage, left_out, notices, self._proposed(state))
         self.ledger.save_run(record)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
 

@@ -82,7 +82,8 @@ def committed(
     """Opening stock, receipts of orders out, and the hours and components that they will still take.
 
     Of the units of an order that are still to be started, the yield of its way arrives. One that began before the first
-    bucket and is not yet due has spent its hours; one that should have begun begins in the first bucket. Stock below
+    bucket and is not yet due has spent its hours, unless a part of it was reported: then the rest still takes its own.
+    One that should have begun begins in the first bucket. Stock below
     zero cannot lie anywhere: records that say so count as 0.
     """
     return _Schedule(facts, located(facts, where), bucket_starts, calendar, frozen_buckets).run()
@@ -186,7 +187,7 @@ class _Schedule:
         if start >= self.buckets:
             return
         line = order.line or way.line or ""
-        spent = start < 0 <= due  # else its hours were spent in the bucket it started in
+        spent = start < 0 <= due and not order.partly
         on_line = line in self.free and not spent
         run_hours = order.units * way.hours_per_unit if on_line else 0.0
         setup_hours = way.setup_hours if on_line and order.stage != "begun" else 0.0

@@ -9,7 +9,7 @@ the rest is still to take (`Counts.taken`). Good units come in as they are repor
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from datong.ledger.life import Standing, events_of_table, standings
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
+from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, IntArray
 from datong.network.bills import Bills
 from datong.network.on_the_way import arrived
@@ -150,11 +151,21 @@ def on_hand_by_site(counts: Counts, movements: Movements) -> dict[tuple[str, str
     return {place: max(units[place], 0.0) for place in sorted(units)}
 
 
+def _end_of_day(moments: pd.Series, calendar: Calendar) -> IntArray:
+    """Moments (us), those at the very beginning of a local day, which are days without a clock, moved to its end."""
+    ends = {}
+    for moment in set(moments.tolist()):
+        day = calendar.local_date(datetime.fromtimestamp(moment / 1e6, UTC))
+        begins, after = (round(calendar.midnight(d).timestamp() * 1e6) for d in (day, day + timedelta(days=1)))
+        ends[moment] = after - 1 if moment == begins else moment
+    return np.array([ends[moment] for moment in moments.tolist()], np.int64)
+
+
 def last_counts(state: State) -> pd.DataFrame:
     """The last count of each product and site ('' where unnamed): product, site, happened_at (us), units as counted.
 
     All that was counted there on one local day is one count, of each lot and bin the last; it holds from its last row
-    on.
+    on. A count with a date alone is that of the end of the day: what moved on that day is in it.
     """
     rows = state.table("stock").select(["happened_at", "site", "product", "lot", "bin", "units"])
     rows = rows.filter(pc.is_valid(rows["units"]))
@@ -167,6 +178,7 @@ def last_counts(state: State) -> pd.DataFrame:
     last_of_part = counts.groupby([*place, "lot", "bin"])["happened_at"].transform("max")
     counts = counts[counts["happened_at"] == last_of_part]
     counts = counts.groupby(place, as_index=False).agg(happened_at=("happened_at", "max"), units=("units", "sum"))
+    counts["happened_at"] = _end_of_day(counts["happened_at"], state.settings.calendar)
     for name in place:
         names = codes(rows[name].fill_null(""))[1]
         counts[name] = [names[code] for code in counts[name]]

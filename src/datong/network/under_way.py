@@ -32,7 +32,8 @@ class UnderWay:
 
     What arrives of them is `units` times the yield of the order's way. due: the day on which it is counted on: as the
     order says, or, where that has passed, when it can be expected. taken: components that it has nothing left to take
-    of; the others are still in stock, as far as they are there at all.
+    of; the others are still in stock, as far as they are there at all. partly: some of its units were reported, so that
+    the others are still to be worked, whenever it began.
     """
 
     order: str
@@ -48,6 +49,7 @@ class UnderWay:
     site: str | None = None
     stage: Stage = "out"
     taken: frozenset[str] = frozenset()
+    partly: bool = False
 
     def takes(self, product: str) -> bool:
         """Whether it still takes a component; a transfer takes its product where it leaves."""
@@ -104,7 +106,8 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
         if began is not None:
             stage = "begun"
             taken = takings.of(own, began)
-        result.append(UnderWay(units=left, stage=stage, taken=taken, **own))
+        partly = stand.good_units + stand.scrap_units > LEAST_UNITS
+        result.append(UnderWay(units=left, stage=stage, taken=taken, partly=partly, **own))
     return tuple(result)
 
 

@@ -73,7 +73,7 @@ class Reasons:
         self.totals: dict[str, SortedDemand] = {}
         self.refused = refusals_behind(work.facts, work.starts, numbers)
         for lot, own in pegs.items():
-            self.served_by[lot.way.name].append((lot, {lot.arrive, *self._wanted_in(own)}))
+            self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
 
     def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, start: date, due: date) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
@@ -262,16 +262,16 @@ class Reasons:
     def _lot_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
         """What is joined in one lot, and which set-ups that saves; or that a smallest lot joins it."""
         way = lot.way
-        wanted = self._wanted_in(pegs)
-        if len(wanted) < 2:
+        used = self._used_in(pegs)
+        if len(used) < 2:
             return []
-        weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(wanted))
+        weeks = message("plan.weeks" if self.weeks else "plan.days", count=len(used))
         if not (way.setup_cost > 0 or way.setup_hours > 0):
             if way.min_units <= 1 or lot.units > way.min_units * (1 + NOTHING):
                 return []
             return [Cause("plan", message("plan.cause.joined", smallest=shown(way.min_units), weeks=weeks))]
         made = {t for other, weeks_of in self.served_by[way.name] if other is not lot for t in weeks_of}
-        saved = len(wanted - made - {min(wanted)})  # a week that another lot serves has a set-up all the same
+        saved = len(used - made - {min(used)})  # a week that another lot serves has a set-up all the same
         if not saved:
             return []
         weeks = message("plan.weeks" if self.weeks else "plan.days", count=saved + 1)
@@ -283,9 +283,9 @@ class Reasons:
         text = message("plan.cause.merged", saved=self._listed(parts), weeks=weeks)
         return [Cause("plan", text)]
 
-    def _wanted_in(self, pegs: Sequence[Peg]) -> set[int]:
-        """The buckets in which the units of a lot are wanted."""
-        return {peg.use.parent.start if peg.use.parent else self._due_bucket(peg) for peg in pegs}
+    def _used_in(self, pegs: Sequence[Peg]) -> set[int]:
+        """The buckets in which the units of a lot are used: what comes late is used when it is there."""
+        return {peg.use.bucket for peg in pegs}
 
     def _refusals(self, lot: Lot) -> list[Cause]:
         """What was refused that this lot stands in for, or comes later for."""

@@ -33,19 +33,22 @@ def run(
     seed: int,
     on_stage: Callable[[str], None] = lambda _stage: None,
     left_out: Sequence[Finding] = (),
+    notices: Sequence[Finding] = (),
     proposed: Sequence[pa.Table] = (),
 ) -> RunRecord:
     """One turn of the loop on a state, with what came and changed since the plan before.
 
     past_runs: earlier runs, oldest first; the last one's learning is used. on_stage: called with the name of each stage
-    as it starts. left_out: what is wrong with rows that the state is without, to be told with the plan. proposed:
-    orders of every kept run that plans from the same bucket, of the same moment too, oldest first: their numbers stand
-    for nothing else. Raises NoPlan where locked orders cannot run.
+    as it starts. Told with the plan: left_out, what is wrong with rows that the state is without, and notices, what is
+    expected or read otherwise than it may seem. proposed: orders of every kept run that plans from the same bucket, of
+    the same moment too, oldest first: their numbers stand for nothing else. Raises NoPlan where locked orders cannot
+    run.
     """
     used = learnt_by(past_runs)
     result = run_cycle(state, used, past_runs, seed, on_stage, proposed=proposed)
     record = run_record(state, used, seed, result, past_runs)
     more = {"since": since(before, state, record.tables), "left_out": findings_table(left_out[:MOST_LEFT_OUT])}
+    more["notices"] = findings_table(notices)
     return replace(record, tables={**record.tables, **more})
 
 

@@ -13,8 +13,8 @@ from datong.model.words import message
 Row = dict[str, Any]
 
 GAP_UNITS = ("demand_units", "on_time_units", "late_units", "lost_units", "waiting_units")
-# Fewer units than this are no gap.
-LEAST_SHORT = 0.5
+# Fewer units than these are no gap: of expected demand, of which each product and time has a little; and in all.
+LEAST_SHORT, ANY_SHORT = 0.5, 0.005
 
 
 def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
@@ -105,5 +105,5 @@ def _share(row: Row) -> float | None:
 
 def shortest(totals: Sequence[Row]) -> list[Row]:
     """Of `gap_totals`, those with late or lost units, the shortest first."""
-    rows = [r for r in totals if r["short_units"] >= LEAST_SHORT]
+    rows = [r for r in totals if r["short_units"] >= ANY_SHORT]
     return sorted(rows, key=lambda r: (-r["short_units"], r["product"]))

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -29,6 +30,7 @@ from datong.connectors.files.read import RawSource, read_source
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
 from datong.connectors.files.whole import write_whole
+from datong.ledger.identity import SINCE_EVER
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.model.errors import BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
@@ -484,11 +486,21 @@ _ORDER_FIELDS = ("order", "product", "units", "start", "due")
 
 
 def _in_zone(rows: pa.Table, time_zone: str) -> pa.Table:
-    """Moments on the chain's own clock."""
-    fields = [
-        f.with_type(pa.timestamp("us", tz=time_zone)) if pa.types.is_timestamp(f.type) else f for f in rows.schema
-    ]
-    return rows.cast(pa.schema(fields))
+    """Moments as people read them on the chain's own clock: a day, with the time where there is one; nothing where a
+    row was known from the beginning."""
+    zone = ZoneInfo(time_zone)
+
+    def told(moment: datetime | None) -> str | None:
+        if moment is None or moment == SINCE_EVER:
+            return None
+        local = moment.astimezone(zone)
+        return f"{local:%Y-%m-%d}" if local.time() == datetime.min.time() else f"{local:%Y-%m-%d %H:%M}"
+
+    for i, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            texts = pa.array([told(moment) for moment in rows[field.name].to_pylist()], pa.string())
+            rows = rows.set_column(i, field.name, texts)
+    return rows
 
 
 def reason_text(reason: Mapping[str, Any], language: str) -> str:

@@ -1,6 +1,7 @@
 """What commands show in a terminal: progress by stage, findings, and a run's closing words."""
 
 import math
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -39,7 +40,7 @@ from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.questions.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.questions.tables_out import kept_findings, most_valuable, planned_orders, rendered
-from datong.questions.totals import gap_sum, product_totals, shortest
+from datong.questions.totals import ANY_SHORT, gap_sum, product_totals, shortest
 
 if TYPE_CHECKING:  # they import every stage, which other commands do without
     from datong.balance.solution import OnProgress
@@ -56,7 +57,7 @@ LEAST_MONEY_SHOWN = 0.5
 FEW_KNOWN = 0.5
 SCARCE_SHOWN = 8
 # Gaps of fewer units are not told; of the rest the largest, and what it would take to serve them.
-NEEDS_SHOWN, NEEDS_LOOKED_AT, SHORT_TOLD = 5, 1000, 0.5
+NEEDS_SHOWN, NEEDS_LOOKED_AT = 5, 1000
 # Width of what goes into a file or a pipe, where no window sets it.
 PIPE_WIDTH = 120
 
@@ -229,6 +230,8 @@ def table(rows: pa.Table, language: str, console: Console | None = None) -> None
     """Rows of any table, all of its columns that hold anything."""
     used = [c for c in rows.column_names if rows[c].null_count < rows.num_rows]
     shown = _table(*((title(c, language), _is_number(rows.schema.field(c).type)) for c in used))
+    for column, name in zip(shown.columns, used, strict=True):
+        column.no_wrap = bool(_DAY.match(str(rows[name].drop_null()[0])))  # a day cut in two cannot be read
     for row in rows.select(used).to_pylist():
         shown.add_row(*(Text(shown_value(c, row[c], language)) for c in used))
     (console or make_console()).print(shown)
@@ -242,6 +245,9 @@ def records(rows: Sequence[Mapping[str, object]], language: str, console: Consol
     for row in rows:
         shown.add_row(*(Text(shown_value(c, v, language)) for c, v in row.items()))
     (console or make_console()).print(shown)
+
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -301,7 +307,7 @@ def show_balance(
     if certificate["stopped"] in ("time", "asked", "lots", "end"):
         console.print(Text(say(f"balance.stopped_{certificate['stopped']}", language), style="yellow"))
     short = pc.add(result.tables["gaps"]["late_units"], result.tables["gaps"]["lost_units"])
-    is_short = (pc.sum(short).as_py() or 0.0) >= SHORT_TOLD
+    is_short = (pc.sum(short).as_py() or 0.0) >= ANY_SHORT
     _print_scarce(console, result.tables["prices"], names, is_short, language)
     if "changes" in certificate:
         _print_changes(console, certificate, settings, language)
@@ -339,7 +345,7 @@ def needs(
     held: products that run short because one is held back, and which. Where nothing is scarce and a way would be in
     time, going without costs less than having it: nothing to tell.
     """
-    short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), SHORT_TOLD)
+    short = pc.greater_equal(pc.max_element_wise(gaps["lost_units"], gaps["late_units"]), ANY_SHORT)
     named = pc.not_equal(pc.fill_null(gaps["binding"], ""), "")
     told = pc.and_(
         pc.or_(named, pc.is_null(gaps["binding_bucket"])), pc.not_equal(pc.fill_null(gaps["needed_days"], -1), 0)
@@ -350,7 +356,18 @@ def needs(
     first: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows.slice(0, NEEDS_LOOKED_AT).to_pylist():
         first.setdefault((row["product"], row["market"]), row)
-    return [need_words(row, names, settings, language, held) for row in list(first.values())[:count]]
+    told_rows = list(first.values())[:count]
+    lines = [need_words(row, names, settings, language, held) for row in told_rows]
+    rest = {name: _rest(gaps, told_rows, f"{name}_units") for name in ("late", "lost")}
+    if max(rest.values()) >= ANY_SHORT:
+        lines.append(say("balance.need_others", language, **{n: figures.fitting(u) for n, u in rest.items()}))
+    return lines
+
+
+def _rest(gaps: pa.Table, told: Sequence[Mapping[str, Any]], column: str) -> float:
+    """Units of a column of the gaps beyond those of the rows that are told, which tell lost before late."""
+    said = sum(r[column] for r in told if column == "lost_units" or r["lost_units"] < ANY_SHORT)
+    return (pc.sum(gaps[column]).as_py() or 0.0) - said
 
 
 def need_words(
@@ -365,7 +382,7 @@ def need_words(
     def when(bucket: date) -> str:
         return say("plan.week" if settings.bucket == "week" else "plan.day", language, day=bucket)
 
-    is_lost = row["lost_units"] >= SHORT_TOLD
+    is_lost = row["lost_units"] >= ANY_SHORT
     units = figures.fitting(row["lost_units" if is_lost else "late_units"])
     what = {"units": units, "product": names.called(row["product"]), "when": when(row["bucket"])}
     said = say("balance.need_lost" if is_lost else "balance.need_late", language, **what)
@@ -594,7 +611,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
 
     def row(name: str, of: Mapping[str, Any], binding: str = "", style: str = "") -> None:
         on_time = figures.share(of["on_time_share"])
-        rows.add_row(Text(name), *(figures.number(of[n]) for n in names), on_time, Text(binding), style=style)
+        rows.add_row(Text(name), *(figures.fitting(of[n]) for n in names), on_time, Text(binding), style=style)
 
     for r in shown:
         row(named.beside(r["product"]), r, binding_words(r, named, inputs.settings.currency, language))

@@ -8,7 +8,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from datong.app.report.sheets import LINE_HEIGHT, Placed, Writer, lines_of
 from datong.app.report.view import RunView
-from datong.app.report.week import KINDS, this_week
+from datong.app.report.week import KINDS, counted_on, this_week
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, title
 from datong.app.wording.inputs import PLAN, resting_on
@@ -35,7 +35,7 @@ def write_first_sheet(write: Writer, sheet: Worksheet, view: RunView, placed: Ma
         sheet.set_column(i, i, columns)
     row = _heading(write, sheet, view)
     write.text(sheet, row, 0, view.say("headline.title"), "section")
-    row = _paragraphs(write, sheet, row + 1, this_week(view))
+    row = _paragraphs(write, sheet, row + 1, [*this_week(view), *counted_on(view)])
     row = _figures(write, sheet, row + 1, view, placed)
     certainty = certainty_lines(view.certificate, view.inputs.settings, view.language)
     row = _paragraphs(write, sheet, row + 1, certainty)

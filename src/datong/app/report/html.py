@@ -17,7 +17,7 @@ import datong
 from datong.app.report.charts import Band, Line, plot
 from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
 from datong.app.report.view import RunView
-from datong.app.report.week import this_week
+from datong.app.report.week import counted_on, this_week
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import binding_words, coded, evidence_words, method_words, title
@@ -139,7 +139,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "last": inputs.last_day if total else moment.date(),
         "buckets": len(total),
         "headline": _headline(view, total),
-        "week": this_week(view),
+        "week": [*this_week(view), *counted_on(view)],
         "findings": view.findings,
         "before": next((r["text"] for r in view.since or () if r["part"] == "before"), ""),
         "listings": listings,

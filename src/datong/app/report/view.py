@@ -89,8 +89,13 @@ class RunView:
     @cached_property
     def findings(self) -> list[Row]:
         """What the plan wants a person to know: severity, found, expected, remedy."""
-        told = (*kept_findings(self.inputs.tables), *kept_findings(self.inputs.tables, "left_out"))
-        return [f.as_record(self.language) for f in told]
+        kept = [kept_findings(self.inputs.tables, name) for name in ("findings", "left_out", "notices")]
+        return [f.as_record(self.language) for told in kept for f in told]
+
+    @cached_property
+    def counted_on(self) -> list[str]:
+        """What the plan counts on, or reads otherwise than it may seem, in words."""
+        return [f.found.text(self.language) for f in kept_findings(self.inputs.tables, "notices")]
 
     @cached_property
     def certificate(self) -> Row:

@@ -11,7 +11,7 @@ from datong.app.report.late import most_important
 from datong.app.report.orders import buckets_late
 from datong.app.report.view import RunView
 from datong.app.wording import figures
-from datong.questions.totals import LEAST_SHORT, binding_units, not_at_once
+from datong.questions.totals import ANY_SHORT, binding_units, not_at_once
 
 Row = dict[str, Any]
 
@@ -23,6 +23,13 @@ KINDS = ("make", "buy", "move")
 def this_week(view: RunView) -> list[str]:
     """The three sentences."""
     return [_to_do(view), _late(view), _in_the_way(view)]
+
+
+def counted_on(view: RunView) -> list[str]:
+    """What the plan counts on that may turn out otherwise: an overdue purchase, a count that was refused."""
+    lines = [view.say("week.counted_on", what=text) for text in view.counted_on[:NAMED]]
+    more = len(view.counted_on) - NAMED
+    return [*lines, view.say("week.counted_on_more", count=more)] if more > 0 else lines
 
 
 def _joined(view: RunView, parts: list[str]) -> str:
@@ -70,7 +77,7 @@ def _late(view: RunView) -> str:
         return view.say("week.no_demand")
     suffix = "_expected" if expected else ""
     units = {name: figures.fitting(total[f"{name}_units"]) for name in ("demand", "late", "lost")}
-    if total["late_units"] + total["lost_units"] < LEAST_SHORT:
+    if total["late_units"] + total["lost_units"] < ANY_SHORT:
         return view.say(f"week.all_on_time{suffix}", demand=units["demand"])
     rows = [r for r in view.late if r["product"] is not None]
     if not rows:
@@ -93,13 +100,13 @@ def _request(view: RunView, row: Row) -> str:
 
 
 def _in_the_way(view: RunView) -> str:
-    if view.demand["late_units"] + view.demand["lost_units"] < LEAST_SHORT:
+    if view.demand["late_units"] + view.demand["lost_units"] < ANY_SHORT:
         return _fullest(view)
     gaps = view.inputs.tables["gaps"]
     gaps = gaps.filter(pc.invert(pc.is_in(gaps["product"], pa.array(list(view.lacks), pa.string()))))
     found = [(r["units"], _binding(view, gaps, r)) for r in binding_units(gaps)[:NAMED]]
     found += _unbound(view, gaps) + _held_back(view)
-    told = sorted((f for f in found if f[0] >= LEAST_SHORT), key=lambda f: -f[0])
+    told = sorted((f for f in found if f[0] >= ANY_SHORT), key=lambda f: -f[0])
     if not told:
         return view.say("week.little_in_the_way")
     return view.say("week.in_the_way", causes=_joined(view, [words for _, words in told[:NAMED]]))

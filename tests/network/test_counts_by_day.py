@@ -1,0 +1,40 @@
+"""A count with a date alone is that of the end of its day, whatever clock the other records of that day have."""
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from datong.ledger.state import state_of_tables
+from datong.model.settings import ChainSettings
+from datong.network.position import position
+
+SHANGHAI = timedelta(hours=8)
+# Sunday 2026-12-06 in Shanghai, as a date alone is kept: the moment at which it begins there.
+DAY = datetime(2026, 12, 6, tzinfo=UTC) - SHANGHAI
+
+
+def on_hand(counted_at: datetime, made_at: datetime, sold_at: datetime) -> float:
+    tables = {
+        "products": [{"product": "KET"}],
+        "recipes": [{"recipe": "R", "product": "KET"}],
+        "stock": [{"product": "KET", "units": 86.0, "happened_at": counted_at}],
+        "production": [{"product": "KET", "good_units": 80.0, "happened_at": made_at}],
+        "sales": [{"product": "KET", "units": 5.0, "happened_at": sold_at}],
+    }
+    rows = {name: pa.Table.from_pylist(own) for name, own in tables.items()}
+    settings = ChainSettings("shop", time_zone="Asia/Shanghai")
+    return position(state_of_tables(settings, DAY + timedelta(days=2), rows)).on_hand_units["KET"]
+
+
+@pytest.mark.parametrize("made", [0, 8, 17, 23])
+@pytest.mark.parametrize("sold", [0, 14])
+def test_what_moved_on_the_day_of_a_count_without_a_clock_is_in_it(made: int, sold: int) -> None:
+    assert on_hand(DAY, DAY + timedelta(hours=made), DAY + timedelta(hours=sold)) == 86
+
+
+def test_a_count_with_a_clock_is_of_its_moment() -> None:
+    """Counted at 12: the 80 of 17 o'clock come on top, the 5 that were sold at 9 are out already."""
+    noon = DAY + timedelta(hours=12)
+    assert on_hand(noon, DAY + timedelta(hours=17), DAY + timedelta(hours=9)) == 166
+    assert on_hand(DAY, DAY + timedelta(days=1), DAY + timedelta(days=1, hours=3)) == 161
