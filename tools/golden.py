@@ -47,7 +47,8 @@ def said(where: Path, *words: str) -> str:
             status = datong(list(words))
         except SystemExit as ended:
             status = ended.code
-    return SECONDS.sub("N s", f"{status}\n{text.getvalue()}").replace(str(where), "")
+    # The path first: its end can look like seconds.
+    return SECONDS.sub("N s", f"{status}\n{text.getvalue()}".replace(str(where), ""))
 
 
 def written(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from datong.app.report.charts import Line, nice_ticks, plot
+from datong.app.report.charts import Line, Steps, nice_ticks, plot
 from datong.app.report.html import report_html
 from datong.app.wording import figures
 from datong.app.wording.inputs import MONEY, Assumed, resting_on
@@ -235,13 +235,13 @@ def test_ticks_are_round_and_hold_the_data(low, high, ticks):
 
 
 def test_a_line_breaks_where_a_value_is_unknown():
-    drawn = plot("t", ["a", "b", "c", "d"], [Line("x", "datong", [1, None, 3, 4])], [], str)
+    drawn = plot("t", Steps(["a", "b", "c", "d"]), [Line("x", "datong", [1, None, 3, 4])], [], str)
     (path,) = re.findall(r'class="line datong" d="(M[^"]*)"', drawn.split('<div class="plot">')[1])
     assert path.count("M") == 2 and path.count("L") == 1
 
 
 def test_a_chart_without_values_is_left_out():
-    assert plot("t", ["a"], [Line("x", "datong", [None])], [], str) == ""
+    assert plot("t", Steps(["a"]), [Line("x", "datong", [None])], [], str) == ""
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from datong.balance import highs
 from datong.balance.evaluate import evaluate
 from datong.balance.market import balance, clear
 from datong.balance.pack import pack
+from datong.balance.rules.rule import Part
+from datong.balance.rules.substitutes import Substitutes
 from datong.ledger.state import state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt
@@ -323,3 +325,16 @@ def test_the_door_of_prices_refuses_rules_that_it_does_not_know():
     state = chain(1, **press(demand=rows((8.0, True, 1), (8.0, True, 0))))
     with pytest.raises(Refused, match="priorities"):
         balance(state, given(state, A=[16.0]), nothing_learnt(), door="prices")
+
+
+def test_part_of_the_demand_keeps_its_own_substitutes_and_when_they_may_serve():
+    """Demand 0 has substitute 5 in the first bucket, demand 2 substitute 6 in the second: demand 2 alone has 6 then."""
+    rule = Substitutes(
+        demand=np.array([0, 2]),
+        product=np.array([5, 6]),
+        cost=np.array([1.0, 2.0]),
+        is_open=np.array([[True, False], [False, True]]),
+    )
+    part = rule.part(Part(demanded=np.array([1, 2]), products=np.ones(7, dtype=bool), ways=np.zeros(0, int), buckets=2))
+    assert (part.demand.tolist(), part.product.tolist(), part.cost.tolist()) == ([1], [6], [2.0])
+    assert part.is_open.tolist() == [[False, True]]

@@ -35,7 +35,7 @@ class Prices:
 
     line: (line, bucket) per hour. limit: (way, bucket) per unit of a limited offer. turned_away: (demanded, bucket) per
     unit of sure demand. component: (product, bucket) at most this per unit; inf where its cheapest way decides.
-    rule: prices of the rules beyond the linear core by their name, as rules.py has them.
+    rule: prices of the rules beyond the linear core by their names, as their files in rules/ have them.
     """
 
     line: FloatArray

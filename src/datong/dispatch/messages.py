@@ -1,7 +1,8 @@
 """Which proposed orders go out now, and to whom. Pure: connectors deliver what this returns."""
 
 import hashlib
-from datetime import date
+from collections.abc import Mapping
+from typing import Any
 
 from datong.ledger.life import events_of_table, standing
 from datong.ledger.state import State
@@ -30,47 +31,27 @@ def dispatch(state: State, plan: Plan) -> tuple[OrderMessage, ...]:
     return tuple(sorted(messages, key=lambda m: (m.counterparty, m.order.start, m.order.order)))
 
 
+# What an order asks for, by the columns of `orders`.
+_ASKED = ("order", "kind", "product", "recipe", "offer", "line", "units", "start", "due", "lane", "site")
+
+
 def order_key(order: PlannedOrder) -> str:
     """Number and hash of what the order asks for: the same key sent twice counts once. Reasons do not count."""
-    return _key(
-        order.order,
-        order.kind,
-        order.product,
-        order.recipe,
-        order.offer,
-        order.line,
-        order.units,
-        order.start,
-        order.due,
-        order.lane,
-        order.site,
-    )
+    return _key({name: getattr(order, name) for name in _ASKED})
 
 
-def _key(
-    order: str,
-    kind: str,
-    product: str,
-    recipe: str | None,
-    offer: str | None,
-    line: str | None,
-    units: float,
-    start: date,
-    due: date,
-    lane: str | None,
-    site: str | None,
-) -> str:
-    located = [f"{name}={code}" for name, code in (("lane", lane), ("site", site)) if code is not None]
-    asked = "|".join(str(part) for part in (kind, product, recipe, offer, line, float(units), start, due, *located))
-    return f"{order}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
+def _key(row: Mapping[str, Any]) -> str:
+    located = [f"{name}={row[name]}" for name in ("lane", "site") if row[name] is not None]
+    parts = [float(row[name]) if name == "units" else row[name] for name in _ASKED[1:-2]]
+    asked = "|".join(str(part) for part in (*parts, *located))
+    return f"{row['order']}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
 
 
 def _keys_out(state: State) -> set[str]:
-    names = ["order", "kind", "product", "recipe", "offer", "line", "units", "start", "due", "lane", "site"]
     events = events_of_table(state.table("order_events"))
     return {
-        _key(**row)
-        for row in state.table("orders").select(names).to_pylist()
+        _key(row)
+        for row in state.table("orders").select(list(_ASKED)).to_pylist()
         if standing(events.get(row["order"], [])).state in _OUT
     }
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from datong.ledger.held import Held, held_back
 from datong.ledger.state import State
 from datong.ledger.versions import ALWAYS, Span, day_or_none, span
+from datong.model.calendar import Calendar
 from datong.model.errors import NoPlan
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item, Learnt, OrderKind
 from datong.model.layers import with_recourse
@@ -799,12 +800,40 @@ def _with_lanes(
     A product that is only bought by an assumed offer has it wherever it is used or asked for, and so has an offer that
     names no site of arrival, unless a lane leaves the supplier's site.
     """
+    delivered = _delivered_at(ways, lanes)
+    sources, used_at = _sites_of(state, ways, delivered)
+    sites = state.table("sites")["site"].to_pylist()
+    places = places_of(products, lanes, sites, sources, used_at, asked)
+    wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
+    for item, name in places.asked_at.items():
+        wanted_at[item.product].add(places.points[name].site)
+    calendar = state.settings.calendar
+    limits = _SharedLimits(hours, bucket_starts, calendar.bucket_days)
+    found = [located for way in ways for located in _at_sites(way, places.label, delivered, wanted_at, limits)]
+    found += _moves(places, limits, {w.name for w in found})
+    ordered = tuple(sorted(found, key=lambda w: (w.product, w.kind, w.name)))
+    labels = tuple(sorted(places.label.values()))
+    costs = unit_costs(labels, ordered, bucket_starts)
+    economics = _economics(state, prices, _costs_where_none(costs, places.points), bucket_starts, places.points)
+    ordered = tuple(_with_holding(w, economics, calendar) if w.kind == "move" else w for w in ordered)
+    return ChainFacts(labels, economics, ordered, limits.hours, None, places, limits.shared)
+
+
+def _delivered_at(ways: Sequence[Way], lanes: Sequence[Lane]) -> dict[str, str | None]:
+    """Offer's way -> the site at which its units arrive; None: wherever they are wanted."""
     left = {(lane.from_site, lane.product) for lane in lanes}
-    delivered = {}
+    delivered: dict[str, str | None] = {}
     for way in ways:
         if way.kind == "buy":
             leaves = way.from_site is not None and bool({(way.from_site, None), (way.from_site, way.product)} & left)
             delivered[way.name] = way.site or (way.from_site if leaves else None)
+    return delivered
+
+
+def _sites_of(
+    state: State, ways: Sequence[Way], delivered: Mapping[str, str | None]
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Product -> sites at which its units come about, or lie; component -> sites at which it is used."""
     sources, used_at = _recorded_sites(state), defaultdict[str, set[str]](set)
     for way in ways:
         if way.kind == "make":
@@ -813,52 +842,68 @@ def _with_lanes(
                 used_at[use.component].add(way.site or ANYWHERE)
         elif (to := delivered[way.name]) is not None:
             sources[way.product].add(to)
-    sites = state.table("sites")["site"].to_pylist()
-    places = places_of(products, lanes, sites, sources, used_at, asked)
-    label, taken = places.label, set(hours)
-    days = state.settings.calendar.bucket_days
-    shared, shared_hours, key_of = {}, dict(hours), {}
+    return sources, used_at
 
-    def share(what: str, name: str, of: Lane | Way) -> str | None:
-        """The key in line_hours of what all ways of a limited lane or offer share, while this version of it holds."""
+
+class _SharedLimits:
+    """What all ways of a limited lane or offer share: a line of its own, of which an hour is a unit.
+
+    hours: line -> (bucket), those of such lines included; shared: such a line -> ('lane' or 'offer', its key).
+    """
+
+    def __init__(self, hours: Mapping[str, FloatArray], bucket_starts: Sequence[date], bucket_days: int) -> None:
+        self.hours = dict(hours)
+        self.shared: dict[str, tuple[str, str]] = {}
+        self._starts, self._days = bucket_starts, bucket_days
+        self._key_of: dict[tuple[str, str], str] = {}
+
+    def key(self, what: str, name: str, of: Lane | Way) -> str | None:
+        """The line of a lane or offer, with the units of this version of it while it holds; None: it has no limit."""
         if math.isinf(of.units_per_week):
             return None
-        if (what, name) not in key_of:
-            key = key_of[what, name] = unlike(f"{what} {name}", taken)
-            taken.add(key)
-            shared[key] = (what, name)
-            shared_hours[key] = np.zeros(len(bucket_starts))
-        holds = [valid_on(start, of.valid_from, of.valid_to) for start in bucket_starts]
-        shared_hours[key_of[what, name]][holds] = of.units_per_week * days / 7
-        return key_of[what, name]
+        if (what, name) not in self._key_of:
+            key = self._key_of[what, name] = unlike(f"{what} {name}", set(self.hours))
+            self.shared[key] = (what, name)
+            self.hours[key] = np.zeros(len(self._starts))
+        key = self._key_of[what, name]
+        holds = [valid_on(start, of.valid_from, of.valid_to) for start in self._starts]
+        self.hours[key][holds] = of.units_per_week * self._days / 7
+        return key
 
-    wanted_at: dict[str, set[str]] = defaultdict(set, {c: set(at) for c, at in used_at.items()})
-    for item, name in places.asked_at.items():
-        wanted_at[item.product].add(places.points[name].site)
-    found: list[Way] = []
-    for way in ways:
-        if way.kind == "make":
-            site = way.site or ANYWHERE
-            uses = tuple(replace(u, component=label[u.component, site]) for u in way.uses)
-            found.append(replace(way, product=label[way.product, site], uses=uses))
-            continue
-        to = delivered[way.name]
-        arrivals = [to] if to is not None else sorted(wanted_at[way.product])
-        if len(arrivals) <= 1:
-            found += [replace(way, product=label[way.product, site], site=site) for site in arrivals]
-            continue
-        key = share("offer", way.row or way.name, way)
-        for site in arrivals:
-            name = f"{way.name}@{site}" if site != ANYWHERE else way.name
-            one = replace(way, name=name, product=label[way.product, site], site=site, row=way.row or way.name)
-            found.append(one if key is None else replace(one, line=key, hours_per_unit=1.0, units_per_week=math.inf))
-    names = {w.name for w in found}
+
+def _at_sites(
+    way: Way,
+    label: Mapping[tuple[str, str], str],
+    delivered: Mapping[str, str | None],
+    wanted_at: Mapping[str, set[str]],
+    limits: _SharedLimits,
+) -> list[Way]:
+    """A recipe or an offer at its site, or at each site at which its units may arrive."""
+    if way.kind == "make":
+        site = way.site or ANYWHERE
+        uses = tuple(replace(u, component=label[u.component, site]) for u in way.uses)
+        return [replace(way, product=label[way.product, site], uses=uses)]
+    to = delivered[way.name]
+    arrivals = [to] if to is not None else sorted(wanted_at[way.product])
+    if len(arrivals) <= 1:
+        return [replace(way, product=label[way.product, site], site=site) for site in arrivals]
+    key = limits.key("offer", way.row or way.name, way)
+    found = []
+    for site in arrivals:
+        name = f"{way.name}@{site}" if site != ANYWHERE else way.name
+        one = replace(way, name=name, product=label[way.product, site], site=site, row=way.row or way.name)
+        found.append(one if key is None else replace(one, line=key, hours_per_unit=1.0, units_per_week=math.inf))
+    return found
+
+
+def _moves(places: Places, limits: _SharedLimits, names: set[str]) -> list[Way]:
+    """A way for each product that a lane may carry. names: those that are taken; written over."""
+    found, label = [], places.label
     for move in places.moves:
         lane = move.lane
         name = unlike(f"{move.from_site}>{move.product}" if lane is None else f"{lane.lane}>{move.product}", names)
         names.add(name)
-        key = None if lane is None else share("lane", lane.lane, lane)
-        lead_days = 0 if lane is None else math.ceil(lane.lead_days - 1e-9)
+        key = None if lane is None else limits.key("lane", lane.lane, lane)
         found.append(
             Way(
                 name=name,
@@ -871,7 +916,7 @@ def _with_lanes(
                 setup_cost=0.0,
                 min_units=0.0,
                 multiple_units=0.0,
-                lead_days=lead_days,
+                lead_days=0 if lane is None else math.ceil(lane.lead_days - 1e-9),
                 yield_share=1.0,
                 units_per_week=math.inf,
                 uses=(ComponentUse(label[move.product, move.from_site], 1.0, None, None),),
@@ -882,23 +927,13 @@ def _with_lanes(
                 row=None if lane is None else lane.lane,
             )
         )
-    ordered = tuple(sorted(found, key=lambda w: (w.product, w.kind, w.name)))
-    labels = tuple(sorted(label.values()))
-    points = places.points
-    costs = unit_costs(labels, ordered, bucket_starts)
-    economics = _economics(state, prices, _costs_where_none(costs, points), bucket_starts, points)
-    # Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse.
-    ordered = tuple(
-        replace(
-            w,
-            cost_per_unit=w.cost_per_unit
-            + economics[w.product].holding_per_bucket * state.settings.calendar.lead_buckets(w.lead_days),
-        )
-        if w.kind == "move"
-        else w
-        for w in ordered
-    )
-    return ChainFacts(labels, economics, ordered, shared_hours, None, places, shared)
+    return found
+
+
+def _with_holding(move: Way, economics: Mapping[str, Economics], calendar: Calendar) -> Way:
+    """Goods on the way are stock: without their holding, a long lane would be the cheapest warehouse."""
+    holding = economics[move.product].holding_per_bucket * calendar.lead_buckets(move.lead_days)
+    return replace(move, cost_per_unit=move.cost_per_unit + holding)
 
 
 def _costs_where_none(costs: Mapping[str, float], points: Mapping[str, StockPoint]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What a state says about the rules beyond plain making and buying: the facts, with every default filled in.
 
-How each rule is counted stands in balance/rules.py.
+How each rule is counted stands in balance/rules/.
 """
 
 import math

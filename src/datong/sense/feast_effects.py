@@ -10,7 +10,7 @@ from datong.ledger.state import State
 from datong.model.flow import WHOLE_CHAIN, BoolArray, FloatArray, IntArray, SeriesSet, Signal, Subject
 from datong.model.words import Message, message
 from datong.sense.calendar import Feast, feasts, holidays_between
-from datong.sense.found import Found, about, direction, found, percent, times, who
+from datong.sense.found import Found, Shown, about, direction, found, percent, times, who
 from datong.sense.series import SaleRows, as_day, day_number
 from datong.statistics.changes import BASELINE_BLOCKS_MIN, one_block, usual_level
 
@@ -162,10 +162,8 @@ def _tests(
         levels = (float(usual[g]), float(units[g, window.at]))
         name = f"calendar-{_named(one)}-{one.market}-{window.first.isoformat()}"
         text = _text(window, one, levels)
-        strength, p_value = change.strength[g], change.p_value[g]
-        result.append(
-            found(name, "calendar", one, span, levels, strength, p_value, text, members, days, prices[members])
-        )
+        test, shown = (change.strength[g], change.p_value[g]), Shown(members, days, prices[members])
+        result.append(found(name, "calendar", one, span, levels, test, text, shown))
     return result
 
 

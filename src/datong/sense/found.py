@@ -26,25 +26,36 @@ class Found:
     p_value: float
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The rows that show a change."""
+
+    # Positions of the items whose rows they are.
+    items: IntArray
+    # First and last day, in days since 1970-01-01.
+    days: tuple[int, int]
+    # (position in `items`) money per unit; the plain mean of them values the effect of a group.
+    prices: FloatArray
+    # In which they are.
+    table: str = "sales"
+
+
 def found(
     name: str,
     kind: str,
     subject: Subject,
     span: tuple[date, date],
     units: tuple[float, float],
-    strength: float,
-    p_value: float,
+    test: tuple[float, float],
     text: Message,
-    items: IntArray,
-    days: tuple[int, int],
-    prices: FloatArray,
-    evidence_table: str = "sales",
+    shown: Shown,
 ) -> Found:
     """name: what the id starts with. span: first and last bucket. units: before (or usual) and after.
 
-    prices: (item position in `items`) money per unit; the plain mean of them values the effect of a group.
+    test: its strength and p-value.
     """
     before, after = units
+    strength, p_value = test
     signal = Signal(
         signal=name,
         kind=kind,
@@ -56,12 +67,13 @@ def found(
         effect_units=float(after - before),
         p_value=float(p_value),
         q_value=1.0,
-        evidence_table=evidence_table,
+        evidence_table=shown.table,
         evidence=(),
         text=text,
     )
+    prices = shown.prices
     value = abs(after - before) * float(prices.sum()) / len(prices)
-    return Found(signal, items, days, value, float(p_value))
+    return Found(signal, shown.items, shown.days, value, float(test[1]))
 
 
 def share(before: float, after: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, SeriesSet
 from datong.model.words import message
-from datong.sense.found import Found, about, direction, found, number, percent, times, who
+from datong.sense.found import Found, Shown, about, direction, found, number, percent, times, who
 from datong.sense.series import day_number
 from datong.statistics.changes import RECENT_BLOCKS, level_shift, odd_block, recent_change, stabilised, usual_level
 
@@ -69,7 +69,8 @@ def item_changes(series: SeriesSet, explained: BoolArray, bucket_days: int, pric
         days = (day_number(starts[first]), day_number(starts[last]) + WEEK_DAYS - 1)
         span, levels = (starts[first], starts[last]), (before, after)
         here = rows[at : at + 1]
-        result.append(found(name, kind, subject, span, levels, strength, p_value, text, here, days, prices[here]))
+        shown = Shown(here, days, prices[here])
+        result.append(found(name, kind, subject, span, levels, (strength, p_value), text, shown))
 
     for at in range(len(rows)):
         new, odd_week = int(shift.block[at]), int(odd.block[at])

@@ -5,7 +5,7 @@ import numpy as np
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
-from datong.sense.found import Found, about, found, who
+from datong.sense.found import Found, Shown, about, found, who
 from datong.sense.item_changes import WEEK_DAYS, WEEKS_MAX
 from datong.sense.series import day_number, local_days
 from datong.statistics.changes import RECENT_BLOCKS
@@ -53,13 +53,9 @@ def returns_rise(state: State, series: SeriesSet, prices: FloatArray) -> list[Fo
                 one,
                 (first, series.bucket_starts[-1]),
                 (before * sold[1, i], back[1, i]),
-                (count[1, i] - expected_rows) / np.sqrt(expected_rows),
-                p_values[i],
+                ((count[1, i] - expected_rows) / np.sqrt(expected_rows), p_values[i]),
                 text,
-                np.array([i]),
-                (late, end - 1),
-                prices[i : i + 1],
-                "returns",
+                Shown(np.array([i]), (late, end - 1), prices[i : i + 1], "returns"),
             )
         )
     return result

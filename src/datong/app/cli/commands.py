@@ -241,13 +241,13 @@ def answer_balance(options: argparse.Namespace, language: str) -> int:
             result = chain.balance(
                 moment,
                 options.seed,
-                options.door,
-                options.gap,
-                options.time_limit,
-                options.warm,
-                options.whole,
-                on_stage,
-                lambda *so_far: on_progress(*so_far) and not is_asked(),
+                door=options.door,
+                gap=options.gap,
+                time_limit_s=options.time_limit,
+                warm=options.warm,
+                whole=options.whole,
+                on_stage=on_stage,
+                on_progress=lambda *so_far: on_progress(*so_far) and not is_asked(),
             )
     seconds = {"open": round(opening, 3), **result.certificate["seconds"]}
     certificate = {**result.certificate, "seconds": seconds}
@@ -276,15 +276,15 @@ def answer_quote(options: argparse.Namespace, language: str) -> int:
                 options.product,
                 options.due,
                 options.units,
-                options.market,
-                options.earlier,
-                options.exact,
-                moment,
-                options.seed,
-                options.door,
-                options.gap,
-                options.time_limit,
-                lambda *_so_far: not is_asked(),
+                market=options.market,
+                earlier=options.earlier,
+                exact=options.exact,
+                as_of=moment,
+                seed=options.seed,
+                door=options.door,
+                gap=options.gap,
+                time_limit_s=options.time_limit,
+                on_progress=lambda *_so_far: not is_asked(),
             )
     if options.format == "json":
         told = dict(result.summary) | {name: rows.to_pylist() for name, rows in result.tables.items()}

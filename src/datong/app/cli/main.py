@@ -36,175 +36,202 @@ def language_of(argv: Sequence[str], environment: dict[str, str]) -> str:
 
 def parser(language: str) -> argparse.ArgumentParser:
     """All commands and options, with help in `language`."""
-
-    def t(key: str) -> str:
-        return say(f"cli.{key}", language).replace("%", "%%")
-
     # argparse has a few words of its own.
     words = {w: say(f"argparse.{key}", language) for w, key in _ARGPARSE_WORDS.items()}
     argparse._ = lambda text: words.get(text, text)  # ty: ignore[missing-attribute]
+    commands = _Commands(language)
+    _add_data_commands(commands)
+    _add_planning_commands(commands)
+    _add_branch_commands(commands)
+    _add_later_commands(commands)
+    return commands.top
 
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("lang"))
-    top = argparse.ArgumentParser(prog="datong", description=t("datong"), epilog=t("epilog"), parents=[common])
-    top.add_argument("--version", action="version", version=_version(), help=t("version"))
-    commands = top.add_subparsers(dest="command", metavar=say("cli.command", language), required=True)
 
-    def command(name: str) -> argparse.ArgumentParser:
-        return commands.add_parser(
-            name, help=t(f"{name}.help"), description=t(f"{name}.help"), parents=[common], allow_abbrev=False
+class _Commands:
+    """The parser of all commands, and what several of them ask for."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.common = argparse.ArgumentParser(add_help=False)
+        self.common.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=self.text("lang"))
+        self.top = argparse.ArgumentParser(
+            prog="datong", description=self.text("datong"), epilog=self.text("epilog"), parents=[self.common]
         )
+        self.top.add_argument("--version", action="version", version=_version(), help=self.text("version"))
+        self._all = self.top.add_subparsers(dest="command", metavar=say("cli.command", language), required=True)
 
-    def chain(p: argparse.ArgumentParser, *, positional: bool = True) -> None:
+    def text(self, key: str) -> str:
+        return say(f"cli.{key}", self.language).replace("%", "%%")
+
+    def command(self, name: str) -> argparse.ArgumentParser:
+        text = self.text(f"{name}.help")
+        return self._all.add_parser(name, help=text, description=text, parents=[self.common], allow_abbrev=False)
+
+    def chain(self, p: argparse.ArgumentParser, *, positional: bool = True) -> None:
         if positional:
-            p.add_argument("chain", type=Path, metavar="DIR", help=t("dir"))
+            p.add_argument("chain", type=Path, metavar="DIR", help=self.text("dir"))
         else:
-            p.add_argument("--chain", type=Path, metavar="DIR", default=Path(), help=t("chain"))
+            p.add_argument("--chain", type=Path, metavar="DIR", default=Path(), help=self.text("chain"))
 
-    def as_of(p: argparse.ArgumentParser) -> None:
-        p.add_argument("--as-of", metavar="TIME", help=t("as_of"))
-        p.add_argument("--seed", type=_count, metavar="N", help=t("seed"))
+    def as_of(self, p: argparse.ArgumentParser) -> None:
+        p.add_argument("--as-of", metavar="TIME", help=self.text("as_of"))
+        p.add_argument("--seed", type=_count, metavar="N", help=self.text("seed"))
 
-    def on_branch(p: argparse.ArgumentParser, *, refused: bool = False) -> None:
-        p.add_argument("--branch", metavar="NAME", help=argparse.SUPPRESS if refused else t("on_branch"))
+    def on_branch(self, p: argparse.ArgumentParser, *, refused: bool = False) -> None:
+        p.add_argument("--branch", metavar="NAME", help=argparse.SUPPRESS if refused else self.text("on_branch"))
 
-    p = command("demo")
-    p.add_argument("--out", type=Path, metavar="DIR", default=Path("datong-demo"), help=t("demo.out"))
-    p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=t("replay.buckets"))
 
-    p = command("try")
-    p.add_argument("file", type=Path, metavar="FILE", help=t("try.file"))
-    p.add_argument("--yes", action="store_true", help=t("try.yes"))
-    p.add_argument("--country", default="", metavar="CC", help=t("try.country"))
-    p.add_argument("--keep", type=Path, metavar="DIR", help=t("try.keep"))
+def _add_data_commands(c: _Commands) -> None:
+    p = c.command("demo")
+    p.add_argument("--out", type=Path, metavar="DIR", default=Path("datong-demo"), help=c.text("demo.out"))
+    p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=c.text("replay.buckets"))
 
-    p = command("init")
-    p.add_argument("folder", type=Path, metavar="DIR", help=t("init.folder"))
+    p = c.command("try")
+    p.add_argument("file", type=Path, metavar="FILE", help=c.text("try.file"))
+    p.add_argument("--yes", action="store_true", help=c.text("try.yes"))
+    p.add_argument("--country", default="", metavar="CC", help=c.text("try.country"))
+    p.add_argument("--keep", type=Path, metavar="DIR", help=c.text("try.keep"))
 
-    p = command("check")
-    p.add_argument("folder", type=Path, metavar="DIR", help=t("dir"))
-    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+    p = c.command("init")
+    p.add_argument("folder", type=Path, metavar="DIR", help=c.text("init.folder"))
 
-    p = command("schema")
-    p.add_argument("table", nargs="?", metavar="TABLE", help=t("schema.table"))
-    p.add_argument("--format", choices=("text", "json", "markdown"), default="text", help=t("format"))
+    p = c.command("check")
+    p.add_argument("folder", type=Path, metavar="DIR", help=c.text("dir"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
-    p = command("ingest")
-    p.add_argument("files", type=Path, nargs="+", metavar="FILE", help=t("ingest.files"))
-    chain(p, positional=False)
-    p.add_argument("--table", metavar="TABLE", help=t("ingest.table"))
-    p.add_argument("--mapping", type=Path, metavar="FILE", help=t("ingest.mapping"))
-    on_branch(p)
+    p = c.command("schema")
+    p.add_argument("table", nargs="?", metavar="TABLE", help=c.text("schema.table"))
+    p.add_argument("--format", choices=("text", "json", "markdown"), default="text", help=c.text("format"))
 
-    p = command("quarantine")
-    chain(p)
-    p.add_argument("--retry", action="store_true", help=t("quarantine.retry"))
-    p.add_argument("--discard", nargs="+", metavar="ID", help=t("quarantine.discard"))
-    on_branch(p)
-    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+    p = c.command("ingest")
+    p.add_argument("files", type=Path, nargs="+", metavar="FILE", help=c.text("ingest.files"))
+    c.chain(p, positional=False)
+    p.add_argument("--table", metavar="TABLE", help=c.text("ingest.table"))
+    p.add_argument("--mapping", type=Path, metavar="FILE", help=c.text("ingest.mapping"))
+    c.on_branch(p)
 
-    p = command("withdraw")
-    p.add_argument("table", metavar="TABLE", help=t("withdraw.table"))
-    p.add_argument("rows", nargs="*", metavar="ROW_ID", help=t("withdraw.rows"))
-    p.add_argument("--all", action="store_true", help=t("withdraw.all"))
-    chain(p, positional=False)
-    on_branch(p)
+    p = c.command("quarantine")
+    c.chain(p)
+    p.add_argument("--retry", action="store_true", help=c.text("quarantine.retry"))
+    p.add_argument("--discard", nargs="+", metavar="ID", help=c.text("quarantine.discard"))
+    c.on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
-    p = command("run")
-    chain(p)
-    as_of(p)
-    p.add_argument("--out", type=Path, metavar="DIR", help=t("run.out"))
-    on_branch(p)
+    p = c.command("withdraw")
+    p.add_argument("table", metavar="TABLE", help=c.text("withdraw.table"))
+    p.add_argument("rows", nargs="*", metavar="ROW_ID", help=c.text("withdraw.rows"))
+    p.add_argument("--all", action="store_true", help=c.text("withdraw.all"))
+    c.chain(p, positional=False)
+    c.on_branch(p)
 
-    p = command("balance")
-    chain(p)
-    as_of(p)
-    p.add_argument("--out", type=Path, metavar="DIR", help=t("balance.out"))
-    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.01, help=t("balance.gap"))
-    p.add_argument("--time-limit", type=_seconds, metavar="S", help=t("balance.time_limit"))
-    p.add_argument("--warm", type=Path, metavar="DIR", help=t("balance.warm"))
-    p.add_argument("--door", choices=("auto", "highs", "prices"), default="auto", help=t("balance.door"))
-    p.add_argument("--whole", action="store_true", help=t("balance.whole"))
-    on_branch(p)
-    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
 
-    p = command("replenish")
-    chain(p)
-    as_of(p)
-    p.add_argument("--out", type=Path, metavar="DIR", help=t("replenish.out"))
-    p.add_argument("--review", type=_positive, metavar="N", default=1, help=t("replenish.review"))
-    on_branch(p)
-    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+def _add_planning_commands(c: _Commands) -> None:
+    p = c.command("run")
+    c.chain(p)
+    c.as_of(p)
+    p.add_argument("--out", type=Path, metavar="DIR", help=c.text("run.out"))
+    c.on_branch(p)
 
-    p = command("quote")
-    chain(p)
-    as_of(p)
-    p.add_argument("--product", required=True, metavar="PRODUCT", help=t("quote.product"))
-    p.add_argument("--units", type=_units, metavar="N", default=1.0, help=t("quote.units"))
-    p.add_argument("--due", type=_day, required=True, metavar="DATE", help=t("quote.due"))
-    p.add_argument("--market", metavar="MARKET", help=t("quote.market"))
-    p.add_argument("--from", "--warm", dest="earlier", type=Path, metavar="DIR", help=t("quote.from"))
-    p.add_argument("--exact", action="store_true", help=t("quote.exact"))
-    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.01, help=t("balance.gap"))
-    p.add_argument("--time-limit", type=_seconds, metavar="S", help=t("balance.time_limit"))
-    p.add_argument("--door", choices=("auto", "highs", "prices"), default="auto", help=t("balance.door"))
-    on_branch(p)
-    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+    p = c.command("balance")
+    c.chain(p)
+    c.as_of(p)
+    p.add_argument("--out", type=Path, metavar="DIR", help=c.text("balance.out"))
+    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.01, help=c.text("balance.gap"))
+    p.add_argument("--time-limit", type=_seconds, metavar="S", help=c.text("balance.time_limit"))
+    p.add_argument("--warm", type=Path, metavar="DIR", help=c.text("balance.warm"))
+    p.add_argument("--door", choices=("auto", "highs", "prices"), default="auto", help=c.text("balance.door"))
+    p.add_argument("--whole", action="store_true", help=c.text("balance.whole"))
+    c.on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
-    p = command("branch")
-    chain(p)
-    p.add_argument("name", nargs="?", metavar="NAME", help=t("branch.name"))
-    p.add_argument("--as-of", metavar="TIME", help=t("branch.as_of"))
-    p.add_argument("--from", dest="parent", metavar="NAME", help=t("branch.from"))
-    p.add_argument("--note", metavar="TEXT", help=t("branch.note"))
+    p = c.command("replenish")
+    c.chain(p)
+    c.as_of(p)
+    p.add_argument("--out", type=Path, metavar="DIR", help=c.text("replenish.out"))
+    p.add_argument("--review", type=_positive, metavar="N", default=1, help=c.text("replenish.review"))
+    c.on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
+    p = c.command("quote")
+    c.chain(p)
+    c.as_of(p)
+    p.add_argument("--product", required=True, metavar="PRODUCT", help=c.text("quote.product"))
+    p.add_argument("--units", type=_units, metavar="N", default=1.0, help=c.text("quote.units"))
+    p.add_argument("--due", type=_day, required=True, metavar="DATE", help=c.text("quote.due"))
+    p.add_argument("--market", metavar="MARKET", help=c.text("quote.market"))
+    p.add_argument("--from", "--warm", dest="earlier", type=Path, metavar="DIR", help=c.text("quote.from"))
+    p.add_argument("--exact", action="store_true", help=c.text("quote.exact"))
+    p.add_argument("--gap", type=_share, metavar="SHARE", default=0.01, help=c.text("balance.gap"))
+    p.add_argument("--time-limit", type=_seconds, metavar="S", help=c.text("balance.time_limit"))
+    p.add_argument("--door", choices=("auto", "highs", "prices"), default="auto", help=c.text("balance.door"))
+    c.on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
+
+def _add_branch_commands(c: _Commands) -> None:
+    p = c.command("branch")
+    c.chain(p)
+    p.add_argument("name", nargs="?", metavar="NAME", help=c.text("branch.name"))
+    p.add_argument("--as-of", metavar="TIME", help=c.text("branch.as_of"))
+    p.add_argument("--from", dest="parent", metavar="NAME", help=c.text("branch.from"))
+    p.add_argument("--note", metavar="TEXT", help=c.text("branch.note"))
     p.add_argument(
-        "--set", dest="changes", action="append", default=[], metavar="TABLE.KEY.COLUMN=VALUE", help=t("branch.set")
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="TABLE.KEY.COLUMN=VALUE",
+        help=c.text("branch.set"),
     )
-    p.add_argument("--add", dest="added", action="append", nargs="+", default=[], metavar="WORD", help=t("branch.add"))
-    p.add_argument("--rename", metavar="NAME", help=t("branch.rename"))
-    p.add_argument("--delete", action="store_true", help=t("branch.delete"))
-    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+    p.add_argument(
+        "--add", dest="added", action="append", nargs="+", default=[], metavar="WORD", help=c.text("branch.add")
+    )
+    p.add_argument("--rename", metavar="NAME", help=c.text("branch.rename"))
+    p.add_argument("--delete", action="store_true", help=c.text("branch.delete"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
-    p = command("compare")
-    chain(p)
-    p.add_argument("a", metavar="A", help=t("compare.side"))
-    p.add_argument("b", metavar="B", help=t("compare.side"))
-    p.add_argument("--out", type=Path, metavar="DIR", help=t("compare.out"))
-    p.add_argument("--format", choices=("text", "json"), default="text", help=t("format"))
+    p = c.command("compare")
+    c.chain(p)
+    p.add_argument("a", metavar="A", help=c.text("compare.side"))
+    p.add_argument("b", metavar="B", help=c.text("compare.side"))
+    p.add_argument("--out", type=Path, metavar="DIR", help=c.text("compare.out"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
-    p = command("why")
-    p.add_argument("order", metavar="ORDER", help=t("why.order"))
-    chain(p, positional=False)
-    on_branch(p)
 
-    p = command("replay")
-    chain(p)
-    p.add_argument("--buckets", type=_buckets, metavar="N", default=8, help=t("replay.buckets_or_all"))
-    p.add_argument("--bucket", choices=("week", "day"), help=t("replay.bucket"))
-    p.add_argument("--promise-days", type=_days, metavar="N", help=t("replay.promise_days"))
-    p.add_argument("--opening-stock", type=_factor, metavar="F", default=1.0, help=t("replay.opening_stock"))
-    p.add_argument("--sweep", action="store_true", help=t("replay.sweep"))
-    p.add_argument("--seed", type=_count, metavar="N", help=t("seed"))
-    p.add_argument("--out", type=Path, metavar="DIR", help=t("replay.out"))
+def _add_later_commands(c: _Commands) -> None:
+    """What is done with a run, and with history."""
+    p = c.command("why")
+    p.add_argument("order", metavar="ORDER", help=c.text("why.order"))
+    c.chain(p, positional=False)
+    c.on_branch(p)
 
-    p = command("report")
-    chain(p)
-    p.add_argument("--out", type=Path, metavar="FILE", default=Path("report.html"), help=t("report.out"))
-    p.add_argument("--run", metavar="RUN", help=t("report.run"))
-    on_branch(p)
-    p.add_argument("--buckets", type=_count, metavar="N", default=0, help=t("report.buckets"))
+    p = c.command("replay")
+    c.chain(p)
+    p.add_argument("--buckets", type=_buckets, metavar="N", default=8, help=c.text("replay.buckets_or_all"))
+    p.add_argument("--bucket", choices=("week", "day"), help=c.text("replay.bucket"))
+    p.add_argument("--promise-days", type=_days, metavar="N", help=c.text("replay.promise_days"))
+    p.add_argument("--opening-stock", type=_factor, metavar="F", default=1.0, help=c.text("replay.opening_stock"))
+    p.add_argument("--sweep", action="store_true", help=c.text("replay.sweep"))
+    p.add_argument("--seed", type=_count, metavar="N", help=c.text("seed"))
+    p.add_argument("--out", type=Path, metavar="DIR", help=c.text("replay.out"))
 
-    p = command("release")
-    p.add_argument("orders", nargs="*", metavar="ORDER", help=t("release.orders"))
-    chain(p, positional=False)
-    p.add_argument("--due", action="store_true", help=t("release.due"))
-    on_branch(p, refused=True)
+    p = c.command("report")
+    c.chain(p)
+    p.add_argument("--out", type=Path, metavar="FILE", default=Path("report.html"), help=c.text("report.out"))
+    p.add_argument("--run", metavar="RUN", help=c.text("report.run"))
+    c.on_branch(p)
+    p.add_argument("--buckets", type=_count, metavar="N", default=0, help=c.text("report.buckets"))
 
-    p = command("exchange")
-    chain(p)
-    p.add_argument("--drop", type=Path, metavar="DIR", help=t("exchange.drop"))
-    on_branch(p, refused=True)
-    return top
+    p = c.command("release")
+    p.add_argument("orders", nargs="*", metavar="ORDER", help=c.text("release.orders"))
+    c.chain(p, positional=False)
+    p.add_argument("--due", action="store_true", help=c.text("release.due"))
+    c.on_branch(p, refused=True)
+
+    p = c.command("exchange")
+    c.chain(p)
+    p.add_argument("--drop", type=Path, metavar="DIR", help=c.text("exchange.drop"))
+    c.on_branch(p, refused=True)
 
 
 _ARGPARSE_WORDS = {

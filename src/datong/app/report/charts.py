@@ -35,24 +35,31 @@ class Band:
     high: Values
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Equal steps of x, and what stands on them."""
+
+    labels: Sequence[str]
+    # Most labels that are written.
+    most_labels: int = 8
+    # A step and the words of what was there (a holiday).
+    marks: Sequence[tuple[int, str]] = ()
+    # What all marks are.
+    mark_label: str = ""
+    # The step at which the future starts.
+    now: int | None = None
+
+
 def plot(
     title: str,
-    x_labels: Sequence[str],
+    steps: Steps,
     lines: Sequence[Line],
     bands: Sequence[Band],
     y_label: Callable[[float], str],
-    marks: Sequence[tuple[int, str]] = (),
-    now: int | None = None,
     y_range: tuple[float, float] | None = None,
-    max_x_labels: int = 8,
-    mark_label: str = "",
 ) -> Markup:
-    """A line chart over equal steps of x. `y_label(value)` writes a tick.
-
-    marks: a step and the words of what was there (a holiday); mark_label: what they all are. now: the step at which
-    the future starts.
-    """
-    count = len(x_labels)
+    """A line chart. `y_label(value)` writes a tick."""
+    count, marks, now = len(steps.labels), steps.marks, steps.now
     known = [v for line in lines for v in line.values if v is not None]
     known += [v for band in bands for side in (band.low, band.high) for v in side if v is not None]
     if not known or count == 0:
@@ -91,10 +98,10 @@ def plot(
         path = _path([(x(i), None if v is None else y(v)) for i, v in enumerate(line.values)])
         parts.append(f'<path class="line {line.style}" d="{path}"/>')
     y_words = "".join(f'<span style="top:{_n(100 * y(t) / HEIGHT)}%">{escape(y_label(t))}</span>' for t in ticks)
-    stride = max(1, math.ceil(count / max_x_labels))
+    stride = max(1, math.ceil(count / steps.most_labels))
     x_words = "".join(
         f'<span{" class=minor" if (i // stride) % 2 else ""} style="left:{_n(100 * (i + 0.5) / count)}%">{words}</span>'
-        for i, words in enumerate(map(escape, x_labels))
+        for i, words in enumerate(map(escape, steps.labels))
         if i % stride == 0
     )
     keys = "".join(
@@ -102,7 +109,7 @@ def plot(
         for label, mark in [
             *((li.label, f'<path class="line {li.style}" d="M1 6H23"/>') for li in lines if li.label),
             *((b.label, f'<rect class="{b.style}" x="1" y="1" width="22" height="10"/>') for b in bands if b.label),
-            *([(mark_label, '<path class="mark" d="M12 0V12"/>')] if marks and mark_label else ()),
+            *([(steps.mark_label, '<path class="mark" d="M12 0V12"/>')] if marks and steps.mark_label else ()),
         ]
     )
     svg = (

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import datong
-from datong.app.report.charts import Band, Line, plot
+from datong.app.report.charts import Band, Line, Steps, plot
 from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
 from datong.app.report.view import RunView
 from datong.app.report.week import counted_on, this_week
@@ -229,7 +229,7 @@ def _replay(inputs: ReportInputs, language: str, words: Words) -> Row | None:
         "charts": [
             {
                 "title": name,
-                "svg": plot(name, labels, drawn, (), label, y_range=y_range, max_x_labels=4),
+                "svg": plot(name, Steps(labels, most_labels=4), drawn, (), label, y_range),
                 "table": _behind(
                     starts, [(li.label, li.values) for li in drawn], label if y_range else figures.fitting
                 ),
@@ -338,13 +338,15 @@ def _demand(inputs: ReportInputs, language: str, words: Words) -> Row:
             "name": name,
             "svg": plot(
                 about,
-                [figures.short_day(s, language) for s in starts],
+                Steps(
+                    [figures.short_day(s, language) for s in starts],
+                    marks=marks if len(marks) <= len(starts) / 2 else (),
+                    mark_label=words("demand.holiday"),
+                    now=len(history),
+                ),
                 drawn,
                 bands,
                 partial(figures.compact, language=language),
-                marks if len(marks) <= len(starts) / 2 else (),
-                now=len(history),
-                mark_label=words("demand.holiday"),
             ),
             "table": _behind(starts, columns, figures.fitting, {s: ", ".join(names) for s, names in holidays.items()}),
         }
@@ -422,7 +424,7 @@ def _load(inputs: ReportInputs, language: str, words: Words) -> Row | None:
         "all": len(by_line),
         "svg": plot(
             words("load.chart"),
-            [figures.short_day(s, language) for s in starts],
+            Steps([figures.short_day(s, language) for s in starts]),
             drawn,
             (),
             partial(figures.compact, language=language),
@@ -487,7 +489,7 @@ def _learning(inputs: ReportInputs, language: str, words: Words) -> list[Row]:
         charts.append(
             {
                 "title": name,
-                "svg": plot(name, labels, drawn, (), write, y_range=y_range, max_x_labels=4),
+                "svg": plot(name, Steps(labels, most_labels=4), drawn, (), write, y_range),
                 "table": _behind(starts, [(name, drawn[0].values)], figures.fitting if y_range is None else write),
             }
         )

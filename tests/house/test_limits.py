@@ -1,0 +1,136 @@
+"""Limits on size, and on imports inside functions; each exception stands here with its reason."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong"
+MOST_FIELDS, MOST_LINES, MOST_PARAMETERS = 15, 80, 8
+
+# file: name of a dataclass or function -> why it is larger.
+A_ROW = "one row of a table, a field for each column that is read"
+ONE_QUESTION = "the options of a command, taken by name alone"
+LARGER = {
+    "model/flow.py: PlannedOrder": A_ROW,
+    "model/tables.py: Column": "one column of tables.toml, a field for each key",
+    "network/facts.py: Way": A_ROW,
+    "plan/work.py: Work": "what every step of planning reads, worked out once",
+    "app/chain.py: balance": ONE_QUESTION,
+    "app/chain.py: quote": ONE_QUESTION,
+    "questions/clear.py: clear": ONE_QUESTION,
+    "questions/quote.py: quote": ONE_QUESTION,
+}
+
+# Libraries that functions import: they take long to load and few commands need them, or they need not be there
+# (lightgbm is an extra; resource is not on Windows).
+HEAVY_LIBRARIES = {"holidays", "lightgbm", "pandas", "resource", "scipy", "statsforecast"}
+# Doors that open a part of the package only when a command asks for it, so that all others start at once
+# (`test_what_only_planning_needs_is_not_loaded_before`): file -> what its functions may import.
+LAZY_DOORS = {
+    "__init__.py": {
+        "datong.app.chain",
+    },
+    "app/chain.py": {
+        "datong.app.earlier",
+        "datong.balance.solution",
+        "datong.learn.scores",
+        "datong.network.notices",
+        "datong.network.position_notices",
+        "datong.network.review",
+        "datong.questions.clear",
+        "datong.questions.compare",
+        "datong.questions.quote",
+        "datong.questions.replenish",
+        "datong.questions.run",
+        "datong.questions.since",
+        "datong.replay.replay",
+    },
+    "app/checking.py": {
+        "datong.network.notices",
+        "datong.network.review",
+    },
+    "app/cli/commands.py": {
+        "datong.app",
+        "datong.app.cli.interrupt",
+        "datong.app.cli.terminal_quote",
+        "datong.app.cli.terminal_replenish",
+        "datong.app.cli.terminal_since",
+        "datong.app.report.excel",
+        "datong.app.report.html",
+        "datong.app.wording.assumed",
+        "datong.questions.clear",
+    },
+    "app/cli/main.py": {
+        "datong",
+        "datong.app.cli",
+        "datong.model.errors",
+    },
+    "app/cli/terminal.py": {
+        "datong.plan.reason",
+    },
+}
+
+FILES = sorted(SOURCE.rglob("*.py"))
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def nodes(file: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
+def place(file: Path) -> str:
+    return file.relative_to(SOURCE).as_posix()
+
+
+def is_dataclass(node: ast.ClassDef) -> bool:
+    return any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def field_count(node: ast.ClassDef) -> int:
+    found = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+    return sum(1 for n in found if not ast.unparse(n.annotation).startswith("ClassVar"))
+
+
+def parameter_count(node: Function) -> int:
+    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+def too_large(file: Path) -> Iterator[str]:
+    """`file: name` and what is too much of it."""
+    for node in nodes(file):
+        if isinstance(node, ast.ClassDef) and is_dataclass(node) and field_count(node) > MOST_FIELDS:
+            yield f"{place(file)}: {node.name} has {field_count(node)} fields"
+        if isinstance(node, Function):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MOST_LINES:
+                yield f"{place(file)}: {node.name} has {lines} lines"
+            if parameter_count(node) > MOST_PARAMETERS:
+                yield f"{place(file)}: {node.name} has {parameter_count(node)} parameters"
+
+
+def imported_inside(file: Path) -> set[str]:
+    """Modules that functions of a file import."""
+    found: set[str] = set()
+    for function in nodes(file):
+        if isinstance(function, Function):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    found |= {a.name for a in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    found.add(node.module or "")
+    return found
+
+
+def test_nothing_is_too_large_without_a_reason() -> None:
+    found = {line.partition(" has ")[0]: line for file in FILES for line in too_large(file)}
+    assert [line for name, line in found.items() if name not in LARGER] == []
+    assert LARGER.keys() <= found.keys(), "an exception that nothing needs"
+
+
+@pytest.mark.parametrize("file", FILES, ids=place)
+def test_functions_import_only_heavy_libraries_and_what_a_lazy_door_opens(file: Path) -> None:
+    inside = {name for name in imported_inside(file) if name.split(".")[0] not in HEAVY_LIBRARIES}
+    assert inside == LAZY_DOORS.get(place(file), set())
