@@ -182,21 +182,21 @@ def test_ids_versions_withdrawals_quarantine_and_as_of(
     for taken in steps:
         match taken:
             case Withdraw(key, day):
-                done = ledger.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
+                done = ledger.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day), by="test")
                 assert done == oracle.withdraw(key, day)
             case Retry(source):
                 ids = [r["quarantine_id"] for r in held_rows(ledger, product) if r["source"] == product + source]
                 again, expected = oracle.retry(source)
                 if again:
                     report = ledger.ingest(
-                        "sales", as_table(product, again), None, (), product + source, NOW, retried=ids
+                        "sales", as_table(product, again), None, (), product + source, NOW, retried=ids, by="test"
                     )
                     assert (report.added, report.superseded, report.known, report.quarantined) == expected
             case Ingest(source, new, whole):
                 numbered = list(enumerate(new, start=2))
                 for _ in range(2):  # the second time changes nothing
                     report = ledger.ingest(
-                        "sales", as_table(product, numbered), None, (), product + source, NOW, whole=whole
+                        "sales", as_table(product, numbered), None, (), product + source, NOW, whole=whole, by="test"
                     )
                     tally = report.added, report.superseded, report.known, report.quarantined
                     assert tally == oracle.ingest(source, numbered, whole)
@@ -238,18 +238,18 @@ def test_branches_of_the_trunk_and_of_one_another(
             moment = START + timedelta(days=taken)
             if isinstance(oracle, BranchOracle) and taken < oracle.moment:
                 with pytest.raises(Refused):
-                    branches.make(child, name, moment, NOW, "")
+                    branches.make(child, name, moment, NOW, "", by="test")
             else:
-                branches.make(child, name, moment, NOW, "")
+                branches.make(child, name, moment, NOW, "", by="test")
                 there.append((child, BranchOracle(oracle, taken)))
         elif isinstance(taken, tuple):
             key, day = taken
-            done = on.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
+            done = on.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day), by="test")
             assert done == oracle.withdraw(key, day)
         else:
             numbered = list(enumerate(taken, start=2))
             for _ in range(2):
-                report = on.ingest("sales", as_table(product, numbered), None, (), product + "a", NOW)
+                report = on.ingest("sales", as_table(product, numbered), None, (), product + "a", NOW, by="test")
                 tally = report.added, report.superseded, report.known, report.quarantined
                 assert tally == oracle.ingest("a", numbered, whole=False)
     for name, oracle in there:  # what was done on one changed none of the others
@@ -257,7 +257,7 @@ def test_branches_of_the_trunk_and_of_one_another(
         for day in range(DAYS + 1):
             assert seen(on, product, day) == oracle.seen(day)
     for name, _ in reversed(there[1:]):
-        branches.drop(str(name))
+        branches.drop(str(name), NOW, by="test")
     assert seen(ledger, product, DAYS) == there[0][1].seen(DAYS)
 
 
@@ -278,7 +278,7 @@ def test_files_about_different_things_may_come_in_any_order(
         for i in order:
             product = f"{example}{i}-"
             shuffled = data.draw(st.permutations(files[i])) if found else files[i]
-            ledger.ingest("sales", as_table(product, list(enumerate(shuffled, 2))), None, (), product, NOW)
+            ledger.ingest("sales", as_table(product, list(enumerate(shuffled, 2))), None, (), product, NOW, by="test")
         found.append([[seen(ledger, f"{example}{i}-", day) for day in range(DAYS + 1)] for i in range(len(files))])
     assert found[0] == found[1]
 

@@ -34,11 +34,11 @@ def test_cases(tmp_path: Path, case: Case) -> None:
         for version in case.held:
             name, rows = as_table([Coming(version.known, version.says)], case.kind)
             if version.withdrawn:
-                ledger.withdraw(name, [f"{name}:{'L' if name == 'lines' else 's'}"], version.known)
+                ledger.withdraw(name, [f"{name}:{'L' if name == 'lines' else 's'}"], version.known, by="test")
             else:
-                ledger.ingest(name, rows, None, (), "before", ARRIVED)
+                ledger.ingest(name, rows, None, (), "before", ARRIVED, by="test")
         name, rows = as_table(list(case.rows), case.kind)
-        report = ledger.ingest(name, rows, None, (), "now", ARRIVED)
+        report = ledger.ingest(name, rows, None, (), "now", ARRIVED, by="test")
         found = {
             "new": report.added,
             "superseding": report.superseded,
