@@ -188,7 +188,7 @@ def fill_ledger(ledger: DuckDBLedger, given: dict[str, pa.Table]) -> None:
         if name in given:
             checked = validate(tables()[name], given[name], name, ledger.settings)
             assert not checked.rejected.num_rows, checked.findings[:3]
-            ledger.ingest(name, checked.rows, None, (), name, datetime(2024, 1, 1, tzinfo=UTC))
+            ledger.ingest(name, checked.rows, None, (), name, datetime(2024, 1, 1, tzinfo=UTC), by="benchmark")
 
 
 # measuring ----------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def turn(ledger: DuckDBLedger, as_of: datetime) -> Turn:
         result = run_cycle(state, nothing_learnt(), (), ledger.settings.seed, watch.start)
         watch.start("keep the run")
         record = run_record(state, nothing_learnt(), ledger.settings.seed, result)
-        ledger.save_run(record)
+        ledger.save_run(record, datetime.now(UTC), by="benchmark")
     digest = hashlib.sha256()
     for name in sorted(record.tables):
         digest.update(name.encode())

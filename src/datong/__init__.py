@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from datong.app.chain import Chain
 
 
-def open(folder: str | PathLike[str], branch: str | None = None) -> "Chain":
+def open(folder: str | PathLike[str], branch: str | None = None, by: str | None = None) -> "Chain":
     """Open the chain in `folder`: check its tables, bring its ledger up to date, and be ready to run.
 
-    branch: the what-if that is meant; None: the trunk. Raises BadInput with all findings where the folder cannot be
-    used, LedgerBusy where another process has it open, NotFound where there is no such branch.
+    branch: the what-if that is meant; None: the trunk. by: who writes; None: the user of this machine. Raises BadInput
+    with all findings where the folder cannot be used, LedgerBusy where another process has it open, NotFound where
+    there is no such branch.
     """
     from datong.app.chain import Chain
 
-    chain = Chain(Path(folder))
+    chain = Chain(Path(folder), by=by)
     try:
         return chain.on(branch)
     except BaseException:

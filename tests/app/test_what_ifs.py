@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
-from datong.app.chain import Chain
+from datong.app.chain import Chain, user_of_this_machine
 from datong.app.changes import Change, parse_change
 from datong.app.cli.main import main
 from datong.app.exchange import exchange, release
+from datong.connectors.files.starter import write_starter
 from datong.model.errors import BadInput, NotFound, Refused
 from mill import run
 
@@ -210,7 +211,7 @@ def test_a_file_for_a_branch(folder: Path, tmp_path: Path) -> None:
         assert branch.withdraw("lines", ["lines:B"]) == 1
         assert branch.state().table("lines")["line"].to_pylist() == ["A.3"]
         assert branch.ledger.quarantined().num_rows == 1
-        branch.ledger.ingest("products", _product("NOBODY"), None, (), "x", branch.clock())
+        branch.ledger.ingest("products", _product("NOBODY"), None, (), "x", branch.clock(), by="test")
         (retried,) = branch.retry_quarantine()
         assert retried.added == 1
         assert branch.ledger.quarantined().num_rows == 0
@@ -359,3 +360,29 @@ def test_listing_changing_and_deleting(folder: Path, tmp_path: Path, capsys: pyt
     assert (status, "Nothing was changed" in text) == (1, True)
     main(["branch", str(folder), "--format", "json"])
     assert [b["name"] for b in json.loads(capsys.readouterr().out)] == ["c"]
+
+
+def test_every_write_says_who_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name where one is given, else the user of the machine; what is only looked at is no write."""
+    write_starter(tmp_path / "chain", "en")
+    monkeypatch.setenv("LOGNAME", "ann")
+    with Chain(tmp_path / "chain") as chain:
+        assert set(chain.ledger.writes()["by"].to_pylist()) == {"ann"}
+        count = chain.ledger.writes().num_rows
+        chain.state()
+    with Chain(tmp_path / "chain", by="Bob") as chain:
+        chain.branch("more").change("lines.SEW-1.hours_per_week=50")
+        chain.rename_branch("more", "most")
+        chain.drop_branch("most")
+        news = chain.ledger.writes().to_pylist()[count:]
+        assert [(row["by"], row["what"]) for row in news] == [
+            ("Bob", what) for what in ("make_branch", "ingest", "rename_branch", "drop_branch")
+        ]
+
+
+def test_a_machine_without_a_name_for_its_user_writes_as_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise OSError
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert user_of_this_machine() == "unknown"

@@ -132,7 +132,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> State:
     ledger = open_ledger(tmp_path_factory.mktemp("fmcg") / "ledger.duckdb", checked.settings)
     arrived = datetime(2024, 1, 1, tzinfo=UTC)
     for name, part in checked.checked.items():
-        report = ledger.ingest(name, part.rows, part.rejected, part.findings, source=name, arrived_at=arrived)
+        report = ledger.ingest(
+            name, part.rows, part.rejected, part.findings, source=name, arrived_at=arrived, by="test"
+        )
         assert report.quarantined == 0
         assert report.added + report.superseded == report.rows
     monday = checked.settings.calendar.midnight(date(2023, 2, 13))

@@ -22,10 +22,10 @@ def held(folder: Path) -> State:
     with open_ledger(folder / "ledger.duckdb", ChainSettings("x", time_zone="Asia/Dhaka")) as ledger:
         rows = pa.table({"product": ["A", "A", "B"], "price": [1.0, 2.0, 3.0], "__row__": [2, 3, 4]})
         days = pa.array([None, date(2026, 1, 5), None], pa.date32())
-        ledger.ingest("products", rows.append_column("valid_from", days), None, (), "products", NOW)
+        ledger.ingest("products", rows.append_column("valid_from", days), None, (), "products", NOW, by="test")
         sold = pa.array([datetime(2026, 1, 4, tzinfo=UTC)], pa.timestamp("us", "UTC"))
         sales = pa.table({"happened_at": sold, "product": ["A"], "units": [4.0], "__row__": [2]})
-        ledger.ingest("sales", sales, None, (), "sales", NOW)
+        ledger.ingest("sales", sales, None, (), "sales", NOW, by="test")
         return ledger.state(NOW)
 
 

@@ -199,7 +199,9 @@ def test_real_ledger_does_not_leak(small: SimpleNamespace, cycles: Seen, tmp_pat
                 raw = raw.append_column("__row__", pa.array(range(2, raw.num_rows + 2), pa.int64()))
                 checked = validate(tables()[name], raw, name, small.settings)
                 assert checked.rejected.num_rows == 0, [f.text("en") for f in checked.findings]
-                ledger.ingest(name, checked.rows, checked.rejected, [], name, datetime(2024, 1, 1, tzinfo=UTC))
+                ledger.ingest(
+                    name, checked.rows, checked.rejected, [], name, datetime(2024, 1, 1, tzinfo=UTC), by="test"
+                )
         replay(ledger.state, ledger.state(small.midnight(small.end)), 1, 7, record)
         ledger.close()
     assert cycles[1][0].table("sales").equals(cycles[0][0].table("sales"))

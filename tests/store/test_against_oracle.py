@@ -1,5 +1,6 @@
-"""The ledger against the same rules written row by row in plain Python."""
+"""The ledger against the rules of ledger/verdicts.py, and the rest of what it promises in plain Python."""
 
+import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from datong.ledger.verdicts import Coming, Verdict, Version, verdicts, verdicts_on_branch
 from datong.model.errors import Refused
 from datong.model.settings import ChainSettings
 from datong.store.branches import DuckDBBranches
@@ -23,6 +25,10 @@ MOMENT = pa.timestamp("us", tz="UTC")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAYS = 6
+
+
+def at(day: int) -> datetime:
+    return START + timedelta(days=day)
 
 
 class Row(NamedTuple):
@@ -41,11 +47,9 @@ class Row(NamedTuple):
     def content(self) -> tuple[str, int, int]:
         return self.key, self.happened, self.units
 
-
-class Version(NamedTuple):
-    known: int
-    content: tuple[str, int, int]
-    withdrawn: bool
+    @property
+    def coming(self) -> Coming:
+        return Coming(at(self.known), repr(self.content), self.known_after is None)
 
 
 class Ingest(NamedTuple):
@@ -75,25 +79,30 @@ class Oracle:
         self.held: dict[str, set[tuple[int, Row]]] = {}
 
     def in_force(self, name: str, day: int) -> Version | None:
-        seen = [(v.known, i) for i, v in enumerate(self.versions.get(name, [])) if v.known <= day]
+        seen = [(v.known, i) for i, v in enumerate(self.versions.get(name, [])) if v.known <= at(day)]
         return self.versions[name][max(seen)[1]] if seen else None
 
     def ingest(self, source: str, numbered: Sequence[tuple[int, Row]], whole: bool) -> tuple[int, int, int, int]:
         equal: Counter[tuple[str, int, int]] = Counter()
-        named = []
+        chains: dict[str, list[tuple[int, Row]]] = {}
         for number, row in numbered:
             equal[row.content] += 1
-            named.append((row.key or f"{row.content}.{equal[row.content]}", number, row))
+            chains.setdefault(row.key or f"{row.content}.{equal[row.content]}", []).append((number, row))
         tally: Counter[str] = Counter()
-        first: dict[tuple[str, int], tuple[str, int, int]] = {}
         bad = set()
-        for name, number, row in sorted(named, key=lambda n: n[2].known):  # stable: equal moments in the file's order
-            verdict = self._take(name, row, first)
-            tally[verdict] += 1
-            bad |= {(number, row)} if verdict == "quarantined" else set()
+        for name, rows in chains.items():
+            judged = list(zip(rows, self.judge(name, [row.coming for _, row in rows]), strict=True))
+            tally.update(verdict for _, verdict in judged)
+            bad |= {told for told, verdict in judged if verdict == "conflicting"}
+            news = [row for (_, row), verdict in judged if verdict in ("new", "superseding")]
+            told = [Version(at(row.known), repr(row.content)) for row in sorted(news, key=lambda row: row.known)]
+            self.versions.setdefault(name, []).extend(told)
         held = self.held.get(source, set())
         self.held[source] = (held & bad if whole else held) | bad
-        return tally["added"], tally["superseded"], tally["known"], tally["quarantined"]
+        return tally["new"], tally["superseding"], tally["known"], tally["conflicting"]
+
+    def judge(self, name: str, rows: Sequence[Coming]) -> list[Verdict]:
+        return verdicts(self.versions.get(name, []), rows)
 
     def names(self) -> set[str]:
         return set(self.versions)
@@ -103,38 +112,16 @@ class Oracle:
         held = sorted(self.held.pop(source, set()), key=repr)
         return held, self.ingest(source, held, whole=False)
 
-    def _take(self, name: str, row: Row, first: dict[tuple[str, int], tuple[str, int, int]]) -> str:
-        chain = self.versions.setdefault(name, [])
-        assumed = row.known_after is None
-        if (name, row.known) in first:  # of one moment in one file, the first counts
-            return "known" if first[name, row.known] == row.content else "quarantined"
-        if not chain:
-            first[name, row.known] = row.content
-            chain.append(Version(row.known, row.content, False))
-            return "added"
-        if assumed and any(v.content == row.content for v in chain):
-            return "known"
-        latest = self.in_force(name, 10**6)
-        assert latest is not None
-        if row.known <= latest.known:
-            there = self.in_force(name, row.known) or min(chain, key=lambda v: v.known)
-            return "known" if there.content == row.content else "quarantined"
-        first[name, row.known] = row.content
-        if latest.content == row.content and not latest.withdrawn:
-            return "known"
-        chain.append(Version(row.known, row.content, False))
-        return "superseded"
-
     def withdraw(self, key: str, day: int) -> int:
         there = self.in_force(key, day)
         if there is None or there.withdrawn:
             return 0
-        self.versions[key].append(Version(day, there.content, True))
+        self.versions[key].append(Version(at(day), there.says, True))
         return 1
 
     def seen(self, day: int) -> list[tuple[str, int, int]]:
         found = [self.in_force(name, day) for name in self.names()]
-        return sorted(v.content for v in found if v is not None and not v.withdrawn)
+        return sorted(ast.literal_eval(v.says) for v in found if v is not None and not v.withdrawn)
 
 
 class BranchOracle(Oracle):
@@ -152,22 +139,16 @@ class BranchOracle(Oracle):
             return self.parent.in_force(name, day)
         return super().in_force(name, day) or self.parent.in_force(name, self.moment)
 
-    def _take(self, name: str, row: Row, first: dict[tuple[str, int], tuple[str, int, int]]) -> str:
-        if (name, row.known) in first:
-            return "known" if first[name, row.known] == row.content else "quarantined"
-        first[name, row.known] = row.content
-        there = super().in_force(name, row.known) or self.parent.in_force(name, self.moment)
-        if there is not None and there.content == row.content and not there.withdrawn:
-            return "known"
-        self.versions.setdefault(name, []).append(Version(row.known, row.content, False))
-        return "added" if there is None else "superseded"
+    def judge(self, name: str, rows: Sequence[Coming]) -> list[Verdict]:
+        below = self.parent.in_force(name, self.moment)
+        return verdicts_on_branch(below, self.versions.get(name, []), rows)
 
     def withdraw(self, key: str, day: int) -> int:
         day = max(day, self.moment)
         there = self.in_force(key, day)
         if there is None or there.withdrawn:
             return 0
-        self.versions.setdefault(key, []).append(Version(day, there.content, True))
+        self.versions.setdefault(key, []).append(Version(at(day), there.says, True))
         return 1
 
 
@@ -201,21 +182,21 @@ def test_ids_versions_withdrawals_quarantine_and_as_of(
     for taken in steps:
         match taken:
             case Withdraw(key, day):
-                done = ledger.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
+                done = ledger.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day), by="test")
                 assert done == oracle.withdraw(key, day)
             case Retry(source):
                 ids = [r["quarantine_id"] for r in held_rows(ledger, product) if r["source"] == product + source]
                 again, expected = oracle.retry(source)
                 if again:
                     report = ledger.ingest(
-                        "sales", as_table(product, again), None, (), product + source, NOW, retried=ids
+                        "sales", as_table(product, again), None, (), product + source, NOW, retried=ids, by="test"
                     )
                     assert (report.added, report.superseded, report.known, report.quarantined) == expected
             case Ingest(source, new, whole):
                 numbered = list(enumerate(new, start=2))
                 for _ in range(2):  # the second time changes nothing
                     report = ledger.ingest(
-                        "sales", as_table(product, numbered), None, (), product + source, NOW, whole=whole
+                        "sales", as_table(product, numbered), None, (), product + source, NOW, whole=whole, by="test"
                     )
                     tally = report.added, report.superseded, report.known, report.quarantined
                     assert tally == oracle.ingest(source, numbered, whole)
@@ -257,18 +238,18 @@ def test_branches_of_the_trunk_and_of_one_another(
             moment = START + timedelta(days=taken)
             if isinstance(oracle, BranchOracle) and taken < oracle.moment:
                 with pytest.raises(Refused):
-                    branches.make(child, name, moment, NOW, "")
+                    branches.make(child, name, moment, NOW, "", by="test")
             else:
-                branches.make(child, name, moment, NOW, "")
+                branches.make(child, name, moment, NOW, "", by="test")
                 there.append((child, BranchOracle(oracle, taken)))
         elif isinstance(taken, tuple):
             key, day = taken
-            done = on.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day))
+            done = on.withdraw("sales", [f"sales:{product}{key}"], START + timedelta(days=day), by="test")
             assert done == oracle.withdraw(key, day)
         else:
             numbered = list(enumerate(taken, start=2))
             for _ in range(2):
-                report = on.ingest("sales", as_table(product, numbered), None, (), product + "a", NOW)
+                report = on.ingest("sales", as_table(product, numbered), None, (), product + "a", NOW, by="test")
                 tally = report.added, report.superseded, report.known, report.quarantined
                 assert tally == oracle.ingest("a", numbered, whole=False)
     for name, oracle in there:  # what was done on one changed none of the others
@@ -276,7 +257,7 @@ def test_branches_of_the_trunk_and_of_one_another(
         for day in range(DAYS + 1):
             assert seen(on, product, day) == oracle.seen(day)
     for name, _ in reversed(there[1:]):
-        branches.drop(str(name))
+        branches.drop(str(name), NOW, by="test")
     assert seen(ledger, product, DAYS) == there[0][1].seen(DAYS)
 
 
@@ -297,7 +278,7 @@ def test_files_about_different_things_may_come_in_any_order(
         for i in order:
             product = f"{example}{i}-"
             shuffled = data.draw(st.permutations(files[i])) if found else files[i]
-            ledger.ingest("sales", as_table(product, list(enumerate(shuffled, 2))), None, (), product, NOW)
+            ledger.ingest("sales", as_table(product, list(enumerate(shuffled, 2))), None, (), product, NOW, by="test")
         found.append([[seen(ledger, f"{example}{i}-", day) for day in range(DAYS + 1)] for i in range(len(files))])
     assert found[0] == found[1]
 

@@ -45,7 +45,7 @@ def take_in(
     }
     arrays["__row__"] = pa.array(range(2, len(rows) + 2), pa.int64())
     clock = now or ledger.latest_known_at() or NOW
-    return ledger.ingest(name, pa.table(arrays), None, (), source, clock)
+    return ledger.ingest(name, pa.table(arrays), None, (), source, clock, by="test")
 
 
 def line(hours: float, name: str = "L", **columns: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def branches(trunk: DuckDBLedger) -> DuckDBBranches:
 
 
 def make(branches: DuckDBBranches, name: str, moment: datetime, parent: str | None = None) -> Any:
-    branches.make(name, parent, moment, NOW, "")
+    branches.make(name, parent, moment, NOW, "", by="test")
     return branches.on(name)
 
 
@@ -122,18 +122,18 @@ def test_changed_added_and_withdrawn_rows_hold_from_the_moment_on_and_on_the_bra
     assert take(branch, "lines", line(120), line(20, "M"), line(5, "N")) == (1, 1, 1, 0)
     assert hours(branch, day(10)) == {"L": 120, "M": 20, "N": 5}
     assert hours(branch, day(9)) == {"L": 45, "M": 20}
-    assert branch.withdraw("lines", ["lines:M", "lines:nobody"], day(1)) == 1
-    assert branch.withdraw("lines", ["lines:M"], day(10)) == 0
-    assert branch.withdraw("sales", ["sales:a"], day(10)) == 1
+    assert branch.withdraw("lines", ["lines:M", "lines:nobody"], day(1), by="test") == 1
+    assert branch.withdraw("lines", ["lines:M"], day(10), by="test") == 0
+    assert branch.withdraw("sales", ["sales:a"], day(10), by="test") == 1
     assert hours(branch, day(10)) == {"L": 120, "N": 5}
     assert branch.state(day(10)).table("sales").num_rows == 0
     assert branches.all()[-1].changed == {"lines": 3, "sales": 1}
-    branch.save_run(RunRecord("R1", day(10), 0, {"orders": pa.table({"order": ["W1"]})}))
+    branch.save_run(RunRecord("R1", day(10), 0, {"orders": pa.table({"order": ["W1"]})}), NOW, by="test")
     assert {k: v for k, v in trunk_rows(trunk).items() if k != "run_tables"} == {
         k: v for k, v in before.items() if k != "run_tables"
     }
     assert hours(trunk, day(10)) == {"L": 45, "M": 20}
-    branches.drop("b")
+    branches.drop("b", NOW, by="test")
     assert trunk_rows(trunk) == before
 
 
@@ -152,7 +152,7 @@ def test_of_what_is_said_on_a_branch_the_last_counts(branches: DuckDBBranches) -
 
 def test_a_row_that_was_withdrawn_can_come_back(branches: DuckDBBranches) -> None:
     branch = make(branches, "b", day(10))
-    branch.withdraw("lines", ["lines:M"], day(10))
+    branch.withdraw("lines", ["lines:M"], day(10), by="test")
     assert take(branch, "lines", line(20, "M")) == (0, 1, 0, 0)
     assert hours(branch, day(10)) == {"L": 45, "M": 20}
 
@@ -184,14 +184,14 @@ def test_branches_of_a_branch(branches: DuckDBBranches) -> None:
     inner = make(branches, "inner", day(13), "outer")
     take(outer, "lines", line(200))
     take(inner, "lines", line(7, "M"))
-    assert inner.withdraw("sales", ["sales:a"], day(13)) == 1
+    assert inner.withdraw("sales", ["sales:a"], day(13), by="test") == 1
     assert hours(inner, day(13)) == {"L": 100, "M": 7}
     assert hours(inner, day(12)) == {"L": 100, "M": 100}
     assert hours(inner, day(9)) == {"L": 45, "M": 20}
     assert hours(outer, day(13)) == {"L": 200, "M": 100}
     assert outer.state(day(20)).table("sales")["sale"].to_pylist() == ["a"]
     with pytest.raises(Refused, match="earlier"):
-        branches.make("wrong", "outer", day(9), NOW, "")
+        branches.make("wrong", "outer", day(9), NOW, "", by="test")
 
 
 def test_a_state_in_hand_does_not_change(branches: DuckDBBranches) -> None:
@@ -227,7 +227,7 @@ def test_a_branch_has_a_quarantine_of_its_own(trunk: DuckDBLedger, branches: Duc
     assert (held["table"], held["row"]) == ("lines", 3)
     assert trunk.quarantined().num_rows == 0
     fixed = pa.table({"line": ["O"], "hours_per_week": [60.0], "__row__": [3]})
-    branch.ingest("lines", fixed, None, (), "a.csv", day(10), retried=[held["quarantine_id"]])
+    branch.ingest("lines", fixed, None, (), "a.csv", day(10), retried=[held["quarantine_id"]], by="test")
     assert branch.quarantined().num_rows == 0
     assert hours(branch, day(10)) == {"L": 50, "M": 20, "O": 60}
 
@@ -237,7 +237,7 @@ def test_a_failed_ingest_changes_nothing(branches: DuckDBBranches) -> None:
     broken = pa.table({"__row__": [2], "raw": ["{}"], "findings": pa.array([None], pa.string())})
     rows = pa.table({"line": ["L"], "hours_per_week": [1.0], "__row__": [2]})
     with pytest.raises(duckdb.ConstraintException):
-        branch.ingest("lines", rows, broken, (), "a.csv", day(10))
+        branch.ingest("lines", rows, broken, (), "a.csv", day(10), by="test")
     assert hours(branch, day(10)) == {"L": 45, "M": 20}
     assert branches.all()[-1].changed == {}
 
@@ -250,11 +250,13 @@ def test_runs_of_a_branch_are_its_own_and_the_trunk_s_up_to_its_moment(
 ) -> None:
     tables_of = {"orders": pa.table({"order": ["W1"]})}
     for run, moment in (("t3", 3), ("t10", 10), ("t12", 12)):
-        trunk.save_run(RunRecord(run, day(moment), 7, tables_of))
+        trunk.save_run(RunRecord(run, day(moment), 7, tables_of), NOW, by="test")
     branch = make(branches, "b", day(10))
     for run, moment in (("b10", 10), ("t10", 10), ("b11", 11)):
-        branch.save_run(RunRecord(run, day(moment), 7, tables_of))
-    trunk.save_run(RunRecord("t10", day(10), 7, tables_of))  # saved last, and still before the branch's own
+        branch.save_run(RunRecord(run, day(moment), 7, tables_of), NOW, by="test")
+    trunk.save_run(
+        RunRecord("t10", day(10), 7, tables_of), NOW, by="test"
+    )  # saved last, and still before the branch's own
     kept = branch.runs().to_pylist()
     assert [(r["run"], r["branch"]) for r in kept] == [
         ("t3", None), ("t10", None), ("b10", "b"), ("t10", "b"), ("b11", "b")
@@ -263,7 +265,7 @@ def test_runs_of_a_branch_are_its_own_and_the_trunk_s_up_to_its_moment(
     assert trunk.runs()["run"].to_pylist() == ["t3", "t10", "t12"]
     assert branches.all()[0].last_run == "b11"
     assert trunk._rows("SELECT run, count(*) FROM run_tables GROUP BY ALL HAVING count(*) > 1") == []
-    branches.drop("b")
+    branches.drop("b", NOW, by="test")
     assert trunk.runs()["run"].to_pylist() == ["t3", "t10", "t12"]
     assert trunk.run_table("t10", "orders").num_rows == 1
     with pytest.raises(NotFound):
@@ -275,7 +277,7 @@ def test_what_went_into_a_run_can_be_seen_again(trunk: DuckDBLedger, branches: D
     branch = make(branches, "b", day(10))
     take(branch, "lines", line(100))
     for ledger in (trunk, branch):
-        ledger.save_run(RunRecord(f"on {ledger._branch}", day(10), 7, {}))
+        ledger.save_run(RunRecord(f"on {ledger._branch}", day(10), 7, {}), NOW, by="test")
         assert ledger.run_inputs(f"on {ledger._branch}").current
         take(ledger, "lines", line(1, "N"), line(60), now=day(10))
         inputs = ledger.run_inputs(f"on {ledger._branch}")
@@ -293,8 +295,8 @@ def test_what_went_into_a_run_can_be_seen_again(trunk: DuckDBLedger, branches: D
 
 
 def test_names(branches: DuckDBBranches) -> None:
-    branches.make(" 加班方案 2 ", None, day(10), NOW, "what for")
-    branches.make("child", "加班方案 2", day(10), NOW, "")
+    branches.make(" 加班方案 2 ", None, day(10), NOW, "what for", by="test")
+    branches.make("child", "加班方案 2", day(10), NOW, "", by="test")
     first, second = branches.all()
     assert (first.name, first.parent, first.moment, first.made_at, first.note) == (
         "加班方案 2", None, day(10), NOW, "what for"
@@ -302,19 +304,19 @@ def test_names(branches: DuckDBBranches) -> None:
     assert (second.name, second.parent, second.changed, second.last_run) == ("child", "加班方案 2", {}, None)
     for bad in ("", "  ", "main", "Trunk", "主线", "a/b", "-x", "R20260101-0123abcd", "x" * 61):
         with pytest.raises(Refused, match="name"):
-            branches.make(bad, None, day(10), NOW, "")
+            branches.make(bad, None, day(10), NOW, "", by="test")
     with pytest.raises(Refused, match="already"):
-        branches.make("child", None, day(10), NOW, "")
+        branches.make("child", None, day(10), NOW, "", by="test")
     with pytest.raises(NotFound, match="child"):
         branches.on("nobody")
     with pytest.raises(Refused, match="child"):
-        branches.drop("加班方案 2")
+        branches.drop("加班方案 2", NOW, by="test")
     with pytest.raises(Refused, match="already"):
-        branches.rename("child", "加班方案 2")
-    branches.rename("加班方案 2", "overtime")
+        branches.rename("child", "加班方案 2", NOW, by="test")
+    branches.rename("加班方案 2", "overtime", NOW, by="test")
     assert branches.all()[1].parent == "overtime"
-    branches.drop("child")
-    branches.drop("overtime")
+    branches.drop("child", NOW, by="test")
+    branches.drop("overtime", NOW, by="test")
     assert branches.all() == ()
 
 
@@ -324,7 +326,7 @@ def test_a_deleted_branch_leaves_nothing_to_the_next_one(branches: DuckDBBranche
         assert branches.all()[-1].changed == {}
         assert hours(branch, day(10)) == {"L": 45, "M": 20}
         take(branch, "lines", line(1))
-        branches.drop("b")
+        branches.drop("b", NOW, by="test")
 
 
 # the file ------------------------------------------------------------------------------------------
@@ -333,10 +335,10 @@ def test_a_deleted_branch_leaves_nothing_to_the_next_one(branches: DuckDBBranche
 def test_a_branch_made_after_another_was_deleted_mixes_with_none(branches: DuckDBBranches) -> None:
     """Its number is one that no living branch has."""
     for name in ("first", "second"):
-        branches.make(name, None, day(20), NOW, "")
+        branches.make(name, None, day(20), NOW, "", by="test")
     take(branches.on("second"), "lines", line(77.0))
-    branches.drop("first")
-    branches.make("third", None, day(20), NOW, "")
+    branches.drop("first", NOW, by="test")
+    branches.make("third", None, day(20), NOW, "", by="test")
     take(branches.on("third"), "lines", line(33.0))
     assert hours(branches.on("second"), day(25))["L"] == 77.0
     assert hours(branches.on("third"), day(25))["L"] == 33.0
@@ -386,7 +388,7 @@ def test_a_branch_copies_nothing(path: Path) -> None:
         }
     )
     with open_ledger(path, SETTINGS) as ledger:
-        ledger.ingest("sales", rows, None, (), "sales", NOW)
+        ledger.ingest("sales", rows, None, (), "sales", NOW, by="test")
         take(ledger, "lines", line(40), now=NOW)
     before = path.stat().st_size
     assert before > 6_000_000

@@ -45,7 +45,7 @@ def table_of(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 def take(
     ledger: DuckDBLedger, name: str, *rows: Mapping[str, Any], source: str = "a.csv", now: datetime = NOW
 ) -> IngestReport:
-    return ledger.ingest(name, table_of(name, rows), NOTHING, (), source, now)
+    return ledger.ingest(name, table_of(name, rows), NOTHING, (), source, now, by="test")
 
 
 def counts(report: IngestReport) -> tuple[int, int, int, int]:
@@ -182,7 +182,7 @@ def test_a_version_waits_for_the_day_it_holds_from(ledger: DuckDBLedger) -> None
     assert ledger.state(day(31, 17)).table("products")["price"].to_pylist() == [10.0]
     assert ledger.state(day(31, 18)).table("products")["price"].to_pylist() == [12.0]
     assert counts(take(ledger, "products", *file)) == (0, 0, 2, 0)
-    assert ledger.withdraw("products", ["products:P"], day(20)) == 1
+    assert ledger.withdraw("products", ["products:P"], day(20), by="test") == 1
     assert ledger.state(NOW).table("products").num_rows == 0
 
 
@@ -244,20 +244,22 @@ def test_a_day_alone_stays_one_in_quarantine(ledger: DuckDBLedger) -> None:
 def test_rejected_rows_are_kept_once_and_leave_when_retried(ledger: DuckDBLedger) -> None:
     rejected = pa.table({"__row__": [3, 4], "raw": ['{"product": "?"}', '{"product": "!"}'], "findings": ["[]", "[]"]})
     for _ in range(2):
-        report = ledger.ingest("sales", table_of("sales", [sale()]), rejected, (), "a.csv", NOW)
+        report = ledger.ingest("sales", table_of("sales", [sale()]), rejected, (), "a.csv", NOW, by="test")
         assert (report.rows, report.quarantined) == (3, 2)
     kept = ledger.quarantined()
     assert kept["row"].to_pylist() == [3, 4]
     first = kept["quarantine_id"].to_pylist()[:1]
-    report = ledger.ingest("sales", table_of("sales", [sale(product="Q")]), None, (), "a.csv", NOW, retried=first)
+    report = ledger.ingest(
+        "sales", table_of("sales", [sale(product="Q")]), None, (), "a.csv", NOW, retried=first, by="test"
+    )
     assert counts(report) == (1, 0, 0, 0)
     assert ledger.quarantined()["row"].to_pylist() == [4]
 
 
 def test_withdrawn_rows_stay_visible_before(ledger: DuckDBLedger) -> None:
     take(ledger, "sales", sale(sale="s", known_at=day(5)), sale(sale="t", known_at=day(5)))
-    assert ledger.withdraw("sales", ["sales:s", "sales:nobody"], day(10)) == 1
-    assert ledger.withdraw("sales", ["sales:s"], day(12)) == 0
+    assert ledger.withdraw("sales", ["sales:s", "sales:nobody"], day(10), by="test") == 1
+    assert ledger.withdraw("sales", ["sales:s"], day(12), by="test") == 0
     assert ledger.state(day(9)).table("sales")["sale"].to_pylist() == ["s", "t"]
     assert ledger.state(day(10)).table("sales")["sale"].to_pylist() == ["t"]
     assert counts(take(ledger, "sales", sale(sale="s", known_at=day(5)))) == (0, 0, 1, 0)
@@ -288,7 +290,7 @@ def test_runs_are_kept_once_and_come_back_as_they_were(ledger: DuckDBLedger) -> 
         {"product": ["P"], "due": pa.array([date(2026, 1, 5)]), "at": pa.array([NOW], pa.timestamp("us", tz="UTC"))}
     )
     for name, moment in (("late", day(9)), ("early", day(2)), ("late", day(9))):
-        ledger.save_run(RunRecord(name, moment, 7, {"orders": result}))
+        ledger.save_run(RunRecord(name, moment, 7, {"orders": result}), NOW, by="test")
     assert ledger.runs()["run"].to_pylist() == ["early", "late"]
     assert ledger.runs(day(5))["run"].to_pylist() == ["early"]
     assert ledger.run_table("late", "orders").equals(result, check_metadata=True)
@@ -367,7 +369,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_failed_ingest_changes_nothing(ledger: DuckDBLedger) -> None:
     broken = pa.table({"__row__": [2], "raw": ["{}"], "findings": pa.array([None], pa.string())})
     with pytest.raises(duckdb.ConstraintException):
-        ledger.ingest("sales", table_of("sales", [sale()]), broken, (), "a.csv", NOW)
+        ledger.ingest("sales", table_of("sales", [sale()]), broken, (), "a.csv", NOW, by="test")
     assert ledger.state(NOW).table("sales").num_rows == 0
     assert ledger.latest_known_at() is None
     assert counts(take(ledger, "sales", sale())) == (1, 0, 0, 0)
@@ -384,8 +386,8 @@ def test_many_rows_in_one_go(ledger: DuckDBLedger) -> None:
             "__row__": pa.array(range(2, count + 2)),
         }
     )
-    first = ledger.ingest("sales", rows, None, (), "big.csv", NOW)
-    again = ledger.ingest("sales", rows, None, (), "big.csv", NOW)
+    first = ledger.ingest("sales", rows, None, (), "big.csv", NOW, by="test")
+    again = ledger.ingest("sales", rows, None, (), "big.csv", NOW, by="test")
     assert (counts(first), counts(again)) == ((count, 0, 0, 0), (0, 0, count, 0))
     ids = ledger.state(NOW).table("sales")["row_id"].to_pylist()
     assert len(set(ids)) == count

@@ -26,7 +26,7 @@ from datong.model.settings import ChainSettings
 from datong.store.duckdb_ledger import open_ledger
 with open_ledger(Path(sys.argv[1]), ChainSettings("x")) as ledger:
     for number in count(int(sys.argv[2])):
-        ledger.ingest("sales", batch(number), None, (), f"{number}.csv", NOW)
+        ledger.ingest("sales", batch(number), None, (), f"{number}.csv", NOW, by="test")
         print(number, flush=True)
 """
 
@@ -70,7 +70,7 @@ def test_nothing_confirmed_is_lost_and_nothing_is_there_twice(tmp_path: Path) ->
         assert len(set(sales["row_id"].to_pylist())) == sales.num_rows
     with open_ledger(path, ChainSettings("x")) as ledger:
         for number in range(tried):
-            ledger.ingest("sales", batch(number), None, (), f"{number}.csv", NOW)
+            ledger.ingest("sales", batch(number), None, (), f"{number}.csv", NOW, by="test")
         found = Counter(ledger.state(NOW).table("sales")["product"].to_pylist())
     assert found == {f"P{n}": ROWS for n in range(tried)}
 
@@ -87,4 +87,4 @@ def test_a_kill_while_a_ledger_is_made_leaves_none_or_a_whole_one(tmp_path: Path
         process.kill()
         process.wait()
         with open_ledger(path, ChainSettings("x")) as ledger:
-            assert ledger.ingest("sales", batch(0), None, (), "0.csv", NOW).rows == ROWS
+            assert ledger.ingest("sales", batch(0), None, (), "0.csv", NOW, by="test").rows == ROWS

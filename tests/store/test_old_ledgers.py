@@ -114,7 +114,7 @@ def test_an_old_ledger_opens_with_everything_readable_and_goes_on(tmp_path: Path
             .select(["product", "name", "category_a", "price", "launched_on"])
         )
         rows = rows.append_column("__row__", pa.array(range(2, 2 + rows.num_rows), pa.int64()))
-        assert ledger.ingest("products", rows, None, (), "products.csv", NOW).known == rows.num_rows
+        assert ledger.ingest("products", rows, None, (), "products.csv", NOW, by="test").known == rows.num_rows
 
 
 def test_the_first_layout_is_among_them() -> None:
@@ -191,7 +191,9 @@ def test_a_ledger_that_another_process_made_meanwhile_is_kept(tmp_path: Path, mo
         def late_link(fresh: Path, place: Path, link: Callable[..., None] = link) -> None:
             monkeypatch.setattr(os, "link", link)
             with open_ledger(place, SETTINGS) as other:
-                other.ingest("products", pa.table({"product": ["A"], "__row__": [2]}), None, (), "first", NOW)
+                other.ingest(
+                    "products", pa.table({"product": ["A"], "__row__": [2]}), None, (), "first", NOW, by="test"
+                )
             link(fresh, place)
 
         monkeypatch.setattr(os, "link", late_link)
@@ -202,3 +204,16 @@ def test_a_ledger_that_another_process_made_meanwhile_is_kept(tmp_path: Path, mo
 
 if __name__ == "__main__":
     make(Path(sys.argv[1]))
+
+
+def test_writes_of_before_they_were_noted_are_there_without_a_name(tmp_path: Path) -> None:
+    """The first layout kept what came in and when, a withdrawal too, but not by whom nor how much."""
+    with open_ledger(unpacked("ledger-layout-1", tmp_path), SETTINGS) as ledger:
+        writes = ledger.writes().to_pylist()
+        assert [row["write"] for row in writes] == list(range(1, len(writes) + 1))
+        assert {(row["by"], row["how_many"], row["branch"]) for row in writes} == {(None, None, None)}
+        assert ("ingest", "sales") in {(row["what"], row["subject"]) for row in writes}
+        assert (writes[-1]["what"], writes[-1]["subject"]) == ("withdraw", "sales")
+        ledger.withdraw("sales", ["sales:t4"], NOW, by="Ann")
+        last = ledger.writes().to_pylist()[-1]
+        assert (last["write"], last["by"], last["how_many"]) == (len(writes) + 1, "Ann", 1)

@@ -84,7 +84,7 @@ def test_the_size_of_batches_changes_nothing(fresh: Fresh, files: list[list[Line
     one, several = fresh(), fresh()
     for lines in files:
         reports = [
-            ledger.take_in("sales", in_batches(lines, batch), "sales.csv", NOW)
+            ledger.take_in("sales", in_batches(lines, batch), "sales.csv", NOW, by="test")
             for ledger, batch in ((one, 1000), (several, size))
         ]
         assert reports[0] == reports[1]
@@ -100,7 +100,7 @@ def test_ids_are_what_they_were_in_the_first_ledgers(fresh: Fresh) -> None:
     2026-01-05 in Dhaka (UTC+6) starts at 2026-01-04 18:00 UTC.
     """
     ledger = fresh()
-    ledger.take_in("sales", in_batches([("", "商1", "2.5", "2026-01-05", "")], 1), "sales.csv", NOW)
+    ledger.take_in("sales", in_batches([("", "商1", "2.5", "2026-01-05", "")], 1), "sales.csv", NOW, by="test")
     moment = int(datetime(2026, 1, 4, 18, tzinfo=UTC).timestamp()) * 1_000_000
     content = "\x1f".join([f"happened_at:{moment}", "product:4:商1", "units:2.5"])
     digits = hashlib.md5(content.encode(), usedforsecurity=False).digest()
@@ -118,10 +118,10 @@ def test_known_rows_in_another_order_change_nothing(fresh: Fresh) -> None:
         ("", "P", "1", "2026-01-05", ""),
         ("", "P", "1", "2026-01-05", ""),
     ]
-    assert ledger.take_in("sales", in_batches(lines, 2), "x.csv", NOW).added == 3
-    again = ledger.take_in("sales", in_batches(lines[::-1], 1), "y.csv", NOW)
+    assert ledger.take_in("sales", in_batches(lines, 2), "x.csv", NOW, by="test").added == 3
+    again = ledger.take_in("sales", in_batches(lines[::-1], 1), "y.csv", NOW, by="test")
     assert (again.added, again.known) == (0, 3)
-    more = ledger.take_in("sales", in_batches([*lines, lines[-1]], 1), "y.csv", NOW)
+    more = ledger.take_in("sales", in_batches([*lines, lines[-1]], 1), "y.csv", NOW, by="test")
     assert (more.added, more.known) == (1, 3)
     assert sum(str(row[0]).endswith(".3") for row in rows_of(ledger)) == 1
 
@@ -137,22 +137,22 @@ def test_what_breaks_on_the_way_is_raised_as_it_was_and_nothing_stays(fresh: Fre
     whole = in_batches([("a", "P", "1", "2026-01-05", ""), ("b", "P", "x", "2026-01-05", "")], 1)
     broken = Broken(whole._make, whole._read)
     with pytest.raises(RuntimeError, match="the disk is gone"):
-        ledger.take_in("sales", broken, "sales.csv", NOW)
+        ledger.take_in("sales", broken, "sales.csv", NOW, by="test")
     assert rows_of(ledger) == [] and bad_rows(ledger) == [] and ledger.last_ingests() == {}
-    assert ledger.take_in("sales", whole.again(), "sales.csv", NOW).added == 1
+    assert ledger.take_in("sales", whole.again(), "sales.csv", NOW, by="test").added == 1
 
 
 def test_many_bad_rows_go_aside_into_a_file(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duckdb_ledger, "_SPILL_BYTES", 1000)
     ledger = fresh()
     lines: list[Line] = [(f"s{i}", "P", "x" if i % 2 else "1", "2026-01-05", "") for i in range(400)]
-    report = ledger.take_in("sales", in_batches(lines, 50), "sales.csv", NOW, whole=True)
+    report = ledger.take_in("sales", in_batches(lines, 50), "sales.csv", NOW, whole=True, by="test")
     assert (report.added, report.quarantined) == (200, 200)
     kept = ledger.quarantined().to_pylist()
     assert [row["row"] for row in kept] == list(range(3, 402, 2))
     assert json.loads(kept[-1]["raw"])["sale"] == "s399"
     mended: list[Line] = [(sale, product, "1", day, known) for sale, product, _, day, known in lines]
-    assert ledger.take_in("sales", in_batches(mended, 50), "sales.csv", NOW, whole=True).added == 200
+    assert ledger.take_in("sales", in_batches(mended, 50), "sales.csv", NOW, whole=True, by="test").added == 200
     assert ledger.quarantined().num_rows == 0
 
 
@@ -163,7 +163,7 @@ def test_keys_that_repeat_across_batches_are_taken_out_again(fresh: Fresh) -> No
         ("b", "P", "1", "2026-01-05", ""),
         ("a", "P", "2", "2026-01-05", ""),
     ]
-    report = ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW)
+    report = ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW, by="test")
     assert (report.added, report.quarantined) == (2, 1)
     assert [(f.code, f.row) for f in report.findings] == [("conflicting_event", 4)]
     assert [row[6] for row in rows_of(ledger)] == [1.0, 1.0]
@@ -173,14 +173,15 @@ def test_a_ledger_that_knew_no_intakes_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     lines: list[Line] = [("a", "P", "1", "2026-01-05", ""), ("", "P", "1", "2026-01-05", "")]
     with open_ledger(path, SETTINGS) as ledger:
-        ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW)
+        ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW, by="test")
     with duckdb.connect(str(path)) as connection:
         connection.execute("DROP TABLE intakes")
+        connection.execute("DROP TABLE writes")
         for table in ("quarantine", "branch_quarantine"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN ingest")
         connection.execute("DELETE FROM schema_version WHERE version > 2")
     with open_ledger(path, SETTINGS) as ledger:
-        assert ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW).known == 2
+        assert ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW, by="test").known == 2
         assert ledger.intake("folder") is None
 
 

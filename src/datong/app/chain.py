@@ -4,6 +4,7 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 """
 
 import copy
+import getpass
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def user_of_this_machine() -> str:
+    """Name of the user who runs this; 'unknown' where the machine has none for them, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
 @dataclass(frozen=True)
 class Taken:
     """What became of a file: a report for each table it fed, and every finding."""
@@ -104,13 +113,16 @@ class Chain:
         folder: Path,
         now: Callable[[], datetime] = utc_now,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+        by: str | None = None,
     ) -> None:
-        """on_rows: told, while tables are taken in, the table and how many rows of it have come so far.
+        """on_rows: told, while tables are taken in, the table and how many rows of it have come so far. by: who writes
+        (None: the user of this machine), as the ledger notes with each write.
 
         Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default.
         """
         self.folder = folder
         self._now = now
+        self.by: str = user_of_this_machine() if by is None else by
         settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
         if settings is None:
             findings = check_folder(folder, count, keep_rejected=False).findings
@@ -124,7 +136,7 @@ class Chain:
         self._noticed: tuple[object, tuple[Finding, ...]] | None = None
         self._branches: Branches = DuckDBBranches(trunk)
         try:
-            taken = take_in_folder(self.ledger, folder, self.clock(), on_rows, now().date())
+            taken = take_in_folder(self.ledger, folder, self.clock(), on_rows, now().date(), by=self.by)
             self.unheeded_edits: tuple[Finding, ...] = taken.unheeded
             self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self.clock_findings())
         except BaseException:
@@ -280,7 +292,7 @@ class Chain:
         for name, source in sorted(parts, key=lambda part: order.index(part[0])):
             rows = self._checked(name, source, lambda count, name=name: on_rows(name, count))
             try:
-                reports.append(self.ledger.take_in(name, rows, file.name, arrived_at))
+                reports.append(self.ledger.take_in(name, rows, file.name, arrived_at, by=self.by))
             except UnreadableError as unreadable:
                 findings.append(unreadable.found)
         if not reports:
@@ -318,7 +330,7 @@ class Chain:
         unknown = [row_id for row_id in row_ids if row_id not in known]
         if unknown:
             raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
-        return self.ledger.withdraw(table, row_ids, self.clock())
+        return self.ledger.withdraw(table, row_ids, self.clock(), by=self.by)
 
     def retry_quarantine(self) -> tuple[IngestReport, ...]:
         """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction.
@@ -336,7 +348,7 @@ class Chain:
             rows = RawSource(source, pa.table({ROW: numbers, **columns}))
             checked = gathered(self._checked(table, Source(rows)))
             report = self.ledger.ingest(
-                table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=ids
+                table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=ids, by=self.by
             )
             before = reports.get((table, source))
             reports[table, source] = report if before is None else _both(before, report)
@@ -348,7 +360,7 @@ class Chain:
         unknown = sorted(set(ids) - set(self.ledger.quarantined(ids)["quarantine_id"].to_pylist()))
         if unknown:
             raise NotFound(message("app.not_quarantined", ids=", ".join(unknown)))
-        return self.ledger.discard(ids, self.clock())
+        return self.ledger.discard(ids, self.clock(), by=self.by)
 
     def default_as_of(self) -> datetime:
         """The last moment at which anything became known, but not before the settings' start, nor before that of a plan
@@ -409,7 +421,7 @@ class Chain:
         left_out = [found for found in self.findings if found.severity == "error"]
         notices = [found for found in self.notices(state.as_of) if found.severity == "warning"]
         record = run(state, past, before, seed, on_stage, left_out, notices, self._proposed(state))
-        self.ledger.save_run(record)
+        self.ledger.save_run(record, self._now(), by=self.by)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
 
     def _proposed(self, state: State) -> list[pa.Table]:
@@ -698,16 +710,16 @@ class Chain:
         a name that is taken.
         """
         below = self.on(self.branch_name if parent is None else parent)
-        self._branches.make(name, below.branch_name, as_of or below.default_as_of(), self._now(), note)
+        self._branches.make(name, below.branch_name, as_of or below.default_as_of(), self._now(), note, by=self.by)
         return self.on(name)
 
     def rename_branch(self, name: str, new_name: str) -> None:
         """Give a branch another name. Raises NotFound, Refused."""
-        self._branches.rename(name, new_name)
+        self._branches.rename(name, new_name, self._now(), by=self.by)
 
     def drop_branch(self, name: str) -> None:
         """Delete a branch, with its rows and runs. Raises NotFound, Refused while others stand on it."""
-        self._branches.drop(name)
+        self._branches.drop(name, self._now(), by=self.by)
 
     def change(self, *changes: str | Change | NewRow) -> Taken:
         """Change single values of master rows on this branch: change("lines.A3.hours_per_week=120").
@@ -730,7 +742,8 @@ class Chain:
             raise BadInput(message("branch.rejected"), findings)
         moment = self.clock()
         reports = [
-            self.ledger.ingest(name, c.rows, c.rejected, c.findings, self.branch_name, moment) for name, c in checked
+            self.ledger.ingest(name, c.rows, c.rejected, c.findings, self.branch_name, moment, by=self.by)
+            for name, c in checked
         ]
         return Taken(tuple(reports), findings)
 

@@ -24,6 +24,9 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.store.duckdb_ledger import open_ledger
 
+# Who writes to the ledger that lives only as long as the check.
+_BY = "check"
+
 
 def check_chain(
     folder: Path,
@@ -57,7 +60,7 @@ class _Look:
     def take(self, part: Part, rows: CheckedRows, _known: Mapping[str, pa.Array]) -> Outcome:
         table = tables()[part.table]
         if table.kind == "master":
-            report = self._ledger.take_in(table.name, rows, table.name, self._now, whole=True)
+            report = self._ledger.take_in(table.name, rows, table.name, self._now, whole=True, by=_BY)
             return Outcome(report.rows, tuple(rows.findings))
         number = 0
         for checked in rows.batches():
@@ -99,4 +102,4 @@ class _Look:
         if fresh:
             nothing_yet = {"units": 0.0, "happened_at": SINCE_EVER, "known_at": SINCE_EVER}
             events = pa.Table.from_pylist([{**key, **nothing_yet, ROW: n} for n, key in enumerate(fresh)])
-            self._ledger.ingest(table.name, events, None, (), table.name, self._now)
+            self._ledger.ingest(table.name, events, None, (), table.name, self._now, by=_BY)

@@ -42,7 +42,7 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     if chosen:
         moment = chain.clock()
         for table, rows in release_rows(chosen, run.run, moment).items():
-            chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment)
+            chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment, by=chain.by)
     return [m.order.order for m in chosen]
 
 
@@ -83,7 +83,7 @@ def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, 
     taken = 0
     moment = chain.clock()
     for batch in heard.batches:
-        report = chain.ledger.ingest(batch.table, batch.rows, None, (), batch.source, moment)
+        report = chain.ledger.ingest(batch.table, batch.rows, None, (), batch.source, moment, by=chain.by)
         if batch.table == "order_events":
             taken += report.added + report.superseded
         findings += report.findings

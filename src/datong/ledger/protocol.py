@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from datong.ledger.state import State
+from datong.ledger.state import Snapshot, State
 from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
@@ -72,10 +72,41 @@ class RunInputs:
     current: bool
 
 
+# A row of Ledger.writes(). what: one of WHAT. branch: on which, by the name that it had (null: the trunk). subject: the
+# table, the run or the branch; source: the file that rows came from, or the new name of a branch. how_many: rows that
+# came in, were withdrawn or discarded, or runs or branches. by, how_many: null where an earlier version kept no note.
+WRITES_SCHEMA = pa.schema(
+    [
+        ("write", pa.int64()),
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("by", pa.string()),
+        ("what", pa.string()),
+        ("branch", pa.string()),
+        ("subject", pa.string()),
+        ("source", pa.string()),
+        ("how_many", pa.int64()),
+    ]
+)
+WHAT = ("ingest", "withdraw", "discard", "run", "make_branch", "rename_branch", "drop_branch")
+
+
 class Ledger(Protocol):
-    """The one truth of a chain: what happened, when we knew it, and what was run on it."""
+    """The one truth of a chain: what happened, when we knew it, and what was run on it.
+
+    by: who writes, a person or a program, as the caller knows them. It is no part of any row's id or content. Notes of
+    what was read from where (`note_intake`) change no row and say of nobody.
+    """
 
     settings: ChainSettings
+
+    @property
+    def chain(self) -> str:
+        """Name of the chain, in a store that may hold several."""
+        ...
+
+    def writes(self) -> pa.Table:
+        """Every write to the chain and its branches that changed something, oldest first, in WRITES_SCHEMA."""
+        ...
 
     def ingest(
         self,
@@ -87,6 +118,8 @@ class Ledger(Protocol):
         arrived_at: datetime,
         retried: Sequence[str] = (),
         whole: bool = False,
+        *,
+        by: str,
     ) -> IngestReport:
         """Take in checked rows (see ledger/validate.py) in one transaction; keep rejected ones in quarantine.
 
@@ -97,7 +130,7 @@ class Ledger(Protocol):
         ...
 
     def take_in(
-        self, table: str, checked: CheckedRows, source: str, arrived_at: datetime, whole: bool = False
+        self, table: str, checked: CheckedRows, source: str, arrived_at: datetime, whole: bool = False, *, by: str
     ) -> IngestReport:
         """As `ingest`, of rows that come batch by batch. In one transaction all the same."""
         ...
@@ -127,8 +160,10 @@ class Ledger(Protocol):
         """Row ids that came from `source` and were not withdrawn, in order."""
         ...
 
-    def state(self, as_of: datetime, names: Collection[str] | None = None) -> State:
-        """The world as known at `as_of`: a value, which later writes do not change. names: its tables (None: all)."""
+    def state(self, as_of: datetime, names: Collection[str] | None = None, snapshot: Snapshot | None = None) -> State:
+        """The world as known at `as_of`: a value, which later writes do not change. names: its tables (None: all).
+        snapshot: of an earlier state of this ledger, to read what was there then; only rows that left the quarantine
+        since are missing. Raises ValueError for one of another chain or branch."""
         ...
 
     def latest_known_at(self) -> datetime | None:
@@ -139,7 +174,7 @@ class Ledger(Protocol):
         """The last moment at which rows came in, by the clock of that time; None for an empty ledger."""
         ...
 
-    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
+    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime, *, by: str) -> int:
         """Say that rows no longer hold from `known_at` on; they stay visible before it. Returns how many. An id is that
         of a row with all its versions, or, as 'lines:L (2026-02-02)', of the one that holds from that day on."""
         ...
@@ -158,12 +193,12 @@ class Ledger(Protocol):
         """
         ...
 
-    def discard(self, ids: Sequence[str], arrived_at: datetime) -> int:
+    def discard(self, ids: Sequence[str], arrived_at: datetime, *, by: str) -> int:
         """Forget rows in quarantine. Returns how many."""
         ...
 
-    def save_run(self, run: RunRecord) -> None:
-        """Keep a run. Saving the same run again only makes it the last one saved."""
+    def save_run(self, run: RunRecord, at: datetime, *, by: str) -> None:
+        """Keep a run. at: now. Saving the same run again only makes it the last one saved."""
         ...
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
@@ -234,14 +269,14 @@ class Branches(Protocol):
         """The ledger as a branch has it. Raises NotFound."""
         ...
 
-    def make(self, name: str, parent: str | None, moment: datetime, made_at: datetime, note: str) -> None:
+    def make(self, name: str, parent: str | None, moment: datetime, made_at: datetime, note: str, *, by: str) -> None:
         """Make a branch. Raises Refused for a name that is taken or no name, or a moment before the parent's own."""
         ...
 
-    def rename(self, name: str, new_name: str) -> None:
+    def rename(self, name: str, new_name: str, at: datetime, *, by: str) -> None:
         """Give a branch another name. Raises NotFound, Refused as `make` does."""
         ...
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, at: datetime, *, by: str) -> None:
         """Delete a branch with its rows and runs. Raises NotFound, and Refused while other branches stand on it."""
         ...

@@ -60,6 +60,16 @@ def every_table() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """What a state was read from: the chain, the branch (None: the trunk), and the number of the last write to it that
+    a state can show. A ledger gives the state again, whatever was written since."""
+
+    chain: str
+    branch: str | None
+    write: int
+
+
+@dataclass(frozen=True)
 class State:
     """What was known at `as_of` (an aware moment, included): a value. It can be pickled, shared between threads and
     processes, and read after its ledger was closed.
@@ -67,11 +77,13 @@ class State:
     tables: by name, each in `schema_of` it, ordered by row_id and valid_from: of master rows every version, those that
     have ended and those to come too. All is counted in base units (ledger/units.py), defaults of tables.toml are filled
     in. A table without rows is there, too; one that the state was not made with is not, and reading it is an error.
+    snapshot: None for tables in hand.
     """
 
     settings: ChainSettings
     as_of: datetime
     tables: Mapping[str, pa.Table]
+    snapshot: Snapshot | None = None
     _made: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, name: str) -> pa.Table:

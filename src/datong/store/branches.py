@@ -75,7 +75,7 @@ class DuckDBBranches:
         records = self._records()
         return self._on(self._named(name, records), records)
 
-    def make(self, name: str, parent: str | None, moment: datetime, made_at: datetime, note: str) -> None:
+    def make(self, name: str, parent: str | None, moment: datetime, made_at: datetime, note: str, *, by: str) -> None:
         """Make a branch; see Branches.make."""
         with self._trunk._transaction():
             records = self._records()
@@ -89,16 +89,19 @@ class DuckDBBranches:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [number, name, below._branch, below._next_ingest() - 1, moment, made_at, note],
             )
+            self._trunk._note_write(made_at, by, "make_branch", name, None, 1)
 
-    def rename(self, name: str, new_name: str) -> None:
+    def rename(self, name: str, new_name: str, at: datetime, *, by: str) -> None:
         """Give a branch another name; see Branches.rename."""
         with self._trunk._transaction():
             records = self._records()
             number = self._named(name, records).branch
             others = [record for record in records if record.branch != number]
-            self._trunk._run("UPDATE branches SET name = ? WHERE branch = ?", [_free_name(new_name, others), number])
+            free = _free_name(new_name, others)
+            self._trunk._run("UPDATE branches SET name = ? WHERE branch = ?", [free, number])
+            self._trunk._note_write(at, by, "rename_branch", name, free, 1)
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, at: datetime, *, by: str) -> None:
         """Delete a branch; see Branches.drop."""
         with self._trunk._transaction():
             records = self._records()
@@ -111,6 +114,7 @@ class DuckDBBranches:
             for table in ("branch_ingests", "branch_quarantine", "runs", "branches"):
                 self._trunk._run(f"DELETE FROM {table} WHERE branch = ?", [number])
             self._trunk._run("DELETE FROM run_tables WHERE run NOT IN (SELECT run FROM runs)")
+            self._trunk._note_write(at, by, "drop_branch", name, None, 1)
 
     def _records(self) -> list[_Record]:
         rows = self._trunk._rows(f"SELECT {', '.join(_Record._fields)} FROM branches ORDER BY branch")
@@ -260,7 +264,7 @@ class BranchLedger(DuckDBLedger):
         conflicts = self._arrow("SELECT _n, row_id FROM verdicts WHERE verdict = 'conflict' ORDER BY _n")
         return added, later, conflicts
 
-    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
+    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime, *, by: str) -> int:
         """Say that rows do not hold on this branch; see Ledger.withdraw. They hold on its parent as before."""
         spec = tables()[table]
         known_at = max(known_at, self.moment)
@@ -285,6 +289,7 @@ class BranchLedger(DuckDBLedger):
                     f" _source_row, {moment_sql(known_at)}, {own} FROM leaving ORDER BY row_id, _from"
                 )
                 self._note_ingest(ingest, table, "withdraw", known_at)
+                self._note_write(known_at, by, "withdraw", table, None, count)
             self._run("DROP TABLE temp.leaving")
         return count
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -18,8 +19,8 @@ import pyarrow as pa
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.identity import SINCE_EVER, keyed_row_id
 from datong.ledger.incoming import incoming_rows
-from datong.ledger.protocol import IngestReport, Intake, RunInputs, RunRecord
-from datong.ledger.state import REFUSED, REFUSED_SCHEMA, State, every_table, in_state_schema
+from datong.ledger.protocol import WRITES_SCHEMA, IngestReport, Intake, RunInputs, RunRecord
+from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.versions import versions
@@ -155,8 +156,9 @@ _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
 class DuckDBLedger:
     """A Ledger (see ledger/protocol.py) in one DuckDB file. One process and one thread at a time."""
 
-    # Whose runs: the trunk's. Branches (branches.py) have numbers from 1.
+    # Whose runs: the trunk's. Branches (branches.py) have numbers from 1, and names.
     _branch = 0
+    name: str | None = None
 
     def __init__(self, path: Path, settings: ChainSettings, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
@@ -174,6 +176,11 @@ class DuckDBLedger:
     def close(self) -> None:
         self._connection.close()
 
+    @property
+    def chain(self) -> str:
+        """Name of the chain: the only one in the file."""
+        return self.settings.name
+
     # taking in ----------------------------------------------------------------------------------
 
     def ingest(
@@ -186,6 +193,8 @@ class DuckDBLedger:
         arrived_at: datetime,
         retried: Sequence[str] = (),
         whole: bool = False,
+        *,
+        by: str,
     ) -> IngestReport:
         """Take in checked rows in one transaction; see Ledger.ingest.
 
@@ -195,13 +204,13 @@ class DuckDBLedger:
         """
         rejected = REJECTED_SCHEMA.empty_table() if rejected is None else rejected
         checked = RowsInHand(Checked(rows, rejected, tuple(findings)))
-        return self._take_in(tables()[table], checked, source, arrived_at, retried, whole)
+        return self._take_in(tables()[table], checked, source, arrived_at, retried, whole, by)
 
     def take_in(
-        self, table: str, checked: CheckedRows, source: str, arrived_at: datetime, whole: bool = False
+        self, table: str, checked: CheckedRows, source: str, arrived_at: datetime, whole: bool = False, *, by: str
     ) -> IngestReport:
         """Take in rows that come batch by batch, in one transaction; see Ledger.take_in."""
-        return self._take_in(tables()[table], checked, source, arrived_at, (), whole)
+        return self._take_in(tables()[table], checked, source, arrived_at, (), whole, by)
 
     def _take_in(
         self,
@@ -211,6 +220,7 @@ class DuckDBLedger:
         arrived_at: datetime,
         retried: Sequence[str],
         whole: bool,
+        by: str,
     ) -> IngestReport:
         with self._transaction(), Spill(REJECTED_SCHEMA) as bad:
             if retried:
@@ -228,6 +238,7 @@ class DuckDBLedger:
             fresh = self._put_in_quarantine(table.name, source, bad, arrived_at, ingest)
             if added or superseded or mended or fresh:
                 self._note_ingest(ingest, table.name, source, arrived_at)
+                self._note_write(arrived_at, by, "ingest", table.name, source, added + superseded)
         return IngestReport(
             source=source,
             table=table.name,
@@ -360,7 +371,17 @@ class DuckDBLedger:
     def _note_ingest(self, ingest: int, table: str, source: str, arrived_at: datetime) -> None:
         self._run("INSERT INTO ingests VALUES (?, ?, ?, ?)", [ingest, table, source, arrived_at])
 
-    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime) -> int:
+    def _note_write(self, at: datetime, by: str, what: str, subject: str, source: str | None, how_many: int) -> None:
+        self._run(
+            'INSERT INTO writes SELECT coalesce(max("write"), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM writes',
+            [at, by, what, self.name, subject, source, how_many],
+        )
+
+    def writes(self) -> pa.Table:
+        """Who wrote what and when; see Ledger.writes."""
+        return self._arrow('SELECT * FROM writes ORDER BY "write"').cast(WRITES_SCHEMA)
+
+    def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime, *, by: str) -> int:
         """Say that rows no longer hold from `known_at` on; see Ledger.withdraw."""
         spec = tables()[table]
         own = ", ".join(quoted(name) for name in spec.columns if name != "known_at")
@@ -384,6 +405,7 @@ class DuckDBLedger:
                     f" {moment_sql(known_at)}, {own} FROM leaving WHERE NOT _withdrawn ORDER BY row_id, _from"
                 )
                 self._note_ingest(ingest, table, "withdraw", known_at)
+                self._note_write(known_at, by, "withdraw", table, None, count)
             self._run("DROP TABLE temp.leaving")
         return count
 
@@ -455,9 +477,13 @@ class DuckDBLedger:
 
     # reading ------------------------------------------------------------------------------------
 
-    def state(self, as_of: datetime, names: Collection[str] | None = None) -> State:
+    def state(self, as_of: datetime, names: Collection[str] | None = None, snapshot: Snapshot | None = None) -> State:
         """The world as known at `as_of`; see Ledger.state."""
-        return self._state(as_of, self._next_ingest() - 1, names)
+        if snapshot is None:
+            return self._state(as_of, self._next_ingest() - 1, names)
+        if (snapshot.chain, snapshot.branch) != (self.chain, self.name):
+            raise ValueError(f"a snapshot of {snapshot.chain}, {snapshot.branch}: not of {self.chain}, {self.name}")
+        return self._state(as_of, snapshot.write, names)
 
     def _state(self, as_of: datetime, last_ingest: int, names: Collection[str] | None) -> State:
         """The world as known at a moment from what came in up to an ingest."""
@@ -469,7 +495,7 @@ class DuckDBLedger:
             else in_state_schema(name, None)
             for name in names
         }
-        return State(self.settings, as_of, read)
+        return State(self.settings, as_of, read, Snapshot(self.chain, self.name, last_ingest))
 
     def _filled(self) -> frozenset[str]:
         """Tables that have any row: to ask for all of them at once is quicker than to read an empty one."""
@@ -601,21 +627,23 @@ class DuckDBLedger:
             [] if ids is None else [list(ids)],
         )
 
-    def discard(self, ids: Sequence[str], arrived_at: datetime) -> int:
+    def discard(self, ids: Sequence[str], arrived_at: datetime, *, by: str) -> int:
         """Forget rows in quarantine; see Ledger.discard."""
         with self._transaction():
             left = self.quarantined(ids)
             self._leave_quarantine(ids)
             ingest = self._next_ingest()
-            for table in sorted(set(left["table"].to_pylist())):
+            for table, count in sorted(Counter(left["table"].to_pylist()).items()):
                 self._note_ingest(ingest, table, "discard", arrived_at)
+                self._note_write(arrived_at, by, "discard", table, None, count)
         return left.num_rows
 
     # runs ---------------------------------------------------------------------------------------
 
-    def save_run(self, run: RunRecord) -> None:
+    def save_run(self, run: RunRecord, at: datetime, *, by: str) -> None:
         """Keep a run; see Ledger.save_run."""
         with self._transaction():
+            self._note_write(at, by, "run", run.run, None, 1)
             ((saved,),) = self._rows("SELECT coalesce(max(saved), 0) + 1 FROM runs")
             ingest = self._next_ingest() - 1
             settings = self._settings_text()

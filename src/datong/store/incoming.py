@@ -1,11 +1,6 @@
 """Taking rows in, set by set: what each row is to the versions that the ledger has.
 
-A chain of versions is (row_id, valid_from). For each incoming row, with k = its known_at:
-
-* nothing stored and no equal id in the same source: a new fact;
-* k later than all stored versions: known if it says what the latest says, else it supersedes;
-* k not later: known if it says what the version in force at k says (or, before all, the first), else in conflict;
-* several rows of one source with the same chain and k: the first counts, others that differ are in conflict.
+The rules are those of ledger/verdicts.py, by whose cases this is tested; here they are said for all rows at once.
 """
 
 from collections.abc import Sequence

@@ -91,12 +91,32 @@ def _quarantine_ingests(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("ALTER TABLE branch_quarantine ADD COLUMN ingest BIGINT")
 
 
+def _writes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Who wrote what and when, a row for each write. Of earlier ones nobody noted by whom, nor how many rows: the
+    trunk's in their order, then the branches'."""
+    connection.execute(
+        'CREATE TABLE writes ("write" BIGINT NOT NULL, "at" TIMESTAMPTZ NOT NULL, "by" VARCHAR, what VARCHAR NOT NULL,'
+        " branch VARCHAR, subject VARCHAR NOT NULL, source VARCHAR, how_many BIGINT)"
+    )
+    connection.execute(
+        "INSERT INTO writes SELECT row_number() OVER (ORDER BY turn, ingest, branch), moment, NULL, what, branch,"
+        " subject, source, NULL FROM ("
+        "  SELECT arrived_at AS moment, 0 AS turn, ingest, NULL AS branch, table_name AS subject, source,"
+        "   CASE WHEN source IN ('withdraw', 'discard') THEN source ELSE 'ingest' END AS what FROM ingests"
+        "  UNION ALL SELECT made_at, 1, branch, NULL, name, NULL, 'make_branch' FROM branches"
+        "  UNION ALL SELECT arrived_at, 2, ingest, name, table_name, source,"
+        "   CASE WHEN source IN ('withdraw', 'discard') THEN source ELSE 'ingest' END"
+        "   FROM branch_ingests JOIN branches USING (branch))"
+    )
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _first_layout,
     _branches,
     _intakes,
     _quarantine_ingests,
+    _writes,
 )
 
 

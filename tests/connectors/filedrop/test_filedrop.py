@@ -118,7 +118,7 @@ def ledger(tmp_path: Path) -> Iterator[DuckDBLedger]:
     with open_ledger(tmp_path / "ledger.duckdb", SETTINGS) as opened:
         orders = to("Mill", work("W1"), work("W2"), work("B1", 40.0, kind="buy"))
         for table, rows in release_rows(orders, "R1", RELEASED).items():
-            opened.ingest(table, rows, None, (), "dispatch", RELEASED)
+            opened.ingest(table, rows, None, (), "dispatch", RELEASED, by="test")
         yield opened
 
 
@@ -155,7 +155,7 @@ def take(ledger: DuckDBLedger, drop: Path) -> Heard:
     """What an app does: read, ingest, then move the files away."""
     got = heard(drop, ledger.state(END))
     for batch in got.batches:
-        report = ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
+        report = ledger.ingest(batch.table, batch.rows, None, (), batch.source, END, by="test")
         assert report.quarantined == 0
     settle(got.collected, got.answers, "en")
     return got
@@ -210,7 +210,7 @@ def test_a_report_taken_twice_changes_nothing(ledger: DuckDBLedger, drop: Path) 
     put(drop, text + "W1,done,100,2026-03-08\n", name="grown.csv")
     got = heard(drop, ledger.state(datetime(2026, 3, 5, tzinfo=UTC)))  # a state that has not heard of it
     for batch in got.batches:
-        ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
+        ledger.ingest(batch.table, batch.rows, None, (), batch.source, END, by="test")
     settle(got.collected, got.answers, "en")
     assert before["order_events"].num_rows + 1 == end(ledger).table("order_events").num_rows
     assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 60.0, 0.0)]
@@ -237,7 +237,9 @@ def test_units_that_the_ledger_has_from_elsewhere_do_not_count_twice(ledger: Duc
     other = first.batches[0]
     assert other.table == "production"
     keys = other.rows.column_names.index("production")
-    ledger.ingest("production", other.rows.set_column(keys, "production", [["from the machine"]]), None, (), "mes", END)
+    ledger.ingest(
+        "production", other.rows.set_column(keys, "production", [["from the machine"]]), None, (), "mes", END, by="test"
+    )
     take(ledger, drop)
     assert made(ledger) == [("W1", 40.0, 0.0)]
 
@@ -279,7 +281,7 @@ def test_done_without_a_number_is_the_yield_of_what_was_ordered(ledger: DuckDBLe
 def test_a_kill_between_two_batches_loses_and_doubles_nothing(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, "order,state,good_units,happened_at\nW1,partly_done,40,2026-03-06 08:00\nW1,done,90,2026-03-07 08:00\n")
     first = heard(drop, end(ledger)).batches[0]
-    ledger.ingest(first.table, first.rows, None, (), first.source, END)
+    ledger.ingest(first.table, first.rows, None, (), first.source, END, by="test")
     take(ledger, drop)
     assert made(ledger) == [("W1", 40.0, 0.0), ("W1", 50.0, 0.0)]
     assert end(ledger).table("order_events").num_rows == 6 + 2
@@ -385,7 +387,7 @@ def test_a_report_that_grows_while_it_is_taken_in_stays_and_is_read_again(ledger
     put(drop, text)
     got = heard(drop, end(ledger))
     for batch in got.batches:
-        ledger.ingest(batch.table, batch.rows, None, (), batch.source, END)
+        ledger.ingest(batch.table, batch.rows, None, (), batch.source, END, by="test")
     put(drop, text + "W1,done,100,2026-03-08T08:00\n")  # between reading it and moving it away
     settle(got.collected, got.answers, "en")
     assert [p.name for p in (drop / "inbox").iterdir()] == ["report.csv"]

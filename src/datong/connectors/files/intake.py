@@ -52,10 +52,12 @@ def take_in_folder(
     arrived_at: datetime,
     on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
     today: date | None = None,
+    *,
+    by: str,
 ) -> TakenIn:
     """Read, check and take in the tables of a folder whose settings can be read; what is unchanged is only compared.
 
-    today: events of long after it are refused.
+    today: events of long after it are refused. by: who takes them in.
     """
     seen = _file_looks(folder, settled)
     digests = _file_digests(folder)
@@ -65,7 +67,7 @@ def take_in_folder(
     before = _unchanged(ledger, _FOLDER, digest)
     if before is not None:
         return TakenIn(before.reports, before.findings, before.unheeded)
-    taking = _Taking(ledger, arrived_at, digests)
+    taking = _Taking(ledger, arrived_at, digests, by)
     checked = check_folder(folder, taking.take, on_rows=on_rows, today=today, also_known={"orders": [given_out]})
     gone = _gone(ledger, {report.table for report in taking.reports} | unread_tables(checked.findings))
     taken = TakenIn(tuple(taking.reports), checked.findings, (*taking.unheeded, *gone.values()))
@@ -104,10 +106,11 @@ def _gone(ledger: Ledger, there: set[str | None]) -> dict[str, Finding]:
 class _Taking:
     """Takes the tables of a folder in, one after the other. intakes: what there is to remember of them."""
 
-    def __init__(self, ledger: Ledger, arrived_at: datetime, digests: Mapping[str, str]) -> None:
+    def __init__(self, ledger: Ledger, arrived_at: datetime, digests: Mapping[str, str], by: str) -> None:
         self._ledger = ledger
         self._arrived_at = arrived_at
         self._digests = digests
+        self._by = by
         self.reports: list[IngestReport] = []
         self.unheeded: list[Finding] = []
         self.intakes: list[Intake] = []
@@ -121,7 +124,7 @@ class _Taking:
             self.reports.append(report)
             self.unheeded += before.unheeded
             return Outcome(report.rows, before.findings)
-        report = self._ledger.take_in(name, rows, name, self._arrived_at, whole=True)
+        report = self._ledger.take_in(name, rows, name, self._arrived_at, whole=True, by=self._by)
         findings = tuple(rows.findings)
         unheeded = [f for f in report.findings if f not in findings]
         # A file that changes only now was whole when it was taken in; the next time it is read again.
