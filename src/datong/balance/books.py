@@ -128,7 +128,8 @@ def futures(market: Market) -> pa.Table:
 
 def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
-    as nothing; `received` is what orders out bring, less what they take."""
+    as nothing; `received` is what is bought and what orders out bring, `used` and `moved_out` what they and new ones
+    take."""
     kind = np.array(["serve" if w.serves else w.kind for w in market.ways.facts], dtype=np.str_)
     arrives, starts = _arrivals(market, solution.started), solution.started
     made, bought, moved_in = (
@@ -140,7 +141,8 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     opening_stock = np.maximum(market.stock.opening, 0.0)
     anyway = market.stock.fixed.copy()
     anyway[:, 0] -= opening_stock
-    received = bought + anyway
+    received = bought + anyway + market.stock.taken + market.stock.sent
+    used, moved_out = used + market.stock.taken, moved_out + market.stock.sent
     delivered = np.zeros(market.stock.fixed.shape)
     np.add.at(delivered, market.demand.product, np.diff(outcome.served_by, axis=1, prepend=0.0))
     rules = market.rules

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +15,7 @@ from datong.ledger.state import State
 from datong.model.words import Message, message, shown
 from datong.network.position import position
 from datong.network.refusals import Refusal, refusals
+from datong.network.stock import last_counts
 from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row
 
 # Counted and recorded stock that differ by less are the same.
@@ -127,6 +129,7 @@ def _words(order: _Order, naming: Naming) -> dict[str, Any]:
         "order": row["order"],
         "amount": naming.amount(row["units"], product),
         "product": naming.called(product),
+        "begins": message(f"since.begins_{row['kind']}"),
     }
 
 
@@ -169,9 +172,13 @@ def _counted(before: State, now: State, naming: Naming) -> list[Row]:
     stock = now.table("stock")
     old = stock.filter(pc.invert(pc.is_in(stock["row_id"], fresh["row_id"].combine_chunks())))
     booked, there = (position(now.with_tables(stock=rows)).on_hand_units for rows in (old, stock))
+    counts = last_counts(now)
+    places = set(zip(fresh["product"].to_pylist(), fresh["site"].fill_null("").to_pylist(), strict=True))
     rows, same = [], 0
     for product in pc.unique(fresh["product"]).to_pylist():
-        recorded, counted = booked.get(product, 0.0), there.get(product, 0.0)
+        own = [(p, site) in places for p, site in zip(counts["product"], counts["site"], strict=True)]
+        counted = float(counts["units"][np.array(own) & (counts["product"] == product)].sum())
+        recorded = counted - (there.get(product, 0.0) - booked.get(product, 0.0))  # at the moment of the count
         if abs(counted - recorded) < SAME_COUNT:
             same += 1
             continue

@@ -66,6 +66,7 @@ def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
         "product": naming.called(product),
         "amount": naming.amount(_last(units), product),
         "start": _last(days),
+        "begins": message(f"since.begins_{change['kind']}"),
     }
     if kind in ("moved", "moved_resized"):
         words["start_before"] = days[0]
