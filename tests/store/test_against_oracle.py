@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -15,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from datong.ledger.protocol import Ledger
 from datong.ledger.verdicts import Coming, Verdict, Version, verdicts, verdicts_on_branch
 from datong.model.errors import Refused
 from datong.model.settings import ChainSettings
-from datong.store.branches import DuckDBBranches
-from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+from stores import BACK_ENDS, Store
 
 MOMENT = pa.timestamp("us", tz="UTC")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -163,10 +162,16 @@ step = st.one_of(
 )
 
 
+@pytest.fixture(scope="module", params=sorted(BACK_ENDS))
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    place = BACK_ENDS[request.param](tmp_path_factory.mktemp("oracle"))
+    yield place
+    place.close()
+
+
 @pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBLedger]:
-    with open_ledger(Path(tmp_path_factory.mktemp("oracle")) / "ledger.duckdb", ChainSettings("x")) as opened:
-        yield opened
+def ledger(kept: Store) -> Ledger:
+    return kept.open(ChainSettings("x"))
 
 
 _example = count()
@@ -174,9 +179,7 @@ _example = count()
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=6))
-def test_ids_versions_withdrawals_quarantine_and_as_of(
-    ledger: DuckDBLedger, steps: list[Ingest | Withdraw | Retry]
-) -> None:
+def test_ids_versions_withdrawals_quarantine_and_as_of(ledger: Ledger, steps: list[Ingest | Withdraw | Retry]) -> None:
     product = f"P{next(_example)}-"  # examples share a ledger and differ in product
     oracle = Oracle()
     for taken in steps:
@@ -225,10 +228,14 @@ branch_step = st.tuples(
     later=st.lists(branch_step, min_size=2, max_size=6),
 )
 def test_branches_of_the_trunk_and_of_one_another(
-    ledger: DuckDBLedger, first: list[Row], moment: int, later: list[tuple[int, list[Row] | tuple[str, int] | int]]
+    kept: Store,
+    ledger: Ledger,
+    first: list[Row],
+    moment: int,
+    later: list[tuple[int, list[Row] | tuple[str, int] | int]],
 ) -> None:
     product = f"P{next(_example)}-"
-    branches = DuckDBBranches(ledger)
+    branches = kept.branches(ledger)
     there: list[tuple[str | None, Oracle]] = [(None, Oracle())]
     for place, taken in [(0, first), (0, moment), *later]:
         name, oracle = there[place % len(there)]
@@ -269,7 +276,7 @@ def test_branches_of_the_trunk_and_of_one_another(
     data=st.data(),
 )
 def test_files_about_different_things_may_come_in_any_order(
-    ledger: DuckDBLedger, files: list[list[Row]], data: st.DataObject
+    ledger: Ledger, files: list[list[Row]], data: st.DataObject
 ) -> None:
     """And so may the rows of each, where no two of them speak of one thing at one moment."""
     found = []
@@ -283,11 +290,11 @@ def test_files_about_different_things_may_come_in_any_order(
     assert found[0] == found[1]
 
 
-def held_rows(ledger: DuckDBLedger, product: str) -> list[dict[str, Any]]:
+def held_rows(ledger: Ledger, product: str) -> list[dict[str, Any]]:
     return [row for row in ledger.quarantined().to_pylist() if row["source"].startswith(product)]
 
 
-def seen(ledger: DuckDBLedger, product: str, day: int) -> list[tuple[str, int, int]]:
+def seen(ledger: Ledger, product: str, day: int) -> list[tuple[str, int, int]]:
     """The contents that are known on a day."""
     found = ledger.state(START + timedelta(days=day)).table("sales")
     found = found.filter(pc.equal(found["product"], product)).to_pylist()

@@ -1,15 +1,15 @@
-"""The store judges rows as the table of cases says."""
+"""Every store judges rows as the table of cases says."""
 
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from datong.ledger.verdicts import ARRIVED, CASES, Case, Coming
 from datong.model.settings import ChainSettings
-from datong.store.duckdb_ledger import open_ledger
+from stores import Store
 
 HAPPENED = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -29,8 +29,8 @@ def as_table(rows: list[Coming], kind: str) -> tuple[str, pa.Table]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.why)
-def test_cases(tmp_path: Path, case: Case) -> None:
-    with open_ledger(tmp_path / "ledger.duckdb", ChainSettings("x", history=case.history)) as ledger:
+def test_cases(store: Store, case: Case) -> None:
+    with closing(store.open(ChainSettings("x", history=case.history))) as ledger:
         for version in case.held:
             name, rows = as_table([Coming(version.known, version.says)], case.kind)
             if version.withdrawn:

@@ -11,6 +11,7 @@ import pytest
 from datong.ledger.protocol import WHAT, WRITES_SCHEMA, Ledger, RunRecord
 from datong.ledger.state import Snapshot
 from datong.ledger.validate import REJECTED_SCHEMA
+from stores import Store
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BAD = pa.table([[9], ["{}"], ["[]"]], schema=REJECTED_SCHEMA)
@@ -29,7 +30,7 @@ def told(ledger: Ledger) -> list[tuple[Any, ...]]:
     return [tuple(row.values())[1:] for row in ledger.writes().to_pylist()]
 
 
-def test_every_write_says_by_whom_what_and_how_many(store: Any) -> None:
+def test_every_write_says_by_whom_what_and_how_many(store: Store) -> None:
     ledger = store.open()
     branches = store.branches(ledger)
     products(ledger, 0, "Ann", "A", "B", rejected=BAD)
@@ -60,7 +61,7 @@ def test_every_write_says_by_whom_what_and_how_many(store: Any) -> None:
     assert set(writes["what"].to_pylist()) == set(WHAT)
 
 
-def test_a_write_that_fails_leaves_no_note(store: Any) -> None:
+def test_a_write_that_fails_leaves_no_note(store: Store) -> None:
     ledger = store.open()
     ledger.save_run(RunRecord("R1", NOW, 7, {}), NOW, by="Ann")
     broken = RunRecord("R2", NOW, 7, {"orders": None})  # ty: ignore[invalid-argument-type]
@@ -69,7 +70,7 @@ def test_a_write_that_fails_leaves_no_note(store: Any) -> None:
     assert [row[4] for row in told(ledger)] == ["R1"]
 
 
-def test_who_writes_is_no_part_of_a_row(store: Any) -> None:
+def test_who_writes_is_no_part_of_a_row(store: Store) -> None:
     ledger = store.open()
     products(ledger, 0, "Ann", "A")
     before = ledger.state(hour(9)).table("products")
@@ -79,7 +80,7 @@ def test_who_writes_is_no_part_of_a_row(store: Any) -> None:
 
 
 @pytest.mark.parametrize("on_branch", [False, True])
-def test_a_state_says_of_which_snapshot_it_is_and_is_read_again(store: Any, on_branch: bool) -> None:
+def test_a_state_says_of_which_snapshot_it_is_and_is_read_again(store: Store, on_branch: bool) -> None:
     trunk = store.open()
     products(trunk, 0, "Ann", "A")
     store.branches(trunk).make("b", None, hour(0), hour(0), "", by="Ann")
@@ -100,6 +101,6 @@ def test_a_state_says_of_which_snapshot_it_is_and_is_read_again(store: Any, on_b
     assert again.table("products")["product"].to_pylist() == ["A", "B"]
 
 
-def test_a_snapshot_of_another_chain_is_refused(store: Any) -> None:
+def test_a_snapshot_of_another_chain_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="another"):
         store.open().state(NOW, snapshot=Snapshot("another", None, 1))

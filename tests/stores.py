@@ -1,0 +1,92 @@
+"""The back ends that the conformance suite runs over. A further one adds its `Store` to BACK_ENDS, and nothing else."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from datong.ledger.protocol import Branches, IngestReport, Ledger
+from datong.ledger.state import arrow_type
+from datong.model.settings import ChainSettings
+from datong.model.tables import tables
+from datong.store.branches import DuckDBBranches
+from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+
+SETTINGS = ChainSettings("test", time_zone="Asia/Dhaka")
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+class Store(Protocol):
+    """A place of one back end where one chain can be kept."""
+
+    def open(self, settings: ChainSettings = SETTINGS) -> Ledger:
+        """The ledger of the chain there, made where there is none. Closed by the fixture, if not before."""
+        ...
+
+    def branches(self, ledger: Ledger) -> Branches: ...
+
+    def close(self) -> None: ...
+
+
+class DuckDBStore:
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "store" / "ledger.duckdb"
+        self._opened: list[DuckDBLedger] = []
+
+    def open(self, settings: ChainSettings = SETTINGS) -> DuckDBLedger:
+        self._opened.append(open_ledger(self._path, settings))
+        return self._opened[-1]
+
+    def branches(self, ledger: Ledger) -> DuckDBBranches:
+        assert isinstance(ledger, DuckDBLedger)
+        return DuckDBBranches(ledger)
+
+    def close(self) -> None:
+        for ledger in self._opened:
+            ledger.close()
+
+
+BACK_ENDS: Mapping[str, Callable[[Path], Store]] = {"duckdb": DuckDBStore}
+
+
+# rows of what-ifs ---------------------------------------------------------------------------------
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 1, number, tzinfo=UTC)
+
+
+def take(
+    ledger: Ledger, name: str, *rows: Mapping[str, Any], now: datetime | None = None, source: str = "a.csv"
+) -> tuple[int, int, int, int]:
+    """Added, superseded, known, quarantined. now: arrival; on a branch its own clock."""
+    report = take_in(ledger, name, *rows, now=now, source=source)
+    return report.added, report.superseded, report.known, report.quarantined
+
+
+def take_in(
+    ledger: Ledger, name: str, *rows: Mapping[str, Any], now: datetime | None = None, source: str = "a.csv"
+) -> IngestReport:
+    columns = tables()[name].columns
+    arrays: dict[str, pa.Array] = {
+        c: pa.array([r.get(c) for r in rows], arrow_type(columns[c])) for c in columns if any(c in r for r in rows)
+    }
+    arrays["__row__"] = pa.array(range(2, len(rows) + 2), pa.int64())
+    clock = now or ledger.latest_known_at() or NOW
+    return ledger.ingest(name, pa.table(arrays), None, (), source, clock, by="test")
+
+
+def line(hours: float, name: str = "L", **columns: Any) -> dict[str, Any]:
+    return {"line": name, "hours_per_week": hours, **columns}
+
+
+def hours(ledger: Ledger, as_of: datetime) -> dict[str, float]:
+    rows = ledger.state(as_of).table("lines")
+    return dict(zip(rows["line"].to_pylist(), rows["hours_per_week"].to_pylist(), strict=True))
+
+
+def make(branches: Branches, name: str, moment: datetime, parent: str | None = None) -> Any:
+    branches.make(name, parent, moment, NOW, "", by="test")
+    return branches.on(name)
