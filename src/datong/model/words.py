@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -55,7 +56,13 @@ class Message:
 
 def message_as_json(said: Message) -> list[Any]:
     """A Message in lists, texts and numbers, to be kept; `message_from_json` gives it back."""
-    return [said.key, [[name, {"m": message_as_json(v)} if isinstance(v, Message) else v] for name, v in said.params]]
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, Message):
+            return {"m": message_as_json(value)}
+        return str(value) if isinstance(value, date) else value
+
+    return [said.key, [[name, kept(value)] for name, value in said.params]]
 
 
 def message_from_json(kept: list[Any]) -> Message:

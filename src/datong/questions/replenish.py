@@ -140,21 +140,7 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     record = _record(state, facts, sold, len(starts))
     counted = set(state.table("stock")["product"].to_pylist())
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
-    money = [facts.economics[item.label] for item in sold]
-    known = Known(
-        ordered=record.ordered,
-        came_after=record.came_after,
-        came_share=record.came_share,
-        on_hand=on_hand,
-        promised_lead=np.array([item.lead for item in sold], dtype=np.int64),
-        shortage_cost=np.array(
-            [
-                e.late_per_bucket if backorders else max(e.lost_sale - item.unit_cost, 0.0)
-                for e, item in zip(money, sold, strict=True)
-            ]
-        ),
-        holding_cost=np.array([e.holding_per_bucket for e in money]),
-    )
+    known = _known(facts, sold, record, on_hand, backorders)
     steps = [step_of(item.way, bool((paths[i] % 1 == 0).all())) for i, item in enumerate(sold)]
     lots = Lots(np.array(steps) * share, np.array([item.way.min_units for item in sold]) * share)
     found = decide(
@@ -203,18 +189,36 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     ]
     order = [("value", "descending"), ("product", "ascending"), ("site", "ascending")]
     orders = pa.Table.from_pylist(rows, schema=REPLENISHMENT_SCHEMA).sort_by(order)
-    expected = {label: float(units.sum(axis=1).mean()) for label, units in asked.items()}
-    for item in sold:
-        del expected[item.label]
-    return {"orders": orders, "without_way": _without_way(state, facts, starts, expected)}
+    had = {item.label for item in sold}
+    without = {label: units for label, units in asked.items() if label not in had}
+    return {"orders": orders, "without_way": _without_way(state, facts, starts, without)}
 
 
-def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], expected: Mapping[str, float]) -> pa.Table:
-    """expected: units asked for of each label that no way brings now."""
+def _known(facts: ChainFacts, sold: Sequence[_Sold], record: _Record, on_hand: FloatArray, backorders: bool) -> Known:
+    """What the decision stands on. on_hand: (item) units."""
+    money = [facts.economics[item.label] for item in sold]
+    return Known(
+        ordered=record.ordered,
+        came_after=record.came_after,
+        came_share=record.came_share,
+        on_hand=on_hand,
+        promised_lead=np.array([item.lead for item in sold], dtype=np.int64),
+        shortage_cost=np.array(
+            [
+                e.late_per_bucket if backorders else max(e.lost_sale - item.unit_cost, 0.0)
+                for e, item in zip(money, sold, strict=True)
+            ]
+        ),
+        holding_cost=np.array([e.holding_per_bucket for e in money]),
+    )
+
+
+def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked: Mapping[str, FloatArray]) -> pa.Table:
+    """asked: (path, bucket) units of each label that no way brings now."""
     first, lacks = starts[0], lacking(state, held_back(state, starts))
     rows: list[dict[str, Any]] = []
-    for label, units in sorted(expected.items()):
-        if units < LEAST_UNITS:
+    for label, paths in sorted(asked.items()):
+        if (units := float(paths.sum(axis=1).mean())) < LEAST_UNITS:
             continue
         own = [way for way in facts.ways if way.product == label and not way.serves]
         closed = [after for way in own for begin, after in way.closed if begin <= first < after]
