@@ -194,25 +194,6 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
     return {"orders": orders, "without_way": _without_way(state, facts, starts, without)}
 
 
-def _known(facts: ChainFacts, sold: Sequence[_Sold], record: _Record, on_hand: FloatArray, backorders: bool) -> Known:
-    """What the decision stands on. on_hand: (item) units."""
-    money = [facts.economics[item.label] for item in sold]
-    return Known(
-        ordered=record.ordered,
-        came_after=record.came_after,
-        came_share=record.came_share,
-        on_hand=on_hand,
-        promised_lead=np.array([item.lead for item in sold], dtype=np.int64),
-        shortage_cost=np.array(
-            [
-                e.late_per_bucket if backorders else max(e.lost_sale - item.unit_cost, 0.0)
-                for e, item in zip(money, sold, strict=True)
-            ]
-        ),
-        holding_cost=np.array([e.holding_per_bucket for e in money]),
-    )
-
-
 def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked: Mapping[str, FloatArray]) -> pa.Table:
     """asked: (path, bucket) units of each label that no way brings now."""
     first, lacks = starts[0], lacking(state, held_back(state, starts))
@@ -348,6 +329,25 @@ def _record(state: State, facts: ChainFacts, sold: list[_Sold], buckets: int) ->
         came_share[item, -age] = share @ units / max(units.sum(), LEAST_UNITS)
         came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
     return _Record(ordered, came_after, came_share, left, coming)
+
+
+def _known(facts: ChainFacts, sold: Sequence[_Sold], record: _Record, on_hand: FloatArray, backorders: bool) -> Known:
+    """What the decision stands on. on_hand: (item) units."""
+    money = [facts.economics[item.label] for item in sold]
+    return Known(
+        ordered=record.ordered,
+        came_after=record.came_after,
+        came_share=record.came_share,
+        on_hand=on_hand,
+        promised_lead=np.array([item.lead for item in sold], dtype=np.int64),
+        shortage_cost=np.array(
+            [
+                e.late_per_bucket if backorders else max(e.lost_sale - item.unit_cost, 0.0)
+                for e, item in zip(money, sold, strict=True)
+            ]
+        ),
+        holding_cost=np.array([e.holding_per_bucket for e in money]),
+    )
 
 
 def _key(way: Way) -> tuple[str, str]:
