@@ -15,7 +15,6 @@ ONE_QUESTION = "the options of a command, taken by name alone"
 A_WRITE = "a write names its table, rows, source, moment and writer"
 LARGER = {
     "ledger/protocol.py: ingest": A_WRITE,
-    "store/branches.py: ingest": A_WRITE,
     "store/duckdb_ledger.py: ingest": A_WRITE,
     "model/flow.py: PlannedOrder": A_ROW,
     "model/tables.py: Column": "one column of tables.toml, a field for each key",

@@ -1,5 +1,6 @@
 """What orders under way bring and take, in time: by hand, and what holds of any chain."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -283,3 +284,14 @@ def test_locked_orders_that_do_not_contradict_one_another_find_their_hours():
             assert not put_off & certain, seed
             ran += bool(certain)
     assert ran > 20
+
+
+@pytest.mark.parametrize(("partly", "hours"), [(True, [25.0, 0.0]), (False, [0.0, 0.0])])
+def test_the_rest_of_an_order_that_is_partly_done_is_still_to_be_worked(partly: bool, hours: list[float]) -> None:
+    """It began last week and is due next week, 25 are left: an hour each, unless it may be all in work already."""
+    order = make("W", 25.0, -1, 2, stage="begun", taken=frozenset({"Q"}), partly=partly)
+    one = found(plain(), {}, order)
+    assert one.hours["L"].tolist()[:2] == hours
+    assert one.units["A"].tolist()[:2] == [0.0, 25.0]
+    short = found(plain(hours=20.0), {}, replace(order, partly=True))
+    assert short.hours["L"].tolist()[:3] == [20.0, 5.0, 0.0]

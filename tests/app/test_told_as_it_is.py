@@ -1,0 +1,73 @@
+"""Sentences of a plan that a reader checks against its tables: what is saved, what is late, what is counted on."""
+
+from pathlib import Path
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+import datong
+from datong.app.chain import parse_moment
+from datong.app.cli.main import main
+
+CHAIN = {
+    "chain.toml": 'name = "works"\nstart = 2026-01-05\nhorizon_buckets = 6\n',
+    "products.csv": "product,name,kind,price\nA,Lamp,finished,100\nW,Wax,material,1\n",
+    "lines.csv": "line,hours_per_week\nL,40\n",
+    "recipes.csv": "recipe,product,line,hours_per_unit,cost_per_unit,setup_hours,setup_cost,lead_days\n"
+    "A/L,A,L,0.1,2,2,60,7\n",
+    "components.csv": "product,component,units_per_unit\n",
+    "offers.csv": "offer,product,price,lead_days\nW/S,W,1,7\n",
+}
+
+
+def works(folder: Path, demand: str, **files: str) -> Path:
+    folder.mkdir()
+    rows = {"demand.csv": "demand,product,due,units\n" + demand}
+    for name, text in (CHAIN | rows | {f"{k}.csv": v for k, v in files.items()}).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def reasons(folder: Path) -> str:
+    with datong.open(folder) as chain:
+        return chain.run(parse_moment("2026-01-05", chain.settings)).reasons.to_pandas().to_string()
+
+
+@pytest.mark.parametrize(
+    ("second", "saves"),
+    [("2026-01-12", False), ("2026-01-13", False), ("2026-01-26", True)],
+    ids=["late and due in one week", "the same, another day", "two weeks"],
+)
+def test_a_lot_saves_a_set_up_only_where_another_week_would_need_one(tmp_path: Path, second: str, saves: bool) -> None:
+    """What is due on the 5th can be there on the 12th at the earliest: with what is due then it is one lot anyway."""
+    text = reasons(works(tmp_path / "c", f"D1,A,2026-01-05,10\nD2,A,{second},10\n"))
+    assert ("plan.cause.merged" in text) == saves, text
+
+
+def test_a_part_of_a_unit_that_is_late_is_late(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0.3 of 10.3 can be there only a week late: nobody reads that all of it is on time."""
+    folder = works(tmp_path / "c", "D1,A,2026-01-05,10.3\n", stock="happened_at,product,units\n2026-01-04,A,10\n")
+    out = tmp_path / "out"
+    assert main(["run", str(folder), "--out", str(out), "--lang", "en"]) == 0
+    capsys.readouterr()
+    sheet = CalamineWorkbook.from_path(out / "datong.xlsx").get_sheet_by_name("This week").to_python()
+    text = "\n".join(str(cell) for row in sheet for cell in row)
+    assert "are served on time" not in text
+    assert "D1" in text and "0.3" in text
+    assert main(["balance", str(folder), "--lang", "en"]) == 0
+    assert "0.3" in capsys.readouterr().out
+
+
+def test_the_first_sheet_and_the_page_name_the_overdue_purchase_that_the_plan_counts_on(tmp_path: Path) -> None:
+    files = {
+        "components": "product,component,units_per_unit\nA,W,1\n",
+        "orders": "order,kind,product,offer,units,start,due\nPO-881,buy,W,W/S,300,2025-12-15,2025-12-22\n",
+        "order_events": "order,state,happened_at\nPO-881,released,2025-12-15\n",
+    }
+    folder, out = works(tmp_path / "c", "D1,A,2026-02-02,200\n", **files), tmp_path / "out"
+    for language, said in (("en", "Note: "), ("zh", "注意：")):
+        assert main(["run", str(folder), "--out", str(out), "--lang", language]) == 0
+        sheet = CalamineWorkbook.from_path(out / "datong.xlsx").get_sheet_by_index(0).to_python()
+        lines = [str(row[0]) for row in sheet]
+        assert any(line.startswith(said) and "PO-881" in line for line in lines), lines
+        assert not any("every number that was used is measured" in line for line in lines)
