@@ -58,7 +58,7 @@ class Factory:
     def week(self, days: float, give_out: bool = True) -> RunResult:
         """Takes in what lies there, plans, and gives out what is due."""
         with self.at(days) as chain:
-            exchange.exchange(chain, self.folder / "exchange", "en")
+            exchange.exchange(chain, *[exchange.file_drop(chain, self.folder / "exchange", "en")] * 2)
             result = chain.run()
             if give_out and result.tables["messages"].num_rows:
                 exchange.release(chain, (), all_due=True)
@@ -246,7 +246,7 @@ def test_a_refusal_that_closes_a_way_stands_in_the_plan(factory: Factory) -> Non
     factory.week(0)
     factory.says("P20260302-001,refused,,,2026-03-03 09:00,no steel this week")
     with factory.at(2) as chain:
-        exchange.exchange(chain, factory.folder / "exchange", "en")
+        exchange.exchange(chain, *[exchange.file_drop(chain, factory.folder / "exchange", "en")] * 2)
         result = chain.run()
     assert rows(result, "closed") == [("refused", "P20260302-001")]
     assert texts(result, "closed") == [

@@ -12,7 +12,7 @@ import datong
 from datong.app.chain import Chain, user_of_this_machine
 from datong.app.changes import Change, parse_change
 from datong.app.cli.main import main
-from datong.app.exchange import exchange, release
+from datong.app.exchange import exchange, file_drop, release
 from datong.connectors.files.starter import write_starter
 from datong.model.errors import BadInput, NotFound, Refused
 from mill import run
@@ -188,7 +188,7 @@ def test_nothing_of_a_what_if_is_given_out_or_replayed(chain: Chain, tmp_path: P
     branch.run()
     for refused in (
         lambda: release(branch, (), True),
-        lambda: exchange(branch, tmp_path, "en"),
+        lambda: exchange(branch, *[file_drop(branch, tmp_path, "en")] * 2),
     ):
         with pytest.raises(Refused, match="nothing of it is given out"):
             refused()

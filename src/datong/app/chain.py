@@ -425,8 +425,10 @@ class Chain:
         return RunResult(record.run, state.as_of, self.settings, record.tables)
 
     def _proposed(self, state: State) -> list[pa.Table]:
-        """Orders of every kept run up to a moment that planned from the same bucket, oldest first."""
+        """Orders of every kept run up to a moment that planned from the same bucket, oldest first; on a branch, of its
+        parent's those of earlier moments alone: the two plan the same moment as if the other had not."""
         rows = self.ledger.runs(state.as_of).to_pylist()
+        rows = [row for row in rows if row["branch"] == self.branch_name or row["as_of"] < state.as_of]
         bucket = self.settings.first_open_bucket
         return [
             self.ledger.run_table(row["run"], "orders")

@@ -1,16 +1,16 @@
 """Orders out and answers in: what is released goes to the drop folder, what comes back goes into the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from datong.app.chain import Chain
-from datong.connectors.filedrop.inbox import collect, settle
-from datong.connectors.filedrop.outbox import deliver
+from datong.connectors.filedrop.drop import FileDrop
+from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused
 from datong.dispatch.answers import READ_FOR_ANSWERS, answers
 from datong.dispatch.release import release_rows
 from datong.ledger.standings import READ_FOR_STANDINGS, order_states
-from datong.model.errors import NotFound, Refused
-from datong.model.findings import Finding
+from datong.model import errors
+from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage
 from datong.model.words import message
 from datong.questions.run_result import RunResult
@@ -31,13 +31,13 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     due = {m.order.order: m for m in run_messages(run)}
     unknown = [o for o in orders if o not in due]
     if unknown:
-        raise NotFound(message("app.not_due", orders=", ".join(unknown), due=", ".join(due)))
+        raise errors.NotFound(message("app.not_due", orders=", ".join(unknown), due=", ".join(due)))
     state = chain.state(names=READ_FOR_STANDINGS)
     out = order_states(state)
     run_of = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist()}
     taken = [o for o in due if (all_due or o in orders) and o in out and run_of.get(o) != run.run]
     if taken:
-        raise Refused(message("app.number_taken", orders=", ".join(taken), run=run.run))
+        raise errors.Refused(message("app.number_taken", orders=", ".join(taken), run=run.run))
     chosen = [m for o, m in due.items() if (all_due or o in orders) and o not in out]
     if chosen:
         moment = chain.clock()
@@ -49,12 +49,12 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
 def _refuse_a_plan_of_before(chain: Chain, run: RunResult) -> None:
     planned, now = (chain.state(moment, names=()).first_open_bucket for moment in (run.as_of, None))
     if planned < now:
-        raise Refused(message("app.plan_of_before", run=run.run, planned=planned, now=now))
+        raise errors.Refused(message("app.plan_of_before", run=run.run, planned=planned, now=now))
 
 
 def _refuse_what_ifs(chain: Chain) -> None:
     if chain.branch_name is not None:
-        raise Refused(message("branch.not_given_out", branch=chain.branch_name))
+        raise errors.Refused(message("branch.not_given_out", branch=chain.branch_name))
 
 
 def run_messages(run: RunResult) -> list[OrderMessage]:
@@ -63,23 +63,25 @@ def run_messages(run: RunResult) -> list[OrderMessage]:
     return [OrderMessage(m["key"], m["counterparty"], orders[m["order"]]) for m in run.tables["messages"].to_pylist()]
 
 
-def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, tuple[Finding, ...]]:
-    """Deliver what is released, and take in what came back. Returns files written, report rows taken in, findings.
+def file_drop(chain: Chain, folder: Path, language: str) -> FileDrop:
+    """The drop folder of a chain, with the names of its products."""
+    products = chain.state(names=("products",)).table("products").select(["product", "name"]).to_pylist()
+    return FileDrop(folder, language, {p["product"]: p["name"] for p in products})
 
-    Raises Refused on a branch.
+
+def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
+    """Deliver what is released, and take in what came back. Gives what became of each delivery, the report rows taken
+    in, and findings: of what was refused or could not be reached, too.
+
+    Raises Refused on a branch, DatongError where nothing can be collected.
     """
     _refuse_what_ifs(chain)
     state = chain.state(names=("products", *READ_FOR_ANSWERS))
-    products = state.table("products").select(["product", "name"]).to_pylist()
-    names = {p["product"]: p["name"] for p in products}
-    sent = [
-        path
-        for run, messages in sorted(released_messages(chain).items())
-        for path in deliver(messages, drop, language, run, names)
-    ]
-    collected = collect(drop, state.settings.calendar)
+    by_run = sorted(released_messages(chain).items())
+    outcomes = tuple(outcome for run, messages in by_run for outcome in outlet.deliver(messages, run))
+    collected = inlet.collect(state.settings.calendar)
     heard = answers(state, collected.reports)
-    findings = [*collected.findings, *heard.findings]
+    findings = [*_not_delivered(outcomes), *collected.findings, *heard.findings]
     taken = 0
     moment = chain.clock()
     for batch in heard.batches:
@@ -87,8 +89,17 @@ def exchange(chain: Chain, drop: Path, language: str) -> tuple[list[Path], int, 
         if batch.table == "order_events":
             taken += report.added + report.superseded
         findings += report.findings
-    settle(collected, heard.findings, language)
-    return sent, taken, tuple(findings)
+    inlet.settle(collected, heard.findings)
+    return outcomes, taken, tuple(findings)
+
+
+def _not_delivered(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    for one in outcomes:
+        if not isinstance(one, Delivered):
+            rule = "dispatch.not_taken" if isinstance(one, Refused) else "dispatch.not_reached"
+            yield finding(
+                "error", rule, one.counterparty, source_name=one.counterparty, count=len(one.keys), why=one.why
+            )
 
 
 def released_messages(chain: Chain) -> dict[str, list[OrderMessage]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from string import Formatter
 from typing import Any
 
 LANGUAGES = ("en", "zh")
@@ -40,7 +41,20 @@ def _flatten(prefix: str, tree: dict[str, Any]) -> list[tuple[str, dict[str, str
 def say(key: str, language: str, /, **params: Any) -> str:
     """The text under `key` with its {places} filled. A Message among the params is put in the same language."""
     filled = {k: v.text(language) if isinstance(v, Message) else v for k, v in params.items()}
-    return catalogue()[key][language if language in LANGUAGES else "en"].format(**filled)
+    text = catalogue()[key][language if language in LANGUAGES else "en"]
+    return _PLURALS.vformat(text, (), filled) if ":plural}" in text else text.format(**filled)
+
+
+class _Plurals(Formatter):
+    """Fills places, of which '{days} day{days:plural}' is '1 day' or '2 days'."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "plural":
+            return "" if str(value) in ("1", "1.0") else "s"
+        return str(super().format_field(value, format_spec))
+
+
+_PLURALS = _Plurals()
 
 
 @dataclass(frozen=True)

@@ -655,10 +655,13 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
     from datong.app import exchange
+    from datong.connectors.protocol import Delivered
 
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
-        sent, reports, findings = exchange.exchange(chain, drop, language)
+        files = exchange.file_drop(chain, drop, language)
+        outcomes, reports, findings = exchange.exchange(chain, files, files)
+        sent = [one for one in outcomes if isinstance(one, Delivered)]
     print_findings(findings, language)
     terminal.line(say("app.exchanged", language, sent=len(sent), folder=drop, reports=reports))
     return 1 if has_errors(findings) else 0

@@ -117,12 +117,15 @@ def _holds(summary: Mapping[str, Any], language: str) -> str:
     holds = summary["holds_units"]
     if holds is None:
         return say("quote.holds_all", language)
+    if holds < 1:
+        return say("quote.holds_none", language)
     larger = holds < summary["units"] and "exact" not in summary
     return say("quote.holds_less" if larger else "quote.holds", language, units=figures.fitting(holds))
 
 
 def _exact(exact: Mapping[str, Any], money: Any, product: str, language: str) -> list[str]:
-    words = {"money": money(exact["money"]), "per_unit": money(exact["money_per_unit"])}
+    change = say("quote.less" if exact["money"] < 0 else "quote.more", language, money=money(abs(exact["money"])))
+    words = {"change": change, "per_unit": money(exact["money_per_unit"])}
     if exact["money_low"] is None or exact["money_high"] is None:
         lines = [say("quote.exact_no_bound", language, **words)]
     else:

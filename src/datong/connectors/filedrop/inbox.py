@@ -26,7 +26,7 @@ _MOMENT = re.compile(
 
 
 @dataclass(frozen=True, eq=False)
-class Collected:
+class CollectedFiles:
     """What lay in an inbox.
 
     reports: what the files say of orders, not yet held against them. files: those that were read, each with its
@@ -43,7 +43,7 @@ class Collected:
         return (*self.left, *(f for _, findings, _ in self.files for f in findings))
 
 
-def collect(folder: Path, calendar: Calendar) -> Collected:
+def collect(folder: Path, calendar: Calendar) -> CollectedFiles:
     """Read every CSV file in `folder`/inbox. Moves nothing: take its reports in, then `settle`.
 
     A kill between the two only means that the same files are read again, which changes nothing.
@@ -64,10 +64,10 @@ def collect(folder: Path, calendar: Calendar) -> Collected:
         lines, problems = _read(path.name, content, calendar)
         reports += lines
         files.append((path, tuple(problems), seen))
-    return Collected(folder, tuple(reports), tuple(files), tuple(left))
+    return CollectedFiles(folder, tuple(reports), tuple(files), tuple(left))
 
 
-def settle(collected: Collected, answers: Sequence[Finding], language: str) -> None:
+def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str) -> None:
     """Move the files away, after what they say was taken in: to done/, or, with an error in them, to bad/.
 
     answers: what was found as their reports were held against the orders. Where there are findings, they lie beside

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from datong.connectors.filedrop.folders import OUTBOX, reachable, titles, write_csv
 from datong.connectors.files.whole import one_at_a_time
+from datong.connectors.protocol import Delivered, Outcome, Unreachable
+from datong.model.errors import DatongError
 from datong.model.flow import OrderMessage
 from datong.model.words import say
 
@@ -27,29 +29,47 @@ def deliver(
     language: str,
     run: str = "",
     product_names: Mapping[str, str | None] | None = None,
-) -> list[Path]:
-    """Write the messages that did not go out yet to `folder`/outbox; returns the files written.
+) -> tuple[Outcome, ...]:
+    """Write the messages that did not go out yet to `folder`/outbox; gives the files written, or that the folder cannot
+    be used.
 
     One file for each counterparty, in UTF-8 with a byte order mark, titles and reasons in `language`. run: shown in
-    the file's name. product_names: name by product code. The same key again makes no second file. Raises DatongError
-    where the folder cannot be used.
+    the file's name. product_names: name by product code. The same key again makes no second file.
     """
-    with reachable(folder), _ours(folder):
-        gone = set(_sent(folder))
-        once = {m.key: m for m in messages if m.key not in gone}
-        fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order, m.key))
-        files = []
-        for counterparty, group in groupby(fresh, key=lambda m: m.counterparty):
-            part = list(group)
-            path = folder / OUTBOX / _file_name(counterparty, run, part)
-            sites = any(m.order.site is not None for m in part)
-            rows = [_row(m, language, product_names or {}, sites) for m in part]
-            columns = [*_COLUMNS, *_SITES] if sites else _COLUMNS
-            write_csv(path, [[say(f"dispatch.title.{name}", language) for name in columns], *rows])
-            files.append(path)
-        if fresh:
-            write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
-    return files
+    done: list[Outcome] = []
+    try:
+        with reachable(folder), _ours(folder):
+            _deliver(messages, folder, language, run, product_names or {}, done)
+    except DatongError as error:
+        told = {key for outcome in done for key in outcome.keys}
+        left = sorted((m.counterparty, m.key) for m in messages if m.key not in told)
+        for counterparty, group in groupby(left, key=lambda pair: pair[0]):
+            done.append(Unreachable(counterparty, tuple(key for _, key in group), error.message))
+    return tuple(done)
+
+
+def _deliver(
+    messages: Sequence[OrderMessage],
+    folder: Path,
+    language: str,
+    run: str,
+    product_names: Mapping[str, str | None],
+    done: list[Outcome],
+) -> None:
+    """done: what went out so far, added to file by file."""
+    gone = set(_sent(folder))
+    once = {m.key: m for m in messages if m.key not in gone}
+    fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order, m.key))
+    for counterparty, group in groupby(fresh, key=lambda m: m.counterparty):
+        part = list(group)
+        path = folder / OUTBOX / _file_name(counterparty, run, part)
+        sites = any(m.order.site is not None for m in part)
+        rows = [_row(m, language, product_names, sites) for m in part]
+        columns = [*_COLUMNS, *_SITES] if sites else _COLUMNS
+        write_csv(path, [[say(f"dispatch.title.{name}", language) for name in columns], *rows])
+        done.append(Delivered(counterparty, tuple(m.key for m in part), str(path)))
+    if fresh:
+        write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
 
 
 @contextmanager

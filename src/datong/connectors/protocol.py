@@ -1,0 +1,87 @@
+"""What every way out to another system, and every way in from one, promises. Each outside system has a folder beside
+this file; who delivers and collects (app/exchange.py) knows only what stands here.
+
+A party that refuses and one that cannot be reached are different things: a refusal is an answer and is not sent again
+as it is, while what could not be reached is tried again, with the same keys, as often as it takes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from datong.ledger.life import OrderReport
+from datong.model.calendar import Calendar
+from datong.model.findings import Finding
+from datong.model.flow import OrderMessage
+from datong.model.words import Message
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Messages that went out to a counterparty. place: where they are now: a file, a document's number."""
+
+    counterparty: str
+    keys: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Messages that the other side has and does not take, and why."""
+
+    counterparty: str
+    keys: tuple[str, ...]
+    why: Message
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """Messages that may not have arrived, and why. Delivering them again does no harm."""
+
+    counterparty: str
+    keys: tuple[str, ...]
+    why: Message
+
+
+Outcome = Delivered | Refused | Unreachable
+
+
+class Outlet(Protocol):
+    """A way out for orders."""
+
+    def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
+        """Bring the messages that did not go out yet to their counterparties: an outcome for each batch, by
+        counterparty. Idempotent by a message's key. Raises nothing for what goes wrong outside. run: that proposed
+        them."""
+        ...
+
+
+class Collected(Protocol):
+    """What came in and is not settled yet."""
+
+    @property
+    def reports(self) -> Sequence[OrderReport]:
+        """What was said of orders, not yet held against them."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What could not be read."""
+        ...
+
+
+C = TypeVar("C", bound=Collected)
+
+
+class Inlet(Protocol[C]):
+    """A way in for what counterparties say of orders."""
+
+    def collect(self, calendar: Calendar) -> C:
+        """Read what is there. Nothing is marked as read: whoever is killed before `settle` reads the same again. Raises
+        DatongError where nothing can be read at all."""
+        ...
+
+    def settle(self, collected: C, answers: Sequence[Finding]) -> None:
+        """Put away what was collected, after it was taken in. answers: what was found as it was held against the
+        orders, to be told to whoever said it."""
+        ...

@@ -1,0 +1,106 @@
+"""What every way out and in promises (connectors/protocol.py), held over each of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from datong.app.exchange import _not_delivered
+from datong.connectors.filedrop.drop import FileDrop
+from datong.connectors.protocol import Delivered, Refused, Unreachable
+from datong.dispatch.messages import order_key
+from datong.model.calendar import Calendar
+from datong.model.flow import OrderMessage, PlannedOrder
+from datong.model.words import message
+
+
+@dataclass(frozen=True)
+class Way:
+    """A connector under test. answer: puts a report of a counterparty where it is collected. cut: makes the other side
+    unreachable."""
+
+    connector: FileDrop
+    answer: Callable[[str], None]
+    cut: Callable[[], None]
+
+
+def file_drop(place: Path) -> Way:
+    folder = place / "drop"
+
+    def answer(order: str) -> None:
+        (folder / "inbox").mkdir(parents=True, exist_ok=True)
+        text = f"order,state,happened_at\n{order},accepted,2026-03-05\n"
+        (folder / "inbox" / f"{order}.csv").write_text(text, encoding="utf-8")
+
+    def cut() -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("no folder", encoding="utf-8")
+
+    return Way(FileDrop(folder, "en"), answer, cut)
+
+
+WAYS = {"filedrop": file_drop}
+CALENDAR = Calendar("Asia/Shanghai", "week")
+
+
+@pytest.fixture(params=sorted(WAYS))
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
+    return WAYS[request.param](tmp_path)
+
+
+def to(counterparty: str, *numbers: str) -> list[OrderMessage]:
+    found = []
+    for number in numbers:
+        order = PlannedOrder(
+            order=number,
+            kind="make",
+            product="P1",
+            recipe=None,
+            offer=None,
+            line="L1",
+            units=100.0,
+            start=date(2026, 3, 5),
+            due=date(2026, 3, 9),
+            needed_by=date(2026, 3, 10),
+            cost=0.0,
+            value=0.0,
+            causes=(),
+        )
+        found.append(OrderMessage(order_key(order), counterparty, order))
+    return found
+
+
+def test_each_message_goes_out_once(way: Way) -> None:
+    first = way.connector.deliver([*to("A", "W1", "W2"), *to("B", "W3")], "R1")
+    assert [(type(one), one.counterparty, len(one.keys)) for one in first] == [(Delivered, "A", 2), (Delivered, "B", 1)]
+    assert len({one.place for one in first if isinstance(one, Delivered)}) == 2
+    again = way.connector.deliver([*to("A", "W1", "W2", "W4"), *to("B", "W3")], "R2")
+    assert [one.keys for one in again] == [tuple(m.key for m in to("A", "W4"))]
+
+
+def test_what_cannot_be_reached_is_an_outcome_and_no_crash(way: Way) -> None:
+    way.cut()
+    outcomes = way.connector.deliver([*to("A", "W1"), *to("B", "W2")], "R1")
+    assert [type(one) for one in outcomes] == [Unreachable, Unreachable]
+    assert [one.keys for one in outcomes] == [(to("A", "W1")[0].key,), (to("B", "W2")[0].key,)]
+
+
+def test_what_was_collected_is_there_until_it_is_settled(way: Way) -> None:
+    way.connector.deliver(to("A", "W1"), "R1")
+    way.answer("W1")
+    for _ in range(2):
+        collected = way.connector.collect(CALENDAR)
+        assert [report.event.order for report in collected.reports] == ["W1"]
+    way.connector.settle(collected, ())
+    assert not way.connector.collect(CALENDAR).reports
+
+
+def test_a_refusal_and_an_unreachable_party_are_told_apart() -> None:
+    why = message("facts.no_reason")
+    outcomes = (Delivered("A", ("1",), "x"), Refused("B", ("2", "3"), why), Unreachable("C", ("4",), why))
+    refused, unreached = _not_delivered(outcomes)
+    assert (refused.code, unreached.code) == ("not_taken", "not_reached")
+    assert "B does not take 2" in refused.text("en")
+    assert "C" in unreached.text("zh") and "不会重复发送" in unreached.text("zh")
