@@ -46,12 +46,13 @@ from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Prices, Solution
 from datong.cycle import USUAL, Head, Stages
-from datong.dispatch.messages import OWN_WORKS, order_key
+from datong.dispatch.messages import order_key
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
 from datong.model.flow import (
     ON_SALE,
+    OWN_WORKS,
     Clearing,
     FloatArray,
     Forecast,

@@ -23,7 +23,7 @@ def test_same_inputs_same_bytes(inputs):
 def test_sheets_and_titles_are_in_the_language(inputs):
     english, chinese = sheets(workbook_bytes(inputs, "en")), sheets(workbook_bytes(inputs, "zh"))
     assert list(english)[:3] == ["This week", "Orders", "Late"]
-    assert list(chinese)[:3] == ["本周计划", "工单与采购单", "迟交与未满足"]
+    assert list(chinese)[:3] == ["本周计划", "工单与采购单", "延期交货与缺交"]
     assert english["Orders"][0][0] == "Order"
     assert chinese["工单与采购单"][0][0] == "单号"
     assert chinese["工单与采购单"][1][1] == "生产"

@@ -6,10 +6,9 @@ from typing import Any
 
 from datong.ledger.life import events_of_table, standing
 from datong.ledger.state import State
-from datong.model.flow import OrderMessage, Plan, PlannedOrder
+from datong.model.flow import ANY_SUPPLIER, OWN_WORKS, OrderMessage, Plan, PlannedOrder
 
 # Orders whose line or offer names no site go to these.
-OWN_WORKS, ANY_SUPPLIER = "works", "suppliers"
 _OUT = frozenset({"released", "accepted", "refused", "started", "partly_done", "done", "cancelled"})
 
 

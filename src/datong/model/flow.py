@@ -200,6 +200,15 @@ class Forecast:
     unadjusted: Mapping[Item, FloatArray] = field(default_factory=dict)
 
 
+# Who a message is for where no firm is named: a works of the chain's own, and whoever sells.
+OWN_WORKS, ANY_SUPPLIER = "works", "suppliers"
+
+
+def party(name: str) -> Message | str:
+    """A counterparty as a person names it."""
+    return message(f"dispatch.party.{name}") if name in (OWN_WORKS, ANY_SUPPLIER) else name
+
+
 # Methods that no back-test of the item itself chose, and their words.
 UNTESTED_METHODS = {"given": "given", "prior": "prior", "prior+pooled": "prior_pooled"}
 

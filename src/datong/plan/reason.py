@@ -19,6 +19,7 @@ from datong.model.flow import (
     Sensed,
     Signal,
     method_message,
+    party,
 )
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
@@ -293,7 +294,7 @@ class Reasons:
         for refusal in self.refused.get(lot, ()):
             text = message(
                 "plan.cause.refused" if self.work.starts[lot.start] < refusal.after else "plan.cause.refused_before",
-                who=refusal.counterparty or refusal.row,
+                who=party(refusal.counterparty or refusal.row),
                 order=refusal.order,
                 units=shown(refusal.units),
                 way=refusal.row,

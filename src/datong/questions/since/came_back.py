@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from datong.ledger.life import Standing, events_of_table, in_order
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
+from datong.model.flow import party
 from datong.model.words import Message, message, shown
 from datong.network.position import position
 from datong.network.refusals import Refusal, refusals
@@ -60,7 +61,7 @@ def closed_rows(state: State, from_day: date, naming: Naming) -> list[Row]:
 def _closed_text(refusal: Refusal, naming: Naming) -> Message:
     return message(
         "since.closed",
-        who=refusal.counterparty or refusal.row,
+        who=party(refusal.counterparty or refusal.row),
         order=refusal.order,
         amount=naming.amount(refusal.units, refusal.product),
         product=naming.called(refusal.product),
@@ -141,7 +142,7 @@ def _told(order: _Order, state: State) -> dict[str, Any]:
     reason = None if last is None else last.reason
     why = message("facts.reason", reason=reason) if reason else message("facts.no_reason")
     names = [e.counterparty for e in events if e.counterparty]
-    by = {"by": message("since.by", who=names[-1]) if names else message("since.by_nobody_named")}
+    by = {"by": message("since.by", who=party(names[-1])) if names else message("since.by_nobody_named")}
     return {"reason": why} | (by if order.state == "refused" else {})
 
 
