@@ -110,7 +110,7 @@ def books_differ(plan: RandomPlan) -> dict[str, tuple[float, float]]:
     for r in clearing.flow.sort_by([("bucket", "ascending")]).to_pylist():
         place = r["product"], r["site"]
         into = r["made_units"] + r["received_units"] + r["moved_in_units"]
-        out_of = r["used_units"] + r["moved_out_units"] + r["delivered_units"] + r["wasted_units"]
+        out_of = r["used_units"] + r["moved_out_units"] + r["taken_units"] + r["delivered_units"] + r["wasted_units"]
         hold(f"closing stock of {place} {r['bucket']}", r["closing_units"], r["opening_units"] + into - out_of)
         if place in stock:
             hold(f"opening stock of {place} {r['bucket']}", r["opening_units"], stock[place])

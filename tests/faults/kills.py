@@ -57,9 +57,13 @@ class Fallen:
 Dump = dict[str, Counter[str]]
 
 
+LEFT_OUT = {("intakes", "kept"), ("writes", "at"), ("writes", "write")}
+
+
 def dump(chain: Path) -> Dump:
     """Every row of every table of a ledger, as text, with how often it is there; but for moments of arrival, which come
-    from the clock, and for what is kept of an intake, which says how much of it was new when it was last read.
+    from the clock, and for what is kept of an intake, which says how much of it was new when it was last read. Of the
+    writes, who did what: a command that is repeated is noted each time, with its moment and number.
     """
     path = chain / ".datong" / "ledger.duckdb"
     with open_ledger(path, ChainSettings("x")):
@@ -70,12 +74,13 @@ def dump(chain: Path) -> Dump:
         for schema, table, column in connection.execute(
             "SELECT schema_name, table_name, column_name FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
         ).fetchall():
-            if column != "arrived_at" and (table, column) != ("intakes", "kept"):
+            if column != "arrived_at" and (table, column) not in LEFT_OUT:
                 columns.setdefault(f'"{schema}"."{table}"', []).append(shown.get(column, f'"{column}"'))
         dumped = {}
         for table, names in columns.items():
             texts = f"SELECT row({', '.join(names)})::VARCHAR AS text FROM {table}"
-            rows = connection.execute(f"SELECT text, count(*) FROM ({texts}) GROUP BY text").fetchall()
+            count = "1" if table == '"main"."writes"' else "count(*)"
+            rows = connection.execute(f"SELECT text, {count} FROM ({texts}) GROUP BY text").fetchall()
             dumped[table] = Counter(dict(rows))
         return dumped
 

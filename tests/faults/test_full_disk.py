@@ -90,7 +90,8 @@ def test_no_room_for_what_is_written(
     subprocess.run(["cp", "-r", str(planned), str(folder)], check=True)
     before = {name: content for name, content in everything(folder).items() if not name.startswith("chain/.datong/")}
     ended = processes.run(*words, folder=folder, limits={"RLIMIT_FSIZE": most_bytes})
-    assert ended.status == 2 and "Traceback" not in ended.text, ended.text
+    # What an exchange shows of a delivery that failed is longer than the limit, and cut off: then the status is 1.
+    assert ended.status in ((1, 2) if words[0] == "exchange" else (2,)) and "Traceback" not in ended.text, ended.text
     assert any(remedy in ended.text for remedy in (REMEDY["en"], "the disk has room", "cannot be made or written to"))
     after = {name: content for name, content in everything(folder).items() if not name.startswith("chain/.datong/")}
     assert {name: after.get(name) for name in before} == before

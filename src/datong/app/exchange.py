@@ -93,6 +93,10 @@ def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outco
     return outcomes, taken, tuple(findings)
 
 
+def delivered(outcomes: Sequence[Outcome]) -> list[Delivered]:
+    return [one for one in outcomes if isinstance(one, Delivered)]
+
+
 def _not_delivered(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
     for one in outcomes:
         if not isinstance(one, Delivered):

@@ -118,10 +118,8 @@ class Stock:
     # (product, bucket) units that come (opening stock in bucket 0) less those that orders under way will take; of a
     # component the sum may be below zero: the plan must bring what is missing.
     fixed: FloatArray
-    # (product, bucket) units that orders under way will take for what they make, and that they will send; both are off
-    # `fixed`.
+    # (product, bucket) units that orders under way will use or send, which are off `fixed`.
     taken: FloatArray
-    sent: FloatArray
     # (way, bucket) units started within all limits that would bring just that.
     covering: FloatArray
 

@@ -1,6 +1,7 @@
 """The books of a plan: units, hours and money in which a reader can add up every figure that is shown.
 
-flow    opening + made + received + moved_in - used - moved_out - delivered - wasted = closing   product, site, bucket
+flow    opening + made + received + moved_in
+        - used - moved_out - taken - delivered - wasted = closing                                product, site, bucket
 hours   run + set-up + orders under way + free = available                                       line, bucket
 money   quantity x rate = money; the rows of a term add up to its cost
 ways, parts, unit_costs: the facts that these were worked out with
@@ -28,7 +29,8 @@ FLOW_SCHEMA = pa.schema(
         *(
             (f"{name}_units", pa.float64())
             for name in (
-                "opening", "made", "received", "moved_in", "used", "moved_out", "delivered", "wasted", "closing"
+                *("opening", "made", "received", "moved_in"),
+                *("used", "moved_out", "taken", "delivered", "wasted", "closing"),
             )
         ),
     ]
@@ -128,8 +130,8 @@ def futures(market: Market) -> pa.Table:
 
 def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     """Units of every product, at every stock point, in every bucket in which there are any. Stock below nothing counts
-    as nothing; `received` is what is bought and what orders out bring, `used` and `moved_out` what they and new ones
-    take."""
+    as nothing; `received` is what is bought and what orders out bring, `taken` what those use or send; `used` and
+    `moved_out` are of new orders."""
     kind = np.array(["serve" if w.serves else w.kind for w in market.ways.facts], dtype=np.str_)
     arrives, starts = _arrivals(market, solution.started), solution.started
     made, bought, moved_in = (
@@ -141,8 +143,8 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
     opening_stock = np.maximum(market.stock.opening, 0.0)
     anyway = market.stock.fixed.copy()
     anyway[:, 0] -= opening_stock
-    received = bought + anyway + market.stock.taken + market.stock.sent
-    used, moved_out = used + market.stock.taken, moved_out + market.stock.sent
+    taken = market.stock.taken
+    received = bought + anyway + taken
     delivered = np.zeros(market.stock.fixed.shape)
     np.add.at(delivered, market.demand.product, np.diff(outcome.served_by, axis=1, prepend=0.0))
     rules = market.rules
@@ -151,7 +153,7 @@ def flow(market: Market, solution: Solution, outcome: Outcome) -> pa.Table:
         np.add.at(delivered, market.demand.product[rules.substitutes.demand], -solution.substituted)
     wasted = solution.wasted if solution.wasted.size else np.zeros(market.stock.fixed.shape)
     opening = np.concatenate([opening_stock[:, None], outcome.stock[:, :-1]], axis=1)
-    columns = [opening, made, received, moved_in + served_in, used, moved_out, delivered, wasted, outcome.stock]
+    columns = [opening, made, received, moved_in + served_in, used, moved_out, taken, delivered, wasted, outcome.stock]
     product, t = np.nonzero(np.max([np.abs(c) for c in columns], axis=0) > NOTHING)
     products, sites = _places(market)
     return pa.table(

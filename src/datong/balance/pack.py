@@ -142,15 +142,13 @@ def _stock(facts: ChainFacts, where: Position, promised: Committed, buckets: int
     for w, way in enumerate(facts.ways) if promised.covering else ():
         covering[w] = promised.covering.get(way.name, 0.0)
     at = {product: i for i, product in enumerate(facts.products)}
-    taken, sent = (np.zeros((len(facts.products), buckets)) for _ in range(2))
+    taken = np.zeros((len(facts.products), buckets))
     for pull in promised.pulls:
-        moves = facts.product_of(pull.parent) == facts.product_of(pull.component)
-        (sent if moves else taken)[at[pull.component], pull.bucket] += pull.units
+        taken[at[pull.component], pull.bucket] += pull.units
     return Stock(
         opening=np.array([on_hand.get(p, 0.0) for p in facts.products], dtype=np.float64),
         fixed=np.array([promised.units[p] for p in facts.products]).reshape(len(facts.products), buckets),
         taken=taken,
-        sent=sent,
         covering=covering,
     )
 

@@ -655,15 +655,16 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
     from datong.app import exchange
-    from datong.connectors.protocol import Delivered
 
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
         files = exchange.file_drop(chain, drop, language)
         outcomes, reports, findings = exchange.exchange(chain, files, files)
-        sent = [one for one in outcomes if isinstance(one, Delivered)]
     print_findings(findings, language)
-    terminal.line(say("app.exchanged", language, sent=len(sent), folder=drop, reports=reports))
+    sent = len(exchange.delivered(outcomes))
+    terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
+    if sent < len(outcomes):
+        return 2
     return 1 if has_errors(findings) else 0
 
 
