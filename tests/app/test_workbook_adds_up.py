@@ -152,7 +152,7 @@ def the_sums_are_sums(book: Book) -> None:
 
 
 def stock_adds_up(book: Book) -> None:
-    """opening + made + received + moved in = used + moved out + taken + delivered + wasted + closing, the next opening."""
+    """What is there and comes is what goes and stays; what stays opens the next week."""
     last: dict[tuple[Any, Any], tuple[date, float]] = {}
     for r in book["Flow"]:
         comes = sum(r[f"{n} (units)"] for n in ("Opening stock", "Made", "Received", "Moved in"))
