@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.app.exchange import _not_delivered
+from datong.app.exchange import not_delivered
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Delivered, Refused, Unreachable
 from datong.dispatch.messages import order_key
@@ -100,7 +100,7 @@ def test_what_was_collected_is_there_until_it_is_settled(way: Way) -> None:
 def test_a_refusal_and_an_unreachable_party_are_told_apart() -> None:
     why = message("facts.no_reason")
     outcomes = (Delivered("A", ("1",), "x"), Refused("B", ("2", "3"), why), Unreachable("C", ("4",), why))
-    refused, unreached = _not_delivered(outcomes)
+    refused, unreached = not_delivered(outcomes)
     assert (refused.code, unreached.code) == ("not_taken", "not_reached")
     assert "B does not take 2" in refused.text("en")
     assert "C" in unreached.text("zh") and "不会重复发送" in unreached.text("zh")

@@ -81,7 +81,7 @@ def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outco
     outcomes = tuple(outcome for run, messages in by_run for outcome in outlet.deliver(messages, run))
     collected = inlet.collect(state.settings.calendar)
     heard = answers(state, collected.reports)
-    findings = [*_not_delivered(outcomes), *collected.findings, *heard.findings]
+    findings = [*not_delivered(outcomes), *collected.findings, *heard.findings]
     taken = 0
     moment = chain.clock()
     for batch in heard.batches:
@@ -97,7 +97,8 @@ def delivered(outcomes: Sequence[Outcome]) -> list[Delivered]:
     return [one for one in outcomes if isinstance(one, Delivered)]
 
 
-def _not_delivered(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+def not_delivered(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    """A finding for each batch that the other side refused or that may not have arrived."""
     for one in outcomes:
         if not isinstance(one, Delivered):
             rule = "dispatch.not_taken" if isinstance(one, Refused) else "dispatch.not_reached"
