@@ -52,7 +52,7 @@ def share(value: float | None, digits: int = 1) -> str:
 
 def share_at_most(value: float | None) -> str:
     """A share rounded up to a hundredth of a percent, so that 'at most' stays true."""
-    return NONE if value is None or not math.isfinite(value) else share(math.ceil(value * 1e4 - 1e-9) / 1e4, 2)
+    return NONE if value is None or not math.isfinite(value) else share(math.ceil(value * 1e4 - 1e-6) / 1e4, 2)
 
 
 def one_after_another(sentences: Sequence[str], language: str) -> str:
