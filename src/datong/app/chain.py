@@ -55,7 +55,7 @@ LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 # What of a kept run later ones learn from.
 LEARNT_FROM = ("forecast", "adjustments", "learnt_used", "learnt")
 # What of a kept run its successor is held against.
-PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "flow", "hours", "money")
+PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "deliveries", "flow", "hours", "money")
 
 # Days between which a plan may be asked for.
 FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)

@@ -108,10 +108,27 @@ def cost_rows(
             rows.append(_cost_row(term, money, message(f"since.cost_{term}", **words)))
     for kind in ("late", "lost"):
         was, now = (sum(_units_in(of["gaps"], f"{kind}_units", weeks)[0].values()) for of in (before.tables, tables))
+        overdue = [_overdue_units(of, weeks[0], kind) for of in (before.tables, tables)]
+        was, now = was - overdue[0], now - overdue[1]
         if shown(was) or shown(now):
             text = message(f"since.{kind}_units", before=shown(was), after=shown(now))
             rows.append(Row("cost", f"{kind}_units", text, units=(was, now)))
+        if shown(overdue[1]):
+            text = message(f"since.{kind}_overdue", units=shown(overdue[1]), day=weeks[0])
+            rows.append(Row("cost", f"{kind}_overdue", text, units=(None, overdue[1])))
     return rows
+
+
+def _overdue_units(tables: Mapping[str, pa.Table], first: date, kind: str) -> float:
+    """Units that were due before the weeks of both plans begin and that a plan which begins with them serves late or
+    not at all: it has them in its first week, and one that began earlier in weeks that are over."""
+    if "deliveries" not in tables or min(tables["forecast_total"]["bucket"].to_pylist()) < first:
+        return 0.0
+    due_before = pc.less(tables["deliveries"]["due"], pa.scalar(first, pa.date32()))
+    is_late = pc.equal(tables["deliveries"]["what"], "late")
+    rows = tables["deliveries"].filter(pc.and_(due_before, is_late if kind == "late" else pc.invert(is_late)))
+    rows = rows.filter(pc.not_equal(rows["what"], "on_time"))
+    return float(pc.sum(rows["units"]).as_py() or 0.0)
 
 
 def _cost_row(kind: str, money: tuple[float, ...], text: Message) -> Row:
