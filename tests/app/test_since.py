@@ -138,7 +138,9 @@ def test_four_weeks_by_hand(factory: Factory) -> None:
     assert value(second, "cost", "orders", "money")[0] == 160 + 35 + 400 + 200 + 240 + 300
     asked = second.orders.arrow.to_pylist()
     assert value(second, "cost", "orders", "money")[1] == sum(o["cost"] for o in asked)
-    assert value(second, "cost", "late_units", "units") == (0.0, sum(second.gaps.arrow["late_units"].to_pylist()))
+    late = sum(second.gaps.arrow["late_units"].to_pylist())
+    assert value(second, "cost", "late_overdue", "units") == (None, 30.0)  # due before the weeks of both
+    assert value(second, "cost", "late_units", "units") == (0.0, late - 30.0)
 
     given = [o for o in asked if o["start"].isoformat() < "2026-03-15"]
     steel = next(o for o in given if o["product"] == "M")
