@@ -259,3 +259,15 @@ def test_a_record_of_the_future_is_told(tmp_path: Path) -> None:
         with Chain(folder, now=lambda year=year: datetime(year, 2, 1, tzinfo=UTC)) as chain:
             assert ("not_come" in {f.code for f in chain.findings}) is told
             assert chain.state().table("sales").num_rows == (28 if told else 29)
+
+
+def test_a_whole_state_is_read_once_until_something_is_written(chain: Chain, tmp_path: Path) -> None:
+    first = chain.state()
+    assert chain.state() is first and chain.state(first.as_of) is first
+    assert chain.state(first.as_of - timedelta(days=30)).table("sales").num_rows < first.table("sales").num_rows
+    sales = tmp_path / "sales.csv"
+    sales.write_text(f"happened_at,product,units\n2023-01-02,{first.table('products')['product'][0]},7\n", "utf-8")
+    before = chain.state(first.as_of)
+    chain.ingest(sales)
+    assert chain.state(first.as_of) is not before
+    assert chain.state().table("sales").num_rows == first.table("sales").num_rows + 1

@@ -133,7 +133,8 @@ class Chain:
         trunk = open_ledger(folder / LEDGER_FILE, self.settings)
         self.ledger: Ledger = trunk
         self._trunk: Ledger = trunk
-        self._noticed: tuple[object, tuple[Finding, ...]] | None = None
+        self._whole: State | None = None
+        self._noticed: tuple[State, tuple[Finding, ...]] | None = None
         self._branches: Branches = DuckDBBranches(trunk)
         try:
             taken = take_in_folder(self.ledger, folder, self.clock(), on_rows, now().date(), by=self.by)
@@ -179,10 +180,8 @@ class Chain:
             state = self.state(as_of)
         except NotFound:
             return ()
-        known = (self.branch_name, state.as_of, dict(self.ledger.last_ingests()))
-        if self._noticed is None or self._noticed[0] != known:  # a command asks once before it plans, and once with it
-            found = (*notices(state), *position_notices(state, self._learnt(state.as_of)))
-            self._noticed = known, found
+        if self._noticed is None or self._noticed[0] is not state:  # a command asks before it plans, and with the plan
+            self._noticed = state, (*notices(state), *position_notices(state, self._learnt(state.as_of)))
         return self._noticed[1]
 
     def clock(self) -> datetime:
@@ -386,8 +385,15 @@ class Chain:
 
     def state(self, as_of: datetime | None = None, names: Collection[str] | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known): a value, good for
-        longer than the chain is open. names: the tables of it that are wanted (None: all)."""
-        return self.ledger.state(as_of or self.default_as_of(), names)
+        longer than the chain is open. names: the tables of it that are wanted (None: all). A whole one is read once, as
+        long as nothing is written: a command asks for it several times."""
+        moment = as_of or self.default_as_of()
+        if names is not None:
+            return self.ledger.state(moment, names)
+        now = self.ledger.state(moment, ()).snapshot
+        if self._whole is None or (self._whole.as_of, self._whole.snapshot) != (moment, now):
+            self._whole = self.ledger.state(moment)
+        return self._whole
 
     def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
