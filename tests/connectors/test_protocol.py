@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,9 @@ import pytest
 from datong.app.exchange import not_delivered
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Delivered, Refused, Unreachable
-from datong.dispatch.messages import order_key
 from datong.model.calendar import Calendar
-from datong.model.flow import OrderMessage, PlannedOrder
 from datong.model.words import message
+from work_orders import to, work
 
 
 @dataclass(frozen=True)
@@ -50,45 +48,23 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
     return WAYS[request.param](tmp_path)
 
 
-def to(counterparty: str, *numbers: str) -> list[OrderMessage]:
-    found = []
-    for number in numbers:
-        order = PlannedOrder(
-            order=number,
-            kind="make",
-            product="P1",
-            recipe=None,
-            offer=None,
-            line="L1",
-            units=100.0,
-            start=date(2026, 3, 5),
-            due=date(2026, 3, 9),
-            needed_by=date(2026, 3, 10),
-            cost=0.0,
-            value=0.0,
-            causes=(),
-        )
-        found.append(OrderMessage(order_key(order), counterparty, order))
-    return found
-
-
 def test_each_message_goes_out_once(way: Way) -> None:
-    first = way.connector.deliver([*to("A", "W1", "W2"), *to("B", "W3")], "R1")
+    first = way.connector.deliver([*to("A", work("W1"), work("W2")), *to("B", work("W3"))], "R1")
     assert [(type(one), one.counterparty, len(one.keys)) for one in first] == [(Delivered, "A", 2), (Delivered, "B", 1)]
     assert len({one.place for one in first if isinstance(one, Delivered)}) == 2
-    again = way.connector.deliver([*to("A", "W1", "W2", "W4"), *to("B", "W3")], "R2")
-    assert [one.keys for one in again] == [tuple(m.key for m in to("A", "W4"))]
+    again = way.connector.deliver([*to("A", work("W1"), work("W2"), work("W4")), *to("B", work("W3"))], "R2")
+    assert [one.keys for one in again] == [tuple(m.key for m in to("A", work("W4")))]
 
 
 def test_what_cannot_be_reached_is_an_outcome_and_no_crash(way: Way) -> None:
     way.cut()
-    outcomes = way.connector.deliver([*to("A", "W1"), *to("B", "W2")], "R1")
+    outcomes = way.connector.deliver([*to("A", work("W1")), *to("B", work("W2"))], "R1")
     assert [type(one) for one in outcomes] == [Unreachable, Unreachable]
-    assert [one.keys for one in outcomes] == [(to("A", "W1")[0].key,), (to("B", "W2")[0].key,)]
+    assert [one.keys for one in outcomes] == [(to("A", work("W1"))[0].key,), (to("B", work("W2"))[0].key,)]
 
 
 def test_what_was_collected_is_there_until_it_is_settled(way: Way) -> None:
-    way.connector.deliver(to("A", "W1"), "R1")
+    way.connector.deliver(to("A", work("W1")), "R1")
     way.answer("W1")
     for _ in range(2):
         collected = way.connector.collect(CALENDAR)

@@ -76,7 +76,7 @@ def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outco
     Raises Refused on a branch, DatongError where nothing can be collected.
     """
     _refuse_what_ifs(chain)
-    state = chain.state(names=("products", *READ_FOR_ANSWERS))
+    state = chain.state(names=READ_FOR_ANSWERS)
     by_run = sorted(released_messages(chain).items())
     outcomes = tuple(outcome for run, messages in by_run for outcome in outlet.deliver(messages, run))
     collected = inlet.collect(state.settings.calendar)

@@ -56,15 +56,10 @@ def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
     events = state.table("order_events")
     keys = events.select(["order_event", "row_id"]).to_pylist()
     row_ids = {row["order_event"] or row["row_id"]: row["row_id"] for row in keys}
-    rows_of: dict[tuple[str, str], tuple[str, ...]] | None = None
-    for order, refused in _refused_orders(state, from_day):
-        row, first = _row_of(order), calendar.bucket_start(order["start"])
+    for order, refused, row in _refused_orders(state, from_day):
         if row is None:
-            rows_of = _rows_by_product(state) if rows_of is None else rows_of
-            several = rows_of.get((order["kind"], order["product"]), ())
-            if len(several) != 1:
-                continue  # `unnamed_refusals` tells it
-            (row,) = several
+            continue  # `unnamed_refusals` tells it
+        first = calendar.bucket_start(order["start"])
         found.append(
             Refusal(
                 order=order["order"],
@@ -85,38 +80,37 @@ def refusals(state: State, from_day: date) -> tuple[Refusal, ...]:
 def unnamed_refusals(state: State, from_day: date) -> tuple[str, ...]:
     """Orders that were refused, name no recipe, offer or lane, and could have been by several or by none: what the
     refusal closes is not known. In order."""
-    unnamed = [order for order, _ in _refused_orders(state, from_day) if _row_of(order) is None]
-    rows_of = _rows_by_product(state) if unnamed else {}
-    return tuple(sorted(o["order"] for o in unnamed if len(rows_of.get((o["kind"], o["product"]), ())) != 1))
+    return tuple(sorted(order["order"] for order, _, row in _refused_orders(state, from_day) if row is None))
 
 
-def _refused_orders(state: State, from_day: date) -> Iterator[tuple[dict[str, Any], OrderEvent]]:
-    """Orders that stand refused and were to start in the bucket of `from_day` or later, with their refusals."""
+def _refused_orders(state: State, from_day: date) -> Iterator[tuple[dict[str, Any], OrderEvent, str | None]]:
+    """Orders that stand refused and were to start in the bucket of `from_day` or later, with their refusals and their
+    recipe, offer or lane: the one that they name, or their product's only one; None where nobody can tell."""
     events = state.table("order_events")
     if not events.num_rows:
         return
     told, calendar = events_of_table(events), state.settings.calendar
+    only: Mapping[tuple[str, str], str] | None = None
     for order in state.table("orders").to_pylist():
         refused = _refused(told.get(order["order"], ()))
-        if refused is not None and calendar.bucket_start(order["start"]) >= calendar.bucket_start(from_day):
-            yield order, refused
+        if refused is None or calendar.bucket_start(order["start"]) < calendar.bucket_start(from_day):
+            continue
+        row = order[_ROWS[order["kind"]][1]]
+        if row is None:
+            only = _only_rows(state) if only is None else only
+            row = only.get((order["kind"], order["product"]))
+        yield order, refused, row
 
 
-def _rows_by_product(state: State) -> dict[tuple[str, str], tuple[str, ...]]:
-    """(kind of order, product) -> the recipes, offers or lanes by which it can be; a lane of no product carries all."""
+def _only_rows(state: State) -> dict[tuple[str, str], str]:
+    """(kind of order, product) -> its recipe, offer or lane, where it has one alone; a lane of no product is of all."""
     found: dict[tuple[str, str], set[str]] = {}
     products = state.table("products")["product"].to_pylist()
     for kind, (table, key) in _ROWS.items():
         for row in state.versions(table).select([key, "product"]).to_pylist():
             for product in products if row["product"] is None else (row["product"],):
                 found.setdefault((kind, product), set()).add(row[key])
-    return {key: tuple(sorted(rows)) for key, rows in found.items()}
-
-
-def _row_of(order: Mapping[str, Any]) -> str | None:
-    """The recipe, offer or lane of an order; None where it names none."""
-    _, key = _ROWS[order["kind"]]
-    return order[key]
+    return {key: next(iter(rows)) for key, rows in found.items() if len(rows) == 1}
 
 
 def _refused(events: Iterable[OrderEvent]) -> OrderEvent | None:

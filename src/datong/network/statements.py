@@ -6,11 +6,8 @@ from datetime import date
 
 from datong.ledger.state import State
 
-# Tables of statements: the key of each, and the kind of signal that its rows are.
-STATEMENTS: Mapping[str, tuple[str, str]] = {
-    "promotions": ("promotion", "promotion"),
-    "demand_adjustments": ("adjustment", "adjustment"),
-}
+# Tables of statements, with the name of their key, which is the kind of signal that their rows are.
+STATEMENTS: Mapping[str, str] = {"promotions": "promotion", "demand_adjustments": "adjustment"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Statement:
 def statements(state: State) -> tuple[Statement, ...]:
     """Every statement of the chain, by table, first day and key."""
     found = []
-    for table, (key, _) in STATEMENTS.items():
+    for table, key in STATEMENTS.items():
         for row in state.table(table).to_pylist():
             change = row["change_share"]
             told = [row[name] for name in ("stated_by", "reason") if row.get(name)]

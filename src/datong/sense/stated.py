@@ -61,7 +61,7 @@ def _weekly_units(series: SeriesSet, items: Sequence[int], length: int) -> float
 
 def _signal(one: Statement, first: date, last: date, weekly_units: float) -> Signal:
     subject = Subject("product", one.product, one.market or "all")
-    _, kind = STATEMENTS[one.table]
+    kind = STATEMENTS[one.table]
     way = "up" if one.change >= 0 else "down"
     text = message(
         f"sense.{kind}_{way}",

@@ -1,7 +1,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,42 +12,19 @@ from datong.connectors.filedrop import outbox
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
 from datong.connectors.protocol import Delivered, Unreachable
 from datong.dispatch.answers import Batch, answers
-from datong.dispatch.messages import order_key
 from datong.dispatch.release import release_rows
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.findings import Finding
-from datong.model.flow import Cause, OrderMessage, PlannedOrder
+from datong.model.flow import OrderMessage
 from datong.model.settings import ChainSettings
-from datong.model.words import message
 from datong.network.position import position
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+from work_orders import to, work
 
 # 10:00 on 4 March in Shanghai (UTC+8).
 RELEASED = datetime(2026, 3, 4, 2, tzinfo=UTC)
 END = datetime(2027, 1, 1, tzinfo=UTC)
 SETTINGS = ChainSettings("x", time_zone="Asia/Shanghai")
-
-
-def work(number: str, units: float = 100.0, kind: str = "make") -> PlannedOrder:
-    return PlannedOrder(
-        order=number,
-        kind="buy" if kind == "buy" else "make",
-        product="P1",
-        recipe=None,
-        offer=None,
-        line="L1",
-        units=units,
-        start=date(2026, 3, 5),
-        due=date(2026, 3, 9),
-        needed_by=date(2026, 3, 10),
-        cost=0.0,
-        value=0.0,
-        causes=(Cause("plan", message("dispatch.kind.make")), Cause("sense", message("dispatch.state.done"))),
-    )
-
-
-def to(counterparty: str, *orders: PlannedOrder) -> list[OrderMessage]:
-    return [OrderMessage(order_key(order), counterparty, order) for order in orders]
 
 
 def deliver(messages: list[OrderMessage], folder: Path, language: str, **more: object) -> list[Path]:

@@ -391,12 +391,7 @@ def need_words(
     if row["needed_amount"] is None and row["product"] in held:
         return said + say("balance.need_held", language, name=names.called(held[row["product"]]))
     if row["needed_amount"] is None and row["binding"]:
-        return said + say(
-            "balance.need_more",
-            language,
-            name=scarce,
-            then=when(row["binding_bucket"]),
-        )
+        return said + say("balance.need_more", language, name=scarce, then=when(row["binding_bucket"]))
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
         return said + say(key, language, days=days or "")

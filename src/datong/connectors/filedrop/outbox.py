@@ -39,7 +39,8 @@ def deliver(
     done: list[Outcome] = []
     try:
         with reachable(folder), _ours(folder):
-            _deliver(messages, folder, language, run, product_names or {}, done)
+            for one in _written(messages, folder, language, run, product_names or {}):
+                done.append(one)
     except DatongError as error:
         told = {key for outcome in done for key in outcome.keys}
         left = sorted((m.counterparty, m.key) for m in messages if m.key not in told)
@@ -48,15 +49,10 @@ def deliver(
     return tuple(done)
 
 
-def _deliver(
-    messages: Sequence[OrderMessage],
-    folder: Path,
-    language: str,
-    run: str,
-    product_names: Mapping[str, str | None],
-    done: list[Outcome],
-) -> None:
-    """done: what went out so far, added to file by file."""
+def _written(
+    messages: Sequence[OrderMessage], folder: Path, language: str, run: str, product_names: Mapping[str, str | None]
+) -> Iterator[Delivered]:
+    """Each file once it is written."""
     gone = set(_sent(folder))
     once = {m.key: m for m in messages if m.key not in gone}
     fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order, m.key))
@@ -67,7 +63,7 @@ def _deliver(
         rows = [_row(m, language, product_names, sites) for m in part]
         columns = [*_COLUMNS, *_SITES] if sites else _COLUMNS
         write_csv(path, [[say(f"dispatch.title.{name}", language) for name in columns], *rows])
-        done.append(Delivered(counterparty, tuple(m.key for m in part), str(path)))
+        yield Delivered(counterparty, tuple(m.key for m in part), str(path))
     if fresh:
         write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
 
