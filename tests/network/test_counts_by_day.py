@@ -1,6 +1,6 @@
 """A count with a date alone is that of the end of its day, whatever clock the other records of that day have."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -14,7 +14,7 @@ SHANGHAI = timedelta(hours=8)
 DAY = datetime(2026, 12, 6, tzinfo=UTC) - SHANGHAI
 
 
-def on_hand(counted_at: datetime, made_at: datetime, sold_at: datetime) -> float:
+def on_hand(counted_at: datetime, made_at: datetime, sold_at: datetime, start: date | None = None) -> float:
     tables = {
         "products": [{"product": "KET"}],
         "recipes": [{"recipe": "R", "product": "KET"}],
@@ -23,7 +23,7 @@ def on_hand(counted_at: datetime, made_at: datetime, sold_at: datetime) -> float
         "sales": [{"product": "KET", "units": 5.0, "happened_at": sold_at}],
     }
     rows = {name: pa.Table.from_pylist(own) for name, own in tables.items()}
-    settings = ChainSettings("shop", time_zone="Asia/Shanghai")
+    settings = ChainSettings("shop", time_zone="Asia/Shanghai", start=start)
     return position(state_of_tables(settings, DAY + timedelta(days=2), rows)).on_hand_units["KET"]
 
 
@@ -38,3 +38,10 @@ def test_a_count_with_a_clock_is_of_its_moment() -> None:
     noon = DAY + timedelta(hours=12)
     assert on_hand(noon, DAY + timedelta(hours=17), DAY + timedelta(hours=9)) == 166
     assert on_hand(DAY, DAY + timedelta(days=1), DAY + timedelta(days=1, hours=3)) == 161
+
+
+def test_a_count_of_the_day_on_which_planning_starts_is_what_it_starts_with() -> None:
+    """Counted as the 6th begins, 80 made and 5 sold on it: 161. A day that is not the start is counted as it ends."""
+    day = DAY + timedelta(hours=14)
+    assert on_hand(DAY, day, day, start=date(2026, 12, 6)) == 161
+    assert on_hand(DAY, day, day, start=date(2026, 12, 7)) == 86

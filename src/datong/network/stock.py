@@ -18,16 +18,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import codes, day_number, local_days, microseconds
+from datong.ledger.identity import end_of_local_day
 from datong.ledger.life import Standing, events_of_table, standings
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
 from datong.ledger.versions import EPOCH
-from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, IntArray
+from datong.model.settings import ChainSettings
 from datong.network.bills import Bills
 from datong.network.on_the_way import arrived
 
 MOMENT = pa.timestamp("us", tz="UTC")
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = np.iinfo(np.int64).min
 # The table in which what comes of an order of a kind is booked, and its column of units.
 _BOOKED: Mapping[str, tuple[str, str]] = {"make": ("production", "good_units"), "buy": ("receipts", "units")}
@@ -151,21 +153,25 @@ def on_hand_by_site(counts: Counts, movements: Movements) -> dict[tuple[str, str
     return {place: max(units[place], 0.0) for place in sorted(units)}
 
 
-def _end_of_day(moments: pd.Series, calendar: Calendar) -> IntArray:
-    """Moments (us), those at the very beginning of a local day, which are days without a clock, moved to its end."""
-    ends = {}
+def _holds_from(moments: pd.Series, settings: ChainSettings) -> IntArray:
+    """Moments of counts (us): of those at the very beginning of a local day, which are days without a clock, its end. A
+    count of the day on which planning starts is what it starts with, and stays at its beginning."""
+    from_then = {}
     for moment in set(moments.tolist()):
-        day = calendar.local_date(datetime.fromtimestamp(moment / 1e6, UTC))
-        begins, after = (round(calendar.midnight(d).timestamp() * 1e6) for d in (day, day + timedelta(days=1)))
-        ends[moment] = after - 1 if moment == begins else moment
-    return np.array([ends[moment] for moment in moments.tolist()], np.int64)
+        at = _BEGINNING + timedelta(microseconds=moment)
+        day = settings.calendar.local_date(at)
+        if at == settings.calendar.midnight(day) and day != settings.start:
+            at = end_of_local_day(at, settings.calendar) - timedelta(microseconds=1)
+        from_then[moment] = (at - _BEGINNING) // timedelta(microseconds=1)
+    return np.array([from_then[moment] for moment in moments.tolist()], np.int64)
 
 
 def last_counts(state: State) -> pd.DataFrame:
     """The last count of each product and site ('' where unnamed): product, site, happened_at (us), units as counted.
 
     All that was counted there on one local day is one count, of each lot and bin the last; it holds from its last row
-    on. A count with a date alone is that of the end of the day: what moved on that day is in it.
+    on. A count with a date alone is that of the end of the day: what moved on that day is in it, unless planning starts
+    on it.
     """
     rows = state.table("stock").select(["happened_at", "site", "product", "lot", "bin", "units"])
     rows = rows.filter(pc.is_valid(rows["units"]))
@@ -178,7 +184,7 @@ def last_counts(state: State) -> pd.DataFrame:
     last_of_part = counts.groupby([*place, "lot", "bin"])["happened_at"].transform("max")
     counts = counts[counts["happened_at"] == last_of_part]
     counts = counts.groupby(place, as_index=False).agg(happened_at=("happened_at", "max"), units=("units", "sum"))
-    counts["happened_at"] = _end_of_day(counts["happened_at"], state.settings.calendar)
+    counts["happened_at"] = _holds_from(counts["happened_at"], state.settings)
     for name in place:
         names = codes(rows[name].fill_null(""))[1]
         counts[name] = [names[code] for code in counts[name]]
