@@ -1,6 +1,7 @@
 """datong quote, and clearing again after a change, on a small mill that is short of hours in one week."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -197,3 +198,14 @@ def test_a_new_row_is_checked_and_never_takes_anothers_place(chain: Chain) -> No
 def test_what_is_no_row_is_refused(words: list[str]) -> None:
     with pytest.raises(Refused, match="is not a row"):
         parse_row(words)
+
+
+def test_hours_that_a_quote_calls_scarce_are_scarce_in_the_plan(tmp_path: Path) -> None:
+    """Lots leave hours free in weeks that a plan in fractions of units fills: such hours have a price in neither."""
+    folder = shutil.copytree(Path(__file__).parent / "chains" / "candles", tmp_path / "candles")
+    with datong.open(folder) as chain:
+        prices = chain.run().prices.arrow.to_pylist()
+        known = {(r["name"], r["bucket"]) for r in prices if r["what"] == "line" and r["price"]}
+        days = sorted({r["bucket"] for r in prices})[:3]
+        weeks = [w for p in ("CANS", "CANL") for day in days for w in chain.quote(p, day).weeks.arrow.to_pylist()]
+    assert [w for w in weeks if w["scarce_what"] == "line" and (w["scarce"], w["scarce_bucket"]) not in known] == []

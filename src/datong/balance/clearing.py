@@ -86,7 +86,7 @@ def read_back(
 ) -> Clearing:
     """The Clearing of a solution and what it costs. lots: (way, bucket) orders started, of a plan in lots."""
     if lots is not None:
-        solution = replace(solution, prices=_where_full(market, solution.prices, outcome))
+        solution = replace(solution, prices=prices_where_full(market, solution.prices, outcome))
     ways, cheapest = unit_prices(market, solution.prices)
     scarcity = Scarcity(market, solution.prices, cheapest)
     found = delivered(market, outcome)
@@ -112,7 +112,7 @@ def read_back(
     )
 
 
-def _where_full(market: Market, prices: Prices, outcome: Outcome) -> Prices:
+def prices_where_full(market: Market, prices: Prices, outcome: Outcome) -> Prices:
     """Prices of hours only where the orders leave the line less than the shortest lot on it takes: those of a plan in
     fractions of units need not fit them."""
     free = market.lines.hours + market.lines.hours_taken - outcome.hours_used

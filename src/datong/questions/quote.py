@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
-from datong.balance.clearing import row_keys, ways_of_rows
+from datong.balance.clearing import prices_where_full, row_keys, ways_of_rows
 from datong.balance.market import Cleared as MarketCleared
 from datong.balance.market import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.pack import pack
@@ -228,7 +228,8 @@ def _in_lots(
     fixed = set_ups_fixed(without) if prices_fix_set_ups(without) else market
     outcome = without.outcome
     served = np.diff(outcome.served_by, axis=1, prepend=0.0)
-    prices = cleared_for_quotes(fixed, without.solution.prices, without.solution.started, outcome.turned_away, served)
+    told = prices_where_full(without.market, without.solution.prices, outcome)  # as the plan's own table has them
+    prices = cleared_for_quotes(fixed, told, without.solution.started, outcome.turned_away, served)
     label = market.places.label_of(item)
     summary, tables = _at_the_margin(prices, label, due, order, item, begun.state.today)
     changed = {
