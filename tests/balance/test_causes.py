@@ -64,6 +64,22 @@ def test_a_limit_that_the_orders_use_up_is_in_the_way():
     assert [(r["binding"], r["needed_amount"], r["needed_days"]) for r in found] == [("O", 100.0, None)] * 3
 
 
+def test_what_it_would_take_is_counted_in_lots():
+    """A lot of 50 takes 25 of 40 hours, and a second one, for the 20 that are missing, 10 more than there are."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 0.5, "lot_multiple_units": 50.0}]
+    found = cleared(state_of(asked=70.0, recipes=recipes, lines=[{"line": "L", "hours_per_week": 40.0}]))
+    told = [(r["binding"], r["lost_units"], r["needed_amount"]) for r in found.gaps.to_pylist()]
+    assert told == [("L", 20.0, 10.0)] * 3
+
+
+def test_an_order_that_is_there_can_grow_by_less_than_a_smallest_lot():
+    """40 hours make an order of 40, above its least of 30; 10 hours would make it 50."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "min_lot_units": 30.0}]
+    found = cleared(state_of(asked=50.0, recipes=recipes, lines=[{"line": "L", "hours_per_week": 40.0}]))
+    told = [(r["binding"], r["lost_units"], r["needed_amount"]) for r in found.gaps.to_pylist()]
+    assert told == [("L", 10.0, 10.0)] * 3
+
+
 def test_a_circle_of_lanes_ends():
     """A is made at F and goes back and forth; the line there is what is short."""
     recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_hours": 2.0}]

@@ -5,6 +5,7 @@ in lots, whose prices tell little, what the orders themselves leave: the hours, 
 bucket in which they would have to start (`by_orders`).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
@@ -172,9 +173,8 @@ class _Left:
 
     def has_room(self, product: int, bucket: int, missing: float) -> bool:
         """Whether any way leaves room for a lot of the missing good units that is there in a bucket."""
-        return any(
-            not self._lacks(way, start, self._lot(way, missing)) for way, start in self._in_time(product, bucket)
-        )
+        starts = self._in_time(product, bucket)
+        return any(not self._lacks(way, start, self._more(way, start, missing)) for way, start in starts)
 
     def obstacles(self, product: int, bucket: int, missing: float, above: frozenset[int] = frozenset()) -> list[_Found]:
         """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name.
@@ -189,9 +189,14 @@ class _Left:
         starts = [(way, bucket - int(self.market.ways.lead[way])) for way in self.ways(product)]
         return [(way, start) for way, start in starts if start >= 0 and self.market.ways.is_open[way, start]]
 
-    def _lot(self, way: int, missing: float) -> float:
+    def _more(self, way: int, start: int, missing: float) -> float:
+        """Units that would have to start for the missing good ones: in whole multiples, and beside no order of the way
+        in that bucket at least its smallest lot."""
         facts = self.market.ways.facts[way]
-        return max(missing / facts.yield_share, facts.min_units)
+        wanted, step = missing / facts.yield_share, facts.multiple_units
+        if self.lots[way, start] == 0:
+            wanted = max(wanted, facts.min_units)
+        return math.ceil(wanted / step - NOTHING) * step if step > 0 else wanted
 
     def _lacks(self, way: int, start: int, lot: float) -> list[tuple[float, int, _Obstacle]]:
         """What a lot finds too little of: units that it allows, the component (-1: none), and how much is short."""
@@ -228,7 +233,7 @@ class _Left:
     def _obstacle(self, way: int, start: int, missing: float, above: frozenset[int]) -> _Obstacle | None:
         """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
         short: list[tuple[float, _Obstacle]] = []
-        for allowed, part, lack in self._lacks(way, start, self._lot(way, missing)):
+        for allowed, part, lack in self._lacks(way, start, self._more(way, start, missing)):
             behind = lack if part < 0 or part in above else self._behind(part, start, lack, above)
             if behind is not None:
                 short.append((allowed, behind))
