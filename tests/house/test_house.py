@@ -10,6 +10,7 @@ import pytest
 
 from datong.app.cli.main import parser
 from datong.model.words import LANGUAGES, catalogue
+from mill import write
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong"
 STAGES = {"sense", "forecast", "balance", "plan", "dispatch", "learn"}
@@ -160,3 +161,13 @@ def test_what_only_planning_needs_is_not_loaded_before(code: str, heavy: tuple[s
     code = f"import sys; {code}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_plan_of_given_demand_does_without_pandas(tmp_path: Path) -> None:
+    """Arrow imports it with its first list, where it is let, and forecasts alone need the others."""
+    words = ["run", str(write(tmp_path / "mill"))]
+    code = f"from datong.app.cli.main import main; import sys; assert main({words}) == 0; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert loaded & {"pandas", "scipy.ndimage", "scipy.stats", "statsforecast", "lightgbm"} == set()
+    assert "duckdb" in loaded

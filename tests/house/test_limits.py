@@ -68,6 +68,7 @@ LAZY_DOORS = {
     "app/cli/main.py": {
         "datong",
         "datong.app.cli",
+        "datong.app.cli.quick_start",
         "datong.model.errors",
     },
     "app/cli/terminal.py": {

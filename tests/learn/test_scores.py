@@ -202,7 +202,7 @@ def test_an_order_released_early_counts_from_its_start() -> None:
     """Released on the 5th to start on Thursday the 15th: done on the 18th is that week; on the 21st, six days."""
     tables = order_tables([13, 16])
     tables["orders"]["start"] = [date(2026, 1, 15)] * 2
-    assert finished_orders(state(**tables))["lead_days"].tolist() == [0.0, 6.0]
+    assert [order.lead_days for order in finished_orders(state(**tables))] == [0.0, 6.0]
 
 
 def test_fulfilment_of_finished_orders_is_scored() -> None:

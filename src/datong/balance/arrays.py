@@ -12,9 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from datong.balance.rules import Rules
+from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 from datong.network.asks import Asks
-from datong.network.facts import Way, grouped, level_turns, product_levels, ranges, turns
+from datong.network.facts import Way, level_turns, product_levels, ranges, turns
 from datong.network.places import StockPoint
 
 # Ways of which prices are worked out together.

@@ -16,8 +16,9 @@ from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome, service
 from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
 from datong.balance.solution import Prices
+from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.facts import grouped, turns
+from datong.network.facts import turns
 
 # Of orders in lots, fewer units than this missing in a bucket are not looked into.
 LEAST_TOLD = 0.05

@@ -25,9 +25,10 @@ from typing import TypeVar
 import numpy as np
 
 from datong.balance.arrays import Market
+from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.layers import layer_slopes
-from datong.network.facts import grouped, product_levels
+from datong.network.facts import product_levels
 
 _T = TypeVar("_T")
 

@@ -22,8 +22,8 @@ from datong.balance.bound import shifted, unit_prices
 from datong.balance.evaluate import supply_of
 from datong.balance.scarcity import NOTHING, shared_name
 from datong.balance.solution import Prices
+from datong.ledger.columns import grouped
 from datong.model.flow import FloatArray, IntArray
-from datong.network.facts import grouped
 
 # Prices that differ by less than this share of a unit's normal price count as the same: a search's are not exact.
 SAME_SHARE = 0.01

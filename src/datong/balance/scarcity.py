@@ -8,8 +8,8 @@ import numpy as np
 from datong.balance.arrays import Market
 from datong.balance.solution import Prices
 from datong.balance.spans import over_span
+from datong.ledger.columns import grouped
 from datong.model.flow import FloatArray, IntArray
-from datong.network.facts import grouped
 
 # Quantities and prices below this are rounding of a solver.
 NOTHING = 1e-7

@@ -1,12 +1,14 @@
 """What past forecasts and plans turned out to be worth, and what the next cycle should know from it."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.learn.memory import learnt_from_table
 from datong.ledger.protocol import RunRecord
@@ -15,6 +17,9 @@ from datong.model.calendar import Calendar
 from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
 from datong.network.position import Position, position
 from datong.network.stock import ships_to_buyers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # How many scored buckets it takes until what was seen weighs as much as the prior 'the forecast is right'.
 RATIO_PRIOR_BUCKETS = 8.0
@@ -46,22 +51,17 @@ def learn(state: State, sensed: Sensed, past_runs: Sequence[RunRecord], where: P
     outcomes = forecast_outcomes(sensed.series, past_runs)
     orders = finished_orders(state)
     scored_until = past_runs[-1].as_of if past_runs else None
-    new_orders = orders if scored_until is None else orders[orders["told_at"] > pd.Timestamp(scored_until)]
+    new_orders = [o for o in orders if scored_until is None or o.told_at > scored_until]
     first_new = _first_unscored_bucket(state, scored_until)
-    scores = pd.concat(
-        [
-            _forecast_scores(outcomes if outcomes.empty else outcomes[outcomes["bucket"] >= first_new]),
-            _order_scores(new_orders),
-            _chain_scores(state, sensed.series, first_new, where),
-        ],
-        ignore_index=True,
-    )
+    scores = [_order_scores(new_orders), _chain_scores(state, sensed.series, first_new, where)]
+    if outcomes is not None:
+        scores.insert(0, _forecast_scores(outcomes[outcomes["bucket"] >= first_new]))
     return Learnt(
         forecast_ratio=forecast_ratio(outcomes),
         spread_ratio=spread_ratio(outcomes, _prices(state)),
         lead_days=lead_days(orders),
         yield_share=yield_share(state),
-        scores=pa.Table.from_pandas(scores, schema=SCORES_SCHEMA, preserve_index=False),
+        scores=pa.concat_tables(scores),
     )
 
 
@@ -70,12 +70,18 @@ def _first_unscored_bucket(state: State, scored_until: datetime | None) -> date:
     return date.min if scored_until is None else replace(state, as_of=scored_until).first_open_bucket
 
 
-def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """Every past forecast whose bucket is closed and whose demand is known, with that demand in `units`.
+def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> "pd.DataFrame | None":
+    """Every past forecast whose bucket is closed and whose demand is known, with that demand in `units`; None where
+    there is none.
 
     spread_used and ratio_used are the corrections that the forecast had already been given; unadjusted_units is its
     mean without what signals did to it, NaN where they did nothing.
     """
+    past_runs = [run for run in past_runs if "forecast" in run.tables]
+    if not past_runs:
+        return None
+    import pandas as pd  # slow to import, and a first plan has nothing to look back on
+
     item, bucket = np.nonzero(~np.isnan(series.units))
     actual = pd.DataFrame(  # pandas guesses the type of a column without rows: it is said
         {
@@ -87,8 +93,6 @@ def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.D
     )
     parts = []
     for run in past_runs:
-        if "forecast" not in run.tables:
-            continue
         past = run.tables["forecast"].to_pandas()
         past = past[past["method"] != "given"]
         used = learnt_from_table(run.tables["learnt_used"])
@@ -98,12 +102,11 @@ def forecast_outcomes(series: SeriesSet, past_runs: Sequence[RunRecord]) -> pd.D
         ]
         past["unadjusted_units"] = _unadjusted(past, run)
         parts.append(past.assign(run=run.run).merge(actual, on=["product", "market", "bucket"]))
-    if not parts:
-        return pd.DataFrame()
-    return pd.concat(parts, ignore_index=True)
+    outcomes = pd.concat(parts, ignore_index=True)
+    return None if outcomes.empty else outcomes
 
 
-def _unadjusted(past: pd.DataFrame, run: RunRecord) -> FloatArray:
+def _unadjusted(past: "pd.DataFrame", run: RunRecord) -> FloatArray:
     """Units that a run's forecasts would have had without the adjustments of signals; NaN where there were none."""
     if "adjustments" not in run.tables:  # an earlier version kept none
         return np.full(len(past), np.nan)
@@ -113,7 +116,7 @@ def _unadjusted(past: pd.DataFrame, run: RunRecord) -> FloatArray:
     return np.array([without.get(key, np.nan) for key in keys], dtype=np.float64)
 
 
-def forecast_ratio(outcomes: pd.DataFrame) -> dict[Item, float]:
+def forecast_ratio(outcomes: "pd.DataFrame | None") -> dict[Item, float]:
     """Demand over forecast by item, as far as such ratios have lasted.
 
     Of the forecasts for the next bucket (farther ones lag behind every change), before correction: F, with m their mean
@@ -129,7 +132,7 @@ def forecast_ratio(outcomes: pd.DataFrame) -> dict[Item, float]:
 
     and the ratio is 1 + lambda (r - 1): errors that come and go correct nothing.
     """
-    if outcomes.empty:
+    if outcomes is None:
         return {}
     near = outcomes[outcomes["horizon"] == 0]
     near = near.assign(base=near["mean_units"] / near["ratio_used"])
@@ -155,7 +158,7 @@ def forecast_ratio(outcomes: pd.DataFrame) -> dict[Item, float]:
     }
 
 
-def spread_ratio(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> dict[int, float]:
+def spread_ratio(outcomes: "pd.DataFrame | None", prices: Mapping[str, float]) -> dict[int, float]:
     """Factor on the paths' spread, by horizon, that would have made past forecasts lose least, where that has held.
 
     Loss: pinball loss in money (units x price), the mean over QUANTILES, of the quantiles as they were, their distance
@@ -163,7 +166,7 @@ def spread_ratio(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> dict[in
     used only if such factors, each found before the forecast that it is judged by, have lost less in sum than none: the
     prequential test of a forecaster (Dawid 1984, J. Royal Statistical Society A 147).
     """
-    if outcomes.empty:
+    if outcomes is None:
         return {}
     buckets, at = np.unique(outcomes["bucket"].to_numpy(), return_inverse=True)
     horizon = outcomes["horizon"].to_numpy()
@@ -187,7 +190,7 @@ def spread_ratio(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> dict[in
     return result
 
 
-def _loss_by_factor(outcomes: pd.DataFrame, prices: Mapping[str, float]) -> FloatArray:
+def _loss_by_factor(outcomes: "pd.DataFrame", prices: Mapping[str, float]) -> FloatArray:
     """(factor, outcome) pinball loss in money."""
     mean = outcomes["mean_units"].to_numpy()[:, None]
     away = (outcomes[list(QUANTILES)].to_numpy() - mean) / outcomes["spread_used"].to_numpy()[:, None]
@@ -207,50 +210,64 @@ def _prices(state: State) -> dict[str, float]:
     return {p: default if v is None else v for p, v in zip(rows["product"], rows["price"], strict=True)}
 
 
-def finished_orders(state: State) -> pd.DataFrame:
-    """Orders that were released and done: order, product, source (recipe or offer), units, good_units and these two.
+@dataclass(frozen=True)
+class FinishedOrder:
+    """An order that was released and done.
 
-    lead_days: from the day on which the order could start (its start, or its release if later) to the one on which it
-    was done; 0 where that is in the same bucket, as planning has it that units of such a lead are there in the bucket
-    of their start. told_at: when it became known that the order was done.
+    source: its recipe or offer. lead_days: from the day on which it could start (its start, or its release if later)
+    to the one on which it was done; 0 where that is in the same bucket, as planning has it that units of such a lead
+    are there in the bucket of their start. told_at: when it became known that it was done.
     """
-    orders = state.table("orders").to_pandas()[["order", "product", "recipe", "offer", "units", "start"]]
-    events = state.table("order_events").to_pandas()
-    events["known_at"] = events["known_at"].fillna(events["happened_at"])
-    released = events[events["state"] == "released"].groupby("order")["happened_at"].min().rename("released_at")
-    done = (
-        events[events["state"] == "done"]
-        .groupby("order")
-        .agg(done_at=("happened_at", "max"), good_units=("good_units", "max"), told_at=("known_at", "max"))
-    )
-    found = orders.merge(released, on="order").merge(done, on="order")
-    calendar = state.settings.calendar
-    found["lead_days"] = [
-        _lead_days(calendar, max(start, calendar.local_date(out)), calendar.local_date(end))
-        for start, out, end in zip(found["start"], found["released_at"], found["done_at"], strict=True)
-    ]
-    found["source"] = found["recipe"].fillna(found["offer"])
-    return found.sort_values("order", ignore_index=True)
+
+    order: str
+    product: str
+    source: str | None
+    units: float
+    good_units: float | None
+    lead_days: float
+    told_at: datetime
 
 
-def _first_known(first: pd.Series, second: pd.Series) -> pd.Series:
-    """Texts of the first, or of the second where it has none. (fillna guesses a type where neither has any.)"""
-    known = np.where(first.notna(), first.to_numpy(object), second.to_numpy(object))
-    return pd.Series(known, index=first.index, dtype=object)
+def finished_orders(state: State) -> list[FinishedOrder]:
+    """In order of their numbers."""
+    events = state.table("order_events").select(["order", "state", "happened_at", "known_at", "good_units"])
+    events = events.filter(pc.is_in(events["state"], pa.array(["released", "done"])))
+    of_order: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
+    for event in events.to_pylist():
+        of_order[event["order"]][event["state"]].append(event)
+    columns = ["order", "product", "recipe", "offer", "units", "start"]
+    calendar, found = state.settings.calendar, []
+    for row in state.table("orders").select(columns).to_pylist() if of_order else ():
+        released, done = (of_order.get(row["order"], {}).get(name, []) for name in ("released", "done"))
+        if not released or not done:
+            continue
+        out = calendar.local_date(min(event["happened_at"] for event in released))
+        end = calendar.local_date(max(event["happened_at"] for event in done))
+        found.append(
+            FinishedOrder(
+                order=row["order"],
+                product=row["product"],
+                source=row["recipe"] or row["offer"],
+                units=row["units"],
+                good_units=max((e["good_units"] for e in done if e["good_units"] is not None), default=None),
+                lead_days=_lead_days(calendar, max(row["start"], out), end),
+                told_at=max(event["known_at"] or event["happened_at"] for event in done),
+            )
+        )
+    return sorted(found, key=lambda one: one.order)
 
 
 def _lead_days(calendar: Calendar, begun: date, done: date) -> float:
     return float((done - begun).days) if calendar.index(done, begun) > 0 else 0.0
 
 
-def lead_days(orders: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+def lead_days(orders: Sequence[FinishedOrder]) -> dict[str, tuple[float, ...]]:
     """Past lead times by recipe or offer, sorted, where at least LEAST_ORDERS orders are done."""
-    known = orders[orders["source"].notna()]
-    return {
-        str(source): tuple(sorted(float(d) for d in days))
-        for source, days in known.groupby("source")["lead_days"]
-        if len(days) >= LEAST_ORDERS
-    }
+    known: dict[str, list[float]] = defaultdict(list)
+    for order in orders:
+        if order.source is not None:
+            known[order.source].append(order.lead_days)
+    return {source: tuple(sorted(days)) for source, days in sorted(known.items()) if len(days) >= LEAST_ORDERS}
 
 
 def yield_share(state: State) -> dict[str, float]:
@@ -259,26 +276,33 @@ def yield_share(state: State) -> dict[str, float]:
     A report without an order counts for the product's recipe where there is just one. (The prior is the recipe's own
     share with the weight of LEAST_ORDERS average reports.)
     """
-    made = state.table("production").to_pandas()
-    recipes = state.table("recipes").to_pandas().set_index("recipe")
-    if made.empty or recipes.empty:
-        return {}
-    single = recipes.reset_index().groupby("product")["recipe"].agg(["first", "count"]).query("count == 1")["first"]
-    by_order = state.table("orders").to_pandas().set_index("order")["recipe"]
-    made["recipe"] = _first_known(made["order"].map(by_order), made["product"].map(single))
+    recipes = state.table("recipes").select(["recipe", "product", "yield_share"]).to_pylist()
+    made = state.table("production").select(["order", "product", "good_units", "scrap_units"])
+    of_product = Counter(row["product"] for row in recipes)
+    single = {row["product"]: row["recipe"] for row in recipes if of_product[row["product"]] == 1}
+    orders = (
+        state.table("orders").select(["order", "recipe"]).to_pydict() if made.num_rows else {"order": [], "recipe": []}
+    )
+    by_order = dict(zip(orders["order"], orders["recipe"], strict=True))
+    names = zip(made["order"].to_pylist(), made["product"].to_pylist(), strict=True)
+    recipe = pa.array([by_order.get(order) or single.get(product) for order, product in names], pa.string())
+    sums = made.append_column("recipe", recipe).group_by("recipe", use_threads=False)
+    sums = sums.aggregate([("good_units", "sum"), ("scrap_units", "sum"), ([], "count_all")])
+    of_recipe = {row["recipe"]: row for row in sums.to_pylist()}
     result = {}
-    for recipe, rows in made[made["recipe"].isin(recipes.index)].groupby("recipe"):
-        good, scrap = float(rows["good_units"].sum()), float(rows["scrap_units"].sum())
-        if scrap > 0:
-            weight = LEAST_ORDERS * (good + scrap) / len(rows)
-            prior = float(recipes.at[recipe, "yield_share"])
-            result[str(recipe)] = (good + weight * prior) / (good + scrap + weight)
+    for row in sorted(recipes, key=lambda row: row["recipe"]):
+        told = of_recipe.get(row["recipe"])
+        if told is None or not told["scrap_units_sum"]:
+            continue
+        good, total = told["good_units_sum"] or 0.0, (told["good_units_sum"] or 0.0) + told["scrap_units_sum"]
+        weight = LEAST_ORDERS * total / told["count_all"]
+        result[row["recipe"]] = (good + weight * row["yield_share"]) / (total + weight)
     return result
 
 
-def _forecast_scores(outcomes: pd.DataFrame) -> pd.DataFrame:
-    if outcomes.empty:
-        return _score_rows()
+def _forecast_scores(outcomes: "pd.DataFrame") -> pa.Table:
+    import pandas as pd
+
     gap = np.column_stack([outcomes["units"] - outcomes[name] for name in QUANTILES])
     q = np.array(list(QUANTILES.values()))
     key = outcomes[["run", "product", "market", "horizon", "bucket"]]
@@ -292,7 +316,7 @@ def _forecast_scores(outcomes: pd.DataFrame) -> pd.DataFrame:
     for name, told in (("adjusted", "mean_units"), ("unadjusted", "unadjusted_units")):
         error = (moved[told] - moved["units"]).abs()
         scores.append(key.loc[moved.index].assign(metric=f"{name}_error_units", value=error.to_numpy(dtype=float)))
-    return pd.concat(scores)
+    return pa.Table.from_pandas(pd.concat(scores), schema=SCORES_SCHEMA, preserve_index=False)
 
 
 def covered_share(units: FloatArray, quantiles: FloatArray) -> FloatArray:
@@ -313,16 +337,16 @@ def covered_share(units: FloatArray, quantiles: FloatArray) -> FloatArray:
     return inside / np.maximum(v - u, 1e-12)
 
 
-def _order_scores(orders: pd.DataFrame) -> pd.DataFrame:
-    known = orders[orders["good_units"].notna()]
+def _order_scores(orders: Sequence[FinishedOrder]) -> pa.Table:
+    known = [(o, o.good_units) for o in orders if o.good_units is not None]
     return _score_rows(
         metric=["order_fulfilment"] * len(known) + ["lead_days"] * len(orders),
-        product=[*known["product"], *orders["product"]],
-        value=[*(known["good_units"] / known["units"]), *orders["lead_days"]],
+        product=[*(o.product for o, _ in known), *(o.product for o in orders)],
+        value=[*(good / o.units for o, good in known), *(o.lead_days for o in orders)],
     )
 
 
-def _chain_scores(state: State, series: SeriesSet, first_new: date, where: Position | None) -> pd.DataFrame:
+def _chain_scores(state: State, series: SeriesSet, first_new: date, where: Position | None) -> pa.Table:
     """Fill and stock of the last closed bucket, where shipments and stock are recorded and it was not scored yet."""
     if not series.bucket_starts or series.bucket_starts[-1] < first_new:
         return _score_rows()
@@ -339,17 +363,16 @@ def _chain_scores(state: State, series: SeriesSet, first_new: date, where: Posit
 
 
 def _score_rows(
-    metric: Sequence[str] = (), value: Sequence[float] = (), product: Sequence[str] = (), bucket: Sequence[object] = ()
-) -> pd.DataFrame:
+    metric: Sequence[str] = (), value: Sequence[float] = (), product: Sequence[str] = (), bucket: Sequence[date] = ()
+) -> pa.Table:
     n = len(metric)
-    return pd.DataFrame(
-        {
-            "metric": pd.Series(metric, dtype=object),
-            "run": pd.Series([None] * n, dtype=object),
-            "product": pd.Series(product or [None] * n, dtype=object),
-            "market": pd.Series([None] * n, dtype=object),
-            "horizon": pd.Series([0] * n, dtype="int64"),
-            "bucket": pd.Series(bucket or [None] * n, dtype=object),
-            "value": pd.Series(value, dtype=float),
-        }
-    )
+    columns = {
+        "metric": metric,
+        "run": [None] * n,
+        "product": product or [None] * n,
+        "market": [None] * n,
+        "horizon": [0] * n,
+        "bucket": bucket or [None] * n,
+        "value": value,
+    }
+    return pa.table({name: pa.array(columns[name], SCORES_SCHEMA.field(name).type) for name in SCORES_SCHEMA.names})

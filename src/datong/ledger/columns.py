@@ -1,17 +1,21 @@
 """Columns of a state as arrays: codes of texts, moments and local days as numbers."""
 
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from datong.ledger.state import State
-from datong.model.flow import IntArray
+from datong.model.flow import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from datong.ledger.state import State
 
 
 def codes(column: pa.ChunkedArray) -> tuple[IntArray, list[str]]:
     """(row) position of its text in the list of those there are."""
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = column.combine_chunks().dictionary_encode("encode")
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
@@ -22,10 +26,34 @@ def microseconds(rows: pa.Table) -> IntArray:
     return rows["happened_at"].cast(pa.int64()).to_numpy()
 
 
-def local_days(rows: pa.Table, state: State) -> IntArray:
+def local_days(rows: pa.Table, state: "State") -> IntArray:
     """(row) the chain's calendar day of happened_at, in days since 1970-01-01."""
-    local = rows["happened_at"].to_pandas().dt.tz_convert(state.settings.time_zone).dt.tz_localize(None)
-    return local.to_numpy("datetime64[D]").astype(np.int64)
+    local = pc.local_timestamp(rows["happened_at"].cast(pa.timestamp("us", tz=state.settings.time_zone)))
+    return local.cast(pa.date32(), safe=False).cast(pa.int32()).to_numpy().astype(np.int64)
+
+
+def distinct(values: IntArray) -> tuple[IntArray, IntArray]:
+    """(value) its position among the distinct ones in order of their first appearance, and the distinct ones."""
+    kinds, first, at = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(kinds), np.int64)
+    rank[order] = np.arange(len(kinds))
+    return rank[at], kinds[order]
+
+
+def grouped(group: IntArray, count: int) -> tuple[IntArray, IntArray]:
+    """Members in order of their group, and where in them each group starts (count + 1)."""
+    order = np.argsort(group, kind="stable")
+    return order, np.searchsorted(group[order], np.arange(count + 1))
+
+
+def before_in_group(group: IntArray, values: FloatArray) -> FloatArray:
+    """(row) sum of the values of earlier rows of its group; the rows of a group lie together."""
+    if not len(group):
+        return np.zeros(0)
+    before = np.cumsum(values) - values
+    starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
+    return before - np.repeat(before[starts], np.diff(np.append(starts, len(group))))
 
 
 def day_number(day: date) -> int:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from datong.ledger.columns import codes, distinct
 from datong.model.flow import IntArray
 from datong.model.tables import Table
 
@@ -134,8 +135,10 @@ def _has_days(rows: pa.Table) -> bool:
 def _pieces(table: Table, rows: pa.Table) -> _Pieces:
     first = _days(rows, "valid_from", EVER)
     after = _days(rows, "valid_to", NEVER)
-    key = rows.select(list(table.key)).to_pandas().groupby(list(table.key), dropna=False, sort=False).ngroup()
-    key = key.to_numpy().astype(np.int64)
+    key = np.zeros(rows.num_rows, np.int64)
+    for name in table.key:
+        code, kinds = codes(rows[name])
+        key, _ = distinct(key * max(len(kinds), 1) + code)
     several = np.bincount(key)[key] > 1 if len(key) else np.zeros(0, dtype=bool)
     alone = np.flatnonzero(~several)
     parts = [(alone, key[alone], first[alone], after[alone])]

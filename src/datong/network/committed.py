@@ -21,9 +21,10 @@ from functools import cached_property
 
 import numpy as np
 
+from datong.ledger.columns import grouped
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
-from datong.network.facts import ChainFacts, Way, grouped, located
+from datong.network.facts import ChainFacts, Way, located
 from datong.network.position import Position, UnderWay
 
 # Units and hours of which a smaller share is rounding, and the least that is any.

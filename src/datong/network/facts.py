@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.columns import grouped
 from datong.ledger.held import Held, held_back
 from datong.ledger.state import State
 from datong.ledger.versions import ALWAYS, Span, day_or_none, span
@@ -356,12 +357,6 @@ def turns(group: IntArray) -> list[IntArray]:
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     turn = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
     return np.split(order[np.argsort(turn, kind="stable")], np.cumsum(np.bincount(turn))[:-1])
-
-
-def grouped(group: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Members in order of their group, and where in them each group starts (count + 1)."""
-    order = np.argsort(group, kind="stable")
-    return order, np.searchsorted(group[order], np.arange(count + 1))
 
 
 def ranges(first: IntArray, after: IntArray) -> IntArray:

@@ -12,18 +12,17 @@ with the key of a sale is that sale.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import as_day, codes, day_number, local_days
+from datong.ledger.columns import as_day, before_in_group, codes, day_number, distinct, local_days, microseconds
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
-from datong.model.flow import FloatArray, IntArray, Item
+from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 from datong.network.stock import first_sent_day, sales_before_shipments, sales_since_shipments
 
 # Units that were sent before anyone ordered them serve orders of the next promise_days and so many days more: clocks
@@ -56,17 +55,38 @@ class Owed:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """What waits in the queues, and what was sent for nothing by name, a row each.
+class _Rows:
+    """What waits in the queues, a row each; sales of one item and day are one row.
 
-    rows: item (index into items), day (local, of the order: promise_days before it is due), units, sent (units sent by
-    name, not in `units`), key ('' for sales, which are one row for an item and day), priority (0 for sales).
-    sent: item, day, units.
+    item: index into the items. queue: index of the item whose queue it waits in. day: local, of the order: promise_days
+    before it is due. units: asked for and not sent by name. sent: units sent by name. firm: position in the firm rows,
+    -1 for sales. priority: 0 for sales. waits: units not served.
     """
 
+    item: IntArray
+    queue: IntArray
+    day: IntArray
+    units: FloatArray
+    sent: FloatArray
+    firm: IntArray
+    priority: IntArray
+    waits: FloatArray
+
+    def take(self, rows: IntArray | BoolArray) -> "_Rows":
+        return _Rows(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """rows: what waits. sent: what was sent for nothing by name, as item, day and units. keys: of the firm rows."""
+
     items: list[Item]
-    rows: pd.DataFrame
-    sent: pd.DataFrame
+    rows: _Rows
+    sent: tuple[IntArray, IntArray, FloatArray]
+    keys: list[str]
 
 
 def owed(state: State) -> Owed:
@@ -78,24 +98,23 @@ def owed(state: State) -> Owed:
         return Owed()
     keep = settings.max_late_days + settings.promise_days + 1  # days from the day of the order
     ahead = settings.promise_days + SENT_AHEAD_DAYS
-    queue_of = _queues(items, set(rows["item"]), set(asked.sent["item"]))
-    rows = rows.assign(queue=queue_of[rows["item"].to_numpy()])
-    past, sent = rows[rows["day"] <= today], asked.sent[asked.sent["day"] <= today]
-    ordered, out = (
-        _by_day(queue, side["day"].to_numpy(np.int64), side["units"].to_numpy(np.float64))
-        for side, queue in ((past, past["queue"].to_numpy()), (sent, queue_of[sent["item"].to_numpy(np.int64)]))
-    )
+    sent_item, sent_day, sent_units = asked.sent
+    queue_of = _queues(items, set(rows.item.tolist()), set(sent_item.tolist()))
+    rows = replace(rows, queue=queue_of[rows.item])
+    past, went = rows.take(rows.day <= today), sent_day <= today
+    ordered = _by_day(past.queue, past.day, past.units)
+    out = _by_day(queue_of[sent_item[went]], sent_day[went], sent_units[went])
     waiting = waiting_units(ordered, out, len(items), today, keep, ahead)
     unasked = {int(q): -float(waiting[q]) for q in np.flatnonzero(waiting < -LEAST_UNITS)}
-    soon = (rows["day"] > today) & (rows["day"] <= today + ahead)
-    later = rows[rows["day"] > today + ahead]
-    parts = [
-        _left_of_past(past[past["day"] > today - keep], waiting),
-        _left_of_soon(rows[soon], unasked),
-        later.assign(waits=later["units"]),
-    ]
-    parts = [part for part in parts if len(part)]
-    return _told(state, items, pd.concat(parts), unasked) if parts else Owed()
+    in_turn = _turns(asked.keys)
+    later = rows.take(rows.day > today + ahead)
+    parts = (
+        _left_of_past(past.take(past.day > today - keep), waiting, in_turn),
+        _left_of_soon(rows.take((rows.day > today) & (rows.day <= today + ahead)), unasked, in_turn),
+        replace(later, waits=later.units),
+    )
+    left = _Rows(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Rows)))
+    return _told(state, asked, left, unasked)
 
 
 def old_sales_owed(state: State) -> tuple[int, float]:
@@ -134,19 +153,20 @@ def _asked(state: State) -> _Asked:
     of_sales, of_firm, of_rest = np.split(item, np.cumsum([sales.num_rows, firm.num_rows]))
     sold = _by_day(of_sales, local_days(sales, state), sales["units"].to_numpy())
     due = firm["due"].cast(pa.int32()).to_numpy().astype(np.int64)
-    nothing, none = np.zeros(len(sold.day)), np.zeros(len(sold.day), np.int64)
-    rows = pd.DataFrame(
-        {
-            "item": np.concatenate([sold.queue, of_firm]),
-            "day": np.concatenate([sold.day, due - state.settings.promise_days]),
-            "units": np.concatenate([sold.units, firm["units"].to_numpy() - named]),
-            "sent": np.concatenate([nothing, named]),
-            "key": ["" for _ in none] + firm["demand"].to_pylist(),
-            "priority": np.concatenate([none, firm["priority"].to_numpy()]),
-        }
+    none, of_sale = np.zeros(len(sold.day)), np.zeros(len(sold.day), np.int64)
+    items_of = np.concatenate([sold.queue, of_firm])
+    rows = _Rows(
+        item=items_of,
+        queue=items_of,
+        day=np.concatenate([sold.day, due - state.settings.promise_days]),
+        units=np.concatenate([sold.units, firm["units"].to_numpy() - named]),
+        sent=np.concatenate([none, named]),
+        firm=np.concatenate([of_sale - 1, np.arange(firm.num_rows)]),
+        priority=np.concatenate([of_sale, firm["priority"].to_numpy()]),
+        waits=np.zeros(len(items_of)),
     )
-    sent_rows = {"item": of_rest, "day": local_days(rest, state), "units": rest["units"].to_numpy()}
-    return _Asked(items, rows, pd.DataFrame(sent_rows))
+    sent_rows = of_rest, local_days(rest, state), rest["units"].to_numpy().astype(np.float64)
+    return _Asked(items, rows, sent_rows, firm["demand"].to_pylist())
 
 
 def _named(firm: pa.Table, sent: pa.Table) -> tuple[FloatArray, pa.Table]:
@@ -156,16 +176,14 @@ def _named(firm: pa.Table, sent: pa.Table) -> tuple[FloatArray, pa.Table]:
         return np.zeros(firm.num_rows), sent
     at = pc.index_in(sent["order"], firm["demand"].combine_chunks())
     fits = pc.equal(firm["product"].take(at), sent["product"])
-    at = pc.if_else(pc.fill_null(fits, False), at, pa.scalar(None, pa.int32())).to_pandas()
-    row, units = at.to_numpy(dtype=np.float64), sent["units"].to_numpy().astype(np.float64)
-    is_named = ~np.isnan(row)
-    order = np.argsort(sent["happened_at"].cast(pa.int64()).to_numpy(), kind="stable")
+    row = pc.if_else(pc.fill_null(fits, False), at, pa.scalar(-1, pa.int32())).to_numpy().astype(np.int64)
+    units = sent["units"].to_numpy().astype(np.float64)
+    is_named = row >= 0
+    order = np.lexsort((microseconds(sent), row))
     order = order[is_named[order]]
-    frame = pd.DataFrame({"row": row[order].astype(np.int64), "units": units[order]})
-    before = frame.groupby("row")["units"].cumsum() - frame["units"]
-    wanted = firm["units"].to_numpy()[frame["row"]] if len(frame) else np.zeros(0)
-    served = np.clip(wanted - before.to_numpy(), 0.0, np.maximum(frame["units"].to_numpy(), 0.0))
-    named = np.bincount(frame["row"], served, firm.num_rows).astype(np.float64)
+    wanted, first = firm["units"].to_numpy()[row[order]], before_in_group(row[order], units[order])
+    served = np.clip(wanted - first, 0.0, np.maximum(units[order], 0.0))
+    named = np.bincount(row[order], served, firm.num_rows).astype(np.float64)
     left = units.copy()
     left[order] -= served
     place = sent.schema.get_field_index("units")
@@ -173,58 +191,81 @@ def _named(firm: pa.Table, sent: pa.Table) -> tuple[FloatArray, pa.Table]:
     return named, rest.filter(pa.array(~is_named | (left > LEAST_UNITS)))
 
 
-def _left_of_past(rows: pd.DataFrame, waiting: FloatArray) -> pd.DataFrame:
+def _turns(keys: list[str]) -> IntArray:
+    """(firm row) its rank by key; the last one is of sales, which have none."""
+    rank = np.empty(len(keys) + 1, np.int64)
+    rank[sorted(range(len(keys)), key=lambda i: keys[i])] = np.arange(len(keys))
+    rank[-1] = -1
+    return rank
+
+
+def _in_turn(rows: _Rows, of: IntArray, turns: IntArray) -> IntArray:
+    """Rows in the order in which those of one item or queue are served: by day, firm rows before sales, those of high
+    priority first."""
+    return np.lexsort((turns[rows.firm], -rows.priority, rows.firm < 0, rows.day, of))
+
+
+def _left_of_past(rows: _Rows, waiting: FloatArray, turns: IntArray) -> _Rows:
     """Rows with `waits`: units not served. First come, first served: what waits in a queue is its newest; items of one
     day share what is left in proportion, and of one item firm rows go before sales, those of high priority first."""
     if not len(rows):
-        return rows.assign(waits=0.0)
-    days = rows.groupby(["queue", "day"], as_index=False)["units"].sum().sort_values("day", ascending=False)
-    newer = days.groupby("queue")["units"].cumsum() - days["units"]
-    days["waiting"] = np.clip(waiting[days["queue"].to_numpy()] - newer, 0.0, days["units"])
-    rows = rows.merge(days, on=["queue", "day"], suffixes=("", "_of_day"))
-    rows = _in_turn(rows, "item")
-    of_item = rows.groupby(["item", "day"])["units"]
-    total = of_item.transform("sum")
-    left = rows["waiting"] * (total / rows["units_of_day"].where(rows["units_of_day"] > 0, 1.0))
-    rows["waits"] = np.clip(left - (total - of_item.cumsum()), 0.0, rows["units"])
-    return rows
+        return rows
+    rows = rows.take(_in_turn(rows, rows.item, turns))
+    days, at = _days_of(rows.queue, rows.day)
+    of_day = np.bincount(at, rows.units, len(days)).astype(np.float64)
+    newest_first = np.lexsort((-days[:, 1], days[:, 0]))
+    newer = np.empty(len(days))
+    newer[newest_first] = before_in_group(days[newest_first, 0], of_day[newest_first])
+    left = np.clip(waiting[days[:, 0]] - newer, 0.0, of_day)[at]
+    item_days, own = _days_of(rows.item, rows.day)
+    total = np.bincount(own, rows.units, len(item_days))[own]
+    # A row's own units, and those that have their turn after it, are what it can still wait for.
+    after = total - before_in_group(own, rows.units) - rows.units
+    left = left * (total / np.where(of_day[at] > 0, of_day[at], 1.0))
+    return replace(rows, waits=np.clip(left - after, 0.0, rows.units))
 
 
-def _left_of_soon(rows: pd.DataFrame, unasked: dict[int, float]) -> pd.DataFrame:
+def _left_of_soon(rows: _Rows, unasked: dict[int, float], turns: IntArray) -> _Rows:
     """Rows that are due later, with `waits`, less what was sent ahead for nobody else: soonest first. Takes it out of
     `unasked`."""
     if not len(rows):
-        return rows.assign(waits=0.0)
-    rows = _in_turn(rows, "queue")
-    before = rows.groupby("queue")["units"].cumsum() - rows["units"]
-    there = np.array([unasked.get(q, 0.0) for q in rows["queue"]])
-    served = np.clip(there - before.to_numpy(), 0.0, rows["units"].to_numpy())
-    for q, units in pd.Series(served, dtype=np.float64).groupby(rows["queue"].to_numpy()).sum().items():
-        if units > 0:
-            unasked[q] -= float(units)
-    return rows.assign(waits=rows["units"] - served)
+        return rows
+    rows = rows.take(_in_turn(rows, rows.queue, turns))
+    there = np.array([unasked.get(q, 0.0) for q in rows.queue.tolist()])
+    served = np.clip(there - before_in_group(rows.queue, rows.units), 0.0, rows.units)
+    of_queue = np.bincount(rows.queue, served)
+    for q in np.flatnonzero(of_queue > 0).tolist():
+        unasked[q] -= float(of_queue[q])
+    return replace(rows, waits=rows.units - served)
 
 
-def _in_turn(rows: pd.DataFrame, of: str) -> pd.DataFrame:
-    """Rows in the order in which those of one item or queue are served."""
-    rows = rows.assign(is_sale=rows["key"] == "", rank=-rows["priority"])
-    return rows.sort_values([of, "day", "is_sale", "rank", "key"], kind="stable")
+def _days_of(of: IntArray, day: IntArray) -> tuple[IntArray, IntArray]:
+    """The distinct pairs of two columns, in order, and (row) the position of its own among them."""
+    first = int(day.min()) if len(day) else 0
+    width = int(day.max()) - first + 1 if len(day) else 1
+    keys, at = np.unique(of * width + (day - first), return_inverse=True)
+    return np.column_stack([keys // width, keys % width + first]), at
 
 
-def _told(state: State, items: list[Item], left: pd.DataFrame, unasked: Mapping[int, float]) -> Owed:
-    promise, first_open = state.settings.promise_days, state.first_open_bucket
-    left = left.assign(due=left["day"] + promise, served=left["units"] - left["waits"] + left["sent"])
-    by_due = left.groupby(["item", "due"], as_index=False)[["waits", "served"]].sum()
-    named = sorted((items[i], as_day(due), w, s) for i, due, w, s in by_due.itertuples(index=False))
-    firm = left[(left["key"] != "") & (left["waits"] > LEAST_UNITS)]
+def _told(state: State, asked: _Asked, left: _Rows, unasked: Mapping[int, float]) -> Owed:
+    items, promise, first_open = asked.items, state.settings.promise_days, state.first_open_bucket
+    pairs, at = _days_of(left.item, left.day + promise)
+    waits = np.bincount(at, left.waits, len(pairs))
+    served = np.bincount(at, left.units - left.waits + left.sent, len(pairs))
+    named = sorted(
+        (items[i], as_day(due), w, s)
+        for (i, due), w, s in zip(pairs.tolist(), waits.tolist(), served.tolist(), strict=True)
+    )
     rows = [
-        FirmRow(str(key), items[i], as_day(due), float(units), int(priority))
-        for key, i, due, units, priority in firm[["key", "item", "due", "waits", "priority"]].itertuples(index=False)
-        if as_day(due) < first_open
+        FirmRow(asked.keys[f], items[i], as_day(day + promise), units, priority)
+        for f, i, day, units, priority in zip(
+            *(column.tolist() for column in (left.firm, left.item, left.day, left.waits, left.priority)), strict=True
+        )
+        if f >= 0 and units > LEAST_UNITS and as_day(day + promise) < first_open
     ]
     return Owed(
-        owed_units={(i, due): float(w) for i, due, w, _ in reversed(named) if due < first_open and w > LEAST_UNITS},
-        served_ahead_units={(i, due): float(s) for i, due, _, s in named if due >= first_open and s > LEAST_UNITS},
+        owed_units={(i, due): w for i, due, w, _ in reversed(named) if due < first_open and w > LEAST_UNITS},
+        served_ahead_units={(i, due): s for i, due, _, s in named if due >= first_open and s > LEAST_UNITS},
         unasked_units=dict(sorted((items[q], units) for q, units in unasked.items() if units > LEAST_UNITS)),
         firm_rows=tuple(sorted(rows, key=lambda r: (r.due, r.demand))),
     )
@@ -282,8 +323,8 @@ def _items(rows: pa.Table) -> tuple[IntArray, list[Item]]:
     """(row) position of its (product, market) in the list of those there are."""
     product, products = codes(rows["product"])
     market, markets = codes(rows["market"])
-    item, pairs = pd.factorize(product * len(markets) + market)
-    return item.astype(np.int64), [Item(products[p // len(markets)], markets[p % len(markets)]) for p in pairs]
+    item, pairs = distinct(product * max(len(markets), 1) + market)
+    return item, [Item(products[p // len(markets)], markets[p % len(markets)]) for p in pairs]
 
 
 def _by_day(queue: IntArray, day: IntArray, units: FloatArray) -> UnitsByDay:

@@ -92,11 +92,12 @@ def _day(text: object) -> date | None:
 
 def _counts_below_nothing(state: State) -> Iterator[Finding]:
     counts = last_counts(state)
-    below = counts[counts["units"] < 0].sort_values(["product", "site"])
-    if not len(below):
+    below = counts.filter(pc.less(counts["units"], 0.0)).sort_by([("product", "ascending"), ("site", "ascending")])
+    if not below.num_rows:
         return
-    names = named(f"{product} {units:g}" for product, units in below[["product", "units"]].itertuples(index=False))
-    yield finding("warning", "position.counted_below_nothing", "stock", column="units", count=len(below), names=names)
+    names = named(f"{row['product']} {row['units']:g}" for row in below.to_pylist())
+    key = "position.counted_below_nothing"
+    yield finding("warning", key, "stock", column="units", count=below.num_rows, names=names)
 
 
 # demand --------------------------------------------------------------------------------------------

@@ -97,11 +97,11 @@ def stock_at_no_site(state: State) -> list[Finding]:
     if not state.table("lanes").num_rows:
         return []
     counts = last_counts(state)
-    nowhere = counts[(counts["site"] == "") & (counts["units"] > 0)]
-    if not len(nowhere):
+    nowhere = counts.filter(pc.and_(pc.equal(counts["site"], ""), pc.greater(counts["units"], 0.0)))
+    if not nowhere.num_rows:
         return []
-    figures: dict[str, Any] = {"count": len(nowhere), "products": named(sorted(nowhere["product"]))}
-    return [finding("warning", "review.no_site", "stock", column="site", rows_affected=len(nowhere), **figures)]
+    figures: dict[str, Any] = {"count": nowhere.num_rows, "products": named(sorted(nowhere["product"].to_pylist()))}
+    return [finding("warning", "review.no_site", "stock", column="site", rows_affected=nowhere.num_rows, **figures)]
 
 
 def asked_items(state: State, starts: Sequence[date]) -> list[Item]:

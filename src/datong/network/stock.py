@@ -13,11 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import codes, day_number, local_days, microseconds
+from datong.ledger.columns import codes, day_number, distinct, grouped, local_days, microseconds
 from datong.ledger.identity import end_of_local_day
 from datong.ledger.life import Standing, events_of_table, standings
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
@@ -43,15 +42,18 @@ class Counts:
     is in a count that names no place.
     """
 
-    table: pd.DataFrame
+    table: pa.Table
     at: Mapping[tuple[str, str], int]
     anywhere: Mapping[str, int]
 
     @classmethod
     def of(cls, state: State) -> "Counts":
         table = last_counts(state)
-        at = dict(zip(zip(table["product"], table["site"], strict=True), table["happened_at"].tolist(), strict=True))
-        return cls(table, at, table.groupby("product")["happened_at"].max().to_dict())
+        product, site, moment = (table[name].to_pylist() for name in ("product", "site", "happened_at"))
+        anywhere: dict[str, int] = {}
+        for of, at in zip(product, moment, strict=True):
+            anywhere[of] = max(at, anywhere.get(of, at))
+        return cls(table, dict(zip(zip(product, site, strict=True), moment, strict=True)), anywhere)
 
     def last(self, product: str, site: str) -> int | None:
         """The moment (us) of the last count that holds at a place; None where it was never counted."""
@@ -153,7 +155,7 @@ def on_hand_by_site(counts: Counts, movements: Movements) -> dict[tuple[str, str
     return {place: max(units[place], 0.0) for place in sorted(units)}
 
 
-def _holds_from(moments: pd.Series, settings: ChainSettings) -> IntArray:
+def _holds_from(moments: IntArray, settings: ChainSettings) -> IntArray:
     """Moments of counts (us): of those at the very beginning of a local day, which are days without a clock, its end. A
     count of the day on which planning starts is what it starts with, and stays at its beginning."""
     from_then = {}
@@ -166,7 +168,7 @@ def _holds_from(moments: pd.Series, settings: ChainSettings) -> IntArray:
     return np.array([from_then[moment] for moment in moments.tolist()], np.int64)
 
 
-def last_counts(state: State) -> pd.DataFrame:
+def last_counts(state: State) -> pa.Table:
     """The last count of each product and site ('' where unnamed): product, site, happened_at (us), units as counted.
 
     All that was counted there on one local day is one count, of each lot and bin the last; it holds from its last row
@@ -175,26 +177,39 @@ def last_counts(state: State) -> pd.DataFrame:
     """
     rows = state.table("stock").select(["happened_at", "site", "product", "lot", "bin", "units"])
     rows = rows.filter(pc.is_valid(rows["units"]))
-    counts = pd.DataFrame(
-        {name: codes(rows[name].fill_null(""))[0] for name in ("product", "site", "lot", "bin")}
-        | {"happened_at": microseconds(rows), "day": local_days(rows, state), "units": rows["units"].to_numpy()}
+    product, products = codes(rows["product"])
+    site, sites = codes(rows["site"].fill_null(""))
+    place = product * max(len(sites), 1) + site
+    of_day = _of_last(place, local_days(rows, state))
+    lot, bin_ = (codes(rows[name].fill_null(""))[0] for name in ("lot", "bin"))
+    part = distinct(distinct(place * (lot.max(initial=0) + 1) + lot)[0] * (bin_.max(initial=0) + 1) + bin_)[0]
+    moment = microseconds(rows)
+    kept = np.flatnonzero(of_day)
+    kept = kept[_of_last(part[kept], moment[kept])]
+    places, at = np.unique(place[kept], return_inverse=True)
+    last = np.full(len(places), _NEVER)
+    np.maximum.at(last, at, moment[kept])
+    return pa.table(
+        {
+            "product": pa.array([products[p] for p in (places // max(len(sites), 1)).tolist()], pa.string()),
+            "site": pa.array([sites[p] for p in (places % max(len(sites), 1)).tolist()], pa.string()),
+            "happened_at": pa.array(_holds_from(last, state.settings), pa.int64()),
+            "units": pa.array(np.bincount(at, rows["units"].to_numpy()[kept], len(places)).astype(np.float64)),
+        }
     )
-    place = ["product", "site"]
-    counts = counts[counts["day"] == counts.groupby(place)["day"].transform("max")]
-    last_of_part = counts.groupby([*place, "lot", "bin"])["happened_at"].transform("max")
-    counts = counts[counts["happened_at"] == last_of_part]
-    counts = counts.groupby(place, as_index=False).agg(happened_at=("happened_at", "max"), units=("units", "sum"))
-    counts["happened_at"] = _holds_from(counts["happened_at"], state.settings)
-    for name in place:
-        names = codes(rows[name].fill_null(""))[1]
-        counts[name] = [names[code] for code in counts[name]]
-    return counts
+
+
+def _of_last(group: IntArray, when: IntArray) -> BoolArray:
+    """(row) it is of the last moment, or day, of its group."""
+    last = np.full(group.max(initial=-1) + 1, _NEVER)
+    np.maximum.at(last, group, when)
+    return when == last[group]
 
 
 def _counted(counts: Counts) -> list[tuple[str, str, float]]:
     """Product, site and units of the last counts; one below zero counts as nothing."""
-    rows = counts.table[["product", "site", "units"]].itertuples(index=False)
-    return [(product, site, max(float(units), 0.0)) for product, site, units in rows]
+    columns = (counts.table[name].to_pylist() for name in ("product", "site", "units"))
+    return [(product, site, max(units, 0.0)) for product, site, units in zip(*columns, strict=True)]
 
 
 def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> Movements:
@@ -264,8 +279,8 @@ def _moved_places(moves: pa.Table) -> tuple[IntArray, list[tuple[str, str]]]:
     """(move) position of its product and site in the list of those there are."""
     product, products = codes(moves["product"])
     site, sites = codes(moves["site"])
-    place, pairs = pd.factorize(product * max(len(sites), 1) + site)
-    return place.astype(np.int64), [(products[p // len(sites)], sites[p % len(sites)]) for p in pairs]
+    place, pairs = distinct(product * max(len(sites), 1) + site)
+    return place, [(products[p // len(sites)], sites[p % len(sites)]) for p in pairs]
 
 
 def _after(moves: pa.Table, place: IntArray, places: list[tuple[str, str]], counts: Counts) -> BoolArray:
@@ -381,31 +396,41 @@ def _used_components(state: State, stands: Mapping[str, Standing], counts: Count
     if not components.num_rows:
         return _move_table([])
     made = _made(state, stands)
-    if not len(made):
+    if not made.num_rows:
         return _move_table([])
     bills = Bills(components, set(pc.unique(components["component"]).to_pylist()))
-    held = [
-        (product, recipe, use.component, use.units_per_unit, *(day - EPOCH for day in use.days))
-        for product, recipe in sorted(set(zip(made["product"], made["recipe"], strict=True)))
-        for use in bills.uses(product, recipe)
-    ]
-    bill_columns = pd.Index(["product", "recipe", "component", "per_unit", "valid_from", "valid_to"])
-    used = made.merge(pd.DataFrame(held, columns=bill_columns), on=["product", "recipe"])
-    used = used[(used["valid_from"] <= used["day"]) & (used["day"] < used["valid_to"])]
-    site = [counts.taken_at(c, s) for c, s in zip(used["component"], used["site"], strict=True)]
+    product, products = codes(made["product"])
+    recipe, recipes = codes(made["recipe"])
+    site, sites = codes(made["site"])
+    kind, kinds = distinct(product * len(recipes) + recipe)
+    by_kind, first = grouped(kind, len(kinds))
+    moves: list[tuple[IntArray, str, float]] = []
+    for k, key in enumerate(kinds.tolist()):
+        rows = by_kind[first[k] : first[k + 1]]
+        day = made["day"].to_numpy()[rows]
+        for use in bills.uses(products[key // len(recipes)], recipes[key % len(recipes)]):
+            since, until = (end - EPOCH for end in use.days)
+            moves.append((rows[(day >= since) & (day < until)], use.component, use.units_per_unit))
+    if not moves:
+        return _move_table([])
+    at = np.concatenate([rows for rows, _, _ in moves])
+    component = [name for rows, name, _ in moves for _ in rows]
+    per_unit = np.concatenate([np.full(len(rows), each) for rows, _, each in moves])
+    place = list(zip(component, (sites[s] for s in site[at].tolist()), strict=True))
+    taken_at = {one: counts.taken_at(*one) for one in set(place)}
     return pa.table(
         {
-            "happened_at": pa.array(used["happened_at"].to_numpy(np.int64)).cast(MOMENT),
-            "site": pa.array(site, pa.string()),
-            "product": pa.array(used["component"].to_list(), pa.string()),
-            "units": pa.array((-used["units"] * used["per_unit"]).to_numpy(np.float64)),
+            "happened_at": pa.array(made["happened_at"].to_numpy()[at]).cast(MOMENT),
+            "site": pa.array([taken_at[one] for one in place], pa.string()),
+            "product": pa.array(component, pa.string()),
+            "units": pa.array(-made["units"].to_numpy()[at] * per_unit),
         }
     )
 
 
-def _made(state: State, stands: Mapping[str, Standing]) -> pd.DataFrame:
-    """What took components: happened_at (us), day, site ('' where unnamed), product, recipe ('' where unknown), units
-    started."""
+def _made(state: State, stands: Mapping[str, Standing]) -> pa.Table:
+    """What took components, of reports that name no known order and of orders: happened_at (us), day (since
+    1970-01-01), site ('' where unnamed), product, recipe ('' where unknown), units started."""
     only = only_recipes(state)
     columns = ["happened_at", "site", "product", "order", "good_units", "scrap_units"]
     production = state.table("production").select(columns)
@@ -413,10 +438,17 @@ def _made(state: State, stands: Mapping[str, Standing]) -> pd.DataFrame:
     by_order = orders.filter(pc.equal(orders["kind"], "make"))
     known = pc.fill_null(pc.is_in(production["order"], by_order["order"].combine_chunks()), False)
     loose = production.filter(pc.invert(known))
-    frame = loose.select(["site", "product"]).to_pandas().assign(happened_at=microseconds(loose))
-    frame["day"] = local_days(loose, state)
-    frame["units"] = loose["good_units"].to_numpy() + loose["scrap_units"].to_numpy()
-    frame["recipe"] = frame["product"].map({p: r for p, r in only.items() if isinstance(p, str)})
+    recipe_of = {p: r for p, r in only.items() if isinstance(p, str)}
+    loosely = pa.table(
+        {
+            "happened_at": loose["happened_at"].cast(pa.int64()),
+            "day": local_days(loose, state),
+            "site": loose["site"].fill_null(""),
+            "product": loose["product"],
+            "recipe": pa.array([recipe_of.get(p) or "" for p in loose["product"].to_pylist()], pa.string()),
+            "units": pc.add(loose["good_units"], loose["scrap_units"]),
+        }
+    )
     calendar, site_of, rows = state.settings.calendar, order_sites(state), []
     booked_at = _booked_sites(production.filter(known))
     for row in by_order.filter(pc.is_in(by_order["order"], pa.array(sorted(stands), pa.string()))).to_pylist():
@@ -429,15 +461,13 @@ def _made(state: State, stands: Mapping[str, Standing]) -> pd.DataFrame:
             {
                 "happened_at": int(pa.scalar(began, MOMENT).value),
                 "day": day_number(calendar.local_date(began)),
-                "site": booked_at.get(row["order"]) or site_of(row),
+                "site": booked_at.get(row["order"]) or site_of(row) or "",
                 "product": row["product"],
-                "recipe": row["recipe"] or only.get((row["product"], row["line"])) or only.get(row["product"]),
+                "recipe": row["recipe"] or only.get((row["product"], row["line"])) or only.get(row["product"]) or "",
                 "units": row["units"] if unbooked_done(row, stand) else reported,
             }
         )
-    if rows:
-        frame = pd.concat([frame, pd.DataFrame(rows)], ignore_index=True) if len(frame) else pd.DataFrame(rows)
-    return frame.assign(site=frame["site"].fillna(""), recipe=frame["recipe"].fillna(""))
+    return pa.concat_tables([loosely, pa.Table.from_pylist(rows, loosely.schema)])
 
 
 def _booked_sites(production: pa.Table) -> dict[str, str | None]:

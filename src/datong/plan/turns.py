@@ -26,7 +26,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.facts import Way
@@ -163,8 +162,7 @@ def cheapest_levels(cost: FloatArray, jumps: Sequence[Sequence[Jump]]) -> list[t
             if most == levels - 1:
                 there = np.minimum.accumulate(there[::-1])[::-1]
             elif most > jump.least:  # of the last level, repeated beyond it, the minimum is the same
-                size = most - jump.least + 1
-                there = minimum_filter1d(there, size, origin=-(size // 2), mode="nearest")
+                there = _least_ahead(there, most - jump.least + 1)
             after = value.copy()
             here = slice(levels - jump.least)
             np.minimum(value[here], there - slope[here] + jump.setup, out=after[here])
@@ -180,6 +178,14 @@ def cheapest_levels(cost: FloatArray, jumps: Sequence[Sequence[Jump]]) -> list[t
                 course.append((t, jump, up))
                 level += up
     return course
+
+
+def _least_ahead(values: FloatArray, count: int) -> FloatArray:
+    """(i) the least of values[i : i + count]; beyond the end the last one goes on."""
+    least, reach = np.append(values, np.full(count - 1, values[-1])), 1
+    while 2 * reach <= count:  # the least of twice as many, from two that lie side by side
+        least, reach = np.minimum(least[:-reach], least[reach:]), 2 * reach
+    return np.minimum(least[: len(values)], least[count - reach :][: len(values)])
 
 
 class _Components:

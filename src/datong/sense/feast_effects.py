@@ -6,12 +6,13 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from datong.ledger.columns import as_day, day_number
 from datong.ledger.state import State
 from datong.model.flow import WHOLE_CHAIN, BoolArray, FloatArray, IntArray, SeriesSet, Signal, Subject
 from datong.model.words import Message, message
 from datong.sense.calendar import Feast, feasts, holidays_between
 from datong.sense.found import Found, Shown, about, direction, found, percent, times, who
-from datong.sense.series import SaleRows, as_day, day_number
+from datong.sense.series import SaleRows
 from datong.statistics.changes import BASELINE_BLOCKS_MIN, one_block, usual_level
 
 # A feast this sure over the chain or a category is looked for in every item; it explains its buckets when it moves at

@@ -4,10 +4,10 @@ from datetime import date
 
 import numpy as np
 
+from datong.ledger.columns import day_number
 from datong.model.flow import BoolArray, FloatArray, SeriesSet
 from datong.model.words import message
 from datong.sense.found import Found, Shown, about, direction, found, number, percent, times, who
-from datong.sense.series import day_number
 from datong.statistics.changes import RECENT_BLOCKS, level_shift, odd_block, recent_change, stabilised, usual_level
 
 # Changes are looked for in weeks, whatever the bucket: a week has no weekday pattern. At most the last year counts.

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from datong.ledger.columns import day_number, local_days
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
 from datong.sense.found import Found, Shown, about, found, who
 from datong.sense.item_changes import WEEK_DAYS, WEEKS_MAX
-from datong.sense.series import day_number, local_days
 from datong.statistics.changes import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise
 
@@ -18,8 +18,8 @@ RETURNS_MIN = 5
 def returns_rise(state: State, series: SeriesSet, prices: FloatArray) -> list[Found]:
     """One test for every item with at least RETURNS_MIN recent returns (rows of the table, since a row is one decision
     to send back, however many units) and with sales in the weeks before. Shares in the text are of units."""
-    rows = state.table("returns").select(["happened_at", "product", "market", "units"]).to_pandas()
-    if rows.empty or not series.bucket_starts:
+    rows = state.table("returns").select(["happened_at", "product", "market", "units"])
+    if not rows.num_rows or not series.bucket_starts:
         return []
     bucket_days = state.settings.calendar.bucket_days
     end = day_number(series.bucket_starts[-1]) + bucket_days
@@ -28,8 +28,9 @@ def returns_rise(state: State, series: SeriesSet, prices: FloatArray) -> list[Fo
     spans = ((start, late), (late, end))
     sold = np.stack([series.sold_units[:, (starts >= a) & (starts < b)].sum(axis=1) for a, b in spans])
     at = {item: i for i, item in enumerate(series.items)}
-    item = np.array([at.get(Item(p, m), -1) for p, m in zip(rows["product"], rows["market"], strict=True)])
-    day, units = local_days(rows["happened_at"], state), rows["units"].to_numpy(np.float64)
+    names = rows["product"].to_pylist(), rows["market"].to_pylist()
+    item = np.array([at.get(Item(p, m), -1) for p, m in zip(*names, strict=True)])
+    day, units = local_days(rows, state), rows["units"].to_numpy().astype(np.float64)
     back = np.zeros((2, len(series.items)))
     count = np.zeros((2, len(series.items)), np.int64)
     for k, (a, b) in enumerate(spans):

@@ -1,12 +1,15 @@
 """Clean demand series from the ledger's rows: what was due in each bucket, and where the records do not tell."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from datong.ledger.columns import as_day, codes, day_number, local_days
 from datong.ledger.state import State
 from datong.model.flow import (
     ON_SALE,
@@ -27,8 +30,6 @@ PARTIAL_BUCKET_SHARE = 0.1
 # What of a product, beside its widest category, items are held to be alike by.
 PRODUCT_ATTRIBUTES = ("category_b", "category_c", "brand")
 
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-
 
 @dataclass(frozen=True, eq=False)
 class SaleRows:
@@ -48,25 +49,22 @@ class SaleRows:
 
 def sale_rows(state: State) -> SaleRows:
     """The `sales` rows in state 'ordered', dated by the chain's local day; due promise_days after the order."""
-    columns = ["happened_at", "product", "market", "units", "state"]
-    rows = state.table("sales").select(columns).to_pandas(strings_to_categorical=True)
-    row = np.flatnonzero((rows["state"] == "ordered").to_numpy())
-    rows = rows.iloc[row]
-    items, item = _coded(rows["product"], rows["market"])
-    ordered_day = local_days(rows["happened_at"], state)
-    return SaleRows(
-        items, item, ordered_day, ordered_day + state.settings.promise_days, rows["units"].to_numpy(np.float64), row
-    )
+    rows = state.table("sales").select(["happened_at", "product", "market", "units", "state"])
+    ordered = pc.fill_null(pc.equal(rows["state"], "ordered"), False)
+    row = np.flatnonzero(ordered.to_numpy())
+    rows = rows.filter(ordered)
+    items, item = _coded(rows)
+    ordered_day = local_days(rows, state)
+    units = rows["units"].to_numpy().astype(np.float64)
+    return SaleRows(items, item, ordered_day, ordered_day + state.settings.promise_days, units, row)
 
 
-def _coded(product: pd.Series, market: pd.Series) -> tuple[tuple[Item, ...], IntArray]:
-    """Sorted items of two categorical columns, and each row's position among them."""
-    products, markets = product.cat, market.cat
-    market_count = max(len(markets.categories), 1)
-    pair = products.codes.to_numpy().astype(np.int64) * market_count + markets.codes.to_numpy()
-    pairs, inverse = np.unique(pair, return_inverse=True)
-    of_product, of_market = products.categories.tolist(), markets.categories.tolist()
-    names = [Item(of_product[p // market_count], of_market[p % market_count]) for p in pairs.tolist()]
+def _coded(rows: pa.Table) -> tuple[tuple[Item, ...], IntArray]:
+    """Sorted items of a table with columns `product` and `market`, and each row's position among them."""
+    product, products = codes(rows["product"])
+    market, markets = codes(rows["market"])
+    pairs, inverse = np.unique(product * max(len(markets), 1) + market, return_inverse=True)
+    names = [Item(products[p // len(markets)], markets[p % len(markets)]) for p in pairs.tolist()]
     order = sorted(range(len(names)), key=lambda i: names[i])
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
@@ -85,26 +83,9 @@ class _Wanted:
 
 def _wanted(state: State) -> _Wanted:
     table = state.table("demand").select(["product", "market", "due", "units"])
-    names = table.select(["product", "market"]).to_pandas(strings_to_categorical=True)
-    items, item = _coded(names["product"], names["market"])
+    items, item = _coded(table)
     due_day = table["due"].cast(pa.int32()).to_numpy().astype(np.int64)
     return _Wanted(items, item, due_day, table["units"].to_numpy().astype(np.float64))
-
-
-def local_days(moments: pd.Series, state: State) -> IntArray:
-    """The chain's calendar day of each moment, in days since 1970-01-01."""
-    local = moments.dt.tz_convert(state.settings.time_zone).dt.tz_localize(None)
-    return local.to_numpy("datetime64[D]").astype(np.int64)
-
-
-def day_number(day: date) -> int:
-    """Days since 1970-01-01."""
-    return day.toordinal() - _EPOCH_ORDINAL
-
-
-def as_day(number: int) -> date:
-    """The day that is so many days after 1970-01-01."""
-    return date.fromordinal(int(number) + _EPOCH_ORDINAL)
 
 
 def demand_series(state: State) -> SeriesSet:
@@ -126,7 +107,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     """`demand_series` of sales that are already at hand."""
     settings, calendar = state.settings, state.settings.calendar
     columns = ["product", "kind", "category_a", *PRODUCT_ATTRIBUTES, "launched_on"]
-    products = state.table("products").select(columns).to_pandas()
+    products = state.table("products").select(columns).to_pydict()
     wanted = _wanted(state)
     items = _items(sales, unasked_products(state).launched, wanted)
     item = _positions(sales.items, items)[sales.item] if len(sales.item) else sales.item
@@ -160,7 +141,7 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
 
     availability = stocked_out(state, items, bucket_starts, sold, there, near_holiday)
     units = np.where(there & (availability == ON_SALE), sold, np.nan)
-    category = dict(zip(products["product"], products["category_a"].fillna(""), strict=True))
+    category = dict(zip(products["product"], products["category_a"], strict=True))
     return SeriesSet(
         items=items,
         bucket_starts=bucket_starts,
@@ -172,22 +153,24 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
         given_units=_given(items, sales, wanted, open_day, len(horizon_starts), length),
         known_ahead_history=known[:, :, None],
         holidays=_in_view(holiday_buckets(found, calendar), origin),
-        category=tuple(str(category.get(i.product, "")) for i in items),
+        category=tuple(category.get(i.product) or "" for i in items),
         attributes=_attributes(state, items, products),
         launch_ahead=np.where((first_known == closed) & ~np.isnan(launch), launch - closed, -1).astype(np.int64),
     )
 
 
-def _attributes(state: State, items: tuple[Item, ...], products: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+def _attributes(
+    state: State, items: tuple[Item, ...], products: Mapping[str, Sequence[Any]]
+) -> dict[str, tuple[str, ...]]:
     """By name, (item) what is known of the product, and of the site where the market is one; only what tells items
     apart."""
-    sites = state.table("sites").select(["site", "region"]).to_pandas()
+    sites = state.table("sites").select(["site", "region"]).to_pydict()
     known: dict[str, tuple[str, ...]] = {}
     for name in ("category_a", *PRODUCT_ATTRIBUTES):
-        value = dict(zip(products["product"], products[name].fillna(""), strict=True))
-        known[name] = tuple(str(value.get(i.product, "")) for i in items)
-    region = dict(zip(sites["site"], sites["region"].fillna(""), strict=True))
-    known["region"] = tuple(str(region.get(i.market, "")) for i in items)
+        value = dict(zip(products["product"], products[name], strict=True))
+        known[name] = tuple(value.get(i.product) or "" for i in items)
+    region = dict(zip(sites["site"], sites["region"], strict=True))
+    known["region"] = tuple(region.get(i.market) or "" for i in items)
     return {name: values for name, values in known.items() if len(set(values)) > 1}
 
 
@@ -210,7 +193,9 @@ def _sums(row: IntArray, column: IntArray, values: FloatArray, shape: tuple[int,
     return flat.astype(np.float64).reshape(shape)
 
 
-def _launch_buckets(items: tuple[Item, ...], products: pd.DataFrame, origin: date, length: int) -> FloatArray:
+def _launch_buckets(
+    items: tuple[Item, ...], products: Mapping[str, Sequence[Any]], origin: date, length: int
+) -> FloatArray:
     """(item) bucket of its `launched_on`, below 0 before the first one; NaN where not given."""
     launch = {p: d for p, d in zip(products["product"], products["launched_on"], strict=True) if d is not None}
     return np.array([(launch[i.product] - origin).days // length if i.product in launch else np.nan for i in items])

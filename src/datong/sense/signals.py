@@ -13,13 +13,14 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from datong.ledger.columns import local_days
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
 from datong.sense import feast_effects
 from datong.sense.found import Found
 from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.returns_rise import returns_rise
-from datong.sense.series import SaleRows, local_days, sale_rows, series_of_sales
+from datong.sense.series import SaleRows, sale_rows, series_of_sales
 from datong.sense.stated import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
@@ -110,7 +111,7 @@ def _with_evidence(
         "returns": _Rows(
             state.table("returns")["row_id"],
             np.array([at.get(Item(p, m), -1) for p, m in pairs], np.int64),
-            local_days(returns["happened_at"].to_pandas(), state),
+            local_days(returns, state),
             returns["units"].to_numpy(),
             np.arange(returns.num_rows),
         ),

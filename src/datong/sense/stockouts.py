@@ -3,8 +3,10 @@
 from datetime import date
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from datong.ledger.columns import codes, day_number, distinct, local_days
 from datong.ledger.state import State
 from datong.model.flow import ON_SALE, STOCKED_OUT, STOCKED_OUT_INFERRED, BoolArray, FloatArray, IntArray, Item
 
@@ -55,36 +57,34 @@ def _counts(
     settings = state.settings
     flagged, empty = (np.zeros((len(items), len(bucket_starts)), bool) for _ in range(2))
     ever = np.zeros(len(items), bool)
-    counts = state.table("stock").select(["happened_at", "site", "product", "units", "available"]).to_pandas()
-    counts = counts[counts["units"].notna() | counts["available"].notna()]
-    if counts.empty:
+    counts = state.table("stock").select(["happened_at", "site", "product", "units", "available"])
+    counts = counts.filter(pc.or_(pc.is_valid(counts["units"]), pc.is_valid(counts["available"])))
+    if not counts.num_rows:
         return flagged, empty, ever
-    local = counts["happened_at"].dt.tz_convert(settings.time_zone).dt.tz_localize(None)
-    due_day = local.to_numpy("datetime64[D]") + np.timedelta64(settings.promise_days, "D")
-    since = (due_day - np.datetime64(bucket_starts[0], "D")).astype(np.int64)
+    due_day = local_days(counts, state) + settings.promise_days
+    bucket = (due_day - day_number(bucket_starts[0])) // settings.calendar.bucket_days
+    product, products = codes(counts["product"])
+    site, sites = codes(counts["site"].fill_null(""))
     shops = {i.market for i in items}
-    counts = pd.DataFrame(
-        {
-            "product": counts["product"],
-            "shop": counts["site"].where(counts["site"].isin(shops), ""),
-            "bucket": since // settings.calendar.bucket_days,
-            "units": counts["units"],
-            "off_sale": counts["available"].map({True: 0.0, False: 1.0}).astype(float),
-        }
-    )
-    by_bucket = counts.groupby(["product", "shop", "bucket"], as_index=False).agg(
-        units=("units", "max"), off_sale=("off_sale", "mean")
-    )
-    by_bucket["off_sale_then"] = by_bucket["off_sale"] >= 0.5
-    by_bucket["empty_then"] = by_bucket["off_sale"].isna() & (by_bucket["units"] <= 0)
-    inside = by_bucket[by_bucket["bucket"].between(0, len(bucket_starts) - 1)]
-    places = pd.DataFrame({"item": range(len(items)), "product": [i.product for i in items]})
-    for shop in ([i.market for i in items], ""):
-        place = places.assign(shop=shop)
-        ever[place.merge(counts[["product", "shop"]].drop_duplicates())["item"]] = True
-        rows = place.merge(inside)
-        flagged[rows["item"], rows["bucket"]] |= rows["off_sale_then"].to_numpy()
-        empty[rows["item"], rows["bucket"]] |= rows["empty_then"].to_numpy()
+    shop, names = codes(pa.chunked_array([[s if s in shops else "" for s in sites]], pa.string()))
+    place, places = distinct(product * len(names) + shop[site])
+    inside = (bucket >= 0) & (bucket < len(bucket_starts))
+    cell = (place * len(bucket_starts) + bucket)[inside]
+    shape = len(places), len(bucket_starts)
+    # Of a place and bucket: how many counts said whether it was on sale, how many of them no, and the most units.
+    said = np.bincount(cell, counts["available"].is_valid().to_numpy()[inside], shape[0] * shape[1])
+    no = np.bincount(cell, pc.equal(counts["available"], False).fill_null(False).to_numpy()[inside], len(said))
+    most = np.full(len(said), np.nan)
+    np.fmax.at(most, cell, counts["units"].cast(pa.float64()).to_numpy()[inside])
+    off_sale = ((said > 0) & (no >= 0.5 * said)).reshape(shape)
+    nothing = ((said == 0) & (most <= 0)).reshape(shape)
+    at = {(products[k // len(names)], names[k % len(names)]): i for i, k in enumerate(places.tolist())}
+    for of_item in ([(i.product, i.market) for i in items], [(i.product, "") for i in items]):
+        own = np.array([at.get(key, -1) for key in of_item], np.int64)
+        known = own >= 0
+        ever |= known
+        flagged[known] |= off_sale[own[known]]
+        empty[known] |= nothing[own[known]]
     return flagged, empty, ever
 
 

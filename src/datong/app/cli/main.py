@@ -333,6 +333,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     options = parser(language).parse_args(words)
+    from datong.app.cli.quick_start import leave_pandas_until_asked
+
+    leave_pandas_until_asked()
     from datong.app.cli import commands
     from datong.model.errors import BadInput, DatongError
 

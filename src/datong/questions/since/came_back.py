@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -173,12 +172,12 @@ def _counted(before: State, now: State, naming: Naming) -> list[Row]:
     stock = now.table("stock")
     old = stock.filter(pc.invert(pc.is_in(stock["row_id"], fresh["row_id"].combine_chunks())))
     booked, there = (position(now.with_tables(stock=rows)).on_hand_units for rows in (old, stock))
-    counts = last_counts(now)
+    counts = last_counts(now).to_pylist()
     places = set(zip(fresh["product"].to_pylist(), fresh["site"].fill_null("").to_pylist(), strict=True))
     rows, same = [], 0
     for product in pc.unique(fresh["product"]).to_pylist():
-        own = [(p, site) in places for p, site in zip(counts["product"], counts["site"], strict=True)]
-        counted = float(counts["units"][np.array(own) & (counts["product"] == product)].sum())
+        own = [c for c in counts if c["product"] == product and (product, c["site"]) in places]
+        counted = float(sum(c["units"] for c in own))
         recorded = counted - (there.get(product, 0.0) - booked.get(product, 0.0))  # at the moment of the count
         if abs(counted - recorded) < SAME_COUNT:
             same += 1
