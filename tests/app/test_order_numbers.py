@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import datong
-from datong.app.chain import parse_moment
+from datong.app.clock import parse_moment
 
 PRODUCTS = ("A", "B", "C", "D")
 FILES = {

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import datong
-from datong.app.chain import parse_moment
 from datong.app.cli.main import main
+from datong.app.clock import parse_moment
 
 WEEKS = 30
 FILES = {

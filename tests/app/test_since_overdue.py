@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import datong
-from datong.app.chain import parse_moment
+from datong.app.clock import parse_moment
 
 FILES = {
     "chain.toml": 'name = "works"\nstart = 2026-01-05\nhorizon_buckets = 6\n',

@@ -6,8 +6,8 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 import datong
-from datong.app.chain import parse_moment
 from datong.app.cli.main import main
+from datong.app.clock import parse_moment
 
 CHAIN = {
     "chain.toml": 'name = "works"\nstart = 2026-01-05\nhorizon_buckets = 6\n',

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
-from datong.app.chain import Chain, user_of_this_machine
+from datong.app.chain import Chain
 from datong.app.changes import Change, parse_change
 from datong.app.cli.main import main
 from datong.app.exchange import exchange, file_drop, release
+from datong.app.wiring import user_of_this_machine
 from datong.connectors.files.starter import write_starter
 from datong.model.errors import BadInput, NotFound, Refused
 from mill import run

@@ -38,7 +38,6 @@ LAZY_DOORS = {
     "app/chain.py": {
         "datong.app.earlier",
         "datong.balance.solution",
-        "datong.learn.scores",
         "datong.network.notices",
         "datong.network.position_notices",
         "datong.network.review",
@@ -47,8 +46,11 @@ LAZY_DOORS = {
         "datong.questions.quote",
         "datong.questions.replenish",
         "datong.questions.run",
-        "datong.questions.since",
         "datong.replay.replay",
+    },
+    "app/kept_runs.py": {
+        "datong.learn.scores",
+        "datong.questions.since",
     },
     "app/checking.py": {
         "datong.network.notices",

@@ -4,40 +4,32 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 """
 
 import copy
-import getpass
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from datong.app import clock, kept_runs, taking_in
 from datong.app.changes import Change, NewRow, added_sources, changed_sources, parse_change
-from datong.connectors.files.folder import SourceRows, check_folder, count
+from datong.app.taking_in import Taken
+from datong.app.wiring import Opened, utc_now, wire
 from datong.connectors.files.intake import take_in_folder
-from datong.connectors.files.mapping import apply_mapping, read_mapping
-from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
-from datong.connectors.files.settings import read_settings
-from datong.learn.memory import learnt_by
+from datong.connectors.files.read import Source
 from datong.ledger.limits import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import State
-from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, gathered, last_recorded_day
+from datong.ledger.validate import gathered
 from datong.model.errors import BadInput, NotFound, Refused
-from datong.model.findings import Finding, finding, has_errors
-from datong.model.flow import SCORES_SCHEMA, Learnt
+from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
-from datong.model.words import Message, message
+from datong.model.words import message
 from datong.questions.run_result import RunResult
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
-from datong.store.branches import DuckDBBranches
-from datong.store.duckdb_ledger import open_ledger
 
 if TYPE_CHECKING:
     from datong.balance.market import Door
@@ -46,53 +38,10 @@ if TYPE_CHECKING:
     from datong.questions.compare import Comparison, Side
     from datong.questions.quote import QuoteResult
     from datong.questions.replenish import ReplenishResult
-    from datong.questions.since import PlanBefore
     from datong.replay.replay import ReplayResult, Sweep
-
-LEDGER_FILE = Path(".datong") / "ledger.duckdb"
-
-
-# What of a kept run later ones learn from.
-LEARNT_FROM = ("forecast", "adjustments", "learnt_used", "learnt")
-# What of a kept run its successor is held against.
-PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "deliveries", "flow", "hours", "money")
-
-# Days between which a plan may be asked for.
-FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 
 # More buckets than any history has.
 EVERY_BUCKET = 1_000_000
-
-# The clocks of machines differ by so much without anything being wrong.
-CLOCK_SLACK = timedelta(seconds=2)
-# A record of the day that now ends somewhere on earth is not of the future.
-FUTURE_SLACK = timedelta(days=1)
-
-# Rows of the quarantine that are tried again in one go.
-RETRIED_AT_ONCE = 50_000
-
-# An error that lists what there is names so many.
-NAMED = 10
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def user_of_this_machine() -> str:
-    """Name of the user who runs this; 'unknown' where the machine has none for them, as in some containers."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What became of a file: a report for each table it fed, and every finding."""
-
-    reports: tuple[IngestReport, ...]
-    findings: tuple[Finding, ...]
 
 
 class Chain:
@@ -106,8 +55,6 @@ class Chain:
     branch, on, change, add, compare: what-ifs. branch_name: the branch that this is a view of; None: the trunk.
     """
 
-    branch_name: str | None = None
-
     def __init__(
         self,
         folder: Path,
@@ -120,22 +67,12 @@ class Chain:
 
         Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default.
         """
-        self.folder = folder
-        self._now = now
-        self.by: str = user_of_this_machine() if by is None else by
-        settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
-        if settings is None:
-            findings = check_folder(folder, count, keep_rejected=False).findings
-            raise BadInput(message("app.cannot_open", folder=str(folder)), findings)
-        if has_errors(wrong):
-            raise BadInput(message("app.wrong_settings", folder=str(folder)), wrong)
-        self.settings: ChainSettings = settings
-        trunk = open_ledger(folder / LEDGER_FILE, self.settings)
-        self.ledger: Ledger = trunk
-        self._trunk: Ledger = trunk
+        trunk, branches = wire(folder, now, by)
+        self._at: Opened = trunk
+        self._trunk: Opened = trunk
+        self._branches: Branches = branches
         self._whole: State | None = None
         self._noticed: tuple[State, tuple[Finding, ...]] | None = None
-        self._branches: Branches = DuckDBBranches(trunk)
         try:
             taken = take_in_folder(self.ledger, folder, self.clock(), on_rows, now().date(), by=self.by)
             self.unheeded_edits: tuple[Finding, ...] = taken.unheeded
@@ -145,6 +82,27 @@ class Chain:
             raise
         self.ingested: tuple[IngestReport, ...] = taken.reports
         self._folder_findings = taken.findings
+
+    @property
+    def folder(self) -> Path:
+        return self._at.folder
+
+    @property
+    def settings(self) -> ChainSettings:
+        return self._at.settings
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._at.ledger
+
+    @property
+    def branch_name(self) -> str | None:
+        return self._at.branch
+
+    @property
+    def by(self) -> str:
+        """Who writes."""
+        return self._at.by
 
     def __enter__(self) -> "Chain":
         return self
@@ -181,77 +139,20 @@ class Chain:
         except NotFound:
             return ()
         if self._noticed is None or self._noticed[0] is not state:  # a command asks before it plans, and with the plan
-            self._noticed = state, (*notices(state), *position_notices(state, self._learnt(state.as_of)))
+            self._noticed = state, (*notices(state), *position_notices(state, kept_runs.learnt(self._at, state.as_of)))
         return self._noticed[1]
 
     def clock(self) -> datetime:
-        """Now, on the chain's clock.
-
-        A chain of live records has the clock of the world. A chain of declared history stands at the last moment at
-        which anything became known: a change made now comes just after it, not years later. A branch stands at its
-        moment, or where rows of its own became known later. Where the world's clock has gone back, the chain's stays
-        just after the last arrival: what comes later must not seem older.
-        """
-        latest = self.ledger.latest_known_at()
-        if self.branch_name is not None and latest is not None:
-            return latest
-        if self.settings.history == "live" or latest is None:
-            now, arrived = self._now(), self.ledger.latest_arrival()
-            return now if arrived is None or now >= arrived else arrived + timedelta(microseconds=1)
-        return latest + timedelta(microseconds=1)
+        """Now, on the chain's clock: see `app/clock.py`."""
+        return clock.clock(self._at)
 
     def clock_findings(self, as_of: datetime | None = None) -> list[Finding]:
-        """What a clock that went back, or a record of the future, hides or moves. as_of: the moment that was asked for.
+        """What a clock that went back, or a record of the future, hides or moves. as_of: the moment asked for."""
+        return clock.clock_findings(self._at, as_of)
 
-        What lies before the start of the plan (the settings' start, or as_of) is its opening, also where the plan is
-        made days ahead. A chain of declared history stands at its last record: one that is dated in the future moves
-        all of it there, unless a moment is asked for.
-        """
-        start, calendar = self.settings.start, self.settings.calendar
-        if self.settings.history != "live":
-            last = self.ledger.latest_known_at()
-            if last is None or last - self._now() <= FUTURE_SLACK:
-                return []
-            if (as_of is not None and last <= as_of) or (start is not None and calendar.local_date(last) <= start):
-                return []
-            then = self._local(last)
-            return [
-                finding("warning", "app.in_the_future", str(LEDGER_FILE), then=then, today=self._local(self._now()))
-            ]
-        found = []
-        arrived = self.ledger.latest_arrival()
-        if arrived is not None and arrived - self._now() > CLOCK_SLACK:
-            then, today = self._local(arrived), self._local(self._now())
-            found.append(finding("warning", "app.clock_back", str(LEDGER_FILE), arrived=then, now=today))
-        asked = [moment for moment in (as_of, self._start_moment()) if moment is not None]
-        now, latest = max([self.clock(), *asked]), self.ledger.latest_known_at()
-        if latest is not None and latest > now:
-            state = self.ledger.state(END_OF_TIME)
-            for name in tables():
-                known_at = state.table(name)["known_at"]
-                ahead = known_at.filter(pc.greater(known_at, pa.scalar(now, known_at.type)))
-                if len(ahead):
-                    first = self._local(pc.min(ahead).as_py())
-                    found.append(
-                        finding(
-                            "warning",
-                            "app.known_ahead",
-                            name,
-                            column="known_at",
-                            rows_affected=len(ahead),
-                            count=len(ahead),
-                            first=first,
-                        )
-                    )
-        return found
-
-    def _start_moment(self) -> datetime | None:
-        """When the settings' start begins, before which nothing is planned."""
-        start = self.settings.start
-        return None if start is None else self.settings.calendar.midnight(start)
-
-    def _local(self, moment: datetime) -> str:
-        return f"{moment.astimezone(self.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
+    def default_as_of(self) -> datetime:
+        """The moment that a plan is made for where none is asked for: see `app/clock.py`. Raises NotFound."""
+        return clock.default_as_of(self._at)
 
     def ingest(
         self,
@@ -259,59 +160,13 @@ class Chain:
         table: str | None = None,
         mapping: Path | None = None,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
-    ) -> "Taken":
+    ) -> Taken:
         """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
 
         on_rows: told the table and how many rows of it have come so far. Raises BadInput where nothing of the file can
         be used.
         """
-        sources, findings = open_sources(file)
-        parts: list[tuple[str, Source]] = []
-        if mapping is None:
-            parts = [(table or Path(source.name).stem, source) for source in sources]
-        else:
-            rules, problems = read_mapping(mapping)
-            findings = [*findings, *problems]
-            for source in sources:
-                try:
-                    mapped, problems = apply_mapping(rules, whole_source(source))
-                except UnreadableError as unreadable:
-                    findings.append(unreadable.found)
-                    continue
-                findings = [*findings, *source.findings, *problems]
-                parts += [(name, Source(part)) for name, part in mapped]
-        if not parts:
-            raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
-        unknown = [name for name, _ in parts if name not in tables()]
-        if unknown:
-            raise BadInput(message("app.unknown_table", table=", ".join(unknown), tables=", ".join(tables())), findings)
-        arrived_at = self.clock()
-        order = list(tables())
-        reports = []
-        for name, source in sorted(parts, key=lambda part: order.index(part[0])):
-            rows = self._checked(name, source, lambda count, name=name: on_rows(name, count))
-            try:
-                reports.append(self.ledger.take_in(name, rows, file.name, arrived_at, by=self.by))
-            except UnreadableError as unreadable:
-                findings.append(unreadable.found)
-        if not reports:
-            raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
-        ahead = [f for f in self.clock_findings() if f not in self.unheeded]
-        findings = [*findings, *(f for report in reports for f in report.findings), *ahead]
-        return Taken(tuple(reports), tuple(findings))
-
-    def _checked(self, name: str, source: Source, on_rows: Callable[[int], None] = lambda _rows: None) -> SourceRows:
-        """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
-        targets = {c.refers_to for c in tables()[name].columns.values() if c.refers_to is not None}
-        everything = self.ledger.state(END_OF_TIME, {"products", "unit_conversions", *targets})
-        known = {"products": everything.table("products")["product"].combine_chunks()}
-        for target in targets:
-            if everything.table(target).num_rows:
-                known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
-        conversions = everything.versions("unit_conversions")
-        known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
-        last_day = last_recorded_day(self._now().date(), self.settings)
-        return SourceRows(tables()[name], source, self.settings, known, on_rows=on_rows, last_day=last_day)
+        return taking_in.ingest(self._at, file, table, mapping, on_rows, self.unheeded)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -320,68 +175,19 @@ class Chain:
 
         Raises NotFound for ids that the table does not hold.
         """
-        if table not in tables():
-            raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
-        held = self.ledger.state(END_OF_TIME, (table,)).versions(table)
-        days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
-        ids = held["row_id"].to_pylist()
-        known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
-        unknown = [row_id for row_id in row_ids if row_id not in known]
-        if unknown:
-            raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
-        return self.ledger.withdraw(table, row_ids, self.clock(), by=self.by)
+        return taking_in.withdraw(self._at, table, row_ids)
 
     def retry_quarantine(self) -> tuple[IngestReport, ...]:
         """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction.
 
         One report for each table and source; of many rows so many at a time, each lot in a transaction of its own.
         """
-        arrived_at = self.clock()
-        reports: dict[tuple[str, str], IngestReport] = {}
-        for (table, source), ids in _lots(self.ledger.waiting()):
-            held = self.ledger.quarantined(ids).sort_by("row").to_pylist()
-            raw = [json.loads(row["raw"]) for row in held]
-            names = list(dict.fromkeys(name for row in raw for name in row))
-            columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
-            numbers = pa.array([row["row"] for row in held], pa.int64())
-            rows = RawSource(source, pa.table({ROW: numbers, **columns}))
-            checked = gathered(self._checked(table, Source(rows)))
-            report = self.ledger.ingest(
-                table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=ids, by=self.by
-            )
-            before = reports.get((table, source))
-            reports[table, source] = report if before is None else _both(before, report)
-        return tuple(reports.values())
+        return taking_in.retry_quarantine(self._at)
 
     def discard_quarantine(self, ids: Sequence[str]) -> int:
         """Forget rows in quarantine: they hold nothing back any more, and are not tried again. Returns how many. One
         that still stands in a file of the folder comes back with it. Raises NotFound for ids that are not there."""
-        unknown = sorted(set(ids) - set(self.ledger.quarantined(ids)["quarantine_id"].to_pylist()))
-        if unknown:
-            raise NotFound(message("app.not_quarantined", ids=", ".join(unknown)))
-        return self.ledger.discard(ids, self.clock(), by=self.by)
-
-    def default_as_of(self) -> datetime:
-        """The last moment at which anything became known, but not before the settings' start, nor before that of a plan
-        whose orders were given out; of a branch its clock.
-
-        A chain of live records does not look beyond its clock; where nothing became known today, it stands where the
-        day began: a plan of Monday is not made for Friday, because nothing came in since.
-        """
-        latest = self.ledger.latest_known_at()
-        if self.branch_name is not None and latest is not None:
-            return latest
-        moment = default_moment(self.settings, latest, self.clock())
-        moment = max((m for m in (moment, self._last_given_out()) if m is not None), default=None)
-        if moment is None:
-            raise NotFound(message("app.nothing_known", folder=str(self.folder)))
-        return moment
-
-    def _last_given_out(self) -> datetime | None:
-        """The last moment of a run whose orders were given out: a plan of before would not know what is out."""
-        given_out = pc.unique(self.ledger.state(END_OF_TIME, ("orders",)).table("orders")["run"]).to_pylist()
-        moments = [row["as_of"] for row in self.ledger.runs().to_pylist() if row["run"] in given_out]
-        return max(moments, default=None)
+        return taking_in.discard_quarantine(self._at, ids)
 
     def state(self, as_of: datetime | None = None, names: Collection[str] | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known): a value, good for
@@ -423,37 +229,13 @@ class Chain:
         state = self.state(as_of)
         self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
-        past, before = self.past_runs(state.as_of), self._plan_before(state.as_of)
+        past = self.past_runs(state.as_of)
+        before = kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger)
         left_out = [found for found in self.findings if found.severity == "error"]
         notices = [found for found in self.notices(state.as_of) if found.severity == "warning"]
-        record = run(state, past, before, seed, on_stage, left_out, notices, self._proposed(state))
-        self.ledger.save_run(record, self._now(), by=self.by)
+        record = run(state, past, before, seed, on_stage, left_out, notices, kept_runs.proposed_before(self._at, state))
+        self.ledger.save_run(record, self._at.now(), by=self.by)
         return RunResult(record.run, state.as_of, self.settings, record.tables)
-
-    def _proposed(self, state: State) -> list[pa.Table]:
-        """Orders of every kept run up to a moment that planned from the same bucket, oldest first; on a branch, of its
-        parent's those of earlier moments alone: the two plan the same moment as if the other had not."""
-        rows = self.ledger.runs(state.as_of).to_pylist()
-        rows = [row for row in rows if row["branch"] == self.branch_name or row["as_of"] < state.as_of]
-        bucket = self.settings.first_open_bucket
-        return [
-            self.ledger.run_table(row["run"], "orders")
-            for row in rows
-            if bucket(row["as_of"]) == state.first_open_bucket
-        ]
-
-    def _plan_before(self, moment: datetime) -> "PlanBefore | None":
-        """The last kept run of an earlier moment; never one of the same moment, which the same inputs give again."""
-        from datong.questions.since import READ_BEFORE, PlanBefore
-
-        earlier = [row for row in self._runs_by_moment(moment) if row["as_of"] < moment]
-        if not earlier:
-            return None
-        last = earlier[-1]
-        inputs = self.on(last["branch"]).ledger.run_inputs(last["run"], READ_BEFORE)
-        names = self.ledger.run_table_names(last["run"])
-        tables = {name: self.ledger.run_table(last["run"], name) for name in PLAN_TABLES if name in names}
-        return PlanBefore(last["run"], last["as_of"], inputs.state, tables)
 
     def balance(
         self,
@@ -489,7 +271,7 @@ class Chain:
         self.can_plan(state)
         return clear(
             state,
-            self._learnt(state.as_of),
+            kept_runs.learnt(self._at, state.as_of),
             seed,
             branch=self.branch_name,
             door=door,
@@ -532,7 +314,7 @@ class Chain:
         self.can_plan(state)
         return quote(
             state,
-            self._learnt(state.as_of),
+            kept_runs.learnt(self._at, state.as_of),
             self.settings.seed if seed is None else seed,
             Order(product, units, due, market),
             branch=self.branch_name,
@@ -560,81 +342,30 @@ class Chain:
         state = self.state(as_of)
         self.can_plan(state)
         seed = self.settings.seed if seed is None else seed
-        return replenish(state, self._learnt(state.as_of), seed, review_buckets)
-
-    def _learnt(self, moment: datetime) -> Learnt:
-        return learnt_by(self.past_runs(moment))
+        return replenish(state, kept_runs.learnt(self._at, state.as_of), seed, review_buckets)
 
     def past_runs(self, before: datetime) -> list[RunRecord]:
         """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
-        found = []
-        for row in self._runs_by_moment(before):
-            if row["as_of"] < before:
-                kept = set(self.ledger.run_table_names(row["run"]))
-                names = [name for name in LEARNT_FROM if name in kept]
-                read = {name: self.ledger.run_table(row["run"], name) for name in names}
-                found.append(RunRecord(row["run"], row["as_of"], row["seed"], read))
-        return found
+        return kept_runs.past_runs(self._at, before)
 
     def scores(self, until: datetime) -> pa.Table:
         """Scores of the last kept runs up to a moment, each of what had become known since the run before it."""
-        runs = self._runs_by_moment(until)
-        return pa.concat_tables(
-            [SCORES_SCHEMA.empty_table(), *(self.ledger.run_table(row["run"], "scores") for row in runs)]
-        )
-
-    def _runs_by_moment(self, until: datetime) -> list[dict[str, Any]]:
-        """Rows of the last PAST_RUNS moments, oldest first; of each moment the run saved last."""
-        from datong.learn.scores import PAST_RUNS
-
-        by_moment = {row["as_of"]: row for row in self.ledger.runs(until).to_pylist()}
-        return [row for _, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
+        return kept_runs.scores(self._at, until)
 
     def kept_run(self, run: str | None = None) -> RunResult:
         """A run kept in the ledger; the last one by default. On a branch one made there. Raises NotFound."""
-        rows = [row for row in self.ledger.runs().to_pylist() if row["branch"] == self.branch_name]
-        if not rows:
-            raise NotFound(self._no_run())
-        found = [row for row in rows if run in (None, row["run"])]
-        if not found:
-            raise NotFound(message("app.no_such_run", run=run, runs=", ".join(row["run"] for row in rows)))
-        last = max(found, key=lambda row: row["saved"])
-        kept = {name: self.ledger.run_table(last["run"], name) for name in self.ledger.run_table_names(last["run"])}
-        return RunResult(last["run"], last["as_of"], self.settings, kept)
-
-    def _no_run(self) -> Message:
-        if self.branch_name is None:
-            return message("app.no_run")
-        return message("branch.no_run", branch=self.branch_name)
+        return kept_runs.kept_run(self._at, run)
 
     def why(self, order: str) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
         """The last run that proposed an order, the order's row, and its reasons in rank order. Raises NotFound.
 
         On a branch its own runs come before those of the trunk that it has seen.
         """
-        rows = self.ledger.runs().to_pylist()
-        if not rows:
-            raise NotFound(self._no_run())
-        rows.sort(key=lambda row: (row["branch"] != self.branch_name, -row["saved"]))
-        given = self.state(names=("orders",)).table("orders").select(["order", "run"]).to_pylist()
-        source = {r["order"]: r["run"] for r in given}.get(order)
-        rows.sort(key=lambda row: row["run"] != source)  # numbers of other runs may be the same
-        for row in rows:
-            found = [o for o in self.ledger.run_table(row["run"], "orders").to_pylist() if o["order"] == order]
-            if found:
-                reasons = self.ledger.run_table(row["run"], "reasons").to_pylist()
-                return row["run"], found[0], [r for r in reasons if r["order"] == order]
-        proposed = self.ledger.run_table(rows[0]["run"], "orders")["order"].to_pylist()
-        some = ", ".join(proposed[:NAMED]) + (" ..." if len(proposed) > NAMED else "")
-        raise NotFound(message("app.no_order", order=order, orders=some))
+        return kept_runs.why(self._at, order, self.state(names=("orders",)).table("orders"))
 
     def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
         """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""
-        if table in tables():
-            return self.ledger.rows(table, ids)
-        rows = self.ledger.run_table(run, table)
-        names = [f"{r['name']}|{r['bucket']}" for r in rows.to_pylist()]
-        return rows.filter(pa.array([name in ids for name in names], pa.bool_()))
+        return kept_runs.evidence(self._at, run, table, ids)
 
     def replay(
         self,
@@ -706,8 +437,8 @@ class Chain:
         It shares the open ledger with this one: closing either closes both. Raises NotFound.
         """
         view = copy.copy(self)
-        view.branch_name = None if branch is None else branch_name(branch)
-        view.ledger = self._trunk if view.branch_name is None else self._branches.on(view.branch_name)
+        name = None if branch is None else branch_name(branch)
+        view._at = self._trunk if name is None else replace(self._trunk, branch=name, ledger=self._branches.on(name))
         return view
 
     def branch(self, name: str, as_of: datetime | None = None, parent: str | None = None, note: str = "") -> "Chain":
@@ -718,16 +449,16 @@ class Chain:
         a name that is taken.
         """
         below = self.on(self.branch_name if parent is None else parent)
-        self._branches.make(name, below.branch_name, as_of or below.default_as_of(), self._now(), note, by=self.by)
+        self._branches.make(name, below.branch_name, as_of or below.default_as_of(), self._at.now(), note, by=self.by)
         return self.on(name)
 
     def rename_branch(self, name: str, new_name: str) -> None:
         """Give a branch another name. Raises NotFound, Refused."""
-        self._branches.rename(name, new_name, self._now(), by=self.by)
+        self._branches.rename(name, new_name, self._at.now(), by=self.by)
 
     def drop_branch(self, name: str) -> None:
         """Delete a branch, with its rows and runs. Raises NotFound, Refused while others stand on it."""
-        self._branches.drop(name, self._now(), by=self.by)
+        self._branches.drop(name, self._at.now(), by=self.by)
 
     def change(self, *changes: str | Change | NewRow) -> Taken:
         """Change single values of master rows on this branch: change("lines.A3.hours_per_week=120").
@@ -744,7 +475,7 @@ class Chain:
         changed = changed_sources(state, [c for c in parsed if isinstance(c, Change)], self.branch_name)
         added = added_sources(state, [c for c in parsed if isinstance(c, NewRow)], self.branch_name)
         sources = [*changed.items(), *added]
-        checked = [(name, gathered(self._checked(name, Source(source)))) for name, source in sources]
+        checked = [(name, gathered(taking_in.checked(self._at, name, Source(source)))) for name, source in sources]
         findings = tuple(f for _, c in checked for f in c.findings)
         if has_errors(findings):
             raise BadInput(message("branch.rejected"), findings)
@@ -829,64 +560,3 @@ class Chain:
         if beyond:
             raise BadInput(message("app.beyond_limits", folder=str(self.folder)), beyond)
         refuse_too_large(state)
-
-
-def default_moment(settings: ChainSettings, latest: datetime | None, clock: datetime) -> datetime | None:
-    """The moment that a plan is made for: the latest at which anything became known (None: nothing did), but not before
-    the settings' start.
-
-    For a chain of live records: nor after its clock, nor before today: where nothing became known today, it stands
-    where the day began. A plan of Monday is not made for Friday because nothing came in since.
-    """
-    if latest is not None and settings.history == "live":
-        latest = max(min(latest, clock), settings.calendar.midnight(settings.calendar.local_date(clock)))
-    floor = None if settings.start is None else settings.calendar.midnight(settings.start)
-    return max((m for m in (latest, floor) if m is not None), default=None)
-
-
-def _lots(waiting: pa.Table) -> Iterator[tuple[tuple[str, str], list[str]]]:
-    """Ids of rows in quarantine by table and source, so many at a time that they fit in memory.
-
-    A source may have been read with other rows under the same numbers; within a lot a number comes once.
-    """
-    sources: dict[tuple[str, str], list[tuple[int, str]]] = {}
-    for row in waiting.to_pylist():
-        sources.setdefault((row["table"], row["source"]), []).append((row["row"], row["quarantine_id"]))
-    for place, rows in sources.items():
-        left = rows
-        while left:
-            lot: dict[int, str] = {}
-            later = []
-            for number, quarantine_id in left:
-                if number in lot or len(lot) == RETRIED_AT_ONCE:
-                    later.append((number, quarantine_id))
-                else:
-                    lot[number] = quarantine_id
-            yield place, list(lot.values())
-            left = later
-
-
-def _both(first: IngestReport, second: IngestReport) -> IngestReport:
-    """Two reports on one source as one."""
-    counts = ("rows", "added", "superseded", "known", "quarantined")
-    sums = {name: getattr(first, name) + getattr(second, name) for name in counts}
-    return IngestReport(first.source, first.table, **sums, findings=(*first.findings, *second.findings))
-
-
-def _as_text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
-
-
-def parse_moment(text: str, settings: ChainSettings) -> datetime:
-    """A moment as a user writes it: ISO; a date alone is its local midnight; without offset it is local time."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Refused(message("app.not_a_moment", text=text)) from error
-    if not FIRST_MOMENT <= moment.date() <= LAST_MOMENT:
-        raise Refused(message("app.moment_too_far", text=text, first=FIRST_MOMENT, last=LAST_MOMENT))
-    if moment.time() == time() and moment.tzinfo is None:
-        return settings.calendar.midnight(moment.date())
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=settings.calendar.zone)
-    return moment.astimezone(UTC)

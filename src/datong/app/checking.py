@@ -13,7 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.chain import LEDGER_FILE, default_moment, utc_now
+from datong.app.clock import default_moment
+from datong.app.wiring import LEDGER_FILE, utc_now
 from datong.connectors.files.folder import CheckResult, Outcome, Part, check_folder, count
 from datong.connectors.files.settings import read_settings
 from datong.ledger.identity import SINCE_EVER, event_known_at

@@ -17,11 +17,13 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from datong.app.chain import LEDGER_FILE, Chain, parse_moment
+from datong.app.chain import Chain
 from datong.app.changes import parse_change, parse_row
 from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
+from datong.app.clock import parse_moment
 from datong.app.result_folder import refuse_foreign, write_tables
+from datong.app.wiring import LEDGER_FILE
 from datong.app.wording.columns import coded
 from datong.app.wording.inputs import ReportInputs
 from datong.connectors.files.guess import Guess, guess_columns

@@ -1,0 +1,133 @@
+"""Runs that the ledger keeps: what later ones learn from and are held against, and what one of them said."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from datong.app.wiring import Opened
+from datong.learn.memory import learnt_by
+from datong.ledger.protocol import Ledger, RunRecord
+from datong.ledger.state import State
+from datong.model.errors import NotFound
+from datong.model.flow import SCORES_SCHEMA, Learnt
+from datong.model.tables import tables
+from datong.model.words import Message, message
+from datong.questions.run_result import RunResult
+
+if TYPE_CHECKING:
+    from datong.questions.since import PlanBefore
+
+# What of a kept run later ones learn from.
+LEARNT_FROM = ("forecast", "adjustments", "learnt_used", "learnt")
+# What of a kept run its successor is held against.
+PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "deliveries", "flow", "hours", "money")
+# An error that lists what there is names so many.
+NAMED = 10
+
+
+def proposed_before(at: Opened, state: State) -> list[pa.Table]:
+    """Orders of every kept run up to a moment that planned from the same bucket, oldest first; on a branch, of its
+    parent's those of earlier moments alone: the two plan the same moment as if the other had not."""
+    rows = at.ledger.runs(state.as_of).to_pylist()
+    rows = [row for row in rows if row["branch"] == at.branch or row["as_of"] < state.as_of]
+    bucket = at.settings.first_open_bucket
+    return [
+        at.ledger.run_table(row["run"], "orders") for row in rows if bucket(row["as_of"]) == state.first_open_bucket
+    ]
+
+
+def plan_before(at: Opened, moment: datetime, ledger_of: Callable[[str | None], Ledger]) -> "PlanBefore | None":
+    """The last kept run of an earlier moment; never one of the same moment, which the same inputs give again.
+    ledger_of: the ledger of a branch."""
+    from datong.questions.since import READ_BEFORE, PlanBefore
+
+    earlier = [row for row in _runs_by_moment(at, moment) if row["as_of"] < moment]
+    if not earlier:
+        return None
+    last = earlier[-1]
+    inputs = ledger_of(last["branch"]).run_inputs(last["run"], READ_BEFORE)
+    names = at.ledger.run_table_names(last["run"])
+    tables = {name: at.ledger.run_table(last["run"], name) for name in PLAN_TABLES if name in names}
+    return PlanBefore(last["run"], last["as_of"], inputs.state, tables)
+
+
+def learnt(at: Opened, moment: datetime) -> Learnt:
+    return learnt_by(past_runs(at, moment))
+
+
+def past_runs(at: Opened, before: datetime) -> list[RunRecord]:
+    """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
+    found = []
+    for row in _runs_by_moment(at, before):
+        if row["as_of"] < before:
+            kept = set(at.ledger.run_table_names(row["run"]))
+            names = [name for name in LEARNT_FROM if name in kept]
+            read = {name: at.ledger.run_table(row["run"], name) for name in names}
+            found.append(RunRecord(row["run"], row["as_of"], row["seed"], read))
+    return found
+
+
+def scores(at: Opened, until: datetime) -> pa.Table:
+    """Scores of the last kept runs up to a moment, each of what had become known since the run before it."""
+    runs = _runs_by_moment(at, until)
+    return pa.concat_tables([SCORES_SCHEMA.empty_table(), *(at.ledger.run_table(row["run"], "scores") for row in runs)])
+
+
+def _runs_by_moment(at: Opened, until: datetime) -> list[dict[str, Any]]:
+    """Rows of the last PAST_RUNS moments, oldest first; of each moment the run saved last."""
+    from datong.learn.scores import PAST_RUNS
+
+    by_moment = {row["as_of"]: row for row in at.ledger.runs(until).to_pylist()}
+    return [row for _, row in sorted(by_moment.items())][-PAST_RUNS - 1 :]
+
+
+def kept_run(at: Opened, run: str | None = None) -> RunResult:
+    """A run kept in the ledger; the last one by default. On a branch one made there. Raises NotFound."""
+    rows = [row for row in at.ledger.runs().to_pylist() if row["branch"] == at.branch]
+    if not rows:
+        raise NotFound(_no_run(at))
+    found = [row for row in rows if run in (None, row["run"])]
+    if not found:
+        raise NotFound(message("app.no_such_run", run=run, runs=", ".join(row["run"] for row in rows)))
+    last = max(found, key=lambda row: row["saved"])
+    kept = {name: at.ledger.run_table(last["run"], name) for name in at.ledger.run_table_names(last["run"])}
+    return RunResult(last["run"], last["as_of"], at.settings, kept)
+
+
+def _no_run(at: Opened) -> Message:
+    if at.branch is None:
+        return message("app.no_run")
+    return message("branch.no_run", branch=at.branch)
+
+
+def why(at: Opened, order: str, orders: pa.Table) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
+    """The last run that proposed an order, the order's row, and its reasons in rank order. Raises NotFound.
+
+    On a branch its own runs come before those of the trunk that it has seen.
+    """
+    rows = at.ledger.runs().to_pylist()
+    if not rows:
+        raise NotFound(_no_run(at))
+    rows.sort(key=lambda row: (row["branch"] != at.branch, -row["saved"]))
+    given = orders.select(["order", "run"]).to_pylist()
+    source = {r["order"]: r["run"] for r in given}.get(order)
+    rows.sort(key=lambda row: row["run"] != source)  # numbers of other runs may be the same
+    for row in rows:
+        found = [o for o in at.ledger.run_table(row["run"], "orders").to_pylist() if o["order"] == order]
+        if found:
+            reasons = at.ledger.run_table(row["run"], "reasons").to_pylist()
+            return row["run"], found[0], [r for r in reasons if r["order"] == order]
+    proposed = at.ledger.run_table(rows[0]["run"], "orders")["order"].to_pylist()
+    some = ", ".join(proposed[:NAMED]) + (" ..." if len(proposed) > NAMED else "")
+    raise NotFound(message("app.no_order", order=order, orders=some))
+
+
+def evidence(at: Opened, run: str, table: str, ids: Sequence[str]) -> pa.Table:
+    """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""
+    if table in tables():
+        return at.ledger.rows(table, ids)
+    rows = at.ledger.run_table(run, table)
+    names = [f"{r['name']}|{r['bucket']}" for r in rows.to_pylist()]
+    return rows.filter(pa.array([name in ids for name in names], pa.bool_()))

@@ -1,0 +1,175 @@
+"""Rows that come in beside the folder: a file, a quarantined row that is tried again, a row that does not hold."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from datong.app.clock import clock, clock_findings
+from datong.app.wiring import Opened
+from datong.connectors.files.folder import SourceRows
+from datong.connectors.files.mapping import apply_mapping, read_mapping
+from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
+from datong.ledger.protocol import END_OF_TIME, IngestReport
+from datong.ledger.units import UNITS, Conversions
+from datong.ledger.validate import ROW, gathered, last_recorded_day
+from datong.model.errors import BadInput, NotFound
+from datong.model.findings import Finding
+from datong.model.tables import tables
+from datong.model.words import message
+
+# Rows of the quarantine that are tried again in one go.
+RETRIED_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a file: a report for each table it fed, and every finding."""
+
+    reports: tuple[IngestReport, ...]
+    findings: tuple[Finding, ...]
+
+
+def ingest(
+    at: Opened,
+    file: Path,
+    table: str | None,
+    mapping: Path | None,
+    on_rows: Callable[[str, int], None],
+    told: Collection[Finding],
+) -> Taken:
+    """See `Chain.ingest`. told: findings of the clock that were told when the chain was opened."""
+    sources, findings = open_sources(file)
+    parts: list[tuple[str, Source]] = []
+    if mapping is None:
+        parts = [(table or Path(source.name).stem, source) for source in sources]
+    else:
+        rules, problems = read_mapping(mapping)
+        findings = [*findings, *problems]
+        for source in sources:
+            try:
+                mapped, problems = apply_mapping(rules, whole_source(source))
+            except UnreadableError as unreadable:
+                findings.append(unreadable.found)
+                continue
+            findings = [*findings, *source.findings, *problems]
+            parts += [(name, Source(part)) for name, part in mapped]
+    if not parts:
+        raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
+    unknown = [name for name, _ in parts if name not in tables()]
+    if unknown:
+        raise BadInput(message("app.unknown_table", table=", ".join(unknown), tables=", ".join(tables())), findings)
+    arrived_at = clock(at)
+    order = list(tables())
+    reports = []
+    for name, source in sorted(parts, key=lambda part: order.index(part[0])):
+        rows = checked(at, name, source, lambda count, name=name: on_rows(name, count))
+        try:
+            reports.append(at.ledger.take_in(name, rows, file.name, arrived_at, by=at.by))
+        except UnreadableError as unreadable:
+            findings.append(unreadable.found)
+    if not reports:
+        raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
+    ahead = [f for f in clock_findings(at) if f not in told]
+    findings = [*findings, *(f for report in reports for f in report.findings), *ahead]
+    return Taken(tuple(reports), tuple(findings))
+
+
+def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None] = lambda _rows: None) -> SourceRows:
+    """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
+    targets = {c.refers_to for c in tables()[name].columns.values() if c.refers_to is not None}
+    everything = at.ledger.state(END_OF_TIME, {"products", "unit_conversions", *targets})
+    known = {"products": everything.table("products")["product"].combine_chunks()}
+    for target in targets:
+        if everything.table(target).num_rows:
+            known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
+    conversions = everything.versions("unit_conversions")
+    known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
+    last_day = last_recorded_day(at.now().date(), at.settings)
+    return SourceRows(tables()[name], source, at.settings, known, on_rows=on_rows, last_day=last_day)
+
+
+def withdraw(at: Opened, table: str, row_ids: Sequence[str]) -> int:
+    """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
+
+    row_ids: 'lines:L' with all its versions, or 'lines:L (2026-02-02)' the one that holds from that day on.
+
+    Raises NotFound for ids that the table does not hold.
+    """
+    if table not in tables():
+        raise NotFound(message("app.unknown_table", table=table, tables=", ".join(tables())))
+    held = at.ledger.state(END_OF_TIME, (table,)).versions(table)
+    days = held["valid_from"].to_pylist() if "valid_from" in held.column_names else [None] * held.num_rows
+    ids = held["row_id"].to_pylist()
+    known = {*ids, *(f"{row_id} ({day})" for row_id, day in zip(ids, days, strict=True))}
+    unknown = [row_id for row_id in row_ids if row_id not in known]
+    if unknown:
+        raise NotFound(message("app.no_row", table=table, rows=", ".join(unknown)))
+    return at.ledger.withdraw(table, row_ids, clock(at), by=at.by)
+
+
+def retry_quarantine(at: Opened) -> tuple[IngestReport, ...]:
+    """Try quarantined rows again, as they were; what is now right leaves the quarantine in the same transaction.
+
+    One report for each table and source; of many rows so many at a time, each lot in a transaction of its own.
+    """
+    arrived_at = clock(at)
+    reports: dict[tuple[str, str], IngestReport] = {}
+    for (table, source), ids in _lots(at.ledger.waiting()):
+        held = at.ledger.quarantined(ids).sort_by("row").to_pylist()
+        raw = [json.loads(row["raw"]) for row in held]
+        names = list(dict.fromkeys(name for row in raw for name in row))
+        columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
+        numbers = pa.array([row["row"] for row in held], pa.int64())
+        rows = RawSource(source, pa.table({ROW: numbers, **columns}))
+        found = gathered(checked(at, table, Source(rows)))
+        report = at.ledger.ingest(
+            table, found.rows, found.rejected, found.findings, source, arrived_at, retried=ids, by=at.by
+        )
+        before = reports.get((table, source))
+        reports[table, source] = report if before is None else _both(before, report)
+    return tuple(reports.values())
+
+
+def discard_quarantine(at: Opened, ids: Sequence[str]) -> int:
+    """Forget rows in quarantine: they hold nothing back any more, and are not tried again. Returns how many. One
+    that still stands in a file of the folder comes back with it. Raises NotFound for ids that are not there."""
+    unknown = sorted(set(ids) - set(at.ledger.quarantined(ids)["quarantine_id"].to_pylist()))
+    if unknown:
+        raise NotFound(message("app.not_quarantined", ids=", ".join(unknown)))
+    return at.ledger.discard(ids, clock(at), by=at.by)
+
+
+def _lots(waiting: pa.Table) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    """Ids of rows in quarantine by table and source, so many at a time that they fit in memory.
+
+    A source may have been read with other rows under the same numbers; within a lot a number comes once.
+    """
+    sources: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for row in waiting.to_pylist():
+        sources.setdefault((row["table"], row["source"]), []).append((row["row"], row["quarantine_id"]))
+    for place, rows in sources.items():
+        left = rows
+        while left:
+            lot: dict[int, str] = {}
+            later = []
+            for number, quarantine_id in left:
+                if number in lot or len(lot) == RETRIED_AT_ONCE:
+                    later.append((number, quarantine_id))
+                else:
+                    lot[number] = quarantine_id
+            yield place, list(lot.values())
+            left = later
+
+
+def _both(first: IngestReport, second: IngestReport) -> IngestReport:
+    """Two reports on one source as one."""
+    counts = ("rows", "added", "superseded", "known", "quarantined")
+    sums = {name: getattr(first, name) + getattr(second, name) for name in counts}
+    return IngestReport(first.source, first.table, **sums, findings=(*first.findings, *second.findings))
+
+
+def _as_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)

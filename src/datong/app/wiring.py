@@ -1,0 +1,61 @@
+"""What a chain is wired to: the folder's settings, the store that keeps its ledger, the clock, and who writes.
+
+The one place that names the store. A second one has its door here.
+"""
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from datong.connectors.files.folder import check_folder, count
+from datong.connectors.files.settings import read_settings
+from datong.ledger.protocol import Branches, Ledger
+from datong.model.errors import BadInput
+from datong.model.findings import has_errors
+from datong.model.settings import ChainSettings
+from datong.model.words import message
+from datong.store.branches import DuckDBBranches
+from datong.store.duckdb_ledger import open_ledger
+
+LEDGER_FILE = Path(".datong") / "ledger.duckdb"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open chain, or a branch of it. branch: None for the trunk. now: the world's clock. by: who writes."""
+
+    folder: Path
+    settings: ChainSettings
+    ledger: Ledger
+    branch: str | None
+    now: Callable[[], datetime]
+    by: str
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def user_of_this_machine() -> str:
+    """Name of the user who runs this; 'unknown' where the machine has none for them, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def wire(folder: Path, now: Callable[[], datetime], by: str | None) -> tuple[Opened, Branches]:
+    """The trunk of the chain in a folder, and its branches. Raises BadInput where the settings cannot be read or one of
+    them is wrong, LedgerBusy where another process has it open."""
+    settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
+    if settings is None:
+        findings = check_folder(folder, count, keep_rejected=False).findings
+        raise BadInput(message("app.cannot_open", folder=str(folder)), findings)
+    if has_errors(wrong):
+        raise BadInput(message("app.wrong_settings", folder=str(folder)), wrong)
+    trunk = open_ledger(folder / LEDGER_FILE, settings)
+    return Opened(folder, settings, trunk, None, now, user_of_this_machine() if by is None else by), DuckDBBranches(
+        trunk
+    )
