@@ -248,24 +248,28 @@ def _days_of(of: IntArray, day: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _told(state: State, asked: _Asked, left: _Rows, unasked: Mapping[int, float]) -> Owed:
-    items, promise, first_open = asked.items, state.settings.promise_days, state.first_open_bucket
+    items, promise = asked.items, state.settings.promise_days
+    first_open = day_number(state.first_open_bucket)
     pairs, at = _days_of(left.item, left.day + promise)
-    waits = np.bincount(at, left.waits, len(pairs))
-    served = np.bincount(at, left.units - left.waits + left.sent, len(pairs))
-    named = sorted(
-        (items[i], as_day(due), w, s)
-        for (i, due), w, s in zip(pairs.tolist(), waits.tolist(), served.tolist(), strict=True)
-    )
+    waits = np.bincount(at, left.waits, len(pairs)).astype(np.float64)
+    served = np.bincount(at, left.units - left.waits + left.sent, len(pairs)).astype(np.float64)
+    is_past = pairs[:, 1] < first_open
+
+    def named(which: BoolArray, units: FloatArray) -> list[tuple[Item, date, float]]:
+        kept = zip(pairs[which].tolist(), units[which].tolist(), strict=True)
+        return sorted((items[i], as_day(due), u) for (i, due), u in kept)
+
+    owed_units = named(is_past & (waits > LEAST_UNITS), waits)
+    ahead = named(~is_past & (served > LEAST_UNITS), served)
+    firm = left.take((left.firm >= 0) & (left.waits > LEAST_UNITS) & (left.day + promise < first_open))
+    columns = (getattr(firm, name).tolist() for name in ("firm", "item", "day", "waits", "priority"))
     rows = [
         FirmRow(asked.keys[f], items[i], as_day(day + promise), units, priority)
-        for f, i, day, units, priority in zip(
-            *(column.tolist() for column in (left.firm, left.item, left.day, left.waits, left.priority)), strict=True
-        )
-        if f >= 0 and units > LEAST_UNITS and as_day(day + promise) < first_open
+        for f, i, day, units, priority in zip(*columns, strict=True)
     ]
     return Owed(
-        owed_units={(i, due): w for i, due, w, _ in reversed(named) if due < first_open and w > LEAST_UNITS},
-        served_ahead_units={(i, due): s for i, due, _, s in named if due >= first_open and s > LEAST_UNITS},
+        owed_units={(item, due): units for item, due, units in reversed(owed_units)},
+        served_ahead_units={(item, due): units for item, due, units in ahead},
         unasked_units=dict(sorted((items[q], units) for q, units in unasked.items() if units > LEAST_UNITS)),
         firm_rows=tuple(sorted(rows, key=lambda r: (r.due, r.demand))),
     )
