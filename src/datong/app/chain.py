@@ -7,27 +7,36 @@ import copy
 import getpass
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.changes import Change, NewRow, added_sources, changed_sources, parse_change
+from datong.connectors.exports.questions import asked, read_answers, write_answers
+from datong.connectors.exports.reading import Reading, read_export
 from datong.connectors.files.folder import SourceRows, check_folder, count
 from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.mapping import apply_mapping, read_mapping
-from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
+from datong.connectors.files.read import (
+    WORKBOOK_SUFFIXES,
+    RawSource,
+    Source,
+    UnreadableError,
+    open_sources,
+    whole_source,
+)
 from datong.connectors.files.settings import read_settings
 from datong.learn.memory import learnt_by
 from datong.ledger.limits import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import State
 from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, gathered, last_recorded_day
+from datong.ledger.validate import ROW, gathered, last_recorded_day, nearest
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import SCORES_SCHEMA, Learnt
@@ -89,10 +98,11 @@ def user_of_this_machine() -> str:
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of a file: a report for each table it fed, and every finding."""
+    """What became of a file: a report for each table it fed, and every finding. reading: of a sales export."""
 
     reports: tuple[IngestReport, ...]
     findings: tuple[Finding, ...]
+    reading: Reading | None = None
 
 
 class Chain:
@@ -259,12 +269,17 @@ class Chain:
         table: str | None = None,
         mapping: Path | None = None,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+        answers: Mapping[str, str] = MappingProxyType({}),
     ) -> "Taken":
-        """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
+        """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says;
+        a file that is called like no table is read as a sales export.
 
-        on_rows: told the table and how many rows of it have come so far. Raises BadInput where nothing of the file can
-        be used.
+        on_rows: told the table and how many rows of it have come so far. answers: to questions about an export, besides
+        those that the chain keeps. Raises BadInput where nothing of the file can be used, Asked where an export cannot
+        be read without an answer.
         """
+        if table is None and mapping is None and not _is_of_tables(file):
+            return self._ingest_export(file, answers, on_rows)
         sources, findings = open_sources(file)
         parts: list[tuple[str, Source]] = []
         if mapping is None:
@@ -285,6 +300,39 @@ class Chain:
         unknown = [name for name, _ in parts if name not in tables()]
         if unknown:
             raise BadInput(message("app.unknown_table", table=", ".join(unknown), tables=", ".join(tables())), findings)
+        return self._take_in(file, parts, findings, on_rows)
+
+    def _ingest_export(self, file: Path, answers: Mapping[str, str], on_rows: Callable[[str, int], None]) -> "Taken":
+        """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept."""
+        kept = read_answers(self.folder)
+        reading = read_export(file, {**kept, **answers}, self.settings.country)
+        if reading.missing:
+            raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
+        if reading.questions:
+            raise asked(reading.questions)
+        known = self.ledger.state(END_OF_TIME, ("products",)).table("products")["product"].combine_chunks()
+        parts = []
+        for name, source in reading.parts:
+            rows = source.rows
+            if name == "products":
+                rows = rows.filter(pc.invert(pc.is_in(rows["product"], known)))
+            if rows.num_rows or source.rejected.num_rows:
+                parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
+        if not parts:
+            raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
+        taken = self._take_in(file, parts, reading.findings, on_rows)
+        write_answers(self.folder, {**kept, **reading.used})
+        return replace(taken, reading=reading)
+
+    def _take_in(
+        self,
+        file: Path,
+        parts: Sequence[tuple[str, Source]],
+        findings: Sequence[Finding],
+        on_rows: Callable[[str, int], None],
+    ) -> "Taken":
+        """Check the tables of a file and take them in, those first that others refer to."""
+        findings = list(findings)
         arrived_at = self.clock()
         order = list(tables())
         reports = []
@@ -345,7 +393,7 @@ class Chain:
             columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
             numbers = pa.array([row["row"] for row in held], pa.int64())
             rows = RawSource(source, pa.table({ROW: numbers, **columns}))
-            checked = gathered(self._checked(table, Source(rows)))
+            checked = gathered(self._checked(table, Source(rows, commas_group=False)))
             report = self.ledger.ingest(
                 table, checked.rows, checked.rejected, checked.findings, source, arrived_at, retried=ids, by=self.by
             )
@@ -829,6 +877,14 @@ class Chain:
         if beyond:
             raise BadInput(message("app.beyond_limits", folder=str(self.folder)), beyond)
         refuse_too_large(state)
+
+
+def _is_of_tables(file: Path) -> bool:
+    """Whether a file, or a sheet of it, is called like a table, or nearly like one that is not of sales."""
+    names = [file.stem]
+    if file.suffix.lower() in WORKBOOK_SUFFIXES:
+        names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
+    return any(name in tables() for name in names) or nearest(file.stem, tables()) not in (None, "sales", "returns")
 
 
 def default_moment(settings: ChainSettings, latest: datetime | None, clock: datetime) -> datetime | None:
