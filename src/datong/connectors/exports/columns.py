@@ -31,6 +31,9 @@ _LEAST_SCORE = 0.5
 _LEAST_SHARE = 0.8  # of cells that must read as a date or a number, so that the column can be one
 _MOST_MARKETS = 200
 _MOST_STATES = 60
+_MOST_CODES = 12
+_YES = frozenset({"yes", "y", "true", "t", "1", "x", "ja", "oui", "si", "是", "✓", "√", "已取消", "已退款", "已退货"})
+_NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "否", "-", "无", "未取消", "未退款", "未退货"})
 _PARTS_OF_COUNTRIES = frozenset({"state", "estado", "stato"})
 _DESTROYED = re.compile(r"\d([.,]\d+)?[eE]\+\d+")
 
@@ -60,12 +63,15 @@ class ColumnGuess:
 @dataclass(frozen=True)
 class Choice:
     """columns: what each field is taken from. states, kinds: columns that say what became of a row, and what kind of
-    document it is of. spare_units: columns of whole numbers that no word names, where no column of units is found.
+    document it is of. flags: columns of yes or no, with the mark that a yes makes. counted_in: of units of measure.
+    spare_units: columns of whole numbers that no word names, where no column of units is found.
     spare_products: columns of codes, where none is named and there are several."""
 
     columns: tuple[ColumnGuess, ...]
     states: tuple[str, ...]
     kinds: tuple[str, ...]
+    flags: Mapping[str, str]
+    counted_in: str | None = None
     spare_units: tuple[str, ...] = ()
     spare_products: tuple[str, ...] = ()
 
@@ -224,6 +230,8 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
     taken = set(chosen.values())
     states = tuple(n for n in names if n not in taken and _is_state(n, facts[n]))
     kinds = tuple(n for n in names if n not in taken and n not in states and _is_kind(n, facts[n]))
+    flags = {n: mark for n in names if n not in taken and (mark := _flag(n, facts[n]))}
+    measures = [n for n in names if n not in taken and plain(n) in _plain_words("counted_in")]
     guesses = tuple(
         ColumnGuess(
             field,
@@ -238,27 +246,59 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
     )
     extra = tuple(
         ColumnGuess(field, n, 1.0, _reason(field, n, facts[n]), (), facts[n].examples)
-        for field, some in (("state", states), ("kind", kinds))
+        for field, some in (("state", (*states, *flags)), ("kind", kinds))
         for n in some
     )
-    return Choice((*guesses, *extra), states, kinds, spare_units, spare_products)
+    counted_in = next((n for n in measures if facts[n].numbers < 0.5 and facts[n].distinct_count <= _MOST_STATES), None)
+    return Choice((*guesses, *extra), states, kinds, flags, counted_in, spare_units, spare_products)
 
 
 def _is_state(name: str, facts: Facts) -> bool:
-    """A column of the state of an order: its header says so, and it has few values, which are no numbers or dates."""
-    few = 0 < facts.distinct_count <= _MOST_STATES and facts.numbers < 0.5 and facts.dates < 0.5
-    if not few or header_score("state", name) < 0.4:
+    """A column of the state of an order: it has few values and its header says so, or they are words for states, and
+    some of a refund or a cancellation."""
+    if not 0 < facts.distinct_count <= _MOST_STATES or facts.dates >= 0.5:
         return False
-    # A state may be a part of a country.
-    return plain(name) not in _PARTS_OF_COUNTRIES or any(marks_of(value) is not None for value in facts.values)
+    marks = [marks_of(value) for value in facts.values]
+    known = sum(m is not None for m in marks) / len(marks)
+    undone = any(m and m & {"cancelled", "refunded"} for m in marks)
+    named = header_score("state", name)
+    if facts.numbers >= 0.5:  # numbers for states, which nobody knows but who asks
+        return named >= 0.7 and 1 < facts.distinct_count <= _MOST_CODES and plain(name) not in _PARTS_OF_COUNTRIES
+    if named >= 0.4:  # a state may be a part of a country
+        return plain(name) not in _PARTS_OF_COUNTRIES or known > 0
+    return undone and known >= 0.5 and header_score("kind", name) < 0.4
 
 
 def _is_kind(name: str, facts: Facts) -> bool:
-    """A column of kinds of documents: its header may say so, and one of its values is a return or a cancellation."""
-    if not 0 < facts.distinct_count <= _MOST_STATES or header_score("kind", name) < 0.4:
+    """A column of kinds of documents: its header may say so, and one of its values is a return or a cancellation; or
+    its header leaves no doubt, and it has several values."""
+    if not 0 < facts.distinct_count <= _MOST_STATES or header_score("kind", name) < 0.4 or facts.dates >= 0.5:
         return False
     values = {plain(v) for v in facts.values}
-    return bool(values & (words("kinds", "return") | words("kinds", "nothing")))
+    if values & (words("kinds", "return") | words("kinds", "nothing")):
+        return True
+    doubtless = plain(name) in _plain_words("document") and not values & words("kinds", "sale")
+    return doubtless and 1 < facts.distinct_count <= _MOST_CODES
+
+
+def _flag(name: str, facts: Facts) -> str:
+    """The mark that a column of yes and no makes, '' where it is none."""
+    values = {plain(v) for v in facts.values}
+    if not values or not values <= _YES | _NO:
+        return ""
+    for mark in ("cancelled", "refunded"):
+        if plain(name).rstrip("?？ ") in _plain_words(f"{mark}_flag"):
+            return mark
+    return ""
+
+
+@cache
+def _plain_words(name: str) -> frozenset[str]:
+    return frozenset(plain(word) for word in header_words()[name])
+
+
+def is_yes(text: str) -> bool:
+    return plain(text) in _YES
 
 
 def _assign(scores: Mapping[tuple[str, str], float], names: Sequence[str]) -> dict[str, str]:

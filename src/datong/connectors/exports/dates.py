@@ -23,6 +23,7 @@ FIRST_YEAR, LAST_YEAR = 1990, 2100
 ORDERS = ("day_first", "month_first", "year_first")
 _SERIALS = (32_874, 73_415)  # 1990 .. 2100 in days since 1899-12-30
 _EPOCH_SECONDS = (946_684_800, 4_102_444_800)  # 2000 .. 2100
+_SHORT_SPAN_DAYS, _LONG_SPAN_DAYS = 3 * 366, 5 * 366
 _NOT_A_DAY = np.iinfo(np.int64).min
 
 _CLOCK = re.compile(
@@ -370,7 +371,7 @@ def decide_order(column: DateColumn, others: Sequence[DateColumn], comma_decimal
     halves = _halves(column)
     if halves is not None:
         return halves
-    possible = column.possible
+    possible = _plausible(column)
     if len(possible) == 1:
         return Order(possible[0], True, "only_one")
     if not possible:
@@ -378,7 +379,7 @@ def decide_order(column: DateColumn, others: Sequence[DateColumn], comma_decimal
         best = max(column.days, key=lambda o: int((column.days[o][column.numeric] != _NOT_A_DAY).sum()))
         first = [o for o in column.days if o != "year_first"]
         return Order(best, False, "mixed", tuple(o for o in first if o != best))
-    if "day_first" in possible and column.sign == ".":
+    if "day_first" in possible and column.sign == "." and "year_first" not in possible:
         return Order("day_first", True, "dots")
     same = {p for o in others if o.sign == column.sign and o.numeric.any() and len(o.possible) == 1 for p in o.possible}
     if len(same) == 1 and same <= set(possible):
@@ -391,10 +392,21 @@ def decide_order(column: DateColumn, others: Sequence[DateColumn], comma_decimal
     even = _even({o: column.days[o] for o in possible})
     if even is not None:
         return Order(even, True, "even_steps")
-    left = [o for o in possible if o != "year_first"] or possible
-    if comma_decimals and "day_first" in left:
+    if comma_decimals and "day_first" in possible and "year_first" not in possible:
         return Order("day_first", True, "comma_decimals")
-    return Order(left[0], len(left) == 1, "unsure", tuple(left[1:]))
+    return Order(possible[0], False, "unsure", tuple(possible[1:]))
+
+
+def _plausible(column: DateColumn) -> list[str]:
+    """The orders in which every numeric date is one; without those that spread them over many years where another one
+    does not, as the year of two digits does when it is taken for the day."""
+    spans = {}
+    for order in column.possible:
+        days = column.days[order][column.numeric]
+        spans[order] = int(days.max() - days.min())
+    if not spans or min(spans.values()) > _SHORT_SPAN_DAYS:
+        return list(spans)
+    return [order for order, span in spans.items() if span <= _LONG_SPAN_DAYS]
 
 
 def _halves(column: DateColumn) -> Order | None:

@@ -39,7 +39,7 @@ from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 
 _SAMPLE_RECORDS = 1000
-_WESTERN = ("cp1252", "cp1250", "cp1251")
+_ENCODINGS = ("cp1252", "cp1250", "cp1251", "big5", "shift_jis", "euc_kr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
 
 def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:
     seen = looks(path)
-    text = look_at_text(path)
+    text = _without_mark(path) or look_at_text(path)
     if isinstance(text, Finding):
         return [], [text]
     if text.broken and text.encoding == "utf-8-sig":
@@ -138,6 +138,21 @@ def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Findin
             return [_text_grid(path, text, layout)], []
     except UnreadableError as unreadable:
         return [], [unreadable.found]
+
+
+def _without_mark(path: Path) -> TextFacts | None:
+    """Text in UTF-16 that does not begin with its mark: every second byte of plain letters is 0."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) * 10 < len(start) * 3 or min(even, odd) * 20 > len(start):
+        return None
+    encoding = "utf-16-le" if odd > even else "utf-16-be"
+    try:
+        text = path.read_bytes().decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return TextFacts(encoding, False, text.count('"'), nul="\0" in text)
 
 
 def _text_grid(path: Path, text: TextFacts, layout: CsvLayout) -> Grid:
@@ -208,7 +223,7 @@ def _widths(sample: str, delimiter: str) -> tuple[float, int, float]:
 
 
 def _one_byte_encoding(path: Path) -> str:
-    """Of the encodings of Windows: the one in which most words of the file's start are words of exports."""
+    """Of the encodings that do not name themselves: the one in which most words of the file's start are of exports."""
     with path.open("rb") as file:
         start = file.read(65_536)
     known = {plain(w) for some in header_words().values() for w in some} | set(months())
@@ -218,7 +233,7 @@ def _one_byte_encoding(path: Path) -> str:
         cut = text.replace(";", "\n").replace(",", "\n").replace("\t", "\n").replace(" ", "\n")
         return sum(plain(word.strip('"')) in known for word in set(cut.split("\n")) if word and not word.isascii())
 
-    return max(_WESTERN, key=hits)
+    return max(_ENCODINGS, key=hits)
 
 
 # --- sheets ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.marks import marks_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
@@ -137,7 +138,8 @@ def _when_empty(name: str, cells: Cells) -> list[tuple[str, str]]:
     """What an empty cell of a column of states says: nothing where the column only tells of returns and cancellations,
     or is filled in hardly any row; else that the state is not known."""
     only_returns = any(word in plain(name) for word in ("refund", "return", "cancel", "退", "售后", "取消", "retour"))
-    return [] if only_returns or cells.filled.mean() < 0.5 else [("state", _EMPTY)]
+    named = header_score("state", name) >= 0.4
+    return [] if only_returns or not named or cells.filled.mean() < 0.5 else [("state", _EMPTY)]
 
 
 def _question(

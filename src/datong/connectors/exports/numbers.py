@@ -205,7 +205,9 @@ def _plain_numbers(text: pa.Array) -> NumberColumn:
     comma[either] = np.round(point[either] * 1000)
     proof = bool(pc.any(pc.and_not(dotted, ambiguous)).as_py())
     telling = pc.or_(ambiguous, pc.invert(dotted)) if either.any() else ambiguous
-    distinct = [w for w in map(written, pc.unique(text.filter(telling)).slice(0, 5000).to_pylist()) if w is not None]
+    distinct = [
+        w for w in map(written, pc.unique(text.filter(telling).drop_null()).slice(0, 5000).to_pylist()) if w is not None
+    ]
     rules, grouping = _evidence(distinct)
     return NumberColumn(
         point, comma, np.zeros(len(text), dtype=bool), (), rules | ({"."} if proof else set()), grouping, either

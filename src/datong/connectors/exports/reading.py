@@ -2,7 +2,7 @@
 other, each by the evidence of the whole file. What is not sure is a question; what is left out is counted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes
-from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score
+from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_yes
 from datong.connectors.exports.dates import DateColumn, decide_order, not_a_day, read_dates
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.left_out import LeftOut, Rows
-from datong.connectors.exports.numbers import MARKS, Decided, Mark, NumberColumn, decide_marks, read_numbers
+from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_marks, read_numbers
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.sheets import one_table
@@ -32,7 +32,10 @@ from datong.model.words import Message, message, say
 _NUMBER_FIELDS = ("units", "price", "amount", "cancelled_units", "returned_units", "shipped_units")
 _WEEK_WORDS = ("week", "woche", "semaine", "semana", "周", "kw", "wk")
 _FEW = 0.01  # of rows or units that are left out without a question
-_GROUPED_SHARE = 0.1  # of the rows that a column with a value for each group leaves empty
+_MOSTLY = 0.8
+_CLEARLY = 0.75  # of a header's words
+# The least share of rows that a column with a value for each group leaves empty, without a question.
+_GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,7 @@ class _Export:
         self.findings: list[Finding] = []
         self.columns = dict(table.columns)
         self.rows = Rows(table)
+        self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
 
     def reading(self, findings: Sequence[Finding], rejected: pa.Table) -> Reading:
         fixed = {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {}
@@ -114,6 +118,7 @@ class _Export:
         if missing:
             return Reading(self.name, self.choice.columns, missing, (), (), {}, found, tuple(self.notes))
         self._ask_for_product()
+        self._extra_cells()
         self._carry()
         self.units_column = self._units_column()
         self._read_numbers()
@@ -134,6 +139,24 @@ class _Export:
         return None if name is None else self.columns[name]
 
     # --- columns
+
+    def _extra_cells(self) -> None:
+        """Rows of a text file with more cells than there are names: a comma within a number may have cut them."""
+        names = list(self.columns)
+        last = max(i for i, name in enumerate(names) if not name.startswith("#"))
+        extra = names[last + 1 :]
+        if not extra:
+            return
+        rows = np.any([self.columns[name].filled for name in extra], axis=0)
+        if not self.table.separator:
+            self.notes.append(message("export.unnamed", count=len(extra)))
+            return
+        count = f"{int(rows.sum()):,}"
+        options = tuple(Option(n, message(f"export.reading.{n}", count=count)) for n in ("leave_out", "as_it_stands"))
+        asks = message("export.asks.extra_cells", count=count)
+        samples = _texts(self.columns[extra[0]], rows)
+        if self.asking.ask(Question("extra_cells", asks, (), samples, options)) == "leave_out":
+            self.rows.drop("extra_cells", rows, None)
 
     def _ask_for_product(self) -> None:
         """Several columns of codes and none that is named: which one the products are is a question."""
@@ -163,7 +186,9 @@ class _Export:
         order = self._cells("order")
         numbers = [self.columns[n] for f in ("units", "amount", "price") if (n := self.choice.column(f)) is not None]
         has_number = np.ones(self.table.height, bool) if not numbers else np.any([c.filled for c in numbers], axis=0)
-        inner = has_number & ~self.rows.totals(self._keys())
+        keys = self._keys()
+        sums = self.rows.totals(keys) | self.rows.hints_of_totals(keys)
+        inner = has_number & ~sums & np.any([cells.filled for cells in keys], axis=0)
         for wanted in ("order", "date", "product", "name", "customer", "market"):
             name = self.choice.column(wanted)
             if name is not None and is_gappy(self.columns[name], inner):
@@ -188,14 +213,14 @@ class _Export:
         product = self._cells("product")
         alone = wanted not in ("date", "order") and product is not None and wanted != "product"
         share = gaps.sum() / max(1, inner.sum())
-        if wanted in ("date", "product", "order") and share < _GROUPED_SHARE:
+        if share < _GROUPED_SHARES.get(wanted, 0.0):
             units = f"{int(gaps.sum()):,}"
             options = tuple(Option(n, message(f"export.reading.{n}", count=units)) for n in ("leave_out", "take_above"))
             asks = message("export.asks.gaps", column=name, count=units)
-            if (
-                wanted == "order"
-                or self.asking.ask(Question(f"gaps:{name}", asks, (name,), (), options)) == "leave_out"
-            ):
+            if wanted == "order":
+                return
+            self.settled.add(name)
+            if self.asking.ask(Question(f"gaps:{name}", asks, (name,), (), options)) == "leave_out":
                 return
         elif alone and share < 0.3:
             return
@@ -213,7 +238,7 @@ class _Export:
         found = self.choice.column("units")
         if found is not None:
             if not read_numbers(self.columns[found]).money:
-                return found
+                return self._of_rivals(found)
             asks = message("export.asks.money_units", column=found)
             options = (Option("units", message("export.reading.units_money")),)
             self.asking.ask(Question("money_units", asks, (found,), _samples(self.columns[found]), options))
@@ -243,6 +268,25 @@ class _Export:
         self.choice = _with_column(self.choice, "units", chosen)
         return chosen
 
+    def _of_rivals(self, found: str) -> str:
+        """Where another column says as clearly that it holds quantities, and other ones: which of them it is."""
+        own = read_numbers(self.columns[found]).values(".")
+        taken = {c.column for c in self.choice.columns}
+        rivals = []
+        for name, cells in self.columns.items():
+            if name not in taken and header_score("units", name.removesuffix(" (2)")) >= _CLEARLY:
+                other = read_numbers(cells)
+                if not other.unread.any() and not np.array_equal(other.values("."), own, equal_nan=True):
+                    rivals.append(name)
+        if not rivals or self.table.wide:
+            return found
+        names = (found, *rivals)
+        options = tuple(Option(n, message("export.reading.units_column", units=_sum(self.columns[n]))) for n in names)
+        asks = message("export.asks.units_columns")
+        chosen = self.asking.ask(Question("units_column", asks, names, _samples(self.columns[found]), options))
+        self.choice = _with_column(self.choice, "units", chosen)
+        return chosen
+
     # --- numbers and dates
 
     def _read_numbers(self) -> None:
@@ -253,15 +297,22 @@ class _Export:
             fits = {m: _fits(*(read[f].values(m) for f in ("units", "price", "amount"))) for m in MARKS}
         decided = decide_marks(read, fits)
         marks = dict(decided.marks)
-        if decided.unsure:
-            marks |= dict.fromkeys(decided.unsure, self._ask_for_mark(decided, read, columns))
+        product = self.columns[self.choice.column("product") or ""].filled
+        for name in decided.unsure:
+            if not (read[name].unsure & product).any():  # only sums are unsure, which the others tell
+                marks[name] = _mark_of_sum(read[name], product)
+        unsure = tuple(name for name in decided.unsure if (read[name].unsure & product).any())
+        if unsure:
+            marks |= dict.fromkeys(unsure, self._ask_for_mark(unsure, read, columns))
         self.comma_decimals = decided.comma_proved
         self.numbers = {f: column.values(marks[f]) for f, column in read.items()}
         self.unread_numbers = {f: column.unread for f, column in read.items()}
         self._ask_for_units_of(read.get("units"), columns.get("units", ""))
 
-    def _ask_for_mark(self, decided: Decided, read: Mapping[str, NumberColumn], columns: Mapping[str, str]) -> Mark:
-        field_ = "units" if "units" in decided.unsure else decided.unsure[0]
+    def _ask_for_mark(
+        self, unsure: Sequence[str], read: Mapping[str, NumberColumn], columns: Mapping[str, str]
+    ) -> Mark:
+        field_ = "units" if "units" in unsure else unsure[0]
         column = read[field_]
         at = np.flatnonzero(column.unsure)[:200]
         texts = self.columns[columns[field_]].text.take(pa.array(at)).to_pylist()
@@ -270,18 +321,22 @@ class _Export:
             for name, mark in (("decimal_comma", ","), ("decimal_point", "."))
         )
         asks = message("export.asks.decimal", sample=shown(texts[0]))
-        chosen = self.asking.ask(Question("decimal", asks, tuple(columns[f] for f in decided.unsure),
+        chosen = self.asking.ask(Question("decimal", asks, tuple(columns[f] for f in unsure),
                                           tuple(dict.fromkeys(map(shown, texts))), options))  # fmt: skip
         return "," if chosen == "decimal_comma" else "."
 
     def _ask_for_units_of(self, column: NumberColumn | None, name: str) -> None:
         """Cells of one column that count different things: pieces and boxes."""
-        if column is None or len(column.units) < 2:
+        measure = self.choice.counted_in
+        names = () if column is None else column.units
+        if measure is not None:
+            names, name = tuple(self.columns[measure].text.drop_null().unique().sort().to_pylist()), measure
+        if len(names) < 2:
             return
-        units = ", ".join(column.units)
+        units = shown(", ".join(names))
         options = (Option("as_one", message("export.reading.as_one", units=units)),)
         asks = message("export.asks.mixed_units", column=name, units=units)
-        self.asking.ask(Question("mixed_units", asks, (name,), column.units, options))
+        self.asking.ask(Question("mixed_units", asks, (name,), names, options))
 
     def _read_dates(self) -> None:
         name = self.choice.column("date") or ""
@@ -355,6 +410,9 @@ class _Export:
         named = self.rows.totals(self._keys())
         hinted = self.rows.hints_of_totals(self._keys())
         summed = self.rows.sums(units, self.days, named | hinted | ~product)
+        whole = (named | hinted) & day & product  # rows that lack nothing are sums only if nearly all of them are
+        if whole.any() and summed[whole].mean() < _MOSTLY:
+            summed &= ~whole
         certain = (named | hinted) & (~day | ~product | summed) | (summed & ~product)
         self.rows.drop("total", certain, None)
         doubtful = self.rows.inside & named
@@ -393,7 +451,7 @@ class _Export:
         part = max(count / max(1, self.rows.inside.sum()), units[rows].sum() / max(1e-9, units[self.rows.inside].sum()))
         texts = () if column is None else _texts(self.columns[column], rows)
         amount = f"{units[rows].sum():,.10g}"
-        if part > _FEW:
+        if part > _FEW and column not in self.settled:
             option = Option("leave_out", message("export.reading.leave_out", count=f"{count:,}"))
             asks = message(f"export.asks.{reason}", count=f"{count:,}", units=amount, column=column or "")
             self.asking.ask(Question(reason, asks, (column or "",), texts, (option,)))
@@ -417,11 +475,10 @@ class _Export:
         units = np.where(inside, np.nan_to_num(self.units), 0.0)
         signs = meaning.Signs(
             {n: self.columns[n] for n in self.choice.states},
-            {f: (f.removesuffix("_at"), self.columns[n]) for f in ("cancelled_at", "refunded_at", "shipped_at")
-             if (n := self.choice.column(f)) is not None},
+            self._moments_of_change() | {n: (m, _where_yes(self.columns[n])) for n, m in self.choice.flags.items()},
             {n: self.columns[n] for n in self.choice.kinds},
             "returned_units" in self.numbers,
-        )  # fmt: skip
+        )
         outcome = meaning.outcomes(signs, units, inside, self.asking)
         codes = outcome.codes
         self.rows.drop_by(outcome.reasons, inside & (codes == meaning.NEITHER), units)
@@ -430,6 +487,7 @@ class _Export:
         sold = np.where(inside & ~alone & (units > 0), units, 0.0)
         returned = np.where(inside & (alone | (units < 0)), np.abs(units), 0.0)
         returned += np.where(inside & (codes == meaning.RETURNED) & (units > 0), units, 0.0)
+        sold, returned = self._negative_amounts(sold, returned)
         sold, returned = self._other_quantities(sold, returned, inside)
         for rows, key in ((inside & (units < 0), "negative"), (inside & alone & (units > 0), "documents"),
                           (inside & (codes == meaning.RETURNED), "refunds")):  # fmt: skip
@@ -437,6 +495,37 @@ class _Export:
                 count, of = f"{int(rows.sum()):,}", f"{np.abs(units[rows]).sum():,.10g}"
                 self.notes.append(message(f"export.returns_{key}", count=count, units=of))
         return sold, returned
+
+    def _moments_of_change(self) -> dict[str, tuple[str, Cells]]:
+        """Columns of when something became of a row, with the mark that a moment makes."""
+        fields = ("cancelled_at", "refunded_at", "shipped_at")
+        found = {f: name for f in fields if (name := self.choice.column(f)) is not None}
+        return {f: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
+
+    def _negative_amounts(self, sold: np.ndarray, returned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of units that are sold for money that goes back: returns, or something else than goods."""
+        money = [(f, self.numbers[f]) for f in ("amount", "price") if f in self.numbers]
+        rows = np.zeros(len(sold), bool)
+        for _, values in money:
+            rows |= (sold > 0) & (returned == 0) & (np.nan_to_num(values) < 0)
+        if not rows.any():
+            return sold, returned
+        units = f"{sold[rows].sum():,.10g}"
+        names = tuple(self.choice.column(f) or "" for f, _ in money)
+        options = tuple(
+            Option(name, message(f"export.reading.{key}", units=units))
+            for name, key in (("return", "return"), ("sold", "sold"), ("not_sold", "not_sold"))
+        )
+        asks = message("export.asks.negative_amount", count=f"{int(rows.sum()):,}", units=units)
+        samples = _texts(self.columns[names[0]], rows)
+        chosen = self.asking.ask(Question("negative_amount", asks, names, samples, options))
+        if chosen == "sold":
+            return sold, returned
+        if chosen == "return":
+            returned = np.where(rows, sold, returned)
+        else:
+            self.rows.drop("negative_amount", rows, sold)
+        return np.where(rows, 0.0, sold), returned
 
     def _other_quantities(
         self, sold: np.ndarray, returned: np.ndarray, inside: np.ndarray
@@ -546,6 +635,13 @@ def _codes(cells: Cells) -> np.ndarray:
     return cells.text.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
 
 
+def _where_yes(cells: Cells) -> Cells:
+    """A column of yes and no, with only the yes left."""
+    encoded = cells.text.dictionary_encode()
+    yes = pa.array([text for text in encoded.dictionary.to_pylist() if is_yes(text)], pa.string())
+    return Cells(pc.if_else(pc.is_in(cells.text, yes), cells.text, pa.scalar(None, pa.string())))
+
+
 def is_gappy(cells: Cells, rows: np.ndarray) -> bool:
     return bool((rows & ~cells.filled).any() and (rows & cells.filled).any())
 
@@ -563,7 +659,7 @@ def _is_of_line(name: str) -> bool:
 def _with_column(choice: Choice, wanted: str, name: str) -> Choice:
     kept = tuple(c for c in choice.columns if c.field != wanted and c.column != name)
     guess = ColumnGuess(wanted, name, 1.0, message("export.by_answer"))
-    return Choice((*kept, guess), choice.states, choice.kinds)
+    return replace(choice, columns=(*kept, guess), spare_units=(), spare_products=())
 
 
 def _without_amount(choice: Choice) -> Choice:
@@ -571,7 +667,7 @@ def _without_amount(choice: Choice) -> Choice:
     kept = tuple(
         c for c in choice.columns if c.field not in ("amount", "returned_units", "cancelled_units", "shipped_units")
     )
-    return Choice(kept, (), (), (), choice.spare_products)
+    return replace(choice, columns=kept, states=(), kinds=(), flags={}, spare_units=())
 
 
 def _names(columns: Mapping[str, Cells]) -> str:
@@ -605,6 +701,15 @@ def _fits(units: np.ndarray, price: np.ndarray, amount: np.ndarray) -> float:
         return 0.0
     made = np.abs(units[rows] * price[rows])
     return float((np.abs(made - np.abs(amount[rows])) <= np.maximum(0.01 * made, 0.02)).mean())
+
+
+def _mark_of_sum(column: NumberColumn, product: np.ndarray) -> Mark:
+    """The decimal sign with which a cell that stands for no product is the sum of those that do."""
+    for mark in MARKS:
+        values = column.values(mark)
+        if np.isclose(values[column.unsure], np.nansum(values[product])).any():
+            return mark
+    return "."
 
 
 def _is_line_total(price: np.ndarray, units: np.ndarray, amount: np.ndarray | None, product: pa.Array) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -20,6 +20,12 @@ from datong.model.words import Message, message
 PERIOD_COLUMN, UNITS_COLUMN = "(date)", "(units)"
 
 _HEAD_ROWS = 60
+# Headers of a year, a month and a day that stand in columns of their own.
+_DATE_PARTS = (
+    frozenset({"year", "yr", "年", "年份", "年度", "jahr", "annee", "ano", "anno", "jaar", "rok"}),
+    frozenset({"month", "mon", "月", "月份", "monat", "mois", "mes", "mese", "maand", "miesiac"}),
+    frozenset({"day", "day of month", "日", "tag", "jour", "dia", "giorno", "dag"}),
+)
 _LEAST_PERIODS = 3
 _YEAR = re.compile(r"(?<!\d)(20\d{2})(?!\d)")
 _NOTHING_SOLD = r"^(?:[-–—]|0+(?:[.,]0+)?)$"
@@ -56,7 +62,7 @@ def find_table(grid: Grid, hint: str = "") -> Table:
     """The table of a grid. hint: text that may name the year of months without one, besides what stands above."""
     if grid.header is not None:
         columns = dict(zip(_unique(grid.header), grid.columns, strict=True))
-        return _long(Table(grid.name, columns, grid.numbers), hint)
+        return _long(_with_date(Table(grid.name, columns, grid.numbers)), hint)
     head = grid.head(_HEAD_ROWS)
     top, names, last = _header(head, grid.merged)
     above = " ".join(cell for row in head[:top] for cell in row)
@@ -74,7 +80,29 @@ def find_table(grid: Grid, hint: str = "") -> Table:
     repeated = int(again.sum())
     table = table.keep(~again) if repeated else table
     table = Table(table.name, table.columns, table.numbers, False, repeated, table.notes)
-    return _long(table, f"{hint} {above}")
+    return _long(_with_date(table), f"{hint} {above}")
+
+
+def _with_date(table: Table) -> Table:
+    """A table with columns for the year, the month and perhaps the day, with a column of dates made of them."""
+    parts = []
+    for wanted in _DATE_PARTS:
+        found = [name for name in table.columns if plain(name) in wanted]
+        parts.append(found[0] if len(found) == 1 else None)
+    year, month, day = parts
+    if year is None or month is None or any(header_score("date", n) >= 0.5 for n in table.columns if n not in parts):
+        return table
+    texts = [table.columns[name].text for name in (year, month, day) if name is not None]
+    if not pc.all(pc.match_substring_regex(texts[0], r"^(19|20)\d\d$")).as_py():
+        return table
+    made = Cells(pc.binary_join_element_wise(*texts, "-" if _are_numbers(texts[1]) else " "))
+    columns = {name: cells for name, cells in table.columns.items() if name not in parts}
+    note = message("export.date_parts", columns=", ".join(name for name in parts if name is not None))
+    return replace(table, columns={PERIOD_COLUMN: made, **columns}, notes=(*table.notes, note))
+
+
+def _are_numbers(text: pa.Array) -> bool:
+    return bool(pc.all(pc.match_substring_regex(text, r"^\d{1,2}$")).as_py())
 
 
 def _unique(names: Sequence[str]) -> list[str]:
