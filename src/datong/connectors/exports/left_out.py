@@ -35,6 +35,8 @@ class Rows:
     table: Table
     inside: np.ndarray = field(init=False)
     _left: list[LeftOut] = field(init=False, default_factory=list)
+    # What is known of a column by a rule, so that no column is gone through twice.
+    _known: dict[tuple[int, Callable[[str], bool]], tuple[Cells, np.ndarray]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.inside = np.ones(self.table.height, dtype=bool)
@@ -73,11 +75,10 @@ class Rows:
     def _having(self, keys: Sequence[Cells], holds: Callable[[str], bool]) -> np.ndarray:
         result = np.zeros(self.table.height, dtype=bool)
         for cells in keys:
-            encoded = cells.text.dictionary_encode()
-            known = encoded.dictionary.to_pylist()
-            is_one = np.array([*(bool(holds(t)) for t in known), False])
-            if is_one.any():
-                result |= is_one[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+            found = self._known.get((id(cells), holds))
+            if found is None or found[0] is not cells:
+                found = self._known[id(cells), holds] = (cells, _rows_where(cells, holds))
+            result |= found[1]
         return result
 
     def sums(self, units: np.ndarray, days: np.ndarray, suspected: np.ndarray) -> np.ndarray:
@@ -119,3 +120,11 @@ class Rows:
         result = np.empty(len(values))
         result[order] = running - before
         return result
+
+
+def _rows_where(cells: Cells, holds: Callable[[str], bool]) -> np.ndarray:
+    """(row,) bool: a rule holds for the text of a cell."""
+    encoded = cells.text.dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    is_one = np.array([*(holds(text) for text in known), False])
+    return is_one[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]

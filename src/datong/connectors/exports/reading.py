@@ -511,6 +511,9 @@ class _Export:
         if not rows.any():
             return sold, returned
         units = f"{sold[rows].sum():,.10g}"
+        if max(rows.sum() / len(rows), sold[rows].sum() / sold.sum()) <= _FEW:
+            self.notes.append(message("export.negative_amount", count=f"{int(rows.sum()):,}", units=units))
+            return sold, returned
         names = tuple(self.choice.column(f) or "" for f, _ in money)
         options = tuple(
             Option(name, message(f"export.reading.{key}", units=units))

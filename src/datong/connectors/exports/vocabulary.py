@@ -62,13 +62,14 @@ def is_total(text: str) -> bool:
 
 def names_total(text: str) -> bool:
     """Whether a cell begins or ends with such a name: 'KA-10 Total', '1月小计'."""
-    bare = plain(text).strip(" :：.()*")
-    if bare in words("totals", "words"):
-        return True
-    for word in words("totals", "words"):
-        if word[0].isascii():
-            if bare.startswith((word + " ", word + ":")) or bare.endswith(" " + word):
-                return True
-        elif len(word) > 1 and (bare.startswith(word) or bare.endswith(word)):
-            return True
-    return False
+    return _total_names().search(plain(text).strip(" :：.()*")) is not None
+
+
+@cache
+def _total_names() -> re.Pattern[str]:
+    """The names of sums, alone or at either end of a text; a word of letters only where a blank parts it."""
+    known = sorted(words("totals", "words"), key=lambda word: (-len(word), word))
+    spaced = "|".join(re.escape(word) for word in known if word[0].isascii())
+    close = "|".join(re.escape(word) for word in known if not word[0].isascii() and len(word) > 1)
+    alone = "|".join(re.escape(word) for word in known)
+    return re.compile(rf"^(?:{spaced})[ :]|[ :](?:{spaced})$|^(?:{close})|(?:{close})$|^(?:{alone})$")
