@@ -170,7 +170,7 @@ CLOCKS = [
 def _long(folder: Path, chance: random.Random, seed: int) -> Made:
     language = chance.choice(list(HEADERS))
     workbook = chance.random() < 0.25
-    comma = language in ("de", "fr") and chance.random() < 0.85
+    comma = chance.random() < (0.85 if language in ("de", "fr") else 0.1)
     how: dict[str, object] = {
         "language": language,
         "workbook": workbook,
@@ -192,6 +192,7 @@ def _long(folder: Path, chance: random.Random, seed: int) -> Made:
         "wide_digits": language == "zh" and chance.random() < 0.3,
         "sort": chance.choice(["up", "up", "down", "product", "mixed"]),
         "grouped": chance.random() < 0.15,
+        "every": chance.choice([1, 1, 1, 7, 30]),
     }
     if how["sign"] == "kind" or how["states"]:
         how["sign"] = "none" if how["states"] else "kind"
@@ -216,8 +217,11 @@ def _sales(chance: random.Random, how: dict) -> list[tuple[date, int, str, float
     """Day, order, product and units of each line."""
     first = date(2023, 1, 1) + timedelta(days=chance.randrange(300))
     lines, order = [], 1000
-    for step in range(chance.choice([40, 60, 90])):
-        day = first + timedelta(days=step)
+    for step in range(chance.choice([40, 60, 90]) if how["every"] == 1 else chance.choice([12, 18, 26])):
+        day = first + timedelta(days=step * int(how["every"]))
+        if how["every"] == 30:  # the first of each month
+            month = first.month - 1 + step
+            day = date(first.year + month // 12, month % 12 + 1, 1)
         for _ in range(chance.choice([1, 1, 2])):
             order += 1
             for product in chance.sample(PRODUCTS, chance.choice([1, 2, 3])):
@@ -388,7 +392,7 @@ def _written(folder: Path, chance: random.Random, how: dict, table: list[list], 
                     elif text != "":
                         sheet.write_string(r, c, str(text))
         return path
-    encoding = chance.choice(ENCODINGS[str(how["language"])])
+    encoding = chance.choice(ENCODINGS["zh" if how.get("period") == "zh" else str(how["language"])])
     separator = ";" if how["decimal"] == "," and chance.random() < 0.7 else chance.choice([",", ";", "\t", "|"])
     padded = chance.random() < 0.5
     how |= {"encoding": encoding, "separator": separator, "padded": padded}

@@ -24,6 +24,7 @@ ORDERS = ("day_first", "month_first", "year_first")
 _SERIALS = (32_874, 73_415)  # 1990 .. 2100 in days since 1899-12-30
 _EPOCH_SECONDS = (946_684_800, 4_102_444_800)  # 2000 .. 2100
 _SHORT_SPAN_DAYS, _LONG_SPAN_DAYS = 3 * 366, 5 * 366
+_OLD, _RECENT = ((date(year, 1, 1) - date(1970, 1, 1)).days for year in (2008, 2015))
 _NOT_A_DAY = np.iinfo(np.int64).min
 
 _CLOCK = re.compile(
@@ -392,18 +393,21 @@ def decide_order(column: DateColumn, others: Sequence[DateColumn], comma_decimal
     even = _even({o: column.days[o] for o in possible})
     if even is not None:
         return Order(even, True, "even_steps")
-    if comma_decimals and "day_first" in possible and "year_first" not in possible:
+    rest = [column.days[o] for o in possible if o != "day_first"]
+    if comma_decimals and "day_first" in possible and "year_first" not in possible and not any(map(_monthly, rest)):
         return Order("day_first", True, "comma_decimals")
     return Order(possible[0], False, "unsure", tuple(possible[1:]))
 
 
 def _plausible(column: DateColumn) -> list[str]:
-    """The orders in which every numeric date is one; without those that spread them over many years where another one
-    does not, as the year of two digits does when it is taken for the day."""
-    spans = {}
+    """The orders in which every numeric date is one; without those that put them long ago, or spread them over many
+    years, where another one does not: a year of two digits that is taken for the day does."""
+    spans, last = {}, {}
     for order in column.possible:
         days = column.days[order][column.numeric]
-        spans[order] = int(days.max() - days.min())
+        spans[order], last[order] = int(days.max() - days.min()), int(days.max())
+    if any(day >= _RECENT for day in last.values()):  # files of today are not of twenty years ago
+        spans = {order: span for order, span in spans.items() if last[order] >= _OLD}
     if not spans or min(spans.values()) > _SHORT_SPAN_DAYS:
         return list(spans)
     return [order for order, span in spans.items() if span <= _LONG_SPAN_DAYS]
@@ -451,6 +455,13 @@ def _even(readings: Mapping[str, np.ndarray]) -> str | None:
         if len(gaps) >= 4 and (gaps % 7 == 0).all():
             fits.append(name)
     return fits[0] if len(fits) == 1 else None
+
+
+def _monthly(days: np.ndarray) -> bool:
+    """Whether all days are the same day of several months."""
+    months = np.unique(days[days != _NOT_A_DAY]).astype("M8[D]").astype("M8[M]")
+    of_month = np.unique(days[days != _NOT_A_DAY]).astype("M8[D]") - months.astype("M8[D]")
+    return len(np.unique(months)) > 2 and len(np.unique(of_month)) == 1
 
 
 def not_a_day(days: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ other, each by the evidence of the whole file. What is not sure is a question; w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -76,22 +77,35 @@ class Reading:
         return say("export.left_out", language, why=why, **total)
 
 
-def read_export(path: Path, answers: Mapping[str, str] | None = None, country: str = "") -> Reading:
+def read_export(
+    path: Path,
+    answers: Mapping[str, str] = MappingProxyType({}),
+    country: str = "",
+    known: Mapping[str, str] = MappingProxyType({}),
+) -> Reading:
     """Read a file as sales. Never raises for what is in it; Refused for an answer that is none of the readings.
 
-    answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset.
+    answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset. known:
+    the header of each field whose column is known already; `known` and `answers` are all that is to be known of a
+    platform whose exports are always alike.
     """
-    return read_from(read_grids(path), path.name, answers or {}, country)
+    return read_from(read_grids(path), path.name, answers, country, known)
 
 
-def read_from(grids: Grids, name: str, answers: Mapping[str, str], country: str = "") -> Reading:
-    """The same, of a file that is read already."""
+def read_from(
+    grids: Grids,
+    name: str,
+    answers: Mapping[str, str] = MappingProxyType({}),
+    country: str = "",
+    known: Mapping[str, str] = MappingProxyType({}),
+) -> Reading:
+    """The same, of a file whose grids are there."""
     asking = Asking(answers)
     if not grids.grids:
         return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
     table, rejected, more = one_table(grids.grids, name, asking)
     export = _Export(name, table, asking, country, [*grids.notes, *more])
-    return export.reading(grids.findings, rejected)
+    return export.reading(grids.findings, rejected, known)
 
 
 class _Export:
@@ -105,8 +119,9 @@ class _Export:
         self.rows = Rows(table)
         self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
 
-    def reading(self, findings: Sequence[Finding], rejected: pa.Table) -> Reading:
-        fixed = {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {}
+    def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
+        fixed = {wanted: name for wanted, name in known.items() if name in self.columns}
+        fixed |= {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {}
         if PERIOD_COLUMN in self.columns:
             fixed["date"] = PERIOD_COLUMN
         self.choice = choose_columns(self.columns, fixed)
@@ -343,7 +358,7 @@ class _Export:
         weeks = any(word in plain(name) for word in _WEEK_WORDS)
         column = read_dates(self.columns[name], weeks)
         others = [read_dates(c, False) for n, c in self.columns.items() if n != name and header_score("date", n) >= 0.4]
-        order = decide_order(column, others, self.comma_decimals or self.table.separator == ";")
+        order = decide_order(column, others, self.comma_decimals)
         chosen, swap = order.order, order.swap
         if not order.sure:
             chosen, swap = self._ask_for_order(column, order.order, order.others, order.why, name)
