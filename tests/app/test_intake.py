@@ -287,7 +287,7 @@ def test_a_table_whose_file_is_gone_is_asked_about_until_it_is_settled(
     assert main(["withdraw", "stock", "x", "--all", "--chain", str(shop), "--lang", "en"]) == 2
 
 
-@pytest.mark.parametrize("bad", ["recipes.csv", "recipes.txt"])
+@pytest.mark.parametrize("bad", ["recipes.csv", "recipes.ods"])
 def test_a_table_whose_file_cannot_be_read_is_not_gone(shop: Path, bad: str) -> None:
     (shop / "recipes.csv").write_text("recipe,product\nR,A\n", encoding="utf-8")
     assert opened(shop)[1] == []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -160,12 +160,17 @@ class Chain:
         table: str | None = None,
         mapping: Path | None = None,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
+        answers: Mapping[str, str] = MappingProxyType({}),
     ) -> Taken:
-        """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says.
+        """Take events or facts from a file. Its table is `table`, or the file's or sheet's name, or the mapping says;
+        a file that is called like no table is read as a sales export.
 
-        on_rows: told the table and how many rows of it have come so far. Raises BadInput where nothing of the file can
-        be used.
+        on_rows: told the table and how many rows of it have come so far. answers: to questions about an export, besides
+        those that the chain keeps. Raises BadInput where nothing of the file can be used, Asked where an export cannot
+        be read without an answer.
         """
+        if table is None and mapping is None and not taking_in.is_of_tables(file):
+            return taking_in.ingest_export(self._at, file, answers, on_rows, self.unheeded)
         return taking_in.ingest(self._at, file, table, mapping, on_rows, self.unheeded)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:

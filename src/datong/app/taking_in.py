@@ -1,20 +1,30 @@
 """Rows that come in beside the folder: a file, a quarantined row that is tried again, a row that does not hold."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app.clock import clock, clock_findings
 from datong.app.wiring import Opened
+from datong.connectors.exports.questions import asked, read_answers, write_answers
+from datong.connectors.exports.reading import Reading, read_export
 from datong.connectors.files.folder import SourceRows
 from datong.connectors.files.mapping import apply_mapping, read_mapping
-from datong.connectors.files.read import RawSource, Source, UnreadableError, open_sources, whole_source
+from datong.connectors.files.read import (
+    WORKBOOK_SUFFIXES,
+    RawSource,
+    Source,
+    UnreadableError,
+    open_sources,
+    whole_source,
+)
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, gathered, last_recorded_day
+from datong.ledger.validate import ROW, gathered, last_recorded_day, nearest
 from datong.model.errors import BadInput, NotFound
 from datong.model.findings import Finding
 from datong.model.tables import tables
@@ -26,10 +36,11 @@ RETRIED_AT_ONCE = 50_000
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of a file: a report for each table it fed, and every finding."""
+    """What became of a file: a report for each table it fed, and every finding. reading: of a sales export."""
 
     reports: tuple[IngestReport, ...]
     findings: tuple[Finding, ...]
+    reading: Reading | None = None
 
 
 def ingest(
@@ -61,6 +72,56 @@ def ingest(
     unknown = [name for name, _ in parts if name not in tables()]
     if unknown:
         raise BadInput(message("app.unknown_table", table=", ".join(unknown), tables=", ".join(tables())), findings)
+    return _take_in(at, file, parts, findings, on_rows, told)
+
+
+def ingest_export(
+    at: Opened,
+    file: Path,
+    answers: Mapping[str, str],
+    on_rows: Callable[[str, int], None],
+    told: Collection[Finding],
+) -> Taken:
+    """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept."""
+    kept = read_answers(at.folder)
+    reading = read_export(file, {**kept, **answers}, at.settings.country)
+    if reading.missing:
+        raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
+    if reading.questions:
+        raise asked(reading.questions)
+    known = at.ledger.state(END_OF_TIME, ("products",)).table("products")["product"].combine_chunks()
+    parts = []
+    for name, source in reading.parts:
+        rows = source.rows
+        if name == "products":
+            rows = rows.filter(pc.invert(pc.is_in(rows["product"], known)))
+        if rows.num_rows or source.rejected.num_rows:
+            parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
+    if not parts:
+        raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
+    taken = _take_in(at, file, parts, reading.findings, on_rows, told)
+    write_answers(at.folder, {**kept, **reading.used})
+    return replace(taken, reading=reading)
+
+
+def is_of_tables(file: Path) -> bool:
+    """Whether a file, or a sheet of it, is called like a table, or nearly like one that is not of sales."""
+    names = [file.stem]
+    if file.suffix.lower() in WORKBOOK_SUFFIXES:
+        names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
+    return any(name in tables() for name in names) or nearest(file.stem, tables()) not in (None, "sales", "returns")
+
+
+def _take_in(
+    at: Opened,
+    file: Path,
+    parts: Sequence[tuple[str, Source]],
+    findings: Sequence[Finding],
+    on_rows: Callable[[str, int], None],
+    told: Collection[Finding],
+) -> Taken:
+    """Check the tables of a file and take them in, those first that others refer to."""
+    findings = list(findings)
     arrived_at = clock(at)
     order = list(tables())
     reports = []
@@ -124,7 +185,7 @@ def retry_quarantine(at: Opened) -> tuple[IngestReport, ...]:
         columns = {name: pa.array([_as_text(row.get(name)) for row in raw], pa.string()) for name in names}
         numbers = pa.array([row["row"] for row in held], pa.int64())
         rows = RawSource(source, pa.table({ROW: numbers, **columns}))
-        found = gathered(checked(at, table, Source(rows)))
+        found = gathered(checked(at, table, Source(rows, commas_group=False)))
         report = at.ledger.ingest(
             table, found.rows, found.rejected, found.findings, source, arrived_at, retried=ids, by=at.by
         )

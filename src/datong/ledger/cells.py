@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -25,7 +25,19 @@ _OF_BLANKS = np.isin(np.arange(256), [code for b in BLANKS for code in (b.encode
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "是", "真", "有")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "否", "假", "无")
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_GROUPED = r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?"
+_GROUPED = r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?"
+# The same with a comma for the decimals, and what can be read in one of the two ways only, or in both.
+_COMMA_NUMBER = r"[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?"
+_COMMA_GROUPED = r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?"
+_ONLY_DECIMAL_COMMA = (
+    r"^[+-]?(0,[0-9]+|[0-9]{4,},[0-9]+|[0-9]*,([0-9]{1,2}|[0-9]{4,})"
+    r"|[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]*|[1-9][0-9]{0,2}(\.[0-9]{3}){2,})$"
+)
+_ONLY_DECIMAL_POINT = (
+    r"^[+-]?(0\.[0-9]+|[0-9]{4,}\.[0-9]+|[0-9]*\.([0-9]{1,2}|[0-9]{4,})"
+    r"|[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]*|[1-9][0-9]{0,2}(,[0-9]{3}){2,})$"
+)
+_EITHER = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
 _ISO_DATE = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _CLOCK = r"[T ] *[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _OFFSET = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
@@ -48,13 +60,52 @@ class Cells:
     date_only: np.ndarray | None = None
 
 
-def typed(table: Table, raw: Mapping[str, pa.ChunkedArray], zone: ZoneInfo) -> dict[str, Cells]:
-    """Columns of `table` by name, each in its type; moments without an offset are local to `zone`."""
+# What stands before the decimals of a source's numbers; UNSURE: a comma that could be either is not read.
+Mark = Literal[".", ",", ""]
+UNSURE: Mark = ""
+
+
+@dataclass(frozen=True)
+class MarkEvidence:
+    """What the numbers of a source say of their decimal sign. comma, point: some are only right with that one; either:
+    some could be both, as 1,250."""
+
+    comma: bool = False
+    point: bool = False
+    either: bool = False
+
+    def __or__(self, other: "MarkEvidence") -> "MarkEvidence":
+        return MarkEvidence(self.comma or other.comma, self.point or other.point, self.either or other.either)
+
+    def mark(self, commas_group: bool) -> Mark:
+        """The sign. commas_group: a comma that could be either parts thousands, where nothing tells."""
+        if self.comma and not self.point:
+            return ","
+        return UNSURE if self.comma or (self.either and not self.point and not commas_group) else "."
+
+
+def mark_evidence(cells: pa.ChunkedArray) -> MarkEvidence:
+    """What a column of numbers says of the decimal sign of its source; a typed one says nothing."""
+    cells = _plain(cells)
+    if not pa.types.is_string(cells.type) or not pc.any(pc.match_substring(cells, ",")).as_py():
+        dots = pa.types.is_string(cells.type) and pc.any(pc.match_substring(cells, ".")).as_py()
+        return MarkEvidence() if not dots else _evidence(_trimmed(cells))
+    return _evidence(_trimmed(cells))
+
+
+def _evidence(text: pa.ChunkedArray) -> MarkEvidence:
+    rules = (_ONLY_DECIMAL_COMMA, _ONLY_DECIMAL_POINT, _EITHER)
+    return MarkEvidence(*(bool(pc.any(pc.match_substring_regex(text, rule)).as_py()) for rule in rules))
+
+
+def typed(table: Table, raw: Mapping[str, pa.ChunkedArray], zone: ZoneInfo, mark: Mark = ".") -> dict[str, Cells]:
+    """Columns of `table` by name, each in its type; moments without an offset are local to `zone`. mark: the decimal
+    sign of the source's numbers."""
     plain = {name: _plain(cells) for name, cells in raw.items()}
     texts = {name: cells for name, cells in plain.items() if pa.types.is_string(cells.type)}
-    quick = {name: _read_quickly(table.columns[name], cells) for name, cells in texts.items()}
+    quick = {name: _read_quickly(table.columns[name], cells, mark) for name, cells in texts.items()}
     from_text = {name: read for name, read in quick.items() if read is not None}
-    from_text |= _from_text(table, {name: texts[name] for name, read in quick.items() if read is None})
+    from_text |= _from_text(table, {name: texts[name] for name, read in quick.items() if read is None}, mark)
     result: dict[str, Cells] = {}
     for name, cells in plain.items():
         column = table.columns[name]
@@ -107,7 +158,7 @@ def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
 _FromText = tuple[Any, Any, Any, Any]
 
 
-def _read_quickly(column: Column, cells: pa.ChunkedArray) -> _FromText | None:
+def _read_quickly(column: Column, cells: pa.ChunkedArray, mark: Mark) -> _FromText | None:
     """A column of text that is written in one plain way all through; None where the full rules have to read it.
 
     Whatever is read here, the full rules read as the same.
@@ -119,6 +170,8 @@ def _read_quickly(column: Column, cells: pa.ChunkedArray) -> _FromText | None:
             case "text":
                 return text, None, None, text
             case "number":
+                if mark == "," and pc.any(pc.match_substring(text, ".")).as_py():
+                    return None
                 numbers = pc.cast(text, pa.float64())
                 finite = pc.all(pc.is_finite(numbers)).as_py()
                 return None if finite is False else (numbers, None, None, text)
@@ -165,7 +218,7 @@ def _may_have_blanks(cells: pa.ChunkedArray) -> bool:
 _Converted = tuple[pa.ChunkedArray, pa.ChunkedArray | None, pa.ChunkedArray | None]
 
 
-def _from_text(table: Table, texts: Mapping[str, pa.ChunkedArray]) -> dict[str, _FromText]:
+def _from_text(table: Table, texts: Mapping[str, pa.ChunkedArray], mark: Mark) -> dict[str, _FromText]:
     """Columns of text read by the full rules, in one DuckDB query."""
     if not texts:
         return {}
@@ -178,7 +231,8 @@ def _from_text(table: Table, texts: Mapping[str, pa.ChunkedArray]) -> dict[str, 
         if kind == "moment":
             items += [f"{_sql_moment(i)} AS v{i}", f"contains(t{i}, ':') AS k{i}", f"{_sql_absolute(i)} AS a{i}"]
         else:
-            items.append(f"{_SQL[kind](f't{i}')} AS v{i}")
+            number = _sql_number(f"t{i}", mark)
+            items.append(f"{_SQL[kind](f't{i}', number)} AS v{i}")
     dated = [f"{_sql_iso(f't{i}')} AS d{i}" for i, n in enumerate(names) if table.columns[n].type in ("date", "moment")]
     with database().cursor() as connection:
         connection.register("source", pa.table({f"c{i}": texts[name] for i, name in enumerate(names)}))
@@ -206,15 +260,23 @@ def database() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _sql_number(text: str) -> str:
+def _sql_number(text: str, mark: Mark) -> str:
+    if mark == ",":
+        return (
+            f"CASE WHEN regexp_full_match({text}, '{_COMMA_NUMBER}') "
+            f"THEN TRY_CAST(replace({text}, ',', '.') AS DOUBLE) "
+            f"WHEN regexp_full_match({text}, '{_COMMA_GROUPED}') "
+            f"THEN TRY_CAST(replace(replace({text}, '.', ''), ',', '.') AS DOUBLE) END"
+        )
+    if mark == UNSURE:
+        return f"CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST({text} AS DOUBLE) END"
     return (
         f"CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST({text} AS DOUBLE) "
         f"WHEN regexp_full_match({text}, '{_GROUPED}') THEN TRY_CAST(replace({text}, ',', '') AS DOUBLE) END"
     )
 
 
-def _sql_integer(text: str) -> str:
-    number = _sql_number(text)
+def _sql_integer(number: str) -> str:
     return f"CASE WHEN ({number}) = floor({number}) THEN TRY_CAST(({number}) AS BIGINT) END"
 
 
@@ -245,8 +307,9 @@ def _sql_moment(i: int) -> str:
 
 
 def _sql_absolute(i: int) -> str:
-    """A moment with an offset; '+0800' is written '+08:00' first."""
-    colon = f"regexp_replace(d{i}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
+    """A moment with an offset; ' +0800' is written '+08:00' first."""
+    close = f"regexp_replace(d{i}, ' (Z|[+-][0-9:]+)$', '\\1')"
+    colon = f"regexp_replace({close}, '([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
     return (
         f"CASE WHEN contains(d{i}, ':') AND regexp_full_match(d{i}, '{_ISO_DATE}{_CLOCK}{_OFFSET}') "
         f"THEN TRY_CAST({colon} AS TIMESTAMPTZ) END"
@@ -254,11 +317,11 @@ def _sql_absolute(i: int) -> str:
 
 
 _SQL = {
-    "text": lambda text: text,
-    "number": _sql_number,
-    "integer": _sql_integer,
-    "boolean": _sql_boolean,
-    "date": _sql_date,
+    "text": lambda text, _number: text,
+    "number": lambda _text, number: number,
+    "integer": lambda _text, number: _sql_integer(number),
+    "boolean": lambda text, _number: _sql_boolean(text),
+    "date": lambda text, _number: _sql_date(text),
 }
 
 

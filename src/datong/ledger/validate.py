@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, chunked, database, mask, typed
+from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, Mark, chunked, database, mask, typed
 from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
@@ -104,11 +104,13 @@ def validate(
     settings: ChainSettings,
     known: Mapping[str, pa.Array] = NOTHING_KNOWN,
     batch_rows: int = BATCH_ROWS,
+    mark: Mark = ".",
 ) -> Checked:
     """Check and type the rows of one source for one table.
 
     rows: any columns, text or typed, and `__row__`, the row number a person sees. Text is trimmed; empty text is null.
-    known: keys by table, for columns that refer to them; a table that is not in it is not looked up.
+    known: keys by table, for columns that refer to them; a table that is not in it is not looked up. mark: the decimal
+    sign of the source's numbers.
     """
     if ROW not in rows.column_names:
         rows = rows.append_column(ROW, pa.array(np.arange(2, rows.num_rows + 2), pa.int64()))
@@ -118,7 +120,7 @@ def validate(
         for start in range(0, max(1, rows.num_rows), batch_rows):
             yield rows.slice(start, batch_rows), REJECTED_SCHEMA.empty_table()
 
-    return gathered(CheckedBatches(lambda: TableCheck(table, headers, source, settings, known), pieces))
+    return gathered(CheckedBatches(lambda: TableCheck(table, headers, source, settings, known, mark=mark), pieces))
 
 
 class TableCheck:
@@ -138,9 +140,12 @@ class TableCheck:
         known: Mapping[str, pa.Array] = NOTHING_KNOWN,
         keep_rejected: bool = True,
         last_day: date | None = None,
+        mark: Mark = ".",
     ) -> None:
         """keep_rejected: False where only the findings are wanted; rejected rows then have their number alone.
-        last_day: that an event may be recorded of (`last_recorded_day`); None: any but an odd one."""
+        last_day: that an event may be recorded of (`last_recorded_day`); None: any but an odd one. mark: the decimal
+        sign of the source's numbers."""
+        self._mark: Mark = mark
         self.table = table
         self.source = source
         self._settings = settings
@@ -208,7 +213,7 @@ class TableCheck:
     def _typed(self, rows: pa.Table) -> tuple[pa.Table, list["Trouble"]]:
         """A batch in the types of the table, and everything that is wrong with single rows of it."""
         zone = self._settings.calendar.zone
-        cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, zone)
+        cells = typed(self.table, {name: rows[header] for name, header in self._named.items()}, zone, self._mark)
         groups = [*_value_troubles(self.table, cells, self._last_day), _date_order_troubles(self.table, cells)]
         groups += [_pair_troubles(self.table, cells), _heavy_troubles(self.table, cells, self._settings)]
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
@@ -288,9 +293,16 @@ class CheckedBatches:
 
     def __init__(self, make: Callable[[], TableCheck], read: Callable[[], Iterable[tuple[pa.Table, pa.Table]]]) -> None:
         self._make = make
-        self._check = make()
+        self._made: TableCheck | None = None
         self._read = read
         self.rejected = 0
+
+    @property
+    def _check(self) -> TableCheck:
+        """Made when the rows are wanted: what holds for all of them may take a pass over the source."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
     def again(self) -> CheckedRows:
         return CheckedBatches(self._make, self._read)

@@ -1,6 +1,7 @@
 """The error tree. Bad data is not an error: it is a list of findings (findings.py)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from datong.model.findings import Finding
 from datong.model.words import Message
@@ -24,6 +25,14 @@ class BadInput(DatongError):  # noqa: N818 - reads as what it is
     def __str__(self) -> str:
         """The findings, one in a line, and the message below them: a traceback shows nothing else."""
         return "\n".join([*(f.text("en") for f in self.findings), super().__str__()])
+
+
+class Asked(DatongError):  # noqa: N818
+    """Something cannot be done without an answer. questions: all that are open, each with its readings."""
+
+    def __init__(self, message: Message, questions: Sequence[Any]) -> None:
+        super().__init__(message)
+        self.questions = tuple(questions)
 
 
 class LedgerBusy(DatongError):  # noqa: N818

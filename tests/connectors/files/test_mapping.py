@@ -174,3 +174,18 @@ def test_the_shipped_mapping_reads_its_sample(name: str) -> None:
     for table, part in parts:
         assert check_source(tables()[table], part, settings).findings == ()
         assert part.rows.num_rows > 0
+
+
+@pytest.mark.parametrize(
+    ("price", "units", "read"),
+    [
+        (["12,50", "1.234,50"], ["0,750", "1.250"], [0.75, 1250.0]),
+        (["12.50", "1,234.50"], ["0.750", "1,250"], [0.75, 1250.0]),
+        (["12.50", "1,234.50"], ["0,750", "1,250"], [None, 1250.0]),
+    ],
+)
+def test_numbers_are_read_by_all_columns_together(price: list[str], units: list[str], read: list[float | None]) -> None:
+    rows = pa.table({"price": price, "qty": units, ROW: pa.array([2, 3], pa.int64())})
+    mapping = Mapping_("m.toml", (Into("sales", {"units": "number(qty)"}),))
+    ((_, part),), findings = apply_mapping(mapping, RawSource("export.csv", rows))
+    assert findings == [] and part.rows["units"].to_pylist() == read

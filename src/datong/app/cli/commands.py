@@ -23,18 +23,19 @@ from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
 from datong.app.result_folder import refuse_foreign, write_tables
+from datong.app.taking_in import Taken
 from datong.app.wiring import LEDGER_FILE
 from datong.app.wording.columns import coded
 from datong.app.wording.inputs import ReportInputs
-from datong.connectors.files.guess import Guess, guess_columns
-from datong.connectors.files.mapping import apply_mapping
-from datong.connectors.files.read import RawSource, read_source
+from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.questions import asked
+from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
 from datong.connectors.files.whole import write_whole
 from datong.ledger.identity import SINCE_EVER
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
-from datong.model.errors import BadInput, DatongError, NotFound, Refused
+from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.tables import tables
 from datong.model.words import Message, message, say
@@ -129,18 +130,33 @@ def _table_names(language: str) -> list[str]:
 
 def answer_ingest(options: argparse.Namespace, language: str) -> int:
     failed = False
+    answers = trial.parse_answers(options.answer)
     with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
-            with terminal.reading(file.name, language) as on_rows:
-                taken = chain.ingest(file, options.table, options.mapping, on_rows)
+            taken = _ingested(chain, file, answers, options, language)
             print_findings(taken.findings, language)
             for report in taken.reports:
                 print_ingested(report, language)
+            if taken.reading is not None:
+                terminal.line(taken.reading.last_line(language))
             failed |= has_errors(taken.findings)
         waiting = chain.ledger.waiting().num_rows
         if waiting:
             terminal.line(_quarantine_hint(waiting, chain.branch_name, language))
     return 1 if failed else 0
+
+
+def _ingested(chain: Chain, file: Path, answers: dict[str, str], options: argparse.Namespace, language: str) -> Taken:
+    """Take one file in. A sales export that is not sure is asked about at the terminal, and what is said is kept."""
+    while True:
+        try:
+            with terminal.reading(file.name, language) as on_rows:
+                return chain.ingest(file, options.table, options.mapping, on_rows, answers)
+        except Asked as open_:
+            trial.show_questions(open_.questions, language)
+            if not sys.stdin.isatty():
+                raise
+            answers |= trial.answers_to(open_.questions, language)
 
 
 def _quarantine_hint(count: int, branch: str | None, language: str) -> str:
@@ -600,33 +616,50 @@ def prepare_demo(out: Path) -> Path:
 
 
 def answer_try(options: argparse.Namespace, language: str) -> int:
-    """A stranger's sales export: guess its columns, ask, make it a chain (for good or for now), run it."""
-    sources, findings = read_source(options.file)
-    if not sources:
-        raise BadInput(message("app.cannot_ingest", file=options.file), findings)
-    guess = guess_columns(max(sources, key=lambda s: s.rows.num_rows))
-    terminal.line(say("app.guess_title", language, file=options.file.name))
-    _print_guess(guess, language)
-    if guess.missing:
-        raise BadInput(message("app.cannot_ingest", file=options.file), [*findings, *guess.findings])
+    """A stranger's sales export: read it, ask about it, make it a chain (for good or for now), run it."""
+    grids = read_grids(options.file)
+    name = options.file.name
+
+    def read(answers: Mapping[str, str]) -> Reading:
+        return read_from(grids, name, answers, options.country)
+
+    given = trial.parse_answers(options.answer)
+    reading = read(given)
+    if not reading.columns:
+        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
+    terminal.line(say("app.guess_title", language, file=name))
+    trial.show_reading(reading, language)
+    if reading.missing:
+        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
+    print_findings(reading.findings, language)
+    reading = _answered(reading, read, given, options, language)
     if not options.yes and not _consent(language):
         terminal.line(say("app.guess_refused", language))
         return 2
-    parts, problems = apply_mapping(guess.as_mapping(), guess.source)
-    print_findings([*findings, *problems], language)
     if options.keep is not None:
-        _try_in(options.keep, options, parts, language)
+        _try_in(options.keep, options, reading, language)
         terminal.line(say("app.kept", language, folder=options.keep))
-        return 0
-    with tempfile.TemporaryDirectory(prefix="datong-") as folder:
-        return _try_in(Path(folder), options, parts, language)
+    else:
+        with tempfile.TemporaryDirectory(prefix="datong-") as folder:
+            _try_in(Path(folder), options, reading, language)
+    terminal.line(reading.last_line(language))
+    return 0
 
 
-def _print_guess(guess: Guess, language: str) -> None:
-    """Each column that is used: what it is taken for, how sure, why, and what else it could be."""
-    terminal.records(guess.records(language), language)
-    for note in guess.notes:
-        terminal.line("- " + note.text(language))
+def _answered(
+    reading: Reading,
+    read: Callable[[Mapping[str, str]], Reading],
+    given: Mapping[str, str],
+    options: argparse.Namespace,
+    language: str,
+) -> Reading:
+    """The reading without a question left. With --yes, or where nobody is there, a question stops the command."""
+    if not reading.questions:
+        return reading
+    if options.yes:
+        trial.show_questions(reading.questions, language)
+        raise asked(reading.questions)
+    return trial.read_and_ask(read, given, language)
 
 
 def _consent(language: str) -> bool:
@@ -635,13 +668,12 @@ def _consent(language: str) -> bool:
     return input(say("app.guess_consent", language)).strip().lower() in ("", "y", "yes", "是", "好", "对")
 
 
-def _try_in(folder: Path, options: argparse.Namespace, parts: Sequence[tuple[str, RawSource]], language: str) -> int:
-    trial.write_chain(folder, options.file.stem, options.country, parts)
+def _try_in(folder: Path, options: argparse.Namespace, reading: Reading, language: str) -> None:
+    trial.write_chain(folder, options.file.stem, options.country, reading)
     with opened(folder, language) as chain:
         warn_of_findings(chain, language)
         result = run_with_progress(chain, None, None, language)
         terminal.show_forecast(report_inputs(chain, result, {}, language), language)
-    return 0
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:

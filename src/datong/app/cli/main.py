@@ -16,6 +16,7 @@ from datong.model.words import LANGUAGES, say
 MOST_DAYS, MOST_FACTOR = 365, 1000
 EXIT_FINDINGS = 1
 EXIT_REFUSED = 2
+EXIT_ASKED = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -80,6 +81,9 @@ class _Commands:
     def on_branch(self, p: argparse.ArgumentParser, *, refused: bool = False) -> None:
         p.add_argument("--branch", metavar="NAME", help=argparse.SUPPRESS if refused else self.text("on_branch"))
 
+    def answers(self, p: argparse.ArgumentParser) -> None:
+        p.add_argument("--answer", action="append", default=[], metavar="QUESTION=READING", help=self.text("answer"))
+
 
 def _add_data_commands(c: _Commands) -> None:
     p = c.command("demo")
@@ -91,6 +95,7 @@ def _add_data_commands(c: _Commands) -> None:
     p.add_argument("--yes", action="store_true", help=c.text("try.yes"))
     p.add_argument("--country", default="", metavar="CC", help=c.text("try.country"))
     p.add_argument("--keep", type=Path, metavar="DIR", help=c.text("try.keep"))
+    c.answers(p)
 
     p = c.command("init")
     p.add_argument("folder", type=Path, metavar="DIR", help=c.text("init.folder"))
@@ -108,6 +113,7 @@ def _add_data_commands(c: _Commands) -> None:
     c.chain(p, positional=False)
     p.add_argument("--table", metavar="TABLE", help=c.text("ingest.table"))
     p.add_argument("--mapping", type=Path, metavar="FILE", help=c.text("ingest.mapping"))
+    c.answers(p)
     c.on_branch(p)
 
     p = c.command("quarantine")
@@ -325,7 +331,8 @@ _days.__name__ = f"0 <= N <= {MOST_DAYS}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Answer one command. 0: done; 1: findings with errors; 2: refused, with the reason; 130: interrupted."""
+    """Answer one command. 0: done; 1: findings with errors; 2: refused, with the reason; 3: a question that nobody
+    answered; 130: interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     language = language_of(words, dict(os.environ))
     for stream in (sys.stdout, sys.stderr):
@@ -337,7 +344,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     leave_pandas_until_asked()
     from datong.app.cli import commands
-    from datong.model.errors import BadInput, DatongError
+    from datong.model.errors import Asked, BadInput, DatongError
 
     try:
         return commands.ANSWERS[options.command](options, language)
@@ -348,6 +355,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             commands.print_findings(findings, language)
         print(error.message.text(language), file=sys.stderr)  # noqa: T201
+        if isinstance(error, Asked):
+            return EXIT_ASKED
         return EXIT_FINDINGS if isinstance(error, BadInput) else EXIT_REFUSED
     except OSError as error:
         print(say("cli.os_error", language, error=error), file=sys.stderr)  # noqa: T201

@@ -1,27 +1,85 @@
-"""`datong try`: a stranger's export as a chain of its own."""
+"""`datong try`: a stranger's export as a chain of its own, and questions about it at a terminal."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from datong.connectors.files.read import RawSource
+from datong.app.cli import terminal
+from datong.connectors.exports.questions import Question, asked, write_answers
+from datong.connectors.exports.reading import Reading
 from datong.model.errors import Refused
-from datong.model.words import message
+from datong.model.words import message, say
 
 
-def write_chain(folder: Path, name: str, country: str, parts: Sequence[tuple[str, RawSource]]) -> None:
-    """A chain folder of the mapped rows, as text, so that `datong check` finds in it what it would find anywhere.
+def write_chain(folder: Path, name: str, country: str, reading: Reading) -> None:
+    """A chain folder of what was read, with the answers that it took.
 
     Raises Refused where the folder holds anything already.
     """
     if folder.exists() and any(folder.iterdir()):
         raise Refused(message("app.not_empty", folder=folder))
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {"name": name, "country": country, "history": "declared"}
+    settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared"}
     text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
     (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
-    for table, source in parts:
+    for table, source in reading.parts:
         rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
         pq.write_table(rows, folder / f"{table}.parquet")
+    write_answers(folder, reading.used)
+
+
+def read_and_ask(read: Callable[[Mapping[str, str]], Reading], given: Mapping[str, str], language: str) -> Reading:
+    """Read a file, and ask about it at the terminal until nothing is open. read: gives the reading by some answers.
+
+    Raises Asked where nobody is there to answer.
+    """
+    answers = dict(given)
+    reading = read(answers)
+    while reading.questions:
+        show_questions(reading.questions, language)
+        if not sys.stdin.isatty():
+            raise asked(reading.questions)
+        answers |= answers_to(reading.questions, language)
+        reading = read(answers)
+    return reading
+
+
+def answers_to(questions: Sequence[Question], language: str) -> dict[str, str]:
+    """What somebody at the terminal answers, question by question."""
+    return {question.key: _answer(question, language) for question in questions}
+
+
+def show_questions(questions: Sequence[Question], language: str) -> None:
+    for question in questions:
+        for line in question.lines(language):
+            terminal.line(line)
+
+
+def _answer(question: Question, language: str) -> str:
+    """The reading that somebody types the number or the name of."""
+    names = [option.name for option in question.options]
+    while True:
+        said = input(f"{question.key}: " + say("export.your_answer", language, count=len(names))).strip()
+        if said in names:
+            return said
+        if said.isdigit() and 1 <= int(said) <= len(names):
+            return names[int(said) - 1]
+
+
+def show_reading(reading: Reading, language: str) -> None:
+    """Each column that is used: what it is taken for, how sure, why, and what else it could be; and how it is read."""
+    terminal.records([column.record(language) for column in reading.columns], language)
+    for note in reading.notes:
+        terminal.line("- " + note.text(language))
+
+
+def parse_answers(given: Sequence[str]) -> dict[str, str]:
+    """QUESTION=READING as answers. The name of a reading holds no '='. Raises Refused for anything else."""
+    pairs = [text.rpartition("=") for text in given]
+    wrong = [text for text, (key, mark, name) in zip(given, pairs, strict=True) if not (key and mark and name)]
+    if wrong:
+        raise Refused(message("export.no_answer", given=", ".join(wrong)))
+    return {key: name for key, _, name in pairs}

@@ -78,7 +78,7 @@ def csv_batches(path: Path, text: TextFacts, layout: CsvLayout, block_bytes: int
 # --- header and delimiter ----------------------------------------------------------------------------------------
 
 
-def _records(text: str, delimiter: str) -> Iterator[list[str]]:
+def records_of(text: str, delimiter: str) -> Iterator[list[str]]:
     """Records of a piece of CSV; a piece that ends in the middle of a record just ends."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     while True:
@@ -112,7 +112,7 @@ def _header_record(sample: str, delimiter: str) -> tuple[int, list[str]]:
 
 
 def _first_records(sample: str, delimiter: str) -> list[list[str]]:
-    return [record for _, record in zip(range(1000), _records(sample, delimiter), strict=False)]
+    return [record for _, record in zip(range(1000), records_of(sample, delimiter), strict=False)]
 
 
 def header_place(filled: Sequence[int]) -> int:
@@ -320,7 +320,7 @@ def _batch_table(batch: Sequence[tuple[int, list[str]]], width: int) -> pa.Table
 
 
 def _with_mended(rows: pa.Table, texts: Sequence[tuple[int, str]], layout: CsvLayout) -> Read:
-    records = [(number, next(_records(text, layout.delimiter), [])) for number, text in texts]
+    records = [(number, next(records_of(text, layout.delimiter), [])) for number, text in texts]
     return _with_mended_records(rows, records, layout)
 
 
@@ -332,7 +332,8 @@ def _with_mended_records(rows: pa.Table, records: Sequence[tuple[int, list[str]]
             if any(cell.strip() for cell in record):
                 mended.append((number, record[: layout.width]))
         elif any(cell.strip() for cell in record):
-            damaged.append(Damage(number, "check.field_count", layout.delimiter.join(record), len(record)))
+            text = layout.delimiter.join(record)
+            damaged.append(Damage(number, "check.field_count", text, len(record), tuple(record)))
     if mended:
         rows = pa.concat_tables([rows, _batch_table(mended, layout.width)]).sort_by(ROW)
     return rows, damaged

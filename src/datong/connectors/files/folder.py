@@ -22,6 +22,7 @@ from datong.connectors.files.read import (
 )
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.steady import no_file
+from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
 from datong.ledger.held import HOLDING, circles
 from datong.ledger.state import in_state_schema
 from datong.ledger.units import UNITS, Conversions
@@ -117,7 +118,9 @@ class SourceRows(CheckedBatches):
         keep_rejected: bool = True,
         on_rows: Callable[[int], None] = lambda _rows: None,
         last_day: date | None = None,
+        marks: "DecimalMarks | None" = None,
     ) -> None:
+        marks = marks or DecimalMarks()
         self._source = source
         known = dict(known)  # as it is now
 
@@ -129,11 +132,47 @@ class SourceRows(CheckedBatches):
                 on_rows(count)
 
         rules = (table, source.columns, source.name, settings, known, keep_rejected, last_day)
-        super().__init__(lambda: TableCheck(*rules), read)
+        super().__init__(lambda: TableCheck(*rules, marks.of(table, source)), read)
 
     @property
     def findings(self) -> Sequence[Finding]:
         return (*self._source.findings, *super().findings)
+
+
+class DecimalMarks:
+    """The decimal sign of each source's numbers, by all of them: what one cell leaves open, another one tells. Where
+    none of a source does, the other files of its folder may. parts: all tables of the folder."""
+
+    def __init__(self, parts: Sequence[Part] = ()) -> None:
+        self._parts = parts
+        self._seen: dict[str, MarkEvidence] = {}
+
+    def of(self, table: Table, source: Source) -> Mark:
+        evidence = self._evidence(table, source)
+        if evidence.either and not (evidence.comma or evidence.point or source.commas_group):
+            for part in self._parts:
+                if not part.source.commas_group:
+                    evidence |= self._evidence(tables()[part.table], part.source)
+        return evidence.mark(source.commas_group)
+
+    def _evidence(self, table: Table, source: Source) -> MarkEvidence:
+        if source.name not in self._seen:
+            self._seen[source.name] = _mark_evidence(table, source) if source.may_hold_commas else MarkEvidence()
+        return self._seen[source.name]
+
+
+def _mark_evidence(table: Table, source: Source) -> MarkEvidence:
+    """What the columns of numbers say, in one pass over the source."""
+    numbers = {name for name, column in table.columns.items() if column.type in ("number", "integer")}
+    columns = [name for name in source.columns if name.strip().lower() in numbers]
+    evidence = MarkEvidence()
+    try:
+        for batch in source.batches() if columns else ():
+            for name in columns:
+                evidence |= mark_evidence(batch.rows[name])
+    except UnreadableError:  # said when its rows are wanted
+        return MarkEvidence()
+    return evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +223,8 @@ def read_folder(folder: Path) -> FolderContents:
             if path.suffix.lower() in SUFFIXES and table_of(path.stem) is not None:
                 findings += [f for f in (no_file(path),) if f is not None]
             continue
+        if path.suffix.lower() == ".txt" and table_of(path.stem) is None:
+            continue  # a note beside the tables
         if path.suffix.lower() not in SUFFIXES:
             if _table_name(path.stem) in tables():
                 findings.append(finding("warning", "check.not_read", path.name, suffix=path.suffix))
@@ -238,14 +279,22 @@ def check_folder(
     outcomes: dict[str, Outcome] = {}
     findings = list(contents.findings)
     circles: list[Finding] = []
+    marks = DecimalMarks(contents.parts)
     for part in contents.parts:
         name, table = part.table, tables()[part.table]
         rows: CheckedRows = SourceRows(
-            table, part.source, settings, known, keep_rejected, lambda count, name=name: on_rows(name, count), last_day
+            table,
+            part.source,
+            settings,
+            known,
+            keep_rejected,
+            lambda count, name=name: on_rows(name, count),
+            last_day,
+            marks,
         )
         try:
             if name in KEPT:
-                kept[name], more = _check_kept(part, settings, kept, known)
+                kept[name], more = _check_kept(part, settings, kept, known, marks)
                 circles += more
                 if _usable(name, table.key[0], kept) and name not in unchecked:
                     known[name] = pc.unique(kept[name].rows[table.key[0]])
@@ -271,21 +320,30 @@ def check_folder(
 
 
 def _check_kept(
-    part: Part, settings: ChainSettings, kept: Mapping[str, Checked], known: Mapping[str, pa.Array]
+    part: Part,
+    settings: ChainSettings,
+    kept: Mapping[str, Checked],
+    known: Mapping[str, pa.Array],
+    marks: DecimalMarks,
 ) -> tuple[Checked, list[Finding]]:
     """A table whole, also against the rows of the tables before it; findings on circles in it."""
     raw = whole_source(part.source)
-    checked = check_source(tables()[part.table], raw, settings, known)
+    mark = marks.of(tables()[part.table], part.source)
+    checked = check_source(tables()[part.table], raw, settings, known, mark)
     checked = replace(checked, findings=(*part.source.findings, *checked.findings))
     checked = reject(checked, _agreement_troubles(part.table, {**kept, part.table: checked}), raw.rows, raw.name)
     return _without_cycles(checked, raw) if part.table == "components" else (checked, [])
 
 
 def check_source(
-    table: Table, source: RawSource, settings: ChainSettings, known: Mapping[str, pa.Array] = NOTHING_KNOWN
+    table: Table,
+    source: RawSource,
+    settings: ChainSettings,
+    known: Mapping[str, pa.Array] = NOTHING_KNOWN,
+    mark: Mark = ".",
 ) -> Checked:
     """`validate` for a source as it was read: rows that could not be read are among the rejected ones."""
-    checked = validate(table, source.rows, source.name, settings, known)
+    checked = validate(table, source.rows, source.name, settings, known, mark=mark)
     if not source.rejected.num_rows:
         return checked
     return replace(checked, rejected=pa.concat_tables([source.rejected, checked.rejected]).sort_by(ROW))

@@ -151,7 +151,9 @@ class _Taking:
         targets |= {UNITS} if has_units(table) and UNITS in known else set()
         keys = (_digest(name, *map(str, known[name].to_pylist())) for name in sorted(filter(None, targets)))
         settings = self._digests.get(SETTINGS_FILE, "")
-        return _digest(rules_digest(), settings, part.source.name, content, *keys)
+        # What a comma means in numbers may be told by the other files.
+        others = () if part.source.commas_group else sorted(self._digests.values())
+        return _digest(rules_digest(), settings, part.source.name, content, *others, *keys)
 
 
 def _unchanged(ledger: Ledger, place: str, digest: str) -> Intake | None:

@@ -20,17 +20,30 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.connectors.files.read import RawSource
 from datong.connectors.files.settings import toml_finding
 from datong.connectors.files.steady import no_file
+from datong.ledger.cells import MarkEvidence, mark_evidence
 from datong.ledger.validate import REJECTED_SCHEMA, ROW, nearest_hint, shown
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
 
 _BLOCK_KEYS = ("table", "where", "once_per", "columns")
-# What people do to numbers written as text: grouping commas, blanks, a currency sign.
-_NUMBER_MACRO = r"""CREATE MACRO number(x) AS TRY_CAST(regexp_replace(x::VARCHAR, '[,\s¥￥$€£]', '', 'g') AS DOUBLE)"""
+# What people do to numbers written as text: grouping, blanks, a currency sign. What could be read both ways is read by
+# the numbers of all columns together; what cannot be a number, such as 0,750 where commas group, is none.
+_BARE_MACRO = r"CREATE MACRO bare_number(x) AS regexp_replace(x::VARCHAR, '[\s¥￥$€£]', '', 'g')"
+_NUMBER_MACRO = r"""CREATE MACRO number(x) AS
+    CASE WHEN typeof(x) <> 'VARCHAR' THEN TRY_CAST(x::VARCHAR AS DOUBLE)
+         WHEN regexp_full_match(bare_number(x), '{plain}')
+         THEN TRY_CAST(replace(bare_number(x), '{mark}', '.') AS DOUBLE)
+         WHEN regexp_full_match(bare_number(x), '{grouped}')
+         THEN TRY_CAST(replace(replace(bare_number(x), '{group}', ''), '{mark}', '.') AS DOUBLE) END"""
+_PLAIN_NUMBER = r"[+-]?([0-9]+\{mark}?[0-9]*|\{mark}[0-9]+)([eE][+-]?[0-9]+)?"
+_GROUPED_NUMBER = r"[+-]?[1-9][0-9]{{0,2}}(\{group}[0-9]{{3}})+(\{mark}[0-9]*)?"
+_LIKE_NUMBERS = r"^[-+(]?[¥￥$€£ ]*[0-9][0-9., ]*[)¥￥$€£ -]*$"
+_MOSTLY = 0.8
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,8 @@ def apply_mapping(mapping: Mapping_, source: RawSource) -> tuple[list[tuple[str,
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_progress_bar = false")
-        connection.execute(_NUMBER_MACRO)
+        connection.execute(_BARE_MACRO)
+        connection.execute(_number_macro(source.rows))
         connection.register("source", source.rows)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -154,6 +168,21 @@ def apply_mapping(mapping: Mapping_, source: RawSource) -> tuple[list[tuple[str,
         name, first = parts[0]
         parts[0] = (name, replace(first, rejected=source.rejected))
     return parts, findings
+
+
+def _number_macro(rows: pa.Table) -> str:
+    """`number(x)` with the decimal sign of the source's numbers, by all columns of numbers together."""
+    evidence = MarkEvidence()
+    for name in rows.column_names:
+        cells = rows[name]
+        if pa.types.is_string(cells.type) and cells.null_count < len(cells):
+            bare = pc.replace_substring_regex(cells, r"[\s¥￥$€£]", "")
+            like = pc.match_substring_regex(bare.filter(pc.not_equal(bare, "")), _LIKE_NUMBERS)
+            if len(like) and pc.mean(pc.cast(like, pa.float64())).as_py() >= _MOSTLY:
+                evidence |= mark_evidence(bare)
+    mark, group = (",", ".") if evidence.mark(commas_group=True) == "," else (".", ",")
+    plain, grouped = (text.format(mark=mark, group=group) for text in (_PLAIN_NUMBER, _GROUPED_NUMBER))
+    return _NUMBER_MACRO.format(plain=plain, grouped=grouped, mark=mark, group=group)
 
 
 def _run_block(

@@ -29,6 +29,7 @@ from datong.connectors.files.csv_rows import (
     too_many_columns,
     unnamed_columns,
 )
+from datong.connectors.files.number_formats import zero_formats
 from datong.connectors.files.steady import Looks, UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.text import (
     REPLACED,
@@ -45,13 +46,13 @@ from datong.connectors.files.workbook_limits import EmptyCells, cell_name, inspe
 from datong.ledger.validate import REJECTED_SCHEMA, ROW, shown
 from datong.model.findings import Finding, finding
 
-TEXT_SUFFIXES = frozenset({".csv", ".tsv"})
+TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls"})
 SUFFIXES = TEXT_SUFFIXES | LINES_SUFFIXES | WORKBOOK_SUFFIXES | {".parquet"}
 
 _BATCH_ROWS = 50_000
-_MAGIC = ((b"PAR1", ".parquet"), (b"PK\x03\x04", ".xlsx"), (b"\xd0\xcf\x11\xe0", ".xls"), (b"\x1f\x8b", ".gz"))
+MAGIC = ((b"PAR1", ".parquet"), (b"PK\x03\x04", ".xlsx"), (b"\xd0\xcf\x11\xe0", ".xls"), (b"\x1f\x8b", ".gz"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +80,15 @@ class Source:
 
     name: str
     columns: tuple[str, ...]
+    # Whether a comma that could part decimals or thousands parts thousands, where nothing in the source tells.
+    commas_group: bool = True
+    # Whether a cell may hold a comma at all.
+    may_hold_commas: bool = True
     _findings: Sequence[Finding] = ()
 
-    def __init__(self, whole: RawSource) -> None:
+    def __init__(self, whole: RawSource, commas_group: bool = True) -> None:
         self.name = whole.name
+        self.commas_group = commas_group
         self.columns = tuple(name for name in whole.rows.column_names if name != ROW)
         self._whole = whole
         self._findings = _no_rows(whole.name, whole.rows.num_rows + whole.rejected.num_rows)
@@ -116,7 +122,7 @@ def _open(path: Path, block_bytes: int) -> tuple[list[Source], list[Finding]]:
         return [], [finding("error", "check.unknown_format", path.name, suffix=suffix)]
     if not start:
         return [], [finding("error", "check.empty_file", path.name)]
-    really = next((s for magic, s in _MAGIC if start.startswith(magic)), None)
+    really = next((s for magic, s in MAGIC if start.startswith(magic)), None)
     if suffix in TEXT_SUFFIXES | LINES_SUFFIXES and really is not None:
         return [], [finding("error", "check.other_format", path.name, suffix=suffix, really=really)]
     if suffix in WORKBOOK_SUFFIXES:
@@ -143,6 +149,7 @@ class _SteadySource(Source):
     def __init__(self, source: Source, path: Path, seen: Looks) -> None:
         self.name = source.name
         self.columns = source.columns
+        self.commas_group, self.may_hold_commas = source.commas_group, source.may_hold_commas
         self._source, self._path, self._seen = source, path, seen
 
     def batches(self) -> Iterator[RawBatch]:
@@ -232,6 +239,8 @@ class _CsvSource(Source):
     def __init__(self, path: Path, text: TextFacts, layout: CsvLayout, names: Sequence[str], block_bytes: int) -> None:
         self.name = path.name
         self.columns = tuple(name for name in names if name)
+        self.commas_group = layout.delimiter == ","
+        self.may_hold_commas = layout.delimiter != "," or text.quotes > 0
         self._path, self._text, self._layout, self._names = path, text, layout, names
         self._block_bytes = block_bytes
 
@@ -323,8 +332,12 @@ def _read_workbook(path: Path) -> tuple[list[Source], list[Finding]]:
     filled = [(name, rows) for name, rows in cells if any(any(v != "" for v in row) for row in rows)]
     if not filled:
         return [], [finding("error", "check.empty_file", path.name)]
+    codes = zero_formats(path)
     for name, rows in filled:
-        source, more = _sheet_source(f"{path.name}/{name}", rows, inspected.empty.get(name, {}))
+        coded = [[*row] for row in rows] if name in codes else rows
+        for (row, column), code in codes.get(name, {}).items():
+            coded[row][column] = code
+        source, more = _sheet_source(f"{path.name}/{name}", coded, inspected.empty.get(name, {}))
         findings += more
         if source is not None:
             sources.append(Source(source))
@@ -339,8 +352,8 @@ def _sheet_source(
     name: str, rows: Sequence[Sequence[Any]], empty: EmptyCells
 ) -> tuple[RawSource | None, list[Finding]]:
     top = header_place([sum(v != "" for v in row) for row in rows])
-    header = [_cell_text(v) or "" for v in rows[top]]
-    damaged = _cells_without_value(rows, top, empty)
+    header = [cell_text(v) or "" for v in rows[top]]
+    damaged = cells_without_value(rows, top, empty)
     lost = {d.number for d in damaged}
     body = [(i + 1, row) for i, row in enumerate(rows) if i > top and i + 1 not in lost and any(v != "" for v in row)]
     columns = [[row[c] if row[c] != "" else None for _, row in body] for c in range(len(header))]
@@ -359,11 +372,11 @@ def _sheet_source(
     return RawSource(name, table, rejected), findings + tally.findings()
 
 
-def _cells_without_value(rows: Sequence[Sequence[Any]], top: int, empty: EmptyCells) -> list[Damage]:
+def cells_without_value(rows: Sequence[Sequence[Any]], top: int, empty: EmptyCells) -> list[Damage]:
     """Rows with a cell that reads as empty and is not, one for each, named by its first such cell."""
     first = {row: (column, rule) for (row, column), rule in sorted(empty.items(), reverse=True) if row > top + 1}
     return [
-        Damage(row, rule, f"{cell_name(row, column)}: " + ", ".join(_cell_text(v) or "" for v in rows[row - 1]))
+        Damage(row, rule, f"{cell_name(row, column)}: " + ", ".join(cell_text(v) or "" for v in rows[row - 1]))
         for row, (column, rule) in sorted(first.items())
         if row <= len(rows)
     ]
@@ -378,10 +391,10 @@ def _typed_cells(values: Sequence[Any]) -> pa.Array:
     for kind, arrow in ((bool, pa.bool_()), (date, pa.date32()), (datetime, pa.timestamp("us"))):
         if kinds == {kind}:
             return pa.array(plain, arrow)
-    return pa.array([_cell_text(v) for v in plain], pa.string())
+    return pa.array([cell_text(v) for v in plain], pa.string())
 
 
-def _cell_text(value: Any) -> str | None:
+def cell_text(value: Any) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, float) and value.is_integer():

@@ -77,7 +77,7 @@ def _inspect(archive: zipfile.ZipFile, name: str, packed_bytes: int) -> Inspecte
     unpacked_bytes = sum(info.file_size for info in parts)  # as the zip says
     if unpacked_bytes > MOST_BYTES or any(_is_bomb(info.file_size, info.compress_size) for info in parts):
         return Inspected((_too_large(name, unpacked_bytes, packed_bytes),))
-    sheet_of = _sheets(archive)
+    sheet_of = sheet_parts(archive)
     unpacked_bytes, strings, refused, empty = 0, 0, [], {}
     for info in parts:
         seen = _Seen()
@@ -163,7 +163,7 @@ def _scattered(source: str, seen: "_Seen") -> Finding:
     )
 
 
-def _sheets(archive: zipfile.ZipFile) -> dict[str, str]:
+def sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
     """Which sheet each part holds, by the part's name; empty where the zip is no workbook."""
     names = archive.namelist()
     if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= set(names):

@@ -1,0 +1,380 @@
+"""Which column is which: by the words of its header, and by what is in a sample of its cells."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.dates import share_of_dates
+from datong.connectors.exports.marks import marks_of
+from datong.connectors.exports.numbers import share_of_numbers
+from datong.connectors.exports.vocabulary import header_words, plain, words
+from datong.ledger.validate import shown
+from datong.model.words import Message, message, say
+
+# What a column can be, in the order in which equal scores are settled.
+FIELDS = (
+    "date", "product", "units", "price", "amount", "order", "customer", "market", "name",
+    "cancelled_units", "returned_units", "shipped_units", "cancelled_at", "refunded_at", "shipped_at",
+)  # fmt: skip
+REQUIRED = ("date", "product")
+_NUMBERS = ("units", "price", "amount", "cancelled_units", "returned_units", "shipped_units")
+_MOMENTS = ("cancelled_at", "refunded_at", "shipped_at")
+
+_SAMPLE_ROWS = 5000
+_HEADER_WEIGHT = 0.7
+_LEAST_SCORE = 0.5
+_LEAST_SHARE = 0.8  # of cells that must read as a date or a number, so that the column can be one
+_MOST_MARKETS = 200
+_MOST_STATES = 60
+_MOST_CODES = 12
+_YES = frozenset({"yes", "y", "true", "t", "1", "x", "ja", "oui", "si", "是", "✓", "√", "已取消", "已退款", "已退货"})
+_NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "否", "-", "无", "未取消", "未退款", "未退货"})
+_PARTS_OF_COUNTRIES = frozenset({"state", "estado", "stato"})
+_DESTROYED = re.compile(r"\d([.,]\d+)?[eE]\+\d+")
+
+
+@dataclass(frozen=True)
+class ColumnGuess:
+    """What one field is taken from. confidence: 0..1. others: columns that might be it too, best first."""
+
+    field: str
+    column: str
+    confidence: float
+    reason: Message
+    others: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+    def record(self, language: str) -> dict[str, str]:
+        return {
+            "field": say(f"export.field.{self.field}", language),
+            "column": self.column,
+            "confidence": f"{self.confidence:.0%}",
+            "reason": self.reason.text(language),
+            "others": ", ".join(self.others),
+            "examples": ", ".join(self.examples),
+        }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """columns: what each field is taken from. states, kinds: columns that say what became of a row, and what kind of
+    document it is of. flags: columns of yes or no, with the mark that a yes makes. counted_in: of units of measure.
+    spare_units: columns of whole numbers that no word names, where no column of units is found.
+    spare_products: columns of codes, where none is named and there are several."""
+
+    columns: tuple[ColumnGuess, ...]
+    states: tuple[str, ...]
+    kinds: tuple[str, ...]
+    flags: Mapping[str, str]
+    counted_in: str | None = None
+    spare_units: tuple[str, ...] = ()
+    spare_products: tuple[str, ...] = ()
+
+    def column(self, field: str) -> str | None:
+        return next((c.column for c in self.columns if c.field == field), None)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the cells of a sample are: shares of the filled ones."""
+
+    filled: float = 0.0
+    numbers: float = 0.0
+    whole: float = 0.0
+    dates: float = 0.0
+    distinct: float = 0.0
+    distinct_count: int = 0
+    typical: float = 0.0
+    numbered: float = 0.0
+    examples: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+
+# --- header words ------------------------------------------------------------------------------------------------
+
+
+@cache
+def tokens(text: str) -> tuple[str, ...]:
+    """Words of a header: 'InvoiceDate (UTC)' gives invoice, date. Chinese stays in one piece."""
+    text = unicodedata.normalize("NFKC", text)
+    text = re.sub(r"[(\[【].*?[)\]】]", " ", text)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
+    return tuple(re.findall(r"[a-z0-9]+|[一-鿿]+|[^\W\d_]+", plain(text)))
+
+
+@cache
+def header_score(field: str, header: str) -> float:
+    """How well a header's words name a field: 1 for the best word alone, less for later words and longer headers."""
+    found = tokens(header)
+    whole = "".join(found)
+    if not whole:
+        return 0.0
+    for word in header_words().get(f"not_{field}", ()):
+        if word in found or (not word.isascii() and word in whole) or (" " in word and word in " ".join(found)):
+            return 0.0
+    best = 0.0
+    synonyms = header_words()[field]
+    for rank, synonym in enumerate(synonyms):
+        parts = tokens(synonym)
+        joined = "".join(parts)
+        if joined == whole:
+            score = 1.0
+        elif any("一" <= c <= "鿿" for c in joined):
+            part = 0.9 if joined in found else 0.75 * (0.6 + 0.4 * len(joined) / len(whole))
+            score = part if len(joined) > 1 and joined in whole else 0.0
+        else:
+            inside = any(found[i : i + len(parts)] == parts for i in range(len(found)))
+            score = 0.75 * (0.6 + 0.4 * len(joined) / len(whole)) if inside else 0.0
+        if synonym in header_words()["generic"]:
+            score *= 0.8
+        best = max(best, score * (1 - 0.15 * rank / len(synonyms)))
+    return best
+
+
+def named_fields(headers: Sequence[str]) -> set[str]:
+    """Fields that some header names."""
+    every = (*FIELDS, "state", "kind")
+    return {field for header in headers for field in every if header_score(field, header) >= _LEAST_SCORE}
+
+
+# --- content -----------------------------------------------------------------------------------------------------
+
+
+def facts_of(name: str, cells: Cells) -> Facts:
+    """What a sample of a column shows; rows from all over the table: an export is often sorted."""
+    size = len(cells)
+    if size > _SAMPLE_ROWS:
+        cells = cells.take(np.linspace(0, size - 1, _SAMPLE_ROWS).astype(np.int64))
+    kept = cells.filled
+    texts = [t for t in cells.text.to_pylist() if t is not None]
+    if not texts:
+        return Facts()
+    distinct = tuple(dict.fromkeys(texts))
+    base = Facts(
+        filled=len(texts) / len(cells),
+        distinct=len(distinct) / len(texts),
+        distinct_count=len(distinct),
+        examples=tuple(shown(t) for t in distinct[:3]),
+        values=distinct[: _MOST_STATES * 2],
+        numbered=sum(t.startswith("#") and t[1:2].isdigit() for t in texts) / len(texts),
+    )
+    numbers, whole, typical = share_of_numbers(texts)
+    dates = share_of_dates(texts, header_score("date", name) > 0)
+    if cells.kind is not None:
+        typed = cells.kind[kept]
+        if (typed == Cells.DAY).any():
+            numbers = 0.0
+        elif (typed == Cells.NUMBER).all() and not header_score("date", name):
+            dates = 0.0
+    return replace(base, numbers=numbers, whole=whole, typical=typical, dates=dates)
+
+
+def _fit(field: str, facts: Facts) -> float:
+    """0..1: how well the cells alone go with a field."""
+    if field == "date" or field in _MOMENTS:
+        return facts.dates if facts.dates >= (_LEAST_SHARE if field in _MOMENTS else 0.5) else 0.0
+    if field in _NUMBERS:
+        if facts.numbers < _LEAST_SHARE or (facts.dates >= _LEAST_SHARE and not facts.numbers):
+            return 0.0
+        return facts.numbers * (0.5 + 0.5 * facts.whole if field == "units" else 1.0)
+    if facts.dates >= _LEAST_SHARE and facts.numbers < _LEAST_SHARE:
+        return 0.0
+    if field == "market":
+        return facts.filled if facts.distinct_count <= _MOST_MARKETS else 0.0
+    if field == "product":
+        return facts.filled * (1.0 if facts.distinct < 0.9 else 0.7) * (0.3 if facts.numbered > 0.5 else 1.0)
+    return max(facts.filled, 0.3)
+
+
+def _score(field: str, header: str, facts: Facts) -> float:
+    """0..1: how well a column is a field, by its header and by its cells; 0 where the cells rule it out."""
+    named = header_score(field, header)
+    if field == "order" and facts.numbered > 0.8 and plain(header) == "name":
+        named = 0.9  # a shop's own number of the order, #1001, under the header Name
+    if field in ("name", "product") and facts.numbered > 0.8 and plain(header) == "name":
+        return 0.0
+    if not named or not facts.filled:
+        return 0.0
+    fits = _fit(field, facts)
+    return 0.0 if not fits else _HEADER_WEIGHT * named + (1 - _HEADER_WEIGHT) * fits
+
+
+# --- choosing ----------------------------------------------------------------------------------------------------
+
+
+def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Choice:
+    """Each field its best column. fixed: fields whose column is known already: of a wide table, or by an answer."""
+    names = list(columns)
+    facts = {name: facts_of(name, cells) for name, cells in columns.items()}
+    scores = {
+        (field, name): score
+        for name in names
+        for field in FIELDS
+        if (score := _score(field, name, facts[name])) >= _LEAST_SCORE
+    }
+    scores = {pair: s for pair, s in scores.items() if pair[0] not in fixed and pair[1] not in fixed.values()}
+    scores |= {(field, name): 1.0 for field, name in fixed.items() if name in columns}
+    chosen = _assign(scores, names)
+    if "shipped_units" in chosen and "units" not in chosen:
+        chosen["units"] = chosen.pop("shipped_units")
+        scores.setdefault(("units", chosen["units"]), _LEAST_SCORE)
+    if "product" not in chosen and "name" in chosen:
+        chosen["product"] = chosen.pop("name")
+        scores.setdefault(("product", chosen["product"]), _LEAST_SCORE)
+    chosen, spare_units, spare_products = _by_content(chosen, names, facts)
+    taken = set(chosen.values())
+    states = tuple(n for n in names if n not in taken and _is_state(n, facts[n]))
+    kinds = tuple(n for n in names if n not in taken and n not in states and _is_kind(n, facts[n]))
+    flags = {n: mark for n in names if n not in taken and (mark := _flag(n, facts[n]))}
+    measures = [n for n in names if n not in taken and plain(n) in _plain_words("counted_in")]
+    guesses = tuple(
+        ColumnGuess(
+            field,
+            chosen[field],
+            round(scores.get((field, chosen[field]), 0.4), 2),
+            _reason(field, chosen[field], facts[chosen[field]]),
+            _others(field, taken, scores),
+            facts[chosen[field]].examples,
+        )
+        for field in FIELDS
+        if field in chosen
+    )
+    extra = tuple(
+        ColumnGuess(field, n, 1.0, _reason(field, n, facts[n]), (), facts[n].examples)
+        for field, some in (("state", (*states, *flags)), ("kind", kinds))
+        for n in some
+    )
+    counted_in = next((n for n in measures if facts[n].numbers < 0.5 and facts[n].distinct_count <= _MOST_STATES), None)
+    return Choice((*guesses, *extra), states, kinds, flags, counted_in, spare_units, spare_products)
+
+
+def _is_state(name: str, facts: Facts) -> bool:
+    """A column of the state of an order: it has few values and its header says so, or they are words for states, and
+    some of a refund or a cancellation."""
+    if not 0 < facts.distinct_count <= _MOST_STATES or facts.dates >= 0.5:
+        return False
+    marks = [marks_of(value) for value in facts.values]
+    known = sum(m is not None for m in marks) / len(marks)
+    undone = any(m and m & {"cancelled", "refunded"} for m in marks)
+    named = header_score("state", name)
+    if facts.numbers >= 0.5:  # numbers for states, which nobody knows but who asks
+        return named >= 0.7 and 1 < facts.distinct_count <= _MOST_CODES and plain(name) not in _PARTS_OF_COUNTRIES
+    if named >= 0.4:  # a state may be a part of a country
+        return plain(name) not in _PARTS_OF_COUNTRIES or known > 0
+    return undone and known >= 0.5 and header_score("kind", name) < 0.4
+
+
+def _is_kind(name: str, facts: Facts) -> bool:
+    """A column of kinds of documents: its header may say so, and one of its values is a return or a cancellation; or
+    its header leaves no doubt, and it has several values."""
+    if not 0 < facts.distinct_count <= _MOST_STATES or header_score("kind", name) < 0.4 or facts.dates >= 0.5:
+        return False
+    values = {plain(v) for v in facts.values}
+    if values & (words("kinds", "return") | words("kinds", "nothing")):
+        return True
+    doubtless = plain(name) in _plain_words("document") and not values & words("kinds", "sale")
+    return doubtless and 1 < facts.distinct_count <= _MOST_CODES
+
+
+def _flag(name: str, facts: Facts) -> str:
+    """The mark that a column of yes and no makes, '' where it is none."""
+    values = {plain(v) for v in facts.values}
+    if not values or not values <= _YES | _NO:
+        return ""
+    for mark in ("cancelled", "refunded"):
+        if plain(name).rstrip("?？ ") in _plain_words(f"{mark}_flag"):
+            return mark
+    return ""
+
+
+@cache
+def _plain_words(name: str) -> frozenset[str]:
+    return frozenset(plain(word) for word in header_words()[name])
+
+
+def is_yes(text: str) -> bool:
+    return plain(text) in _YES
+
+
+def _assign(scores: Mapping[tuple[str, str], float], names: Sequence[str]) -> dict[str, str]:
+    """Each field its best free column, best scores first."""
+    chosen: dict[str, str] = {}
+
+    def order(pair: tuple[str, str]) -> tuple[float, int, int]:
+        return -scores[pair], FIELDS.index(pair[0]), names.index(pair[1])
+
+    for field, name in sorted(scores, key=order):
+        if field not in chosen and name not in chosen.values():
+            chosen[field] = name
+    return chosen
+
+
+def _by_content(
+    chosen: Mapping[str, str], names: Sequence[str], facts: Mapping[str, Facts]
+) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """Columns for what no header names: the only column of dates; the only column of codes that repeat. Units need a
+    word: columns that might be units are only named, for a question."""
+    result = dict(chosen)
+    free = [n for n in names if n not in result.values() and facts[n].filled > 0.5]
+    if "date" not in result:
+        dates = [n for n in free if facts[n].dates >= _LEAST_SHARE]
+        if len(dates) == 1:
+            result["date"] = dates[0]
+            free.remove(dates[0])
+    spare_products: tuple[str, ...] = ()
+    if "product" not in result:
+        codes = [n for n in free if facts[n].numbers < _LEAST_SHARE and facts[n].dates < _LEAST_SHARE]
+        codes = [n for n in codes if facts[n].distinct < 0.9 and facts[n].distinct_count > 1]
+        codes = [n for n in codes if not _is_state(n, facts[n])]
+        if codes:
+            result["product"] = max(codes, key=lambda n: facts[n].distinct_count)
+            free.remove(result["product"])
+            spare_products = tuple(codes) if len(codes) > 1 else ()
+    spare: tuple[str, ...] = ()
+    if "units" not in result and "date" in result and "product" in result:
+        amounts = [n for n in free if facts[n].numbers >= _LEAST_SHARE and facts[n].whole > 0.99]
+        amounts = [n for n in amounts if facts[n].typical < 10_000 and not _is_number_of(n)]
+        spare = tuple(n for n in amounts if not _ruled_out(n))
+    return result, spare, spare_products
+
+
+def _ruled_out(header: str) -> bool:
+    """Whether the words of a header say that it is something else than units."""
+    found, whole = tokens(header), "".join(tokens(header))
+    ruled = header_words()["not_units"]
+    named = {field for field in ("price", "amount", "order", "customer") if header_score(field, header) >= 0.5}
+    return bool(named) or any(word in found or (not word.isascii() and word in whole) for word in ruled)
+
+
+def _is_number_of(header: str) -> bool:
+    """Whether a header says that its column numbers things: of rows, orders, people."""
+    return bool(
+        set(tokens(header)) & {"id", "no", "number", "index", "row", "key", "nr", "zip", "phone"}
+    ) or header.endswith(("号", "序"))
+
+
+def _reason(field: str, name: str, facts: Facts) -> Message:
+    named = field in ("state", "kind") or header_score(field, name)
+    if field == "date" or field in _MOMENTS:
+        cells = message("export.cells_dates", share=f"{facts.dates:.0%}")
+    elif field in _NUMBERS:
+        cells = message("export.cells_numbers", share=f"{facts.numbers:.0%}")
+    else:
+        cells = message("export.cells_distinct", count=facts.distinct_count)
+    return message("export.by_header" if named else "export.by_content", cells=cells)
+
+
+def _others(field: str, taken: set[str], scores: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
+    """Columns that no other field took and that would fit too."""
+    rest = [(score, name) for (f, name), score in scores.items() if f == field and name not in taken]
+    return tuple(name for _, name in sorted(rest, key=lambda pair: (-pair[0], pair[1]))[:3])
+
+
+def is_destroyed(code: str) -> bool:
+    """Whether a spreadsheet has turned a long code into a rounded number: 6.90123E+12."""
+    return _DESTROYED.fullmatch(code) is not None

@@ -1,0 +1,308 @@
+"""Files as grids of cells, with nothing taken for a header yet: texts, sheets, Parquet, JSON lines."""
+
+import codecs
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from datong.connectors.exports.cells import BLANKS, Cells, cells_of, trimmed
+from datong.connectors.exports.vocabulary import header_words, months, plain
+from datong.connectors.files.csv_rows import (
+    DELIMITERS,
+    MOST_COLUMNS,
+    CsvLayout,
+    csv_batches,
+    records_of,
+    too_many_columns,
+)
+from datong.connectors.files.number_formats import zero_formats
+from datong.connectors.files.read import (
+    LINES_SUFFIXES,
+    MAGIC,
+    SUFFIXES,
+    TEXT_SUFFIXES,
+    WORKBOOK_SUFFIXES,
+    cells_without_value,
+    read_source,
+)
+from datong.connectors.files.steady import UnreadableError, holding_still, looks, read_steadily
+from datong.connectors.files.text import Damage, DamageTally, TextFacts, look_at_text, start_of
+from datong.connectors.files.workbook_limits import EmptyCells, inspect
+from datong.ledger.validate import REJECTED_SCHEMA, ROW, shown
+from datong.model.findings import Finding, finding
+from datong.model.words import Message, message
+
+_SAMPLE_RECORDS = 1000
+_ENCODINGS = ("cp1252", "cp1250", "cp1251", "big5", "shift_jis", "euc_kr")
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """name: file, or file/sheet. columns: all cells, also those above and below the table. numbers: (row,) int64, the
+    row number a person sees. header: where the file itself says what its columns are called. merged: ranges of a sheet,
+    (first row, first column, last row, last column) from 0. rejected: rows that could not be read."""
+
+    name: str
+    columns: tuple[Cells, ...]
+    numbers: np.ndarray
+    header: tuple[str, ...] | None = None
+    merged: tuple[tuple[int, int, int, int], ...] = ()
+    delimiter: str = ""
+    rejected: pa.Table = field(default_factory=REJECTED_SCHEMA.empty_table)
+
+    @property
+    def sheet(self) -> str:
+        return self.name.partition("/")[2]
+
+    def head(self, count: int) -> list[list[str]]:
+        """The first rows as texts."""
+        texts = [column.text.slice(0, count).to_pylist() for column in self.columns]
+        return [[text or "" for text in row] for row in zip(*texts, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Grids:
+    """What is in a file, and what is to be said of how it was read."""
+
+    grids: tuple[Grid, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[Message, ...] = ()
+
+
+def read_grids(path: Path) -> Grids:
+    """All tables of a file. Never raises for what is in it."""
+    notes: list[Message] = []
+
+    def read(given: Path) -> tuple[list[Any], list[Finding]]:
+        notes.clear()
+        grids, findings = _read(given, notes)
+        return list(grids), findings
+
+    grids, findings = read_steadily(path, read)
+    return Grids(tuple(grids), tuple(findings), tuple(notes))
+
+
+def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        return [], [finding("error", "check.unknown_format", path.name, suffix=suffix)]
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start:
+        return [], [finding("error", "check.empty_file", path.name)]
+    really = next((s for magic, s in MAGIC if start.startswith(magic)), None)
+    if really in (".xlsx", ".xls") and suffix not in {".parquet", *LINES_SUFFIXES}:
+        if suffix in TEXT_SUFFIXES:
+            notes.append(message("export.really", suffix=suffix, really=really))
+        return _sheets(path)
+    if suffix in TEXT_SUFFIXES | WORKBOOK_SUFFIXES and really is None:
+        if suffix in WORKBOOK_SUFFIXES and start.lstrip()[:1] == b"<":
+            return [], [finding("error", "check.unreadable_file", path.name, reason="HTML")]
+        return _text(path, notes)
+    sources, findings = read_source(path)
+    grids = []
+    for source in sources:
+        names = tuple(n for n in source.rows.column_names if n != ROW)
+        numbers = source.rows[ROW].to_numpy()
+        columns = tuple(cells_of(source.rows[n]) for n in names)
+        grids.append(Grid(source.name, columns, numbers, names, rejected=source.rejected))
+    return grids, findings
+
+
+# --- text --------------------------------------------------------------------------------------------------------
+
+
+def _text(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:
+    seen = looks(path)
+    text = _without_mark(path) or look_at_text(path)
+    if isinstance(text, Finding):
+        return [], [text]
+    if text.broken and text.encoding == "utf-8-sig":
+        text = replace(text, encoding=_one_byte_encoding(path), broken=False)
+        notes.append(message("export.encoding", encoding=text.encoding))
+    sample = start_of(path, text)
+    if text.long_line and not {"\n", "\r"} & set(sample):
+        return [], [finding("error", "check.no_line_ends", path.name)]
+    delimiter, width = _layout(sample)
+    if width > MOST_COLUMNS:
+        return [], [too_many_columns(path.name)]
+    layout = CsvLayout(delimiter, -1, tuple(str(i) for i in range(width)))
+    try:
+        with holding_still(path, seen):
+            return [_text_grid(path, text, layout)], []
+    except UnreadableError as unreadable:
+        return [], [unreadable.found]
+
+
+def _without_mark(path: Path) -> TextFacts | None:
+    """Text in UTF-16 that does not begin with its mark: every second byte of plain letters is 0."""
+    with path.open("rb") as file:
+        start = file.read(4096)
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) * 10 < len(start) * 3 or min(even, odd) * 20 > len(start):
+        return None
+    encoding = "utf-16-le" if odd > even else "utf-16-be"
+    try:
+        text = path.read_bytes().decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return TextFacts(encoding, False, text.count('"'), nul="\0" in text)
+
+
+def _text_grid(path: Path, text: TextFacts, layout: CsvLayout) -> Grid:
+    """Rows with fewer fields than the others are filled up: what is missing at their end is empty."""
+    pieces, damage = [], []
+    names = [str(i) for i in range(layout.width)]
+    for rows, damaged in csv_batches(path, text, layout):
+        short = [d for d in damaged if d.key == "check.field_count" and d.fields < layout.width]
+        damage += [d for d in damaged if d not in short]
+        if short:
+            filled = [[*d.cells, *[""] * (layout.width - d.fields)] for d in short]
+            more = {n: pa.array([cells[i] for cells in filled], pa.string()) for i, n in enumerate(names)}
+            more[ROW] = pa.array([d.number for d in short], pa.int64())
+            rows = pa.concat_tables([rows.select([*names, ROW]), pa.table(more)]).sort_by(ROW)
+        pieces.append(rows.select([*names, ROW]))
+    table = pa.concat_tables(pieces).combine_chunks()
+    columns = tuple(Cells(trimmed(_one_array(table[n]))) for n in names)
+    tally = DamageTally(path.name, layout.width)
+    return Grid(
+        path.name, columns, table[ROW].to_numpy(), delimiter=layout.delimiter, rejected=tally.rejected(_sorted(damage))
+    )
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _sorted(damage: Sequence[Damage]) -> list[Damage]:
+    return sorted(damage, key=lambda d: d.number)
+
+
+def _layout(sample: str) -> tuple[str, int]:
+    """The separator and how many fields most records have.
+
+    The right one cuts most records into as many fields, and leaves none of the other separators in them.
+    """
+    hint = sample[:5].lower()
+    if hint.startswith("sep=") and hint[4:5] in DELIMITERS:
+        first = hint[4]
+        return first, _widths(sample, first)[1]
+
+    def score(delimiter: str) -> tuple[float, int]:
+        share, width, clean = _widths(sample, delimiter)
+        return (share * clean, width) if width > 1 else (0.0, 0)
+
+    best = max(DELIMITERS, key=score)
+    return best, max(1, _widths(sample, best)[1])
+
+
+def _widths(sample: str, delimiter: str) -> tuple[float, int, float]:
+    """Share of the records with as many fields as most have, that number, and the share of fields without another
+    separator in them."""
+    records = [r for _, r in zip(range(_SAMPLE_RECORDS), records_of(sample, delimiter), strict=False)]
+    records = [r for r in records if any(cell.strip() for cell in r)]
+    if len(records) > 20:
+        records = records[:-1]  # the sample may end within a record
+    if not records:
+        return 0.0, 0, 0.0
+    widths = np.array([len(r) for r in records])
+    values, counts = np.unique(widths, return_counts=True)
+    most = int(values[counts.argmax()])
+    top = max(max(i + 1 for i, cell in enumerate(r) if cell.strip()) for r in records[:20])
+    width = max(most, min(top, most + 3) if top > most and counts.max() < len(records) else most)
+    others = [d for d in DELIMITERS if d not in (delimiter, ",")]
+    cells = [cell for r in records for cell in r]
+    clean = 1 - sum(any(d in cell.strip() for d in others) for cell in cells) / len(cells)
+    return float(counts.max() / len(records)), width, clean
+
+
+def _one_byte_encoding(path: Path) -> str:
+    """Of the encodings that do not name themselves: the one in which most words of the file's start are of exports."""
+    with path.open("rb") as file:
+        start = file.read(65_536)
+    known = {plain(w) for some in header_words().values() for w in some} | set(months())
+
+    def hits(encoding: str) -> int:
+        text = codecs.decode(start, encoding, "replace")
+        cut = text.replace(";", "\n").replace(",", "\n").replace("\t", "\n").replace(" ", "\n")
+        return sum(plain(word.strip('"')) in known for word in set(cut.split("\n")) if word and not word.isascii())
+
+    return max(_ENCODINGS, key=hits)
+
+
+# --- sheets ------------------------------------------------------------------------------------------------------
+
+
+def _sheets(path: Path) -> tuple[Sequence[Grid], list[Finding]]:
+    inspected = inspect(path)
+    if inspected.refused:
+        return [], list(inspected.refused)
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+        sheets = [(name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names]
+        cells = [(name, sheet, _values(sheet)) for name, sheet in sheets]
+    except (CalamineError, OSError, ValueError) as error:
+        return [], [finding("error", "check.unreadable_file", path.name, reason=shown(error))]
+    formats = zero_formats(path)
+    grids = []
+    for name, sheet, rows in cells:
+        if any(v != "" for row in rows for v in row):
+            empty = inspected.empty.get(name, {})
+            grids.append(_sheet_grid(f"{path.name}/{name}", rows, _merged(sheet), empty, formats.get(name, {})))
+    return grids, [] if grids else [finding("error", "check.empty_file", path.name)]
+
+
+def _values(sheet: CalamineSheet) -> list[list[Any]]:
+    return [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
+
+
+def _merged(sheet: CalamineSheet) -> tuple[tuple[int, int, int, int], ...]:
+    ranges = sheet.merged_cell_ranges or ()
+    return tuple((top, left, bottom, right) for (top, left), (bottom, right) in ranges)
+
+
+def _sheet_grid(
+    name: str,
+    rows: Sequence[Sequence[Any]],
+    merged: tuple[tuple[int, int, int, int], ...],
+    empty: EmptyCells,
+    zeros: Mapping[tuple[int, int], str],
+) -> Grid:
+    tally = DamageTally(name, max(map(len, rows)))
+    damaged = cells_without_value(rows, -1, empty)
+    lost = {d.number for d in damaged}
+    kept = [i for i, row in enumerate(rows) if i + 1 not in lost and any(v != "" for v in row)]
+    columns = []
+    for c in range(len(rows[0])):
+        values = [zeros.get((i, c), rows[i][c]) if zeros else rows[i][c] for i in kept]
+        columns.append(_sheet_cells(values))
+    spans = tuple((kept.index(t) if t in kept else -1, left, b - t, right) for t, left, b, right in merged)
+    spans = tuple((t, left, t + height, right) for t, left, height, right in spans if t >= 0)
+    numbers = np.array([i + 1 for i in kept], np.int64)
+    return Grid(name, tuple(columns), numbers, None, spans, rejected=tally.rejected(damaged))
+
+
+def _sheet_cells(values: Sequence[Any]) -> Cells:
+    texts: list[str | None] = []
+    kinds = np.zeros(len(values), np.uint8)
+    for i, value in enumerate(values):
+        if isinstance(value, bool):
+            texts.append("TRUE" if value else "FALSE")
+        elif isinstance(value, int | float):
+            texts.append(str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value))
+            kinds[i] = Cells.NUMBER
+        elif isinstance(value, date):
+            plainly = not isinstance(value, datetime) or value.time() == time()
+            texts.append(str(value)[:10] if plainly else str(value)[:19])
+            kinds[i] = Cells.DAY
+        else:
+            text = str(value).strip(BLANKS)
+            texts.append(text or None)
+    cells = Cells(trimmed(pa.array(texts, pa.string())), kinds)
+    return cells if kinds.any() else Cells(cells.text)

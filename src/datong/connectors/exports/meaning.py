@@ -1,0 +1,235 @@
+"""What a row means: sold, sold and come back, or neither, by the words of its states and the kind of its document."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import header_score
+from datong.connectors.exports.marks import marks_of
+from datong.connectors.exports.questions import Asking, Option, Question
+from datong.connectors.exports.vocabulary import plain, words
+from datong.ledger.validate import shown
+from datong.model.words import message
+
+# What becomes of a row, as numbers of `Outcome.codes`.
+SOLD, RETURNED, NEITHER, ONLY_RETURN = range(4)
+_OUTCOMES = {"sold": SOLD, "returned": RETURNED, "not_sold": NEITHER}
+
+_EMPTY = "(empty)"
+
+
+def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
+    """What a row's marks come to: an outcome, or the key of a question."""
+    if "refunded" in marks:
+        if "partly" in marks:
+            return "sold" if has_returned_units else "?partly_refunded"
+        if "shipped" in marks:
+            return "returned"
+        if "unshipped" in marks or "cancelled" in marks:
+            return "not_sold"
+        return "?refunded"
+    if "cancelled" in marks:
+        return "?cancelled_shipped" if "shipped" in marks else "not_sold"
+    if "returning" in marks:
+        return "?returning"
+    if "shipped" in marks:
+        return "sold"
+    if "unpaid" in marks:
+        return "not_sold"
+    return "?pending" if "pending" in marks else "sold"
+
+
+# The readings of each question, the likeliest first.
+_READINGS = {
+    "refunded": ("returned", "not_sold", "sold"),
+    "partly_refunded": ("sold", "returned", "not_sold"),
+    "cancelled_shipped": ("not_sold", "returned", "sold"),
+    "returning": ("sold", "returned", "not_sold"),
+    "pending": ("sold", "not_sold"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Signs:
+    """What tells the state of rows. states: columns of words. moments: columns of moments, with the mark that one makes
+    (shipped_at, cancelled_at, refunded_at). kinds: columns of kinds of documents."""
+
+    states: Mapping[str, Cells]
+    moments: Mapping[str, tuple[str, Cells]]
+    kinds: Mapping[str, Cells]
+    has_returned_units: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """codes: (row,) SOLD, RETURNED (sold and come back), NEITHER or ONLY_RETURN. reasons: (row,) text of the state by
+    which a row is NEITHER, '' for the others."""
+
+    codes: np.ndarray
+    reasons: np.ndarray
+
+
+def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Asking) -> Outcome:
+    """What becomes of each row. units: (row,) that it is of; counted: (row,) bool, rows that are counted at all."""
+    size = len(units)
+    combined, texts, values = _combinations(signs, size)
+    codes = np.zeros(len(texts), np.int8)
+    weight = np.bincount(combined[counted], np.abs(units[counted]), minlength=len(texts))
+    doubts: dict[str, list[int]] = {}
+    for place, parts in enumerate(values):
+        marks: set[str] = set()
+        unknown = ""
+        for kind, value in parts:
+            found = marks_of(value) if kind == "state" else frozenset({kind})
+            if found is None:
+                unknown = unknown or value
+            else:
+                marks |= found
+        verdict = _decide(frozenset(marks), signs.has_returned_units)
+        if unknown and verdict not in ("not_sold", "returned"):
+            verdict = f"?state:{unknown}"
+        if verdict.startswith("?"):
+            doubts.setdefault(verdict[1:], []).append(place)
+        else:
+            codes[place] = _OUTCOMES[verdict]
+    for key, places in doubts.items():
+        if weight[places].sum() > 0:
+            codes[places] = _OUTCOMES[asking.ask(_question(key, places, texts, weight, tuple(signs.states)))]
+    codes = codes[combined]
+    reasons = np.array(texts, dtype=object)[combined]
+    return _with_kinds(Outcome(codes, np.where(codes == NEITHER, reasons, "")), signs, units, counted, asking)
+
+
+def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[list[tuple[str, str]]]]:
+    """(row,) number of the combination of states that it has; each combination's text, and its parts: the mark that a
+    moment makes, or 'state' and the text."""
+    keys: list[tuple[np.ndarray, list[list[tuple[str, str]]]]] = []
+    for name, cells in signs.states.items():
+        encoded = cells.text.dictionary_encode()
+        known = encoded.dictionary.to_pylist()
+        at = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+        keys.append((at, [*([("state", text)] for text in known), _when_empty(name, cells)]))
+    for mark, cells in signs.moments.values():
+        there = cells.filled
+        absent = [("unshipped", "")] if mark == "shipped" else []
+        if mark == "shipped" and not 0.3 <= there.mean() <= 0.99:
+            continue  # it tells nothing: hardly any row, or all, the cancelled ones too
+        keys.append((there.astype(np.int64), [absent, [(mark, "")]]))
+    combined = np.zeros(size, np.int64)
+    for at, parts in keys:
+        combined = combined * len(parts) + at
+    distinct, combined = np.unique(combined, return_inverse=True)
+    values: list[list[tuple[str, str]]] = []
+    for code in distinct.tolist():
+        found: list[tuple[str, str]] = []
+        for _, parts in reversed(keys):
+            code, place = divmod(code, len(parts))
+            found = [*parts[place], *found]
+        values.append(found)
+    texts = [shown(", ".join(text for _, text in parts if text)) for parts in values]
+    return combined, texts, values
+
+
+def _when_empty(name: str, cells: Cells) -> list[tuple[str, str]]:
+    """What an empty cell of a column of states says: nothing where the column only tells of returns and cancellations,
+    or is filled in hardly any row; else that the state is not known."""
+    only_returns = any(word in plain(name) for word in ("refund", "return", "cancel", "退", "售后", "取消", "retour"))
+    named = header_score("state", name) >= 0.4
+    return [] if only_returns or not named or cells.filled.mean() < 0.5 else [("state", _EMPTY)]
+
+
+def _question(
+    key: str, places: Sequence[int], texts: Sequence[str], weight: np.ndarray, columns: tuple[str, ...]
+) -> Question:
+    units = f"{weight[places].sum():,.10g}"
+    samples = tuple(dict.fromkeys(texts[place] for place in places if texts[place]))
+    asked, _, word = key.partition(":")
+    readings = _READINGS.get(asked, ("sold", "not_sold", "returned"))
+    options = tuple(Option(name, message(f"export.reading.{name}", units=units)) for name in readings)
+    asks = message(f"export.asks.{asked}", word=shown(word) if word else ", ".join(samples[:3]))
+    return Question(key, asks, columns, samples, options)
+
+
+def _with_kinds(outcome: Outcome, signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Asking) -> Outcome:
+    """The same, with rows that are documents of a return, and those of no sale at all."""
+    codes, reasons = outcome.codes.copy(), outcome.reasons.copy()
+    for name, cells in signs.kinds.items():
+        encoded = cells.text.dictionary_encode()
+        known = encoded.dictionary.to_pylist()
+        at = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+        weight = np.bincount(at[counted], np.abs(units[counted]), minlength=len(known) + 1)
+        verdicts = np.zeros(len(known) + 1, np.int8)
+        for place, text in enumerate(known):
+            verdicts[place] = _kind(text, name, float(weight[place]), asking)
+        of_row = verdicts[at]
+        codes = np.where((of_row == ONLY_RETURN) & (codes != NEITHER), ONLY_RETURN, codes)
+        codes = np.where((of_row == NEITHER), NEITHER, codes)
+        reasons = np.where((of_row == NEITHER) & (reasons == ""), np.array([*known, ""], dtype=object)[at], reasons)
+    return Outcome(codes, reasons)
+
+
+def _kind(text: str, column: str, weight: float, asking: Asking) -> int:
+    said = plain(text)
+    if said in words("kinds", "return"):
+        return ONLY_RETURN
+    if said in words("kinds", "nothing"):
+        return NEITHER
+    if said in words("kinds", "sale") or not weight:
+        return SOLD
+    units = f"{weight:,.10g}"
+    options = tuple(
+        Option(name, message(f"export.reading.{key}", units=units))
+        for name, key in (("sold", "sold"), ("return", "return"), ("not_sold", "not_sold"))
+    )
+    asks = message("export.asks.kind", word=shown(text))
+    chosen = asking.ask(Question(f"kind:{text}", asks, (column,), (shown(text),), options))
+    return {"sold": SOLD, "return": ONLY_RETURN, "not_sold": NEITHER}[chosen]
+
+
+# --- cells that stand on one row for several ---------------------------------------------------------------------
+
+
+def carried(cells: Cells, order: Cells) -> Cells:
+    """A column whose value stands on one line of an order only, on all its lines. An order with two values keeps them
+    as they stand."""
+    if not cells.text.null_count:
+        return cells
+    codes = order.text.dictionary_encode().indices
+    value = cells.text.dictionary_encode()
+    has = cells.filled & order.filled
+    group = codes.fill_null(0).to_numpy(zero_copy_only=False)
+    at = value.indices.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    size = int(group.max(initial=0)) + 1
+    low, high = np.full(size, np.iinfo(np.int64).max), np.full(size, -1, np.int64)
+    np.minimum.at(low, group[has], at[has])
+    np.maximum.at(high, group[has], at[has])
+    fill = ~cells.filled & order.filled & (low[group] == high[group])
+    if not fill.any():
+        return cells
+    filled = value.dictionary.take(pa.array(np.where(fill, high[group], at)))
+    text = pc.if_else(pa.array(fill | cells.filled), filled, pa.scalar(None, pa.string()))
+    kind = (
+        None if cells.kind is None else np.where(fill, Cells.DAY if (cells.kind == Cells.DAY).any() else 0, cells.kind)
+    )
+    return Cells(text, kind)
+
+
+def filled_down(cells: Cells) -> Cells:
+    """A column with each gap filled by what stands above it."""
+    at = np.maximum.accumulate(np.where(cells.filled, np.arange(len(cells)), 0))
+    return cells.take(at)
+
+
+def is_grouped(cells: Cells, rows: np.ndarray) -> bool:
+    """Whether a column names each of its groups once, on the first row, in the rows of a mask: no value is there twice
+    in a row, and the first row has one."""
+    at = np.flatnonzero(rows)
+    there = cells.filled[at]
+    if not len(at) or there.all() or not there[0]:
+        return False
+    values = cells.text.take(pa.array(at[there])).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    return bool((np.diff(values) != 0).all()) and int(there.sum()) > 1

@@ -1,0 +1,108 @@
+"""What of a file is not sure: questions, with the readings that are possible and what each would come to.
+
+Answers are kept with the chain, so that the next file of the same kind asks nothing again.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datong.connectors.files.whole import write_whole
+from datong.model.errors import Asked, Refused
+from datong.model.words import Message, message, say
+
+ANSWERS_FILE = "answers.toml"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One reading. name: how it is chosen; says: what it means, and what it comes to."""
+
+    name: str
+    says: Message
+
+
+@dataclass(frozen=True)
+class Question:
+    """key: its name for an answer. columns: that it is about. samples: some of the cells. options: at least one; the
+    first is the likeliest."""
+
+    key: str
+    asks: Message
+    columns: tuple[str, ...]
+    samples: tuple[str, ...]
+    options: tuple[Option, ...]
+
+    def lines(self, language: str) -> list[str]:
+        """The question for a person, its readings numbered."""
+        where = ", ".join(self.columns)
+        samples = ", ".join(self.samples[:3])
+        lines = [say("export.question", language, key=self.key, asks=self.asks, columns=where, samples=samples)]
+        for number, option in enumerate(self.options, start=1):
+            lines.append(say("export.option", language, number=number, name=option.name, says=option.says))
+        return lines
+
+    def record(self, language: str) -> dict[str, object]:
+        return {
+            "question": self.key,
+            "asks": self.asks.text(language),
+            "columns": list(self.columns),
+            "samples": list(self.samples[:3]),
+            "readings": {option.name: option.says.text(language) for option in self.options},
+        }
+
+
+def asked(questions: Sequence[Question]) -> Asked:
+    """What is raised where a file cannot be read without an answer."""
+    return Asked(message("export.asked", count=len(questions)), questions)
+
+
+@dataclass
+class Asking:
+    """The answers that are there, and the questions that are not answered. used: answers that decided something."""
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    open: list[Question] = field(default_factory=list)
+    used: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, question: Question) -> str:
+        """The reading that was chosen; where none was, the likeliest one, for now. Raises Refused for an answer that is
+        none of the readings."""
+        given = self.answers.get(question.key)
+        names = [option.name for option in question.options]
+        if given is None:
+            if question.key not in {q.key for q in self.open}:
+                self.open.append(question)
+            return names[0]
+        if given not in names:
+            raise Refused(message("export.no_such_reading", key=question.key, given=given, names=", ".join(names)))
+        self.used[question.key] = given
+        return given
+
+
+def read_answers(folder: Path) -> dict[str, str]:
+    """The answers that are kept with a chain. Raises Refused where the file is damaged."""
+    path = folder / ANSWERS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {str(key): str(value) for key, value in tree.get("answers", {}).items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
+        raise Refused(message("export.bad_answers", file=path, reason=str(error))) from error
+
+
+def write_answers(folder: Path, answers: Mapping[str, str]) -> None:
+    """Keep answers with a chain; none: no file."""
+    if not answers:
+        return
+    lines = [
+        "# How the exports of this chain are read, as somebody answered. Delete a line to be asked again.",
+        "[answers]",
+    ]
+    lines += [
+        f"{json.dumps(k, ensure_ascii=False)} = {json.dumps(v, ensure_ascii=False)}" for k, v in sorted(answers.items())
+    ]
+    write_whole(folder / ANSWERS_FILE, ("\n".join(lines) + "\n").encode())

@@ -1,0 +1,748 @@
+"""A sales export as products, sales and returns: its table, columns, numbers, dates, codes and states, one after the
+other, each by the evidence of the whole file. What is not sure is a question; what is left out is counted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports import meaning
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.codes import read_codes
+from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_yes
+from datong.connectors.exports.dates import DateColumn, decide_order, not_a_day, read_dates
+from datong.connectors.exports.grid import Grids, read_grids
+from datong.connectors.exports.left_out import LeftOut, Rows
+from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_marks, read_numbers
+from datong.connectors.exports.questions import Asking, Option, Question
+from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
+from datong.connectors.exports.sheets import one_table
+from datong.connectors.exports.vocabulary import plain
+from datong.connectors.exports.zones import zone_of
+from datong.connectors.files.read import RawSource
+from datong.ledger.cells import local_to_utc
+from datong.ledger.validate import REJECTED_SCHEMA, ROW, shown
+from datong.model.findings import Finding, finding
+from datong.model.words import Message, message, say
+
+_NUMBER_FIELDS = ("units", "price", "amount", "cancelled_units", "returned_units", "shipped_units")
+_WEEK_WORDS = ("week", "woche", "semaine", "semana", "周", "kw", "wk")
+_FEW = 0.01  # of rows or units that are left out without a question
+_MOSTLY = 0.8
+_CLEARLY = 0.75  # of a header's words
+# The least share of rows that a column with a value for each group leaves empty, without a question.
+_GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How a file is read. columns: what each field is taken from. missing: required fields that no column fits.
+
+    parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
+    guess that nobody should use. used: answers that decided something. left: rows that are left out, and why.
+    zone: IANA name, where the file's moments have offsets. sold, returned: units in all.
+    """
+
+    name: str
+    columns: tuple[ColumnGuess, ...]
+    missing: tuple[str, ...] = ()
+    parts: tuple[tuple[str, RawSource], ...] = ()
+    questions: tuple[Question, ...] = ()
+    used: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[Message, ...] = ()
+    left: tuple[LeftOut, ...] = ()
+    rows: int = 0
+    zone: str | None = None
+    sold: float = 0.0
+    returned: float = 0.0
+
+    def part(self, table: str) -> pa.Table | None:
+        return next((source.rows for name, source in self.parts if name == table), None)
+
+    def column(self, wanted: str) -> str | None:
+        return next((c.column for c in self.columns if c.field == wanted), None)
+
+    def last_line(self, language: str) -> str:
+        """How much was read, and what was left out and why."""
+        total = {"rows": f"{self.rows:,}", "sold": f"{self.sold:,.10g}", "returned": f"{self.returned:,.10g}"}
+        if not self.left:
+            return say("export.all_read", language, **total)
+        why = say("export.and", language).join(part.text(language) for part in self.left)
+        return say("export.left_out", language, why=why, **total)
+
+
+def read_export(
+    path: Path,
+    answers: Mapping[str, str] = MappingProxyType({}),
+    country: str = "",
+    known: Mapping[str, str] = MappingProxyType({}),
+) -> Reading:
+    """Read a file as sales. Never raises for what is in it; Refused for an answer that is none of the readings.
+
+    answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset. known:
+    the header of each field whose column is known already; `known` and `answers` are all that is to be known of a
+    platform whose exports are always alike.
+    """
+    return read_from(read_grids(path), path.name, answers, country, known)
+
+
+def read_from(
+    grids: Grids,
+    name: str,
+    answers: Mapping[str, str] = MappingProxyType({}),
+    country: str = "",
+    known: Mapping[str, str] = MappingProxyType({}),
+) -> Reading:
+    """The same, of a file whose grids are there."""
+    asking = Asking(answers)
+    if not grids.grids:
+        return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
+    table, rejected, more = one_table(grids.grids, name, asking)
+    export = _Export(name, table, asking, country, [*grids.notes, *more])
+    return export.reading(grids.findings, rejected, known)
+
+
+class _Export:
+    """One table on its way to sales. Each step adds to what is known; `rows` is what is still in."""
+
+    def __init__(self, name: str, table: Table, asking: Asking, country: str, notes: Sequence[Message]) -> None:
+        self.name, self.table, self.asking, self.country = name, table, asking, country
+        self.notes = [*notes, *table.notes]
+        self.findings: list[Finding] = []
+        self.columns = dict(table.columns)
+        self.rows = Rows(table)
+        self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
+
+    def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
+        fixed = {wanted: name for wanted, name in known.items() if name in self.columns}
+        fixed |= {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {}
+        if PERIOD_COLUMN in self.columns:
+            fixed["date"] = PERIOD_COLUMN
+        self.choice = choose_columns(self.columns, fixed)
+        if self.table.wide:
+            self.choice = _without_amount(self.choice)
+        missing = tuple(f for f in REQUIRED if self.choice.column(f) is None)
+        self.findings += [finding("error", f"export.no_{f}", self.name, columns=_names(self.columns)) for f in missing]
+        found = (*findings, *self.findings)
+        if missing:
+            return Reading(self.name, self.choice.columns, missing, (), (), {}, found, tuple(self.notes))
+        self._ask_for_product()
+        self._extra_cells()
+        self._carry()
+        self.units_column = self._units_column()
+        self._read_numbers()
+        self._read_dates()
+        self._leave_out()
+        self._read_codes()
+        sold, returned = self._count()
+        parts = self._parts(sold, returned, rejected)
+        left = self.rows.left(rejected.num_rows)
+        return Reading(
+            self.name, self.choice.columns, (), parts, tuple(self.asking.open), dict(self.asking.used),
+            (*findings, *self.findings), tuple(self.notes), left, self.table.height, self.zone,
+            round(float(sold.sum()), 9), round(float(returned.sum()), 9),
+        )  # fmt: skip
+
+    def _cells(self, wanted: str) -> Cells | None:
+        name = self.choice.column(wanted)
+        return None if name is None else self.columns[name]
+
+    # --- columns
+
+    def _extra_cells(self) -> None:
+        """Rows of a text file with more cells than there are names: a comma within a number may have cut them."""
+        names = list(self.columns)
+        last = max(i for i, name in enumerate(names) if not name.startswith("#"))
+        extra = names[last + 1 :]
+        if not extra:
+            return
+        rows = np.any([self.columns[name].filled for name in extra], axis=0)
+        if not self.table.separator:
+            self.notes.append(message("export.unnamed", count=len(extra)))
+            return
+        count = f"{int(rows.sum()):,}"
+        options = tuple(Option(n, message(f"export.reading.{n}", count=count)) for n in ("leave_out", "as_it_stands"))
+        asks = message("export.asks.extra_cells", count=count)
+        samples = _texts(self.columns[extra[0]], rows)
+        if self.asking.ask(Question("extra_cells", asks, (), samples, options)) == "leave_out":
+            self.rows.drop("extra_cells", rows, None)
+
+    def _ask_for_product(self) -> None:
+        """Several columns of codes and none that is named: which one the products are is a question."""
+        chosen = self.choice.column("product") or ""
+        spare = [n for n in self.choice.spare_products if n == chosen or not self._follows(n, chosen)]
+        if len(spare) < 2:
+            return
+        counts = {n: pc.count_distinct(self.columns[n].text).as_py() for n in spare}
+        options = [Option(n, message("export.reading.product", count=counts[n])) for n in spare]
+        options.sort(key=lambda o: o.name != self.choice.column("product"))
+        question = Question("product_column", message("export.asks.product_column"), tuple(spare), (), tuple(options))
+        chosen = self.asking.ask(question)
+        self.choice = _with_column(self.choice, "product", chosen)
+
+    def _follows(self, name: str, product: str) -> bool:
+        """Whether a column says nothing more than the product or the market: a group of either."""
+        leading = [n for n in (product, self.choice.column("market")) if n is not None and n != name]
+        own = _codes(self.columns[name])
+        for other in leading:
+            codes = _codes(self.columns[other])
+            if len(np.unique(codes * (own.max() + 1) + own)) == len(np.unique(codes)):
+                return True
+        return False
+
+    def _carry(self) -> None:
+        """Cells that stand once for a group or an order, on all its rows."""
+        order = self._cells("order")
+        numbers = [self.columns[n] for f in ("units", "amount", "price") if (n := self.choice.column(f)) is not None]
+        has_number = np.ones(self.table.height, bool) if not numbers else np.any([c.filled for c in numbers], axis=0)
+        keys = self._keys()
+        sums = self.rows.totals(keys) | self.rows.hints_of_totals(keys)
+        inner = has_number & ~sums & np.any([cells.filled for cells in keys], axis=0)
+        for wanted in ("order", "date", "product", "name", "customer", "market"):
+            name = self.choice.column(wanted)
+            if name is not None and is_gappy(self.columns[name], inner):
+                self._fill(wanted, name, inner)
+        order = self._cells("order")
+        if order is None:
+            return
+        lines = [n for f in ("date", "customer", "market", "cancelled_at", "refunded_at", "shipped_at")
+                 if (n := self.choice.column(f)) is not None]  # fmt: skip
+        for name in (*lines, *self.choice.states, *self.choice.kinds):
+            if not _is_of_line(name):
+                before = int(self.columns[name].filled.sum())
+                self.columns[name] = meaning.carried(self.columns[name], order)
+                if (more := int(self.columns[name].filled.sum()) - before) > 0:
+                    self.notes.append(message("export.carried", column=name, count=more))
+
+    def _fill(self, wanted: str, name: str, inner: np.ndarray) -> None:
+        cells = self.columns[name]
+        gaps = inner & ~cells.filled
+        if not meaning.is_grouped(cells, inner):
+            return
+        product = self._cells("product")
+        alone = wanted not in ("date", "order") and product is not None and wanted != "product"
+        share = gaps.sum() / max(1, inner.sum())
+        if share < _GROUPED_SHARES.get(wanted, 0.0):
+            units = f"{int(gaps.sum()):,}"
+            options = tuple(Option(n, message(f"export.reading.{n}", count=units)) for n in ("leave_out", "take_above"))
+            asks = message("export.asks.gaps", column=name, count=units)
+            if wanted == "order":
+                return
+            self.settled.add(name)
+            if self.asking.ask(Question(f"gaps:{name}", asks, (name,), (), options)) == "leave_out":
+                return
+        elif alone and share < 0.3:
+            return
+        filled = meaning.filled_down(cells)
+        self.columns[name] = _only_where(filled, cells, inner)
+        self.notes.append(message("export.filled_down", column=name, count=f"{int(gaps.sum()):,}"))
+
+    def _keys(self) -> list[Cells]:
+        """Columns in which a row of sums may be named."""
+        numbers = {self.choice.column(f) for f in _NUMBER_FIELDS}
+        return [cells for name, cells in self.columns.items() if name not in numbers]
+
+    def _units_column(self) -> str | None:
+        """The column of units: one with a word for it, or one that makes the amount with the price; else a question."""
+        found = self.choice.column("units")
+        if found is not None:
+            if not read_numbers(self.columns[found]).money:
+                return self._of_rivals(found)
+            asks = message("export.asks.money_units", column=found)
+            options = (Option("units", message("export.reading.units_money")),)
+            self.asking.ask(Question("money_units", asks, (found,), _samples(self.columns[found]), options))
+            return found
+        price, amount = self._cells("price"), self._cells("amount")
+        spare = self.choice.spare_units
+        if price is not None and amount is not None:
+            p, a = (read_numbers(c) for c in (price, amount))
+            for name in spare:
+                u = read_numbers(self.columns[name])
+                if max(_fits(u.values(m), p.values(m), a.values(m)) for m in MARKS) > 0.9:
+                    self.choice = _with_column(self.choice, "units", name)
+                    return name
+        named = tuple(n for n in self.columns if header_score("units", n) >= 0.5 and n not in spare)
+        if not spare and not named:
+            self.notes.append(message("export.one_unit_a_row"))
+            return None
+        options = [Option(n, message("export.reading.units_column", units=_sum(self.columns[n]))) for n in spare]
+        options.append(Option("one_a_row", message("export.reading.one_a_row", units=f"{self.table.height:,}")))
+        samples = _samples(self.columns[(*spare, *named)[0]])
+        question = Question(
+            "units_column", message("export.asks.units_column"), (*spare, *named), samples, tuple(options)
+        )
+        chosen = self.asking.ask(question)
+        if chosen == "one_a_row":
+            return None
+        self.choice = _with_column(self.choice, "units", chosen)
+        return chosen
+
+    def _of_rivals(self, found: str) -> str:
+        """Where another column says as clearly that it holds quantities, and other ones: which of them it is."""
+        own = read_numbers(self.columns[found]).values(".")
+        taken = {c.column for c in self.choice.columns}
+        rivals = []
+        for name, cells in self.columns.items():
+            if name not in taken and header_score("units", name.removesuffix(" (2)")) >= _CLEARLY:
+                other = read_numbers(cells)
+                if not other.unread.any() and not np.array_equal(other.values("."), own, equal_nan=True):
+                    rivals.append(name)
+        if not rivals or self.table.wide:
+            return found
+        names = (found, *rivals)
+        options = tuple(Option(n, message("export.reading.units_column", units=_sum(self.columns[n]))) for n in names)
+        asks = message("export.asks.units_columns")
+        chosen = self.asking.ask(Question("units_column", asks, names, _samples(self.columns[found]), options))
+        self.choice = _with_column(self.choice, "units", chosen)
+        return chosen
+
+    # --- numbers and dates
+
+    def _read_numbers(self) -> None:
+        columns = {f: n for f in _NUMBER_FIELDS if (n := self.choice.column(f)) is not None}
+        read = {f: read_numbers(self.columns[n]) for f, n in columns.items()}
+        fits = {}
+        if {"units", "price", "amount"} <= read.keys():
+            fits = {m: _fits(*(read[f].values(m) for f in ("units", "price", "amount"))) for m in MARKS}
+        decided = decide_marks(read, fits)
+        marks = dict(decided.marks)
+        product = self.columns[self.choice.column("product") or ""].filled
+        for name in decided.unsure:
+            if not (read[name].unsure & product).any():  # only sums are unsure, which the others tell
+                marks[name] = _mark_of_sum(read[name], product)
+        unsure = tuple(name for name in decided.unsure if (read[name].unsure & product).any())
+        if unsure:
+            marks |= dict.fromkeys(unsure, self._ask_for_mark(unsure, read, columns))
+        self.comma_decimals = decided.comma_proved
+        self.numbers = {f: column.values(marks[f]) for f, column in read.items()}
+        self.unread_numbers = {f: column.unread for f, column in read.items()}
+        self._ask_for_units_of(read.get("units"), columns.get("units", ""))
+
+    def _ask_for_mark(
+        self, unsure: Sequence[str], read: Mapping[str, NumberColumn], columns: Mapping[str, str]
+    ) -> Mark:
+        field_ = "units" if "units" in unsure else unsure[0]
+        column = read[field_]
+        at = np.flatnonzero(column.unsure)[:200]
+        texts = self.columns[columns[field_]].text.take(pa.array(at)).to_pylist()
+        options = tuple(
+            Option(name, message(f"export.reading.{name}", units=f"{np.nansum(column.values(mark)):,.10g}"))
+            for name, mark in (("decimal_comma", ","), ("decimal_point", "."))
+        )
+        asks = message("export.asks.decimal", sample=shown(texts[0]))
+        chosen = self.asking.ask(Question("decimal", asks, tuple(columns[f] for f in unsure),
+                                          tuple(dict.fromkeys(map(shown, texts))), options))  # fmt: skip
+        return "," if chosen == "decimal_comma" else "."
+
+    def _ask_for_units_of(self, column: NumberColumn | None, name: str) -> None:
+        """Cells of one column that count different things: pieces and boxes."""
+        measure = self.choice.counted_in
+        names = () if column is None else column.units
+        if measure is not None:
+            names, name = tuple(self.columns[measure].text.drop_null().unique().sort().to_pylist()), measure
+        if len(names) < 2:
+            return
+        units = shown(", ".join(names))
+        options = (Option("as_one", message("export.reading.as_one", units=units)),)
+        asks = message("export.asks.mixed_units", column=name, units=units)
+        self.asking.ask(Question("mixed_units", asks, (name,), names, options))
+
+    def _read_dates(self) -> None:
+        name = self.choice.column("date") or ""
+        weeks = any(word in plain(name) for word in _WEEK_WORDS)
+        column = read_dates(self.columns[name], weeks)
+        others = [read_dates(c, False) for n, c in self.columns.items() if n != name and header_score("date", n) >= 0.4]
+        order = decide_order(column, others, self.comma_decimals)
+        chosen, swap = order.order, order.swap
+        if not order.sure:
+            chosen, swap = self._ask_for_order(column, order.order, order.others, order.why, name)
+        days = column.days.get(chosen, next(iter(column.days.values())))
+        if swap:
+            days = np.where(column.typed, column.swapped, days)
+        self._note_dates(column, chosen, order.why, swap)
+        self._ask_for_weeks(column, name, weeks)
+        self.days, self.seconds, self.clock, self.offset = days, column.seconds, column.clock, column.offset
+        self.zone, note = zone_of(days, column.seconds, column.offset, self.country)
+        self.notes += [] if note is None else [note]
+
+    def _ask_for_order(
+        self, column: DateColumn, first: str, others: Sequence[str], why: str, name: str
+    ) -> tuple[str, bool]:
+        """The order of day and month, and whether typed dates are to be changed over."""
+        samples = self.columns[name].text.filter(pa.array(column.numeric)).unique().slice(0, 3).to_pylist()
+        if why == "halves":
+            swapped = np.where(column.typed, column.swapped, column.days[first])
+            readings = {"swapped": swapped, "as_typed": column.days[first]}
+        else:
+            readings = {o: column.days[o] for o in (first, *others)}
+        options = tuple(
+            Option(o, message(f"export.reading.{o}", count=f"{int((~not_a_day(d)).sum()):,}", **_span(d)))
+            for o, d in readings.items()
+        )
+        asks = message("export.asks.halves" if why == "halves" else "export.asks.date_order", sample=samples[0])
+        chosen = self.asking.ask(Question("date_order", asks, (name,), tuple(samples), options))
+        return (first, chosen == "swapped") if why == "halves" else (chosen, False)
+
+    def _ask_for_weeks(self, column: DateColumn, name: str, weeks: bool) -> None:
+        """Six digits are a month, unless one of them or the column's name says week."""
+        if column.kinds.get("month_or_week") and not weeks and "month" not in plain(name) and "月" not in name:
+            options = (Option("months", message("export.reading.months")),)
+            if (self.days_of(column) % 1 == 0).all():
+                asks = message("export.asks.six_digits", column=name)
+                self.asking.ask(Question("six_digits", asks, (name,), _samples(self.columns[name]), options))
+
+    @staticmethod
+    def days_of(column: DateColumn) -> np.ndarray:
+        return next(iter(column.days.values()))
+
+    def _note_dates(self, column: DateColumn, order: str, why: str, swap: bool) -> None:
+        if column.numeric.any():
+            self.notes.append(message(f"export.order_{order}", why=message(f"export.why.{why}")))
+        for kind in ("month", "month_or_day", "week", "serial", "epoch"):
+            if column.kinds.get(kind):
+                self.notes.append(message(f"export.dates_{kind}"))
+        if swap:
+            count = int((column.typed & ~not_a_day(column.swapped)).sum())
+            self.findings.append(
+                finding("warning", "export.swapped", self.name, rows_affected=count, count=f"{count:,}")
+            )
+
+    # --- rows
+
+    def _leave_out(self) -> None:
+        """Rows that are no sales: sums, notes, and what cannot be read."""
+        size = self.table.height
+        units = self.numbers.get("units", np.ones(size))
+        self.units = units
+        product = self.columns[self.choice.column("product") or ""].filled
+        day = ~not_a_day(self.days)
+        named = self.rows.totals(self._keys())
+        hinted = self.rows.hints_of_totals(self._keys())
+        summed = self.rows.sums(units, self.days, named | hinted | ~product)
+        whole = (named | hinted) & day & product  # rows that lack nothing are sums only if nearly all of them are
+        if whole.any() and summed[whole].mean() < _MOSTLY:
+            summed &= ~whole
+        certain = (named | hinted) & (~day | ~product | summed) | (summed & ~product)
+        self.rows.drop("total", certain, None)
+        doubtful = self.rows.inside & named
+        if doubtful.any():
+            self._ask_for_totals(doubtful, units)
+        empty = np.isnan(units) & ~self.unread_numbers.get("units", np.zeros(size, bool))
+        self.rows.drop("note", (empty | (self.units_column is None)) & (~product | ~day), None)
+        self.rows.drop("note", np.isnan(units) & (~product | ~day), None)
+        self.rows.drop("no_units", empty, None)
+        self._drop("unread_units", np.isnan(units), self.choice.column("units"))
+        date = self.columns[self.choice.column("date") or ""]
+        self._drop("unread_date", ~day & date.filled, self.choice.column("date"))
+        self._drop("no_date", ~day, self.choice.column("date"))
+        self._drop("no_product", ~product, self.choice.column("product"))
+
+    def _ask_for_totals(self, rows: np.ndarray, units: np.ndarray) -> None:
+        amount = f"{np.nansum(units[rows]):,.10g}"
+        texts = tuple(
+            dict.fromkeys(t for c in self._keys() for t in c.text.filter(pa.array(rows)).slice(0, 3).to_pylist() if t)
+        )
+        options = tuple(
+            Option(n, message(f"export.reading.{n}_totals", units=amount, count=int(rows.sum())))
+            for n in ("leave", "keep")
+        )
+        asks = message("export.asks.totals", count=int(rows.sum()))
+        if self.asking.ask(Question("totals", asks, (), texts, options)) == "leave":
+            self.rows.drop("total", rows, None)
+
+    def _drop(self, reason: str, rows: np.ndarray, column: str | None) -> None:
+        """Leave rows out that cannot be read; where they are more than a few, only after a question."""
+        rows = rows & self.rows.inside
+        count = int(rows.sum())
+        if not count:
+            return
+        units = np.abs(np.nan_to_num(self.units))
+        part = max(count / max(1, self.rows.inside.sum()), units[rows].sum() / max(1e-9, units[self.rows.inside].sum()))
+        texts = () if column is None else _texts(self.columns[column], rows)
+        amount = f"{units[rows].sum():,.10g}"
+        if part > _FEW and column not in self.settled:
+            option = Option("leave_out", message("export.reading.leave_out", count=f"{count:,}"))
+            asks = message(f"export.asks.{reason}", count=f"{count:,}", units=amount, column=column or "")
+            self.asking.ask(Question(reason, asks, (column or "",), texts, (option,)))
+        first = int(self.table.numbers[np.flatnonzero(rows)[0]])
+        key = reason if reason.startswith("unread") else f"{reason}_cell"
+        self.findings.append(
+            finding("error", f"export.{key}", self.name, row=first, column=column, rows_affected=count,
+                    count=f"{count:,}", value=", ".join(texts[:3]), units=amount)
+        )  # fmt: skip
+        self.rows.drop(reason, rows, self.units)
+
+    def _read_codes(self) -> None:
+        name = self.choice.column("product") or ""
+        self.product, notes, findings = read_codes(self.columns[name], self.rows.inside, name, self.name)
+        self.notes += notes
+        self.findings += findings
+
+    def _count(self) -> tuple[np.ndarray, np.ndarray]:
+        """Units sold and units that came back, by row."""
+        inside = self.rows.inside
+        units = np.where(inside, np.nan_to_num(self.units), 0.0)
+        signs = meaning.Signs(
+            {n: self.columns[n] for n in self.choice.states},
+            self._moments_of_change() | {n: (m, _where_yes(self.columns[n])) for n, m in self.choice.flags.items()},
+            {n: self.columns[n] for n in self.choice.kinds},
+            "returned_units" in self.numbers,
+        )
+        outcome = meaning.outcomes(signs, units, inside, self.asking)
+        codes = outcome.codes
+        self.rows.drop_by(outcome.reasons, inside & (codes == meaning.NEITHER), units)
+        inside = self.rows.inside
+        alone = codes == meaning.ONLY_RETURN
+        sold = np.where(inside & ~alone & (units > 0), units, 0.0)
+        returned = np.where(inside & (alone | (units < 0)), np.abs(units), 0.0)
+        returned += np.where(inside & (codes == meaning.RETURNED) & (units > 0), units, 0.0)
+        sold, returned = self._negative_amounts(sold, returned)
+        sold, returned = self._other_quantities(sold, returned, inside)
+        for rows, key in ((inside & (units < 0), "negative"), (inside & alone & (units > 0), "documents"),
+                          (inside & (codes == meaning.RETURNED), "refunds")):  # fmt: skip
+            if rows.any():
+                count, of = f"{int(rows.sum()):,}", f"{np.abs(units[rows]).sum():,.10g}"
+                self.notes.append(message(f"export.returns_{key}", count=count, units=of))
+        return sold, returned
+
+    def _moments_of_change(self) -> dict[str, tuple[str, Cells]]:
+        """Columns of when something became of a row, with the mark that a moment makes."""
+        fields = ("cancelled_at", "refunded_at", "shipped_at")
+        found = {f: name for f in fields if (name := self.choice.column(f)) is not None}
+        return {f: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
+
+    def _negative_amounts(self, sold: np.ndarray, returned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of units that are sold for money that goes back: returns, or something else than goods."""
+        money = [(f, self.numbers[f]) for f in ("amount", "price") if f in self.numbers]
+        rows = np.zeros(len(sold), bool)
+        for _, values in money:
+            rows |= (sold > 0) & (returned == 0) & (np.nan_to_num(values) < 0)
+        if not rows.any():
+            return sold, returned
+        units = f"{sold[rows].sum():,.10g}"
+        if max(rows.sum() / len(rows), sold[rows].sum() / sold.sum()) <= _FEW:
+            self.notes.append(message("export.negative_amount", count=f"{int(rows.sum()):,}", units=units))
+            return sold, returned
+        names = tuple(self.choice.column(f) or "" for f, _ in money)
+        options = tuple(
+            Option(name, message(f"export.reading.{key}", units=units))
+            for name, key in (("return", "return"), ("sold", "sold"), ("not_sold", "not_sold"))
+        )
+        asks = message("export.asks.negative_amount", count=f"{int(rows.sum()):,}", units=units)
+        samples = _texts(self.columns[names[0]], rows)
+        chosen = self.asking.ask(Question("negative_amount", asks, names, samples, options))
+        if chosen == "sold":
+            return sold, returned
+        if chosen == "return":
+            returned = np.where(rows, sold, returned)
+        else:
+            self.rows.drop("negative_amount", rows, sold)
+        return np.where(rows, 0.0, sold), returned
+
+    def _other_quantities(
+        self, sold: np.ndarray, returned: np.ndarray, inside: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What was cancelled, shipped and sent back of the units of a row."""
+        nothing = np.zeros(len(sold))
+        cancelled = np.where(inside & (sold > 0), np.nan_to_num(self.numbers.get("cancelled_units", nothing)), 0.0)
+        cancelled = np.minimum(np.abs(cancelled), sold)
+        if cancelled.sum() and self._chosen("cancelled_units", cancelled.sum(), ("not_sold", "sold")) == "not_sold":
+            sold = sold - cancelled
+            self.rows.add("cancelled_units", int((cancelled > 0).sum()), float(cancelled.sum()), all_rows=False)
+        shipped = self.numbers.get("shipped_units")
+        if shipped is not None:
+            gap = np.where(inside & (sold > 0) & ~np.isnan(shipped), sold - np.abs(np.nan_to_num(shipped)), 0.0)
+            if np.abs(gap).sum() and self._chosen("shipped_units", gap.sum(), ("ordered", "shipped")) == "shipped":
+                sold = sold - gap
+                self.rows.add("shipped_units", int((gap != 0).sum()), float(gap.sum()), all_rows=False)
+        back = np.where(inside, np.abs(np.nan_to_num(self.numbers.get("returned_units", nothing))), 0.0)
+        if back.sum():
+            already = returned > 0
+            back = np.where(already, 0.0, back)
+            returned = returned + back
+            column = self.choice.column("returned_units")
+            self.notes.append(message("export.returned_units", column=column, units=f"{back.sum():,.10g}"))
+        return sold, returned
+
+    def _chosen(self, wanted: str, units: float, readings: Sequence[str]) -> str:
+        name = self.choice.column(wanted) or ""
+        amount = f"{units:,.10g}"
+        options = tuple(Option(n, message(f"export.reading.{wanted}_{n}", units=amount)) for n in readings)
+        asks = message(f"export.asks.{wanted}", column=name, units=amount)
+        return self.asking.ask(Question(wanted, asks, (name,), _samples(self.columns[name]), options))
+
+    # --- our tables
+
+    def _parts(self, sold: np.ndarray, returned: np.ndarray, rejected: pa.Table) -> tuple[tuple[str, RawSource], ...]:
+        price = self._prices(sold + returned)
+        inside = self.rows.inside
+        columns: dict[str, pa.Array] = {"product": self.product, "happened_at": self._moments()}
+        for wanted in ("market", "customer"):
+            if (cells := self._cells(wanted)) is not None:
+                columns[wanted] = cells.text
+        columns[ROW] = pa.array(self.table.numbers, pa.int64())
+        base = pa.table(columns)
+        keep_zero = inside & (sold == 0) & (returned == 0) & (np.nan_to_num(self.units) == 0)
+        sales = base.append_column("units", pa.array(sold))
+        if price is not None:
+            sales = sales.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
+        order = self._cells("order")
+        if order is not None and not order.text.null_count and pc.count_distinct(order.text).as_py() == len(order):
+            sales = sales.append_column("sale", order.text)
+        sales = sales.filter(pa.array((sold > 0) | keep_zero))
+        back = base.select([n for n in base.column_names if n != "customer"]).append_column("units", pa.array(returned))
+        back = back.filter(pa.array(returned > 0))
+        products = self._products(base, price, (sold > 0) | (returned > 0) | keep_zero)
+        parts = [("products", products), ("sales", sales), *([("returns", back)] if back.num_rows else [])]
+        nothing = REJECTED_SCHEMA.empty_table()
+        return tuple((n, RawSource(self.name, rows, rejected if n == "sales" else nothing)) for n, rows in parts)
+
+    def _moments(self) -> pa.Array:
+        there = ~not_a_day(self.days)
+        stamps = np.where(there, self.days, 0) * 86_400 + self.seconds
+        nothing = ~there
+        if self.zone is not None:
+            local = stamps.astype("M8[s]").astype("M8[us]")
+            utc = local_to_utc(local, ZoneInfo(self.zone)).astype("M8[s]").astype(np.int64)
+            utc = np.where(np.isnan(self.offset), utc, stamps - np.nan_to_num(self.offset) * 60).astype(np.int64)
+            return pa.array(utc * 1_000_000, pa.int64(), mask=nothing).cast(pa.timestamp("us", tz="UTC"))
+        if self.clock.any():
+            return pa.array(stamps * 1_000_000, pa.int64(), mask=nothing).cast(pa.timestamp("us"))
+        return pa.array(np.where(there, self.days, 0).astype(np.int32), pa.int32(), mask=nothing).cast(pa.date32())
+
+    def _prices(self, units: np.ndarray) -> np.ndarray | None:
+        """(row,) price of a unit, NaN where it is not known. A price that moves with the quantity is one of the row."""
+        price, amount = self.numbers.get("price"), self.numbers.get("amount")
+        of = np.abs(np.nan_to_num(self.units))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if price is not None:
+                if _is_line_total(price, of, amount, self.product):
+                    self.notes.append(message("export.line_total", column=self.choice.column("price")))
+                    price = np.abs(price) / of
+            elif amount is not None:
+                price = np.abs(amount) / of
+        return None if price is None else np.where((price > 0) & np.isfinite(price), price, np.nan)
+
+    def _products(self, base: pa.Table, price: np.ndarray | None, used: np.ndarray) -> pa.Table:
+        """One row for each product that has a sale or a return: its first name, and its first price."""
+        rows = pa.table({"product": base["product"], ROW: base[ROW]})
+        if (name := self._cells("name")) is not None:
+            rows = rows.append_column("name", name.text)
+        if price is not None:
+            rows = rows.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
+        rows = rows.filter(pa.array(used))
+        wanted = [(c, "first") for c in rows.column_names if c != "product"]
+        options = pc.ScalarAggregateOptions(skip_nulls=True, min_count=0)
+        grouped = rows.group_by("product", use_threads=False).aggregate([(c, how, options) for c, how in wanted])
+        return grouped.rename_columns([n.removesuffix("_first") for n in grouped.column_names]).select(
+            rows.column_names
+        )
+
+
+# --- small parts -------------------------------------------------------------------------------------------------
+
+
+def _codes(cells: Cells) -> np.ndarray:
+    """(row,) int64: a number for each text, 0 for none."""
+    return cells.text.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+
+
+def _where_yes(cells: Cells) -> Cells:
+    """A column of yes and no, with only the yes left."""
+    encoded = cells.text.dictionary_encode()
+    yes = pa.array([text for text in encoded.dictionary.to_pylist() if is_yes(text)], pa.string())
+    return Cells(pc.if_else(pc.is_in(cells.text, yes), cells.text, pa.scalar(None, pa.string())))
+
+
+def is_gappy(cells: Cells, rows: np.ndarray) -> bool:
+    return bool((rows & ~cells.filled).any() and (rows & cells.filled).any())
+
+
+def _only_where(filled: Cells, cells: Cells, rows: np.ndarray) -> Cells:
+    text = pc.if_else(pa.array(rows), filled.text, cells.text)
+    return Cells(text, None if cells.kind is None or filled.kind is None else np.where(rows, filled.kind, cells.kind))
+
+
+def _is_of_line(name: str) -> bool:
+    """Whether a column speaks of one line of an order, not of the order."""
+    return plain(name).startswith(("lineitem", "line item", "item", "line ", "商品", "子订单"))
+
+
+def _with_column(choice: Choice, wanted: str, name: str) -> Choice:
+    kept = tuple(c for c in choice.columns if c.field != wanted and c.column != name)
+    guess = ColumnGuess(wanted, name, 1.0, message("export.by_answer"))
+    return replace(choice, columns=(*kept, guess), spare_units=(), spare_products=())
+
+
+def _without_amount(choice: Choice) -> Choice:
+    """In a table with periods as columns, what stands beside them is of all periods together: no amount of a row."""
+    kept = tuple(
+        c for c in choice.columns if c.field not in ("amount", "returned_units", "cancelled_units", "shipped_units")
+    )
+    return replace(choice, columns=kept, states=(), kinds=(), flags={}, spare_units=())
+
+
+def _names(columns: Mapping[str, Cells]) -> str:
+    return shown(", ".join(columns))
+
+
+def _samples(cells: Cells) -> tuple[str, ...]:
+    texts = cells.text.drop_null().slice(0, 1000).unique().slice(0, 3).to_pylist()
+    return tuple(shown(t) for t in texts)
+
+
+def _texts(cells: Cells, rows: np.ndarray) -> tuple[str, ...]:
+    return tuple(shown(t) for t in cells.text.filter(pa.array(rows)).drop_null().unique().slice(0, 3).to_pylist())
+
+
+def _sum(cells: Cells) -> str:
+    return f"{np.nansum(read_numbers(cells).values('.')):,.10g}"
+
+
+def _span(days: np.ndarray) -> dict[str, str]:
+    there = days[~not_a_day(days)]
+    if not len(there):
+        return {"first": "-", "last": "-"}
+    return {"first": str(there.min().astype("M8[D]")), "last": str(there.max().astype("M8[D]"))}
+
+
+def _fits(units: np.ndarray, price: np.ndarray, amount: np.ndarray) -> float:
+    """The share of rows in which price x units = amount, of those with more than one unit."""
+    rows = ~np.isnan(units) & ~np.isnan(price) & ~np.isnan(amount) & (np.abs(units) != 1) & (units != 0)
+    if rows.sum() < 3:
+        return 0.0
+    made = np.abs(units[rows] * price[rows])
+    return float((np.abs(made - np.abs(amount[rows])) <= np.maximum(0.01 * made, 0.02)).mean())
+
+
+def _mark_of_sum(column: NumberColumn, product: np.ndarray) -> Mark:
+    """The decimal sign with which a cell that stands for no product is the sum of those that do."""
+    for mark in MARKS:
+        values = column.values(mark)
+        if np.isclose(values[column.unsure], np.nansum(values[product])).any():
+            return mark
+    return "."
+
+
+def _is_line_total(price: np.ndarray, units: np.ndarray, amount: np.ndarray | None, product: pa.Array) -> bool:
+    """Whether a price is one of the whole row: within products it moves as the quantity does."""
+    if amount is not None and _fits(units, price, amount) > 0.5:
+        return False
+    rows = (units > 0) & (price > 0) & pc.is_valid(product).to_numpy(zero_copy_only=False)
+    if rows.sum() < 5:
+        return False
+    group = product.filter(pa.array(rows)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    counts = np.bincount(group)
+
+    def spread(values: np.ndarray) -> float:
+        means = np.bincount(group, values) / np.maximum(counts, 1)
+        return float(((values - means[group]) ** 2).mean())
+
+    as_it_is, of_a_unit, moves = (spread(np.log(v[rows])) for v in (price, price / np.maximum(units, 1e-12), units))
+    return moves > 1e-6 and as_it_is > 1e-6 and of_a_unit < 0.1 * as_it_is

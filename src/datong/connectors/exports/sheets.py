@@ -1,0 +1,87 @@
+"""Several sheets of a workbook as one table: those that are alike are read together, the others are named."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import header_score, named_fields
+from datong.connectors.exports.grid import Grid
+from datong.connectors.exports.questions import Asking, Option, Question
+from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table, find_table, period_of
+from datong.model.words import Message, message
+
+
+def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, pa.Table, list[Message]]:
+    """The table of a file, its rows that could not be read, and what is to be said of its sheets."""
+    tables = [find_table(grid, f"{grid.sheet} {name}") for grid in grids]
+    main = max(range(len(tables)), key=lambda i: (_sales_likeness(tables[i]), tables[i].height, -i))
+    alike = [i for i, table in enumerate(tables) if _alike(table, tables[main])]
+    notes = []
+    for i, table in enumerate(tables):
+        if i in alike or not table.height:
+            continue
+        if _sales_likeness(table) >= 3 and table.height > 1:
+            option = Option("leave_out", message("export.reading.leave_sheet", count=f"{table.height:,}"))
+            asks = message("export.asks.sheet", sheet=grids[i].sheet)
+            asking.ask(Question(f"sheet:{grids[i].sheet}", asks, (), tuple(list(table.columns)[:3]), (option,)))
+        notes.append(message("export.sheet_not_read", sheet=grids[i].sheet, count=f"{table.height:,}"))
+    parts = [_dated(tables[i], grids[i].sheet) if len(alike) > 1 else tables[i] for i in alike]
+    if len(parts) > 1:
+        sheets = ", ".join(grids[i].sheet for i in alike)
+        notes.append(message("export.sheets", count=len(parts), sheets=sheets))
+    rejected = pa.concat_tables([grids[i].rejected for i in alike])
+    table = _stacked(parts)
+    return (
+        Table(table.name, table.columns, table.numbers, table.wide, table.repeated, table.notes, grids[main].delimiter),
+        rejected,
+        notes,
+    )
+
+
+def _sales_likeness(table: Table) -> int:
+    """How many of date, product and units a table has columns for."""
+    found = named_fields(list(table.columns))
+    if PERIOD_COLUMN in table.columns:
+        found |= {"date"}
+    if UNITS_COLUMN in table.columns:
+        found |= {"units"}
+    return len({"date", "units"} & found) + bool({"product", "name"} & found)
+
+
+def _alike(table: Table, other: Table) -> bool:
+    def names(of: Table) -> set[str]:
+        return {name for name in of.columns if not name.startswith("#")}
+
+    return (names(table) == names(other) and table.height > 0) or table is other
+
+
+def _dated(table: Table, sheet: str) -> Table:
+    """A table of a sheet that is named after a day, week or month and has no dates of its own."""
+    period = period_of(sheet)
+    if (
+        period is None
+        or any(header_score("date", name) >= 0.5 for name in table.columns)
+        or PERIOD_COLUMN in table.columns
+    ):
+        return table
+    dated = Cells(pa.array([period.text] * table.height, pa.string()))
+    columns = {**table.columns, PERIOD_COLUMN: dated}
+    return Table(table.name, columns, table.numbers, table.wide, table.repeated, table.notes)
+
+
+def _stacked(tables: Sequence[Table]) -> Table:
+    """Tables with the same columns, one under the other."""
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    columns = {}
+    names = [n for n in first.columns if all(n in t.columns for t in tables)]
+    for name in names:
+        cells = [table.columns[name] for table in tables]
+        typed = any(c.kind is not None for c in cells)
+        kinds = [np.zeros(len(c), np.uint8) if c.kind is None else c.kind for c in cells]
+        columns[name] = Cells(pa.concat_arrays([c.text for c in cells]), np.concatenate(kinds) if typed else None)
+    numbers = np.concatenate([t.numbers for t in tables])
+    return Table(first.name, columns, numbers, first.wide, sum(t.repeated for t in tables), first.notes)

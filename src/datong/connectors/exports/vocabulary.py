@@ -1,0 +1,75 @@
+"""Words that exports use: for columns, months, currencies, totals, states of orders and kinds of documents."""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+
+@cache
+def vocabulary() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """words.toml: lists of words by area and name."""
+    return _read("words.toml")
+
+
+@cache
+def header_words() -> Mapping[str, tuple[str, ...]]:
+    """headers.toml: words for each field, best first; `not_FIELD`: words that rule a field out."""
+    return {name: tuple(words) for name, words in _read("headers.toml").items()}
+
+
+def _read(name: str) -> Mapping[str, Any]:
+    return tomllib.loads(files("datong.connectors.exports").joinpath(name).read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=100_000)
+def plain(text: str) -> str:
+    """Text as it is compared: full-width as plain characters, without accents and case, single blanks between words."""
+    text = unicodedata.normalize("NFKC", text).replace("ß", "ss").replace("ł", "l").replace("Ł", "l").replace("ø", "o")
+    decomposed = unicodedata.normalize("NFD", text)
+    text = unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    return " ".join(re.sub(r"[_\-‐‑]", " ", text.casefold()).split())
+
+
+@cache
+def words(area: str, name: str) -> frozenset[str]:
+    """One list of words.toml, plain."""
+    return frozenset(plain(word) for word in vocabulary()[area][name])
+
+
+@cache
+def months() -> Mapping[str, int]:
+    """Names of months, whole and in their first three or four letters, as 1..12. What two languages take for different
+    months is left out."""
+    found: dict[str, set[int]] = {}
+    for names in vocabulary()["months"].values():
+        for number, name in enumerate(names, start=1):
+            whole = plain(name)
+            for form in {whole, *((whole[:3], whole[:4]) if whole[0].isascii() else ())}:
+                found.setdefault(form, set()).add(number)
+    found |= {"sept": {9}, "maj": {5}, "juil": {7}, "mrz": {3}, "mrt": {3}}
+    english = {plain(name)[:3]: i for i, name in enumerate(vocabulary()["months"]["en"], start=1)}
+    return {form: min(numbers) for form, numbers in found.items() if len(numbers) == 1} | english
+
+
+def is_total(text: str) -> bool:
+    """Whether a cell is the name of a row or column of sums."""
+    return plain(text).strip(" :：.()*") in words("totals", "words")
+
+
+def names_total(text: str) -> bool:
+    """Whether a cell begins or ends with such a name: 'KA-10 Total', '1月小计'."""
+    return _total_names().search(plain(text).strip(" :：.()*")) is not None
+
+
+@cache
+def _total_names() -> re.Pattern[str]:
+    """The names of sums, alone or at either end of a text; a word of letters only where a blank parts it."""
+    known = sorted(words("totals", "words"), key=lambda word: (-len(word), word))
+    spaced = "|".join(re.escape(word) for word in known if word[0].isascii())
+    close = "|".join(re.escape(word) for word in known if not word[0].isascii() and len(word) > 1)
+    alone = "|".join(re.escape(word) for word in known)
+    return re.compile(rf"^(?:{spaced})[ :]|[ :](?:{spaced})$|^(?:{close})|(?:{close})$|^(?:{alone})$")
