@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ from datong.ledger.limits import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.state import State
 from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, gathered, last_recorded_day, nearest
+from datong.ledger.validate import ROW, gathered, last_recorded_day
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import SCORES_SCHEMA, Learnt
@@ -57,6 +58,9 @@ if TYPE_CHECKING:
     from datong.questions.replenish import ReplenishResult
     from datong.questions.since import PlanBefore
     from datong.replay.replay import ReplayResult, Sweep
+
+# How like the name of a table the name of a file is that is taken for a slip.
+_MISTYPED = 0.85
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
 
@@ -880,11 +884,11 @@ class Chain:
 
 
 def _is_of_tables(file: Path) -> bool:
-    """Whether a file, or a sheet of it, is called like a table, or nearly like one that is not of sales."""
+    """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped."""
     names = [file.stem]
     if file.suffix.lower() in WORKBOOK_SUFFIXES:
         names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
-    return any(name in tables() for name in names) or nearest(file.stem, tables()) not in (None, "sales", "returns")
+    return any(name in tables() or get_close_matches(name, tables(), 1, _MISTYPED) for name in names)
 
 
 def default_moment(settings: ChainSettings, latest: datetime | None, clock: datetime) -> datetime | None:
