@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from datong.connectors.files.read import (
 )
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, gathered, last_recorded_day, nearest
+from datong.ledger.validate import ROW, gathered, last_recorded_day
 from datong.model.errors import BadInput, NotFound
 from datong.model.findings import Finding
 from datong.model.tables import tables
@@ -32,6 +33,9 @@ from datong.model.words import message
 
 # Rows of the quarantine that are tried again in one go.
 RETRIED_AT_ONCE = 50_000
+
+# How like the name of a table the name of a file is that is taken for a slip.
+MISTYPED = 0.85
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,11 @@ def ingest_export(
 
 
 def is_of_tables(file: Path) -> bool:
-    """Whether a file, or a sheet of it, is called like a table, or nearly like one that is not of sales."""
+    """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped."""
     names = [file.stem]
     if file.suffix.lower() in WORKBOOK_SUFFIXES:
         names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
-    return any(name in tables() for name in names) or nearest(file.stem, tables()) not in (None, "sales", "returns")
+    return any(name in tables() or get_close_matches(name, tables(), 1, MISTYPED) for name in names)
 
 
 def _take_in(

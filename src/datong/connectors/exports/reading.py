@@ -1,6 +1,7 @@
 """A sales export as products, sales and returns: its table, columns, numbers, dates, codes and states, one after the
 other, each by the evidence of the whole file. What is not sure is a question; what is left out is counted."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.sheets import one_table
-from datong.connectors.exports.vocabulary import plain
+from datong.connectors.exports.vocabulary import plain, words
 from datong.connectors.exports.zones import zone_of
 from datong.connectors.files.read import RawSource
 from datong.ledger.cells import local_to_utc
@@ -104,6 +105,7 @@ def read_from(
     if not grids.grids:
         return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
     table, rejected, more = one_table(grids.grids, name, asking)
+    _ask_for_file(name, asking)
     export = _Export(name, table, asking, country, [*grids.notes, *more])
     return export.reading(grids.findings, rejected, known)
 
@@ -658,6 +660,17 @@ def _where_yes(cells: Cells) -> Cells:
     encoded = cells.text.dictionary_encode()
     yes = pa.array([text for text in encoded.dictionary.to_pylist() if is_yes(text)], pa.string())
     return Cells(pc.if_else(pc.is_in(cells.text, yes), cells.text, pa.scalar(None, pa.string())))
+
+
+def _ask_for_file(name: str, asking: Asking) -> None:
+    """A file whose name says that it holds something else is read as sales only after a question."""
+    stem = plain(name.rpartition(".")[0] or name)
+    said = set(re.findall(r"[^\W\d_]+", stem))
+    other = [w for w in words("files", "other") if w in said or (not w.isascii() and w in stem)]
+    if other and not any(w in stem for w in ("sales", "销售", "verkauf")):
+        option = Option("sales", message("export.reading.sales"))
+        asks = message("export.asks.file", name=shown(name))
+        asking.ask(Question(f"file:{min(other)}", asks, (), (), (option,)))
 
 
 def is_gappy(cells: Cells, rows: np.ndarray) -> bool:

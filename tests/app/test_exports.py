@@ -1,0 +1,99 @@
+"""`try` and `ingest` of sales exports at a terminal: what is asked, what is kept, and what the next export finds."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import datong
+from datong.app.cli.main import EXIT_ASKED, EXIT_REFUSED, main
+from datong.connectors.exports.questions import ANSWERS_FILE, read_answers
+from datong.model.errors import Asked, Refused
+
+EXPORT = "Date,SKU,Qty,Status\n" + "".join(
+    f"{month}/{day}/2024,{code},{day},{'refunded' if day == 5 else 'paid'}\n"
+    for month in range(1, 7)
+    for day, code in ((1, "A"), (5, "B"), (9, "A"))
+)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    path = tmp_path / "orders 2024.csv"
+    path.write_text(EXPORT, encoding="utf-8")
+    return path
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
+    """Somebody sits at the terminal and types."""
+    said: Iterator[str] = iter(answers)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _prompt="": next(said))
+
+
+def test_a_question_is_asked_at_the_terminal_until_it_is_answered(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "?", "9", "2", "y")
+    assert main(["try", str(export), "--keep", str(tmp_path / "kept"), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    assert "no sale: 30 units are left out" in said
+    assert said.strip().splitlines()[-1] == (
+        "Read 18 rows: 60 units sold, 0 came back. Left out: 6 rows with 30 units: refunded."
+    )
+    assert read_answers(tmp_path / "kept") == {"refunded": "not_sold"}
+
+
+def test_with_yes_a_question_stops(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for language in ("en", "zh"):
+        assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "kept"), "--lang", language]) == EXIT_ASKED
+        assert "refunded" in capsys.readouterr().out
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("answer", ["refunded=perhaps", "refunded", "=sold"])
+def test_an_answer_that_is_none_is_refused(answer: str, export: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["try", str(export), "--yes", "--answer", answer, "--lang", "en"]) == EXIT_REFUSED
+    assert answer.rpartition("=")[2] in capsys.readouterr().err
+
+
+def test_the_next_export_asks_nothing_again(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "kept"
+    assert (
+        main(["try", str(export), "--yes", "--answer", "refunded=returned", "--keep", str(kept), "--lang", "en"]) == 0
+    )
+    capsys.readouterr()
+    later = tmp_path / "orders 2025.csv"
+    later.write_text(EXPORT.replace("/2024,", "/2025,") + "6/20/2025,C,4,paid\n", encoding="utf-8")
+    assert main(["ingest", str(later), "--chain", str(kept), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    assert "94 units sold, 30 came back" in said.strip().splitlines()[-1]
+    with datong.open(kept) as chain:
+        state = chain.ledger.state(datetime(2026, 1, 1, tzinfo=UTC), ("products", "sales", "returns"))
+        assert sorted(state.table("products")["product"].to_pylist()) == ["A", "B", "C"]
+        assert state.table("sales").num_rows == 37 and state.table("returns").num_rows == 12
+        with pytest.raises(Asked) as asked:
+            other = tmp_path / "orders 2026.csv"
+            other.write_text(EXPORT.replace("paid", "Limbo"), encoding="utf-8")
+            chain.ingest(other)
+        assert [q.key for q in asked.value.questions] == ["state:Limbo"]
+        assert chain.ingest(other, answers={"state:Limbo": "not_sold"}).reading is not None
+    assert read_answers(kept) == {"refunded": "returned", "state:Limbo": "not_sold"}
+
+
+def test_a_file_that_is_nearly_called_like_a_table_is_no_export(export: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    assert main(["try", str(export), "--yes", "--answer", "refunded=sold", "--keep", str(kept)]) == 0
+    stock = tmp_path / "stocks.csv"
+    stock.write_text("product,date,units\nA,2025-01-01,5\n", encoding="utf-8")
+    assert main(["ingest", str(stock), "--chain", str(kept)]) == 1
+    counted = tmp_path / "库存 2025.csv"
+    counted.write_text("product,date,units\nA,2025-01-01,5\n", encoding="utf-8")
+    assert main(["ingest", str(counted), "--chain", str(kept)]) == EXIT_ASKED
+
+
+def test_answers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    (tmp_path / ANSWERS_FILE).write_text("answers = [", encoding="utf-8")
+    with pytest.raises(Refused, match="answers"):
+        read_answers(tmp_path)
