@@ -180,6 +180,15 @@ def test_a_name_stands_in_for_a_code(tmp_path: Path) -> None:
     assert columns(reading)["product"] == "商品名称" and "name" not in columns(reading)
 
 
+def test_a_product_without_a_code_goes_by_its_name(tmp_path: Path) -> None:
+    body = "".join(
+        f"2026-01-{d:02},{['A1', ''][d % 5 == 0]},{['Bag', 'Custom'][d % 5 == 0]},{d}\n" for d in range(1, 20)
+    )
+    reading = read(tmp_path, "date,sku,item name,qty\n" + body)
+    assert asked(reading) == [] and reading.sold == 190 and "by_name" in keys(reading)
+    assert [r["product"] for r in rows(reading, "products")] == ["A1", "Custom"]
+
+
 def test_what_cannot_be_found_is_a_finding(tmp_path: Path) -> None:
     reading = read(tmp_path, "a,b\nx,1.5\ny,2.5\n")
     assert reading.missing == ("date", "product") and reading.parts == ()

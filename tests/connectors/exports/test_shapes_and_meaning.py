@@ -86,6 +86,15 @@ RIGHT: dict[str, tuple[str, float, float]] = {
         70,
         70,
     ),
+    "a line that is not yet shipped of an order that is paid": (
+        lines(
+            "Date,SKU,Qty,Financial Status,Lineitem fulfillment status",
+            "2024-01-{d:02},A1,5,paid,{s}",
+            s=["pending", ""],
+        ),
+        140,
+        0,
+    ),
     "states of the country": (beside("State", "CA", "TX", "NY"), 140, 0),
     "parts of wide tables": (
         "Category,SKU,2024-01,2024-02,2024-03\nFood,A1,1,2,3\n,B2,1,2,3\nFood Total,,2,4,6\nDrink,C3,1,1,1\n"
@@ -148,6 +157,7 @@ ASKED: dict[str, tuple[str, dict[str, tuple[float, float]]]] = {
         beside("Status", "shipped", "shipped / cancelled"),
         {"not_sold": (70, 0), "returned": (140, 70)},
     ),
+    "refund_money": (beside("Refunded Amount", "0.00", "12.50"), {"returned": (140, 70), "sold": (140, 0)}),
     "state:Limbo": (
         beside("Status", "paid", "Limbo"),
         {"sold": (140, 0), "not_sold": (70, 0)},

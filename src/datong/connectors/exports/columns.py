@@ -63,8 +63,8 @@ class ColumnGuess:
 @dataclass(frozen=True)
 class Choice:
     """columns: what each field is taken from. states, kinds: columns that say what became of a row, and what kind of
-    document it is of. flags: columns of yes or no, with the mark that a yes makes. counted_in: of units of measure.
-    spare_units: columns of whole numbers that no word names, where no column of units is found.
+    document it is of. flags: columns of yes or no, or of money given back, with the mark that they make. counted_in: of
+    units of measure. spare_units: columns of whole numbers that no word names, where no column of units is found.
     spare_products: columns of codes, where none is named and there are several."""
 
     columns: tuple[ColumnGuess, ...]
@@ -262,10 +262,11 @@ def _is_state(name: str, facts: Facts) -> bool:
     known = sum(m is not None for m in marks) / len(marks)
     undone = any(m and m & {"cancelled", "refunded"} for m in marks)
     named = header_score("state", name)
+    may_be_place = bool(set(tokens(name)) & _PARTS_OF_COUNTRIES)  # a state may be a part of a country
     if facts.numbers >= 0.5:  # numbers for states, which nobody knows but who asks
-        return named >= 0.7 and 1 < facts.distinct_count <= _MOST_CODES and plain(name) not in _PARTS_OF_COUNTRIES
-    if named >= 0.4:  # a state may be a part of a country
-        return plain(name) not in _PARTS_OF_COUNTRIES or known > 0
+        return named >= 0.7 and 1 < facts.distinct_count <= _MOST_CODES and not may_be_place
+    if named >= 0.4:
+        return known > 0 or not may_be_place
     return undone and known >= 0.5 and header_score("kind", name) < 0.4
 
 
@@ -282,8 +283,10 @@ def _is_kind(name: str, facts: Facts) -> bool:
 
 
 def _flag(name: str, facts: Facts) -> str:
-    """The mark that a column of yes and no makes, '' where it is none."""
+    """The mark that a column of yes and no makes, or one of money that was given back; '' where it is neither."""
     values = {plain(v) for v in facts.values}
+    if plain(name) in _plain_words("refund_money") and facts.numbers >= _LEAST_SHARE:
+        return "refund_money"
     if not values or not values <= _YES | _NO:
         return ""
     for mark in ("cancelled", "refunded"):

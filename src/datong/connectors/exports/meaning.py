@@ -36,11 +36,13 @@ def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
         return "?cancelled_shipped" if "shipped" in marks else "not_sold"
     if "returning" in marks:
         return "?returning"
+    if "refund_money" in marks and not has_returned_units:
+        return "?refund_money"
     if "shipped" in marks:
         return "sold"
     if "unpaid" in marks:
         return "not_sold"
-    return "?pending" if "pending" in marks else "sold"
+    return "?pending" if "pending" in marks and "sold" not in marks else "sold"
 
 
 # The readings of each question, the likeliest first.
@@ -48,6 +50,7 @@ _READINGS = {
     "refunded": ("returned", "not_sold", "sold"),
     "partly_refunded": ("sold", "returned", "not_sold"),
     "cancelled_shipped": ("not_sold", "returned", "sold"),
+    "refund_money": ("returned", "sold", "not_sold"),
     "returning": ("sold", "returned", "not_sold"),
     "pending": ("sold", "not_sold"),
 }
@@ -83,6 +86,8 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
     for place, parts in enumerate(values):
         marks: set[str] = set()
         unknown = ""
+        if any(kind == "state" and value != _EMPTY for kind, value in parts):
+            parts = [part for part in parts if part != ("state", _EMPTY)]  # another column tells
         for kind, value in parts:
             found = marks_of(value) if kind == "state" else frozenset({kind})
             if found is None:

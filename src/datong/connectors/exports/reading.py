@@ -208,19 +208,25 @@ class _Export:
         inner = has_number & ~sums & np.any([cells.filled for cells in keys], axis=0)
         for wanted in ("order", "date", "product", "name", "customer", "market"):
             name = self.choice.column(wanted)
-            if name is not None and is_gappy(self.columns[name], inner):
-                self._fill(wanted, name, inner)
+            rows = inner & ~self._named() if wanted == "product" else inner
+            if name is not None and is_gappy(self.columns[name], rows):
+                self._fill(wanted, name, rows)
         order = self._cells("order")
         if order is None:
             return
         lines = [n for f in ("date", "customer", "market", "cancelled_at", "refunded_at", "shipped_at")
                  if (n := self.choice.column(f)) is not None]  # fmt: skip
-        for name in (*lines, *self.choice.states, *self.choice.kinds):
+        for name in (*lines, *self.choice.states, *self.choice.flags, *self.choice.kinds):
             if not _is_of_line(name):
                 before = int(self.columns[name].filled.sum())
                 self.columns[name] = meaning.carried(self.columns[name], order)
                 if (more := int(self.columns[name].filled.sum()) - before) > 0:
                     self.notes.append(message("export.carried", column=name, count=more))
+
+    def _named(self) -> np.ndarray:
+        """(row,) bool: the product has a name and no code."""
+        product, name = self._cells("product"), self._cells("name")
+        return np.zeros(self.table.height, bool) if name is None or product is None else name.filled & ~product.filled
 
     def _fill(self, wanted: str, name: str, inner: np.ndarray) -> None:
         cells = self.columns[name]
@@ -443,7 +449,20 @@ class _Export:
         date = self.columns[self.choice.column("date") or ""]
         self._drop("unread_date", ~day & date.filled, self.choice.column("date"))
         self._drop("no_date", ~day, self.choice.column("date"))
-        self._drop("no_product", ~product, self.choice.column("product"))
+        self._take_names(product)
+        self._drop(
+            "no_product", ~self.columns[self.choice.column("product") or ""].filled, self.choice.column("product")
+        )
+
+    def _take_names(self, product: np.ndarray) -> None:
+        """Products without a code go by their name."""
+        rows = self._named() & ~product & self.rows.inside
+        name = self._cells("name")
+        if name is None or not rows.any():
+            return
+        column = self.choice.column("product") or ""
+        self.columns[column] = _only_where(name, self.columns[column], rows)
+        self.notes.append(message("export.by_name", column=column, count=f"{int(rows.sum()):,}"))
 
     def _ask_for_totals(self, rows: np.ndarray, units: np.ndarray) -> None:
         amount = f"{np.nansum(units[rows]):,.10g}"
@@ -492,7 +511,7 @@ class _Export:
         units = np.where(inside, np.nan_to_num(self.units), 0.0)
         signs = meaning.Signs(
             {n: self.columns[n] for n in self.choice.states},
-            self._moments_of_change() | {n: (m, _where_yes(self.columns[n])) for n, m in self.choice.flags.items()},
+            self._moments_of_change() | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()},
             {n: self.columns[n] for n in self.choice.kinds},
             "returned_units" in self.numbers,
         )
@@ -655,8 +674,11 @@ def _codes(cells: Cells) -> np.ndarray:
     return cells.text.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
 
 
-def _where_yes(cells: Cells) -> Cells:
-    """A column of yes and no, with only the yes left."""
+def _where(mark: str, cells: Cells) -> Cells:
+    """A column of yes and no with only the yes left, or one of money with only what is not 0."""
+    if mark == "refund_money":
+        some = np.nan_to_num(read_numbers(cells).values(".")) != 0
+        return Cells(pc.if_else(pa.array(some), cells.text, pa.scalar(None, pa.string())))
     encoded = cells.text.dictionary_encode()
     yes = pa.array([text for text in encoded.dictionary.to_pylist() if is_yes(text)], pa.string())
     return Cells(pc.if_else(pc.is_in(cells.text, yes), cells.text, pa.scalar(None, pa.string())))
