@@ -15,5 +15,11 @@ settings.load_profile("suite")
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+@pytest.fixture(autouse=True)
+def files_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests drop whole files: nobody waits for their writers."""
+    monkeypatch.setattr("datong.connectors.filedrop.inbox.QUIET_SECONDS", 0.0)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bless", action="store_true", help="write the expected tables of the scenarios anew")

@@ -146,6 +146,10 @@ class Chain:
         """Now, on the chain's clock: see `app/clock.py`."""
         return clock.clock(self._at)
 
+    def world_clock(self) -> datetime:
+        """Now, by the clock of the world."""
+        return self._at.now()
+
     def clock_findings(self, as_of: datetime | None = None) -> list[Finding]:
         """What a clock that went back, or a record of the future, hides or moves. as_of: the moment asked for."""
         return clock.clock_findings(self._at, as_of)

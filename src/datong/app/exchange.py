@@ -80,7 +80,7 @@ def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outco
     by_run = sorted(released_messages(chain).items())
     outcomes = tuple(outcome for run, messages in by_run for outcome in outlet.deliver(messages, run))
     collected = inlet.collect(state.settings.calendar)
-    heard = answers(state, collected.reports)
+    heard = answers(state, collected.reports, chain.world_clock())
     findings = [*not_delivered(outcomes), *collected.findings, *heard.findings]
     taken = 0
     moment = chain.clock()

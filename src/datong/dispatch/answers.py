@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from datong.ledger.life import (
 )
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
+from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
 
@@ -40,27 +42,33 @@ class Answers:
     findings: tuple[Finding, ...]
 
 
+# Clocks disagree, and a day is not over everywhere at once.
+FUTURE_SLACK = timedelta(days=1)
+# Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
+MOST_TIMES = 2.0
+CONFIRMED = ("confirm", "确认", "属实")
 # Tables that `answers` reads.
 READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes")
 
 
-def answers(state: State, reports: Sequence[OrderReport]) -> Answers:
+def answers(state: State, reports: Sequence[OrderReport], now: datetime) -> Answers:
     """Holds reports against the orders and all that is known of them at `state`. The same report again changes
-    nothing."""
-    taken, findings = _against_orders(state, reports)
+    nothing. now: of the world; nobody reports what has not happened yet."""
+    taken, findings = _against_orders(state, reports, now)
     return Answers(_batches(state, taken), tuple(findings))
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """A report that goes in, and the units that it adds to what was made or received before."""
+    """A report that goes in, and the units that it adds to what was made or received before; below zero where it
+    corrects what was reported."""
 
     report: OrderReport
     good_units: float
     scrap_units: float
 
 
-def _against_orders(state: State, reports: Sequence[OrderReport]) -> tuple[list[_Taken], list[Finding]]:
+def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime) -> tuple[list[_Taken], list[Finding]]:
     """Hold reports against the orders and all that is known of them, order by order, by when things happened."""
     orders = {row["order"]: row for row in state.table("orders").to_pylist()}
     known = events_of_table(state.table("order_events"))
@@ -69,20 +77,17 @@ def _against_orders(state: State, reports: Sequence[OrderReport]) -> tuple[list[
     taken: list[_Taken] = []
     findings: list[Finding] = []
     by_order: dict[str, dict[str, OrderReport]] = {}
+    unknown: dict[str, list[OrderReport]] = {}
     for report in reports:
         if report.event.order not in orders:
-            findings.append(
-                finding(
-                    "error",
-                    "dispatch.unknown_order",
-                    report.source,
-                    row=report.row,
-                    column="order",
-                    order=report.event.order,
-                )
-            )
+            unknown.setdefault(report.source, []).append(report)
+        elif report.event.happened_at > now + FUTURE_SLACK:
+            then = f"{report.event.happened_at:%Y-%m-%d}"
+            findings.append(_found("error", "not_yet", report, "happened_at", then=then, today=f"{now:%Y-%m-%d}"))
         else:
             by_order.setdefault(report.event.order, {}).setdefault(report.event.key, report)
+    for of_source in unknown.values():
+        findings += _unknown_orders(of_source)
     for order, once in sorted(by_order.items()):
         expected = orders[order]["units"] * yield_share.get(orders[order]["recipe"], 1.0)
         life = _Life(orders[order], list(known.get(order, [])), stands.get(order, Standing()), expected)
@@ -91,6 +96,18 @@ def _against_orders(state: State, reports: Sequence[OrderReport]) -> tuple[list[
         taken += life.taken
         findings += life.findings
     return taken, findings
+
+
+def _found(severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> Finding:
+    return finding(severity, f"dispatch.{rule}", report.source, row=report.row, column=column, **params)
+
+
+def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
+    """Reports of one file on orders that are not known: each by itself, or, of many, all in one."""
+    if len(reports) <= ROWS_NAMED_ONE_BY_ONE:
+        return [_found("error", "unknown_order", r, "order", order=r.event.order) for r in reports]
+    some = ", ".join(r.event.order for r in reports[:3])
+    return [_found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)]
 
 
 class _Life:
@@ -103,6 +120,7 @@ class _Life:
         self._order = order
         self._events = events
         self._known = {event.key for event in events}
+        self._out_since = min((e.happened_at for e in events if e.state == "released"), default=None)
         self._counterparty = next((e.counterparty for e in events if e.state == "released"), None)
         self._expected = expected_good_units
         # Reports give units so far, in all; the most so far is what was made.
@@ -116,15 +134,38 @@ class _Life:
         event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
         if event.state == "done" and event.good_units is None:
             event = replace(event, good_units=max(self._expected, self._good), assumed="good_units")
-        if not self._possible(report, event):
+        if not self._believable(report, event) or not self._possible(report, event):
             return
         good, scrap = event.good_units or 0.0, event.scrap_units or 0.0
-        self._question_units(report, event)
-        self.taken.append(
-            _Taken(replace(report, event=event), max(0.0, good - self._good), max(0.0, scrap - self._scrap))
-        )
-        self._good, self._scrap = max(self._good, good), max(self._scrap, scrap)
+        if self._corrects(event):
+            self._say("note", "corrected", report, "good_units", good_units=f"{good:g}", before=f"{self._good:g}")
+            scrap = self._scrap if event.scrap_units is None else scrap
+        else:
+            self._question_units(report, event)
+            good, scrap = max(self._good, good), max(self._scrap, scrap)
+        self.taken.append(_Taken(replace(report, event=event), good - self._good, scrap - self._scrap))
+        self._good, self._scrap = good, scrap
         self._events.append(event)
+
+    def _corrects(self, event: OrderEvent) -> bool:
+        """Whether what is done is said to be done once more, with fewer units: the last word on it holds."""
+        now = standing(self._events)
+        is_last = now.state == "done" and now.happened_at is not None and event.happened_at >= now.happened_at
+        return is_last and event.state == "done" and event.good_units is not None and event.good_units < self._good
+
+    def _believable(self, report: OrderReport, event: OrderEvent) -> bool:
+        """Not from before the order went out, and no multiple of it, unless the reason says that this is so."""
+        if self._out_since is not None and event.happened_at < self._out_since - FUTURE_SLACK:
+            out = f"{self._out_since:%Y-%m-%d}"
+            self._say("error", "before_order", report, "happened_at", then=f"{event.happened_at:%Y-%m-%d}", out=out)
+            return False
+        most = max(event.good_units or 0.0, event.scrap_units or 0.0)
+        confirmed = any(word in (event.reason or "").casefold() for word in CONFIRMED)
+        if most > MOST_TIMES * self._order["units"] and not confirmed:
+            ordered = f"{self._order['units']:g}"
+            self._say("error", "far_too_many", report, "good_units", good_units=f"{most:g}", units=ordered)
+            return False
+        return True
 
     def _possible(self, report: OrderReport, event: OrderEvent) -> bool:
         before = standing(e for e in self._events if e.happened_at <= event.happened_at)
@@ -152,9 +193,7 @@ class _Life:
             self._say("warning", "fewer_units", report, "good_units", good_units=f"{good:g}", before=f"{before:g}")
 
     def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
-        self.findings.append(
-            finding(severity, f"dispatch.{rule}", report.source, row=report.row, column=column, **params)
-        )
+        self.findings.append(_found(severity, rule, report, column, **params))
 
 
 # rows for the ledger -------------------------------------------------------------------------------
@@ -173,10 +212,10 @@ def _batches(state: State, taken: Sequence[_Taken]) -> tuple[Batch, ...]:
     batches = []
     for source in sorted({t.report.source for t in taken}):
         part = sorted((t for t in taken if t.report.source == source), key=lambda t: t.report.row)
-        made = [t for t in part if t.good_units > 0 or t.scrap_units > 0]
+        made = [t for t in part if t.good_units or t.scrap_units]
         production = [_production(t, orders, recipes, line_site) for t in made if _kind(orders, t) == "make"]
-        receipts = [_receipt(t, orders) for t in made if _kind(orders, t) == "buy" and t.good_units > 0]
-        moved = [_shipment(t, orders, lanes) for t in made if _kind(orders, t) == "move" and t.good_units > 0]
+        receipts = [_receipt(t, orders) for t in made if _kind(orders, t) == "buy" and t.good_units]
+        moved = [_shipment(t, orders, lanes) for t in made if _kind(orders, t) == "move" and t.good_units]
         for table, rows in (("production", production), ("receipts", receipts), ("shipments", moved)):
             if rows:
                 batches.append(Batch(table, _typed(rows), source))

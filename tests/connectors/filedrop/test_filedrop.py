@@ -1,4 +1,6 @@
 import csv
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -8,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from datong.connectors.filedrop import outbox
+from datong.connectors.filedrop import inbox, outbox
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
 from datong.connectors.protocol import Delivered, Unreachable
 from datong.dispatch.answers import Batch, answers
@@ -131,7 +133,7 @@ class Heard:
 
 def heard(drop: Path, state: State) -> Heard:
     collected = collect(drop, state.settings.calendar)
-    found = answers(state, collected.reports)
+    found = answers(state, collected.reports, END)
     return Heard(collected, found.findings, found.batches)
 
 
@@ -301,7 +303,7 @@ def test_every_bad_row_is_found_and_the_rest_goes_in(ledger: DuckDBLedger, drop:
         "order,state,good_units,happened_at\n"
         "W1,accepted,,2026-03-04 15:00\n"
         "W9,accepted,,2026-03-04 15:00\n"
-        "W1,finished,,2026-03-05\n"
+        "W1,gone,,2026-03-05\n"
         "W1,started,,yesterday\n"
         "W1,partly_done,-3,2026-03-06\n"
         "\n"
@@ -356,12 +358,12 @@ def test_a_file_that_cannot_be_read_moves_to_bad(ledger: DuckDBLedger, drop: Pat
 
 
 def test_separators_and_byte_order_marks_of_spreadsheets(ledger: DuckDBLedger, drop: Path) -> None:
-    put(drop, "order;state;good_units;happened_at\nW1;Partly Done;1,060;2026-03-05 09:00+08:00\n", "a.csv", "utf-8-sig")
+    put(drop, "order;state;good_units;happened_at\nW1;Partly Done;60,0;2026-03-05 09:00+08:00\n", "a.csv", "utf-8-sig")
     put(drop, "单号\t状态\t时间\nW2\t取消\t2026.3.5\n", "B.CSV")
     put(drop, "half a fi", ".hidden.csv")
     got = take(ledger, drop)
     assert [f.code for f in got.findings if f.severity == "error"] == []
-    assert made(ledger) == [("W1", 1060.0, 0.0)]
+    assert made(ledger) == [("W1", 60.0, 0.0)]
     cancelled = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "cancelled"]
     assert [r["order"] for r in cancelled] == ["W2"]
 
@@ -385,7 +387,7 @@ def test_what_is_no_file_stays_and_keeps_nothing_from_the_others(ledger: DuckDBL
     (drop / "inbox" / "link.csv").symlink_to("nowhere")
     put(drop, "order,state,good_units,happened_at\nW1,done,100,2026-03-08T10:00\n")
     got = take(ledger, drop)
-    assert codes(got)[:2] == [("error", "no_file", None), ("error", "no_file", None)]
+    assert codes(got)[:2] == [("error", "no_file", None), ("error", "link", None)]
     assert made(ledger) == [("W1", 100.0, 0.0)]
     assert sorted(p.name for p in (drop / "inbox").iterdir()) == ["folder.csv", "link.csv"]
 
@@ -400,3 +402,126 @@ def test_the_same_order_changed_goes_out_again(tmp_path: Path) -> None:
     deliver(to("A", work("W1")), tmp_path, "en")
     (file,) = deliver(to("A", replace(work("W1"), units=70.0)), tmp_path, "en")
     assert read(file)[0]["units"] == "70"
+
+
+# answers that are wrong ----------------------------------------------------------------------------
+
+HEAD = "order,state,good_units,happened_at,reason\n"
+
+
+@pytest.mark.parametrize("day", ["2199-01-01", "9999-12-31", "2027-01-03"])
+def test_nobody_reports_what_has_not_happened(ledger: DuckDBLedger, drop: Path, day: str) -> None:
+    put(drop, f"{HEAD}W1,started,,{day},\nW2,accepted,,2026-03-05,\n")
+    got = take(ledger, drop)
+    assert codes(got) == [("error", "not_yet", 2)]
+    assert [r["order"] for r in end(ledger).table("order_events").to_pylist() if r["state"] == "accepted"] == ["W2"]
+    latest = ledger.latest_known_at()
+    assert latest is not None
+    assert latest < END
+
+
+def test_a_report_from_before_the_order_is_refused(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, f"{HEAD}W1,done,100,2025-03-06,\n")
+    assert codes(take(ledger, drop)) == [("error", "before_order", 2)]
+    assert made(ledger) == []
+
+
+@pytest.mark.parametrize("units", ["1e300", "1000", "201"])
+def test_a_multiple_of_the_order_waits_until_it_is_confirmed(ledger: DuckDBLedger, drop: Path, units: str) -> None:
+    put(drop, f"{HEAD}W1,done,{units},2026-03-06,\n")
+    assert codes(take(ledger, drop)) == [("error", "far_too_many", 2)]
+    assert made(ledger) == []
+    put(drop, f"{HEAD}W1,done,250,2026-03-06,数量属实\n")
+    assert codes(take(ledger, drop))[-1] == ("warning", "too_many_units", 2)
+    assert made(ledger) == [("W1", 250.0, 0.0)]
+
+
+def test_the_last_word_on_what_is_done_holds(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, f"{HEAD}W1,done,100,2026-03-06,\n")
+    take(ledger, drop)
+    put(drop, f"{HEAD}W1,done,60,2026-03-07,counted again\n")
+    got = take(ledger, drop)
+    assert codes(got)[-1] == ("note", "corrected", 2)
+    assert sum(good for _, good, _ in made(ledger)) == 60.0
+    assert position(end(ledger)).on_hand_units["P1"] == 60.0
+    put(drop, f"{HEAD}W1,done,60,2026-03-07,counted again\n")
+    assert take(ledger, drop).batches == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "units"),
+    [
+        (("1,5",), [1.5]),
+        (("40件", "６０"), [40.0, 60.0]),
+        (("1.250,5", "2,5"), [None, 2.5]),
+        (("1,000",), [None]),
+        (("12 pcs",), [12.0]),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(
+    ledger: DuckDBLedger, drop: Path, cells: tuple[str, ...], units: list[float | None]
+) -> None:
+    """1,000 alone could be one or a thousand: nobody guesses."""
+    orders = ("W1", "W2")
+    rows = "".join(f'{o};started;"{cell}";2026-03-06;confirmed\n' for o, cell in zip(orders, cells, strict=False))
+    put(drop, HEAD.replace(",", ";") + rows)
+    got = heard(drop, end(ledger))
+    found = {r.event.order: r.event.good_units for r in got.collected.reports}
+    big = [1250.5 if u is None and cells[0] == "1.250,5" else u for u in units]
+    assert [found.get(o) for o in orders[: len(cells)]] == big
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [("同意", "accepted"), ("OK", "accepted"), ("不做", "refused"), ("Completed", "done"), ("已开工", "started")],
+)
+def test_words_of_the_work_floor_are_understood(ledger: DuckDBLedger, drop: Path, word: str, state: str) -> None:
+    put(drop, f"{HEAD}W1,{word},,2026-03-06,\n")
+    (report,) = heard(drop, end(ledger)).collected.reports
+    assert report.event.state == state
+
+
+def test_a_link_is_left_and_told(ledger: DuckDBLedger, drop: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.csv").write_text(f"{HEAD}W1,accepted,,2026-03-06,\n", encoding="utf-8")
+    (drop / "inbox" / "link.csv").symlink_to(tmp_path / "elsewhere.csv")
+    put(drop, f"{HEAD}W2,accepted,,2026-03-06,\n")
+    got = take(ledger, drop)
+    assert codes(got) == [("error", "link", None)]
+    assert [r.event.order for r in got.collected.reports] == ["W2"]
+
+
+def test_many_orders_that_nobody_knows_are_one_finding(ledger: DuckDBLedger, drop: Path) -> None:
+    rows = "".join(f"X{i},accepted,,2026-03-06,\n" for i in range(5_000))
+    put(drop, f"{HEAD}{rows}W1,accepted,,2026-03-06,\n")
+    got = take(ledger, drop)
+    assert codes(got) == [("error", "unknown_orders", 2)]
+    assert "5,000" in got.findings[0].text("en") or "5000" in got.findings[0].text("en")
+
+
+def test_a_column_that_nobody_reads_is_told(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,happened_at,new date\nW1,accepted,2026-03-06,2026-04-01\n")
+    assert ("warning", "unknown_column", None) in codes(take(ledger, drop))
+
+
+def test_a_file_that_is_still_being_written_is_waited_for(ledger: DuckDBLedger, drop: Path) -> None:
+    rows = [f"W{i},accepted,,2026-03-06,\n" for i in (1, 2)]
+    path = drop / "inbox" / "slow.csv"
+
+    def write() -> None:
+        with path.open("w", encoding="utf-8") as file:
+            for part in (HEAD, *rows):
+                file.write(part)
+                file.flush()
+                time.sleep(0.1)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not path.exists():
+        time.sleep(0.005)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inbox, "QUIET_SECONDS", 0.5)
+        take(ledger, drop)
+    writer.join()
+    take(ledger, drop)
+    accepted = [r["order"] for r in end(ledger).table("order_events").to_pylist() if r["state"] == "accepted"]
+    assert sorted(accepted) == ["W1", "W2"]

@@ -10,6 +10,11 @@ from datong.connectors.files.whole import write_whole
 from datong.model.errors import DatongError
 from datong.model.words import LANGUAGES, message, say
 
+# Columns of the files that go out, and those of chains with lanes: where a transfer leaves, and where what is asked for
+# arrives.
+ORDER_COLUMNS = ("order", "kind", "product", "product_name", "units", "start", "due", "line", "why", "key")
+SITE_COLUMNS = ("from_site", "site")
+SENT_COLUMNS = (*ORDER_COLUMNS, *SITE_COLUMNS)
 OUTBOX, INBOX, DONE, BAD = "outbox", "inbox", "done", "bad"
 
 

@@ -1,15 +1,24 @@
 """Acknowledgements and reports in: CSV files that a counterparty drops, as reports on orders."""
 
+import contextlib
 import csv
-import math
 import re
+import time
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
-from datong.connectors.filedrop.folders import BAD, DONE, INBOX, plain, reachable, titles, write_text
+import numpy as np
+import pyarrow as pa
+
+from datong.connectors.exports.cells import cells_of
+from datong.connectors.exports.numbers import decide_marks, read_numbers
+from datong.connectors.filedrop.folders import BAD, DONE, INBOX, SENT_COLUMNS, plain, reachable, titles, write_text
 from datong.connectors.files.steady import Looks, looks, read_steadily
 from datong.ledger.life import REPORTED, OrderEvent, OrderReport
 from datong.model.calendar import Calendar
@@ -19,6 +28,8 @@ from datong.model.words import LANGUAGES, message, say
 
 _COLUMNS = ("order", "state", "good_units", "scrap_units", "happened_at", "reason")
 _NEEDED = ("order", "state", "happened_at")
+# A file that changed so lately may still be being written.
+QUIET_SECONDS = 0.5
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
     r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? ?(Z|[+-]\d{2}:?\d{2})?)?"
@@ -53,18 +64,34 @@ def collect(folder: Path, calendar: Calendar) -> CollectedFiles:
         paths = [p for p in inbox.iterdir() if p.suffix.lower() == ".csv"] if inbox.exists() else []
     read: dict[Path, tuple[bytes, Looks]] = {}
     left: list[Finding] = []
-    for path in sorted(p for p in paths if not p.name.startswith(".")):
+    paths = sorted(p for p in paths if not p.name.startswith("."))
+    _wait_until_quiet(paths)
+    for path in paths:
+        if path.is_symlink():  # it may lead to anything that this program may read
+            left.append(finding("error", "dispatch.link", path.name))
+            continue
         contents, problems = read_steadily(path, lambda p: ([(p.read_bytes(), looks(p))], []))
         if contents:
             read[path] = contents[0]
         left += problems
-    files: list[tuple[Path, tuple[Finding, ...], Looks]] = []
+    read_files: list[tuple[Path, tuple[Finding, ...], Looks]] = []
     reports: list[OrderReport] = []
     for path, (content, seen) in read.items():
         lines, problems = _read(path.name, content, calendar)
         reports += lines
-        files.append((path, tuple(problems), seen))
-    return CollectedFiles(folder, tuple(reports), tuple(files), tuple(left))
+        read_files.append((path, tuple(problems), seen))
+    return CollectedFiles(folder, tuple(reports), tuple(read_files), tuple(left))
+
+
+def _wait_until_quiet(paths: Sequence[Path]) -> None:
+    """Wait until the youngest file is QUIET_SECONDS old: one that is still being written would be taken for whole. A
+    file that goes on changing is found as it is read, and stays."""
+    ages = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            ages.append(time.time() - path.lstat().st_mtime)
+    youngest = min((age for age in ages if age >= 0), default=QUIET_SECONDS)
+    time.sleep(max(QUIET_SECONDS - youngest, 0.0))
 
 
 def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str) -> None:
@@ -116,14 +143,30 @@ def _read(source: str, content: bytes, calendar: Calendar) -> tuple[list[OrderRe
         ]
     if len(table) == 1:
         return [], [finding("error", "dispatch.no_rows", source)]
-    reports, findings = [], []
-    for row, cells in table[1:]:
-        record = {n: cells[i].strip() if i is not None and i < len(cells) else "" for n, i in at.items()}
-        event, problems = _event(source, row, record, calendar)
+    records = [
+        (row, {n: cells[i].strip() if i is not None and i < len(cells) else "" for n, i in at.items()})
+        for row, cells in table[1:]
+    ]
+    reports: list[OrderReport] = []
+    findings = _unknown_columns(source, table)
+    units = {name: _units([record[name] for _, record in records]) for name in ("good_units", "scrap_units")}
+    for at_row, (row, record) in enumerate(records):
+        counted = {name: values[at_row] for name, values in units.items()}
+        event, problems = _event(source, row, record, counted, calendar)
         findings += problems
         if event is not None:
             reports.append(OrderReport(source, row, event))
     return reports, findings
+
+
+def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> list[Finding]:
+    """A finding for each column with something in it whose title is none of ours."""
+    found = []
+    for i, title in enumerate(table[0][1]):
+        filled = sum(bool("".join(cells[i : i + 1]).strip()) for _, cells in table[1:])
+        if filled and plain(title) not in _known_titles():
+            found.append(finding("warning", "dispatch.unknown_column", source, title=title.strip(), count=filled))
+    return found
 
 
 def _table(content: bytes) -> list[tuple[int, list[str]]]:
@@ -141,7 +184,7 @@ def _table(content: bytes) -> list[tuple[int, list[str]]]:
 
 
 def _event(
-    source: str, row: int, record: Mapping[str, str], calendar: Calendar
+    source: str, row: int, record: Mapping[str, str], counted: Mapping[str, float | None], calendar: Calendar
 ) -> tuple[OrderEvent | None, list[Finding]]:
     findings = []
 
@@ -155,25 +198,33 @@ def _event(
     when = _moment(record["happened_at"], calendar)
     if when is None:
         problem("bad_moment", "happened_at", value=record["happened_at"])
-    units: dict[str, float | None] = {}
-    for name in ("good_units", "scrap_units"):
-        units[name] = _units(record[name])
-        if record[name] and units[name] is None:
+    for name, units in counted.items():
+        if record[name] and units is None:
             problem("bad_units", name, value=record[name])
     if findings or state is None or when is None:
         return None, findings
     moment, date_only = when
     order = record["order"].removeprefix("'")  # as a spreadsheet keeps a text that looks like a formula
     reason = record["reason"] or None
-    event = OrderEvent(order, state, moment, units["good_units"], units["scrap_units"], reason, date_only=date_only)
+    event = OrderEvent(order, state, moment, counted["good_units"], counted["scrap_units"], reason, date_only=date_only)
     return event, findings
 
 
+@cache
 def _state_words() -> dict[str, OrderState]:
     words = {plain(state): state for state in REPORTED}
     for language in LANGUAGES:
         words |= {plain(say(f"dispatch.state.{state}", language)): state for state in REPORTED}
+    text = files("datong.connectors.filedrop").joinpath("answer_words.toml").read_text(encoding="utf-8")
+    for state, others in tomllib.loads(text).items():
+        words |= {plain(word): state for word in others}
     return cast(dict[str, OrderState], words)
+
+
+@cache
+def _known_titles() -> frozenset[str]:
+    """Titles of columns that are read, or that the work-order file has."""
+    return frozenset(title for name in (*_COLUMNS, *SENT_COLUMNS) for title in titles(name))
 
 
 def _moment(text: str, calendar: Calendar) -> tuple[datetime, bool] | None:
@@ -194,9 +245,12 @@ def _moment(text: str, calendar: Calendar) -> tuple[datetime, bool] | None:
         return None
 
 
-def _units(text: str) -> float | None:
-    try:
-        units = float(text.replace(",", ""))
-    except ValueError:
-        return None
-    return units if math.isfinite(units) and units >= 0 else None
+def _units(texts: Sequence[str]) -> list[float | None]:
+    """The numbers of a column, by what its cells say together of the decimal sign; None for a cell that is none, is
+    below nothing, or could be either of two numbers."""
+    column = read_numbers(cells_of(pa.array(texts, pa.string())))
+    decided = decide_marks({"": column}, {})
+    values = column.values(decided.marks[""])
+    unsure = column.unsure if decided.unsure else np.zeros(len(texts), bool)
+    good = np.isfinite(values) & (values >= 0) & ~unsure & ~column.unread
+    return [float(v) if ok else None for v, ok in zip(values.tolist(), good.tolist(), strict=True)]

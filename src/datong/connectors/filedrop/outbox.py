@@ -8,16 +8,13 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from datong.connectors.filedrop.folders import OUTBOX, reachable, titles, write_csv
+from datong.connectors.filedrop.folders import ORDER_COLUMNS, OUTBOX, SENT_COLUMNS, reachable, titles, write_csv
 from datong.connectors.files.whole import one_at_a_time
 from datong.connectors.protocol import Delivered, Outcome, Unreachable
 from datong.model.errors import DatongError
 from datong.model.flow import OrderMessage
 from datong.model.words import say
 
-_COLUMNS = ("order", "kind", "product", "product_name", "units", "start", "due", "line", "why", "key")
-# And where a chain has lanes: where a transfer leaves, and where what is asked for arrives.
-_SITES = ("from_site", "site")
 # Keys of all that ever went out. Files in the outbox may be taken away; this stays.
 _SENT = "sent.csv"
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -61,7 +58,7 @@ def _written(
         path = folder / OUTBOX / _file_name(counterparty, run, part)
         sites = any(m.order.site is not None for m in part)
         rows = [_row(m, language, product_names, sites) for m in part]
-        columns = [*_COLUMNS, *_SITES] if sites else _COLUMNS
+        columns = SENT_COLUMNS if sites else ORDER_COLUMNS
         write_csv(path, [[say(f"dispatch.title.{name}", language) for name in columns], *rows])
         yield Delivered(counterparty, tuple(m.key for m in part), str(path))
     if fresh:
