@@ -41,7 +41,7 @@ from scipy.stats import norm
 from datong import replenish as replenishing
 from datong.forecast import discount
 from datong.forecast.discount import Followed, follow, observe
-from datong.learn import lead_times
+from datong.learn import replenish_lead_times as lead_times
 from datong.plan.ordering import Window, with_next_order
 from datong.replenish import Known, looked_at, replenish
 

@@ -29,7 +29,7 @@ from datong.balance.market import (
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.unformed import unformed
-from datong.dispatch.messages import dispatch
+from datong.dispatch.orders_out import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord

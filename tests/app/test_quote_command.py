@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
+from datong.app.branch_changes import parse_row
 from datong.app.chain import Chain
-from datong.app.changes import parse_row
 from datong.model.errors import BadInput, NotFound, Refused
 from mill import run, write
 

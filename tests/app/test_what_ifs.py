@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
+from datong.app.branch_changes import Change, parse_change
 from datong.app.chain import Chain
-from datong.app.changes import Change, parse_change
 from datong.app.cli.main import main
 from datong.app.exchange import exchange, file_drop, release
 from datong.app.wiring import user_of_this_machine

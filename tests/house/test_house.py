@@ -65,10 +65,10 @@ SIBLINGS = {
     "clock": {"wiring"},
     "taking_in": {"wiring", "clock"},
     "kept_runs": {"wiring"},
-    "changes": set(),
+    "branch_changes": set(),
     "earlier": set(),
     "result_folder": set(),
-    "chain": {"wiring", "clock", "taking_in", "kept_runs", "changes", "earlier"},
+    "chain": {"wiring", "clock", "taking_in", "kept_runs", "branch_changes", "earlier"},
     "checking": {"wiring", "clock"},
     "exchange": {"chain"},
 }

@@ -9,17 +9,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from datong.learn.lead_times import finished_orders, lead_days
 from datong.learn.memory import learnt_from_table, learnt_table
 from datong.learn.scores import (
     PAST_RUNS,
     covered_share,
-    finished_orders,
     forecast_ratio,
-    lead_days,
     learn,
     spread_ratio,
-    yield_share,
 )
+from datong.learn.yields import yield_share
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import QUANTILES, Item, Learnt, Sensed, SeriesSet, nothing_learnt

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pytest
 
 from datong.cycle import CycleResult
-from datong.ledger.identity import SINCE_EVER as EVER
 from datong.ledger.protocol import RunRecord
+from datong.ledger.row_ids import SINCE_EVER as EVER
 from datong.ledger.state import State, state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Learnt, PlannedOrder, nothing_learnt

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from datong.app import clock, kept_runs, taking_in
-from datong.app.changes import Change, NewRow, added_sources, changed_sources, parse_change
+from datong.app.branch_changes import Change, NewRow, added_sources, changed_sources, parse_change
 from datong.app.taking_in import Taken
 from datong.app.wiring import Opened, utc_now, wire
 from datong.connectors.files.intake import take_in_folder
@@ -74,7 +74,9 @@ class Chain:
         self._whole: State | None = None
         self._noticed: tuple[State, tuple[Finding, ...]] | None = None
         try:
-            taken = take_in_folder(self.ledger, folder, self.clock(), on_rows, now().date(), by=self.by)
+            taken = take_in_folder(
+                self.ledger, folder, self.clock(), on_rows, clock.today(now, self.settings), by=self.by
+            )
             self.unheeded_edits: tuple[Finding, ...] = taken.unheeded
             self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self.clock_findings())
         except BaseException:

@@ -1,5 +1,6 @@
 """The chain's clock: now, the moment that a plan is made for, and what a wrong clock hides or moves."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
@@ -19,6 +20,11 @@ FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 CLOCK_SLACK = timedelta(seconds=2)
 # A record of the day that now ends somewhere on earth is not of the future.
 FUTURE_SLACK = timedelta(days=1)
+
+
+def today(now: Callable[[], datetime], settings: ChainSettings) -> date:
+    """The day that it is in the chain's zone, by the clock of the world."""
+    return settings.calendar.local_date(now())
 
 
 def clock(at: Opened) -> datetime:

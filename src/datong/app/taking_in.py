@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.clock import clock, clock_findings
+from datong.app.clock import clock, clock_findings, today
 from datong.app.wiring import Opened
 from datong.connectors.exports.questions import asked, read_answers, write_answers
 from datong.connectors.exports.reading import Reading, read_export
@@ -152,7 +152,7 @@ def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None
             known[target] = everything.table(target)[tables()[target].key[0]].combine_chunks()
     conversions = everything.versions("unit_conversions")
     known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
-    last_day = last_recorded_day(at.now().date(), at.settings)
+    last_day = last_recorded_day(today(at.now, at.settings), at.settings)
     return SourceRows(tables()[name], source, at.settings, known, on_rows=on_rows, last_day=last_day)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from datong.forecast.ahead import AheadHistory
 from datong.forecast.backtest import SHORTEST_TRAINING, BackTest, back_test
 from datong.forecast.fill import first_known
-from datong.forecast.holidays import holiday_factors
+from datong.forecast.holiday_factors import holiday_factors
 from datong.forecast.models import is_intermittent
 from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.pooled import Pooled, has_enough, is_installed, pooled_forecast

@@ -1,19 +1,18 @@
 """What past forecasts and plans turned out to be worth, and what the next cycle should know from it."""
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from datong.learn.lead_times import FinishedOrder, finished_orders, lead_days
 from datong.learn.memory import learnt_from_table
+from datong.learn.yields import yield_share
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State
-from datong.model.calendar import Calendar
 from datong.model.flow import QUANTILES, SCORES_SCHEMA, FloatArray, Item, Learnt, Sensed, SeriesSet
 from datong.network.position import Position, position
 from datong.network.stock import ships_to_buyers
@@ -29,8 +28,6 @@ PERSISTENCE_PRIOR = 0.05
 LEAST_ERROR, MOST_ERROR = -1.0, 2.0
 # Factors on the spread that are compared.
 SPREAD_FACTORS = np.round(np.arange(0.5, 1.85, 0.05), 2)
-# Lead times and yields count from this many finished orders on; a yield leans on the recipe's own with this weight.
-LEAST_ORDERS = 5
 # Corrections come from the forecasts of so many runs, the last ones: what an older one missed was long since learnt.
 PAST_RUNS = 26
 
@@ -208,96 +205,6 @@ def _prices(state: State) -> dict[str, float]:
     default = state.settings.defaults.price
     rows = state.table("products").select(["product", "price"]).to_pydict()
     return {p: default if v is None else v for p, v in zip(rows["product"], rows["price"], strict=True)}
-
-
-@dataclass(frozen=True)
-class FinishedOrder:
-    """An order that was released and done.
-
-    source: its recipe or offer. lead_days: from the day on which it could start (its start, or its release if later)
-    to the one on which it was done; 0 where that is in the same bucket, as planning has it that units of such a lead
-    are there in the bucket of their start. told_at: when it became known that it was done.
-    """
-
-    order: str
-    product: str
-    source: str | None
-    units: float
-    good_units: float | None
-    lead_days: float
-    told_at: datetime
-
-
-def finished_orders(state: State) -> list[FinishedOrder]:
-    """In order of their numbers."""
-    events = state.table("order_events").select(["order", "state", "happened_at", "known_at", "good_units"])
-    events = events.filter(pc.is_in(events["state"], pa.array(["released", "done"])))
-    of_order: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
-    for event in events.to_pylist():
-        of_order[event["order"]][event["state"]].append(event)
-    columns = ["order", "product", "recipe", "offer", "units", "start"]
-    calendar, found = state.settings.calendar, []
-    for row in state.table("orders").select(columns).to_pylist() if of_order else ():
-        released, done = (of_order.get(row["order"], {}).get(name, []) for name in ("released", "done"))
-        if not released or not done:
-            continue
-        out = calendar.local_date(min(event["happened_at"] for event in released))
-        end = calendar.local_date(max(event["happened_at"] for event in done))
-        found.append(
-            FinishedOrder(
-                order=row["order"],
-                product=row["product"],
-                source=row["recipe"] or row["offer"],
-                units=row["units"],
-                good_units=max((e["good_units"] for e in done if e["good_units"] is not None), default=None),
-                lead_days=_lead_days(calendar, max(row["start"], out), end),
-                told_at=max(event["known_at"] or event["happened_at"] for event in done),
-            )
-        )
-    return sorted(found, key=lambda one: one.order)
-
-
-def _lead_days(calendar: Calendar, begun: date, done: date) -> float:
-    return float((done - begun).days) if calendar.index(done, begun) > 0 else 0.0
-
-
-def lead_days(orders: Sequence[FinishedOrder]) -> dict[str, tuple[float, ...]]:
-    """Past lead times by recipe or offer, sorted, where at least LEAST_ORDERS orders are done."""
-    known: dict[str, list[float]] = defaultdict(list)
-    for order in orders:
-        if order.source is not None:
-            known[order.source].append(order.lead_days)
-    return {source: tuple(sorted(days)) for source, days in sorted(known.items()) if len(days) >= LEAST_ORDERS}
-
-
-def yield_share(state: State) -> dict[str, float]:
-    """Good units over all units made, by recipe, of known recipes with any scrap reported.
-
-    A report without an order counts for the product's recipe where there is just one. (The prior is the recipe's own
-    share with the weight of LEAST_ORDERS average reports.)
-    """
-    recipes = state.table("recipes").select(["recipe", "product", "yield_share"]).to_pylist()
-    made = state.table("production").select(["order", "product", "good_units", "scrap_units"])
-    of_product = Counter(row["product"] for row in recipes)
-    single = {row["product"]: row["recipe"] for row in recipes if of_product[row["product"]] == 1}
-    orders = (
-        state.table("orders").select(["order", "recipe"]).to_pydict() if made.num_rows else {"order": [], "recipe": []}
-    )
-    by_order = dict(zip(orders["order"], orders["recipe"], strict=True))
-    names = zip(made["order"].to_pylist(), made["product"].to_pylist(), strict=True)
-    recipe = pa.array([by_order.get(order) or single.get(product) for order, product in names], pa.string())
-    sums = made.append_column("recipe", recipe).group_by("recipe", use_threads=False)
-    sums = sums.aggregate([("good_units", "sum"), ("scrap_units", "sum"), ([], "count_all")])
-    of_recipe = {row["recipe"]: row for row in sums.to_pylist()}
-    result = {}
-    for row in sorted(recipes, key=lambda row: row["recipe"]):
-        told = of_recipe.get(row["recipe"])
-        if told is None or not told["scrap_units_sum"]:
-            continue
-        good, total = told["good_units_sum"] or 0.0, (told["good_units_sum"] or 0.0) + told["scrap_units_sum"]
-        weight = LEAST_ORDERS * total / told["count_all"]
-        result[row["recipe"]] = (good + weight * row["yield_share"]) / (total + weight)
-    return result
 
 
 def _forecast_scores(outcomes: "pd.DataFrame") -> pa.Table:

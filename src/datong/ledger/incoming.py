@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.identity import event_known_at, identities
+from datong.ledger.row_ids import event_known_at, identities
 from datong.ledger.state import arrow_type
 from datong.ledger.validate import DATE_ONLY, ROW
 from datong.model.settings import ChainSettings
@@ -17,7 +17,7 @@ def incoming_rows(
 ) -> pa.RecordBatch:
     """The columns of the table that the rows have, `known_at`, and of each row: `_n` (its place in the source, counted
     from `first`), `_source_row`, `_known_at_assumed`, `_date_only` (happened_at was a date alone), and its identity:
-    the columns of ledger.identity.identities.
+    the columns of ledger.row_ids.identities.
 
     known_at is filled for events; for master rows it needs the ledger and stays null where it is missing.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from datong.ledger.identity import SINCE_EVER
+from datong.ledger.row_ids import SINCE_EVER
 
 # new: the first version of its chain. superseding: another one. known: nothing new. conflicting: it contradicts what is
 # known without being later, and goes to quarantine.

@@ -13,9 +13,9 @@ from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.network.asked import unasked_products
 from datong.network.bills import Bills
+from datong.network.demand_statements import statements
 from datong.network.facts import Horizon
 from datong.network.refusals import unnamed_refusals
-from datong.network.statements import statements
 
 # Most names that a notice lists.
 NAMED = 5

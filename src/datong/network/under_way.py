@@ -15,9 +15,9 @@ from datong.ledger.life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
 from datong.network.bills import Bills
-from datong.network.on_the_way import still_on_the_way
 from datong.network.stock import MOMENT, Counts, order_sites
 from datong.network.supply import placed_orders
+from datong.network.transfers import still_on_the_way
 
 # A past lead time that is met four times out of five is what a plan counts on.
 LEAD_QUANTILE = 0.8

@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from datong.forecast.paths import forecast
-from datong.learn.lead_times import furthest_lead
+from datong.learn.replenish_lead_times import furthest_lead
 from datong.ledger.held import held_back, lacking
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.facts import ChainFacts, Way, chain_facts, located, pooled_demand
-from datong.network.on_the_way import still_on_the_way
 from datong.network.position import position
 from datong.network.supply import PlacedOrder, placed_orders
+from datong.network.transfers import still_on_the_way
 from datong.plan.lots import step_of
 from datong.questions.frames import Frame
 from datong.questions.tables_out import product_names

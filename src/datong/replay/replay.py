@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.cycle import USUAL, CycleResult, Stages, run_cycle
-from datong.ledger.identity import SINCE_EVER
 from datong.ledger.protocol import RunRecord
+from datong.ledger.row_ids import SINCE_EVER
 from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.flow import SCORES_SCHEMA, Learnt, PlannedOrder, nothing_learnt

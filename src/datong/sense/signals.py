@@ -16,12 +16,12 @@ import pyarrow as pa
 from datong.ledger.columns import local_days
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
-from datong.sense import feast_effects
+from datong.sense import feast_signals
 from datong.sense.found import Found
 from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
-from datong.sense.stated import stated
+from datong.sense.stated_demand import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
 
@@ -45,7 +45,7 @@ def sense(state: State) -> Sensed:
     at = {item: i for i, item in enumerate(series.items)}
     own = np.array([at[item] for item in sales.items], np.int64)
     item = own[sales.item]
-    tests, explained = feast_effects.feast_effects(state, sales, item, series, prices)
+    tests, explained = feast_signals.feast_effects(state, sales, item, series, prices)
     tests += item_changes(series, explained, state.settings.calendar.bucket_days, prices)
     tests += returns_rise(state, series, prices)
     q_values = false_discovery_q([t.p_value for t in tests])
@@ -54,7 +54,7 @@ def sense(state: State) -> Sensed:
         for t, q in zip(tests, q_values, strict=True)
         if q <= FALSE_ALARM_SHARE
     ]
-    shown = _without_echo(feast_effects.told_once(shown, series))
+    shown = _without_echo(feast_signals.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
     said, adjustments = stated(state, series)
     return Sensed(series, (*said, *_with_evidence(state, sales, item, series, shown)), adjustments)

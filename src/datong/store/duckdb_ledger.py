@@ -17,9 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
-from datong.ledger.identity import SINCE_EVER, keyed_row_id
 from datong.ledger.incoming import incoming_rows
 from datong.ledger.protocol import WRITES_SCHEMA, IngestReport, Intake, RunInputs, RunRecord
+from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
-from datong.app.changes import parse_change, parse_row
 from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
@@ -33,8 +33,8 @@ from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
 from datong.connectors.files.whole import write_whole
-from datong.ledger.identity import SINCE_EVER
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
+from datong.ledger.row_ids import SINCE_EVER
 from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.tables import tables

@@ -7,6 +7,7 @@ set-ups not; the price is `firm_share_factor` times the most that an hour of any
 
 HiGHS:  H_f - floor H + short >= 0  and  H_f - ceiling H - over <= 0, hours under way on the right.
 Bound:  price max(floor H - H_f, 0) >= phi (floor H - H_f) for phi in [0, price]; the ceiling's alike.
+What the tables say of it, by firm: `network/rule_facts.py`.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,8 @@ overdue.
 
 HiGHS: the cost curves of a class start at the least supply that the rule allows (`least_supply`, `highs.cost_pieces`).
 Bound: a layer below it must be covered by then (`bound._in_time`). Search: it looks on without the rule, and then turns
-away what its plan would serve too late (`turn_away_overdue`, called by `prices.solve`).
+away what its plan would serve too late (`turn_away_overdue`, called by `prices.solve`). K, and what is owed from
+before: `network/rule_facts.py`.
 """
 
 from collections.abc import Mapping, Sequence

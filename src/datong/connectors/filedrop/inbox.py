@@ -19,6 +19,7 @@ import pyarrow as pa
 from datong.connectors.exports.cells import cells_of
 from datong.connectors.exports.numbers import decide_marks, read_numbers
 from datong.connectors.filedrop.folders import BAD, DONE, INBOX, SENT_COLUMNS, plain, reachable, titles, write_text
+from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.steady import Looks, looks, read_steadily
 from datong.ledger.life import REPORTED, OrderEvent, OrderReport
 from datong.model.calendar import Calendar
@@ -178,7 +179,7 @@ def _table(content: bytes) -> list[tuple[int, list[str]]]:
     if "\0" in text:
         raise ValueError("NUL")
     first = text.lstrip().split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = max(DELIMITERS, key=first.count)
     rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     return [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
 

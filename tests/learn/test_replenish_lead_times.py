@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.learn.lead_times import (
+from datong.learn.replenish_lead_times import (
     KEEPS_WORD,
     LOST_SHARE,
     _expected,

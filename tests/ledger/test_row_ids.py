@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.ledger.identity import end_of_local_day, event_known_at, identities, keyed_row_id, unkeyed_row_id
+from datong.ledger.row_ids import end_of_local_day, event_known_at, identities, keyed_row_id, unkeyed_row_id
 from datong.ledger.state import arrow_type
 from datong.model.calendar import Calendar
 from datong.model.settings import ChainSettings

@@ -13,7 +13,7 @@ import numpy as np
 from datong.ledger.state import State
 from datong.model.flow import Adjustment, FloatArray, Item, SeriesSet, Signal, Subject
 from datong.model.words import message
-from datong.network.statements import STATEMENTS, Statement, statements
+from datong.network.demand_statements import STATEMENTS, Statement, statements
 from datong.sense.found import number, who
 
 # The level that a statement is held against, for its size in units: the mean of the last known weeks.

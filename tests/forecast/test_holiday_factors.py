@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from datong.forecast.holidays import holiday_factors, local_median, name_likeness, prior_covariance
+from datong.forecast.holiday_factors import holiday_factors, local_median, name_likeness, prior_covariance
 from datong.forecast.paths import forecast
 from datong.model.flow import HolidayBucket, nothing_learnt
 

@@ -1,0 +1,38 @@
+"""The share of good units in what was made, by recipe."""
+
+from collections import Counter
+
+import pyarrow as pa
+
+from datong.learn.lead_times import LEAST_ORDERS
+from datong.ledger.state import State
+
+
+def yield_share(state: State) -> dict[str, float]:
+    """Good units over all units made, by recipe, of known recipes with any scrap reported.
+
+    A report without an order counts for the product's recipe where there is just one. (The prior is the recipe's own
+    share with the weight of LEAST_ORDERS average reports.)
+    """
+    recipes = state.table("recipes").select(["recipe", "product", "yield_share"]).to_pylist()
+    made = state.table("production").select(["order", "product", "good_units", "scrap_units"])
+    of_product = Counter(row["product"] for row in recipes)
+    single = {row["product"]: row["recipe"] for row in recipes if of_product[row["product"]] == 1}
+    orders = (
+        state.table("orders").select(["order", "recipe"]).to_pydict() if made.num_rows else {"order": [], "recipe": []}
+    )
+    by_order = dict(zip(orders["order"], orders["recipe"], strict=True))
+    names = zip(made["order"].to_pylist(), made["product"].to_pylist(), strict=True)
+    recipe = pa.array([by_order.get(order) or single.get(product) for order, product in names], pa.string())
+    sums = made.append_column("recipe", recipe).group_by("recipe", use_threads=False)
+    sums = sums.aggregate([("good_units", "sum"), ("scrap_units", "sum"), ([], "count_all")])
+    of_recipe = {row["recipe"]: row for row in sums.to_pylist()}
+    result = {}
+    for row in sorted(recipes, key=lambda row: row["recipe"]):
+        told = of_recipe.get(row["recipe"])
+        if told is None or not told["scrap_units_sum"]:
+            continue
+        good, total = told["good_units_sum"] or 0.0, (told["good_units_sum"] or 0.0) + told["scrap_units_sum"]
+        weight = LEAST_ORDERS * total / told["count_all"]
+        result[row["recipe"]] = (good + weight * row["yield_share"]) / (total + weight)
+    return result
