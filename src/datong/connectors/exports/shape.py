@@ -58,11 +58,11 @@ class Table:
         return Table(self.name, columns, self.numbers[at], self.wide, self.repeated, self.notes)
 
 
-def find_table(grid: Grid, hint: str = "") -> Table:
-    """The table of a grid. hint: text that may name the year of months without one, besides what stands above."""
+def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
+    """The table of a grid. hints: texts that may name the year of months without one, after what stands above it."""
     if grid.header is not None:
         columns = dict(zip(_unique(grid.header), grid.columns, strict=True))
-        return _long(_with_date(Table(grid.name, columns, grid.numbers)), hint)
+        return _long(_with_date(Table(grid.name, columns, grid.numbers)), hints)
     head = grid.head(_HEAD_ROWS)
     top, names, last = _header(head, grid.merged)
     above = " ".join(cell for row in head[:top] for cell in row)
@@ -80,7 +80,7 @@ def find_table(grid: Grid, hint: str = "") -> Table:
     repeated = int(again.sum())
     table = table.keep(~again) if repeated else table
     table = Table(table.name, table.columns, table.numbers, False, repeated, table.notes)
-    return _long(_with_date(table), f"{hint} {above}")
+    return _long(_with_date(table), (above, *hints))
 
 
 def _with_date(table: Table) -> Table:
@@ -253,19 +253,15 @@ def _without_measure(name: str) -> list[tuple[str, str]]:
     return result
 
 
-def _periods(names: Sequence[str], hint: str) -> dict[str, tuple[Period, date]]:
+def _periods(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Period, date]]:
     """Columns that are named after days, weeks or months, each with its first day; of one kind, the commonest."""
-    years = sorted(set(_YEAR.findall(hint)))
+    named = [set(_YEAR.findall(hint)) for hint in hints]
+    year = next((min(years) for years in named if len(years) == 1), "")
     found: dict[str, Period] = {}
     for name in names:
         period = period_of(name)
-        if (
-            period is None
-            and len(years) == 1
-            and (bare_month(name) or re.fullmatch(r"(?i)(?:w|kw|wk|week)\s?\d{1,2}", name))
-        ):
-            dated = f"{years[0]}-{name}" if not bare_month(name) else f"{years[0]} {name}"
-            period = period_of(dated)
+        if period is None and year and (bare_month(name) or _BARE_WEEK.fullmatch(name)):
+            period = period_of(f"{year} {name}" if bare_month(name) else f"{year}-{name}")
         if period is not None:
             found[name] = period
     if not found:
@@ -290,12 +286,12 @@ def _periods(names: Sequence[str], hint: str) -> dict[str, tuple[Period, date]]:
     return result
 
 
-def _long(table: Table, hint: str) -> Table:
+def _long(table: Table, hints: Sequence[str]) -> Table:
     """A table with a column for each day, week or month as rows of (date, units); any other as it is.
 
     Empty cells and zeros make no row; columns of sums are left out.
     """
-    periods = _periods(list(table.columns), hint)
+    periods = _periods(list(table.columns), hints)
     numeric = {name: found for name, found in periods.items() if _mostly_numbers(table.columns[name])}
     measured = {period.measure for period, _ in numeric.values()}
     if "units" in measured and len(measured) > 1:

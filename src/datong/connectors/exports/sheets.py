@@ -15,7 +15,7 @@ from datong.model.words import Message, message
 
 def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, pa.Table, list[Message]]:
     """The table of a file, its rows that could not be read, and what is to be said of its sheets."""
-    tables = [find_table(grid, f"{grid.sheet} {name}") for grid in grids]
+    tables = [find_table(grid, (grid.sheet, name)) for grid in grids]
     main = max(range(len(tables)), key=lambda i: (_sales_likeness(tables[i]), tables[i].height, -i))
     alike = [i for i, table in enumerate(tables) if _alike(table, tables[main])]
     notes = []
