@@ -184,11 +184,22 @@ class Experiment:
             spans = [(0.0, life)] if number % 3 == 0 else pieces[number % 3 - 1]
             start, end = chance.choices(spans, [b - a for a, b in spans])[0]
             drawn.append(chance.uniform(start, end))
-        moments = []
-        for at in drawn:
-            heard = [t for note, t in self._times if note and t <= at]
-            moments.append(Moment(len(heard), at - heard[-1]))
-        return moments
+        return [self._moment(at) for at in drawn]
+
+    def moment_in(self, place: str, chance: random.Random) -> Moment:
+        """A moment at which to kill at a place: anywhere in the time that the undisturbed command spent there."""
+        noted = [b"".join(note for note, _ in self._times[: i + 1]) for i in range(len(self._times))]
+        spans = [
+            (at, to)
+            for sofar, (_, at), (_, to) in zip(noted, self._times, self._times[1:], strict=False)
+            if self._place(sofar) == place
+        ]
+        start, end = chance.choices(spans, [b - a for a, b in spans])[0]
+        return self._moment(chance.uniform(start, end))
+
+    def _moment(self, at: float) -> Moment:
+        heard = [t for note, t in self._times if note and t <= at]
+        return Moment(len(heard), at - heard[-1])
 
     def kill(self, moment: Moment) -> Fallen:
         """Kill the command at a moment, and hold what is left against what must be."""

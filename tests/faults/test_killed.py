@@ -1,22 +1,34 @@
-"""kill -9 at random moments of an ingest and of a run: nothing confirmed is lost, and nothing is there twice."""
+"""kill -9 at chosen moments of an ingest and of a run: nothing confirmed is lost, and nothing is there twice.
 
-from collections import Counter
+Each command is killed in a transaction, in a commit, and at one place outside of its writes: before, between, or after
+them. benchmarks/faults.py kills them at moments spread over their whole lives, hundreds of times.
+"""
+
+import random
 from pathlib import Path
 
-from kills import PLACES, Command, spread
+import pytest
+from kills import PLACES, Command, Experiment
 from processes import Processes
 
-# So many of the ingests together, and as many of the run.
-KILLS = 12
+BEFORE, IN_TRANSACTION, IN_COMMIT, BETWEEN, AFTER = PLACES
+# A kill is aimed by how long the command took before: of a busy machine some miss.
+TRIES = 6
 
 
-def test_kills_at_random_moments_of_ingest_and_run(
-    tmp_path: Path, commands: list[Command], processes: Processes
+@pytest.mark.parametrize(("number", "outside"), [(0, BEFORE), (1, BETWEEN), (2, AFTER)])
+def test_kills_at_chosen_moments_of_ingest_and_run(
+    tmp_path: Path, commands: list[Command], processes: Processes, number: int, outside: str
 ) -> None:
-    fallen = spread(KILLS, commands, tmp_path / "work", processes, seed=20)
-    assert len(fallen) == 2 * KILLS
-    for command in commands:
-        places = Counter(f.place for f in fallen if f.command == command.name)
-        assert places[PLACES[1]] + places[PLACES[2]] >= 2, f"too few kills of '{command.name}' in its writes: {places}"
-        # Where between its writes a kill falls is a matter of the machine's load: some must.
-        assert sum(places.values()) > places[PLACES[1]] + places[PLACES[2]]
+    chance = random.Random(20 + number)
+    experiment = Experiment(commands[number], tmp_path / "work", processes)
+    fallen: list[str] = []
+    for place in (IN_TRANSACTION, IN_COMMIT):
+        tries = 0
+        while place not in fallen:
+            assert tries < TRIES, f"no kill of '{commands[number].name}' fell {place}: {fallen}"
+            fallen.append(experiment.kill(experiment.moment_in(place, chance)).place)
+            tries += 1
+    # Which of the places outside of its writes a kill falls at is a matter of the machine's load: some must.
+    fallen.append(experiment.kill(experiment.moment_in(outside, chance)).place)
+    assert set(fallen) & {BEFORE, BETWEEN, AFTER}, fallen

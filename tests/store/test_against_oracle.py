@@ -295,8 +295,9 @@ def held_rows(ledger: Ledger, product: str) -> list[dict[str, Any]]:
 
 
 def seen(ledger: Ledger, product: str, day: int) -> list[tuple[str, int, int]]:
-    """The contents that are known on a day."""
-    found = ledger.state(START + timedelta(days=day)).table("sales")
+    """The contents that are known on a day. The last day's are read with every other table, the others' alone."""
+    names = None if day == DAYS else ("sales",)
+    found = ledger.state(START + timedelta(days=day), names).table("sales")
     found = found.filter(pc.equal(found["product"], product)).to_pylist()
     return sorted(
         ((r["sale"] or "").removeprefix(product), (r["happened_at"] - START).days, int(r["units"])) for r in found

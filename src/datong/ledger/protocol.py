@@ -147,12 +147,12 @@ class Ledger(Protocol):
         """The number of the last ingest or withdrawal that changed each table; tables without one are not there."""
         ...
 
-    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
-        """Row ids that came from `source` and that its good rows do not name now, in order; 'lines:L (2026-02-02)' is a
+    def vanished(self, report: IngestReport, named: Callable[[], CheckedRows]) -> Sequence[str]:
+        """Row ids that came from a source and that its good rows do not name now, in order; 'lines:L (2026-02-02)' is a
         version alone that would hold in place of what the source says.
 
-        rows: how many those are; named: gives them, where they are needed. For events only where the ledger holds more
-        rows of the source than it has now.
+        report: of the ingest of the source, just now; named: gives its good rows, where they are needed. For events
+        only where the ledger holds more rows of the source than it has now.
         """
         ...
 

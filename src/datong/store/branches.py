@@ -6,13 +6,13 @@ moment, without those of which it has a version of its own, and its own; the par
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from datong.ledger.protocol import TRUNK, Branch, branch_name
+from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.state import in_state_schema
 from datong.ledger.validate import CheckedRows
 from datong.model.errors import NotFound, Refused
@@ -181,8 +181,8 @@ class BranchLedger(DuckDBLedger):
             " ON own.row_id = below.row_id AND own._from = below._from)"
         )
 
-    def _filled(self) -> frozenset[str]:
-        return self._parent._filled() | {table.name for table in _changed_tables(self)}
+    def _filled(self, names: Collection[str]) -> frozenset[str]:
+        return self._parent._filled(names) | {table.name for table in _changed_tables(self)}
 
     def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
         """Rows that hold products back on the branch: its parent's of which it says nothing, and its own."""
@@ -234,7 +234,7 @@ class BranchLedger(DuckDBLedger):
             state_rows = state_rows.append_column(name, found[name])
         return state_rows
 
-    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
+    def vanished(self, report: IngestReport, named: Callable[[], CheckedRows]) -> Sequence[str]:
         """Nothing: a file for a branch holds what differs there, and the folder's own tables belong to the trunk."""
         return ()
 

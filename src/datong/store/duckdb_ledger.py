@@ -32,6 +32,7 @@ from datong.model.words import message
 from datong.store.incoming import (
     TEMPORARY,
     contested,
+    counted,
     gone,
     insertion,
     lacks_key,
@@ -164,6 +165,7 @@ class DuckDBLedger:
         self.path = path
         self.settings = settings
         self._connection = connection
+        self._latest_known: tuple[int, datetime | None] | None = None  # as of which ingest
 
     def __enter__(self) -> "DuckDBLedger":
         return self
@@ -255,8 +257,7 @@ class DuckDBLedger:
     ) -> int:
         """Put the good rows into `staged` as they come (but, unless `every` row is wanted, those that are known), and
         the others into `bad`. Returns how many are good."""
-        some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
-        known_left_out = table.kind == "event" and some_stored and not every
+        known_left_out = table.kind == "event" and not every and self._has_rows(table)
         incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
         with self._registered("incoming_arrow", incoming.reader):
             try:
@@ -275,17 +276,18 @@ class DuckDBLedger:
     def _judge(self, table: Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
         """Add what is new: how many new facts, how many new versions, and the rows in conflict (_n, row_id)."""
         history = self.settings.history
-        some_stored = bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
+        some_stored = self._has_rows(table)
         ((unkeyed,),) = self._rows(lacks_key())
         if unkeyed:
             self._run(repeated())
         for statement in numbered(table, unkeyed, some_stored):
             self._run(statement)
-        ((unknown,),) = self._rows("SELECT count(*) FROM incoming")
-        self._run(contested(table, some_stored))
-        ((judged,),) = self._rows("SELECT count(*) FROM contested")
-        first, later = 0, 0
+        ((unknown, some_contested),) = self._rows(counted(some_stored))
+        first, later, judged = 0, 0, 0
         conflicts = pa.table({"_n": pa.array([], pa.int64()), "row_id": pa.array([], pa.string())})
+        if some_contested:
+            self._run(contested(table, some_stored))
+            ((judged,),) = self._rows("SELECT count(*) FROM contested")
         if judged:
             self._run(stored(table))
             self._run(verdicts(table, history, arrived_at))
@@ -297,6 +299,9 @@ class DuckDBLedger:
         if added + later:
             self._run(insertion(table, history, arrived_at, ingest, judged > 0))
         return added, later, conflicts
+
+    def _has_rows(self, table: Table) -> bool:
+        return bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
 
     def _leave_quarantine(self, quarantine_ids: Sequence[str]) -> None:
         self._run("DELETE FROM quarantine WHERE quarantine_id IN (SELECT unnest(?))", [list(quarantine_ids)])
@@ -409,14 +414,19 @@ class DuckDBLedger:
             self._run("DROP TABLE temp.leaving")
         return count
 
-    def vanished(self, table: str, rows: int, named: Callable[[], CheckedRows], source: str) -> Sequence[str]:
-        """Row ids that came from `source` and that its good rows do not name now; see Ledger.vanished."""
+    def vanished(self, report: IngestReport, named: Callable[[], CheckedRows]) -> Sequence[str]:
+        """Row ids that came from a source and that its good rows do not name now; see Ledger.vanished."""
+        table, rows, source = report.table, report.rows, report.source
         spec = tables()[table]
         # Rows taken out or mended leave more here than the source has. Naming every row of a large source is dear.
         if spec.kind == "event":
             brought = f"SELECT count(*) FROM {chain_table(spec)} JOIN ingests ON ingest = _ingest WHERE source = ?"
             ((count,),) = self._rows(brought, [source])
             if count <= rows:
+                return ()
+        else:
+            ((count,),) = self._rows(f"SELECT count(*) FROM {chain_table(spec)}")
+            if count == report.added:  # all that the ledger holds is new with this ingest
                 return ()
         held = (
             f"SELECT row_id, {valid_from(spec)} AS _from FROM {chain_table(spec)}"
@@ -488,7 +498,7 @@ class DuckDBLedger:
     def _state(self, as_of: datetime, last_ingest: int, names: Collection[str] | None) -> State:
         """The world as known at a moment from what came in up to an ingest."""
         names = every_table() if names is None else names
-        filled = self._filled() if names else frozenset()
+        filled = self._filled([name for name in names if name != REFUSED])
         read = {
             name: self._table_as_of(name, as_of, last_ingest)
             if name == REFUSED or name in filled
@@ -497,10 +507,11 @@ class DuckDBLedger:
         }
         return State(self.settings, as_of, read, Snapshot(self.chain, self.name, last_ingest))
 
-    def _filled(self) -> frozenset[str]:
-        """Tables that have any row: to ask for all of them at once is quicker than to read an empty one."""
-        some = (f"SELECT '{t.name}' WHERE EXISTS (SELECT 1 FROM {chain_table(t)})" for t in tables().values())
-        return frozenset(name for (name,) in self._rows(" UNION ALL ".join(some)))
+    def _filled(self, names: Collection[str]) -> frozenset[str]:
+        """Those of the tables that have any row: to ask for all of them at once is quicker than to read an empty
+        one."""
+        some = [f"SELECT '{n}' WHERE EXISTS (SELECT 1 FROM {chain_table(tables()[n])})" for n in names]
+        return frozenset(name for (name,) in self._rows(" UNION ALL ".join(some))) if some else frozenset()
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         if name == REFUSED:
@@ -585,9 +596,12 @@ class DuckDBLedger:
 
     def latest_known_at(self) -> datetime | None:
         """The last moment at which anything became known, 'since ever' apart; see Ledger.latest_known_at."""
-        moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in tables().values())
-        ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
-        return latest
+        last_ingest = self._next_ingest() - 1
+        if self._latest_known is None or self._latest_known[0] != last_ingest:
+            moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in tables().values())
+            ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
+            self._latest_known = last_ingest, latest
+        return self._latest_known[1]
 
     def latest_arrival(self) -> datetime | None:
         """The last moment at which rows came in; see Ledger.latest_arrival."""
@@ -659,8 +673,14 @@ class DuckDBLedger:
                 "INSERT INTO runs (run, branch, as_of, seed, saved, ingest, settings) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [*here, run.as_of, run.seed, saved, ingest, settings],
             )
-            for name, table in {} if elsewhere else run.tables.items():
-                self._run("INSERT INTO run_tables VALUES (?, ?, ?)", [run.run, name, _arrow_bytes(table)])
+            if not elsewhere:
+                self._keep_tables(run)
+
+    def _keep_tables(self, run: RunRecord) -> None:
+        arrow = [_arrow_bytes(table) for table in run.tables.values()]
+        kept = pa.table({"name": list(run.tables), "arrow": pa.array(arrow, pa.large_binary())})
+        with self._registered("run_tables_arrow", kept):
+            self._run("INSERT INTO run_tables SELECT ?, name, arrow FROM run_tables_arrow", [run.run])
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""

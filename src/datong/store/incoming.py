@@ -78,6 +78,12 @@ def lacks_key() -> str:
     return "SELECT coalesce(bool_or(NOT _keyed), false) FROM staged"
 
 
+def counted(some_stored: bool) -> str:
+    """How many rows `incoming` has, and whether any of them may be `contested`."""
+    some_contested = "count(*) > 0" if some_stored else "count(DISTINCT hash(row_id)) < count(*)"
+    return f"SELECT count(*), {some_contested} FROM incoming"
+
+
 def contested(table: Table, some_stored: bool) -> str:
     """The incoming rows whose fact the ledger knows already, or that share it with another incoming row.
 

@@ -350,7 +350,7 @@ def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
 def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
     from datong.app.wording.assumed import assumed_columns
 
-    assumed = assumed_columns(chain.ledger.state(result.as_of), language)
+    assumed = assumed_columns(chain.state(result.as_of), language)
     tables = {**result.tables, "scores": chain.scores(result.as_of)}
     settings = chain.settings
     if chain.branch_name is not None:  # whoever gets the page or the workbook must see that nothing of it is so

@@ -96,8 +96,9 @@ def _given_out(ledger: Ledger, folder: Path) -> pa.Array:
 def _gone(ledger: Ledger, there: set[str | None]) -> dict[str, Finding]:
     """Tables of which the folder had a file before and has none now, while the ledger still holds their rows."""
     found = {}
+    ever = ledger.last_ingests()
     for name in tables():
-        rows = () if name in there else ledger.came_from(name, name)
+        rows = () if name in there or name not in ever else ledger.came_from(name, name)
         if rows:
             found[name] = finding("warning", "store.table_gone", name, count=len(rows), row_id=rows[0], table=name)
     return found
@@ -129,7 +130,7 @@ class _Taking:
         unheeded = [f for f in report.findings if f not in findings]
         # A file that changes only now was whole when it was taken in; the next time it is read again.
         with suppress(UnreadableError):
-            gone = () if rows.rejected else self._ledger.vanished(name, report.rows, rows.again, name)
+            gone = () if rows.rejected else self._ledger.vanished(report, rows.again)
             if gone:
                 unheeded.append(finding("warning", "store.vanished", name, count=len(gone), row_id=gone[0]))
         self.reports.append(report)
