@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.clock import default_moment
+from datong.app.clock import default_moment, today
 from datong.app.wiring import LEDGER_FILE, utc_now
 from datong.connectors.files.folder import CheckResult, Outcome, Part, check_folder, count
 from datong.connectors.files.settings import read_settings
@@ -42,7 +42,7 @@ def check_chain(
         look = _Look(ledger, settings, now())
         # Orders that were given out from here stand in the ledger, which a check does not open.
         unchecked = frozenset({"orders"} if (folder / LEDGER_FILE).exists() else ())
-        result = check_folder(folder, look.take, on_rows=on_rows, today=now().date(), unchecked=unchecked)
+        result = check_folder(folder, look.take, on_rows=on_rows, today=today(now, settings), unchecked=unchecked)
         if any(f.severity == "error" and f.row is None for f in result.findings):
             return result  # nothing would be planned of it
         return replace(result, findings=(*result.findings, *look.review()))

@@ -3,8 +3,8 @@
     sum of cost x max(hours - hours of the line, 0),     hours <= hours of the line + overtime
 
 HiGHS: a column of hours for each line and bucket that has some. Bound: it takes off max(price of the hour - cost, 0) x
-overtime. Referee: `Market.most_hours` is the most that a line can work. Hours and cost by bucket are worked out of the calendar
-in `network/line_hours.py`.
+overtime. Referee: `Market.most_hours` is the most that a line can work. Hours and cost by
+bucket: `network/line_hours.py`.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,8 @@ the first bucket; what orders under way will still take, promised_p(t), is their
 as stock of what it stands in for, not as an arrival. With several paths the rule holds for the stock that is expected.
 
 Bound: 0 >= mu (stock - fresh) for mu >= 0: the price mu(p, t) adds to holding in t, and a unit's arrival earns the mu
-of its L buckets (`credit`), no mu counting by which arrivals would earn more than they cost (`make_room`). L, out of days: `network/rule_facts.py`.
+of its L buckets (`credit`), no mu counting by which arrivals would earn more than they cost (`make_room`).
+L, out of days: `network/rule_facts.py`.
 """
 
 from collections.abc import Mapping
