@@ -86,7 +86,7 @@ def test_siblings_in_app_run_one_way(file: Path) -> None:
 ONLY_IN = {
     "duckdb": ("store/", "connectors/files/", "ledger/cells.py"),  # cells: columns of texts as numbers and moments
     "rich": ("app/cli/",),
-    "xlsxwriter": ("app/report/",),
+    "xlsxwriter": ("app/report/", "connectors/filedrop/"),
     "jinja2": ("app/report/",),
     "highspy": ("balance/",),
     "lightgbm": ("forecast/",),

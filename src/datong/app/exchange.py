@@ -5,6 +5,7 @@ from pathlib import Path
 
 from datong.app.chain import Chain
 from datong.connectors.filedrop.drop import FileDrop
+from datong.connectors.filedrop.sheet import Known
 from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused
 from datong.dispatch.answers import READ_FOR_ANSWERS, answers
 from datong.dispatch.release import release_rows
@@ -64,9 +65,17 @@ def run_messages(run: RunResult) -> list[OrderMessage]:
 
 
 def file_drop(chain: Chain, folder: Path, language: str) -> FileDrop:
-    """The drop folder of a chain, with the names of its products."""
-    products = chain.state(names=("products",)).table("products").select(["product", "name"]).to_pylist()
-    return FileDrop(folder, language, {p["product"]: p["name"] for p in products})
+    """The drop folder of a chain, with what its orders are told with."""
+    state = chain.state(names=("products", "offers"))
+    products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
+    offers = state.table("offers").select(["offer", "price"]).to_pylist()
+    known = Known(
+        {p["product"]: p["name"] for p in products},
+        {p["product"]: p["base_unit"] for p in products},
+        {o["offer"]: o["price"] for o in offers},
+        chain.settings.currency,
+    )
+    return FileDrop(folder, language, known)
 
 
 def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:

@@ -1,6 +1,8 @@
 import csv
+import shutil
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,9 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import xlsxwriter
+from python_calamine import CalamineWorkbook
 
 from datong.connectors.filedrop import inbox, outbox
+from datong.connectors.filedrop.folders import ANSWER_COLUMNS
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
+from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.protocol import Delivered, Unreachable
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.release import release_rows
@@ -19,6 +25,7 @@ from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
 from datong.model.settings import ChainSettings
+from datong.model.words import say
 from datong.network.position import position
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from work_orders import to, work
@@ -46,7 +53,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def test_one_readable_file_for_each_counterparty(tmp_path: Path) -> None:
     messages = [*to("North Mill", work("W2"), work("W1", 1234567.5)), *to("南厂", work("W3"))]
-    files = deliver(messages, tmp_path, "zh", run="R1", product_names={"P1": "酱油"})
+    files = deliver(messages, tmp_path, "zh", run="R1", known=Known({"P1": "酱油"}))
     assert [f.parent for f in files] == [tmp_path / "outbox"] * 2
     assert files[0].name.startswith("North_Mill-R1-")
     assert files[1].name.startswith("南厂-R1-")
@@ -59,11 +66,13 @@ def test_one_readable_file_for_each_counterparty(tmp_path: Path) -> None:
         "产品编码": "P1",
         "品名": "酱油",
         "数量": "1234567.5",
+        "单位": "",
         "开工日": "2026-03-05",
         "交期": "2026-03-09",
         "产线": "L1",
         "下单原因": "生产；完工",
         "消息编号": "",
+        **dict.fromkeys(("状态", "累计良品数", "累计报废数", "时间", "原因"), ""),
     }
     assert not list(tmp_path.rglob("*.tmp"))
 
@@ -84,7 +93,7 @@ def test_a_kill_before_the_note_sends_nothing_twice(tmp_path: Path) -> None:
 
 
 def test_names_cannot_leave_the_folder_and_cells_are_no_formulas(tmp_path: Path) -> None:
-    (file,) = deliver(to("../../etc/passwd", work("W1")), tmp_path, "en", product_names={"P1": "=1+1"})
+    (file,) = deliver(to("../../etc/passwd", work("W1")), tmp_path, "en", known=Known({"P1": "=1+1"}))
     assert file.parent == tmp_path / "outbox"
     assert file.resolve().is_relative_to(tmp_path.resolve())
     assert read(file)[0]["product name"] == "'=1+1"
@@ -346,7 +355,7 @@ def test_late_news_does_not_undo_what_came_after_it(ledger: DuckDBLedger, drop: 
         (b"", "no_rows"),
         (b"order,state,happened_at\n", "no_rows"),
         (b"order,happened_at\nW1,2026-03-05\n", "no_column"),
-        (b"PK\x03\x04\x14\x00\x06\x00\x08\x00" * 20, "unreadable"),
+        (b"PK\x03\x04\x14\x00\x06\x00\x08\x00" * 20, "unreadable_file"),
         (b"order,state\xff\xff,happened_at\n", "unreadable"),
     ],
 )
@@ -525,3 +534,65 @@ def test_a_file_that_is_still_being_written_is_waited_for(ledger: DuckDBLedger, 
     take(ledger, drop)
     accepted = [r["order"] for r in end(ledger).table("order_events").to_pylist() if r["state"] == "accepted"]
     assert sorted(accepted) == ["W1", "W2"]
+
+
+# the sheet -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_sheet_is_answered_in_the_sheet(ledger: DuckDBLedger, drop: Path, language: str) -> None:
+    """What goes out comes back with its yellow columns filled in; rows that are left empty are not answered yet."""
+    (file,) = deliver(to("Mill", work("W1"), work("W2")), drop, language, known=Known({"P1": "酱油"}, {"P1": "box"}))
+    grid = CalamineWorkbook.from_path(str(file.with_suffix(".xlsx"))).get_sheet_by_index(0).to_python()
+    head = next(i for i, row in enumerate(grid) if say("dispatch.title.order", language) in row)
+    titles = [*grid[head]]
+    assert all(grid[head + 1][titles.index(say(f"dispatch.title.{n}", language))] for n in ANSWER_COLUMNS)
+    assert [row[0] for row in grid[head + 2 :]] == ["W1", "W2"]
+    assert grid[head + 2][titles.index(say("dispatch.title.unit", language))] == "box"
+    answers = {"state": say("dispatch.state.done", language), "good_units": 95, "scrap_units": "5件"}
+    answers |= {"happened_at": datetime(2026, 3, 6, 9, 30), "reason": ""}  # noqa: DTZ001
+    for name, value in answers.items():
+        grid[head + 2][titles.index(say(f"dispatch.title.{name}", language))] = value
+    with xlsxwriter.Workbook(str(drop / "inbox" / "back.xlsx"), {"default_date_format": "yyyy-mm-dd hh:mm"}) as book:
+        page = book.add_worksheet()
+        for number, row in enumerate(grid):
+            page.write_row(number, 0, row)
+    got = take(ledger, drop)
+    assert [f.text("en") for f in got.findings if f.severity != "note"] == []
+    assert made(ledger) == [("W1", 95.0, 5.0)]
+    assert [r.event.order for r in got.collected.reports] == ["W1"]
+
+
+def test_an_empty_sheet_says_nothing(ledger: DuckDBLedger, drop: Path) -> None:
+    (file,) = deliver(to("Mill", work("W1"), work("W2")), drop, "zh")
+    for suffix in (".xlsx", ".csv"):
+        shutil.copy(file.with_suffix(suffix), drop / "inbox")
+    got = take(ledger, drop)
+    assert (got.batches, got.findings) == ((), ())
+
+
+def test_a_supplier_sees_offer_unit_and_price_and_nothing_of_ours(tmp_path: Path) -> None:
+    bought = work("P1", kind="buy")
+    known = Known({"P1": "Wax"}, {"P1": "kg"}, {"O": 2.2}, "EUR")
+    bought = replace(bought, offer="O")
+    (file,) = deliver(to("Agri", bought), tmp_path, "en", known=known)
+    (row,) = read(file)
+    assert (row["offer"], row["unit"], row["price of one"]) == ("O", "kg", "2.2 EUR")
+    assert "why" not in row
+    assert "line" not in row
+
+
+def test_the_same_sheet_gives_the_same_bytes() -> None:
+    sheet = sheet_of("Mill", "R1", to("Mill", work("W1")), "zh", Known())
+    assert as_workbook(sheet, "zh") == as_workbook(sheet, "zh")
+    assert as_csv(sheet, "zh").startswith(b"\xef\xbb\xbf")
+
+
+def test_a_workbook_that_would_do_harm_is_refused(ledger: DuckDBLedger, drop: Path) -> None:
+    with zipfile.ZipFile(drop / "inbox" / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * 300_000_000)
+    got = take(ledger, drop)
+    assert got.batches == ()
+    assert [f.severity for f in got.findings] == ["error"]
+    assert (drop / "bad" / "bomb.xlsx").exists()

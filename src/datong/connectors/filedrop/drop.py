@@ -1,11 +1,12 @@
 """A drop folder as a way out and a way in (connectors/protocol.py)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
-from datong.connectors.filedrop.outbox import deliver
+from datong.connectors.filedrop.outbox import NOTHING_KNOWN, deliver
+from datong.connectors.filedrop.sheet import Known
 from datong.connectors.protocol import Outcome
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding
@@ -14,14 +15,14 @@ from datong.model.flow import OrderMessage
 
 @dataclass(frozen=True)
 class FileDrop:
-    """language: of the files' titles and reasons. product_names: name by product code."""
+    """language: of the files' titles and reasons. known: what orders are told with."""
 
     folder: Path
     language: str
-    product_names: Mapping[str, str | None] = field(default_factory=dict)
+    known: Known = NOTHING_KNOWN
 
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
-        return deliver(messages, self.folder, self.language, run, self.product_names)
+        return deliver(messages, self.folder, self.language, run, self.known)
 
     def collect(self, calendar: Calendar) -> CollectedFiles:
         return collect(self.folder, calendar)

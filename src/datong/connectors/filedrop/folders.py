@@ -10,11 +10,14 @@ from datong.connectors.files.whole import write_whole
 from datong.model.errors import DatongError
 from datong.model.words import LANGUAGES, message, say
 
-# Columns of the files that go out, and those of chains with lanes: where a transfer leaves, and where what is asked for
-# arrives.
-ORDER_COLUMNS = ("order", "kind", "product", "product_name", "units", "start", "due", "line", "why", "key")
-SITE_COLUMNS = ("from_site", "site")
-SENT_COLUMNS = (*ORDER_COLUMNS, *SITE_COLUMNS)
+# Columns of a sheet that tell an order, and those in which it is answered.
+ORDER_COLUMNS = (
+    *("order", "kind", "product", "product_name", "units", "unit", "start", "due"),
+    *("offer", "price", "line", "why", "from_site", "site", "key"),
+)
+ANSWER_COLUMNS = ("state", "good_units", "scrap_units", "happened_at", "reason")
+# What stands for the order in a row that shows how to answer.
+EXAMPLE = {"en": "example", "zh": "示例"}
 OUTBOX, INBOX, DONE, BAD = "outbox", "inbox", "done", "bad"
 
 

@@ -1,7 +1,8 @@
-"""Acknowledgements and reports in: CSV files that a counterparty drops, as reports on orders."""
+"""Acknowledgements and reports in: sheets and CSV files that a counterparty drops, as reports on orders."""
 
 import contextlib
 import csv
+import io
 import re
 import time
 import tomllib
@@ -15,19 +16,35 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+from python_calamine import CalamineError, CalamineWorkbook
 
 from datong.connectors.exports.cells import cells_of
 from datong.connectors.exports.numbers import decide_marks, read_numbers
-from datong.connectors.filedrop.folders import BAD, DONE, INBOX, SENT_COLUMNS, plain, reachable, titles, write_text
+from datong.connectors.filedrop.folders import (
+    ANSWER_COLUMNS,
+    BAD,
+    DONE,
+    EXAMPLE,
+    INBOX,
+    ORDER_COLUMNS,
+    plain,
+    reachable,
+    titles,
+    write_text,
+)
 from datong.connectors.files.csv_rows import DELIMITERS
+from datong.connectors.files.read import cell_text
 from datong.connectors.files.steady import Looks, looks, read_steadily
+from datong.connectors.files.workbook_limits import inspect
 from datong.ledger.life import REPORTED, OrderEvent, OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import OrderState
 from datong.model.words import LANGUAGES, message, say
 
-_COLUMNS = ("order", "state", "good_units", "scrap_units", "happened_at", "reason")
+_COLUMNS = ("order", *ANSWER_COLUMNS)
+_EXAMPLES = frozenset(EXAMPLE.values())
+_SUFFIXES = (".csv", ".xlsx")
 _NEEDED = ("order", "state", "happened_at")
 # A file that changed so lately may still be being written.
 QUIET_SECONDS = 0.5
@@ -55,15 +72,24 @@ class CollectedFiles:
         return (*self.left, *(f for _, findings, _ in self.files for f in findings))
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A file as it was read. refused: why a workbook is not to be opened."""
+
+    content: bytes
+    looks: Looks
+    refused: tuple[Finding, ...]
+
+
 def collect(folder: Path, calendar: Calendar) -> CollectedFiles:
-    """Read every CSV file in `folder`/inbox. Moves nothing: take its reports in, then `settle`.
+    """Read every CSV file and workbook in `folder`/inbox. Moves nothing: take its reports in, then `settle`.
 
     A kill between the two only means that the same files are read again, which changes nothing.
     """
     with reachable(folder):
         inbox = folder / INBOX
-        paths = [p for p in inbox.iterdir() if p.suffix.lower() == ".csv"] if inbox.exists() else []
-    read: dict[Path, tuple[bytes, Looks]] = {}
+        paths = [p for p in inbox.iterdir() if p.suffix.lower() in _SUFFIXES] if inbox.exists() else []
+    read: dict[Path, _Seen] = {}
     left: list[Finding] = []
     paths = sorted(p for p in paths if not p.name.startswith("."))
     _wait_until_quiet(paths)
@@ -71,17 +97,21 @@ def collect(folder: Path, calendar: Calendar) -> CollectedFiles:
         if path.is_symlink():  # it may lead to anything that this program may read
             left.append(finding("error", "dispatch.link", path.name))
             continue
-        contents, problems = read_steadily(path, lambda p: ([(p.read_bytes(), looks(p))], []))
+        contents, problems = read_steadily(path, _look)
         if contents:
             read[path] = contents[0]
         left += problems
     read_files: list[tuple[Path, tuple[Finding, ...], Looks]] = []
     reports: list[OrderReport] = []
-    for path, (content, seen) in read.items():
-        lines, problems = _read(path.name, content, calendar)
+    for path, seen in read.items():
+        lines, problems = ([], [*seen.refused]) if seen.refused else _read(path.name, seen.content, calendar)
         reports += lines
-        read_files.append((path, tuple(problems), seen))
+        read_files.append((path, tuple(problems), seen.looks))
     return CollectedFiles(folder, tuple(reports), tuple(read_files), tuple(left))
+
+
+def _look(path: Path) -> tuple[list[_Seen], list[Finding]]:
+    return [_Seen(path.read_bytes(), looks(path), inspect(path).refused)], []
 
 
 def _wait_until_quiet(paths: Sequence[Path]) -> None:
@@ -129,10 +159,11 @@ def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str)
 def _read(source: str, content: bytes, calendar: Calendar) -> tuple[list[OrderReport], list[Finding]]:
     try:
         table = _table(content)
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+    except (UnicodeDecodeError, csv.Error, ValueError, CalamineError) as error:
         return [], [finding("error", "dispatch.unreadable", source, why=str(error))]
     if not table:
         return [], [finding("error", "dispatch.no_rows", source)]
+    table = table[_header_row(table) :]
     header = [plain(cell) for cell in table[0][1]]
     at = {name: next((i for i, cell in enumerate(header) if cell in titles(name)), None) for name in _COLUMNS}
     there = ", ".join(cell.strip() for cell in table[0][1])
@@ -148,6 +179,7 @@ def _read(source: str, content: bytes, calendar: Calendar) -> tuple[list[OrderRe
         (row, {n: cells[i].strip() if i is not None and i < len(cells) else "" for n, i in at.items()})
         for row, cells in table[1:]
     ]
+    records = [(row, record) for row, record in records if not _is_unanswered(record)]
     reports: list[OrderReport] = []
     findings = _unknown_columns(source, table)
     units = {name: _units([record[name] for _, record in records]) for name in ("good_units", "scrap_units")}
@@ -158,6 +190,21 @@ def _read(source: str, content: bytes, calendar: Calendar) -> tuple[list[OrderRe
         if event is not None:
             reports.append(OrderReport(source, row, event))
     return reports, findings
+
+
+def _header_row(table: Sequence[tuple[int, list[str]]]) -> int:
+    """The first row with the titles that are needed; in a sheet, how to answer stands above it. 0 where there is none,
+    so that what is missing can be told of the first row."""
+    for at, (_, cells) in enumerate(table):
+        there = {plain(cell) for cell in cells}
+        if all(there & titles(name) for name in _NEEDED):
+            return at
+    return 0
+
+
+def _is_unanswered(record: Mapping[str, str]) -> bool:
+    """A row that shows how to answer, or an order that is not answered yet."""
+    return plain(record["order"]) in _EXAMPLES or not any(record[name] for name in ANSWER_COLUMNS)
 
 
 def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> list[Finding]:
@@ -171,7 +218,13 @@ def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> lis
 
 
 def _table(content: bytes) -> list[tuple[int, list[str]]]:
-    """Rows that are not empty, with their numbers, in UTF-8 or, as Chinese Excel saves them, in GB18030."""
+    """Rows that are not empty, with their numbers: of the first sheet of a workbook, or of a text in UTF-8 or, as
+    Chinese Excel saves it, in GB18030."""
+    if content.startswith(b"PK"):
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+        values = [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
+        texts = [[cell_text(value) or "" for value in row] for row in values]
+        return [(number, row) for number, row in enumerate(texts, start=1) if any(cell.strip() for cell in row)]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -225,7 +278,7 @@ def _state_words() -> dict[str, OrderState]:
 @cache
 def _known_titles() -> frozenset[str]:
     """Titles of columns that are read, or that the work-order file has."""
-    return frozenset(title for name in (*_COLUMNS, *SENT_COLUMNS) for title in titles(name))
+    return frozenset(title for name in (*ORDER_COLUMNS, *ANSWER_COLUMNS) for title in titles(name))
 
 
 def _moment(text: str, calendar: Calendar) -> tuple[datetime, bool] | None:

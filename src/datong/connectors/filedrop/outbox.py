@@ -1,23 +1,23 @@
-"""Work orders out: one CSV file for each counterparty and delivery."""
+"""Orders out: one sheet for each counterparty and delivery."""
 
 import csv
 import hashlib
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from datong.connectors.filedrop.folders import ORDER_COLUMNS, OUTBOX, SENT_COLUMNS, reachable, titles, write_csv
-from datong.connectors.files.whole import one_at_a_time
+from datong.connectors.filedrop.folders import OUTBOX, reachable, titles, write_csv
+from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
+from datong.connectors.files.whole import one_at_a_time, write_whole
 from datong.connectors.protocol import Delivered, Outcome, Unreachable
 from datong.model.errors import DatongError
 from datong.model.flow import OrderMessage
-from datong.model.words import say
 
 # Keys of all that ever went out. Files in the outbox may be taken away; this stays.
 _SENT = "sent.csv"
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+NOTHING_KNOWN = Known()
 
 
 def deliver(
@@ -25,18 +25,18 @@ def deliver(
     folder: Path,
     language: str,
     run: str = "",
-    product_names: Mapping[str, str | None] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Outcome, ...]:
     """Write the messages that did not go out yet to `folder`/outbox; gives the files written, or that the folder cannot
     be used.
 
-    One file for each counterparty, in UTF-8 with a byte order mark, titles and reasons in `language`. run: shown in
-    the file's name. product_names: name by product code. The same key again makes no second file.
+    For each counterparty a workbook and the same as CSV (sheet.py), in `language`; the CSV is the mark that both are
+    there. run: shown in the files' names. known: what orders are told with. The same key again makes no second file.
     """
     done: list[Outcome] = []
     try:
         with reachable(folder), _ours(folder):
-            for one in _written(messages, folder, language, run, product_names or {}):
+            for one in _written(messages, folder, language, run, known):
                 done.append(one)
     except DatongError as error:
         told = {key for outcome in done for key in outcome.keys}
@@ -47,7 +47,7 @@ def deliver(
 
 
 def _written(
-    messages: Sequence[OrderMessage], folder: Path, language: str, run: str, product_names: Mapping[str, str | None]
+    messages: Sequence[OrderMessage], folder: Path, language: str, run: str, known: Known
 ) -> Iterator[Delivered]:
     """Each file once it is written."""
     gone = set(_sent(folder))
@@ -56,10 +56,9 @@ def _written(
     for counterparty, group in groupby(fresh, key=lambda m: m.counterparty):
         part = list(group)
         path = folder / OUTBOX / _file_name(counterparty, run, part)
-        sites = any(m.order.site is not None for m in part)
-        rows = [_row(m, language, product_names, sites) for m in part]
-        columns = SENT_COLUMNS if sites else ORDER_COLUMNS
-        write_csv(path, [[say(f"dispatch.title.{name}", language) for name in columns], *rows])
+        sheet = sheet_of(counterparty, run, part, language, known)
+        write_whole(path.with_suffix(".xlsx"), as_workbook(sheet, language))
+        write_whole(path, as_csv(sheet, language))
         yield Delivered(counterparty, tuple(m.key for m in part), str(path))
     if fresh:
         write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
@@ -82,31 +81,6 @@ def _sent(folder: Path) -> Iterator[str]:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             for row in csv.DictReader(file):
                 yield from (cell for title, cell in row.items() if title in keys and cell)
-
-
-def _row(sent: OrderMessage, language: str, product_names: Mapping[str, str | None], sites: bool) -> list[str]:
-    order = sent.order
-    why = say("dispatch.join", language).join(cause.text.text(language) for cause in order.causes)
-    cells = [
-        order.order,
-        say(f"dispatch.kind.{order.kind}", language),
-        order.product,
-        product_names.get(order.product) or "",
-        f"{order.units:.3f}".rstrip("0").rstrip("."),
-        order.start.isoformat(),
-        order.due.isoformat(),
-        order.line or "",
-        why,
-        sent.key,
-    ]
-    if sites:
-        cells += [order.from_site or "", order.site or ""]
-    return [_harmless(cell) for cell in cells]
-
-
-def _harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula (OWASP, CSV injection), in full width either."""
-    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
 
 
 def _file_name(counterparty: str, run: str, messages: Sequence[OrderMessage]) -> str:

@@ -1,0 +1,140 @@
+"""The sheet that a counterparty gets: its orders, and beside them the columns in which it answers.
+
+The same rows as CSV, for programs, and as a workbook, for people, who fill it in and send it back. A supplier is told
+offer, unit and price, and none of our reasons; works are told why.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import xlsxwriter
+
+from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
+from datong.ledger.life import REPORTED
+from datong.model.flow import OrderMessage
+from datong.model.words import say
+
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_WIDTHS = {"why": 60, "product_name": 24, "key": 18, "reason": 30, "happened_at": 16, "order": 18}
+_WIDTH = 12
+
+
+@dataclass(frozen=True)
+class Known:
+    """What orders are told with. product_names, base_units: by product code. prices: of a unit, by offer."""
+
+    product_names: Mapping[str, str | None] = field(default_factory=dict)
+    base_units: Mapping[str, str | None] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
+    currency: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """columns: names of those that tell an order; those of the answer follow. rows: texts, an order each."""
+
+    counterparty: str
+    run: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def sheet_of(counterparty: str, run: str, messages: Sequence[OrderMessage], language: str, known: Known) -> Sheet:
+    """The sheet of one counterparty's orders, in that order."""
+    cells = [_cells(message, language, known) for message in messages]
+    bought = [message.order.kind == "buy" for message in messages]
+    columns = ["order", "kind", "product", "product_name", "units", "unit", "start", "due"]
+    columns += ["offer", "price"] if any(bought) else []
+    columns += [] if all(bought) else ["line", "why"]
+    columns += ["from_site", "site"] if any(message.order.site is not None for message in messages) else []
+    columns.append("key")
+    rows = tuple(tuple(_harmless(own[name]) for name in columns) for own in cells)
+    return Sheet(counterparty, run, tuple(columns), rows)
+
+
+def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
+    order = sent.order
+    price = known.prices.get(order.offer or "")
+    reasons = [] if order.kind == "buy" else [cause.text.text(language) for cause in order.causes]
+    return {
+        "order": order.order,
+        "kind": say(f"dispatch.kind.{order.kind}", language),
+        "product": order.product,
+        "product_name": known.product_names.get(order.product) or "",
+        "units": f"{order.units:.3f}".rstrip("0").rstrip("."),
+        "unit": known.base_units.get(order.product) or "",
+        "start": order.start.isoformat(),
+        "due": order.due.isoformat(),
+        "offer": order.offer or "",
+        "price": "" if price is None else f"{price:.10g} {known.currency}".strip(),
+        "line": order.line or "",
+        "why": say("dispatch.join", language).join(reasons),
+        "from_site": order.from_site or "",
+        "site": order.site or "",
+        "key": sent.key,
+    }
+
+
+def _harmless(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula (OWASP, CSV injection), in full width either."""
+    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
+
+
+def as_csv(sheet: Sheet, language: str) -> bytes:
+    """UTF-8 with a byte order mark, for Excel."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([say(f"dispatch.title.{name}", language) for name in (*sheet.columns, *ANSWER_COLUMNS)])
+    writer.writerows([*row, *("" for _ in ANSWER_COLUMNS)] for row in sheet.rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def as_workbook(sheet: Sheet, language: str) -> bytes:
+    """An .xlsx that prints on the width of a page: how to answer, an example that is filled in, and the orders with a
+    list of answers to choose from. The same sheet gives the same bytes."""
+    content = io.BytesIO()
+    book = xlsxwriter.Workbook(content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book.set_properties({"title": sheet.counterparty, "created": datetime(2000, 1, 1)})  # noqa: DTZ001
+    page = book.add_worksheet(say("dispatch.sheet.name", language))
+    bold, grey = book.add_format({"bold": True}), book.add_format({"italic": True, "font_color": "#777777"})
+    head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+    wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+    answer = book.add_format({"bg_color": "#FFF6D5", "border": 1, "border_color": "#DDCC99", "valign": "top"})
+    top = 0
+    page.write_string(top, 0, say("dispatch.sheet.title", language, name=sheet.counterparty, run=sheet.run), bold)
+    for line in ("how", "when", "back"):
+        top += 1
+        page.write_string(top, 0, say(f"dispatch.sheet.{line}", language))
+    top += 2
+    names = (*sheet.columns, *ANSWER_COLUMNS)
+    first_answer = len(sheet.columns)
+    for column, name in enumerate(names):
+        page.write_string(top, column, say(f"dispatch.title.{name}", language), head)
+        page.set_column(column, column, _WIDTHS.get(name, _WIDTH))
+    page.write_string(top + 1, 0, EXAMPLE[language], grey)
+    for column, name in enumerate(ANSWER_COLUMNS, start=first_answer):
+        page.write_string(top + 1, column, say(f"dispatch.sheet.example.{name}", language), grey)
+    for number, row in enumerate(sheet.rows, start=top + 2):
+        for column, cell in enumerate(row):
+            page.write_string(number, column, cell, wrapped)
+        for column in range(first_answer, len(names)):
+            page.write_blank(number, column, None, answer)
+    last = top + 1 + max(len(sheet.rows), 1)
+    states = [say(f"dispatch.state.{state}", language) for state in REPORTED]
+    page.data_validation(
+        top + 2,
+        first_answer,
+        last,
+        first_answer,
+        {"validate": "list", "source": states, "error_type": "information"},
+    )
+    page.freeze_panes(top + 1, 1)
+    page.set_landscape()
+    page.set_paper(9)  # A4
+    page.fit_to_pages(1, 0)
+    page.repeat_rows(top)
+    book.close()
+    return content.getvalue()
