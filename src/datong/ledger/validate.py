@@ -427,12 +427,17 @@ def shown(value: object) -> str:
 # --- columns -----------------------------------------------------------------------------------------------------
 
 
+def column_name(table: Table, header: str) -> str:
+    """The column of a table that a header would name, without regard to case and blanks."""
+    return header if header in table.columns else re.sub(r"[\s-]+", "_", header.strip().lower())
+
+
 def _known_columns(table: Table, headers: Sequence[str], source: str) -> tuple[dict[str, str], list[Finding]]:
     """Header of each column of the table that the source has, and findings on the others."""
     named: dict[str, str] = {}
     unknown = []
     for header in headers:
-        name = header if header in table.columns else re.sub(r"[\s-]+", "_", header.strip().lower())
+        name = column_name(table, header)
         if name in table.columns and name not in named:
             named[name] = header
         else:

@@ -134,6 +134,8 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
             taken = _ingested(chain, file, answers, options, language)
+            if taken.reading is not None:
+                trial.show_reading(taken.reading, language)
             print_findings(taken.findings, language)
             for report in taken.reports:
                 print_ingested(report, language)

@@ -17,6 +17,16 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes
 from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_yes
 from datong.connectors.exports.dates import DateColumn, decide_order, not_a_day, read_dates
+from datong.connectors.exports.evidence import (
+    codes_of,
+    fits,
+    is_line_total,
+    mark_of_sum,
+    samples_of,
+    span_of,
+    sum_text,
+    texts_of,
+)
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.left_out import LeftOut, Rows
 from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_marks, read_numbers
@@ -171,7 +181,7 @@ class _Export:
         count = f"{int(rows.sum()):,}"
         options = tuple(Option(n, message(f"export.reading.{n}", count=count)) for n in ("leave_out", "as_it_stands"))
         asks = message("export.asks.extra_cells", count=count)
-        samples = _texts(self.columns[extra[0]], rows)
+        samples = texts_of(self.columns[extra[0]], rows)
         if self.asking.ask(Question("extra_cells", asks, (), samples, options)) == "leave_out":
             self.rows.drop("extra_cells", rows, None)
 
@@ -191,9 +201,9 @@ class _Export:
     def _follows(self, name: str, product: str) -> bool:
         """Whether a column says nothing more than the product or the market: a group of either."""
         leading = [n for n in (product, self.choice.column("market")) if n is not None and n != name]
-        own = _codes(self.columns[name])
+        own = codes_of(self.columns[name])
         for other in leading:
-            codes = _codes(self.columns[other])
+            codes = codes_of(self.columns[other])
             if len(np.unique(codes * (own.max() + 1) + own)) == len(np.unique(codes)):
                 return True
         return False
@@ -264,7 +274,7 @@ class _Export:
                 return self._of_rivals(found)
             asks = message("export.asks.money_units", column=found)
             options = (Option("units", message("export.reading.units_money")),)
-            self.asking.ask(Question("money_units", asks, (found,), _samples(self.columns[found]), options))
+            self.asking.ask(Question("money_units", asks, (found,), samples_of(self.columns[found]), options))
             return found
         price, amount = self._cells("price"), self._cells("amount")
         spare = self.choice.spare_units
@@ -272,16 +282,16 @@ class _Export:
             p, a = (read_numbers(c) for c in (price, amount))
             for name in spare:
                 u = read_numbers(self.columns[name])
-                if max(_fits(u.values(m), p.values(m), a.values(m)) for m in MARKS) > 0.9:
+                if max(fits(u.values(m), p.values(m), a.values(m)) for m in MARKS) > 0.9:
                     self.choice = _with_column(self.choice, "units", name)
                     return name
         named = tuple(n for n in self.columns if header_score("units", n) >= 0.5 and n not in spare)
         if not spare and not named:
             self.notes.append(message("export.one_unit_a_row"))
             return None
-        options = [Option(n, message("export.reading.units_column", units=_sum(self.columns[n]))) for n in spare]
+        options = [Option(n, message("export.reading.units_column", units=sum_text(self.columns[n]))) for n in spare]
         options.append(Option("one_a_row", message("export.reading.one_a_row", units=f"{self.table.height:,}")))
-        samples = _samples(self.columns[(*spare, *named)[0]])
+        samples = samples_of(self.columns[(*spare, *named)[0]])
         question = Question(
             "units_column", message("export.asks.units_column"), (*spare, *named), samples, tuple(options)
         )
@@ -304,9 +314,11 @@ class _Export:
         if not rivals or self.table.wide:
             return found
         names = (found, *rivals)
-        options = tuple(Option(n, message("export.reading.units_column", units=_sum(self.columns[n]))) for n in names)
+        options = tuple(
+            Option(n, message("export.reading.units_column", units=sum_text(self.columns[n]))) for n in names
+        )
         asks = message("export.asks.units_columns")
-        chosen = self.asking.ask(Question("units_column", asks, names, _samples(self.columns[found]), options))
+        chosen = self.asking.ask(Question("units_column", asks, names, samples_of(self.columns[found]), options))
         self.choice = _with_column(self.choice, "units", chosen)
         return chosen
 
@@ -315,15 +327,15 @@ class _Export:
     def _read_numbers(self) -> None:
         columns = {f: n for f in _NUMBER_FIELDS if (n := self.choice.column(f)) is not None}
         read = {f: read_numbers(self.columns[n]) for f, n in columns.items()}
-        fits = {}
+        shares = {}
         if {"units", "price", "amount"} <= read.keys():
-            fits = {m: _fits(*(read[f].values(m) for f in ("units", "price", "amount"))) for m in MARKS}
-        decided = decide_marks(read, fits)
+            shares = {m: fits(*(read[f].values(m) for f in ("units", "price", "amount"))) for m in MARKS}
+        decided = decide_marks(read, shares)
         marks = dict(decided.marks)
         product = self.columns[self.choice.column("product") or ""].filled
         for name in decided.unsure:
             if not (read[name].unsure & product).any():  # only sums are unsure, which the others tell
-                marks[name] = _mark_of_sum(read[name], product)
+                marks[name] = mark_of_sum(read[name], product)
         unsure = tuple(name for name in decided.unsure if (read[name].unsure & product).any())
         if unsure:
             marks |= dict.fromkeys(unsure, self._ask_for_mark(unsure, read, columns))
@@ -390,7 +402,7 @@ class _Export:
         else:
             readings = {o: column.days[o] for o in (first, *others)}
         options = tuple(
-            Option(o, message(f"export.reading.{o}", count=f"{int((~not_a_day(d)).sum()):,}", **_span(d)))
+            Option(o, message(f"export.reading.{o}", count=f"{int((~not_a_day(d)).sum()):,}", **span_of(d)))
             for o, d in readings.items()
         )
         asks = message("export.asks.halves" if why == "halves" else "export.asks.date_order", sample=samples[0])
@@ -403,7 +415,7 @@ class _Export:
             options = (Option("months", message("export.reading.months")),)
             if (self.days_of(column) % 1 == 0).all():
                 asks = message("export.asks.six_digits", column=name)
-                self.asking.ask(Question("six_digits", asks, (name,), _samples(self.columns[name]), options))
+                self.asking.ask(Question("six_digits", asks, (name,), samples_of(self.columns[name]), options))
 
     @staticmethod
     def days_of(column: DateColumn) -> np.ndarray:
@@ -485,7 +497,7 @@ class _Export:
             return
         units = np.abs(np.nan_to_num(self.units))
         part = max(count / max(1, self.rows.inside.sum()), units[rows].sum() / max(1e-9, units[self.rows.inside].sum()))
-        texts = () if column is None else _texts(self.columns[column], rows)
+        texts = () if column is None else texts_of(self.columns[column], rows)
         amount = f"{units[rows].sum():,.10g}"
         if part > _FEW and column not in self.settled:
             option = Option("leave_out", message("export.reading.leave_out", count=f"{count:,}"))
@@ -556,7 +568,7 @@ class _Export:
             for name, key in (("return", "return"), ("sold", "sold"), ("not_sold", "not_sold"))
         )
         asks = message("export.asks.negative_amount", count=f"{int(rows.sum()):,}", units=units)
-        samples = _texts(self.columns[names[0]], rows)
+        samples = texts_of(self.columns[names[0]], rows)
         chosen = self.asking.ask(Question("negative_amount", asks, names, samples, options))
         if chosen == "sold":
             return sold, returned
@@ -596,7 +608,7 @@ class _Export:
         amount = f"{units:,.10g}"
         options = tuple(Option(n, message(f"export.reading.{wanted}_{n}", units=amount)) for n in readings)
         asks = message(f"export.asks.{wanted}", column=name, units=amount)
-        return self.asking.ask(Question(wanted, asks, (name,), _samples(self.columns[name]), options))
+        return self.asking.ask(Question(wanted, asks, (name,), samples_of(self.columns[name]), options))
 
     # --- our tables
 
@@ -643,7 +655,7 @@ class _Export:
         of = np.abs(np.nan_to_num(self.units))
         with np.errstate(divide="ignore", invalid="ignore"):
             if price is not None:
-                if _is_line_total(price, of, amount, self.product):
+                if is_line_total(price, of, amount, self.product):
                     self.notes.append(message("export.line_total", column=self.choice.column("price")))
                     price = np.abs(price) / of
             elif amount is not None:
@@ -667,11 +679,6 @@ class _Export:
 
 
 # --- small parts -------------------------------------------------------------------------------------------------
-
-
-def _codes(cells: Cells) -> np.ndarray:
-    """(row,) int64: a number for each text, 0 for none."""
-    return cells.text.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
 
 
 def _where(mark: str, cells: Cells) -> Cells:
@@ -725,59 +732,3 @@ def _without_amount(choice: Choice) -> Choice:
 
 def _names(columns: Mapping[str, Cells]) -> str:
     return shown(", ".join(columns))
-
-
-def _samples(cells: Cells) -> tuple[str, ...]:
-    texts = cells.text.drop_null().slice(0, 1000).unique().slice(0, 3).to_pylist()
-    return tuple(shown(t) for t in texts)
-
-
-def _texts(cells: Cells, rows: np.ndarray) -> tuple[str, ...]:
-    return tuple(shown(t) for t in cells.text.filter(pa.array(rows)).drop_null().unique().slice(0, 3).to_pylist())
-
-
-def _sum(cells: Cells) -> str:
-    return f"{np.nansum(read_numbers(cells).values('.')):,.10g}"
-
-
-def _span(days: np.ndarray) -> dict[str, str]:
-    there = days[~not_a_day(days)]
-    if not len(there):
-        return {"first": "-", "last": "-"}
-    return {"first": str(there.min().astype("M8[D]")), "last": str(there.max().astype("M8[D]"))}
-
-
-def _fits(units: np.ndarray, price: np.ndarray, amount: np.ndarray) -> float:
-    """The share of rows in which price x units = amount, of those with more than one unit."""
-    rows = ~np.isnan(units) & ~np.isnan(price) & ~np.isnan(amount) & (np.abs(units) != 1) & (units != 0)
-    if rows.sum() < 3:
-        return 0.0
-    made = np.abs(units[rows] * price[rows])
-    return float((np.abs(made - np.abs(amount[rows])) <= np.maximum(0.01 * made, 0.02)).mean())
-
-
-def _mark_of_sum(column: NumberColumn, product: np.ndarray) -> Mark:
-    """The decimal sign with which a cell that stands for no product is the sum of those that do."""
-    for mark in MARKS:
-        values = column.values(mark)
-        if np.isclose(values[column.unsure], np.nansum(values[product])).any():
-            return mark
-    return "."
-
-
-def _is_line_total(price: np.ndarray, units: np.ndarray, amount: np.ndarray | None, product: pa.Array) -> bool:
-    """Whether a price is one of the whole row: within products it moves as the quantity does."""
-    if amount is not None and _fits(units, price, amount) > 0.5:
-        return False
-    rows = (units > 0) & (price > 0) & pc.is_valid(product).to_numpy(zero_copy_only=False)
-    if rows.sum() < 5:
-        return False
-    group = product.filter(pa.array(rows)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    counts = np.bincount(group)
-
-    def spread(values: np.ndarray) -> float:
-        means = np.bincount(group, values) / np.maximum(counts, 1)
-        return float(((values - means[group]) ** 2).mean())
-
-    as_it_is, of_a_unit, moves = (spread(np.log(v[rows])) for v in (price, price / np.maximum(units, 1e-12), units))
-    return moves > 1e-6 and as_it_is > 1e-6 and of_a_unit < 0.1 * as_it_is

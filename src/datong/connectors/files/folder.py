@@ -35,6 +35,7 @@ from datong.ledger.validate import (
     RowsInHand,
     TableCheck,
     Trouble,
+    column_name,
     gathered,
     last_recorded_day,
     nearest_hint,
@@ -157,14 +158,14 @@ class DecimalMarks:
 
     def _evidence(self, table: Table, source: Source) -> MarkEvidence:
         if source.name not in self._seen:
-            self._seen[source.name] = _mark_evidence(table, source) if source.may_hold_commas else MarkEvidence()
+            self._seen[source.name] = _mark_evidence(table, source)
         return self._seen[source.name]
 
 
 def _mark_evidence(table: Table, source: Source) -> MarkEvidence:
     """What the columns of numbers say, in one pass over the source."""
     numbers = {name for name, column in table.columns.items() if column.type in ("number", "integer")}
-    columns = [name for name in source.columns if name.strip().lower() in numbers]
+    columns = [name for name in source.text_columns if column_name(table, name) in numbers]
     evidence = MarkEvidence()
     try:
         for batch in source.batches() if columns else ():

@@ -82,14 +82,15 @@ class Source:
     columns: tuple[str, ...]
     # Whether a comma that could part decimals or thousands parts thousands, where nothing in the source tells.
     commas_group: bool = True
-    # Whether a cell may hold a comma at all.
-    may_hold_commas: bool = True
+    # Columns whose cells are text that may hold a comma within a number.
+    text_columns: tuple[str, ...] = ()
     _findings: Sequence[Finding] = ()
 
     def __init__(self, whole: RawSource, commas_group: bool = True) -> None:
         self.name = whole.name
-        self.commas_group = commas_group
         self.columns = tuple(name for name in whole.rows.column_names if name != ROW)
+        self.commas_group = commas_group
+        self.text_columns = tuple(n for n in self.columns if _is_text(whole.rows.schema.field(n).type))
         self._whole = whole
         self._findings = _no_rows(whole.name, whole.rows.num_rows + whole.rejected.num_rows)
 
@@ -149,7 +150,7 @@ class _SteadySource(Source):
     def __init__(self, source: Source, path: Path, seen: Looks) -> None:
         self.name = source.name
         self.columns = source.columns
-        self.commas_group, self.may_hold_commas = source.commas_group, source.may_hold_commas
+        self.commas_group, self.text_columns = source.commas_group, source.text_columns
         self._source, self._path, self._seen = source, path, seen
 
     def batches(self) -> Iterator[RawBatch]:
@@ -240,7 +241,7 @@ class _CsvSource(Source):
         self.name = path.name
         self.columns = tuple(name for name in names if name)
         self.commas_group = layout.delimiter == ","
-        self.may_hold_commas = layout.delimiter != "," or text.quotes > 0
+        self.text_columns = self.columns if layout.delimiter != "," or text.quotes > 0 else ()
         self._path, self._text, self._layout, self._names = path, text, layout, names
         self._block_bytes = block_bytes
 
@@ -268,7 +269,8 @@ class _CsvSource(Source):
 def _open_parquet(path: Path) -> tuple[list[Source], list[Finding]]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            names = [n for n in file.schema_arrow.names if n != ROW and not n.startswith("__index_level_")]
+            schema = file.schema_arrow
+            names = [n for n in schema.names if n != ROW and not n.startswith("__index_level_")]
     except (pa.ArrowException, OSError) as error:
         with path.open("rb") as file:
             start = file.read(4)
@@ -284,13 +286,18 @@ def _open_parquet(path: Path) -> tuple[list[Source], list[Finding]]:
         return [], [finding("error", "check.empty_file", path.name)]
     if len(names) > MOST_COLUMNS:
         return [], [too_many_columns(path.name)]
-    return [_ParquetSource(path, names)], []
+    texts = tuple(name for name in names if _is_text(schema.field(name).type))
+    return [_ParquetSource(path, names, texts)], []
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
 
 
 class _ParquetSource(Source):
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
+    def __init__(self, path: Path, names: Sequence[str], texts: tuple[str, ...]) -> None:
         self.name = path.name
-        self.columns = tuple(names)
+        self.columns, self.text_columns = tuple(names), texts
         self._path = path
 
     def batches(self) -> Iterator[RawBatch]:

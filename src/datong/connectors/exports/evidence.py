@@ -1,0 +1,72 @@
+"""What columns of an export show together: whether price x units = amount, whether a price is one of the row, and some
+of their cells for a question."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.dates import not_a_day
+from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, read_numbers
+from datong.ledger.validate import shown
+
+
+def codes_of(cells: Cells) -> np.ndarray:
+    """(row,) int64: a number for each text, 0 for none."""
+    return cells.text.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+
+
+def samples_of(cells: Cells) -> tuple[str, ...]:
+    texts = cells.text.drop_null().slice(0, 1000).unique().slice(0, 3).to_pylist()
+    return tuple(shown(t) for t in texts)
+
+
+def texts_of(cells: Cells, rows: np.ndarray) -> tuple[str, ...]:
+    return tuple(shown(t) for t in cells.text.filter(pa.array(rows)).drop_null().unique().slice(0, 3).to_pylist())
+
+
+def sum_text(cells: Cells) -> str:
+    return f"{np.nansum(read_numbers(cells).values('.')):,.10g}"
+
+
+def span_of(days: np.ndarray) -> dict[str, str]:
+    there = days[~not_a_day(days)]
+    if not len(there):
+        return {"first": "-", "last": "-"}
+    return {"first": str(there.min().astype("M8[D]")), "last": str(there.max().astype("M8[D]"))}
+
+
+def fits(units: np.ndarray, price: np.ndarray, amount: np.ndarray) -> float:
+    """The share of rows in which price x units = amount, of those with more than one unit."""
+    rows = ~np.isnan(units) & ~np.isnan(price) & ~np.isnan(amount) & (np.abs(units) != 1) & (units != 0)
+    if rows.sum() < 3:
+        return 0.0
+    made = np.abs(units[rows] * price[rows])
+    return float((np.abs(made - np.abs(amount[rows])) <= np.maximum(0.01 * made, 0.02)).mean())
+
+
+def mark_of_sum(column: NumberColumn, product: np.ndarray) -> Mark:
+    """The decimal sign with which a cell that stands for no product is the sum of those that do."""
+    for mark in MARKS:
+        values = column.values(mark)
+        if np.isclose(values[column.unsure], np.nansum(values[product])).any():
+            return mark
+    return "."
+
+
+def is_line_total(price: np.ndarray, units: np.ndarray, amount: np.ndarray | None, product: pa.Array) -> bool:
+    """Whether a price is one of the whole row: within products it moves as the quantity does."""
+    if amount is not None and fits(units, price, amount) > 0.5:
+        return False
+    rows = (units > 0) & (price > 0) & pc.is_valid(product).to_numpy(zero_copy_only=False)
+    if rows.sum() < 5:
+        return False
+    group = product.filter(pa.array(rows)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    counts = np.bincount(group)
+
+    def spread(values: np.ndarray) -> float:
+        means = np.bincount(group, values) / np.maximum(counts, 1)
+        return float(((values - means[group]) ** 2).mean())
+
+    as_it_is, of_a_unit, moves = (spread(np.log(v[rows])) for v in (price, price / np.maximum(units, 1e-12), units))
+    return moves > 1e-6 and as_it_is > 1e-6 and of_a_unit < 0.1 * as_it_is
