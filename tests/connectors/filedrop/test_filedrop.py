@@ -578,6 +578,7 @@ def test_a_supplier_sees_offer_unit_and_price_and_nothing_of_ours(tmp_path: Path
     (file,) = deliver(to("Agri", bought), tmp_path, "en", known=known)
     (row,) = read(file)
     assert (row["offer"], row["unit"], row["price of one"]) == ("O", "kg", "2.2 EUR")
+    assert (row["order date"], row["delivery date"]) == ("2026-03-05", "2026-03-09")
     assert "why" not in row
     assert "line" not in row
 

@@ -13,6 +13,7 @@ from datong.model.words import LANGUAGES, message, say
 # Columns of a sheet that tell an order, and those in which it is answered.
 ORDER_COLUMNS = (
     *("order", "kind", "product", "product_name", "units", "unit", "start", "due"),
+    *("ordered_on", "arrives_on"),
     *("offer", "price", "line", "why", "from_site", "site", "key"),
 )
 ANSWER_COLUMNS = ("state", "good_units", "scrap_units", "happened_at", "reason")

@@ -46,7 +46,8 @@ def sheet_of(counterparty: str, run: str, messages: Sequence[OrderMessage], lang
     """The sheet of one counterparty's orders, in that order."""
     cells = [_cells(message, language, known) for message in messages]
     bought = [message.order.kind == "buy" for message in messages]
-    columns = ["order", "kind", "product", "product_name", "units", "unit", "start", "due"]
+    days = ["ordered_on", "arrives_on"] if all(bought) else ["start", "due"]
+    columns = ["order", "kind", "product", "product_name", "units", "unit", *days]
     columns += ["offer", "price"] if any(bought) else []
     columns += [] if all(bought) else ["line", "why"]
     columns += ["from_site", "site"] if any(message.order.site is not None for message in messages) else []
@@ -68,6 +69,8 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
         "unit": known.base_units.get(order.product) or "",
         "start": order.start.isoformat(),
         "due": order.due.isoformat(),
+        "ordered_on": order.start.isoformat(),
+        "arrives_on": order.due.isoformat(),
         "offer": order.offer or "",
         "price": "" if price is None else f"{price:.10g} {known.currency}".strip(),
         "line": order.line or "",
