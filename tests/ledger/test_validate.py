@@ -496,3 +496,15 @@ def test_numbers_and_days_that_no_plan_can_be_made_of(
         assert all(
             part.text(language) for part in (found.found, found.expected, found.remedy) for language in ("en", "zh")
         )
+
+
+@pytest.mark.parametrize("control", ["\x1b", "\x07", "\x00", "\x7f", "\x9b", "\x0b"])
+def test_characters_that_a_terminal_obeys_are_left_out_and_told(control: str) -> None:
+    """A tab, a line end and what is merely rare (é, 链, a blank of no width between letters) stay."""
+    names = [f"{control}[31mRed", "plain", control, "é 链\t-", None]
+    checked = check("products", product=["A", "B", "C", "D", "E"], name=names)
+    assert checked.rows["name"].to_pylist() == ["[31mRed", "plain", None, "é 链\t-", None]
+    assert codes(checked) == [("control_characters", 2, "name"), ("control_characters", 4, "name")]
+    for found in checked.findings:
+        assert control not in found.text("en")
+    assert checked.rows.num_rows == 5

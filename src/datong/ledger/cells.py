@@ -168,6 +168,7 @@ def _read_quickly(column: Column, cells: pa.ChunkedArray, mark: Mark) -> _FromTe
     try:
         match column.type:
             case "text":
+                text = without_controls(text)
                 return text, None, None, text
             case "number":
                 if mark == "," and pc.any(pc.match_substring(text, ".")).as_py():
@@ -196,6 +197,38 @@ def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     text = pc.utf8_trim(cells, characters=BLANKS) if _may_have_blanks(cells) else cells
     nothing = pc.equal(pc.binary_length(text), 0)
     return pc.if_else(nothing, pa.scalar(None, pa.string()), text) if pc.any(nothing).as_py() else text
+
+
+# Characters that nobody sees, and that a terminal obeys: C0 but for tab and line ends, and C1.
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
+_IS_CONTROL = np.array([(code < 32 and code not in (9, 10, 13)) or code == 127 for code in range(256)])
+
+
+def has_controls(text: pa.ChunkedArray) -> np.ndarray | None:
+    """(row,) bool: there are control characters in it; None where there are in none, which is far quicker to see."""
+    if not pa.types.is_string(text.type) or not any(map(_may_have_controls, text.chunks)):
+        return None
+    found = mask(pc.fill_null(pc.match_substring_regex(text, _CONTROLS), False))
+    return found if found.any() else None
+
+
+def _may_have_controls(chunk: pa.Array) -> bool:
+    _, offsets, data = chunk.buffers()
+    if data is None or not data.size or not len(chunk):
+        return False
+    ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+    codes = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    if _IS_CONTROL[codes].any():
+        return True
+    first = np.flatnonzero(codes[:-1] == 0xC2)  # C1 in UTF-8: C2 80 to C2 9F
+    return bool((codes[first + 1] < 0xA0).any())
+
+
+def without_controls(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text without control characters; null where nothing else is there."""
+    if has_controls(text) is None:
+        return text
+    return _trimmed(pc.replace_substring_regex(text, _CONTROLS, ""))
 
 
 def _may_have_blanks(cells: pa.ChunkedArray) -> bool:

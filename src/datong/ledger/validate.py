@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, Mark, chunked, database, mask, typed
+from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, Mark, chunked, database, has_controls, mask, typed
 from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
@@ -468,6 +468,9 @@ def _value_troubles(table: Table, cells_of: Mapping[str, Cells], last_day: np.da
     for name, cells in cells_of.items():
         column = table.columns[name]
         groups.append(_unread_troubles(column, cells))
+        hidden = has_controls(cells.raw) if column.type == "text" else None
+        if hidden is not None:
+            groups.append([Trouble("check.control_characters", hidden, name, "warning")])
         if column.required:
             groups.append([Trouble("check.missing_value", cells.empty, name)])
         if column.type in ("number", "integer"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from datong.model.words import Message, message, message_as_json, message_from_json, say
+from datong.model.words import Message, message, message_as_json, message_from_json, say, visible
 
 Severity = Literal["error", "warning", "note"]
 
@@ -32,7 +32,7 @@ class Finding:
         return {
             "severity": self.severity,
             "code": self.code,
-            "source": self.source,
+            "source": visible(self.source),
             "row": self.row,
             "column": self.column,
             "rows_affected": self.rows_affected,
@@ -43,7 +43,7 @@ class Finding:
 
     def text(self, language: str) -> str:
         """One line for a person."""
-        where = self.source
+        where = visible(self.source)
         if self.row is not None:
             where += say("finding.at_row", language, row=self.row)
         if self.column is not None:

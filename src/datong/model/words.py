@@ -1,5 +1,6 @@
 """Every text that a user reads, in English and Chinese, from one catalogue: the TOML files in words/."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +43,16 @@ def say(key: str, language: str, /, **params: Any) -> str:
     """The text under `key` with its {places} filled. A Message among the params is put in the same language."""
     filled = {k: v.text(language) if isinstance(v, Message) else v for k, v in params.items()}
     text = catalogue()[key][language if language in LANGUAGES else "en"]
-    return _PLURALS.vformat(text, (), filled) if ":plural}" in text else text.format(**filled)
+    return visible(_PLURALS.vformat(text, (), filled) if ":plural}" in text else text.format(**filled))
+
+
+# C0 but for tab and line ends, DEL and C1: nobody sees them, and a terminal obeys them.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """A text in which each control character is shown as one that stands for what cannot be shown."""
+    return _CONTROLS.sub("\ufffd", text)
 
 
 class _Plurals(Formatter):

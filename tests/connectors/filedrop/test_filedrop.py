@@ -597,3 +597,10 @@ def test_a_workbook_that_would_do_harm_is_refused(ledger: DuckDBLedger, drop: Pa
     assert got.batches == ()
     assert [f.severity for f in got.findings] == ["error"]
     assert (drop / "bad" / "bomb.xlsx").exists()
+
+
+def test_what_a_terminal_obeys_stays_in_the_file(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, f"{HEAD}W\x1b[2J9,accepted,,2026-03-06,\nW1,refused,,2026-03-06,no\x1b]0;x\x07 room\n", "a\x1b[31m.csv")
+    got = take(ledger, drop)
+    assert "\x1b" not in "".join(f.text(language) for f in got.findings for language in ("en", "zh"))
+    assert all("\x1b" not in str(row) for row in end(ledger).table("order_events").to_pylist())

@@ -40,7 +40,7 @@ from datong.ledger.life import REPORTED, OrderEvent, OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.flow import OrderState
-from datong.model.words import LANGUAGES, message, say
+from datong.model.words import LANGUAGES, message, say, visible
 
 _COLUMNS = ("order", *ANSWER_COLUMNS)
 _EXAMPLES = frozenset(EXAMPLE.values())
@@ -176,7 +176,7 @@ def _read(source: str, content: bytes, calendar: Calendar) -> tuple[list[OrderRe
     if len(table) == 1:
         return [], [finding("error", "dispatch.no_rows", source)]
     records = [
-        (row, {n: cells[i].strip() if i is not None and i < len(cells) else "" for n, i in at.items()})
+        (row, {n: visible(cells[i]).strip() if i is not None and i < len(cells) else "" for n, i in at.items()})
         for row, cells in table[1:]
     ]
     records = [(row, record) for row, record in records if not _is_unanswered(record)]
