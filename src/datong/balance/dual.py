@@ -247,12 +247,12 @@ class Dual:
         self.level = product_levels(market.products.names, market.ways.product[market.uses.way], market.uses.component)
         self.blocks = self._blocks()
         self.sold = [block for block in self.blocks if not block.is_component]
-        # Layers are work enough for several threads; where demand is certain they wait for one another at every short
-        # call, and take longer than one.
-        layered = any(block.demand.width is not None for block in self.blocks)
-        self.pool = ThreadPoolExecutor(threads) if threads > 1 and layered else None
         parts = [block for block in self.blocks if block.is_component]
         self.part_levels = [list(own) for _, own in groupby(parts, lambda block: block.level)]
+        # Several blocks of layers are work enough for threads; over one, or where demand is certain, they wait for one
+        # another at every short call, and take longer than one thread alone.
+        together = [sum(b.demand.width is not None for b in blocks) for blocks in (self.sold, *self.part_levels)]
+        self.pool = ThreadPoolExecutor(threads) if threads > 1 and max(together) > 1 else None
         self.sold_needs = _Needs.of(self.sold)
         self.part_needs = [_Needs.of(blocks) for blocks in self.part_levels]
         self.worth = self._worth()

@@ -48,6 +48,8 @@ def order_standings(state: State) -> dict[str, Standing]:
                 pc.and_(pc.is_valid(rows["to_site"]), pc.is_in(rows["order"], transfers.combine_chunks()))
             )
         rows = rows.filter(pc.is_valid(rows["order"]))
+        if not rows.num_rows:
+            continue
         code, orders = codes(rows["order"])
         sums = [np.bincount(code, rows[c].to_numpy(), len(orders)) for c in columns]
         first = _first_moments(rows)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 
 import pyarrow as pa
 
@@ -43,6 +44,7 @@ def arrow_type(column: Column) -> pa.DataType:
     return _ARROW_TYPES[column.type]
 
 
+@cache
 def schema_of(name: str) -> pa.Schema:
     """The schema of a table in a State, by name; also of `REFUSED`."""
     return REFUSED_SCHEMA if name == REFUSED else state_schema(tables()[name])
@@ -147,11 +149,16 @@ def state_of_tables(settings: ChainSettings, as_of: datetime, given: Mapping[str
     return State(settings, as_of, {name: counted(name) for name in made})
 
 
+@cache
+def _no_rows(name: str) -> pa.Table:
+    return schema_of(name).empty_table()
+
+
 def in_state_schema(name: str, rows: pa.Table | None) -> pa.Table:
     """Rows of a table brought to `state_schema`: missing columns are null or the default, row_id counts up."""
-    schema = schema_of(name)
     if rows is None:
-        return schema.empty_table()
+        return _no_rows(name)
+    schema = schema_of(name)
     if name == REFUSED:
         return rows.cast(schema)
     table = tables()[name]
