@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from datong.app.clock import clock, clock_findings, today
 from datong.app.wiring import Opened
+from datong.connectors.exports.order_lines import KEY
 from datong.connectors.exports.questions import asked, read_answers, write_answers
 from datong.connectors.exports.reading import Reading, read_export
 from datong.connectors.files.folder import SourceRows
@@ -27,13 +29,15 @@ from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, gathered, last_recorded_day
 from datong.model.errors import BadInput, NotFound
-from datong.model.findings import Finding
+from datong.model.findings import Finding, finding
 from datong.model.tables import tables
 from datong.model.words import message
 
 # Rows of the quarantine that are tried again in one go.
 RETRIED_AT_ONCE = 50_000
 
+# The column that holds the key of an order line.
+_LINE_KEYS = {"sales": "sale", "returns": "return"}
 # How like the name of a table the name of a file is that is taken for a slip.
 MISTYPED = 0.85
 
@@ -94,26 +98,91 @@ def ingest_export(
     if reading.questions:
         raise asked(reading.questions)
     known = at.ledger.state(END_OF_TIME, ("products",)).table("products")["product"].combine_chunks()
-    parts = []
+    parts, known_lines = [], 0
     for name, source in reading.parts:
         rows = source.rows
         if name == "products":
             rows = rows.filter(pc.invert(pc.is_in(rows["product"], known)))
+        elif name in _LINE_KEYS and _LINE_KEYS[name] in rows.column_names:
+            rows, same = _as_news(at, name, rows)
+            known_lines += same
         if rows.num_rows or source.rejected.num_rows:
             parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
-    if not parts:
+    no_more, vanished = _since_then(at, reading)
+    findings = [*reading.findings, *_told_of_lines(file.name, known_lines, no_more, vanished)]
+    if not parts and not known_lines:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
-    taken = _take_in(at, file, parts, reading.findings, on_rows, told)
+    taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))
+    if no_more:
+        at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
     write_answers(at.folder, {**kept, **reading.used})
     return replace(taken, reading=reading)
 
 
+def _as_news(at: Opened, name: str, rows: pa.Table) -> tuple[pa.Table, int]:
+    """Rows of sales or returns without those that the ledger holds as they are, and how many these are. A line that is
+    there with other figures is news of now: before, the other was known."""
+    key = _LINE_KEYS[name]
+    compared = [c for c in ("product", "units", "price", "market", "customer") if c in rows.column_names]
+    held = at.ledger.state(END_OF_TIME, (name,)).table(name)
+    place = pc.index_in(rows[key], held[key].combine_chunks())
+    there = pc.and_(pc.is_valid(place), pc.is_valid(rows[key]))
+    before = held.select(compared).take(place.combine_chunks())
+    same = there
+    for column in compared:
+        ours, theirs = rows[column].cast(held.schema.field(column).type), before[column]
+        if column == "market":  # where none is told, the default is
+            ours = pc.coalesce(ours, pa.scalar("all"))
+        if column in ("units", "price"):
+            equal = pc.less_equal(pc.abs(pc.subtract(ours, theirs)), 1e-9)
+        else:
+            equal = pc.equal(ours, theirs)
+        both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
+        same = pc.and_(same, pc.or_(pc.fill_null(equal, False), both_null))
+    news = pc.if_else(there, pa.scalar(clock(at)), pa.scalar(None, pa.timestamp("us", tz="UTC")))
+    rows = rows.append_column("known_at", news).filter(pc.invert(same))
+    return rows, int(pc.sum(same).as_py() or 0)
+
+
+def _since_then(at: Opened, reading: Reading) -> tuple[list[str], list[str]]:
+    """Order lines that an earlier export had as sold: those that this one has, and not as sold any more, and those of
+    days within its own that it does not have at all."""
+    sales = reading.part("sales")
+    if reading.lines is None or sales is None:
+        return [], []
+    known = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
+    known = known.filter(pc.match_substring_regex(known["sale"].fill_null(""), KEY.pattern))
+    still = pc.is_in(known["sale"], sales["sale"].combine_chunks().drop_null())
+    here = pc.is_in(known["sale"], reading.lines)
+    no_more = known.filter(pc.and_not(here, still))["sale"].to_pylist()
+    days = pc.cast(sales["happened_at"], pa.date32())
+    first, last = pc.min(days).as_py(), pc.max(days).as_py()
+    if first is None:
+        return no_more, []
+    own = pc.cast(known["happened_at"], pa.date32())  # the days at its ends may be cut, and shift with the zone
+    inside = pc.and_(pc.greater(own, first + timedelta(days=1)), pc.less(own, last - timedelta(days=1)))
+    return no_more, known.filter(pc.and_not(inside, here))["sale"].to_pylist()
+
+
+def _told_of_lines(source: str, known: int, no_more: Sequence[str], vanished: Sequence[str]) -> Iterator[Finding]:
+    if known:
+        yield finding("note", "export.known", source, count=known)
+    if no_more:
+        yield finding("note", "export.no_more", source, count=len(no_more), line=no_more[0])
+    if vanished:
+        yield finding("warning", "export.vanished", source, count=len(vanished), line=vanished[0])
+
+
 def is_of_tables(file: Path) -> bool:
-    """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped."""
+    """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped; a name with a number in
+    it, orders-2, is one that a shop gives."""
     names = [file.stem]
     if file.suffix.lower() in WORKBOOK_SUFFIXES:
         names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
-    return any(name in tables() or get_close_matches(name, tables(), 1, MISTYPED) for name in names)
+    typed = [name for name in names if name.replace("_", "").isalpha()]
+    return any(name in tables() for name in names) or any(
+        get_close_matches(name, tables(), 1, MISTYPED) for name in typed
+    )
 
 
 def _take_in(

@@ -71,7 +71,9 @@ def test_a_chinese_shop_export(tmp_path: Path) -> None:
         ("A001", "帆布包", 1059.0),
         ("A002", "双肩包", 99.0),
     ]
-    assert [(r["sale"], r["units"], r["market"], r[ROW]) for r in rows(reading)] == [("T1", 2.0, "天猫店", 2)]
+    assert [(r["sale"], r["units"], r["market"], r[ROW]) for r in rows(reading)] == [
+        ("T1/2025-01-05/A001", 2.0, "天猫店", 2)
+    ]
     assert rows(reading)[0]["happened_at"] == datetime.fromisoformat("2025-01-05T10:20")
     assert [(r["product"], r["units"]) for r in rows(reading, "returns")] == [("A002", 1.0)]
     assert "1 rows with 1 units: 交易关闭" in reading.last_line("en")

@@ -30,6 +30,7 @@ from datong.connectors.exports.evidence import (
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.left_out import LeftOut, Rows
 from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_marks, read_numbers
+from datong.connectors.exports.order_lines import line_keys
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.sheets import one_table
@@ -56,7 +57,8 @@ class Reading:
 
     parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
     guess that nobody should use. used: answers that decided something. left: rows that are left out, and why.
-    zone: IANA name, where the file's moments have offsets. sold, returned: units in all.
+    zone: IANA name, where the file's moments have offsets. sold, returned: units in all. lines: keys of the order lines
+    that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Reading:
     zone: str | None = None
     sold: float = 0.0
     returned: float = 0.0
+    lines: pa.Array | None = None
 
     def part(self, table: str) -> pa.Table | None:
         return next((source.rows for name, source in self.parts if name == table), None)
@@ -129,6 +132,7 @@ class _Export:
         self.findings: list[Finding] = []
         self.columns = dict(table.columns)
         self.rows = Rows(table)
+        self.lines: pa.Array | None = None
         self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
 
     def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
@@ -158,7 +162,7 @@ class _Export:
         return Reading(
             self.name, self.choice.columns, (), parts, tuple(self.asking.open), dict(self.asking.used),
             (*findings, *self.findings), tuple(self.notes), left, self.table.height, self.zone,
-            round(float(sold.sum()), 9), round(float(returned.sum()), 9),
+            round(float(sold.sum()), 9), round(float(returned.sum()), 9), self.lines,
         )  # fmt: skip
 
     def _cells(self, wanted: str) -> Cells | None:
@@ -625,11 +629,14 @@ class _Export:
         sales = base.append_column("units", pa.array(sold))
         if price is not None:
             sales = sales.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
-        order = self._cells("order")
-        if order is not None and not order.text.null_count and pc.count_distinct(order.text).as_py() == len(order):
-            sales = sales.append_column("sale", order.text)
-        sales = sales.filter(pa.array((sold > 0) | keep_zero))
         back = base.select([n for n in base.column_names if n != "customer"]).append_column("units", pa.array(returned))
+        order = self._cells("order")
+        if order is not None and not self.table.wide:
+            keys = line_keys(order, self.days, self.product)
+            self.lines = keys.drop_null().unique()
+            sales = sales.append_column("sale", keys)
+            back = back.append_column("return", keys)
+        sales = sales.filter(pa.array((sold > 0) | keep_zero))
         back = back.filter(pa.array(returned > 0))
         products = self._products(base, price, (sold > 0) | (returned > 0) | keep_zero)
         parts = [("products", products), ("sales", sales), *([("returns", back)] if back.num_rows else [])]

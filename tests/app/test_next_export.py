@@ -1,0 +1,110 @@
+"""The next export on the same chain: what it has again, what has changed since, and what is gone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import datong
+from datong.app.chain import Chain
+from datong.app.cli.main import main
+
+Line = tuple[int, str, str, int, str]  # order, day, product, quantity, status
+
+FIRST: list[Line] = [
+    (1000 + day, f"2024-01-{day:02}", product, quantity, "paid")
+    for day in range(1, 29)
+    for product, quantity in (("A", 2), ("B", 1))
+]
+
+
+def written(path: Path, lines: list[Line], more: Mapping[str, str] | None = None, backward: bool = False) -> Path:
+    """An export as a shop writes it, of newer dates first where it is `backward`."""
+    extra = more or {}
+    rows = [f"#{order},{day} 10:00:00,{status},{quantity},{product}" for order, day, product, quantity, status in lines]
+    rows = [",".join([row, *extra.values()]) for row in (rows[::-1] if backward else rows)]
+    head = ",".join(["Order", "Created at", "Status", "Quantity", "SKU", *extra])
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A chain of the first export."""
+    export = written(tmp_path / "orders-1.csv", FIRST)
+    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    return tmp_path / "chain"
+
+
+def units(chain: Chain) -> dict[str, float]:
+    rows = chain.state().table("sales").to_pylist()
+    return {p: sum(r["units"] for r in rows if r["product"] == p and r["state"] == "ordered") for p in ("A", "B")}
+
+
+def changed(
+    lines: list[Line], order: int, product: str, quantity: int | None = None, status: str = "paid"
+) -> list[Line]:
+    return [
+        (o, day, p, (quantity or q), status) if (o, p) == (order, product) else (o, day, p, q, s)
+        for o, day, p, q, s in lines
+    ]
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_what_comes_again_changes_nothing(folder: Path, tmp_path: Path, backward: bool) -> None:
+    later: list[Line] = [(2000, "2024-01-30", "A", 5, "paid")]
+    export = written(tmp_path / "orders-2.csv", [*FIRST[20:], *later], {"Note": "x"}, backward)
+    with datong.open(folder) as chain:
+        before = units(chain)
+        taken = chain.ingest(export)
+        assert [f.code for f in taken.findings if f.severity != "note"] == []
+        assert units(chain) == {"A": before["A"] + 5, "B": before["B"]}
+        chain.ingest(export)
+        assert units(chain) == {"A": before["A"] + 5, "B": before["B"]}
+
+
+def test_a_quantity_that_changed_is_corrected(folder: Path, tmp_path: Path) -> None:
+    with datong.open(folder) as chain:
+        chain.ingest(written(tmp_path / "orders-2.csv", changed(FIRST, 1015, "A", 7)))
+        assert units(chain) == {"A": 2 * 28 + 5, "B": 28}
+
+
+def test_an_order_that_was_cancelled_since_is_no_sale_any_more(folder: Path, tmp_path: Path) -> None:
+    with datong.open(folder) as chain:
+        taken = chain.ingest(written(tmp_path / "orders-2.csv", changed(FIRST, 1015, "A", status="cancelled")))
+        assert units(chain) == {"A": 2 * 27, "B": 28}
+        assert [(f.code, f.found.params[0][1]) for f in taken.findings if f.code == "no_more"] == [("no_more", 1)]
+    with datong.open(folder) as again:
+        assert units(again) == {"A": 2 * 27, "B": 28}
+
+
+def test_an_order_that_is_gone_is_told_and_stays(folder: Path, tmp_path: Path) -> None:
+    left = [line for line in FIRST if line[0] != 1015]
+    with datong.open(folder) as chain:
+        taken = chain.ingest(written(tmp_path / "orders-2.csv", left))
+        assert units(chain) == {"A": 2 * 28, "B": 28}
+        (gone,) = [f for f in taken.findings if f.code == "vanished"]
+        assert gone.severity == "warning"
+        assert "1015" in gone.text("en")
+
+
+def test_two_lines_of_one_product_are_two(tmp_path: Path) -> None:
+    twice = [line for line in FIRST for _ in range(2)]
+    export = written(tmp_path / "orders-1.csv", twice)
+    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    with datong.open(tmp_path / "chain") as chain:
+        assert units(chain) == {"A": 4 * 28, "B": 56}
+        chain.ingest(written(tmp_path / "orders-2.csv", twice, {"Note": "y"}))
+        assert units(chain) == {"A": 4 * 28, "B": 56}
+
+
+def test_numbers_that_begin_anew_each_day_are_no_order_of_yesterday(tmp_path: Path) -> None:
+    """Receipts 1 and 2 of every day."""
+    receipts: list[Line] = [(n, f"2024-01-{day:02}", "AB"[n % 2], 3, "paid") for day in range(1, 29) for n in (1, 2)]
+    export = written(tmp_path / "orders-1.csv", receipts)
+    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    with datong.open(tmp_path / "chain") as chain:
+        assert units(chain) == {"A": 84, "B": 84}
+        more: list[Line] = [(n, "2024-01-29", "AB"[n % 2], 3, "paid") for n in (1, 2)]
+        chain.ingest(written(tmp_path / "orders-2.csv", [*receipts[-4:], *more]))
+        assert units(chain) == {"A": 87, "B": 87}
