@@ -8,7 +8,6 @@ import pytest
 from datong.store import duckdb_ledger
 from stores import BACK_ENDS, Store
 
-
 _create = duckdb_ledger._create
 
 
