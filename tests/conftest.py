@@ -1,6 +1,8 @@
 """Options of the whole suite."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,28 @@ sys.path.insert(0, str(Path(__file__).parent))
 def files_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests drop whole files: nobody waits for their writers."""
     monkeypatch.setattr("datong.connectors.filedrop.inbox.QUIET_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_ledgers_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where a chain has no ledger it gets a copy of one that was made once. How one is made is for tests/store, which
+    makes each of its own, and for tests/faults, whose commands are processes."""
+    from datong.store import duckdb_ledger
+
+    made = tmp_path_factory.mktemp("new-ledger") / "ledger.duckdb"
+    duckdb_ledger._create(made)
+    content = made.read_bytes()
+
+    def copy(path: Path) -> None:
+        fresh = path.with_name(f"{path.name}.copy.new")
+        fresh.write_bytes(content)
+        with suppress(FileExistsError):
+            duckdb_ledger._place(fresh, path)
+        duckdb_ledger._clear(fresh)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb_ledger, "_create", copy)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,7 +12,7 @@ import pytest
 from kills import Command, results
 from processes import Processes
 
-# Blanks, signs that shells and addresses have a meaning for, other scripts, an accent apart and joined; an option.
+# Blanks, signs of shells and addresses, other scripts, an accent apart and joined; and the name of an option.
 FOLDERS = ["my chain 链 🧵 a%20b & 'c' \"d\" 日本語\u3000全角 e\u0301 é", "--out"]
 
 

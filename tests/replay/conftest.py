@@ -11,6 +11,8 @@ import pytest
 
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.settings import ChainSettings
+from datong.replay import replay as replay_module
+from datong.replay.baseline import baseline_orders
 
 SETTINGS = ChainSettings(
     "small", time_zone="Asia/Dhaka", promise_days=3, max_late_days=14, horizon_buckets=4, path_count=50
@@ -102,6 +104,12 @@ def _visible(name: str, rows: list[dict[str, Any]], as_of: datetime) -> pa.Table
     if not ordered:
         return in_state_schema(name, None)
     return in_state_schema(name, pa.table({c: pa.array([row.get(c) for row in ordered]) for c in columns}))
+
+
+@pytest.fixture
+def no_foresight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Perfect foresight orders as the baseline does: for tests of the other courses, of which none sees another's."""
+    monkeypatch.setattr(replay_module, "Foresight", lambda *_setting: baseline_orders)
 
 
 @pytest.fixture

@@ -40,8 +40,8 @@ def record(state: State, used: Learnt, seed: int, result: CycleResult) -> RunRec
 
 
 @pytest.fixture
-def cycles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
-    """Every state that a replay hands to the cycle, with the cycle's result."""
+def cycles(monkeypatch: pytest.MonkeyPatch, no_foresight: None) -> Iterator[Seen]:
+    """Every state that a replay hands to the cycle, with the cycle's result; without those of perfect foresight."""
     seen: Seen = []
     run_cycle = module.run_cycle
 

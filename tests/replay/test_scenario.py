@@ -115,7 +115,9 @@ def test_recorded_service_by_hand() -> None:
     assert recorded_service(silent).num_rows == 0
 
 
-def test_lead_times_and_yields_are_learnt_from_how_the_companys_orders_really_went(small: SimpleNamespace) -> None:
+def test_lead_times_and_yields_are_learnt_from_how_the_companys_orders_really_went(
+    small: SimpleNamespace, no_foresight: None
+) -> None:
     """The recipes say at once and all good; the company's orders took 9 days, and 4 of 5 became good.
 
     The first cycles believe the recipes and are 9 days and a fifth off; once LEAST_ORDERS of a recipe's own orders are

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from datong.store import duckdb_ledger
 from stores import BACK_ENDS, Store
+
+_create = duckdb_ledger._create
+
+
+@pytest.fixture(autouse=True, scope="module")
+def ledgers_are_made() -> Iterator[None]:
+    """Each ledger of these tests is made, and none a copy (see tests/conftest.py)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb_ledger, "_create", _create)
+        yield
 
 
 @pytest.fixture(params=sorted(BACK_ENDS))

@@ -177,7 +177,7 @@ def ledger(kept: Store) -> Ledger:
 _example = count()
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=6))
 def test_ids_versions_withdrawals_quarantine_and_as_of(ledger: Ledger, steps: list[Ingest | Withdraw | Retry]) -> None:
     product = f"P{next(_example)}-"  # examples share a ledger and differ in product
@@ -221,7 +221,7 @@ branch_step = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=st.lists(rows, min_size=3, max_size=5),
     moment=st.integers(0, DAYS),

@@ -47,7 +47,7 @@ def test_nothing_confirmed_is_lost_and_nothing_is_there_twice(tmp_path: Path) ->
     path = tmp_path / "ledger.duckdb"
     confirmed: list[int] = []
     tried = 0
-    for kill in range(8):
+    for kill in range(5):
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(path), str(tried), str(Path(__file__).parent)],
             stdout=subprocess.PIPE,
@@ -56,7 +56,7 @@ def test_nothing_confirmed_is_lost_and_nothing_is_there_twice(tmp_path: Path) ->
         assert process.stdout is not None
         for _ in range(1 + kill % 3):
             confirmed.append(int(process.stdout.readline()))
-        time.sleep(0.013 * kill)  # another moment of the next ingest each time
+        time.sleep(0.02 * kill)  # another moment of the next ingest each time
         process.kill()
         confirmed += [int(line) for line in process.stdout.read().split()]
         process.wait()

@@ -64,14 +64,11 @@ def make(folder: Path) -> None:
 
 def contents(ledger: DuckDBLedger) -> dict[str, Any]:
     """All that can be read from a ledger, as JSON keeps it."""
+    states = {moment.isoformat(): ledger.state(moment) for moment in MOMENTS}
     read = {
         "states": {
-            moment.isoformat(): {
-                name: ledger.state(moment).table(name).to_pylist()
-                for name in tables()
-                if ledger.state(moment).table(name).num_rows
-            }
-            for moment in MOMENTS
+            moment: {name: state.table(name).to_pylist() for name in tables() if state.table(name).num_rows}
+            for moment, state in states.items()
         },
         "quarantine": ledger.quarantined().to_pylist(),
         "runs": ledger.runs().to_pylist(),
