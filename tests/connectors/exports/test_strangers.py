@@ -65,3 +65,54 @@ def test_an_undoing_beside_an_unknown_word_is_not_known(state: str) -> None:
 def test_an_undoing_beside_known_words_is_one(state: str, mark: str) -> None:
     marks = marks_of(state)
     assert marks is None if mark == "?" else marks and mark in marks
+
+
+# --- quantities: what came back, what was given away, and which of two that say the same is meant -----------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Returns", "Returned", "Units Returned", "Quantité retournée", "Qté retour", "Retouren", "Retourniert", "Devoluciones",
+     "Unidades devueltas", "Resi", "Zwroty", "退货数", "退货量", "退货", "退款件数", "Retour stuks"],
+)  # fmt: skip
+def test_a_column_of_returned_units_is_read_in_any_language(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1|B2,5,0|0|2")
+    assert (reading.sold, reading.returned, keys(reading)) == (140, 18, [])
+
+
+def test_returns_in_money_are_no_units(tmp_path: Path) -> None:
+    reading = read(
+        tmp_path, "Date,SKU,Qty,Gross sales,Returns,Net sales", "2024-01-{d},A1,5,50.00,0.00|-10.50,50.00|39.50"
+    )
+    assert reading.column("returned_units") is None
+
+
+def test_units_before_returns_are_those_sold(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Gross units,Returns,Net units", "2024-01-{d},A1|B2,5|6|7,0|0|1,5|6|6")
+    assert reading.column("units") == "Gross units"
+    assert (reading.sold, reading.returned, keys(reading)) == (168, 18, [])
+
+
+@pytest.mark.parametrize("free", ["Free Qty", "Bonus quantity", "Sample units", "赠品数量", "Gratis Menge"])
+def test_what_was_given_away_is_not_what_was_sold(tmp_path: Path, free: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,{free},Billed Qty", "2024-01-{d},A1,0|1,5")
+    assert (reading.column("units"), reading.sold) == ("Billed Qty", 140)
+
+
+@pytest.mark.parametrize("pair", [("Qty A", "Qty B"), ("Menge Lager", "Menge Web"), ("Morning units", "Evening units")])
+def test_two_columns_that_say_quantity_as_clearly_are_asked_about(tmp_path: Path, pair: tuple[str, str]) -> None:
+    reading = read(tmp_path, f"Date,SKU,{','.join(pair)}", "2024-01-{d},A1,3|1|7,5|6")
+    assert "units_column" in keys(reading)
+
+
+@pytest.mark.parametrize("header", ["Дата,Артикул,Количество", "판매일자,상품코드,수량", "Tarih,Ürün Kodu,Miktar"])
+def test_quantities_in_more_languages(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, header, "2024-01-{d},A1,5")
+    assert (reading.sold, keys(reading)) == (140, [])
+
+
+@pytest.mark.parametrize("values", ["5|6|7", "12000|15000", "5,000|12,000", "1.5|2.5"])
+def test_rows_are_not_one_unit_each_where_a_column_may_hold_quantities(tmp_path: Path, values: str) -> None:
+    path, cells = tmp_path / "export.csv", values.split("|")
+    path.write_text("Date;SKU;Zork\n" + "".join(f"2024-01-{d:02};A1;{cells[d % len(cells)]}\n" for d in DAYS))
+    assert "units_column" in keys(read_export(path))

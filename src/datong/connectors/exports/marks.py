@@ -34,10 +34,11 @@ _REFUSED_ZH = re.compile(
 )
 # Words that may stand beside an undoing and leave it what it is.
 _BESIDE = frozenset(
-    "by the a an to in of on for via and order orders item items product goods payment customer customers buyer seller"
-    " user admin merchant shop store system sender client fully full automatically auto manually after before already"
-    " has been was is from at".split()
-)
+    {"by", "the", "a", "an", "to", "in", "of", "on", "for", "via", "and", "from", "at", "has", "been", "was", "is",
+     "order", "orders", "item", "items", "product", "goods", "payment", "customer", "customers", "buyer", "seller",
+     "user", "admin", "merchant", "shop", "store", "system", "sender", "client", "fully", "full", "automatically",
+     "auto", "manually", "after", "before", "already"}
+)  # fmt: skip
 _BESIDE_ZH = re.compile(
     "系统|自动|手动|超时|买家|卖家|商家|用户|客户|顾客|平台|客服|主动|订单|交易|商品|宝贝|全部|整单|全额|原路|因|被|由|并|且|已|了|后|的|而"
 )
@@ -84,7 +85,7 @@ def _clause(clause: str) -> frozenset[str] | None:
 
 
 def _is_beside(rest: str, clause: str) -> bool:
-    """Whether what no word for a state explains leaves an undoing what it is. '取消退款' may be either of two things."""
+    """Whether what no word for a state explains leaves an undoing what it is. '取消退款' may be two things."""
     if re.search(r"取消退[款货]", clause):
         return False
     return all(word in _BESIDE or not any(c.isalpha() for c in word) for word in _BESIDE_ZH.sub(" ", rest).split())
