@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from datong.connectors.exports.marks import marks_of
 from datong.connectors.exports.reading import Reading, read_export
@@ -72,8 +73,8 @@ def test_an_undoing_beside_known_words_is_one(state: str, mark: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["Returns", "Returned", "Units Returned", "Quantité retournée", "Qté retour", "Retouren", "Retourniert", "Devoluciones",
-     "Unidades devueltas", "Resi", "Zwroty", "退货数", "退货量", "退货", "退款件数", "Retour stuks"],
+    ["Returns", "Returned", "Units Returned", "Quantité retournée", "Qté retour", "Retouren", "Retourniert",
+     "Devoluciones", "Unidades devueltas", "Resi", "Zwroty", "退货数", "退货量", "退货", "退款件数", "Retour stuks"],
 )  # fmt: skip
 def test_a_column_of_returned_units_is_read_in_any_language(tmp_path: Path, header: str) -> None:
     reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1|B2,5,0|0|2")
@@ -90,7 +91,7 @@ def test_returns_in_money_are_no_units(tmp_path: Path) -> None:
 def test_units_before_returns_are_those_sold(tmp_path: Path) -> None:
     reading = read(tmp_path, "Date,SKU,Gross units,Returns,Net units", "2024-01-{d},A1|B2,5|6|7,0|0|1,5|6|6")
     assert reading.column("units") == "Gross units"
-    assert (reading.sold, reading.returned, keys(reading)) == (168, 18, [])
+    assert (reading.sold, reading.returned, keys(reading)) == (168, 9, [])
 
 
 @pytest.mark.parametrize("free", ["Free Qty", "Bonus quantity", "Sample units", "赠品数量", "Gratis Menge"])
@@ -116,3 +117,43 @@ def test_rows_are_not_one_unit_each_where_a_column_may_hold_quantities(tmp_path:
     path, cells = tmp_path / "export.csv", values.split("|")
     path.write_text("Date;SKU;Zork\n" + "".join(f"2024-01-{d:02};A1;{cells[d % len(cells)]}\n" for d in DAYS))
     assert "units_column" in keys(read_export(path))
+
+
+# --- sheets: what a sheet's name says of its rows, and sheets that hold the rows of others once more ---------------
+
+
+def book(folder: Path, name: str = "export.xlsx", **sheets: tuple[int, int, str]) -> Reading:
+    """Sheets of rows for days from..to of 2024-01, of one more column where a value is given; then how it is read."""
+    with xlsxwriter.Workbook(str(folder / name)) as workbook:
+        for sheet, (first, last, header) in sheets.items():
+            page = workbook.add_worksheet(sheet.replace("_", " "))
+            page.write_row(0, 0, header.split(","))
+            for at, d in enumerate(range(first, last + 1), start=1):
+                page.write_row(at, 0, [f"2024-01-{d:02}", "A1", d][-len(header.split(",")) :])
+    return read_export(folder / name)
+
+
+@pytest.mark.parametrize("sheet", ["Returns", "Refunds", "退货", "退货明细", "Retouren", "Customer returns"])
+def test_a_sheet_of_returns_is_not_sold(tmp_path: Path, sheet: str) -> None:
+    reading = book(tmp_path, Sales=(1, 20, "Date,SKU,Qty"), **{sheet: (2, 4, "Date,SKU,Qty")})
+    assert (reading.sold, reading.returned, keys(reading)) == (210, 9, [])
+
+
+@pytest.mark.parametrize("sheet", ["Forecast", "Budget 2024", "预测", "Inventory", "采购入库", "Plan"])
+def test_a_sheet_of_something_else_is_asked_about(tmp_path: Path, sheet: str) -> None:
+    reading = book(tmp_path, Sales=(1, 20, "Date,SKU,Qty"), **{sheet: (2, 4, "Date,SKU,Qty")})
+    assert (reading.sold, keys(reading)) == (210, [f"sheet:{sheet}"])
+
+
+def test_sheets_that_hold_the_rows_of_another_one_are_read_once(tmp_path: Path) -> None:
+    header = "Date,SKU,Qty"
+    assert book(tmp_path, North=(1, 9, header), South=(10, 20, header), All=(1, 20, header)).sold == 210
+    assert book(tmp_path, "copy.xlsx", Sales=(1, 20, header), Copy=(1, 20, header)).sold == 210
+    assert book(tmp_path, "parts.xlsx", A=(1, 9, header), B=(10, 20, header)).sold == 210
+
+
+def test_a_sheet_of_a_month_takes_the_year_of_the_file(tmp_path: Path) -> None:
+    reading = book(tmp_path, "Sales 2023.xlsx", Januar=(1, 9, "SKU,Qty"), März=(1, 9, "SKU,Qty"))
+    sales = reading.part("sales")
+    assert sales is not None
+    assert sorted({str(day) for day in sales["happened_at"].to_pylist()}) == ["2023-01-01", "2023-03-01"]
