@@ -32,6 +32,7 @@ _LEAST_SHARE = 0.8  # of cells that must read as a date or a number, so that the
 _MOST_MARKETS = 200
 _MOST_STATES = 60
 _MOST_CODES = 12
+_MOST_UNITS = 10_000_000  # of a row; a larger number is a phone or a code
 _YES = frozenset({"yes", "y", "true", "t", "1", "x", "ja", "oui", "si", "是", "✓", "√", "已取消", "已退款", "已退货"})
 _NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "否", "-", "无", "未取消", "未退款", "未退货"})
 _PARTS_OF_COUNTRIES = frozenset({"state", "estado", "stato"})
@@ -64,7 +65,7 @@ class ColumnGuess:
 class Choice:
     """columns: what each field is taken from. states, kinds: columns that say what became of a row, and what kind of
     document it is of. flags: columns of yes or no, or of money given back, with the mark that they make. counted_in: of
-    units of measure. spare_units: columns of whole numbers that no word names, where no column of units is found.
+    units of measure. spare_units: columns of numbers that no word names, where no column of units is found.
     spare_products: columns of codes, where none is named and there are several."""
 
     columns: tuple[ColumnGuess, ...]
@@ -198,6 +199,8 @@ def _score(field: str, header: str, facts: Facts) -> float:
         named = 0.9  # a shop's own number of the order, #1001, under the header Name
     if field in ("name", "product") and facts.numbered > 0.8 and plain(header) == "name":
         return 0.0
+    if field == "returned_units" and facts.whole > 0.99 and plain(header) in _plain_words("returned_bare"):
+        named = max(named, 0.8)  # without a word for a quantity: whole numbers may be units, others are money
     if not named or not facts.filled:
         return 0.0
     fits = _fit(field, facts)
@@ -340,8 +343,8 @@ def _by_content(
             spare_products = tuple(codes) if len(codes) > 1 else ()
     spare: tuple[str, ...] = ()
     if "units" not in result and "date" in result and "product" in result:
-        amounts = [n for n in free if facts[n].numbers >= _LEAST_SHARE and facts[n].whole > 0.99]
-        amounts = [n for n in amounts if facts[n].typical < 10_000 and not _is_number_of(n)]
+        amounts = [n for n in free if facts[n].numbers >= _LEAST_SHARE and facts[n].dates < _LEAST_SHARE]
+        amounts = [n for n in amounts if facts[n].typical < _MOST_UNITS and not _is_number_of(n)]
         spare = tuple(n for n in amounts if not _ruled_out(n))
     return result, spare, spare_products
 

@@ -21,6 +21,28 @@ _MARKS: Mapping[str, frozenset[str]] = {
 }
 _CLAUSES = re.compile(r"[,，;；/、|+&()（）:：]")
 _NEGATION = re.compile(r"(?:^|\s)(?:not|no|non|never|un|nicht|kein|sin|pas)(?:\s|$)|[未无没不非待]")
+# An undoing that was asked for and refused, or taken back: it is none.
+_REFUSED = re.compile(
+    r"\b(?:refund|return|cancellation|cancel|chargeback)s?(?: (?:request|claim))?(?: (?:was|is|has been))?"
+    r" (?:declined|rejected|denied|refused|withdrawn|reversed|revoked)\b"
+    r"|\b(?:refund|return|chargeback)(?: request)? cancell?ed\b"
+)
+_UNDOING_ZH = r"(?:退货退款|退款退货|退换货|退款|退货|售后)(?:申请|请求)?"
+_REFUSED_ZH = re.compile(
+    rf"^(?:买家|卖家|用户|客户)?(?:取消|撤销|撤回|拒绝|驳回|不同意){_UNDOING_ZH}$"
+    rf"|{_UNDOING_ZH}(?:已|被)?(?:取消|撤销|撤回|拒绝|驳回|关闭|失败)$"
+)
+# Words that may stand beside an undoing and leave it what it is.
+_BESIDE = frozenset(
+    {"by", "the", "a", "an", "to", "in", "of", "on", "for", "via", "and", "from", "at", "has", "been", "was", "is",
+     "order", "orders", "item", "items", "product", "goods", "payment", "customer", "customers", "buyer", "seller",
+     "user", "admin", "merchant", "shop", "store", "system", "sender", "client", "fully", "full", "automatically",
+     "auto", "manually", "after", "before", "already"}
+)  # fmt: skip
+_BESIDE_ZH = re.compile(
+    "系统|自动|手动|超时|买家|卖家|商家|用户|客户|顾客|平台|客服|主动|订单|交易|商品|宝贝|全部|整单|全额|原路|因|被|由|并|且|已|了|后|的|而"
+)
+_UNDONE = frozenset({"cancelled", "refunded"})
 
 
 @lru_cache(maxsize=10_000)
@@ -44,8 +66,10 @@ def _known_states() -> Sequence[tuple[str, frozenset[str]]]:
 
 
 def _clause(clause: str) -> frozenset[str] | None:
+    """The marks of one clause; None where no word of it is known, or one is left that may turn what the others say."""
     marks: set[str] = set()
-    rest, found = f" {clause} ", False
+    bare = _REFUSED_ZH.sub(" ", _REFUSED.sub(" ", clause))
+    rest, found = f" {bare} ", bare != clause
     for word, some in _known_states():
         if word.isascii():
             place = f" {word} "
@@ -55,6 +79,13 @@ def _clause(clause: str) -> frozenset[str] | None:
         elif word in rest:
             rest, found = rest.replace(word, " "), True
             marks |= some
-    if not found or _NEGATION.search(rest):
+    if not found or _NEGATION.search(rest) or (marks & _UNDONE and not _is_beside(rest, clause)):
         return None
     return frozenset(marks)
+
+
+def _is_beside(rest: str, clause: str) -> bool:
+    """Whether what no word for a state explains leaves an undoing what it is. '取消退款' may be two things."""
+    if re.search(r"取消退[款货]", clause):
+        return False
+    return all(word in _BESIDE or not any(c.isalpha() for c in word) for word in _BESIDE_ZH.sub(" ", rest).split())

@@ -47,6 +47,7 @@ _WEEK_WORDS = ("week", "woche", "semaine", "semana", "周", "kw", "wk")
 _FEW = 0.01  # of rows or units that are left out without a question
 _MOSTLY = 0.8
 _CLEARLY = 0.75  # of a header's words
+_AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
 # The least share of rows that a column with a value for each group leaves empty, without a question.
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
@@ -306,25 +307,44 @@ class _Export:
         return chosen
 
     def _of_rivals(self, found: str) -> str:
-        """Where another column says as clearly that it holds quantities, and other ones: which of them it is."""
+        """Where another column says as clearly that it holds quantities, and other ones: the one that makes the amount
+        with the price, or from which returns are not taken off yet; else which of them it is, is a question."""
         own = read_numbers(self.columns[found]).values(".")
         taken = {c.column for c in self.choice.columns}
-        rivals = []
+        clearly = header_score("units", found.removesuffix(" (2)"))
+        clearly = _CLEARLY if clearly >= _CLEARLY else max(clearly - _AS_CLEARLY, 0.5)
+        rivals: dict[str, np.ndarray] = {}
         for name, cells in self.columns.items():
-            if name not in taken and header_score("units", name.removesuffix(" (2)")) >= _CLEARLY:
+            if name not in taken and header_score("units", name.removesuffix(" (2)")) >= clearly:
                 other = read_numbers(cells)
                 if not other.unread.any() and not np.array_equal(other.values("."), own, equal_nan=True):
-                    rivals.append(name)
+                    rivals[name] = other.values(".")
         if not rivals or self.table.wide:
             return found
-        names = (found, *rivals)
-        options = tuple(
-            Option(n, message("export.reading.units_column", units=sum_text(self.columns[n]))) for n in names
-        )
-        asks = message("export.asks.units_columns")
-        chosen = self.asking.ask(Question("units_column", asks, names, samples_of(self.columns[found]), options))
-        self.choice = _with_column(self.choice, "units", chosen)
-        return chosen
+        told = self._by_sums({found: own, **rivals})
+        if told is None:
+            names = (found, *rivals)
+            options = tuple(
+                Option(n, message("export.reading.units_column", units=sum_text(self.columns[n]))) for n in names
+            )
+            asks = message("export.asks.units_columns")
+            told = self.asking.ask(Question("units_column", asks, names, samples_of(self.columns[found]), options))
+        self.choice = _with_column(self.choice, "units", told)
+        return told
+
+    def _by_sums(self, quantities: Mapping[str, np.ndarray]) -> str | None:
+        """Of columns of quantities the one that sums tell; None where they tell nothing."""
+        back, price, amount = (self._cells(f) for f in ("returned_units", "price", "amount"))
+        if back is not None and len(quantities) == 2:
+            returned = np.abs(np.nan_to_num(read_numbers(back).values(".")))
+            for gross, net in (tuple(quantities), tuple(quantities)[::-1]):
+                if returned.any() and np.allclose(quantities[gross] - returned, quantities[net]):
+                    return gross
+        if price is None or amount is None:
+            return None
+        p, a = (read_numbers(c) for c in (price, amount))
+        fitting = [n for n, u in quantities.items() if max(fits(u, p.values(m), a.values(m)) for m in MARKS) > 0.9]
+        return fitting[0] if len(fitting) == 1 else None
 
     # --- numbers and dates
 

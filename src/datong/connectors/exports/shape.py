@@ -27,7 +27,7 @@ _DATE_PARTS = (
     frozenset({"day", "day of month", "日", "tag", "jour", "dia", "giorno", "dag"}),
 )
 _LEAST_PERIODS = 3
-_YEAR = re.compile(r"(?<!\d)(20\d{2})(?!\d)")
+YEAR = re.compile(r"(?<!\d)(20\d{2})(?!\d)")
 _NOTHING_SOLD = r"^(?:[-–—]|0+(?:[.,]0+)?)$"
 _BARE_WEEK = re.compile(r"(?:w|kw|wk|week)\s?\d{1,2}", re.IGNORECASE)
 _PERIOD_KINDS = ("day", "numeric", "month", "week")
@@ -255,7 +255,7 @@ def _without_measure(name: str) -> list[tuple[str, str]]:
 
 def _periods(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Period, date]]:
     """Columns that are named after days, weeks or months, each with its first day; of one kind, the commonest."""
-    named = [set(_YEAR.findall(hint)) for hint in hints]
+    named = [set(YEAR.findall(hint)) for hint in hints]
     year = next((min(years) for years in named if len(years) == 1), "")
     found: dict[str, Period] = {}
     for name in names:

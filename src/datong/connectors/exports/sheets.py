@@ -1,6 +1,9 @@
 """Several sheets of a workbook as one table: those that are alike are read together, the others are named."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +12,12 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, named_fields
 from datong.connectors.exports.grid import Grid
 from datong.connectors.exports.questions import Asking, Option, Question
-from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table, find_table, period_of
+from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, YEAR, Table, bare_month, find_table, period_of
+from datong.connectors.exports.vocabulary import plain, words
 from datong.model.words import Message, message
+
+KIND_COLUMN = "type (sheet)"  # of documents, by the names of sheets
+_LEAST_COPIED = 5  # rows of a sheet that stand in another one too
 
 
 def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, pa.Table, list[Message]]:
@@ -18,16 +25,27 @@ def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, 
     tables = [find_table(grid, (grid.sheet, name)) for grid in grids]
     main = max(range(len(tables)), key=lambda i: (_sales_likeness(tables[i]), tables[i].height, -i))
     alike = [i for i, table in enumerate(tables) if _alike(table, tables[main])]
+    said = {i: kind_of_sheet(grids[i].sheet) for i in alike}
+    if any(kind == "" for kind in said.values()):
+        alike = [i for i in alike if said[i] != "other"]
     notes = []
+    if len(alike) > 1:
+        tables = [_dated(t, grids[i].sheet, name) if i in alike else t for i, t in enumerate(tables)]
+    copies = _copies([tables[i] for i in alike])
+    for i in [alike[place] for place in copies]:
+        alike.remove(i)
+        notes.append(message("export.sheet_again", sheet=grids[i].sheet, count=f"{tables[i].height:,}"))
     for i, table in enumerate(tables):
-        if i in alike or not table.height:
+        if i in alike or not table.height or (i in said and said[i] != "other"):
             continue
         if _sales_likeness(table) >= 3 and table.height > 1:
             option = Option("leave_out", message("export.reading.leave_sheet", count=f"{table.height:,}"))
             asks = message("export.asks.sheet", sheet=grids[i].sheet)
             asking.ask(Question(f"sheet:{grids[i].sheet}", asks, (), tuple(list(table.columns)[:3]), (option,)))
         notes.append(message("export.sheet_not_read", sheet=grids[i].sheet, count=f"{table.height:,}"))
-    parts = [_dated(tables[i], grids[i].sheet) if len(alike) > 1 else tables[i] for i in alike]
+    parts = [tables[i] for i in alike]
+    if {said[i] for i in alike} >= {"", "return"}:
+        parts = [_of_kind(part, said[i] or "sale") for part, i in zip(parts, alike, strict=True)]
     if len(parts) > 1:
         sheets = ", ".join(grids[i].sheet for i in alike)
         notes.append(message("export.sheets", count=len(parts), sheets=sheets))
@@ -38,6 +56,40 @@ def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, 
         rejected,
         notes,
     )
+
+
+def kind_of_sheet(sheet: str) -> str:
+    """What the name of a sheet says of its rows: 'return', 'other' for something else than sales, or ''."""
+    bare = plain(sheet)
+    said = set(re.findall(r"[^\W\d_]+", bare))
+
+    def named(known: frozenset[str]) -> bool:
+        return any(word in said or (not word.isascii() and word in bare) for word in known)
+
+    if named(words("files", "returns")):
+        return "return"
+    return "other" if named(words("files", "other")) else ""
+
+
+def _copies(tables: Sequence[Table]) -> list[int]:
+    """The places of tables whose rows all stand in one other table too: a whole beside its parts, or a copy."""
+    if len(tables) < 2:
+        return []
+    names = [n for n in tables[0].columns if all(n in t.columns for t in tables)]
+    rows = [Counter(zip(*(t.columns[n].text.to_pylist() for n in names), strict=True)) for t in tables]
+    left: list[int] = []
+    for i, own in enumerate(rows):
+        if tables[i].height >= _LEAST_COPIED and any(
+            own <= other for j, other in enumerate(rows) if j != i and j not in left
+        ):
+            left.append(i)
+    return left
+
+
+def _of_kind(table: Table, kind: str) -> Table:
+    """A table with a column that says of which kind of document its rows are."""
+    said = Cells(pa.array([kind] * table.height, pa.string()))
+    return replace(table, columns={**table.columns, KIND_COLUMN: said})
 
 
 def _sales_likeness(table: Table) -> int:
@@ -57,9 +109,11 @@ def _alike(table: Table, other: Table) -> bool:
     return (names(table) == names(other) and table.height > 0) or table is other
 
 
-def _dated(table: Table, sheet: str) -> Table:
-    """A table of a sheet that is named after a day, week or month and has no dates of its own."""
-    period = period_of(sheet)
+def _dated(table: Table, sheet: str, file: str) -> Table:
+    """A table of a sheet that is named after a day, week or month and has no dates of its own. A month without a year
+    is of the year in the file's name."""
+    years = set(YEAR.findall(file))
+    period = period_of(f"{years.pop()} {sheet}") if bare_month(sheet) and len(years) == 1 else period_of(sheet)
     if (
         period is None
         or any(header_score("date", name) >= 0.5 for name in table.columns)

@@ -1,0 +1,159 @@
+"""Exports as strangers write them, by families: states, columns of returns, sheets, signs, services, dates."""
+
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+
+from datong.connectors.exports.marks import marks_of
+from datong.connectors.exports.reading import Reading, read_export
+
+DAYS = range(1, 29)
+
+
+def read(folder: Path, header: str, row: str, *more: str, name: str = "export.csv", **answers: str) -> Reading:
+    """28 rows and some more. {d} is the day; a value a|b|c goes round its parts."""
+    rows = []
+    for d in DAYS:
+        cells = [cell.split("|") for cell in row.format(d=f"{d:02}").split(",")]
+        rows.append(",".join(parts[d % len(parts)] for parts in cells))
+    path = folder / name
+    path.write_text("\n".join([header, *rows, *more]) + "\n", encoding="utf-8")
+    return read_export(path, answers)
+
+
+def keys(reading: Reading) -> list[str]:
+    return [question.key for question in reading.questions]
+
+
+# --- states: an undoing that was refused is none; one that an unknown word stands beside is asked about ------------
+
+UNDOINGS = ("refund", "return", "cancellation", "cancel", "chargeback")
+REFUSALS = ("declined", "rejected", "denied", "request rejected", "request declined", "request withdrawn", "reversed")
+
+
+@pytest.mark.parametrize("undoing", UNDOINGS)
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_an_undoing_that_was_refused_is_none(undoing: str, refusal: str) -> None:
+    assert marks_of(f"{undoing} {refusal}") == frozenset()
+    assert marks_of(f"Shipped - {undoing} {refusal}") == {"shipped"}
+
+
+@pytest.mark.parametrize("undoing", ["退款", "退货", "售后", "退货退款"])
+@pytest.mark.parametrize(
+    "refusal", ["取消{}", "撤销{}", "拒绝{}", "不同意{}", "驳回{}申请", "{}取消", "{}已撤销", "{}被拒绝"]
+)
+def test_a_chinese_undoing_that_was_refused_is_none(undoing: str, refusal: str) -> None:
+    assert marks_of(f"{refusal.format(undoing)}，交易成功") == {"sold"}
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["Cancellation requested", "Cancel request", "Return window open", "Return label created", "Returnable item return",
+     "Refund eligible", "已取消退款", "可退货", "退货申请提交"],
+)  # fmt: skip
+def test_an_undoing_beside_an_unknown_word_is_not_known(state: str) -> None:
+    marks = marks_of(state)
+    assert marks is None or "returning" in marks
+
+
+@pytest.mark.parametrize(
+    ("state", "mark"),
+    [("Cancelled by the customer", "cancelled"), ("Order cancelled", "cancelled"), ("系统自动取消", "cancelled"),
+     ("买家取消订单", "cancelled"), ("Refunded in full", "refunded"), ("Item returned", "refunded"),
+     ("取消退款成功", "?"), ("Unpaid", "unpaid"), ("删除", "cancelled")],
+)  # fmt: skip
+def test_an_undoing_beside_known_words_is_one(state: str, mark: str) -> None:
+    marks = marks_of(state)
+    assert marks is None if mark == "?" else marks and mark in marks
+
+
+# --- quantities: what came back, what was given away, and which of two that say the same is meant -----------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Returns", "Returned", "Units Returned", "Quantité retournée", "Qté retour", "Retouren", "Retourniert",
+     "Devoluciones", "Unidades devueltas", "Resi", "Zwroty", "退货数", "退货量", "退货", "退款件数", "Retour stuks"],
+)  # fmt: skip
+def test_a_column_of_returned_units_is_read_in_any_language(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1|B2,5,0|0|2")
+    assert (reading.sold, reading.returned, keys(reading)) == (140, 18, [])
+
+
+def test_returns_in_money_are_no_units(tmp_path: Path) -> None:
+    reading = read(
+        tmp_path, "Date,SKU,Qty,Gross sales,Returns,Net sales", "2024-01-{d},A1,5,50.00,0.00|-10.50,50.00|39.50"
+    )
+    assert reading.column("returned_units") is None
+
+
+def test_units_before_returns_are_those_sold(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Gross units,Returns,Net units", "2024-01-{d},A1|B2,5|6|7,0|0|1,5|6|6")
+    assert reading.column("units") == "Gross units"
+    assert (reading.sold, reading.returned, keys(reading)) == (168, 9, [])
+
+
+@pytest.mark.parametrize("free", ["Free Qty", "Bonus quantity", "Sample units", "赠品数量", "Gratis Menge"])
+def test_what_was_given_away_is_not_what_was_sold(tmp_path: Path, free: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,{free},Billed Qty", "2024-01-{d},A1,0|1,5")
+    assert (reading.column("units"), reading.sold) == ("Billed Qty", 140)
+
+
+@pytest.mark.parametrize("pair", [("Qty A", "Qty B"), ("Menge Lager", "Menge Web"), ("Morning units", "Evening units")])
+def test_two_columns_that_say_quantity_as_clearly_are_asked_about(tmp_path: Path, pair: tuple[str, str]) -> None:
+    reading = read(tmp_path, f"Date,SKU,{','.join(pair)}", "2024-01-{d},A1,3|1|7,5|6")
+    assert "units_column" in keys(reading)
+
+
+@pytest.mark.parametrize("header", ["Дата,Артикул,Количество", "판매일자,상품코드,수량", "Tarih,Ürün Kodu,Miktar"])
+def test_quantities_in_more_languages(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, header, "2024-01-{d},A1,5")
+    assert (reading.sold, keys(reading)) == (140, [])
+
+
+@pytest.mark.parametrize("values", ["5|6|7", "12000|15000", "5,000|12,000", "1.5|2.5"])
+def test_rows_are_not_one_unit_each_where_a_column_may_hold_quantities(tmp_path: Path, values: str) -> None:
+    path, cells = tmp_path / "export.csv", values.split("|")
+    path.write_text("Date;SKU;Zork\n" + "".join(f"2024-01-{d:02};A1;{cells[d % len(cells)]}\n" for d in DAYS))
+    assert "units_column" in keys(read_export(path))
+
+
+# --- sheets: what a sheet's name says of its rows, and sheets that hold the rows of others once more ---------------
+
+
+def book(folder: Path, name: str = "export.xlsx", **sheets: tuple[int, int, str]) -> Reading:
+    """Sheets of rows for days from..to of 2024-01, of one more column where a value is given; then how it is read."""
+    with xlsxwriter.Workbook(str(folder / name)) as workbook:
+        for sheet, (first, last, header) in sheets.items():
+            page = workbook.add_worksheet(sheet.replace("_", " "))
+            page.write_row(0, 0, header.split(","))
+            for at, d in enumerate(range(first, last + 1), start=1):
+                page.write_row(at, 0, [f"2024-01-{d:02}", "A1", d][-len(header.split(",")) :])
+    return read_export(folder / name)
+
+
+@pytest.mark.parametrize("sheet", ["Returns", "Refunds", "退货", "退货明细", "Retouren", "Customer returns"])
+def test_a_sheet_of_returns_is_not_sold(tmp_path: Path, sheet: str) -> None:
+    reading = book(tmp_path, Sales=(1, 20, "Date,SKU,Qty"), **{sheet: (2, 4, "Date,SKU,Qty")})
+    assert (reading.sold, reading.returned, keys(reading)) == (210, 9, [])
+
+
+@pytest.mark.parametrize("sheet", ["Forecast", "Budget 2024", "预测", "Inventory", "采购入库", "Plan"])
+def test_a_sheet_of_something_else_is_asked_about(tmp_path: Path, sheet: str) -> None:
+    reading = book(tmp_path, Sales=(1, 20, "Date,SKU,Qty"), **{sheet: (2, 4, "Date,SKU,Qty")})
+    assert (reading.sold, keys(reading)) == (210, [f"sheet:{sheet}"])
+
+
+def test_sheets_that_hold_the_rows_of_another_one_are_read_once(tmp_path: Path) -> None:
+    header = "Date,SKU,Qty"
+    assert book(tmp_path, North=(1, 9, header), South=(10, 20, header), All=(1, 20, header)).sold == 210
+    assert book(tmp_path, "copy.xlsx", Sales=(1, 20, header), Copy=(1, 20, header)).sold == 210
+    assert book(tmp_path, "parts.xlsx", A=(1, 9, header), B=(10, 20, header)).sold == 210
+
+
+def test_a_sheet_of_a_month_takes_the_year_of_the_file(tmp_path: Path) -> None:
+    reading = book(tmp_path, "Sales 2023.xlsx", Januar=(1, 9, "SKU,Qty"), März=(1, 9, "SKU,Qty"))
+    sales = reading.part("sales")
+    assert sales is not None
+    assert sorted({str(day) for day in sales["happened_at"].to_pylist()}) == ["2023-01-01", "2023-03-01"]
