@@ -106,9 +106,10 @@ def test_series_of_the_real_chain_hold_every_unit_that_was_ordered(fmcg: State, 
 
 
 def test_the_real_chain_is_sensed_in_time(fmcg: State):
-    started = time.perf_counter()
+    """In seconds of the processor: what else the machine does is no matter of ours."""
+    started = time.process_time()
     sense(fmcg)
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5
 
 
 def test_the_same_state_gives_the_same_signals(fmcg: State, fmcg_sensed: Sensed):
