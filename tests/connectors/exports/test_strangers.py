@@ -157,3 +157,47 @@ def test_a_sheet_of_a_month_takes_the_year_of_the_file(tmp_path: Path) -> None:
     sales = reading.part("sales")
     assert sales is not None
     assert sorted({str(day) for day in sales["happened_at"].to_pylist()}) == ["2023-01-01", "2023-03-01"]
+
+
+# --- kinds of documents by their values; quantities that leave a stock ----------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["Movement", "Direction", "Buchungsart", "方向", "Info"])
+@pytest.mark.parametrize(
+    "pair", [("SALE", "RETURN"), ("Fattura", "Nota di credito"), ("销售", "退货"), ("Invoice", "Credit")]
+)
+def test_a_column_of_sales_and_returns_needs_no_header(tmp_path: Path, header: str, pair: tuple[str, str]) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", f"2024-01-{{d}},A1,5,{pair[0]}|{pair[0]}|{pair[1]}")
+    assert (reading.sold, reading.returned, keys(reading)) == (95, 45, [])
+
+
+@pytest.mark.parametrize("plan", ["Budget", "Plan", "Forecast", "Target", "预算", "计划", "Soll"])
+@pytest.mark.parametrize("actual", ["Actual", "实际", "Ist", "Sales"])
+def test_rows_of_a_plan_are_not_sold(tmp_path: Path, plan: str, actual: str) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Version", f"2024-01-{{d}},A1|B2,5,{actual}|{plan}")
+    assert (reading.sold, keys(reading)) == (70, [])
+    head = "SKU,Version,2024-01,2024-02,2024-03"
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([head, *(f"{p},{v},5,6,7" for p in ("A1", "B2") for v in (actual, plan))]) + "\n")
+    assert (read_export(path).sold, keys(read_export(path))) == (36, [])
+
+
+def test_rows_of_returns_in_a_wide_table_came_back(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    rows = [f"{p},{v},5,6,7" for p in ("A1", "B2") for v in ("Sales", "Returns")]
+    path.write_text("\n".join(["SKU,Measure,2024-01,2024-02,2024-03", *rows]) + "\n")
+    reading = read_export(path)
+    assert (reading.sold, reading.returned, keys(reading)) == (36, 36, [])
+
+
+def test_quantities_that_are_mostly_negative_are_asked_about(tmp_path: Path) -> None:
+    row = "2024-01-{d},A1,-5|-5|-5|2"
+    reading = read(tmp_path, "Date,SKU,Qty", row)
+    assert keys(reading) == ["mostly_negative"]
+    assert (read(tmp_path, "Date,SKU,Qty", row, mostly_negative="sold").sold) == 105
+    assert (read(tmp_path, "Date,SKU,Qty", row, mostly_negative="returned").returned) == 105
+
+
+def test_a_row_with_a_negative_quantity_that_was_refunded_is_a_return(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Status", "2024-01-{d},A1,5|5|-1,Completed|Completed|Refunded")
+    assert (reading.sold, reading.returned, keys(reading)) == (95, 9, [])

@@ -231,10 +231,11 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         scores.setdefault(("product", chosen["product"]), _LEAST_SCORE)
     chosen, spare_units, spare_products = _by_content(chosen, names, facts)
     taken = set(chosen.values())
-    states = tuple(n for n in names if n not in taken and _is_state(n, facts[n]))
-    kinds = tuple(n for n in names if n not in taken and n not in states and _is_kind(n, facts[n]))
+    documents = {n for n in names if n not in taken and _holds_kinds(n, facts[n])}
+    states = tuple(n for n in names if n not in taken and n not in documents and _is_state(n, facts[n]))
+    kinds = tuple(n for n in names if n not in taken and n not in states and (n in documents or _is_kind(n, facts[n])))
     flags = {n: mark for n in names if n not in taken and (mark := _flag(n, facts[n]))}
-    measures = [n for n in names if n not in taken and plain(n) in _plain_words("counted_in")]
+    measures = [n for n in names if n not in taken and n not in documents and plain(n) in _plain_words("counted_in")]
     guesses = tuple(
         ColumnGuess(
             field,
@@ -283,6 +284,16 @@ def _is_kind(name: str, facts: Facts) -> bool:
         return True
     doubtless = plain(name) in _plain_words("document") and not values & words("kinds", "sale")
     return doubtless and 1 < facts.distinct_count <= _MOST_CODES
+
+
+def _holds_kinds(name: str, facts: Facts) -> bool:
+    """Whether all values of a column are kinds of documents, some of a sale and some of none, whatever its header."""
+    if not 1 < facts.distinct_count <= _MOST_CODES or header_score("state", name) >= 0.4:
+        return False
+    values = {plain(v) for v in facts.values}
+    sale, other = words("kinds", "sale"), words("kinds", "return") | words("kinds", "nothing")
+    told = bool(values & sale) and bool(values & other) and values <= sale | other
+    return told and any(marks_of(v) is None for v in values)
 
 
 def _flag(name: str, facts: Facts) -> str:

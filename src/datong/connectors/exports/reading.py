@@ -540,7 +540,7 @@ class _Export:
     def _count(self) -> tuple[np.ndarray, np.ndarray]:
         """Units sold and units that came back, by row."""
         inside = self.rows.inside
-        units = np.where(inside, np.nan_to_num(self.units), 0.0)
+        units = self._turned(np.where(inside, np.nan_to_num(self.units), 0.0))
         signs = meaning.Signs(
             {n: self.columns[n] for n in self.choice.states},
             self._moments_of_change() | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()},
@@ -563,6 +563,21 @@ class _Export:
                 count, of = f"{int(rows.sum()):,}", f"{np.abs(units[rows]).sum():,.10g}"
                 self.notes.append(message(f"export.returns_{key}", count=count, units=of))
         return sold, returned
+
+    def _turned(self, units: np.ndarray) -> np.ndarray:
+        """Units above zero for what is sold: where most rows are below zero they may be what left a stock."""
+        below, above = (units < 0).sum(), (units > 0).sum()
+        if below <= above:
+            return units
+        name = self.units_column or ""
+        options = tuple(
+            Option(n, message(f"export.reading.negative_{n}", units=f"{np.abs(units[units < 0]).sum():,.10g}"))
+            for n in ("sold", "returned")
+        )
+        asks = message("export.asks.mostly_negative", column=name, count=f"{int(below):,}")
+        samples = texts_of(self.columns[name], units < 0)
+        chosen = self.asking.ask(Question("mostly_negative", asks, (name,), samples, options))
+        return -units if chosen == "sold" else units
 
     def _moments_of_change(self) -> dict[str, tuple[str, Cells]]:
         """Columns of when something became of a row, with the mark that a moment makes."""
@@ -747,7 +762,7 @@ def _without_amount(choice: Choice) -> Choice:
     kept = tuple(
         c for c in choice.columns if c.field not in ("amount", "returned_units", "cancelled_units", "shipped_units")
     )
-    return replace(choice, columns=kept, states=(), kinds=(), flags={}, spare_units=())
+    return replace(choice, columns=kept, states=(), flags={}, spare_units=())
 
 
 def _names(columns: Mapping[str, Cells]) -> str:
