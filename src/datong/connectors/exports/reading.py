@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes
-from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_yes
+from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_no, is_yes
 from datong.connectors.exports.dates import DateColumn, decide_order, not_a_day, read_dates
 from datong.connectors.exports.evidence import (
     codes_of,
@@ -47,6 +47,7 @@ _FEW = 0.01  # of rows or units that are left out without a question
 _MOSTLY = 0.8
 _CLEARLY = 0.75  # of a header's words
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
+_CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")
 # The least share of rows that a column with a value for each group leaves empty, without a question.
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
@@ -361,6 +362,10 @@ class _Export:
             marks |= dict.fromkeys(unsure, self._ask_for_mark(unsure, read, columns))
         self.comma_decimals = decided.comma_proved
         self.numbers = {f: column.values(marks[f]) for f, column in read.items()}
+        for wanted in self.numbers.keys() & {"price", "amount"}:
+            if _CENTS.search(plain(columns[wanted])):
+                self.numbers[wanted] = self.numbers[wanted] / 100
+                self.notes.append(message("export.cents", column=columns[wanted]))
         self.unread_numbers = {f: column.unread for f, column in read.items()}
         self._ask_for_units_of(read.get("units"), columns.get("units", ""))
 
@@ -473,6 +478,8 @@ class _Export:
         doubtful = self.rows.inside & named
         if doubtful.any():
             self._ask_for_totals(doubtful, units)
+        goods = [cells for f in ("product", "name") if (cells := self._cells(f)) is not None]
+        self.rows.drop("service", self.rows.services(goods), None)
         empty = np.isnan(units) & ~self.unread_numbers.get("units", np.zeros(size, bool))
         self.rows.drop("note", (empty | (self.units_column is None)) & (~product | ~day), None)
         self.rows.drop("note", np.isnan(units) & (~product | ~day), None)
@@ -717,12 +724,15 @@ class _Export:
 
 
 def _where(mark: str, cells: Cells) -> Cells:
-    """A column of yes and no with only the yes left, or one of money with only what is not 0."""
+    """A column of yes and no with only the yes left, of reasons with those that are given, or of money that is not 0."""
     if mark == "refund_money":
         some = np.nan_to_num(read_numbers(cells).values(".")) != 0
         return Cells(pc.if_else(pa.array(some), cells.text, pa.scalar(None, pa.string())))
-    encoded = cells.text.dictionary_encode()
-    yes = pa.array([text for text in encoded.dictionary.to_pylist() if is_yes(text)], pa.string())
+    known = cells.text.unique().drop_null().to_pylist()
+    told = [text for text in known if is_yes(text)]
+    if not told and not all(is_no(text) for text in known):  # reasons
+        told = [text for text in known if not is_no(text)]
+    yes = pa.array(told, pa.string())
     return Cells(pc.if_else(pc.is_in(cells.text, yes), cells.text, pa.scalar(None, pa.string())))
 
 
