@@ -157,3 +157,114 @@ def test_a_sheet_of_a_month_takes_the_year_of_the_file(tmp_path: Path) -> None:
     sales = reading.part("sales")
     assert sales is not None
     assert sorted({str(day) for day in sales["happened_at"].to_pylist()}) == ["2023-01-01", "2023-03-01"]
+
+
+# --- kinds of documents by their values; quantities that leave a stock ----------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["Movement", "Direction", "Buchungsart", "方向", "Info"])
+@pytest.mark.parametrize(
+    "pair", [("SALE", "RETURN"), ("Fattura", "Nota di credito"), ("销售", "退货"), ("Invoice", "Credit")]
+)
+def test_a_column_of_sales_and_returns_needs_no_header(tmp_path: Path, header: str, pair: tuple[str, str]) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", f"2024-01-{{d}},A1,5,{pair[0]}|{pair[0]}|{pair[1]}")
+    assert (reading.sold, reading.returned, keys(reading)) == (95, 45, [])
+
+
+@pytest.mark.parametrize("plan", ["Budget", "Plan", "Forecast", "Target", "预算", "计划", "Soll"])
+@pytest.mark.parametrize("actual", ["Actual", "实际", "Ist", "Sales"])
+def test_rows_of_a_plan_are_not_sold(tmp_path: Path, plan: str, actual: str) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Version", f"2024-01-{{d}},A1|B2,5,{actual}|{plan}")
+    assert (reading.sold, keys(reading)) == (70, [])
+    head = "SKU,Version,2024-01,2024-02,2024-03"
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([head, *(f"{p},{v},5,6,7" for p in ("A1", "B2") for v in (actual, plan))]) + "\n")
+    assert (read_export(path).sold, keys(read_export(path))) == (36, [])
+
+
+def test_rows_of_returns_in_a_wide_table_came_back(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    rows = [f"{p},{v},5,6,7" for p in ("A1", "B2") for v in ("Sales", "Returns")]
+    path.write_text("\n".join(["SKU,Measure,2024-01,2024-02,2024-03", *rows]) + "\n")
+    reading = read_export(path)
+    assert (reading.sold, reading.returned, keys(reading)) == (36, 36, [])
+
+
+def test_quantities_that_are_mostly_negative_are_asked_about(tmp_path: Path) -> None:
+    row = "2024-01-{d},A1,-5|-5|-5|2"
+    reading = read(tmp_path, "Date,SKU,Qty", row)
+    assert keys(reading) == ["mostly_negative"]
+    assert (read(tmp_path, "Date,SKU,Qty", row, mostly_negative="sold").sold) == 105
+    assert (read(tmp_path, "Date,SKU,Qty", row, mostly_negative="returned").returned) == 105
+
+
+def test_a_row_with_a_negative_quantity_that_was_refunded_is_a_return(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Status", "2024-01-{d},A1,5|5|-1,Completed|Completed|Refunded")
+    assert (reading.sold, reading.returned, keys(reading)) == (95, 9, [])
+
+
+# --- marks of a row, and reasons ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Is Cancelled", "Cancelled?", "Order Cancelled", "Cancel Flag", "is_void", "Deleted", "已作废", "Is Test",
+     "test_order", "Storniert"],
+)  # fmt: skip
+@pytest.mark.parametrize("yes", ["true", "Y", "1"])
+def test_rows_marked_as_undone_are_not_sold(tmp_path: Path, header: str, yes: str) -> None:
+    no = {"true": "false", "Y": "N", "1": "0"}[yes]
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", f"2024-01-{{d}},A1,5,{no}|{no}|{no}|{yes}")
+    assert (reading.sold, keys(reading)) == (105, [])
+
+
+@pytest.mark.parametrize(
+    "header", ["Is Return", "Return Flag", "is_refund", "Order refunded", "Was returned", "是否退货"]
+)
+def test_rows_marked_as_returned_are_asked_about(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,false|false|false|true")
+    assert keys(reading) == ["refunded"]
+
+
+@pytest.mark.parametrize("header", ["Returnable", "Refundable", "Return allowed", "Cancellable", "Accepts returns"])
+def test_what_may_be_returned_was_not(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,false|true")
+    assert (reading.sold, reading.returned, keys(reading)) == (140, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [("Cancel Reason", []), ("Cancellation reason", []), ("Stornogrund", []), ("取消原因", []),
+     ("Return reason", ["refunded"]), ("退款原因", ["refunded"]), ("Refund Reason", ["refunded"])],
+)  # fmt: skip
+def test_a_reason_for_an_undoing_says_that_it_was_done(tmp_path: Path, header: str, wanted: list[str]) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,||N/A|Changed my mind")
+    assert keys(reading) == wanted
+    assert wanted or reading.sold == 105
+
+
+# --- lines of services, cents -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["Shipping", "SHIPPING", "Versandkosten", "Frais de port", "运费", "Discount", "Rabatt", "Delivery fee",
+     "Gastos de envío"],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["{s},Thing", "X-1,{s}", ",{s}"])
+def test_lines_of_a_service_are_no_products(tmp_path: Path, service: str, place: str) -> None:
+    more = [f"2024-01-{d:02},{place.format(s=service)},1,4.90" for d in range(1, 15)]
+    reading = read(tmp_path, "Date,SKU,Product Name,Qty,Price", "2024-01-{d},A1|B2,Thing,5,9.90", *more)
+    assert (reading.sold, keys(reading)) == (140, [])
+    assert [(part.reason, part.rows) for part in reading.left] == [("service", 14)]
+
+
+def test_a_product_that_only_holds_such_a_word_stays(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Product Name,Qty", "2024-01-{d},SHIP-1,Shipping box|Discount pack,5")
+    assert reading.sold == 140
+
+
+@pytest.mark.parametrize("header", ["price_cents", "Unit price (cents)", "单价(分)", "Price in pence"])
+def test_a_price_in_cents_is_one_of_money(tmp_path: Path, header: str) -> None:
+    sales = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,1250").part("sales")
+    assert sales is not None and set(sales["price"].to_pylist()) == {12.5}

@@ -35,6 +35,10 @@ _MOST_CODES = 12
 _MOST_UNITS = 10_000_000  # of a row; a larger number is a phone or a code
 _YES = frozenset({"yes", "y", "true", "t", "1", "x", "ja", "oui", "si", "是", "✓", "√", "已取消", "已退款", "已退货"})
 _NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "否", "-", "无", "未取消", "未退款", "未退货"})
+_ABOUT_MARKS = frozenset(
+    {"is", "was", "has", "been", "flag", "order", "item", "line", "sale", "transaction", "yn", "y",
+     "n"}
+)  # fmt: skip
 _PARTS_OF_COUNTRIES = frozenset({"state", "estado", "stato"})
 _DESTROYED = re.compile(r"\d([.,]\d+)?[eE]\+\d+")
 
@@ -185,6 +189,8 @@ def _fit(field: str, facts: Facts) -> float:
         return facts.numbers * (0.5 + 0.5 * facts.whole if field == "units" else 1.0)
     if facts.dates >= _LEAST_SHARE and facts.numbers < _LEAST_SHARE:
         return 0.0
+    if field in ("order", "customer", "market") and {plain(v) for v in facts.values} <= _YES | _NO:
+        return 0.0  # a mark, not a name
     if field == "market":
         return facts.filled if facts.distinct_count <= _MOST_MARKETS else 0.0
     if field == "product":
@@ -231,10 +237,11 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         scores.setdefault(("product", chosen["product"]), _LEAST_SCORE)
     chosen, spare_units, spare_products = _by_content(chosen, names, facts)
     taken = set(chosen.values())
-    states = tuple(n for n in names if n not in taken and _is_state(n, facts[n]))
-    kinds = tuple(n for n in names if n not in taken and n not in states and _is_kind(n, facts[n]))
+    documents = {n for n in names if n not in taken and _holds_kinds(n, facts[n])}
+    states = tuple(n for n in names if n not in taken and n not in documents and _is_state(n, facts[n]))
+    kinds = tuple(n for n in names if n not in taken and n not in states and (n in documents or _is_kind(n, facts[n])))
     flags = {n: mark for n in names if n not in taken and (mark := _flag(n, facts[n]))}
-    measures = [n for n in names if n not in taken and plain(n) in _plain_words("counted_in")]
+    measures = [n for n in names if n not in taken and n not in documents and plain(n) in _plain_words("counted_in")]
     guesses = tuple(
         ColumnGuess(
             field,
@@ -285,15 +292,31 @@ def _is_kind(name: str, facts: Facts) -> bool:
     return doubtless and 1 < facts.distinct_count <= _MOST_CODES
 
 
+def _holds_kinds(name: str, facts: Facts) -> bool:
+    """Whether all values of a column are kinds of documents, some of a sale and some of none, whatever its header."""
+    if not 1 < facts.distinct_count <= _MOST_CODES or header_score("state", name) >= 0.4:
+        return False
+    values = {plain(v) for v in facts.values}
+    sale, other = words("kinds", "sale"), words("kinds", "return") | words("kinds", "nothing")
+    told = bool(values & sale) and bool(values & other) and values <= sale | other
+    return told and any(marks_of(v) is None for v in values)
+
+
 def _flag(name: str, facts: Facts) -> str:
     """The mark that a column of yes and no makes, or one of money that was given back; '' where it is neither."""
     values = {plain(v) for v in facts.values}
     if plain(name) in _plain_words("refund_money") and facts.numbers >= _LEAST_SHARE:
         return "refund_money"
+    said = plain(name).rstrip("?？ ")
+    for mark in ("cancelled", "refunded"):
+        if said in _plain_words(f"{mark}_reason"):
+            return mark
     if not values or not values <= _YES | _NO:
         return ""
+    bare = [word for word in tokens(said) if word not in _ABOUT_MARKS]
     for mark in ("cancelled", "refunded"):
-        if plain(name).rstrip("?？ ") in _plain_words(f"{mark}_flag"):
+        known = _plain_words(f"{mark}_flag")
+        if said in known or (len(bare) == 1 and bare[0] in known):
             return mark
     return ""
 
@@ -305,6 +328,10 @@ def _plain_words(name: str) -> frozenset[str]:
 
 def is_yes(text: str) -> bool:
     return plain(text) in _YES
+
+
+def is_no(text: str) -> bool:
+    return plain(text) in _NO or plain(text) in words("states", "nothing")
 
 
 def _assign(scores: Mapping[tuple[str, str], float], names: Sequence[str]) -> dict[str, str]:

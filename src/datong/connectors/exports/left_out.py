@@ -8,7 +8,7 @@ import numpy as np
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.shape import Table
-from datong.connectors.exports.vocabulary import is_total, names_total
+from datong.connectors.exports.vocabulary import is_service, is_total, names_total
 from datong.ledger.validate import shown
 from datong.model.words import say
 
@@ -67,6 +67,10 @@ class Rows:
     def totals(self, keys: Sequence[Cells]) -> np.ndarray:
         """(row,) bool: a cell is the name of a row of sums."""
         return self._having(keys, is_total)
+
+    def services(self, keys: Sequence[Cells]) -> np.ndarray:
+        """(row,) bool: a cell is the name of a line that is no goods."""
+        return self._having(keys, is_service)
 
     def hints_of_totals(self, keys: Sequence[Cells]) -> np.ndarray:
         """(row,) bool: a cell begins or ends with such a name."""

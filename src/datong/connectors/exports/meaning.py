@@ -81,7 +81,7 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
     size = len(units)
     combined, texts, values = _combinations(signs, size)
     codes = np.zeros(len(texts), np.int8)
-    weight = np.bincount(combined[counted], np.abs(units[counted]), minlength=len(texts))
+    refunded = np.zeros(len(texts), bool)
     doubts: dict[str, list[int]] = {}
     for place, parts in enumerate(values):
         marks: set[str] = set()
@@ -94,6 +94,7 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
                 unknown = unknown or value
             else:
                 marks |= found
+        refunded[place] = "refunded" in marks
         verdict = _decide(frozenset(marks), signs.has_returned_units)
         if unknown and verdict not in ("not_sold", "returned"):
             verdict = f"?state:{unknown}"
@@ -101,10 +102,13 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
             doubts.setdefault(verdict[1:], []).append(place)
         else:
             codes[place] = _OUTCOMES[verdict]
+    back = refunded[combined] & (units < 0)  # a row of its own for what came back
+    asked = counted & ~back
+    weight = np.bincount(combined[asked], np.abs(units[asked]), minlength=len(texts))
     for key, places in doubts.items():
         if weight[places].sum() > 0:
             codes[places] = _OUTCOMES[asking.ask(_question(key, places, texts, weight, tuple(signs.states)))]
-    codes = codes[combined]
+    codes = np.where(back, RETURNED, codes[combined])
     reasons = np.array(texts, dtype=object)[combined]
     return _with_kinds(Outcome(codes, np.where(codes == NEITHER, reasons, "")), signs, units, counted, asking)
 
@@ -169,7 +173,8 @@ def _with_kinds(outcome: Outcome, signs: Signs, units: np.ndarray, counted: np.n
         weight = np.bincount(at[counted], np.abs(units[counted]), minlength=len(known) + 1)
         verdicts = np.zeros(len(known) + 1, np.int8)
         for place, text in enumerate(known):
-            verdicts[place] = _kind(text, name, float(weight[place]), asking)
+            bought = plain(text) == "purchase" and len({plain(k) for k in known} & words("kinds", "sale")) > 1
+            verdicts[place] = _kind(text, name, float(weight[place]), asking, bought=bought)
         of_row = verdicts[at]
         codes = np.where((of_row == ONLY_RETURN) & (codes != NEITHER), ONLY_RETURN, codes)
         codes = np.where((of_row == NEITHER), NEITHER, codes)
@@ -177,13 +182,14 @@ def _with_kinds(outcome: Outcome, signs: Signs, units: np.ndarray, counted: np.n
     return Outcome(codes, reasons)
 
 
-def _kind(text: str, column: str, weight: float, asking: Asking) -> int:
+def _kind(text: str, column: str, weight: float, asking: Asking, *, bought: bool) -> int:
+    """What documents of one kind are. bought: the word may mean that goods came in: others are named sales."""
     said = plain(text)
     if said in words("kinds", "return"):
         return ONLY_RETURN
     if said in words("kinds", "nothing"):
         return NEITHER
-    if said in words("kinds", "sale") or not weight:
+    if (said in words("kinds", "sale") and not bought) or not weight:
         return SOLD
     units = f"{weight:,.10g}"
     options = tuple(

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes
-from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_yes
+from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_no, is_yes
 from datong.connectors.exports.dates import DateColumn, decide_order, not_a_day, read_dates
 from datong.connectors.exports.evidence import (
     codes_of,
@@ -48,6 +48,7 @@ _FEW = 0.01  # of rows or units that are left out without a question
 _MOSTLY = 0.8
 _CLEARLY = 0.75  # of a header's words
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
+_CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")
 # The least share of rows that a column with a value for each group leaves empty, without a question.
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
@@ -365,6 +366,10 @@ class _Export:
             marks |= dict.fromkeys(unsure, self._ask_for_mark(unsure, read, columns))
         self.comma_decimals = decided.comma_proved
         self.numbers = {f: column.values(marks[f]) for f, column in read.items()}
+        for wanted in self.numbers.keys() & {"price", "amount"}:
+            if _CENTS.search(plain(columns[wanted])):
+                self.numbers[wanted] = self.numbers[wanted] / 100
+                self.notes.append(message("export.cents", column=columns[wanted]))
         self.unread_numbers = {f: column.unread for f, column in read.items()}
         self._ask_for_units_of(read.get("units"), columns.get("units", ""))
 
@@ -477,6 +482,8 @@ class _Export:
         doubtful = self.rows.inside & named
         if doubtful.any():
             self._ask_for_totals(doubtful, units)
+        goods = [cells for f in ("product", "name") if (cells := self._cells(f)) is not None]
+        self.rows.drop("service", self.rows.services(goods), None)
         empty = np.isnan(units) & ~self.unread_numbers.get("units", np.zeros(size, bool))
         self.rows.drop("note", (empty | (self.units_column is None)) & (~product | ~day), None)
         self.rows.drop("note", np.isnan(units) & (~product | ~day), None)
@@ -544,7 +551,7 @@ class _Export:
     def _count(self) -> tuple[np.ndarray, np.ndarray]:
         """Units sold and units that came back, by row."""
         inside = self.rows.inside
-        units = np.where(inside, np.nan_to_num(self.units), 0.0)
+        units = self._turned(np.where(inside, np.nan_to_num(self.units), 0.0))
         signs = meaning.Signs(
             {n: self.columns[n] for n in self.choice.states},
             self._moments_of_change() | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()},
@@ -567,6 +574,21 @@ class _Export:
                 count, of = f"{int(rows.sum()):,}", f"{np.abs(units[rows]).sum():,.10g}"
                 self.notes.append(message(f"export.returns_{key}", count=count, units=of))
         return sold, returned
+
+    def _turned(self, units: np.ndarray) -> np.ndarray:
+        """Units above zero for what is sold: where most rows are below zero they may be what left a stock."""
+        below, above = (units < 0).sum(), (units > 0).sum()
+        if below <= above:
+            return units
+        name = self.units_column or ""
+        options = tuple(
+            Option(n, message(f"export.reading.negative_{n}", units=f"{np.abs(units[units < 0]).sum():,.10g}"))
+            for n in ("sold", "returned")
+        )
+        asks = message("export.asks.mostly_negative", column=name, count=f"{int(below):,}")
+        samples = texts_of(self.columns[name], units < 0)
+        chosen = self.asking.ask(Question("mostly_negative", asks, (name,), samples, options))
+        return -units if chosen == "sold" else units
 
     def _moments_of_change(self) -> dict[str, tuple[str, Cells]]:
         """Columns of when something became of a row, with the mark that a moment makes."""
@@ -709,12 +731,15 @@ class _Export:
 
 
 def _where(mark: str, cells: Cells) -> Cells:
-    """A column of yes and no with only the yes left, or one of money with only what is not 0."""
+    """A column of yes and no with only the yes left, of reasons with those that are given, or of money that is not 0."""
     if mark == "refund_money":
         some = np.nan_to_num(read_numbers(cells).values(".")) != 0
         return Cells(pc.if_else(pa.array(some), cells.text, pa.scalar(None, pa.string())))
-    encoded = cells.text.dictionary_encode()
-    yes = pa.array([text for text in encoded.dictionary.to_pylist() if is_yes(text)], pa.string())
+    known = cells.text.unique().drop_null().to_pylist()
+    told = [text for text in known if is_yes(text)]
+    if not told and not all(is_no(text) for text in known):  # reasons
+        told = [text for text in known if not is_no(text)]
+    yes = pa.array(told, pa.string())
     return Cells(pc.if_else(pc.is_in(cells.text, yes), cells.text, pa.scalar(None, pa.string())))
 
 
@@ -754,7 +779,7 @@ def _without_amount(choice: Choice) -> Choice:
     kept = tuple(
         c for c in choice.columns if c.field not in ("amount", "returned_units", "cancelled_units", "shipped_units")
     )
-    return replace(choice, columns=kept, states=(), kinds=(), flags={}, spare_units=())
+    return replace(choice, columns=kept, states=(), flags={}, spare_units=())
 
 
 def _names(columns: Mapping[str, Cells]) -> str:

@@ -78,12 +78,12 @@ def _copies(tables: Sequence[Table]) -> list[int]:
     names = [n for n in tables[0].columns if all(n in t.columns for t in tables)]
     rows = [Counter(zip(*(t.columns[n].text.to_pylist() for n in names), strict=True)) for t in tables]
     left: list[int] = []
-    for i, own in enumerate(rows):
+    for i, own in reversed(list(enumerate(rows))):
         if tables[i].height >= _LEAST_COPIED and any(
             own <= other for j, other in enumerate(rows) if j != i and j not in left
         ):
             left.append(i)
-    return left
+    return sorted(left)
 
 
 def _of_kind(table: Table, kind: str) -> Table:

@@ -60,6 +60,11 @@ def is_total(text: str) -> bool:
     return plain(text).strip(" :：.()*") in words("totals", "words")
 
 
+def is_service(text: str) -> bool:
+    """Whether a cell is the name of a line that is no goods: shipping, a discount."""
+    return plain(text).strip(" :：.()*") in words("services", "words")
+
+
 def names_total(text: str) -> bool:
     """Whether a cell begins or ends with such a name: 'KA-10 Total', '1月小计'."""
     return _total_names().search(plain(text).strip(" :：.()*")) is not None
