@@ -11,10 +11,11 @@ import pytest
 
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
 from datong.ledger.state import arrow_type, state_schema
+from datong.ledger.validate import REJECTED_SCHEMA, Checked, RowsInHand
 from datong.model.errors import NotFound
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
-from stores import Store
+from stores import Store, line, take_in
 
 LIVE = ChainSettings("test", time_zone="Asia/Dhaka", history="live")
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -327,3 +328,19 @@ def test_many_rows_in_one_go(ledger: Ledger) -> None:
     ids = ledger.state(NOW).table("sales")["row_id"].to_pylist()
     assert len(set(ids)) == count
     assert sum(i.endswith(".2") for i in ids) == count // 4
+
+
+def test_a_source_that_is_all_new_is_not_read_again_to_find_what_is_gone(store: Store) -> None:
+    """Where the ledger holds other rows of the table as well, it is."""
+    ledger = store.open()
+    asked: list[int] = []
+
+    def again() -> RowsInHand:
+        asked.append(1)
+        rows = pa.table({"line": ["K"], "hours_per_week": [40.0], "__row__": [2]})
+        return RowsInHand(Checked(rows, REJECTED_SCHEMA.empty_table(), ()))
+
+    report = take_in(ledger, "lines", line(40.0, "K"), line(30.0, "M"))
+    assert ledger.vanished(report, again) == () and not asked
+    report = take_in(ledger, "lines", line(40.0, "K"), now=day(20))
+    assert ledger.vanished(report, again) == ("lines:M",) and asked
