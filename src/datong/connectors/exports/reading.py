@@ -731,7 +731,7 @@ class _Export:
 
 
 def _where(mark: str, cells: Cells) -> Cells:
-    """A column of yes and no with only the yes left, of reasons with those that are given, or of money that is not 0."""
+    """A column of yes and no with only the yes left, of reasons those that are given, or of money that is not 0."""
     if mark == "refund_money":
         some = np.nan_to_num(read_numbers(cells).values(".")) != 0
         return Cells(pc.if_else(pa.array(some), cells.text, pa.scalar(None, pa.string())))
