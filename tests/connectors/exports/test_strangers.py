@@ -330,3 +330,10 @@ def test_a_column_of_codes_of_digits(tmp_path: Path) -> None:
     assert (reading.column("product"), reading.sold) == ("Code", 140)
     reading = read(tmp_path, "Date,Postal Code,Item,Qty,Discount Code", "2024-01-{d},10001|10002,A1|B2,5,X1|X2")
     assert (reading.column("product"), reading.sold) == ("Item", 140)
+
+
+def test_a_cancellation_with_a_row_of_its_own_takes_units_back(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Is Cancelled", "2024-01-{d},A1,5|5|-5,N|N|Y")
+    assert (reading.sold, reading.returned, keys(reading)) == (95, 45, [])
+    reading = read(tmp_path, "Date,SKU,Qty,Status", "2024-01-{d},A1,5|5|-5,Done|Cancelled|Cancelled")
+    assert (reading.sold, reading.returned, keys(reading)) == (45, 0, [])

@@ -603,7 +603,7 @@ class _Export:
         """Columns of when something became of a row, with the mark that a moment makes."""
         fields = ("cancelled_at", "refunded_at", "shipped_at")
         found = {f: name for f in fields if (name := self.choice.column(f)) is not None}
-        return {f: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
+        return {name: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
 
     def _negative_amounts(self, sold: np.ndarray, returned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of units that are sold for money that goes back: returns, or something else than goods."""
