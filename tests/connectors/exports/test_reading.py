@@ -253,6 +253,7 @@ def test_records_for_the_eye(tmp_path: Path, language: str) -> None:
                 "customer": "customer_id",
                 "order": "invoice_no",
                 "name": "description",
+                "state": "is_cancellation",
             },
         ),
         ("vn2/history_weekly.parquet", {"date": "week", "product": "product", "units": "units", "market": "store"}),

@@ -268,3 +268,72 @@ def test_a_product_that_only_holds_such_a_word_stays(tmp_path: Path) -> None:
 def test_a_price_in_cents_is_one_of_money(tmp_path: Path, header: str) -> None:
     sales = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,1250").part("sales")
     assert sales is not None and set(sales["price"].to_pylist()) == {12.5}
+
+
+# --- dates ------------------------------------------------------------------------------------------------------------
+
+
+def first_days(reading: Reading, count: int = 2) -> list[str]:
+    sales = reading.part("sales")
+    return [] if sales is None else [str(day)[:10] for day in sorted(sales["happened_at"].to_pylist())[:count]]
+
+
+@pytest.mark.parametrize("text", ["{d} Jan", "Jan {d}", "{d}-Jan", "{d}. Januar", "Jan-{d}"])
+def test_days_without_a_year_are_not_months(tmp_path: Path, text: str) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty", f"{text},A1,5")
+    assert reading.missing == ("date",) or "unread_date" in keys(reading)
+
+
+def test_months_with_a_year_of_two_digits_stay(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty", "Jan-23|Feb-23|Mar-24,A1,5")
+    assert (keys(reading), first_days(reading, 1)) == ([], ["2023-01-01"])
+
+
+def test_six_digits_that_only_weeks_explain_need_no_question(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty", "2024{d},A1,5")
+    assert (keys(reading), first_days(reading)) == ([], ["2024-01-01", "2024-01-08"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"Wednesday, January {d}, 2024"', '"Wed, Jan {d}, 2024"', '"mercredi {d} janvier 2024"', '"{d} января 2024 г."',
+     '"2024. 01. {d}."', '"Mittwoch, {d}. Januar 2024"', '"2024년 1월 {d}일"'],
+)  # fmt: skip
+def test_days_with_the_day_of_the_week_and_in_more_languages(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("Date,SKU,Qty\n" + "".join(f"{text.format(d=f'{d:02}')},A1,5\n" for d in DAYS), encoding="utf-8")
+    reading = read_export(path)
+    assert (reading.sold, keys(reading), first_days(reading)) == (140, [], ["2024-01-01", "2024-01-02"])
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1.2万", 12000), ("3k", 3000), ("2.5K", 2500), ("0.8 万件", 8000), ("2千", 2000)]
+)
+def test_numbers_of_thousands(tmp_path: Path, text: str, value: float) -> None:
+    assert read(tmp_path, "Date,SKU,Qty,Price", f"2024-01-{{d}},A1,{text}|{text}|7,9.5").sold == 19 * value + 63
+
+
+@pytest.mark.parametrize("header", ["Units ('000)", "Units (thousands)", "销量（千件）", "Qty (k)", "Menge (Tsd.)"])
+def test_a_header_that_says_thousands(tmp_path: Path, header: str) -> None:
+    assert read(tmp_path, f"Date,SKU,{header}", "2024-01-{d},A1,5").sold == 140_000
+
+
+def test_digits_of_other_scripts(tmp_path: Path) -> None:
+    assert read(tmp_path, "Date,SKU,Qty", "2024-01-{d},A1,٥|١٢").sold == 14 * 17
+
+
+def test_a_column_of_codes_of_digits(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,Code,Qty,Price", "2024-01-{d},001|002,5,9.50")
+    assert (reading.column("product"), reading.sold) == ("Code", 140)
+    reading = read(tmp_path, "Date,Postal Code,Item,Qty,Discount Code", "2024-01-{d},10001|10002,A1|B2,5,X1|X2")
+    assert (reading.column("product"), reading.sold) == ("Item", 140)
+
+
+def test_a_cancellation_with_a_row_of_its_own_takes_units_back(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Is Cancelled", "2024-01-{d},A1,5|5|-5,N|N|Y")
+    assert (reading.sold, reading.returned, keys(reading)) == (95, 45, [])
+    reading = read(tmp_path, "Date,SKU,Qty,Status", "2024-01-{d},A1,5|5|-5,Done|Cancelled|Cancelled")
+    assert (reading.sold, reading.returned, keys(reading)) == (45, 0, [])

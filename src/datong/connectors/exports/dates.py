@@ -7,7 +7,7 @@ is a question.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import lru_cache
@@ -25,6 +25,7 @@ _SERIALS = (32_874, 73_415)  # 1990 .. 2100 in days since 1899-12-30
 _EPOCH_SECONDS = (946_684_800, 4_102_444_800)  # 2000 .. 2100
 _SHORT_SPAN_DAYS, _LONG_SPAN_DAYS = 3 * 366, 5 * 366
 _OLD, _RECENT = ((date(year, 1, 1) - date(1970, 1, 1)).days for year in (2008, 2015))
+_MOST_YEARS, _FIRST_SHORT_YEAR = 12, 2005  # of a file whose years have two digits
 _NOT_A_DAY = np.iinfo(np.int64).min
 
 _CLOCK = re.compile(
@@ -34,7 +35,7 @@ _CLOCK = re.compile(
     r"\s*(?P<ampm>[AaPp]\.?\s?[Mm]\.?)?(?:\s*Uhr)?"
     r"\s*(?P<zone>Z|(?:UTC|GMT)?\s*[+-]\d{1,2}(?::?\d{2})?(?:\s*UTC)?|UTC|GMT|[A-Z]{3,4})?\s*(?:\([^)]*\))?$"
 )
-_YEAR_FIRST = re.compile(r"(\d{4})\s*([-/. 年])\s*(\d{1,2})\s*(?:\2|月|[-/.])\s*(\d{1,2})\s*日?")
+_YEAR_FIRST = re.compile(r"(\d{4})\s*([-/. 年])\s*(\d{1,2})\s*(?:\2|月|[-/.])\s*(\d{1,2})\s*[日.]?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _NUMERIC = re.compile(r"(\d{1,2})\s?([-/. ])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})\.?")
 _MONTH = re.compile(r"(\d{4})\s*(?:[-/. ]|年|[Mm]-?)\s*(\d{1,2})\s*月?(?:份)?")
@@ -47,8 +48,9 @@ _WEEK = re.compile(
 )
 _WEEK_LAST = re.compile(r"(?:cw|kw|wk|week|w|第)[-_. ]?(\d{1,2})(?:周)?[-_/., ]+(\d{4})", re.IGNORECASE)
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
+_WEEKDAY = re.compile(r"^[^\W\d_]{2,12}[.,]?\s+(?=[^\W\d_]{3})")
 _WEEKDAY_ZH = re.compile(r"[（(]?(?:星期|周|週|礼拜)[一二三四五六日天][)）]?")
-_OF = frozenset({"de", "del", "of", "the", "den", "di", "st", "nd", "rd", "th", "er", "el", "o", "a"})
+_OF = frozenset({"de", "del", "of", "the", "den", "di", "st", "nd", "rd", "th", "er", "el", "o", "a", "г", "года"})
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def _offset(zone: str | None) -> int | None:
 
 
 def _parse_day(text: str) -> Parsed | None:
+    text = re.sub(r"(\d)\s?년\s?(\d{1,2})\s?월\s?(\d{1,2})\s?일", r"\1年\2月\3日", text)
     text = _WEEKDAY_ZH.sub("", text).strip() if "第" not in text and not re.search(r"\d周|\d週", text) else text
     if found := _YEAR_FIRST.fullmatch(text):
         year, month, day = int(found[1]), int(found[3]), int(found[4])
@@ -148,7 +151,7 @@ def _parse_day(text: str) -> Parsed | None:
         bare = text  # a month, not a day of the week
     if found := _NUMERIC.fullmatch(bare):
         return Parsed("numeric", int(found[1]), int(found[3]), int(found[4]), found[2], short_year=len(found[4]) == 2)
-    return _parse_period(text) or _named(bare)
+    return _parse_period(text) or _named(bare) or _named(_WEEKDAY.sub("", text))
 
 
 def _parse_period(text: str) -> Parsed | None:
@@ -258,6 +261,7 @@ class DateColumn:
     kinds: Mapping[str, int]
     sign: str
     typed: np.ndarray
+    weeks: bool = False  # six digits are a year and a week
     swapped: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
@@ -284,6 +288,8 @@ def read_dates(cells: Cells, weeks: bool) -> DateColumn:
     texts = encoded.dictionary.to_pylist()
     distinct = [parse(text) for text in texts]
     weeks = weeks or any(p is not None and p.kind == "month_or_week" and p.b > 12 for p in distinct)
+    if _are_days({p.a for p in distinct if p is not None and p.kind == "month_or_day"}):
+        distinct = [None if p is not None and p.kind == "month_or_day" else p for p in distinct]
     at = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     nothing = Parsed("nothing", 0)
     read = [p or nothing for p in distinct] + [nothing]
@@ -307,8 +313,14 @@ def read_dates(cells: Cells, weeks: bool) -> DateColumn:
         {str(k): int(c) for k, c in zip(kinds, counts, strict=True) if k != "nothing"},
         signs[0] if signs and len(set(signs)) == 1 else "",
         typed,
+        weeks,
         _swapped(next(iter(days.values())), typed),
     )
+
+
+def _are_days(years: Collection[int]) -> bool:
+    """Whether numbers beside names of months are days: as years they would lie long ago, or far apart."""
+    return bool(years) and (max(years) - min(years) > _MOST_YEARS or min(years) < _FIRST_SHORT_YEAR)
 
 
 def _plain_days(cells: Cells) -> DateColumn | None:
@@ -338,6 +350,7 @@ def _plain_days(cells: Cells) -> DateColumn | None:
         {"day": int(there.sum())},
         "",
         np.full(size, cells.kind is not None),
+        False,
         np.zeros(0, np.int64),
     )
 

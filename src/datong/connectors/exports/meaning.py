@@ -81,7 +81,8 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
     size = len(units)
     combined, texts, values = _combinations(signs, size)
     codes = np.zeros(len(texts), np.int8)
-    refunded = np.zeros(len(texts), bool)
+    undone = np.zeros(len(texts), bool)
+    above = np.bincount(combined[counted], (units > 0)[counted], minlength=len(texts))
     doubts: dict[str, list[int]] = {}
     for place, parts in enumerate(values):
         marks: set[str] = set()
@@ -94,7 +95,7 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
                 unknown = unknown or value
             else:
                 marks |= found
-        refunded[place] = "refunded" in marks
+        undone[place] = "refunded" in marks or ("cancelled" in marks and not above[place])
         verdict = _decide(frozenset(marks), signs.has_returned_units)
         if unknown and verdict not in ("not_sold", "returned"):
             verdict = f"?state:{unknown}"
@@ -102,7 +103,7 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
             doubts.setdefault(verdict[1:], []).append(place)
         else:
             codes[place] = _OUTCOMES[verdict]
-    back = refunded[combined] & (units < 0)  # a row of its own for what came back
+    back = undone[combined] & (units < 0)  # a row of its own for what is taken back
     asked = counted & ~back
     weight = np.bincount(combined[asked], np.abs(units[asked]), minlength=len(texts))
     for key, places in doubts.items():
@@ -122,12 +123,12 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
         known = encoded.dictionary.to_pylist()
         at = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
         keys.append((at, [*([("state", text)] for text in known), _when_empty(name, cells)]))
-    for mark, cells in signs.moments.values():
+    for name, (mark, cells) in signs.moments.items():
         there = cells.filled
         absent = [("unshipped", "")] if mark == "shipped" else []
         if mark == "shipped" and not 0.3 <= there.mean() <= 0.99:
             continue  # it tells nothing: hardly any row, or all, the cancelled ones too
-        keys.append((there.astype(np.int64), [absent, [(mark, "")]]))
+        keys.append((there.astype(np.int64), [absent, [(mark, name)]]))
     combined = np.zeros(size, np.int64)
     for at, parts in keys:
         combined = combined * len(parts) + at

@@ -33,6 +33,8 @@ _READINGS = {
     for mark, other in ((".", ","), (",", "."))
 }
 _PLAIN = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"
+_MANY = re.compile(r"([kK万千亿])(?![a-zA-Z克瓦米])")  # 3k, 1.2万; not kg
+_SCALES = {"k": 1000, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _NOTHING = frozenset({"", "-", "--", "n/a", "na", "nan", "null", "none", "nil", "#n/a", "无", "空"})
 
 
@@ -80,6 +82,8 @@ class NumberColumn:
 def written(text: str) -> Written | None:
     """A text as a number, None where it is none."""
     text = unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
+    if not text.isascii():
+        text = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text)
     if text.startswith('="') and text.endswith('"'):
         text = text[2:-1].strip()
     text = text.removeprefix("'").strip()
@@ -98,10 +102,13 @@ def written(text: str) -> Written | None:
         return None
     if after in (",-", ".-", "-") and before == "" and core.endswith((",", ".")):
         sign = 1 if after == "-" else sign  # 12,- is a price without cents
-    unit = _unit(before, after)
+    many = _MANY.match(after)
+    scale = 1 if many is None else _SCALES[many[1].lower()]
+    unit = _unit(before, after if many is None else after[many.end() :])
     if unit is None:
         return None
     unit, money = unit
+    sign *= scale
     point, comma = (_value(core, mark) for mark in MARKS)
     if point is None and comma is None:
         return None

@@ -49,6 +49,10 @@ _MOSTLY = 0.8
 _CLEARLY = 0.75  # of a header's words
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
 _CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")
+_SCALES = {  # what a header says its numbers are of, in brackets or before a comma's space
+    1000: re.compile(r"[(\[【,]\s*(?:in )?(?:['’]?000s?|thousands?|k|tsd\.?|千[件个元]?)\s*(?:$|[)\]】])"),
+    10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
+}
 # The least share of rows that a column with a value for each group leaves empty, without a question.
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
@@ -366,10 +370,13 @@ class _Export:
             marks |= dict.fromkeys(unsure, self._ask_for_mark(unsure, read, columns))
         self.comma_decimals = decided.comma_proved
         self.numbers = {f: column.values(marks[f]) for f, column in read.items()}
-        for wanted in self.numbers.keys() & {"price", "amount"}:
-            if _CENTS.search(plain(columns[wanted])):
+        for wanted, name in columns.items():
+            if wanted in ("price", "amount") and _CENTS.search(plain(name)):
                 self.numbers[wanted] = self.numbers[wanted] / 100
-                self.notes.append(message("export.cents", column=columns[wanted]))
+                self.notes.append(message("export.cents", column=name))
+            elif (scale := next((s for s, said in _SCALES.items() if said.search(plain(name))), 1)) > 1:
+                self.numbers[wanted] = self.numbers[wanted] * scale
+                self.notes.append(message("export.scaled", column=name, scale=f"{scale:,}"))
         self.unread_numbers = {f: column.unread for f, column in read.items()}
         self._ask_for_units_of(read.get("units"), columns.get("units", ""))
 
@@ -440,7 +447,13 @@ class _Export:
 
     def _ask_for_weeks(self, column: DateColumn, name: str, weeks: bool) -> None:
         """Six digits are a month, unless one of them or the column's name says week."""
-        if column.kinds.get("month_or_week") and not weeks and "month" not in plain(name) and "月" not in name:
+        if (
+            column.kinds.get("month_or_week")
+            and not weeks
+            and not column.weeks
+            and "month" not in plain(name)
+            and "月" not in name
+        ):
             options = (Option("months", message("export.reading.months")),)
             if (self.days_of(column) % 1 == 0).all():
                 asks = message("export.asks.six_digits", column=name)
@@ -594,7 +607,7 @@ class _Export:
         """Columns of when something became of a row, with the mark that a moment makes."""
         fields = ("cancelled_at", "refunded_at", "shipped_at")
         found = {f: name for f in fields if (name := self.choice.column(f)) is not None}
-        return {f: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
+        return {name: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
 
     def _negative_amounts(self, sold: np.ndarray, returned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of units that are sold for money that goes back: returns, or something else than goods."""
@@ -731,7 +744,7 @@ class _Export:
 
 
 def _where(mark: str, cells: Cells) -> Cells:
-    """A column of yes and no with only the yes left, of reasons those that are given, or of money that is not 0."""
+    """A column with only the yes left of yes and no, the reasons that are given, or the money that is not 0."""
     if mark == "refund_money":
         some = np.nan_to_num(read_numbers(cells).values(".")) != 0
         return Cells(pc.if_else(pa.array(some), cells.text, pa.scalar(None, pa.string())))
