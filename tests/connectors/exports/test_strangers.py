@@ -397,3 +397,24 @@ def test_short_names_of_units(tmp_path: Path, header: str) -> None:
 def test_a_day_of_return_says_that_it_came_back(tmp_path: Path, header: str) -> None:
     reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,||2024-02-03")
     assert reading.returned or keys(reading) == ["refunded"]
+
+
+# --- what a header says of its dates; components of bundles -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "day"),
+    [("Date (DD/MM/YYYY)", "2024-02-01"), ("Date (MM/DD/YYYY)", "2024-01-02"), ("Datum (TT/MM/JJJJ)", "2024-02-01"),
+     ("Date JJ/MM/AAAA", "2024-02-01"), ("Date m/d/yy", "2024-01-02")],
+)  # fmt: skip
+def test_a_header_that_says_the_order_of_day_and_month(tmp_path: Path, header: str, day: str) -> None:
+    reading = read(tmp_path, f"{header},SKU,Qty", "05/03/2024|01/02/2024|07/04/2024|02/06/2024,A1,5")
+    assert keys(reading) == [] and day in first_days(reading, 28)
+
+
+def test_components_of_a_bundle_are_asked_about(tmp_path: Path) -> None:
+    row = "2024-01-{d},KIT|C1|C2,2,|KIT|KIT"
+    reading = read(tmp_path, "Date,SKU,Qty,Parent SKU", row)
+    assert keys(reading) == ["components"]
+    assert read(tmp_path, "Date,SKU,Qty,Parent SKU", row, components="leave_out").sold == 18
+    assert read(tmp_path, "Date,SKU,Qty,Parent SKU", row, components="keep").sold == 56
