@@ -337,3 +337,84 @@ def test_a_cancellation_with_a_row_of_its_own_takes_units_back(tmp_path: Path) -
     assert (reading.sold, reading.returned, keys(reading)) == (95, 45, [])
     reading = read(tmp_path, "Date,SKU,Qty,Status", "2024-01-{d},A1,5|5|-5,Done|Cancelled|Cancelled")
     assert (reading.sold, reading.returned, keys(reading)) == (45, 0, [])
+
+
+# --- kinds in codes, notes, quantities in other words -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "pair"),
+    [("Sale/Return", "S|R"), ("Dr/Cr", "DR|CR"), ("S/H", "S|H"), ("Movement Type", "601|602"), ("借贷方向", "借|贷"),
+     ("Bewegungsart", "601|602"), ("收发类别", "A|B")],
+)  # fmt: skip
+def test_kinds_in_codes_are_asked_about(tmp_path: Path, header: str, pair: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", f"2024-01-{{d}},A1,5,{pair}")
+    assert keys(reading) == [f"kind:{code}" for code in sorted(pair.split("|"))] or len(keys(reading)) == 2
+
+
+@pytest.mark.parametrize("kind", ["Quote", "Quotation", "Angebot", "Devis", "报价单", "Proforma"])
+def test_offers_are_not_sold(tmp_path: Path, kind: str) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Order Type", f"2024-01-{{d}},A1,5,Order|Order|{kind}")
+    assert (reading.sold, keys(reading)) == (95, [])
+
+
+def test_notes_that_tell_of_an_undoing_are_asked_about(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Qty,Note", "2024-01-{d},A1,5,||cancelled by phone")
+    assert keys(reading) == ["state:cancelled by phone"]
+    reading = read(tmp_path, "Date,SKU,Qty,Note", "2024-01-{d},A1,5,||ring twice|leave at door")
+    assert (reading.sold, keys(reading)) == (140, [])
+
+
+@pytest.mark.parametrize(
+    "header", ["Qty Refunded", "Units sent back (returned)", "Menge retourniert", "Pieces returned"]
+)
+def test_returned_units_in_any_order_of_words(tmp_path: Path, header: str) -> None:
+    assert read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,0|0|-2").returned == 18
+
+
+def test_units_of_a_case_are_not_units_sold(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Cases,Units per case", "2024-01-{d},A1,5,12")
+    assert keys(reading) == ["units_column"]
+
+
+def test_a_measure_beside_the_quantity_is_asked_about(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,SKU,Quantity,Quantity UoM", "2024-01-{d},A1,5,PCE|CTN")
+    assert keys(reading) == ["mixed_units"]
+
+
+def test_codes_of_variants_are_the_products(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Date,Product,Product SKU,Quantity", "2024-01-{d},Shirt,S-1|S-2,5")
+    assert reading.column("product") == "Product SKU"
+
+
+@pytest.mark.parametrize("header", ["Sold", "Stk.", "Stk"])
+def test_short_names_of_units(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,{header}", "2024-01-{d},A1,5")
+    assert (reading.sold, keys(reading)) == (140, [])
+
+
+@pytest.mark.parametrize("header", ["Returned on", "Date returned", "退回时间"])
+def test_a_day_of_return_says_that_it_came_back(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, f"Date,SKU,Qty,{header}", "2024-01-{d},A1,5,||2024-02-03")
+    assert reading.returned or keys(reading) == ["refunded"]
+
+
+# --- what a header says of its dates; components of bundles -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "day"),
+    [("Date (DD/MM/YYYY)", "2024-02-01"), ("Date (MM/DD/YYYY)", "2024-01-02"), ("Datum (TT/MM/JJJJ)", "2024-02-01"),
+     ("Date JJ/MM/AAAA", "2024-02-01"), ("Date m/d/yy", "2024-01-02")],
+)  # fmt: skip
+def test_a_header_that_says_the_order_of_day_and_month(tmp_path: Path, header: str, day: str) -> None:
+    reading = read(tmp_path, f"{header},SKU,Qty", "05/03/2024|01/02/2024|07/04/2024|02/06/2024,A1,5")
+    assert keys(reading) == [] and day in first_days(reading, 28)
+
+
+def test_components_of_a_bundle_are_asked_about(tmp_path: Path) -> None:
+    row = "2024-01-{d},KIT|C1|C2,2,|KIT|KIT"
+    reading = read(tmp_path, "Date,SKU,Qty,Parent SKU", row)
+    assert keys(reading) == ["components"]
+    assert read(tmp_path, "Date,SKU,Qty,Parent SKU", row, components="leave_out").sold == 18
+    assert read(tmp_path, "Date,SKU,Qty,Parent SKU", row, components="keep").sold == 56

@@ -10,7 +10,7 @@ import numpy as np
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import share_of_dates
-from datong.connectors.exports.marks import marks_of
+from datong.connectors.exports.marks import marks_of, tells_of_undoing
 from datong.connectors.exports.numbers import share_of_numbers
 from datong.connectors.exports.vocabulary import header_words, plain, words
 from datong.ledger.validate import shown
@@ -198,6 +198,16 @@ def _fit(field: str, facts: Facts) -> float:
     return max(facts.filled, 0.3)
 
 
+def _is_returned_quantity(header: str) -> bool:
+    """Whether a header has a word for a return and one for a quantity, and none for money or time."""
+    found = set(re.findall(r"[^\W\d_]+", plain(header)))
+    return (
+        bool(found & _plain_words("words_of_return"))
+        and bool(found & _plain_words("words_of_quantity"))
+        and not found & _plain_words("not_returned_units")
+    )
+
+
 def _score(field: str, header: str, facts: Facts) -> float:
     """0..1: how well a column is a field, by its header and by its cells; 0 where the cells rule it out."""
     named = header_score(field, header)
@@ -205,8 +215,14 @@ def _score(field: str, header: str, facts: Facts) -> float:
         named = 0.9  # a shop's own number of the order, #1001, under the header Name
     if field in ("name", "product") and facts.numbered > 0.8 and plain(header) == "name":
         return 0.0
-    if field == "returned_units" and facts.whole > 0.99 and plain(header) in _plain_words("returned_bare"):
+    if field == "returned_units" and (
+        _is_returned_quantity(header) or (facts.whole > 0.99 and plain(header) in _plain_words("returned_bare"))
+    ):
         named = max(named, 0.8)  # without a word for a quantity: whole numbers may be units, others are money
+    if field == "units" and plain(header) in _plain_words("units_bare"):
+        named = max(named, 0.8)
+    if field in ("order", "customer", "market") and plain(header) in _plain_words("document"):
+        return 0.0
     if not named or not facts.filled:
         return 0.0
     fits = _fit(field, facts)
@@ -241,7 +257,7 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
     states = tuple(n for n in names if n not in taken and n not in documents and _is_state(n, facts[n]))
     kinds = tuple(n for n in names if n not in taken and n not in states and (n in documents or _is_kind(n, facts[n])))
     flags = {n: mark for n in names if n not in taken and (mark := _flag(n, facts[n]))}
-    measures = [n for n in names if n not in taken and n not in documents and plain(n) in _plain_words("counted_in")]
+    measures = [n for n in names if n not in taken and n not in documents and _is_measure(n)]
     guesses = tuple(
         ColumnGuess(
             field,
@@ -277,6 +293,9 @@ def _is_state(name: str, facts: Facts) -> bool:
         return named >= 0.7 and 1 < facts.distinct_count <= _MOST_CODES and not may_be_place
     if named >= 0.4:
         return known > 0 or not may_be_place
+    if facts.filled < 0.5 and len(marks) <= _MOST_CODES:  # notes: what they tell of, all or in part
+        undone = undone or all(tells_of_undoing(value) for value in facts.values)
+        known = max(known, sum(tells_of_undoing(value) for value in facts.values) / len(marks))
     return undone and known >= 0.5 and header_score("kind", name) < 0.4
 
 
@@ -328,6 +347,11 @@ def _plain_words(name: str) -> frozenset[str]:
 
 def is_yes(text: str) -> bool:
     return plain(text) in _YES
+
+
+def _is_measure(name: str) -> bool:
+    """Whether a column says what the quantity is counted in."""
+    return plain(name) in _plain_words("counted_in") or "uom" in plain(name).split()
 
 
 def is_no(text: str) -> bool:

@@ -49,6 +49,9 @@ _WEEK = re.compile(
 _WEEK_LAST = re.compile(r"(?:cw|kw|wk|week|w|第)[-_. ]?(\d{1,2})(?:周)?[-_/., ]+(\d{4})", re.IGNORECASE)
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _WEEKDAY = re.compile(r"^[^\W\d_]{2,12}[.,]?\s+(?=[^\W\d_]{3})")
+_ORDER_SAID = re.compile(
+    r"\b(?:((?:d{1,2}|tt|jj|gg)[/. ]?m{1,2})|m{1,2}[/. ]?(?:d{1,2}|tt|jj|gg))[/. ]?(?:yy|jj|aa|rr)"
+)
 _WEEKDAY_ZH = re.compile(r"[（(]?(?:星期|周|週|礼拜)[一二三四五六日天][)）]?")
 _OF = frozenset({"de", "del", "of", "the", "den", "di", "st", "nd", "rd", "th", "er", "el", "o", "a", "г", "года"})
 
@@ -375,6 +378,12 @@ class Order:
     why: str
     others: tuple[str, ...] = ()
     swap: bool = False
+
+
+def order_said(header: str) -> str:
+    """The order of day, month and year that a header writes out: Date (DD/MM/YYYY); '' where it does not."""
+    found = _ORDER_SAID.search(plain(header))
+    return "" if found is None else "day_first" if found[1] else "month_first"
 
 
 def decide_order(column: DateColumn, others: Sequence[DateColumn], comma_decimals: bool) -> Order:

@@ -58,6 +58,14 @@ def marks_of(text: str) -> frozenset[str] | None:
     return frozenset(marks)
 
 
+def tells_of_undoing(text: str) -> bool:
+    """Whether a text holds a word for a cancellation or a return, whatever stands beside it."""
+    said = f" {_CLAUSES.sub(' ', plain(text))} "
+    return any(
+        some & _UNDONE and (f" {word} " in said if word.isascii() else word in said) for word, some in _known_states()
+    )
+
+
 @lru_cache(maxsize=1)
 def _known_states() -> Sequence[tuple[str, frozenset[str]]]:
     """All words for states, the longest first."""

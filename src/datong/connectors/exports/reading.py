@@ -16,7 +16,7 @@ from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes
 from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_no, is_yes
-from datong.connectors.exports.dates import DateColumn, decide_order, not_a_day, read_dates
+from datong.connectors.exports.dates import DateColumn, Order, decide_order, not_a_day, order_said, read_dates
 from datong.connectors.exports.evidence import (
     codes_of,
     fits,
@@ -53,6 +53,8 @@ _SCALES = {  # what a header says its numbers are of, in brackets or before a co
     1000: re.compile(r"[(\[【,]\s*(?:in )?(?:['’]?000s?|thousands?|k|tsd\.?|千[件个元]?)\s*(?:$|[)\]】])"),
     10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
 }
+# Evidence for the order of day and month that a header with DD/MM/YYYY outdoes.
+_WEAKER_THAN_HEADER = frozenset({"dots", "other_column", "row_order", "even_steps", "comma_decimals", "unsure"})
 # The least share of rows that a column with a value for each group leaves empty, without a question.
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
@@ -415,6 +417,9 @@ class _Export:
         column = read_dates(self.columns[name], weeks)
         others = [read_dates(c, False) for n, c in self.columns.items() if n != name and header_score("date", n) >= 0.4]
         order = decide_order(column, others, self.comma_decimals)
+        said = order_said(name)
+        if order.why in _WEAKER_THAN_HEADER and said in column.possible:
+            order = Order(said, True, "header")
         chosen, swap = order.order, order.swap
         if not order.sure:
             chosen, swap = self._ask_for_order(column, order.order, order.others, order.why, name)
@@ -497,6 +502,7 @@ class _Export:
             self._ask_for_totals(doubtful, units)
         goods = [cells for f in ("product", "name") if (cells := self._cells(f)) is not None]
         self.rows.drop("service", self.rows.services(goods), None)
+        self._leave_components_out()
         empty = np.isnan(units) & ~self.unread_numbers.get("units", np.zeros(size, bool))
         self.rows.drop("note", (empty | (self.units_column is None)) & (~product | ~day), None)
         self.rows.drop("note", np.isnan(units) & (~product | ~day), None)
@@ -509,6 +515,29 @@ class _Export:
         self._drop(
             "no_product", ~self.columns[self.choice.column("product") or ""].filled, self.choice.column("product")
         )
+
+    def _leave_components_out(self) -> None:
+        """Rows that name another product of the file as the one that they are a part of: both may be counted."""
+        product = self._cells("product")
+        assert product is not None
+        codes = product.text.unique()
+        taken = {c.column for c in self.choice.columns}
+        for name, cells in self.columns.items():
+            rows = cells.filled & self.rows.inside
+            if name in taken or not 0 < rows.sum() < self.rows.inside.sum() or len(codes) < 2:
+                continue
+            parents = cells.text.filter(pa.array(rows))
+            if not pc.all(pc.is_in(parents.unique(), codes)).as_py():
+                continue
+            if pc.any(pc.equal(parents, product.text.filter(pa.array(rows)))).as_py():
+                continue
+            units = f"{np.nansum(np.abs(self.units[rows])):,.10g}"
+            options = tuple(
+                Option(n, message(f"export.reading.components_{n}", units=units)) for n in ("leave_out", "keep")
+            )
+            asks = message("export.asks.components", column=name, count=f"{int(rows.sum()):,}")
+            if self.asking.ask(Question("components", asks, (name,), texts_of(cells, rows), options)) == "leave_out":
+                self.rows.drop("components", rows, self.units)
 
     def _take_names(self, product: np.ndarray) -> None:
         """Products without a code go by their name."""
