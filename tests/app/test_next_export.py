@@ -108,3 +108,18 @@ def test_numbers_that_begin_anew_each_day_are_no_order_of_yesterday(tmp_path: Pa
         more: list[Line] = [(n, "2024-01-29", "AB"[n % 2], 3, "paid") for n in (1, 2)]
         chain.ingest(written(tmp_path / "orders-2.csv", [*receipts[-4:], *more]))
         assert units(chain) == {"A": 87, "B": 87}
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "sales.csv"])
+def test_an_export_may_be_called_like_one_of_our_tables(folder: Path, tmp_path: Path, name: str) -> None:
+    with datong.open(folder) as chain:
+        chain.ingest(written(tmp_path / name, changed(FIRST, 1015, "A", 7)))
+        assert units(chain) == {"A": 2 * 28 + 5, "B": 28}
+
+
+def test_a_table_with_columns_missing_is_still_that_table(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("product,units\nA,1\n", encoding="utf-8")
+    with datong.open(folder) as chain:
+        taken = chain.ingest(tmp_path / "sales.csv")
+    assert taken.reading is None
+    assert "happened_at" in "".join(f.text("en") for f in taken.findings)

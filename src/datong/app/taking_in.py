@@ -27,7 +27,7 @@ from datong.connectors.files.read import (
 )
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, gathered, last_recorded_day
+from datong.ledger.validate import ROW, column_name, gathered, last_recorded_day
 from datong.model.errors import BadInput, NotFound
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
@@ -36,6 +36,8 @@ from datong.model.words import message
 # Rows of the quarantine that are tried again in one go.
 RETRIED_AT_ONCE = 50_000
 
+# Tables whose names shops give to their exports, too.
+OF_SHOPS = ("orders", "sales", "returns")
 # The column that holds the key of an order line.
 _LINE_KEYS = {"sales": "sale", "returns": "return"}
 # How like the name of a table the name of a file is that is taken for a slip.
@@ -175,14 +177,25 @@ def _told_of_lines(source: str, known: int, no_more: Sequence[str], vanished: Se
 
 def is_of_tables(file: Path) -> bool:
     """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped; a name with a number in
-    it, orders-2, is one that a shop gives."""
+    it, orders-2, is one that a shop gives, and so is orders or sales without the columns of that table."""
+    sources = open_sources(file)[0]
     names = [file.stem]
     if file.suffix.lower() in WORKBOOK_SUFFIXES:
-        names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
+        names += [source.name.rpartition("/")[2] for source in sources]
+    elif file.stem in OF_SHOPS and sources and not _has_columns_of(file.stem, sources[0]):
+        return False
     typed = [name for name in names if name.replace("_", "").isalpha()]
     return any(name in tables() for name in names) or any(
         get_close_matches(name, tables(), 1, MISTYPED) for name in typed
     )
+
+
+def _has_columns_of(name: str, source: Source) -> bool:
+    """Whether at least half of the columns that a table needs are there."""
+    table = tables()[name]
+    there = {column_name(table, header) for header in source.columns}
+    needed = [column.name for column in table.columns.values() if column.required]
+    return 2 * sum(column in there for column in needed) >= len(needed)
 
 
 def _take_in(
