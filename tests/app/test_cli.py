@@ -85,9 +85,9 @@ def test_orders_go_out_and_reports_come_back(chain: Path, tmp_path: Path, capsys
     order = json.loads(_orders_json(tmp_path / "out"))[0]
     assert order in text
     status, text = run(capsys, "exchange", chain)
-    files = list((chain / "exchange" / "outbox").iterdir())
+    files = sorted((chain / "exchange" / "outbox").iterdir())
     assert status == 0
-    assert files
+    assert [file.suffix for file in files] == [".csv", ".xlsx"]
     assert order in files[0].read_text(encoding="utf-8-sig")
     inbox = chain / "exchange" / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,8 @@ def test_orders_go_out_and_reports_come_back(chain: Path, tmp_path: Path, capsys
     import datong
 
     with datong.open(chain) as opened:
-        assert "done" in opened.state().table("order_events")["state"].to_pylist()
+        done = [r["good_units"] for r in opened.state().table("order_events").to_pylist() if r["state"] == "done"]
+        assert done == [5.0]
     status, _ = run(capsys, "exchange", chain)
     assert status == 0
     assert not list(inbox.glob("*.csv"))

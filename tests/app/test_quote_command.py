@@ -88,7 +88,7 @@ def test_the_quote_in_both_languages(folder: Path, capsys: pytest.CaptureFixture
     assert status == 0
     assert "A unit costs CNY 38 (CNY 114 in all at this price): make P/1 · A." in printed
     assert "Scarce above all: hours of line A in the week of 2026-03-09, CNY 20 an hour." in printed
-    assert "all costs CNY 114 more (CNY 38 a unit)" in printed
+    assert "total cost is CNY 114 more (CNY 38 a unit)" in printed
     status, printed = run(capsys, *words, "zh")
     assert status == 0 and "每件 38 CNY" in printed and "2026-03-09 当周产线 A 的工时" in printed
 

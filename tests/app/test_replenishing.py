@@ -182,7 +182,7 @@ def test_only_a_loss_worth_telling_is_told() -> None:
         share: order_words(row(state) | {"lost_chance": share}, Names({}), state.settings, "en")
         for share in (0.04, 0.12)
     }
-    assert told[0.04].startswith("A: order 3 by offer A/V, there on 2024-01-08. 7 there, 0 under way")
+    assert told[0.04].startswith("A: order 3 by offer A/V, to arrive on 2024-01-08. 7 in stock, 0 under way")
     assert told[0.12].removeprefix(told[0.04]) == (
         " By what became of earlier orders, 12% of such an order never comes: the quantity allows for that."
     )

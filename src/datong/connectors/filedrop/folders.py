@@ -43,9 +43,21 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, text.encode("utf-8-sig"))
 
 
+# What people call a column, beside its own titles.
+_ALSO = {
+    "order": ("order no", "order number", "工单号", "订单号", "采购单号"),
+    "state": ("answer", "status", "答复", "回复"),
+    "good_units": ("good units", "units done", "良品数量", "良品数", "完成数量", "完工数量"),
+    "scrap_units": ("scrap", "scrapped", "scrapped units", "报废数量", "报废数", "不良数"),
+    "happened_at": ("date", "time", "日期", "完成日期"),
+    "reason": ("remark", "remarks", "comment", "note", "备注", "说明"),
+}
+
+
 def titles(column: str) -> set[str]:
-    """Every way in which a column may be titled: its name, and its title in each language."""
-    return {plain(column), *(plain(say(f"dispatch.title.{column}", language)) for language in LANGUAGES)}
+    """Every way in which a column may be titled: its name, its title in each language, and what people call it."""
+    told = (say(f"dispatch.title.{column}", language) for language in LANGUAGES)
+    return {plain(title) for title in (column, *told, *_ALSO.get(column, ()))}
 
 
 def plain(text: str) -> str:
