@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -99,18 +99,19 @@ def ingest_export(
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     if reading.questions:
         raise asked(reading.questions)
-    known = at.ledger.state(END_OF_TIME, ("products",)).table("products")["product"].combine_chunks()
+    held = at.ledger.state(END_OF_TIME, ("products", *_LINE_KEYS))
+    known = held.table("products")["product"].combine_chunks()
     parts, known_lines = [], 0
     for name, source in reading.parts:
         rows = source.rows
         if name == "products":
             rows = rows.filter(pc.invert(pc.is_in(rows["product"], known)))
         elif name in _LINE_KEYS and _LINE_KEYS[name] in rows.column_names:
-            rows, same = _as_news(at, name, rows)
+            rows, same = _as_news(held.table(name), _LINE_KEYS[name], rows, clock(at))
             known_lines += same
         if rows.num_rows or source.rejected.num_rows:
             parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
-    no_more, vanished = _since_then(at, reading)
+    no_more, vanished = _since_then(held.table("sales"), reading)
     findings = [*reading.findings, *_told_of_lines(file.name, known_lines, no_more, vanished)]
     if not parts and not known_lines:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
@@ -121,12 +122,10 @@ def ingest_export(
     return replace(taken, reading=reading)
 
 
-def _as_news(at: Opened, name: str, rows: pa.Table) -> tuple[pa.Table, int]:
+def _as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa.Table, int]:
     """Rows of sales or returns without those that the ledger holds as they are, and how many these are. A line that is
     there with other figures is news of now: before, the other was known."""
-    key = _LINE_KEYS[name]
     compared = [c for c in ("product", "units", "price", "market", "customer") if c in rows.column_names]
-    held = at.ledger.state(END_OF_TIME, (name,)).table(name)
     place = pc.index_in(rows[key], held[key].combine_chunks())
     there = pc.and_(pc.is_valid(place), pc.is_valid(rows[key]))
     before = held.select(compared).take(place.combine_chunks())
@@ -141,18 +140,17 @@ def _as_news(at: Opened, name: str, rows: pa.Table) -> tuple[pa.Table, int]:
             equal = pc.equal(ours, theirs)
         both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
         same = pc.and_(same, pc.or_(pc.fill_null(equal, False), both_null))
-    news = pc.if_else(there, pa.scalar(clock(at)), pa.scalar(None, pa.timestamp("us", tz="UTC")))
+    news = pc.if_else(there, pa.scalar(now), pa.scalar(None, pa.timestamp("us", tz="UTC")))
     rows = rows.append_column("known_at", news).filter(pc.invert(same))
     return rows, int(pc.sum(same).as_py() or 0)
 
 
-def _since_then(at: Opened, reading: Reading) -> tuple[list[str], list[str]]:
+def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]]:
     """Order lines that an earlier export had as sold: those that this one has, and not as sold any more, and those of
     days within its own that it does not have at all."""
     sales = reading.part("sales")
     if reading.lines is None or sales is None:
         return [], []
-    known = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
     known = known.filter(pc.match_substring_regex(known["sale"].fill_null(""), KEY.pattern))
     still = pc.is_in(known["sale"], sales["sale"].combine_chunks().drop_null())
     here = pc.is_in(known["sale"], reading.lines)
@@ -178,12 +176,13 @@ def _told_of_lines(source: str, known: int, no_more: Sequence[str], vanished: Se
 def is_of_tables(file: Path) -> bool:
     """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped; a name with a number in
     it, orders-2, is one that a shop gives, and so is orders or sales without the columns of that table."""
-    sources = open_sources(file)[0]
     names = [file.stem]
     if file.suffix.lower() in WORKBOOK_SUFFIXES:
-        names += [source.name.rpartition("/")[2] for source in sources]
-    elif file.stem in OF_SHOPS and sources and not _has_columns_of(file.stem, sources[0]):
-        return False
+        names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
+    elif file.stem in OF_SHOPS:
+        sources = open_sources(file)[0]
+        if sources and not _has_columns_of(file.stem, sources[0]):
+            return False
     typed = [name for name in names if name.replace("_", "").isalpha()]
     return any(name in tables() for name in names) or any(
         get_close_matches(name, tables(), 1, MISTYPED) for name in typed

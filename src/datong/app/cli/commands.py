@@ -661,7 +661,7 @@ def _answered(
     if options.yes:
         trial.show_questions(reading.questions, language)
         raise asked(reading.questions)
-    return trial.read_and_ask(read, given, language)
+    return trial.ask_until_sure(reading, read, given, language)
 
 
 def _consent(language: str) -> bool:

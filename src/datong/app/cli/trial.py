@@ -31,13 +31,15 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> None
     write_answers(folder, reading.used)
 
 
-def read_and_ask(read: Callable[[Mapping[str, str]], Reading], given: Mapping[str, str], language: str) -> Reading:
-    """Read a file, and ask about it at the terminal until nothing is open. read: gives the reading by some answers.
+def ask_until_sure(
+    reading: Reading, read: Callable[[Mapping[str, str]], Reading], given: Mapping[str, str], language: str
+) -> Reading:
+    """Ask about a reading at the terminal until nothing is open. given: the answers that it was made by. read: gives
+    the reading by some answers.
 
     Raises Asked where nobody is there to answer.
     """
     answers = dict(given)
-    reading = read(answers)
     while reading.questions:
         show_questions(reading.questions, language)
         if not sys.stdin.isatty():

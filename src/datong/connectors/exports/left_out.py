@@ -9,6 +9,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.shape import Table
 from datong.connectors.exports.vocabulary import is_service, is_total, names_total
+from datong.ledger.columns import before_in_group
 from datong.ledger.validate import shown
 from datong.model.words import say
 
@@ -118,11 +119,8 @@ class Rows:
     def _running_by(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Running sums within each group."""
         order = np.argsort(codes, kind="stable")
-        running = np.cumsum(values[order])
-        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        before = np.repeat(running[starts] - values[order][starts], np.diff(np.append(starts, len(codes))))
         result = np.empty(len(values))
-        result[order] = running - before
+        result[order] = before_in_group(codes[order], values[order]) + values[order]
         return result
 
 

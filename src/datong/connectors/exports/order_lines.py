@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import not_a_day
+from datong.ledger.columns import before_in_group
 
 # A key that was made here.
 KEY = re.compile(r"/[0-9]{4}-[0-9]{2}-[0-9]{2}/")
@@ -32,7 +33,6 @@ def _turns(line: pa.Array) -> np.ndarray:
     """(row,) how many rows of the same line there were up to it, itself included."""
     codes = line.dictionary_encode("encode").indices.to_numpy(zero_copy_only=False).astype(np.int64)
     order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     turn = np.empty(len(codes), np.int64)
-    turn[order] = np.arange(len(codes)) - np.repeat(starts, np.diff(np.append(starts, len(codes)))) + 1
+    turn[order] = before_in_group(codes[order], np.ones(len(codes))) + 1
     return turn
