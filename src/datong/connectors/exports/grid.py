@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+from python_calamine import CalamineSheet
 
 from datong.connectors.exports.cells import BLANKS, Cells, cells_of, trimmed
 from datong.connectors.exports.vocabulary import header_words, months, plain
@@ -29,12 +29,13 @@ from datong.connectors.files.read import (
     TEXT_SUFFIXES,
     WORKBOOK_SUFFIXES,
     cells_without_value,
+    filled_sheets,
     read_source,
 )
 from datong.connectors.files.steady import UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.text import Damage, DamageTally, TextFacts, look_at_text, start_of
 from datong.connectors.files.workbook_limits import EmptyCells, inspect
-from datong.ledger.validate import REJECTED_SCHEMA, ROW, shown
+from datong.ledger.validate import REJECTED_SCHEMA, ROW
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 
@@ -241,25 +242,12 @@ def _one_byte_encoding(path: Path) -> str:
 
 def _sheets(path: Path) -> tuple[Sequence[Grid], list[Finding]]:
     inspected = inspect(path)
-    if inspected.refused:
-        return [], list(inspected.refused)
-    try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        sheets = [(name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names]
-        cells = [(name, sheet, _values(sheet)) for name, sheet in sheets]
-    except (CalamineError, OSError, ValueError) as error:
-        return [], [finding("error", "check.unreadable_file", path.name, reason=shown(error))]
-    formats = zero_formats(path)
-    grids = []
-    for name, sheet, rows in cells:
-        if any(v != "" for row in rows for v in row):
-            empty = inspected.empty.get(name, {})
-            grids.append(_sheet_grid(f"{path.name}/{name}", rows, _merged(sheet), empty, formats.get(name, {})))
-    return grids, [] if grids else [finding("error", "check.empty_file", path.name)]
-
-
-def _values(sheet: CalamineSheet) -> list[list[Any]]:
-    return [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
+    sheets, findings = filled_sheets(path, inspected)
+    formats = zero_formats(path) if sheets else {}
+    return [
+        _sheet_grid(f"{path.name}/{name}", rows, _merged(sheet), inspected.empty.get(name, {}), formats.get(name, {}))
+        for name, rows, sheet in sheets
+    ], findings
 
 
 def _merged(sheet: CalamineSheet) -> tuple[tuple[int, int, int, int], ...]:

@@ -42,7 +42,7 @@ from datong.connectors.files.text import (
     open_text,
     start_of,
 )
-from datong.connectors.files.workbook_limits import EmptyCells, cell_name, inspect
+from datong.connectors.files.workbook_limits import EmptyCells, Inspected, cell_name, inspect
 from datong.ledger.validate import REJECTED_SCHEMA, ROW, shown
 from datong.model.findings import Finding, finding
 
@@ -326,21 +326,12 @@ def _numbered(table: pa.Table, first: int) -> pa.Table:
 
 def _read_workbook(path: Path) -> tuple[list[Source], list[Finding]]:
     sources: list[Source] = []
-    findings: list[Finding] = []
     inspected = inspect(path)
-    if inspected.refused:
-        return [], list(inspected.refused)
-    try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        sheets = [(name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names]
-        cells = [(name, _cells(sheet)) for name, sheet in sheets]
-    except (CalamineError, OSError, ValueError) as error:
-        return [], [finding("error", "check.unreadable_file", path.name, reason=shown(error))]
-    filled = [(name, rows) for name, rows in cells if any(any(v != "" for v in row) for row in rows)]
+    filled, findings = filled_sheets(path, inspected)
     if not filled:
-        return [], [finding("error", "check.empty_file", path.name)]
+        return [], findings
     codes = zero_formats(path)
-    for name, rows in filled:
+    for name, rows, _ in filled:
         coded = [[*row] for row in rows] if name in codes else rows
         for (row, column), code in codes.get(name, {}).items():
             coded[row][column] = code
@@ -349,6 +340,22 @@ def _read_workbook(path: Path) -> tuple[list[Source], list[Finding]]:
         if source is not None:
             sources.append(Source(source))
     return sources, findings
+
+
+def filled_sheets(
+    path: Path, inspected: Inspected
+) -> tuple[list[tuple[str, list[list[Any]], CalamineSheet]], list[Finding]]:
+    """Sheets of a workbook that have any cell, each with its name and rows; or why there are none."""
+    if inspected.refused:
+        return [], list(inspected.refused)
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+        sheets = [(name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names]
+        cells = [(name, _cells(sheet), sheet) for name, sheet in sheets]
+    except (CalamineError, OSError, ValueError) as error:
+        return [], [finding("error", "check.unreadable_file", path.name, reason=shown(error))]
+    filled = [one for one in cells if any(v != "" for row in one[1] for v in row)]
+    return filled, [] if filled else [finding("error", "check.empty_file", path.name)]
 
 
 def _cells(sheet: CalamineSheet) -> list[list[Any]]:
