@@ -49,6 +49,10 @@ Outcome = Delivered | Refused | Unreachable
 class Outlet(Protocol):
     """A way out for orders."""
 
+    def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
+        """The messages that `deliver` would bring out now. Changes nothing. Raises DatongError where it cannot tell."""
+        ...
+
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         """Bring the messages that did not go out yet to their counterparties: an outcome for each batch, by
         counterparty. Idempotent by a message's key. Raises nothing for what goes wrong outside. run: that proposed
@@ -83,5 +87,6 @@ class Inlet(Protocol[C]):
 
     def settle(self, collected: C, answers: Sequence[Finding]) -> None:
         """Put away what was collected, after it was taken in. answers: what was found as it was held against the
-        orders, to be told to whoever said it."""
+        orders, to be told to whoever said it. Raises DatongError where something could not be put away: it is read
+        again and counts once."""
         ...

@@ -79,7 +79,7 @@ def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime)
     by_order: dict[str, dict[str, OrderReport]] = {}
     unknown: dict[str, list[OrderReport]] = {}
     for report in reports:
-        if report.event.order not in orders:
+        if report.event.order not in orders or not _speaks_of_its_own(report, known):
             unknown.setdefault(report.source, []).append(report)
         elif report.event.happened_at > now + FUTURE_SLACK:
             then = f"{report.event.happened_at:%Y-%m-%d}"
@@ -96,6 +96,15 @@ def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime)
         taken += life.taken
         findings += life.findings
     return taken, findings
+
+
+def _speaks_of_its_own(report: OrderReport, known: Mapping[str, Sequence[OrderEvent]]) -> bool:
+    """Whether a report comes from whom the order went to; the chain's own people may speak of any. Of another's order
+    nobody is told even that it is there."""
+    if report.counterparty is None:
+        return True
+    events = known.get(report.event.order, ())
+    return any(e.state == "released" and e.counterparty == report.counterparty for e in events)
 
 
 def _found(severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> Finding:

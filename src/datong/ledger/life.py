@@ -95,11 +95,15 @@ class OrderEvent:
 
 @dataclass(frozen=True)
 class OrderReport:
-    """What a counterparty said of an order, and where: a file, and the row of it. Not yet held against the order."""
+    """What a counterparty said of an order, and where: a file, and the row of it. Not yet held against the order.
+
+    counterparty: whose place it came from, which speaks only of its own orders; None: the chain's own people.
+    """
 
     source: str
     row: int
     event: OrderEvent
+    counterparty: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
-from datong.connectors.filedrop.outbox import NOTHING_KNOWN, deliver
+from datong.connectors.filedrop.outbox import NOTHING_KNOWN, deliver, waiting
 from datong.connectors.filedrop.sheet import Known
 from datong.connectors.protocol import Outcome
 from datong.model.calendar import Calendar
@@ -20,6 +20,9 @@ class FileDrop:
     folder: Path
     language: str
     known: Known = NOTHING_KNOWN
+
+    def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
+        return waiting(messages, self.folder)
 
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         return deliver(messages, self.folder, self.language, run, self.known)

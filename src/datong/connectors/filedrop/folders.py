@@ -14,7 +14,7 @@ from datong.model.words import LANGUAGES, message, say
 ORDER_COLUMNS = (
     *("order", "kind", "product", "product_name", "units", "unit", "start", "due"),
     *("ordered_on", "arrives_on"),
-    *("offer", "price", "line", "why", "from_site", "site", "key"),
+    *("offer", "price", "line", "why", "from_site", "site", "key", "sheet"),
 )
 ANSWER_COLUMNS = ("state", "good_units", "scrap_units", "happened_at", "reason")
 # What stands for the order in a row that shows how to answer.

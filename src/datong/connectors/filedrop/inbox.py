@@ -104,7 +104,7 @@ def collect(folder: Path, calendar: Calendar) -> CollectedFiles:
     read_files: list[tuple[Path, tuple[Finding, ...], Looks]] = []
     reports: list[OrderReport] = []
     for path, seen in read.items():
-        lines, problems = ([], [*seen.refused]) if seen.refused else _read(path.name, seen.content, calendar)
+        lines, problems = ([], [*seen.refused]) if seen.refused else read_sheet(path.name, seen.content, calendar)
         reports += lines
         read_files.append((path, tuple(problems), seen.looks))
     return CollectedFiles(folder, tuple(reports), tuple(read_files), tuple(left))
@@ -156,7 +156,8 @@ def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str)
 # reading a file ------------------------------------------------------------------------------------
 
 
-def _read(source: str, content: bytes, calendar: Calendar) -> tuple[list[OrderReport], list[Finding]]:
+def read_sheet(source: str, content: bytes, calendar: Calendar) -> tuple[list[OrderReport], list[Finding]]:
+    """What a workbook or CSV file says of orders. source: by which findings call it."""
     try:
         table = _table(content)
     except (UnicodeDecodeError, csv.Error, ValueError, CalamineError) as error:

@@ -46,6 +46,13 @@ def deliver(
     return tuple(done)
 
 
+def waiting(messages: Sequence[OrderMessage], folder: Path) -> tuple[OrderMessage, ...]:
+    """The messages that `deliver` would write. Raises DatongError where the folder cannot be read."""
+    with reachable(folder):
+        gone = set(_sent(folder))
+    return tuple({m.key: m for m in messages if m.key not in gone}.values())
+
+
 def _written(
     messages: Sequence[OrderMessage], folder: Path, language: str, run: str, known: Known
 ) -> Iterator[Delivered]:
