@@ -71,6 +71,7 @@ SIBLINGS = {
     "chain": {"wiring", "clock", "taking_in", "kept_runs", "branch_changes", "earlier"},
     "checking": {"wiring", "clock"},
     "exchange": {"chain"},
+    "mailing": {"chain", "exchange", "wiring"},
 }
 SIBLINGS["cli"] = set(SIBLINGS)
 

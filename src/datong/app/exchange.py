@@ -1,6 +1,7 @@
-"""Orders out and answers in: what is released goes to the drop folder, what comes back goes into the ledger."""
+"""Orders out and answers in: what is released goes out by e-mail or to the drop folder, what comes back goes into the
+ledger."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from datong.app.chain import Chain
@@ -66,31 +67,66 @@ def run_messages(run: RunResult) -> list[OrderMessage]:
 
 def file_drop(chain: Chain, folder: Path, language: str) -> FileDrop:
     """The drop folder of a chain, with what its orders are told with."""
+    return FileDrop(folder, language, known_of(chain))
+
+
+def known_of(chain: Chain) -> Known:
+    """What orders are told with."""
     state = chain.state(names=("products", "offers"))
     products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
     offers = state.table("offers").select(["offer", "price"]).to_pylist()
-    known = Known(
+    return Known(
         {p["product"]: p["name"] for p in products},
         {p["product"]: p["base_unit"] for p in products},
         {o["offer"]: o["price"] for o in offers},
         chain.settings.currency,
     )
-    return FileDrop(folder, language, known)
 
 
-def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
+def anybody(_counterparty: str) -> bool:
+    """Serves every counterparty."""
+    return True
+
+
+def waiting(chain: Chain, outlet: Outlet, serves: Callable[[str], bool] = anybody) -> tuple[OrderMessage, ...]:
+    """What `exchange` would bring out now, by run. Changes nothing. Raises Refused on a branch, DatongError where it
+    cannot be told."""
+    _refuse_what_ifs(chain)
+    by_run = sorted(released_messages(chain).items())
+    return tuple(
+        m for run, messages in by_run for m in outlet.waiting([m for m in messages if serves(m.counterparty)], run)
+    )
+
+
+def exchange(
+    chain: Chain, outlet: Outlet, inlet: Inlet[C], serves: Callable[[str], bool] = anybody
+) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
     """Deliver what is released, and take in what came back. Gives what became of each delivery, the report rows taken
-    in, and findings: of what was refused or could not be reached, too.
+    in, and findings: of what was refused or could not be reached, too. serves: counterparties that this way out is for.
 
-    Raises Refused on a branch, DatongError where nothing can be collected.
+    Raises Refused on a branch.
     """
     _refuse_what_ifs(chain)
-    state = chain.state(names=READ_FOR_ANSWERS)
     by_run = sorted(released_messages(chain).items())
-    outcomes = tuple(outcome for run, messages in by_run for outcome in outlet.deliver(messages, run))
-    collected = inlet.collect(state.settings.calendar)
-    heard = answers(state, collected.reports, chain.world_clock())
-    findings = [*not_delivered(outcomes), *collected.findings, *heard.findings]
+    outcomes = tuple(
+        outcome
+        for run, messages in by_run
+        for outcome in outlet.deliver([m for m in messages if serves(m.counterparty)], run)
+    )
+    try:
+        collected = inlet.collect(chain.settings.calendar)
+    except errors.DatongError as error:  # what went out went out
+        found = finding("error", "dispatch.not_collected", outlet.name, why=error.message)
+        return outcomes, 0, (*not_delivered(outcomes), found)
+    taken, findings = _taken_in(chain, collected, inlet, outlet.name)
+    return outcomes, taken, (*not_delivered(outcomes), *findings)
+
+
+def _taken_in(chain: Chain, collected: C, inlet: Inlet[C], name: str) -> tuple[int, tuple[Finding, ...]]:
+    """Hold what came against the orders, keep it, and only then put it away. Gives how many reports were new.
+    name: of the way in."""
+    heard = answers(chain.state(names=READ_FOR_ANSWERS), collected.reports, chain.world_clock())
+    findings = [*collected.findings, *heard.findings]
     taken = 0
     moment = chain.clock()
     for batch in heard.batches:
@@ -98,8 +134,11 @@ def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outco
         if batch.table == "order_events":
             taken += report.added + report.superseded
         findings += report.findings
-    inlet.settle(collected, heard.findings)
-    return outcomes, taken, tuple(findings)
+    try:
+        inlet.settle(collected, heard.findings)
+    except errors.DatongError as error:
+        findings.append(finding("error", "dispatch.not_settled", name, why=error.message))
+    return taken, tuple(findings)
 
 
 def delivered(outcomes: Sequence[Outcome]) -> list[Delivered]:

@@ -47,7 +47,10 @@ Outcome = Delivered | Refused | Unreachable
 
 
 class Outlet(Protocol):
-    """A way out for orders."""
+    """A way out for orders. name: tells it from the others, the same in every process."""
+
+    @property
+    def name(self) -> str: ...
 
     def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
         """The messages that `deliver` would bring out now. Changes nothing. Raises DatongError where it cannot tell."""

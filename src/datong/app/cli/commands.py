@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -37,11 +37,16 @@ from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
 from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
+from datong.model.flow import party
 from datong.model.tables import tables
 from datong.model.words import Message, message, say
 from datong.questions.run_result import RunResult
 from datong.questions.tables_out import message_of
 from datong.replay.scenario import STATED, Scenario, sweep
+
+if TYPE_CHECKING:
+    from datong.connectors.email.post import EmailPost
+    from datong.connectors.filedrop.drop import FileDrop
 
 EVIDENCE_SHOWN = 5
 # What of a folder is not read; so many of these findings are shown in full before a plan.
@@ -690,18 +695,50 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
-    from datong.app import exchange
+    from datong.app import exchange, mailing
 
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
+        post, findings = mailing.email_post(chain, language, options.again)
         files = exchange.file_drop(chain, drop, language)
-        outcomes, reports, findings = exchange.exchange(chain, files, files)
+        if options.dry_run:
+            print_findings(findings, language)
+            return _show_what_waits(chain, post, files, language)
+        outcomes = ()
+        if post is not None:
+            outcomes, reports, found = exchange.exchange(chain, post, post, post.serves)
+            findings += found
+            findings += tuple(mailing.without_address(exchange.waiting(chain, files, mailing.all_but(post))))
+            for one in exchange.delivered(outcomes):
+                told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
+                terminal.line(say("app.went_out", language, **told))
+            terminal.line(say("app.mailed", language, sent=len(exchange.delivered(outcomes)), reports=reports))
+        dropped, reports, found = exchange.exchange(chain, files, files, mailing.all_but(post))
+    findings += found
     print_findings(findings, language)
-    sent = len(exchange.delivered(outcomes))
+    sent = len(exchange.delivered(dropped))
     terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
-    if sent < len(outcomes):
+    if sent + len(exchange.delivered(outcomes)) < len(dropped) + len(outcomes):
         return 2
     return 1 if has_errors(findings) else 0
+
+
+def _show_what_waits(chain: Chain, post: "EmailPost | None", files: "FileDrop", language: str) -> int:
+    """What an exchange would send, by way and counterparty."""
+    from datong.app import exchange, mailing
+
+    waits: dict[tuple[str, str], list[str]] = {}
+    if post is not None:
+        for one in exchange.waiting(chain, post, post.serves):
+            waits.setdefault((post.address(one.counterparty), one.counterparty), []).append(one.order.order)
+    for one in exchange.waiting(chain, files, mailing.all_but(post)):
+        waits.setdefault((str(files.folder), one.counterparty), []).append(one.order.order)
+    for (place, firm), orders in waits.items():
+        told = {"firm": party(firm), "count": len(orders), "orders": ", ".join(orders), "place": place}
+        terminal.line(say("app.would_go_out", language, **told))
+    if not waits:
+        terminal.line(say("app.nothing_would_go_out", language))
+    return 0
 
 
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {

@@ -237,6 +237,8 @@ def _add_later_commands(c: _Commands) -> None:
     p = c.command("exchange")
     c.chain(p)
     p.add_argument("--drop", type=Path, metavar="DIR", help=c.text("exchange.drop"))
+    p.add_argument("--dry-run", action="store_true", help=c.text("exchange.dry_run"))
+    p.add_argument("--again", action="append", default=[], metavar="FIRM", help=c.text("exchange.again"))
     c.on_branch(p, refused=True)
 
 

@@ -25,10 +25,15 @@ class EmailPost:
     book: AddressBook
     journal: Journal
     password: Callable[[], str] = field(repr=False)
+    name: str = "e-mail"
 
     def serves(self, counterparty: str) -> bool:
         """Whether a counterparty is reached by e-mail."""
         return counterparty in self.book.firms
+
+    def address(self, counterparty: str) -> str:
+        """Where its mails go to."""
+        return self.book.firms[counterparty].address
 
     def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
         return outgoing.waiting(messages, run, self.book, self.journal)

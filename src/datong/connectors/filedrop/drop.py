@@ -20,6 +20,7 @@ class FileDrop:
     folder: Path
     language: str
     known: Known = NOTHING_KNOWN
+    name: str = "drop"
 
     def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
         return waiting(messages, self.folder)
