@@ -21,6 +21,7 @@ from aiosmtpd.smtp import AuthResult
 from proxyprotocol.sock import SocketInfo
 from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
+from pysasl.hashing import Cleartext
 
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.outgoing import AddressBook, Firm
@@ -96,7 +97,7 @@ class ImapServer:
         options = {"demo_user": USER, "demo_password": PASSWORD, "demo_data": False, "host": "127.0.0.1", "port": 0}
         options |= {"debug": False, "cert": None, "key": None, "passlib_cfg": None, "tls": False}
         args = argparse.Namespace(**options, proxy_protocol=None, inherited_sockets=None)
-        backend, self._config = await DictBackend.init(args)
+        backend, self._config = await DictBackend.init(args, hash_context=Cleartext())
         serve = IMAPServer(backend.login, self._config)
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import Message as Mail
-from email.utils import parseaddr
 from html.parser import HTMLParser
 from itertools import islice
 from typing import Literal
@@ -34,6 +33,11 @@ _QUOTED = re.compile(
     re.IGNORECASE,
 )
 _WORDS_SHOWN = 200
+_ADDRESS = re.compile(r"""[^\s<>()"',;:]{1,64}@[^\s<>()"',;:]{1,253}""")
+# A file's name in plain bytes, which the library replaces by signs that say nothing.
+_UNKNOWN, _PLAIN_NAME = "\ufffd", re.compile(r"""filename="([^"]{1,200})""", re.IGNORECASE)
+# What the library that takes mails apart fails with on those that are put together wrongly, by chance or on purpose.
+_ODD_MAILS = (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
 
 
 class UnreadableMail(Exception):  # noqa: N818
@@ -73,10 +77,14 @@ class Letter:
 def read_letter(content: bytes) -> Letter:
     """Raises UnreadableMail."""
     try:
-        mail = message_from_bytes(content, policy=policy.compat32)
-        parts = list(islice(_parts(mail), MOST_PARTS + 1))
-    except (RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
+        return _letter(content)
+    except _ODD_MAILS as error:
         raise UnreadableMail(type(error).__name__) from error
+
+
+def _letter(content: bytes) -> Letter:
+    mail = message_from_bytes(content, policy=policy.compat32)
+    parts = list(islice(_parts(mail), MOST_PARTS + 1))
     if len(parts) > MOST_PARTS:
         raise UnreadableMail(f"{len(parts) - 1}+")
     kind = _kind(mail)
@@ -112,8 +120,13 @@ def _parts(mail: Mail) -> Iterator[Mail]:
 
 def _header(mail: Mail, name: str) -> str:
     """A header as one line of text, in whatever way it was encoded; '' where it is not there."""
-    raw = mail.get(name)
-    return "" if raw is None else _decoded(str(raw))
+    raw = _raw(mail, name)
+    return "" if raw is None else _decoded(raw)
+
+
+def _raw(mail: Mail, name: str) -> str | None:
+    """A header as it came: the mail itself would give its plain bytes beyond ASCII as signs that say nothing."""
+    return next((value for key, value in mail.raw_items() if key.lower() == name.lower()), None)
 
 
 def _decoded(raw: str) -> str:
@@ -146,8 +159,15 @@ def text_of(content: bytes, charset: str | None) -> str:
 
 def _sender(mail: Mail) -> str:
     """The address that it says to come from, to be shown."""
+    return _shown(_address(mail) or _header(mail, "From") or "?")
+
+
+def _address(mail: Mail) -> str:
+    """The address in From; '' where there is none."""
     raw = _header(mail, "From")
-    return _shown(parseaddr(raw)[1] or raw or "?")
+    in_brackets = re.search(r"<([^<>]{1,320})>[^<>]*$", raw)
+    found = _ADDRESS.search(in_brackets.group(1) if in_brackets else raw)
+    return found.group() if found else ""
 
 
 def _shown(text: str) -> str:
@@ -156,7 +176,7 @@ def _shown(text: str) -> str:
 
 def _kind(mail: Mail) -> Literal["person", "automatic", "bounce"]:
     report = str(mail.get_param("report-type") or "").lower()
-    address = parseaddr(_header(mail, "From"))[1].lower()
+    address = _address(mail).lower()
     if mail.get_content_type() == "multipart/report" and report != "disposition-notification":
         return "bounce"
     if address.partition("@")[0] in _DAEMONS or _header(mail, "X-Failed-Recipients"):
@@ -179,7 +199,8 @@ def _file_name(part: Mail) -> tuple[str, str]:
         raw = part.get_filename() or ""
     except (ValueError, LookupError, TypeError):
         raw = ""
-    name = re.split(r"[\\/]", _decoded(raw))[-1].strip()
+    plain = _PLAIN_NAME.search(_raw(part, "Content-Disposition") or "") if _UNKNOWN in raw else None
+    name = re.split(r"[\\/]", _decoded(raw if plain is None else plain.group(1)))[-1].strip()
     stem, dot, suffix = name.rpartition(".")
     suffix = f".{suffix.lower()}" if dot else ""
     return (f"{stem[:80]}{dot}{name.rpartition('.')[2][:10]}" if dot else name[:80]), suffix
