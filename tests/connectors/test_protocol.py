@@ -81,6 +81,7 @@ def test_what_waits_is_what_would_go_out(way: Way) -> None:
     assert sorted(m.order.order for m in way.connector.waiting(messages, "R1")) == ["W1", "W2"]
     assert way.connector.deliver(messages[:1], "R1")
     assert [m.order.order for m in way.connector.waiting(messages, "R1")] == ["W2"]
+    assert way.connector.anew(messages[:1]) == ()
 
 
 def test_what_cannot_be_reached_is_an_outcome_and_no_crash(way: Way) -> None:

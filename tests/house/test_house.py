@@ -70,7 +70,8 @@ SIBLINGS = {
     "result_folder": set(),
     "chain": {"wiring", "clock", "taking_in", "kept_runs", "branch_changes", "earlier"},
     "checking": {"wiring", "clock"},
-    "exchange": {"chain"},
+    "offers": {"chain", "kept_runs"},
+    "exchange": {"chain", "kept_runs", "offers"},
     "mailing": {"chain", "exchange", "wiring"},
 }
 SIBLINGS["cli"] = set(SIBLINGS)

@@ -59,6 +59,7 @@ LAZY_DOORS = {
     "app/cli/commands.py": {
         "datong.app",
         "datong.app.cli.interrupt",
+        "datong.app.cli.terminal_offers",
         "datong.app.cli.terminal_quote",
         "datong.app.cli.terminal_replenish",
         "datong.app.cli.terminal_since",
@@ -66,6 +67,10 @@ LAZY_DOORS = {
         "datong.app.report.html",
         "datong.app.wording.assumed",
         "datong.questions.clear",
+        "datong.questions.offers",
+    },
+    "app/offers.py": {
+        "datong.questions.offers",
     },
     "app/cli/main.py": {
         "datong",

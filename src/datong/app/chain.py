@@ -34,6 +34,7 @@ from datong.replay.scenario import STATED, Scenario, as_in, sweep
 if TYPE_CHECKING:
     from datong.balance.market import Door
     from datong.balance.solution import OnProgress
+    from datong.model.flow import Learnt
     from datong.questions.clear import BalanceResult
     from datong.questions.compare import Comparison, Side
     from datong.questions.quote import QuoteResult
@@ -358,6 +359,10 @@ class Chain:
     def past_runs(self, before: datetime) -> list[RunRecord]:
         """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
         return kept_runs.past_runs(self._at, before)
+
+    def learnt(self, moment: datetime) -> "Learnt":
+        """What the kept runs before a moment taught."""
+        return kept_runs.learnt(self._at, moment)
 
     def scores(self, until: datetime) -> pa.Table:
         """Scores of the last kept runs up to a moment, each of what had become known since the run before it."""

@@ -3,15 +3,17 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 from datong.app.chain import Chain
-from datong.app.exchange import known_of
+from datong.app.exchange import known
 from datong.app.wiring import EMAIL_FOLDER
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.outgoing import AddressBook, Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import read_password
 from datong.connectors.files.settings import ADDRESS, read_email
+from datong.connectors.protocol import chain_tag
 from datong.model import errors
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage, party
@@ -47,9 +49,10 @@ def email_post(
     unknown = sorted(set(again) - set(firms))
     if unknown:
         raise errors.NotFound(message("app.no_such_address", firms=", ".join(unknown), there=", ".join(sorted(firms))))
-    book = AddressBook(settings.sender, firms, known_of(chain), frozenset(again))
+    book = AddressBook(settings.sender, firms, known(chain), frozenset(again))
     journal = Journal(chain.folder / EMAIL_FOLDER)
-    return EmailPost(settings, book, journal, lambda: read_password(settings, chain.folder, environment)), wrong
+    password = partial(read_password, settings, chain.folder, environment)
+    return EmailPost(settings, book, journal, password, chain_tag(chain.settings.name)), wrong
 
 
 def all_but(post: EmailPost | None) -> Callable[[str], bool]:

@@ -83,17 +83,16 @@ def yes(*orders: str) -> dict[str, dict[str, str]]:
     return dict.fromkeys(orders, ACCEPTED)
 
 
-def workbook(mail: EmailMessage, cells: dict[str, list[object]]) -> bytes:
-    """The .xlsx of a mail with the answer columns of an order filled in, as a person saves it."""
+def workbook(mail: EmailMessage, answers: dict[str, dict[str, object]]) -> bytes:
+    """The .xlsx of a mail with answers filled in, as a person saves it. answers: by order, cells by their title."""
     grid = CalamineWorkbook.from_filelike(io.BytesIO(attachment(mail, ".xlsx"))).get_sheet_by_index(0).to_python()
+    titles = next(row for row in grid if "order" in row)
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
         page = book.add_worksheet()
         for number, row in enumerate(grid):
-            if row[0] in cells:
-                first = len(row) - row[::-1].index(next(c for c in row[::-1] if c not in ("", None)))
-                row = [*row[:first], *cells[str(row[0])]]
-            page.write_row(number, 0, row)
+            own = answers.get(str(row[0]), {})
+            page.write_row(number, 0, [own.get(str(title), cell) for title, cell in zip(titles, row, strict=True)])
     return content.getvalue()
 
 
@@ -115,7 +114,8 @@ def test_an_answer_in_the_sheet_is_heard_once(chain: Chain) -> None:
 
 
 def test_an_answer_in_the_workbook(chain: Chain) -> None:
-    content = workbook(chain.mill, {"W2": ["done", 95, 5, "2026-03-06 09:30", "ok"]})
+    said = {"state": "done", "good units in all": 95, "scrapped units in all": 5, "when": "2026-03-06 09:30"}
+    content = workbook(chain.mill, {"W2": said})
     chain.mailbox.arrives(reply(chain.mill, content, name="back.xlsx"))
     assert [(f.severity, f.code) for f in chain.take()] == [("note", "out_of_order")]
     assert chain.said() == [("W2", "done")]

@@ -1,5 +1,7 @@
 """Mails out: one for each firm, once; what may have arrived is repeated as the same, and nothing leaks on the way."""
 
+import csv
+import io
 import json
 import re
 import smtplib
@@ -119,7 +121,9 @@ def test_a_connection_lost_after_the_mail_is_repeated_as_the_same(new_post: NewP
     assert first["Message-ID"] == second["Message-ID"] and token_of(first) == token_of(second)
     assert "Repeat" not in str(first["Subject"]) and "Repeat" in str(second["Subject"])
     assert "This is a repeat" in second.get_body().get_content()  # ty: ignore[possibly-missing-attribute]
-    assert filled(first, {}) == filled(second, {})
+    sheets = [next(csv.DictReader(io.StringIO(filled(mail, {}).decode("utf-8-sig")))) for mail in (first, second)]
+    assert [row["message"] for row in sheets] == [messages[0].key] * 2
+    assert ["note" in row for row in sheets] == [False, True]  # the sheet says it, too
     assert new_post().deliver(messages, "R") == ()
 
 

@@ -33,8 +33,10 @@ from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
 from datong.connectors.files.whole import write_whole
+from datong.ledger.life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
+from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.flow import party
@@ -504,7 +506,18 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
                 count = len(reason["evidence"])
                 terminal.line("     " + say("app.evidence_rows", language, count=count, table=table, shown=shown))
                 terminal.table(_in_zone(rows.slice(0, shown), chain.settings.time_zone), language)
+        _show_offer_of(chain, options.order, language)
     return 0
+
+
+def _show_offer_of(chain: Chain, order: str, language: str) -> None:
+    """What is offered instead of an order, where an offer stands, and what it would cost to take it."""
+    from datong.app import offers
+    from datong.app.cli.terminal_offers import show_offers
+
+    stand = order_standings(chain.state(names=READ_FOR_STANDINGS)).get(order)
+    if stand is not None and stand.offer is not None:
+        show_offers(offers.open_offers(chain, order), chain.state(names=("products",)), language)
 
 
 _ORDER_FIELDS = ("order", "product", "units", "start", "due")
@@ -687,7 +700,7 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
     from datong.app import exchange  # what reads reports takes a second to import
 
     with opened(options.chain, language, options.branch) as chain:
-        released = exchange.release(chain, options.orders, options.due)
+        released = exchange.release(chain, options.orders, options.due, options.run)
     if not released:
         raise Refused(message("app.nothing_to_release"))
     terminal.line(say("app.released", language, count=len(released), orders=", ".join(released), folder=options.chain))
@@ -741,6 +754,46 @@ def _show_what_waits(chain: Chain, post: "EmailPost | None", files: "FileDrop", 
     return 0
 
 
+def answer_offers(options: argparse.Namespace, language: str) -> int:
+    from datong.app import offers
+    from datong.app.cli.terminal_offers import show_offers
+    from datong.questions.offers import offers_table
+
+    with opened(options.chain, language) as chain:
+        with terminal.reading(say("offers.working", language), language):
+            found = offers.open_offers(chain)
+        if options.format == "json":
+            rows = offers_table(tuple(o for o, _ in found), tuple(cost for _, cost in found)).to_pylist()
+            whys = [None if cost.why is None else cost.why.text(language) for _, cost in found]
+            told = [row | {"why_not_told": why} for row, why in zip(rows, whys, strict=True)]
+            terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+        else:
+            show_offers(found, chain.state(names=("products",)), language)
+    return 0
+
+
+def answer_take(options: argparse.Namespace, language: str) -> int:
+    return _decide(options, language, take=True)
+
+
+def answer_refuse(options: argparse.Namespace, language: str) -> int:
+    return _decide(options, language, take=False)
+
+
+def _decide(options: argparse.Namespace, language: str, take: bool) -> int:
+    from datong.app import offers
+
+    with opened(options.chain, language, options.branch) as chain:
+        offer = offers.decide(chain, options.order, take, options.why)
+        words = {
+            "order": options.order,
+            "offer": told_offer(offer.said.offer, chain.settings.currency),
+            "who": party(offer.said.counterparty or ""),
+        }
+    terminal.line(message("offers.taken" if take else "offers.refused", **words).text(language))
+    return 0
+
+
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": answer_demo,
     "try": answer_try,
@@ -761,4 +814,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "report": answer_report,
     "release": answer_release,
     "exchange": answer_exchange,
+    "offers": answer_offers,
+    "take": answer_take,
+    "refuse": answer_refuse,
 }

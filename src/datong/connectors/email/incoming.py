@@ -3,13 +3,14 @@
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from python_calamine import CalamineError, CalamineWorkbook
 
 from datong.connectors.email.journal import SentSheet, tokens_in
 from datong.connectors.email.mailbox import Head, opened
-from datong.connectors.email.reading import Attached, Letter, UnreadableMail, read_letter, text_of
-from datong.connectors.filedrop.inbox import read_sheet
+from datong.connectors.email.reading import Letter, UnreadableMail, read_letter, text_of
+from datong.connectors.filedrop.report import Came, read_report
 from datong.connectors.files.workbook_limits import inspect_open
 from datong.ledger.life import OrderReport
 from datong.model.calendar import Calendar
@@ -22,6 +23,14 @@ from datong.model.words import message
 MOST_BYTES = 25 * 1024**2
 # Mails without a token that are named one by one.
 MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads. chain: tag of the chain, '': any."""
+
+    calendar: Calendar
+    chain: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class CollectedLetters:
 
 
 def collect(
-    settings: EmailSettings, password: Callable[[], str], sheets: Mapping[str, SentSheet], calendar: Calendar
+    settings: EmailSettings, password: Callable[[], str], sheets: Mapping[str, SentSheet], reader: Reader
 ) -> CollectedLetters:
     """Read the mails that are new and those with a token. Nothing is marked: take the reports in, then put the mails
     away. Raises DatongError where the mailbox cannot be read."""
@@ -67,7 +76,7 @@ def collect(
     strangers: list[str] = []
     validity = ""
     for validity, head, content in _mails(settings, password, left):  # noqa: B007 - the last is kept
-        said, one, stays = _heard(head, content, sheets, calendar)
+        said, one, stays = _heard(head, content, sheets, reader)
         reports += said
         taken += [] if one is None else [one]
         left += [found for found in stays if found.code != "no_token"]
@@ -113,7 +122,7 @@ def _source(uid: str, sender: str) -> str:
 
 
 def _heard(
-    head: Head, content: bytes | None, sheets: Mapping[str, SentSheet], calendar: Calendar
+    head: Head, content: bytes | None, sheets: Mapping[str, SentSheet], reader: Reader
 ) -> tuple[tuple[OrderReport, ...], Taken | None, list[Finding]]:
     """What a mail says; how it is to be put away, where it is ours; findings of one that stays where it is."""
     try:
@@ -121,7 +130,7 @@ def _heard(
     except UnreadableMail as error:
         return (), None, [finding("error", "email.unreadable", _source(head.uid, "?"), why=str(error))]
     source = _source(head.uid, letter.sender)
-    read = _sheets_read(letter, source, calendar) if letter.kind == "person" else {}
+    read = _sheets_read(letter, source, head.arrived_at, reader) if letter.kind == "person" else {}
     tokens = letter.tokens | {token for sheet in read.values() for token in sheet.tokens}
     ours = sorted(token for token in tokens if token in sheets)
     firms = sorted({sheets[token].counterparty for token in ours})
@@ -149,21 +158,26 @@ class _Sheet:
     tokens: frozenset[str]
 
 
-def _sheets_read(letter: Letter, source: str, calendar: Calendar) -> dict[str, _Sheet]:
+def _sheets_read(letter: Letter, source: str, arrived_at: datetime | None, reader: Reader) -> dict[str, _Sheet]:
     """The sheets that hang on a mail, by the source that their rows have."""
     read: dict[str, _Sheet] = {}
     for number, attached in enumerate(letter.sheets, start=1):
         name = f"{source} {attached.name}"
-        read[name if name not in read else f"{name} ({number})"] = _sheet_read(name, attached, calendar)
+        name = name if name not in read else f"{name} ({number})"
+        read[name] = _sheet_read(Came(name, attached.content, arrived_at, chain=reader.chain), reader.calendar)
     return read
 
 
-def _sheet_read(source: str, attached: Attached, calendar: Calendar) -> _Sheet:
-    refused = inspect_open(io.BytesIO(attached.content), source).refused
+def _sheet_read(came: Came, calendar: Calendar) -> _Sheet:
+    refused = inspect_open(io.BytesIO(came.content), came.source).refused
     if refused:
         return _Sheet((), refused, frozenset())
-    reports, findings = read_sheet(source, attached.content, calendar)
-    return _Sheet(tuple(reports), tuple(findings), tokens_in(_all_text(attached.content)))
+    try:
+        read = read_report(came, calendar)
+    except Exception as error:  # whatever it is, the other mails are to be read
+        return _Sheet((), (finding("error", "dispatch.unreadable", came.source, why=repr(error)),), frozenset())
+    strange = (finding("error", "email.other_chain", came.source),) if read.is_for_another else ()
+    return _Sheet(read.reports, (*read.findings, *strange), tokens_in(_all_text(came.content)))
 
 
 def _all_text(content: bytes) -> str:

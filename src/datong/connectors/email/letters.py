@@ -12,6 +12,7 @@ from email import policy
 from email.message import EmailMessage
 
 from datong.connectors.email.journal import REPLY_MARK, SentSheet
+from datong.connectors.filedrop.folders import safe_name
 from datong.connectors.filedrop.sheet import Known, Sheet, as_csv, as_workbook, sheet_of
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
@@ -41,6 +42,7 @@ def order_letter(
     """The mail with a sheet. sent: the sheet as it stood before; what may have arrived before is marked as a repeat.
     name: of the counterparty, as it is shown."""
     language = envelope.language
+    messages = [replace(message, repeated=sent.tries > 0) for message in messages]
     sheet = replace(sheet_with_token(sent, messages, language, known), counterparty=one_line(name))
     kind = "order" if sent.tries == 0 else "repeat"
     subject = say(f"email.{kind}.subject", language, token=sent.token, name=one_line(name), count=len(messages))
@@ -87,11 +89,6 @@ def sheet_with_token(sent: SentSheet, messages: Sequence[OrderMessage], language
 def one_line(text: str) -> str:
     """A text that can stand in a header: no end of line, nothing that cannot be seen."""
     return " ".join(visible(text).split())[:100]
-
-
-def safe_name(text: str) -> str:
-    """A text as part of a file name, on every system."""
-    return re.sub(r"[^\w.-]+", "_", text)[:60].strip("._-")
 
 
 def _letter(envelope: Envelope, subject: str, parts: Sequence[str]) -> EmailMessage:

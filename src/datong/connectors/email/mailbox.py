@@ -5,9 +5,11 @@ import contextlib
 import imaplib
 import re
 import ssl
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from datong.connectors.email.journal import TOKEN_MARK
 from datong.connectors.email.servers import FAILURES, TIMEOUT_SECONDS, server_words, why
@@ -24,11 +26,13 @@ _UID, _SIZE = re.compile(rb"\bUID (\d+)"), re.compile(rb"\bRFC822\.SIZE (\d+)")
 
 @dataclass(frozen=True)
 class Head:
-    """A mail that was not fetched yet. uid: its number in the folder. size: bytes. header: as it was sent."""
+    """A mail that was not fetched yet. uid: its number in the folder. size: bytes. header: as it was sent.
+    arrived_at: in the mailbox, by its server; None: it does not say."""
 
     uid: str
     size: int
     header: bytes
+    arrived_at: datetime | None = None
 
 
 class Mailbox:
@@ -54,9 +58,9 @@ class Mailbox:
         return heads
 
     def _heads_of(self, uids: str) -> list[Head]:
-        parts = _good(self._server.uid("FETCH", uids, "(RFC822.SIZE BODY.PEEK[HEADER])"))
+        parts = _good(self._server.uid("FETCH", uids, "(RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER])"))
         return [
-            Head(uid.group(1).decode(), int(size.group(1)), header)
+            Head(uid.group(1).decode(), int(size.group(1)), header, _arrived_at(said))
             for said, header in _literals(parts)
             if (uid := _UID.search(said)) and (size := _SIZE.search(said))
         ]
@@ -164,6 +168,15 @@ def _literals(parts: Sequence[object]) -> list[tuple[bytes, bytes]]:
         elif isinstance(part, bytes) and found:
             found[-1] = (found[-1][0] + b" " + part, found[-1][1])
     return found
+
+
+def _arrived_at(said: bytes) -> datetime | None:
+    """The moment in an answer to FETCH, and not one to come."""
+    try:
+        parts = imaplib.Internaldate2tuple(said)
+        return None if parts is None else datetime.fromtimestamp(min(time.mktime(parts), time.time()), UTC)
+    except (ValueError, OverflowError, KeyError):
+        return None
 
 
 def _quoted(folder: str) -> str:

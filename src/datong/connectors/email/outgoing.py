@@ -80,6 +80,13 @@ def waiting(
     return tuple(m for one in due for m in one.messages)
 
 
+def anew(messages: Sequence[OrderMessage], book: AddressBook, journal: Journal) -> tuple[OrderMessage, ...]:
+    """Messages that were refused, or never got beyond an open sheet, and everything of firms that are to get it again.
+    Raises DatongError where the journal cannot be read."""
+    is_out = {key for sheet in journal.sheets().values() if sheet.state == "out" for key in sheet.keys}
+    return tuple(m for m in messages if m.key not in is_out or m.counterparty in book.again)
+
+
 def _due(messages: Sequence[OrderMessage], run: str, book: AddressBook, journal: Journal) -> Iterator[_Due]:
     """Sheets with something that is not out, by counterparty: those that are open, as they were, then what is new."""
     sheets = journal.sheets()

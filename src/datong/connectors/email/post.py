@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from datong.connectors.email import outgoing
-from datong.connectors.email.incoming import CollectedLetters, Taken, collect, put_away
+from datong.connectors.email.incoming import CollectedLetters, Reader, Taken, collect, put_away
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.letters import reply_letter
 from datong.connectors.email.outgoing import AddressBook, deliver
@@ -19,12 +19,14 @@ from datong.model.settings import EmailSettings
 
 @dataclass(frozen=True)
 class EmailPost:
-    """book: who is written to, and how. journal: what was. password: asked for when a server wants it."""
+    """book: who is written to, and how. journal: what was. password: asked for when a server wants it. chain: tag of
+    the chain whose answers are collected; '': of any."""
 
     settings: EmailSettings
     book: AddressBook
     journal: Journal
     password: Callable[[], str] = field(repr=False)
+    chain: str = ""
     name: str = "e-mail"
 
     def serves(self, counterparty: str) -> bool:
@@ -38,12 +40,15 @@ class EmailPost:
     def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
         return outgoing.waiting(messages, run, self.book, self.journal)
 
+    def anew(self, messages: Sequence[OrderMessage]) -> tuple[OrderMessage, ...]:
+        return outgoing.anew([m for m in messages if self.serves(m.counterparty)], self.book, self.journal)
+
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         with closing(Sender(self.settings, self.password)) as sender:
             return deliver(messages, run, self.book, self.journal, sender)
 
     def collect(self, calendar: Calendar) -> CollectedLetters:
-        return collect(self.settings, self.password, self.journal.sheets(), calendar)
+        return collect(self.settings, self.password, self.journal.sheets(), Reader(calendar, self.chain))
 
     def settle(self, collected: CollectedLetters, answers: Sequence[Finding]) -> None:
         findings_of: dict[str, list[Finding]] = {}
