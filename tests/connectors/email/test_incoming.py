@@ -2,6 +2,7 @@
 
 import base64
 import io
+import ssl
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -491,3 +492,31 @@ def test_two_exchanges_at_once_count_once(chain: Chain) -> None:
     chain.take()
     chain.post.settle(first, ())  # its mail is gone already
     assert chain.said() == [("W1", "accepted")] and len(chain.mailbox.there("Datong")) == 1
+
+
+@pytest.mark.parametrize("name", ["wrong", "secret wörd"])
+def test_a_mailbox_that_lets_nobody_in_is_told_without_the_password(chain: Chain, name: str) -> None:
+    post = replace(chain.post, password=lambda: name)
+    with pytest.raises(DatongError) as told:
+        post.collect(CALENDAR)
+    assert name not in told.value.message.text("en") + told.value.message.text("zh")
+
+
+def test_a_mailbox_over_tls_is_read_only_where_its_certificate_holds(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = Path(__file__).with_name("localhost.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = ImapServer(context)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    for host, security, works in (("localhost", "tls", True), ("localhost", "starttls", False)):
+        settings = replace(chain.post.settings, imap_host=host, imap_security=security)
+        settings = replace(settings, imap_port=server.port if works else chain.mailbox.port)
+        post = replace(chain.post, settings=settings)
+        with pytest.raises(DatongError, match="certificate" if works else "TLS"):
+            post.collect(CALENDAR)
+        if works:
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            assert post.collect(CALENDAR).reports == ()
+    server.stop()
