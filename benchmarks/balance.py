@@ -49,8 +49,8 @@ from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
+from datong.balance.doors import balance, clear, cleared, in_orders
 from datong.balance.evaluate import Outcome, evaluate, service, supply_of
-from datong.balance.market import balance, clear, cleared, in_orders
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution

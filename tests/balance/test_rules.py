@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from datong.balance import highs
+from datong.balance.doors import balance, clear
 from datong.balance.evaluate import evaluate
-from datong.balance.market import balance, clear
 from datong.balance.pack import pack
 from datong.balance.rules.rule import Part
 from datong.balance.rules.substitutes import Substitutes

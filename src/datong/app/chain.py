@@ -32,7 +32,7 @@ from datong.questions.run_result import RunResult
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
 
 if TYPE_CHECKING:
-    from datong.balance.market import Door
+    from datong.balance.doors import Door
     from datong.balance.solution import OnProgress
     from datong.questions.clear import BalanceResult
     from datong.questions.compare import Comparison, Side

@@ -18,9 +18,11 @@ from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Item
 from datong.model.settings import ChainSettings
-from datong.network.facts import ChainFacts, valid_on, way_on
+from datong.network.facts import ChainFacts
+from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
 from datong.network.position import Position
+from datong.network.ways import way_on
 
 # Less demand than this is rounding.
 NOTHING = 1e-9

@@ -12,7 +12,8 @@ from datong.ledger.state import State, state_schema
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
-from datong.network.facts import Way, valid_on
+from datong.network.horizon import valid_on
+from datong.network.ways import Way
 from datong.plan.lots import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.pegging import Before, Peg, hurt, pegged

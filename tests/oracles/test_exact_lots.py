@@ -9,8 +9,8 @@ import pytest
 
 from datong.balance import highs, integer
 from datong.balance.bound import lower_bound
+from datong.balance.doors import better_lots, cleared, in_orders
 from datong.balance.evaluate import evaluate, supply_of
-from datong.balance.market import better_lots, cleared, in_orders
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Limits, Solution
@@ -206,7 +206,7 @@ def test_a_large_chain_keeps_the_lots_it_begins_with(monkeypatch):
     state, demand = random_chain(3)
     market, _ = packed(state, demand)
     start, given_out = of_plan_stage(state, demand, market)
-    monkeypatch.setattr("datong.balance.market.INTEGER_UP_TO", 1)
+    monkeypatch.setattr("datong.balance.doors.INTEGER_UP_TO", 1)
     decision = decided(state, demand)
     assert decision.given_out.solution.door != "integer"
     np.testing.assert_array_equal(decision.given_out.solution.started, start)

@@ -9,8 +9,11 @@ import pytest
 from datong.balance import highs, integer
 from datong.balance.pack import pack_facts
 from datong.model.calendar import Calendar
-from datong.network.facts import ChainFacts, ComponentUse, Economics, Way
+from datong.network.bills import ComponentUse
+from datong.network.economics import Economics
+from datong.network.facts import ChainFacts
 from datong.network.position import Position
+from datong.network.ways import Way
 
 
 def way(name, **others):
