@@ -282,7 +282,7 @@ def _earlier_plan(state: State, facts: ChainFacts, starts: Sequence[date]) -> tu
     for r in state.table("orders").to_pylist():
         row = r["recipe"] if r["kind"] == "make" else r["offer"]
         bucket = state.settings.calendar.index(r["start"], starts[0])
-        if row and not r["locked"] and state_now(stands.get(r["order"]), False) == "proposed":
+        if row and not r["locked"] and state_now(stands.get(r["order"])) == "proposed":
             ways = facts.ways_of_row.get((r["kind"], row), ())
             if 0 <= bucket < len(starts):
                 before[way_on(ways, r["start"]).name if ways else row][bucket] += r["units"]

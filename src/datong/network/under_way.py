@@ -99,7 +99,7 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
     for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         left = r["units"] - stand.good_units - stand.scrap_units
-        if state_now(stand, r["locked"]) not in OPEN_STATES or left <= LEAST_UNITS:
+        if state_now(stand) not in OPEN_STATES or left <= LEAST_UNITS:
             continue
         stage: Stage = "fixed" if r["locked"] and r["run"] is None else "out"
         own, taken = {name: r[name] for name in names}, frozenset[str]()

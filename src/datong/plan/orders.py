@@ -84,7 +84,7 @@ def kept_orders(state: State) -> pa.Table:
     stands = order_standings(state)
     rows = []
     for row in state.table("orders").to_pylist():
-        now = state_now(stands.get(row["order"]), row["locked"])
+        now = state_now(stands.get(row["order"]))
         if now in OPEN_STATES or (row["locked"] and now == "proposed"):
             rows.append(row | {"state": now})
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
