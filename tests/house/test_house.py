@@ -173,9 +173,17 @@ def test_what_only_planning_needs_is_not_loaded_before(code: str, heavy: tuple[s
     assert done.stdout.strip() == "[]"
 
 
-def test_a_plan_of_given_demand_does_without_pandas(tmp_path: Path) -> None:
-    """Arrow imports it with its first list, where it is let, and forecasts alone need the others."""
-    words = ["run", str(write(tmp_path / "mill"))]
+EXPORT = "Date,SKU,Qty\n" + "".join(
+    f"2024-{month:02}-{day:02},{code},{day % 7}\n" for month in range(1, 8) for day in (3, 9) for code in "AB"
+)
+
+
+@pytest.mark.parametrize("command", ["run", "try"])
+def test_a_plan_does_without_pandas(command: str, tmp_path: Path) -> None:
+    """Arrow imports it with its first list, where it is let, and statsforecast with all its house."""
+    (tmp_path / "sales 2024.csv").write_text(EXPORT, encoding="utf-8")
+    words = {"run": ["run", str(write(tmp_path / "mill"))], "try": ["try", str(tmp_path / "sales 2024.csv"), "--yes"]}
+    words = words[command]
     code = f"from datong.app.cli.main import main; import sys; assert main({words}) == 0; print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
