@@ -29,7 +29,7 @@ def _compiled() -> ModuleType:
         spec = PathFinder.find_spec(_NAME.rpartition(".")[2], None if places is None else list(places))
         if spec is None or spec.loader is None:
             raise ModuleNotFoundError(_NAME)
-        spec.name = spec.loader.name = _NAME  # ty: ignore[unresolved-attribute]
+        spec.name = spec.loader.name = _NAME  # ty: ignore[missing-attribute]
         module = module_from_spec(spec)
         sys.modules[_NAME] = module
         spec.loader.exec_module(module)
