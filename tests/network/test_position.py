@@ -196,7 +196,7 @@ def test_cancelled_orders_are_not_owed() -> None:
 
 
 def test_orders_out_bring_what_is_left_of_them() -> None:
-    """W1 made 4 of 10 and scrapped 1; W2 is done; W3 was refused; W4 has no events, so it is given out; W5 is only proposed."""
+    """W1 made 4 of 10, scrapped 1; W2 is done; W3 was refused; W4 has no events: it is out; W5 is only proposed."""
     orders = ["W1", "W2", "W3", "W4", "W5"]
     s = state(
         orders={

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,15 +14,22 @@ from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.model.words import say
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
 from datong.plan.lots import step_of
 from datong.questions.frames import Frame
+from datong.questions.plotted import orders_by_worth
 from datong.questions.replenish_record import RECORD_BUCKETS, Record, Sold, past_orders
 from datong.questions.tables_out import product_names
-from datong.replenish import Known, Lots, decide, looked_at
+from datong.reorder import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
+from datong.shown.plots import new_axes, plot_orders
+from datong.shown.tables import html_table, text_table
+
+if TYPE_CHECKING:
+    from datong.shown.plots import Axes
 
 REPLENISHMENT_SCHEMA = pa.schema(
     [
@@ -83,11 +90,52 @@ class ReplenishResult:
     as_of: datetime
     settings: ChainSettings
     tables: Mapping[str, pa.Table]
+    language: str = "en"
 
     @property
     def orders(self) -> Frame:
         """What to order now, and why."""
-        return Frame("orders", self.tables["orders"])
+        return Frame("orders", self.tables["orders"], self.language)
+
+    @property
+    def without_way(self) -> Frame:
+        """What is asked for and nothing brings now."""
+        return Frame("without_way", self.tables["without_way"], self.language)
+
+    def __repr__(self) -> str:
+        return f"{self._title()}\n{text_table(self._wanted(), self.language)}"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._wanted(), self.language)
+
+    def plot(self, product: str | None = None, axes: "Axes | None" = None) -> "Axes":
+        """Draws what to order, from today to when it is there, the most worth on top. product: None: all. Gives
+        matplotlib's axes; raises NotFound where it is not installed."""
+        axes = new_axes(axes)
+        rows = self.tables["products"].to_pylist()
+        names = {row["product"]: f"{row['name']} ({row['product']})" for row in rows if row["name"]}
+        title = say("shown.orders_title", self.language, name=self.settings.name)
+        return plot_orders(orders_by_worth(self.orders.arrow.to_pylist(), names, product), title, self.language, axes)
+
+    def _title(self) -> str:
+        moment = self.as_of.astimezone(self.settings.calendar.zone)
+        words = {"name": self.settings.name, "as_of": f"{moment:%Y-%m-%d %H:%M}"}
+        return say("shown.replenish", self.language, orders=len(self._wanted()), products=len(self.orders), **words)
+
+    def _wanted(self) -> list[dict[str, Any]]:
+        """What is worth ordering, as it is shown."""
+        names = {row["product"]: row["name"] for row in self.tables["products"].to_pylist()}
+        shown = ("units", "start", "due", "on_hand_units", "under_way_units", "demand_units", "value")
+        rows = [row for row in self.orders.arrow.to_pylist() if row["units"] > 0]
+        named = any(names.get(row["product"]) for row in rows)
+        return [
+            {
+                "product": row["product"],
+                **({"name": names.get(row["product"])} if named else {}),
+                **{name: row[name] for name in shown},
+            }
+            for row in rows
+        ]
 
 
 def replenish(state: State, learnt: Learnt, seed: int, review_buckets: int = 1) -> ReplenishResult:

@@ -67,6 +67,7 @@ class Reading:
     guess that nobody should use. used: answers that decided something. left: rows that are left out, and why.
     zone: IANA name, where the file's moments have offsets. sold, returned: units in all. lines: keys of the order lines
     that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders.
+    names: of all columns.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Reading:
     sold: float = 0.0
     returned: float = 0.0
     lines: pa.Array | None = None
+    names: tuple[str, ...] = ()
 
     def part(self, table: str) -> pa.Table | None:
         return next((source.rows for name, source in self.parts if name == table), None)
@@ -144,8 +146,8 @@ class _Export:
         self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
 
     def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
-        fixed = {wanted: name for wanted, name in known.items() if name in self.columns}
-        fixed |= {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {}
+        self.known = fixed = {wanted: name for wanted, name in known.items() if name in self.columns}
+        fixed = fixed | ({"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {})
         if PERIOD_COLUMN in self.columns:
             fixed["date"] = PERIOD_COLUMN
         self.choice = choose_columns(self.columns, fixed)
@@ -155,7 +157,10 @@ class _Export:
         self.findings += [finding("error", f"export.no_{f}", self.name, columns=_names(self.columns)) for f in missing]
         found = (*findings, *self.findings)
         if missing:
-            return Reading(self.name, self.choice.columns, missing, (), (), {}, found, tuple(self.notes))
+            names = tuple(self.columns)
+            return Reading(
+                self.name, self.choice.columns, missing, findings=found, notes=tuple(self.notes), names=names
+            )
         self._ask_for_product()
         self._extra_cells()
         self._carry()
@@ -170,7 +175,7 @@ class _Export:
         return Reading(
             self.name, self.choice.columns, (), parts, tuple(self.asking.open), dict(self.asking.used),
             (*findings, *self.findings), tuple(self.notes), left, self.table.height, self.zone,
-            round(float(sold.sum()), 9), round(float(returned.sum()), 9), self.lines,
+            round(float(sold.sum()), 9), round(float(returned.sum()), 9), self.lines, tuple(self.columns),
         )  # fmt: skip
 
     def _cells(self, wanted: str) -> Cells | None:
@@ -283,7 +288,7 @@ class _Export:
         found = self.choice.column("units")
         if found is not None:
             if not read_numbers(self.columns[found]).money:
-                return self._of_rivals(found)
+                return found if "units" in self.known else self._of_rivals(found)
             asks = message("export.asks.money_units", column=found)
             options = (Option("units", message("export.reading.units_money")),)
             self.asking.ask(Question("money_units", asks, (found,), samples_of(self.columns[found]), options))
