@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from datong.app.cli import terminal
+from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import Question, asked, write_answers
 from datong.connectors.exports.reading import Reading
 from datong.model.errors import Refused
@@ -17,9 +18,9 @@ from datong.model.words import message, say
 def write_chain(folder: Path, name: str, country: str, reading: Reading) -> None:
     """A chain folder of what was read, with the answers that it took.
 
-    Raises Refused where the folder holds anything already.
+    Raises Refused where the folder holds anything else than profiles already.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
         raise Refused(message("app.not_empty", folder=folder))
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared"}
@@ -73,6 +74,8 @@ def _answer(question: Question, language: str) -> str:
 
 def show_reading(reading: Reading, language: str) -> None:
     """Each column that is used: what it is taken for, how sure, why, and what else it could be; and how it is read."""
+    if reading.profile is not None:
+        terminal.line(say("export.profile_read", language, name=reading.profile.called(language)))
     terminal.records([column.record(language) for column in reading.columns], language)
     for note in reading.notes:
         terminal.line("- " + note.text(language))
