@@ -310,7 +310,7 @@ def planned(rows: Iterable[Row]) -> list[Order]:
 
 
 def kept(chain: Chain) -> list[Order]:
-    """Orders that are out and still bring units: released, accepted or begun, or listed without a word; what is left."""
+    """Orders that are out and still bring units (released, accepted, begun, or without events): what is left."""
     found = []
     for r in chain.rows("orders"):
         events = [e for e in chain.rows("order_events") if e["order"] == r["order"]]
