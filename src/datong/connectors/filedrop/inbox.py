@@ -133,7 +133,11 @@ def _read(place: CollectedFile, seen: _Seen, calendar: Calendar, reader: Reader)
     if seen.refused:
         return ReportRead((), tuple(_named(f, place) for f in seen.refused))
     written = datetime.fromtimestamp(min(seen.looks[1] / 1e9, time.time()), UTC)
-    return read_report(Came(place.source, seen.content, written, place.counterparty, reader.chain), calendar)
+    came = Came(place.source, seen.content, written, place.counterparty, reader.chain)
+    try:
+        return read_report(came, calendar)
+    except Exception as error:  # whatever it is, the other files are to be read
+        return ReportRead((), (finding("error", "dispatch.unreadable", place.source, why=repr(error)),))
 
 
 def _in_boxes(folder: Path, reader: Reader) -> Iterator[CollectedFile | Finding]:
