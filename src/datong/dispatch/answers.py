@@ -26,6 +26,7 @@ from datong.ledger.state import State
 from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
+from datong.model.tables import tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,8 @@ class Answers:
 
 # Clocks disagree, and a day is not over everywhere at once.
 FUTURE_SLACK = timedelta(days=1)
+# What nobody can confirm: a ledger with such numbers could not be planned.
+MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 # Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
 MOST_TIMES = 2.0
 CONFIRMED = ("confirm", "确认", "属实")
@@ -90,7 +93,7 @@ def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime)
     for report in reports:
         if report.event.order not in orders or not _speaks_of_its_own(report, known):
             unknown.setdefault(report.source, []).append(report)
-        elif report.event.happened_at > now + FUTURE_SLACK:
+        elif report.event.assumed is None and report.event.happened_at > now + FUTURE_SLACK:
             then = f"{report.event.happened_at:%Y-%m-%d}"
             findings.append(_found("error", "not_yet", report, "happened_at", then=then, today=f"{now:%Y-%m-%d}"))
         else:
@@ -104,7 +107,11 @@ def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime)
             orders[order]["units"], orders[order]["due"], prices.get(orders[order]["offer"]) if price is None else price
         )
         life = _Life(
-            orders[order], list(known.get(order, [])), stands.get(order, Standing()), expected, _Asked(agreed, today)
+            orders[order],
+            list(known.get(order, [])),
+            stands.get(order, Standing()),
+            expected,
+            _Asked(agreed, today, now),
         )
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
@@ -136,10 +143,11 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is agreed of an order (price None: nobody knows one), and the day that it is."""
+    """What is agreed of an order (price None: nobody knows one), the day that it is, and the moment."""
 
     agreed: Offer
     today: date
+    now: datetime
 
     def differs(self, offer: Offer) -> Offer:
         """What of an offer is otherwise than agreed; an earlier day is none to decide on."""
@@ -228,7 +236,8 @@ class _Life:
             doubts.append(("offered_many", "new_units", offer.units, agreed.units))
         if offer.price is not None and agreed.price and offer.price > MOST_TIMES * agreed.price:
             doubts.append(("offered_dear", "new_price", offer.price, agreed.price))
-        if not doubts or _is_confirmed(report.event):
+        beyond = max(offer.units or 0.0, offer.price or 0.0) > MOST
+        if not doubts or (_is_confirmed(report.event) and not beyond):
             return True
         for rule, column, offered, ordered in doubts:
             self._say("error", rule, report, column, offered=offered, ordered=ordered)
@@ -240,8 +249,9 @@ class _Life:
         if event.state not in _ANSWERED:
             return event
         at = event.happened_at
-        if event.assumed == "happened_at" and self._out_since is not None:
-            at = max(at, self._out_since)
+        if event.assumed == "happened_at":
+            at = min(at, self._asked.now)
+            at = at if self._out_since is None else max(at, self._out_since)
         if event.date_only:
             same = [e.happened_at for e in self._events if at <= e.happened_at < at + timedelta(seconds=1)]
             if any(e.state in _ANSWERED for e in self._events if e.happened_at in same):
@@ -261,7 +271,7 @@ class _Life:
             self._say("error", "before_order", report, "happened_at", then=f"{event.happened_at:%Y-%m-%d}", out=out)
             return False
         most = max(event.good_units or 0.0, event.scrap_units or 0.0)
-        if most > MOST_TIMES * self._order["units"] and not _is_confirmed(event):
+        if most > MOST_TIMES * self._order["units"] and not (_is_confirmed(event) and most <= MOST):
             ordered = f"{self._order['units']:g}"
             self._say("error", "far_too_many", report, "good_units", good_units=f"{most:g}", units=ordered)
             return False
@@ -285,7 +295,7 @@ class _Life:
 
     def _question_units(self, report: OrderReport, event: OrderEvent) -> None:
         ordered, good = self._order["units"], event.good_units
-        if event.assumed:
+        if event.assumed == "good_units":
             self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
         elif good is not None and good > ordered:
             self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,18 @@ from datong.app.chain import Chain
 from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
+from datong.app.in_hand import write_chain
+from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
-from datong.app.taking_in import Taken
+from datong.app.taking_in import Taken, own_profiles
 from datong.app.wiring import LEDGER_FILE
 from datong.app.wording.columns import coded
-from datong.app.wording.inputs import ReportInputs
 from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.exports.questions import asked
 from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
-from datong.connectors.files.whole import write_whole
 from datong.ledger.life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
@@ -349,25 +350,6 @@ def run_with_progress(chain: Chain, as_of: datetime | None, seed: int | None, la
         return chain.run(as_of, seed, on_stage)
 
 
-def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
-    """All tables as Parquet, and one workbook."""
-    from datong.app.report.excel import workbook_bytes
-
-    write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
-
-
-def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
-    from datong.app.wording.assumed import assumed_columns
-
-    assumed = assumed_columns(chain.state(result.as_of), language)
-    tables = {**result.tables, "scores": chain.scores(result.as_of)}
-    settings = chain.settings
-    if chain.branch_name is not None:  # whoever gets the page or the workbook must see that nothing of it is so
-        name = say("branch.chain_name", language, name=settings.name, branch=chain.branch_name)
-        settings = replace(settings, name=name)
-    return ReportInputs(tables, settings, result.as_of, replayed, assumed)
-
-
 def show_header(result: RunResult, language: str) -> None:
     local = result.as_of.astimezone(result.settings.calendar.zone)
     name = result.settings.name
@@ -587,12 +569,6 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
-    from datong.app.report.html import report_html
-
-    write_whole(path, report_html(inputs, language).encode("utf-8"))
-
-
 def answer_demo(options: argparse.Namespace, language: str) -> int:
     """The loop on the example: a run, its orders, a replay beside the company, and the report."""
     folder = prepare_demo(options.out)
@@ -637,11 +613,12 @@ def prepare_demo(out: Path) -> Path:
 
 def answer_try(options: argparse.Namespace, language: str) -> int:
     """A stranger's sales export: read it, ask about it, make it a chain (for good or for now), run it."""
+    profiles = own_profiles(options.keep)
     grids = read_grids(options.file)
     name = options.file.name
 
     def read(answers: Mapping[str, str]) -> Reading:
-        return read_from(grids, name, answers, options.country)
+        return read_from(grids, name, answers, options.country, profiles=profiles)
 
     given = trial.parse_answers(options.answer)
     reading = read(given)
@@ -663,6 +640,22 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         with tempfile.TemporaryDirectory(prefix="datong-") as folder:
             _try_in(Path(folder), options, reading, language)
     terminal.line(reading.last_line(language))
+    return 0
+
+
+def answer_profiles(options: argparse.Namespace, language: str) -> int:
+    """The platforms whose exports are known; or the file of one, to copy into a chain's folder and change."""
+    if options.name is None:
+        terminal.records(
+            [{"profile": p.key, "platform": p.called(language), "source": " ".join(p.source)} for p in built_in()],
+            language,
+        )
+        return 0
+    text = text_of(options.name)
+    if text is None:
+        names = ", ".join(profile.key for profile in built_in())
+        raise NotFound(message("app.no_profile", name=options.name, names=names))
+    terminal.data(text)
     return 0
 
 
@@ -689,7 +682,7 @@ def _consent(language: str) -> bool:
 
 
 def _try_in(folder: Path, options: argparse.Namespace, reading: Reading, language: str) -> None:
-    trial.write_chain(folder, options.file.stem, options.country, reading)
+    write_chain(folder, options.file.stem, options.country, reading)
     with opened(folder, language) as chain:
         warn_of_findings(chain, language)
         result = run_with_progress(chain, None, None, language)
@@ -797,6 +790,7 @@ def _decide(options: argparse.Namespace, language: str, take: bool) -> int:
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": answer_demo,
     "try": answer_try,
+    "profiles": answer_profiles,
     "init": answer_init,
     "check": answer_check,
     "schema": answer_schema,

@@ -20,7 +20,6 @@ from datong.ledger.life import AS_ORDERED, REPORTED, Offer, OrderEvent, OrderRep
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState
-from datong.model.tables import tables
 from datong.model.words import LANGUAGES, message, say, visible
 
 _READ = ("order", *ANSWER_COLUMNS, "key")
@@ -31,8 +30,6 @@ _NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
 _UNDATED = frozenset({"offered", "accepted", "refused", "cancelled"})
 # States that an offer turns into one of its own; beside the others it is told besides.
 _ANSWERED: tuple[OrderState, ...] = ("offered", "accepted", "refused")
-# The most that a ledger holds; a number beyond it is no number of anything.
-MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
     r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? ?(Z|[+-]\d{2}:?\d{2})?)?"
@@ -137,11 +134,10 @@ class _Row:
         answer = self._answer(spoken_on)
         if answer is not None and when is None:
             self._problem("bad_moment", "happened_at", value=record["happened_at"])
-        elif answer is not None and not record["happened_at"] and answer.state not in _UNDATED:
+        elif answer is not None and not record["happened_at"] and (answer.state or "offered") not in _UNDATED:
             self._problem("bad_moment", "happened_at", value="")
         for name in _NUMBERS:
-            number = self._counted[name]
-            if record[name] and (number is None or number > MOST):
+            if record[name] and self._counted[name] is None:
                 self._problem("bad_units" if name != "new_price" else "bad_price", name, value=record[name])
         if self._findings or answer is None or when is None:
             return [], self._findings

@@ -192,6 +192,11 @@ def toml_finding(source: str, error: str, text: str) -> Finding:
     return finding("error", "check.toml_syntax", source, row=row, reason=shown(error))
 
 
+def settings_of(values: Mapping[str, Any]) -> tuple[ChainSettings, list[Finding]]:
+    """Settings that a program gives, by the rules of chain.toml, and what is wrong with them."""
+    return _settings(values, "", str(values["name"]))
+
+
 def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[ChainSettings, list[Finding]]:
     findings: list[Finding] = []
     given: dict[str, Any] = {}
