@@ -73,7 +73,7 @@ def test_mail_and_drop_side_by_side(mailed: Mailed, capsys: pytest.CaptureFixtur
     assert status == 0, text
     assert "to mill@firm.example" in text and "no e-mail address of V: 1 order stay" in " ".join(text.split())
     (mail,) = mailed.outbox.mails
-    assert "The Mill 的" in str(mail["Subject"])
+    assert "The Mill：" in str(mail["Subject"])
     assert [path.name for path in (mailed.folder / "exchange" / "outbox").iterdir()] == ["V"]
     status, text = run(capsys, "exchange", mailed.folder)
     assert status == 0 and len(mailed.outbox.mails) == 1
