@@ -18,7 +18,7 @@ LARGER = {
     "store/duckdb_ledger.py: ingest": A_WRITE,
     "model/flow.py: PlannedOrder": A_ROW,
     "model/tables.py: Column": "one column of tables.toml, a field for each key",
-    "network/facts.py: Way": A_ROW,
+    "network/ways.py: Way": A_ROW,
     "plan/work.py: Work": "what every step of planning reads, worked out once",
     "app/chain.py: balance": ONE_QUESTION,
     "app/chain.py: quote": ONE_QUESTION,

@@ -39,7 +39,7 @@ from datong.replay.scenario import STATED, Scenario, as_in, sweep
 from datong.shown.tables import html_table
 
 if TYPE_CHECKING:
-    from datong.balance.market import Door
+    from datong.balance.doors import Door
     from datong.balance.solution import OnProgress
     from datong.questions.clear import BalanceResult
     from datong.questions.compare import Comparison, Side

@@ -25,6 +25,7 @@ from datong.app.dataframes import arrow_of, kind_of, native_of
 from datong.app.languages import language_of_environment
 from datong.connectors.exports.evidence import samples_of
 from datong.connectors.exports.grid import Grids, grids_of_table, read_grids
+from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Question, asked, write_answers
 from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.read import RawSource, Source
@@ -343,9 +344,9 @@ def chain_of(sales: InHand, more: Sequence[tuple[str, Source]] = ()) -> Chain:
 def write_chain(folder: Path, name: str, country: str, reading: Reading) -> None:
     """A chain folder of what was read, with the answers that it took.
 
-    Raises Refused where the folder holds anything already.
+    Raises Refused where the folder holds anything else than profiles already.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
         raise Refused(message("app.not_empty", folder=folder))
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared"}

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
 from datong.balance.clearing import prices_where_full, row_keys, ways_of_rows
-from datong.balance.market import Cleared as MarketCleared
-from datong.balance.market import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
+from datong.balance.doors import Cleared as MarketCleared
+from datong.balance.doors import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.pack import pack
 from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.scarcity import NOTHING
@@ -26,7 +26,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
 from datong.model.words import message, say
-from datong.network.facts import day_numbers
+from datong.network.horizon import day_numbers
 from datong.questions.clear import Earlier, units_of_demand
 from datong.questions.frames import Frame
 from datong.questions.tables_out import product_names

@@ -25,10 +25,11 @@ from datong.app.clock import parse_moment
 from datong.app.in_hand import write_chain
 from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
-from datong.app.taking_in import Taken
+from datong.app.taking_in import Taken, own_profiles
 from datong.app.wiring import LEDGER_FILE
 from datong.app.wording.columns import coded
 from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.exports.questions import asked
 from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.schema import schema_markdown, schema_records
@@ -594,11 +595,12 @@ def prepare_demo(out: Path) -> Path:
 
 def answer_try(options: argparse.Namespace, language: str) -> int:
     """A stranger's sales export: read it, ask about it, make it a chain (for good or for now), run it."""
+    profiles = own_profiles(options.keep)
     grids = read_grids(options.file)
     name = options.file.name
 
     def read(answers: Mapping[str, str]) -> Reading:
-        return read_from(grids, name, answers, options.country)
+        return read_from(grids, name, answers, options.country, profiles=profiles)
 
     given = trial.parse_answers(options.answer)
     reading = read(given)
@@ -620,6 +622,22 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         with tempfile.TemporaryDirectory(prefix="datong-") as folder:
             _try_in(Path(folder), options, reading, language)
     terminal.line(reading.last_line(language))
+    return 0
+
+
+def answer_profiles(options: argparse.Namespace, language: str) -> int:
+    """The platforms whose exports are known; or the file of one, to copy into a chain's folder and change."""
+    if options.name is None:
+        terminal.records(
+            [{"profile": p.key, "platform": p.called(language), "source": " ".join(p.source)} for p in built_in()],
+            language,
+        )
+        return 0
+    text = text_of(options.name)
+    if text is None:
+        names = ", ".join(profile.key for profile in built_in())
+        raise NotFound(message("app.no_profile", name=options.name, names=names))
+    terminal.data(text)
     return 0
 
 
@@ -682,6 +700,7 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": answer_demo,
     "try": answer_try,
+    "profiles": answer_profiles,
     "init": answer_init,
     "check": answer_check,
     "schema": answer_schema,

@@ -91,6 +91,9 @@ def _add_data_commands(c: _Commands) -> None:
     p.add_argument("--keep", type=Path, metavar="DIR", help=c.text("try.keep"))
     c.answers(p)
 
+    p = c.command("profiles")
+    p.add_argument("name", nargs="?", metavar="NAME", help=c.text("profiles.name"))
+
     p = c.command("init")
     p.add_argument("folder", type=Path, metavar="DIR", help=c.text("init.folder"))
 

@@ -70,9 +70,11 @@ def asked(questions: Sequence[Question]) -> Asked:
 
 @dataclass
 class Asking:
-    """The answers that are there, and the questions that are not answered. used: answers that decided something."""
+    """The answers that are there, and the questions that are not answered. used: answers that decided something.
+    settled: what the platform of the file settles by itself, where nobody says otherwise."""
 
     answers: Mapping[str, str] = field(default_factory=dict)
+    settled: Mapping[str, str] = field(default_factory=dict)
     open: list[Question] = field(default_factory=list)
     used: dict[str, str] = field(default_factory=dict)
 
@@ -81,6 +83,8 @@ class Asking:
         none of the readings."""
         given = self.answers.get(question.key)
         names = [option.name for option in question.options]
+        if given is None and self.settled.get(question.key) in names:
+            return self.settled[question.key]
         if given is None:
             if question.key not in {q.key for q in self.open}:
                 self.open.append(question)
