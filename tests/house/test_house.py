@@ -76,7 +76,9 @@ SIBLINGS = {
     "opened": {"chain", "checking", "reporting", "exchange"},
     "dataframes": set(),
     "in_hand": {"chain", "clock", "dataframes", "languages"},
-    "exchange": {"chain"},
+    "offers": {"chain", "kept_runs"},
+    "exchange": {"chain", "kept_runs", "offers"},
+    "mailing": {"chain", "exchange", "wiring"},
 }
 SIBLINGS["cli"] = set(SIBLINGS)
 

@@ -76,11 +76,16 @@ LAZY_DOORS = {
     "app/cli/commands.py": {
         "datong.app",
         "datong.app.cli.interrupt",
+        "datong.app.cli.terminal_offers",
         "datong.app.cli.terminal_quote",
         "datong.app.cli.terminal_replenish",
         "datong.app.cli.terminal_since",
         "datong.app.report.excel",
         "datong.questions.clear",
+        "datong.questions.offers",
+    },
+    "app/offers.py": {
+        "datong.questions.offers",
     },
     "app/cli/main.py": {
         "datong",

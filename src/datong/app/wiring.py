@@ -20,6 +20,8 @@ from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import ledger_in_memory, open_ledger
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
+# What was mailed to whom.
+EMAIL_FOLDER = Path(".datong") / "email"
 
 
 @dataclass(frozen=True)

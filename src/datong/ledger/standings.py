@@ -14,7 +14,7 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 
 # Orders in these states will still bring units; `refused`, `done` and `cancelled` ones will not.
-OPEN_STATES = frozenset({"released", "accepted", "started", "partly_done"})
+OPEN_STATES = frozenset({"released", "offered", "accepted", "started", "partly_done"})
 # Tables that `order_standings` reads.
 READ_FOR_STANDINGS = ("orders", "order_events", "production", "receipts", "shipments")
 # Sums of fractions leave less than this behind.

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.incoming import incoming_rows
-from datong.ledger.protocol import WRITES_SCHEMA, IngestReport, Intake, RunInputs, RunRecord
+from datong.ledger.protocol import WRITES_SCHEMA, DeliveryState, IngestReport, Intake, RunInputs, RunRecord
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
@@ -181,6 +181,7 @@ class DuckDBLedger:
         self.settings = settings
         self._held = held
         self._latest_known: tuple[int, datetime | None] | None = None  # as of which ingest
+        self._whole = False  # whether a transaction goes on that further writes belong to
 
     def __enter__(self) -> "DuckDBLedger":
         return self
@@ -500,6 +501,33 @@ class DuckDBLedger:
             values = [intake.place, intake.digest, json.dumps(kept, ensure_ascii=False)]
             self._run("INSERT INTO intakes VALUES (?, ?, ?)", values)
 
+    def forget_intake(self, place: str) -> None:
+        """Remember nothing of a place any more; see Ledger.forget_intake."""
+        with self._transaction():
+            self._run("DELETE FROM intakes WHERE place = ?", [place])
+
+    def intakes(self, prefix: str) -> Sequence[Intake]:
+        """What was noted of places that begin so; see Ledger.intakes."""
+        found = self._rows("SELECT place FROM intakes WHERE starts_with(place, ?) ORDER BY place", [prefix])
+        return tuple(kept for (place,) in found if (kept := self.intake(place)) is not None)
+
+    # deliveries ---------------------------------------------------------------------------------
+
+    def note_deliveries(self, way: str, keys: Sequence[str], state: DeliveryState, at: datetime) -> None:
+        """Remember how far messages are; see Ledger.note_deliveries."""
+        if not keys:
+            return
+        with self._transaction():
+            self._run("DELETE FROM deliveries WHERE way = ? AND key IN (SELECT unnest(?))", [way, list(keys)])
+            self._run(
+                "INSERT INTO deliveries SELECT ?, key, ?, ? FROM (SELECT DISTINCT unnest(?) AS key) ORDER BY key",
+                [way, state, at, list(keys)],
+            )
+
+    def deliveries(self, way: str) -> Mapping[str, DeliveryState]:
+        """How far messages are; see Ledger.deliveries."""
+        return dict(self._rows("SELECT key, state FROM deliveries WHERE way = ? ORDER BY key", [way]))
+
     def last_ingests(self) -> Mapping[str, int]:
         """By table its last ingest or withdrawal; see Ledger.last_ingests."""
         return dict(self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name"))
@@ -741,12 +769,26 @@ class DuckDBLedger:
     # DuckDB -------------------------------------------------------------------------------------
 
     @contextmanager
+    def together(self) -> Generator[None]:
+        """All writes within it are one transaction; see Ledger.together."""
+        with self._transaction():
+            self._whole = True
+            try:
+                yield
+            finally:
+                self._whole = False
+
+    @contextmanager
     def _transaction(self) -> Generator[None]:
+        if self._whole:
+            yield
+            return
         self._run("BEGIN")
         try:
             yield
             self._run("COMMIT")
         except BaseException:
+            self._latest_known = None
             with suppress(duckdb.Error):  # the first error tells more
                 self._connection.execute("ROLLBACK")
             raise

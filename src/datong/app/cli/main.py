@@ -229,11 +229,25 @@ def _add_later_commands(c: _Commands) -> None:
     p.add_argument("orders", nargs="*", metavar="ORDER", help=c.text("release.orders"))
     c.chain(p, positional=False)
     p.add_argument("--due", action="store_true", help=c.text("release.due"))
+    p.add_argument("--run", metavar="RUN", help=c.text("release.run"))
     c.on_branch(p, refused=True)
+
+    p = c.command("offers")
+    c.chain(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
+    for name in ("take", "refuse"):
+        p = c.command(name)
+        p.add_argument("order", metavar="ORDER", help=c.text("offers.order"))
+        c.chain(p, positional=False)
+        p.add_argument("--why", metavar="TEXT", default="", help=c.text("offers.why"))
+        c.on_branch(p, refused=True)
 
     p = c.command("exchange")
     c.chain(p)
     p.add_argument("--drop", type=Path, metavar="DIR", help=c.text("exchange.drop"))
+    p.add_argument("--dry-run", action="store_true", help=c.text("exchange.dry_run"))
+    p.add_argument("--again", action="append", default=[], metavar="FIRM", help=c.text("exchange.again"))
     c.on_branch(p, refused=True)
 
 
