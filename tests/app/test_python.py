@@ -288,8 +288,7 @@ def test_check_write_report_release_and_exchange_do_what_the_commands_do(mill: P
         assert "mill" in page.read_text(encoding="utf-8")
         released = chain.release(due=True)
         assert released and set(released) <= set(result.orders.arrow["order"].to_pylist())
-        with pytest.raises(datong.Refused, match="No proposed order"):
-            chain.release(due=True)
+        assert chain.release(due=True) == chain.release(released[0]) == []  # they are out already
         with pytest.raises(datong.NotFound):
             chain.release("W-nothing")
         done = chain.exchange()
