@@ -66,7 +66,8 @@ class Chain:
         """on_rows: told, while tables are taken in, the table and how many rows of it have come so far. by: who writes
         (None: the user of this machine), as the ledger notes with each write.
 
-        Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default.
+        Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default;
+        Refused where the machine's clock has jumped (app/clock.py).
         """
         trunk, branches = wire(folder, now, by)
         self._at: Opened = trunk
@@ -75,6 +76,7 @@ class Chain:
         self._whole: State | None = None
         self._noticed: tuple[State, tuple[Finding, ...]] | None = None
         try:
+            clock.refuse_a_jump(self._at)
             taken = take_in_folder(
                 self.ledger, folder, self.clock(), on_rows, clock.today(now, self.settings), by=self.by
             )

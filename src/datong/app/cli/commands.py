@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
@@ -24,7 +25,7 @@ from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
 from datong.app.result_folder import refuse_foreign, write_tables
 from datong.app.taking_in import Taken
-from datong.app.wiring import LEDGER_FILE
+from datong.app.wiring import LEDGER_FILE, Opened, utc_now, wire
 from datong.app.wording.columns import coded
 from datong.app.wording.inputs import ReportInputs
 from datong.connectors.exports.grid import read_grids
@@ -718,6 +719,41 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
     return 1 if has_errors(findings) else 0
 
 
+def answer_clock(options: argparse.Namespace, language: str) -> int:
+    """Opens the ledger alone: a clock that is not believed opens no chain."""
+    at, _ = wire(options.chain, utc_now, None)
+    with closing(at.ledger):
+        if options.repair:
+            terminal.line(say("clock.repaired", language, count=clock.repair(at)))
+        elif options.believe:
+            at.ledger.believe_clock(at.now(), by=at.by)
+            terminal.line(say("clock.believed", language))
+        _show_clock(at, language)
+    return 0
+
+
+def _show_clock(at: Opened, language: str) -> None:
+    seen = clock.look(at)
+
+    def local(moment: datetime | None) -> str:
+        return "-" if moment is None else f"{moment.astimezone(at.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
+
+    moments = {"now": local(seen.now), "chain": local(seen.chain), "last": local(seen.last)}
+    terminal.line(say("clock.stands", language, **moments))
+    terminal.records(
+        [
+            {"table": a.table, "column": a.column, "rows": a.count, "first": local(a.first), "last": local(a.last)}
+            for a in seen.ahead
+        ],
+        language,
+    )
+    count = sum(a.count for a in seen.ahead)
+    if count:
+        terminal.line(say("clock.ahead", language, count=count, folder=at.folder))
+    if seen.repaired:
+        terminal.line(say("clock.before", language, count=seen.repaired))
+
+
 def answer_offers(options: argparse.Namespace, language: str) -> int:
     from datong.app import offers
     from datong.app.cli.terminal_offers import show_offers
@@ -779,6 +815,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "release": answer_release,
     "exchange": answer_exchange,
     "offers": answer_offers,
+    "clock": answer_clock,
     "take": answer_take,
     "refuse": answer_refuse,
 }
