@@ -1,10 +1,10 @@
-"""Orders out and answers in: what is released goes to the drop folder, what comes back goes into the ledger.
+"""Orders out and answers in: what is released goes out by e-mail or to the drop folder, answers go into the ledger.
 
 What is meant to go out is in the ledger first, and so is how far each message is: whatever is killed when, an order
 goes out at least once, and counts once by its key.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,36 +129,61 @@ def _name_of(chain: Chain, folder: Path) -> str:
     return f"drop:{place.relative_to(home) if place.is_relative_to(home) else place}"
 
 
-def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
-    """Deliver what is released, and take in what came back. Gives what became of each delivery, the report rows taken
-    in, and findings: of what was refused or could not be reached, too.
+def anybody(_counterparty: str) -> bool:
+    """Serves every counterparty."""
+    return True
 
-    Raises Refused on a branch, DatongError where nothing can be collected.
+
+def exchange(
+    chain: Chain, outlet: Outlet, inlet: Inlet[C], serves: Callable[[str], bool] = anybody
+) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
+    """Deliver what is released, and take in what came back. Gives what became of each delivery, the report rows taken
+    in, and findings: of what was refused or could not be reached, too. serves: counterparties that this way out is for.
+
+    Raises Refused on a branch. A way in that cannot be read or changed is a finding: what went out went out.
     """
     _refuse_what_ifs(chain)
-    state = chain.state(names=READ_FOR_ANSWERS)
-    outcomes = _deliver(chain, outlet)
-    collected = inlet.collect(state.settings.calendar)
-    heard = answers(state, collected.reports, chain.world_clock())
+    outcomes = _deliver(chain, outlet, serves)
+    try:
+        collected = inlet.collect(chain.settings.calendar)
+    except errors.DatongError as error:
+        found = finding("error", "dispatch.not_collected", outlet.name, why=error.message)
+        return outcomes, 0, (*not_delivered(outcomes), found)
+    heard = answers(chain.state(names=READ_FOR_ANSWERS), collected.reports, chain.world_clock())
     sources = {report.source for report in collected.reports}
-    before = chain.ledger.intakes(_FOUND)
+    kept_under = f"{_FOUND}{outlet.name}/"
+    before = chain.ledger.intakes(kept_under)
     told = [f for kept in before for f in kept.findings if f.source in sources and f not in heard.findings]
-    taken, odd = _take_in(chain, heard)
+    taken, odd = _take_in(chain, heard, kept_under)
     of_reports = (*told, *heard.findings, *odd)
-    inlet.settle(collected, of_reports)
-    for place in sorted({_FOUND + source for source in sources} | {kept.place for kept in before}):
+    found = (*not_delivered(outcomes), *collected.findings, *of_reports)
+    try:
+        inlet.settle(collected, of_reports)
+    except errors.DatongError as error:
+        return outcomes, taken, (*found, finding("error", "dispatch.not_settled", outlet.name, why=error.message))
+    for place in sorted({kept_under + source for source in sources} | {kept.place for kept in before}):
         chain.ledger.forget_intake(place)
-    return outcomes, taken, (*not_delivered(outcomes), *collected.findings, *of_reports)
+    return outcomes, taken, found
 
 
-def _deliver(chain: Chain, outlet: Outlet) -> tuple[Outcome, ...]:
+def waiting(chain: Chain, outlet: Outlet, serves: Callable[[str], bool] = anybody) -> tuple[OrderMessage, ...]:
+    """What `exchange` would bring out now, by run. Changes nothing. Raises Refused on a branch, DatongError where it
+    cannot be told."""
+    _refuse_what_ifs(chain)
+    noted = chain.ledger.deliveries(outlet.name)
+    by_run = sorted(to_deliver(chain).items())
+    return tuple(
+        m for run, messages in by_run for m in outlet.waiting(_open(chain, outlet, messages, noted, serves), run)
+    )
+
+
+def _deliver(chain: Chain, outlet: Outlet, serves: Callable[[str], bool]) -> tuple[Outcome, ...]:
     """Hand over what is not known to have gone out. That it is to go is noted first; what was noted so before, and
     nothing since, may have arrived: it goes again under the same key, marked as such."""
     noted = chain.ledger.deliveries(outlet.name)
     outcomes: list[Outcome] = []
     for run, messages in sorted(to_deliver(chain).items()):
-        keyed = [replace(m, key=delivery_key(chain.settings.name, m.key)) for m in messages]
-        open_ = [replace(m, repeated=m.key in noted) for m in keyed if noted.get(m.key) in (None, "sending")]
+        open_ = _open(chain, outlet, messages, noted, serves)
         if not open_:
             continue
         now = chain.world_clock()
@@ -174,6 +199,21 @@ def _deliver(chain: Chain, outlet: Outlet) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
+def _open(
+    chain: Chain,
+    outlet: Outlet,
+    messages: Sequence[OrderMessage],
+    noted: Mapping[str, str],
+    serves: Callable[[str], bool],
+) -> list[OrderMessage]:
+    """Of a run's messages, those that are not known to have gone out, and those that are to go once more. noted: how
+    far each is, by key."""
+    keyed = [replace(m, key=delivery_key(chain.settings.name, m.key)) for m in messages if serves(m.counterparty)]
+    once_more = {m.key for m in outlet.anew([m for m in keyed if noted.get(m.key) in ("sent", "refused")])}
+    to_go = [m for m in keyed if noted.get(m.key) in (None, "sending") or m.key in once_more]
+    return [replace(m, repeated=m.key in noted) for m in to_go]
+
+
 def to_deliver(chain: Chain) -> dict[str, list[OrderMessage]]:
     """What counterparties are to be told, by the run that proposed the orders: orders that are released, and what
     became of their offers."""
@@ -183,7 +223,7 @@ def to_deliver(chain: Chain) -> dict[str, list[OrderMessage]]:
     return found
 
 
-def _take_in(chain: Chain, heard: Answers) -> tuple[int, list[Finding]]:
+def _take_in(chain: Chain, heard: Answers, kept_under: str) -> tuple[int, list[Finding]]:
     """Rows into the ledger, file by file, and with those of a file, in one transaction, what was found in it: whoever
     is killed before that is told tells it later. Gives the order events taken in, and what the ledger found."""
     taken, odd = 0, []
@@ -196,7 +236,7 @@ def _take_in(chain: Chain, heard: Answers) -> tuple[int, list[Finding]]:
                 taken += report.added + report.superseded if batch.table == "order_events" else 0
                 odd += report.findings
             if found:
-                chain.ledger.note_intake(Intake(_FOUND + source, "", {}, (), found, ()))
+                chain.ledger.note_intake(Intake(kept_under + source, "", {}, (), found, ()))
     return taken, odd
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from datong.app.clock import clock, clock_findings, today
 from datong.app.wiring import Opened
 from datong.connectors.exports.order_lines import KEY
+from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
 from datong.connectors.exports.reading import Reading, read_export
 from datong.connectors.files.folder import SourceRows
@@ -94,7 +95,8 @@ def ingest_export(
 ) -> Taken:
     """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept."""
     kept = read_answers(at.folder)
-    reading = read_export(file, {**kept, **answers}, at.settings.country)
+    profiles = own_profiles(at.folder)
+    reading = read_export(file, {**kept, **answers}, at.settings.country, profiles=profiles)
     if reading.missing:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     if reading.questions:
@@ -120,6 +122,15 @@ def ingest_export(
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
     write_answers(at.folder, {**kept, **reading.used})
     return replace(taken, reading=reading)
+
+
+def own_profiles(folder: Path | None) -> tuple[Profile, ...]:
+    """The profiles that exports are read by in a chain folder, its own first. Raises BadInput with all that is wrong
+    with its own."""
+    profiles, wrong = profiles_of(folder)
+    if wrong:
+        raise BadInput(message("app.bad_profiles"), wrong)
+    return profiles
 
 
 def _as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa.Table, int]:
@@ -171,6 +182,11 @@ def _told_of_lines(source: str, known: int, no_more: Sequence[str], vanished: Se
         yield finding("note", "export.no_more", source, count=len(no_more), line=no_more[0])
     if vanished:
         yield finding("warning", "export.vanished", source, count=len(vanished), line=vanished[0])
+
+
+def take_in_parts(at: Opened, name: Path, parts: Sequence[tuple[str, Source]]) -> Taken:
+    """Take tables in hand in, by name. Raises BadInput where none of them can be used."""
+    return _take_in(at, name, parts, (), lambda _table, _rows: None, ())
 
 
 def is_of_tables(file: Path) -> bool:

@@ -69,6 +69,16 @@ class Outlet(Protocol):
     @property
     def name(self) -> str: ...
 
+    def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
+        """Of these messages, those that `deliver` would bring out now. Changes nothing. Raises DatongError where it
+        cannot tell."""
+        ...
+
+    def anew(self, messages: Sequence[OrderMessage]) -> tuple[OrderMessage, ...]:
+        """Of messages that went out or were refused, those that `deliver` is to be asked for once more: to be told that
+        they are still refused, for an address that is new, or because somebody wants it. Changes nothing."""
+        ...
+
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         """Bring the messages that did not go out yet to their counterparties: an outcome for each batch, by
         counterparty. Idempotent by a message's key: of one that is known to have gone out nothing is said. One that is
@@ -103,5 +113,6 @@ class Inlet(Protocol[C]):
 
     def settle(self, collected: C, answers: Sequence[Finding]) -> None:
         """Put away what was collected, after it was taken in. answers: what was found as it was held against the
-        orders, to be told to whoever said it."""
+        orders, to be told to whoever said it. Raises DatongError where something could not be put away: it is read
+        again and counts once."""
         ...

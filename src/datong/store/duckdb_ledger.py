@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from types import TracebackType
 from typing import Any
 
@@ -39,6 +39,7 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store import clock_repair
+from datong.store.held_connection import Held, refuse_second
 from datong.store.incoming import (
     TEMPORARY,
     contested,
@@ -76,9 +77,10 @@ _CONFLICTS_AT_ONCE = 10_000
 def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
     """Open the ledger file, making it where it is not there.
 
-    Raises LedgerBusy while another process has it open, LedgerDamaged where it cannot be read (reading may raise that
-    later, where the damage lies deep), Refused where a newer Datong wrote it.
+    Raises LedgerBusy while it is open already, in another process or in this one, LedgerDamaged where it cannot be read
+    (reading may raise that later, where the damage lies deep), Refused where a newer Datong wrote it.
     """
+    refuse_second(path)
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -91,7 +93,16 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
         except BaseException:
             connection.close()
             raise
-    return DuckDBLedger(path, settings, connection)
+    return DuckDBLedger(path, settings, Held(path, connection))
+
+
+def ledger_in_memory(settings: ChainSettings) -> "DuckDBLedger":
+    """A new ledger that no file holds: it goes when it is closed."""
+    path = Path(f":memory:{settings.name}")
+    with _translated(path):
+        connection = _connect(None)
+        migrate(connection)
+    return DuckDBLedger(path, settings, Held(path, connection))
 
 
 def _create(path: Path) -> None:
@@ -125,8 +136,12 @@ def _clear(fresh: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(path), config=_CONFIG)
+def _connect(path: Path | None) -> duckdb.DuckDBPyConnection:
+    """path: None: in memory; what does not fit there goes to a folder of the machine's for what is temporary."""
+    if path is None:
+        connection = duckdb.connect(config={**_CONFIG, "temp_directory": str(Path(gettempdir()) / "datong-spill")})
+    else:
+        connection = duckdb.connect(str(path), config=_CONFIG)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")  # the program shows its own
     return connection
@@ -165,16 +180,16 @@ _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
 
 
 class DuckDBLedger:
-    """A Ledger (see ledger/protocol.py) in one DuckDB file. One process and one thread at a time."""
+    """A Ledger (see ledger/protocol.py) in one DuckDB file, for the process and the thread that opened it."""
 
     # Whose runs: the trunk's. Branches (branches.py) have numbers from 1, and names.
     _branch = 0
     name: str | None = None
 
-    def __init__(self, path: Path, settings: ChainSettings, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, path: Path, settings: ChainSettings, held: Held) -> None:
         self.path = path
         self.settings = settings
-        self._connection = connection
+        self._held = held
         self._latest_known: tuple[int, datetime | None] | None = None  # as of which ingest
         self._whole = False  # whether a transaction goes on that further writes belong to
 
@@ -187,7 +202,11 @@ class DuckDBLedger:
         self.close()
 
     def close(self) -> None:
-        self._connection.close()
+        self._held.close()
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return self._held.connection()
 
     @property
     def chain(self) -> str:

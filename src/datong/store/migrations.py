@@ -1,4 +1,7 @@
-"""The ledger's physical layout, as a list of steps. A ledger knows how many of them it has taken."""
+"""The ledger's physical layout, as a list of steps. A ledger knows how many of them it has taken.
+
+A new column of a table needs no step: a ledger follows model/tables.toml when it is opened.
+"""
 
 from collections.abc import Callable
 

@@ -9,10 +9,10 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -23,17 +23,18 @@ from datong.app.chain import Chain
 from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
+from datong.app.in_hand import write_chain
+from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
-from datong.app.taking_in import Taken
+from datong.app.taking_in import Taken, own_profiles
 from datong.app.wiring import LEDGER_FILE, Opened, utc_now, wire
 from datong.app.wording.columns import coded
-from datong.app.wording.inputs import ReportInputs
 from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.exports.questions import asked
 from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
-from datong.connectors.files.whole import write_whole
 from datong.ledger.life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
@@ -46,6 +47,10 @@ from datong.model.words import Message, message, say
 from datong.questions.run_result import RunResult
 from datong.questions.tables_out import message_of
 from datong.replay.scenario import STATED, Scenario, sweep
+
+if TYPE_CHECKING:
+    from datong.connectors.email.post import EmailPost
+    from datong.connectors.filedrop.drop import FileDrop
 
 EVIDENCE_SHOWN = 5
 # What of a folder is not read; so many of these findings are shown in full before a plan.
@@ -346,25 +351,6 @@ def run_with_progress(chain: Chain, as_of: datetime | None, seed: int | None, la
         return chain.run(as_of, seed, on_stage)
 
 
-def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
-    """All tables as Parquet, and one workbook."""
-    from datong.app.report.excel import workbook_bytes
-
-    write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
-
-
-def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
-    from datong.app.wording.assumed import assumed_columns
-
-    assumed = assumed_columns(chain.state(result.as_of), language)
-    tables = {**result.tables, "scores": chain.scores(result.as_of)}
-    settings = chain.settings
-    if chain.branch_name is not None:  # whoever gets the page or the workbook must see that nothing of it is so
-        name = say("branch.chain_name", language, name=settings.name, branch=chain.branch_name)
-        settings = replace(settings, name=name)
-    return ReportInputs(tables, settings, result.as_of, replayed, assumed)
-
-
 def show_header(result: RunResult, language: str) -> None:
     local = result.as_of.astimezone(result.settings.calendar.zone)
     name = result.settings.name
@@ -584,12 +570,6 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
-    from datong.app.report.html import report_html
-
-    write_whole(path, report_html(inputs, language).encode("utf-8"))
-
-
 def answer_demo(options: argparse.Namespace, language: str) -> int:
     """The loop on the example: a run, its orders, a replay beside the company, and the report."""
     folder = prepare_demo(options.out)
@@ -634,11 +614,12 @@ def prepare_demo(out: Path) -> Path:
 
 def answer_try(options: argparse.Namespace, language: str) -> int:
     """A stranger's sales export: read it, ask about it, make it a chain (for good or for now), run it."""
+    profiles = own_profiles(options.keep)
     grids = read_grids(options.file)
     name = options.file.name
 
     def read(answers: Mapping[str, str]) -> Reading:
-        return read_from(grids, name, answers, options.country)
+        return read_from(grids, name, answers, options.country, profiles=profiles)
 
     given = trial.parse_answers(options.answer)
     reading = read(given)
@@ -660,6 +641,22 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         with tempfile.TemporaryDirectory(prefix="datong-") as folder:
             _try_in(Path(folder), options, reading, language)
     terminal.line(reading.last_line(language))
+    return 0
+
+
+def answer_profiles(options: argparse.Namespace, language: str) -> int:
+    """The platforms whose exports are known; or the file of one, to copy into a chain's folder and change."""
+    if options.name is None:
+        terminal.records(
+            [{"profile": p.key, "platform": p.called(language), "source": " ".join(p.source)} for p in built_in()],
+            language,
+        )
+        return 0
+    text = text_of(options.name)
+    if text is None:
+        names = ", ".join(profile.key for profile in built_in())
+        raise NotFound(message("app.no_profile", name=options.name, names=names))
+    terminal.data(text)
     return 0
 
 
@@ -686,7 +683,7 @@ def _consent(language: str) -> bool:
 
 
 def _try_in(folder: Path, options: argparse.Namespace, reading: Reading, language: str) -> None:
-    trial.write_chain(folder, options.file.stem, options.country, reading)
+    write_chain(folder, options.file.stem, options.country, reading)
     with opened(folder, language) as chain:
         warn_of_findings(chain, language)
         result = run_with_progress(chain, None, None, language)
@@ -705,16 +702,30 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
-    from datong.app import exchange
+    from datong.app import exchange, mailing
 
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
+        post, findings = mailing.email_post(chain, language, options.again)
         files = exchange.file_drop(chain, drop, language)
-        outcomes, reports, findings = exchange.exchange(chain, files, files)
+        if options.dry_run:
+            print_findings(findings, language)
+            return _show_what_waits(chain, post, files, language)
+        outcomes = ()
+        if post is not None:
+            outcomes, reports, found = exchange.exchange(chain, post, post, post.serves)
+            findings += found
+            findings += tuple(mailing.without_address(exchange.waiting(chain, files, mailing.all_but(post))))
+            for one in exchange.delivered(outcomes):
+                told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
+                terminal.line(say("app.went_out", language, **told))
+            terminal.line(say("app.mailed", language, sent=len(exchange.delivered(outcomes)), reports=reports))
+        dropped, reports, found = exchange.exchange(chain, files, files, mailing.all_but(post))
+    findings += found
     print_findings(findings, language)
-    sent = len(exchange.delivered(outcomes))
+    sent = len(exchange.delivered(dropped))
     terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
-    if sent < len(outcomes):
+    if sent + len(exchange.delivered(outcomes)) < len(dropped) + len(outcomes):
         return 2
     return 1 if has_errors(findings) else 0
 
@@ -752,6 +763,24 @@ def _show_clock(at: Opened, language: str) -> None:
         terminal.line(say("clock.ahead", language, count=count, folder=at.folder))
     if seen.repaired:
         terminal.line(say("clock.before", language, count=seen.repaired))
+
+
+def _show_what_waits(chain: Chain, post: "EmailPost | None", files: "FileDrop", language: str) -> int:
+    """What an exchange would send, by way and counterparty."""
+    from datong.app import exchange, mailing
+
+    waits: dict[tuple[str, str], list[str]] = {}
+    if post is not None:
+        for one in exchange.waiting(chain, post, post.serves):
+            waits.setdefault((post.address(one.counterparty), one.counterparty), []).append(one.order.order)
+    for one in exchange.waiting(chain, files, mailing.all_but(post)):
+        waits.setdefault((str(files.folder), one.counterparty), []).append(one.order.order)
+    for (place, firm), orders in waits.items():
+        told = {"firm": party(firm), "count": len(orders), "orders": ", ".join(orders), "place": place}
+        terminal.line(say("app.would_go_out", language, **told))
+    if not waits:
+        terminal.line(say("app.nothing_would_go_out", language))
+    return 0
 
 
 def answer_offers(options: argparse.Namespace, language: str) -> int:
@@ -797,6 +826,7 @@ def _decide(options: argparse.Namespace, language: str, take: bool) -> int:
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": answer_demo,
     "try": answer_try,
+    "profiles": answer_profiles,
     "init": answer_init,
     "check": answer_check,
     "schema": answer_schema,

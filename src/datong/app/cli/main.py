@@ -1,15 +1,14 @@
 """The `datong` command: its words, its options, and which function answers. Heavy imports wait for the answer."""
 
 import argparse
-import contextlib
 import io
-import locale
 import os
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from datong.app.languages import language_of_environment
 from datong.model.words import LANGUAGES, say
 
 # Nobody promises later than in a year, or holds a thousand times what there was.
@@ -27,12 +26,7 @@ def language_of(argv: Sequence[str], environment: dict[str, str]) -> str:
             return argv[i + 1]
         if word.startswith("--lang=") and word.removeprefix("--lang=") in LANGUAGES:
             return word.removeprefix("--lang=")
-    for name in ("DATONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        if environment.get(name):
-            return "zh" if environment[name].lower().startswith("zh") else "en"
-    with contextlib.suppress(ValueError):
-        return "zh" if (locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
-    return "en"
+    return language_of_environment(environment)
 
 
 def parser(language: str) -> argparse.ArgumentParser:
@@ -96,6 +90,9 @@ def _add_data_commands(c: _Commands) -> None:
     p.add_argument("--country", default="", metavar="CC", help=c.text("try.country"))
     p.add_argument("--keep", type=Path, metavar="DIR", help=c.text("try.keep"))
     c.answers(p)
+
+    p = c.command("profiles")
+    p.add_argument("name", nargs="?", metavar="NAME", help=c.text("profiles.name"))
 
     p = c.command("init")
     p.add_argument("folder", type=Path, metavar="DIR", help=c.text("init.folder"))
@@ -255,6 +252,8 @@ def _add_later_commands(c: _Commands) -> None:
     p = c.command("exchange")
     c.chain(p)
     p.add_argument("--drop", type=Path, metavar="DIR", help=c.text("exchange.drop"))
+    p.add_argument("--dry-run", action="store_true", help=c.text("exchange.dry_run"))
+    p.add_argument("--again", action="append", default=[], metavar="FIRM", help=c.text("exchange.again"))
     c.on_branch(p, refused=True)
 
 

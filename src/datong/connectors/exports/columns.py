@@ -179,6 +179,11 @@ def facts_of(name: str, cells: Cells) -> Facts:
     return replace(base, numbers=numbers, whole=whole, typical=typical, dates=dates)
 
 
+def examples_of(cells: Cells) -> tuple[str, ...]:
+    """Up to three different cells, for a person."""
+    return tuple(map(shown, cells.text.drop_null().slice(0, _SAMPLE_ROWS).unique().slice(0, 3).to_pylist()))
+
+
 def _fit(field: str, facts: Facts) -> float:
     """0..1: how well the cells alone go with a field."""
     if field == "date" or field in _MOMENTS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datong.connectors.filedrop.folders import box
 from datong.connectors.filedrop.inbox import CollectedFiles, Reader, collect, settle
-from datong.connectors.filedrop.outbox import NOTHING_KNOWN, deliver
+from datong.connectors.filedrop.outbox import NOTHING_KNOWN, deliver, waiting
 from datong.connectors.filedrop.sheet import Known
 from datong.connectors.protocol import Outcome
 from datong.model.calendar import Calendar
@@ -26,6 +26,12 @@ class FileDrop:
     known: Known = NOTHING_KNOWN
     chain: str = ""
     name: str = "drop"
+
+    def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
+        return waiting(messages, self.folder)
+
+    def anew(self, messages: Sequence[OrderMessage]) -> tuple[OrderMessage, ...]:
+        return ()  # what was written was written, and whoever wants it again finds it
 
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         return deliver(messages, self.folder, self.language, run, self.known)

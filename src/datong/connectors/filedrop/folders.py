@@ -17,7 +17,7 @@ from datong.model.words import LANGUAGES, message, say
 ORDER_COLUMNS = (
     *("order", "kind", "product", "product_name", "units", "unit", "start", "due"),
     *("ordered_on", "arrives_on"),
-    *("offer", "price", "line", "why", "from_site", "site", "deliver_to", "note", "key"),
+    *("offer", "price", "line", "why", "from_site", "site", "deliver_to", "note", "key", "sheet"),
 )
 ANSWER_COLUMNS = (
     *("state", "new_units", "new_due", "new_price"),

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -58,12 +58,24 @@ def deliver(
     return tuple(done)
 
 
+def waiting(messages: Sequence[OrderMessage], folder: Path) -> tuple[OrderMessage, ...]:
+    """The messages that `deliver` would write. Raises DatongError where the folder cannot be read."""
+    with reachable(folder):
+        gone = _sent(folder)
+    return tuple({m.key: m for m in messages if not _is_out(m.key, gone)}.values())
+
+
+def _is_out(key: str, gone: Container[str]) -> bool:
+    """Whether a message went out, also under its key from before keys carried their chain."""
+    return key in gone or (chain_of(key) is not None and key.partition(":")[2] in gone)
+
+
 def _written(
     messages: Sequence[OrderMessage], folder: Path, language: str, run: str, known: Known
 ) -> Iterator[Outcome]:
     """Each file once it is written and noted."""
     gone = _sent(folder)
-    once = {m.key: m for m in messages if m.key not in gone and _without_chain(m.key) not in gone}
+    once = {m.key: m for m in messages if not _is_out(m.key, gone)}
     fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.repeated, m.order.start, m.order.order, m.key))
     for (counterparty, _), group in groupby(fresh, key=lambda m: (m.counterparty, m.repeated)):
         part = list(group)
@@ -81,11 +93,6 @@ def _written(
         gone |= dict.fromkeys(keys, path.relative_to(folder / OUTBOX).as_posix())
         write_csv(folder / _SENT, [["key", "file"], *([key, gone[key]] for key in sorted(gone))])
         yield Delivered(counterparty, keys, str(path))
-
-
-def _without_chain(key: str) -> str:
-    """A key as it was noted before keys carried their chain."""
-    return key if chain_of(key) is None else key.partition(":")[2]
 
 
 @contextmanager

@@ -87,13 +87,13 @@ def _closed_text(refusal: Refusal, naming: Naming) -> Message:
 
 def _orders(before: State, now: State) -> list[_Order]:
     """Every order that is there now, by number."""
-    were = {row["order"]: row["locked"] for row in before.table("orders").select(["order", "locked"]).to_pylist()}
+    were = set(before.table("orders")["order"].to_pylist())
     stood, stands = order_standings(before), order_standings(now)
     result = []
     for row in sorted(now.table("orders").to_pylist(), key=lambda r: r["order"]):
         order, nothing = row["order"], Standing()
-        state_before = state_now(stood.get(order), were[order]) if order in were else None
-        state = state_now(stands.get(order), row["locked"])
+        state_before = state_now(stood.get(order)) if order in were else None
+        state = state_now(stands.get(order))
         result.append(_Order(row, state_before, state, stood.get(order, nothing), stands.get(order, nothing)))
     return result
 
