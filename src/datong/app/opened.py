@@ -1,5 +1,6 @@
 """The chain that `datong.open` gives: what one can do with it, and what the commands do that write or send."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -80,13 +81,19 @@ class Chain(BareChain):
 
         return exchange.release(self, orders, due)
 
-    def exchange(self, drop: str | PathLike[str] | None = None) -> Exchanged:
-        """Send released orders to the drop folder and take in the answers that came, as `datong exchange`.
+    def exchange(self, drop: str | PathLike[str] | None = None, again: Sequence[str] = ()) -> Exchanged:
+        """Send released orders by e-mail, where a firm has an address and the settings a section [email], and to the
+        drop folder, and take in the answers that came, as `datong exchange`.
 
-        drop: the folder; None: `exchange` in the chain's. Raises Refused on a branch.
+        drop: the folder; None: `exchange` in the chain's. again: firms that get by e-mail once more what they have not
+        answered. Raises Refused on a branch, NotFound for one of `again` without an address.
         """
-        from datong.app import exchange
+        from datong.app import mailing
 
         folder = self.folder / "exchange" if drop is None else Path(drop)
-        files = exchange.file_drop(self, folder, self.language)
-        return Exchanged(*exchange.exchange(self, files, files))
+        ways = list(mailing.exchange_each_way(self, folder, self.language, again))
+        return Exchanged(
+            tuple(one for way in ways for one in way.outcomes),
+            sum(way.reports for way in ways),
+            tuple(found for way in ways for found in way.findings),
+        )
