@@ -91,6 +91,9 @@ def test_what_cannot_be_known_is_asked_with_its_readings_and_the_argument_that_a
     (question,) = asked.value.questions
     assert question.key == "date" and [o.name for o in question.options] == ["SKU", "qty", "note"]
     assert "date='SKU'" in str(asked.value) and "for example n0, n1, n2" in str(asked.value)
+    for ask in (datong.replenish, datong.try_):  # the same arguments answer them
+        with pytest.raises(datong.Refused, match="no column nothing"):
+            ask(unclear, date="nothing", product="SKU", units="qty", market="note", price="qty")
     with pytest.raises(datong.Asked) as asked:
         datong.forecast(pa.table({**SOLD, "status": ["paid"] * 119 + ["Limbo"]}))
     (question,) = asked.value.questions
