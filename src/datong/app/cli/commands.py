@@ -707,22 +707,24 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
         post, findings = mailing.email_post(chain, language, options.again)
+        print_findings(findings, language)
         files = exchange.file_drop(chain, drop, language)
         if options.dry_run:
-            print_findings(findings, language)
             return _show_what_waits(chain, post, files, language)
         outcomes = ()
         if post is not None:
             outcomes, reports, found = exchange.exchange(chain, post, post, post.serves)
+            print_findings(found, language)
             findings += found
-            findings += tuple(mailing.without_address(exchange.waiting(chain, files, mailing.all_but(post))))
             for one in exchange.delivered(outcomes):
                 told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
                 terminal.line(say("app.went_out", language, **told))
             terminal.line(say("app.mailed", language, sent=len(exchange.delivered(outcomes)), reports=reports))
         dropped, reports, found = exchange.exchange(chain, files, files, mailing.all_but(post))
+    if post is not None:
+        found += tuple(mailing.without_address(dropped))
+    print_findings(found, language)
     findings += found
-    print_findings(findings, language)
     sent = len(exchange.delivered(dropped))
     terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
     if sent + len(exchange.delivered(outcomes)) < len(dropped) + len(outcomes):
