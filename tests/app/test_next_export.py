@@ -91,7 +91,8 @@ def test_an_order_that_is_gone_is_told_and_stays(folder: Path, tmp_path: Path) -
 def test_two_lines_of_one_product_are_two(tmp_path: Path) -> None:
     twice = [line for line in FIRST for _ in range(2)]
     export = written(tmp_path / "orders-1.csv", twice)
-    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    answer = ["--answer", "repeated=twice"]
+    assert main(["try", str(export), "--yes", *answer, "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
     with datong.open(tmp_path / "chain") as chain:
         assert units(chain) == {"A": 4 * 28, "B": 56}
         chain.ingest(written(tmp_path / "orders-2.csv", twice, {"Note": "y"}))

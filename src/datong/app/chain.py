@@ -21,6 +21,7 @@ from datong.app.clock import Moment
 from datong.app.languages import language_of_environment
 from datong.app.taking_in import Taken
 from datong.app.wiring import Opened, utc_now, wire, wire_in_memory
+from datong.connectors.exports.count_sheet import is_count_sheet
 from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.read import Source
 from datong.ledger.limits import beyond_limits, refuse_too_large
@@ -236,10 +237,19 @@ class Chain:
         be read without an answer.
         """
         path = Path(file)
+        if table is None and mapping is None and is_count_sheet(path):
+            return self.count_stock(path, on_rows)[0]
         if table is None and mapping is None and not taking_in.is_of_tables(path):
             return taking_in.ingest_export(self._at, path, answers, on_rows, self.unheeded)
         rules = None if mapping is None else Path(mapping)
         return taking_in.ingest(self._at, path, table, rules, on_rows, self.unheeded)
+
+    def count_stock(
+        self, file: Path, on_rows: Callable[[str, int], None] = lambda _table, _rows: None
+    ) -> tuple[Taken, int, int]:
+        """Take in a count sheet that was filled in: what became of it, how many products it counts, and how many rows
+        are empty. Raises BadInput with all that is wrong with it; then nothing of it is taken in."""
+        return taking_in.ingest_counts(self._at, file, on_rows, self.unheeded)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -289,13 +299,15 @@ class Chain:
         as_of: Moment | None = None,
         seed: int | None = None,
         on_stage: Callable[[str], None] = lambda _stage: None,
+        *,
+        listed: bool = False,
     ) -> RunResult:
         """One cycle of the loop; the run is kept in the ledger.
 
         as_of: use only what was known by this moment (with a time zone); default: the last one at which anything became
         known. seed: of the sample paths; default: the settings'. on_stage: called with the name of each stage as it
-        starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet,
-        NoPlan where locked orders cannot run.
+        starts. listed: with the table order_list, a line for each product. The same data, moment and seed give the same
+        tables. Raises BadInput where nothing is wanted yet, NoPlan where locked orders cannot run.
         """
         from datong.questions.run import run  # imports every stage, which takes a second, and few commands plan
 
@@ -306,7 +318,9 @@ class Chain:
         before = kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger)
         left_out = [found for found in self.findings if found.severity == "error"]
         notices = [found for found in self.notices(state.as_of) if found.severity == "warning"]
-        record = run(state, past, before, seed, on_stage, left_out, notices, kept_runs.proposed_before(self._at, state))
+        proposed = kept_runs.proposed_before(self._at, state)
+        told = {"left_out": left_out, "notices": notices}
+        record = run(state, past, before, seed, on_stage, told, proposed, listed=listed)
         self.ledger.save_run(record, self._at.now(), by=self.by)
         return RunResult(record.run, state.as_of, self.settings, record.tables, self.language)
 

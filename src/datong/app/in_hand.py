@@ -51,6 +51,10 @@ _FORECAST_SHOWN = ("product", "market", "bucket", "mean_units", "q10_units", "q5
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+# From so many products on a chain is made with fewer possible futures: each takes its time for every product.
+MANY_PRODUCTS, FEW_PATHS = 1000, 64
+
+
 @dataclass(frozen=True, eq=False)
 class InHand:
     """Sales that were read, and how the questions about them are answered. kind: the caller's library. notes: what was
@@ -341,21 +345,26 @@ def chain_of(sales: InHand, more: Sequence[tuple[str, Source]] = ()) -> Chain:
     return Chain.in_memory(sales.settings, [*parts, *more], language=sales.language)
 
 
-def write_chain(folder: Path, name: str, country: str, reading: Reading) -> None:
+def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int | None:
     """A chain folder of what was read, with the answers that it took.
+
+    Gives the number of its possible futures, where it is not the usual one.
 
     Raises Refused where the folder holds anything else than profiles already.
     """
     if folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
         raise Refused(message("app.not_empty", folder=folder))
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared"}
+    products = reading.part("products")
+    paths = FEW_PATHS if products is not None and products.num_rows >= MANY_PRODUCTS else None
+    settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared", "path_count": paths}
     text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
     (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
     for table, source in reading.parts:
         rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
         pq.write_table(rows, folder / f"{table}.parquet")
     write_answers(folder, reading.used)
+    return paths
 
 
 def _last_day(reading: Reading) -> date:

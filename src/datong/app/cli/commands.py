@@ -5,7 +5,6 @@ import json
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -23,23 +22,19 @@ from datong.app.chain import Chain
 from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
-from datong.app.in_hand import write_chain
 from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
-from datong.app.taking_in import Taken, own_profiles
+from datong.app.taking_in import Taken
 from datong.app.wiring import LEDGER_FILE, Opened, utc_now, wire
 from datong.app.wording.columns import coded
-from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.profiles import built_in, text_of
-from datong.connectors.exports.questions import asked
-from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
 from datong.ledger.life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
-from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
+from datong.model.errors import Asked, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.flow import party
 from datong.model.tables import tables
@@ -142,7 +137,7 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
     answers = trial.parse_answers(options.answer)
     with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
-            taken = _ingested(chain, file, answers, options, language)
+            taken = ingested(chain, file, answers, language, table=options.table, mapping=options.mapping)
             if taken.reading is not None:
                 trial.show_reading(taken.reading, language)
             print_findings(taken.findings, language)
@@ -157,15 +152,25 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
     return 1 if failed else 0
 
 
-def _ingested(chain: Chain, file: Path, answers: dict[str, str], options: argparse.Namespace, language: str) -> Taken:
-    """Take one file in. A sales export that is not sure is asked about at the terminal, and what is said is kept."""
+def ingested(
+    chain: Chain,
+    file: Path,
+    answers: dict[str, str],
+    language: str,
+    *,
+    table: str | None = None,
+    mapping: Path | None = None,
+    ask: bool = True,
+) -> Taken:
+    """Take one file in. A sales export that is not sure is asked about at the terminal, and what is said is kept; where
+    nobody is there, or is to be asked, it stops."""
     while True:
         try:
             with terminal.reading(file.name, language) as on_rows:
-                return chain.ingest(file, options.table, options.mapping, on_rows, answers)
+                return chain.ingest(file, table, mapping, on_rows, answers)
         except Asked as open_:
             trial.show_questions(open_.questions, language)
-            if not sys.stdin.isatty():
+            if not ask or not sys.stdin.isatty():
                 raise
             answers |= trial.answers_to(open_.questions, language)
 
@@ -346,9 +351,11 @@ def answer_replenish(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def run_with_progress(chain: Chain, as_of: datetime | None, seed: int | None, language: str) -> RunResult:
+def run_with_progress(
+    chain: Chain, as_of: datetime | None, seed: int | None, language: str, *, listed: bool = False
+) -> RunResult:
     with terminal.stage_progress(language) as on_stage:
-        return chain.run(as_of, seed, on_stage)
+        return chain.run(as_of, seed, on_stage, listed=listed)
 
 
 def show_header(result: RunResult, language: str) -> None:
@@ -612,38 +619,6 @@ def prepare_demo(out: Path) -> Path:
     return out / "chain"
 
 
-def answer_try(options: argparse.Namespace, language: str) -> int:
-    """A stranger's sales export: read it, ask about it, make it a chain (for good or for now), run it."""
-    profiles = own_profiles(options.keep)
-    grids = read_grids(options.file)
-    name = options.file.name
-
-    def read(answers: Mapping[str, str]) -> Reading:
-        return read_from(grids, name, answers, options.country, profiles=profiles)
-
-    given = trial.parse_answers(options.answer)
-    reading = read(given)
-    if not reading.columns:
-        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
-    terminal.line(say("app.guess_title", language, file=name))
-    trial.show_reading(reading, language)
-    if reading.missing:
-        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
-    print_findings(reading.findings, language)
-    reading = _answered(reading, read, given, options, language)
-    if not options.yes and not _consent(language):
-        terminal.line(say("app.guess_refused", language))
-        return 2
-    if options.keep is not None:
-        _try_in(options.keep, options, reading, language)
-        terminal.line(say("app.kept", language, folder=options.keep))
-    else:
-        with tempfile.TemporaryDirectory(prefix="datong-") as folder:
-            _try_in(Path(folder), options, reading, language)
-    terminal.line(reading.last_line(language))
-    return 0
-
-
 def answer_profiles(options: argparse.Namespace, language: str) -> int:
     """The platforms whose exports are known; or the file of one, to copy into a chain's folder and change."""
     if options.name is None:
@@ -658,36 +633,6 @@ def answer_profiles(options: argparse.Namespace, language: str) -> int:
         raise NotFound(message("app.no_profile", name=options.name, names=names))
     terminal.data(text)
     return 0
-
-
-def _answered(
-    reading: Reading,
-    read: Callable[[Mapping[str, str]], Reading],
-    given: Mapping[str, str],
-    options: argparse.Namespace,
-    language: str,
-) -> Reading:
-    """The reading without a question left. With --yes, or where nobody is there, a question stops the command."""
-    if not reading.questions:
-        return reading
-    if options.yes:
-        trial.show_questions(reading.questions, language)
-        raise asked(reading.questions)
-    return trial.ask_until_sure(reading, read, given, language)
-
-
-def _consent(language: str) -> bool:
-    if not sys.stdin.isatty():
-        raise Refused(message("app.guess_no_terminal"))
-    return input(say("app.guess_consent", language)).strip().lower() in ("", "y", "yes", "是", "好", "对")
-
-
-def _try_in(folder: Path, options: argparse.Namespace, reading: Reading, language: str) -> None:
-    write_chain(folder, options.file.stem, options.country, reading)
-    with opened(folder, language) as chain:
-        warn_of_findings(chain, language)
-        result = run_with_progress(chain, None, None, language)
-        terminal.show_forecast(report_inputs(chain, result, {}, language), language)
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:
@@ -827,7 +772,6 @@ def _decide(options: argparse.Namespace, language: str, take: bool) -> int:
 
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": answer_demo,
-    "try": answer_try,
     "profiles": answer_profiles,
     "init": answer_init,
     "check": answer_check,

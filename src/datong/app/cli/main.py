@@ -88,7 +88,9 @@ def _add_data_commands(c: _Commands) -> None:
     p.add_argument("file", type=Path, metavar="FILE", help=c.text("try.file"))
     p.add_argument("--yes", action="store_true", help=c.text("try.yes"))
     p.add_argument("--country", default="", metavar="CC", help=c.text("try.country"))
-    p.add_argument("--keep", type=Path, metavar="DIR", help=c.text("try.keep"))
+    p.add_argument("--into", "--keep", type=Path, metavar="DIR", help=c.text("try.into"))
+    p.add_argument("--stock", type=Path, metavar="FILE", help=c.text("try.stock"))
+    p.add_argument("--by-market", action="store_true", help=c.text("try.by_market"))
     c.answers(p)
 
     p = c.command("profiles")
@@ -360,11 +362,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from datong.app.cli.quick_start import leave_pandas_until_asked
 
     leave_pandas_until_asked()
-    from datong.app.cli import commands
+    from datong.app.cli import commands, try_export
     from datong.model.errors import Asked, BadInput, DatongError
 
     try:
-        return commands.ANSWERS[options.command](options, language)
+        return {**commands.ANSWERS, "try": try_export.answer_try}[options.command](options, language)
     except DatongError as error:
         findings = error.findings if isinstance(error, BadInput) else ()
         if getattr(options, "format", "text") == "json":

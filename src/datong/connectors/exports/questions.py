@@ -78,6 +78,15 @@ class Asking:
     open: list[Question] = field(default_factory=list)
     used: dict[str, str] = field(default_factory=dict)
 
+    def said(self, key: str, readings: Sequence[str]) -> str:
+        """What somebody said without being asked; else the first reading. Raises Refused as `ask` does."""
+        given = self.answers.get(key, readings[0])
+        if given not in readings:
+            raise Refused(message("export.no_such_reading", key=key, given=given, names=", ".join(readings)))
+        if key in self.answers:
+            self.used[key] = given
+        return given
+
     def ask(self, question: Question) -> str:
         """The reading that was chosen; where none was, the likeliest one, for now. Raises Refused for an answer that is
         none of the readings."""

@@ -16,13 +16,24 @@ from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes
 from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_no, is_yes
-from datong.connectors.exports.dates import DateColumn, Order, decide_order, not_a_day, order_said, read_dates
+from datong.connectors.exports.dates import (
+    DateColumn,
+    Order,
+    day_before_month,
+    decide_order,
+    not_a_day,
+    order_said,
+    read_dates,
+    says_day_before_month,
+)
 from datong.connectors.exports.evidence import (
     codes_of,
+    currencies_in,
     fits,
     is_line_total,
     mark_of_sum,
     samples_of,
+    sign_of,
     span_of,
     sum_text,
     texts_of,
@@ -30,7 +41,7 @@ from datong.connectors.exports.evidence import (
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.left_out import LeftOut, Rows
 from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_marks, read_numbers
-from datong.connectors.exports.order_lines import line_keys
+from datong.connectors.exports.order_lines import line_keys, repeated
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
@@ -55,6 +66,10 @@ _SCALES = {  # what a header says its numbers are of, in brackets or before a co
     10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
 }
 _BETWEEN_PRODUCTS = (";", "；", "|", "、", "+", ",", "，", "/", "\n")
+# Between the first days of the two calendars of spreadsheets.
+DAYS_TO_1904 = 1462
+# What may be said of markets without being asked: one series a product, or one for each market.
+MARKETS, SUMMED, APART = "markets", "summed", "apart"
 # Evidence for the order of day and month that a header with DD/MM/YYYY outdoes.
 _WEAKER_THAN_HEADER = frozenset({"dots", "other_column", "row_order", "even_steps", "comma_decimals", "unsure"})
 # The least share of rows that a column with a value for each group leaves empty, without a question.
@@ -158,6 +173,7 @@ def read_from(
     else:
         asking.settled = profile.answers
     export = _Export(name, table, asking, country, [*grids.notes, *more], profile)
+    export.from_1904 = grids.from_1904
     return export.reading(grids.findings, rejected, known)
 
 
@@ -179,6 +195,7 @@ class _Export:
         self.columns = dict(table.columns)
         self.rows = Rows(table)
         self.lines: pa.Array | None = None
+        self.from_1904 = False
         self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
 
     def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
@@ -478,7 +495,25 @@ class _Export:
                 self.numbers[wanted] = self.numbers[wanted] * scale
                 self.notes.append(message("export.scaled", column=name, scale=f"{scale:,}"))
         self.unread_numbers = {f: column.unread for f, column in read.items()}
+        self._ask_for_currencies(columns)
         self._ask_for_units_of(read.get("units"), columns.get("units", ""))
+
+    def _ask_for_currencies(self, columns: Mapping[str, str]) -> None:
+        """Money in several currencies, by its signs or by a column of currencies, is no price that can be compared."""
+        money = {f: columns[f] for f in ("price", "amount") if f in columns}
+        named = [n for n in self.columns if plain(n) in words("lists", "currencies")]
+        found = {sign for n in money.values() for sign in currencies_in(self.columns[n])}
+        for name in named:
+            found |= {*map(sign_of, self.columns[name].text.drop_null().unique().slice(0, 50).to_pylist())}
+        if not money or len(found) < 2:
+            return
+        told = ", ".join(sorted(found))
+        options = tuple(Option(n, message(f"export.reading.currencies_{n}")) for n in ("no_prices", "as_one"))
+        asks = message("export.asks.currencies", column=", ".join([*money.values(), *named]), currencies=told)
+        question = Question("currencies", asks, (*money.values(), *named), tuple(sorted(found)), options)
+        if self.asking.ask(question) == "no_prices":
+            for wanted in money:
+                self.numbers.pop(wanted, None)
 
     def _ask_for_mark(
         self, unsure: Sequence[str], read: Mapping[str, NumberColumn], columns: Mapping[str, str]
@@ -524,6 +559,14 @@ class _Export:
         days = column.days.get(chosen, next(iter(column.days.values())))
         if swap:
             days = np.where(column.typed, column.swapped, days)
+        if says_day_before_month(name) and not column.numeric.any():
+            days = day_before_month(days)
+            self.notes.append(message("export.order_year_day", column=name))
+        if self.from_1904 and column.kinds.get("serial"):
+            typed = self.columns[name].kind
+            bare = ~not_a_day(days) & (typed == Cells.NUMBER if typed is not None else False)
+            days = np.where(bare, days + DAYS_TO_1904, days)
+            self.notes.append(message("export.from_1904", count=f"{int(bare.sum()):,}"))
         self._note_dates(column, chosen, order.why, swap)
         self._ask_for_weeks(column, name, weeks)
         self.days, self.seconds, self.clock, self.offset = days, column.seconds, column.clock, column.offset
@@ -711,6 +754,7 @@ class _Export:
 
     def _count(self) -> tuple[np.ndarray, np.ndarray]:
         """Units sold and units that came back, by row."""
+        self._ask_for_repeated_rows()
         inside = self.rows.inside
         units = self._turned(np.where(inside, np.nan_to_num(self.units), 0.0))
         signs = meaning.Signs(
@@ -740,6 +784,29 @@ class _Export:
                 count, of = f"{int(rows.sum()):,}", f"{np.abs(units[rows]).sum():,.10g}"
                 self.notes.append(message(f"export.returns_{key}", count=count, units=of))
         return sold, returned
+
+    def _ask_for_repeated_rows(self) -> None:
+        """Lines of an order that stand there twice, alike in every column: bought twice, or written twice?"""
+        order = self._cells("order")
+        if order is None or self.table.wide:
+            return
+        again = repeated(line_keys(order, self.days, self.product), self.columns, self.rows.inside)
+        if not again.any():
+            return
+        units = np.abs(np.nan_to_num(self.units))
+        inside = self.rows.inside
+        count, of = f"{int(again.sum()):,}", f"{units[again].sum():,.10g}"
+        if max(again.sum() / inside.sum(), units[again].sum() / max(1e-9, units[inside].sum())) <= _FEW:
+            self.notes.append(message("export.repeated", count=count, units=of))
+            return
+        options = tuple(Option(n, message(f"export.reading.repeated_{n}", units=of)) for n in ("twice", "once"))
+        asks = message("export.asks.repeated", count=count, units=of)
+        samples = texts_of(order, again)
+        if (
+            self.asking.ask(Question("repeated", asks, (self.choice.column("order") or "",), samples, options))
+            == "once"
+        ):
+            self.rows.drop("repeated", again, self.units)
 
     def _turned(self, units: np.ndarray) -> np.ndarray:
         """Units above zero for what is sold: where most rows are below zero they may be what left a stock."""
@@ -828,9 +895,10 @@ class _Export:
         price = self._prices(sold + returned)
         inside = self.rows.inside
         columns: dict[str, pa.Array] = {"product": self.product, "happened_at": self._moments()}
-        for wanted in ("market", "customer"):
-            if (cells := self._cells(wanted)) is not None:
-                columns[wanted] = cells.text
+        if (cells := self._cells("customer")) is not None:
+            columns["customer"] = cells.text
+        if (cells := self._cells("market")) is not None and self._by_market(cells):
+            columns["market"] = cells.text
         columns[ROW] = pa.array(self.table.numbers, pa.int64())
         base = pa.table(columns)
         keep_zero = inside & (sold == 0) & (returned == 0) & (np.nan_to_num(self.units) == 0)
@@ -850,6 +918,15 @@ class _Export:
         parts = [("products", products), ("sales", sales), *([("returns", back)] if back.num_rows else [])]
         nothing = REJECTED_SCHEMA.empty_table()
         return tuple((n, RawSource(self.name, rows, rejected if n == "sales" else nothing)) for n, rows in parts)
+
+    def _by_market(self, cells: Cells) -> bool:
+        """Whether each market is kept apart: only where somebody says so. One series a product knows more."""
+        count = pc.count_distinct(cells.text).as_py()
+        apart = self.asking.said(MARKETS, (SUMMED, APART)) == APART
+        if count > 1:
+            key = "export.markets_apart" if apart else "export.markets_summed"
+            self.notes.append(message(key, column=self.choice.column("market"), count=count))
+        return apart
 
     def _moments(self) -> pa.Array:
         there = ~not_a_day(self.days)
@@ -882,6 +959,9 @@ class _Export:
         rows = pa.table({"product": base["product"], ROW: base[ROW]})
         if (name := self._cells("name")) is not None:
             rows = rows.append_column("name", name.text)
+        pictures = [n for n in self.columns if plain(n) in words("lists", "pictures")]
+        if pictures:
+            rows = rows.append_column("image", self.columns[pictures[0]].text)
         if price is not None:
             rows = rows.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
         rows = rows.filter(pa.array(used))
