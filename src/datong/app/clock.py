@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +15,8 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import message
 
+# A moment as a program may give it; pandas.Timestamp is a datetime.
+Moment = str | date | datetime | np.datetime64
 # Days between which a plan may be asked for.
 FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 # The clocks of machines differ by so much without anything being wrong.
@@ -133,6 +136,32 @@ def default_moment(settings: ChainSettings, latest: datetime | None, clock: date
         latest = max(min(latest, clock), settings.calendar.midnight(settings.calendar.local_date(clock)))
     floor = None if settings.start is None else settings.calendar.midnight(settings.start)
     return max((m for m in (latest, floor) if m is not None), default=None)
+
+
+def moment_of(value: Moment | None, settings: ChainSettings) -> datetime | None:
+    """A moment as a program gives it, in UTC; None stays None. A text, a day, and what has no zone: see `parse_moment`.
+    Raises Refused for what is none."""
+    if value is None or (type(value) is datetime and value.tzinfo is not None):
+        return value
+    try:
+        if isinstance(value, np.datetime64):
+            text = str(np.datetime_as_string(value, unit="us"))
+        else:
+            text = value if isinstance(value, str) else value.isoformat()
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Refused(message("app.not_a_moment", text=repr(value))) from error
+    return parse_moment(text, settings)
+
+
+def day_of(value: Moment, settings: ChainSettings) -> date:
+    """A day as a program gives it; of a moment, the day that it is in the chain's zone. Raises Refused as
+    `moment_of`."""
+    if type(value) is date:
+        return value
+    moment = moment_of(value, settings)
+    if moment is None:
+        raise Refused(message("app.not_a_moment", text=repr(value)))
+    return settings.calendar.local_date(moment)
 
 
 def parse_moment(text: str, settings: ChainSettings) -> datetime:

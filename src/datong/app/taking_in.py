@@ -206,6 +206,11 @@ def _told_of_lines(source: str, known: int, no_more: Sequence[str], vanished: Se
         yield finding("warning", "export.vanished", source, count=len(vanished), line=vanished[0])
 
 
+def take_in_parts(at: Opened, name: Path, parts: Sequence[tuple[str, Source]]) -> Taken:
+    """Take tables in hand in, by name. Raises BadInput where none of them can be used."""
+    return _take_in(at, name, parts, (), lambda _table, _rows: None, ())
+
+
 def is_of_tables(file: Path) -> bool:
     """Whether a file, or a sheet of it, is called like a table, or like one that is mistyped; a name with a number in
     it, orders-2, is one that a shop gives, and so is orders or sales without the columns of that table."""

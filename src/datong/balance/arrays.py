@@ -15,8 +15,9 @@ from datong.balance.rules import Rules
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 from datong.network.asks import Asks
-from datong.network.facts import Way, level_turns, product_levels, ranges, turns
+from datong.network.levels import level_turns, product_levels, ranges, turns
 from datong.network.places import StockPoint
+from datong.network.ways import Way
 
 # Ways of which prices are worked out together.
 WAYS_AT_ONCE = 10_000

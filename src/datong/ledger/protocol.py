@@ -2,9 +2,10 @@
 
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from datong.model.settings import ChainSettings
 
 # Later than anything that can be known: a state as of then is all there is.
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+DeliveryState = Literal["sending", "sent", "refused"]
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,28 @@ class Ledger(Protocol):
 
     def note_intake(self, intake: Intake) -> None:
         """Remember what was taken in."""
+        ...
+
+    def forget_intake(self, place: str) -> None:
+        """Remember nothing of a place any more."""
+        ...
+
+    def intakes(self, prefix: str) -> Sequence[Intake]:
+        """What was noted of all places that begin so, by place."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """All writes within it are one transaction: a kill, or an error, leaves all of them or none."""
+        ...
+
+    def note_deliveries(self, way: str, keys: Sequence[str], state: DeliveryState, at: datetime) -> None:
+        """Remember how far messages to counterparties are by a way out, by their keys: `sending` before they are handed
+        over, then what became of them."""
+        ...
+
+    def deliveries(self, way: str) -> Mapping[str, DeliveryState]:
+        """How far the messages are that were ever handed to a way out, by key. `sending`: nobody knows whether it
+        arrived."""
         ...
 
     def last_ingests(self) -> Mapping[str, int]:

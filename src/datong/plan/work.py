@@ -16,18 +16,12 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.layers import SortedDemand
 from datong.model.measures import is_measure
 from datong.network.committed import Committed, committed
-from datong.network.facts import (
-    ChainFacts,
-    Way,
-    chain_facts,
-    components_first,
-    located,
-    planned_demand,
-    pooled_demand,
-    valid_on,
-    way_on,
-)
+from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.horizon import valid_on
+from datong.network.planned_demand import planned_demand, pooled_demand
 from datong.network.position import Position
+from datong.network.way_arrays import components_first
+from datong.network.ways import Way, way_on
 from datong.plan.lots import Lot
 from datong.plan.worth import Curve
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import SortedDemand
-from datong.network.facts import Economics
+from datong.network.economics import Economics
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray, Forecast
-from datong.network.facts import pooled_demand
+from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
 
 # Buckets over which what a product sells a week is taken.

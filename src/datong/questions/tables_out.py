@@ -30,7 +30,7 @@ from datong.model.flow import (
 from datong.model.words import Message, message
 
 if TYPE_CHECKING:  # importing the cycle imports every stage, which a reader of tables does not need
-    from datong.cycle import CycleResult
+    from datong.cycle import CycleResult, Head
 
 AVAILABILITY = {ON_SALE: "on_sale", STOCKED_OUT: "stocked_out", STOCKED_OUT_INFERRED: "stocked_out_inferred"}
 
@@ -165,6 +165,15 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "findings": findings_table(result.decision.findings),
         "messages": _messages(result.messages),
         "scores": result.learnt.scores,
+    }
+
+
+def forecast_tables(begun: "Head") -> dict[str, pa.Table]:
+    """Of what every question begins with: series, forecast and products, as a run has them."""
+    return {
+        "series": _series(begun.sensed.series),
+        "forecast": quantile_table(begun.demand),
+        "products": product_names(begun.state),
     }
 
 

@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -21,24 +21,30 @@ from datong.app.chain import Chain
 from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
+from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
 from datong.app.taking_in import Taken
 from datong.app.wiring import LEDGER_FILE
 from datong.app.wording.columns import coded
-from datong.app.wording.inputs import ReportInputs
 from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
-from datong.connectors.files.whole import write_whole
+from datong.ledger.life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
+from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.model.errors import Asked, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
+from datong.model.flow import party
 from datong.model.tables import tables
 from datong.model.words import Message, message, say
 from datong.questions.run_result import RunResult
 from datong.questions.tables_out import message_of
 from datong.replay.scenario import STATED, Scenario, sweep
+
+if TYPE_CHECKING:
+    from datong.connectors.email.post import EmailPost
+    from datong.connectors.filedrop.drop import FileDrop
 
 EVIDENCE_SHOWN = 5
 # What of a folder is not read; so many of these findings are shown in full before a plan.
@@ -351,25 +357,6 @@ def run_with_progress(
         return chain.run(as_of, seed, on_stage, listed=listed)
 
 
-def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
-    """All tables as Parquet, and one workbook."""
-    from datong.app.report.excel import workbook_bytes
-
-    write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
-
-
-def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
-    from datong.app.wording.assumed import assumed_columns
-
-    assumed = assumed_columns(chain.state(result.as_of), language)
-    tables = {**result.tables, "scores": chain.scores(result.as_of)}
-    settings = chain.settings
-    if chain.branch_name is not None:  # whoever gets the page or the workbook must see that nothing of it is so
-        name = say("branch.chain_name", language, name=settings.name, branch=chain.branch_name)
-        settings = replace(settings, name=name)
-    return ReportInputs(tables, settings, result.as_of, replayed, assumed)
-
-
 def show_header(result: RunResult, language: str) -> None:
     local = result.as_of.astimezone(result.settings.calendar.zone)
     name = result.settings.name
@@ -508,7 +495,18 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
                 count = len(reason["evidence"])
                 terminal.line("     " + say("app.evidence_rows", language, count=count, table=table, shown=shown))
                 terminal.table(_in_zone(rows.slice(0, shown), chain.settings.time_zone), language)
+        _show_offer_of(chain, options.order, language)
     return 0
+
+
+def _show_offer_of(chain: Chain, order: str, language: str) -> None:
+    """What is offered instead of an order, where an offer stands, and what it would cost to take it."""
+    from datong.app import offers
+    from datong.app.cli.terminal_offers import show_offers
+
+    stand = order_standings(chain.state(names=READ_FOR_STANDINGS)).get(order)
+    if stand is not None and stand.offer is not None:
+        show_offers(offers.open_offers(chain, order), chain.state(names=("products",)), language)
 
 
 _ORDER_FIELDS = ("order", "product", "units", "start", "due")
@@ -578,12 +576,6 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
-    from datong.app.report.html import report_html
-
-    write_whole(path, report_html(inputs, language).encode("utf-8"))
-
-
 def answer_demo(options: argparse.Namespace, language: str) -> int:
     """The loop on the example: a run, its orders, a replay beside the company, and the report."""
     folder = prepare_demo(options.out)
@@ -646,7 +638,7 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
     from datong.app import exchange  # what reads reports takes a second to import
 
     with opened(options.chain, language, options.branch) as chain:
-        released = exchange.release(chain, options.orders, options.due)
+        released = exchange.release(chain, options.orders, options.due, options.run)
     if not released:
         raise Refused(message("app.nothing_to_release"))
     terminal.line(say("app.released", language, count=len(released), orders=", ".join(released), folder=options.chain))
@@ -654,18 +646,90 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
-    from datong.app import exchange
+    from datong.app import exchange, mailing
 
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
+        post, findings = mailing.email_post(chain, language, options.again)
         files = exchange.file_drop(chain, drop, language)
-        outcomes, reports, findings = exchange.exchange(chain, files, files)
+        if options.dry_run:
+            print_findings(findings, language)
+            return _show_what_waits(chain, post, files, language)
+        outcomes = ()
+        if post is not None:
+            outcomes, reports, found = exchange.exchange(chain, post, post, post.serves)
+            findings += found
+            findings += tuple(mailing.without_address(exchange.waiting(chain, files, mailing.all_but(post))))
+            for one in exchange.delivered(outcomes):
+                told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
+                terminal.line(say("app.went_out", language, **told))
+            terminal.line(say("app.mailed", language, sent=len(exchange.delivered(outcomes)), reports=reports))
+        dropped, reports, found = exchange.exchange(chain, files, files, mailing.all_but(post))
+    findings += found
     print_findings(findings, language)
-    sent = len(exchange.delivered(outcomes))
+    sent = len(exchange.delivered(dropped))
     terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
-    if sent < len(outcomes):
+    if sent + len(exchange.delivered(outcomes)) < len(dropped) + len(outcomes):
         return 2
     return 1 if has_errors(findings) else 0
+
+
+def _show_what_waits(chain: Chain, post: "EmailPost | None", files: "FileDrop", language: str) -> int:
+    """What an exchange would send, by way and counterparty."""
+    from datong.app import exchange, mailing
+
+    waits: dict[tuple[str, str], list[str]] = {}
+    if post is not None:
+        for one in exchange.waiting(chain, post, post.serves):
+            waits.setdefault((post.address(one.counterparty), one.counterparty), []).append(one.order.order)
+    for one in exchange.waiting(chain, files, mailing.all_but(post)):
+        waits.setdefault((str(files.folder), one.counterparty), []).append(one.order.order)
+    for (place, firm), orders in waits.items():
+        told = {"firm": party(firm), "count": len(orders), "orders": ", ".join(orders), "place": place}
+        terminal.line(say("app.would_go_out", language, **told))
+    if not waits:
+        terminal.line(say("app.nothing_would_go_out", language))
+    return 0
+
+
+def answer_offers(options: argparse.Namespace, language: str) -> int:
+    from datong.app import offers
+    from datong.app.cli.terminal_offers import show_offers
+    from datong.questions.offers import offers_table
+
+    with opened(options.chain, language) as chain:
+        with terminal.reading(say("offers.working", language), language):
+            found = offers.open_offers(chain)
+        if options.format == "json":
+            rows = offers_table(tuple(o for o, _ in found), tuple(cost for _, cost in found)).to_pylist()
+            whys = [None if cost.why is None else cost.why.text(language) for _, cost in found]
+            told = [row | {"why_not_told": why} for row, why in zip(rows, whys, strict=True)]
+            terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+        else:
+            show_offers(found, chain.state(names=("products",)), language)
+    return 0
+
+
+def answer_take(options: argparse.Namespace, language: str) -> int:
+    return _decide(options, language, take=True)
+
+
+def answer_refuse(options: argparse.Namespace, language: str) -> int:
+    return _decide(options, language, take=False)
+
+
+def _decide(options: argparse.Namespace, language: str, take: bool) -> int:
+    from datong.app import offers
+
+    with opened(options.chain, language, options.branch) as chain:
+        offer = offers.decide(chain, options.order, take, options.why)
+        words = {
+            "order": options.order,
+            "offer": told_offer(offer.said.offer, chain.settings.currency),
+            "who": party(offer.said.counterparty or ""),
+        }
+    terminal.line(message("offers.taken" if take else "offers.refused", **words).text(language))
+    return 0
 
 
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
@@ -688,4 +752,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "report": answer_report,
     "release": answer_release,
     "exchange": answer_exchange,
+    "offers": answer_offers,
+    "take": answer_take,
+    "refuse": answer_refuse,
 }

@@ -1,15 +1,14 @@
 """The `datong` command: its words, its options, and which function answers. Heavy imports wait for the answer."""
 
 import argparse
-import contextlib
 import io
-import locale
 import os
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from datong.app.languages import language_of_environment
 from datong.model.words import LANGUAGES, say
 
 # Nobody promises later than in a year, or holds a thousand times what there was.
@@ -27,12 +26,7 @@ def language_of(argv: Sequence[str], environment: dict[str, str]) -> str:
             return argv[i + 1]
         if word.startswith("--lang=") and word.removeprefix("--lang=") in LANGUAGES:
             return word.removeprefix("--lang=")
-    for name in ("DATONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        if environment.get(name):
-            return "zh" if environment[name].lower().startswith("zh") else "en"
-    with contextlib.suppress(ValueError):
-        return "zh" if (locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
-    return "en"
+    return language_of_environment(environment)
 
 
 def parser(language: str) -> argparse.ArgumentParser:
@@ -237,11 +231,25 @@ def _add_later_commands(c: _Commands) -> None:
     p.add_argument("orders", nargs="*", metavar="ORDER", help=c.text("release.orders"))
     c.chain(p, positional=False)
     p.add_argument("--due", action="store_true", help=c.text("release.due"))
+    p.add_argument("--run", metavar="RUN", help=c.text("release.run"))
     c.on_branch(p, refused=True)
+
+    p = c.command("offers")
+    c.chain(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
+    for name in ("take", "refuse"):
+        p = c.command(name)
+        p.add_argument("order", metavar="ORDER", help=c.text("offers.order"))
+        c.chain(p, positional=False)
+        p.add_argument("--why", metavar="TEXT", default="", help=c.text("offers.why"))
+        c.on_branch(p, refused=True)
 
     p = c.command("exchange")
     c.chain(p)
     p.add_argument("--drop", type=Path, metavar="DIR", help=c.text("exchange.drop"))
+    p.add_argument("--dry-run", action="store_true", help=c.text("exchange.dry_run"))
+    p.add_argument("--again", action="append", default=[], metavar="FIRM", help=c.text("exchange.again"))
     c.on_branch(p, refused=True)
 
 

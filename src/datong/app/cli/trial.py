@@ -1,43 +1,13 @@
 """`datong try`: a stranger's export as a chain of its own, and questions about it at a terminal."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from datong.app.cli import terminal
-from datong.connectors.exports.profiles import PROFILES_FOLDER
-from datong.connectors.exports.questions import Question, asked, write_answers
+from datong.connectors.exports.questions import Question, asked
 from datong.connectors.exports.reading import Reading
 from datong.model.errors import Refused
 from datong.model.words import message, say
-
-# From so many products on a chain is made with fewer possible futures: each takes its time for every product.
-MANY_PRODUCTS, FEW_PATHS = 1000, 64
-
-
-def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int | None:
-    """A chain folder of what was read, with the answers that it took.
-
-    Gives the number of its possible futures, where it is not the usual one.
-
-    Raises Refused where the folder holds anything else than profiles already.
-    """
-    if folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
-        raise Refused(message("app.not_empty", folder=folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    products = reading.part("products")
-    paths = FEW_PATHS if products is not None and products.num_rows >= MANY_PRODUCTS else None
-    settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared", "path_count": paths}
-    text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
-    (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
-    for table, source in reading.parts:
-        rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
-        pq.write_table(rows, folder / f"{table}.parquet")
-    write_answers(folder, reading.used)
-    return paths
 
 
 def ask_until_sure(

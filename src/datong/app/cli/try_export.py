@@ -13,6 +13,8 @@ from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_since
+from datong.app.in_hand import write_chain
+from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import OrderList
 from datong.connectors.exports.grid import read_grids
@@ -40,7 +42,7 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         terminal.line(say("app.guess_refused", language))
         return 2
     into = folder or Path(tempfile.mkdtemp(prefix="datong-"))
-    paths = trial.write_chain(into, options.file.stem, options.country, reading)
+    paths = write_chain(into, options.file.stem, options.country, reading)
     with commands.opened(into, language) as chain:
         if paths is not None:
             products = reading.part("products")
@@ -142,12 +144,12 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
 
     commands.warn_of_findings(chain, language)
     result = commands.run_with_progress(chain, None, None, language, listed=True)
-    inputs = commands.report_inputs(chain, result, {}, language)
+    inputs = report_inputs(chain, result, {}, language)
     listed = OrderList(inputs, language)
     results = chain.folder / RESULTS_FOLDER
     results.mkdir(exist_ok=True)
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))
-    commands.write_report(inputs, report, language)
+    write_report(inputs, report, language)
     write_whole(workbook, order_list_bytes(listed))
     if not first:
         show_since(result.tables["since"], chain.settings, language)

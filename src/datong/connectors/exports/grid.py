@@ -105,6 +105,13 @@ def _counts_from_1904(path: Path) -> bool:
         return _FROM_1904.search(book.read(_WORKBOOK_PART)) is not None
 
 
+def grids_of_table(table: pa.Table, name: str) -> Grids:
+    """A table in hand, whose columns are named; its rows are numbered as in a file with a header."""
+    columns = tuple(cells_of(column) for column in table.columns)
+    numbers = np.arange(table.num_rows, dtype=np.int64) + 2
+    return Grids((Grid(name, columns, numbers, tuple(table.column_names)),), ())
+
+
 def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:

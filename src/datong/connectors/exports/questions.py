@@ -14,6 +14,8 @@ from datong.model.errors import Asked, Refused
 from datong.model.words import Message, message, say
 
 ANSWERS_FILE = "answers.toml"
+# Questions about which column holds a field; from Python, an argument of the same name answers each.
+COLUMN_ARGUMENTS = ("date", "product", "units", "market", "price")
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,17 @@ class Question:
         """The question for a person, its readings numbered."""
         where = ", ".join(self.columns)
         samples = ", ".join(self.samples[:3])
-        lines = [say("export.question", language, key=self.key, asks=self.asks, columns=where, samples=samples)]
+        key = "export.question" if samples else "export.question_plain"
+        lines = [say(key, language, key=self.key, asks=self.asks, columns=where, samples=samples)]
         for number, option in enumerate(self.options, start=1):
             lines.append(say("export.option", language, number=number, name=option.name, says=option.says))
         return lines
+
+    def how_to_answer(self, language: str) -> str:
+        """The argument that chooses the first reading, in Python."""
+        first = self.options[0].name
+        how = f"{self.key}={first!r}" if self.key in COLUMN_ARGUMENTS else f"answers={{{self.key!r}: {first!r}}}"
+        return say("shown.answer", language, how=how)
 
     def record(self, language: str) -> dict[str, object]:
         return {

@@ -76,15 +76,24 @@ _WEAKER_THAN_HEADER = frozenset({"dots", "other_column", "row_order", "even_step
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
 
+@dataclass(frozen=True)
+class Totals:
+    """rows: of the table, those that are left out too. sold, returned: units."""
+
+    rows: int = 0
+    sold: float = 0.0
+    returned: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
     """How a file is read. columns: what each field is taken from. missing: required fields that no column fits.
 
     parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
     guess that nobody should use. used: answers that decided something. left: rows that are left out, and why.
-    zone: IANA name, where the file's moments have offsets. sold, returned: units in all. lines: keys of the order lines
-    that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders. profile: of the
-    platform whose export it is, where one is recognised.
+    zone: IANA name, where the file's moments have offsets. lines: keys of the order lines
+    that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders. names: of all
+    columns. profile: of the platform whose export it is, where one is recognised.
     """
 
     name: str
@@ -96,12 +105,23 @@ class Reading:
     findings: tuple[Finding, ...] = ()
     notes: tuple[Message, ...] = ()
     left: tuple[LeftOut, ...] = ()
-    rows: int = 0
+    totals: Totals = Totals()
     zone: str | None = None
-    sold: float = 0.0
-    returned: float = 0.0
     lines: pa.Array | None = None
+    names: tuple[str, ...] = ()
     profile: Profile | None = None
+
+    @property
+    def rows(self) -> int:
+        return self.totals.rows
+
+    @property
+    def sold(self) -> float:
+        return self.totals.sold
+
+    @property
+    def returned(self) -> float:
+        return self.totals.returned
 
     def part(self, table: str) -> pa.Table | None:
         return next((source.rows for name, source in self.parts if name == table), None)
@@ -181,7 +201,8 @@ class _Export:
     def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
         profile = self.profile
         fixed = {} if profile is None else profile.fixed(self.columns)
-        fixed |= {wanted: name for wanted, name in known.items() if name in self.columns}
+        self.known = {wanted: name for wanted, name in known.items() if name in self.columns}
+        fixed |= self.known
         fixed |= {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {}
         if PERIOD_COLUMN in self.columns:
             fixed["date"] = PERIOD_COLUMN
@@ -196,9 +217,15 @@ class _Export:
         if not missing and self._is_no_list_of_sales():
             missing = ("sales",)
         if missing:
-            found = (*findings, *self.findings)
+            found, names = (*findings, *self.findings), tuple(self.columns)
             return Reading(
-                self.name, self.choice.columns, missing, findings=found, notes=tuple(self.notes), profile=profile
+                self.name,
+                self.choice.columns,
+                missing,
+                findings=found,
+                notes=tuple(self.notes),
+                names=names,
+                profile=profile,
             )
         self._ask_for_product()
         self._name_variants()
@@ -214,8 +241,9 @@ class _Export:
         left = self.rows.left(rejected.num_rows)
         return Reading(
             self.name, self.choice.columns, (), parts, tuple(self.asking.open), dict(self.asking.used),
-            (*findings, *self.findings), tuple(self.notes), left, self.table.height, self.zone,
-            round(float(sold.sum()), 9), round(float(returned.sum()), 9), self.lines, profile,
+            (*findings, *self.findings), tuple(self.notes), left,
+            Totals(self.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9)),
+            self.zone, self.lines, tuple(self.columns), profile,
         )  # fmt: skip
 
     def _cells(self, wanted: str) -> Cells | None:
@@ -370,7 +398,7 @@ class _Export:
         found = self.choice.column("units")
         if found is not None:
             if not read_numbers(self.columns[found]).money:
-                return self._of_rivals(found)
+                return found if "units" in self.known else self._of_rivals(found)
             asks = message("export.asks.money_units", column=found)
             options = (Option("units", message("export.reading.units_money")),)
             self.asking.ask(Question("money_units", asks, (found,), samples_of(self.columns[found]), options))
