@@ -32,11 +32,14 @@ __all__ = [
     "BadInput",
     "Chain",
     "Error",
+    "ForecastResult",
     "LedgerBusy",
     "LedgerDamaged",
     "NoPlan",
     "NotFound",
+    "OrdersResult",
     "Refused",
+    "Trial",
     "check",
     "forecast",
     "init",
@@ -193,8 +196,20 @@ def try_(
     return in_hand.try_(read, None if keep is None else Path(keep), seed, as_of)
 
 
+# Types of what is given back: they take a second to import, and are loaded where they are asked for.
+_TYPES = {
+    "Chain": "datong.app.opened",
+    "ForecastResult": "datong.app.in_hand",
+    "OrdersResult": "datong.app.in_hand",
+    "Trial": "datong.app.in_hand",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Chain takes a second to import: it is loaded when it is asked for."""
-    if name == "Chain":
-        return import_module("datong.app.opened").Chain
+    if name in _TYPES:
+        return getattr(import_module(_TYPES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import mill
 from datong.app import exchange, offers
 from datong.app.chain import Chain
 from datong.app.cli.main import main
+from datong.connectors.filedrop.drop import FileDrop
+from datong.connectors.protocol import Outcome
 from datong.ledger.life import Offer
 from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
+from datong.model.flow import OrderMessage
 from datong.network.position import position
 from datong.questions.tables_out import rendered
 
@@ -292,3 +296,77 @@ def test_a_release_that_is_not_of_the_current_plan_is_refused_by_its_key(tmp_pat
             with pytest.raises(Refused):
                 exchange.release(chain, asked, all_due=not asked, run_name=run)
         assert exchange.release(chain, [next(iter(now.values()))], all_due=False) == [next(iter(now))]
+
+
+# out once, counted once ----------------------------------------------------------------------------
+
+
+def test_a_delivery_of_unknown_outcome_goes_again_under_its_key_and_says_so(tmp_path: Path) -> None:
+    """A kill between the file and every note of it: the same file again, marked, and then no more."""
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        chain.run()
+        exchange.release(chain, (), all_due=True)
+        drop = exchange.file_drop(chain, plant.drop, "en")
+
+        class Killed(FileDrop):
+            def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
+                super().deliver(messages, run)
+                raise KeyboardInterrupt
+
+        killed = Killed(drop.folder, drop.language, drop.known, drop.chain, drop.name)
+        with pytest.raises(KeyboardInterrupt):
+            exchange.exchange(chain, killed, killed)
+        (plant.drop / "sent.csv").unlink()
+        assert set(chain.ledger.deliveries(drop.name).values()) == {"sending"}
+        before = plant.sheets(SUPPLIER)
+        plant.exchange(chain)
+        assert set(chain.ledger.deliveries(drop.name).values()) == {"sent"}
+        (again,) = plant.sheets(SUPPLIER)
+        assert [r["message"] for r in again] == [r["message"] for r in before[0]]
+        assert "counts once" in again[0]["note"]
+        plant.exchange(chain)
+        assert plant.outcomes == ()
+        assert plant.sheets(SUPPLIER) == [again]
+
+
+def test_a_warning_is_told_after_a_kill_between_taking_in_and_moving(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},done,40,2026-03-03", head="order,state,good units in all,when")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with plant.at(2) as chain:
+        with monkeypatch.context() as patch:
+            patch.setattr(FileDrop, "settle", killed)
+            with pytest.raises(KeyboardInterrupt):
+                plant.exchange(chain)
+        assert state_of(chain, made) == "done"
+        assert "too_many_units" in plant.exchange(chain)
+        assert plant.taken == 0
+        told = [p.read_text(encoding="utf-8-sig") for p in (plant.drop / "done").rglob("*.findings.txt")]
+        assert len(told) == 1 and "40" in told[0]
+        assert plant.exchange(chain) == []
+
+
+def test_a_release_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders without their events would be counted on and never go out."""
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        chain.run()
+        ingest = type(chain.ledger).ingest
+
+        def killed(self: object, table: str, *rest: object, **named: object) -> object:
+            if table == "order_events":
+                raise KeyboardInterrupt
+            return ingest(self, table, *rest, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(chain.ledger), "ingest", killed)
+            with pytest.raises(KeyboardInterrupt):
+                exchange.release(chain, (), all_due=True)
+        assert chain.state().table("orders").num_rows == 0
+        assert len(exchange.release(chain, (), all_due=True)) == 2

@@ -255,7 +255,7 @@ def test_results_in_hand_show_themselves(language: str) -> None:
 
 
 def test_all_that_is_offered_is_there_and_errors_have_one_top() -> None:
-    assert set(datong.__all__) <= set(dir(datong)) | {"Chain"}
+    assert set(datong.__all__) <= set(dir(datong))
     for name in datong.__all__:
         thing = getattr(datong, name)
         if isinstance(thing, type) and issubclass(thing, Exception):
@@ -288,8 +288,7 @@ def test_check_write_report_release_and_exchange_do_what_the_commands_do(mill: P
         assert "mill" in page.read_text(encoding="utf-8")
         released = chain.release(due=True)
         assert released and set(released) <= set(result.orders.arrow["order"].to_pylist())
-        with pytest.raises(datong.Refused, match="No proposed order"):
-            chain.release(due=True)
+        assert chain.release(due=True) == chain.release(released[0]) == []  # they are out already
         with pytest.raises(datong.NotFound):
             chain.release("W-nothing")
         done = chain.exchange()

@@ -75,10 +75,12 @@ class Chain:
         (None: the user of this machine), as the ledger notes with each write. language: 'en' or 'zh', in which results
         show themselves (None: DATONG_LANG, else the locale).
 
-        Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default.
+        Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default;
+        Refused where the machine's clock has jumped (app/clock.py).
         """
         self._begin(*wire(folder, now, by), language)
         try:
+            clock.refuse_a_jump(self._at)
             taken = take_in_folder(
                 self.ledger, folder, self.clock(), on_rows, clock.today(now, self.settings), by=self.by
             )

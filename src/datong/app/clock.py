@@ -1,6 +1,7 @@
 """The chain's clock: now, the moment that a plan is made for, and what a wrong clock hides or moves."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.wiring import LEDGER_FILE, Opened
-from datong.ledger.protocol import END_OF_TIME
+from datong.ledger.protocol import END_OF_TIME, Ahead
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
@@ -23,6 +24,8 @@ FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 CLOCK_SLACK = timedelta(seconds=2)
 # A record of the day that now ends somewhere on earth is not of the future.
 FUTURE_SLACK = timedelta(days=1)
+# A clock that is so far before the last write, or after it, has jumped: it is not believed until somebody says so.
+MOST_BACK, MOST_AHEAD = timedelta(days=7), timedelta(days=3 * 366)
 
 
 def today(now: Callable[[], datetime], settings: ChainSettings) -> date:
@@ -45,6 +48,48 @@ def clock(at: Opened) -> datetime:
         now, arrived = at.now(), at.ledger.latest_arrival()
         return now if arrived is None or now >= arrived else arrived + timedelta(microseconds=1)
     return latest + timedelta(microseconds=1)
+
+
+def refuse_a_jump(at: Opened) -> None:
+    """Raises Refused where the machine's clock cannot be right, by when the chain of live records was last written to:
+    what came in would be dated by it, and all that comes after."""
+    last, now = at.ledger.latest_write(), at.now()
+    if last is None or at.settings.history != "live":
+        return
+    words = {"last": _local(at, last), "now": _local(at, now), "folder": str(at.folder)}
+    if last - now > MOST_BACK:
+        raise Refused(message("clock.jumped_back", days=(last - now).days, most=MOST_BACK.days, **words))
+    if now - last > MOST_AHEAD:
+        raise Refused(message("clock.jumped_ahead", days=(now - last).days, most=MOST_AHEAD.days, **words))
+
+
+@dataclass(frozen=True)
+class ClockLook:
+    """now: by the machine. chain: by the chain. last: when anything was last written. ahead: what a clock that ran
+    ahead wrote. repaired: how many moments were put back before."""
+
+    now: datetime
+    chain: datetime
+    last: datetime | None
+    ahead: tuple[Ahead, ...]
+    repaired: int
+
+
+def look(at: Opened) -> ClockLook:
+    """How the chain's clock stands."""
+    now = at.now()
+    ahead = tuple(at.ledger.ahead(now + CLOCK_SLACK))
+    return ClockLook(now, clock(at), at.ledger.latest_write(), ahead, at.ledger.put_back_rows().num_rows)
+
+
+def repair(at: Opened) -> int:
+    """Put back what a clock that ran ahead wrote; see Ledger.put_back. Returns how many moments. Raises Refused where
+    all that was ever written is later than the machine's clock: then that one is wrong."""
+    now = at.now()
+    moments = at.ledger.writes()["at"].to_pylist()
+    if moments and min(moments) > now + CLOCK_SLACK:
+        raise Refused(message("clock.all_ahead", first=_local(at, min(moments)), now=_local(at, now)))
+    return at.ledger.put_back(now, by=at.by)
 
 
 def clock_findings(at: Opened, as_of: datetime | None = None) -> list[Finding]:

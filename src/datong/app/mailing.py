@@ -13,10 +13,10 @@ from datong.connectors.email.outgoing import AddressBook, Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import read_password
 from datong.connectors.files.settings import ADDRESS, read_email
-from datong.connectors.protocol import chain_tag
+from datong.connectors.protocol import Outcome, chain_tag
 from datong.model import errors
 from datong.model.findings import Finding, finding
-from datong.model.flow import OrderMessage, party
+from datong.model.flow import party
 from datong.model.words import message
 
 
@@ -60,8 +60,11 @@ def all_but(post: EmailPost | None) -> Callable[[str], bool]:
     return lambda counterparty: post is None or not post.serves(counterparty)
 
 
-def without_address(messages: Sequence[OrderMessage]) -> Iterator[Finding]:
-    """A finding for each counterparty whose orders go to the drop folder, though the chain sends by e-mail."""
-    counts = Counter(m.counterparty for m in messages)
+def without_address(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    """A finding for each counterparty whose orders went to the drop folder, though the chain sends by e-mail. outcomes:
+    of the drop folder."""
+    counts: Counter[str] = Counter()
+    for one in outcomes:
+        counts[one.counterparty] += len(one.keys)
     for name, count in sorted(counts.items()):
         yield finding("warning", "email.no_address", "firms", column="email", firm=party(name), count=count)

@@ -11,7 +11,7 @@ from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
 from datong.ledger.life import Offer, OrderEvent, events_of_table, order_events_rows, told_offer
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings
-from datong.model.errors import NotFound, Refused
+from datong.model.errors import DatongError, NotFound, Refused
 from datong.model.flow import OrderMessage
 from datong.model.words import Message, message
 
@@ -21,10 +21,14 @@ if TYPE_CHECKING:  # it imports every stage
 
 def open_offers(chain: Chain, order: str | None = None) -> "tuple[tuple[OpenOffer, OfferCost], ...]":
     """The offers that wait for a decision (of one order: its own), each with what it would cost to take it alone."""
-    from datong.questions.offers import offer_costs, open_offers
+    from datong.questions.offers import OfferCost, offer_costs, open_offers
 
     state = chain.state()
     offers = tuple(offer for offer in open_offers(state) if order in (None, offer.order["order"]))
+    try:
+        chain.can_plan(state)
+    except DatongError as error:
+        return tuple((offer, OfferCost(why=error.message)) for offer in offers)
     costs = offer_costs(state, chain.learnt(state.as_of), chain.settings.seed, offers)
     return tuple(zip(offers, costs, strict=True))
 

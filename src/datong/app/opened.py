@@ -9,9 +9,7 @@ from datong.app.checking import check_chain
 from datong.app.reporting import report_inputs, write_report, write_run
 from datong.connectors.files.folder import CheckResult
 from datong.connectors.protocol import Outcome
-from datong.model.errors import Refused
 from datong.model.findings import Finding
-from datong.model.words import message
 from datong.questions.run_result import RunResult
 
 
@@ -72,17 +70,15 @@ class Chain(BareChain):
 
     def release(self, *orders: str, due: bool = False) -> list[str]:
         """Give out orders of the last run, as `datong release`: those named, or with `due` all that start in the first
-        open bucket. Orders that are out already stay as they are. Returns the numbers of those that went out now.
+        open bucket. Orders that are out already stay as they are. Returns the numbers of those that went out now;
+        none where none fits.
 
-        Raises NotFound for a number that is not due for release; Refused where none fits, where the plan is one of
-        before, or on a branch.
+        Raises NotFound for a number that is not due for release; Refused where the plan is one of before, or on a
+        branch.
         """
         from datong.app import exchange
 
-        released = exchange.release(self, orders, due)
-        if not released:
-            raise Refused(message("app.nothing_to_release"))
-        return released
+        return exchange.release(self, orders, due)
 
     def exchange(self, drop: str | PathLike[str] | None = None) -> Exchanged:
         """Send released orders to the drop folder and take in the answers that came, as `datong exchange`.

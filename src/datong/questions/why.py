@@ -27,6 +27,9 @@ class Why:
     def __iter__(self) -> Iterator[Any]:
         return iter((self.run, self.order, self.reasons))
 
+    def __getitem__(self, place: int) -> Any:
+        return (self.run, self.order, self.reasons)[place]
+
     @property
     def texts(self) -> list[str]:
         """The reasons in words."""

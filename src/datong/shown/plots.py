@@ -51,8 +51,9 @@ def plot_stock(rows: Rows, title: str, unit: str, language: str, axes: "Axes | N
     """Stock at the end of each bucket as planned, and what comes and goes. rows: bucket, came, went, closing."""
     axes = new_axes(axes)
     days = [r["bucket"] for r in rows]
-    axes.bar(days, [r["came"] for r in rows], width=4, color=_AHEAD, alpha=0.4, label=_say("came", language))
-    axes.bar(days, [-r["went"] for r in rows], width=4, color=_PAST, alpha=0.4, label=_say("went", language))
+    width = 0.6 * (days[1] - days[0]).days if len(days) > 1 else 0.6
+    axes.bar(days, [r["came"] for r in rows], width=width, color=_AHEAD, alpha=0.4, label=_say("came", language))
+    axes.bar(days, [-r["went"] for r in rows], width=width, color=_PAST, alpha=0.4, label=_say("went", language))
     closing = [r["closing"] for r in rows]
     axes.plot(days, closing, color=_AHEAD, marker="o", label=column_title("closing_units", language))
     axes.axhline(0, color=_LOW, linewidth=0.8)

@@ -18,7 +18,16 @@ import pyarrow as pa
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.incoming import incoming_rows
-from datong.ledger.protocol import WRITES_SCHEMA, DeliveryState, IngestReport, Intake, RunInputs, RunRecord
+from datong.ledger.protocol import (
+    PUT_BACK_SCHEMA,
+    WRITES_SCHEMA,
+    Ahead,
+    DeliveryState,
+    IngestReport,
+    Intake,
+    RunInputs,
+    RunRecord,
+)
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
@@ -29,6 +38,7 @@ from datong.model.findings import Finding, finding, finding_as_json, finding_fro
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
+from datong.store import clock_repair
 from datong.store.held_connection import Held, refuse_second
 from datong.store.incoming import (
     TEMPORARY,
@@ -654,6 +664,40 @@ class DuckDBLedger:
         """The last moment at which rows came in; see Ledger.latest_arrival."""
         ((latest,),) = self._rows("SELECT max(arrived_at) FROM ingests")
         return latest
+
+    def latest_write(self) -> datetime | None:
+        """The last moment at which anything was written; see Ledger.latest_write."""
+        ((latest,),) = self._rows(
+            'SELECT max(m) FROM (SELECT max(arrived_at) AS m FROM ingests UNION ALL SELECT max("at") FROM writes)'
+        )
+        return latest
+
+    def ahead(self, now: datetime) -> Sequence[Ahead]:
+        """What a clock that ran ahead wrote; see Ledger.ahead."""
+        return clock_repair.ahead(self._rows, now, self._branch_tables())
+
+    def put_back(self, now: datetime, *, by: str) -> int:
+        """Put it back; see Ledger.put_back."""
+        with self._transaction():
+            count = clock_repair.put_back(self._rows, self._run, now, by, self._branch_tables())
+            if count:
+                self._note_write(now, by, "clock", "put_back", None, count)
+        self._latest_known = None
+        return count
+
+    def put_back_rows(self) -> pa.Table:
+        """Every moment that was put back; see Ledger.put_back_rows."""
+        rows = self._arrow('SELECT * FROM put_back ORDER BY repair, "table", row_id, version, "column", recorded')
+        return rows.cast(PUT_BACK_SCHEMA)
+
+    def believe_clock(self, now: datetime, *, by: str) -> None:
+        """Note that a clock is right; see Ledger.believe_clock."""
+        with self._transaction():
+            self._note_write(now, by, "clock", "believe", None, 0)
+
+    def _branch_tables(self) -> list[str]:
+        found = self._rows("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'branch' ORDER BY table_name")
+        return [name for (name,) in found]
 
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
         """Latest versions of rows by id, in the columns of a state and `source`, `source_row`; see Ledger.rows."""

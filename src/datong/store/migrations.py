@@ -122,6 +122,15 @@ def _deliveries(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _put_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """What moments of rows were before a clock that had run ahead was repaired."""
+    connection.execute(
+        'CREATE TABLE put_back (repair BIGINT NOT NULL, "at" TIMESTAMPTZ NOT NULL, "by" VARCHAR NOT NULL,'
+        ' "table" VARCHAR NOT NULL, row_id VARCHAR, version INTEGER, "column" VARCHAR NOT NULL,'
+        " recorded TIMESTAMPTZ NOT NULL, became TIMESTAMPTZ NOT NULL)"
+    )
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _first_layout,
@@ -130,6 +139,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _quarantine_ingests,
     _writes,
     _deliveries,
+    _put_back,
 )
 
 

@@ -1,7 +1,9 @@
 """Mails in: the token binds an answer to its firm, what is read counts once, and one bad mail never stops the next."""
 
 import base64
+import imaplib
 import io
+import ssl
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,8 +15,9 @@ import pytest
 import xlsxwriter
 from python_calamine import CalamineWorkbook
 
-from datong.connectors.email import incoming
+from datong.connectors.email import incoming, mailbox
 from datong.connectors.email.incoming import CollectedLetters
+from datong.connectors.email.journal import Journal
 from datong.connectors.email.mailbox import _quoted
 from datong.connectors.email.post import EmailPost
 from datong.dispatch.answers import answers
@@ -64,7 +67,7 @@ class Chain:
 
 
 @pytest.fixture
-def chain(tmp_path: Path, new_post: NewPost, handler: Handler, mailbox: ImapServer):
+def chain(tmp_path: Path, new_post: NewPost, handler: Handler, one_mailbox: ImapServer):
     post = new_post()
     post.deliver(MESSAGES, "R1")
     mill, south = handler.mails
@@ -72,7 +75,7 @@ def chain(tmp_path: Path, new_post: NewPost, handler: Handler, mailbox: ImapServ
     with open_ledger(tmp_path / "ledger.duckdb", ChainSettings("x", time_zone="Asia/Shanghai")) as ledger:
         for table, rows in release_rows(MESSAGES, "R1", RELEASED).items():
             ledger.ingest(table, rows, None, (), "dispatch", RELEASED, by="test")
-        yield Chain(ledger, post, mailbox, mill, south, handler)
+        yield Chain(ledger, post, one_mailbox, mill, south, handler)
 
 
 def codes(found: list[Finding]) -> list[str]:
@@ -491,3 +494,95 @@ def test_two_exchanges_at_once_count_once(chain: Chain) -> None:
     chain.take()
     chain.post.settle(first, ())  # its mail is gone already
     assert chain.said() == [("W1", "accepted")] and len(chain.mailbox.there("Datong")) == 1
+
+
+@pytest.mark.parametrize("name", ["wrong", "secret wörd"])
+def test_a_mailbox_that_lets_nobody_in_is_told_without_the_password(chain: Chain, name: str) -> None:
+    post = replace(chain.post, password=lambda: name)
+    with pytest.raises(DatongError) as told:
+        post.collect(CALENDAR)
+    assert name not in told.value.message.text("en") + told.value.message.text("zh")
+
+
+def test_a_mailbox_over_tls_is_read_only_where_its_certificate_holds(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = Path(__file__).with_name("localhost.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = ImapServer(context)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    for host, security, works in (("localhost", "tls", True), ("localhost", "starttls", False)):
+        settings = replace(chain.post.settings, imap_host=host, imap_security=security)
+        settings = replace(settings, imap_port=server.port if works else chain.mailbox.port)
+        post = replace(chain.post, settings=settings)
+        with pytest.raises(DatongError, match="certificate" if works else "TLS"):
+            post.collect(CALENDAR)
+        if works:
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            assert post.collect(CALENDAR).reports == ()
+    server.stop()
+
+
+def test_two_chains_share_a_mailbox(chain: Chain, tmp_path: Path) -> None:
+    """What answers a sheet of the other chain stays where it is until that one reads it."""
+    other = replace(chain.post, journal=Journal(tmp_path / "other"))
+    other.deliver(to("Mill", work("Z1")), "R9")
+    (theirs,) = chain.outbox.mails
+    chain.outbox.mails.clear()
+    chain.mailbox.arrives(reply(theirs, filled(theirs, yes("Z1"))))
+    chain.mailbox.arrives(reply(chain.mill, filled(chain.mill, yes("W1"))))
+    assert codes(chain.take()) == ["unknown_token"]
+    assert chain.said() == [("W1", "accepted")] and not chain.outbox.mails
+    collected = other.collect(CALENDAR)
+    assert [(r.event.order, r.counterparty) for r in collected.reports] == [("Z1", "Mill")]
+    other.settle(collected, ())
+    assert chain.mailbox.there() == []
+
+
+@pytest.mark.parametrize("can", ["UIDPLUS", "nothing"])
+def test_a_server_that_cannot_move_copies_and_deletes(chain: Chain, can: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailbox, "_capabilities", lambda _server: (can,))
+    chain.mailbox.arrives(reply(chain.mill, filled(chain.mill, yes("W1"))))
+    assert chain.take() == []
+    assert len(chain.mailbox.there("Datong")) == 1
+    assert len(chain.mailbox.there(which="DELETED")) == (0 if can == "UIDPLUS" else 1)
+    assert chain.post.collect(CALENDAR).taken == ()  # it is not read again
+
+
+def test_a_server_that_searches_for_little_gives_what_is_new(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailbox, "_NEW_OR_OURS", "X-NONSENSE")
+    chain.mailbox.arrives(reply(chain.mill, filled(chain.mill, yes("W1"))))
+    assert chain.take() == []
+    assert chain.said() == [("W1", "accepted")]
+
+
+def test_a_mail_that_cannot_be_moved_is_told_stops_no_other_and_is_answered_once(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain.mailbox.arrives(reply(chain.mill, text="yes"))
+    chain.mailbox.arrives(reply(chain.south, filled(chain.south, {"W3": {"状态": "同意", "时间": "2026-03-05"}})))
+    move, refused = mailbox.Mailbox._move, []
+
+    def no_move(box: mailbox.Mailbox, uid: str) -> None:
+        if not refused:
+            refused.append(uid)
+            raise imaplib.IMAP4.error("over quota")
+        move(box, uid)
+
+    monkeypatch.setattr(mailbox.Mailbox, "_move", no_move)
+    with pytest.raises(DatongError, match="over quota"):
+        chain.take()
+    assert chain.said() == [("W3", "accepted")] and len(chain.mailbox.there("Datong")) == 1
+    assert codes(chain.take()) == ["no_sheet"]
+    assert chain.mailbox.there() == [] and len(chain.outbox.mails) == 1
+
+
+def test_an_answer_of_words_alone_needs_no_day(chain: Chain) -> None:
+    """It holds from the moment at which the mailbox got it, and so is the same however often it is read."""
+    chain.mailbox.arrives(reply(chain.mill, filled(chain.mill, {"W1": {"state": "OK"}})))
+    chain.hear()
+    rows = chain.ledger.state(END).table("order_events").num_rows
+    assert chain.take() == []
+    assert chain.said() == [("W1", "accepted")]
+    assert chain.ledger.state(END).table("order_events").num_rows == rows

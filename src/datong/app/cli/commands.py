@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
@@ -24,7 +25,7 @@ from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
 from datong.app.taking_in import Taken
-from datong.app.wiring import LEDGER_FILE
+from datong.app.wiring import LEDGER_FILE, Opened, utc_now, wire
 from datong.app.wording.columns import coded
 from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
@@ -651,27 +652,64 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
     drop = options.drop or options.chain / "exchange"
     with opened(options.chain, language, options.branch) as chain:
         post, findings = mailing.email_post(chain, language, options.again)
+        print_findings(findings, language)
         files = exchange.file_drop(chain, drop, language)
         if options.dry_run:
-            print_findings(findings, language)
             return _show_what_waits(chain, post, files, language)
         outcomes = ()
         if post is not None:
             outcomes, reports, found = exchange.exchange(chain, post, post, post.serves)
+            print_findings(found, language)
             findings += found
-            findings += tuple(mailing.without_address(exchange.waiting(chain, files, mailing.all_but(post))))
             for one in exchange.delivered(outcomes):
                 told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
                 terminal.line(say("app.went_out", language, **told))
             terminal.line(say("app.mailed", language, sent=len(exchange.delivered(outcomes)), reports=reports))
         dropped, reports, found = exchange.exchange(chain, files, files, mailing.all_but(post))
+    if post is not None:
+        found += tuple(mailing.without_address(dropped))
+    print_findings(found, language)
     findings += found
-    print_findings(findings, language)
     sent = len(exchange.delivered(dropped))
     terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
     if sent + len(exchange.delivered(outcomes)) < len(dropped) + len(outcomes):
         return 2
     return 1 if has_errors(findings) else 0
+
+
+def answer_clock(options: argparse.Namespace, language: str) -> int:
+    """Opens the ledger alone: a clock that is not believed opens no chain."""
+    at, _ = wire(options.chain, utc_now, None)
+    with closing(at.ledger):
+        if options.repair:
+            terminal.line(say("clock.repaired", language, count=clock.repair(at)))
+        elif options.believe:
+            at.ledger.believe_clock(at.now(), by=at.by)
+            terminal.line(say("clock.believed", language))
+        _show_clock(at, language)
+    return 0
+
+
+def _show_clock(at: Opened, language: str) -> None:
+    seen = clock.look(at)
+
+    def local(moment: datetime | None) -> str:
+        return "-" if moment is None else f"{moment.astimezone(at.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
+
+    moments = {"now": local(seen.now), "chain": local(seen.chain), "last": local(seen.last)}
+    terminal.line(say("clock.stands", language, **moments))
+    terminal.records(
+        [
+            {"table": a.table, "column": a.column, "rows": a.count, "first": local(a.first), "last": local(a.last)}
+            for a in seen.ahead
+        ],
+        language,
+    )
+    count = sum(a.count for a in seen.ahead)
+    if count:
+        terminal.line(say("clock.ahead", language, count=count, folder=at.folder))
+    if seen.repaired:
+        terminal.line(say("clock.before", language, count=seen.repaired))
 
 
 def _show_what_waits(chain: Chain, post: "EmailPost | None", files: "FileDrop", language: str) -> int:
@@ -753,6 +791,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "release": answer_release,
     "exchange": answer_exchange,
     "offers": answer_offers,
+    "clock": answer_clock,
     "take": answer_take,
     "refuse": answer_refuse,
 }

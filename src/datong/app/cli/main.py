@@ -234,6 +234,12 @@ def _add_later_commands(c: _Commands) -> None:
     p.add_argument("--run", metavar="RUN", help=c.text("release.run"))
     c.on_branch(p, refused=True)
 
+    p = c.command("clock")
+    c.chain(p)
+    which = p.add_mutually_exclusive_group()
+    which.add_argument("--repair", action="store_true", help=c.text("clock.repair"))
+    which.add_argument("--believe", action="store_true", help=c.text("clock.believe"))
+
     p = c.command("offers")
     c.chain(p)
     p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))

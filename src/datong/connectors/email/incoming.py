@@ -243,9 +243,12 @@ def put_away(
     with opened(settings, password, look_only=False) as mailbox:
         if mailbox.validity != collected.validity:
             raise DatongError(message("email.renumbered"))
+        stuck = []
         for one in collected.taken:
             found = [*one.findings, *(f for source in one.sources for f in findings_of.get(source, ()))]
             wrong = [f for f in found if f.severity != "note"]
             if wrong and one.personal and not answer(one, wrong):
                 continue
-            mailbox.put_away(one.uid, flagged=has_errors(found))
+            stuck += mailbox.put_away(one.uid, flagged=has_errors(found))
+    if stuck:
+        raise DatongError(message("email.stuck", count=len(stuck), folder=settings.taken_folder, said=stuck[0]))

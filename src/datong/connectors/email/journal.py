@@ -73,9 +73,21 @@ class Journal:
         try:
             write_whole(self.folder / f"{sheet.token}.json", text.encode())
         except OSError as error:
-            raise DatongError(
-                message("dispatch.no_access", path=str(self.folder), reason=error.strerror or str(error))
-            ) from error
+            raise _no_access(self.folder, error) from error
+
+    def is_told(self, answer: str) -> bool:
+        """Whether a firm was told already what was wrong with its answer."""
+        return self._told(answer).exists()
+
+    def note_told(self, answer: str) -> None:
+        """answer: what tells it from all others. Raises DatongError where it cannot be kept."""
+        try:
+            write_whole(self._told(answer), b"")
+        except OSError as error:
+            raise _no_access(self.folder, error) from error
+
+    def _told(self, answer: str) -> Path:
+        return self.folder / f"told-{hashlib.sha256(answer.encode()).hexdigest()[:32]}"
 
     def token(self, counterparty: str, keys: Iterable[str]) -> str:
         """The token of a sheet with these messages for this firm. Raises DatongError where the folder is no use."""
@@ -99,9 +111,11 @@ class Journal:
                 half.replace(path)
             return path.read_bytes()
         except OSError as error:
-            raise DatongError(
-                message("dispatch.no_access", path=str(self.folder), reason=error.strerror or str(error))
-            ) from error
+            raise _no_access(self.folder, error) from error
+
+
+def _no_access(folder: Path, error: OSError) -> DatongError:
+    return DatongError(message("dispatch.no_access", path=str(folder), reason=error.strerror or str(error)))
 
 
 def _as_sheet(kept: Mapping[str, Any]) -> SentSheet:

@@ -17,9 +17,9 @@ from datong.model.errors import DatongError
 from datong.model.settings import EmailSettings
 from datong.model.words import message
 
-# Mails that are new, and those of ours that somebody has opened with another program.
-_NEW = "UNSEEN"
-_NEW_OR_OURS = f'OR UNSEEN OR SUBJECT "{TOKEN_MARK}" HEADER REFERENCES "{TOKEN_MARK}"'
+# Mails that are new, and those of ours that somebody has opened with another program; none that is as good as gone.
+_NEW = "UNSEEN UNDELETED"
+_NEW_OR_OURS = f'UNDELETED OR UNSEEN OR SUBJECT "{TOKEN_MARK}" HEADER REFERENCES "{TOKEN_MARK}"'
 _AT_ONCE = 100
 _UID, _SIZE = re.compile(rb"\bUID (\d+)"), re.compile(rb"\bRFC822\.SIZE (\d+)")
 
@@ -71,19 +71,27 @@ class Mailbox:
         bodies = [body for _, body in _literals(parts)] if kind == "OK" else []
         return bodies[0] if bodies else None
 
-    def put_away(self, uid: str, flagged: bool) -> None:
-        """Mark a mail as seen, and move it into the folder of those that were taken. flagged: somebody is to look."""
+    def put_away(self, uid: str, flagged: bool) -> list[str]:
+        """Mark a mail as seen, and move it into the folder of those that were taken. flagged: somebody is to look.
+        Gives what the server said where it would not; then the mail may still be there."""
         flags = r"(\Seen \Flagged)" if flagged else r"(\Seen)"
-        _good(self._server.uid("STORE", uid, "+FLAGS.SILENT", flags))
-        with contextlib.suppress(imaplib.IMAP4.error):  # it is there already
-            self._server.create(self._taken)
-        can = self._server.capabilities
-        if "MOVE" in can:
+        try:
+            _good(self._server.uid("STORE", uid, "+FLAGS.SILENT", flags))
+            self._server.create(self._taken)  # a refusal says that it is there already, or the next step tells
+            self._move(uid)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            return [server_words(str(error), "")]
+        return []
+
+    def _move(self, uid: str) -> None:
+        if "MOVE" in self._server.capabilities:
             _good(self._server.uid("MOVE", uid, self._taken))
             return
         _good(self._server.uid("COPY", uid, self._taken))
         _good(self._server.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)"))
-        if "UIDPLUS" in can:  # EXPUNGE alone would delete what others marked
+        if "UIDPLUS" in self._server.capabilities:  # EXPUNGE alone would delete what others marked
             _good(self._server.uid("EXPUNGE", uid))
 
 

@@ -82,9 +82,13 @@ def waiting(
 
 def anew(messages: Sequence[OrderMessage], book: AddressBook, journal: Journal) -> tuple[OrderMessage, ...]:
     """Messages that were refused, or never got beyond an open sheet, and everything of firms that are to get it again.
-    Raises DatongError where the journal cannot be read."""
-    is_out = {key for sheet in journal.sheets().values() if sheet.state == "out" for key in sheet.keys}
-    return tuple(m for m in messages if m.key not in is_out or m.counterparty in book.again)
+    All of them where the journal cannot be read: `deliver` says so."""
+    ours = tuple(m for m in messages if m.counterparty in book.firms)
+    try:
+        is_out = {key for sheet in journal.sheets().values() if sheet.state == "out" for key in sheet.keys}
+    except DatongError:
+        return ours
+    return tuple(m for m in ours if m.key not in is_out or m.counterparty in book.again)
 
 
 def _due(messages: Sequence[OrderMessage], run: str, book: AddressBook, journal: Journal) -> Iterator[_Due]:

@@ -41,7 +41,7 @@ class EmailPost:
         return outgoing.waiting(messages, run, self.book, self.journal)
 
     def anew(self, messages: Sequence[OrderMessage]) -> tuple[OrderMessage, ...]:
-        return outgoing.anew([m for m in messages if self.serves(m.counterparty)], self.book, self.journal)
+        return outgoing.anew(messages, self.book, self.journal)
 
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         with closing(Sender(self.settings, self.password)) as sender:
@@ -60,11 +60,13 @@ class EmailPost:
     def _told(self, sender: Sender, taken: Taken, findings: Sequence[Finding]) -> bool:
         """Tell a firm what was wrong with its answer, at the address that we have of it, whoever wrote. False where it
         cannot be told now; one that has no address any more, or refuses, is not told."""
-        if not self.serves(taken.firm):
+        answer = f"{taken.token} {taken.uid} {taken.message_id}"
+        if not self.serves(taken.firm) or self.journal.is_told(answer):
             return True
         envelope = self.book.envelope(taken.firm)
         try:
             sender.hand_over(envelope.address, reply_letter(envelope, taken.token, taken.message_id, findings))
         except NotHandedOver as error:
             return error.refused
+        self.journal.note_told(answer)
         return True

@@ -188,7 +188,7 @@ def _kind(mail: Mail) -> Literal["person", "automatic", "bounce"]:
         return "automatic"
     if any(_header(mail, name) for name in ("X-Autoreply", "X-Autorespond")):
         return "automatic"
-    if _header(mail, "Precedence").lower() in ("auto_reply", "bulk", "junk", "list"):
+    if _header(mail, "Precedence").lower() in ("auto_reply", "bulk", "junk"):
         return "automatic"
     return "automatic" if _header(mail, "Subject").lower().startswith(_AUTOMATIC_SUBJECTS) else "person"
 

@@ -88,7 +88,8 @@ def _written(
         sheet = sheet_of(counterparty, run, part, own, known)
         write_whole(path.with_suffix(".xlsx"), as_workbook(sheet, own))
         write_whole(path, as_csv(sheet, own))
-        (folder / INBOX / box(counterparty)).mkdir(parents=True, exist_ok=True)
+        if box(counterparty):
+            (folder / INBOX / box(counterparty)).mkdir(parents=True, exist_ok=True)
         gone |= dict.fromkeys(keys, path.relative_to(folder / OUTBOX).as_posix())
         write_csv(folder / _SENT, [["key", "file"], *([key, gone[key]] for key in sorted(gone))])
         yield Delivered(counterparty, keys, str(path))

@@ -39,7 +39,8 @@ _DATES = tuple(
 )
 # Answers that may have an offer beside them in one text.
 _WITH_OFFER: tuple[OrderState, ...] = ("accepted", "refused", "offered")
-_NUMBER = r"\d(?:[\d.,' ]*\d)?"
+# Without blanks: "80 120" could be two numbers.
+_NUMBER = r"\d(?:[\d.,']*\d)?"
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,8 @@ def _price() -> re.Pattern[str]:
     told = _table()
     price, money, between = _any(told["price_words"]), _any(told["money_words"]), _any(told["between_words"])
     return re.compile(
-        rf"(?:{price})[ :：]*(?:(?:{between})[ :：]*)*(?:{money})? ?({_NUMBER}) ?(?:{money})?"
-        rf"|(?:{money}) ?({_NUMBER})|({_NUMBER}) ?(?:{money})"
+        rf"(?:{price})[ :：]*(?:(?:{between})[ :：]*)*(?:{money})? ?({_NUMBER})(?: ?(?:{money})(?! ?\d))?"
+        rf"|(?:{money}) ?({_NUMBER})|({_NUMBER}) ?(?:{money})(?! ?\d)"
     )
 
 
