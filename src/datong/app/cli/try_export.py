@@ -17,6 +17,7 @@ from datong.app.in_hand import write_chain
 from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import OrderList
+from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import asked
@@ -27,6 +28,7 @@ from datong.model.words import message, say
 
 SETTINGS_FILE, RESULTS_FOLDER = "chain.toml", "results"
 REPORT, ORDER_LIST, COUNT_SHEET = "report.html", "order-list.xlsx", "count-sheet.xlsx"
+COUNTED_SHEET = "count-sheet-taken-in.xlsx"
 
 
 def answer_try(options: argparse.Namespace, language: str) -> int:
@@ -122,8 +124,10 @@ def _next_export(folder: Path, options: argparse.Namespace, language: str) -> in
 
 
 def _take_stock(chain: Chain, options: argparse.Namespace, language: str) -> None:
-    """What is in stock: from the sheet that is named; where nothing is known, one question at a terminal."""
-    file: Path | None = options.stock
+    """What is in stock: from the sheet that is named, or the chain's own where it is filled in; where nothing is known,
+    one question at a terminal. The chain's own is put aside once it is taken in, since a new one takes its place."""
+    own = chain.folder / RESULTS_FOLDER / COUNT_SHEET
+    file: Path | None = options.stock or (own if is_filled(own) else None)
     if file is None and not options.yes and sys.stdin.isatty() and not _is_counted(chain):
         said = input(say("order_list.ask_stock", language)).strip()
         file = Path(said).expanduser() if said else None
@@ -132,6 +136,8 @@ def _take_stock(chain: Chain, options: argparse.Namespace, language: str) -> Non
     taken, count, empty = chain.count_stock(file)
     commands.print_findings(taken.findings, language)
     terminal.line(say("count.read", language, count=count, empty=empty))
+    if own.is_file() and file.resolve() == own.resolve():
+        own.replace(own.with_name(COUNTED_SHEET))
 
 
 def _is_counted(chain: Chain) -> bool:
