@@ -51,6 +51,7 @@ _FORECAST_SHOWN = ("product", "market", "bucket", "mean_units", "q10_units", "q5
 NOT_SOLD = "unknown_reference"
 
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 # From so many products on a chain is made with fewer possible futures: each takes its time for every product.
 MANY_PRODUCTS, FEW_PATHS = 1000, 64
 
@@ -322,7 +323,8 @@ def read_sales(
         raise BadInput(message("app.cannot_ingest", file=name), reading.findings)
     if reading.questions:
         raise asked(reading.questions)
-    given = {"name": Path(name).stem, "time_zone": reading.zone, "history": "declared", **settings}
+    told = {"time_zone": reading.zone, "currency": reading.currency}
+    given = {"name": Path(name).stem, **told, "history": "declared", **settings}
     made, wrong = settings_of({key: value for key, value in given.items() if value is not None})
     if has_errors(wrong):
         raise BadInput(message("app.wrong_settings", folder=name), wrong)
@@ -362,7 +364,8 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int 
     folder.mkdir(parents=True, exist_ok=True)
     products = reading.part("products")
     paths = FEW_PATHS if products is not None and products.num_rows >= MANY_PRODUCTS else None
-    settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared", "path_count": paths}
+    told = {"time_zone": reading.zone, "currency": reading.currency}
+    settings = {"name": name, "country": country, **told, "history": "declared", "path_count": paths}
     text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
     (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
     for table, source in reading.parts:
