@@ -51,7 +51,6 @@ _FORECAST_SHOWN = ("product", "market", "bucket", "mean_units", "q10_units", "q5
 NOT_SOLD = "unknown_reference"
 
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
 # From so many products on a chain is made with fewer possible futures: each takes its time for every product.
 MANY_PRODUCTS, FEW_PATHS = 1000, 64
 
