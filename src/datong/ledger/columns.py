@@ -1,7 +1,8 @@
 """Columns of a state as arrays: codes of texts, moments and local days as numbers."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,9 @@ from datong.model.flow import FloatArray, IntArray
 if TYPE_CHECKING:
     from datong.ledger.state import State
 
+# Rows that are Python objects at a time.
+ROWS_AT_ONCE = 10_000
+
 
 def codes(column: pa.ChunkedArray) -> tuple[IntArray, list[str]]:
     """(row) position of its text in the list of those there are."""
@@ -19,6 +23,12 @@ def codes(column: pa.ChunkedArray) -> tuple[IntArray, list[str]]:
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+
+
+def tuples(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
+    """The rows as tuples of these columns, some at a time: of a large table `to_pylist` takes many times its memory."""
+    for batch in rows.select(list(names)).to_batches(max_chunksize=ROWS_AT_ONCE):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def microseconds(rows: pa.Table) -> IntArray:

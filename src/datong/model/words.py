@@ -67,12 +67,21 @@ class _Plurals(Formatter):
 _PLURALS = _Plurals()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A text not yet put in a language: a catalogue key and what fills its places."""
+    """A text not yet put in a language. A plan has many of them: those of one kind share their names."""
 
+    # Key in the catalogue.
     key: str
-    params: tuple[tuple[str, Any], ...] = ()
+    # Names of its places, in order.
+    names: tuple[str, ...] = ()
+    # What fills each of them.
+    values: tuple[Any, ...] = ()
+
+    @property
+    def params(self) -> tuple[tuple[str, Any], ...]:
+        """(name, value) of each place."""
+        return tuple(zip(self.names, self.values, strict=True))
 
     def text(self, language: str = "en") -> str:
         return say(self.key, language, **dict(self.params))
@@ -91,12 +100,18 @@ def message_as_json(said: Message) -> list[Any]:
 
 def message_from_json(kept: list[Any]) -> Message:
     key, params = kept
-    return Message(key, tuple((name, message_from_json(v["m"]) if isinstance(v, dict) else v) for name, v in params))
+    return message(key, **{name: message_from_json(v["m"]) if isinstance(v, dict) else v for name, v in params})
 
 
 def message(key: str, /, **params: Any) -> Message:
     """A Message; `message('order.due', due=date)`."""
-    return Message(key, tuple(params.items()))
+    return Message(key, _shared(tuple(params)), tuple(params.values()))
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The first tuple of these names."""
+    return names
 
 
 def shown(value: float) -> float:

@@ -121,7 +121,7 @@ def _values(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
     demand would then cost more, less its own cost with its components."""
     result: dict[Lot, float] = {}
     for product, own in lots_by_product(lots).items():
-        curve = work.curves.get(product)
+        curve = work.asked.curves.get(product)
         if curve is None:
             continue
         good = np.array([lot.units * lot.way.yield_share for lot in own])
