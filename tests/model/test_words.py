@@ -1,3 +1,6 @@
+"""Messages, which are texts not yet in a language."""
+
+from datong.model.words import message
 
 
 def test_messages_of_one_kind_share_the_names_of_their_places() -> None:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from datong.app.wiring import LEDGER_FILE, Opened
 from datong.ledger.protocol import END_OF_TIME
+from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
@@ -18,8 +19,6 @@ from datong.model.words import message
 FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 # The clocks of machines differ by so much without anything being wrong.
 CLOCK_SLACK = timedelta(seconds=2)
-# A record of the day that now ends somewhere on earth is not of the future.
-FUTURE_SLACK = timedelta(days=1)
 
 
 def today(now: Callable[[], datetime], settings: ChainSettings) -> date:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from datong.ledger.life import (
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
 from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
+from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
 
@@ -42,8 +43,6 @@ class Answers:
     findings: tuple[Finding, ...]
 
 
-# Clocks disagree, and a day is not over everywhere at once.
-FUTURE_SLACK = timedelta(days=1)
 # Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
 MOST_TIMES = 2.0
 CONFIRMED = ("confirm", "确认", "属实")

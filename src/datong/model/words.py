@@ -46,8 +46,9 @@ def say(key: str, language: str, /, **params: Any) -> str:
     return visible(_PLURALS.vformat(text, (), filled) if ":plural}" in text else text.format(**filled))
 
 
-# C0 but for tab and line ends, DEL and C1: nobody sees them, and a terminal obeys them.
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# A pattern of characters that nobody sees, and that a terminal obeys: C0 but for tab and line ends, DEL and C1.
+CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+_CONTROLS = re.compile(CONTROLS)
 
 
 def visible(text: str) -> str:

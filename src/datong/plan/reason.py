@@ -26,6 +26,7 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.facts import Way
+from datong.plan.days import Days
 from datong.plan.lots import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Use
 from datong.plan.refused import refusals_behind
@@ -80,7 +81,7 @@ class Reasons:
         for lot, own in pegs.items():
             self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
 
-    def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, start: date, due: date) -> tuple[Cause, ...]:
+    def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, days: Days, due: date) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
         causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
         causes += [*self._lot_causes(lot, pegs), *self._refusals(lot), *self._alternative_causes(lot)]
@@ -91,7 +92,10 @@ class Reasons:
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
             for s in self.signals[product][:MOST_SIGNALS]
         ]
-        return (*causes, self._conclusion(lot, start, due))
+        if days.crowded:
+            text = message("plan.cause.crowded", steps=days.crowded, when=self.when(lot.start))
+            causes.append(Cause("plan", text))
+        return (*causes, self._conclusion(lot, days.start, due))
 
     def when(self, bucket: int) -> Message:
         return self.days[bucket]
