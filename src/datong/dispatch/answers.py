@@ -24,6 +24,7 @@ from datong.ledger.life import (
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
 from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
+from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
@@ -46,8 +47,6 @@ class Answers:
     findings: tuple[Finding, ...]
 
 
-# Clocks disagree, and a day is not over everywhere at once.
-FUTURE_SLACK = timedelta(days=1)
 # What nobody can confirm: a ledger with such numbers could not be planned.
 MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 # Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
