@@ -82,6 +82,18 @@ def test_mail_and_drop_side_by_side(mailed: Mailed, capsys: pytest.CaptureFixtur
     assert "Nothing waits" in text
 
 
+def test_from_python_mail_and_drop_stand_side_by_side_too(mailed: Mailed) -> None:
+    with datong.open(mailed.folder) as chain:
+        done, again = chain.exchange(), chain.exchange()
+        with pytest.raises(datong.NotFound):
+            chain.exchange(again=["V"])
+    assert {one.counterparty for one in done.delivered} == {"Mill Ltd", "V"}
+    assert [found.code for found in done.findings] == ["no_address"] and done.reports == 0
+    assert len(mailed.outbox.mails) == 1
+    assert [path.name for path in (mailed.folder / "exchange" / "outbox").iterdir()] == ["V"]
+    assert again.reports == 0 and len(mailed.outbox.mails) == 1
+
+
 def test_an_answer_by_mail_counts_once_whatever_is_killed(
     mailed: Mailed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

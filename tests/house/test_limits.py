@@ -19,13 +19,13 @@ LARGER = {
     "model/flow.py: PlannedOrder": A_ROW,
     "model/tables.py: Column": "one column of tables.toml, a field for each key",
     "network/ways.py: Way": A_ROW,
-    "plan/work.py: Work": "what every step of planning reads, worked out once",
     "app/chain.py: balance": ONE_QUESTION,
     "app/chain.py: quote": ONE_QUESTION,
     "questions/clear.py: clear": ONE_QUESTION,
     "questions/quote.py: quote": ONE_QUESTION,
     "__init__.py: forecast": ONE_QUESTION,
     "__init__.py: replenish": ONE_QUESTION,
+    "__init__.py: try_": ONE_QUESTION,
 }
 
 # Libraries that functions import: they take long to load and few commands need them, or they need not be there

@@ -69,17 +69,17 @@ class Chain(BareChain):
         write_report(report_inputs(self, result, replayed, self.language), Path(out), self.language)
         return Path(out).resolve()
 
-    def release(self, *orders: str, due: bool = False) -> list[str]:
+    def release(self, *orders: str, due: bool = False, run: str | None = None) -> list[str]:
         """Give out orders of the last run, as `datong release`: those named, or with `due` all that start in the first
-        open bucket. Orders that are out already stay as they are. Returns the numbers of those that went out now;
-        none where none fits.
+        open bucket. run: the plan that is meant. Orders that are out already stay as they are. Returns the numbers of
+        those that went out now; none where none fits.
 
-        Raises NotFound for a number that is not due for release; Refused where the plan is one of before, or on a
-        branch.
+        Raises NotFound for a number that is not due for release; Refused where the plan is one of before, or not the
+        one that is meant, or on a branch.
         """
         from datong.app import exchange
 
-        return exchange.release(self, orders, due)
+        return exchange.release(self, orders, due, run)
 
     def exchange(self, drop: str | PathLike[str] | None = None, again: Sequence[str] = ()) -> Exchanged:
         """Send released orders by e-mail, where a firm has an address and the settings a section [email], and to the
