@@ -212,7 +212,7 @@ def bare_quantities(
     work = prepare(state, demand, clearing, learnt, where)
     cleared = [
         (t, work.ways[name], float(units[t]))
-        for by_way in work.cleared.values()
+        for by_way in work.by_market.cleared.values()
         for name, units in by_way.items()
         for t in np.flatnonzero(units > 1e-6).tolist()
     ]

@@ -63,6 +63,14 @@ def test_what_comes_again_changes_nothing(folder: Path, tmp_path: Path, backward
         assert units(chain) == {"A": before["A"] + 5, "B": before["B"]}
 
 
+def test_prices_in_another_currency_than_the_chains_are_told(folder: Path, tmp_path: Path) -> None:
+    later: list[Line] = [(2000, "2024-01-30", "A", 5, "paid")]
+    with datong.open(folder) as chain:
+        for currency, told in (("USD", ["other_currency"]), ("CNY", [])):
+            export = written(tmp_path / f"{currency}.csv", [*FIRST, *later], {"Price": "4.00", "Currency": currency})
+            assert [f.code for f in chain.ingest(export).findings if f.severity == "warning"] == told
+
+
 def test_a_quantity_that_changed_is_corrected(folder: Path, tmp_path: Path) -> None:
     with datong.open(folder) as chain:
         chain.ingest(written(tmp_path / "orders-2.csv", changed(FIRST, 1015, "A", 7)))

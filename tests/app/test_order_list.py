@@ -1,5 +1,6 @@
 """`datong try`: what she gets of an export, and of the next one."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from xlsxwriter import Workbook
 
 import datong
 from datong.app.cli.main import main
+from datong.connectors.exports.count_sheet import read_counts
 from datong.model.errors import BadInput
 
 
@@ -106,12 +108,27 @@ def test_a_wrong_count_is_refused_whole(tried: Path, tmp_path: Path) -> None:
     with datong.open(tried) as chain, pytest.raises(BadInput) as refused:
         chain.ingest(tmp_path / "count.xlsx")
     assert [f.code for f in refused.value.findings] == ["not_a_number", "unknown", "not_a_number", "not_a_day"]
+    assert "KX" in said_of(refused.value, "en") and "KX" in said_of(refused.value, "zh")
+
+
+def said_of(error: BadInput, language: str) -> str:
+    return str([found.as_record(language) for found in error.findings])
+
+
+def test_what_is_no_count_sheet_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as absent:
+        read_counts(tmp_path / "none.xlsx", frozenset({"KA"}), date(2024, 3, 1))
+    with pytest.raises(BadInput) as other:
+        read_counts(written(tmp_path / "orders.csv"), frozenset({"KA"}), date(2024, 3, 1))
+    assert "No such file" in said_of(absent.value, "en") and "count sheet" not in said_of(absent.value, "en")
+    assert "Counted" in said_of(other.value, "en") and "盘点表" in said_of(other.value, "zh")
 
 
 def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chain = tmp_path / "chain"
     assert main(["try", str(written(tmp_path / "orders-1.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
     capsys.readouterr()
+    sheet = count(chain, chain / "results" / "count-sheet.xlsx", {"KB": 40})  # filled in where it lies
     more = ("A90,2024-03-05,KA,Plate,9,UK,", "A91,2024-03-06,KA,Plate,9,UK,")
     export = written(tmp_path / "orders-2.csv", more=more)
     assert main(["try", str(export), "--yes", "--into", str(chain), "--lang", "en"]) == 0
@@ -120,6 +137,9 @@ def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys:
     assert "To do" in said or "this week" in said
     assert said.index("Order list of") > said.index("orders-2.csv")
     assert "Next time: datong try NEW_EXPORT --into" in said
+    assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
+    assert [row[0] for row in rows_of(sheet)[1:]] == ["KA"]
+    assert [row[2] for row in rows_of(chain / "results" / "count-sheet-taken-in.xlsx")[1:]] == ["", 40]
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -62,6 +62,17 @@ def test_what_the_next_week_will_lack_is_ordered() -> None:
     assert found["lost_chance"] < 0.05
 
 
+def test_the_words_say_what_demand_and_chance_are() -> None:
+    """10 are asked for from today on, not only after the order came; demand being known, lateness alone is a risk."""
+    state = shop()
+    english, chinese = (order_words(row(state), Names({}), state.settings, language) for language in ("en", "zh"))
+    assert "from today until an order after it could arrive, 10 are expected to be asked for" in english
+    assert "demand is given, so this is the chance that orders come later than promised, or never" in english
+    assert "自今日起" in chinese and "需求为已知数" in chinese
+    unsure = order_words(row(state) | {"demand_known": False}, Names({}), state.settings, "en")
+    assert "demand is given" not in unsure
+
+
 def test_an_order_that_can_come_only_every_second_week_covers_two() -> None:
     assert row(shop(), review=2)["units"] == 8.0
 

@@ -19,7 +19,6 @@ LARGER = {
     "model/flow.py: PlannedOrder": A_ROW,
     "model/tables.py: Column": "one column of tables.toml, a field for each key",
     "network/ways.py: Way": A_ROW,
-    "plan/work.py: Work": "what every step of planning reads, worked out once",
     "app/chain.py: balance": ONE_QUESTION,
     "app/chain.py: quote": ONE_QUESTION,
     "questions/clear.py: clear": ONE_QUESTION,

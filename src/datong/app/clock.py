@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from datong.app.wiring import LEDGER_FILE, Opened
 from datong.ledger.protocol import END_OF_TIME, Ahead
+from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
@@ -22,8 +23,6 @@ Moment = str | date | datetime | np.datetime64
 FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 # The clocks of machines differ by so much without anything being wrong.
 CLOCK_SLACK = timedelta(seconds=2)
-# A record of the day that now ends somewhere on earth is not of the future.
-FUTURE_SLACK = timedelta(days=1)
 # A clock that is so far before the last write, or after it, has jumped: it is not believed until somebody says so.
 MOST_BACK, MOST_AHEAD = timedelta(days=7), timedelta(days=3 * 366)
 

@@ -386,7 +386,8 @@ def _first_settings(name: str, country: str, reading: Reading) -> dict[str, Any]
     """Settings of a chain that is made of sales; None: the usual one. Many products have fewer possible futures."""
     products = reading.part("products")
     paths = FEW_PATHS if products is not None and products.num_rows >= MANY_PRODUCTS else None
-    return {"name": name, "country": country, "time_zone": reading.zone, "history": "declared", "path_count": paths}
+    told = {"time_zone": reading.zone, "currency": reading.currency}
+    return {"name": name, "country": country, **told, "history": "declared", "path_count": paths}
 
 
 def _numbers(cells: list[Any]) -> list[Any]:

@@ -82,21 +82,18 @@ class Chain(BareChain):
         return exchange.release(self, orders, due, run)
 
     def exchange(self, drop: str | PathLike[str] | None = None, again: Sequence[str] = ()) -> Exchanged:
-        """Send released orders and take in the answers that came, as `datong exchange`: by e-mail to firms that have an
-        address, where the chain's settings have a section [email]; all else by the drop folder.
+        """Send released orders by e-mail, where a firm has an address and the settings a section [email], and to the
+        drop folder, and take in the answers that came, as `datong exchange`.
 
-        drop: the folder; None: `exchange` in the chain's. again: firms that get what is not answered once more. Raises
-        Refused on a branch, NotFound for a firm of `again` without an address.
+        drop: the folder; None: `exchange` in the chain's. again: firms that get by e-mail once more what they have not
+        answered. Raises Refused on a branch, NotFound for one of `again` without an address.
         """
-        from datong.app import exchange, mailing
+        from datong.app import mailing
 
         folder = self.folder / "exchange" if drop is None else Path(drop)
-        post, findings = mailing.email_post(self, self.language, again)
-        files = exchange.file_drop(self, folder, self.language)
-        mailed, answered = (), 0
-        if post is not None:
-            mailed, answered, found = exchange.exchange(self, post, post, post.serves)
-            findings += found
-        dropped, reports, found = exchange.exchange(self, files, files, mailing.all_but(post))
-        unaddressed = () if post is None else tuple(mailing.without_address(dropped))
-        return Exchanged((*mailed, *dropped), answered + reports, (*findings, *found, *unaddressed))
+        ways = list(mailing.exchange_each_way(self, folder, self.language, again))
+        return Exchanged(
+            tuple(one for way in ways for one in way.outcomes),
+            sum(way.reports for way in ways),
+            tuple(found for way in ways for found in way.findings),
+        )

@@ -116,6 +116,10 @@ def ingest_export(
             parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
     no_more, vanished = _since_then(held.table("sales"), reading)
     findings = [*reading.findings, *_told_of_lines(file.name, known_lines, no_more, vanished)]
+    if reading.currency not in (None, at.settings.currency):
+        findings.append(
+            finding("warning", "export.other_currency", file.name, theirs=reading.currency, ours=at.settings.currency)
+        )
     if not parts and not known_lines:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))

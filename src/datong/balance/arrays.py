@@ -4,7 +4,7 @@ Axes: product; demanded (a product that is asked for, or a class of its demand);
 line; bucket (t). In a chain with lanes a product is a stock point.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -132,8 +132,8 @@ class Demand:
 
     # (demanded) index of its product.
     product: IntArray
-    # Of each demanded: (path, bucket) cumulative units.
-    cumulative: tuple[FloatArray, ...]
+    # Of each demanded: (path, bucket) cumulative units. Read each once: they are kept packed.
+    cumulative: Sequence[FloatArray]
     # (demanded, bucket) units asked for in every path.
     sure: FloatArray
     # (demanded) units of the first bucket's demand that were due before it.

@@ -12,6 +12,7 @@ from datong.balance.rules.rule import Chain
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, FloatArray, Forecast, Learnt
+from datong.model.packed import PackedArrays
 from datong.network.asks import asks_of
 from datong.network.committed import Committed, committed
 from datong.network.facts import ChainFacts, chain_facts, located
@@ -177,10 +178,10 @@ def _demand(classes: Sequence[tuple[int, DemandClass]], buckets: int) -> Demand:
     asked, none = [c.paths for _, c in classes], np.zeros((0, buckets))
     if all(len(paths) == 1 for paths in asked):
         sure = np.concatenate([none, *asked])
-        cumulative = tuple(np.cumsum(sure, axis=1)[:, None])
+        cumulative: Sequence[FloatArray] = tuple(np.cumsum(sure, axis=1)[:, None])
     else:
         sure = np.concatenate([none, *(paths.min(axis=0, keepdims=True) for paths in asked)])
-        cumulative = tuple(np.cumsum(paths, axis=1) for paths in asked)
+        cumulative = PackedArrays(np.cumsum(paths, axis=1) for paths in asked)
     product = np.array([p for p, _ in classes], dtype=np.int64)
     owed = np.array([0.0 if c.owed is None else c.owed.sum() for _, c in classes], dtype=np.float64)
     return Demand(product=product, cumulative=cumulative, sure=np.maximum(sure, 0.0), owed=owed)

@@ -34,15 +34,16 @@ def quantile_table(forecast: Forecast) -> pa.Table:
     for first in range(0, items, ITEMS_AT_A_TIME):
         some = slice(first, first + ITEMS_AT_A_TIME)
         quantiles[:, some] = np.sort(forecast.paths[some], axis=1)[:, at].swapaxes(0, 1)
+    item, bucket = (pa.array(at) for at in np.indices((items, buckets)).reshape(2, -1))
     columns: dict[str, object] = {
-        "product": np.repeat([i.product for i in forecast.items], buckets).tolist(),
-        "market": np.repeat([i.market for i in forecast.items], buckets).tolist(),
-        "bucket": list(forecast.bucket_starts) * items,
-        "horizon": list(range(buckets)) * items,
+        "product": pa.array([i.product for i in forecast.items], pa.string()).take(item),
+        "market": pa.array([i.market for i in forecast.items], pa.string()).take(item),
+        "bucket": pa.array(list(forecast.bucket_starts), pa.date32()).take(bucket),
+        "horizon": bucket,
         "mean_units": forecast.paths.mean(axis=1).ravel(),
     }
     for name, values in zip(QUANTILES, quantiles, strict=True):
         columns[name] = values.ravel()
-    columns["method"] = np.repeat(list(forecast.method), buckets).tolist()
+    columns["method"] = pa.array(list(forecast.method), pa.string()).take(item)
     columns["prior"] = np.repeat(forecast.prior, buckets)
     return pa.table(columns, schema=QUANTILE_SCHEMA)

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.state import arrow_type
 from datong.model.tables import Column, Table
+from datong.model.words import CONTROLS
 
 BLANKS = " \t\r\n\u3000\u00a0\ufeff"
 _OF_BLANKS = np.isin(np.arange(256), [code for b in BLANKS for code in (b.encode()[0], b.encode()[-1])])
@@ -199,8 +200,6 @@ def _trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(nothing, pa.scalar(None, pa.string()), text) if pc.any(nothing).as_py() else text
 
 
-# Characters that nobody sees, and that a terminal obeys: C0 but for tab and line ends, and C1.
-_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
 _IS_CONTROL = np.array([(code < 32 and code not in (9, 10, 13)) or code == 127 for code in range(256)])
 
 
@@ -208,7 +207,7 @@ def has_controls(text: pa.ChunkedArray) -> np.ndarray | None:
     """(row,) bool: there are control characters in it; None where there are in none, which is far quicker to see."""
     if not pa.types.is_string(text.type) or not any(map(_may_have_controls, text.chunks)):
         return None
-    found = mask(pc.fill_null(pc.match_substring_regex(text, _CONTROLS), False))
+    found = mask(pc.fill_null(pc.match_substring_regex(text, CONTROLS), False))
     return found if found.any() else None
 
 
@@ -228,7 +227,7 @@ def without_controls(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text without control characters; null where nothing else is there."""
     if has_controls(text) is None:
         return text
-    return _trimmed(pc.replace_substring_regex(text, _CONTROLS, ""))
+    return _trimmed(pc.replace_substring_regex(text, CONTROLS, ""))
 
 
 def _may_have_blanks(cells: pa.ChunkedArray) -> bool:

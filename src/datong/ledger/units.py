@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.columns import days_in_zone
 from datong.ledger.versions import EPOCH, EVER, NEVER
 from datong.model.errors import BadInput
 from datong.model.findings import finding
@@ -130,8 +131,8 @@ def row_days(table: Table, rows: Mapping[str, pa.ChunkedArray], zone: ZoneInfo, 
     if table.kind == "event":
         if "happened_at" not in rows:
             return none
-        local = rows["happened_at"].to_pandas().dt.tz_convert(zone).dt.tz_localize(None).to_numpy("datetime64[D]")
-        return np.where(np.isnat(local), ANY_DAY, local.astype(np.int64) + EPOCH)
+        days = days_in_zone(rows["happened_at"], zone.key)
+        return days.fill_null(ANY_DAY - EPOCH).to_numpy().astype(np.int64) + EPOCH
     name = _DAYS.get(table.name, "valid_from")
     if name not in rows:
         return none

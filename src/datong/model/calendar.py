@@ -6,6 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+# A record is not of the future where its day ends by now somewhere on earth: clocks disagree, too.
+FUTURE_SLACK = timedelta(days=1)
+
 BucketUnit = Literal["day", "week"]
 
 

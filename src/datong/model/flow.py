@@ -280,13 +280,17 @@ class Clearing:
 # plan --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cause:
     """One reason for an order, with the rows behind it. Causes are ordered from the nearest to the deepest."""
 
+    # Which stage says so.
     stage: Literal["plan", "balance", "forecast", "sense", "learn"]
+    # What it says.
     text: Message
+    # Table of the rows behind it; '' where there are none.
     evidence_table: str = ""
+    # Their ids.
     evidence: tuple[str, ...] = ()
 
 

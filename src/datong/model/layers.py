@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datong.model.flow import FloatArray
+from datong.model.packed import Packed, packed, unpacked
 
 
 def layer_slopes(
@@ -95,14 +96,20 @@ def quantile_index(share: float, count: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class SortedDemand:
-    """Cumulative demand, sorted for many questions of `expected_over_and_short`. ordered: (bucket, path), rising."""
+    """Cumulative demand, sorted for many questions of `expected_over_and_short`."""
 
-    ordered: FloatArray
+    # (bucket, path) units, rising.
+    kept: Packed
 
     @classmethod
     def of(cls, cumulative_demand: FloatArray) -> "SortedDemand":
         """cumulative_demand: (path, bucket) units."""
-        return cls(np.sort(cumulative_demand.T, axis=1))
+        return cls(packed(np.sort(cumulative_demand.T, axis=1)))
+
+    @property
+    def ordered(self) -> FloatArray:
+        """(bucket, path) units, rising."""
+        return unpacked(self.kept)
 
     @property
     def mean(self) -> FloatArray:
@@ -111,16 +118,17 @@ class SortedDemand:
 
     def quantile(self, share: float) -> FloatArray:
         """(bucket) the smallest path value that at least this share of paths does not exceed."""
-        return self.ordered[:, quantile_index(share, self.ordered.shape[1])]
+        return unpacked(self.kept[:, quantile_index(share, self.kept.shape[1])])
 
     def over_and_short(self, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
         """`expected_over_and_short` of each supply (plan, bucket), both (plan, bucket)."""
-        buckets, paths = self.ordered.shape
+        ordered = self.ordered
+        buckets, paths = ordered.shape
         sums = np.zeros((buckets, paths + 1))  # units of the smallest 0, 1, ... paths
-        np.cumsum(self.ordered, axis=1, out=sums[:, 1:])
+        np.cumsum(ordered, axis=1, out=sums[:, 1:])
         below = np.empty(supply.shape, dtype=np.int64)
         for t in range(buckets):
-            below[:, t] = self.ordered[t].searchsorted(supply[:, t], side="right")
+            below[:, t] = ordered[t].searchsorted(supply[:, t], side="right")
         covered = sums[np.arange(buckets), below]
         over = (below * supply - covered) / paths
         short = (sums[:, -1] - covered - (paths - below) * supply) / paths

@@ -46,8 +46,9 @@ def say(key: str, language: str, /, **params: Any) -> str:
     return visible(_PLURALS.vformat(text, (), filled) if ":plural}" in text else text.format(**filled))
 
 
-# C0 but for tab and line ends, DEL and C1: nobody sees them, and a terminal obeys them.
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# A pattern of characters that nobody sees, and that a terminal obeys: C0 but for tab and line ends, DEL and C1.
+CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+_CONTROLS = re.compile(CONTROLS)
 
 
 def visible(text: str) -> str:
@@ -67,12 +68,21 @@ class _Plurals(Formatter):
 _PLURALS = _Plurals()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A text not yet put in a language: a catalogue key and what fills its places."""
+    """A text not yet put in a language. A plan has many of them: those of one kind share their names."""
 
+    # Key in the catalogue.
     key: str
-    params: tuple[tuple[str, Any], ...] = ()
+    # Names of its places, in order.
+    names: tuple[str, ...] = ()
+    # What fills each of them.
+    values: tuple[Any, ...] = ()
+
+    @property
+    def params(self) -> tuple[tuple[str, Any], ...]:
+        """(name, value) of each place."""
+        return tuple(zip(self.names, self.values, strict=True))
 
     def text(self, language: str = "en") -> str:
         return say(self.key, language, **dict(self.params))
@@ -91,12 +101,18 @@ def message_as_json(said: Message) -> list[Any]:
 
 def message_from_json(kept: list[Any]) -> Message:
     key, params = kept
-    return Message(key, tuple((name, message_from_json(v["m"]) if isinstance(v, dict) else v) for name, v in params))
+    return message(key, **{name: message_from_json(v["m"]) if isinstance(v, dict) else v for name, v in params})
 
 
 def message(key: str, /, **params: Any) -> Message:
     """A Message; `message('order.due', due=date)`."""
-    return Message(key, tuple(params.items()))
+    return Message(key, _shared(tuple(params)), tuple(params.values()))
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The first tuple of these names."""
+    return names
 
 
 def shown(value: float) -> float:

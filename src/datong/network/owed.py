@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import as_day, before_in_group, codes, day_number, distinct, local_days, microseconds
+from datong.ledger.columns import as_day, before_in_group, day_number, local_days, microseconds, pairs
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
@@ -325,10 +325,8 @@ def _queues(items: list[Item], sold: set[int], shipped: set[int]) -> IntArray:
 
 def _items(rows: pa.Table) -> tuple[IntArray, list[Item]]:
     """(row) position of its (product, market) in the list of those there are."""
-    product, products = codes(rows["product"])
-    market, markets = codes(rows["market"])
-    item, pairs = distinct(product * max(len(markets), 1) + market)
-    return item, [Item(products[p // len(markets)], markets[p % len(markets)]) for p in pairs]
+    item, found = pairs(rows["product"], rows["market"])
+    return item, [Item(*pair) for pair in found]
 
 
 def _by_day(queue: IntArray, day: IntArray, units: FloatArray) -> UnitsByDay:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import codes, day_number, distinct, grouped, local_days, microseconds
+from datong.ledger.columns import codes, day_number, distinct, grouped, local_days, microseconds, pairs
 from datong.ledger.life import Standing, events_of_table, standings
 from datong.ledger.row_ids import end_of_local_day
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
@@ -259,7 +259,7 @@ def _move_table(rows: Iterable[tuple[int, str, str, float]]) -> pa.Table:
 def _moved_after(moves: pa.Table, counts: Counts) -> dict[str, float]:
     """Units moved by product, of the moves after the last count of their product and site."""
     product, products = codes(moves["product"])
-    place, places = _moved_places(moves)
+    place, places = pairs(moves["product"], moves["site"])
     after = _after(moves, place, places, counts)
     sums = np.bincount(product[after], moves["units"].to_numpy()[after], len(products))
     moved = np.bincount(product[after], minlength=len(products)) > 0
@@ -268,19 +268,11 @@ def _moved_after(moves: pa.Table, counts: Counts) -> dict[str, float]:
 
 def _moved_by_place(moves: pa.Table, counts: Counts) -> dict[tuple[str, str], float]:
     """`_moved_after` by product and site."""
-    place, places = _moved_places(moves)
+    place, places = pairs(moves["product"], moves["site"])
     after = _after(moves, place, places, counts)
     sums = np.bincount(place[after], moves["units"].to_numpy()[after], len(places))
     moved = np.bincount(place[after], minlength=len(places)) > 0
     return {places[i]: float(sums[i]) for i in np.flatnonzero(moved)}
-
-
-def _moved_places(moves: pa.Table) -> tuple[IntArray, list[tuple[str, str]]]:
-    """(move) position of its product and site in the list of those there are."""
-    product, products = codes(moves["product"])
-    site, sites = codes(moves["site"])
-    place, pairs = distinct(product * max(len(sites), 1) + site)
-    return place, [(products[p // len(sites)], sites[p % len(sites)]) for p in pairs]
 
 
 def _after(moves: pa.Table, place: IntArray, places: list[tuple[str, str]], counts: Counts) -> BoolArray:

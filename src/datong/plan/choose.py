@@ -13,10 +13,9 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt
 from datong.network.committed import covered
 from datong.network.horizon import valid_on
 from datong.network.position import Position, position
-from datong.network.rule_facts import rule_facts
 from datong.network.ways import Way
 from datong.plan.feasible import Room, make_feasible
-from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, lots_matter, size_lots, step_of
+from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots, step_of
 from datong.plan.lots_in_turn import Choice, OnTurn, Shop, lots_in_turn, no_hurry
 from datong.plan.work import Chosen, Work, lots_by_product, prepare, supply_of
 from datong.plan.worth import Curve, DemandShifts
@@ -37,11 +36,10 @@ def choose(
     """
     where = where or position(state)
     work = prepare(state, demand, clearing, learnt, where)
-    in_turn = _takes_turns(state, demand, work, where)
-    lots = _chosen(work, in_turn, on_turn)
+    lots = _chosen(work, on_turn)
     if work.promised.covering and not _orders_out_have_components(work, lots):
         promised = covered(work.promised, work.facts, work.starts, work.calendar)
-        lots = _joined([*_chosen(replace(work, promised=promised), in_turn, on_turn), *_covering_lots(work)])
+        lots = _joined([*_chosen(replace(work, promised=promised), on_turn), *_covering_lots(work)])
     return Chosen(work, tuple(lots))
 
 
@@ -77,9 +75,9 @@ def _joined(lots: Sequence[Lot]) -> list[Lot]:
     return sorted(found.values(), key=lambda x: (x.start, x.way.product, x.way.name))
 
 
-def _chosen(work: Work, in_turn: bool, on_turn: OnTurn) -> list[Lot]:
+def _chosen(work: Work, on_turn: OnTurn) -> list[Lot]:
     """Lots in turn, or along the cleared quantities, within what there is."""
-    lots = lots_in_turn(_shop(work), on_turn) if in_turn else _lots(work)
+    lots = lots_in_turn(_shop(work), on_turn) if work.takes_turns else _lots(work)
     room = Room(
         bucket_starts=work.starts,
         hours={line: hours - work.promised.hours[line] for line, hours in work.facts.line_hours.items()},
@@ -107,20 +105,11 @@ def _from(way: Way, day: date | None) -> tuple[str | date | None, ...]:
 # lots of products in turn -------------------------------------------------------------------------
 
 
-def _takes_turns(state: State, demand: Forecast, work: Work, where: Position) -> bool:
-    """Whether lots may leave the cleared quantities: any way has a set-up or lots, goods lie nowhere in particular, and
-    no rule looks at more than costs, hours and components."""
-    if work.facts.stock_points or not any(lots_matter(w) for w in work.facts.ways):
-        return False
-    rules = rule_facts(state, demand, where, work.asked, work.facts)
-    return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))
-
-
 def _shop(work: Work) -> Shop:
     choices = {p: [_choice(work, way) for way in work.ways_of[p]] for p in work.order}
     usual = {}
     for part in sorted(work.components):
-        cleared = work.cleared.get(part, {})
+        cleared = work.by_market.cleared.get(part, {})
         of_way = [(-float(cleared[c.way.name].sum()) if c.way.name in cleared else 0.0, c) for c in choices[part]]
         usual[part] = min(of_way, key=lambda u: (u[0], u[1].way.cost_per_unit, u[1].way.name))[1]
     lines = work.facts.line_hours
@@ -130,21 +119,21 @@ def _shop(work: Work) -> Shop:
         order=work.order,
         choices=choices,
         usual=usual,
-        curves={p: work.curves[p] for p in work.order if p in work.curves},
+        curves={p: work.asked.curves[p] for p in work.order if p in work.asked.curves},
         holding={c: work.facts.economics[c].holding_per_bucket for c in work.components},
         hours={line: hours - work.promised.hours[line] for line, hours in lines.items()},
-        hour_price={line: work.price.over_time("line", line) for line in lines},
+        hour_price={line: work.by_market.price.over_time("line", line) for line in lines},
         comes={p: np.cumsum(work.promised.units[p]) for p in work.order},
-        at_least={p: _cleared_arrivals(work, p) for p in work.components if p in work.asked},
+        at_least={p: _cleared_arrivals(work, p) for p in work.components if p in work.asked.products},
     )
 
 
 def _choice(work: Work, way: Way) -> Choice:
     lead = work.calendar.lead_buckets(way.lead_days)
     uses = tuple((u.component, u.units_per_unit) for u in way.uses if u.component in work.components)
-    cost = way.cost_per_unit + work.price.over_time("offer", way.name)
+    cost = way.cost_per_unit + work.by_market.price.over_time("offer", way.name)
     for component, units in uses:
-        cost = cost + units * work.price.over_time("component", component)
+        cost = cost + units * work.by_market.price.over_time("component", component)
     opens = [
         t >= work.first_start and t + lead < len(work.starts) and way.is_open(day) for t, day in enumerate(work.starts)
     ]
@@ -155,7 +144,7 @@ def _choice(work: Work, way: Way) -> Choice:
 def _cleared_arrivals(work: Work, product: str) -> FloatArray:
     """(bucket) cumulative good units that the market has arrive."""
     arrivals = np.zeros(len(work.starts))
-    for name, units in work.cleared.get(product, {}).items():
+    for name, units in work.by_market.cleared.get(product, {}).items():
         lead = work.calendar.lead_buckets(work.ways[name].lead_days)
         arrivals[lead:] += units[: len(arrivals) - lead] * work.ways[name].yield_share
     return np.cumsum(arrivals)
@@ -166,16 +155,16 @@ def _cleared_arrivals(work: Work, product: str) -> FloatArray:
 
 def _lots(work: Work) -> list[Lot]:
     buckets = len(work.starts)
-    used = {c: np.maximum(work.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
+    used = {c: np.maximum(work.asked.substituted.get(c, np.zeros(buckets)), 0.0) for c in work.components}
     lots: list[Lot] = []
     for product in reversed(work.order):
         shifts: Shifts
         if product in work.components:
             quantities = _component_needs(work, product, used[product])
             shifts = PartShifts(work.facts.economics[product].holding_per_bucket, buckets)
-        elif product in work.curves:
-            quantities = work.cleared.get(product, {})
-            shifts = DemandShifts(work.curves[product])
+        elif product in work.asked.curves:
+            quantities = work.by_market.cleared.get(product, {})
+            shifts = DemandShifts(work.asked.curves[product])
         else:
             continue
         needs = [_need(work, name, t, u[t]) for name, u in quantities.items() for t in np.nonzero(u > NOTHING)[0]]
@@ -198,7 +187,7 @@ def _worth_having(work: Work, lots: Sequence[Lot]) -> list[Lot]:
     kept = list(lots)
     while kept:
         product = kept[0].way.product
-        curve = replace(work.curves[product], supply=supply_of(work, product, kept))
+        curve = replace(work.asked.curves[product], supply=supply_of(work, product, kept))
         value, worst = min((value, i) for i, value in enumerate(_values(work, curve, kept)))
         if value >= -NOTHING:
             break
@@ -210,7 +199,7 @@ def _values(work: Work, curve: Curve, lots: Sequence[Lot]) -> list[float]:
     """What each lot saves beside the other lots of its product, whose supply is the curve's, less its full price."""
     good = np.array([lot.units * lot.way.yield_share for lot in lots])
     saved = curve.saved_by(good, np.array([lot.arrive for lot in lots], dtype=np.int64))
-    price = np.array([work.price.unit(lot.way, lot.start) for lot in lots])
+    price = np.array([work.by_market.price.unit(lot.way, lot.start) for lot in lots])
     setup = np.array([_setup_cost(work, lot) for lot in lots])
     return (saved - (good * price + setup)).tolist()
 
@@ -227,8 +216,8 @@ def _need(work: Work, name: str, start: int, units: float) -> Need:
         start=start,
         arrive=work.arrive(way, start),
         units=float(units),
-        price=work.price.unit(way, start),
-        hour_price=work.price.hour(way, start),
+        price=work.by_market.price.unit(way, start),
+        hour_price=work.by_market.price.hour(way, start),
         most_units=max(most, float(units)),
     )
 
@@ -242,7 +231,7 @@ def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str,
     buckets = len(work.starts)
     needed = np.maximum.accumulate(np.maximum(np.cumsum(used - work.promised.units[product]), 0.0))
     target = np.maximum(_cleared_arrivals(work, product), needed)
-    if product not in work.asked:
+    if product not in work.asked.products:
         target = np.minimum(target, needed[-1])
     result: dict[str, FloatArray] = defaultdict(lambda: np.zeros(buckets))
     for t in np.nonzero(np.diff(target, prepend=0.0) > NOTHING)[0]:
@@ -255,7 +244,7 @@ def _component_needs(work: Work, product: str, used: FloatArray) -> Mapping[str,
 def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]]:
     """Ways and starts for units that are to arrive in a bucket: as cleared there, else the soonest and cheapest."""
     found = []
-    for name, units in sorted(work.cleared.get(product, {}).items()):
+    for name, units in sorted(work.by_market.cleared.get(product, {}).items()):
         start = arrive - work.calendar.lead_buckets(work.ways[name].lead_days)
         if start >= 0 and units[start] > NOTHING:
             found.append((work.ways[name], start, float(units[start]) * work.ways[name].yield_share))
@@ -267,7 +256,7 @@ def _split(work: Work, product: str, arrive: int) -> list[tuple[Way, int, float]
         start = max(arrive - work.calendar.lead_buckets(way.lead_days), work.first_start)
         there = work.arrive(way, start)
         if there < len(work.starts) and way.is_open(work.starts[start]):
-            choices.append((there, work.price.unit(way, start), way.name, way, start))
+            choices.append((there, work.by_market.price.unit(way, start), way.name, way, start))
     return [(*min(choices)[3:], 1.0)] if choices else []
 
 
@@ -275,14 +264,14 @@ def _worth_per_hour(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
     """What each lot saves beyond its full price, for each hour it takes; ranks lots that want the same hours."""
     result: dict[Lot, float] = {}
     for product, own in lots_by_product(lots).items():
-        if product not in work.curves:
+        if product not in work.asked.curves:
             result |= dict.fromkeys(own, 0.0)
             continue
         good = np.array([lot.units * lot.way.yield_share for lot in own])
-        saved = work.curves[product].saved_by(good, np.array([lot.arrive for lot in own], dtype=np.int64))
+        saved = work.asked.curves[product].saved_by(good, np.array([lot.arrive for lot in own], dtype=np.int64))
         for lot, units, money in zip(own, good.tolist(), saved.tolist(), strict=True):
             hours = lot.way.setup_hours + lot.units * lot.way.hours_per_unit
-            worth = money - units * work.price.unit(lot.way, lot.start)
+            worth = money - units * work.by_market.price.unit(lot.way, lot.start)
             result[lot] = worth / hours if hours > 0 else math.inf
     return result
 
@@ -292,15 +281,15 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
     bucket of lateness, or, where it cannot wait, than the sale; components stay on their ways. Cheapest first.
     """
     result: dict[tuple[str, int], list[Lot]] = {}
-    for name in sorted({lot.way.name for lot in lots if lot.way.product in work.curves}):
+    for name in sorted({lot.way.name for lot in lots if lot.way.product in work.asked.curves}):
         way = work.ways[name]
         economics = work.facts.economics[way.product]
         others = [o for o in work.ways_of[way.product] if o.name != name and work.arrive(o, 0) <= work.arrive(way, 0)]
         for t in range(work.first_start, len(work.starts)):
             last = work.arrive(way, t) + 1 >= len(work.starts)
-            most = work.price.unit(way, t) + (economics.lost_sale if last else economics.late_per_bucket)
+            most = work.by_market.price.unit(way, t) + (economics.lost_sale if last else economics.late_per_bucket)
             there = [
-                (work.price.unit(o, t), o.name, Lot(o, t, work.arrive(o, t), 0.0))
+                (work.by_market.price.unit(o, t), o.name, Lot(o, t, work.arrive(o, t), 0.0))
                 for o in others
                 if o.is_open(work.starts[t])
             ]
@@ -309,4 +298,4 @@ def _instead(work: Work, lots: Sequence[Lot]) -> dict[tuple[str, int], list[Lot]
 
 
 def _setup_cost(work: Work, lot: Lot) -> float:
-    return lot.way.setup_cost + lot.way.setup_hours * work.price.hour(lot.way, lot.start)
+    return lot.way.setup_cost + lot.way.setup_hours * work.by_market.price.hour(lot.way, lot.start)

@@ -48,13 +48,16 @@ class Need:
         return self.units * self.way.yield_share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lot:
     """Units started in one bucket."""
 
     way: Way
+    # Bucket in which it starts.
     start: int
+    # Bucket in which its good units are there.
     arrive: int
+    # Units started.
     units: float
 
 

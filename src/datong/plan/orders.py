@@ -1,6 +1,6 @@
 """Orders: lots -> numbered work, purchase and transfer orders, each with its reasons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -9,19 +9,16 @@ import pyarrow as pa
 
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State, state_schema
-from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
+from datong.plan.days import Days, days_of, last_working_day
 from datong.plan.lots import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.pegging import Before, Peg, hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
-
-# Monday to Friday.
-WORKING_DAYS = 5
 
 NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 
@@ -46,11 +43,11 @@ def orders_of(
     numbers = order_numbers(state, work, ours, proposed)
     reasons = Reasons(state, sensed, demand, clearing, work, numbers, pegs)
     value = _values(work, ours)
+    days = days_of(work, ours, pegs, state.today)
     orders = []
     for lot in ours:
-        way, own = lot.way, pegs[lot]
-        start = max(work.starts[lot.start], state.today) if lot.start == 0 else work.starts[lot.start]
-        due = _due(lot, own, start, work)
+        way, own, start = lot.way, pegs[lot], days[lot].start
+        due = _due(lot, own, days, work)
         needed_by = min((peg.use.due for peg in own), default=work.starts[lot.arrive])
         orders.append(
             PlannedOrder(
@@ -66,7 +63,7 @@ def orders_of(
                 needed_by=needed_by,
                 cost=lot.units * way.cost_per_unit + way.setup_cost,
                 value=value.get(lot),
-                causes=reasons.of(lot, own, before.get(lot, NOTHING_BEFORE), start, due),
+                causes=reasons.of(lot, own, before.get(lot, NOTHING_BEFORE), days[lot], due),
                 lane=way.lane,
                 from_site=way.from_site if way.kind == "move" else None,
                 site=(way.site or None) if work.facts.stock_points else None,
@@ -95,23 +92,19 @@ def _line(work: Work, way: Way) -> str | None:
     return None if way.line in work.facts.shared else way.line
 
 
-def _due(lot: Lot, pegs: Sequence[Peg], start: date, work: Work) -> date:
+def _due(lot: Lot, pegs: Sequence[Peg], days: Mapping[Lot, Days], work: Work) -> date:
     """A purchase or transfer arrives after its lead time. A work order is due on the last working day of the bucket in
-    which it is planned to finish, or as the first order that needs it starts, or on the day that a customer named in
-    that bucket, where that is earlier."""
+    which it is planned to finish, or the last that leaves what it goes into in that bucket its own (days.py), or as the
+    first order of a later bucket that needs it starts, or on the day that a customer named in that bucket, where that
+    is earlier."""
+    start = days[lot].start
     if lot.way.kind != "make":
         return start + timedelta(days=lot.way.lead_days)
-    due = last_working_day(work.starts[0], lot.arrive, work.calendar)
-    parents = [work.starts[peg.use.parent.start] for peg in pegs if peg.use.parent is not None]
+    due = days[lot].last if lot.arrive == lot.start else last_working_day(work.starts[0], lot.arrive, work.calendar)
+    parents = [days[p].start for peg in pegs if (p := peg.use.parent) is not None and p in days and p.start > lot.start]
     first = work.starts[lot.arrive]
     named = [peg.use.due for peg in pegs if peg.use.kind == "request" and peg.use.due >= first]
     return max(min([due, *parents, *named]), start)
-
-
-def last_working_day(first: date, bucket: int, calendar: Calendar) -> date:
-    """Of a bucket: the Friday of a week, or the day itself."""
-    day = calendar.shift(first, bucket)
-    return day + timedelta(days=min(WORKING_DAYS, calendar.bucket_days) - 1)
 
 
 # value -------------------------------------------------------------------------------------------
@@ -122,7 +115,7 @@ def _values(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
     demand would then cost more, less its own cost with its components."""
     result: dict[Lot, float] = {}
     for product, own in lots_by_product(lots).items():
-        curve = work.curves.get(product)
+        curve = work.asked.curves.get(product)
         if curve is None:
             continue
         good = np.array([lot.units * lot.way.yield_share for lot in own])

@@ -12,34 +12,36 @@ from typing import Literal
 
 import numpy as np
 
+from datong.ledger.columns import tuples
 from datong.model.flow import Clearing, FloatArray, Item
 from datong.network.horizon import valid_on
 from datong.plan.lots import NOTHING, Lot
 from datong.plan.work import Work
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Use:
-    """Units of a product that are used in a bucket.
+    """Units of a product that are used in a bucket."""
 
-    kind: a customer's request, expected demand, a planned order, or an order that is out already. name: key of the
-    request, or of the order that is out, which makes `makes`. parent: the lot of a planned order. due: day on which
-    they are wanted. late: they come after it.
-    """
-
+    # A customer's request, expected demand, a planned order, or an order that is out already.
     kind: Literal["request", "forecast", "order", "out"]
     bucket: int
     units: float
+    # Day on which they are wanted.
     due: date
+    # Key of the request, or of the order that is out.
     name: str = ""
+    # The lot of a planned order.
     parent: Lot | None = None
     firm: bool = False
     priority: int = 0
+    # They come after the day on which they are wanted.
     late: bool = False
+    # What the order that is out makes.
     makes: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Peg:
     """Units of a lot that one use takes."""
 
@@ -47,12 +49,15 @@ class Peg:
     units: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Before:
-    """What is there of a product before a lot is needed: opening stock, orders out, and lots that come first."""
+    """What is there of a product before a lot is needed."""
 
+    # Units in stock at the beginning.
     stock_units: float
+    # Units that orders which are out bring.
     on_order_units: float
+    # Units of lots that come first.
     planned_units: float
 
 
@@ -134,12 +139,12 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
                 late=r["what"] == "late",
             )
         )
-    columns = ["product", "market", "bucket", "served_units", "on_time_units"]
-    for r in clearing.gaps.select(columns).to_pylist():
-        label = label_of(Item(r["product"], r["market"]))
-        if label not in one_by_one and r["served_units"] > NOTHING:
-            late = r["served_units"] > r["on_time_units"] + NOTHING and r["on_time_units"] <= NOTHING
-            uses[label].append(Use("forecast", at[r["bucket"]], r["served_units"], r["bucket"], late=late))
+    columns = ("product", "market", "bucket", "served_units", "on_time_units")
+    for product, market, bucket, served, on_time in tuples(clearing.gaps, *columns):
+        label = label_of(Item(product, market))
+        if label not in one_by_one and served > NOTHING:
+            late = served > on_time + NOTHING and on_time <= NOTHING
+            uses[label].append(Use("forecast", at[bucket], served, bucket, late=late))
     for r in clearing.substitutions.to_pylist():
         uses[r["substitute"]].append(Use("forecast", at[r["bucket"]], r["units"], r["bucket"], name=r["product"]))
     for lot in lots:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import reduce
 
+import pyarrow.compute as pc
+
 from datong.ledger.state import State
 from datong.model.flow import (
     UNTESTED_METHODS,
@@ -24,6 +26,7 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.ways import Way
+from datong.plan.days import Days
 from datong.plan.lots import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Use
 from datong.plan.stand_ins import refusals_behind
@@ -57,7 +60,9 @@ class Reasons:
         self.currency = state.settings.currency
         self.weeks = state.settings.calendar.unit == "week"
         self.at = {s: t for t, s in enumerate(work.starts)}
-        self.lines = {(r["name"], self.at[r["bucket"]]): r for r in clearing.prices.to_pylist() if r["what"] == "line"}
+        self.days = [message("plan.week" if self.weeks else "plan.day", day=s) for s in work.starts]
+        of_lines = clearing.prices.filter(pc.equal(clearing.prices["what"], "line"))
+        self.lines = {(r["name"], self.at[r["bucket"]]): r for r in of_lines.to_pylist()}
         products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
         self.names = {r["product"]: r["name"] for r in products}
         self.units = {r["product"]: r["base_unit"] for r in products}
@@ -76,7 +81,7 @@ class Reasons:
         for lot, own in pegs.items():
             self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
 
-    def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, start: date, due: date) -> tuple[Cause, ...]:
+    def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, days: Days, due: date) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
         causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
         causes += [*self._lot_causes(lot, pegs), *self._refusals(lot), *self._alternative_causes(lot)]
@@ -87,10 +92,13 @@ class Reasons:
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
             for s in self.signals[product][:MOST_SIGNALS]
         ]
-        return (*causes, self._conclusion(lot, start, due))
+        if days.crowded:
+            text = message("plan.cause.crowded", steps=days.crowded, when=self.when(lot.start))
+            causes.append(Cause("plan", text))
+        return (*causes, self._conclusion(lot, days.start, due))
 
     def when(self, bucket: int) -> Message:
-        return message("plan.week" if self.weeks else "plan.day", day=self.work.starts[bucket])
+        return self.days[bucket]
 
     def called(self, product: str) -> str:
         """A product by its name and code."""
@@ -163,7 +171,7 @@ class Reasons:
             return message("plan.cause.smallest", smallest=shown(way.min_units), more=shown(left))
         if way.multiple_units > 1 and left < way.multiple_units * way.yield_share:
             return message("plan.cause.multiple", multiple=shown(way.multiple_units), more=shown(left))
-        if lot.way.product in self.work.wanted and len(self.work.wanted[lot.way.product]) > 1:
+        if lot.way.product in self.work.asked.wanted and len(self.work.asked.wanted[lot.way.product]) > 1:
             total = self._total(lot.way.product)
             last = len(self.work.starts) - 1
             high = shown(float(total.quantile(0.9)[last]))
@@ -173,7 +181,7 @@ class Reasons:
 
     def _total(self, product: str) -> SortedDemand:
         if product not in self.totals:
-            self.totals[product] = SortedDemand.of(self.work.wanted[product].cumsum(axis=1))
+            self.totals[product] = SortedDemand.of(self.work.asked.wanted[product].cumsum(axis=1))
         return self.totals[product]
 
     def _listed(self, parts: Sequence[Message]) -> Message:

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.columns import tuples
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
@@ -20,9 +20,10 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.horizon import valid_on
 from datong.network.planned_demand import planned_demand, pooled_demand
 from datong.network.position import Position
+from datong.network.rule_facts import rule_facts
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, way_on
-from datong.plan.lots import Lot
+from datong.plan.lots import Lot, lots_matter
 from datong.plan.worth import Curve
 
 
@@ -58,32 +59,59 @@ class CostOfUnits:
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
-    """Everything the steps of planning read. cleared: product -> way name -> (bucket of start) units started.
+class Asked:
+    """What is asked for. Of the demand on all sample paths, which is large, only the curves keep a copy."""
 
-    asked: product -> (path, bucket) demand as planning sees it; wanted: the same with its whole spread, for what is
-    told to people. substituted: product -> (bucket) units that it serves for others, less what others serve for it.
-    plain_cost: product -> money for a good unit by the cheapest way where nothing is scarce.
-    """
+    # Products that are asked for.
+    products: frozenset[str]
+    # Product -> (path, bucket) units, with their whole spread, for what is told to people.
+    wanted: Mapping[str, FloatArray]
+    # Product that goes into nothing -> what its supply costs, against demand as planning sees it.
+    curves: Mapping[str, Curve]
+    # Product -> (bucket) units that it serves for others, less what others serve for it.
+    substituted: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class ByMarket:
+    """What the market in any quantities says."""
+
+    # Product -> way name -> (bucket of start) units started.
+    cleared: Mapping[str, Mapping[str, FloatArray]]
+    # What units cost at its prices.
+    price: CostOfUnits
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Everything the steps of planning read."""
 
     calendar: Calendar
+    # (bucket) first days.
     starts: tuple[date, ...]
+    # The first bucket that is not frozen.
     first_start: int
     facts: ChainFacts
+    # Way name -> way.
     ways: Mapping[str, Way]
+    # Product -> its ways, in order of name.
     ways_of: Mapping[str, Sequence[Way]]
+    # Products, components first.
     order: tuple[str, ...]
+    # Products that go into others.
     components: frozenset[str]
+    # Product -> units in stock.
     on_hand: Mapping[str, float]
+    # What orders that are out bring and take.
     promised: Committed
-    asked: Mapping[str, FloatArray]
-    wanted: Mapping[str, FloatArray]
-    curves: Mapping[str, Curve]
+    # Product -> whether it comes in whole units.
     whole: Mapping[str, bool]
-    cleared: Mapping[str, Mapping[str, FloatArray]]
-    price: CostOfUnits
-    substituted: Mapping[str, FloatArray]
+    # Product -> money for a good unit by the cheapest way where nothing is scarce.
     plain_cost: Mapping[str, float]
+    asked: Asked
+    by_market: ByMarket
+    # Whether lots may leave the cleared quantities.
+    takes_turns: bool
 
     def arrive(self, way: Way, start: int) -> int:
         return start + self.calendar.lead_buckets(way.lead_days)
@@ -92,64 +120,103 @@ class Work:
 def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, where: Position) -> Work:
     """The facts of a cleared market, as planning reads them."""
     settings, starts = state.settings, demand.bucket_starts
-    calendar, buckets = settings.calendar, len(starts)
+    calendar = settings.calendar
     facts = chain_facts(state, starts, learnt, demand.items)
     promised = committed(facts, where, starts, calendar, settings.frozen_buckets)
     facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
-    ways = {w.name: w for w in facts.ways}
-    at = {s: t for t, s in enumerate(starts)}
-    ways_of: dict[tuple[str, ...], list[Way]] = defaultdict(list)
-    for w in facts.ways:
-        ways_of[_way_key(w, facts)].append(w)
-    cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(buckets)))
-    for row in clearing.quantities.to_pylist():
-        way = way_on(ways_of[_row_key(row)], row["start"])
-        cleared[way.product][way.name][at[row["start"]]] += row["started_units"]
-    asked = planned_demand(demand, where, facts, starts, settings)
-    wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
-    substituted = _substituted(clearing, at)
-    asked |= {p: np.zeros((1, buckets)) for p in substituted if p not in asked}
-    wanted |= {p: wanted.get(p, 0.0) + np.maximum(units, 0.0)[None] for p, units in substituted.items()}
-    components = frozenset(u.component for w in facts.ways for u in w.uses)
-    prices = {(r["what"], r["name"], r["bucket"]): r["price"] for r in clearing.prices.to_pylist()}
-    arrivals = {p: np.zeros(buckets) for p in asked}
-    for product, by_way in cleared.items():
-        for name, units in by_way.items():
-            lead = calendar.lead_buckets(ways[name].lead_days)
-            if product in arrivals:
-                arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
-    turned_away = _turned_away(clearing, asked, at, facts)
-    for product, units in substituted.items():  # what a substitute serves is its own demand, and no longer the other's
-        turned_away[product] = turned_away[product] - np.cumsum(units)
-    curves = {
-        p: Curve(
-            SortedDemand.of(np.cumsum(paths, axis=1) - turned_away[p]),
-            facts.economics[p],
-            np.cumsum(arrivals[p] + promised.units[p]),
-        )
-        for p, paths in asked.items()
-        if p in facts.economics and p not in components
-    }
+    cleared = _cleared(facts, clearing, starts)
+    demanded = planned_demand(demand, where, facts, starts, settings)
+    takes_turns = _takes_turns(state, demand, demanded, facts, where)
+    comes = {p: units + promised.units[p] for p, units in _arrivals(facts, cleared, calendar, len(starts)).items()}
     return Work(
         calendar=calendar,
         starts=starts,
         first_start=settings.frozen_buckets,
         facts=facts,
-        ways=ways,
-        ways_of=ways_by_product(ways.values()),
+        ways={w.name: w for w in facts.ways},
+        ways_of=ways_by_product(facts.ways),
         order=_order(facts, cleared),
-        components=components,
+        components=frozenset(u.component for w in facts.ways for u in w.uses),
         on_hand=located(facts, where).on_hand_units,
         promised=promised,
-        asked=asked,
-        wanted=wanted,
-        curves=curves,
         whole=whole_products(state, demand, facts),
-        cleared=cleared,
-        price=CostOfUnits(prices, starts, facts.shared),
-        substituted=substituted,
         plain_cost=_plain_costs(facts, starts),
+        asked=_asked(demand, where, demanded, clearing, facts, comes, calendar),
+        by_market=ByMarket(cleared, CostOfUnits(_prices(clearing), starts, facts.shared)),
+        takes_turns=takes_turns,
     )
+
+
+def _asked(
+    demand: Forecast,
+    where: Position,
+    demanded: dict[str, FloatArray],
+    clearing: Clearing,
+    facts: ChainFacts,
+    comes: Mapping[str, FloatArray],
+    calendar: Calendar,
+) -> Asked:
+    """demanded: `planned_demand`, which is used up: the paths of a product are let go as soon as its curve is there.
+    comes: product -> (bucket) units that the market has arrive, and those that come anyway."""
+    starts = demand.bucket_starts
+    at, none = {s: t for t, s in enumerate(starts)}, np.zeros(len(starts))
+    substituted = _substituted(clearing, at)
+    demanded |= {p: none[None] for p in substituted if p not in demanded}
+    products = frozenset(demanded)
+    turned_away = _turned_away(clearing, at, facts)
+    for product, units in substituted.items():  # what a substitute serves is its own demand, and no longer the other's
+        turned_away[product] = turned_away.get(product, none) - np.cumsum(units)
+    components = {u.component for w in facts.ways for u in w.uses}
+    curves: dict[str, Curve] = {}
+    for product in list(demanded):
+        paths = demanded.pop(product)
+        if product in facts.economics and product not in components:
+            ordered = SortedDemand.of(np.cumsum(paths, axis=1) - turned_away.get(product, none))
+            curves[product] = Curve(ordered, facts.economics[product], np.cumsum(comes[product]))
+    wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
+    wanted |= {p: wanted.get(p, 0.0) + np.maximum(units, 0.0)[None] for p, units in substituted.items()}
+    return Asked(products, wanted, curves, substituted)
+
+
+def _takes_turns(
+    state: State, demand: Forecast, demanded: Mapping[str, FloatArray], facts: ChainFacts, where: Position
+) -> bool:
+    """Whether lots may leave the cleared quantities: any way has a set-up or lots, goods lie nowhere in particular, and
+    no rule looks at more than costs, hours and components. demanded: `planned_demand`."""
+    if facts.stock_points or not any(lots_matter(w) for w in facts.ways):
+        return False
+    rules = rule_facts(state, demand, where, demanded, facts)
+    return not (rules.substitutes or rules.shelf_life_buckets or rules.shares or any(rules.change_cost.values()))
+
+
+def _cleared(facts: ChainFacts, clearing: Clearing, starts: Sequence[date]) -> dict[str, dict[str, FloatArray]]:
+    """Product -> way name -> (bucket of start) units started."""
+    at = {s: t for t, s in enumerate(starts)}
+    ways_of: dict[tuple[str, ...], list[Way]] = defaultdict(list)
+    for way in facts.ways:
+        ways_of[_way_key(way, facts)].append(way)
+    cleared: dict[str, dict[str, FloatArray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(len(starts))))
+    named = ("kind", "recipe", "offer", "lane", "product", "from_site", "to_site")
+    for kind, recipe, offer, lane, product, from_site, to_site, start, units in tuples(
+        clearing.quantities, *named, "start", "started_units"
+    ):
+        key = (kind, recipe or offer or lane or "", product, from_site or "", to_site or "")
+        way = way_on(ways_of[key], start)
+        cleared[way.product][way.name][at[start]] += units
+    return cleared
+
+
+def _arrivals(
+    facts: ChainFacts, cleared: Mapping[str, Mapping[str, FloatArray]], calendar: Calendar, buckets: int
+) -> dict[str, FloatArray]:
+    """Product -> (bucket) good units that the market has arrive."""
+    ways = {w.name: w for w in facts.ways}
+    arrivals = {p: np.zeros(buckets) for p in facts.products}
+    for product, by_way in cleared.items():
+        for name, units in by_way.items():
+            lead = calendar.lead_buckets(ways[name].lead_days)
+            arrivals[product][lead:] += units[: buckets - lead] * ways[name].yield_share
+    return arrivals
 
 
 def _plain_costs(facts: ChainFacts, starts: Sequence[date]) -> dict[str, float]:
@@ -179,12 +246,6 @@ def _way_key(way: Way, facts: ChainFacts) -> tuple[str, ...]:
     )
 
 
-def _row_key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """`_way_key` of a row of the cleared quantities."""
-    name = row["recipe"] or row["offer"] or row.get("lane") or ""
-    return row["kind"], name, row["product"], row.get("from_site") or "", row.get("to_site") or ""
-
-
 def _hours_to_work(facts: ChainFacts, clearing: Clearing, starts: Sequence[date]) -> dict[str, FloatArray]:
     """Hours by line and bucket: those of the line, or more where the market works overtime."""
     at = {s: t for t, s in enumerate(starts)}
@@ -212,16 +273,20 @@ def ways_by_product(ways: Iterable[Way]) -> dict[str, list[Way]]:
     return result
 
 
-def _turned_away(
-    clearing: Clearing, asked: Mapping[str, FloatArray], at: Mapping[date, int], facts: ChainFacts
-) -> dict[str, FloatArray]:
-    """Cumulative units that the market gives up before the last bucket: product -> (bucket)."""
-    lost = {p: np.zeros(len(at)) for p in asked}
-    for row in clearing.gaps.to_pylist():
-        t, product = at[row["bucket"]], facts.label_of(Item(row["product"], row["market"]))
-        if product in lost and t < len(at) - 1:
-            lost[product][t] += row["lost_units"]
+def _turned_away(clearing: Clearing, at: Mapping[date, int], facts: ChainFacts) -> dict[str, FloatArray]:
+    """Cumulative units that the market gives up before the last bucket: product -> (bucket), of those that lose any."""
+    lost: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(at)))
+    some = clearing.gaps.filter(pc.greater(clearing.gaps["lost_units"], 0.0))
+    for product, market, bucket, units in tuples(some, "product", "market", "bucket", "lost_units"):
+        if at[bucket] < len(at) - 1:
+            lost[facts.label_of(Item(product, market))][at[bucket]] += units
     return {p: np.cumsum(units) for p, units in lost.items()}
+
+
+def _prices(clearing: Clearing) -> dict[tuple[str, str, date], float]:
+    """(what, name, bucket) -> money."""
+    rows = tuples(clearing.prices, "what", "name", "bucket", "price")
+    return {(what, name, bucket): price for what, name, bucket, price in rows}
 
 
 def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[str, bool]:

@@ -50,6 +50,7 @@ REPLENISHMENT_SCHEMA = pa.schema(
         ("overdue_units", pa.float64()),
         ("stock_then_units", pa.float64()),
         ("demand_units", pa.float64()),
+        ("demand_known", pa.bool_()),
         ("short_before", pa.float64()),
         ("short_after", pa.float64()),
         ("lost_chance", pa.float64()),
@@ -81,7 +82,8 @@ class ReplenishResult:
     next order could have saved with the same units. counted: there is a stock count of the product; without one, stock
     is what its records leave, 0 at least. on_hand_units, under_way_units; overdue_units: of these, past their promised
     day. stock_then_units: expected when it arrives. demand_units: expected from now to the end of the window that only
-    this order can serve. short_before, short_after: chance that demand is not met in the window without and with the
+    this order can serve; demand_known: it is given, or the same on every path, so that only lead times are uncertain.
+    short_before, short_after: chance that demand is not met in the window without and with the
     order. lost_chance: that it never comes.
     `without_way`: what is asked for and no way brings now, so that nothing is proposed for it (WITHOUT_WAY_SCHEMA).
     `products`: names and units.
@@ -214,6 +216,7 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
             "overdue_units": float(overdue[i]),
             "stock_then_units": float(found.stock_then[i]),
             "demand_units": float(paths[i, :, : reach[i]].sum(axis=1).mean()),
+            "demand_known": bool((paths[i, :1, : reach[i]] == paths[i, :, : reach[i]]).all()),
             "short_before": float(found.short_before[i]),
             "short_after": float(short_after[i]),
             "lost_chance": float(found.lost_chance[i]),

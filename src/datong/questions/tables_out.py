@@ -193,10 +193,11 @@ def kept_findings(tables: Mapping[str, pa.Table], name: str = "findings") -> tup
 
 def _long(names: Sequence[tuple[str, str]], starts: Sequence[date]) -> dict[str, pa.Array]:
     """Key columns of a table with a row for each item and bucket, item by item."""
+    item, bucket = np.indices((len(names), len(starts))).reshape(2, -1)
     return {
-        "product": pa.array([p for p, _ in names for _ in starts], pa.string()),
-        "market": pa.array([m for _, m in names for _ in starts], pa.string()),
-        "bucket": pa.array(list(starts) * len(names), pa.date32()),
+        "product": pa.array([p for p, _ in names], pa.string()).take(pa.array(item)),
+        "market": pa.array([m for _, m in names], pa.string()).take(pa.array(item)),
+        "bucket": pa.array(list(starts), pa.date32()).take(pa.array(bucket)),
     }
 
 
@@ -205,13 +206,13 @@ def _numbers(values: FloatArray) -> pa.Array:
 
 
 def _series(series: SeriesSet) -> pa.Table:
-    words = [AVAILABILITY[int(a)] for a in np.asarray(series.availability).ravel()]
+    words = pa.array([AVAILABILITY[kind] for kind in range(len(AVAILABILITY))], pa.string())
     return pa.table(
         {
             **_long(series.items, series.bucket_starts),
             "units": _numbers(series.units),
             "sold_units": _numbers(series.sold_units),
-            "availability": pa.array(words, pa.string()),
+            "availability": words.take(pa.array(series.availability.ravel())),
         }
     )
 

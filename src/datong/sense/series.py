@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import as_day, codes, day_number, local_days
+from datong.ledger.columns import as_day, day_number, local_days, pairs
 from datong.ledger.state import State
 from datong.model.flow import (
     ON_SALE,
@@ -61,14 +61,12 @@ def sale_rows(state: State) -> SaleRows:
 
 def _coded(rows: pa.Table) -> tuple[tuple[Item, ...], IntArray]:
     """Sorted items of a table with columns `product` and `market`, and each row's position among them."""
-    product, products = codes(rows["product"])
-    market, markets = codes(rows["market"])
-    pairs, inverse = np.unique(product * max(len(markets), 1) + market, return_inverse=True)
-    names = [Item(products[p // len(markets)], markets[p % len(markets)]) for p in pairs.tolist()]
+    item, found = pairs(rows["product"], rows["market"])
+    names = [Item(*pair) for pair in found]
     order = sorted(range(len(names)), key=lambda i: names[i])
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
-    return tuple(names[i] for i in order), rank[inverse]
+    return tuple(names[i] for i in order), rank[item]
 
 
 @dataclass(frozen=True, eq=False)

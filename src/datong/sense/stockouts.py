@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.columns import codes, day_number, distinct, local_days
+from datong.ledger.columns import day_number, local_days, pairs
 from datong.ledger.state import State
 from datong.model.flow import ON_SALE, STOCKED_OUT, STOCKED_OUT_INFERRED, BoolArray, FloatArray, IntArray, Item
 
@@ -63,11 +63,9 @@ def _counts(
         return flagged, empty, ever
     due_day = local_days(counts, state) + settings.promise_days
     bucket = (due_day - day_number(bucket_starts[0])) // settings.calendar.bucket_days
-    product, products = codes(counts["product"])
-    site, sites = codes(counts["site"].fill_null(""))
-    shops = {i.market for i in items}
-    shop, names = codes(pa.chunked_array([[s if s in shops else "" for s in sites]], pa.string()))
-    place, places = distinct(product * len(names) + shop[site])
+    shops = pa.array(sorted({i.market for i in items}), pa.string())
+    site = counts["site"]
+    place, places = pairs(counts["product"], pc.if_else(pc.is_in(site, shops), site, "").fill_null(""))
     inside = (bucket >= 0) & (bucket < len(bucket_starts))
     cell = (place * len(bucket_starts) + bucket)[inside]
     shape = len(places), len(bucket_starts)
@@ -78,7 +76,7 @@ def _counts(
     np.fmax.at(most, cell, counts["units"].cast(pa.float64()).to_numpy()[inside])
     off_sale = ((said > 0) & (no >= 0.5 * said)).reshape(shape)
     nothing = ((said == 0) & (most <= 0)).reshape(shape)
-    at = {(products[k // len(names)], names[k % len(names)]): i for i, k in enumerate(places.tolist())}
+    at = {pair: i for i, pair in enumerate(places)}
     for of_item in ([(i.product, i.market) for i in items], [(i.product, "") for i in items]):
         own = np.array([at.get(key, -1) for key in of_item], np.int64)
         known = own >= 0

@@ -768,10 +768,10 @@ class DuckDBLedger:
                 self._keep_tables(run)
 
     def _keep_tables(self, run: RunRecord) -> None:
-        arrow = [_arrow_bytes(table) for table in run.tables.values()]
-        kept = pa.table({"name": list(run.tables), "arrow": pa.array(arrow, pa.large_binary())})
-        with self._registered("run_tables_arrow", kept):
-            self._run("INSERT INTO run_tables SELECT ?, name, arrow FROM run_tables_arrow", [run.run])
+        for name, table in run.tables.items():  # one at a time: all of them at once are large
+            kept = pa.table({"arrow": pa.array([_arrow_bytes(table)], pa.large_binary())})
+            with self._registered("run_table_arrow", kept):
+                self._run("INSERT INTO run_tables SELECT ?, ?, arrow FROM run_table_arrow", [run.run, name])
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""

@@ -101,3 +101,17 @@ def test_several_currencies_are_no_one_price(head: str, money: tuple[str, str], 
 def test_one_currency_asks_nothing(tmp_path: Path) -> None:
     lines = ["Date,SKU,Quantity,Price,Currency", *(f"2024-01-{i + 1:02},KA,2,$4.00,USD" for i in range(20))]
     assert asked(read(tmp_path / "list.csv", lines)) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "money", "currency"),
+    [
+        ("Price,Currency", "4.00,USD", "USD"), ("Price", "€4.00", "EUR"), ("Price (GBP)", "4.00", "GBP"),
+        ("Price", "4元", "CNY"), ("Price", "$4.00", None), ("Price", "4.00", None),
+    ],
+)  # fmt: skip
+def test_the_currency_is_the_one_that_the_file_names(
+    head: str, money: str, currency: str | None, tmp_path: Path
+) -> None:
+    lines = [f"Date,SKU,Quantity,{head}", *(f"2024-01-{i + 1:02},KA,2,{money}" for i in range(20))]
+    assert read(tmp_path / "list.csv", lines).currency == currency

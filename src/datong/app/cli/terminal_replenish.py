@@ -102,6 +102,7 @@ def order_words(
         demand=figures.fitting(row["demand_units"]),
         before=figures.share(row["short_before"], 0),
         after=figures.share(row["short_after"], 0),
+        why=say("replenish.late_alone", language) if row["demand_known"] and row["short_after"] > 0 else "",
         value=figures.money(row["value"], settings.currency, language),
     )
     more = []

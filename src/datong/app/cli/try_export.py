@@ -14,8 +14,10 @@ from datong.app.cli import commands, terminal, trial
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_since
 from datong.app.in_hand import write_chain
+from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import OrderList
+from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import asked
@@ -26,6 +28,7 @@ from datong.model.words import message, say
 
 SETTINGS_FILE, RESULTS_FOLDER = "chain.toml", "results"
 REPORT, ORDER_LIST, COUNT_SHEET = "report.html", "order-list.xlsx", "count-sheet.xlsx"
+COUNTED_SHEET = "count-sheet-taken-in.xlsx"
 
 
 def answer_try(options: argparse.Namespace, language: str) -> int:
@@ -121,8 +124,10 @@ def _next_export(folder: Path, options: argparse.Namespace, language: str) -> in
 
 
 def _take_stock(chain: Chain, options: argparse.Namespace, language: str) -> None:
-    """What is in stock: from the sheet that is named; where nothing is known, one question at a terminal."""
-    file: Path | None = options.stock
+    """What is in stock: from the sheet that is named, or the chain's own where it is filled in; where nothing is known,
+    one question at a terminal. The chain's own is put aside once it is taken in, since a new one takes its place."""
+    own = chain.folder / RESULTS_FOLDER / COUNT_SHEET
+    file: Path | None = options.stock or (own if is_filled(own) else None)
     if file is None and not options.yes and sys.stdin.isatty() and not _is_counted(chain):
         said = input(say("order_list.ask_stock", language)).strip()
         file = Path(said).expanduser() if said else None
@@ -131,6 +136,8 @@ def _take_stock(chain: Chain, options: argparse.Namespace, language: str) -> Non
     taken, count, empty = chain.count_stock(file)
     commands.print_findings(taken.findings, language)
     terminal.line(say("count.read", language, count=count, empty=empty))
+    if own.is_file() and file.resolve() == own.resolve():
+        own.replace(own.with_name(COUNTED_SHEET))
 
 
 def _is_counted(chain: Chain) -> bool:
@@ -143,12 +150,12 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
 
     commands.warn_of_findings(chain, language)
     result = commands.run_with_progress(chain, None, None, language, listed=True)
-    inputs = commands.report_inputs(chain, result, {}, language)
+    inputs = report_inputs(chain, result, {}, language)
     listed = OrderList(inputs, language)
     results = chain.folder / RESULTS_FOLDER
     results.mkdir(exist_ok=True)
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))
-    commands.write_report(inputs, report, language)
+    write_report(inputs, report, language)
     write_whole(workbook, order_list_bytes(listed))
     if not first:
         show_since(result.tables["since"], chain.settings, language)

@@ -11,7 +11,7 @@ from datong.connectors.exports.numbers import written
 from datong.connectors.files.read import RawSource, Source, open_sources, whole_source
 from datong.ledger.validate import ROW
 from datong.model.errors import BadInput
-from datong.model.findings import Finding, finding
+from datong.model.findings import Finding, finding, has_errors
 from datong.model.words import LANGUAGES, message, say
 
 _KEYS = ("code", "name", "counted", "day")
@@ -20,6 +20,12 @@ _KEYS = ("code", "name", "counted", "day")
 def is_count_sheet(file: Path) -> bool:
     """Whether a file has the columns of a count sheet, in either language."""
     return any(_columns(source.columns) is not None for source in open_sources(file)[0])
+
+
+def is_filled(file: Path) -> bool:
+    """Whether a count sheet that is there counts anything."""
+    found = (s for s in (open_sources(file)[0] if file.is_file() else ()) if _columns(s.columns) is not None)
+    return any(any(_texts(whole_source(s).rows, (_columns(s.columns) or {})["counted"])) for s in found)
 
 
 def _columns(headers: Collection[str]) -> Mapping[str, str] | None:
@@ -41,7 +47,8 @@ def read_counts(file: Path, products: Collection[str], day: date) -> tuple[Sourc
     found = next(((s, c) for s in sources if (c := _columns(s.columns)) is not None), None)
     if found is None:
         columns = ", ".join(say(f"count.{key}", "en") for key in _KEYS)
-        findings = [*findings, finding("error", "count.no_column", file.name, column="Code", columns=columns)]
+        if not has_errors(findings):
+            findings = [*findings, finding("error", "count.no_column", file.name, columns=columns)]
         raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
     source, columns = found
     rows = whole_source(source).rows

@@ -3,6 +3,7 @@ of their cells for a question."""
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ _CURRENCY = re.compile(r"[$€£¥₹₩₽₺฿₫]|\b(?:USD|EUR|GBP|CNY|RMB|J
 _SIGN_OF = {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "KRW": "₩"} | dict.fromkeys(
     ("CNY", "RMB", "元", "人民币"), "¥"
 )
+_CODE_OF = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW"} | dict.fromkeys(("RMB", "元", "人民币"), "CNY")
 
 
 def codes_of(cells: Cells) -> np.ndarray:
@@ -91,3 +93,11 @@ def sign_of(currency: str) -> str:
     """One name for a currency, by its code, its sign or its word."""
     currency = currency.strip().upper()
     return _SIGN_OF.get(currency, currency)
+
+
+def currency_of(texts: Iterable[str]) -> str | None:
+    """The one currency that texts name; None where they name none or several. $ and ¥ are of several countries."""
+    said = (match for text in texts for match in _CURRENCY.findall(unicodedata.normalize("NFKC", text).upper()))
+    found = {_CODE_OF.get(match, match) for match in said}
+    codes = {code for code in found if len(code) == 3}
+    return codes.pop() if len(codes) == 1 else None

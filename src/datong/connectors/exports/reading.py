@@ -29,6 +29,7 @@ from datong.connectors.exports.dates import (
 from datong.connectors.exports.evidence import (
     codes_of,
     currencies_in,
+    currency_of,
     fits,
     is_line_total,
     mark_of_sum,
@@ -93,7 +94,8 @@ class Reading:
     guess that nobody should use. used: answers that decided something. left: rows that are left out, and why.
     zone: IANA name, where the file's moments have offsets. lines: keys of the order lines
     that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders. names: of all
-    columns. profile: of the platform whose export it is, where one is recognised.
+    columns. profile: of the platform whose export it is, where one is recognised. currency: ISO code, of its prices,
+    where they tell one.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Reading:
     lines: pa.Array | None = None
     names: tuple[str, ...] = ()
     profile: Profile | None = None
+    currency: str | None = None
 
     @property
     def rows(self) -> int:
@@ -195,6 +198,7 @@ class _Export:
         self.columns = dict(table.columns)
         self.rows = Rows(table)
         self.lines: pa.Array | None = None
+        self.currency: str | None = None
         self.from_1904 = False
         self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
 
@@ -243,7 +247,7 @@ class _Export:
             self.name, self.choice.columns, (), parts, tuple(self.asking.open), dict(self.asking.used),
             (*findings, *self.findings), tuple(self.notes), left,
             Totals(self.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9)),
-            self.zone, self.lines, tuple(self.columns), profile,
+            self.zone, self.lines, tuple(self.columns), profile, self.currency,
         )  # fmt: skip
 
     def _cells(self, wanted: str) -> Cells | None:
@@ -505,7 +509,14 @@ class _Export:
         found = {sign for n in money.values() for sign in currencies_in(self.columns[n])}
         for name in named:
             found |= {*map(sign_of, self.columns[name].text.drop_null().unique().slice(0, 50).to_pylist())}
-        if not money or len(found) < 2:
+        if not money:
+            return
+        if len(found) < 2:
+            cells = [self.columns[n] for n in (*money.values(), *named)]
+            written_in = [text for c in cells for text in c.text.drop_null().slice(0, 200).unique().to_pylist()]
+            self.currency = currency_of([*money.values(), *written_in])
+            if self.currency is not None:
+                self.notes.append(message("export.currency", currency=self.currency))
             return
         told = ", ".join(sorted(found))
         options = tuple(Option(n, message(f"export.reading.currencies_{n}")) for n in ("no_prices", "as_one"))
