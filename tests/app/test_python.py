@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import datong
+from datong.app import in_hand
 from datong.app.clock import moment_of
 from datong.app.dataframes import arrow_of
 from datong.model.settings import ChainSettings
@@ -82,6 +83,19 @@ def test_the_columns_that_are_given_are_taken() -> None:
     assert {c["field"]: c["column"] for c in named.columns} == {"date": "d1", "product": "a", "units": "x"}
     with pytest.raises(datong.Refused, match=r"no column nothing.*d1, d2, a, b, x"):
         datong.forecast(odd, date="nothing")
+
+
+def test_markets_are_apart_where_their_column_is_named() -> None:
+    two = pd.DataFrame({**SOLD, "Country": ["FR", "FR", "DE", "DE"] * 30})
+    whole, apart = (datong.forecast(two, horizon=1, market=market) for market in (None, "Country"))
+    assert set(whole.table["market"]) == {"all"} and set(apart.table["market"]) == {"FR", "DE"}
+
+
+def test_many_products_are_followed_in_fewer_futures_as_by_try_and_it_is_said(tmp_path: Path) -> None:
+    many = pa.table({"date": ["2024-01-01"] * 1000, "SKU": [f"P{n:04}" for n in range(1000)], "qty": [3] * 1000})
+    read = in_hand.read_sales(many, {}, {}, {}, "en")
+    assert read.settings.path_count == in_hand.write_chain(tmp_path / "kept", "sales", "", read.reading) == 64
+    assert any("64 possible futures" in note for note in read.said)
 
 
 def test_what_cannot_be_known_is_asked_with_its_readings_and_the_argument_that_answers() -> None:

@@ -7,7 +7,7 @@ is the same that `datong run`, `datong replenish` and `datong try` use.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from datong.connectors.exports.evidence import samples_of
 from datong.connectors.exports.grid import Grids, grids_of_table, read_grids
 from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Question, asked, write_answers
-from datong.connectors.exports.reading import Reading, read_from
+from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
 from datong.connectors.files.read import RawSource, Source
 from datong.connectors.files.settings import settings_of
 from datong.ledger.validate import ROW, column_name
@@ -275,7 +275,7 @@ def replenish(
             raise BadInput(message("shown.wrong_tables", names=", ".join(name for name, _ in parts)), wrong)
         notes += [finding.text(sales.language) for finding in wrong]
         found = chain.replenish(as_of, seed, review_buckets)
-    return OrdersResult(found, replace(sales, notes=tuple(notes)))
+    return OrdersResult(found, replace(sales, notes=(*sales.notes, *notes)))
 
 
 def try_(sales: InHand, keep: Path | None, seed: int, as_of: Moment | None) -> Trial:
@@ -310,6 +310,8 @@ def read_sales(
         grids = grids_of_table(arrow_of(data), NAME)
     known = {wanted: str(column) for wanted, column in columns.items() if column is not None}
     known |= {wanted: answers[wanted] for wanted in COLUMN_ARGUMENTS if wanted in answers}
+    if "market" in known:  # who names the column wants a series for each
+        answers = {MARKETS: APART, **answers}
     reading = read_from(grids, name, answers, str(settings.get("country", "")), known)
     absent = sorted({column for column in known.values() if column not in reading.names})
     if absent and reading.names:
@@ -322,12 +324,21 @@ def read_sales(
         raise BadInput(message("app.cannot_ingest", file=name), reading.findings)
     if reading.questions:
         raise asked(reading.questions)
-    told = {"time_zone": reading.zone, "currency": reading.currency}
-    given = {"name": Path(name).stem, **told, "history": "declared", **settings}
+    given = _first_settings(Path(name).stem, str(settings.get("country", "")), reading)
+    given |= {key: value for key, value in settings.items() if value is not None}
     made, wrong = settings_of({key: value for key, value in given.items() if value is not None})
     if has_errors(wrong):
         raise BadInput(message("app.wrong_settings", folder=name), wrong)
-    return InHand(reading, made, kind, chosen_language(language, os.environ))
+    spoken = chosen_language(language, os.environ)
+    return InHand(reading, made, kind, spoken, tuple(_few_paths(reading, made, spoken)))
+
+
+def _few_paths(reading: Reading, settings: ChainSettings, language: str) -> Iterator[str]:
+    """That there are fewer possible futures than usual, where it is so."""
+    products = reading.part("products")
+    if products is not None and settings.path_count == FEW_PATHS:
+        words = {"count": f"{products.num_rows:,}", "paths": FEW_PATHS, "usual": ChainSettings.path_count}
+        yield say("app.few_paths", language, **words)
 
 
 def which_column(wanted: str, names: Sequence[str], grids: Grids) -> Question:
@@ -361,17 +372,22 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int 
     if folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
         raise Refused(message("app.not_empty", folder=folder))
     folder.mkdir(parents=True, exist_ok=True)
-    products = reading.part("products")
-    paths = FEW_PATHS if products is not None and products.num_rows >= MANY_PRODUCTS else None
-    told = {"time_zone": reading.zone, "currency": reading.currency}
-    settings = {"name": name, "country": country, **told, "history": "declared", "path_count": paths}
+    settings = _first_settings(name, country, reading)
     text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
     (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
     for table, source in reading.parts:
         rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
         pq.write_table(rows, folder / f"{table}.parquet")
     write_answers(folder, reading.used)
-    return paths
+    return settings["path_count"]
+
+
+def _first_settings(name: str, country: str, reading: Reading) -> dict[str, Any]:
+    """Settings of a chain that is made of sales; None: the usual one. Many products have fewer possible futures."""
+    products = reading.part("products")
+    paths = FEW_PATHS if products is not None and products.num_rows >= MANY_PRODUCTS else None
+    told = {"time_zone": reading.zone, "currency": reading.currency}
+    return {"name": name, "country": country, **told, "history": "declared", "path_count": paths}
 
 
 def _numbers(cells: list[Any]) -> list[Any]:
