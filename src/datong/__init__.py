@@ -142,6 +142,7 @@ def replenish(
     date: str | None = None,
     product: str | None = None,
     units: str | None = None,
+    market: str | None = None,
     price: str | None = None,
     answers: Mapping[str, str] = _NOTHING,
     country: str = "",
@@ -168,7 +169,7 @@ def replenish(
     """
     from datong.app import in_hand
 
-    columns = {"date": date, "product": product, "units": units, "price": price}
+    columns = {"date": date, "product": product, "units": units, "market": market, "price": price}
     defaults = {} if lead_days is None else {"defaults": {"offer_lead_days": lead_days}}
     settings = {"bucket": bucket, "country": country, "time_zone": time_zone, **defaults}
     read = in_hand.read_sales(sales, columns, answers, settings, language)
@@ -178,6 +179,11 @@ def replenish(
 def try_(
     sales: Any,
     *,
+    date: str | None = None,
+    product: str | None = None,
+    units: str | None = None,
+    market: str | None = None,
+    price: str | None = None,
     answers: Mapping[str, str] = _NOTHING,
     country: str = "",
     keep: str | PathLike[str] | None = None,
@@ -187,12 +193,15 @@ def try_(
 ) -> "Trial":
     """A stranger's sales export as a chain, and its first run, as `datong try`.
 
-    sales: the path of a file, or a table as in `forecast`. keep: a new or empty folder that becomes the chain's.
+    sales: the path of a file, or a table; its columns: as in `forecast`. keep: a new or empty folder that becomes the
+    chain's.
+
     Raises as `forecast`, and Refused where `keep` holds files already.
     """
     from datong.app import in_hand
 
-    read = in_hand.read_sales(sales, {}, answers, {"country": country}, language)
+    columns = {"date": date, "product": product, "units": units, "market": market, "price": price}
+    read = in_hand.read_sales(sales, columns, answers, {"country": country}, language)
     return in_hand.try_(read, None if keep is None else Path(keep), seed, as_of)
 
 

@@ -12,6 +12,7 @@ from datong.app.cli import commands
 from datong.app.cli.main import main, parser
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import PASSWORD_VARIABLE
+from datong.connectors.protocol import Delivered
 from mail_servers import PASSWORD, USER, Handler, ImapServer, filled, lets_in, reply, smtp_server, token_of
 from mill import run, write
 
@@ -73,12 +74,24 @@ def test_mail_and_drop_side_by_side(mailed: Mailed, capsys: pytest.CaptureFixtur
     assert status == 0, text
     assert "to mill@firm.example" in text and "no e-mail address of V: 1 order stay" in " ".join(text.split())
     (mail,) = mailed.outbox.mails
-    assert "The Mill 的" in str(mail["Subject"])
+    assert "The Mill：" in str(mail["Subject"])
     assert [path.name for path in (mailed.folder / "exchange" / "outbox").iterdir()] == ["V"]
     status, text = run(capsys, "exchange", mailed.folder)
     assert status == 0 and len(mailed.outbox.mails) == 1
     status, text = run(capsys, "exchange", mailed.folder, "--dry-run")
     assert "Nothing waits" in text
+
+
+def test_from_python_mail_and_drop_stand_side_by_side_too(mailed: Mailed) -> None:
+    with datong.open(mailed.folder) as chain:
+        done, again = chain.exchange(), chain.exchange()
+        with pytest.raises(datong.NotFound):
+            chain.exchange(again=["V"])
+    assert {one.counterparty for one in done.delivered} == {"Mill Ltd", "V"}
+    assert [found.code for found in done.findings] == ["no_address"] and done.reports == 0
+    assert len(mailed.outbox.mails) == 1
+    assert [path.name for path in (mailed.folder / "exchange" / "outbox").iterdir()] == ["V"]
+    assert again.reports == 0 and len(mailed.outbox.mails) == 1
 
 
 def test_an_answer_by_mail_counts_once_whatever_is_killed(
@@ -117,6 +130,8 @@ def test_what_was_not_answered_goes_again_where_it_is_asked_for(
     mailed: Mailed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(capsys, "exchange", mailed.folder)
+    status, text = run(capsys, "exchange", mailed.folder, "--again", "Mill Ltd", "--dry-run")
+    assert status == 0 and "Would go out: Mill Ltd" in text and len(mailed.outbox.mails) == 1
     assert run(capsys, "exchange", mailed.folder, "--again", "Mill Ltd")[0] == 0
     first, second = mailed.outbox.mails
     assert token_of(first) == token_of(second) and "重发" in str(second["Subject"])
@@ -164,6 +179,16 @@ def test_an_address_that_is_none_stays_with_the_drop_folder(mailed: Mailed, caps
     status, text = run(capsys, "exchange", mailed.folder)
     assert status == 1 and "a@b; c@d" in text and not mailed.outbox.mails
     assert len(list((mailed.folder / "exchange" / "outbox").iterdir())) == 2
+
+
+def test_python_exchanges_as_the_command_does(mailed: Mailed) -> None:
+    with datong.open(mailed.folder) as chain:
+        done = chain.exchange()
+        assert [(type(one), one.counterparty) for one in done.delivered] == [(Delivered, "Mill Ltd"), (Delivered, "V")]
+        assert [found.code for found in done.findings] == ["no_address"] and done.reports == 0
+        assert [path.name for path in (mailed.folder / "exchange" / "outbox").iterdir()] == ["V"]
+        assert len(chain.exchange(again=["Mill Ltd"]).delivered) == 1
+    assert len(mailed.outbox.mails) == 2
 
 
 def test_addresses_without_a_section_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -226,6 +226,18 @@ def test_nobody_decides_on_a_what_if(plant: Plant) -> None:
             offers.decide(chain.branch("if"), made, take=True)
 
 
+def test_an_answer_without_a_day_does_not_move_a_chain_of_past_records_to_today(tmp_path: Path) -> None:
+    settings = 'name = "mill"\nhorizon_buckets = 6\ncurrency = "CNY"\nstart = 2026-03-02\n'
+    plant = Plant(mill.write(tmp_path / "mill", **(FILES | {"chain_toml": settings})))
+    made, _ = plant.give_out()
+    plant.says(MAKER, f"{made},另提方案,2026-03-16", head="单号,状态,新交期", day=200)
+    with plant.at(250) as chain:
+        before = chain.default_as_of()
+        assert plant.exchange(chain) == []
+        assert state_of(chain, made) == "offered"
+        assert chain.default_as_of() - before < timedelta(seconds=1)
+
+
 # whose order it is ---------------------------------------------------------------------------------
 
 

@@ -91,6 +91,9 @@ def test_what_cannot_be_known_is_asked_with_its_readings_and_the_argument_that_a
     (question,) = asked.value.questions
     assert question.key == "date" and [o.name for o in question.options] == ["SKU", "qty", "note"]
     assert "date='SKU'" in str(asked.value) and "for example n0, n1, n2" in str(asked.value)
+    for ask in (datong.replenish, datong.try_):  # the same arguments answer them
+        with pytest.raises(datong.Refused, match="no column nothing"):
+            ask(unclear, date="nothing", product="SKU", units="qty", market="note", price="qty")
     with pytest.raises(datong.Asked) as asked:
         datong.forecast(pa.table({**SOLD, "status": ["paid"] * 119 + ["Limbo"]}))
     (question,) = asked.value.questions
@@ -161,6 +164,46 @@ def test_lead_days_count_where_no_offer_is_given() -> None:
     for days in (7, 28):
         orders = datong.replenish(pd.DataFrame(SOLD), lead_days=days).orders
         assert set((orders["due"] - orders["start"]).dt.days) == {days}
+
+
+def test_what_cannot_be_used_of_the_sales_is_asked_about_and_told() -> None:
+    gaps = pd.DataFrame({**SOLD, "SKU": [None, "B"] * 60})
+    with pytest.raises(datong.Asked, match="no_product"):
+        datong.forecast(gaps, horizon=1)
+    result = datong.forecast(gaps, horizon=1, answers={"no_product": "leave_out"}, language="en")
+    assert {row["product"] for row in rows_of(result)} == {"B"}
+    assert any("60 rows without a product" in note for note in result.notes) and result.findings
+
+
+def test_stock_of_what_was_never_sold_is_told_and_what_is_wrong_is_refused() -> None:
+    found = datong.replenish(pd.DataFrame(SOLD), stock={"A": 400, "Z": 3}, language="en")
+    assert found.orders.set_index("product")["on_hand_units"].to_dict() == {"A": 400.0, "B": 0.0}
+    assert any("'Z'" in note for note in found.notes)
+    with pytest.raises(datong.BadInput, match="'x'"):
+        datong.replenish(pd.DataFrame(SOLD), stock={"A": "x", "B": 3})
+    with pytest.raises(datong.Refused, match="no table"):
+        datong.replenish(pd.DataFrame(SOLD), stock="A")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"review": 0}, "review_buckets is 0"), ({"seed": -1}, "seed is -1"), ({"language": "fr"}, "'fr' is not spoken")],
+)
+def test_options_out_of_their_range_are_refused_in_words(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(datong.Refused, match=said):
+        datong.replenish(pd.DataFrame(SOLD), **options)
+
+
+def test_an_empty_table_is_refused_and_categories_of_polars_are_read(expected: list[Any]) -> None:
+    with pytest.raises(datong.Refused, match="no rows"):
+        datong.forecast(pd.DataFrame(SOLD).iloc[:0])
+    categories = pl.DataFrame({**SOLD, "SKU": ["A", "B", None, "B"] * 30}).with_columns(
+        pl.col("SKU").cast(pl.Categorical)
+    )
+    assert arrow_of(categories)["SKU"].to_pylist() == ["A", "B", None, "B"] * 30
+    assert arrow_of(categories.clear())["SKU"].to_pylist() == []
+    categories = pl.DataFrame(SOLD).with_columns(pl.col("SKU").cast(pl.Categorical))
+    assert rows_of(datong.forecast(categories, horizon=4)) == expected
 
 
 # moments -----------------------------------------------------------------------------------------

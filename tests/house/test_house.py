@@ -73,7 +73,7 @@ SIBLINGS = {
     "chain": {"wiring", "clock", "taking_in", "kept_runs", "branch_changes", "earlier", "languages"},
     "checking": {"wiring", "clock"},
     "reporting": {"chain", "wording", "report", "result_folder"},
-    "opened": {"chain", "checking", "reporting", "exchange"},
+    "opened": {"chain", "checking", "reporting", "exchange", "mailing"},
     "dataframes": set(),
     "in_hand": {"chain", "clock", "dataframes", "languages"},
     "offers": {"chain", "kept_runs"},

@@ -26,6 +26,7 @@ LARGER = {
     "questions/quote.py: quote": ONE_QUESTION,
     "__init__.py: forecast": ONE_QUESTION,
     "__init__.py: replenish": ONE_QUESTION,
+    "__init__.py: try_": ONE_QUESTION,
 }
 
 # Libraries that functions import: they take long to load and few commands need them, or they need not be there

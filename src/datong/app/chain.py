@@ -13,12 +13,13 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import pyarrow as pa
 
 from datong.app import clock, kept_runs, taking_in
 from datong.app.branch_changes import Change, NewRow, added_sources, changed_sources, parse_change
 from datong.app.clock import Moment
-from datong.app.languages import language_of_environment
+from datong.app.languages import chosen_language
 from datong.app.taking_in import Taken
 from datong.app.wiring import Opened, utc_now, wire, wire_in_memory
 from datong.connectors.exports.count_sheet import is_count_sheet
@@ -78,7 +79,7 @@ class Chain:
         Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default;
         Refused where the machine's clock has jumped (app/clock.py).
         """
-        self._begin(*wire(folder, now, by), language)
+        self._begin(chosen_language(language, os.environ), *wire(folder, now, by))
         try:
             clock.refuse_a_jump(self._at)
             taken = take_in_folder(
@@ -106,7 +107,7 @@ class Chain:
         Raises BadInput where none of the tables can be used.
         """
         chain = cls.__new__(cls)
-        chain._begin(*wire_in_memory(settings, now, by), language)
+        chain._begin(chosen_language(language, os.environ), *wire_in_memory(settings, now, by))
         try:
             taken = taking_in.take_in_parts(chain._at, Path(settings.name), parts)
         except BaseException:
@@ -116,13 +117,13 @@ class Chain:
         chain.ingested, chain._folder_findings = taken.reports, taken.findings
         return chain
 
-    def _begin(self, trunk: Opened, branches: Branches, language: str | None) -> None:
+    def _begin(self, language: str, trunk: Opened, branches: Branches) -> None:
         self._at: Opened = trunk
         self._trunk: Opened = trunk
         self._branches: Branches = branches
         self._whole: State | None = None
         self._noticed: tuple[State, tuple[Finding, ...]] | None = None
-        self.language: str = language_of_environment(os.environ) if language is None else language
+        self.language: str = language
 
     def __repr__(self) -> str:
         """One line; nothing is looked up for it."""
@@ -313,7 +314,7 @@ class Chain:
 
         state = self.state(as_of)
         self.can_plan(state)
-        seed = self.settings.seed if seed is None else seed
+        seed = self.seed_of(seed)
         past = self.past_runs(state.as_of)
         before = kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger)
         left_out = [found for found in self.findings if found.severity == "error"]
@@ -351,7 +352,7 @@ class Chain:
         from datong.questions.clear import clear
 
         earlier = None if warm is None else read_earlier(Path(warm))
-        seed = self.settings.seed if seed is None else seed
+        seed = self.seed_of(seed)
         limits = Limits(gap, time_limit_s)
         watched = never_stop if on_progress is None else on_progress
         state = self.state(as_of)
@@ -402,7 +403,7 @@ class Chain:
         quoted = quote(
             state,
             kept_runs.learnt(self._at, state.as_of),
-            self.settings.seed if seed is None else seed,
+            self.seed_of(seed),
             Order(product, units, clock.day_of(due, self.settings), market),
             branch=self.branch_name,
             earlier=before,
@@ -427,11 +428,19 @@ class Chain:
         """
         from datong.questions.replenish import replenish
 
+        _refuse_below(1, review_buckets=review_buckets)
         state = self.state(as_of)
         self.can_plan(state)
-        seed = self.settings.seed if seed is None else seed
+        seed = self.seed_of(seed)
         found = replenish(state, kept_runs.learnt(self._at, state.as_of), seed, review_buckets)
         return replace(found, language=self.language)
+
+    def seed_of(self, seed: int | None) -> int:
+        """The seed that is asked for; None: the settings'. Raises Refused for what is none."""
+        if seed is None:
+            return self.settings.seed
+        _refuse_below(0, seed=seed)
+        return int(seed)
 
     def learnt(self, as_of: Moment | None = None) -> Learnt:
         """What the kept runs before a moment taught: ratios of the forecast, lead times, yields."""
@@ -481,7 +490,7 @@ class Chain:
             self.ledger.state,
             actual=actual,
             buckets=EVERY_BUCKET if buckets is None else buckets,
-            seed=self.settings.seed if seed is None else seed,
+            seed=self.seed_of(seed),
             record=run_record,
             on_step=on_step,
             scenario=scenario,
@@ -499,7 +508,7 @@ class Chain:
             self.ledger.state,
             actual=actual,
             buckets=EVERY_BUCKET if buckets is None else buckets,
-            seed=self.settings.seed if seed is None else seed,
+            seed=self.seed_of(seed),
             record=run_record,
             scenarios=sweep(self.settings),
             on_scenario=on_scenario,
@@ -655,3 +664,10 @@ class Chain:
         if beyond:
             raise BadInput(message("app.beyond_limits", folder=str(self.folder)), beyond)
         refuse_too_large(state)
+
+
+def _refuse_below(least: int, **given: int) -> None:
+    """Raises Refused for a number, by its name, that is not whole or is too small."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise Refused(message("shown.whole_from", name=name, value=repr(value), least=least))

@@ -23,10 +23,19 @@ def arrow_of(table: Any) -> pa.Table:
     try:
         if not isinstance(table, Mapping) and not hasattr(table, "__arrow_c_stream__"):
             raise TypeError
-        arrow = pa.table(table)
+        arrow = _named_once(pa.table(table))
     except (TypeError, ValueError, pa.ArrowInvalid) as error:
         raise Refused(message("shown.no_table", kind=f"{type(table).__module__}.{type(table).__name__}")) from error
-    return _named_once(arrow)
+    for place, field in enumerate(arrow.schema):
+        if pa.types.is_dictionary(field.type):
+            arrow = arrow.set_column(place, field.name, pa.chunked_array(map(_spelled_out, arrow.column(place).chunks)))
+    return arrow
+
+
+def _spelled_out(categories: pa.DictionaryArray) -> pa.Array:
+    """Categories as the texts or numbers that they stand for; Arrow cannot take polars' kind of texts as they are."""
+    known = categories.dictionary
+    return (known.cast(pa.string()) if pa.types.is_string_view(known.type) else known).take(categories.indices)
 
 
 def native_of(table: pa.Table, kind: str) -> Any:

@@ -149,7 +149,7 @@ def exchange(
     except errors.DatongError as error:
         found = finding("error", "dispatch.not_collected", outlet.name, why=error.message)
         return outcomes, 0, (*not_delivered(outcomes), found)
-    heard = answers(chain.state(names=READ_FOR_ANSWERS), collected.reports, chain.world_clock())
+    heard = answers(chain.state(names=READ_FOR_ANSWERS), collected.reports, chain.world_clock(), chain.clock())
     sources = {report.source for report in collected.reports}
     kept_under = f"{_FOUND}{outlet.name}/"
     before = chain.ledger.intakes(kept_under)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 from datong.app.chain import Chain
 from datong.app.clock import Moment
 from datong.app.dataframes import arrow_of, kind_of, native_of
-from datong.app.languages import language_of_environment
+from datong.app.languages import chosen_language
 from datong.connectors.exports.evidence import samples_of
 from datong.connectors.exports.grid import Grids, grids_of_table, read_grids
 from datong.connectors.exports.profiles import PROFILES_FOLDER
@@ -48,7 +47,10 @@ if TYPE_CHECKING:
 
 NAME = "sales"
 _FORECAST_SHOWN = ("product", "market", "bucket", "mean_units", "q10_units", "q50_units", "q90_units")
-NOTHING: Mapping[str, str] = MappingProxyType({})
+# The finding on a row whose product is not among those that are sold.
+NOT_SOLD = "unknown_reference"
+
+
 # From so many products on a chain is made with fewer possible futures: each takes its time for every product.
 MANY_PRODUCTS, FEW_PATHS = 1000, 64
 
@@ -73,7 +75,8 @@ class InHand:
     def said(self) -> list[str]:
         """How the table was read, what was left out and why, and what was assumed."""
         read = [note.text(self.language) for note in self.reading.notes]
-        return [*read, *self.notes, self.reading.last_line(self.language)]
+        found = [f.text(self.language) for f in self.reading.findings if f.severity != "note"]
+        return [*read, *found, *self.notes, self.reading.last_line(self.language)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +249,7 @@ def forecast(sales: InHand, seed: int, as_of: Moment | None) -> ForecastResult:
     with chain_of(sales) as chain:
         state = chain.state(as_of)
         chain.can_plan(state)
-        begun = head(state, chain.learnt(state.as_of), seed)
+        begun = head(state, chain.learnt(state.as_of), chain.seed_of(seed))
         found = forecast_tables(begun)
     return ForecastResult(state.as_of, sales.settings, found, sales)
 
@@ -254,21 +257,23 @@ def forecast(sales: InHand, seed: int, as_of: Moment | None) -> ForecastResult:
 def replenish(
     sales: InHand, more: Mapping[str, Any], review_buckets: int, seed: int, as_of: Moment | None
 ) -> OrdersResult:
-    """more: tables beside the sales by name (stock, offers ...), of any kind; stock also as units by product."""
+    """more: tables beside the sales by name (stock, offers ...), of any kind; stock also as units by product. Rows of
+    products that were never sold are left out, and told in the notes; anything else that is wrong is refused."""
     last = _last_day(sales.reading)
     parts, notes = [], []
     for name, given in more.items():
         if given is None:
             continue
         if name == "stock" and isinstance(given, Mapping):
-            given = {"product": [str(p) for p in given], "units": [float(units) for units in given.values()]}
+            given = {"product": [str(p) for p in given], "units": _numbers(list(given.values()))}
         source, assumed = _table_source(name, given, last)
         parts.append((name, source))
         notes += [say("shown.stock_assumed", sales.language, day=last)] if assumed else []
     with chain_of(sales, parts) as chain:
-        refused = [found for found in chain.findings if found.severity == "error"]
-        if refused:
-            raise BadInput(message("app.cannot_ingest", file=", ".join(name for name, _ in parts)), refused)
+        wrong = [finding for finding in chain.findings if finding.severity == "error"]
+        if any(finding.code != NOT_SOLD for finding in wrong):
+            raise BadInput(message("shown.wrong_tables", names=", ".join(name for name, _ in parts)), wrong)
+        notes += [finding.text(sales.language) for finding in wrong]
         found = chain.replenish(as_of, seed, review_buckets)
     return OrdersResult(found, replace(sales, notes=tuple(notes)))
 
@@ -309,9 +314,11 @@ def read_sales(
     absent = sorted({column for column in known.values() if column not in reading.names})
     if absent and reading.names:
         raise Refused(message("shown.no_such_column", columns=", ".join(absent), names=", ".join(reading.names)))
+    if reading.names and not any(len(grid.numbers) for grid in grids.grids):
+        raise Refused(message("shown.empty_table"))
     if reading.missing and reading.names:
         raise asked([which_column(wanted, reading.names, grids) for wanted in reading.missing])
-    if reading.missing or has_errors(reading.findings):
+    if reading.missing:
         raise BadInput(message("app.cannot_ingest", file=name), reading.findings)
     if reading.questions:
         raise asked(reading.questions)
@@ -320,7 +327,7 @@ def read_sales(
     made, wrong = settings_of({key: value for key, value in given.items() if value is not None})
     if has_errors(wrong):
         raise BadInput(message("app.wrong_settings", folder=name), wrong)
-    return InHand(reading, made, kind, language_of_environment(os.environ) if language is None else language)
+    return InHand(reading, made, kind, chosen_language(language, os.environ))
 
 
 def which_column(wanted: str, names: Sequence[str], grids: Grids) -> Question:
@@ -365,6 +372,14 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int 
         pq.write_table(rows, folder / f"{table}.parquet")
     write_answers(folder, reading.used)
     return paths
+
+
+def _numbers(cells: list[Any]) -> list[Any]:
+    """Cells as numbers, or all as texts where one is none: it is found, and told, with the rest of the table."""
+    try:
+        return [float(cell) for cell in cells]
+    except (TypeError, ValueError):
+        return [str(cell) for cell in cells]
 
 
 def _last_day(reading: Reading) -> date:

@@ -3,10 +3,12 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from datong.app.chain import Chain
-from datong.app.exchange import known
+from datong.app.exchange import exchange, file_drop, known
 from datong.app.wiring import EMAIL_FOLDER
 from datong.connectors.email.journal import Journal
 from datong.connectors.email.outgoing import AddressBook, Firm
@@ -53,6 +55,30 @@ def email_post(
     journal = Journal(chain.folder / EMAIL_FOLDER)
     password = partial(read_password, settings, chain.folder, environment)
     return EmailPost(settings, book, journal, password, chain_tag(chain.settings.name)), wrong
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """What was exchanged by one way. outcomes: of each delivery. reports: rows that were taken in."""
+
+    by_email: bool
+    outcomes: tuple[Outcome, ...]
+    reports: int
+    findings: tuple[Finding, ...]
+
+
+def exchange_each_way(chain: Chain, drop: Path, language: str, again: Collection[str] = ()) -> Iterator[OneWay]:
+    """Exchange by e-mail, where the chain has it, then by the drop folder: each as soon as it is done. Raises what
+    `email_post` and `exchange` raise."""
+    post, findings = email_post(chain, language, again)
+    if post is not None:
+        outcomes, reports, found = exchange(chain, post, post, post.serves)
+        yield OneWay(True, outcomes, reports, (*findings, *found))
+        findings = ()
+    files = file_drop(chain, drop, language)
+    outcomes, reports, found = exchange(chain, files, files, all_but(post))
+    unaddressed = () if post is None else without_address(outcomes)
+    yield OneWay(False, outcomes, reports, (*findings, *unaddressed, *found))
 
 
 def all_but(post: EmailPost | None) -> Callable[[str], bool]:

@@ -1,5 +1,6 @@
 """The chain that `datong.open` gives: what one can do with it, and what the commands do that write or send."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -68,25 +69,31 @@ class Chain(BareChain):
         write_report(report_inputs(self, result, replayed, self.language), Path(out), self.language)
         return Path(out).resolve()
 
-    def release(self, *orders: str, due: bool = False) -> list[str]:
+    def release(self, *orders: str, due: bool = False, run: str | None = None) -> list[str]:
         """Give out orders of the last run, as `datong release`: those named, or with `due` all that start in the first
-        open bucket. Orders that are out already stay as they are. Returns the numbers of those that went out now;
-        none where none fits.
+        open bucket. run: the plan that is meant. Orders that are out already stay as they are. Returns the numbers of
+        those that went out now; none where none fits.
 
-        Raises NotFound for a number that is not due for release; Refused where the plan is one of before, or on a
-        branch.
+        Raises NotFound for a number that is not due for release; Refused where the plan is one of before, or not the
+        one that is meant, or on a branch.
         """
         from datong.app import exchange
 
-        return exchange.release(self, orders, due)
+        return exchange.release(self, orders, due, run)
 
-    def exchange(self, drop: str | PathLike[str] | None = None) -> Exchanged:
-        """Send released orders to the drop folder and take in the answers that came, as `datong exchange`.
+    def exchange(self, drop: str | PathLike[str] | None = None, again: Sequence[str] = ()) -> Exchanged:
+        """Send released orders by e-mail, where a firm has an address and the settings a section [email], and to the
+        drop folder, and take in the answers that came, as `datong exchange`.
 
-        drop: the folder; None: `exchange` in the chain's. Raises Refused on a branch.
+        drop: the folder; None: `exchange` in the chain's. again: firms that get by e-mail once more what they have not
+        answered. Raises Refused on a branch, NotFound for one of `again` without an address.
         """
-        from datong.app import exchange
+        from datong.app import mailing
 
         folder = self.folder / "exchange" if drop is None else Path(drop)
-        files = exchange.file_drop(self, folder, self.language)
-        return Exchanged(*exchange.exchange(self, files, files))
+        ways = list(mailing.exchange_each_way(self, folder, self.language, again))
+        return Exchanged(
+            tuple(one for way in ways for one in way.outcomes),
+            sum(way.reports for way in ways),
+            tuple(found for way in ways for found in way.findings),
+        )

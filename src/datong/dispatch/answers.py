@@ -61,10 +61,11 @@ _ANSWERED = ("offered", "accepted", "refused")
 READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes", "offers")
 
 
-def answers(state: State, reports: Sequence[OrderReport], now: datetime) -> Answers:
+def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime | None = None) -> Answers:
     """Holds reports against the orders and all that is known of them at `state`. The same report again changes
-    nothing. now: of the world; nobody reports what has not happened yet."""
-    taken, findings = _against_orders(state, reports, now)
+    nothing. now: of the world; nobody reports what has not happened yet. heard_at: of the chain (default: of the
+    world), whose records may be of the past: what does not say when it was said was not said after that."""
+    taken, findings = _against_orders(state, reports, now, now if heard_at is None else heard_at)
     return Answers(_batches(state, taken), tuple(findings))
 
 
@@ -78,14 +79,16 @@ class _Taken:
     scrap_units: float
 
 
-def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime) -> tuple[list[_Taken], list[Finding]]:
+def _against_orders(
+    state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime
+) -> tuple[list[_Taken], list[Finding]]:
     """Hold reports against the orders and all that is known of them, order by order, by when things happened."""
     orders = {row["order"]: row for row in state.table("orders").to_pylist()}
     known = events_of_table(state.table("order_events"))
     stands = order_standings(state)
     yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
     prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
-    today = state.settings.calendar.local_date(now)
+    today = state.settings.calendar.local_date(heard_at)
     taken: list[_Taken] = []
     findings: list[Finding] = []
     by_order: dict[str, dict[str, OrderReport]] = {}
@@ -111,7 +114,7 @@ def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime)
             list(known.get(order, [])),
             stands.get(order, Standing()),
             expected,
-            _Asked(agreed, today, now),
+            _Asked(agreed, today, heard_at),
         )
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
@@ -143,7 +146,7 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is agreed of an order (price None: nobody knows one), the day that it is, and the moment."""
+    """What is agreed of an order (price None: nobody knows one), and the day and the moment on the chain's clock."""
 
     agreed: Offer
     today: date

@@ -298,7 +298,7 @@ def test_a_sentence_is_answered_with_what_to_do_and_never_guessed(chain: Chain) 
     (told,) = chain.outbox.mails
     assert (told["To"], told["Auto-Submitted"]) == ("nan@firm.example", "auto-replied")
     assert token_of(chain.south) in str(told["Subject"]) and told["In-Reply-To"] == "<answer-1@factory.example>"
-    assert "作为附件回复" in told.get_body().get_content()
+    assert "保存后作为附件回复" in told.get_body().get_content()
     assert chain.mailbox.there() == [] and len(chain.mailbox.there("Datong", "FLAGGED")) == 1
     answer = reply(told, text="什么？")
     chain.mailbox.arrives(answer)  # whoever answers our answer is not answered again: two programs could go on for ever

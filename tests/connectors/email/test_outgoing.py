@@ -47,7 +47,7 @@ def test_a_mail_for_each_firm_in_its_language_with_the_sheet_of_the_drop(new_pos
     mill, south = handler.mails
     assert handler.to == ["mill@firm.example", "nan@firm.example"]
     assert (mill["From"], mill["To"]) == (SENDER, "mill@firm.example")
-    assert str(mill["Subject"]).endswith("2 orders for Mill") and str(south["Subject"]).endswith("南厂 的 1 张单")
+    assert str(mill["Subject"]).endswith("2 orders for Mill") and str(south["Subject"]).endswith("南厂：1 张单待答复")
     assert mill["Message-ID"] == f"<{token_of(mill)}@chain.example>"
     text = mill.get_body().get_content()  # ty: ignore[possibly-missing-attribute]
     assert "- W1: 酱油, 100, by 2026-03-09" in text and token_of(mill) in text

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -42,10 +42,6 @@ from datong.model.words import Message, message, say
 from datong.questions.run_result import RunResult
 from datong.questions.tables_out import message_of
 from datong.replay.scenario import STATED, Scenario, sweep
-
-if TYPE_CHECKING:
-    from datong.connectors.email.post import EmailPost
-    from datong.connectors.filedrop.drop import FileDrop
 
 EVIDENCE_SHOWN = 5
 # What of a folder is not read; so many of these findings are shown in full before a plan.
@@ -650,31 +646,24 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
     from datong.app import exchange, mailing
 
     drop = options.drop or options.chain / "exchange"
+    found: list[Finding] = []
+    undelivered = 0
     with opened(options.chain, language, options.branch) as chain:
-        post, findings = mailing.email_post(chain, language, options.again)
-        print_findings(findings, language)
-        files = exchange.file_drop(chain, drop, language)
         if options.dry_run:
-            return _show_what_waits(chain, post, files, language)
-        outcomes = ()
-        if post is not None:
-            outcomes, reports, found = exchange.exchange(chain, post, post, post.serves)
-            print_findings(found, language)
-            findings += found
-            for one in exchange.delivered(outcomes):
+            return _show_what_waits(chain, drop, options.again, language)
+        for way in mailing.exchange_each_way(chain, drop, language, options.again):
+            print_findings(way.findings, language)
+            found += way.findings
+            sent = exchange.delivered(way.outcomes)
+            undelivered += len(way.outcomes) - len(sent)
+            for one in sent if way.by_email else ():
                 told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
                 terminal.line(say("app.went_out", language, **told))
-            terminal.line(say("app.mailed", language, sent=len(exchange.delivered(outcomes)), reports=reports))
-        dropped, reports, found = exchange.exchange(chain, files, files, mailing.all_but(post))
-    if post is not None:
-        found += tuple(mailing.without_address(dropped))
-    print_findings(found, language)
-    findings += found
-    sent = len(exchange.delivered(dropped))
-    terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
-    if sent + len(exchange.delivered(outcomes)) < len(dropped) + len(outcomes):
+            key = "app.mailed" if way.by_email else "app.exchanged"
+            terminal.line(say(key, language, sent=len(sent), folder=drop, reports=way.reports))
+    if undelivered:
         return 2
-    return 1 if has_errors(findings) else 0
+    return 1 if has_errors(found) else 0
 
 
 def answer_clock(options: argparse.Namespace, language: str) -> int:
@@ -712,10 +701,13 @@ def _show_clock(at: Opened, language: str) -> None:
         terminal.line(say("clock.before", language, count=seen.repaired))
 
 
-def _show_what_waits(chain: Chain, post: "EmailPost | None", files: "FileDrop", language: str) -> int:
+def _show_what_waits(chain: Chain, drop: Path, again: Sequence[str], language: str) -> int:
     """What an exchange would send, by way and counterparty."""
     from datong.app import exchange, mailing
 
+    post, findings = mailing.email_post(chain, language, again)
+    print_findings(findings, language)
+    files = exchange.file_drop(chain, drop, language)
     waits: dict[tuple[str, str], list[str]] = {}
     if post is not None:
         for one in exchange.waiting(chain, post, post.serves):

@@ -69,7 +69,7 @@ def reply_letter(envelope: Envelope, token: str, answered: str, findings: Sequen
     told = [f"- {found.text(language)}" for found in findings[:MOST_NAMED]]
     if len(findings) > MOST_NAMED:
         told.append(say("email.reply.more", language, count=len(findings) - MOST_NAMED))
-    parts = [say("email.reply.intro", language), "\n".join(told), say("email.order.how", language)]
+    parts = [say("email.reply.intro", language), "\n".join(told), say("email.reply.how", language, token=token)]
     letter = _letter(envelope, say("email.reply.subject", language, token=token), parts)
     letter["Auto-Submitted"] = "auto-replied"
     digest = hashlib.sha256(answered.encode()).hexdigest()[:16]
