@@ -432,7 +432,7 @@ def test_what_is_not_worth_ordering_and_what_was_never_counted_is_said(
 NO_WAY = {
     "one that has ended": (
         {"recipes_csv": FILES["recipes_csv"].replace("days\n", "days,valid_to\n").replace(",7\n", ",7,2026-02-02\n")},
-        "no recipe, offer or lane brings it",
+        "no recipe, offer or lane supplies it",
         "没有任何工艺",
     ),
     "one that opens later": (
@@ -450,7 +450,7 @@ NO_WAY = {
             "orders_csv": "order,kind,product,recipe,units,start,due\nW1,make,P,P/1,5,2026-03-02,2026-03-09\n",
             "order_events_csv": "order,state,happened_at\nW1,released,2026-02-27\nW1,refused,2026-02-28\n",
         },
-        "was refused for the time until 2026-03-09",
+        "supply was refused until 2026-03-09",
         "2026-03-09 之前已被拒绝",
     ),
 }
