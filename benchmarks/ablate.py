@@ -40,8 +40,8 @@ from datong.app.cli.commands import prepare_demo
 from datong.balance import pack as pack_module
 from datong.balance.arrays import Market
 from datong.balance.bound import lower_bound
+from datong.balance.doors import Cleared
 from datong.balance.evaluate import evaluate, supply_of
-from datong.balance.market import Cleared
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Prices, Solution
@@ -62,11 +62,12 @@ from datong.model.flow import (
     Sensed,
 )
 from datong.model.settings import ChainSettings
-from datong.network.facts import Way, pooled_demand
+from datong.network.planned_demand import pooled_demand
 from datong.network.position import Position
+from datong.network.ways import Way
 from datong.plan import work as work_module
 from datong.plan.lots import Lot
-from datong.plan.turns import OnTurn
+from datong.plan.lots_in_turn import OnTurn
 from datong.plan.work import Chosen, prepare
 from datong.questions.run import run_record
 from datong.replay.measure import differences, summary

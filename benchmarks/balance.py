@@ -44,13 +44,13 @@ import pyarrow.parquet as pq
 from network.chain import CHANGES, Chain, changed, generated, read
 from network.lanes import with_lanes
 
-from datong.balance import highs, integer, prices
+from datong.balance import exact_lots, highs, prices
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
+from datong.balance.doors import balance, clear, cleared, in_orders
 from datong.balance.evaluate import Outcome, evaluate, service, supply_of
-from datong.balance.market import balance, clear, cleared, in_orders
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
@@ -152,17 +152,17 @@ def measure_lots(job: dict) -> dict:
     return result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def lot_rules_of(market: Market) -> integer.LotRules:
+def lot_rules_of(market: Market) -> exact_lots.LotRules:
     """Lot rules of a generated chain, whose products all come whole."""
-    return integer.lot_rules(market, np.ones(len(market.products), dtype=bool))
+    return exact_lots.lot_rules(market, np.ones(len(market.products), dtype=bool))
 
 
-def cost_in_lots_of(market: Market, rules: integer.LotRules, started: np.ndarray) -> float:
+def cost_in_lots_of(market: Market, rules: exact_lots.LotRules, started: np.ndarray) -> float:
     """Money, set-ups included, of starts whose demand waits for them. AssertionError where a rule is broken."""
     none = np.zeros_like(market.demand.sure)
     away = turn_away_overdue(market, supply_of(market, started, none), peers.turned_away(market, started))
     solution = Solution(started, none, away, NO_PRICES, "", 0)
-    return sum(integer.cost_in_lots(market, rules, solution, (started > 1e-6).astype(np.float64)).values())
+    return sum(exact_lots.cost_in_lots(market, rules, solution, (started > 1e-6).astype(np.float64)).values())
 
 
 def measure_mip(job: dict) -> dict:
@@ -172,7 +172,7 @@ def measure_mip(job: dict) -> dict:
     rules = lot_rules_of(market)
     start = time.perf_counter()
     options = {**highs.OPTIONS, "time_limit": job["time_limit"]}
-    found = integer.solve(market, rules, np.load(job["lots_file"]), 0.0, options)
+    found = exact_lots.solve(market, rules, np.load(job["lots_file"]), 0.0, options)
     if found is None:
         raise RuntimeError("HiGHS found no plan in lots")
     return {"bound": found.bound, "cost": found.total_cost, "solve_s": time.perf_counter() - start}

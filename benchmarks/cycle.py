@@ -35,7 +35,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from statsforecast.models import AutoETS
 
-from datong.balance.market import clear
+from datong.balance.doors import clear
 from datong.balance.pack import pack
 from datong.cycle import CycleResult, run_cycle
 from datong.forecast.fill import filled, first_known

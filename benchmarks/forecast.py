@@ -47,6 +47,7 @@ import pandas as pd
 from scipy.stats import nbinom, norm
 from statsforecast import models as sf
 
+from datong.forecast import fit
 from datong.forecast.fill import filled, first_known
 from datong.forecast.fit import Pooling
 from datong.forecast.paths import forecast
@@ -460,7 +461,7 @@ def look_alikes(units: np.ndarray, category: tuple[str, ...], asked: np.ndarray,
 def launch_paths(sensed: Sensed, pooling: Pooling, asked: np.ndarray, opens: np.ndarray) -> np.ndarray:
     """(asked item, path, bucket); of those that open in this week the paths that sell in it, in turn."""
     # What is asked is how much they sell, not when they begin.
-    with mock.patch("datong.forecast.fit.launch_chance", lambda *_: 1.0):
+    with mock.patch.object(fit, "launch_chance", lambda *_: 1.0):
         paths = forecast(sensed, nothing_learnt(), LAUNCH_PATHS, 0, pooling).paths[asked]
     for a in np.flatnonzero(opens):
         begun = paths[a][paths[a, :, 0] > 0]

@@ -16,8 +16,7 @@ import pyarrow as pa
 
 from datong.balance.books import futures
 from datong.balance.conflict import refuse_conflicts
-from datong.balance.integer import lot_rules
-from datong.balance.market import (
+from datong.balance.doors import (
     Cleared,
     better_lots,
     cleared,
@@ -26,6 +25,7 @@ from datong.balance.market import (
     states_lots,
     with_set_up_prices,
 )
+from datong.balance.exact_lots import lot_rules
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.unformed import unformed
@@ -39,8 +39,8 @@ from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessa
 from datong.network.position import Position, position
 from datong.plan.choose import choose
 from datong.plan.lots import NOTHING, Lot
+from datong.plan.lots_in_turn import OnTurn, no_hurry
 from datong.plan.orders import orders_of
-from datong.plan.turns import OnTurn, no_hurry
 from datong.plan.work import Chosen
 from datong.sense.signals import sense
 

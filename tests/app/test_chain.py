@@ -45,7 +45,7 @@ def test_each_cycle_takes_up_what_the_one_before_it_learnt(chain: Chain) -> None
     assert "forecast_ratio" in third.tables["learnt_used"]["what"].to_pylist()
     scored = second.scores.to_pandas().query("metric == 'covered'")
     assert set(scored["run"]) == {first.run}
-    assert str(scored["bucket"].max()) == "2023-06-05"
+    assert scored["bucket"].max().isoformat() == "2023-06-05T00:00:00"  # days are datetime64
     so_far = chain.scores(monday(6, 19)).to_pandas().query("metric == 'covered'")
     assert set(so_far["run"]) == {first.run, second.run}
     assert sorted({str(b) for b in so_far["bucket"]}) == ["2023-06-05", "2023-06-12"]

@@ -1,14 +1,23 @@
 """A clock that jumps back, and moments in the future, in a chain of live records."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from datong.app import clock
 from datong.app.chain import Chain
+from datong.app.cli.main import main
+from datong.app.wiring import Opened, wire
 from datong.connectors.files.starter import write_starter
+from datong.dispatch.answers import answers
+from datong.dispatch.release import release_rows
+from datong.ledger.life import OrderEvent, OrderReport
+from datong.model.errors import Refused
 from datong.model.findings import Finding
+from work_orders import to, work
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -92,3 +101,104 @@ def test_rows_known_in_the_future_are_named_and_wait(folder: Path, tmp_path: Pat
     with Chain(folder, now=lambda: datetime(2028, 1, 1, tzinfo=UTC)) as chain:
         assert warnings(chain.unheeded) == []
         assert {"F1", "F2", "N"} <= set(chain.state().table("sales")["sale"].to_pylist())
+
+
+# a clock that jumps --------------------------------------------------------------------------------
+
+AHEAD = 24.0 * 700  # hours
+
+
+def trunk(folder: Path, hours: float) -> Opened:
+    return wire(folder, at(hours), "test")[0]
+
+
+@pytest.mark.parametrize("hours", [-24.0 * 8, -24.0 * 9000, 24.0 * 365 * 4, 24.0 * 365 * 173])
+def test_a_clock_that_jumps_is_refused_in_words_and_nothing_is_dated_by_it(folder: Path, hours: float) -> None:
+    with Chain(folder, now=at(0)) as chain:
+        before = chain.ledger.writes()
+    set_price(folder, 60)
+    with pytest.raises(Refused) as refused:
+        Chain(folder, now=at(hours))
+    for language in ("en", "zh"):
+        text = refused.value.message.text(language)
+        assert "datong clock" in text and "{" not in text
+    with Chain(folder, now=at(1)) as chain:
+        assert price(chain) == 60.0
+        assert chain.ledger.writes().slice(0, before.num_rows).equals(before)
+
+
+def test_a_clock_that_seems_to_have_jumped_can_be_right(folder: Path) -> None:
+    years = 24.0 * 365 * 4
+    Chain(folder, now=at(0)).close()
+    opened = trunk(folder, years)
+    opened.ledger.believe_clock(opened.now(), by="test")
+    opened.ledger.close()
+    with Chain(folder, now=at(years)) as chain:
+        assert chain.ledger.writes().to_pylist()[-1]["what"] == "clock"
+        assert price(chain) == 59.0
+
+
+def test_a_chain_whose_clock_ran_ahead_is_put_back_and_says_what_was(folder: Path, tmp_path: Path) -> None:
+    """Prices 60 and 61 came in two years ahead, and a sale which says itself that it is known later still."""
+    with Chain(folder, now=at(0)) as chain:
+        assert price(chain) == 59.0
+    for hours, value in ((AHEAD, 60), (AHEAD + 1, 61)):
+        set_price(folder, value)
+        Chain(folder, now=at(hours)).close()
+    more = tmp_path / "sales.csv"
+    more.write_text("sale,happened_at,product,units,known_at\nF1,2026-03-01,BAG-01,4,2028-06-01\n", encoding="utf-8")
+    with Chain(folder, now=at(AHEAD + 2)) as chain:
+        chain.ingest(more)
+    with pytest.raises(Refused):
+        Chain(folder, now=at(5))
+    opened = trunk(folder, 5)
+    seen = clock.look(opened)
+    assert ("products", "known_at", 2) in [(a.table, a.column, a.count) for a in seen.ahead]
+    assert clock.repair(opened) == sum(a.count for a in seen.ahead)
+    assert (clock.look(opened).ahead, clock.repair(opened)) == ((), 0)
+    kept = [r for r in opened.ledger.put_back_rows().to_pylist() if r["table"] == "products"]
+    recorded = [START + timedelta(hours=AHEAD), START + timedelta(hours=AHEAD + 1)]
+    assert [r["recorded"] for r in kept] == recorded
+    assert all(r["became"] <= START + timedelta(hours=5, seconds=1) and r["by"] == "test" for r in kept)
+    assert opened.ledger.writes().to_pylist()[-1]["what"] == "clock"
+    opened.ledger.close()
+    with Chain(folder, now=at(6)) as chain:
+        assert [price(chain), price(chain, START + timedelta(hours=4))] == [61.0, 59.0]
+        assert [r["known_at"].year for r in chain.ledger.rows("sales", ["sales:F1"]).to_pylist()] == [2028]
+        assert chain.ledger.rows("products", ["products:BAG-01"]).to_pylist()[0]["price"] == 61.0
+
+
+def test_orders_given_out_by_a_clock_that_ran_ahead_can_be_answered_after_the_repair(folder: Path) -> None:
+    with Chain(folder, now=at(0)) as chain:
+        state = chain.state()
+        assert state.table("orders").num_rows == 0
+    with Chain(folder, now=at(AHEAD)) as chain:
+        moment = chain.clock()
+        for table, rows in release_rows(to("Mill", replace(work("W1"), product="BAG-01")), "R1", moment).items():
+            chain.ledger.ingest(table, rows, None, (), "R1", moment, by="test")
+    opened = trunk(folder, 5)
+    clock.repair(opened)
+    event = OrderEvent("W1", "accepted", START + timedelta(hours=6))
+    now = START + timedelta(hours=7)
+    got = answers(opened.ledger.state(now), [OrderReport("a.csv", 2, event)], now)
+    assert got.findings == ()
+    assert [b.table for b in got.batches] == ["order_events"]
+    opened.ledger.close()
+
+
+def test_a_machine_whose_clock_fell_back_puts_nothing_back(folder: Path) -> None:
+    """All was written later than it says: it is the one that is wrong."""
+    Chain(folder, now=at(0)).close()
+    opened = trunk(folder, -24.0 * 9000)
+    with pytest.raises(Refused, match="wrong"):
+        clock.repair(opened)
+    assert opened.ledger.put_back_rows().num_rows == 0
+    opened.ledger.close()
+
+
+def test_the_command_shows_and_repairs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Chain(folder).close()
+    assert main(["clock", str(folder), "--lang", "zh"]) == 0
+    assert "本机时钟" in capsys.readouterr().out
+    assert main(["clock", str(folder), "--repair", "--lang", "en"]) == 0
+    assert "0 moments were put back" in capsys.readouterr().out

@@ -35,7 +35,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
 def test_a_question_is_asked_at_the_terminal_until_it_is_answered(
     export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed(monkeypatch, "?", "9", "2", "y")
+    typed(monkeypatch, "?", "9", "2", "y", "")  # Enter: the stock is not known
     assert main(["try", str(export), "--keep", str(tmp_path / "kept"), "--lang", "en"]) == 0
     said = capsys.readouterr().out
     assert "no sale: 30 units are left out" in said

@@ -63,6 +63,14 @@ def test_what_comes_again_changes_nothing(folder: Path, tmp_path: Path, backward
         assert units(chain) == {"A": before["A"] + 5, "B": before["B"]}
 
 
+def test_prices_in_another_currency_than_the_chains_are_told(folder: Path, tmp_path: Path) -> None:
+    later: list[Line] = [(2000, "2024-01-30", "A", 5, "paid")]
+    with datong.open(folder) as chain:
+        for currency, told in (("USD", ["other_currency"]), ("CNY", [])):
+            export = written(tmp_path / f"{currency}.csv", [*FIRST, *later], {"Price": "4.00", "Currency": currency})
+            assert [f.code for f in chain.ingest(export).findings if f.severity == "warning"] == told
+
+
 def test_a_quantity_that_changed_is_corrected(folder: Path, tmp_path: Path) -> None:
     with datong.open(folder) as chain:
         chain.ingest(written(tmp_path / "orders-2.csv", changed(FIRST, 1015, "A", 7)))
@@ -91,7 +99,8 @@ def test_an_order_that_is_gone_is_told_and_stays(folder: Path, tmp_path: Path) -
 def test_two_lines_of_one_product_are_two(tmp_path: Path) -> None:
     twice = [line for line in FIRST for _ in range(2)]
     export = written(tmp_path / "orders-1.csv", twice)
-    assert main(["try", str(export), "--yes", "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    answer = ["--answer", "repeated=twice"]
+    assert main(["try", str(export), "--yes", *answer, "--keep", str(tmp_path / "chain"), "--lang", "en"]) == 0
     with datong.open(tmp_path / "chain") as chain:
         assert units(chain) == {"A": 4 * 28, "B": 56}
         chain.ingest(written(tmp_path / "orders-2.csv", twice, {"Note": "y"}))

@@ -134,7 +134,7 @@ def test_each_contradiction_is_told_once():
 @pytest.mark.parametrize(
     "order",
     [
-        locked("O-1", 99.0, locked=False),  # not locked, not out: only proposed
+        locked("O-1", 99.0, locked=False),  # given out, and may be moved
         locked("O-1", 99.0, run="20261123-1"),  # what a run proposed and gave out
         locked("O-1", 99.0, start=MONDAY - WEEK),  # it should have begun: the records may be late
         locked("O-1", 99.0, start=MONDAY + 3 * WEEK, due=MONDAY + 9 * WEEK),  # most of it lies beyond the horizon

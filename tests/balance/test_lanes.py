@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pytest
 
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.market import balance
+from datong.balance.doors import balance
 from datong.balance.pack import pack
 from datong.model.flow import Item, nothing_learnt
 from datong.network.committed import committed

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from datong.balance import highs
+from datong.balance.doors import balance
 from datong.balance.evaluate import evaluate
-from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.quote import Cleared, cleared_for_quotes
 from datong.balance.warm import warm_prices

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from datong.balance import highs
+from datong.balance.doors import balance, clear
 from datong.balance.evaluate import evaluate
-from datong.balance.market import balance, clear
 from datong.balance.pack import pack
 from datong.balance.rules.rule import Part
 from datong.balance.rules.substitutes import Substitutes
@@ -54,6 +54,12 @@ def press(**more):
     for name, rows in more.items():
         tables[name] = tables.get(name, []) + rows
     return tables
+
+
+def proposed(*orders):
+    """What says that these are of a plan, and not given out."""
+    moment = datetime(2023, 12, 30, tzinfo=UTC)
+    return [{"happened_at": moment, "order": order, "state": "proposed"} for order in orders]
 
 
 def cleared(state, demand, where=None):
@@ -161,7 +167,11 @@ def test_a_change_of_the_plan_has_its_charge():
     ]
     made = {}
     for share, cost, changes in ((0.01, 24.0, 0.0), (0.004, 23.2, 3.2)):
-        state = chain(3, {"defaults": Defaults(change_cost_share=share)}, **press(orders=orders))
+        state = chain(
+            3,
+            {"defaults": Defaults(change_cost_share=share)},
+            **press(orders=orders, order_events=proposed("O1", "O2")),
+        )
         clearing = cleared(state, given(state, A=[0.0, 10.0, 0.0]))
         assert clearing.total_cost == pytest.approx(cost)
         assert clearing.cost["changes"] == pytest.approx(changes)
@@ -178,7 +188,7 @@ def test_what_stood_in_a_frozen_bucket_is_no_change():
         order | {"order": "O2", "units": 6.0, "start": MONDAY + WEEK, "due": MONDAY + WEEK},
     ]
     settings = {"defaults": Defaults(change_cost_share=0.01), "frozen_buckets": 1}
-    state = chain(3, settings, **press(orders=orders))
+    state = chain(3, settings, **press(orders=orders, order_events=proposed("O1", "O2")))
     assert cleared(state, given(state, A=[0.0, 10.0, 0.0])).total_cost == pytest.approx(24.0)
 
 
@@ -314,7 +324,7 @@ def test_locked_orders_stay_and_count_also_in_a_frozen_bucket():
         order | {"order": "O1", "units": 6.0, "locked": True},
         order | {"order": "O2", "units": 3.0, "locked": False},
     ]
-    state = chain(2, {"frozen_buckets": 1}, **press(orders=orders))
+    state = chain(2, {"frozen_buckets": 1}, **press(orders=orders, order_events=proposed("O2")))
     clearing = cleared(state, given(state, A=[12.0, 0.0]))
     assert clearing.total_cost == pytest.approx(42.0)
     assert clearing.quantities.select(["start", "units"]).to_pylist() == [{"start": MONDAY + WEEK, "units": 6.0}]

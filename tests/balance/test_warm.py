@@ -16,8 +16,11 @@ from datong.balance.pack import pack_facts
 from datong.balance.warm import warm_prices
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
-from datong.network.facts import ChainFacts, ComponentUse, Economics, Way
+from datong.network.bills import ComponentUse
+from datong.network.economics import Economics
+from datong.network.facts import ChainFacts
 from datong.network.position import Position
+from datong.network.ways import Way
 
 STARTS = tuple(date(2024, 1, 1) + timedelta(days=7 * i) for i in range(3))
 

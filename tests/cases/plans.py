@@ -18,7 +18,7 @@ from cases import referee
 from cases.referee import NOTHING, Order, Outcome, Row
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.balance import integer
+from datong.balance import exact_lots
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 # After every day of the cases: none of them is of the future.
@@ -115,7 +115,7 @@ def plans_of(case: str, where: Path, put_aside: tuple[str, ...] = ()) -> Plans:
 def searched_once() -> Iterator[None]:
     """Both commands hand HiGHS the same programme, to the byte, with the same plan to start from and the same limits,
     which count nodes: it finds the same, and looks for it once. A programme of another byte is another search."""
-    search = integer._Lots.solve
+    search = exact_lots._Lots.solve
     known: dict[bytes, Any] = {}
 
     def solve(self: Any, start: Any, options: Mapping[str, Any], on_progress: Any) -> Any:
@@ -127,7 +127,7 @@ def searched_once() -> Iterator[None]:
         return known[asked]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(integer._Lots, "solve", solve)
+        patch.setattr(exact_lots._Lots, "solve", solve)
         yield
 
 

@@ -311,12 +311,12 @@ def planned(rows: Iterable[Row]) -> list[Order]:
 
 
 def kept(chain: Chain) -> list[Order]:
-    """Orders that are out and still bring units: released, accepted or begun, or locked. What is left of them."""
+    """Orders that are out and still bring units (released, accepted, begun, or without events): what is left."""
     found = []
     for r in chain.rows("orders"):
         events = [e for e in chain.rows("order_events") if e["order"] == r["order"]]
         events.sort(key=lambda e: _moment(e["happened_at"]))
-        state = events[-1]["state"] if events else "released" if r["locked"] else "proposed"
+        state = events[-1]["state"] if events else "released"
         if state not in ("released", "accepted", "started", "partly_done"):
             continue
         told = max((e.get("good_units") or 0.0 for e in events), default=0.0)

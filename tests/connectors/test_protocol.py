@@ -1,16 +1,20 @@
 """What every way out and in promises (connectors/protocol.py), held over each of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from datong.app.exchange import not_delivered
+from datong.connectors.email.outgoing import Firm
+from datong.connectors.email.post import EmailPost
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Delivered, Refused, Unreachable
 from datong.model.calendar import Calendar
 from datong.model.words import message
+from mail_servers import ACCEPTED, Handler, ImapServer, a_post, filled, lets_in, reply, smtp_server
 from work_orders import to, work
 
 
@@ -19,12 +23,12 @@ class Way:
     """A connector under test. answer: puts a report of a counterparty where it is collected. cut: makes the other side
     unreachable."""
 
-    connector: FileDrop
+    connector: FileDrop | EmailPost
     answer: Callable[[str], None]
     cut: Callable[[], None]
 
 
-def file_drop(place: Path) -> Way:
+def file_drop(place: Path, _open: ExitStack) -> Way:
     folder = place / "drop"
 
     def answer(order: str) -> None:
@@ -39,13 +43,29 @@ def file_drop(place: Path) -> Way:
     return Way(FileDrop(folder, "en"), answer, cut)
 
 
-WAYS = {"filedrop": file_drop}
+def email(place: Path, opened: ExitStack) -> Way:
+    handler, mailbox = Handler(), ImapServer()
+    opened.callback(mailbox.stop)
+    smtp = ExitStack()
+    port = opened.enter_context(smtp).enter_context(smtp_server(handler, authenticator=lets_in, auth_require_tls=False))
+    firms = {name: Firm(f"{name}@firm.example", "en", name) for name in "AB"}
+    connector = a_post(place, port, mailbox.port, **firms)
+
+    def answer(order: str) -> None:
+        (mail,) = handler.mails
+        mailbox.arrives(reply(mail, filled(mail, {order: ACCEPTED})))
+
+    return Way(connector, answer, smtp.close)
+
+
+WAYS = {"filedrop": file_drop, "email": email}
 CALENDAR = Calendar("Asia/Shanghai", "week")
 
 
 @pytest.fixture(params=sorted(WAYS))
-def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
-    return WAYS[request.param](tmp_path)
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Way]:
+    with ExitStack() as opened:
+        yield WAYS[request.param](tmp_path, opened)
 
 
 def test_each_message_goes_out_once(way: Way) -> None:
@@ -54,6 +74,14 @@ def test_each_message_goes_out_once(way: Way) -> None:
     assert len({one.place for one in first if isinstance(one, Delivered)}) == 2
     again = way.connector.deliver([*to("A", work("W1"), work("W2"), work("W4")), *to("B", work("W3"))], "R2")
     assert [one.keys for one in again] == [tuple(m.key for m in to("A", work("W4")))]
+
+
+def test_what_waits_is_what_would_go_out(way: Way) -> None:
+    messages = [*to("A", work("W1")), *to("B", work("W2"))]
+    assert sorted(m.order.order for m in way.connector.waiting(messages, "R1")) == ["W1", "W2"]
+    assert way.connector.deliver(messages[:1], "R1")
+    assert [m.order.order for m in way.connector.waiting(messages, "R1")] == ["W2"]
+    assert way.connector.anew(messages[:1]) == ()
 
 
 def test_what_cannot_be_reached_is_an_outcome_and_no_crash(way: Way) -> None:

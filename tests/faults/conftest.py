@@ -20,5 +20,6 @@ def processes() -> Iterator[Processes]:
 
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory: pytest.TempPathFactory, processes: Processes) -> list[Command]:
-    """An ingest into a new ledger, one into a ledger that has rows, and a run, each with its folder, which stays."""
+    """An ingest into a new ledger, one into a ledger that has rows, a run, a release and an exchange, each with its
+    folder, which stays."""
     return prepare(tmp_path_factory.mktemp("prepared"), processes)

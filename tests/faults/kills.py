@@ -5,6 +5,7 @@ spends in transactions, a third over that in commits. A moment is held as a plac
 notes, and seconds after it, so that a busy machine does not move it.
 """
 
+import csv
 import random
 import shutil
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 import duckdb
 from processes import BEGUN, COMMITTED, COMMITTING, Ended, Processes
 
+import mill
 from datong.app.result_folder import FOLDER_MARK
 from datong.connectors.files.starter import write_starter
 from datong.model.settings import ChainSettings
@@ -23,6 +25,8 @@ from datong.store.duckdb_ledger import open_ledger
 
 SALES = 1_500
 WEEKS = 8
+# Notes that a command makes on its way, and takes back or changes at its end.
+_ON_THE_WAY = {'"main"."deliveries"', '"main"."intakes"'}
 # Where a kill fell.
 PLACES = ("before the first transaction", "in a transaction", "in a commit", "between transactions", "after the last")
 
@@ -37,12 +41,14 @@ class Moment:
 
 @dataclass(frozen=True)
 class Command:
-    """A command on a prepared folder. out: a folder of results that it writes beside the chain, '' for none."""
+    """A command on a prepared folder. out: a folder of results that it writes beside the chain, '' for none. drop: a
+    drop folder that it works with, '' for none."""
 
     name: str
     words: Sequence[str]
     prepared: Path
     out: str = ""
+    drop: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Fallen:
 Dump = dict[str, Counter[str]]
 
 
-LEFT_OUT = {("intakes", "kept"), ("writes", "at"), ("writes", "write")}
+LEFT_OUT = {("intakes", "kept"), ("writes", "at"), ("writes", "write"), ("deliveries", "noted_at")}
 
 
 def dump(chain: Path) -> Dump:
@@ -103,8 +109,43 @@ def results(out: Path) -> dict[str, bytes] | None:
     return files
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """What lies in a drop folder. out: by file of the outbox, the keys in it. sent: keys noted. inbox: names of files.
+    put_away: names of files in done/ and bad/, with the text of findings."""
+
+    out: dict[str, list[str]]
+    sent: list[str]
+    inbox: list[str]
+    put_away: dict[str, str]
+
+
+def dropped(folder: Path) -> Dropped:
+    def rows(path: Path) -> list[dict[str, str]]:
+        return list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+
+    def names(place: str) -> list[Path]:
+        found = sorted(p for p in (folder / place).rglob("*") if p.is_file() and not p.name.startswith("."))
+        return [p.relative_to(folder) for p in found]
+
+    out = {str(p): sorted(r["message"] for r in rows(folder / p)) for p in names("outbox") if p.suffix == ".csv"}
+    noted = folder / "sent.csv"
+    sent = sorted(r["key"] for r in rows(noted)) if noted.exists() else []
+    away = [*names("done"), *names("bad")]
+    texts = {str(p): (folder / p).read_text(encoding="utf-8-sig") if p.suffix == ".txt" else "" for p in away}
+    return Dropped(out, sent, [str(p) for p in names("inbox")], texts)
+
+
+def known_as_sent(chain: Path) -> set[str]:
+    """Keys that a ledger notes as sent."""
+    with open_ledger(chain / ".datong" / "ledger.duckdb", ChainSettings("x")) as ledger:
+        ways = ledger._rows("SELECT key FROM deliveries WHERE state = 'sent'")
+    return {key for (key,) in ways}
+
+
 def prepare(folder: Path, processes: Processes) -> list[Command]:
-    """Three commands: an ingest into a new ledger, one into a ledger that has rows, and a run with results."""
+    """Five commands: an ingest into a new ledger, one into a ledger that has rows, a run with results, a release of
+    what a run proposed, and an exchange that sends some orders and takes in answers to others."""
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / "fresh" / "chain"
     write_starter(fresh, "en")
@@ -126,11 +167,44 @@ def prepare(folder: Path, processes: Processes) -> list[Command]:
     shutil.copytree(fresh, ran)
     earlier = processes.run(*run, "--as-of", "2026-02-09", folder=ran.parent)
     assert earlier.status == 0, earlier.text
+    (folder / "proposed").mkdir()
+    proposed = mill.write(folder / "proposed" / "chain")
+    release = ["release", "--due", "--chain", "chain"]
+    answered = folder / "answered" / "chain"
+    planned = processes.run(*run[:2], folder=proposed.parent)
+    assert planned.status == 0, planned.text
+    shutil.copytree(proposed, answered)
+    _answer(answered, processes)
     return [
         Command("ingest into a new ledger", ingest, fresh.parent),
         Command("ingest", ingest, used.parent),
         Command("run", run, ran.parent, "out"),
+        Command("release", release, proposed.parent),
+        Command("exchange", ["exchange", "chain"], answered.parent, drop="chain/exchange"),
     ]
+
+
+def _answer(chain: Path, processes: Processes) -> None:
+    """Give one order out and send it, then the others; in the inbox lie an answer to the first, with units that are a
+    warning, and a file that is wrong."""
+    with open_ledger(chain / ".datong" / "ledger.duckdb", ChainSettings("x")) as ledger:
+        ((run,),) = ledger._rows("SELECT run FROM runs ORDER BY saved DESC LIMIT 1")
+        first, *others = ledger.run_table(run, "messages")["order"].to_pylist()
+        orders = {row["order"]: row for row in ledger.run_table(run, "orders").to_pylist()}
+    assert others, "one order alone: nothing is left to send"
+    for words in (
+        ["release", first, "--chain", "chain"],
+        ["exchange", "chain"],
+        ["release", "--due", "--chain", "chain"],
+    ):
+        ended = processes.run(*words, folder=chain.parent)
+        assert ended.status == 0, ended.text
+    inbox = chain / "exchange" / "inbox"
+    inbox.mkdir(exist_ok=True)
+    start, units = orders[first]["start"], orders[first]["units"]
+    lines = [f"{first},started,,{start}", f"{first},done,{units * 1.5:g},{start}"]
+    (inbox / "a.csv").write_text("\n".join(["order,state,good_units,when", *lines]) + "\n", encoding="utf-8")
+    (inbox / "b.csv").write_text("order,state,when\nNOBODY,accepted,2026-02-17\n", encoding="utf-8")
 
 
 def _write_sales(path: Path, number: int) -> None:
@@ -147,11 +221,14 @@ class Experiment:
 
     def __init__(self, command: Command, work: Path, processes: Processes) -> None:
         self.command, self._work, self._processes = command, work, processes
+        # An exchange that finds a wrong file says so by its status.
+        self._good = (0, 1) if command.drop else (0,)
         self._before = dump(command.prepared / "chain") if (command.prepared / "chain/.datong").exists() else {}
         self._out_before = results(command.prepared / command.out) if command.out else None
         self._times = self._measure()
         self.after = dump(self._work / "chain")
         self._out_after = results(self._work / command.out) if command.out else None
+        self._dropped_after = dropped(self._work / command.drop) if command.drop else None
         assert self._before != self.after
         assert not command.out or self._out_before != self._out_after
 
@@ -168,7 +245,7 @@ class Experiment:
             times.append((note, time.perf_counter()))
         end = time.perf_counter()
         ended = running.wait()
-        assert ended.status == 0, ended.text
+        assert ended.status in self._good, ended.text
         assert {note for note, _ in times} >= {BEGUN, COMMITTING, COMMITTED}, "no transaction was noted"
         return [(note, at - times[0][1]) for note, at in [*times, (b"", end)]]
 
@@ -223,14 +300,20 @@ class Experiment:
         """Let `attempt` run the command in trouble, on a fresh copy; then what must hold, and the command again."""
         self._copy()
         ended = attempt()
-        self._check_ledger(ended.status == 0)
+        self._check_ledger(ended.status in self._good)
         self._check_results()
+        self._check_dropped()
+        if self.command.name == "release" and self._is_done():
+            return ended  # nothing is left to release, which the command refuses
         repeated = self._processes.run(*self.command.words, folder=self._work)
-        assert repeated.status == 0, repeated.text
+        assert repeated.status in self._good, repeated.text
         again = dump(self._work / "chain")
         assert again == self.after, f"repeating the command gives another ledger: {difference(self.after, again)}"
         if self.command.out:
             assert results(self._work / self.command.out) == self._out_after
+        if self.command.drop:
+            found = dropped(self._work / self.command.drop)
+            assert found == self._dropped_after, f"the drop folder is another: {found} / {self._dropped_after}"
         left_over = {path.name for path in self._work.iterdir()} - {"chain", self.command.out}
         left_over |= {path.name for path in (self._work / "chain" / ".datong").iterdir()} - {"ledger.duckdb"}
         assert not left_over, left_over
@@ -243,11 +326,27 @@ class Experiment:
             return
         found = dump(self._work / "chain")
         for table, rows in self._before.items():
-            assert rows <= found[table], f"rows of {table} are lost"
+            assert table in _ON_THE_WAY or rows <= found[table], f"rows of {table} are lost"
         for table, rows in found.items():
-            assert rows <= self.after[table], f"{table} has rows that no undisturbed ledger has"
+            if table not in _ON_THE_WAY:
+                assert rows <= self.after[table], f"{table} has rows that no undisturbed ledger has"
         if finished:
             assert found == self.after, "a finished command is lost"
+
+    def _is_done(self) -> bool:
+        return dump(self._work / "chain") == self.after
+
+    def _check_dropped(self) -> None:
+        """What the ledger knows as sent is there, each key in one file; no answer is gone before it is put away."""
+        if not self.command.drop:
+            return
+        found, after = dropped(self._work / self.command.drop), self._dropped_after
+        assert after is not None
+        keys = Counter(key for own in found.out.values() for key in own)
+        assert set(keys.values()) <= {1}, f"an order is in two files: {keys}"
+        assert known_as_sent(self._work / "chain") <= set(keys), "the ledger knows a message as sent that is not there"
+        names = {Path(name).name for name in (*found.inbox, *found.put_away)}
+        assert {"a.csv", "b.csv"} <= names, "an answer is lost"
 
     def _check_results(self) -> None:
         """The results are those from before or the new ones, whole; only between two renames there are none."""
@@ -268,10 +367,12 @@ class Experiment:
 
 
 def spread(total: int, commands: Sequence[Command], work: Path, processes: Processes, seed: int) -> list[Fallen]:
-    """So many kills for the ingests together, and as many for the run."""
+    """So many kills for the ingests together, and as many for each of the others."""
     chance = random.Random(seed)
     fallen = []
-    for command, count in zip(commands, (total // 2, total - total // 2, total), strict=True):
+    for number, command in enumerate(commands):
+        half = command.name.startswith("ingest")
+        count = total if not half else total // 2 if number else total - total // 2
         experiment = Experiment(command, work / command.name, processes)
         fallen += [experiment.kill(moment) for moment in experiment.moments(count, chance)]
     return fallen

@@ -26,7 +26,6 @@ import duckdb
 import datong.app.cli.commands, datong.app.exchange, datong.app.report.excel, datong.app.report.html
 import datong.network.notices, datong.network.position_notices, datong.network.review
 import datong.questions.run, datong.questions.since, datong.replay.replay
-import statsforecast.models  # a forecast imports it late, for seconds
 from datong.app.cli.main import main
 
 class Watched:

@@ -78,7 +78,7 @@ def everything(folder: Path) -> dict[str, bytes]:
         (("run", "chain", "--out", "new"), "new", 12_000),
         (("report", "chain", "--out", "report.html"), "report.html", 30_000),
         (("report", "chain", "--out", "new/report.html"), "new", 30_000),
-        (("exchange", "chain"), "chain/exchange", 250),
+        (("exchange", "chain"), "chain/exchange", 4_000),
         (("init", "started"), "started", 200),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else None,

@@ -1,4 +1,5 @@
-"""kill -9 at chosen moments of an ingest and of a run: nothing confirmed is lost, and nothing is there twice.
+"""kill -9 at chosen moments of an ingest, a run, a release and an exchange: nothing confirmed is lost, and nothing is
+there twice.
 
 Each command is killed in a transaction, in a commit, and at one place outside of its writes: before, between, or after
 them. benchmarks/faults.py kills them at moments spread over their whole lives, hundreds of times.
@@ -16,8 +17,8 @@ BEFORE, IN_TRANSACTION, IN_COMMIT, BETWEEN, AFTER = PLACES
 TRIES = 6
 
 
-@pytest.mark.parametrize(("number", "outside"), [(0, BEFORE), (1, BETWEEN), (2, AFTER)])
-def test_kills_at_chosen_moments_of_ingest_and_run(
+@pytest.mark.parametrize(("number", "outside"), [(0, BEFORE), (1, BETWEEN), (2, AFTER), (3, BEFORE), (4, BETWEEN)])
+def test_kills_at_chosen_moments(
     tmp_path: Path, commands: list[Command], processes: Processes, number: int, outside: str
 ) -> None:
     chance = random.Random(20 + number)

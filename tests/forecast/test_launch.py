@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from datong.app.wording.columns import method_words
+from datong.forecast import fit, share
 from datong.forecast import launch as launch_module
 from datong.forecast.draw import _unsold_paths
 from datong.forecast.fill import first_known
@@ -72,7 +73,7 @@ def test_attributes_tell_the_level_that_the_category_does_not(make_sensed):
     error = {}
     for pooling in ("never", "auto"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("datong.forecast.fit.launch_chance", lambda *_: 1.0)
+            patch.setattr(fit, "launch_chance", lambda *_: 1.0)
             result = forecast(sensed, nothing_learnt(), 200, 3, pooling)
         said = result.paths.mean(axis=1)[NEW[1:]]
         error[pooling] = np.abs(np.log(said.sum(axis=1) / mean[NEW[1:], PAST:].sum(axis=1))).mean()
@@ -136,7 +137,7 @@ def test_launches_of_pure_noise_are_no_worse_than_the_prior(make_sensed):
     error = {}
     for pooling in ("never", "auto"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("datong.forecast.fit.launch_chance", lambda *_: 1.0)
+            patch.setattr(fit, "launch_chance", lambda *_: 1.0)
             paths = forecast(sensed, nothing_learnt(), 200, 3, pooling).paths[NEW[1:]]
         error[pooling] = np.abs(np.median(paths, axis=1) - mean[NEW[1:], PAST:]).mean()
     assert error["auto"] < 1.05 * error["never"]
@@ -169,7 +170,7 @@ def test_same_series_same_bytes_and_others_stay(make_sensed):
     one, two = (forecast(sensed, nothing_learnt(), 50, 3) for _ in range(2))
     assert one.paths.tobytes() == two.paths.tobytes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datong.forecast.share.launch_forecast", lambda *_: None)
+        patch.setattr(share, "launch_forecast", lambda *_: None)
         without = forecast(sensed, nothing_learnt(), 50, 3)
     old = np.setdiff1d(np.arange(ITEMS), NEW)
     assert without.paths[old].tobytes() == one.paths[old].tobytes()
@@ -180,7 +181,7 @@ def test_same_series_same_bytes_and_others_stay(make_sensed):
 def test_without_lightgbm_it_is_the_stated_prior(make_sensed, monkeypatch):
     sensed, _ = chain(make_sensed, by_brand())
     never = forecast(sensed, nothing_learnt(), 50, 3, "never")
-    monkeypatch.setattr("datong.forecast.fit.is_installed", lambda: False)
+    monkeypatch.setattr(fit, "is_installed", lambda: False)
     alone = forecast(sensed, nothing_learnt(), 50, 3)
     assert alone.paths.tobytes() == never.paths.tobytes()
     assert {alone.method[i] for i in NEW} == {"prior"}

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.stats import poisson
+from scipy.stats import poisson, theilslopes
 from statsforecast import models as sf
 
 from datong.forecast.backtest import back_test, mix_weights, origins
@@ -19,6 +19,7 @@ from datong.forecast.season import season_factors
 from datong.forecast.spread import (
     Shape,
     Spread,
+    _median_slope,
     draw_paths,
     fit_shape,
     fit_spread,
@@ -330,3 +331,11 @@ def test_bigger_items_are_steadier_where_the_history_says_so():
     assert shape.typical_at(10 * shape.usual_level) == pytest.approx(usual / 10, rel=0.1)
     assert fit_shape(tests[:5], variances[:5]).typical_slope == 0.0
     assert shape.typical_at(0.0) == shape.typical
+
+
+def test_the_typical_slope_is_that_of_theil_and_sen():
+    random = np.random.default_rng(4)
+    for _ in range(200):
+        x, y = random.normal(size=(2, random.integers(2, 40))).round(1)
+        if len(set(x)) > 1:
+            assert _median_slope(x, y) == theilslopes(y, x).slope

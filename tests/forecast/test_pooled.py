@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from datong.forecast import fit as fit_module
 from datong.forecast.blend import blend
 from datong.forecast.draw import draw
 from datong.forecast.fit import fit, see
@@ -131,7 +132,7 @@ def test_parts_forecast_apart_are_the_whole_byte_for_byte(make_sensed, seasonal,
 
 
 def test_asking_for_it_without_lightgbm_says_what_to_install(make_sensed, seasonal, monkeypatch):
-    monkeypatch.setattr("datong.forecast.fit.is_installed", lambda: False)
+    monkeypatch.setattr(fit_module, "is_installed", lambda: False)
     sensed = make_sensed(seasonal[:, :PAST])
     with pytest.raises(Refused, match=r"datong\[ml\]"):
         forecast(sensed, nothing_learnt(), 50, 3, "always")

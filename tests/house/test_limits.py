@@ -18,21 +18,39 @@ LARGER = {
     "store/duckdb_ledger.py: ingest": A_WRITE,
     "model/flow.py: PlannedOrder": A_ROW,
     "model/tables.py: Column": "one column of tables.toml, a field for each key",
-    "network/facts.py: Way": A_ROW,
+    "network/ways.py: Way": A_ROW,
     "app/chain.py: balance": ONE_QUESTION,
     "app/chain.py: quote": ONE_QUESTION,
     "questions/clear.py: clear": ONE_QUESTION,
     "questions/quote.py: quote": ONE_QUESTION,
+    "__init__.py: forecast": ONE_QUESTION,
+    "__init__.py: replenish": ONE_QUESTION,
+    "__init__.py: try_": ONE_QUESTION,
 }
 
 # Libraries that functions import: they take long to load and few commands need them, or they need not be there
 # (lightgbm is an extra; resource is not on Windows).
-HEAVY_LIBRARIES = {"holidays", "lightgbm", "pandas", "resource", "scipy", "statsforecast"}
+HEAVY_LIBRARIES = {"holidays", "lightgbm", "matplotlib", "pandas", "resource", "scipy"}
 # Doors that open a part of the package only when a command asks for it, so that all others start at once
 # (`test_what_only_planning_needs_is_not_loaded_before`): file -> what its functions may import.
 LAZY_DOORS = {
     "__init__.py": {
-        "datong.app.chain",
+        "datong.app",
+        "datong.app.checking",
+        "datong.app.opened",
+        "datong.connectors.files.starter",
+    },
+    "app/opened.py": {
+        "datong.app",
+    },
+    "app/reporting.py": {
+        "datong.app.report.excel",
+        "datong.app.report.html",
+        "datong.app.wording.assumed",
+    },
+    "app/in_hand.py": {
+        "datong.cycle",
+        "datong.questions.tables_out",
     },
     "app/chain.py": {
         "datong.app.earlier",
@@ -58,13 +76,16 @@ LAZY_DOORS = {
     "app/cli/commands.py": {
         "datong.app",
         "datong.app.cli.interrupt",
+        "datong.app.cli.terminal_offers",
         "datong.app.cli.terminal_quote",
         "datong.app.cli.terminal_replenish",
         "datong.app.cli.terminal_since",
         "datong.app.report.excel",
-        "datong.app.report.html",
-        "datong.app.wording.assumed",
         "datong.questions.clear",
+        "datong.questions.offers",
+    },
+    "app/offers.py": {
+        "datong.questions.offers",
     },
     "app/cli/main.py": {
         "datong",
@@ -74,6 +95,9 @@ LAZY_DOORS = {
     },
     "app/cli/terminal.py": {
         "datong.plan.reason",
+    },
+    "app/cli/try_export.py": {
+        "datong.app.report.order_list",
     },
 }
 

@@ -11,9 +11,11 @@ from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.committed import committed
-from datong.network.facts import Way, chain_facts, response_buckets
+from datong.network.facts import chain_facts
+from datong.network.planned_demand import response_buckets
 from datong.network.position import Position, UnderWay
 from datong.network.rule_facts import _firm_shares
+from datong.network.ways import Way
 
 MONDAY = date(2026, 1, 5)
 STARTS = tuple(MONDAY + timedelta(weeks=w) for w in range(3))

@@ -196,7 +196,7 @@ def test_cancelled_orders_are_not_owed() -> None:
 
 
 def test_orders_out_bring_what_is_left_of_them() -> None:
-    """W1 made 4 of 10 and scrapped 1; W2 is done; W3 was refused; W4 is locked without events; W5 is only proposed."""
+    """W1 made 4 of 10, scrapped 1; W2 is done; W3 was refused; W4 has no events: it is out; W5 is only proposed."""
     orders = ["W1", "W2", "W3", "W4", "W5"]
     s = state(
         orders={
@@ -205,7 +205,7 @@ def test_orders_out_bring_what_is_left_of_them() -> None:
             "units": [10.0] * 5,
             "start": [date(2026, 1, 5)] * 5,
             "due": [date(2026, 1, 14)] * 5,
-            "locked": [False, False, False, True, False],
+            "locked": [False] * 5,
         },
         order_events={
             "happened_at": [day(6), day(7), day(7), day(7), day(6)],

@@ -20,8 +20,12 @@ from datong.balance.pack import pack_facts
 from datong.balance.repair import _Repair
 from datong.balance.solution import Limits, Prices
 from datong.model.calendar import Calendar
-from datong.network.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
+from datong.network.bills import ComponentUse
+from datong.network.economics import Economics, honest_salvage
+from datong.network.facts import ChainFacts
 from datong.network.position import Position, UnderWay
+from datong.network.way_arrays import unit_costs
+from datong.network.ways import Way
 
 FIRST, WEEK = date(2024, 1, 1), timedelta(days=7)
 # Widest certified gap of the door of prices, as a share of all money in and out.

@@ -10,8 +10,8 @@ from scipy.optimize import linprog
 from datong.balance import highs
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
+from datong.balance.doors import balance
 from datong.balance.evaluate import evaluate
-from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.solution import Prices
 from datong.ledger.state import state_of_tables

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from datong.model.layers import SortedDemand, expected_over_and_short
-from datong.network.facts import Economics, Way
+from datong.network.economics import Economics
+from datong.network.ways import Way
 from datong.plan.lots import NOTHING, Need, PartShifts, _cheapest_runs, _lot_units
 from datong.plan.worth import Curve, DemandShifts
 

@@ -10,16 +10,20 @@ from datong.balance import dual as dual_module
 from datong.balance import highs, prices
 from datong.balance.arrays import Lines
 from datong.balance.bound import lower_bound
+from datong.balance.doors import clear
 from datong.balance.dual import Dual
 from datong.balance.evaluate import evaluate
-from datong.balance.market import clear
 from datong.balance.pack import pack_facts
 from datong.balance.quote import cleared_for_quotes
 from datong.balance.solution import Prices
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
-from datong.network.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
+from datong.network.bills import ComponentUse
+from datong.network.economics import Economics, honest_salvage
+from datong.network.facts import ChainFacts
 from datong.network.position import Position, UnderWay
+from datong.network.way_arrays import unit_costs
+from datong.network.ways import Way
 from planning import served_in
 
 

@@ -12,9 +12,13 @@ from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack_facts
 from datong.balance.solution import Prices
 from datong.model.calendar import Calendar
-from datong.network.facts import ChainFacts, ComponentUse, Economics, Way, honest_salvage, unit_costs
+from datong.network.bills import ComponentUse
+from datong.network.economics import Economics, honest_salvage
+from datong.network.facts import ChainFacts
 from datong.network.position import Position, UnderWay
 from datong.network.rule_facts import DemandClass, FirmShare, RuleFacts, Substitute
+from datong.network.way_arrays import unit_costs
+from datong.network.ways import Way
 from planning import served_in
 
 RULES = (

@@ -16,7 +16,11 @@ from datong.balance.solution import Prices
 from datong.model.errors import NoPlan
 from datong.model.flow import Forecast, Item
 from datong.model.settings import ChainSettings
-from datong.network.facts import ChainFacts, ComponentUse, product_levels, response_buckets, turns, unit_costs
+from datong.network.bills import ComponentUse
+from datong.network.facts import ChainFacts
+from datong.network.levels import product_levels, turns
+from datong.network.planned_demand import response_buckets
+from datong.network.way_arrays import unit_costs
 
 sys.path.insert(0, str(Path(__file__).parent))
 

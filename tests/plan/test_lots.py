@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from datong.model.layers import SortedDemand
-from datong.network.facts import Economics, Way
+from datong.network.economics import Economics
+from datong.network.ways import Way
 from datong.plan.lots import Need, PartShifts, round_up, size_lots
 from datong.plan.worth import Curve, DemandShifts
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from datong.model.flow import Item, OrderKind, PlannedOrder
 from datong.model.settings import ChainSettings
 from datong.network.bills import ComponentUse
-from datong.network.facts import Economics, Way
+from datong.network.economics import Economics
 from datong.network.places import Lane, Move, Places
+from datong.network.ways import Way
 from datong.replay.making import begin
 from datong.replay.measure import by_product
 from datong.replay.parts import Batch, Due, Scene

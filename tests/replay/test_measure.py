@@ -7,7 +7,7 @@ import pytest
 
 from datong.model.flow import Item
 from datong.model.settings import ChainSettings
-from datong.network.facts import Economics
+from datong.network.economics import Economics
 from datong.replay import measure
 from datong.replay.measure import INTERVAL, by_bucket, by_product, differences, summary
 from datong.replay.parts import Batch, Scene

@@ -7,7 +7,8 @@ import pytest
 
 from datong.model.flow import Item, PlannedOrder
 from datong.model.settings import ChainSettings
-from datong.network.facts import Economics, Way
+from datong.network.economics import Economics
+from datong.network.ways import Way
 from datong.replay.making import begin
 from datong.replay.parts import Batch, Scene
 from datong.replay.simulate import Simulation

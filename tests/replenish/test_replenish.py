@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datong.forecast.discount import follow, observe, sample_paths
-from datong.replenish import Known, Lots, decide, looked_at, replenish
+from datong.reorder import Known, Lots, decide, looked_at, replenish
 
 NOT_YET = np.nan
 

@@ -129,3 +129,12 @@ def test_rates_are_compared_by_the_binomial():
     """8 returns on 100 sold after 2 on 100: of 10 returns 8 or more by heads or tails, (45 + 10 + 1) / 1024."""
     p = rate_rise(np.array([8]), np.array([2]), np.array([100.0]), np.array([100.0]))
     assert p[0] == pytest.approx(56 / 1024)
+
+
+def test_rates_are_scipys_binomial_to_the_last_bit():
+    random = np.random.default_rng(2)
+    recent, before = random.integers(0, 300, 20_000), random.integers(0, 300, 20_000)
+    sold = random.uniform(0, 1000, (2, 20_000)).round()
+    share = sold[0] / np.maximum(sold[0] + sold[1], 1e-12)
+    expected = stats.binom.sf(recent - 1, recent + before, share)
+    assert rate_rise(recent, before, sold[0], sold[1]).tobytes() == expected.tobytes()

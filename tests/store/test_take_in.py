@@ -175,8 +175,8 @@ def test_a_ledger_that_knew_no_intakes_goes_on(tmp_path: Path) -> None:
     with open_ledger(path, SETTINGS) as ledger:
         ledger.take_in("sales", in_batches(lines, 1), "sales.csv", NOW, by="test")
     with duckdb.connect(str(path)) as connection:
-        connection.execute("DROP TABLE intakes")
-        connection.execute("DROP TABLE writes")
+        for table in ("intakes", "writes", "deliveries", "put_back"):
+            connection.execute(f"DROP TABLE {table}")
         for table in ("quarantine", "branch_quarantine"):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN ingest")
         connection.execute("DELETE FROM schema_version WHERE version > 2")

@@ -44,6 +44,7 @@ def test_every_write_says_by_whom_what_and_how_many(store: Store) -> None:
     branch.withdraw("products", ["products:A"], hour(7), by="Dai")
     branches.rename("more", "most", hour(8), by="Eli")
     branches.drop("most", hour(9), by="Eli")
+    ledger.believe_clock(hour(10), by="Eli")
     assert told(ledger) == [
         (hour(0), "Ann", "ingest", None, "products", "products.csv", 2),
         (hour(2), "Bob", "withdraw", None, "products", None, 1),
@@ -54,10 +55,11 @@ def test_every_write_says_by_whom_what_and_how_many(store: Store) -> None:
         (hour(7), "Dai", "withdraw", "more", "products", None, 1),
         (hour(8), "Eli", "rename_branch", None, "more", "most", 1),
         (hour(9), "Eli", "drop_branch", None, "most", None, 1),
+        (hour(10), "Eli", "clock", None, "believe", None, 0),
     ]
     writes = ledger.writes()
     assert writes.schema == WRITES_SCHEMA
-    assert writes["write"].to_pylist() == list(range(1, 10))
+    assert writes["write"].to_pylist() == list(range(1, 11))
     assert set(writes["what"].to_pylist()) == set(WHAT)
 
 

@@ -4,19 +4,25 @@ The one place where files, ledger, clock and the pure loop meet. `datong.open(DI
 """
 
 import copy
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import pyarrow as pa
 
 from datong.app import clock, kept_runs, taking_in
 from datong.app.branch_changes import Change, NewRow, added_sources, changed_sources, parse_change
+from datong.app.clock import Moment
+from datong.app.languages import chosen_language
 from datong.app.taking_in import Taken
-from datong.app.wiring import Opened, utc_now, wire
+from datong.app.wiring import Opened, utc_now, wire, wire_in_memory
+from datong.connectors.exports.count_sheet import is_count_sheet
 from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.read import Source
 from datong.ledger.limits import beyond_limits, refuse_too_large
@@ -25,14 +31,17 @@ from datong.ledger.state import State
 from datong.ledger.validate import gathered
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
+from datong.model.flow import Learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
-from datong.model.words import message
+from datong.model.words import message, say
 from datong.questions.run_result import RunResult
+from datong.questions.why import Why
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
+from datong.shown.tables import html_table
 
 if TYPE_CHECKING:
-    from datong.balance.market import Door
+    from datong.balance.doors import Door
     from datong.balance.solution import OnProgress
     from datong.questions.clear import BalanceResult
     from datong.questions.compare import Comparison, Side
@@ -61,19 +70,18 @@ class Chain:
         now: Callable[[], datetime] = utc_now,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
         by: str | None = None,
+        language: str | None = None,
     ) -> None:
         """on_rows: told, while tables are taken in, the table and how many rows of it have come so far. by: who writes
-        (None: the user of this machine), as the ledger notes with each write.
+        (None: the user of this machine), as the ledger notes with each write. language: 'en' or 'zh', in which results
+        show themselves (None: DATONG_LANG, else the locale).
 
-        Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default.
+        Raises BadInput where the settings cannot be read or one of them is wrong: nothing is taken in by a default;
+        Refused where the machine's clock has jumped (app/clock.py).
         """
-        trunk, branches = wire(folder, now, by)
-        self._at: Opened = trunk
-        self._trunk: Opened = trunk
-        self._branches: Branches = branches
-        self._whole: State | None = None
-        self._noticed: tuple[State, tuple[Finding, ...]] | None = None
+        self._begin(chosen_language(language, os.environ), *wire(folder, now, by))
         try:
+            clock.refuse_a_jump(self._at)
             taken = take_in_folder(
                 self.ledger, folder, self.clock(), on_rows, clock.today(now, self.settings), by=self.by
             )
@@ -84,6 +92,54 @@ class Chain:
             raise
         self.ingested: tuple[IngestReport, ...] = taken.reports
         self._folder_findings = taken.findings
+
+    @classmethod
+    def in_memory(
+        cls,
+        settings: ChainSettings,
+        parts: Sequence[tuple[str, Source]],
+        now: Callable[[], datetime] = utc_now,
+        by: str | None = None,
+        language: str | None = None,
+    ) -> Self:
+        """A chain without a folder, made of tables in hand by name. Its ledger is in memory and goes when it is closed.
+
+        Raises BadInput where none of the tables can be used.
+        """
+        chain = cls.__new__(cls)
+        chain._begin(chosen_language(language, os.environ), *wire_in_memory(settings, now, by))
+        try:
+            taken = taking_in.take_in_parts(chain._at, Path(settings.name), parts)
+        except BaseException:
+            chain.ledger.close()
+            raise
+        chain.unheeded = chain.unheeded_edits = ()
+        chain.ingested, chain._folder_findings = taken.reports, taken.findings
+        return chain
+
+    def _begin(self, language: str, trunk: Opened, branches: Branches) -> None:
+        self._at: Opened = trunk
+        self._trunk: Opened = trunk
+        self._branches: Branches = branches
+        self._whole: State | None = None
+        self._noticed: tuple[State, tuple[Finding, ...]] | None = None
+        self.language: str = language
+
+    def __repr__(self) -> str:
+        """One line; nothing is looked up for it."""
+        return f"{self._title()}, {self._settings_words()}"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), [], self.language, [self._settings_words()])
+
+    def _title(self) -> str:
+        words = {"name": self.settings.name, "folder": self.folder, "branch": self.branch_name}
+        return say("shown.chain" if self.branch_name is None else "shown.chain_on", self.language, **words)
+
+    def _settings_words(self) -> str:
+        bucket = say(f"shown.by_{self.settings.bucket}", self.language)
+        words = {"zone": self.settings.time_zone, "currency": self.settings.currency, "bucket": bucket}
+        return say("shown.time_zone", self.language, **words)
 
     @property
     def folder(self) -> Path:
@@ -106,7 +162,7 @@ class Chain:
         """Who writes."""
         return self._at.by
 
-    def __enter__(self) -> "Chain":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -130,7 +186,7 @@ class Chain:
         own = (f for f in self._folder_findings if not any(state.table(t).num_rows for t in missing.get(f.code, ())))
         return (*own, *self.unheeded)
 
-    def notices(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+    def notices(self, as_of: Moment | None = None) -> tuple[Finding, ...]:
         """What a plan as of a moment (default: as in `run`) leaves out, or takes otherwise than its tables may seem to
         say; empty where nothing is known yet."""
         from datong.network.notices import notices
@@ -152,19 +208,25 @@ class Chain:
         """Now, by the clock of the world."""
         return self._at.now()
 
-    def clock_findings(self, as_of: datetime | None = None) -> list[Finding]:
+    def clock_findings(self, as_of: Moment | None = None) -> list[Finding]:
         """What a clock that went back, or a record of the future, hides or moves. as_of: the moment asked for."""
-        return clock.clock_findings(self._at, as_of)
+        return clock.clock_findings(self._at, clock.moment_of(as_of, self.settings))
 
     def default_as_of(self) -> datetime:
         """The moment that a plan is made for where none is asked for: see `app/clock.py`. Raises NotFound."""
         return clock.default_as_of(self._at)
 
+    def moment(self, as_of: Moment | None = None) -> datetime:
+        """A moment that somebody names, in UTC: a text ("2023-07-31", "2023-07-31T08:00"), date, datetime,
+        pandas.Timestamp or numpy.datetime64. A day is its midnight; what has no zone is on the chain's own clock; None
+        is `default_as_of()`. Raises Refused for what is no moment, NotFound as `default_as_of`."""
+        return clock.moment_of(as_of, self.settings) or self.default_as_of()
+
     def ingest(
         self,
-        file: Path,
+        file: str | PathLike[str],
         table: str | None = None,
-        mapping: Path | None = None,
+        mapping: str | PathLike[str] | None = None,
         on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
         answers: Mapping[str, str] = MappingProxyType({}),
     ) -> Taken:
@@ -175,9 +237,20 @@ class Chain:
         those that the chain keeps. Raises BadInput where nothing of the file can be used, Asked where an export cannot
         be read without an answer.
         """
-        if table is None and mapping is None and not taking_in.is_of_tables(file):
-            return taking_in.ingest_export(self._at, file, answers, on_rows, self.unheeded)
-        return taking_in.ingest(self._at, file, table, mapping, on_rows, self.unheeded)
+        path = Path(file)
+        if table is None and mapping is None and is_count_sheet(path):
+            return self.count_stock(path, on_rows)[0]
+        if table is None and mapping is None and not taking_in.is_of_tables(path):
+            return taking_in.ingest_export(self._at, path, answers, on_rows, self.unheeded)
+        rules = None if mapping is None else Path(mapping)
+        return taking_in.ingest(self._at, path, table, rules, on_rows, self.unheeded)
+
+    def count_stock(
+        self, file: Path, on_rows: Callable[[str, int], None] = lambda _table, _rows: None
+    ) -> tuple[Taken, int, int]:
+        """Take in a count sheet that was filled in: what became of it, how many products it counts, and how many rows
+        are empty. Raises BadInput with all that is wrong with it; then nothing of it is taken in."""
+        return taking_in.ingest_counts(self._at, file, on_rows, self.unheeded)
 
     def withdraw(self, table: str, row_ids: Sequence[str]) -> int:
         """Say that rows of the ledger do not hold, from now on. Earlier moments still see them. Returns how many.
@@ -200,11 +273,11 @@ class Chain:
         that still stands in a file of the folder comes back with it. Raises NotFound for ids that are not there."""
         return taking_in.discard_quarantine(self._at, ids)
 
-    def state(self, as_of: datetime | None = None, names: Collection[str] | None = None) -> State:
+    def state(self, as_of: Moment | None = None, names: Collection[str] | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known): a value, good for
         longer than the chain is open. names: the tables of it that are wanted (None: all). A whole one is read once, as
         long as nothing is written: a command asks for it several times."""
-        moment = as_of or self.default_as_of()
+        moment = self.moment(as_of)
         if names is not None:
             return self.ledger.state(moment, names)
         now = self.ledger.state(moment, ()).snapshot
@@ -212,7 +285,7 @@ class Chain:
             self._whole = self.ledger.state(moment)
         return self._whole
 
-    def review(self, as_of: datetime | None = None) -> tuple[Finding, ...]:
+    def review(self, as_of: Moment | None = None) -> tuple[Finding, ...]:
         """What a planner should know before planning: products that are held back, and where the plan will not be what
         the tables seem to ask for. Empty where nothing is known yet."""
         from datong.network.review import review  # it takes seconds to import, and few commands plan
@@ -224,39 +297,43 @@ class Chain:
 
     def run(
         self,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
         seed: int | None = None,
         on_stage: Callable[[str], None] = lambda _stage: None,
+        *,
+        listed: bool = False,
     ) -> RunResult:
         """One cycle of the loop; the run is kept in the ledger.
 
         as_of: use only what was known by this moment (with a time zone); default: the last one at which anything became
         known. seed: of the sample paths; default: the settings'. on_stage: called with the name of each stage as it
-        starts. The same data, moment and seed give the same tables. Raises BadInput where nothing is wanted yet,
-        NoPlan where locked orders cannot run.
+        starts. listed: with the table order_list, a line for each product. The same data, moment and seed give the same
+        tables. Raises BadInput where nothing is wanted yet, NoPlan where locked orders cannot run.
         """
         from datong.questions.run import run  # imports every stage, which takes a second, and few commands plan
 
         state = self.state(as_of)
         self.can_plan(state)
-        seed = self.settings.seed if seed is None else seed
+        seed = self.seed_of(seed)
         past = self.past_runs(state.as_of)
         before = kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger)
         left_out = [found for found in self.findings if found.severity == "error"]
         notices = [found for found in self.notices(state.as_of) if found.severity == "warning"]
-        record = run(state, past, before, seed, on_stage, left_out, notices, kept_runs.proposed_before(self._at, state))
+        proposed = kept_runs.proposed_before(self._at, state)
+        told = {"left_out": left_out, "notices": notices}
+        record = run(state, past, before, seed, on_stage, told, proposed, listed=listed)
         self.ledger.save_run(record, self._at.now(), by=self.by)
-        return RunResult(record.run, state.as_of, self.settings, record.tables)
+        return RunResult(record.run, state.as_of, self.settings, record.tables, self.language)
 
     def balance(
         self,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
         seed: int | None = None,
         *,
         door: "Door" = "auto",
         gap: float = 0.01,
         time_limit_s: float | None = None,
-        warm: Path | None = None,
+        warm: str | PathLike[str] | None = None,
         whole: bool = False,
         on_stage: Callable[[str], None] = lambda _stage: None,
         on_progress: "OnProgress | None" = None,
@@ -274,8 +351,8 @@ class Chain:
         from datong.balance.solution import Limits, never_stop
         from datong.questions.clear import clear
 
-        earlier = None if warm is None else read_earlier(warm)
-        seed = self.settings.seed if seed is None else seed
+        earlier = None if warm is None else read_earlier(Path(warm))
+        seed = self.seed_of(seed)
         limits = Limits(gap, time_limit_s)
         watched = never_stop if on_progress is None else on_progress
         state = self.state(as_of)
@@ -296,13 +373,13 @@ class Chain:
     def quote(
         self,
         product: str,
-        due: date,
+        due: Moment,
         units: float = 1.0,
         *,
         market: str | None = None,
-        earlier: Path | None = None,
+        earlier: str | PathLike[str] | None = None,
         exact: bool = False,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
         seed: int | None = None,
         door: "Door" = "auto",
         gap: float = 0.01,
@@ -320,14 +397,14 @@ class Chain:
         from datong.balance.solution import Limits, never_stop
         from datong.questions.quote import Order, quote
 
-        before = None if earlier is None else read_earlier(earlier)
+        before = None if earlier is None else read_earlier(Path(earlier))
         state = self.state(as_of)
         self.can_plan(state)
-        return quote(
+        quoted = quote(
             state,
             kept_runs.learnt(self._at, state.as_of),
-            self.settings.seed if seed is None else seed,
-            Order(product, units, due, market),
+            self.seed_of(seed),
+            Order(product, units, clock.day_of(due, self.settings), market),
             branch=self.branch_name,
             earlier=before,
             exact=exact,
@@ -335,10 +412,11 @@ class Chain:
             limits=Limits(gap, time_limit_s),
             on_progress=never_stop if on_progress is None else on_progress,
         )
+        return replace(quoted, language=self.language)
 
     def replenish(
         self,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
         seed: int | None = None,
         review_buckets: int = 1,
     ) -> "ReplenishResult":
@@ -350,29 +428,43 @@ class Chain:
         """
         from datong.questions.replenish import replenish
 
+        _refuse_below(1, review_buckets=review_buckets)
         state = self.state(as_of)
         self.can_plan(state)
-        seed = self.settings.seed if seed is None else seed
-        return replenish(state, kept_runs.learnt(self._at, state.as_of), seed, review_buckets)
+        seed = self.seed_of(seed)
+        found = replenish(state, kept_runs.learnt(self._at, state.as_of), seed, review_buckets)
+        return replace(found, language=self.language)
 
-    def past_runs(self, before: datetime) -> list[RunRecord]:
+    def seed_of(self, seed: int | None) -> int:
+        """The seed that is asked for; None: the settings'. Raises Refused for what is none."""
+        if seed is None:
+            return self.settings.seed
+        _refuse_below(0, seed=seed)
+        return int(seed)
+
+    def learnt(self, as_of: Moment | None = None) -> Learnt:
+        """What the kept runs before a moment taught: ratios of the forecast, lead times, yields."""
+        return kept_runs.learnt(self._at, self.moment(as_of))
+
+    def past_runs(self, before: Moment) -> list[RunRecord]:
         """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
-        return kept_runs.past_runs(self._at, before)
+        return kept_runs.past_runs(self._at, self.moment(before))
 
-    def scores(self, until: datetime) -> pa.Table:
+    def scores(self, until: Moment) -> pa.Table:
         """Scores of the last kept runs up to a moment, each of what had become known since the run before it."""
-        return kept_runs.scores(self._at, until)
+        return kept_runs.scores(self._at, self.moment(until))
 
     def kept_run(self, run: str | None = None) -> RunResult:
         """A run kept in the ledger; the last one by default. On a branch one made there. Raises NotFound."""
-        return kept_runs.kept_run(self._at, run)
+        return replace(kept_runs.kept_run(self._at, run), language=self.language)
 
-    def why(self, order: str) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
+    def why(self, order: str) -> Why:
         """The last run that proposed an order, the order's row, and its reasons in rank order. Raises NotFound.
 
         On a branch its own runs come before those of the trunk that it has seen.
         """
-        return kept_runs.why(self._at, order, self.state(names=("orders",)).table("orders"))
+        found = kept_runs.why(self._at, order, self.state(names=("orders",)).table("orders"))
+        return Why(*found, self.language)
 
     def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
         """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""
@@ -398,7 +490,7 @@ class Chain:
             self.ledger.state,
             actual=actual,
             buckets=EVERY_BUCKET if buckets is None else buckets,
-            seed=self.settings.seed if seed is None else seed,
+            seed=self.seed_of(seed),
             record=run_record,
             on_step=on_step,
             scenario=scenario,
@@ -416,7 +508,7 @@ class Chain:
             self.ledger.state,
             actual=actual,
             buckets=EVERY_BUCKET if buckets is None else buckets,
-            seed=self.settings.seed if seed is None else seed,
+            seed=self.seed_of(seed),
             record=run_record,
             scenarios=sweep(self.settings),
             on_scenario=on_scenario,
@@ -442,7 +534,7 @@ class Chain:
         """The chain's branches in the order in which they were made, with their changed rows and last run."""
         return tuple(self._branches.all())
 
-    def on(self, branch: str | None) -> "Chain":
+    def on(self, branch: str | None) -> Self:
         """The chain as a branch has it ('main' or None: the trunk); what is done there stays there.
 
         It shares the open ledger with this one: closing either closes both. Raises NotFound.
@@ -452,7 +544,7 @@ class Chain:
         view._at = self._trunk if name is None else replace(self._trunk, branch=name, ledger=self._branches.on(name))
         return view
 
-    def branch(self, name: str, as_of: datetime | None = None, parent: str | None = None, note: str = "") -> "Chain":
+    def branch(self, name: str, as_of: Moment | None = None, parent: str | None = None, note: str = "") -> Self:
         """Make a branch and give the chain as it has it. Nothing is copied.
 
         as_of: the moment whose knowledge it stands on; default: the last one at which its parent learnt anything.
@@ -460,7 +552,8 @@ class Chain:
         a name that is taken.
         """
         below = self.on(self.branch_name if parent is None else parent)
-        self._branches.make(name, below.branch_name, as_of or below.default_as_of(), self._at.now(), note, by=self.by)
+        moment = below.moment(as_of)
+        self._branches.make(name, below.branch_name, moment, self._at.now(), note, by=self.by)
         return self.on(name)
 
     def rename_branch(self, name: str, new_name: str) -> None:
@@ -571,3 +664,10 @@ class Chain:
         if beyond:
             raise BadInput(message("app.beyond_limits", folder=str(self.folder)), beyond)
         refuse_too_large(state)
+
+
+def _refuse_below(least: int, **given: int) -> None:
+    """Raises Refused for a number, by its name, that is not whole or is too small."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise Refused(message("shown.whole_from", name=name, value=repr(value), least=least))

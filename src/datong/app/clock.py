@@ -1,13 +1,15 @@
 """The chain's clock: now, the moment that a plan is made for, and what a wrong clock hides or moves."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.wiring import LEDGER_FILE, Opened
-from datong.ledger.protocol import END_OF_TIME
+from datong.ledger.protocol import END_OF_TIME, Ahead
 from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import NotFound, Refused
 from datong.model.findings import Finding, finding
@@ -15,10 +17,14 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.model.words import message
 
+# A moment as a program may give it; pandas.Timestamp is a datetime.
+Moment = str | date | datetime | np.datetime64
 # Days between which a plan may be asked for.
 FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 # The clocks of machines differ by so much without anything being wrong.
 CLOCK_SLACK = timedelta(seconds=2)
+# A clock that is so far before the last write, or after it, has jumped: it is not believed until somebody says so.
+MOST_BACK, MOST_AHEAD = timedelta(days=7), timedelta(days=3 * 366)
 
 
 def today(now: Callable[[], datetime], settings: ChainSettings) -> date:
@@ -41,6 +47,48 @@ def clock(at: Opened) -> datetime:
         now, arrived = at.now(), at.ledger.latest_arrival()
         return now if arrived is None or now >= arrived else arrived + timedelta(microseconds=1)
     return latest + timedelta(microseconds=1)
+
+
+def refuse_a_jump(at: Opened) -> None:
+    """Raises Refused where the machine's clock cannot be right, by when the chain of live records was last written to:
+    what came in would be dated by it, and all that comes after."""
+    last, now = at.ledger.latest_write(), at.now()
+    if last is None or at.settings.history != "live":
+        return
+    words = {"last": _local(at, last), "now": _local(at, now), "folder": str(at.folder)}
+    if last - now > MOST_BACK:
+        raise Refused(message("clock.jumped_back", days=(last - now).days, most=MOST_BACK.days, **words))
+    if now - last > MOST_AHEAD:
+        raise Refused(message("clock.jumped_ahead", days=(now - last).days, most=MOST_AHEAD.days, **words))
+
+
+@dataclass(frozen=True)
+class ClockLook:
+    """now: by the machine. chain: by the chain. last: when anything was last written. ahead: what a clock that ran
+    ahead wrote. repaired: how many moments were put back before."""
+
+    now: datetime
+    chain: datetime
+    last: datetime | None
+    ahead: tuple[Ahead, ...]
+    repaired: int
+
+
+def look(at: Opened) -> ClockLook:
+    """How the chain's clock stands."""
+    now = at.now()
+    ahead = tuple(at.ledger.ahead(now + CLOCK_SLACK))
+    return ClockLook(now, clock(at), at.ledger.latest_write(), ahead, at.ledger.put_back_rows().num_rows)
+
+
+def repair(at: Opened) -> int:
+    """Put back what a clock that ran ahead wrote; see Ledger.put_back. Returns how many moments. Raises Refused where
+    all that was ever written is later than the machine's clock: then that one is wrong."""
+    now = at.now()
+    moments = at.ledger.writes()["at"].to_pylist()
+    if moments and min(moments) > now + CLOCK_SLACK:
+        raise Refused(message("clock.all_ahead", first=_local(at, min(moments)), now=_local(at, now)))
+    return at.ledger.put_back(now, by=at.by)
 
 
 def clock_findings(at: Opened, as_of: datetime | None = None) -> list[Finding]:
@@ -132,6 +180,32 @@ def default_moment(settings: ChainSettings, latest: datetime | None, clock: date
         latest = max(min(latest, clock), settings.calendar.midnight(settings.calendar.local_date(clock)))
     floor = None if settings.start is None else settings.calendar.midnight(settings.start)
     return max((m for m in (latest, floor) if m is not None), default=None)
+
+
+def moment_of(value: Moment | None, settings: ChainSettings) -> datetime | None:
+    """A moment as a program gives it, in UTC; None stays None. A text, a day, and what has no zone: see `parse_moment`.
+    Raises Refused for what is none."""
+    if value is None or (type(value) is datetime and value.tzinfo is not None):
+        return value
+    try:
+        if isinstance(value, np.datetime64):
+            text = str(np.datetime_as_string(value, unit="us"))
+        else:
+            text = value if isinstance(value, str) else value.isoformat()
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Refused(message("app.not_a_moment", text=repr(value))) from error
+    return parse_moment(text, settings)
+
+
+def day_of(value: Moment, settings: ChainSettings) -> date:
+    """A day as a program gives it; of a moment, the day that it is in the chain's zone. Raises Refused as
+    `moment_of`."""
+    if type(value) is date:
+        return value
+    moment = moment_of(value, settings)
+    if moment is None:
+        raise Refused(message("app.not_a_moment", text=repr(value)))
+    return settings.calendar.local_date(moment)
 
 
 def parse_moment(text: str, settings: ChainSettings) -> datetime:

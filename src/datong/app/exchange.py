@@ -1,35 +1,51 @@
-"""Orders out and answers in: what is released goes to the drop folder, what comes back goes into the ledger."""
+"""Orders out and answers in: what is released goes out by e-mail or to the drop folder, answers go into the ledger.
 
-from collections.abc import Iterator, Sequence
+What is meant to go out is in the ledger first, and so is how far each message is: whatever is killed when, an order
+goes out at least once, and counts once by its key.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from datong.app.chain import Chain
+from datong.app.kept_runs import run_messages
+from datong.app.offers import decided_messages
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.filedrop.sheet import Known
-from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused
-from datong.dispatch.answers import READ_FOR_ANSWERS, answers
+from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused, chain_of, chain_tag, delivery_key
+from datong.dispatch.answers import READ_FOR_ANSWERS, Answers, answers
 from datong.dispatch.release import release_rows
-from datong.ledger.standings import READ_FOR_STANDINGS, order_states
+from datong.ledger.protocol import Intake
+from datong.ledger.standings import READ_FOR_STANDINGS, order_standings, order_states
+from datong.ledger.state import State
 from datong.model import errors
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage
 from datong.model.words import message
 from datong.questions.run_result import RunResult
-from datong.questions.tables_out import planned_orders
+
+# Under which the ledger keeps what was found in answers that were taken in, until that is told to whom they are of.
+_FOUND = "answers/"
 
 
-def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
+def release(chain: Chain, orders: Sequence[str], all_due: bool, run_name: str | None = None) -> list[str]:
     """Release orders of the last run that are due for release: those named, or all. Returns their numbers.
 
-    Orders that are out already are left as they are. Raises NotFound for a number that is not due for release, Refused
-    where another run's order with the same number is out (then this run knows less than what was released), where all
-    of a plan are asked for whose first bucket is over, and on a branch.
+    orders: numbers, or keys as the run's messages have them, which name what exactly is asked for. run_name: the plan
+    that is meant. Orders that are out already are left as they are. Raises NotFound for a number that is not due for
+    release, Refused for a key or a run that is not of the current plan (a run since, a branch, another chain), where
+    another run's order with the same number is out (then this run knows less than what was released), where all of a
+    plan are asked for whose first bucket is over, and on a branch.
     """
     _refuse_what_ifs(chain)
     run = chain.kept_run()
+    if run_name not in (None, run.run):
+        raise errors.Refused(message("app.not_this_plan", orders=run_name, run=run.run))
     if all_due:
         _refuse_a_plan_of_before(chain, run)
     due = {m.order.order: m for m in run_messages(run)}
+    orders = _numbers(orders, due, chain, run)
     unknown = [o for o in orders if o not in due]
     if unknown:
         raise errors.NotFound(message("app.not_due", orders=", ".join(unknown), due=", ".join(due)))
@@ -42,9 +58,28 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool) -> list[str]:
     chosen = [m for o, m in due.items() if (all_due or o in orders) and o not in out]
     if chosen:
         moment = chain.clock()
-        for table, rows in release_rows(chosen, run.run, moment).items():
-            chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment, by=chain.by)
+        with chain.ledger.together():
+            for table, rows in release_rows(chosen, run.run, moment).items():
+                chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment, by=chain.by)
     return [m.order.order for m in chosen]
+
+
+def _numbers(asked: Sequence[str], due: Mapping[str, OrderMessage], chain: Chain, run: RunResult) -> list[str]:
+    """Numbers of the orders that are asked for by number or by key. Raises Refused for keys of other plans."""
+    of_key = {m.key: order for order, m in due.items()}
+    numbers, others = [], []
+    for text in asked:
+        tag, key = chain_of(text), text if chain_of(text) is None else text.partition(":")[2]
+        is_other = tag is not None and tag != chain_tag(chain.settings.name)
+        if not is_other and key in of_key:
+            numbers.append(of_key[key])
+        elif is_other or key.rpartition("-")[0] in due:
+            others.append(text)
+        else:
+            numbers.append(text)
+    if others:
+        raise errors.Refused(message("app.not_this_plan", orders=", ".join(others), run=run.run))
+    return numbers
 
 
 def _refuse_a_plan_of_before(chain: Chain, run: RunResult) -> None:
@@ -58,48 +93,151 @@ def _refuse_what_ifs(chain: Chain) -> None:
         raise errors.Refused(message("branch.not_given_out", branch=chain.branch_name))
 
 
-def run_messages(run: RunResult) -> list[OrderMessage]:
-    """The messages that a kept run's dispatch gave."""
-    orders = {o.order: o for o in planned_orders(run.tables)}
-    return [OrderMessage(m["key"], m["counterparty"], orders[m["order"]]) for m in run.tables["messages"].to_pylist()]
-
-
 def file_drop(chain: Chain, folder: Path, language: str) -> FileDrop:
     """The drop folder of a chain, with what its orders are told with."""
-    state = chain.state(names=("products", "offers"))
+    return FileDrop(folder, language, known(chain), chain_tag(chain.settings.name), _name_of(chain, folder))
+
+
+def known(chain: Chain) -> Known:
+    """What orders are told with."""
+    state = chain.state(names=("products", "offers", "sites", "firms", "order_events"))
     products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
     offers = state.table("offers").select(["offer", "price"]).to_pylist()
-    known = Known(
+    firms = state.table("firms").select(["firm", "language"]).to_pylist()
+    gave = set(state.table("order_events")["counterparty"].to_pylist()) - {None}
+    return Known(
         {p["product"]: p["name"] for p in products},
         {p["product"]: p["base_unit"] for p in products},
         {o["offer"]: o["price"] for o in offers},
         chain.settings.currency,
+        _addresses(state),
+        tuple(sorted(gave)),
+        {f["firm"]: f["language"] for f in firms if f["language"]},
     )
-    return FileDrop(folder, language, known)
 
 
-def exchange(chain: Chain, outlet: Outlet, inlet: Inlet[C]) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
+def _addresses(state: State) -> dict[str, str]:
+    """By site; the only one that takes deliveries also under ''."""
+    sites = [s for s in state.table("sites").select(["site", "kind", "address"]).to_pylist() if s["address"]]
+    here = {s["address"] for s in sites if s["kind"] != "supplier"}
+    return {s["site"]: s["address"] for s in sites} | ({"": next(iter(here))} if len(here) == 1 else {})
+
+
+def _name_of(chain: Chain, folder: Path) -> str:
+    """The drop folder as the chain's folder has it."""
+    place, home = folder.resolve(), chain.folder.resolve()
+    return f"drop:{place.relative_to(home) if place.is_relative_to(home) else place}"
+
+
+def anybody(_counterparty: str) -> bool:
+    """Serves every counterparty."""
+    return True
+
+
+def exchange(
+    chain: Chain, outlet: Outlet, inlet: Inlet[C], serves: Callable[[str], bool] = anybody
+) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
     """Deliver what is released, and take in what came back. Gives what became of each delivery, the report rows taken
-    in, and findings: of what was refused or could not be reached, too.
+    in, and findings: of what was refused or could not be reached, too. serves: counterparties that this way out is for.
 
-    Raises Refused on a branch, DatongError where nothing can be collected.
+    Raises Refused on a branch. A way in that cannot be read or changed is a finding: what went out went out.
     """
     _refuse_what_ifs(chain)
-    state = chain.state(names=READ_FOR_ANSWERS)
-    by_run = sorted(released_messages(chain).items())
-    outcomes = tuple(outcome for run, messages in by_run for outcome in outlet.deliver(messages, run))
-    collected = inlet.collect(state.settings.calendar)
-    heard = answers(state, collected.reports, chain.world_clock())
-    findings = [*not_delivered(outcomes), *collected.findings, *heard.findings]
-    taken = 0
+    outcomes = _deliver(chain, outlet, serves)
+    try:
+        collected = inlet.collect(chain.settings.calendar)
+    except errors.DatongError as error:
+        found = finding("error", "dispatch.not_collected", outlet.name, why=error.message)
+        return outcomes, 0, (*not_delivered(outcomes), found)
+    heard = answers(chain.state(names=READ_FOR_ANSWERS), collected.reports, chain.world_clock(), chain.clock())
+    sources = {report.source for report in collected.reports}
+    kept_under = f"{_FOUND}{outlet.name}/"
+    before = chain.ledger.intakes(kept_under)
+    told = [f for kept in before for f in kept.findings if f.source in sources and f not in heard.findings]
+    taken, odd = _take_in(chain, heard, kept_under)
+    of_reports = (*told, *heard.findings, *odd)
+    found = (*not_delivered(outcomes), *collected.findings, *of_reports)
+    try:
+        inlet.settle(collected, of_reports)
+    except errors.DatongError as error:
+        return outcomes, taken, (*found, finding("error", "dispatch.not_settled", outlet.name, why=error.message))
+    for place in sorted({kept_under + source for source in sources} | {kept.place for kept in before}):
+        chain.ledger.forget_intake(place)
+    return outcomes, taken, found
+
+
+def waiting(chain: Chain, outlet: Outlet, serves: Callable[[str], bool] = anybody) -> tuple[OrderMessage, ...]:
+    """What `exchange` would bring out now, by run. Changes nothing. Raises Refused on a branch, DatongError where it
+    cannot be told."""
+    _refuse_what_ifs(chain)
+    noted = chain.ledger.deliveries(outlet.name)
+    by_run = sorted(to_deliver(chain).items())
+    return tuple(
+        m for run, messages in by_run for m in outlet.waiting(_open(chain, outlet, messages, noted, serves), run)
+    )
+
+
+def _deliver(chain: Chain, outlet: Outlet, serves: Callable[[str], bool]) -> tuple[Outcome, ...]:
+    """Hand over what is not known to have gone out. That it is to go is noted first; what was noted so before, and
+    nothing since, may have arrived: it goes again under the same key, marked as such."""
+    noted = chain.ledger.deliveries(outlet.name)
+    outcomes: list[Outcome] = []
+    for run, messages in sorted(to_deliver(chain).items()):
+        open_ = _open(chain, outlet, messages, noted, serves)
+        if not open_:
+            continue
+        now = chain.world_clock()
+        chain.ledger.note_deliveries(outlet.name, [m.key for m in open_ if not m.repeated], "sending", now)
+        became = outlet.deliver(open_, run)
+        unknown = {key for one in became if not isinstance(one, Delivered) for key in one.keys}
+        refused = [key for one in became if isinstance(one, Refused) for key in one.keys]
+        with chain.ledger.together():
+            chain.ledger.note_deliveries(outlet.name, refused, "refused", now)
+            sent = [m.key for m in open_ if m.key not in unknown]
+            chain.ledger.note_deliveries(outlet.name, sent, "sent", now)
+        outcomes += became
+    return tuple(outcomes)
+
+
+def _open(
+    chain: Chain,
+    outlet: Outlet,
+    messages: Sequence[OrderMessage],
+    noted: Mapping[str, str],
+    serves: Callable[[str], bool],
+) -> list[OrderMessage]:
+    """Of a run's messages, those that are not known to have gone out, and those that are to go once more. noted: how
+    far each is, by key."""
+    keyed = [replace(m, key=delivery_key(chain.settings.name, m.key)) for m in messages if serves(m.counterparty)]
+    once_more = {m.key for m in outlet.anew([m for m in keyed if noted.get(m.key) in ("sent", "refused")])}
+    to_go = [m for m in keyed if noted.get(m.key) in (None, "sending") or m.key in once_more]
+    return [replace(m, repeated=m.key in noted) for m in to_go]
+
+
+def to_deliver(chain: Chain) -> dict[str, list[OrderMessage]]:
+    """What counterparties are to be told, by the run that proposed the orders: orders that are released, and what
+    became of their offers."""
+    found = released_messages(chain)
+    for run, messages in decided_messages(chain).items():
+        found[run] = [*found.get(run, ()), *messages]
+    return found
+
+
+def _take_in(chain: Chain, heard: Answers, kept_under: str) -> tuple[int, list[Finding]]:
+    """Rows into the ledger, file by file, and with those of a file, in one transaction, what was found in it: whoever
+    is killed before that is told tells it later. Gives the order events taken in, and what the ledger found."""
+    taken, odd = 0, []
     moment = chain.clock()
-    for batch in heard.batches:
-        report = chain.ledger.ingest(batch.table, batch.rows, None, (), batch.source, moment, by=chain.by)
-        if batch.table == "order_events":
-            taken += report.added + report.superseded
-        findings += report.findings
-    inlet.settle(collected, heard.findings)
-    return outcomes, taken, tuple(findings)
+    for source in sorted({batch.source for batch in heard.batches}):
+        found = tuple(f for f in heard.findings if f.source == source)
+        with chain.ledger.together():
+            for batch in (b for b in heard.batches if b.source == source):
+                report = chain.ledger.ingest(batch.table, batch.rows, None, (), source, moment, by=chain.by)
+                taken += report.added + report.superseded if batch.table == "order_events" else 0
+                odd += report.findings
+            if found:
+                chain.ledger.note_intake(Intake(kept_under + source, "", {}, (), found, ()))
+    return taken, odd
 
 
 def delivered(outcomes: Sequence[Outcome]) -> list[Delivered]:
@@ -119,9 +257,9 @@ def not_delivered(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
 def released_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
     """Messages of orders that are released and not yet answered, by the run that proposed them."""
     state = chain.state(names=READ_FOR_STANDINGS)
-    now = order_states(state)
+    now = order_standings(state)
     waiting = {r["order"]: r["run"] for r in state.table("orders").to_pylist() if r["run"] is not None}
-    waiting = {o: run for o, run in waiting.items() if o in now and now[o][0] == "released"}
+    waiting = {o: run for o, run in waiting.items() if o in now and now[o].state == "released"}
     return {
         run: [m for m in run_messages(chain.kept_run(run)) if waiting.get(m.order.order) == run]
         for run in set(waiting.values())

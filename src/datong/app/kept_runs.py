@@ -11,10 +11,11 @@ from datong.learn.memory import learnt_by
 from datong.ledger.protocol import Ledger, RunRecord
 from datong.ledger.state import State
 from datong.model.errors import NotFound
-from datong.model.flow import SCORES_SCHEMA, Learnt
+from datong.model.flow import SCORES_SCHEMA, Learnt, OrderMessage
 from datong.model.tables import tables
 from datong.model.words import Message, message
 from datong.questions.run_result import RunResult
+from datong.questions.tables_out import planned_orders
 
 if TYPE_CHECKING:
     from datong.questions.since import PlanBefore
@@ -131,3 +132,9 @@ def evidence(at: Opened, run: str, table: str, ids: Sequence[str]) -> pa.Table:
     rows = at.ledger.run_table(run, table)
     names = [f"{r['name']}|{r['bucket']}" for r in rows.to_pylist()]
     return rows.filter(pa.array([name in ids for name in names], pa.bool_()))
+
+
+def run_messages(run: RunResult) -> list[OrderMessage]:
+    """The messages that a kept run's dispatch gave."""
+    orders = {o.order: o for o in planned_orders(run.tables)}
+    return [OrderMessage(m["key"], m["counterparty"], orders[m["order"]]) for m in run.tables["messages"].to_pylist()]

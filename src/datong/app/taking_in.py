@@ -10,11 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.clock import clock, clock_findings, today
+from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
+from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.order_lines import KEY
+from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import Reading, read_export
+from datong.connectors.exports.reading import APART, MARKETS, Reading, read_export
 from datong.connectors.files.folder import SourceRows
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
@@ -93,8 +95,9 @@ def ingest_export(
     told: Collection[Finding],
 ) -> Taken:
     """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept."""
-    kept = read_answers(at.folder)
-    reading = read_export(file, {**kept, **answers}, at.settings.country)
+    kept = _with_markets(read_answers(at.folder), at, answers)
+    profiles = own_profiles(at.folder)
+    reading = read_export(file, {**kept, **answers}, at.settings.country, profiles=profiles)
     if reading.missing:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     if reading.questions:
@@ -113,6 +116,10 @@ def ingest_export(
             parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
     no_more, vanished = _since_then(held.table("sales"), reading)
     findings = [*reading.findings, *_told_of_lines(file.name, known_lines, no_more, vanished)]
+    if reading.currency not in (None, at.settings.currency):
+        findings.append(
+            finding("warning", "export.other_currency", file.name, theirs=reading.currency, ours=at.settings.currency)
+        )
     if not parts and not known_lines:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))
@@ -120,6 +127,36 @@ def ingest_export(
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
     write_answers(at.folder, {**kept, **reading.used})
     return replace(taken, reading=reading)
+
+
+def _with_markets(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:
+    """Answers, with markets apart where the sales of the chain are by market and nobody says otherwise."""
+    if MARKETS in kept or MARKETS in given:
+        return kept
+    sales = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
+    apart = bool(sales.num_rows) and pc.any(pc.not_equal(sales["market"], "all")).as_py()
+    return {**kept, MARKETS: APART} if apart else kept
+
+
+def own_profiles(folder: Path | None) -> tuple[Profile, ...]:
+    """The profiles that exports are read by in a chain folder, its own first. Raises BadInput with all that is wrong
+    with its own."""
+    profiles, wrong = profiles_of(folder)
+    if wrong:
+        raise BadInput(message("app.bad_profiles"), wrong)
+    return profiles
+
+
+def ingest_counts(
+    at: Opened, file: Path, on_rows: Callable[[str, int], None], told: Collection[Finding]
+) -> tuple[Taken, int, int]:
+    """Take a count sheet in: what became of it, how many products it counts, and how many rows are not filled in. A
+    count without a day is of the last day of what is known. Raises BadInput with all that is wrong with it."""
+    products = at.ledger.state(END_OF_TIME, ("products",)).table("products")["product"].to_pylist()
+    day = default_as_of(at).astimezone(at.settings.calendar.zone).date()
+    rows, count, empty = read_counts(file, frozenset(products), day)
+    taken = _take_in(at, file, [("stock", rows)], [], on_rows, told) if count else Taken((), ())
+    return taken, count, empty
 
 
 def _as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa.Table, int]:
@@ -171,6 +208,11 @@ def _told_of_lines(source: str, known: int, no_more: Sequence[str], vanished: Se
         yield finding("note", "export.no_more", source, count=len(no_more), line=no_more[0])
     if vanished:
         yield finding("warning", "export.vanished", source, count=len(vanished), line=vanished[0])
+
+
+def take_in_parts(at: Opened, name: Path, parts: Sequence[tuple[str, Source]]) -> Taken:
+    """Take tables in hand in, by name. Raises BadInput where none of them can be used."""
+    return _take_in(at, name, parts, (), lambda _table, _rows: None, ())
 
 
 def is_of_tables(file: Path) -> bool:

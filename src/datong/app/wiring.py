@@ -17,14 +17,17 @@ from datong.model.findings import has_errors
 from datong.model.settings import ChainSettings
 from datong.model.words import message
 from datong.store.branches import DuckDBBranches
-from datong.store.duckdb_ledger import open_ledger
+from datong.store.duckdb_ledger import ledger_in_memory, open_ledger
 
 LEDGER_FILE = Path(".datong") / "ledger.duckdb"
+# What was mailed to whom.
+EMAIL_FOLDER = Path(".datong") / "email"
 
 
 @dataclass(frozen=True)
 class Opened:
-    """An open chain, or a branch of it. branch: None for the trunk. now: the world's clock. by: who writes."""
+    """An open chain, or a branch of it. folder: of a chain in memory, its name alone. branch: None for the trunk. now:
+    the world's clock. by: who writes."""
 
     folder: Path
     settings: ChainSettings
@@ -44,6 +47,13 @@ def user_of_this_machine() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "unknown"
+
+
+def wire_in_memory(settings: ChainSettings, now: Callable[[], datetime], by: str | None) -> tuple[Opened, Branches]:
+    """The trunk of a chain that has no folder, and its branches: its ledger is in memory."""
+    ledger = ledger_in_memory(settings)
+    by = user_of_this_machine() if by is None else by
+    return Opened(Path(settings.name), settings, ledger, None, now, by), DuckDBBranches(ledger)
 
 
 def wire(folder: Path, now: Callable[[], datetime], by: str | None) -> tuple[Opened, Branches]:

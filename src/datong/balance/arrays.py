@@ -15,8 +15,9 @@ from datong.balance.rules import Rules
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
 from datong.network.asks import Asks
-from datong.network.facts import Way, level_turns, product_levels, ranges, turns
+from datong.network.levels import level_turns, product_levels, ranges, turns
 from datong.network.places import StockPoint
+from datong.network.ways import Way
 
 # Less than this part is missing of a whole unit: rounding.
 PART_OF_A_UNIT = 1e-6

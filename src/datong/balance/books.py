@@ -19,7 +19,7 @@ from datong.balance.scarcity import NOTHING, product_of, shared_name
 from datong.balance.solution import Solution
 from datong.balance.spans import hours_worked
 from datong.model.flow import FloatArray, IntArray
-from datong.network.facts import day_numbers
+from datong.network.horizon import day_numbers
 
 FLOW_SCHEMA = pa.schema(
     [

@@ -18,7 +18,7 @@ from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.facts import turns
+from datong.network.levels import turns
 
 # Of orders in lots, fewer units than this missing in a bucket are not looked into.
 LEAST_TOLD = 0.05

@@ -17,7 +17,7 @@ from datong.balance.evaluate import Outcome
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
-from datong.network.facts import EPOCH, day_numbers
+from datong.network.horizon import EPOCH, day_numbers
 
 QUANTITIES_SCHEMA = pa.schema(
     [

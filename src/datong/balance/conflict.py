@@ -30,8 +30,10 @@ from datong.model.errors import NoPlan
 from datong.model.findings import Finding, finding
 from datong.model.flow import FloatArray, Learnt
 from datong.model.words import Message, message
-from datong.network.facts import ChainFacts, Way, chain_facts, located, valid_on
+from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.horizon import valid_on
 from datong.network.position import Position, UnderWay, position
+from datong.network.ways import Way
 
 # Share of a capacity or stock that records may be over by without a contradiction.
 TOLERANCE = 1e-6

@@ -16,7 +16,7 @@ from datong.balance.rules.rule import Part
 from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.asks import Asks
-from datong.network.facts import day_numbers
+from datong.network.horizon import day_numbers
 
 # Units below this are rounding.
 NOTHING = 1e-6

@@ -28,7 +28,7 @@ from datong.balance.arrays import Market
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.model.layers import layer_slopes
-from datong.network.facts import product_levels
+from datong.network.levels import product_levels
 
 _T = TypeVar("_T")
 

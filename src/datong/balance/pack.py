@@ -15,7 +15,8 @@ from datong.model.flow import BoolArray, FloatArray, Forecast, Learnt
 from datong.model.packed import PackedArrays
 from datong.network.asks import asks_of
 from datong.network.committed import Committed, committed
-from datong.network.facts import ChainFacts, chain_facts, located, planned_demand
+from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.planned_demand import planned_demand
 from datong.network.position import Position
 from datong.network.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
 from datong.network.whole import whole_products

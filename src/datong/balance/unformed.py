@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from datong.balance.arrays import Market
-from datong.balance.integer import LotRules
-from datong.balance.market import Cleared
+from datong.balance.doors import Cleared
+from datong.balance.exact_lots import LotRules
 from datong.balance.scarcity import LINE, name_of, product_of
 from datong.balance.spans import over_span
 from datong.model.findings import Finding, finding

@@ -10,7 +10,7 @@ from datong.balance.arrays import Market
 from datong.balance.scarcity import shared_name
 from datong.balance.solution import Prices
 from datong.model.flow import FloatArray
-from datong.network.facts import day_numbers
+from datong.network.horizon import day_numbers
 
 
 def warm_prices(market: Market, table: pa.Table) -> Prices:

@@ -5,6 +5,8 @@ A party that refuses and one that cannot be reached are different things: a refu
 as it is, while what could not be reached is tried again, with the same keys, as often as it takes.
 """
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -46,13 +48,41 @@ class Unreachable:
 Outcome = Delivered | Refused | Unreachable
 
 
+def delivery_key(chain: str, key: str) -> str:
+    """The key of a chain's message outside of it: several chains may share a way out, and number their orders alike."""
+    return f"{chain_tag(chain)}:{key}"
+
+
+def chain_tag(chain: str) -> str:
+    """What stands for a chain, by its name, in the keys of its messages."""
+    return hashlib.sha256(chain.encode()).hexdigest()[:8]
+
+
+def chain_of(key: str) -> str | None:
+    """The tag of the chain that a key is of; None for one that names none."""
+    return key[:8] if re.match(r"[0-9a-f]{8}:", key) else None
+
+
 class Outlet(Protocol):
-    """A way out for orders."""
+    """A way out for orders. name: tells it from the others, the same in every process."""
+
+    @property
+    def name(self) -> str: ...
+
+    def waiting(self, messages: Sequence[OrderMessage], run: str) -> tuple[OrderMessage, ...]:
+        """Of these messages, those that `deliver` would bring out now. Changes nothing. Raises DatongError where it
+        cannot tell."""
+        ...
+
+    def anew(self, messages: Sequence[OrderMessage]) -> tuple[OrderMessage, ...]:
+        """Of messages that went out or were refused, those that `deliver` is to be asked for once more: to be told that
+        they are still refused, for an address that is new, or because somebody wants it. Changes nothing."""
+        ...
 
     def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
         """Bring the messages that did not go out yet to their counterparties: an outcome for each batch, by
-        counterparty. Idempotent by a message's key. Raises nothing for what goes wrong outside. run: that proposed
-        them."""
+        counterparty. Idempotent by a message's key: of one that is known to have gone out nothing is said. One that is
+        `repeated` is told to be. Raises nothing for what goes wrong outside. run: that proposed them."""
         ...
 
 
@@ -83,5 +113,6 @@ class Inlet(Protocol[C]):
 
     def settle(self, collected: C, answers: Sequence[Finding]) -> None:
         """Put away what was collected, after it was taken in. answers: what was found as it was held against the
-        orders, to be told to whoever said it."""
+        orders, to be told to whoever said it. Raises DatongError where something could not be put away: it is read
+        again and counts once."""
         ...

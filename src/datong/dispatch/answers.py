@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
 
 from datong.ledger.life import (
+    AS_ORDERED,
     REPORTED,
+    Offer,
     OrderEvent,
     OrderReport,
     Standing,
@@ -24,6 +27,7 @@ from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
 from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
+from datong.model.tables import tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +47,24 @@ class Answers:
     findings: tuple[Finding, ...]
 
 
+# What nobody can confirm: a ledger with such numbers could not be planned.
+MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 # Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
 MOST_TIMES = 2.0
 CONFIRMED = ("confirm", "确认", "属实")
+# A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
+MOST_LATER = timedelta(days=366)
+# Answers to an order, which an offer beside them turns into an offer.
+_ANSWERED = ("offered", "accepted", "refused")
 # Tables that `answers` reads.
-READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes")
+READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes", "offers")
 
 
-def answers(state: State, reports: Sequence[OrderReport], now: datetime) -> Answers:
+def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime | None = None) -> Answers:
     """Holds reports against the orders and all that is known of them at `state`. The same report again changes
-    nothing. now: of the world; nobody reports what has not happened yet."""
-    taken, findings = _against_orders(state, reports, now)
+    nothing. now: of the world; nobody reports what has not happened yet. heard_at: of the chain (default: of the
+    world), whose records may be of the past: what does not say when it was said was not said after that."""
+    taken, findings = _against_orders(state, reports, now, now if heard_at is None else heard_at)
     return Answers(_batches(state, taken), tuple(findings))
 
 
@@ -67,20 +78,24 @@ class _Taken:
     scrap_units: float
 
 
-def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime) -> tuple[list[_Taken], list[Finding]]:
+def _against_orders(
+    state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime
+) -> tuple[list[_Taken], list[Finding]]:
     """Hold reports against the orders and all that is known of them, order by order, by when things happened."""
     orders = {row["order"]: row for row in state.table("orders").to_pylist()}
     known = events_of_table(state.table("order_events"))
     stands = order_standings(state)
     yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
+    prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
+    today = state.settings.calendar.local_date(heard_at)
     taken: list[_Taken] = []
     findings: list[Finding] = []
     by_order: dict[str, dict[str, OrderReport]] = {}
     unknown: dict[str, list[OrderReport]] = {}
     for report in reports:
-        if report.event.order not in orders:
+        if report.event.order not in orders or not _speaks_of_its_own(report, known):
             unknown.setdefault(report.source, []).append(report)
-        elif report.event.happened_at > now + FUTURE_SLACK:
+        elif report.event.assumed is None and report.event.happened_at > now + FUTURE_SLACK:
             then = f"{report.event.happened_at:%Y-%m-%d}"
             findings.append(_found("error", "not_yet", report, "happened_at", then=then, today=f"{now:%Y-%m-%d}"))
         else:
@@ -89,12 +104,31 @@ def _against_orders(state: State, reports: Sequence[OrderReport], now: datetime)
         findings += _unknown_orders(of_source)
     for order, once in sorted(by_order.items()):
         expected = orders[order]["units"] * yield_share.get(orders[order]["recipe"], 1.0)
-        life = _Life(orders[order], list(known.get(order, [])), stands.get(order, Standing()), expected)
+        price = orders[order]["price"]
+        agreed = Offer(
+            orders[order]["units"], orders[order]["due"], prices.get(orders[order]["offer"]) if price is None else price
+        )
+        life = _Life(
+            orders[order],
+            list(known.get(order, [])),
+            stands.get(order, Standing()),
+            expected,
+            _Asked(agreed, today, heard_at),
+        )
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
         taken += life.taken
         findings += life.findings
     return taken, findings
+
+
+def _speaks_of_its_own(report: OrderReport, known: Mapping[str, Sequence[OrderEvent]]) -> bool:
+    """Whether a report comes from whom the order went to; the chain's own people may speak of any. Of another's order
+    nobody is told even that it is there."""
+    if report.counterparty is None:
+        return True
+    events = known.get(report.event.order, ())
+    return any(e.state == "released" and e.counterparty == report.counterparty for e in events)
 
 
 def _found(severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> Finding:
@@ -109,14 +143,38 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
     return [_found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is agreed of an order (price None: nobody knows one), and the day and the moment on the chain's clock."""
+
+    agreed: Offer
+    today: date
+    now: datetime
+
+    def differs(self, offer: Offer) -> Offer:
+        """What of an offer is otherwise than agreed; an earlier day is none to decide on."""
+        later = offer.due is not None and self.agreed.due is not None and offer.due > self.agreed.due
+        return Offer(
+            None if offer.units == self.agreed.units else offer.units,
+            offer.due if later else None,
+            None if offer.price == self.agreed.price else offer.price,
+        )
+
+
 class _Life:
     """One order, hearing its reports one by one."""
 
     def __init__(
-        self, order: Mapping[str, Any], events: list[OrderEvent], stand: Standing, expected_good_units: float
+        self,
+        order: Mapping[str, Any],
+        events: list[OrderEvent],
+        stand: Standing,
+        expected_good_units: float,
+        asked: _Asked,
     ) -> None:
         """expected_good_units: what comes of the units ordered when nobody counts them."""
         self._order = order
+        self._asked = asked
         self._events = events
         self._known = {event.key for event in events}
         self._out_since = min((e.happened_at for e in events if e.state == "released"), default=None)
@@ -131,6 +189,10 @@ class _Life:
         if report.event.key in self._known:
             return  # said before
         event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
+        offered = self._as_answer(report, event)
+        if offered is None:
+            return
+        event = self._in_its_place(offered)
         if event.state == "done" and event.good_units is None:
             event = replace(event, good_units=max(self._expected, self._good), assumed="good_units")
         if not self._believable(report, event) or not self._possible(report, event):
@@ -146,6 +208,58 @@ class _Life:
         self._good, self._scrap = good, scrap
         self._events.append(event)
 
+    def _as_answer(self, report: OrderReport, event: OrderEvent) -> OrderEvent | None:
+        """An answer with an offer beside it is an offer, where that is otherwise than agreed; else it is what it says.
+        None where it cannot be meant."""
+        if event.state not in _ANSWERED:
+            return event
+        named, offer = event.offer, self._asked.differs(event.offer)
+        if event.state == "offered" and not named:
+            self._say("error", "offers_nothing", report, "state")
+            return None
+        if not offer:
+            return replace(event, state="accepted" if event.state == "offered" else event.state, offer=AS_ORDERED)
+        return replace(event, state="offered", offer=offer) if self._can_be_meant(report, offer) else None
+
+    def _can_be_meant(self, report: OrderReport, offer: Offer) -> bool:
+        """No day that is over, and no slip of the hand: no multiple of what was asked for, and not years later, unless
+        the reason confirms it."""
+        agreed, today = self._asked.agreed, self._asked.today
+        if offer.due is not None and offer.due < today:
+            self._say("error", "offered_past", report, "new_due", then=offer.due, today=today)
+            return False
+        if any(n is not None and not (isfinite(n) and n > 0) for n in (offer.units, offer.price)):
+            self._say("error", "offers_nothing", report, "state")
+            return False
+        doubts: list[tuple[str, str, float | date, float | date]] = []
+        if offer.due is not None and agreed.due is not None and offer.due > agreed.due + MOST_LATER:
+            doubts.append(("offered_far", "new_due", offer.due, agreed.due))
+        if offer.units is not None and agreed.units and offer.units > MOST_TIMES * agreed.units:
+            doubts.append(("offered_many", "new_units", offer.units, agreed.units))
+        if offer.price is not None and agreed.price and offer.price > MOST_TIMES * agreed.price:
+            doubts.append(("offered_dear", "new_price", offer.price, agreed.price))
+        beyond = max(offer.units or 0.0, offer.price or 0.0) > MOST
+        if not doubts or (_is_confirmed(report.event) and not beyond):
+            return True
+        for rule, column, offered, ordered in doubts:
+            self._say("error", rule, report, column, offered=offered, ordered=ordered)
+        return False
+
+    def _in_its_place(self, event: OrderEvent) -> OrderEvent:
+        """An answer of which only the day is known, or nothing, comes after what was heard of that day before; and
+        not before the order went out, where nobody said when."""
+        if event.state not in _ANSWERED:
+            return event
+        at = event.happened_at
+        if event.assumed == "happened_at":
+            at = min(at, self._asked.now)
+            at = at if self._out_since is None else max(at, self._out_since)
+        if event.date_only:
+            same = [e.happened_at for e in self._events if at <= e.happened_at < at + timedelta(seconds=1)]
+            if any(e.state in _ANSWERED for e in self._events if e.happened_at in same):
+                at = max(same) + timedelta(microseconds=1)
+        return replace(event, happened_at=at)
+
     def _corrects(self, event: OrderEvent) -> bool:
         """Whether what is done is said to be done once more, with fewer units: the last word on it holds."""
         now = standing(self._events)
@@ -159,8 +273,7 @@ class _Life:
             self._say("error", "before_order", report, "happened_at", then=f"{event.happened_at:%Y-%m-%d}", out=out)
             return False
         most = max(event.good_units or 0.0, event.scrap_units or 0.0)
-        confirmed = any(word in (event.reason or "").casefold() for word in CONFIRMED)
-        if most > MOST_TIMES * self._order["units"] and not confirmed:
+        if most > MOST_TIMES * self._order["units"] and not (_is_confirmed(event) and most <= MOST):
             ordered = f"{self._order['units']:g}"
             self._say("error", "far_too_many", report, "good_units", good_units=f"{most:g}", units=ordered)
             return False
@@ -170,10 +283,11 @@ class _Life:
         before = standing(e for e in self._events if e.happened_at <= event.happened_at)
         now, then = standing(self._events), standing([*self._events, event])
         try:
-            step = advance(before.state or "released", event.state)
+            step = advance(before.without_offer or "released", event.state)
             late = now.happened_at is not None and event.happened_at < now.happened_at
-            if late and now.state is not None and now.state in REPORTED and then.state != now.state:
-                advance(event.state, now.state)  # late news must not rule out what was said to come after it
+            stood, stands = now.without_offer, then.without_offer
+            if late and stood is not None and stood in REPORTED and stands != stood and event.state != "offered":
+                advance(event.state, stood)  # late news must not rule out what was said to come after it
         except Refused as refusal:
             self._say("error", "impossible_state", report, "state", problem=refusal.message)
             return False
@@ -183,7 +297,7 @@ class _Life:
 
     def _question_units(self, report: OrderReport, event: OrderEvent) -> None:
         ordered, good = self._order["units"], event.good_units
-        if event.assumed:
+        if event.assumed == "good_units":
             self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
         elif good is not None and good > ordered:
             self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")
@@ -193,6 +307,10 @@ class _Life:
 
     def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
         self.findings.append(_found(severity, rule, report, column, **params))
+
+
+def _is_confirmed(event: OrderEvent) -> bool:
+    return any(word in (event.reason or "").casefold() for word in CONFIRMED)
 
 
 # rows for the ledger -------------------------------------------------------------------------------

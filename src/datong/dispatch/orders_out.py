@@ -9,7 +9,7 @@ from datong.ledger.state import State
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS, OrderMessage, Plan, PlannedOrder
 
 # Orders whose line or offer names no site go to these.
-_OUT = frozenset({"released", "accepted", "refused", "started", "partly_done", "done", "cancelled"})
+_OUT = frozenset({"released", "offered", "accepted", "refused", "started", "partly_done", "done", "cancelled"})
 
 
 def dispatch(state: State, plan: Plan) -> tuple[OrderMessage, ...]:

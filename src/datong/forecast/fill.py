@@ -1,4 +1,7 @@
-"""Series with unknown buckets: where they start, and what is expected in the unknown ones."""
+"""Series with unknown buckets: where they start, and what is expected in the unknown ones.
+
+Which buckets are unknown, for want of stock, sense/stockouts.py says.
+"""
 
 import numpy as np
 

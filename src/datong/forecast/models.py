@@ -1,8 +1,6 @@
 """Point forecasts of one series, and which of them a series is offered.
 
-Every model here is level: it expects the same in each bucket ahead. They are statsforecast's, called on plain arrays:
-its frame interface costs more than the models do on series of this length. Means of the last buckets are taken here.
-One core.
+Every model here is level: it expects the same in each bucket ahead (smoothing.py). One core.
 
 What is offered was chosen by rolling origins over weekly SupplyGraph, M5, VN2 and Online Retail: pinball loss of
 buckets and of sums over 4, 8 and 13 buckets, as a ratio to the set below. AutoETS and AutoTheta as well: 0.997 to
@@ -13,29 +11,16 @@ benchmarks/forecast.py sets the result against single models.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
+from datong.forecast.smoothing import adida, croston, imapa, ses, tsb
 from datong.model.flow import FloatArray
 
 # A series with more than this share of empty buckets is intermittent (mean gap between demands of 4/3 buckets and
 # more: the border of Syntetos, Boylan and Croston 2005, JORS 56, is 1.32).
 INTERMITTENT_ZERO_SHARE = 0.25
-
-
-def _library(model: str, **settings: float) -> Callable[[FloatArray], float]:
-    """statsforecast's model of this name. The library takes seconds to import, and given demand needs none of it."""
-
-    @cache
-    def made() -> Any:
-        from statsforecast import models
-
-        return getattr(models, model)(**settings)
-
-    return lambda units: float(made().forecast(y=units, h=1)["mean"][0])
 
 
 def _window_average(buckets: int) -> Callable[[FloatArray], float]:
@@ -45,14 +30,14 @@ def _window_average(buckets: int) -> Callable[[FloatArray], float]:
 # Each gives the expected units of a bucket ahead.
 MODELS: Mapping[str, Callable[[FloatArray], float]] = MappingProxyType(
     {
-        "SES": _library("SimpleExponentialSmoothingOptimized"),
+        "SES": ses,
         "WindowAverage4": _window_average(4),
         "WindowAverage8": _window_average(8),
         "WindowAverage26": _window_average(26),
-        "CrostonOptimized": _library("CrostonOptimized"),
-        "TSB": _library("TSB", alpha_d=0.2, alpha_p=0.2),
-        "ADIDA": _library("ADIDA"),
-        "IMAPA": _library("IMAPA"),
+        "CrostonOptimized": croston,
+        "TSB": tsb,
+        "ADIDA": adida,
+        "IMAPA": imapa,
     }
 )
 

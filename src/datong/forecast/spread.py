@@ -96,6 +96,12 @@ def relative_variance(test: BackTest, whole: bool) -> tuple[float, int]:
     return float(np.sum(test.errors[seen] ** 2)) / squares - poisson, count
 
 
+def _median_slope(x: FloatArray, y: FloatArray) -> float:
+    """Median of the slopes of all pairs of points; scipy.stats has it, too, and takes a second to import."""
+    across, up = x[:, None] - x, y[:, None] - y
+    return float(np.median(up[across > 0] / across[across > 0]))
+
+
 def _typical_slope(tests: Sequence[BackTest], variances: Sequence[float]) -> tuple[float, float]:
     """Slope of log relative variance over log level across items (Theil 1950, Sen 1968: the median of pairwise slopes),
     between STEEPEST_SLOPE and 0, and the median level.
@@ -107,11 +113,9 @@ def _typical_slope(tests: Sequence[BackTest], variances: Sequence[float]) -> tup
     use = np.isfinite(variance) & (variance > 0) & (level > 0)
     if use.sum() < FEWEST_FOR_SLOPE:
         return 0.0, 1.0
-    from scipy.stats import theilslopes  # takes a second to import, and given demand needs none of it
-
     by_level = np.flatnonzero(use)[np.argsort(level[use], kind="stable")]
     chosen = by_level[np.unique(np.linspace(0, len(by_level) - 1, MOST_FOR_SLOPE).round().astype(np.int64))]
-    slope = float(theilslopes(np.log(variance[chosen]), np.log(level[chosen])).slope)
+    slope = _median_slope(np.log(level[chosen]), np.log(variance[chosen]))
     return float(np.clip(slope, STEEPEST_SLOPE, 0.0)), float(np.exp(np.median(np.log(level[use]))))
 
 

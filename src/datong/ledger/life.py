@@ -2,12 +2,15 @@
 
 What a counterparty says may come late, twice or with steps left out; what counts is when it happened. Folding the
 same messages in any order of arrival gives the same standing.
+
+A counterparty may answer with an offer instead: another day, other units, another price. The order is neither accepted
+nor refused then, but `offered`, until a planner takes the offer or does not, or the counterparty says otherwise.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import get_args
 
 import pyarrow as pa
@@ -22,7 +25,11 @@ _STEP: Mapping[OrderState, int] = {state: step for step, state in enumerate(PATH
 # Steps that need not be told: work that is done was not always partly done before.
 _OPTIONAL: frozenset[OrderState] = frozenset({"partly_done"})
 # Events of one moment are taken in this order.
-_RANK: Mapping[OrderState, int] = {**_STEP, "refused": len(PATH), "cancelled": len(PATH) + 1}
+_RANK: Mapping[OrderState, float] = {**_STEP, "offered": 1.5, "refused": len(PATH), "cancelled": len(PATH) + 1}
+# Of an order in these states another day, quantity or price can be offered; said by a counterparty, the others say
+# that no offer of its stands any more.
+_OFFERABLE: frozenset[OrderState] = frozenset({"released", "accepted", "started", "partly_done"})
+_ENDS_OFFER: frozenset[OrderState] = frozenset({"accepted", "refused", "done", "cancelled"})
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,10 @@ def advance(current: OrderState | None, to: OrderState) -> Step:
 
     A step that was left out is noted; a step before the current one does not move the order back and is noted; the
     current state again changes nothing. Raises Refused for what cannot be: going on with an order that was refused
-    or cancelled, refusing one that was accepted, taking back one that is done.
+    or cancelled, refusing one that was accepted, taking back one that is done. An offer moves no order.
     """
+    if to == "offered" and (current is None or current in _OFFERABLE):
+        return Step(current or "released")
     if current == to or current is None:
         return Step(to)
     if to == "cancelled" and current != "done":
@@ -66,10 +75,42 @@ REPORTED = tuple(state for state in get_args(OrderState) if state not in ("propo
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What a counterparty offers instead of what was ordered. None: as ordered. units: in all; price: of a unit."""
+
+    units: float | None = None
+    due: date | None = None
+    price: float | None = None
+
+    def __bool__(self) -> bool:
+        return self != Offer()
+
+
+AS_ORDERED = Offer()
+
+
+def told_offer(offer: Offer, currency: str) -> Message:
+    """What is offered, in words."""
+    parts = []
+    if offer.units is not None:
+        parts.append(message("dispatch.offered_units", units=offer.units))
+    if offer.due is not None:
+        parts.append(message("dispatch.offered_due", due=offer.due))
+    if offer.price is not None:
+        parts.append(message("dispatch.offered_price", price=offer.price, currency=currency))
+    told = parts[0] if parts else message("dispatch.offered_nothing")
+    for part in parts[1:]:
+        told = message("dispatch.offered_all", before=told, following=part)
+    return told
+
+
+@dataclass(frozen=True)
 class OrderEvent:
     """One message about an order. good_units and scrap_units: so far, in all; None: not said.
 
-    order_event: its key where it has one of its own; else what it says is its key.
+    offer: what is offered instead. answers: key of the offer that this decides on: accepted, or released as it was.
+    order_event: its key where it has one of its own; else what it says is its key. What does not say when it happened
+    (`happened_at` is assumed) is the same message whenever it comes.
     """
 
     order: str
@@ -81,6 +122,8 @@ class OrderEvent:
     counterparty: str | None = None
     date_only: bool = False
     assumed: str | None = None
+    offer: Offer = AS_ORDERED
+    answers: str | None = None
     order_event: str | None = None
 
     @property
@@ -89,17 +132,25 @@ class OrderEvent:
         if self.order_event is not None:
             return self.order_event
         good, scrap = (None if units is None else float(units) for units in (self.good_units, self.scrap_units))
-        said = (self.order, self.state, self.happened_at.astimezone(UTC), good, scrap, self.reason)
+        when = None if self.assumed == "happened_at" else self.happened_at.astimezone(UTC)
+        said: tuple[object, ...] = (self.order, self.state, when, good, scrap, self.reason)
+        if self.offer:
+            units, price = (None if n is None else float(n) for n in (self.offer.units, self.offer.price))
+            said += (units, self.offer.due, price)
         return hashlib.sha256("|".join(str(part) for part in said).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class OrderReport:
-    """What a counterparty said of an order, and where: a file, and the row of it. Not yet held against the order."""
+    """What a counterparty said of an order, and where: a file, and the row of it. Not yet held against the order.
+
+    counterparty: whose place it came from, which speaks only of its own orders; None: the chain's own people.
+    """
 
     source: str
     row: int
     event: OrderEvent
+    counterparty: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +159,8 @@ class Standing:
     the last event that told of more good ones.
 
     started_at: when it was told to have started; reported_at: first moment of a report that implies it (units, done).
+    offer: the offer that stands and is not decided on; the state is `offered` then. without_offer: the state if it
+    were not there.
     """
 
     state: OrderState | None = None
@@ -117,6 +170,8 @@ class Standing:
     more_at: datetime | None = None
     started_at: datetime | None = None
     reported_at: datetime | None = None
+    offer: OrderEvent | None = None
+    without_offer: OrderState | None = None
 
 
 def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
@@ -128,25 +183,38 @@ def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
 def standings(events: Iterable[OrderEvent]) -> list[Standing]:
     """Where one order stood after each of its events, in any order of arrival. What cannot be (see advance) is left
     out."""
+    told = in_order(events)
+    decided = {event.answers for event in told if event.answers is not None}
     now, after = Standing(), []
-    for event in in_order(events):
+    for event in told:
         try:
-            state = advance(now.state, event.state).state
+            state = advance(now.without_offer, event.state).state
         except Refused:
             continue
+        offer = _offer_after(now.offer, event, decided)
         good = now.good_units if event.good_units is None else event.good_units
         implies_start = event.state in ("partly_done", "done")
         now = Standing(
-            state,
+            state if offer is None else "offered",
             event.happened_at,
             good,
             now.scrap_units if event.scrap_units is None else event.scrap_units,
             event.happened_at if good > now.good_units else now.more_at,
             now.started_at or (event.happened_at if event.state == "started" else None),
             now.reported_at or (event.happened_at if implies_start else None),
+            offer,
+            state,
         )
         after.append(now)
     return after
+
+
+def _offer_after(before: OrderEvent | None, event: OrderEvent, decided: Collection[str]) -> OrderEvent | None:
+    """The offer that stands after an event: the last one, unless somebody decided on it, or its maker says otherwise.
+    A decision ends the offer that it names, whenever it was made."""
+    if event.state == "offered":
+        return None if event.key in decided else event
+    return None if event.state in _ENDS_OFFER and event.answers is None else before
 
 
 def standing(events: Iterable[OrderEvent]) -> Standing:
@@ -169,6 +237,10 @@ def order_events_rows(events: Sequence[OrderEvent], row_numbers: Sequence[int] |
             "reason": pa.array([e.reason for e in events], pa.string()),
             "counterparty": pa.array([e.counterparty for e in events], pa.string()),
             "assumed": pa.array([e.assumed for e in events], pa.string()),
+            "offered_units": pa.array([e.offer.units for e in events], pa.float64()),
+            "offered_due": pa.array([e.offer.due for e in events], pa.date32()),
+            "offered_price": pa.array([e.offer.price for e in events], pa.float64()),
+            "answers": pa.array([e.answers for e in events], pa.string()),
             "__row__": pa.array(numbers, pa.int64()),
             "__date_only__": pa.array([e.date_only for e in events], pa.bool_()),
         }
@@ -181,5 +253,6 @@ def events_of_table(rows: pa.Table) -> dict[str, list[OrderEvent]]:
     for row in rows.drop_columns(["known_at"]).to_pylist():
         key = row.pop("order_event") or row["row_id"]
         del row["row_id"]
-        result.setdefault(row["order"], []).append(OrderEvent(**row, order_event=key))
+        offer = Offer(row.pop("offered_units"), row.pop("offered_due"), row.pop("offered_price"))
+        result.setdefault(row["order"], []).append(OrderEvent(**row, offer=offer, order_event=key))
     return result

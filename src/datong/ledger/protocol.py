@@ -2,9 +2,10 @@
 
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from datong.model.settings import ChainSettings
 
 # Later than anything that can be known: a state as of then is all there is.
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+DeliveryState = Literal["sending", "sent", "refused"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,34 @@ WRITES_SCHEMA = pa.schema(
         ("how_many", pa.int64()),
     ]
 )
-WHAT = ("ingest", "withdraw", "discard", "run", "make_branch", "rename_branch", "drop_branch")
+WHAT = ("ingest", "withdraw", "discard", "run", "make_branch", "rename_branch", "drop_branch", "clock")
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Moments of one column of a table that lie ahead of the clock, by which this program wrote them: how many, the
+    first and the last."""
+
+    table: str
+    column: str
+    count: int
+    first: datetime
+    last: datetime
+
+
+# A row of Ledger.put_back_rows(): what a moment of a row was before a repair of the clock, and what it became.
+# row_id, version: null where the table is none of the chain's.
+PUT_BACK_SCHEMA = pa.schema(
+    [
+        ("repair", pa.int64()),
+        ("at", pa.timestamp("us", tz="UTC")),
+        *((name, pa.string()) for name in ("by", "table", "row_id")),
+        ("version", pa.int32()),
+        ("column", pa.string()),
+        ("recorded", pa.timestamp("us", tz="UTC")),
+        ("became", pa.timestamp("us", tz="UTC")),
+    ]
+)
 
 
 class Ledger(Protocol):
@@ -143,6 +172,28 @@ class Ledger(Protocol):
         """Remember what was taken in."""
         ...
 
+    def forget_intake(self, place: str) -> None:
+        """Remember nothing of a place any more."""
+        ...
+
+    def intakes(self, prefix: str) -> Sequence[Intake]:
+        """What was noted of all places that begin so, by place."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """All writes within it are one transaction: a kill, or an error, leaves all of them or none."""
+        ...
+
+    def note_deliveries(self, way: str, keys: Sequence[str], state: DeliveryState, at: datetime) -> None:
+        """Remember how far messages to counterparties are by a way out, by their keys: `sending` before they are handed
+        over, then what became of them."""
+        ...
+
+    def deliveries(self, way: str) -> Mapping[str, DeliveryState]:
+        """How far the messages are that were ever handed to a way out, by key. `sending`: nobody knows whether it
+        arrived."""
+        ...
+
     def last_ingests(self) -> Mapping[str, int]:
         """The number of the last ingest or withdrawal that changed each table; tables without one are not there."""
         ...
@@ -172,6 +223,28 @@ class Ledger(Protocol):
 
     def latest_arrival(self) -> datetime | None:
         """The last moment at which rows came in, by the clock of that time; None for an empty ledger."""
+        ...
+
+    def latest_write(self) -> datetime | None:
+        """The last moment at which anything was written, by the clock of that time; None for an empty ledger."""
+        ...
+
+    def ahead(self, now: datetime) -> Sequence[Ahead]:
+        """What a clock that ran ahead wrote: moments later than `now` that it gave. What a source itself says of a
+        later time is none of it."""
+        ...
+
+    def put_back(self, now: datetime, *, by: str) -> int:
+        """Put such moments back to `now` and just before, in their order, in one transaction. What was recorded stays
+        in put_back_rows. Returns how many moments of rows."""
+        ...
+
+    def put_back_rows(self) -> pa.Table:
+        """Every moment that was put back, in PUT_BACK_SCHEMA, oldest repair first."""
+        ...
+
+    def believe_clock(self, now: datetime, *, by: str) -> None:
+        """Note that a clock is right which seems to have jumped."""
         ...
 
     def withdraw(self, table: str, row_ids: Sequence[str], known_at: datetime, *, by: str) -> int:

@@ -14,7 +14,7 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 
 # Orders in these states will still bring units; `refused`, `done` and `cancelled` ones will not.
-OPEN_STATES = frozenset({"released", "accepted", "started", "partly_done"})
+OPEN_STATES = frozenset({"released", "offered", "accepted", "started", "partly_done"})
 # Tables that `order_standings` reads.
 READ_FOR_STANDINGS = ("orders", "order_events", "production", "receipts", "shipments")
 # Sums of fractions leave less than this behind.
@@ -69,12 +69,12 @@ def _at_least(stand: Standing, good_units: float, scrap_units: float, reported_a
     return replace(stand, good_units=good, scrap_units=scrap, reported_at=first)
 
 
-def state_now(stand: Standing | None, locked: bool) -> str:
-    """State of an order. Without events it is partly done where units of it were booked; else released where it is
-    locked, and only proposed where it is not."""
+def state_now(stand: Standing | None) -> str:
+    """State of an order of the table `orders`. Without events it is partly done where units of it were booked, else
+    released: whoever lists his open orders has given them out. A plan of someone else's has `proposed` events."""
     if stand is None or stand.state is None:
         booked = stand is not None and stand.good_units + stand.scrap_units > LEAST_UNITS
-        return "partly_done" if booked else "released" if locked else "proposed"
+        return "partly_done" if booked else "released"
     return stand.state
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from datong.model.findings import Finding
-from datong.model.words import Message
+from datong.model.words import Message, say
 
 
 class DatongError(Exception):
@@ -33,6 +33,11 @@ class Asked(DatongError):  # noqa: N818
     def __init__(self, message: Message, questions: Sequence[Any]) -> None:
         super().__init__(message)
         self.questions = tuple(questions)
+
+    def __str__(self) -> str:
+        """For a program: the questions with their readings, and the argument that answers each."""
+        told = [line for q in self.questions for line in (*q.lines("en"), q.how_to_answer("en"))]
+        return "\n".join([*told, say("shown.asked", "en", count=len(self.questions))])
 
 
 class LedgerBusy(DatongError):  # noqa: N818

@@ -337,16 +337,25 @@ class Plan:
 
 # dispatch ----------------------------------------------------------------------------------------
 
-OrderState = Literal["proposed", "released", "accepted", "refused", "started", "partly_done", "done", "cancelled"]
+OrderState = Literal[
+    "proposed", "released", "offered", "accepted", "refused", "started", "partly_done", "done", "cancelled"
+]
 
 
 @dataclass(frozen=True)
 class OrderMessage:
-    """One order on its way to a counterparty. The same `key` sent twice counts once."""
+    """One order on its way to a counterparty. The same `key` sent twice counts once.
+
+    note: what else the counterparty is to know, such as what became of its offer. price: agreed for a unit, None: that
+    of the offer. repeated: it was under way before, and nobody knows whether it arrived.
+    """
 
     key: str
     counterparty: str
     order: PlannedOrder
+    note: Message | None = None
+    price: float | None = None
+    repeated: bool = False
 
 
 # learn -------------------------------------------------------------------------------------------

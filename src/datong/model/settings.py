@@ -33,6 +33,54 @@ class Defaults:
     firm_share_factor: float = 1.0
 
 
+Security = Literal["tls", "starttls", "unencrypted"]
+# Where neither of the two ends leaves this machine, nobody listens.
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_SMTP_PORTS: Mapping[Security, int] = {"tls": 465, "starttls": 587, "unencrypted": 25}
+_IMAP_PORTS: Mapping[Security, int] = {"tls": 993, "starttls": 143, "unencrypted": 143}
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """A server of mail. security: 'tls' from the first byte, 'starttls' before anything is said, or 'unencrypted'."""
+
+    host: str
+    port: int
+    security: Security
+
+
+@dataclass(frozen=True)
+class EmailSettings:
+    """The section [email] of chain.toml. The password stands elsewhere (connectors/email/servers.py).
+
+    sender: the address that orders come from and answers go to ('from' in the file). user: who logs in; None: the
+    server for sending asks nobody, and the sender reads. folder: of the mailbox in which answers arrive. taken_folder:
+    into which they are moved once the ledger has them. password_file: relative to the chain's folder.
+    """
+
+    sender: str
+    smtp_host: str
+    imap_host: str
+    user: str | None = None
+    smtp_port: int | None = None
+    imap_port: int | None = None
+    smtp_security: Security | None = None
+    imap_security: Security | None = None
+    folder: str = "INBOX"
+    taken_folder: str = "Datong"
+    password_file: str | None = None
+
+    @property
+    def smtp(self) -> MailServer:
+        security = self.smtp_security or ("unencrypted" if self.smtp_host in LOCAL_HOSTS else "starttls")
+        return MailServer(self.smtp_host, self.smtp_port or _SMTP_PORTS[security], security)
+
+    @property
+    def imap(self) -> MailServer:
+        security = self.imap_security or ("unencrypted" if self.imap_host in LOCAL_HOSTS else "tls")
+        return MailServer(self.imap_host, self.imap_port or _IMAP_PORTS[security], security)
+
+
 @dataclass(frozen=True)
 class ChainSettings:
     """Settings of a chain. Everything has a default but the name.

@@ -13,7 +13,7 @@ TableKind = Literal["master", "event"]
 
 # Names that the format keeps for tables that this version does not read yet.
 RESERVED = frozenset(
-    {"firms", "channels", "customers", "product_attributes", "recipe_lines", "recipe_outputs"}
+    {"channels", "customers", "product_attributes", "recipe_lines", "recipe_outputs"}
     | {"changeovers", "prices", "fx_rates", "reviews", "interest"}
     | {"consumption", "inspections", "downtime", "sale_lots"}
 )

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, Forecast, IntArray, Item
-from datong.network.facts import EPOCH, ChainFacts
+from datong.network.facts import ChainFacts
+from datong.network.horizon import EPOCH
 from datong.network.owed import FirmRow
 from datong.network.position import Position
 

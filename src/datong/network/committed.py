@@ -24,8 +24,9 @@ import numpy as np
 from datong.ledger.columns import grouped
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
-from datong.network.facts import ChainFacts, Way, located
+from datong.network.facts import ChainFacts, located
 from datong.network.position import Position, UnderWay
+from datong.network.ways import Way
 
 # Units and hours of which a smaller share is rounding, and the least that is any.
 TOLERANCE = 1e-6

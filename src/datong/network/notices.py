@@ -14,7 +14,7 @@ from datong.model.findings import Finding, finding
 from datong.network.asked import unasked_products
 from datong.network.bills import Bills
 from datong.network.demand_statements import statements
-from datong.network.facts import Horizon
+from datong.network.horizon import Horizon
 from datong.network.refusals import unnamed_refusals
 
 # Most names that a notice lists.

@@ -267,7 +267,7 @@ def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay
         order
         for order, row in sorted(rows.items())
         if (s := stands.get(order)) is not None
-        and state_now(s, row["locked"]) not in OPEN_STATES
+        and state_now(s) not in OPEN_STATES
         and unbooked_done(row, s)
         and (row["kind"], row["product"]) not in without
     ]

@@ -18,9 +18,11 @@ from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Item
 from datong.model.settings import ChainSettings
-from datong.network.facts import ChainFacts, valid_on, way_on
+from datong.network.facts import ChainFacts
+from datong.network.horizon import valid_on
 from datong.network.line_hours import overtime
 from datong.network.position import Position
+from datong.network.ways import way_on
 
 # Less demand than this is rounding.
 NOTHING = 1e-9
@@ -280,7 +282,7 @@ def _earlier_plan(state: State, facts: ChainFacts, starts: Sequence[date]) -> tu
     for r in state.table("orders").to_pylist():
         row = r["recipe"] if r["kind"] == "make" else r["offer"]
         bucket = state.settings.calendar.index(r["start"], starts[0])
-        if row and not r["locked"] and state_now(stands.get(r["order"]), False) == "proposed":
+        if row and not r["locked"] and state_now(stands.get(r["order"])) == "proposed":
             ways = facts.ways_of_row.get((r["kind"], row), ())
             if 0 <= bucket < len(starts):
                 before[way_on(ways, r["start"]).name if ways else row][bucket] += r["units"]

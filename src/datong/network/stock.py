@@ -25,7 +25,7 @@ from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 from datong.model.settings import ChainSettings
 from datong.network.bills import Bills
-from datong.network.transfers import arrived
+from datong.network.in_transit import arrived
 
 MOMENT = pa.timestamp("us", tz="UTC")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

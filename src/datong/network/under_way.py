@@ -1,4 +1,7 @@
-"""Orders that are out and still bring units, and when those that are past due can be expected."""
+"""Orders that are out and still bring units, and when those that are past due can be expected, for a plan.
+
+What `replenish` learns from past orders: questions/replenish_record.py.
+"""
 
 import math
 from collections import defaultdict
@@ -15,9 +18,9 @@ from datong.ledger.life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
 from datong.network.bills import Bills
+from datong.network.in_transit import still_on_the_way
+from datong.network.placed_orders import placed_orders
 from datong.network.stock import MOMENT, Counts, order_sites
-from datong.network.supply import placed_orders
-from datong.network.transfers import still_on_the_way
 
 # A past lead time that is met four times out of five is what a plan counts on.
 LEAD_QUANTILE = 0.8
@@ -96,7 +99,7 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
     for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         left = r["units"] - stand.good_units - stand.scrap_units
-        if state_now(stand, r["locked"]) not in OPEN_STATES or left <= LEAST_UNITS:
+        if state_now(stand) not in OPEN_STATES or left <= LEAST_UNITS:
             continue
         stage: Stage = "fixed" if r["locked"] and r["run"] is None else "out"
         own, taken = {name: r[name] for name in names}, frozenset[str]()

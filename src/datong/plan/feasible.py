@@ -14,7 +14,8 @@ import numpy as np
 
 from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
-from datong.network.facts import Way, valid_on
+from datong.network.horizon import valid_on
+from datong.network.ways import Way
 from datong.plan.lots import NOTHING, Lot, round_up, step_of
 
 

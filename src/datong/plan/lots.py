@@ -1,5 +1,8 @@
 """Lots: cleared quantities -> orders that respect smallest lots, multiples, whole units and set-ups.
 
+This is for chains with stock points or rules such as shelf life; in others products take turns (lots_in_turn.py;
+`choose._takes_turns` decides), and in small ones an integer programme may find better ones (balance/exact_lots.py).
+
 Each product's cleared arrivals stand in a row by the bucket in which they are there. A lot is one start that covers a
 run of neighbours i..j, placed where one of them (k) was cleared; it costs, against the cleared plan,
 
@@ -22,7 +25,7 @@ from typing import Protocol
 import numpy as np
 
 from datong.model.flow import FloatArray, IntArray
-from datong.network.facts import Way
+from datong.network.ways import Way
 
 # Units below this are rounding of a solver.
 NOTHING = 1e-6

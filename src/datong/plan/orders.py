@@ -11,7 +11,8 @@ from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State, state_schema
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
-from datong.network.facts import Way, valid_on
+from datong.network.horizon import valid_on
+from datong.network.ways import Way
 from datong.plan.days import Days, days_of, due_by
 from datong.plan.lots import Lot
 from datong.plan.order_numbers import order_numbers
@@ -80,7 +81,7 @@ def kept_orders(state: State) -> pa.Table:
     stands = order_standings(state)
     rows = []
     for row in state.table("orders").to_pylist():
-        now = state_now(stands.get(row["order"]), row["locked"])
+        now = state_now(stands.get(row["order"]))
         if now in OPEN_STATES or (row["locked"] and now == "proposed"):
             rows.append(row | {"state": now})
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)

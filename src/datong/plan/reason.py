@@ -25,11 +25,11 @@ from datong.model.flow import (
 )
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
-from datong.network.facts import Way
+from datong.network.ways import Way
 from datong.plan.days import Days
 from datong.plan.lots import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Use
-from datong.plan.refused import refusals_behind
+from datong.plan.stand_ins import refusals_behind
 from datong.plan.work import Work
 
 # Most rows of evidence that one cause shows, most requests or orders that it names, most signals, most buckets.

@@ -14,19 +14,13 @@ from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.layers import SortedDemand
 from datong.network.committed import Committed, committed
-from datong.network.facts import (
-    ChainFacts,
-    Way,
-    chain_facts,
-    components_first,
-    located,
-    planned_demand,
-    pooled_demand,
-    valid_on,
-    way_on,
-)
+from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.horizon import valid_on
+from datong.network.planned_demand import planned_demand, pooled_demand
 from datong.network.position import Position
 from datong.network.rule_facts import rule_facts
+from datong.network.way_arrays import components_first
+from datong.network.ways import Way, way_on
 from datong.network.whole import whole_products
 from datong.plan.lots import Lot, lots_matter
 from datong.plan.worth import Curve

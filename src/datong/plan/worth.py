@@ -7,7 +7,7 @@ import numpy as np
 
 from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import SortedDemand
-from datong.network.facts import Economics
+from datong.network.economics import Economics
 
 # Less than this part is missing of a whole unit: rounding.
 PART_OF_A_UNIT = 1e-6

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.clearing import GAPS_SCHEMA, PRICES_SCHEMA, QUANTITIES_SCHEMA, row_keys, ways_of_rows
-from datong.balance.market import Cleared, Door, cleared
+from datong.balance.doors import Cleared, Door, cleared
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.warm import known_share, warm_prices
@@ -26,7 +26,7 @@ from datong.model.calendar import Calendar
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Item, Learnt, Plan
 from datong.model.settings import ChainSettings
-from datong.network.facts import day_numbers
+from datong.network.horizon import day_numbers
 from datong.plan.days import last_working_day
 from datong.questions.frames import Frame
 from datong.questions.tables_out import product_names

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from datong.model.errors import NotFound
 from datong.model.words import message
+from datong.shown.tables import ROWS_SHOWN, html_table, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A named Arrow table. `.arrow` is the table itself; libraries that know Arrow can also take the Frame as it is."""
+    """A named Arrow table. `.arrow` is the table itself; libraries that know Arrow can also take the Frame as it is.
+
+    language: 'en' or 'zh', in which it shows itself.
+    """
 
     name: str
     arrow: pa.Table
+    language: str = "en"
 
     def __len__(self) -> int:
         return self.arrow.num_rows
@@ -27,7 +32,8 @@ class Frame:
         return self.arrow.__arrow_c_stream__(requested_schema)
 
     def to_pandas(self) -> "pd.DataFrame":
-        return self.arrow.to_pandas()
+        """A pandas DataFrame; days are datetime64."""
+        return self.arrow.to_pandas(date_as_object=False)
 
     def to_polars(self) -> Any:
         """A polars DataFrame. Raises NotFound where polars is not installed."""
@@ -38,7 +44,9 @@ class Frame:
         return polars.from_arrow(self.arrow)
 
     def __repr__(self) -> str:
-        return f"{self.name}: {self.arrow.num_rows} rows\n{self.arrow.slice(0, 20).to_pandas().to_string(index=False)}"
+        rows, count = self.arrow.slice(0, ROWS_SHOWN).to_pylist(), self.arrow.num_rows
+        return f"{self.name}: {count} rows\n{text_table(rows, self.language, count)}"
 
     def _repr_html_(self) -> str:
-        return self.arrow.slice(0, 20).to_pandas().to_html(index=False) + f"<small>{self.arrow.num_rows} rows</small>"
+        rows, count = self.arrow.slice(0, ROWS_SHOWN).to_pylist(), self.arrow.num_rows
+        return html_table(self.name, rows, self.language, count=count)

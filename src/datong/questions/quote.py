@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from datong.balance.arrays import Market
 from datong.balance.clearing import prices_where_full, row_keys, ways_of_rows
-from datong.balance.market import Cleared as MarketCleared
-from datong.balance.market import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
+from datong.balance.doors import Cleared as MarketCleared
+from datong.balance.doors import Door, clear, cleared, in_orders, prices_fix_set_ups, set_ups_fixed, states_lots
 from datong.balance.pack import pack
 from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.scarcity import NOTHING
@@ -25,11 +25,12 @@ from datong.ledger.validate import nearest_hint
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import FloatArray, Forecast, Item, Learnt
 from datong.model.settings import ChainSettings
-from datong.model.words import message
-from datong.network.facts import day_numbers
+from datong.model.words import message, say
+from datong.network.horizon import day_numbers
 from datong.questions.clear import Earlier, units_of_demand
 from datong.questions.frames import Frame
 from datong.questions.tables_out import product_names
+from datong.shown.tables import html_table
 
 # Columns of `alternatives`, and with `date` before them of `weeks`.
 OPTION_FIELDS = [
@@ -103,11 +104,39 @@ class QuoteResult:
     summary: Mapping[str, Any]
     tables: Mapping[str, pa.Table]
     products: pa.Table
+    language: str = "en"
 
     @property
     def alternatives(self) -> Frame:
         """Every way to have a unit there, with its price and what it is made of."""
-        return Frame("alternatives", self.tables["alternatives"])
+        return Frame("alternatives", self.tables["alternatives"], self.language)
+
+    def __repr__(self) -> str:
+        return "; ".join([self._title(), *self._said()])
+
+    def _repr_html_(self) -> str:
+        """What is asked for, its price, and the cheapest ways."""
+        names = ["kind", "recipe", "offer", "lane", "start", "arrives", "price_per_unit", "more_than_best"]
+        return html_table(self._title(), self.alternatives.arrow.select(names).to_pylist(), self.language, self._said())
+
+    def _title(self) -> str:
+        moment = self.as_of.astimezone(self.settings.calendar.zone)
+        words = {"name": self.settings.name, "as_of": f"{moment:%Y-%m-%d %H:%M}"}
+        asked = {name: self.summary[name] for name in ("product", "due")}
+        return say("shown.quote", self.language, units=f"{self.summary['units']:,.10g}", **asked, **words)
+
+    def _said(self) -> list[str]:
+        """The price at the margin, and from when on it is the normal one."""
+        told, currency = self.summary, self.settings.currency
+        if told["price_per_unit"] is None:
+            lines = [say("shown.quote_late", self.language)]
+        else:
+            amounts = {"price": f"{told['price_per_unit']:,.2f}", "money": f"{told['money']:,.2f}"}
+            lines = [say("shown.quote_price", self.language, currency=currency, **amounts)]
+        if told["normal_price"] is not None and told["earliest_normal"] is not None:
+            price = {"price": f"{told['normal_price']:,.2f}", "day": told["earliest_normal"]}
+            lines.append(say("shown.quote_earliest", self.language, currency=currency, **price))
+        return lines
 
     @property
     def weeks(self) -> Frame:

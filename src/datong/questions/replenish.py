@@ -3,32 +3,34 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from datong.forecast.paths import forecast
-from datong.learn.replenish_lead_times import furthest_lead
 from datong.ledger.held import held_back, lacking
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
 from datong.model.settings import ChainSettings
-from datong.network.facts import ChainFacts, Way, chain_facts, located, pooled_demand
+from datong.model.words import say
+from datong.network.facts import ChainFacts, chain_facts, located
+from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
-from datong.network.supply import PlacedOrder, placed_orders
-from datong.network.transfers import still_on_the_way
 from datong.plan.lots import step_of
 from datong.questions.frames import Frame
+from datong.questions.plotted import orders_by_worth
+from datong.questions.replenish_record import RECORD_BUCKETS, Record, Sold, past_orders
 from datong.questions.tables_out import product_names
-from datong.replenish import Known, Lots, decide, looked_at
+from datong.reorder import Known, Lots, decide, looked_at
 from datong.sense.signals import sense
+from datong.shown.plots import new_axes, plot_orders
+from datong.shown.tables import html_table, text_table
 
-# Orders older than this say little of a supplier today.
-RECORD_BUCKETS = 104
-# Deliveries may be short by this share, as where a quantity is 'about' (UCP 600, article 30).
-SHORT_SHARE = 0.1
+if TYPE_CHECKING:
+    from datong.shown.plots import Axes
+
 REPLENISHMENT_SCHEMA = pa.schema(
     [
         ("product", pa.string()),
@@ -90,21 +92,52 @@ class ReplenishResult:
     as_of: datetime
     settings: ChainSettings
     tables: Mapping[str, pa.Table]
+    language: str = "en"
 
     @property
     def orders(self) -> Frame:
         """What to order now, and why."""
-        return Frame("orders", self.tables["orders"])
+        return Frame("orders", self.tables["orders"], self.language)
 
+    @property
+    def without_way(self) -> Frame:
+        """What is asked for and nothing brings now."""
+        return Frame("without_way", self.tables["without_way"], self.language)
 
-@dataclass(frozen=True, eq=False)
-class _Sold:
-    """A product that is sold, where it is (a label of the facts), its cheapest way and its lead time in buckets."""
+    def __repr__(self) -> str:
+        return f"{self._title()}\n{text_table(self._wanted(), self.language)}"
 
-    label: str
-    way: Way
-    unit_cost: float
-    lead: int
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._wanted(), self.language)
+
+    def plot(self, product: str | None = None, axes: "Axes | None" = None) -> "Axes":
+        """Draws what to order, from today to when it is there, the most worth on top. product: None: all. Gives
+        matplotlib's axes; raises NotFound where it is not installed."""
+        axes = new_axes(axes)
+        rows = self.tables["products"].to_pylist()
+        names = {row["product"]: f"{row['name']} ({row['product']})" for row in rows if row["name"]}
+        title = say("shown.orders_title", self.language, name=self.settings.name)
+        return plot_orders(orders_by_worth(self.orders.arrow.to_pylist(), names, product), title, self.language, axes)
+
+    def _title(self) -> str:
+        moment = self.as_of.astimezone(self.settings.calendar.zone)
+        words = {"name": self.settings.name, "as_of": f"{moment:%Y-%m-%d %H:%M}"}
+        return say("shown.replenish", self.language, orders=len(self._wanted()), products=len(self.orders), **words)
+
+    def _wanted(self) -> list[dict[str, Any]]:
+        """What is worth ordering, as it is shown."""
+        names = {row["product"]: row["name"] for row in self.tables["products"].to_pylist()}
+        shown = ("units", "start", "due", "on_hand_units", "under_way_units", "demand_units", "value")
+        rows = [row for row in self.orders.arrow.to_pylist() if row["units"] > 0]
+        named = any(names.get(row["product"]) for row in rows)
+        return [
+            {
+                "product": row["product"],
+                **({"name": names.get(row["product"])} if named else {}),
+                **{name: row[name] for name in shown},
+            }
+            for row in rows
+        ]
 
 
 def replenish(state: State, learnt: Learnt, seed: int, review_buckets: int = 1) -> ReplenishResult:
@@ -139,7 +172,7 @@ def replenishment(state: State, demand: Forecast, seed: int, review_buckets: int
         paths[i] = asked[item.label]
     on_hand = np.array([where.on_hand_units.get(item.label, 0.0) for item in sold])
     backorders = settings.max_late_days >= calendar.bucket_days
-    record = _record(state, facts, sold, len(starts))
+    record = past_orders(state, facts, sold, len(starts))
     counted = set(state.table("stock")["product"].to_pylist())
     share = np.array([item.way.yield_share for item in sold])  # good units of one started
     known = _known(facts, sold, record, on_hand, backorders)
@@ -221,11 +254,11 @@ def _without_way(state: State, facts: ChainFacts, starts: Sequence[date], asked:
     return pa.Table.from_pylist(rows, WITHOUT_WAY_SCHEMA)
 
 
-def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettings) -> list[_Sold]:
+def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettings) -> list[Sold]:
     """What is sold and can be had from some way that is valid now, by its cheapest one."""
     arrays = facts.arrays
     cost = arrays.good_unit_costs(arrays.least_costs([day]))
-    best: dict[str, _Sold] = {}
+    best: dict[str, Sold] = {}
     wanted = set(labels)
     for w, way in enumerate(facts.ways):
         if way.product not in wanted or way.serves or not way.is_open(day):
@@ -233,12 +266,12 @@ def _sold(facts: ChainFacts, labels: list[str], day: date, settings: ChainSettin
         before = best.get(way.product)
         if before is None or cost[w] < before.unit_cost:
             lead = settings.frozen_buckets + settings.calendar.lead_buckets(way.lead_days)
-            best[way.product] = _Sold(way.product, way, float(cost[w]), lead)
+            best[way.product] = Sold(way.product, way, float(cost[w]), lead)
     return [best[label] for label in labels if label in best]
 
 
 def _most_units(
-    facts: ChainFacts, sold: list[_Sold], settings: ChainSettings, review_buckets: int, ordered: FloatArray
+    facts: ChainFacts, sold: list[Sold], settings: ChainSettings, review_buckets: int, ordered: FloatArray
 ) -> FloatArray:
     """(item) most units of one order: of an offer what it can bring until the next one can be placed, and within a week
     of days what the last days' orders left of it; of a recipe, started, what its line can make alone."""
@@ -257,84 +290,7 @@ def _most_units(
     return np.maximum(most, 0.0)
 
 
-@dataclass(frozen=True, eq=False)
-class _Record:
-    """(item, closed bucket) each: good units ordered, buckets until they came (NaN not yet, inf never), the share of
-    them that came, and good units still to come; and coming: (item, open bucket) good units of orders for later, by
-    their due day."""
-
-    ordered: FloatArray
-    came_after: FloatArray
-    came_share: FloatArray
-    left: FloatArray
-    coming: FloatArray
-
-
-def _record(state: State, facts: ChainFacts, sold: list[_Sold], buckets: int) -> _Record:
-    """What was ordered of each item, and what became of it.
-
-    An order stands where one with the item's lead would have been placed to be there on the day it was promised for,
-    or on which its own way brings it if that is later: ways differ in their leads, and leads change. Orders that stand
-    in one bucket count as one: it has come when all of them have. An order has come once all but SHORT_SHARE of its
-    good units are there; what is missing of one that is over, or older than any lead that is thought of, is lost, and
-    the share of it that came is told. What came, or will not come, of other ways tells nothing of the item's; what is
-    open of them comes on its day, until it is overdue.
-    """
-    calendar, first = state.settings.calendar, state.first_open_bucket
-    at = {item.label: i for i, item in enumerate(sold)}
-    ways: dict[tuple[str, str, str], Way] = {}
-    for way in facts.ways:
-        ways.setdefault((*_key(way), facts.product_of(way.product)), way)
-    found: dict[tuple[int, int], list[tuple[PlacedOrder, float, int | None]]] = {}
-    coming = np.zeros((len(sold), buckets))
-    for row in still_on_the_way(state).to_pylist():
-        label = row["product"] if facts.places is None else facts.places.label.get((row["product"], row["to_site"]), "")
-        there = max(calendar.index(calendar.local_date(row["arrives"]), first), 0)
-        if label in at and there < buckets:
-            coming[at[label], there] += row["units"]
-    for order in placed_orders(state):
-        own = ways.get((order.kind, order.source, order.product))
-        label = order.product
-        if facts.places is not None:
-            site = order.site or (own.site if own is not None else None) or ""
-            label = facts.places.label.get((order.product, site), label)
-        if label not in at:
-            continue
-        lead, good = sold[at[label]].lead, 1.0 if own is None else own.yield_share
-        promised = calendar.index(order.due, first)
-        earliest = calendar.index(order.placed, first) + (0 if own is None else calendar.lead_buckets(own.lead_days))
-        due = max(promised, earliest)
-        age = lead - due
-        if age > RECORD_BUCKETS:
-            continue
-        other = own is not None and _key(own) != _key(sold[at[label]].way)
-        if other and not order.left_units:
-            continue  # says nothing of this way
-        if age > 0 and not (other and due >= 0):
-            arrived = None if order.arrived is None else calendar.index(order.arrived, first)
-            came = None if arrived is None else _came_after(arrived, promised, due, lead)
-            found.setdefault((at[label], age), []).append((order, good, came))
-        elif due < buckets:  # for later, or by another way whose word is not broken
-            coming[at[label], due] += order.left_units * good
-    ordered, left = np.zeros((len(sold), RECORD_BUCKETS)), np.zeros((len(sold), RECORD_BUCKETS))
-    came_after, came_share = np.full(ordered.shape, np.nan), np.ones(ordered.shape)
-    furthest = furthest_lead(np.array([item.lead for item in sold], dtype=np.int64))
-    for (item, age), orders in found.items():
-        left[item, -age] = sum(order.left_units * good for order, good, _ in orders)
-        units = np.array([order.units * good for order, good, _ in orders])
-        share = np.array([order.good_units for order, _, _ in orders]) / np.maximum(units, LEAST_UNITS)
-        share = np.where(share >= 1 - SHORT_SHARE, 1.0, share)
-        is_open = (share < 1) & (age <= furthest[item]) & (np.array([o.left_units for o, _, _ in orders]) > 0)
-        if is_open.any():
-            ordered[item, -age] = left[item, -age]
-            continue
-        ordered[item, -age] = units.sum()
-        came_share[item, -age] = share @ units / max(units.sum(), LEAST_UNITS)
-        came_after[item, -age] = max((came for _, _, came in orders if came is not None), default=np.inf)
-    return _Record(ordered, came_after, came_share, left, coming)
-
-
-def _known(facts: ChainFacts, sold: Sequence[_Sold], record: _Record, on_hand: FloatArray, backorders: bool) -> Known:
+def _known(facts: ChainFacts, sold: Sequence[Sold], record: Record, on_hand: FloatArray, backorders: bool) -> Known:
     """What the decision stands on. on_hand: (item) units."""
     money = [facts.economics[item.label] for item in sold]
     return Known(
@@ -351,16 +307,3 @@ def _known(facts: ChainFacts, sold: Sequence[_Sold], record: _Record, on_hand: F
         ),
         holding_cost=np.array([e.holding_per_bucket for e in money]),
     )
-
-
-def _key(way: Way) -> tuple[str, str]:
-    """What an order names of its way."""
-    return way.kind, way.row or way.name
-
-
-def _came_after(arrived: int, promised: int, due: int, lead: int) -> int:
-    """Buckets until an order came that stands `lead` before `due`; one bucket early is the calendar, and no news."""
-    if arrived > due:
-        return lead + arrived - due
-    early = promised - arrived
-    return lead if early <= 1 else max(lead - early, 0)

@@ -3,8 +3,9 @@
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding
 from datong.model.flow import Learnt
 from datong.model.tables import tables
+from datong.questions.order_list import order_list
 from datong.questions.since import PlanBefore, since
 from datong.questions.tables_out import findings_table, product_names, run_tables
 
@@ -32,23 +34,29 @@ def run(
     before: PlanBefore | None,
     seed: int,
     on_stage: Callable[[str], None] = lambda _stage: None,
-    left_out: Sequence[Finding] = (),
-    notices: Sequence[Finding] = (),
+    told: Mapping[str, Sequence[Finding]] = MappingProxyType({}),
     proposed: Sequence[pa.Table] = (),
+    *,
+    listed: bool = False,
 ) -> RunRecord:
     """One turn of the loop on a state, with what came and changed since the plan before.
 
     past_runs: earlier runs, oldest first; the last one's learning is used. on_stage: called with the name of each stage
-    as it starts. Told with the plan: left_out, what is wrong with rows that the state is without, and notices, what is
+    as it starts. told: with the plan; `left_out`, what is wrong with rows that the state is without, `notices`, what is
     expected or read otherwise than it may seem. proposed: orders of every kept run that plans from the same bucket, of
-    the same moment too, oldest first: their numbers stand for nothing else. Raises NoPlan where locked orders cannot
-    run.
+    the same moment too, oldest first: their numbers stand for nothing else. listed: with the table order_list. Raises
+    NoPlan where locked orders cannot run.
     """
     used = learnt_by(past_runs)
     result = run_cycle(state, used, past_runs, seed, on_stage, proposed=proposed)
     record = run_record(state, used, seed, result, past_runs)
-    more = {"since": since(before, state, record.tables), "left_out": findings_table(left_out[:MOST_LEFT_OUT])}
-    more["notices"] = findings_table(notices)
+    more = {
+        "since": since(before, state, record.tables),
+        "left_out": findings_table(told.get("left_out", ())[:MOST_LEFT_OUT]),
+    }
+    more["notices"] = findings_table(told.get("notices", ()))
+    if listed:
+        more["order_list"] = order_list(state, result.forecast, record.tables)
     return replace(record, tables={**record.tables, **more})
 
 

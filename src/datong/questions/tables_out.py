@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.forecast.table import QUANTILES, quantile_table
 from datong.ledger.state import State
@@ -29,7 +30,7 @@ from datong.model.flow import (
 from datong.model.words import Message, message
 
 if TYPE_CHECKING:  # importing the cycle imports every stage, which a reader of tables does not need
-    from datong.cycle import CycleResult
+    from datong.cycle import CycleResult, Head
 
 AVAILABILITY = {ON_SALE: "on_sale", STOCKED_OUT: "stocked_out", STOCKED_OUT_INFERRED: "stocked_out_inferred"}
 
@@ -164,6 +165,15 @@ def run_tables(result: "CycleResult") -> dict[str, pa.Table]:
         "findings": findings_table(result.decision.findings),
         "messages": _messages(result.messages),
         "scores": result.learnt.scores,
+    }
+
+
+def forecast_tables(begun: "Head") -> dict[str, pa.Table]:
+    """Of what every question begins with: series, forecast and products, as a run has them."""
+    return {
+        "series": _series(begun.sensed.series),
+        "forecast": quantile_table(begun.demand),
+        "products": product_names(begun.state),
     }
 
 
@@ -368,10 +378,14 @@ def _in_words(key: str, params: str, language: str) -> str:
         return f"{key} {params}"
 
 
-def planned_orders(tables: Mapping[str, pa.Table]) -> tuple[PlannedOrder, ...]:
-    """The orders with their causes, read back from the tables `orders` and `reasons`."""
+def planned_orders(tables: Mapping[str, pa.Table], only: Collection[str] | None = None) -> tuple[PlannedOrder, ...]:
+    """The orders with their causes, read back from the tables `orders` and `reasons`. only: the numbers of those that
+    are wanted; None: all. There may be tens of thousands, of which a page shows ten."""
+    orders, reasons = tables["orders"], tables["reasons"]
+    if only is not None:
+        orders, reasons = of_orders(orders, only), of_orders(reasons, only)
     causes: dict[str, list[Cause]] = {}
-    for r in tables["reasons"].sort_by([("order", "ascending"), ("rank", "ascending")]).to_pylist():
+    for r in reasons.sort_by([("order", "ascending"), ("rank", "ascending")]).to_pylist():
         text = message_of(r["text_key"], r["text_params"])
         cause = Cause(r["stage"], text, r["evidence_table"] or "", tuple(r["evidence"] or ()))
         causes.setdefault(r["order"], []).append(cause)
@@ -382,8 +396,21 @@ def planned_orders(tables: Mapping[str, pa.Table]) -> tuple[PlannedOrder, ...]:
             causes=tuple(causes.get(r["order"], ())),
             hurts=tuple(r.get("hurts") or ()),
         )
-        for r in tables["orders"].to_pylist()
+        for r in orders.to_pylist()
     )
+
+
+def of_orders(table: pa.Table, only: Collection[str]) -> pa.Table:
+    """The rows that are of some orders."""
+    return table.filter(pc.is_in(table["order"], pa.array(sorted(only), pa.string())))
+
+
+def most_valuable_of(tables: Mapping[str, pa.Table], count: int) -> tuple[PlannedOrder, ...]:
+    """See `most_valuable`: the same of a run's tables, without reading the others."""
+    orders = tables["orders"]
+    numbers, values = orders["order"].to_pylist(), orders["value"].to_pylist()
+    ranked = sorted(zip(numbers, values, strict=True), key=lambda o: (o[1] is None, -(o[1] or 0.0), o[0]))
+    return most_valuable(planned_orders(tables, {number for number, _ in ranked[:count]}), count)
 
 
 def most_valuable(orders: Sequence[PlannedOrder], count: int) -> tuple[PlannedOrder, ...]:

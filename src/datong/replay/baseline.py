@@ -11,8 +11,10 @@ import pandas as pd
 
 from datong.ledger.state import State
 from datong.model.flow import Item, PlannedOrder, nothing_learnt
-from datong.network.facts import ChainFacts, Way, chain_facts, components_first, located
+from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.position import Position, position
+from datong.network.way_arrays import components_first
+from datong.network.ways import Way
 from datong.replay.scene import due_units
 from datong.replay.worth import cheapest_ways
 

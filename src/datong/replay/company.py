@@ -19,8 +19,9 @@ from datong.ledger.standings import LEAST_UNITS, only_recipes
 from datong.ledger.state import State
 from datong.model.flow import Item
 from datong.model.words import Message, message
-from datong.network.facts import ChainFacts, Way, way_on
+from datong.network.facts import ChainFacts
 from datong.network.places import ANYWHERE
+from datong.network.ways import Way, way_on
 from datong.replay.parts import NOTHING, Batch
 from datong.replay.worth import cheapest_ways
 

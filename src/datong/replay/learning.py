@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.network.facts import Way
+from datong.network.ways import Way
 from datong.replay.making import true_lead_days
 from datong.replay.simulate import Simulation
 

@@ -3,7 +3,7 @@ that there are.
 
 1. Hours. Where a line is asked for more hours than it could run, all its orders are cut by the same share; set-ups come
    first. So are those by an offer or a lane beyond what it gives in a bucket. A lot that works over several buckets
-   (network/facts.py, `span`) takes an even part of its hours in each.
+   (network/ways.py, `span`) takes an even part of its hours in each.
 2. Components. Orders take theirs one after the other, by their start and number, but each after those that bring one
    of its components in the same bucket. One that lacks some is cut to what it finds, whole units of whole orders; the
    rest is not made, and the policy is free to order it again.
@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import date
 
 from datong.model.flow import PlannedOrder
-from datong.network.facts import Way
+from datong.network.ways import Way
 from datong.replay.parts import NOTHING, Batch, Begun, Scene
 
 _Work = tuple[PlannedOrder, Way]

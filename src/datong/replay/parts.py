@@ -13,9 +13,10 @@ import numpy as np
 
 from datong.model.flow import IntArray, Item, PlannedOrder
 from datong.model.settings import ChainSettings
-from datong.network.facts import Economics, Way, way_on, ways_by_row
+from datong.network.economics import Economics
 from datong.network.places import ANYWHERE, Places
 from datong.network.position import UnderWay
+from datong.network.ways import Way, way_on, ways_by_row
 
 # Below this many units there is nothing left.
 NOTHING = 1e-9

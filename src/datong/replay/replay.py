@@ -23,9 +23,10 @@ from datong.ledger.state import State
 from datong.model.errors import Refused
 from datong.model.flow import SCORES_SCHEMA, Learnt, PlannedOrder, nothing_learnt
 from datong.model.words import Message, message
-from datong.network.facts import ChainFacts, Way, chain_facts, located, way_on
+from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.places import ANYWHERE
 from datong.network.position import Position, position
+from datong.network.ways import Way, way_on
 from datong.replay.baseline import baseline_orders
 from datong.replay.company import Company, company_of
 from datong.replay.course import Place, before_replay, course_tables

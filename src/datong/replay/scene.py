@@ -9,8 +9,10 @@ import pandas as pd
 
 from datong.ledger.state import State
 from datong.model.flow import Item, Learnt, PlannedOrder, nothing_learnt
-from datong.network.facts import ChainFacts, Economics, Way, chain_facts, located
+from datong.network.economics import Economics
+from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.position import Position, UnderWay
+from datong.network.ways import Way
 from datong.replay.parts import Batch, Due, Scene
 from datong.replay.worth import unit_costs
 

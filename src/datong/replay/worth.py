@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 
-from datong.network.facts import ChainFacts, Way
+from datong.network.facts import ChainFacts
+from datong.network.ways import Way
 
 # Of two costs that differ by less, a share of them, neither is cheaper.
 ROUNDING = 1e-9

@@ -1,6 +1,7 @@
 """Tests of counts against what they are counted on."""
 
 import numpy as np
+from scipy.special import betainc
 
 from datong.model.flow import FloatArray, IntArray
 
@@ -11,7 +12,7 @@ def rate_rise(recent: IntArray, before: IntArray, recent_base: FloatArray, befor
     Given their sum, one of two Poisson counts of equal rate is binomial with the share of its base (Przyborowski and
     Wilenski 1940, Biometrika 31).
     """
-    from scipy import stats  # takes a second to import, and few chains record returns
-
     share = recent_base / np.maximum(recent_base + before_base, 1e-12)
-    return np.asarray(stats.binom.sf(recent - 1, recent + before, share), np.float64)
+    # P(X >= recent) of a binomial, by the incomplete beta function: scipy.stats takes a second to import.
+    p_values = betainc(np.maximum(recent, 1).astype(np.float64), before + 1.0, share)
+    return np.where(recent > 0, p_values, 1.0)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +18,16 @@ import pyarrow as pa
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.incoming import incoming_rows
-from datong.ledger.protocol import WRITES_SCHEMA, IngestReport, Intake, RunInputs, RunRecord
+from datong.ledger.protocol import (
+    PUT_BACK_SCHEMA,
+    WRITES_SCHEMA,
+    Ahead,
+    DeliveryState,
+    IngestReport,
+    Intake,
+    RunInputs,
+    RunRecord,
+)
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
@@ -29,6 +38,8 @@ from datong.model.findings import Finding, finding, finding_as_json, finding_fro
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
+from datong.store import clock_repair
+from datong.store.held_connection import Held, refuse_second
 from datong.store.incoming import (
     TEMPORARY,
     contested,
@@ -66,9 +77,10 @@ _CONFLICTS_AT_ONCE = 10_000
 def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
     """Open the ledger file, making it where it is not there.
 
-    Raises LedgerBusy while another process has it open, LedgerDamaged where it cannot be read (reading may raise that
-    later, where the damage lies deep), Refused where a newer Datong wrote it.
+    Raises LedgerBusy while it is open already, in another process or in this one, LedgerDamaged where it cannot be read
+    (reading may raise that later, where the damage lies deep), Refused where a newer Datong wrote it.
     """
+    refuse_second(path)
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -81,7 +93,16 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
         except BaseException:
             connection.close()
             raise
-    return DuckDBLedger(path, settings, connection)
+    return DuckDBLedger(path, settings, Held(path, connection))
+
+
+def ledger_in_memory(settings: ChainSettings) -> "DuckDBLedger":
+    """A new ledger that no file holds: it goes when it is closed."""
+    path = Path(f":memory:{settings.name}")
+    with _translated(path):
+        connection = _connect(None)
+        migrate(connection)
+    return DuckDBLedger(path, settings, Held(path, connection))
 
 
 def _create(path: Path) -> None:
@@ -115,8 +136,12 @@ def _clear(fresh: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(str(path), config=_CONFIG)
+def _connect(path: Path | None) -> duckdb.DuckDBPyConnection:
+    """path: None: in memory; what does not fit there goes to a folder of the machine's for what is temporary."""
+    if path is None:
+        connection = duckdb.connect(config={**_CONFIG, "temp_directory": str(Path(gettempdir()) / "datong-spill")})
+    else:
+        connection = duckdb.connect(str(path), config=_CONFIG)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")  # the program shows its own
     return connection
@@ -155,17 +180,18 @@ _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
 
 
 class DuckDBLedger:
-    """A Ledger (see ledger/protocol.py) in one DuckDB file. One process and one thread at a time."""
+    """A Ledger (see ledger/protocol.py) in one DuckDB file, for the process and the thread that opened it."""
 
     # Whose runs: the trunk's. Branches (branches.py) have numbers from 1, and names.
     _branch = 0
     name: str | None = None
 
-    def __init__(self, path: Path, settings: ChainSettings, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, path: Path, settings: ChainSettings, held: Held) -> None:
         self.path = path
         self.settings = settings
-        self._connection = connection
+        self._held = held
         self._latest_known: tuple[int, datetime | None] | None = None  # as of which ingest
+        self._whole = False  # whether a transaction goes on that further writes belong to
 
     def __enter__(self) -> "DuckDBLedger":
         return self
@@ -176,7 +202,11 @@ class DuckDBLedger:
         self.close()
 
     def close(self) -> None:
-        self._connection.close()
+        self._held.close()
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return self._held.connection()
 
     @property
     def chain(self) -> str:
@@ -481,6 +511,33 @@ class DuckDBLedger:
             values = [intake.place, intake.digest, json.dumps(kept, ensure_ascii=False)]
             self._run("INSERT INTO intakes VALUES (?, ?, ?)", values)
 
+    def forget_intake(self, place: str) -> None:
+        """Remember nothing of a place any more; see Ledger.forget_intake."""
+        with self._transaction():
+            self._run("DELETE FROM intakes WHERE place = ?", [place])
+
+    def intakes(self, prefix: str) -> Sequence[Intake]:
+        """What was noted of places that begin so; see Ledger.intakes."""
+        found = self._rows("SELECT place FROM intakes WHERE starts_with(place, ?) ORDER BY place", [prefix])
+        return tuple(kept for (place,) in found if (kept := self.intake(place)) is not None)
+
+    # deliveries ---------------------------------------------------------------------------------
+
+    def note_deliveries(self, way: str, keys: Sequence[str], state: DeliveryState, at: datetime) -> None:
+        """Remember how far messages are; see Ledger.note_deliveries."""
+        if not keys:
+            return
+        with self._transaction():
+            self._run("DELETE FROM deliveries WHERE way = ? AND key IN (SELECT unnest(?))", [way, list(keys)])
+            self._run(
+                "INSERT INTO deliveries SELECT ?, key, ?, ? FROM (SELECT DISTINCT unnest(?) AS key) ORDER BY key",
+                [way, state, at, list(keys)],
+            )
+
+    def deliveries(self, way: str) -> Mapping[str, DeliveryState]:
+        """How far messages are; see Ledger.deliveries."""
+        return dict(self._rows("SELECT key, state FROM deliveries WHERE way = ? ORDER BY key", [way]))
+
     def last_ingests(self) -> Mapping[str, int]:
         """By table its last ingest or withdrawal; see Ledger.last_ingests."""
         return dict(self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name"))
@@ -608,6 +665,40 @@ class DuckDBLedger:
         ((latest,),) = self._rows("SELECT max(arrived_at) FROM ingests")
         return latest
 
+    def latest_write(self) -> datetime | None:
+        """The last moment at which anything was written; see Ledger.latest_write."""
+        ((latest,),) = self._rows(
+            'SELECT max(m) FROM (SELECT max(arrived_at) AS m FROM ingests UNION ALL SELECT max("at") FROM writes)'
+        )
+        return latest
+
+    def ahead(self, now: datetime) -> Sequence[Ahead]:
+        """What a clock that ran ahead wrote; see Ledger.ahead."""
+        return clock_repair.ahead(self._rows, now, self._branch_tables())
+
+    def put_back(self, now: datetime, *, by: str) -> int:
+        """Put it back; see Ledger.put_back."""
+        with self._transaction():
+            count = clock_repair.put_back(self._rows, self._run, now, by, self._branch_tables())
+            if count:
+                self._note_write(now, by, "clock", "put_back", None, count)
+        self._latest_known = None
+        return count
+
+    def put_back_rows(self) -> pa.Table:
+        """Every moment that was put back; see Ledger.put_back_rows."""
+        rows = self._arrow('SELECT * FROM put_back ORDER BY repair, "table", row_id, version, "column", recorded')
+        return rows.cast(PUT_BACK_SCHEMA)
+
+    def believe_clock(self, now: datetime, *, by: str) -> None:
+        """Note that a clock is right; see Ledger.believe_clock."""
+        with self._transaction():
+            self._note_write(now, by, "clock", "believe", None, 0)
+
+    def _branch_tables(self) -> list[str]:
+        found = self._rows("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'branch' ORDER BY table_name")
+        return [name for (name,) in found]
+
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
         """Latest versions of rows by id, in the columns of a state and `source`, `source_row`; see Ledger.rows."""
         spec = tables()[table]
@@ -722,12 +813,26 @@ class DuckDBLedger:
     # DuckDB -------------------------------------------------------------------------------------
 
     @contextmanager
+    def together(self) -> Generator[None]:
+        """All writes within it are one transaction; see Ledger.together."""
+        with self._transaction():
+            self._whole = True
+            try:
+                yield
+            finally:
+                self._whole = False
+
+    @contextmanager
     def _transaction(self) -> Generator[None]:
+        if self._whole:
+            yield
+            return
         self._run("BEGIN")
         try:
             yield
             self._run("COMMIT")
         except BaseException:
+            self._latest_known = None
             with suppress(duckdb.Error):  # the first error tells more
                 self._connection.execute("ROLLBACK")
             raise

@@ -1,4 +1,7 @@
-"""The ledger's physical layout, as a list of steps. A ledger knows how many of them it has taken."""
+"""The ledger's physical layout, as a list of steps. A ledger knows how many of them it has taken.
+
+A new column of a table needs no step: a ledger follows model/tables.toml when it is opened.
+"""
 
 from collections.abc import Callable
 
@@ -110,6 +113,24 @@ def _writes(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _deliveries(connection: duckdb.DuckDBPyConnection) -> None:
+    """How far messages to counterparties are, by the way that they go. What went out before this stands nowhere here:
+    the ways know it themselves."""
+    connection.execute(
+        "CREATE TABLE deliveries (way VARCHAR NOT NULL, key VARCHAR NOT NULL, state VARCHAR NOT NULL,"
+        " noted_at TIMESTAMPTZ NOT NULL)"
+    )
+
+
+def _put_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """What moments of rows were before a clock that had run ahead was repaired."""
+    connection.execute(
+        'CREATE TABLE put_back (repair BIGINT NOT NULL, "at" TIMESTAMPTZ NOT NULL, "by" VARCHAR NOT NULL,'
+        ' "table" VARCHAR NOT NULL, row_id VARCHAR, version INTEGER, "column" VARCHAR NOT NULL,'
+        " recorded TIMESTAMPTZ NOT NULL, became TIMESTAMPTZ NOT NULL)"
+    )
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _first_layout,
@@ -117,6 +138,8 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _intakes,
     _quarantine_ingests,
     _writes,
+    _deliveries,
+    _put_back,
 )
 
 

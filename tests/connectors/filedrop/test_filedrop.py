@@ -15,13 +15,16 @@ import xlsxwriter
 from python_calamine import CalamineWorkbook
 
 from datong.connectors.filedrop import inbox, outbox
-from datong.connectors.filedrop.folders import ANSWER_COLUMNS
+from datong.connectors.filedrop.folders import ANSWER_COLUMNS, box
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
+from datong.connectors.filedrop.report import Came, ReportRead
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
-from datong.connectors.protocol import Delivered, Unreachable
+from datong.connectors.protocol import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.release import release_rows
+from datong.ledger.standings import order_standings
 from datong.ledger.state import State, in_state_schema, state_of_tables
+from datong.model.calendar import Calendar
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage
 from datong.model.settings import ChainSettings
@@ -54,7 +57,8 @@ def read(path: Path) -> list[dict[str, str]]:
 def test_one_readable_file_for_each_counterparty(tmp_path: Path) -> None:
     messages = [*to("North Mill", work("W2"), work("W1", 1234567.5)), *to("南厂", work("W3"))]
     files = deliver(messages, tmp_path, "zh", run="R1", known=Known({"P1": "酱油"}))
-    assert [f.parent for f in files] == [tmp_path / "outbox"] * 2
+    assert [f.parent for f in files] == [tmp_path / "outbox" / name for name in ("North Mill", "南厂")]
+    assert [p.name for p in sorted((tmp_path / "inbox").iterdir())] == ["North Mill", "南厂"]
     assert files[0].name.startswith("North_Mill-R1-")
     assert files[1].name.startswith("南厂-R1-")
     assert files[0].read_bytes().startswith(b"\xef\xbb\xbf")
@@ -72,7 +76,7 @@ def test_one_readable_file_for_each_counterparty(tmp_path: Path) -> None:
         "产线": "L1",
         "下单原因": "生产；完工",
         "消息编号": "",
-        **dict.fromkeys(("状态", "累计良品数", "累计报废数", "时间", "原因"), ""),
+        **dict.fromkeys(("状态", "可做数量", "新交期", "累计良品数", "累计报废数", "时间", "原因"), ""),
     }
     assert not list(tmp_path.rglob("*.tmp"))
 
@@ -86,15 +90,57 @@ def test_the_same_key_makes_no_second_file(tmp_path: Path) -> None:
     assert deliver(to("A", work("W1")), tmp_path, "en") == []
 
 
-def test_a_kill_before_the_note_sends_nothing_twice(tmp_path: Path) -> None:
-    deliver(to("A", work("W1")), tmp_path, "en")
+def test_a_kill_before_the_note_writes_the_same_file_again(tmp_path: Path) -> None:
+    """What lies in the outbox is not believed; marked, the file says that it may have come before."""
+    (first,) = deliver(to("A", work("W1")), tmp_path, "en")
     (tmp_path / "sent.csv").unlink()
-    assert deliver(to("A", work("W1")), tmp_path, "en") == []
+    (again,) = deliver([replace(m, repeated=True) for m in to("A", work("W1"))], tmp_path, "en")
+    assert again == first
+    assert "counts once" in read(again)[0]["note"]
+    assert len(list((tmp_path / "outbox").rglob("*.csv"))) == 1
+
+
+def test_a_file_that_somebody_plants_in_the_outbox_is_named_and_keeps_nothing_back(tmp_path: Path) -> None:
+    """Its key would make the order seem sent."""
+    (key,) = (m.key for m in to("A", work("W1")))
+    (tmp_path / "outbox" / "A").mkdir(parents=True)
+    planted = tmp_path / "outbox" / "A" / "planted.csv"
+    planted.write_text(f"order,units,message\nW1,9999,{key}\n", encoding="utf-8")
+    before = planted.read_bytes()
+    (file,) = deliver(to("A", work("W1")), tmp_path, "en")
+    found = collect(tmp_path, SETTINGS.calendar).findings
+    assert [(f.code, f.source) for f in found] == [("planted", "outbox/A/planted.csv")]
+    assert planted.read_bytes() == before
+    assert read(file)[0]["units"] == "100"
+
+
+def test_a_link_in_the_outbox_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "drop" / "outbox").mkdir(parents=True)
+    (tmp_path / "drop" / "outbox" / "A").symlink_to(tmp_path / "elsewhere")
+    first, second = outbox.deliver([*to("A", work("W1")), *to("B", work("W2"))], tmp_path / "drop", "en")
+    assert isinstance(first, Unreachable) and isinstance(second, Delivered)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_two_counterparties_never_share_a_folder() -> None:
+    names = ["A/B", "A_B", "A?B", "works", "a" * 90, "a" * 91, "..", "ACME Ltd.", "南厂"]
+    boxes = [box(name) for name in names]
+    assert box("works") == ""
+    assert len(set(boxes)) == len(names)
+    assert all(name == Path(name).name and name not in ("..", ".") for name in boxes if name)
+
+
+def test_what_went_out_before_keys_had_their_chain_does_not_go_again(tmp_path: Path) -> None:
+    deliver(to("A", work("W1")), tmp_path, "en")
+    named = [replace(m, key=delivery_key("mill", m.key)) for m in to("A", work("W1"), work("W2"))]
+    (file,) = deliver(named, tmp_path, "en")
+    assert [r["order"] for r in read(file)] == ["W2"]
 
 
 def test_names_cannot_leave_the_folder_and_cells_are_no_formulas(tmp_path: Path) -> None:
     (file,) = deliver(to("../../etc/passwd", work("W1")), tmp_path, "en", known=Known({"P1": "=1+1"}))
-    assert file.parent == tmp_path / "outbox"
+    assert file.parent.parent == tmp_path / "outbox"
     assert file.resolve().is_relative_to(tmp_path.resolve())
     assert read(file)[0]["product name"] == "'=1+1"
 
@@ -440,6 +486,8 @@ def test_a_multiple_of_the_order_waits_until_it_is_confirmed(ledger: DuckDBLedge
     put(drop, f"{HEAD}W1,done,{units},2026-03-06,\n")
     assert codes(take(ledger, drop)) == [("error", "far_too_many", 2)]
     assert made(ledger) == []
+    put(drop, f"{HEAD}W1,done,1e300,2026-03-06,数量属实\n")  # no plan could be made of it
+    assert codes(take(ledger, drop))[-1] == ("error", "far_too_many", 2)
     put(drop, f"{HEAD}W1,done,250,2026-03-06,数量属实\n")
     assert codes(take(ledger, drop))[-1] == ("warning", "too_many_units", 2)
     assert made(ledger) == [("W1", 250.0, 0.0)]
@@ -508,7 +556,7 @@ def test_many_orders_that_nobody_knows_are_one_finding(ledger: DuckDBLedger, dro
 
 
 def test_a_column_that_nobody_reads_is_told(ledger: DuckDBLedger, drop: Path) -> None:
-    put(drop, "order,state,happened_at,new date\nW1,accepted,2026-03-06,2026-04-01\n")
+    put(drop, "order,state,happened_at,new boss\nW1,accepted,2026-03-06,Li\n")
     assert ("warning", "unknown_column", None) in codes(take(ledger, drop))
 
 
@@ -536,6 +584,91 @@ def test_a_file_that_is_still_being_written_is_waited_for(ledger: DuckDBLedger, 
     assert sorted(accepted) == ["W1", "W2"]
 
 
+def test_a_file_that_grows_after_it_was_put_away_is_read_again(ledger: DuckDBLedger, drop: Path) -> None:
+    """Whoever wrote it still had it open as it was moved."""
+    put(drop, f"{HEAD}W1,accepted,,2026-03-06,\n", "slow.csv")
+    with (drop / "inbox" / "slow.csv").open("a", encoding="utf-8") as file:
+        take(ledger, drop)
+        file.write("W2,accepted,,2026-03-06,\n")
+    got = take(ledger, drop)
+    assert [r.event.order for r in got.collected.reports] == ["W1", "W2"]
+    accepted = [r["order"] for r in end(ledger).table("order_events").to_pylist() if r["state"] == "accepted"]
+    assert sorted(accepted) == ["W1", "W2"]
+    assert take(ledger, drop).collected.files == ()
+
+
+def test_one_bad_file_never_stops_the_next(ledger: DuckDBLedger, drop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong with it, expected or not."""
+    put(drop, f"{HEAD}W2,accepted,,2026-03-06,\n", "a.csv")
+    put(drop, f"{HEAD}W1,accepted,,2026-03-06,\n", "b.csv")
+    read = inbox.read_report
+
+    def broken(came: Came, calendar: Calendar) -> ReportRead:
+        if came.source == "a.csv":
+            raise RecursionError("deep")
+        return read(came, calendar)
+
+    monkeypatch.setattr(inbox, "read_report", broken)
+    got = take(ledger, drop)
+    assert codes(got) == [("error", "unreadable", None)]
+    assert [r.event.order for r in got.collected.reports] == ["W1"]
+    assert (drop / "bad" / "a.csv").exists()
+
+
+# offers --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("W1,延期,,,", "offers_nothing"),
+        ("W1,延期3天,,,", "unknown_state"),
+        ("W1,offer,2019-01-01,,", None),  # no later than asked for: accepted
+        ("W1,offer,2028-01-01,,", "offered_far"),
+        ("W1,offer,,500,", "offered_many"),
+        ("W1,only 80,,90,", "two_answers"),
+        ("W1,offer,soon,,", "bad_day"),
+        ("W1,offer,,0,", "offers_nothing"),
+        ("W1,offer,,1e300,confirmed", "offered_many"),
+    ],
+)
+def test_an_offer_that_cannot_be_meant_is_a_question(
+    ledger: DuckDBLedger, drop: Path, row: str, code: str | None
+) -> None:
+    put(drop, f"order,state,new day,units instead,reason\n{row}\n")
+    collected = collect(drop, SETTINGS.calendar)
+    got = answers(end(ledger), collected.reports, RELEASED)
+    found = [f.code for f in (*collected.findings, *got.findings)]
+    assert found == ([] if code is None else [code])
+    states = [r["state"] for b in got.batches for r in b.rows.to_pylist()]
+    assert states == (["accepted"] if code is None else [])
+
+
+def test_an_offer_beside_news_of_work_is_told_besides(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,when,new day\nW1,partly done,40,2026-03-06,2026-03-20\n")
+    collected = collect(drop, SETTINGS.calendar)
+    got = answers(end(ledger), collected.reports, datetime(2026, 3, 7, tzinfo=UTC))
+    for batch in got.batches:
+        ledger.ingest(batch.table, batch.rows, None, (), batch.source, END, by="test")
+    stand = order_standings(end(ledger))["W1"]
+    assert (stand.state, stand.without_offer, stand.good_units) == ("offered", "partly_done", 40.0)
+    assert "W1" in {o.order for o in position(end(ledger)).under_way}
+
+
+def test_what_a_counterparty_says_later_ends_its_offer(ledger: DuckDBLedger, drop: Path) -> None:
+    """All on one day of which nobody says the time: the order in which it was heard counts."""
+    for state, expected in (("only 80", "offered"), ("only 90", "offered"), ("accepted", "accepted")):
+        put(drop, f"order,state,when\nW1,{state},2026-03-05\n")
+        collected = collect(drop, SETTINGS.calendar)
+        for batch in answers(end(ledger), collected.reports, datetime(2026, 3, 7, tzinfo=UTC)).batches:
+            ledger.ingest(batch.table, batch.rows, None, (), batch.source, END, by="test")
+        settle(collected, (), "en")
+        stand = order_standings(end(ledger))["W1"]
+        assert stand.state == expected
+        assert (stand.offer is None) == (expected == "accepted")
+        assert stand.offer is None or stand.offer.offer.units == float(state[-2:])
+
+
 # the sheet -----------------------------------------------------------------------------------------
 
 
@@ -546,13 +679,15 @@ def test_the_sheet_is_answered_in_the_sheet(ledger: DuckDBLedger, drop: Path, la
     grid = CalamineWorkbook.from_path(str(file.with_suffix(".xlsx"))).get_sheet_by_index(0).to_python()
     head = next(i for i, row in enumerate(grid) if say("dispatch.title.order", language) in row)
     titles = [*grid[head]]
-    assert all(grid[head + 1][titles.index(say(f"dispatch.title.{n}", language))] for n in ANSWER_COLUMNS)
-    assert [row[0] for row in grid[head + 2 :]] == ["W1", "W2"]
-    assert grid[head + 2][titles.index(say("dispatch.title.unit", language))] == "box"
+    for name in set(ANSWER_COLUMNS) - {"new_price"}:  # works give no price
+        at = titles.index(say(f"dispatch.title.{name}", language))
+        assert grid[head + 1][at] or grid[head + 2][at]
+    assert [row[0] for row in grid[head + 3 :]] == ["W1", "W2"]
+    assert grid[head + 3][titles.index(say("dispatch.title.unit", language))] == "box"
     answers = {"state": say("dispatch.state.done", language), "good_units": 95, "scrap_units": "5件"}
     answers |= {"happened_at": datetime(2026, 3, 6, 9, 30), "reason": ""}  # noqa: DTZ001
     for name, value in answers.items():
-        grid[head + 2][titles.index(say(f"dispatch.title.{name}", language))] = value
+        grid[head + 3][titles.index(say(f"dispatch.title.{name}", language))] = value
     with xlsxwriter.Workbook(str(drop / "inbox" / "back.xlsx"), {"default_date_format": "yyyy-mm-dd hh:mm"}) as book:
         page = book.add_worksheet()
         for number, row in enumerate(grid):

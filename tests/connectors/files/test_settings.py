@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from datong.connectors.files.settings import read_settings
-from datong.model.settings import ChainSettings, Defaults
+from datong.connectors.files.settings import read_email, read_settings
+from datong.model.settings import ChainSettings, Defaults, EmailSettings, MailServer
 
 
 def write(folder: Path, text: str | bytes) -> Path:
@@ -144,3 +144,58 @@ def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path) -> None:
     settings, findings = read_settings(tmp_path)
     assert settings is None and [f.code for f in findings] == ["no_settings"]
+
+
+MAIL = '[email]\nfrom = "orders@example.com"\nsmtp_host = "smtp.example.com"\nimap_host = "imap.example.com"\n'
+
+
+def test_the_section_of_email(tmp_path: Path) -> None:
+    _, findings = read_settings(write(tmp_path, f'name = "x"\n{MAIL}'))
+    assert findings == []
+    email = read_email(tmp_path)
+    assert email == EmailSettings("orders@example.com", "smtp.example.com", "imap.example.com")
+    assert (email.smtp, email.imap) == (
+        MailServer("smtp.example.com", 587, "starttls"),
+        MailServer("imap.example.com", 993, "tls"),
+    )
+    assert read_email(write(tmp_path, 'name = "x"\n')) is None
+
+
+def test_nothing_is_unencrypted_but_on_this_machine_or_where_it_is_asked_for(tmp_path: Path) -> None:
+    here = EmailSettings("a@b.c", "localhost", "127.0.0.1")
+    assert (here.smtp.security, here.imap.security) == ("unencrypted", "unencrypted")
+    text = f'name = "x"\n{MAIL}smtp_security = "unencrypted"\n'
+    _, (found,) = read_settings(write(tmp_path, text))
+    assert (found.severity, found.code, found.column, found.row) == ("warning", "unencrypted", "smtp_security", 6)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('password = "secret"', "password_in_settings"),
+        ("smtp_port = 70000", "wrong_setting"),
+        ('imap_security = "none"', "wrong_setting"),
+        ('folder = "IN\\nBOX"', "wrong_setting"),
+        ('user = ""', "wrong_setting"),
+        ('fodler = "x"', "unknown_setting"),
+    ],
+)
+def test_what_is_wrong_with_the_section_of_email(tmp_path: Path, line: str, code: str) -> None:
+    _, (found,) = read_settings(write(tmp_path, f'name = "x"\n{MAIL}{line}\n'))
+    assert (found.severity, found.code, found.row) == ("error", code, 6)
+    assert "secret" not in found.text("en") + found.text("zh")
+    assert read_email(tmp_path) is None
+
+
+@pytest.mark.parametrize("sender", ["a@b, c@d", "a", "a@b\\nBcc: c@d", "A <a@b>", "工厂@b"])
+def test_a_sender_is_one_plain_address(tmp_path: Path, sender: str) -> None:
+    text = 'name = "x"\n' + MAIL.replace("orders@example.com", sender)
+    _, (found,) = read_settings(write(tmp_path, text))
+    assert (found.code, found.column) == ("wrong_setting", "from")
+
+
+def test_a_section_of_email_without_servers(tmp_path: Path) -> None:
+    _, findings = read_settings(write(tmp_path, 'name = "x"\n[email]\nfrom = "a@b.c"\n'))
+    assert [f.code for f in findings] == ["no_email_setting"] * 2
+    _, (found,) = read_settings(write(tmp_path, 'email = 3\nname = "x"\n'))
+    assert found.code == "wrong_setting"

@@ -5,11 +5,10 @@ import json
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,26 +16,27 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
 from datong.app.cli import terminal, trial
 from datong.app.clock import parse_moment
+from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
 from datong.app.taking_in import Taken
-from datong.app.wiring import LEDGER_FILE
+from datong.app.wiring import LEDGER_FILE, Opened, utc_now, wire
 from datong.app.wording.columns import coded
-from datong.app.wording.inputs import ReportInputs
-from datong.connectors.exports.grid import read_grids
-from datong.connectors.exports.questions import asked
-from datong.connectors.exports.reading import Reading, read_from
+from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
-from datong.connectors.files.whole import write_whole
+from datong.ledger.life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
-from datong.model.errors import Asked, BadInput, DatongError, NotFound, Refused
+from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
+from datong.model.errors import Asked, DatongError, NotFound, Refused
 from datong.model.findings import Finding, has_errors
+from datong.model.flow import party
 from datong.model.tables import tables
 from datong.model.words import Message, message, say
 from datong.questions.run_result import RunResult
@@ -133,7 +133,7 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
     answers = trial.parse_answers(options.answer)
     with opened(options.chain, language, options.branch) as chain:
         for file in options.files:
-            taken = _ingested(chain, file, answers, options, language)
+            taken = ingested(chain, file, answers, language, table=options.table, mapping=options.mapping)
             if taken.reading is not None:
                 trial.show_reading(taken.reading, language)
             print_findings(taken.findings, language)
@@ -148,15 +148,25 @@ def answer_ingest(options: argparse.Namespace, language: str) -> int:
     return 1 if failed else 0
 
 
-def _ingested(chain: Chain, file: Path, answers: dict[str, str], options: argparse.Namespace, language: str) -> Taken:
-    """Take one file in. A sales export that is not sure is asked about at the terminal, and what is said is kept."""
+def ingested(
+    chain: Chain,
+    file: Path,
+    answers: dict[str, str],
+    language: str,
+    *,
+    table: str | None = None,
+    mapping: Path | None = None,
+    ask: bool = True,
+) -> Taken:
+    """Take one file in. A sales export that is not sure is asked about at the terminal, and what is said is kept; where
+    nobody is there, or is to be asked, it stops."""
     while True:
         try:
             with terminal.reading(file.name, language) as on_rows:
-                return chain.ingest(file, options.table, options.mapping, on_rows, answers)
+                return chain.ingest(file, table, mapping, on_rows, answers)
         except Asked as open_:
             trial.show_questions(open_.questions, language)
-            if not sys.stdin.isatty():
+            if not ask or not sys.stdin.isatty():
                 raise
             answers |= trial.answers_to(open_.questions, language)
 
@@ -354,28 +364,11 @@ def answer_replenish(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def run_with_progress(chain: Chain, as_of: datetime | None, seed: int | None, language: str) -> RunResult:
+def run_with_progress(
+    chain: Chain, as_of: datetime | None, seed: int | None, language: str, *, listed: bool = False
+) -> RunResult:
     with terminal.stage_progress(language) as on_stage:
-        return chain.run(as_of, seed, on_stage)
-
-
-def write_run(inputs: ReportInputs, out: Path, language: str) -> None:
-    """All tables as Parquet, and one workbook."""
-    from datong.app.report.excel import workbook_bytes
-
-    write_tables(inputs.tables, out, {"datong.xlsx": workbook_bytes(inputs, language)})
-
-
-def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
-    from datong.app.wording.assumed import assumed_columns
-
-    assumed = assumed_columns(chain.state(result.as_of), language)
-    tables = {**result.tables, "scores": chain.scores(result.as_of)}
-    settings = chain.settings
-    if chain.branch_name is not None:  # whoever gets the page or the workbook must see that nothing of it is so
-        name = say("branch.chain_name", language, name=settings.name, branch=chain.branch_name)
-        settings = replace(settings, name=name)
-    return ReportInputs(tables, settings, result.as_of, replayed, assumed)
+        return chain.run(as_of, seed, on_stage, listed=listed)
 
 
 def show_header(result: RunResult, language: str) -> None:
@@ -516,7 +509,18 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
                 count = len(reason["evidence"])
                 terminal.line("     " + say("app.evidence_rows", language, count=count, table=table, shown=shown))
                 terminal.table(_in_zone(rows.slice(0, shown), chain.settings.time_zone), language)
+        _show_offer_of(chain, options.order, language)
     return 0
+
+
+def _show_offer_of(chain: Chain, order: str, language: str) -> None:
+    """What is offered instead of an order, where an offer stands, and what it would cost to take it."""
+    from datong.app import offers
+    from datong.app.cli.terminal_offers import show_offers
+
+    stand = order_standings(chain.state(names=READ_FOR_STANDINGS)).get(order)
+    if stand is not None and stand.offer is not None:
+        show_offers(offers.open_offers(chain, order), chain.state(names=("products",)), language)
 
 
 _ORDER_FIELDS = ("order", "product", "units", "start", "due")
@@ -586,12 +590,6 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def write_report(inputs: ReportInputs, path: Path, language: str) -> None:
-    from datong.app.report.html import report_html
-
-    write_whole(path, report_html(inputs, language).encode("utf-8"))
-
-
 def answer_demo(options: argparse.Namespace, language: str) -> int:
     """The loop on the example: a run, its orders, a replay beside the company, and the report."""
     folder = prepare_demo(options.out)
@@ -634,72 +632,27 @@ def prepare_demo(out: Path) -> Path:
     return out / "chain"
 
 
-def answer_try(options: argparse.Namespace, language: str) -> int:
-    """A stranger's sales export: read it, ask about it, make it a chain (for good or for now), run it."""
-    grids = read_grids(options.file)
-    name = options.file.name
-
-    def read(answers: Mapping[str, str]) -> Reading:
-        return read_from(grids, name, answers, options.country)
-
-    given = trial.parse_answers(options.answer)
-    reading = read(given)
-    if not reading.columns:
-        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
-    terminal.line(say("app.guess_title", language, file=name))
-    trial.show_reading(reading, language)
-    if reading.missing:
-        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
-    print_findings(reading.findings, language)
-    reading = _answered(reading, read, given, options, language)
-    if not options.yes and not _consent(language):
-        terminal.line(say("app.guess_refused", language))
-        return 2
-    if options.keep is not None:
-        _try_in(options.keep, options, reading, language)
-        terminal.line(say("app.kept", language, folder=options.keep))
-    else:
-        with tempfile.TemporaryDirectory(prefix="datong-") as folder:
-            _try_in(Path(folder), options, reading, language)
-    terminal.line(reading.last_line(language))
+def answer_profiles(options: argparse.Namespace, language: str) -> int:
+    """The platforms whose exports are known; or the file of one, to copy into a chain's folder and change."""
+    if options.name is None:
+        terminal.records(
+            [{"profile": p.key, "platform": p.called(language), "source": " ".join(p.source)} for p in built_in()],
+            language,
+        )
+        return 0
+    text = text_of(options.name)
+    if text is None:
+        names = ", ".join(profile.key for profile in built_in())
+        raise NotFound(message("app.no_profile", name=options.name, names=names))
+    terminal.data(text)
     return 0
-
-
-def _answered(
-    reading: Reading,
-    read: Callable[[Mapping[str, str]], Reading],
-    given: Mapping[str, str],
-    options: argparse.Namespace,
-    language: str,
-) -> Reading:
-    """The reading without a question left. With --yes, or where nobody is there, a question stops the command."""
-    if not reading.questions:
-        return reading
-    if options.yes:
-        trial.show_questions(reading.questions, language)
-        raise asked(reading.questions)
-    return trial.ask_until_sure(reading, read, given, language)
-
-
-def _consent(language: str) -> bool:
-    if not sys.stdin.isatty():
-        raise Refused(message("app.guess_no_terminal"))
-    return input(say("app.guess_consent", language)).strip().lower() in ("", "y", "yes", "是", "好", "对")
-
-
-def _try_in(folder: Path, options: argparse.Namespace, reading: Reading, language: str) -> None:
-    trial.write_chain(folder, options.file.stem, options.country, reading)
-    with opened(folder, language) as chain:
-        warn_of_findings(chain, language)
-        result = run_with_progress(chain, None, None, language)
-        terminal.show_forecast(report_inputs(chain, result, {}, language), language)
 
 
 def answer_release(options: argparse.Namespace, language: str) -> int:
     from datong.app import exchange  # what reads reports takes a second to import
 
     with opened(options.chain, language, options.branch) as chain:
-        released = exchange.release(chain, options.orders, options.due)
+        released = exchange.release(chain, options.orders, options.due, options.run)
     if not released:
         raise Refused(message("app.nothing_to_release"))
     terminal.line(say("app.released", language, count=len(released), orders=", ".join(released), folder=options.chain))
@@ -707,23 +660,128 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_exchange(options: argparse.Namespace, language: str) -> int:
-    from datong.app import exchange
+    from datong.app import exchange, mailing
 
     drop = options.drop or options.chain / "exchange"
+    found: list[Finding] = []
+    undelivered = 0
     with opened(options.chain, language, options.branch) as chain:
-        files = exchange.file_drop(chain, drop, language)
-        outcomes, reports, findings = exchange.exchange(chain, files, files)
-    print_findings(findings, language)
-    sent = len(exchange.delivered(outcomes))
-    terminal.line(say("app.exchanged", language, sent=sent, folder=drop, reports=reports))
-    if sent < len(outcomes):
+        if options.dry_run:
+            return _show_what_waits(chain, drop, options.again, language)
+        for way in mailing.exchange_each_way(chain, drop, language, options.again):
+            print_findings(way.findings, language)
+            found += way.findings
+            sent = exchange.delivered(way.outcomes)
+            undelivered += len(way.outcomes) - len(sent)
+            for one in sent if way.by_email else ():
+                told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
+                terminal.line(say("app.went_out", language, **told))
+            key = "app.mailed" if way.by_email else "app.exchanged"
+            terminal.line(say(key, language, sent=len(sent), folder=drop, reports=way.reports))
+    if undelivered:
         return 2
-    return 1 if has_errors(findings) else 0
+    return 1 if has_errors(found) else 0
+
+
+def answer_clock(options: argparse.Namespace, language: str) -> int:
+    """Opens the ledger alone: a clock that is not believed opens no chain."""
+    at, _ = wire(options.chain, utc_now, None)
+    with closing(at.ledger):
+        if options.repair:
+            terminal.line(say("clock.repaired", language, count=clock.repair(at)))
+        elif options.believe:
+            at.ledger.believe_clock(at.now(), by=at.by)
+            terminal.line(say("clock.believed", language))
+        _show_clock(at, language)
+    return 0
+
+
+def _show_clock(at: Opened, language: str) -> None:
+    seen = clock.look(at)
+
+    def local(moment: datetime | None) -> str:
+        return "-" if moment is None else f"{moment.astimezone(at.settings.calendar.zone):%Y-%m-%d %H:%M:%S}"
+
+    moments = {"now": local(seen.now), "chain": local(seen.chain), "last": local(seen.last)}
+    terminal.line(say("clock.stands", language, **moments))
+    terminal.records(
+        [
+            {"table": a.table, "column": a.column, "rows": a.count, "first": local(a.first), "last": local(a.last)}
+            for a in seen.ahead
+        ],
+        language,
+    )
+    count = sum(a.count for a in seen.ahead)
+    if count:
+        terminal.line(say("clock.ahead", language, count=count, folder=at.folder))
+    if seen.repaired:
+        terminal.line(say("clock.before", language, count=seen.repaired))
+
+
+def _show_what_waits(chain: Chain, drop: Path, again: Sequence[str], language: str) -> int:
+    """What an exchange would send, by way and counterparty."""
+    from datong.app import exchange, mailing
+
+    post, findings = mailing.email_post(chain, language, again)
+    print_findings(findings, language)
+    files = exchange.file_drop(chain, drop, language)
+    waits: dict[tuple[str, str], list[str]] = {}
+    if post is not None:
+        for one in exchange.waiting(chain, post, post.serves):
+            waits.setdefault((post.address(one.counterparty), one.counterparty), []).append(one.order.order)
+    for one in exchange.waiting(chain, files, mailing.all_but(post)):
+        waits.setdefault((str(files.folder), one.counterparty), []).append(one.order.order)
+    for (place, firm), orders in waits.items():
+        told = {"firm": party(firm), "count": len(orders), "orders": ", ".join(orders), "place": place}
+        terminal.line(say("app.would_go_out", language, **told))
+    if not waits:
+        terminal.line(say("app.nothing_would_go_out", language))
+    return 0
+
+
+def answer_offers(options: argparse.Namespace, language: str) -> int:
+    from datong.app import offers
+    from datong.app.cli.terminal_offers import show_offers
+    from datong.questions.offers import offers_table
+
+    with opened(options.chain, language) as chain:
+        with terminal.reading(say("offers.working", language), language):
+            found = offers.open_offers(chain)
+        if options.format == "json":
+            rows = offers_table(tuple(o for o, _ in found), tuple(cost for _, cost in found)).to_pylist()
+            whys = [None if cost.why is None else cost.why.text(language) for _, cost in found]
+            told = [row | {"why_not_told": why} for row, why in zip(rows, whys, strict=True)]
+            terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
+        else:
+            show_offers(found, chain.state(names=("products",)), language)
+    return 0
+
+
+def answer_take(options: argparse.Namespace, language: str) -> int:
+    return _decide(options, language, take=True)
+
+
+def answer_refuse(options: argparse.Namespace, language: str) -> int:
+    return _decide(options, language, take=False)
+
+
+def _decide(options: argparse.Namespace, language: str, take: bool) -> int:
+    from datong.app import offers
+
+    with opened(options.chain, language, options.branch) as chain:
+        offer = offers.decide(chain, options.order, take, options.why)
+        words = {
+            "order": options.order,
+            "offer": told_offer(offer.said.offer, chain.settings.currency),
+            "who": party(offer.said.counterparty or ""),
+        }
+    terminal.line(message("offers.taken" if take else "offers.refused", **words).text(language))
+    return 0
 
 
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": answer_demo,
-    "try": answer_try,
+    "profiles": answer_profiles,
     "init": answer_init,
     "check": answer_check,
     "schema": answer_schema,
@@ -742,4 +800,8 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "report": answer_report,
     "release": answer_release,
     "exchange": answer_exchange,
+    "offers": answer_offers,
+    "clock": answer_clock,
+    "take": answer_take,
+    "refuse": answer_refuse,
 }

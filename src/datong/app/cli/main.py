@@ -1,15 +1,14 @@
 """The `datong` command: its words, its options, and which function answers. Heavy imports wait for the answer."""
 
 import argparse
-import contextlib
 import io
-import locale
 import os
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from datong.app.languages import language_of_environment
 from datong.model.words import LANGUAGES, say
 
 # Nobody promises later than in a year, or holds a thousand times what there was.
@@ -27,12 +26,7 @@ def language_of(argv: Sequence[str], environment: dict[str, str]) -> str:
             return argv[i + 1]
         if word.startswith("--lang=") and word.removeprefix("--lang=") in LANGUAGES:
             return word.removeprefix("--lang=")
-    for name in ("DATONG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        if environment.get(name):
-            return "zh" if environment[name].lower().startswith("zh") else "en"
-    with contextlib.suppress(ValueError):
-        return "zh" if (locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
-    return "en"
+    return language_of_environment(environment)
 
 
 def parser(language: str) -> argparse.ArgumentParser:
@@ -94,8 +88,13 @@ def _add_data_commands(c: _Commands) -> None:
     p.add_argument("file", type=Path, metavar="FILE", help=c.text("try.file"))
     p.add_argument("--yes", action="store_true", help=c.text("try.yes"))
     p.add_argument("--country", default="", metavar="CC", help=c.text("try.country"))
-    p.add_argument("--keep", type=Path, metavar="DIR", help=c.text("try.keep"))
+    p.add_argument("--into", "--keep", type=Path, metavar="DIR", help=c.text("try.into"))
+    p.add_argument("--stock", type=Path, metavar="FILE", help=c.text("try.stock"))
+    p.add_argument("--by-market", action="store_true", help=c.text("try.by_market"))
     c.answers(p)
+
+    p = c.command("profiles")
+    p.add_argument("name", nargs="?", metavar="NAME", help=c.text("profiles.name"))
 
     p = c.command("init")
     p.add_argument("folder", type=Path, metavar="DIR", help=c.text("init.folder"))
@@ -236,11 +235,31 @@ def _add_later_commands(c: _Commands) -> None:
     p.add_argument("orders", nargs="*", metavar="ORDER", help=c.text("release.orders"))
     c.chain(p, positional=False)
     p.add_argument("--due", action="store_true", help=c.text("release.due"))
+    p.add_argument("--run", metavar="RUN", help=c.text("release.run"))
     c.on_branch(p, refused=True)
+
+    p = c.command("clock")
+    c.chain(p)
+    which = p.add_mutually_exclusive_group()
+    which.add_argument("--repair", action="store_true", help=c.text("clock.repair"))
+    which.add_argument("--believe", action="store_true", help=c.text("clock.believe"))
+
+    p = c.command("offers")
+    c.chain(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
+    for name in ("take", "refuse"):
+        p = c.command(name)
+        p.add_argument("order", metavar="ORDER", help=c.text("offers.order"))
+        c.chain(p, positional=False)
+        p.add_argument("--why", metavar="TEXT", default="", help=c.text("offers.why"))
+        c.on_branch(p, refused=True)
 
     p = c.command("exchange")
     c.chain(p)
     p.add_argument("--drop", type=Path, metavar="DIR", help=c.text("exchange.drop"))
+    p.add_argument("--dry-run", action="store_true", help=c.text("exchange.dry_run"))
+    p.add_argument("--again", action="append", default=[], metavar="FIRM", help=c.text("exchange.again"))
     c.on_branch(p, refused=True)
 
 
@@ -347,11 +366,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from datong.app.cli.quick_start import leave_pandas_until_asked
 
     leave_pandas_until_asked()
-    from datong.app.cli import commands
+    from datong.app.cli import commands, try_export
     from datong.model.errors import Asked, BadInput, DatongError
 
     try:
-        return commands.ANSWERS[options.command](options, language)
+        return {**commands.ANSWERS, "try": try_export.answer_try}[options.command](options, language)
     except DatongError as error:
         findings = error.findings if isinstance(error, BadInput) else ()
         if getattr(options, "format", "text") == "json":

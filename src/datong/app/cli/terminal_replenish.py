@@ -12,7 +12,7 @@ from datong.app.wording import figures
 from datong.app.wording.names import Names
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.network.facts import IMPLIED
+from datong.network.ways import IMPLIED
 
 if TYPE_CHECKING:  # it imports every stage
     from datong.questions.replenish import ReplenishResult

@@ -1,34 +1,13 @@
 """`datong try`: a stranger's export as a chain of its own, and questions about it at a terminal."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from datong.app.cli import terminal
-from datong.connectors.exports.questions import Question, asked, write_answers
+from datong.connectors.exports.questions import Question, asked
 from datong.connectors.exports.reading import Reading
 from datong.model.errors import Refused
 from datong.model.words import message, say
-
-
-def write_chain(folder: Path, name: str, country: str, reading: Reading) -> None:
-    """A chain folder of what was read, with the answers that it took.
-
-    Raises Refused where the folder holds anything already.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        raise Refused(message("app.not_empty", folder=folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = {"name": name, "country": country, "time_zone": reading.zone, "history": "declared"}
-    text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
-    (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
-    for table, source in reading.parts:
-        rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
-        pq.write_table(rows, folder / f"{table}.parquet")
-    write_answers(folder, reading.used)
 
 
 def ask_until_sure(
@@ -73,6 +52,8 @@ def _answer(question: Question, language: str) -> str:
 
 def show_reading(reading: Reading, language: str) -> None:
     """Each column that is used: what it is taken for, how sure, why, and what else it could be; and how it is read."""
+    if reading.profile is not None:
+        terminal.line(say("export.profile_read", language, name=reading.profile.called(language)))
     terminal.records([column.record(language) for column in reading.columns], language)
     for note in reading.notes:
         terminal.line("- " + note.text(language))

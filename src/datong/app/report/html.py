@@ -34,7 +34,7 @@ from datong.app.wording.verdict import (
 )
 from datong.model.words import say
 from datong.plan.reason import sentence
-from datong.questions.tables_out import most_valuable, planned_orders, rendered
+from datong.questions.tables_out import most_valuable_of, of_orders, rendered
 from datong.questions.totals import gap_totals, shortest
 
 ORDERS_SHOWN = 10
@@ -112,7 +112,7 @@ def _mark(inputs: ReportInputs, kind: str, words: Words) -> Markup:
 
 def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
     """Everything the template shows, section by section."""
-    texts, view = rendered(inputs.tables, language), RunView(inputs, language)
+    view = RunView(inputs, language)
     unit = words("weeks" if inputs.settings.bucket == "week" else "days")
     total = inputs.tables["forecast_total"].to_pylist()
     moment = inputs.as_of.astimezone(inputs.settings.calendar.zone)
@@ -147,8 +147,8 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "gap": _gap(view),
         "demand": _demand(inputs, language, words),
         "load": _load(inputs, language, words),
-        "signals": _signals(texts["signals"], inputs),
-        "orders": _orders(inputs, texts["reasons"], language),
+        "signals": _signals(rendered({"signals": inputs.tables["signals"]}, language)["signals"], inputs),
+        "orders": _orders(inputs, language),
         "learning": _learning(inputs, language, words),
         "certificate": _certificate(inputs, language),
         "assumed": sorted(inputs.assumed),
@@ -441,11 +441,13 @@ def _signals(signals: pa.Table, inputs: ReportInputs) -> Row:
     return {"rows": rows[:SIGNALS_SHOWN], "more": max(0, len(rows) - SIGNALS_SHOWN)}
 
 
-def _orders(inputs: ReportInputs, reasons: pa.Table, language: str) -> list[Row]:
+def _orders(inputs: ReportInputs, language: str) -> list[Row]:
+    chosen = most_valuable_of(inputs.tables, ORDERS_SHOWN)
+    reasons = of_orders(inputs.tables["reasons"], {o.order for o in chosen})
+    reasons = rendered({"reasons": reasons}, language)["reasons"]
     causes: dict[str, list[Row]] = {}
     for r in reasons.to_pylist():
         causes.setdefault(r["order"], []).append(r)
-    chosen = most_valuable(planned_orders(inputs.tables), ORDERS_SHOWN)
     return [
         {
             "order": o,

@@ -103,7 +103,7 @@ def orders_listing(view: RunView) -> Listing:
 
 
 def _reasons(view: RunView, wanted: set[str]) -> dict[str, str]:
-    return {o.order: sentence(o, view.language) for o in planned_orders(view.inputs.tables) if o.order in wanted}
+    return {o.order: sentence(o, view.language) for o in planned_orders(view.inputs.tables, wanted)}
 
 
 def _title(view: RunView, column: str) -> str:

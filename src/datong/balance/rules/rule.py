@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.facts import Way
 from datong.network.rule_facts import DemandClass
+from datong.network.ways import Way
 
 if TYPE_CHECKING:
     from datong.balance.arrays import Market

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -112,32 +113,53 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[a-z0-9]+|[一-鿿]+|[^\W\d_]+", plain(text)))
 
 
+class _Synonym(NamedTuple):
+    """A word for a field, cut into its tokens. share: what is left of a score by its rank; generic: it is vague."""
+
+    parts: tuple[str, ...]
+    joined: str
+    is_chinese: bool
+    is_generic: bool
+    share: float
+
+
+@cache
+def _synonyms(field: str) -> tuple[_Synonym, ...]:
+    """The words of a field, best first."""
+    known, generic = header_words()[field], set(header_words()["generic"])
+    found = []
+    for rank, word in enumerate(known):
+        joined = "".join(parts := tokens(word))
+        is_chinese = any("一" <= c <= "鿿" for c in joined)
+        found.append(_Synonym(parts, joined, is_chinese, word in generic, 1 - 0.15 * rank / len(known)))
+    return tuple(found)
+
+
 @cache
 def header_score(field: str, header: str) -> float:
     """How well a header's words name a field: 1 for the best word alone, less for later words and longer headers."""
     found = tokens(header)
-    whole = "".join(found)
+    whole, spaced = "".join(found), " ".join(found)
     if not whole:
         return 0.0
     for word in header_words().get(f"not_{field}", ()):
-        if word in found or (not word.isascii() and word in whole) or (" " in word and word in " ".join(found)):
+        if word in found or (not word.isascii() and word in whole) or (" " in word and word in spaced):
             return 0.0
     best = 0.0
-    synonyms = header_words()[field]
-    for rank, synonym in enumerate(synonyms):
-        parts = tokens(synonym)
-        joined = "".join(parts)
+    for parts, joined, is_chinese, is_generic, share in _synonyms(field):
+        if joined not in whole:
+            continue
         if joined == whole:
             score = 1.0
-        elif any("一" <= c <= "鿿" for c in joined):
+        elif is_chinese:
             part = 0.9 if joined in found else 0.75 * (0.6 + 0.4 * len(joined) / len(whole))
-            score = part if len(joined) > 1 and joined in whole else 0.0
+            score = part if len(joined) > 1 else 0.0
         else:
             inside = any(found[i : i + len(parts)] == parts for i in range(len(found)))
             score = 0.75 * (0.6 + 0.4 * len(joined) / len(whole)) if inside else 0.0
-        if synonym in header_words()["generic"]:
+        if is_generic:
             score *= 0.8
-        best = max(best, score * (1 - 0.15 * rank / len(synonyms)))
+        best = max(best, score * share)
     return best
 
 
@@ -177,6 +199,11 @@ def facts_of(name: str, cells: Cells) -> Facts:
         elif (typed == Cells.NUMBER).all() and not header_score("date", name):
             dates = 0.0
     return replace(base, numbers=numbers, whole=whole, typical=typical, dates=dates)
+
+
+def examples_of(cells: Cells) -> tuple[str, ...]:
+    """Up to three different cells, for a person."""
+    return tuple(map(shown, cells.text.drop_null().slice(0, _SAMPLE_ROWS).unique().slice(0, 3).to_pylist()))
 
 
 def _fit(field: str, facts: Facts) -> float:

@@ -52,6 +52,7 @@ _WEEKDAY = re.compile(r"^[^\W\d_]{2,12}[.,]?\s+(?=[^\W\d_]{3})")
 _ORDER_SAID = re.compile(
     r"\b(?:((?:d{1,2}|tt|jj|gg)[/. ]?m{1,2})|m{1,2}[/. ]?(?:d{1,2}|tt|jj|gg))[/. ]?(?:yy|jj|aa|rr)"
 )
+_YEAR_DAY_SAID = re.compile(r"\b(?:yyyy|jjjj|aaaa)[/. ]?(?:dd?|tt|jj|gg)[/. ]?mm?\b")
 _WEEKDAY_ZH = re.compile(r"[（(]?(?:星期|周|週|礼拜)[一二三四五六日天][)）]?")
 _OF = frozenset({"de", "del", "of", "the", "den", "di", "st", "nd", "rd", "th", "er", "el", "o", "a", "г", "года"})
 
@@ -384,6 +385,16 @@ def order_said(header: str) -> str:
     """The order of day, month and year that a header writes out: Date (DD/MM/YYYY); '' where it does not."""
     found = _ORDER_SAID.search(plain(header))
     return "" if found is None else "day_first" if found[1] else "month_first"
+
+
+def says_day_before_month(header: str) -> bool:
+    """Whether a header writes out the year, then the day, then the month: Date (YYYY-DD-MM)."""
+    return _YEAR_DAY_SAID.search(plain(header)) is not None
+
+
+def day_before_month(days: np.ndarray) -> np.ndarray:
+    """Days that were read as year, month, day, as year, day, month."""
+    return _swapped(days, np.ones(len(days), bool))
 
 
 def decide_order(column: DateColumn, others: Sequence[DateColumn], comma_decimals: bool) -> Order:

@@ -1,6 +1,10 @@
 """What columns of an export show together: whether price x units = amount, whether a price is one of the row, and some
 of their cells for a question."""
 
+import re
+import unicodedata
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +13,12 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, read_numbers
 from datong.ledger.validate import shown
+
+_CURRENCY = re.compile(r"[$€£¥₹₩₽₺฿₫]|\b(?:USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN)\b|元")
+_SIGN_OF = {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "KRW": "₩"} | dict.fromkeys(
+    ("CNY", "RMB", "元", "人民币"), "¥"
+)
+_CODE_OF = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW"} | dict.fromkeys(("RMB", "元", "人民币"), "CNY")
 
 
 def codes_of(cells: Cells) -> np.ndarray:
@@ -70,3 +80,24 @@ def is_line_total(price: np.ndarray, units: np.ndarray, amount: np.ndarray | Non
 
     as_it_is, of_a_unit, moves = (spread(np.log(v[rows])) for v in (price, price / np.maximum(units, 1e-12), units))
     return moves > 1e-6 and as_it_is > 1e-6 and of_a_unit < 0.1 * as_it_is
+
+
+def currencies_in(cells: Cells) -> set[str]:
+    """The signs of currencies in a sample of the cells of a column."""
+    texts = cells.text.drop_null().slice(0, 50_000).unique().slice(0, 20_000).to_pylist()
+    found = {match for text in texts for match in _CURRENCY.findall(unicodedata.normalize("NFKC", text).upper())}
+    return {sign_of(text) for text in found}
+
+
+def sign_of(currency: str) -> str:
+    """One name for a currency, by its code, its sign or its word."""
+    currency = currency.strip().upper()
+    return _SIGN_OF.get(currency, currency)
+
+
+def currency_of(texts: Iterable[str]) -> str | None:
+    """The one currency that texts name; None where they name none or several. $ and ¥ are of several countries."""
+    said = (match for text in texts for match in _CURRENCY.findall(unicodedata.normalize("NFKC", text).upper()))
+    found = {_CODE_OF.get(match, match) for match in said}
+    codes = {code for code in found if len(code) == 3}
+    return codes.pop() if len(codes) == 1 else None

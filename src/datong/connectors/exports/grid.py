@@ -1,6 +1,8 @@
 """Files as grids of cells, with nothing taken for a header yet: texts, sheets, Parquet, JSON lines."""
 
 import codecs
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
@@ -39,6 +41,8 @@ from datong.ledger.validate import REJECTED_SCHEMA, ROW
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 
+_WORKBOOK_PART, _MOST_OF_PART = "xl/workbook.xml", 1_000_000
+_FROM_1904 = re.compile(rb"date1904\s*=\s*[\"'](?:1|true)[\"']")
 _SAMPLE_RECORDS = 1000
 _ENCODINGS = ("cp1252", "cp1250", "cp1251", "big5", "shift_jis", "euc_kr")
 
@@ -69,11 +73,13 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Grids:
-    """What is in a file, and what is to be said of how it was read."""
+    """What is in a file, and what is to be said of how it was read. from_1904: a workbook that counts its days from
+    1904, as those that were made on a Mac."""
 
     grids: tuple[Grid, ...]
     findings: tuple[Finding, ...]
     notes: tuple[Message, ...] = ()
+    from_1904: bool = False
 
 
 def read_grids(path: Path) -> Grids:
@@ -86,7 +92,24 @@ def read_grids(path: Path) -> Grids:
         return list(grids), findings
 
     grids, findings = read_steadily(path, read)
-    return Grids(tuple(grids), tuple(findings), tuple(notes))
+    return Grids(tuple(grids), tuple(findings), tuple(notes), bool(grids) and _counts_from_1904(path))
+
+
+def _counts_from_1904(path: Path) -> bool:
+    """Whether a workbook says that its day numbers begin in 1904."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as book:
+        if _WORKBOOK_PART not in book.namelist() or book.getinfo(_WORKBOOK_PART).file_size > _MOST_OF_PART:
+            return False
+        return _FROM_1904.search(book.read(_WORKBOOK_PART)) is not None
+
+
+def grids_of_table(table: pa.Table, name: str) -> Grids:
+    """A table in hand, whose columns are named; its rows are numbered as in a file with a header."""
+    columns = tuple(cells_of(column) for column in table.columns)
+    numbers = np.arange(table.num_rows, dtype=np.int64) + 2
+    return Grids((Grid(name, columns, numbers, tuple(table.column_names)),), ())
 
 
 def _read(path: Path, notes: list[Message]) -> tuple[Sequence[Grid], list[Finding]]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from datong.connectors.exports.vocabulary import plain, vocabulary, words
 
-_MARKS: Mapping[str, frozenset[str]] = {
+MARKS: Mapping[str, frozenset[str]] = {
     "sold": frozenset({"sold"}),
     "nothing": frozenset(),
     "shipped": frozenset({"shipped"}),
@@ -69,7 +69,7 @@ def tells_of_undoing(text: str) -> bool:
 @lru_cache(maxsize=1)
 def _known_states() -> Sequence[tuple[str, frozenset[str]]]:
     """All words for states, the longest first."""
-    known = {word: _MARKS[name] for name in vocabulary()["states"] for word in words("states", name)}
+    known = {word: MARKS[name] for name in vocabulary()["states"] for word in words("states", name)}
     return sorted(known.items(), key=lambda pair: (-len(pair[0]), pair[0]))
 
 

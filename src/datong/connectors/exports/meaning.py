@@ -1,7 +1,7 @@
 """What a row means: sold, sold and come back, or neither, by the words of its states and the kind of its document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,8 @@ SOLD, RETURNED, NEITHER, ONLY_RETURN = range(4)
 _OUTCOMES = {"sold": SOLD, "returned": RETURNED, "not_sold": NEITHER}
 
 _EMPTY = "(empty)"
+# Before the marks of a state that the platform's own profile explains.
+_OWN = "="
 
 
 def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
@@ -59,12 +61,14 @@ _READINGS = {
 @dataclass(frozen=True, eq=False)
 class Signs:
     """What tells the state of rows. states: columns of words. moments: columns of moments, with the mark that one makes
-    (shipped_at, cancelled_at, refunded_at). kinds: columns of kinds of documents."""
+    (shipped_at, cancelled_at, refunded_at). kinds: columns of kinds of documents. words: for columns of states whose
+    platform is known, the marks of its own words (plain)."""
 
     states: Mapping[str, Cells]
     moments: Mapping[str, tuple[str, Cells]]
     kinds: Mapping[str, Cells]
     has_returned_units: bool = False
+    words: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +91,10 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
     for place, parts in enumerate(values):
         marks: set[str] = set()
         unknown = ""
-        if any(kind == "state" and value != _EMPTY for kind, value in parts):
+        if any((kind == "state" and value != _EMPTY) or kind.startswith(_OWN) for kind, value in parts):
             parts = [part for part in parts if part != ("state", _EMPTY)]  # another column tells
         for kind, value in parts:
-            found = marks_of(value) if kind == "state" else frozenset({kind})
+            found = _marks_of_part(kind, value)
             if found is None:
                 unknown = unknown or value
             else:
@@ -114,6 +118,13 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
     return _with_kinds(Outcome(codes, np.where(codes == NEITHER, reasons, "")), signs, units, counted, asking)
 
 
+def _marks_of_part(kind: str, value: str) -> frozenset[str] | None:
+    """What a part of a combination says; None where it is a state that no word explains."""
+    if kind.startswith(_OWN):
+        return frozenset(kind.removeprefix(_OWN).split("+")) - {""}
+    return marks_of(value) if kind == "state" else frozenset({kind})
+
+
 def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[list[tuple[str, str]]]]:
     """(row,) number of the combination of states that it has; each combination's text, and its parts: the mark that a
     moment makes, or 'state' and the text."""
@@ -122,7 +133,10 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
         encoded = cells.text.dictionary_encode()
         known = encoded.dictionary.to_pylist()
         at = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
-        keys.append((at, [*([("state", text)] for text in known), _when_empty(name, cells)]))
+        own = signs.words.get(name, {})
+        parts: list[list[tuple[str, str]]]
+        parts = [[(_OWN + "+".join(sorted(own[plain(t)])) if plain(t) in own else "state", t)] for t in known]
+        keys.append((at, [*parts, _when_empty(name, cells)]))
     for name, (mark, cells) in signs.moments.items():
         there = cells.filled
         absent = [("unshipped", "")] if mark == "shipped" else []

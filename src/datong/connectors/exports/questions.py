@@ -14,6 +14,8 @@ from datong.model.errors import Asked, Refused
 from datong.model.words import Message, message, say
 
 ANSWERS_FILE = "answers.toml"
+# Questions about which column holds a field; from Python, an argument of the same name answers each.
+COLUMN_ARGUMENTS = ("date", "product", "units", "market", "price")
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,17 @@ class Question:
         """The question for a person, its readings numbered."""
         where = ", ".join(self.columns)
         samples = ", ".join(self.samples[:3])
-        lines = [say("export.question", language, key=self.key, asks=self.asks, columns=where, samples=samples)]
+        key = "export.question" if samples else "export.question_plain"
+        lines = [say(key, language, key=self.key, asks=self.asks, columns=where, samples=samples)]
         for number, option in enumerate(self.options, start=1):
             lines.append(say("export.option", language, number=number, name=option.name, says=option.says))
         return lines
+
+    def how_to_answer(self, language: str) -> str:
+        """The argument that chooses the first reading, in Python."""
+        first = self.options[0].name
+        how = f"{self.key}={first!r}" if self.key in COLUMN_ARGUMENTS else f"answers={{{self.key!r}: {first!r}}}"
+        return say("shown.answer", language, how=how)
 
     def record(self, language: str) -> dict[str, object]:
         return {
@@ -61,17 +70,30 @@ def asked(questions: Sequence[Question]) -> Asked:
 
 @dataclass
 class Asking:
-    """The answers that are there, and the questions that are not answered. used: answers that decided something."""
+    """The answers that are there, and the questions that are not answered. used: answers that decided something.
+    settled: what the platform of the file settles by itself, where nobody says otherwise."""
 
     answers: Mapping[str, str] = field(default_factory=dict)
+    settled: Mapping[str, str] = field(default_factory=dict)
     open: list[Question] = field(default_factory=list)
     used: dict[str, str] = field(default_factory=dict)
+
+    def said(self, key: str, readings: Sequence[str]) -> str:
+        """What somebody said without being asked; else the first reading. Raises Refused as `ask` does."""
+        given = self.answers.get(key, readings[0])
+        if given not in readings:
+            raise Refused(message("export.no_such_reading", key=key, given=given, names=", ".join(readings)))
+        if key in self.answers:
+            self.used[key] = given
+        return given
 
     def ask(self, question: Question) -> str:
         """The reading that was chosen; where none was, the likeliest one, for now. Raises Refused for an answer that is
         none of the readings."""
         given = self.answers.get(question.key)
         names = [option.name for option in question.options]
+        if given is None and self.settled.get(question.key) in names:
+            return self.settled[question.key]
         if given is None:
             if question.key not in {q.key for q in self.open}:
                 self.open.append(question)

@@ -16,13 +16,25 @@ from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.codes import read_codes
 from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_no, is_yes
-from datong.connectors.exports.dates import DateColumn, Order, decide_order, not_a_day, order_said, read_dates
+from datong.connectors.exports.dates import (
+    DateColumn,
+    Order,
+    day_before_month,
+    decide_order,
+    not_a_day,
+    order_said,
+    read_dates,
+    says_day_before_month,
+)
 from datong.connectors.exports.evidence import (
     codes_of,
+    currencies_in,
+    currency_of,
     fits,
     is_line_total,
     mark_of_sum,
     samples_of,
+    sign_of,
     span_of,
     sum_text,
     texts_of,
@@ -30,7 +42,8 @@ from datong.connectors.exports.evidence import (
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.left_out import LeftOut, Rows
 from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_marks, read_numbers
-from datong.connectors.exports.order_lines import line_keys
+from datong.connectors.exports.order_lines import line_keys, repeated
+from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.sheets import one_table
@@ -53,10 +66,24 @@ _SCALES = {  # what a header says its numbers are of, in brackets or before a co
     1000: re.compile(r"[(\[【,]\s*(?:in )?(?:['’]?000s?|thousands?|k|tsd\.?|千[件个元]?)\s*(?:$|[)\]】])"),
     10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
 }
+_BETWEEN_PRODUCTS = (";", "；", "|", "、", "+", ",", "，", "/", "\n")
+# Between the first days of the two calendars of spreadsheets.
+DAYS_TO_1904 = 1462
+# What may be said of markets without being asked: one series a product, or one for each market.
+MARKETS, SUMMED, APART = "markets", "summed", "apart"
 # Evidence for the order of day and month that a header with DD/MM/YYYY outdoes.
 _WEAKER_THAN_HEADER = frozenset({"dots", "other_column", "row_order", "even_steps", "comma_decimals", "unsure"})
 # The least share of rows that a column with a value for each group leaves empty, without a question.
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
+
+
+@dataclass(frozen=True)
+class Totals:
+    """rows: of the table, those that are left out too. sold, returned: units."""
+
+    rows: int = 0
+    sold: float = 0.0
+    returned: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +92,10 @@ class Reading:
 
     parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
     guess that nobody should use. used: answers that decided something. left: rows that are left out, and why.
-    zone: IANA name, where the file's moments have offsets. sold, returned: units in all. lines: keys of the order lines
-    that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders.
+    zone: IANA name, where the file's moments have offsets. lines: keys of the order lines
+    that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders. names: of all
+    columns. profile: of the platform whose export it is, where one is recognised. currency: ISO code, of its prices,
+    where they tell one.
     """
 
     name: str
@@ -78,11 +107,24 @@ class Reading:
     findings: tuple[Finding, ...] = ()
     notes: tuple[Message, ...] = ()
     left: tuple[LeftOut, ...] = ()
-    rows: int = 0
+    totals: Totals = Totals()
     zone: str | None = None
-    sold: float = 0.0
-    returned: float = 0.0
     lines: pa.Array | None = None
+    names: tuple[str, ...] = ()
+    profile: Profile | None = None
+    currency: str | None = None
+
+    @property
+    def rows(self) -> int:
+        return self.totals.rows
+
+    @property
+    def sold(self) -> float:
+        return self.totals.sold
+
+    @property
+    def returned(self) -> float:
+        return self.totals.returned
 
     def part(self, table: str) -> pa.Table | None:
         return next((source.rows for name, source in self.parts if name == table), None)
@@ -104,14 +146,15 @@ def read_export(
     answers: Mapping[str, str] = MappingProxyType({}),
     country: str = "",
     known: Mapping[str, str] = MappingProxyType({}),
+    profiles: Sequence[Profile] | None = None,
 ) -> Reading:
     """Read a file as sales. Never raises for what is in it; Refused for an answer that is none of the readings.
 
     answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset. known:
-    the header of each field whose column is known already; `known` and `answers` are all that is to be known of a
-    platform whose exports are always alike.
+    the header of each field whose column is known already. profiles: of platforms that may be recognised; None: those
+    that come with Datong.
     """
-    return read_from(read_grids(path), path.name, answers, country, known)
+    return read_from(read_grids(path), path.name, answers, country, known, profiles)
 
 
 def read_from(
@@ -120,43 +163,76 @@ def read_from(
     answers: Mapping[str, str] = MappingProxyType({}),
     country: str = "",
     known: Mapping[str, str] = MappingProxyType({}),
+    profiles: Sequence[Profile] | None = None,
 ) -> Reading:
     """The same, of a file whose grids are there."""
     asking = Asking(answers)
     if not grids.grids:
         return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
     table, rejected, more = one_table(grids.grids, name, asking)
-    _ask_for_file(name, asking)
-    export = _Export(name, table, asking, country, [*grids.notes, *more])
+    profile = recognised(built_in() if profiles is None else profiles, list(table.columns))
+    if profile is None:
+        _ask_for_file(name, asking)
+    else:
+        asking.settled = profile.answers
+    export = _Export(name, table, asking, country, [*grids.notes, *more], profile)
+    export.from_1904 = grids.from_1904
     return export.reading(grids.findings, rejected, known)
 
 
 class _Export:
     """One table on its way to sales. Each step adds to what is known; `rows` is what is still in."""
 
-    def __init__(self, name: str, table: Table, asking: Asking, country: str, notes: Sequence[Message]) -> None:
-        self.name, self.table, self.asking, self.country = name, table, asking, country
+    def __init__(
+        self,
+        name: str,
+        table: Table,
+        asking: Asking,
+        country: str,
+        notes: Sequence[Message],
+        profile: Profile | None = None,
+    ) -> None:
+        self.name, self.table, self.asking, self.country, self.profile = name, table, asking, country, profile
         self.notes = [*notes, *table.notes]
         self.findings: list[Finding] = []
         self.columns = dict(table.columns)
         self.rows = Rows(table)
         self.lines: pa.Array | None = None
+        self.currency: str | None = None
+        self.from_1904 = False
         self.settled: set[str] = set()  # columns of which it was asked what becomes of their gaps
 
     def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
-        fixed = {wanted: name for wanted, name in known.items() if name in self.columns}
+        profile = self.profile
+        fixed = {} if profile is None else profile.fixed(self.columns)
+        self.known = {wanted: name for wanted, name in known.items() if name in self.columns}
+        fixed |= self.known
         fixed |= {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if self.table.wide else {}
         if PERIOD_COLUMN in self.columns:
             fixed["date"] = PERIOD_COLUMN
-        self.choice = choose_columns(self.columns, fixed)
+        hidden = set() if profile is None else {*present(profile.ignored, self.columns)} - {*fixed.values()}
+        self.choice = choose_columns({n: c for n, c in self.columns.items() if n not in hidden}, fixed)
+        if profile is not None:
+            self.choice = as_profiled(self.choice, profile, self.columns)
         if self.table.wide:
             self.choice = _without_amount(self.choice)
         missing = tuple(f for f in REQUIRED if self.choice.column(f) is None)
         self.findings += [finding("error", f"export.no_{f}", self.name, columns=_names(self.columns)) for f in missing]
-        found = (*findings, *self.findings)
+        if not missing and self._is_no_list_of_sales():
+            missing = ("sales",)
         if missing:
-            return Reading(self.name, self.choice.columns, missing, (), (), {}, found, tuple(self.notes))
+            found, names = (*findings, *self.findings), tuple(self.columns)
+            return Reading(
+                self.name,
+                self.choice.columns,
+                missing,
+                findings=found,
+                notes=tuple(self.notes),
+                names=names,
+                profile=profile,
+            )
         self._ask_for_product()
+        self._name_variants()
         self._extra_cells()
         self._carry()
         self.units_column = self._units_column()
@@ -169,15 +245,58 @@ class _Export:
         left = self.rows.left(rejected.num_rows)
         return Reading(
             self.name, self.choice.columns, (), parts, tuple(self.asking.open), dict(self.asking.used),
-            (*findings, *self.findings), tuple(self.notes), left, self.table.height, self.zone,
-            round(float(sold.sum()), 9), round(float(returned.sum()), 9), self.lines,
+            (*findings, *self.findings), tuple(self.notes), left,
+            Totals(self.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9)),
+            self.zone, self.lines, tuple(self.columns), profile, self.currency,
         )  # fmt: skip
 
     def _cells(self, wanted: str) -> Cells | None:
         name = self.choice.column(wanted)
         return None if name is None else self.columns[name]
 
+    # --- what the file is
+
+    def _is_no_list_of_sales(self) -> bool:
+        """Whether it is a list of purchases or of production: by its profile, or as somebody answers."""
+        profile = self.profile
+        if profile is not None and profile.holds == "either":
+            options = tuple(Option(n, message(f"export.reading.list_{n}")) for n in ("sales", "purchases"))
+            asks = message("export.asks.list", name=profile.name)
+            key = f"list:{profile.key}"
+            chosen = self.asking.ask(Question(key, asks, (), (), options))
+            purchases = chosen == "purchases"
+        elif profile is not None:
+            purchases = profile.holds == "purchases"
+        else:
+            purchases = False
+            self._ask_for_list()
+        if purchases and profile is not None:
+            self.findings.append(finding("error", "export.purchases", self.name, name=profile.name))
+        return purchases
+
+    def _ask_for_list(self) -> None:
+        """Headers that only lists of purchases or of production have, and no customer: sales only after a question."""
+        if self.choice.column("customer") is not None:
+            return
+        for what in ("purchases", "production"):
+            said = [name for name in self.columns if plain(name).strip(" .:：#") in words("lists", what)]
+            if said:
+                option = Option("sales", message("export.reading.sales"))
+                asks = message(f"export.asks.list_of_{what}", columns=shown(", ".join(said)))
+                self.asking.ask(Question(f"list:{what}", asks, tuple(said), (), (option,)))
+
     # --- columns
+
+    def _name_variants(self) -> None:
+        """Names of products with their variant, where the platform keeps it in a column of its own."""
+        profile = self.profile
+        if profile is None:
+            return
+        of_names = present(profile.columns.get("name", ()), self.columns)
+        named = {n for f in ("name", "product") if (n := self.choice.column(f)) in of_names and n is not None}
+        for name in named:
+            for variant in present(profile.variant, self.columns):
+                self.columns[name] = _joined(self.columns[name], self.columns[variant])
 
     def _extra_cells(self) -> None:
         """Rows of a text file with more cells than there are names: a comma within a number may have cut them."""
@@ -283,7 +402,7 @@ class _Export:
         found = self.choice.column("units")
         if found is not None:
             if not read_numbers(self.columns[found]).money:
-                return self._of_rivals(found)
+                return found if "units" in self.known else self._of_rivals(found)
             asks = message("export.asks.money_units", column=found)
             options = (Option("units", message("export.reading.units_money")),)
             self.asking.ask(Question("money_units", asks, (found,), samples_of(self.columns[found]), options))
@@ -380,7 +499,32 @@ class _Export:
                 self.numbers[wanted] = self.numbers[wanted] * scale
                 self.notes.append(message("export.scaled", column=name, scale=f"{scale:,}"))
         self.unread_numbers = {f: column.unread for f, column in read.items()}
+        self._ask_for_currencies(columns)
         self._ask_for_units_of(read.get("units"), columns.get("units", ""))
+
+    def _ask_for_currencies(self, columns: Mapping[str, str]) -> None:
+        """Money in several currencies, by its signs or by a column of currencies, is no price that can be compared."""
+        money = {f: columns[f] for f in ("price", "amount") if f in columns}
+        named = [n for n in self.columns if plain(n) in words("lists", "currencies")]
+        found = {sign for n in money.values() for sign in currencies_in(self.columns[n])}
+        for name in named:
+            found |= {*map(sign_of, self.columns[name].text.drop_null().unique().slice(0, 50).to_pylist())}
+        if not money:
+            return
+        if len(found) < 2:
+            cells = [self.columns[n] for n in (*money.values(), *named)]
+            written_in = [text for c in cells for text in c.text.drop_null().slice(0, 200).unique().to_pylist()]
+            self.currency = currency_of([*money.values(), *written_in])
+            if self.currency is not None:
+                self.notes.append(message("export.currency", currency=self.currency))
+            return
+        told = ", ".join(sorted(found))
+        options = tuple(Option(n, message(f"export.reading.currencies_{n}")) for n in ("no_prices", "as_one"))
+        asks = message("export.asks.currencies", column=", ".join([*money.values(), *named]), currencies=told)
+        question = Question("currencies", asks, (*money.values(), *named), tuple(sorted(found)), options)
+        if self.asking.ask(question) == "no_prices":
+            for wanted in money:
+                self.numbers.pop(wanted, None)
 
     def _ask_for_mark(
         self, unsure: Sequence[str], read: Mapping[str, NumberColumn], columns: Mapping[str, str]
@@ -426,6 +570,14 @@ class _Export:
         days = column.days.get(chosen, next(iter(column.days.values())))
         if swap:
             days = np.where(column.typed, column.swapped, days)
+        if says_day_before_month(name) and not column.numeric.any():
+            days = day_before_month(days)
+            self.notes.append(message("export.order_year_day", column=name))
+        if self.from_1904 and column.kinds.get("serial"):
+            typed = self.columns[name].kind
+            bare = ~not_a_day(days) & (typed == Cells.NUMBER if typed is not None else False)
+            days = np.where(bare, days + DAYS_TO_1904, days)
+            self.notes.append(message("export.from_1904", count=f"{int(bare.sum()):,}"))
         self._note_dates(column, chosen, order.why, swap)
         self._ask_for_weeks(column, name, weeks)
         self.days, self.seconds, self.clock, self.offset = days, column.seconds, column.clock, column.offset
@@ -503,6 +655,7 @@ class _Export:
         goods = [cells for f in ("product", "name") if (cells := self._cells(f)) is not None]
         self.rows.drop("service", self.rows.services(goods), None)
         self._leave_components_out()
+        self._ask_for_mixed_rows()
         empty = np.isnan(units) & ~self.unread_numbers.get("units", np.zeros(size, bool))
         self.rows.drop("note", (empty | (self.units_column is None)) & (~product | ~day), None)
         self.rows.drop("note", np.isnan(units) & (~product | ~day), None)
@@ -538,6 +691,26 @@ class _Export:
             asks = message("export.asks.components", column=name, count=f"{int(rows.sum()):,}")
             if self.asking.ask(Question("components", asks, (name,), texts_of(cells, rows), options)) == "leave_out":
                 self.rows.drop("components", rows, self.units)
+
+    def _ask_for_mixed_rows(self) -> None:
+        """Rows of several products at once: a column counts the kinds in a row, or a cell names several known ones."""
+        product = self._cells("product")
+        assert product is not None
+        column = self.choice.column("product") or ""
+        rows = _of_several(product, self.rows.inside)
+        for name, cells in self.columns.items():
+            if plain(name) in words("lists", "kinds_in_row"):
+                more = read_numbers(cells).values(".") > 1
+                column, rows = (name, rows | more) if (more & self.rows.inside).any() else (column, rows)
+        rows &= self.rows.inside
+        if not rows.any():
+            return
+        units, count = f"{np.nansum(np.abs(self.units[rows])):,.10g}", f"{int(rows.sum()):,}"
+        options = tuple(Option(n, message(f"export.reading.mixed_{n}", units=units)) for n in ("leave_out", "as_one"))
+        asks = message("export.asks.mixed_rows", column=column, count=count)
+        samples = texts_of(product, rows)
+        if self.asking.ask(Question("mixed_rows", asks, (column,), samples, options)) == "leave_out":
+            self.rows.drop("mixed", rows, self.units)
 
     def _take_names(self, product: np.ndarray) -> None:
         """Products without a code go by their name."""
@@ -592,6 +765,7 @@ class _Export:
 
     def _count(self) -> tuple[np.ndarray, np.ndarray]:
         """Units sold and units that came back, by row."""
+        self._ask_for_repeated_rows()
         inside = self.rows.inside
         units = self._turned(np.where(inside, np.nan_to_num(self.units), 0.0))
         signs = meaning.Signs(
@@ -599,12 +773,17 @@ class _Export:
             self._moments_of_change() | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()},
             {n: self.columns[n] for n in self.choice.kinds},
             "returned_units" in self.numbers,
+            {}
+            if self.profile is None
+            else {n: w for h, w in self.profile.states.items() for n in present((h,), self.columns)},
         )
         outcome = meaning.outcomes(signs, units, inside, self.asking)
         codes = outcome.codes
         self.rows.drop_by(outcome.reasons, inside & (codes == meaning.NEITHER), units)
         inside = self.rows.inside
         alone = codes == meaning.ONLY_RETURN
+        if self.profile is not None and self.profile.holds == "returns":
+            alone |= inside
         sold = np.where(inside & ~alone & (units > 0), units, 0.0)
         returned = np.where(inside & (alone | (units < 0)), np.abs(units), 0.0)
         returned += np.where(inside & (codes == meaning.RETURNED) & (units > 0), units, 0.0)
@@ -616,6 +795,29 @@ class _Export:
                 count, of = f"{int(rows.sum()):,}", f"{np.abs(units[rows]).sum():,.10g}"
                 self.notes.append(message(f"export.returns_{key}", count=count, units=of))
         return sold, returned
+
+    def _ask_for_repeated_rows(self) -> None:
+        """Lines of an order that stand there twice, alike in every column: bought twice, or written twice?"""
+        order = self._cells("order")
+        if order is None or self.table.wide:
+            return
+        again = repeated(line_keys(order, self.days, self.product), self.columns, self.rows.inside)
+        if not again.any():
+            return
+        units = np.abs(np.nan_to_num(self.units))
+        inside = self.rows.inside
+        count, of = f"{int(again.sum()):,}", f"{units[again].sum():,.10g}"
+        if max(again.sum() / inside.sum(), units[again].sum() / max(1e-9, units[inside].sum())) <= _FEW:
+            self.notes.append(message("export.repeated", count=count, units=of))
+            return
+        options = tuple(Option(n, message(f"export.reading.repeated_{n}", units=of)) for n in ("twice", "once"))
+        asks = message("export.asks.repeated", count=count, units=of)
+        samples = texts_of(order, again)
+        if (
+            self.asking.ask(Question("repeated", asks, (self.choice.column("order") or "",), samples, options))
+            == "once"
+        ):
+            self.rows.drop("repeated", again, self.units)
 
     def _turned(self, units: np.ndarray) -> np.ndarray:
         """Units above zero for what is sold: where most rows are below zero they may be what left a stock."""
@@ -704,9 +906,10 @@ class _Export:
         price = self._prices(sold + returned)
         inside = self.rows.inside
         columns: dict[str, pa.Array] = {"product": self.product, "happened_at": self._moments()}
-        for wanted in ("market", "customer"):
-            if (cells := self._cells(wanted)) is not None:
-                columns[wanted] = cells.text
+        if (cells := self._cells("customer")) is not None:
+            columns["customer"] = cells.text
+        if (cells := self._cells("market")) is not None and self._by_market(cells):
+            columns["market"] = cells.text
         columns[ROW] = pa.array(self.table.numbers, pa.int64())
         base = pa.table(columns)
         keep_zero = inside & (sold == 0) & (returned == 0) & (np.nan_to_num(self.units) == 0)
@@ -726,6 +929,15 @@ class _Export:
         parts = [("products", products), ("sales", sales), *([("returns", back)] if back.num_rows else [])]
         nothing = REJECTED_SCHEMA.empty_table()
         return tuple((n, RawSource(self.name, rows, rejected if n == "sales" else nothing)) for n, rows in parts)
+
+    def _by_market(self, cells: Cells) -> bool:
+        """Whether each market is kept apart: only where somebody says so. One series a product knows more."""
+        count = pc.count_distinct(cells.text).as_py()
+        apart = self.asking.said(MARKETS, (SUMMED, APART)) == APART
+        if count > 1:
+            key = "export.markets_apart" if apart else "export.markets_summed"
+            self.notes.append(message(key, column=self.choice.column("market"), count=count))
+        return apart
 
     def _moments(self) -> pa.Array:
         there = ~not_a_day(self.days)
@@ -758,6 +970,9 @@ class _Export:
         rows = pa.table({"product": base["product"], ROW: base[ROW]})
         if (name := self._cells("name")) is not None:
             rows = rows.append_column("name", name.text)
+        pictures = [n for n in self.columns if plain(n) in words("lists", "pictures")]
+        if pictures:
+            rows = rows.append_column("image", self.columns[pictures[0]].text)
         if price is not None:
             rows = rows.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
         rows = rows.filter(pa.array(used))
@@ -783,6 +998,32 @@ def _where(mark: str, cells: Cells) -> Cells:
         told = [text for text in known if not is_no(text)]
     yes = pa.array(told, pa.string())
     return Cells(pc.if_else(pc.is_in(cells.text, yes), cells.text, pa.scalar(None, pa.string())))
+
+
+def _joined(cells: Cells, variant: Cells) -> Cells:
+    """Names with their variant, where it says something."""
+    said = variant.text.dictionary_encode()
+    nothing = [plain(text) in words("variants", "none") for text in said.dictionary.to_pylist()]
+    bare = pa.array([None if none else text for none, text in zip(nothing, said.dictionary.to_pylist(), strict=True)])
+    text = bare.cast(pa.string()).take(said.indices)
+    both = pc.binary_join_element_wise(cells.text, text, ", ", null_handling="emit_null")
+    return Cells(pc.coalesce(both, cells.text), cells.kind)
+
+
+def _of_several(product: Cells, inside: np.ndarray) -> np.ndarray:
+    """(row,) bool: the cell is several products of the file, with a mark between them."""
+    encoded = product.text.dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    alone = set(known)
+    several = [any(_are_all_known(text, mark, alone) for mark in _BETWEEN_PRODUCTS if mark in text) for text in known]
+    if not any(several):
+        return np.zeros(len(product), bool)
+    return np.array([*several, False])[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)] & inside
+
+
+def _are_all_known(text: str, mark: str, known: set[str]) -> bool:
+    parts = [part.strip() for part in text.split(mark)]
+    return len(parts) > 1 and all(part in known for part in parts)
 
 
 def _ask_for_file(name: str, asking: Asking) -> None:

@@ -1,25 +1,55 @@
 """The folders of a file drop, and writing a file so that nobody ever sees half of it."""
 
 import csv
+import hashlib
 import io
+import re
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from datong.connectors.files.whole import write_whole
 from datong.model.errors import DatongError
+from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
 from datong.model.words import LANGUAGES, message, say
 
 # Columns of a sheet that tell an order, and those in which it is answered.
 ORDER_COLUMNS = (
     *("order", "kind", "product", "product_name", "units", "unit", "start", "due"),
     *("ordered_on", "arrives_on"),
-    *("offer", "price", "line", "why", "from_site", "site", "key"),
+    *("offer", "price", "line", "why", "from_site", "site", "deliver_to", "note", "key", "sheet"),
 )
-ANSWER_COLUMNS = ("state", "good_units", "scrap_units", "happened_at", "reason")
+ANSWER_COLUMNS = (
+    *("state", "new_units", "new_due", "new_price"),
+    *("good_units", "scrap_units", "happened_at", "reason"),
+)
 # What stands for the order in a row that shows how to answer.
 EXAMPLE = {"en": "example", "zh": "示例"}
 OUTBOX, INBOX, DONE, BAD = "outbox", "inbox", "done", "bad"
+
+
+def box(counterparty: str) -> str:
+    """The folder of a counterparty in the outbox and the inbox. '' (the box itself) for orders that go to nobody who
+    is named: to works without a site, or to suppliers without one. Two counterparties never share a folder."""
+    if counterparty in (OWN_WORKS, ANY_SUPPLIER):
+        return ""
+    safe = re.sub(r"[^\w. -]+", "_", counterparty)[:60].strip("._- ")
+    if safe == counterparty:
+        return safe
+    return f"{safe[:50]}-{hashlib.sha256(counterparty.encode()).hexdigest()[:8]}"
+
+
+def safe_name(text: str) -> str:
+    """A text as part of a file name, on every system."""
+    return re.sub(r"[^\w.-]+", "_", text)[:60].strip("._-")
+
+
+def leads_elsewhere(folder: Path, path: Path) -> bool:
+    """Whether a path in a drop folder is, or lies behind, a link to another place: whoever may write there could have
+    this program read or write anything."""
+    if path.is_symlink():
+        return True
+    return not path.parent.resolve().is_relative_to(folder.resolve())
 
 
 @contextmanager
@@ -49,6 +79,18 @@ _ALSO = {
     "state": ("answer", "status", "答复", "回复"),
     "good_units": ("good units", "units done", "良品数量", "良品数", "完成数量", "完工数量"),
     "scrap_units": ("scrap", "scrapped", "scrapped units", "报废数量", "报废数", "不良数"),
+    "new_units": ("units instead", "new quantity", "units offered", "可做数量", "可供数量", "新数量"),
+    "new_due": (
+        "new date",
+        "new day",
+        "new due date",
+        "new delivery date",
+        "delivery date instead",
+        "新日期",
+        "延期至",
+        "改期至",
+    ),
+    "new_price": ("new price", "price instead", "新价格"),
     "happened_at": ("date", "time", "日期", "完成日期"),
     "reason": ("remark", "remarks", "comment", "note", "备注", "说明"),
 }

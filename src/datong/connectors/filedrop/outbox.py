@@ -1,21 +1,31 @@
-"""Orders out: one sheet for each counterparty and delivery."""
+"""Orders out: one sheet for each counterparty and delivery, in the counterparty's own folder."""
 
 import csv
 import hashlib
-import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from datong.connectors.filedrop.folders import OUTBOX, reachable, titles, write_csv
+from datong.connectors.filedrop.folders import (
+    INBOX,
+    OUTBOX,
+    box,
+    leads_elsewhere,
+    reachable,
+    safe_name,
+    titles,
+    write_csv,
+)
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.files.whole import one_at_a_time, write_whole
-from datong.connectors.protocol import Delivered, Outcome, Unreachable
+from datong.connectors.protocol import Delivered, Outcome, Unreachable, chain_of
 from datong.model.errors import DatongError
+from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage
+from datong.model.words import message
 
-# Keys of all that ever went out. Files in the outbox may be taken away; this stays.
+# Keys of all that ever went out, and in which file. Files in the outbox may be taken away; this stays.
 _SENT = "sent.csv"
 NOTHING_KNOWN = Known()
 
@@ -30,8 +40,10 @@ def deliver(
     """Write the messages that did not go out yet to `folder`/outbox; gives the files written, or that the folder cannot
     be used.
 
-    For each counterparty a workbook and the same as CSV (sheet.py), in `language`; the CSV is the mark that both are
-    there. run: shown in the files' names. known: what orders are told with. The same key again makes no second file.
+    For each counterparty a workbook and the same as CSV (sheet.py), in its language (default: `language`), in a folder
+    of its own. run: shown in the files' names. known: what orders are told with. What went out stands in sent.csv; of
+    what lies in the outbox nothing is believed. The same key again makes no second file; where a kill fell between a
+    file and its note, the same file is written again.
     """
     done: list[Outcome] = []
     try:
@@ -46,22 +58,41 @@ def deliver(
     return tuple(done)
 
 
+def waiting(messages: Sequence[OrderMessage], folder: Path) -> tuple[OrderMessage, ...]:
+    """The messages that `deliver` would write. Raises DatongError where the folder cannot be read."""
+    with reachable(folder):
+        gone = _sent(folder)
+    return tuple({m.key: m for m in messages if not _is_out(m.key, gone)}.values())
+
+
+def _is_out(key: str, gone: Container[str]) -> bool:
+    """Whether a message went out, also under its key from before keys carried their chain."""
+    return key in gone or (chain_of(key) is not None and key.partition(":")[2] in gone)
+
+
 def _written(
     messages: Sequence[OrderMessage], folder: Path, language: str, run: str, known: Known
-) -> Iterator[Delivered]:
-    """Each file once it is written."""
-    gone = set(_sent(folder))
-    once = {m.key: m for m in messages if m.key not in gone}
-    fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.order.start, m.order.order, m.key))
-    for counterparty, group in groupby(fresh, key=lambda m: m.counterparty):
+) -> Iterator[Outcome]:
+    """Each file once it is written and noted."""
+    gone = _sent(folder)
+    once = {m.key: m for m in messages if not _is_out(m.key, gone)}
+    fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.repeated, m.order.start, m.order.order, m.key))
+    for (counterparty, _), group in groupby(fresh, key=lambda m: (m.counterparty, m.repeated)):
         part = list(group)
-        path = folder / OUTBOX / _file_name(counterparty, run, part)
-        sheet = sheet_of(counterparty, run, part, language, known)
-        write_whole(path.with_suffix(".xlsx"), as_workbook(sheet, language))
-        write_whole(path, as_csv(sheet, language))
-        yield Delivered(counterparty, tuple(m.key for m in part), str(path))
-    if fresh:
-        write_csv(folder / _SENT, [["key"], *([key] for key in sorted(gone | set(once)))])
+        keys = tuple(m.key for m in part)
+        path = folder / OUTBOX / box(counterparty) / _file_name(counterparty, run, part)
+        if leads_elsewhere(folder, path.parent) or leads_elsewhere(folder, path):
+            yield Unreachable(counterparty, keys, message("dispatch.link_in_outbox", path=str(path.parent)))
+            continue
+        own = known.languages.get(counterparty, language)
+        sheet = sheet_of(counterparty, run, part, own, known)
+        write_whole(path.with_suffix(".xlsx"), as_workbook(sheet, own))
+        write_whole(path, as_csv(sheet, own))
+        if box(counterparty):
+            (folder / INBOX / box(counterparty)).mkdir(parents=True, exist_ok=True)
+        gone |= dict.fromkeys(keys, path.relative_to(folder / OUTBOX).as_posix())
+        write_csv(folder / _SENT, [["key", "file"], *([key, gone[key]] for key in sorted(gone))])
+        yield Delivered(counterparty, keys, str(path))
 
 
 @contextmanager
@@ -72,25 +103,55 @@ def _ours(folder: Path) -> Generator[None]:
         yield
 
 
-def _sent(folder: Path) -> Iterator[str]:
-    """Keys that went out: those noted, and those in files that a kill left before they were noted."""
-    keys = titles("key")
-    for path in [folder / _SENT, *sorted((folder / OUTBOX).glob("*.csv"))]:
-        if not path.exists():
-            continue
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            for row in csv.DictReader(file):
-                yield from (cell for title, cell in row.items() if title in keys and cell)
+def _sent(folder: Path) -> dict[str, str]:
+    """Keys that went out, with the file ('' where an earlier version noted none)."""
+    path = folder / _SENT
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        return {row["key"]: row.get("file") or "" for row in csv.DictReader(file) if row.get("key")}
+
+
+def chains_of(folder: Path) -> set[str]:
+    """Tags of the chains that sent something through a drop folder."""
+    return {tag for key in _sent(folder) if (tag := chain_of(key)) is not None}
+
+
+def not_ours(folder: Path) -> list[Finding]:
+    """A finding for each file in the outbox that Datong did not write there. They are left as they are: nothing is read
+    of them, and no order counts as sent for them."""
+    place = folder / OUTBOX
+    if not place.is_dir():
+        return []
+    sent = _sent(folder)
+    written = {name for name in sent.values() if name}
+    written |= {Path(name).with_suffix(".xlsx").as_posix() for name in written}
+    before = {key for key, name in sent.items() if not name}
+    files = sorted(path.relative_to(place) for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
+    strange = [
+        path
+        for path in files
+        if path.as_posix() not in written
+        and not path.name.startswith((".", "~$"))
+        and not (before and _is_of(place / path, before))
+    ]
+    return [finding("warning", "dispatch.planted", f"{OUTBOX}/{path.as_posix()}") for path in strange]
+
+
+def _is_of(path: Path, keys: set[str]) -> bool:
+    """Whether a file is one that an earlier version wrote: all of its keys were noted."""
+    text = path.with_suffix(".csv")
+    if text.is_symlink() or not text.is_file():
+        return False
+    with text.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.DictReader(file)
+        own = {cell for row in rows for title, cell in row.items() if title in titles("key") and cell}
+    return bool(own) and own <= keys
 
 
 def _file_name(counterparty: str, run: str, messages: Sequence[OrderMessage]) -> str:
     """Who, which run, and a hash of the keys: the same delivery has the same name."""
     said = "|".join([counterparty, *(m.key for m in messages)])
     digest = hashlib.sha256(said.encode()).hexdigest()[:8]
-    parts = [part for part in (_safe(counterparty), _safe(run), digest) if part]
+    parts = [part for part in (safe_name(counterparty), safe_name(run), digest) if part]
     return "-".join(parts) + ".csv"
-
-
-def _safe(text: str) -> str:
-    """A text as part of a file name, on every system."""
-    return re.sub(r"[^\w.-]+", "_", text)[:60].strip("._-")

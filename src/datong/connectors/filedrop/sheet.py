@@ -1,7 +1,7 @@
 """The sheet that a counterparty gets: its orders, and beside them the columns in which it answers.
 
 The same rows as CSV, for programs, and as a workbook, for people, who fill it in and send it back. A supplier is told
-offer, unit and price, and none of our reasons; works are told why.
+offer, unit, price and where to deliver, a carrier where to, and neither of them our reasons; works are told why.
 """
 
 import csv
@@ -15,31 +15,49 @@ import xlsxwriter
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
 from datong.ledger.life import REPORTED
 from datong.model.flow import OrderMessage
-from datong.model.words import say
+from datong.model.words import catalogue, say
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_WIDTHS = {"why": 60, "product_name": 24, "key": 18, "reason": 30, "happened_at": 16, "order": 18}
+_WIDTHS = {
+    "why": 60,
+    "product_name": 24,
+    "key": 18,
+    "reason": 30,
+    "happened_at": 16,
+    "order": 18,
+    "deliver_to": 30,
+    "note": 40,
+}
 _WIDTH = 12
 
 
 @dataclass(frozen=True)
 class Known:
-    """What orders are told with. product_names, base_units: by product code. prices: of a unit, by offer."""
+    """What orders are told with. product_names, base_units: by product code. prices: of a unit, by offer.
+
+    addresses: by site; that of the only place which takes deliveries under ''. counterparties: all that ever got an
+    order; languages: of those that have one.
+    """
 
     product_names: Mapping[str, str | None] = field(default_factory=dict)
     base_units: Mapping[str, str | None] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     currency: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    counterparties: tuple[str, ...] = ()
+    languages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """columns: names of those that tell an order; those of the answer follow. rows: texts, an order each."""
+    """columns: names of those that tell an order; answers: of those of the answer, which follow. rows: texts, an order
+    each."""
 
     counterparty: str
     run: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    answers: tuple[str, ...] = ANSWER_COLUMNS
 
 
 def sheet_of(counterparty: str, run: str, messages: Sequence[OrderMessage], language: str, known: Known) -> Sheet:
@@ -51,14 +69,19 @@ def sheet_of(counterparty: str, run: str, messages: Sequence[OrderMessage], lang
     columns += ["offer", "price"] if any(bought) else []
     columns += [] if all(bought) else ["line", "why"]
     columns += ["from_site", "site"] if any(message.order.site is not None for message in messages) else []
+    columns += [name for name in ("deliver_to", "note") if any(own[name] for own in cells)]
     columns.append("key")
     rows = tuple(tuple(_harmless(own[name]) for name in columns) for own in cells)
-    return Sheet(counterparty, run, tuple(columns), rows)
+    answers = tuple(name for name in ANSWER_COLUMNS if name != "new_price" or any(bought))
+    return Sheet(counterparty, run, tuple(columns), rows, answers)
 
 
 def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
     order = sent.order
-    price = known.prices.get(order.offer or "")
+    price = known.prices.get(order.offer or "") if sent.price is None else sent.price
+    address = "" if order.kind == "make" else known.addresses.get(order.site or "", "")
+    notes = [] if sent.note is None else [sent.note.text(language)]
+    notes += [say("dispatch.repeated", language)] if sent.repeated else []
     reasons = [] if order.kind == "buy" else [cause.text.text(language) for cause in order.causes]
     return {
         "order": order.order,
@@ -77,6 +100,8 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
         "why": say("dispatch.join", language).join(reasons),
         "from_site": order.from_site or "",
         "site": order.site or "",
+        "deliver_to": address,
+        "note": say("dispatch.join", language).join(notes),
         "key": sent.key,
     }
 
@@ -90,8 +115,8 @@ def as_csv(sheet: Sheet, language: str) -> bytes:
     """UTF-8 with a byte order mark, for Excel."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([say(f"dispatch.title.{name}", language) for name in (*sheet.columns, *ANSWER_COLUMNS)])
-    writer.writerows([*row, *("" for _ in ANSWER_COLUMNS)] for row in sheet.rows)
+    writer.writerow([say(f"dispatch.title.{name}", language) for name in (*sheet.columns, *sheet.answers)])
+    writer.writerows([*row, *("" for _ in sheet.answers)] for row in sheet.rows)
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -108,36 +133,40 @@ def as_workbook(sheet: Sheet, language: str) -> bytes:
     answer = book.add_format({"bg_color": "#FFF6D5", "border": 1, "border_color": "#DDCC99", "valign": "top"})
     top = 0
     page.write_string(top, 0, say("dispatch.sheet.title", language, name=sheet.counterparty, run=sheet.run), bold)
-    for line in ("how", "when", "back"):
+    for line in ("how", "offer", "when", "back"):
         top += 1
         page.write_string(top, 0, say(f"dispatch.sheet.{line}", language))
     top += 2
-    names = (*sheet.columns, *ANSWER_COLUMNS)
+    head_row = top
+    names = (*sheet.columns, *sheet.answers)
     first_answer = len(sheet.columns)
     for column, name in enumerate(names):
         page.write_string(top, column, say(f"dispatch.title.{name}", language), head)
         page.set_column(column, column, _WIDTHS.get(name, _WIDTH))
-    page.write_string(top + 1, 0, EXAMPLE[language], grey)
-    for column, name in enumerate(ANSWER_COLUMNS, start=first_answer):
-        page.write_string(top + 1, column, say(f"dispatch.sheet.example.{name}", language), grey)
-    for number, row in enumerate(sheet.rows, start=top + 2):
+    for example in ("example", "example_offer"):
+        top += 1
+        page.write_string(top, 0, EXAMPLE[language], grey)
+        for column, name in enumerate(sheet.answers, start=first_answer):
+            if f"dispatch.sheet.{example}.{name}" in catalogue():
+                page.write_string(top, column, say(f"dispatch.sheet.{example}.{name}", language), grey)
+    for number, row in enumerate(sheet.rows, start=top + 1):
         for column, cell in enumerate(row):
             page.write_string(number, column, cell, wrapped)
         for column in range(first_answer, len(names)):
             page.write_blank(number, column, None, answer)
-    last = top + 1 + max(len(sheet.rows), 1)
+    last = top + max(len(sheet.rows), 1)
     states = [say(f"dispatch.state.{state}", language) for state in REPORTED]
     page.data_validation(
-        top + 2,
+        top + 1,
         first_answer,
         last,
         first_answer,
         {"validate": "list", "source": states, "error_type": "information"},
     )
-    page.freeze_panes(top + 1, 1)
+    page.freeze_panes(head_row + 1, 1)
     page.set_landscape()
     page.set_paper(9)  # A4
     page.fit_to_pages(1, 0)
-    page.repeat_rows(top)
+    page.repeat_rows(head_row)
     book.close()
     return content.getvalue()

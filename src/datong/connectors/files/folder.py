@@ -53,6 +53,7 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "商品": "products",
     "物料": "products",
     "地点": "sites",
+    "企业": "firms",
     "产线": "lines",
     "产线日历": "line_calendar",
     "工艺": "recipes",

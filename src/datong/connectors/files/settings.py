@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 from datong.connectors.files.steady import no_file
 from datong.ledger.validate import LIKELY_DAYS, nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
-from datong.model.settings import ChainSettings, Defaults
+from datong.model.settings import LOCAL_HOSTS, ChainSettings, Defaults, EmailSettings
 from datong.model.tables import LARGEST, tables
 from datong.model.words import LANGUAGES, Message, message
 
 SETTINGS_FILE = "chain.toml"
-_SECTIONS = ("defaults", "assumed")
+_SECTIONS = ("defaults", "assumed", "email")
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,34 @@ _DEFAULTS: Mapping[str, _Rule] = {
     "priority_factor": _number(1, MOST_SHARE),
     "firm_factor": _number(1, MOST_SHARE),
 }
+# One address in plain letters, as the protocol of mail has them; no list of several, and nothing that ends a line.
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]+")
+
+
+def _text(accepts: Callable[[str], Any], says: str) -> _Rule:
+    return _Rule(lambda v: isinstance(v, str) and bool(accepts(v)), message(f"check.{says}"))
+
+
+def _is_one_line(text: str) -> bool:
+    return bool(text.strip()) and text.isprintable()
+
+
+_HOST_RULE, _LINE_RULE = _text(_HOST.fullmatch, "a_host"), _text(_is_one_line, "one_line")
+_EMAIL: Mapping[str, _Rule] = {
+    "from": _text(ADDRESS.fullmatch, "an_address"),
+    "user": _LINE_RULE,
+    "smtp_host": _HOST_RULE,
+    "smtp_port": _whole(1, 65_535),
+    "smtp_security": _one_of("tls", "starttls", "unencrypted"),
+    "imap_host": _HOST_RULE,
+    "imap_port": _whole(1, 65_535),
+    "imap_security": _one_of("tls", "starttls", "unencrypted"),
+    "folder": _LINE_RULE,
+    "taken_folder": _LINE_RULE,
+    "password_file": _LINE_RULE,
+}
+_EMAIL_NEEDED = ("from", "smtp_host", "imap_host")
 
 
 def read_settings(folder: Path) -> tuple[ChainSettings | None, list[Finding]]:
@@ -115,7 +143,46 @@ def read_settings(folder: Path) -> tuple[ChainSettings | None, list[Finding]]:
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         return None, [toml_finding(SETTINGS_FILE, str(error), text)]
-    return _settings(tree, text, folder.resolve().name)
+    settings, findings = _settings(tree, text, folder.resolve().name)
+    return settings, [*findings, *_email(tree, text)[1]]
+
+
+def read_email(folder: Path) -> EmailSettings | None:
+    """The section [email] of a chain whose settings are right (`read_settings`); None where it has none."""
+    text = (folder / SETTINGS_FILE).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    return _email(tomllib.loads(text), text)[0]
+
+
+def _email(tree: Mapping[str, Any], text: str) -> tuple[EmailSettings | None, list[Finding]]:
+    """The section [email] where it is there and nothing of it is wrong, and what is wrong or odd."""
+    section = tree.get("email")
+    if section is None:
+        return None, []
+    if not isinstance(section, dict):
+        return None, [_wrong_value("email", section, message("check.an_email_section"), text)]
+    findings: list[Finding] = []
+    given: dict[str, Any] = {}
+    for key, value in section.items():
+        if key in _EMAIL:
+            _take(given, key, value, _EMAIL[key], text, findings)
+        elif key == "password":
+            row = _line_of(key, text)
+            findings.append(finding("error", "check.password_in_settings", SETTINGS_FILE, row=row, column="email"))
+        else:
+            findings.append(_unknown_key(key, list(_EMAIL), text))
+    row = _line_of("email", text)
+    for key in _EMAIL_NEEDED:
+        if key not in section:
+            findings.append(finding("error", "check.no_email_setting", SETTINGS_FILE, row=row, column="email", key=key))
+    if any(found.severity == "error" for found in findings):
+        return None, findings
+    email = EmailSettings(given.pop("from"), **given)
+    for name, server in (("smtp_security", email.smtp), ("imap_security", email.imap)):
+        if server.security == "unencrypted" and server.host not in LOCAL_HOSTS:
+            row = _line_of(name, text)
+            found = finding("warning", "check.unencrypted", SETTINGS_FILE, row=row, column=name, host=server.host)
+            findings.append(found)
+    return email, findings
 
 
 def toml_finding(source: str, error: str, text: str) -> Finding:
@@ -123,6 +190,11 @@ def toml_finding(source: str, error: str, text: str) -> Finding:
     at = re.search(r"line (\d+)", error)
     row = int(at.group(1)) if at else len(text.splitlines()) or 1
     return finding("error", "check.toml_syntax", source, row=row, reason=shown(error))
+
+
+def settings_of(values: Mapping[str, Any]) -> tuple[ChainSettings, list[Finding]]:
+    """Settings that a program gives, by the rules of chain.toml, and what is wrong with them."""
+    return _settings(values, "", str(values["name"]))
 
 
 def _settings(tree: Mapping[str, Any], text: str, folder_name: str) -> tuple[ChainSettings, list[Finding]]:

@@ -118,8 +118,18 @@ def _settings_text(language: str) -> str:
         lines.append(f"{setting.name} = {_toml(getattr(defaults.defaults, setting.name))}")
     example = say("starter.assumed_example", language)
     lines += ["", f"# {say('starter.assumed_head', language)}", '# [assumed."lines.hours_per_week"]']
-    lines += [f'# {language} = "{example}"', ""]
+    lines += [f'# {language} = "{example}"']
+    lines += ["", f"# {say('starter.email_head', language)}", *(f"# {line}" for line in _EMAIL_EXAMPLE), ""]
     return "\n".join(lines)
+
+
+_EMAIL_EXAMPLE = (
+    "[email]",
+    'from = "orders@example.com"',
+    'user = "orders@example.com"',
+    'smtp_host = "smtp.example.com"',
+    'imap_host = "imap.example.com"',
+)
 
 
 def _toml(value: object) -> str:

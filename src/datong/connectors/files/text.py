@@ -35,11 +35,29 @@ class TextFacts:
     long_line: bool = False
 
 
+# Words in the headers of Korean tables.
+_KOREAN = (
+    "수량",
+    "날짜",
+    "일자",
+    "상품",
+    "제품",
+    "품목",
+    "주문",
+    "판매",
+    "금액",
+    "단가",
+    "코드",
+    "고객",
+    "재고",
+    "합계",
+)
+
 # --- what encoding -----------------------------------------------------------------------------------------------
 
 
 def look_at_text(path: Path) -> TextFacts | Finding:
-    """One quick pass over the bytes: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030."""
+    """One quick pass over the bytes: UTF-8 (with or without BOM), UTF-16 with BOM, EUC-KR or GB18030."""
     utf8 = codecs.getincrementaldecoder("utf-8")()
     is_utf8, between, quotes, nuls, controls, blank, size = True, False, 0, 0, 0, True, 0
     line, longest = 0, 0
@@ -70,6 +88,8 @@ def look_at_text(path: Path) -> TextFacts | Finding:
         return finding("error", "check.not_text", path.name)
     if is_utf8:
         return TextFacts("utf-8-sig", between, quotes, nuls > 0, long_line)
+    if _reads_as_korean(path):
+        return TextFacts("cp949", False, quotes, nuls > 0, long_line)
     if _decodes(path, "gb18030") and _reads_as_chinese(path):
         return TextFacts("gb18030", False, quotes, nuls > 0, long_line)
     return TextFacts("utf-8-sig", True, quotes, nuls > 0, long_line)
@@ -92,6 +112,18 @@ def _decodes(path: Path, encoding: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _reads_as_korean(path: Path) -> bool:
+    """EUC-KR decodes as GB18030, too, and as common characters. Korean is nearly all Hangul, which Chinese read as
+    Korean is not; and its tables have columns that are called as Korean ones are."""
+    if not _decodes(path, "cp949"):
+        return False
+    with path.open(encoding="cp949", newline="") as file:
+        text = file.read(SAMPLE_BYTES * 4)
+    high = [c for c in text if ord(c) > 127]
+    hangul = sum("가" <= c <= "힣" for c in high)
+    return hangul >= 0.95 * len(high) and any(word in text for word in _KOREAN)
 
 
 def _reads_as_chinese(path: Path) -> bool:

@@ -6,6 +6,7 @@ Formulas that no program has worked out, and those that ended in an error, read 
 """
 
 import copy
+import io
 import posixpath
 import re
 import zipfile
@@ -13,6 +14,7 @@ import zlib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree import ElementTree
 
 import numpy as np
@@ -59,13 +61,20 @@ class Inspected:
 def inspect(path: Path) -> Inspected:
     """Look into an .xlsx or .xlsm. A workbook of another format (.xls) holds too little to do harm."""
     with path.open("rb") as file:
-        if file.read(2) != b"PK":
-            return Inspected()
+        return inspect_open(file, path.name)
+
+
+def inspect_open(file: BinaryIO, name: str) -> Inspected:
+    """The same of a workbook that is no file of its own. name: by which findings call it."""
+    start = file.read(2)
+    if start != b"PK":
+        return Inspected()
+    packed_bytes = file.seek(0, io.SEEK_END)
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _inspect(archive, path.name, path.stat().st_size)
+        with zipfile.ZipFile(file) as archive:
+            return _inspect(archive, name, packed_bytes)
     except (zipfile.BadZipFile, zlib.error, ElementTree.ParseError, EOFError, *_ODD_ZIPS) as error:
-        return Inspected((finding("error", "check.unreadable_file", path.name, reason=shown(error)),))
+        return Inspected((finding("error", "check.unreadable_file", name, reason=shown(error)),))
 
 
 # Unknown methods of packing, passwords, offsets outside the file, parts that are named and not there.

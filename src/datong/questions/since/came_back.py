@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.life import Standing, events_of_table, in_order
+from datong.ledger.life import Standing, events_of_table, in_order, told_offer
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 from datong.model.flow import party
@@ -44,7 +44,19 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
     rows += [_late(order, state, naming) for order in orders if _is_late(order, state)]
     rows += _received(before.state, state, naming)
     rows += _counted(before.state, state, naming)
-    order = ("refused", "cancelled", "late", "done", "partly", "started", "accepted", "given_out", "received")
+    order = (
+        "offered",
+        "refused",
+        "cancelled",
+        "late",
+        "done",
+        "partly",
+        "started",
+        "accepted",
+        "offer_refused",
+        "given_out",
+        "received",
+    )
     place = {kind: i for i, kind in enumerate((*order, "counted", "counted_as_recorded"))}
     return sorted(rows, key=lambda row: place[row.kind])
 
@@ -75,13 +87,13 @@ def _closed_text(refusal: Refusal, naming: Naming) -> Message:
 
 def _orders(before: State, now: State) -> list[_Order]:
     """Every order that is there now, by number."""
-    were = {row["order"]: row["locked"] for row in before.table("orders").select(["order", "locked"]).to_pylist()}
+    were = set(before.table("orders")["order"].to_pylist())
     stood, stands = order_standings(before), order_standings(now)
     result = []
     for row in sorted(now.table("orders").to_pylist(), key=lambda r: r["order"]):
         order, nothing = row["order"], Standing()
-        state_before = state_now(stood.get(order), were[order]) if order in were else None
-        state = state_now(stands.get(order), row["locked"])
+        state_before = state_now(stood.get(order)) if order in were else None
+        state = state_now(stands.get(order))
         result.append(_Order(row, state_before, state, stood.get(order, nothing), stands.get(order, nothing)))
     return result
 
@@ -90,7 +102,11 @@ def _news(order: _Order, state: State, naming: Naming) -> Iterator[Row]:
     """What is new of one order: the last thing that happened to it."""
     row, good = order.row, order.now.good_units
     words = _words(order, naming)
-    if order.state != order.state_before and order.state in ("refused", "cancelled"):
+    if order.now.offer is not None and order.now.offer != order.before.offer:
+        told = told_offer(order.now.offer.offer, state.settings.currency)
+        who = party(order.now.offer.counterparty or "")
+        yield _row(order, "offered", message("since.offered", **words, due=row["due"], who=who, offer=told))
+    elif order.state != order.state_before and order.state in ("refused", "cancelled"):
         yield _row(order, order.state, message(f"since.{order.state}", **words, **_told(order, state)))
     elif order.state != order.state_before and order.state == "done":
         done = order.now.happened_at
@@ -100,8 +116,10 @@ def _news(order: _Order, state: State, naming: Naming) -> Iterator[Row]:
     elif good > order.before.good_units + NOTHING:
         partly = {"good": shown(good), "before": shown(order.before.good_units)}
         yield _row(order, "partly", message("since.partly", **words, **partly))
-    elif order.state != order.state_before and order.state in OPEN_STATES:
+    elif order.state not in (order.state_before, "offered") and order.state in OPEN_STATES:
         kind = {"released": "given_out", "partly_done": "started"}.get(order.state, order.state)
+        if order.state == "released" and order.state_before is not None:
+            kind = "offer_refused"
         text = message(f"since.{kind}", **words, start=row["start"], due=row["due"])
         yield _row(order, kind, text)
 

@@ -182,8 +182,8 @@ def _given_out_cost(before: PlanBefore, state: State, weeks: Sequence[date]) -> 
     were = set(before.state.table("orders")["order"].to_pylist())
     out = {
         row["order"]
-        for row in state.table("orders").select(["order", "locked"]).to_pylist()
-        if row["order"] not in were and state_now(stands.get(row["order"]), row["locked"]) not in _NO_COST
+        for row in state.table("orders").select(["order"]).to_pylist()
+        if row["order"] not in were and state_now(stands.get(row["order"])) not in _NO_COST
     }
     orders = before.tables["orders"]
     return _order_cost(orders.filter(pc.is_in(orders["order"], pa.array(sorted(out), pa.string()))), state, weeks)

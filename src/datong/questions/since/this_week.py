@@ -18,20 +18,23 @@ def this_week(before: PlanBefore | None, state: State, tables: Mapping[str, pa.T
     """What to give out, whom to ask for an answer or for goods, and whom to tell that something comes late."""
     rows = [_release(state, tables, naming)]
     standings = order_standings(state)
-    late, silent = [], []
+    late, silent, offered = [], [], []
     known = set() if before is None else set(before.state.table("orders")["order"].to_pylist())
     for row in sorted(state.table("orders").to_pylist(), key=lambda r: (r["due"], r["order"])):
         stand = standings.get(row["order"])
-        now = state_now(stand, row["locked"])
+        now = state_now(stand)
         left = row["units"] - (0.0 if stand is None else stand.good_units + stand.scrap_units)
         if now not in OPEN_STATES or left <= NOTHING:
             continue
         named = message("since.named", order=row["order"], product=naming.called(row["product"]), units=shown(left))
+        if now == "offered":
+            offered.append(named)
         if row["due"] < state.today:
             late.append(named)
         elif now == "released" and row["order"] in known:
             silent.append(named)
-    rows += [_to_do(kind, names) for kind, names in (("ask_late", late), ("ask_answer", silent)) if names]
+    kinds = (("decide", offered), ("ask_late", late), ("ask_answer", silent))
+    rows += [_to_do(kind, names) for kind, names in kinds if names]
     return rows + _to_tell(tables, naming)
 
 

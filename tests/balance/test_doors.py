@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+from datong.balance.doors import balance
 from datong.balance.dual import Dual
-from datong.balance.market import balance
 from datong.balance.pack import pack
 from datong.balance.repair import feasible
 from datong.ledger.held import held_back

@@ -44,10 +44,10 @@ def placed_orders(state: State) -> tuple[PlacedOrder, ...]:
     stands = order_standings(state)
     last = _last_arrivals(state)
     found = []
-    columns = ["order", "kind", "product", "recipe", "offer", "lane", "site", "units", "start", "due", "locked"]
+    columns = ["order", "kind", "product", "recipe", "offer", "lane", "site", "units", "start", "due"]
     for row in state.table("orders").select(columns).to_pylist():
         stand = stands.get(row["order"], Standing())
-        now = state_now(stand, row["locked"])
+        now = state_now(stand)
         units, good = row["units"], stand.good_units
         came = good + stand.scrap_units
         left = max(units - came, 0.0) if now in OPEN_STATES else 0.0

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.balance import highs, integer
+from datong.balance import exact_lots, highs
 from datong.balance.bound import lower_bound
+from datong.balance.doors import better_lots, cleared, in_orders
 from datong.balance.evaluate import evaluate, supply_of
-from datong.balance.market import better_lots, cleared, in_orders
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Limits, Solution
@@ -110,7 +110,7 @@ def packed(state, demand):
     """Market and the lot rules of its ways."""
     market = pack(state, demand, nothing_learnt(), position(state))
     whole = whole_products(state, demand, chain_facts(state, demand.bucket_starts, nothing_learnt(), demand.items))
-    return market, integer.lot_rules(market, np.array([whole[p] for p in market.products.names], dtype=bool))
+    return market, exact_lots.lot_rules(market, np.array([whole[p] for p in market.products.names], dtype=bool))
 
 
 def of_plan_stage(state, demand, market):
@@ -125,7 +125,7 @@ def waiting_cost(market, rules, started):
     none = np.zeros(market.demand.sure.shape)
     lots = (started > 1e-6).astype(float)
     away = turn_away_overdue(market, supply_of(market, started, none), none)
-    integer.cost_in_lots(market, rules, Solution(started, none, away, None, "", 0), lots)
+    exact_lots.cost_in_lots(market, rules, Solution(started, none, away, None, "", 0), lots)
     whole = market.deliverable(supply_of(market, started, none), market.demand.product)
     away = turn_away_overdue(market, whole, none)
     return sum(evaluate(market, started, none, away, lots=lots, whole=True).cost.values())
@@ -145,7 +145,7 @@ def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage
         plain = given_out.total_cost
         waits = waiting_cost(market, rules, start)
         assert plain <= waits + 1e-6 * max(abs(waits), 1.0), seed
-        found = integer.solve(market, rules, start, options=EXACT)
+        found = exact_lots.solve(market, rules, start, options=EXACT)
         scale = 1e-6 * max(abs(found.total_cost), 1.0)
         assert found.total_cost <= plain + scale, seed
         assert bound <= found.bound + scale, seed
@@ -188,7 +188,7 @@ def test_the_integer_programme_finds_what_enumeration_finds(seed):
         away = turn_away_overdue(market, supply_of(market, started, none), none)
         cost = sum(evaluate(market, started, none, away).cost.values())
         least = min(least, cost + float(setups.sum(axis=1) @ rules.setup_cost))
-    found = integer.solve(market, rules, options=EXACT)
+    found = exact_lots.solve(market, rules, options=EXACT)
     if "maximum lateness" not in market.rule_names and (market.demand.sure == 0).all():
         assert found.total_cost == pytest.approx(least, rel=1e-6)
     assert found.total_cost <= least + 1e-6
@@ -209,7 +209,7 @@ def test_a_large_chain_keeps_the_lots_it_begins_with(monkeypatch):
     state, demand = random_chain(3)
     market, _ = packed(state, demand)
     start, given_out = of_plan_stage(state, demand, market)
-    monkeypatch.setattr("datong.balance.market.INTEGER_UP_TO", 1)
+    monkeypatch.setattr("datong.balance.doors.INTEGER_UP_TO", 1)
     decision = decided(state, demand)
     assert decision.given_out.solution.door != "integer"
     np.testing.assert_array_equal(decision.given_out.solution.started, start)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from datong.model.layers import SortedDemand
-from datong.network.facts import Economics, Way
-from datong.plan.turns import Choice, Jump, Shop, cheapest_levels, lots_in_turn
+from datong.network.economics import Economics
+from datong.network.ways import Way
+from datong.plan.lots_in_turn import Choice, Jump, Shop, cheapest_levels, lots_in_turn
 from datong.plan.worth import Curve
 
 

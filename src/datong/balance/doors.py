@@ -1,4 +1,8 @@
-"""Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth."""
+"""Balance: demand against capacity, materials and stock -> who makes how much when, and what capacity is worth.
+
+A door is a solver: prices (prices.py), HiGHS (highs.py), integers (exact_lots.py). Here it is chosen by the size of
+the market and its rules, and given its limits.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from datong.balance import highs, integer, prices
+from datong.balance import exact_lots, highs, prices
 from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
@@ -141,15 +145,15 @@ def states_lots(market: Market) -> bool:
     )
 
 
-def fits_integers(market: Market, rules: integer.LotRules) -> bool:
+def fits_integers(market: Market, rules: exact_lots.LotRules) -> bool:
     """Whether HiGHS looks for lots: the chain is small, and has no rule that is not known in lots."""
-    is_small = integer.column_count(market, rules) <= INTEGER_UP_TO and highs.piece_count(market) <= PIECES_IN_LOTS
-    return integer.knows(market) and is_small
+    is_small = exact_lots.column_count(market, rules) <= INTEGER_UP_TO and highs.piece_count(market) <= PIECES_IN_LOTS
+    return exact_lots.knows(market) and is_small
 
 
 def better_lots(
     given_out: Cleared,
-    rules: integer.LotRules,
+    rules: exact_lots.LotRules,
     limits: Limits = USUAL_LIMITS,
     on_progress: OnProgress = never_stop,
 ) -> Cleared:
@@ -160,14 +164,14 @@ def better_lots(
         options["time_limit"] = limits.time_limit_s
     avoidable = max(given_out.market_bound - unavoidable_cost(market), 0.0)
     close = min(limits.gap_share, LOTS_GAP) * avoidable
-    found = integer.solve(market, rules, given_out.solution.started, close, options, on_progress)
+    found = exact_lots.solve(market, rules, given_out.solution.started, close, options, on_progress)
     if found is None:
         return given_out
     bound = max(given_out.bound, found.bound)
     if found.total_cost < given_out.total_cost - NOTHING * max(abs(given_out.total_cost), 1.0):
         started = found.solution.started
         # A set-up without a unit is no order: HiGHS may leave one where it costs no more than its gap.
-        better = in_orders(given_out, started, np.where(started > integer.ROUNDING, 1.0, 0.0))
+        better = in_orders(given_out, started, np.where(started > exact_lots.ROUNDING, 1.0, 0.0))
         given_out = min(given_out, better, key=lambda plan: plan.total_cost)  # HiGHS delivers parts of a unit
     total = given_out.total_cost
     assert bound <= total + 1e-6 * max(abs(total), 1.0), "the bound lies above the cost in lots: one of them is wrong"

@@ -6,11 +6,14 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from datong.balance import highs, integer
+from datong.balance import exact_lots, highs
 from datong.balance.pack import pack_facts
 from datong.model.calendar import Calendar
-from datong.network.facts import ChainFacts, ComponentUse, Economics, Way
+from datong.network.bills import ComponentUse
+from datong.network.economics import Economics
+from datong.network.facts import ChainFacts
 from datong.network.position import Position
+from datong.network.ways import Way
 
 
 def way(name, **others):
@@ -40,8 +43,8 @@ def market_of(*asked, hours=100.0, part=None, **rules):
 
 def solved(market, whole=False):
     """The optimum, proven: units started by way and bucket, and the plan."""
-    rules = integer.lot_rules(market, np.full(len(market.products), whole))
-    plan = integer.solve(market, rules, options={**highs.OPTIONS, "mip_max_nodes": 1000})
+    rules = exact_lots.lot_rules(market, np.full(len(market.products), whole))
+    plan = exact_lots.solve(market, rules, options={**highs.OPTIONS, "mip_max_nodes": 1000})
     assert plan.bound == pytest.approx(plan.total_cost)
     return plan.solution.started.round(6).tolist(), plan
 
@@ -85,11 +88,11 @@ def test_a_part_comes_by_its_smallest_order():
 
 def test_the_most_of_a_lot_is_what_can_be_needed_and_made():
     market = market_of(10, 10, hours=8.0, setup_hours=1.0, multiple_units=3.0)
-    rules = integer.lot_rules(market, np.array([True]))
+    rules = exact_lots.lot_rules(market, np.array([True]))
     where = np.array([0]), np.array([0])
-    assert integer.most_of_lots(market, rules, *where).tolist() == [6.0]  # 7 h
+    assert exact_lots.most_of_lots(market, rules, *where).tolist() == [6.0]  # 7 h
     market = market_of(10, 10, multiple_units=3.0)
-    assert integer.most_of_lots(market, integer.lot_rules(market, np.array([True])), *where).tolist() == [
+    assert exact_lots.most_of_lots(market, exact_lots.lot_rules(market, np.array([True])), *where).tolist() == [
         24.0
     ]  # 20 + 3
 
@@ -97,8 +100,8 @@ def test_the_most_of_a_lot_is_what_can_be_needed_and_made():
 @pytest.mark.parametrize("broken", ["smallest", "steps", "set-up", "hours"])
 def test_a_plan_that_breaks_a_rule_of_lots_is_refused(broken):
     market = market_of(10, 10, hours=12.0, setup_hours=2.0, min_units=4.0, multiple_units=2.0)
-    rules = integer.lot_rules(market, np.array([True]))
-    plan = integer.solve(market, rules, options={**highs.OPTIONS, "mip_max_nodes": 100})
+    rules = exact_lots.lot_rules(market, np.array([True]))
+    plan = exact_lots.solve(market, rules, options={**highs.OPTIONS, "mip_max_nodes": 100})
     assert plan.solution.started.tolist() == [[10.0, 10.0]]
     started, setups = plan.solution.started, plan.setups
     if broken == "set-up":
@@ -106,4 +109,4 @@ def test_a_plan_that_breaks_a_rule_of_lots_is_refused(broken):
     else:
         started[0, 0] = {"smallest": 2.0, "steps": 9.0, "hours": 12.0}[broken]
     with pytest.raises(AssertionError):
-        integer.cost_in_lots(market, rules, plan.solution, setups)
+        exact_lots.cost_in_lots(market, rules, plan.solution, setups)

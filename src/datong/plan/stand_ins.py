@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from datong.network.facts import ChainFacts, way_key
+from datong.network.facts import ChainFacts
 from datong.network.refusals import Refusal
+from datong.network.ways import way_key
 from datong.plan.lots import Lot
 
 

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.facts import Way
 from datong.network.spans import least_over, mean_over
+from datong.network.ways import Way
 from datong.plan.lots import NOTHING, Lot, round_up
 from datong.plan.worth import Curve
 

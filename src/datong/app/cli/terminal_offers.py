@@ -1,0 +1,65 @@
+"""What `datong offers` shows: what is offered instead of what was ordered, and what it costs to take it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from datong.app.cli import terminal
+from datong.app.wording import figures
+from datong.ledger.life import told_offer
+from datong.ledger.state import State
+from datong.model.flow import party
+from datong.model.words import Message, message, say
+from datong.questions.since.rows import Naming
+
+if TYPE_CHECKING:  # it imports every stage
+    from datong.questions.offers import OfferCost, OpenOffer
+
+# A difference that is less is none.
+NO_MONEY = 0.005
+
+
+def show_offers(
+    offers: "Sequence[tuple[OpenOffer, OfferCost]]", state: State, language: str, console: Console | None = None
+) -> None:
+    """state: with its products."""
+    console = console or terminal.make_console()
+    if not offers:
+        console.print(Text(say("offers.none", language)))
+        return
+    naming, currency = Naming(state), state.settings.currency
+    console.print(Text(say("offers.head", language, count=len(offers)), style="bold"))
+    for offer, cost in offers:
+        console.print(Text(f"  {offer_line(offer, naming, currency).text(language)}"))
+        console.print(Text(f"    {cost_line(cost, currency, language)}"))
+    console.print(Text(say("offers.how", language), style="dim"))
+
+
+def offer_line(offer: "OpenOffer", naming: Naming, currency: str) -> Message:
+    row = offer.order
+    line = message(
+        "offers.line",
+        order=row["order"],
+        amount=naming.amount(row["units"], row["product"]),
+        product=naming.called(row["product"]),
+        due=row["due"],
+        who=party(offer.said.counterparty or ""),
+        offer=told_offer(offer.said.offer, currency),
+    )
+    return line if not offer.said.reason else message("offers.because", line=line, reason=offer.said.reason)
+
+
+def cost_line(cost: "OfferCost", currency: str, language: str) -> str:
+    if cost.money is None:
+        return say("offers.unknown", language, why="" if cost.why is None else cost.why.text(language))
+
+    def money(value: float) -> str:
+        return figures.money(value, currency, language)
+
+    key = "same" if abs(cost.money) < NO_MONEY else "costs" if cost.money > 0 else "saves"
+    text = say(f"offers.{key}", language, money=money(abs(cost.money)))
+    if cost.low is None or cost.high is None or cost.high - cost.low < NO_MONEY:
+        return text
+    return say("offers.between", language, text=text, low=money(cost.low), high=money(cost.high))

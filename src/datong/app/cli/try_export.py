@@ -1,0 +1,182 @@
+"""`datong try`: an export becomes a chain, or goes into one, and comes back as an order list."""
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from datong.app.chain import Chain
+from datong.app.cli import commands, terminal, trial
+from datong.app.cli.terminal_order_list import show_order_list
+from datong.app.cli.terminal_since import show_since
+from datong.app.in_hand import write_chain
+from datong.app.reporting import report_inputs, write_report
+from datong.app.taking_in import own_profiles
+from datong.app.wording.order_list import OrderList
+from datong.connectors.exports.count_sheet import is_filled
+from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.profiles import PROFILES_FOLDER
+from datong.connectors.exports.questions import asked
+from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
+from datong.connectors.files.whole import write_whole
+from datong.model.errors import BadInput, Refused
+from datong.model.words import message, say
+
+SETTINGS_FILE, RESULTS_FOLDER = "chain.toml", "results"
+REPORT, ORDER_LIST, COUNT_SHEET = "report.html", "order-list.xlsx", "count-sheet.xlsx"
+COUNTED_SHEET = "count-sheet-taken-in.xlsx"
+
+
+def answer_try(options: argparse.Namespace, language: str) -> int:
+    """A stranger's sales export: read it, ask about it, make it a chain, and say what to order. The next one goes into
+    the same chain."""
+    folder: Path | None = options.into
+    if folder is not None and (folder / SETTINGS_FILE).is_file():
+        return _next_export(folder, options, language)
+    if folder is not None and folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
+        raise Refused(message("app.no_chain", folder=folder))
+    reading = _read(options, language)
+    if not options.yes and not _consent(language):
+        terminal.line(say("app.guess_refused", language))
+        return 2
+    into = folder or Path(tempfile.mkdtemp(prefix="datong-"))
+    paths = write_chain(into, options.file.stem, options.country, reading)
+    with commands.opened(into, language) as chain:
+        if paths is not None:
+            products = reading.part("products")
+            count = 0 if products is None else products.num_rows
+            words = {"count": f"{count:,}", "paths": paths, "usual": type(chain.settings).path_count}
+            terminal.line(say("app.few_paths", language, **words))
+        _take_stock(chain, options, language)
+        _plan(chain, options, language, first=True)
+    if folder is None:
+        terminal.line(say("order_list.not_kept", language, folder=into))
+    terminal.line(reading.last_line(language))
+    return 0
+
+
+def _read(options: argparse.Namespace, language: str) -> Reading:
+    """The export as it is read, without a question left. Raises BadInput where it cannot be."""
+    profiles = own_profiles(options.into)
+    with terminal.reading(options.file.name, language):
+        grids = read_grids(options.file)
+
+    def read(answers: Mapping[str, str]) -> Reading:
+        return read_from(grids, options.file.name, answers, options.country, profiles=profiles)
+
+    given = _given(options)
+    reading = read(given)
+    if not reading.columns:
+        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
+    terminal.line(say("app.guess_title", language, file=options.file.name))
+    trial.show_reading(reading, language)
+    if reading.missing:
+        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
+    commands.print_findings(reading.findings, language)
+    return _answered(reading, read, given, options, language)
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """Answers of the command line."""
+    return trial.parse_answers(options.answer) | ({MARKETS: APART} if options.by_market else {})
+
+
+def _answered(
+    reading: Reading,
+    read: Callable[[Mapping[str, str]], Reading],
+    given: Mapping[str, str],
+    options: argparse.Namespace,
+    language: str,
+) -> Reading:
+    """The reading without a question left. With --yes, or where nobody is there, a question stops the command."""
+    if not reading.questions:
+        return reading
+    if options.yes:
+        trial.show_questions(reading.questions, language)
+        raise asked(reading.questions)
+    return trial.ask_until_sure(reading, read, given, language)
+
+
+def _consent(language: str) -> bool:
+    if not sys.stdin.isatty():
+        raise Refused(message("app.guess_no_terminal"))
+    return input(say("app.guess_consent", language)).strip().lower() in ("", "y", "yes", "是", "好", "对")
+
+
+def _next_export(folder: Path, options: argparse.Namespace, language: str) -> int:
+    """The next export on a chain: what is new, corrected, withdrawn and gone; then the plan anew, and what changed."""
+    with commands.opened(folder, language) as chain:
+        taken = commands.ingested(chain, options.file, _given(options), language, ask=not options.yes)
+        if taken.reading is not None:
+            trial.show_reading(taken.reading, language)
+        commands.print_findings(taken.findings, language)
+        for report in taken.reports:
+            commands.print_ingested(report, language)
+        _take_stock(chain, options, language)
+        _plan(chain, options, language, first=False)
+        if taken.reading is not None:
+            terminal.line(taken.reading.last_line(language))
+    return 0
+
+
+def _take_stock(chain: Chain, options: argparse.Namespace, language: str) -> None:
+    """What is in stock: from the sheet that is named, or the chain's own where it is filled in; where nothing is known,
+    one question at a terminal. The chain's own is put aside once it is taken in, since a new one takes its place."""
+    own = chain.folder / RESULTS_FOLDER / COUNT_SHEET
+    file: Path | None = options.stock or (own if is_filled(own) else None)
+    if file is None and not options.yes and sys.stdin.isatty() and not _is_counted(chain):
+        said = input(say("order_list.ask_stock", language)).strip()
+        file = Path(said).expanduser() if said else None
+    if file is None:
+        return
+    taken, count, empty = chain.count_stock(file)
+    commands.print_findings(taken.findings, language)
+    terminal.line(say("count.read", language, count=count, empty=empty))
+    if own.is_file() and file.resolve() == own.resolve():
+        own.replace(own.with_name(COUNTED_SHEET))
+
+
+def _is_counted(chain: Chain) -> bool:
+    return chain.state(names=("stock",)).table("stock").num_rows > 0
+
+
+def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bool) -> None:
+    """Plan, show the order list, and write what goes with it beside the chain's tables."""
+    from datong.app.report.order_list import count_sheet_bytes, order_list_bytes
+
+    commands.warn_of_findings(chain, language)
+    result = commands.run_with_progress(chain, None, None, language, listed=True)
+    inputs = report_inputs(chain, result, {}, language)
+    listed = OrderList(inputs, language)
+    results = chain.folder / RESULTS_FOLDER
+    results.mkdir(exist_ok=True)
+    report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))
+    write_report(inputs, report, language)
+    write_whole(workbook, order_list_bytes(listed))
+    if not first:
+        show_since(result.tables["since"], chain.settings, language)
+    show_order_list(listed)
+    terminal.line(say("order_list.workbook", language, path=workbook))
+    if listed.uncounted:
+        day = result.as_of.astimezone(chain.settings.calendar.zone).date()
+        rows = sorted((row["product"], row["name"]) for row in listed.uncounted)
+        write_whole(sheet, count_sheet_bytes(rows, day, language))
+        into = f"--into {shlex.quote(str(chain.folder))}"
+        words = {"path": shlex.quote(str(sheet)), "file": shlex.quote(str(options.file)), "into": into}
+        terminal.line(say("order_list.count_sheet", language, **words))
+    terminal.line(say("order_list.report", language, path=report.resolve()))
+    terminal.line(say("order_list.refresh", language, folder=shlex.quote(str(chain.folder))))
+    _open(report)
+
+
+def _open(report: Path) -> None:
+    """Show the report where a desktop is there and somebody looks on."""
+    desktop = sys.platform in ("win32", "darwin") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if desktop and sys.stdout.isatty() and sys.stdin.isatty():
+        webbrowser.open(report.resolve().as_uri())

@@ -1,0 +1,75 @@
+"""Two small workbooks: the order list, to send; and the count sheet, to fill in."""
+
+import io
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import xlsxwriter
+
+from datong.app.wording.order_list import OrderList
+from datong.model.words import say
+
+# What is the same in each file, so that the same list gives the same bytes.
+_MADE = datetime(2000, 1, 1)  # noqa: DTZ001
+_WIDTHS = (40, 16, 40, 10, 12, 12, 14, 12, 16, 16)
+_COUNT_WIDTHS = (20, 44, 14, 16)
+_NOTED = 8
+
+
+def order_list_bytes(listed: OrderList) -> bytes:
+    """Every product, the most urgent first; figures as numbers."""
+    language = listed.language
+    keys = ("product", "code", "picture", "unit", "in_stock", "under_way", "a_week", "order_now", "lasts_until", "risk")
+    rows = []
+    for row in listed.rows:
+        rows.append([
+            row["name"] or row["product"], row["product"], row["image"], row["base_unit"],
+            row["on_hand_units"] if row["counted"] else listed.in_stock(row), row["under_way_units"],
+            round(row["week_units"], 2), row["order_units"], listed.lasts(row), row["short_chance"],
+        ])  # fmt: skip
+    heads = [say(f"order_list.{key}", language) for key in keys]
+    top = [listed.title(), *listed.notes()]
+    return _workbook(say("order_list.sheet", language), top, heads, rows, _WIDTHS, len(keys) - 1)
+
+
+def count_sheet_bytes(products: Sequence[tuple[str, str | None]], day: date, language: str) -> bytes:
+    """A row for each product (code, name), with room for what is counted. day: of the count, where nobody says so."""
+    heads = [say(f"count.{key}", language) for key in ("code", "name", "counted", "day")]
+    rows = [[code, name or code, None, str(day)] for code, name in products]
+    return _workbook(say("count.sheet", language), [], heads, rows, _COUNT_WIDTHS, None)
+
+
+def _workbook(
+    sheet: str,
+    top: Sequence[str],
+    heads: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    widths: Sequence[int],
+    share_column: int | None,
+) -> bytes:
+    """One sheet: some lines, a header, rows. share_column: a column of shares, if any."""
+    kept = io.BytesIO()
+    book = xlsxwriter.Workbook(kept, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book.set_properties({"created": _MADE})
+    bold, text = book.add_format({"bold": True}), book.add_format({"num_format": "@"})
+    share = book.add_format({"num_format": "0%"})
+    page = book.add_worksheet(sheet)
+    for i, width in enumerate(widths):
+        page.set_column(i, i, width)
+    for i, line in enumerate(top):
+        page.write_string(i, 0, line, bold if i == 0 else None)
+    first = len(top) + (1 if top else 0)
+    for i, head in enumerate(heads):
+        page.write_string(first, i, head, bold)
+    page.freeze_panes(first + 1, 1)
+    for at, row in enumerate(rows, start=first + 1):
+        for i, value in enumerate(row):
+            if isinstance(value, str):
+                page.write_string(at, i, value, text)
+            elif value is not None:
+                page.write_number(at, i, value, share if i == share_column else None)
+    page.set_landscape()
+    page.fit_to_pages(1, 0)
+    book.close()
+    return kept.getvalue()

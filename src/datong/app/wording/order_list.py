@@ -1,0 +1,83 @@
+"""The order list as a person reads it: a row of texts or figures for each product."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from datong.app.wording import figures
+from datong.app.wording.inputs import ReportInputs
+from datong.app.wording.names import PIECE
+from datong.model.words import say
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class OrderList:
+    """rows: of the table order_list, the most urgent first."""
+
+    inputs: ReportInputs
+    language: str
+
+    @property
+    def rows(self) -> list[Row]:
+        return self.inputs.tables["order_list"].to_pylist()
+
+    @property
+    def wanted(self) -> list[Row]:
+        """Products that are ordered now."""
+        return [row for row in self.rows if row["order_units"] > 0]
+
+    @property
+    def uncounted(self) -> list[Row]:
+        return [row for row in self.rows if not row["counted"]]
+
+    def title(self) -> str:
+        day = self.inputs.as_of.astimezone(self.inputs.settings.calendar.zone).date()
+        words = {"orders": figures.number(len(self.wanted)), "products": figures.number(len(self.rows))}
+        return say("order_list.title", self.language, name=self.inputs.settings.name, day=day, **words)
+
+    def notes(self) -> list[str]:
+        """What the list rests on."""
+        lead = self.inputs.settings.defaults.offer_lead_days
+        told = [say("order_list.chance", self.language), say("order_list.assumes", self.language, lead=lead)]
+        if self.uncounted:
+            words = {"count": figures.number(len(self.uncounted)), "products": figures.number(len(self.rows))}
+            told.insert(0, say("order_list.assumes_nothing", self.language, **words))
+        return told
+
+    def called(self, row: Row) -> str:
+        """'Mountain bike (MTB)'; the code alone where there is no name."""
+        name = row["name"]
+        return f"{name} ({row['product']})" if name and name != row["product"] else row["product"]
+
+    def in_unit(self, row: Row, units: float) -> str:
+        unit = row["base_unit"] or PIECE
+        return figures.fitting(units) + ("" if unit == PIECE else f" {unit}")
+
+    def in_stock(self, row: Row) -> str:
+        return self.in_unit(row, row["on_hand_units"]) if row["counted"] else say("order_list.uncounted", self.language)
+
+    def lasts(self, row: Row) -> str:
+        if row["lasts_beyond"]:
+            return say("order_list.beyond", self.language, day=self.inputs.last_day)
+        last: date = row["lasts_until"]
+        begin = min(self.inputs.starts)
+        return say("order_list.gone", self.language) if last < begin else str(last)
+
+    def texts(self, row: Row) -> list[str]:
+        """Under the headers of `heads`."""
+        return [
+            self.called(row),
+            self.in_stock(row),
+            self.in_unit(row, row["week_units"]),
+            self.in_unit(row, row["order_units"]),
+            self.lasts(row),
+            figures.share(row["short_chance"], 0),
+        ]
+
+    def heads(self) -> list[tuple[str, bool]]:
+        """Titles, and whether the column holds numbers."""
+        keys = ("product", "in_stock", "a_week", "order_now", "lasts_until", "risk")
+        return [(say(f"order_list.{key}", self.language), key not in ("product", "lasts_until")) for key in keys]

@@ -1,0 +1,283 @@
+"""What a sheet or CSV file that came back says of orders: its rows as reports."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
+from datong.connectors.filedrop.phrases import Said, day_of, numbers_of, said
+from datong.connectors.files.csv_rows import DELIMITERS
+from datong.connectors.files.read import cell_text
+from datong.connectors.protocol import chain_of
+from datong.ledger.life import AS_ORDERED, REPORTED, Offer, OrderEvent, OrderReport
+from datong.model.calendar import Calendar
+from datong.model.findings import Finding, finding
+from datong.model.flow import OrderState
+from datong.model.words import LANGUAGES, message, say, visible
+
+_READ = ("order", *ANSWER_COLUMNS, "key")
+_EXAMPLES = frozenset(EXAMPLE.values())
+_NEEDED = ("order", "state")
+_NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
+# Answers that need not say when they were given: they hold from the moment at which they came.
+_UNDATED = frozenset({"offered", "accepted", "refused", "cancelled"})
+# States that an offer turns into one of its own; beside the others it is told besides.
+_ANSWERED: tuple[OrderState, ...] = ("offered", "accepted", "refused")
+_MOMENT = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
+    r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? ?(Z|[+-]\d{2}:?\d{2})?)?"
+)
+
+
+@dataclass(frozen=True)
+class Came:
+    """A file that came. source: its name. said_at: when it was written, where somebody knows; counterparty: whose place
+    it came from, None: the chain's own people; chain: the tag of the chain that reads it ('': any)."""
+
+    source: str
+    content: bytes
+    said_at: datetime | None = None
+    counterparty: str | None = None
+    chain: str = ""
+
+
+@dataclass(frozen=True)
+class ReportRead:
+    """is_for_another: the message numbers in it are all of other chains: it is not for this one. is_keyed: every answer
+    has its message number."""
+
+    reports: tuple[OrderReport, ...]
+    findings: tuple[Finding, ...]
+    is_for_another: bool = False
+    is_keyed: bool = True
+
+
+def read_report(came: Came, calendar: Calendar) -> ReportRead:
+    """The rows of a file as reports, with a finding for each that cannot be read. Nothing is held against orders."""
+    source = came.source
+    try:
+        table = _table(came.content)
+    except (UnicodeDecodeError, csv.Error, ValueError, CalamineError) as error:
+        return ReportRead((), (finding("error", "dispatch.unreadable", source, why=str(error)),))
+    if not table:
+        return ReportRead((), (finding("error", "dispatch.no_rows", source),))
+    table = table[_header_row(table) :]
+    header = [plain(cell) for cell in table[0][1]]
+    at = {name: next((i for i, cell in enumerate(header) if cell in titles(name)), None) for name in _READ}
+    missing = [name for name in _NEEDED if at[name] is None]
+    if missing:
+        there = ", ".join(cell.strip() for cell in table[0][1])
+        told = [message(f"dispatch.title.{name}") for name in missing]
+        found = (finding("error", "dispatch.no_column", source, missing=what, there=there) for what in told)
+        return ReportRead((), tuple(found))
+    if len(table) == 1:
+        return ReportRead((), (finding("error", "dispatch.no_rows", source),))
+    records = [
+        (row, {n: visible(cells[i]).strip() if i is not None and i < len(cells) else "" for n, i in at.items()})
+        for row, cells in table[1:]
+    ]
+    chains = [chain_of(record["key"]) for _, record in records]
+    others = [at_row for at_row, chain in enumerate(chains) if came.chain and chain not in (None, came.chain)]
+    if others and all(chain not in (None, came.chain) for chain in chains if chain is not None):
+        return ReportRead((), (), is_for_another=True)
+    findings = _unknown_columns(source, table)
+    if others:
+        first = records[others[0]][0]
+        findings.append(finding("error", "dispatch.other_chain", source, row=first, column="key", count=len(others)))
+    records = [record for at_row, record in enumerate(records) if at_row not in set(others)]
+    records = [(row, record) for row, record in records if not _is_unanswered(record)]
+    reports, problems = _reports(came, records, calendar)
+    is_keyed = all(chain_of(record["key"]) is not None for _, record in records)
+    return ReportRead(tuple(reports), (*findings, *problems), is_keyed=is_keyed)
+
+
+def _reports(
+    came: Came, records: Sequence[tuple[int, Mapping[str, str]]], calendar: Calendar
+) -> tuple[list[OrderReport], list[Finding]]:
+    reports: list[OrderReport] = []
+    findings: list[Finding] = []
+    numbers = {name: numbers_of([record[name] for _, record in records]) for name in _NUMBERS}
+    for at_row, (row, record) in enumerate(records):
+        counted = {name: values[at_row] for name, values in numbers.items()}
+        events, problems = _Row(came, row, record, counted, calendar).events()
+        findings += problems
+        reports += [OrderReport(came.source, row, event, came.counterparty) for event in events]
+    return reports, findings
+
+
+class _Row:
+    """One row of a file, as what it says."""
+
+    def __init__(
+        self,
+        came: Came,
+        row: int,
+        record: Mapping[str, str],
+        counted: Mapping[str, float | None],
+        calendar: Calendar,
+    ) -> None:
+        self._came, self._row, self._record, self._counted, self._calendar = came, row, record, counted, calendar
+        self._findings: list[Finding] = []
+
+    def events(self) -> tuple[list[OrderEvent], list[Finding]]:
+        """What the row says: an event, and one more for an offer beside news of work. None where it is in doubt."""
+        record = self._record
+        when = self._when()
+        spoken_on = None if when is None else self._calendar.local_date(when[0])
+        answer = self._answer(spoken_on)
+        if answer is not None and when is None:
+            self._problem("bad_moment", "happened_at", value=record["happened_at"])
+        elif answer is not None and not record["happened_at"] and (answer.state or "offered") not in _UNDATED:
+            self._problem("bad_moment", "happened_at", value="")
+        for name in _NUMBERS:
+            if record[name] and self._counted[name] is None:
+                self._problem("bad_units" if name != "new_price" else "bad_price", name, value=record[name])
+        if self._findings or answer is None or when is None:
+            return [], self._findings
+        order = record["order"].removeprefix("'")  # as a spreadsheet keeps a text that looks like a formula
+        assumed = None if record["happened_at"] else "happened_at"
+        event = OrderEvent(
+            order,
+            answer.state or "offered",
+            when[0],
+            self._counted["good_units"],
+            self._counted["scrap_units"],
+            record["reason"] or None,
+            date_only=when[1],
+            assumed=assumed,
+        )
+        if event.state in _ANSWERED:
+            return [replace(event, offer=answer.offer)], []
+        offer = replace(event, state="offered", good_units=None, scrap_units=None, offer=answer.offer)
+        return [event, offer] if answer.offer else [event], []
+
+    def _answer(self, spoken_on: date | None) -> Said | None:
+        """State and offer of the row, of its own columns and of what stands in the column of the state; a remark that
+        says nothing but an offer is one, too."""
+        record = self._record
+        first = said(record["state"], spoken_on) if record["state"] else Said()
+        own = self._own_offer(spoken_on)
+        if first is None or (first.state is None and not first.offer and not own):
+            words = ", ".join(
+                "/".join(say(f"dispatch.state.{s}", language) for language in LANGUAGES) for s in REPORTED
+            )
+            self._problem("unknown_state", "state", state=record["state"], states=words)
+            return None
+        remark = said(record["reason"], spoken_on) if record["reason"] else None
+        offers = [
+            first.offer,
+            own,
+            remark.offer if remark is not None and first.state in (None, *_ANSWERED) else AS_ORDERED,
+        ]
+        merged = _merged(offers)
+        if merged is None:
+            self._problem("two_answers", "state", state=record["state"])
+            return None
+        return Said(first.state, merged)
+
+    def _own_offer(self, spoken_on: date | None) -> Offer:
+        text = self._record["new_due"]
+        moment = _moment(text, self._calendar)
+        day = day_of(text, spoken_on) if moment is None else self._calendar.local_date(moment[0])
+        if text and day is None:
+            self._problem("bad_day", "new_due", value=text)
+        return Offer(self._counted["new_units"], day, self._counted["new_price"])
+
+    def _when(self) -> tuple[datetime, bool] | None:
+        """When it was said, and whether that is a day alone."""
+        text = self._record["happened_at"]
+        if text or self._came.said_at is None:
+            return _moment(text, self._calendar)
+        return self._came.said_at, False
+
+    def _problem(self, rule: str, column: str, **params: Any) -> None:
+        self._findings.append(
+            finding("error", f"dispatch.{rule}", self._came.source, row=self._row, column=column, **params)
+        )
+
+
+def _merged(offers: Sequence[Offer]) -> Offer | None:
+    """One offer of several that say different parts of it; None where two of them contradict one another."""
+    parts = []
+    for name in ("units", "due", "price"):
+        found = {value for offer in offers if (value := getattr(offer, name)) is not None}
+        if len(found) > 1:
+            return None
+        parts.append(next(iter(found), None))
+    return Offer(*parts)
+
+
+def _header_row(table: Sequence[tuple[int, list[str]]]) -> int:
+    """The first row with the titles that are needed; in a sheet, how to answer stands above it. 0 where there is none,
+    so that what is missing can be told of the first row."""
+    for at, (_, cells) in enumerate(table):
+        there = {plain(cell) for cell in cells}
+        if all(there & titles(name) for name in _NEEDED):
+            return at
+    return 0
+
+
+def _is_unanswered(record: Mapping[str, str]) -> bool:
+    """A row that shows how to answer, or an order that is not answered yet."""
+    return plain(record["order"]) in _EXAMPLES or not any(record[name] for name in ANSWER_COLUMNS)
+
+
+def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> list[Finding]:
+    """A finding for each column with something in it whose title is none of ours."""
+    found = []
+    for i, title in enumerate(table[0][1]):
+        filled = sum(bool("".join(cells[i : i + 1]).strip()) for _, cells in table[1:])
+        if filled and plain(title) not in _known_titles():
+            found.append(finding("warning", "dispatch.unknown_column", source, title=title.strip(), count=filled))
+    return found
+
+
+def _table(content: bytes) -> list[tuple[int, list[str]]]:
+    """Rows that are not empty, with their numbers: of the first sheet of a workbook, or of a text in UTF-8 or, as
+    Chinese Excel saves it, in GB18030."""
+    if content.startswith(b"PK"):
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+        values = [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
+        texts = [[cell_text(value) or "" for value in row] for row in values]
+        return [(number, row) for number, row in enumerate(texts, start=1) if any(cell.strip() for cell in row)]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("gb18030")
+    if "\0" in text:
+        raise ValueError("NUL")
+    first = text.lstrip().split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    return [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
+
+
+@cache
+def _known_titles() -> frozenset[str]:
+    """Titles of columns that are read, or that the work-order file has."""
+    return frozenset(title for name in (*ORDER_COLUMNS, *ANSWER_COLUMNS) for title in titles(name))
+
+
+def _moment(text: str, calendar: Calendar) -> tuple[datetime, bool] | None:
+    """A moment in UTC, and whether it was a day alone. Without an offset it is the chain's local time."""
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, offset = match.groups()
+    try:
+        if hour is None:
+            return calendar.midnight(date(int(year), int(month), int(day))), True
+        clock = f"{year}-{int(month):02}-{int(day):02}T{int(hour):02}:{minute}:{second or '00'}{offset or ''}"
+        moment = datetime.fromisoformat(clock)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=calendar.zone)
+        return moment.astimezone(UTC), False
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,123 @@
+"""The ways and their components as arrays: levels, days on which they are valid, cost of a good unit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.network.horizon import day_numbers
+from datong.network.levels import level_turns, product_levels
+from datong.network.ways import Way
+
+
+@dataclass(frozen=True, eq=False)
+class WayArrays:
+    """The ways and their components as arrays. Axes: way; use (a way's component, in the order of the ways).
+
+    product: (way) index of what it makes; cost, yield_share: (way). use_way, use_component, use_units: (use). from_day,
+    to_day (not included): days since 1970-01-01, of ways and of uses. level: (product) 0 where nothing goes into it,
+    else one more than the highest of its components. turns_of_level: levels in the order in which prices and times are
+    handed on through them (`level_turns`). closed: (way, first day, day after) in which a way may not start.
+    """
+
+    product: IntArray
+    cost: FloatArray
+    yield_share: FloatArray
+    from_day: IntArray
+    to_day: IntArray
+    use_way: IntArray
+    use_component: IntArray
+    use_units: FloatArray
+    use_from_day: IntArray
+    use_to_day: IntArray
+    level: IntArray
+    turns_of_level: IntArray
+    closed: tuple[tuple[int, date, date], ...] = ()
+
+    @classmethod
+    def of(cls, products: Sequence[str], ways: Sequence[Way]) -> "WayArrays":
+        """Raises NoPlan where a product goes into itself."""
+        at = {p: i for i, p in enumerate(products)}
+        way_uses = [tuple(u for u in w.uses if u.component in at) for w in ways]
+        uses = [u for own in way_uses for u in own]
+        product = np.array([at[w.product] for w in ways], dtype=np.int64)
+        use_way = np.repeat(np.arange(len(ways)), np.array([len(own) for own in way_uses], dtype=np.int64))
+        use_component = np.array([at[u.component] for u in uses], dtype=np.int64)
+        is_move = np.array([w.kind == "move" for w in ways], dtype=bool)
+        level = product_levels(products, product[use_way], use_component, is_move[use_way])
+        return cls(
+            product=product,
+            cost=np.array([w.cost_per_unit for w in ways], dtype=np.float64),
+            yield_share=np.array([w.yield_share for w in ways], dtype=np.float64),
+            from_day=day_numbers([w.valid_from for w in ways], date.min),
+            to_day=day_numbers([w.valid_to for w in ways], date.max),
+            use_way=use_way,
+            use_component=use_component,
+            use_units=np.array([u.units_per_unit for u in uses], dtype=np.float64),
+            use_from_day=day_numbers([u.valid_from for u in uses], date.min),
+            use_to_day=day_numbers([u.valid_to for u in uses], date.max),
+            level=level,
+            turns_of_level=level_turns(level, product[use_way], use_component),
+            closed=tuple((i, *days) for i, w in enumerate(ways) for days in w.closed),
+        )
+
+    def open_in(self, bucket_starts: Sequence[date]) -> tuple[BoolArray, BoolArray]:
+        """(way, bucket) and (use, bucket): valid on the first day of the bucket; of ways also: not refused then."""
+        start = day_numbers(bucket_starts)
+        ways = (self.from_day[:, None] <= start) & (start < self.to_day[:, None])
+        for way, first, after in self.closed:
+            ways[way, [first <= day < after for day in bucket_starts]] = False
+        return ways, (self.use_from_day[:, None] <= start) & (start < self.use_to_day[:, None])
+
+    def least_costs(self, bucket_starts: Sequence[date]) -> FloatArray:
+        """(product) `unit_costs`."""
+        least = np.full(len(self.level), np.inf)
+        for day in self._days_of_change(bucket_starts):
+            least = np.minimum(least, self._costs_on(day))
+        return least
+
+    def good_unit_costs(self, product_cost: FloatArray) -> FloatArray:
+        """(way) cost of a good unit with all components at these costs, whenever they are valid."""
+        parts = np.bincount(self.use_way, self.use_units * product_cost[self.use_component], len(self.cost))
+        return (self.cost + parts) / self.yield_share
+
+    def _costs_on(self, day: int) -> FloatArray:
+        """(product) cost of a good unit by the cheapest way that is valid on a day."""
+        cost = np.full(len(self.level), np.inf)
+        way_valid = (self.from_day <= day) & (day < self.to_day)
+        use_valid = (self.use_from_day <= day) & (day < self.use_to_day) & way_valid[self.use_way]
+        way_level = self.level[self.product]
+        use_level = way_level[self.use_way]
+        for level in self.turns_of_level:
+            use = np.flatnonzero(use_valid & (use_level == level))
+            way = np.flatnonzero(way_valid & (way_level == level))
+            parts = np.bincount(self.use_way[use], self.use_units[use] * cost[self.use_component[use]], len(self.cost))
+            np.minimum.at(cost, self.product[way], (self.cost[way] + parts[way]) / self.yield_share[way])
+        return cost
+
+    def _days_of_change(self, bucket_starts: Sequence[date]) -> list[int]:
+        """The first bucket, and each in which other ways or components are valid than in the one before it."""
+        limits = np.unique(np.concatenate([self.from_day, self.to_day, self.use_from_day, self.use_to_day]))
+        starts = day_numbers(bucket_starts)
+        passed = np.searchsorted(limits, starts, side="right")
+        return [int(day) for i, day in enumerate(starts) if i == 0 or passed[i] > passed[i - 1]]
+
+
+def unit_costs(products: Sequence[str], ways: Sequence[Way], bucket_starts: Sequence[date]) -> dict[str, float]:
+    """Cost of a good unit by the cheapest way, in its cheapest bucket, when nothing is scarce, components included.
+
+    Only what is valid in a bucket counts there; inf for a product without a way.
+    """
+    return dict(zip(products, WayArrays.of(products, ways).least_costs(bucket_starts).tolist(), strict=True))
+
+
+def components_first(products: Sequence[str], ways: Sequence[Way]) -> tuple[str, ...]:
+    """Products in an order in which every component comes before what it goes into, level by level; stock points of a
+    circle of lanes stand together.
+
+    Raises NoPlan on a cycle in the bill of materials.
+    """
+    arrays = WayArrays.of(products, ways)
+    return tuple(products[i] for i in np.argsort(arrays.level, kind="stable"))

@@ -1,0 +1,233 @@
+"""The ways to get units: each version of a recipe or an offer, with every default filled in.
+
+The moves of lanes are ways too: lanes.py.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from datong.ledger.held import Held
+from datong.ledger.state import State
+from datong.ledger.versions import day_or_none, span
+from datong.model.flow import FloatArray, Learnt, OrderKind
+from datong.network.bills import Bills, ComponentUse
+from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
+from datong.network.refusals import Refusal, closed_days
+from datong.network.under_way import LEAD_QUANTILE
+
+# Behind the product's name: the offer of someone, assumed of what no row says how to get.
+IMPLIED = "/implied"
+
+
+# In place of the first day of a way that may not start.
+NEVER = date.max
+
+
+# Most ways times buckets of a chain whose lots may take longer than a bucket. In a larger one such a lot cannot be
+# formed, and that is told: the search of prices, which clears it, does not know long lots.
+LONG_LOTS_UP_TO = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to get units of a product: a recipe or an offer; with lanes, also a lane, or a site that serves a market.
+    Costs and hours are for a unit started.
+
+    `lead_days` counts from the start to the units being there; `units_per_week` is inf where there is no limit. line:
+    key of `line_hours`, which also holds what several ways share of a limited lane or offer, an hour being a unit.
+    site: where the units arrive; row: key in its table, where `name` is another. span: buckets that a start works over.
+    What changes within the horizon, the row itself or its bill of materials, makes a way of its own from that day on.
+    closed: days (first, after) on which nothing is started, because it was refused then.
+    """
+
+    name: str
+    kind: OrderKind
+    product: str
+    line: str | None
+    hours_per_unit: float
+    cost_per_unit: float
+    setup_hours: float
+    setup_cost: float
+    min_units: float
+    multiple_units: float
+    lead_days: int
+    yield_share: float
+    units_per_week: float
+    uses: tuple[ComponentUse, ...]
+    valid_from: date | None
+    valid_to: date | None
+    site: str | None = None
+    from_site: str | None = None
+    row: str | None = None
+    span: int = 1
+    closed: tuple[tuple[date, date], ...] = ()
+
+    def is_open(self, day: date) -> bool:
+        """Whether it may start on a day: it is valid then and was not refused."""
+        return valid_on(day, self.valid_from, self.valid_to) and not any(
+            first <= day < after for first, after in self.closed
+        )
+
+    @property
+    def recipe(self) -> str | None:
+        return self.row or self.name if self.kind == "make" else None
+
+    @property
+    def offer(self) -> str | None:
+        return self.row or self.name if self.kind == "buy" else None
+
+    @property
+    def lane(self) -> str | None:
+        return self.row if self.kind == "move" else None
+
+    @property
+    def held(self) -> bool:
+        """It may not start: its product is held back (ledger/held.py)."""
+        return self.valid_from == NEVER
+
+    @property
+    def serves(self) -> bool:
+        """It moves nothing: a site serves a market that several serve."""
+        return self.kind == "move" and self.row is None
+
+
+def with_closed_days(
+    ways: tuple[Way, ...], refused: Sequence[Refusal], product_of: Callable[[str], str]
+) -> tuple[Way, ...]:
+    """The ways, those that were refused closed on the days of the refusal. product_of: the product of a label."""
+    days = closed_days(refused)
+    if not days:
+        return ways
+    return tuple(replace(w, closed=days.get(way_key(w, product_of), ())) for w in ways)
+
+
+def way_key(way: Way, product_of: Callable[[str], str]) -> tuple[OrderKind, str, str]:
+    """Kind, key of its recipe, offer or lane, and product of a way."""
+    return way.kind, way.row or way.name, product_of(way.product)
+
+
+def recipe_and_offer_ways(
+    state: State, prices: Mapping[str, float], learnt: Learnt, bucket_starts: Sequence[date]
+) -> tuple[Way, ...]:
+    """Ways of the products known at the moment (a recipe can be known before what it makes): each version of a row in
+    the horizon is one, and of a recipe each of its bills."""
+    horizon = Horizon.of(state, bucket_starts)
+    bills = Bills(state.versions("components"), prices)
+    site_of_line = dict(rows_of(state.table("lines"), ("line", "site")))
+    recipes: list[Row] = []
+    for row in (r for r in state.versions("recipes").to_pylist() if r["product"] in prices):
+        own = span(row["valid_from"], row["valid_to"])
+        first, *others = bills.over_time(row["product"], row["recipe"], own)
+        for piece, (days, uses) in [(row, first), *((dict(row), other) for other in others)]:
+            piece |= {"valid_from": day_or_none(days.first), "valid_to": day_or_none(days.after), "uses": uses}
+            recipes.append(piece)
+    ways = [_make(row, learnt, site_of_line) for row in held_rows(recipes, "recipe", horizon)]
+    for r in (r for r in versions_in(state, "offers", horizon) if r["product"] in prices):
+        ways.append(_buy(r["offer"], r["product"], r["price"], _lead_days(learnt, r["offer"], r["lead_days"]), r))
+    known = {w.product for w in ways}
+    shares = state.settings.defaults
+    for product in sorted(prices):
+        if product not in known:  # someone sells it: an assumed offer
+            name = f"{product}{IMPLIED}"
+            lead = _lead_days(learnt, name, shares.offer_lead_days)
+            ways.append(_buy(name, product, shares.cost_share * prices[product], lead, {}))
+    return tuple(sorted(ways, key=lambda w: (w.product, w.kind, w.name)))
+
+
+def _make(row: Row, learnt: Learnt, site_of_line: Mapping[str, str | None]) -> Way:
+    return Way(
+        name=row["name"],
+        kind="make",
+        product=row["product"],
+        line=row["line"],
+        hours_per_unit=row["hours_per_unit"] if row["line"] is not None else 0.0,
+        cost_per_unit=row["cost_per_unit"],
+        setup_hours=row["setup_hours"] if row["line"] is not None else 0.0,
+        setup_cost=row["setup_cost"],
+        min_units=row["min_lot_units"],
+        multiple_units=row["lot_multiple_units"],
+        lead_days=_lead_days(learnt, row["recipe"], row["lead_days"]),
+        yield_share=learnt.yield_share.get(row["recipe"], row["yield_share"]),
+        units_per_week=math.inf,
+        uses=row["uses"],
+        valid_from=row["valid_from"],
+        valid_to=row["valid_to"],
+        site=row["site"] or site_of_line.get(row["line"]),
+        row=None if row["name"] == row["recipe"] else row["recipe"],
+    )
+
+
+def without_held(ways: Sequence[Way], held: Held) -> tuple[Way, ...]:
+    """The ways, of which those of products that are held back never start. They stay, for what is under way by them;
+    what goes into itself takes nothing."""
+    return tuple(
+        replace(w, valid_from=NEVER, uses=() if w.product in held.circular else w.uses) if w.product in held else w
+        for w in ways
+    )
+
+
+def _buy(offer: str, product: str, price: float, lead_days: int, row: Row) -> Way:
+    name = row.get("name", offer)
+    return Way(
+        name=name,
+        kind="buy",
+        product=product,
+        line=None,
+        hours_per_unit=0.0,
+        cost_per_unit=price,
+        setup_hours=0.0,
+        setup_cost=0.0,
+        min_units=row.get("min_order_units", 0.0),
+        multiple_units=row.get("lot_multiple_units", 0.0),
+        lead_days=lead_days,
+        yield_share=1.0,
+        units_per_week=or_default(row.get("units_per_week"), math.inf),
+        uses=(),
+        valid_from=row.get("valid_from"),
+        valid_to=row.get("valid_to"),
+        site=row.get("to_site"),
+        from_site=row.get("site"),
+        row=None if name == offer else offer,
+    )
+
+
+def long_lots(ways: Sequence[Way], hours: Mapping[str, FloatArray], bucket_days: int) -> tuple[Way, ...]:
+    """Ways with their span: one whose smallest lot, or single unit, needs more hours than its line has in any bucket
+    works over as many buckets as it takes, and its units are there after the last of them."""
+    most = {line: float(of_line.max(initial=0.0)) for line, of_line in hours.items()}
+    result = []
+    for way in ways:
+        lot = max(way.min_units, way.multiple_units, 1.0) * way.hours_per_unit + way.setup_hours
+        there = most.get(way.line or "", 0.0)
+        if there > 0 and lot > there * (1 + 1e-9):
+            span = math.ceil(lot / there - 1e-9)
+            way = replace(way, span=span, lead_days=max(way.lead_days, (span - 1) * bucket_days))
+        result.append(way)
+    return tuple(result)
+
+
+def _lead_days(learnt: Learnt, name: str, given: float) -> int:
+    """Whole days, rounded up: the lead time met four times out of five where there is a record, else the given one."""
+    past = learnt.lead_days.get(name)
+    days = float(np.quantile(past, LEAD_QUANTILE, method="inverted_cdf")) if past else given
+    return math.ceil(days - 1e-9)
+
+
+def ways_by_row(ways: Iterable[Way]) -> dict[tuple[str, str], tuple[Way, ...]]:
+    """By kind and key in its table: the ways that a row is, its versions and, with lanes, its sites and products."""
+    found: dict[tuple[str, str], list[Way]] = defaultdict(list)
+    for way in ways:
+        found[way.kind, way.row or way.name].append(way)
+    return {row: tuple(own) for row, own in found.items()}
+
+
+def way_on(versions: Sequence[Way], day: date) -> Way:
+    """Of the ways that one row is in turn (one at least), the one that holds on a day: the last to have begun by then;
+    before the first begins, that one."""
+    begun = [way for way in versions if way.valid_from is None or way.valid_from <= day]
+    return max(begun or versions[:1], key=lambda way: way.valid_from or date.min)

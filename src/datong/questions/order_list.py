@@ -1,0 +1,108 @@
+"""What to order now, a line for each product: what is there, what it sells, what is ordered, how long that lasts."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from datong.ledger.state import State
+from datong.model.calendar import Calendar
+from datong.model.flow import FloatArray, Forecast
+from datong.network.planned_demand import pooled_demand
+from datong.network.position import position
+
+# Buckets over which what a product sells a week is taken.
+PACE_BUCKETS = 4
+ORDER_LIST_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("name", pa.string()),
+        ("image", pa.string()),
+        ("base_unit", pa.string()),
+        ("counted", pa.bool_()),
+        ("on_hand_units", pa.float64()),
+        ("under_way_units", pa.float64()),
+        ("week_units", pa.float64()),
+        ("order_units", pa.float64()),
+        ("lasts_until", pa.date32()),
+        ("lasts_beyond", pa.bool_()),
+        ("short_chance", pa.float64()),
+    ]
+)
+
+
+def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """A row for each product that is forecast, most urgent first (ORDER_LIST_SCHEMA). tables: of the run.
+
+    counted: there is a stock count of it; else nothing is assumed to be in stock. week_units: expected a week, over the
+    next PACE_BUCKETS. order_units: what the plan orders or starts before the second bucket. lasts_until: the last day
+    that all of this is expected to reach; lasts_beyond: it reaches beyond the horizon. short_chance: that without an
+    order now demand exceeds what is there and under way before a later order could arrive.
+    """
+    calendar, where = state.settings.calendar, position(state)
+    asked = pooled_demand(forecast, where, calendar.bucket_days)
+    lead = _leads(tables["ways"])
+    now = _ordered_now(tables["orders"], calendar.shift(forecast.bucket_starts[0], 1))
+    coming: dict[str, float] = defaultdict(float)
+    for order in where.under_way:
+        coming[order.product] += order.units
+    stock = state.table("stock")
+    counted = {p for p, units in zip(stock["product"].to_pylist(), stock["units"].to_pylist(), strict=True)
+               if units is not None}  # fmt: skip
+    rows = []
+    for known in state.table("products").select(["product", "name", "image", "base_unit"]).to_pylist():
+        product = known["product"]
+        if product not in asked:
+            continue
+        paths = asked[product]
+        mean = paths.mean(axis=0)
+        there = where.on_hand_units.get(product, 0.0) if product in counted else 0.0
+        have = there + coming[product]
+        window = min(lead.get(product, 1) + 1, len(mean))
+        last = _lasts(have + now.get(product, 0.0), mean, forecast.bucket_starts[0], calendar)
+        rows.append(
+            known
+            | {
+                "counted": product in counted,
+                "on_hand_units": there,
+                "under_way_units": coming[product],
+                "week_units": float(mean[:PACE_BUCKETS].mean()) * 7 / calendar.bucket_days,
+                "order_units": now.get(product, 0.0),
+                "lasts_until": last,
+                "lasts_beyond": last is None,
+                "short_chance": float((paths[:, :window].sum(axis=1) > have + 1e-9).mean()),
+            }
+        )
+    rows.sort(key=lambda r: (-r["short_chance"], -r["order_units"], r["product"]))
+    return pa.Table.from_pylist(rows, ORDER_LIST_SCHEMA)
+
+
+def _leads(ways: pa.Table) -> dict[str, int]:
+    """Buckets of the shortest way of each product."""
+    found: dict[str, int] = {}
+    for product, buckets in zip(ways["product"].to_pylist(), ways["lead_buckets"].to_pylist(), strict=True):
+        found[product] = min(found.get(product, buckets), buckets)
+    return found
+
+
+def _ordered_now(orders: pa.Table, after: date) -> dict[str, float]:
+    """Units that are ordered before a day, of orders that are not out yet."""
+    found: dict[str, float] = defaultdict(float)
+    for row in orders.select(["product", "units", "start", "locked"]).to_pylist():
+        if row["start"] < after and not row["locked"]:
+            found[row["product"]] += row["units"]
+    return found
+
+
+def _lasts(units: float, mean: FloatArray, first: date, calendar: Calendar) -> date | None:
+    """The last day that units reach where demand comes as expected; None: beyond the horizon."""
+    used = np.cumsum(mean)
+    bucket = int(np.searchsorted(used, units, side="right"))
+    if bucket >= len(mean):
+        return None
+    before = used[bucket - 1] if bucket else 0.0
+    share = (units - before) / mean[bucket] if mean[bucket] > 0 else 0.0
+    days = int(share * calendar.bucket_days)
+    return calendar.shift(first, bucket) + timedelta(days=days - 1)

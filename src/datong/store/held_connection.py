@@ -1,0 +1,59 @@
+"""An open ledger file: held once in a process, by the thread that opened it, until it is closed."""
+
+import os
+import threading
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import duckdb
+
+from datong.model.errors import LedgerBusy, Refused
+from datong.model.words import message
+
+# Connections that a forked process has from its parent: closed there, they would write to the parent's file.
+_PARENTS: list[duckdb.DuckDBPyConnection] = []
+
+
+class Held:
+    """The connection to a ledger. Where another thread, or a process made by fork, would use it, or where it is closed,
+    that is refused in words: DuckDB would mix up transactions, or end the process."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self._path = path
+        self._connection: duckdb.DuckDBPyConnection | None = connection
+        self._process, self._thread = os.getpid(), threading.get_ident()
+        _OPEN[_key(path)] = self
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """Raises Refused where it must not be used."""
+        if self._connection is None:
+            raise Refused(message("store.closed", path=self._path))
+        if os.getpid() != self._process:
+            raise Refused(message("store.forked", path=self._path))
+        if threading.get_ident() != self._thread:
+            raise Refused(message("store.other_thread", path=self._path))
+        return self._connection
+
+    def close(self) -> None:
+        """Close it; a second time, nothing happens. A forked process leaves its parent's file alone."""
+        if self._connection is None:
+            return
+        if os.getpid() != self._process:
+            _PARENTS.append(self._connection)
+        else:
+            self._connection.close()
+            _OPEN.pop(_key(self._path), None)
+        self._connection = None
+
+
+_OPEN: WeakValueDictionary[str, Held] = WeakValueDictionary()
+
+
+def refuse_second(path: Path) -> None:
+    """Raises LedgerBusy where this process has the ledger open already: DuckDB would let two write to one file."""
+    if _key(path) in _OPEN:
+        raise LedgerBusy(message("store.busy_here", path=path))
+
+
+def _key(path: Path) -> str:
+    return str(path) if str(path).startswith(":memory:") else str(path.resolve())

@@ -1,0 +1,384 @@
+"""Works and suppliers that offer something else: the list, what each costs, and what a planner decides."""
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import mill
+from datong.app import exchange, offers
+from datong.app.chain import Chain
+from datong.app.cli.main import main
+from datong.connectors.filedrop.drop import FileDrop
+from datong.connectors.protocol import Outcome
+from datong.ledger.life import Offer
+from datong.ledger.standings import order_states
+from datong.model.errors import NotFound, Refused
+from datong.model.flow import OrderMessage
+from datong.network.position import position
+from datong.questions.tables_out import rendered
+
+MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
+DEMAND = "demand,product,due,units\nd1,P,2026-03-06,30\nd2,P,2026-03-13,45\nd4,P,2026-03-20,20\nd5,P,2026-04-02,30\n"
+FILES = {
+    "chain_toml": 'name = "mill"\nhorizon_buckets = 6\nhistory = "live"\ncurrency = "CNY"\n',
+    "products_csv": "product,price,kind,name\nP,100,finished,Plough\nQ,50,finished,Quern\nM,4,material,Mild steel\n",
+    "sites_csv": (
+        "site,kind,firm,address\nF,factory,North Mill,\nV,supplier,Steel & Sons,\nH,warehouse,,1 Mill Lane\n"
+    ),
+    "firms_csv": "firm,language\nNorth Mill,zh\n",
+    "lines_csv": "line,hours_per_week,site\nA,40,F\n",
+    "offers_csv": "offer,product,price,lead_days,site\nM/V,M,4,7,V\n",
+    "stock_csv": "happened_at,product,units\n2026-02-28,M,80\n",
+    "demand_csv": DEMAND,
+}
+MAKER, SUPPLIER = "North Mill", "Steel & Sons"
+
+
+class Plant:
+    """A chain whose orders go to two firms, and what they answer in their own folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.drop = self.folder / "exchange"
+        self.reports = 0
+
+    orders: tuple[str, str] = ("", "")
+
+    def at(self, days: float) -> Chain:
+        return Chain(self.folder, now=lambda: MONDAY + timedelta(days=days))
+
+    def give_out(self) -> tuple[str, str]:
+        """The first plan, its orders given out and sent: numbers of what is made and what is bought."""
+        with self.at(0) as chain:
+            chain.run()
+            out = exchange.release(chain, (), all_due=True)
+            self.exchange(chain)
+        made, bought = sorted(out, key=lambda order: order[0] != "W")
+        return made, bought
+
+    def exchange(self, chain: Chain) -> list[str]:
+        """Codes of what is found."""
+        drop = exchange.file_drop(chain, self.drop, "en")
+        self.outcomes, self.taken, self.findings = exchange.exchange(chain, drop, drop)
+        return [f.code for f in self.findings]
+
+    def box(self, firm: str, where: str = "outbox") -> Path:
+        name = {MAKER: "North Mill"}.get(firm)
+        found = [p for p in (self.drop / where).iterdir() if p.name == name or (name is None and "Steel" in p.name)]
+        return found[0]
+
+    def sheets(self, firm: str) -> list[list[dict[str, str]]]:
+        """Rows of the sheets that a firm has, in the order in which they came."""
+        files = sorted(self.box(firm).glob("*.csv"), key=lambda p: p.stat().st_mtime_ns)
+        return [list(csv.DictReader(f.read_text(encoding="utf-8-sig").splitlines())) for f in files]
+
+    def says(self, firm: str, *lines: str, head: str = "order,state,when,reason", day: float = 1) -> Path:
+        self.reports += 1
+        path = self.box(firm, "inbox") / f"{self.reports}.csv"
+        path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+        written = (MONDAY + timedelta(days=day)).timestamp()
+        os.utime(path, (written, written))
+        return path
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    """Orders given out and sent, and never touched again."""
+    plant = Plant(mill.write(tmp_path_factory.mktemp("started") / "mill", **FILES))
+    plant.orders = plant.give_out()
+    return plant
+
+
+@pytest.fixture
+def plant(started: Plant, tmp_path: Path) -> Plant:
+    copy = Plant(shutil.copytree(started.folder, tmp_path / "mill"))
+    copy.orders = started.orders
+    return copy
+
+
+def state_of(chain: Chain, order: str) -> str:
+    return order_states(chain.state())[order][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "offer"),
+    [
+        ("延期到3月16日", Offer(due=date(2026, 3, 16))),
+        ("接单，延期到3月16日", Offer(due=date(2026, 3, 16))),
+        ("later: 16 March", Offer(due=date(2026, 3, 16))),
+        ("only 30", Offer(units=30.0)),
+        ("只能做30件", Offer(units=30.0)),
+        ("price 12.5", Offer(price=12.5)),
+    ],
+)
+def test_an_answer_that_is_otherwise_is_an_offer_and_neither_yes_nor_no(plant: Plant, text: str, offer: Offer) -> None:
+    made, bought = plant.orders
+    order, firm = (bought, SUPPLIER) if "price" in text else (made, MAKER)
+    text = text.replace("12.5", "5")
+    offer = Offer(price=5.0) if offer.price else offer
+    plant.says(firm, f'{order},"{text}",,')
+    with plant.at(2) as chain:
+        assert plant.exchange(chain) == []
+        assert state_of(chain, order) == "offered"
+        ((found, cost),) = offers.open_offers(chain)
+        assert (found.order["order"], found.said.offer, found.said.counterparty) == (order, offer, firm)
+        assert cost.money is not None
+        under_way = {o.order: (o.units, o.due) for o in position(chain.state()).under_way}
+        assert under_way[order][0] == found.order["units"]  # the plan counts on the order as it was
+
+
+def test_accepted_with_the_day_that_was_asked_for_is_accepted(plant: Plant) -> None:
+    made, _ = plant.orders
+    (row,) = plant.sheets(MAKER)[0]
+    due, units = row["交期"], row["数量"]
+    plant.says(MAKER, f"{made},接单,,{due},{units}", head="单号,状态,时间,新交期,可做数量")
+    with plant.at(2) as chain:
+        assert plant.exchange(chain) == []
+        assert state_of(chain, made) == "accepted"
+
+
+def test_taking_an_offer_changes_the_order_and_tells_the_other_side_once(plant: Plant) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},延期到3月16日，只能做30,,机器维修")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        offers.decide(chain, made, take=True, why="其余另做")
+        assert state_of(chain, made) == "accepted"
+        (row,) = [r for r in chain.state().table("orders").to_pylist() if r["order"] == made]
+        assert (row["units"], row["due"], row["locked"]) == (30.0, date(2026, 3, 16), True)
+        plant.exchange(chain)
+        plant.exchange(chain)
+        with pytest.raises(NotFound):
+            offers.decide(chain, made, take=True)
+    first, told = plant.sheets(MAKER)
+    assert [r["单号"] for r in told] == [made]
+    assert (told[0]["数量"], told[0]["交期"]) == ("30", "2026-03-16")
+    assert told[0]["说明"] == "同意贵方方案：数量 30，2026-03-16 交：其余另做"
+    assert told[0]["消息编号"] != first[0]["消息编号"]
+
+
+def test_an_offer_that_is_not_taken_leaves_the_order_to_be_answered(plant: Plant) -> None:
+    _, bought = plant.orders
+    plant.says(SUPPLIER, f"{bought},price 5,,")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        offers.decide(chain, bought, take=False, why="too dear")
+        assert state_of(chain, bought) == "released"
+        assert offers.open_offers(chain) == ()
+        plant.exchange(chain)
+    assert plant.sheets(SUPPLIER)[-1][0]["note"].startswith("your offer is not taken (at 5 CNY each)")
+    plant.says(SUPPLIER, f"{bought},price 5,,", day=3)  # the same again, in the same words: heard already
+    plant.says(SUPPLIER, f"{bought},price 4.5,,", day=3)
+    with plant.at(4) as chain:
+        plant.exchange(chain)
+        ((found, _),) = offers.open_offers(chain)
+        assert found.said.offer == Offer(price=4.5)
+        offers.decide(chain, bought, take=True)
+        plant.exchange(chain)
+    assert plant.sheets(SUPPLIER)[-1][0]["price of one"] == "4.5 CNY"
+
+
+def test_the_price_of_an_offer_is_the_difference_of_two_plans(plant: Plant) -> None:
+    """35 of 70 units of steel at 4 less are paid 140 less; what of it lacks is bought again, or waits."""
+    _, bought = plant.orders
+    with plant.at(0.1) as chain:
+        (units,) = [r["units"] for r in chain.state().table("orders").to_pylist() if r["order"] == bought]
+    plant.says(SUPPLIER, f"{bought},price 5,,")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        ((_, cost),) = offers.open_offers(chain)
+        assert cost.money == pytest.approx(units)  # dearer by 1 each, and nothing else differs
+        assert cost.low is not None and cost.high is not None
+        assert cost.low <= cost.money + 1e-6 and cost.money - 1e-6 <= cost.high
+
+
+def test_run_opens_with_offers_and_why_tells_the_offer(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},延期到3月16日,,")
+    with plant.at(7) as chain:
+        plant.exchange(chain)
+        since = rendered({"since": chain.run().tables["since"]}, "en")["since"].to_pylist()
+    assert "offered" in [r["kind"] for r in since if r["subject"] == made]
+    assert any(r["kind"] == "decide" and made in r["text"] for r in since)
+    assert main(["why", made, "--chain", str(plant.folder), "--lang", "en"]) == 0
+    assert "North Mill offers by 2026-03-16" in capsys.readouterr().out
+    assert main(["offers", str(plant.folder), "--lang", "zh"]) == 0
+    assert "North Mill 提出 2026-03-16 交" in capsys.readouterr().out
+    assert main(["offers", str(plant.folder), "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["order"], row["offered_due"]) == (made, "2026-03-16")
+    assert main(["refuse", made, "--chain", str(plant.folder), "--lang", "en"]) == 0
+    assert main(["take", made, "--chain", str(plant.folder), "--lang", "en"]) == 2
+
+
+def test_nobody_decides_on_a_what_if(plant: Plant) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},延期到3月16日,,")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        with pytest.raises(Refused):
+            offers.decide(chain.branch("if"), made, take=True)
+
+
+def test_an_answer_without_a_day_does_not_move_a_chain_of_past_records_to_today(tmp_path: Path) -> None:
+    settings = 'name = "mill"\nhorizon_buckets = 6\ncurrency = "CNY"\nstart = 2026-03-02\n'
+    plant = Plant(mill.write(tmp_path / "mill", **(FILES | {"chain_toml": settings})))
+    made, _ = plant.give_out()
+    plant.says(MAKER, f"{made},另提方案,2026-03-16", head="单号,状态,新交期", day=200)
+    with plant.at(250) as chain:
+        before = chain.default_as_of()
+        assert plant.exchange(chain) == []
+        assert state_of(chain, made) == "offered"
+        assert chain.default_as_of() - before < timedelta(seconds=1)
+
+
+# whose order it is ---------------------------------------------------------------------------------
+
+
+def test_a_firm_gets_its_own_sheet_in_its_language(plant: Plant) -> None:
+    made, bought = plant.orders
+    assert plant.sheets(MAKER)[0][0]["单号"] == made
+    (row,) = plant.sheets(SUPPLIER)[0]
+    assert (row["order"], row["price of one"], row["deliver to"]) == (bought, "4 CNY", "1 Mill Lane")
+    assert "1 Mill Lane" not in str(plant.sheets(MAKER))
+
+
+def test_a_firm_speaks_of_its_own_orders_alone(plant: Plant) -> None:
+    made, bought = plant.orders
+    plant.says(SUPPLIER, f"{made},refused,,", f"{bought},accepted,,")
+    with plant.at(2) as chain:
+        assert plant.exchange(chain) == ["unknown_order"]
+        assert MAKER not in plant.findings[0].text("en")
+        assert (state_of(chain, made), state_of(chain, bought)) == ("released", "accepted")
+
+
+def test_what_lies_straight_in_the_inbox_is_ours(plant: Plant) -> None:
+    made, bought = plant.orders
+    (plant.drop / "inbox" / "ours.csv").write_text(f"order,state\n{made},accepted\n{bought},refused\n")
+    with plant.at(2) as chain:
+        assert plant.exchange(chain) == []
+        assert (state_of(chain, made), state_of(chain, bought)) == ("accepted", "refused")
+    (plant.drop / "inbox" / "Nobody").mkdir()
+    (plant.drop / "inbox" / "Nobody" / "x.csv").write_text(f"order,state\n{made},cancelled\n")
+    with plant.at(3) as chain:
+        assert plant.exchange(chain) == ["unknown_box"]
+
+
+def test_two_chains_share_a_drop(tmp_path: Path) -> None:
+    """The same orders under the same numbers: each goes out, and each answer reaches its own chain."""
+    plants = [Plant(mill.write(tmp_path / name, **FILES)) for name in ("one", "two")]
+    for number, plant in enumerate(plants, start=1):
+        text = (plant.folder / "chain.toml").read_text().replace('"mill"', f'"mill {number}"')
+        (plant.folder / "chain.toml").write_text(text)
+        plant.drop = tmp_path / "drop"
+    made = [plant.give_out()[0] for plant in plants]
+    assert made[0] == made[1]
+    files = sorted((tmp_path / "drop" / "outbox" / "North Mill").glob("*.csv"))
+    assert len(files) == 2
+    sheets = [csv.DictReader(f.read_text(encoding="utf-8-sig").splitlines()) for f in files]
+    keys = [next(sheet)["消息编号"] for sheet in sheets]
+    for key in keys:
+        plants[0].says(MAKER, f"{made[0]},接单,{key}", head="单号,状态,消息编号")
+    plants[0].says(MAKER, f"{made[0]},拒单", head="单号,状态")
+    for plant in plants:
+        with plant.at(2) as chain:
+            assert plant.exchange(chain) == ["whose_chain"]
+            assert plant.taken == 1
+            assert state_of(chain, made[0]) == "accepted"
+
+
+def test_a_release_that_is_not_of_the_current_plan_is_refused_by_its_key(tmp_path: Path) -> None:
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        first = chain.run()
+        keys = {m["order"]: m["key"] for m in first.tables["messages"].to_pylist()}
+    (plant.folder / "demand.csv").write_text(DEMAND.replace("d1,P,2026-03-06,30", "d1,P,2026-03-06,36"))
+    with plant.at(0.1) as chain:
+        second = chain.run()
+        now = {m["order"]: m["key"] for m in second.tables["messages"].to_pylist()}
+        changed = [key for order, key in keys.items() if order in now and now[order] != key]
+        assert changed
+        for asked, run in ((changed[:1], None), ([f"00000000:{next(iter(now.values()))}"], None), ((), first.run)):
+            with pytest.raises(Refused):
+                exchange.release(chain, asked, all_due=not asked, run_name=run)
+        assert exchange.release(chain, [next(iter(now.values()))], all_due=False) == [next(iter(now))]
+
+
+# out once, counted once ----------------------------------------------------------------------------
+
+
+def test_a_delivery_of_unknown_outcome_goes_again_under_its_key_and_says_so(tmp_path: Path) -> None:
+    """A kill between the file and every note of it: the same file again, marked, and then no more."""
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        chain.run()
+        exchange.release(chain, (), all_due=True)
+        drop = exchange.file_drop(chain, plant.drop, "en")
+
+        class Killed(FileDrop):
+            def deliver(self, messages: Sequence[OrderMessage], run: str) -> tuple[Outcome, ...]:
+                super().deliver(messages, run)
+                raise KeyboardInterrupt
+
+        killed = Killed(drop.folder, drop.language, drop.known, drop.chain, drop.name)
+        with pytest.raises(KeyboardInterrupt):
+            exchange.exchange(chain, killed, killed)
+        (plant.drop / "sent.csv").unlink()
+        assert set(chain.ledger.deliveries(drop.name).values()) == {"sending"}
+        before = plant.sheets(SUPPLIER)
+        plant.exchange(chain)
+        assert set(chain.ledger.deliveries(drop.name).values()) == {"sent"}
+        (again,) = plant.sheets(SUPPLIER)
+        assert [r["message"] for r in again] == [r["message"] for r in before[0]]
+        assert "counts once" in again[0]["note"]
+        plant.exchange(chain)
+        assert plant.outcomes == ()
+        assert plant.sheets(SUPPLIER) == [again]
+
+
+def test_a_warning_is_told_after_a_kill_between_taking_in_and_moving(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},done,40,2026-03-03", head="order,state,good units in all,when")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with plant.at(2) as chain:
+        with monkeypatch.context() as patch:
+            patch.setattr(FileDrop, "settle", killed)
+            with pytest.raises(KeyboardInterrupt):
+                plant.exchange(chain)
+        assert state_of(chain, made) == "done"
+        assert "too_many_units" in plant.exchange(chain)
+        assert plant.taken == 0
+        told = [p.read_text(encoding="utf-8-sig") for p in (plant.drop / "done").rglob("*.findings.txt")]
+        assert len(told) == 1 and "40" in told[0]
+        assert plant.exchange(chain) == []
+
+
+def test_a_release_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders without their events would be counted on and never go out."""
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        chain.run()
+        ingest = type(chain.ledger).ingest
+
+        def killed(self: object, table: str, *rest: object, **named: object) -> object:
+            if table == "order_events":
+                raise KeyboardInterrupt
+            return ingest(self, table, *rest, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(chain.ledger), "ingest", killed)
+            with pytest.raises(KeyboardInterrupt):
+                exchange.release(chain, (), all_due=True)
+        assert chain.state().table("orders").num_rows == 0
+        assert len(exchange.release(chain, (), all_due=True)) == 2

@@ -1,0 +1,149 @@
+"""`datong try`: what she gets of an export, and of the next one."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from python_calamine import CalamineWorkbook
+from xlsxwriter import Workbook
+
+import datong
+from datong.app.cli.main import main
+from datong.connectors.exports.count_sheet import read_counts
+from datong.model.errors import BadInput
+
+
+def written(path: Path, days: int = 60, more: tuple[str, ...] = (), last: int = 0) -> Path:
+    """Two products in two countries; the bowl has a picture."""
+    rows = ["Order,Date,SKU,Item name,Quantity,Country,Image URL"]
+    for day in range(days):
+        date = f"2024-{1 + day // 28:02}-{1 + day % 28:02}"
+        rows.append(f"A{day},{date},KA,Plate,2,UK,")
+        rows.append(f"B{day},{date},KB,Bowl,{1 + day % 3},FR,https://img.example/bowl.jpg")
+    path.write_text("\n".join([*rows[: len(rows) - last], *more]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a chain that was made of a first export."""
+    folder = tmp_path_factory.mktemp("tried")
+    export = written(folder / "orders-1.csv")
+    assert main(["try", str(export), "--yes", "--into", str(folder / "chain"), "--lang", "en"]) == 0
+    return folder / "chain"
+
+
+def rows_of(path: Path) -> list[list[object]]:
+    return CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
+
+
+def count(chain: Path, path: Path, counts: dict[str, object], day: object = None) -> Path:
+    """The count sheet that came with a list, filled in."""
+    head, *rows = rows_of(chain / "results" / "count-sheet.xlsx")
+    book = Workbook(str(path))
+    sheet = book.add_worksheet("Count")
+    for at, row in enumerate([head, *rows]):
+        for i, value in enumerate(row):
+            filled = counts.get(str(row[0]), value) if at and i == 2 else day if day and at and i == 3 else value
+            sheet.write(at, i, filled)
+    book.close()
+    return path
+
+
+def test_the_list_names_products_and_says_what_it_assumes(tried: Path) -> None:
+    rows = rows_of(tried / "results" / "order-list.xlsx")
+    told = " ".join(str(cell) for row in rows[:4] for cell in row)
+    assert "assumes nothing in stock for 2 of 2 products" in told
+    at = next(i for i, row in enumerate(rows) if row[0] == "Product")
+    listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
+    assert listed["KA"]["Product"] == "Plate" and listed["KB"]["Picture"] == "https://img.example/bowl.jpg"
+    assert 12 <= float(str(listed["KA"]["Sells a week"])) <= 16
+    assert float(str(listed["KA"]["Order now"])) > 0 and listed["KA"]["In stock"] == "?"
+
+
+def test_one_series_a_product_unless_markets_are_wanted(tried: Path, tmp_path: Path) -> None:
+    with datong.open(tried) as chain:
+        assert set(chain.state().table("sales")["market"].to_pylist()) == {"all"}
+    export = written(tmp_path / "orders.csv")
+    assert main(["try", str(export), "--yes", "--by-market", "--into", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    with datong.open(tmp_path / "chain") as chain:
+        assert set(chain.state().table("sales")["market"].to_pylist()) == {"UK", "FR"}
+        taken = chain.ingest(written(tmp_path / "orders-2.csv"))  # the next export keeps them apart, too
+        assert sum(report.added + report.superseded for report in taken.reports) == 0
+
+
+def test_the_order_of_the_list_is_the_order_of_the_plan(tried: Path) -> None:
+    with datong.open(tried) as chain:
+        result = chain.run(listed=True)
+    first = min(result.tables["forecast_total"]["bucket"].to_pylist())
+    planned: dict[str, float] = {}
+    for row in result.tables["orders"].to_pylist():
+        if (row["start"] - first).days < 7:
+            planned[row["product"]] = planned.get(row["product"], 0) + row["units"]
+    assert {r["product"]: r["order_units"] for r in result.tables["order_list"].to_pylist()} == planned
+
+
+def test_a_count_that_comes_back_is_taken_off(tried: Path, tmp_path: Path) -> None:
+    counts = count(tried, tmp_path / "count.xlsx", {"KA": 500})
+    export = written(tmp_path / "orders-2.csv", more=("A99,2024-03-06,KA,Plate,2,UK,",))
+    command = ["try", str(export), "--yes", "--into", str(tried), "--stock", str(counts), "--lang", "en"]
+    assert main(command) == 0
+    rows = rows_of(tried / "results" / "order-list.xlsx")
+    at = next(i for i, row in enumerate(rows) if row[0] == "Product")
+    listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
+    assert listed["KA"]["Order now"] == 0 and float(str(listed["KA"]["In stock"])) >= 498
+    assert "after" in str(listed["KA"]["Lasts until"]) and listed["KB"]["In stock"] == "?"
+    assert [row[0] for row in rows_of(tried / "results" / "count-sheet.xlsx")[1:]] == ["KB"]
+
+
+def test_a_wrong_count_is_refused_whole(tried: Path, tmp_path: Path) -> None:
+    book = Workbook(str(tmp_path / "count.xlsx"))
+    sheet = book.add_worksheet()
+    for at, row in enumerate([
+        ("编码", "品名", "实盘数量", "盘点日期"), ("KA", "Plate", "some", ""), ("KX", "", 3, ""),
+        ("KB", "Bowl", -1, "soon"),
+    ]):  # fmt: skip
+        sheet.write_row(at, 0, row)
+    book.close()
+    with datong.open(tried) as chain, pytest.raises(BadInput) as refused:
+        chain.ingest(tmp_path / "count.xlsx")
+    assert [f.code for f in refused.value.findings] == ["not_a_number", "unknown", "not_a_number", "not_a_day"]
+    assert "KX" in said_of(refused.value, "en") and "KX" in said_of(refused.value, "zh")
+
+
+def said_of(error: BadInput, language: str) -> str:
+    return str([found.as_record(language) for found in error.findings])
+
+
+def test_what_is_no_count_sheet_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as absent:
+        read_counts(tmp_path / "none.xlsx", frozenset({"KA"}), date(2024, 3, 1))
+    with pytest.raises(BadInput) as other:
+        read_counts(written(tmp_path / "orders.csv"), frozenset({"KA"}), date(2024, 3, 1))
+    assert "No such file" in said_of(absent.value, "en") and "count sheet" not in said_of(absent.value, "en")
+    assert "Counted" in said_of(other.value, "en") and "盘点表" in said_of(other.value, "zh")
+
+
+def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chain = tmp_path / "chain"
+    assert main(["try", str(written(tmp_path / "orders-1.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    capsys.readouterr()
+    sheet = count(chain, chain / "results" / "count-sheet.xlsx", {"KB": 40})  # filled in where it lies
+    more = ("A90,2024-03-05,KA,Plate,9,UK,", "A91,2024-03-06,KA,Plate,9,UK,")
+    export = written(tmp_path / "orders-2.csv", more=more)
+    assert main(["try", str(export), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    assert "2 new" in said.replace("added", "new") or "2 added" in said
+    assert "To do" in said or "this week" in said
+    assert said.index("Order list of") > said.index("orders-2.csv")
+    assert "Next time: datong try NEW_EXPORT --into" in said
+    assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
+    assert [row[0] for row in rows_of(sheet)[1:]] == ["KA"]
+    assert [row[2] for row in rows_of(chain / "results" / "count-sheet-taken-in.xlsx")[1:]] == ["", 40]
+
+
+def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("x", encoding="utf-8")
+    export = written(tmp_path / "orders-1.csv")
+    assert main(["try", str(export), "--yes", "--into", str(tmp_path / "mine"), "--lang", "en"]) == 2
