@@ -25,7 +25,7 @@ from datong.balance.doors import (
     states_lots,
     with_set_up_prices,
 )
-from datong.balance.exact_lots import LotRules, lot_rules
+from datong.balance.exact_lots import lot_rules
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.unformed import unformed
@@ -146,7 +146,7 @@ def decide(
     on_stage("plan")
     state, demand = head.state, head.demand
     chosen = stages.plan(state, demand, market.tables(demand), head.learnt, head.where, on_turn(market))
-    rules = _lot_rules(market, chosen)
+    rules = lot_rules(market.market, market.market.products.whole)
     started = started_by(market, chosen.lots)
     given_out = in_orders(market, started, np.where(started > NOTHING, 1.0, 0.0))
     if states_lots(market.market) and fits_integers(market.market, rules):
@@ -155,11 +155,6 @@ def decide(
         chosen = replace(chosen, lots=lots_of(given_out, chosen))
     given_out = with_set_up_prices(given_out)
     return Decision(market, given_out, given_out.tables(demand), chosen, unformed(given_out, rules))
-
-
-def _lot_rules(market: Cleared, chosen: Chosen) -> LotRules:
-    whole = [chosen.work.whole.get(product, True) for product in market.market.products.names]
-    return lot_rules(market.market, np.array(whole, dtype=bool))
 
 
 def started_by(cleared: Cleared, lots: Sequence[Lot]) -> FloatArray:

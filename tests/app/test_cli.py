@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import datong
 from datong.app.cli.main import language_of, main
+from datong.ledger.protocol import WHAT
+from datong.model.words import say
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = ROOT.parent / "shared" / "bench" / "network" / "100"
@@ -95,8 +98,6 @@ def test_orders_go_out_and_reports_come_back(chain: Path, tmp_path: Path, capsys
     (inbox / "回执.csv").write_text(answer, encoding="gb18030")
     status, text = run(capsys, "exchange", chain)
     assert status == 0, text
-    import datong
-
     with datong.open(chain) as opened:
         done = [r["good_units"] for r in opened.state().table("order_events").to_pylist() if r["state"] == "done"]
         assert done == [5.0]
@@ -133,6 +134,30 @@ def test_check_prints_findings_for_programs(chain: Path, capsys: pytest.CaptureF
     assert status == 1
     assert {(f["column"], f["row"]) for f in findings} >= {("product", 2), ("units", 2)}
     assert all(f["remedy"] for f in findings)
+
+
+def test_who_wrote_what_when_is_listed(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with datong.open(chain) as opened:
+        run_id = opened.run().run
+        opened.branch("rush")
+    status, text = run(capsys, "writes", chain, "--lang", "en")
+    assert status == 0
+    assert "took in 2 rows of products from products" in text
+    assert text.index("took in") < text.index(f"kept the run {run_id}") < text.index("made the branch rush")
+    status, text = run(capsys, "writes", chain, "--lang", "zh")
+    assert f"保存计划 {run_id}" in text
+    assert main(["writes", str(chain), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [r["write"] for r in told] == list(range(1, len(told) + 1))
+    assert {r["what"] for r in told} >= {"ingest", "run", "make_branch"}
+    assert all(r["by"] for r in told)
+
+
+@pytest.mark.parametrize("what", WHAT)
+def test_every_kind_of_write_has_its_words(what: str) -> None:
+    words = {"at": "2026-01-05 08:00", "by": "ann", "count": "3", "subject": "sales", "source": "sales.csv"}
+    assert "ann" in say(f"app.write.{what}", "en", **words)
+    assert "ann" in say(f"app.write.{what}", "zh", **words)
 
 
 def test_ingest_twice_correct_and_quarantine(chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,8 +218,6 @@ def test_a_bad_moment_or_folder_is_refused_in_words(
 
 
 def test_a_second_process_gets_a_clear_answer(chain: Path) -> None:
-    import datong
-
     with datong.open(chain):
         done = subprocess.run(
             [sys.executable, "-m", "datong", "run", str(chain), "--lang", "en"], capture_output=True, text=True

@@ -103,7 +103,7 @@ UNKNOWN_TABLES = ("substitutes", "firm_shares")
 class Chain:
     """A chain as known on `today`. first: first day of the first bucket; days: days in a bucket; tables: rows by name.
 
-    shares: the factors and shares of [defaults].
+    shares: the factors and shares of [defaults]. in_pieces: what is counted in pieces is delivered in whole ones.
     """
 
     today: date
@@ -114,6 +114,7 @@ class Chain:
     max_late_days: int
     shares: Mapping[str, float]
     tables: Mapping[str, Sequence[Row]]
+    in_pieces: bool = True
 
     def rows(self, table: str) -> Sequence[Row]:
         return self.tables.get(table, ())
@@ -633,7 +634,8 @@ class Goods:
         return sums
 
     def free(self) -> dict[Place, list[float]]:
-        """Units that can have gone to demand by the end of each bucket: what nothing made or moved later needs."""
+        """Units that can have gone to demand by the end of each bucket: what nothing made or moved later needs; of what
+        comes in pieces whole ones, for a yield leaves parts of one."""
         stock = opening(self.chain)
         found = {}
         for place in self.places | set(stock):
@@ -643,7 +645,8 @@ class Goods:
                 levels.append(left)
             for t in reversed(range(self.chain.buckets - 1)):
                 levels[t] = min(levels[t], levels[t + 1])
-            found[place] = [max(units, 0.0) for units in levels]
+            pieces = comes_whole(self.chain, place[0])
+            found[place] = [max(math.floor(units + NOTHING) if pieces else units, 0.0) for units in levels]
         return found
 
 
@@ -748,6 +751,21 @@ def _rules_broken(chain: Chain, o: Order, way: Row | None) -> list[str]:
         if parts:
             found.append(f"{o.name}: made of nothing, as no component holds on {o.start}")
     return found
+
+
+def comes_whole(chain: Chain, product: str) -> bool:
+    """Whether a product is delivered in whole pieces: its unit is no measure, and no row counts parts of it."""
+    if not chain.in_pieces:
+        return False
+    counted = [
+        ("demand", "product", "units"),
+        ("stock", "product", "units"),
+        ("components", "component", "units_per_unit"),
+    ]
+    counted += [("recipes", "product", "lot_multiple_units"), ("offers", "product", "lot_multiple_units")]
+    told = [r.get(units) or 0.0 for table, key, units in counted for r in chain.rows(table) if r.get(key) == product]
+    unit = next((r.get("base_unit") for r in chain.rows("products") if r["product"] == product), None)
+    return (unit or "piece") not in MEASURES and all(units == round(units) for units in told)
 
 
 def in_parts(chain: Chain, orders: Sequence[Order]) -> list[str]:

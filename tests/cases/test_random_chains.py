@@ -1,6 +1,7 @@
 """Random small chains: the referee and the product agree on what a plan does, figure by figure."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ NEAR = {"rel": 1e-6, "abs": 1e-6}
 class RandomPlan(Plan):
     """The plan of a random chain, with the books that the product keeps of it."""
 
-    def __init__(self, made: RandomChain, orders: pa.Table, clearing: Clearing) -> None:
+    def __init__(self, made: RandomChain, orders: pa.Table, clearing: Clearing, in_pieces: bool = True) -> None:
         result = SimpleNamespace(
             orders=SimpleNamespace(arrow=orders),
             gaps=SimpleNamespace(arrow=clearing.gaps),
@@ -37,12 +38,14 @@ class RandomPlan(Plan):
         )
         super().__init__("run", result, (), None, MONDAY)  # ty: ignore[invalid-argument-type]
         object.__setattr__(self, "made_of", made)
+        object.__setattr__(self, "in_pieces", in_pieces)
         object.__setattr__(self, "clearing", clearing)
 
     @cached_property
     def chain(self) -> referee.Chain:
         """The chain, with orders that the product says begin later than they say moved there."""
-        return referee.chain_of_state(self.made_of.settings, MONDAY, moved(self.made_of))
+        chain = referee.chain_of_state(self.made_of.settings, MONDAY, moved(self.made_of))
+        return replace(chain, in_pieces=self.in_pieces)
 
 
 def moved(made: RandomChain) -> dict[str, Any]:
@@ -85,6 +88,7 @@ def in_fractions(made: RandomChain) -> tuple[Decision, RandomPlan]:
         made,
         orders_in_fractions(decision.given_out, decision.clearing, made.state.settings.calendar),
         decision.clearing,
+        in_pieces=False,
     )
 
 

@@ -20,8 +20,8 @@ from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.facts import chain_facts
 from datong.network.position import position
+from datong.network.whole import whole_products
 from datong.plan.choose import choose
-from datong.plan.work import whole_products
 from planning import decided
 
 START = date(2026, 1, 5)
@@ -123,9 +123,12 @@ def of_plan_stage(state, demand, market):
 def waiting_cost(market, rules, started):
     """Cost of starts whose demand waits for them, checked for every rule of lots by `cost_in_lots`."""
     none = np.zeros(market.demand.sure.shape)
+    lots = (started > 1e-6).astype(float)
     away = turn_away_overdue(market, supply_of(market, started, none), none)
-    solution = Solution(started, none, away, None, "", 0)
-    return sum(exact_lots.cost_in_lots(market, rules, solution, (started > 1e-6).astype(float)).values())
+    exact_lots.cost_in_lots(market, rules, Solution(started, none, away, None, "", 0), lots)
+    whole = market.deliverable(supply_of(market, started, none), market.demand.product)
+    away = turn_away_overdue(market, whole, none)
+    return sum(evaluate(market, started, none, away, lots=lots, whole=True).cost.values())
 
 
 def test_lots_of_the_integer_programme_cost_no_more_than_those_of_the_plan_stage():

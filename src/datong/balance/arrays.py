@@ -19,6 +19,8 @@ from datong.network.levels import level_turns, product_levels, ranges, turns
 from datong.network.places import StockPoint
 from datong.network.ways import Way
 
+# Less than this part is missing of a whole unit: rounding.
+PART_OF_A_UNIT = 1e-6
 # Ways of which prices are worked out together.
 WAYS_AT_ONCE = 10_000
 
@@ -35,6 +37,8 @@ class Products:
     plain_cost: FloatArray
     # Indices of products, components first.
     order: tuple[int, ...]
+    # Whether orders and deliveries of it are in whole units; those of the market in any quantities are not.
+    whole: BoolArray
 
     def __len__(self) -> int:
         return len(self.names)
@@ -256,6 +260,12 @@ class Market:
         if self.products.is_component[product]:
             return self.demand.cumulative[d]
         return self.demand.cumulative[d] - np.cumsum(self.stock.fixed[product])
+
+    def deliverable(self, units: FloatArray, product: IntArray) -> FloatArray:
+        """(row, bucket) what of a product's cumulative units can be delivered: of what comes whole, whole units; a
+        yield leaves parts of one. What goes bad is not kept for the rest of a unit. product: (row)."""
+        whole = self.products.whole & (self.rules.shelf_life.life < 0)
+        return np.where(whole[product, None], np.floor(units + PART_OF_A_UNIT), units)
 
     @cached_property
     def given_demand(self) -> FloatArray | None:

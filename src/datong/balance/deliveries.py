@@ -43,11 +43,13 @@ def deliver(market: Market, solution: Solution) -> Solution:
     """The solution's starts with the deliveries that cost least for them; prices and door stay.
 
     Demand for which nothing is to be chosen (one class, nothing that could be refused or served from elsewhere) takes
-    all that comes, oldest first. The rest is a linear programme with the starts fixed.
+    all that comes, oldest first. The rest is a linear programme with the starts fixed. What comes in whole units is
+    delivered in whole units.
     """
     serves = np.array([w.serves for w in market.ways.facts], dtype=bool)
     started = np.where(serves[:, None], 0.0, solution.started)
     flow = market.stock.fixed + arrived_units(market, started) - used_units(market, started)
+    flow = _deliverable(market, flow, market.uses.component[serves[market.uses.way]])
     issued, turned_away = np.zeros((2, *market.demand.sure.shape))
     substituted = np.zeros((len(market.rules.substitutes.cost), market.buckets))
     wasted = np.zeros(market.stock.fixed.shape)
@@ -66,6 +68,17 @@ def deliver(market: Market, solution: Solution) -> Solution:
     return replace(
         solution, started=started, issued=issued, turned_away=turned_away, substituted=substituted, wasted=wasted
     )
+
+
+def _deliverable(market: Market, flow: FloatArray, serving: IntArray) -> FloatArray:
+    """(product, bucket) the units that come, of what is asked for in whole ones: what a yield leaves of a unit comes
+    with the rest of it. serving: products at sites that serve a market."""
+    asked = np.union1d(market.demand.product, serving)
+    there = np.cumsum(flow[asked], axis=1)
+    by_then = market.deliverable(there, asked)
+    cut = (np.abs(by_then - there) > NOTHING).any(axis=1)
+    flow[asked[cut]] = np.diff(by_then[cut], axis=1, prepend=0.0)
+    return flow
 
 
 def _never_needed(flow: FloatArray) -> FloatArray:

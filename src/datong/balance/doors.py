@@ -171,7 +171,8 @@ def better_lots(
     if found.total_cost < given_out.total_cost - NOTHING * max(abs(given_out.total_cost), 1.0):
         started = found.solution.started
         # A set-up without a unit is no order: HiGHS may leave one where it costs no more than its gap.
-        given_out = in_orders(given_out, started, np.where(started > exact_lots.ROUNDING, 1.0, 0.0))
+        better = in_orders(given_out, started, np.where(started > exact_lots.ROUNDING, 1.0, 0.0))
+        given_out = min(given_out, better, key=lambda plan: plan.total_cost)  # HiGHS delivers parts of a unit
     total = given_out.total_cost
     assert bound <= total + 1e-6 * max(abs(total), 1.0), "the bound lies above the cost in lots: one of them is wrong"
     solution = replace(given_out.solution, door="integer", iterations=found.nodes)
@@ -191,6 +192,7 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
         solution.substituted,
         solution.wasted,
         lots,
+        whole=True,
     )
     return replace(cleared, solution=solution, outcome=outcome, lots=lots)
 

@@ -25,8 +25,8 @@ class Outcome:
     at the bucket's end, in pools and set aside for demand, as expected; pool: the part that lies in pools. pool_used:
     (product, bucket) units taken from pools, issues to demand included.
 
-    By demand, (demanded, bucket) expected units: supply and served_by, cumulative; turned_away, in the bucket in which
-    it was due; waiting at the bucket's end.
+    By demand, (demanded, bucket) expected units: supply (what can be delivered) and served_by, cumulative; turned_away,
+    in the bucket in which it was due; waiting at the bucket's end.
     """
 
     cost: dict[str, float]
@@ -48,10 +48,12 @@ def evaluate(
     substituted: FloatArray | None = None,
     wasted: FloatArray | None = None,
     lots: FloatArray | None = None,
+    whole: bool = False,
 ) -> Outcome:
     """Cost and course of a plan. Raises AssertionError where it breaks a rule of the market: then a door is broken.
 
-    lots: (way, bucket) orders started there, each with its way's set-up; None: nothing is set up.
+    lots: (way, bucket) orders started there, each with its way's set-up; None: nothing is set up. whole: deliveries are
+    in whole units of what comes so; the part of a unit that a yield leaves lies until there is a whole one.
 
     Conservation: opening + made + received - used - served = closing, for every product and bucket.
     Each rule beyond the linear core refuses and costs by itself (`Rule.referee`).
@@ -66,10 +68,12 @@ def evaluate(
     assert_within(hours, market.most_hours, "more hours than a line has")
     arrived = arrived_units(market, started)
     used = _taken(market, used_units(market, started), issued, substituted)
-    pool, supply = _supplied(market, arrived, used, issued, substituted, wasted)
-    over, late, served_by = _course(market, supply, turned_away)
+    pool, came = _supplied(market, arrived, used, issued, substituted, wasted)
     product = market.demand.product
-    conserved = np.isclose(served_by + over, supply, rtol=1e-9, atol=1e-6).all(axis=1)
+    supply = market.deliverable(came, product) if whole else came
+    over, late, served_by = _course(market, supply, turned_away)
+    over = over + (came - supply)
+    conserved = np.isclose(served_by + over, came, rtol=1e-9, atol=1e-6).all(axis=1)
     broken = [market.products.names[p] for p in product[~conserved][:5]]
     assert not broken, f"{broken}: supply is not served + closing stock"
     scale = np.maximum(np.cumsum(np.abs(market.stock.fixed) + arrived, axis=1).max(initial=1.0), 1.0)

@@ -19,6 +19,7 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.planned_demand import planned_demand
 from datong.network.position import Position
 from datong.network.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
+from datong.network.whole import whole_products
 
 
 def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Market:
@@ -29,7 +30,9 @@ def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Mar
     rules = rule_facts(state, demand, where, asked, facts)
     market = pack_facts(facts, where, asked, demand.bucket_starts, settings.calendar, settings.frozen_buckets, rules)
     asks = asks_of(state, demand, where, facts, demand.bucket_starts)
-    return replace(market, demand=replace(market.demand, asks=asks))
+    whole = whole_products(state, demand, facts)
+    products = replace(market.products, whole=np.array([whole[p] for p in facts.products], dtype=bool))
+    return replace(market, products=products, demand=replace(market.demand, asks=asks))
 
 
 def pack_facts(
@@ -82,6 +85,7 @@ def pack_facts(
             is_component=is_component,
             plain_cost=plain_cost,
             order=tuple(np.argsort(arrays.level, kind="stable").tolist()),
+            whole=np.zeros(len(facts.products), dtype=bool),
         ),
         ways=ways,
         uses=Uses(

@@ -2,11 +2,11 @@
 
 Of lots of one week that go into one another, each step has its part of the working days: of n days and k steps step i,
 from 0, has those from floor(i n / k) to before floor((i + 1) n / k). Where there are fewer days than steps, some share
-a day.
+a day. A day that a customer named ends the days of what is made for it.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -25,35 +25,52 @@ class Days:
 
     # First day.
     start: date
-    # Last working day that leaves what it goes into its own.
+    # Last working day that leaves what it goes into its own, and keeps the days that customers named.
     last: date
-    # Steps of the bucket that it is one of, where they are more than its days; else 0.
+    # Steps of the bucket that it is one of, where it shares a day with what it goes into; else 0.
     crowded: int
 
 
 def days_of(work: Work, lots: Sequence[Lot], pegs: Mapping[Lot, Sequence[Peg]], today: date) -> dict[Lot, Days]:
-    """The days of each lot. What is bought or moved, or is there in a later bucket than it starts, starts at once."""
-    into = {lot: {peg.use.parent for peg in pegs[lot] if peg.use.parent is not None} for lot in lots}
-    into = {lot: {p for p in parents if _in_one_bucket(lot, p)} for lot, parents in into.items()}
+    """The days of each lot. One that takes more than its bucket begins no later than its own due day allows."""
+    into = {lot: {p for peg in pegs[lot] if (p := peg.use.parent) is not None} for lot in lots}
+    same = {lot: {p for p in parents if _in_one_bucket(lot, p)} for lot, parents in into.items()}
     level = {product: i for i, product in enumerate(work.order)}
     rising = sorted(lots, key=lambda x: level[x.way.product])
     before: dict[Lot, int] = defaultdict(int)
-    after: dict[Lot, int] = defaultdict(int)
     for lot in rising:
-        for parent in into[lot]:
+        for parent in same[lot]:
             before[parent] = max(before[parent], before[lot] + 1)
-    for lot in reversed(rising):
-        after[lot] = max((after[parent] + 1 for parent in into[lot]), default=0)
-    result = {}
-    for lot in lots:
+    # Orders of later buckets first, and in a bucket what is made of others before these.
+    falling = sorted(lots, key=lambda x: (-x.start, -level[x.way.product]))
+    after: dict[Lot, int] = {}
+    until: dict[Lot, date] = {}
+    days: dict[Lot, Days] = {}
+    for lot in falling:
+        after[lot] = max((after[parent] + 1 for parent in same[lot]), default=0)
         first = max(work.starts[lot.start], today) if lot.start == 0 else work.starts[lot.start]
-        last = last_working_day(work.starts[0], lot.start, work.calendar)
-        days, steps = max((last - first).days + 1, 1), before[lot] + after[lot] + 1
-        begin = before[lot] * days // steps
-        end = max((before[lot] + 1) * days // steps - 1, begin)
-        crowded = steps if steps > days else 0
-        result[lot] = Days(first + timedelta(days=begin), first + timedelta(days=end), crowded)
-    return result
+        there = due_by(lot, pegs[lot], into[lot] - same[lot], days, work)
+        own = there if lot.arrive == lot.start else last_working_day(work.starts[0], lot.start, work.calendar)
+        until[lot] = max(min([own, *(until[parent] for parent in same[lot])]), first)
+        count, steps = (until[lot] - first).days + 1, before[lot] + after[lot] + 1
+        begin = first + timedelta(days=before[lot] * count // steps)
+        if lot.arrive > lot.start:
+            begin = max(min(begin, there - timedelta(days=lot.way.lead_days)), first)
+        end = max(first + timedelta(days=(before[lot] + 1) * count // steps - 1), begin)
+        for parent in same[lot]:
+            end = max(min(end, days[parent].start - timedelta(days=1)), first)
+        shares = any(end >= days[parent].start for parent in same[lot])
+        days[lot] = Days(min(begin, end), end, steps if shares else 0)
+    return days
+
+
+def due_by(lot: Lot, pegs: Sequence[Peg], later: Set[Lot], days: Mapping[Lot, Days], work: Work) -> date:
+    """The day by which a lot is to be there: the last working day of its bucket, the day that a customer named in it,
+    or that on which an order of it begins that takes of it and that started as a step of its own (`later`)."""
+    first = work.starts[lot.arrive]
+    named = [peg.use.due for peg in pegs if peg.use.kind == "request" and peg.use.due >= first]
+    takes = [days[p].start for p in later if p in days]
+    return min([last_working_day(work.starts[0], lot.arrive, work.calendar), *named, *takes])
 
 
 def _in_one_bucket(lot: Lot, parent: Lot) -> bool:

@@ -13,7 +13,7 @@ from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
-from datong.plan.days import Days, days_of, last_working_day
+from datong.plan.days import Days, days_of, due_by
 from datong.plan.lots import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.pegging import Before, Peg, hurt, pegged
@@ -93,18 +93,14 @@ def _line(work: Work, way: Way) -> str | None:
 
 
 def _due(lot: Lot, pegs: Sequence[Peg], days: Mapping[Lot, Days], work: Work) -> date:
-    """A purchase or transfer arrives after its lead time. A work order is due on the last working day of the bucket in
-    which it is planned to finish, or the last that leaves what it goes into in that bucket its own (days.py), or as the
-    first order of a later bucket that needs it starts, or on the day that a customer named in that bucket, where that
-    is earlier."""
+    """A purchase or transfer arrives after its lead time. A work order is due by the end of its days (days.py), or,
+    in a later bucket than it starts, by when it is to be there."""
     start = days[lot].start
     if lot.way.kind != "make":
         return start + timedelta(days=lot.way.lead_days)
-    due = days[lot].last if lot.arrive == lot.start else last_working_day(work.starts[0], lot.arrive, work.calendar)
-    parents = [days[p].start for peg in pegs if (p := peg.use.parent) is not None and p in days and p.start > lot.start]
-    first = work.starts[lot.arrive]
-    named = [peg.use.due for peg in pegs if peg.use.kind == "request" and peg.use.due >= first]
-    return max(min([due, *parents, *named]), start)
+    if lot.arrive == lot.start:
+        return days[lot].last
+    return max(due_by(lot, pegs, {p for peg in pegs if (p := peg.use.parent) is not None}, days, work), start)
 
 
 # value -------------------------------------------------------------------------------------------

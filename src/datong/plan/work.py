@@ -1,12 +1,11 @@
 """What planning works on: the facts, the demand and the cleared market, as the steps of planning read them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import tuples
@@ -14,7 +13,6 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import Clearing, FloatArray, Forecast, Item, Learnt
 from datong.model.layers import SortedDemand
-from datong.model.measures import is_measure
 from datong.network.committed import Committed, committed
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.horizon import valid_on
@@ -23,6 +21,7 @@ from datong.network.position import Position
 from datong.network.rule_facts import rule_facts
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, way_on
+from datong.network.whole import whole_products
 from datong.plan.lots import Lot, lots_matter
 from datong.plan.worth import Curve
 
@@ -126,8 +125,11 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
     facts = replace(facts, line_hours=_hours_to_work(facts, clearing, starts))
     cleared = _cleared(facts, clearing, starts)
     demanded = planned_demand(demand, where, facts, starts, settings)
+    whole = whole_products(state, demand, facts)
     takes_turns = _takes_turns(state, demand, demanded, facts, where)
     comes = {p: units + promised.units[p] for p, units in _arrivals(facts, cleared, calendar, len(starts)).items()}
+    # Along the cleared quantities hours cost what they are worth to parts of a unit, which no lot of whole ones earns.
+    whole_asked = [p for p in facts.products if whole[p]] if takes_turns else ()
     return Work(
         calendar=calendar,
         starts=starts,
@@ -139,9 +141,9 @@ def prepare(state: State, demand: Forecast, clearing: Clearing, learnt: Learnt, 
         components=frozenset(u.component for w in facts.ways for u in w.uses),
         on_hand=located(facts, where).on_hand_units,
         promised=promised,
-        whole=whole_products(state, demand, facts),
+        whole=whole,
         plain_cost=_plain_costs(facts, starts),
-        asked=_asked(demand, where, demanded, clearing, facts, comes, calendar),
+        asked=_asked(demand, where, demanded, clearing, facts, comes, whole_asked, calendar),
         by_market=ByMarket(cleared, CostOfUnits(_prices(clearing), starts, facts.shared)),
         takes_turns=takes_turns,
     )
@@ -154,10 +156,12 @@ def _asked(
     clearing: Clearing,
     facts: ChainFacts,
     comes: Mapping[str, FloatArray],
+    whole: Collection[str],
     calendar: Calendar,
 ) -> Asked:
     """demanded: `planned_demand`, which is used up: the paths of a product are let go as soon as its curve is there.
-    comes: product -> (bucket) units that the market has arrive, and those that come anyway."""
+    comes: product -> (bucket) units that the market has arrive, and those that come anyway. whole: products of which
+    only whole units serve: what of a unit a yield leaves lies."""
     starts = demand.bucket_starts
     at, none = {s: t for t, s in enumerate(starts)}, np.zeros(len(starts))
     substituted = _substituted(clearing, at)
@@ -167,12 +171,13 @@ def _asked(
     for product, units in substituted.items():  # what a substitute serves is its own demand, and no longer the other's
         turned_away[product] = turned_away.get(product, none) - np.cumsum(units)
     components = {u.component for w in facts.ways for u in w.uses}
+    in_parts = {w.product for w in facts.ways if w.yield_share != 1 and w.product in whole}
     curves: dict[str, Curve] = {}
     for product in list(demanded):
         paths = demanded.pop(product)
         if product in facts.economics and product not in components:
             ordered = SortedDemand.of(np.cumsum(paths, axis=1) - turned_away.get(product, none))
-            curves[product] = Curve(ordered, facts.economics[product], np.cumsum(comes[product]))
+            curves[product] = Curve(ordered, facts.economics[product], np.cumsum(comes[product]), product in in_parts)
     wanted = pooled_demand(demand, where, calendar.bucket_days, facts.label_of)
     wanted |= {p: wanted.get(p, 0.0) + np.maximum(units, 0.0)[None] for p, units in substituted.items()}
     return Asked(products, wanted, curves, substituted)
@@ -287,30 +292,6 @@ def _prices(clearing: Clearing) -> dict[tuple[str, str, date], float]:
     """(what, name, bucket) -> money."""
     rows = tuples(clearing.prices, "what", "name", "bucket", "price")
     return {(what, name, bucket): price for what, name, bucket, price in rows}
-
-
-def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[str, bool]:
-    """Product, or label of a stock point -> whether it comes in whole units.
-
-    It does unless its base unit is a measure (kg, m, l), a lot multiple of it is a fraction, or the records themselves
-    count fractions of it: in demand, in stock counts, or in what goes into a unit of something else.
-    """
-    divisible = _fractions(state.table("stock"), "product", "units")
-    divisible |= _fractions(state.table("demand"), "product", "units")
-    divisible |= _fractions(state.table("components"), "component", "units_per_unit")
-    units = state.table("products").select(["product", "base_unit"])
-    divisible |= {
-        p for p, unit in zip(*(units[c].to_pylist() for c in units.column_names), strict=True) if is_measure(unit)
-    }
-    divisible |= {item.product for i, item in enumerate(demand.items) if (demand.paths[i] % 1 != 0).any()}
-    divisible |= {facts.product_of(w.product) for w in facts.ways if w.multiple_units % 1 != 0}
-    return {label: facts.product_of(label) not in divisible for label in facts.products}
-
-
-def _fractions(rows: pa.Table, name: str, units: str) -> set[str]:
-    """Names in rows whose units are no whole number."""
-    amount = rows[units].fill_null(0.0).to_numpy()
-    return set(rows[name].filter(pa.array(amount % 1 != 0)).to_pylist())
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,17 +9,21 @@ from datong.model.flow import FloatArray, IntArray
 from datong.model.layers import SortedDemand
 from datong.network.economics import Economics
 
+# Less than this part is missing of a whole unit: rounding.
+PART_OF_A_UNIT = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Expected cost of a demanded product's supply. demand: cumulative units still to be served.
+    """Expected cost of a demanded product's supply."""
 
-    supply: (bucket) cumulative units of the plan that changes are measured from.
-    """
-
+    # Cumulative units still to be served.
     demand: SortedDemand
     economics: Economics
+    # (bucket) cumulative units of the plan that changes are measured from.
     supply: FloatArray
+    # Only whole units serve: what a yield leaves of one lies.
+    whole: bool = False
 
     @cached_property
     def base(self) -> FloatArray:
@@ -33,7 +37,9 @@ class Curve:
     def cost(self, supply: FloatArray) -> FloatArray:
         """(plan, bucket) f_t of cumulative supply (plan, bucket), in money."""
         e = self.economics
-        over, short = self.demand.over_and_short(supply)
+        can = np.floor(supply + PART_OF_A_UNIT) if self.whole else supply
+        over, short = self.demand.over_and_short(can)
+        over = over + (supply - can) if self.whole else over
         cost = e.holding_per_bucket * over + e.late_per_bucket * short
         cost[:, -1] += e.waiting_at_end * short[:, -1] - e.salvage * over[:, -1]
         return cost

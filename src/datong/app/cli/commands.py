@@ -217,6 +217,23 @@ def answer_quarantine(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
+def answer_writes(options: argparse.Namespace, language: str) -> int:
+    """Every write to the chain and its branches, oldest first."""
+    with opened(options.chain, language) as chain:
+        rows, zone = chain.ledger.writes().to_pylist(), chain.settings.calendar.zone
+    if options.format == "json":
+        terminal.data(json.dumps(rows, ensure_ascii=False, indent=1, default=str))
+        return 0
+    if not rows:
+        terminal.line(say("app.no_writes", language))
+    for row in rows:
+        words = {name: row[name] for name in ("by", "subject", "source")} | {"count": f"{row['how_many']:,}"}
+        text = say(f"app.write.{row['what']}", language, at=f"{row['at'].astimezone(zone):%Y-%m-%d %H:%M}", **words)
+        on_branch = row["branch"] is not None
+        terminal.line(say("app.write.on_branch", language, text=text, branch=row["branch"]) if on_branch else text)
+    return 0
+
+
 def answer_withdraw(options: argparse.Namespace, language: str) -> int:
     if options.all == bool(options.rows):
         raise Refused(message("app.withdraw_what"))
@@ -770,6 +787,7 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "schema": answer_schema,
     "ingest": answer_ingest,
     "quarantine": answer_quarantine,
+    "writes": answer_writes,
     "withdraw": answer_withdraw,
     "run": answer_run,
     "balance": answer_balance,

@@ -122,6 +122,10 @@ def _add_data_commands(c: _Commands) -> None:
     c.on_branch(p)
     p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
+    p = c.command("writes")
+    c.chain(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
     p = c.command("withdraw")
     p.add_argument("table", metavar="TABLE", help=c.text("withdraw.table"))
     p.add_argument("rows", nargs="*", metavar="ROW_ID", help=c.text("withdraw.rows"))
