@@ -1,8 +1,10 @@
 """What reports mean for orders: which of them go in, and what they add to production, receipts and shipments."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -70,12 +72,16 @@ def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_a
 
 @dataclass(frozen=True)
 class _Taken:
-    """A report that goes in, and the units that it adds to what was made or received before; below zero where it
-    corrects what was reported."""
+    """A report that goes in, and the units that it adds to what was made or received before.
+
+    most_good_units, most_scrap_units: units that are left in all where it corrects what was reported; None: it adds.
+    """
 
     report: OrderReport
     good_units: float
     scrap_units: float
+    most_good_units: float | None = None
+    most_scrap_units: float | None = None
 
 
 def _against_orders(
@@ -204,7 +210,9 @@ class _Life:
         else:
             self._question_units(report, event)
             good, scrap = max(self._good, good), max(self._scrap, scrap)
-        self.taken.append(_Taken(replace(report, event=event), good - self._good, scrap - self._scrap))
+        more = (max(good - self._good, 0.0), max(scrap - self._scrap, 0.0))
+        most = (good if good < self._good else None, scrap if scrap < self._scrap else None)
+        self.taken.append(_Taken(replace(report, event=event), *more, *most))
         self._good, self._scrap = good, scrap
         self._events.append(event)
 
@@ -326,19 +334,96 @@ def _batches(state: State, taken: Sequence[_Taken]) -> tuple[Batch, ...]:
     recipes = {row["recipe"]: row for row in state.table("recipes").to_pylist()}
     line_site = {row["line"]: row["site"] for row in state.table("lines").to_pylist()}
     lanes = {row["lane"]: row for row in state.table("lanes").to_pylist()}
+
+    def row_of(one: _Taken) -> tuple[str, dict[str, Any] | None]:
+        """The table in which a report's units are booked, and the row that adds them; None where it adds none."""
+        kind = _kind(orders, one)
+        if kind == "make":
+            made = one.good_units or one.scrap_units
+            return "production", _production(one, orders, recipes, line_site) if made else None
+        if kind == "buy":
+            return "receipts", _receipt(one, orders) if one.good_units else None
+        return "shipments", _shipment(one, orders, lanes) if one.good_units else None
+
+    booked = {table: _Booked(state, table) for table in _BOOKED_UNITS}
     batches = []
     for source in sorted({t.report.source for t in taken}):
         part = sorted((t for t in taken if t.report.source == source), key=lambda t: t.report.row)
-        made = [t for t in part if t.good_units or t.scrap_units]
-        production = [_production(t, orders, recipes, line_site) for t in made if _kind(orders, t) == "make"]
-        receipts = [_receipt(t, orders) for t in made if _kind(orders, t) == "buy" and t.good_units]
-        moved = [_shipment(t, orders, lanes) for t in made if _kind(orders, t) == "move" and t.good_units]
-        for table, rows in (("production", production), ("receipts", receipts), ("shipments", moved)):
-            if rows:
+        for one in part:
+            table, row = row_of(one)
+            booked[table].correct(one)
+            if row is not None:
+                booked[table].add(row)
+        for table, book in booked.items():
+            if rows := book.rows_to_write():
                 batches.append(Batch(table, _typed(rows), source))
         events = order_events_rows([t.report.event for t in part], [t.report.row for t in part])
         batches.append(Batch("order_events", events, source))
     return tuple(batches)
+
+
+# Columns of units of the tables in which reports are booked; the first one is of good units.
+_BOOKED_UNITS = {"production": ("good_units", "scrap_units"), "receipts": ("units",), "shipments": ("units",)}
+
+
+class _Booked:
+    """The rows of a table in which units of orders are booked: what is there, and what reports add and correct.
+
+    A correction leaves no row below zero: the last rows of its order are said anew, with fewer units, until all of them
+    together are what it says. So the same correction read again changes nothing.
+    """
+
+    def __init__(self, state: State, table: str) -> None:
+        self._state, self._table = state, table
+        self._key = tables()[table].key[0]
+        self._columns = _BOOKED_UNITS[table]
+        self._new: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def _rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Rows that have a key of their own, by order, the last of an order first."""
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in self._state.table(self._table).to_pylist():
+            if row["order"] is not None and row[self._key] is not None:
+                found[row["order"]].append(row)
+        for rows in found.values():
+            rows.sort(key=lambda row: (row["happened_at"], row[self._key]), reverse=True)
+        return found
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows[row["order"]].insert(0, row)
+        self._new[row[self._key]] = row
+
+    def correct(self, taken: _Taken) -> None:
+        event = taken.report.event
+        most = (taken.most_good_units, taken.most_scrap_units)
+        for column, units in zip(self._columns, most, strict=False):
+            if units is None:
+                continue
+            rows = self._rows[event.order]
+            beyond = sum(row[column] or 0.0 for row in rows) - units
+            for i, row in enumerate(rows):
+                less = min(row[column] or 0.0, beyond)
+                if less > 0:
+                    rows[i] = self._new[row[self._key]] = self._said_anew(row, taken) | {column: row[column] - less}
+                    beyond -= less
+
+    def _said_anew(self, row: dict[str, Any], taken: _Taken) -> dict[str, Any]:
+        """A row as it is written once more, known later than it was before."""
+        if "__row__" in row:
+            return row
+        names = [self._key, *(n for n in tables()[self._table].columns if n in row and n != self._key)]
+        known = max(taken.report.event.happened_at, row["known_at"] + timedelta(microseconds=1))
+        return {n: row[n] for n in names} | {
+            "known_at": known,
+            "__row__": taken.report.row,
+            "__date_only__": False,
+        }
+
+    def rows_to_write(self) -> list[dict[str, Any]]:
+        """Rows added or said anew since the last time, those of one set of columns."""
+        rows, self._new = list(self._new.values()), {}
+        return rows
 
 
 def _kind(orders: Mapping[str, Mapping[str, Any]], taken: _Taken) -> str:
@@ -402,5 +487,6 @@ def _common(taken: _Taken, order: Mapping[str, Any]) -> dict[str, Any]:
 def _typed(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     moment = pa.timestamp("us", tz="UTC")
     types = {"happened_at": moment, "good_units": pa.float64(), "scrap_units": pa.float64(), "units": pa.float64()}
-    types |= {"__row__": pa.int64(), "__date_only__": pa.bool_()}
-    return pa.table({name: pa.array([row[name] for row in rows], types.get(name, pa.string())) for name in rows[0]})
+    types |= {"known_at": moment, "__row__": pa.int64(), "__date_only__": pa.bool_()}
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: pa.array([row.get(name) for row in rows], types.get(name, pa.string())) for name in names})

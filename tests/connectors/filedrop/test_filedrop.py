@@ -22,6 +22,7 @@ from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_o
 from datong.connectors.protocol import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.release import release_rows
+from datong.ledger.limits import beyond_limits
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.calendar import Calendar
@@ -503,6 +504,32 @@ def test_the_last_word_on_what_is_done_holds(ledger: DuckDBLedger, drop: Path) -
     assert position(end(ledger)).on_hand_units["P1"] == 60.0
     put(drop, f"{HEAD}W1,done,60,2026-03-07,counted again\n")
     assert take(ledger, drop).batches == ()
+    assert beyond_limits(end(ledger)) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "good", "scrap"),
+    [
+        ((("partly_done", 40, 2), ("partly_done", 90, 2), ("done", 100, 5), ("done", 60, 25)), 60.0, 25.0),
+        ((("partly_done", 40, 2), ("done", 100, 5), ("done", 30, 1)), 30.0, 1.0),
+        ((("done", 100, 0), ("done", 60, 0), ("done", 80, 0)), 80.0, 0.0),
+    ],
+)
+def test_a_correction_goes_back_over_as_many_bookings_as_it_takes(
+    ledger: DuckDBLedger, drop: Path, said: tuple[tuple[str, int, int], ...], good: float, scrap: float
+) -> None:
+    """No booking is below zero, or no plan could be made; the last word holds, however often it is read."""
+    head = "order,state,good_units,scrap_units,happened_at,reason\n"
+    for day, (state, units, lost) in enumerate(said):
+        line = f"{head}W1,{state},{units},{lost},2026-03-{6 + day:02d},counted\n"
+        for _ in range(2):
+            put(drop, line)
+            take(ledger, drop)
+    rows = end(ledger).table("production")
+    assert sum(rows["good_units"].to_pylist()) == good
+    assert sum(rows["scrap_units"].to_pylist()) == scrap
+    assert position(end(ledger)).on_hand_units["P1"] == good
+    assert beyond_limits(end(ledger)) == ()
 
 
 @pytest.mark.parametrize(
