@@ -27,6 +27,7 @@ from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
 from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
+from datong.model.measures import PIECE, is_measure, unit_word
 from datong.model.tables import tables
 
 
@@ -51,13 +52,15 @@ class Answers:
 MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 # Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
 MOST_TIMES = 2.0
+# Work that is done with less than this share of an order, scrap included, is one too.
+LEAST_SHARE = 0.01
 CONFIRMED = ("confirm", "确认", "属实")
 # A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
 MOST_LATER = timedelta(days=366)
 # Answers to an order, which an offer beside them turns into an offer.
 _ANSWERED = ("offered", "accepted", "refused")
 # Tables that `answers` reads.
-READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes", "offers")
+READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "products", "recipes", "lines", "lanes", "offers")
 
 
 def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime | None = None) -> Answers:
@@ -86,6 +89,7 @@ def _against_orders(
     known = events_of_table(state.table("order_events"))
     stands = order_standings(state)
     yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
+    base_units = {r["product"]: r["base_unit"] for r in state.table("products").to_pylist()}
     prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
     today = state.settings.calendar.local_date(heard_at)
     taken: list[_Taken] = []
@@ -113,7 +117,7 @@ def _against_orders(
             list(known.get(order, [])),
             stands.get(order, Standing()),
             expected,
-            _Asked(agreed, today, heard_at),
+            _Asked(agreed, today, heard_at, base_units.get(orders[order]["product"]) or PIECE),
         )
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
@@ -145,11 +149,18 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is agreed of an order (price None: nobody knows one), and the day and the moment on the chain's clock."""
+    """What is agreed of an order (price None: nobody knows one), the day and the moment on the chain's clock, and the
+    product's base unit."""
 
     agreed: Offer
     today: date
     now: datetime
+    unit: str = PIECE
+
+    @property
+    def comes_whole(self) -> bool:
+        """Whether units are counted: no measure, and not ordered in fractions."""
+        return not is_measure(self.unit) and (self.agreed.units or 0.0) % 1 == 0
 
     def differs(self, offer: Offer) -> Offer:
         """What of an offer is otherwise than agreed; an earlier day is none to decide on."""
@@ -189,6 +200,8 @@ class _Life:
         if report.event.key in self._known:
             return  # said before
         event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
+        if not self._whole(report):
+            return
         offered = self._as_answer(report, event)
         if offered is None:
             return
@@ -220,6 +233,18 @@ class _Life:
         if not offer:
             return replace(event, state="accepted" if event.state == "offered" else event.state, offer=AS_ORDERED)
         return replace(event, state="offered", offer=offer) if self._can_be_meant(report, offer) else None
+
+    def _whole(self, report: OrderReport) -> bool:
+        """No part of a unit of what is counted: 1,5 screws are a slip of the hand."""
+        event = report.event
+        told = {"good_units": event.good_units, "scrap_units": event.scrap_units, "new_units": event.offer.units}
+        parts = {name: units for name, units in told.items() if units is not None and units % 1 != 0}
+        if not parts or not self._asked.comes_whole:
+            return True
+        unit = unit_word(self._asked.unit)
+        for name, units in parts.items():
+            self._say("error", "part_of_a_piece", report, name, units=f"{units:g}", unit=unit)
+        return False
 
     def _can_be_meant(self, report: OrderReport, offer: Offer) -> bool:
         """No day that is over, and no slip of the hand: no multiple of what was asked for, and not years later, unless
@@ -267,10 +292,17 @@ class _Life:
         return is_last and event.state == "done" and event.good_units is not None and event.good_units < self._good
 
     def _believable(self, report: OrderReport, event: OrderEvent) -> bool:
-        """Not from before the order went out, and no multiple of it, unless the reason says that this is so."""
+        """Not from before the order went out, and neither a multiple of it nor next to nothing, unless the reason says
+        that this is so."""
         if self._out_since is not None and event.happened_at < self._out_since - FUTURE_SLACK:
             out = f"{self._out_since:%Y-%m-%d}"
             self._say("error", "before_order", report, "happened_at", then=f"{event.happened_at:%Y-%m-%d}", out=out)
+            return False
+        told = (event.good_units or 0.0) + (event.scrap_units or 0.0)
+        is_few = event.assumed != "good_units" and told < LEAST_SHARE * self._order["units"]
+        if event.state == "done" and is_few and not _is_confirmed(event):
+            few, ordered = f"{event.good_units:g}", f"{self._order['units']:g}"
+            self._say("error", "far_too_few", report, "good_units", good_units=few, units=ordered)
             return False
         most = max(event.good_units or 0.0, event.scrap_units or 0.0)
         if most > MOST_TIMES * self._order["units"] and not (_is_confirmed(event) and most <= MOST):
