@@ -55,6 +55,8 @@ MOST_TIMES = 2.0
 # Work that is done with less than this share of an order, scrap included, is one too.
 LEAST_SHARE = 0.01
 CONFIRMED = ("confirm", "确认", "属实")
+# Words of a reason that make fewer units than before a correction.
+CORRECTED = ("correct", "更正", "改正", "纠正", "修正")
 # A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
 MOST_LATER = timedelta(days=366)
 # Answers to an order, which an offer beside them turns into an offer.
@@ -206,13 +208,18 @@ class _Life:
         if offered is None:
             return
         event = self._in_its_place(offered)
+        if not self._rises(report, event):
+            return
+        event = self._after_what_it_corrects(event)
         if event.state == "done" and event.good_units is None:
             event = replace(event, good_units=max(self._expected, self._good), assumed="good_units")
         if not self._believable(report, event) or not self._possible(report, event):
             return
         good, scrap = event.good_units or 0.0, event.scrap_units or 0.0
         if self._corrects(event):
-            self._say("note", "corrected", report, "good_units", good_units=f"{good:g}", before=f"{self._good:g}")
+            now = self._good if event.good_units is None else good
+            self._say("note", "corrected", report, "good_units", good_units=f"{now:g}", before=f"{self._good:g}")
+            good = self._good if event.good_units is None else good
             scrap = self._scrap if event.scrap_units is None else scrap
         else:
             self._question_units(report, event)
@@ -286,10 +293,50 @@ class _Life:
         return replace(event, happened_at=at)
 
     def _corrects(self, event: OrderEvent) -> bool:
-        """Whether what is done is said to be done once more, with fewer units: the last word on it holds."""
+        """Whether fewer units are said than before, as a correction: the last word holds. What is done and said to be
+        done once more is one; anything else says that it is."""
         now = standing(self._events)
-        is_last = now.state == "done" and now.happened_at is not None and event.happened_at >= now.happened_at
-        return is_last and event.state == "done" and event.good_units is not None and event.good_units < self._good
+        is_last = now.happened_at is not None and self._until(event) >= now.happened_at
+        is_again = now.state == "done" and event.state == "done"
+        return is_last and (is_again or _is_correction(event)) and self._falls(event, self._good, self._scrap)
+
+    def _rises(self, report: OrderReport, event: OrderEvent) -> bool:
+        """Whether units so far are no fewer than before: a row is taken whole or not at all."""
+        before = standing(e for e in self._events if e.happened_at <= self._until(event, before_done=True))
+        good, scrap = before.good_units, before.scrap_units
+        if _is_correction(event):  # of what counts now
+            good, scrap = self._good, self._scrap
+        if self._corrects(event) or not self._falls(event, good, scrap):
+            return True
+        if event.good_units is not None and event.good_units < good:
+            self._say("error", "fewer_units", report, "good_units", units=f"{event.good_units:g}", before=f"{good:g}")
+        else:
+            self._say(
+                "error", "fewer_scrap", report, "scrap_units", units=f"{event.scrap_units:g}", before=f"{scrap:g}"
+            )
+        return False
+
+    def _falls(self, event: OrderEvent, good: float, scrap: float) -> bool:
+        told = ((event.good_units, good), (event.scrap_units, scrap))
+        return any(units is not None and units < before for units, before in told)
+
+    def _until(self, event: OrderEvent, before_done: bool = False) -> datetime:
+        """The last moment of what an event of a day may come after on that day. before_done: not after the end of the
+        work, unless it is one itself."""
+        if not event.date_only:
+            return event.happened_at
+        end = event.happened_at + timedelta(days=1) - timedelta(microseconds=1)
+        passes_done = event.state == "done" or not before_done
+        may = [e for e in self._events if passes_done or e.state != "done"]
+        own = [e.happened_at for e in may if e.happened_at <= end]
+        return max([event.happened_at, *own])
+
+    def _after_what_it_corrects(self, event: OrderEvent) -> OrderEvent:
+        """A correction comes after all that was said until then, also of the same day or moment."""
+        if not self._corrects(event):
+            return event
+        last = max((e.happened_at for e in self._events), default=event.happened_at)
+        return replace(event, happened_at=max(event.happened_at, last + timedelta(microseconds=1)))
 
     def _believable(self, report: OrderReport, event: OrderEvent) -> bool:
         """Not from before the order went out, and neither a multiple of it nor next to nothing, unless the reason says
@@ -333,12 +380,13 @@ class _Life:
             self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
         elif good is not None and good > ordered:
             self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")
-        before = standing(e for e in self._events if e.happened_at <= event.happened_at).good_units
-        if good is not None and good < before:
-            self._say("warning", "fewer_units", report, "good_units", good_units=f"{good:g}", before=f"{before:g}")
 
     def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
         self.findings.append(_found(severity, rule, report, column, **params))
+
+
+def _is_correction(event: OrderEvent) -> bool:
+    return any(word in (event.reason or "").casefold() for word in CORRECTED)
 
 
 def _is_confirmed(event: OrderEvent) -> bool:

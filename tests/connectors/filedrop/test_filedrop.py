@@ -378,8 +378,7 @@ def test_every_bad_row_is_found_and_the_rest_goes_in(ledger: DuckDBLedger, drop:
         ("error", "impossible_state", 8),
         ("note", "out_of_order", 9),
         ("warning", "too_many_units", 9),
-        ("warning", "fewer_units", 10),
-        ("warning", "too_many_units", 10),
+        ("error", "fewer_units", 10),
     ]
     assert made(ledger) == [("W1", 120.0, 0.0)]
     assert [p.name for p in sorted((drop / "bad").iterdir())] == ["report.csv", "report.findings.txt"]
@@ -530,6 +529,51 @@ def test_numbers_are_read_as_people_write_them(
     found = {r.event.order: r.event.good_units for r in got.collected.reports}
     big = [1250.5 if u is None and cells[0] == "1.250,5" else u for u in units]
     assert [found.get(o) for o in orders[: len(cells)]] == big
+
+
+DAYS_OF_TWO = [
+    ("2026-03-06", "2026-03-06"),
+    ("2026-03-06", "2026-03-07"),
+    ("2026-03-06 09:00", "2026-03-06"),
+    ("2026-03-06 09:00", "2026-03-06 09:00"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), DAYS_OF_TWO)
+@pytest.mark.parametrize(
+    ("state", "good", "scrap"), [("partly done", 80, 2), ("done", 80, 2), ("partly done", 100, 0), ("done", 120, 0)]
+)
+@pytest.mark.parametrize("word", ["", "更正", "Correction: counted again"])
+def test_fewer_units_are_taken_whole_as_a_correction_or_not_at_all(
+    ledger: DuckDBLedger, drop: Path, first: str, second: str, state: str, good: int, scrap: int, word: str
+) -> None:
+    head = "order,state,good_units,scrap_units,when,reason\n"
+    put(drop, f"{head}W1,partly done,100,1,{first},\n")
+    take(ledger, drop)
+    put(drop, f"{head}W1,{state},{good},{scrap},{second},{word}\n")
+    got = take(ledger, drop)
+    stand = order_standings(end(ledger))["W1"]
+    good_made, scrap_made = (sum(units) for units in list(zip(*made(ledger), strict=True))[1:])
+    assert (stand.good_units, stand.scrap_units) == (good_made, scrap_made)
+    if word:
+        assert (stand.state, good_made, scrap_made) == (state.replace(" ", "_"), good, scrap)
+        assert [f.code for f in got.findings if f.severity == "error"] == []
+        return
+    assert (stand.state, good_made, scrap_made) == ("partly_done", 100.0, 1.0)
+    (wrong,) = [f for f in got.findings if f.severity == "error"]
+    assert wrong.code == ("fewer_units" if good < 100 else "fewer_scrap")
+    assert "更正" in wrong.text("zh") and "still count" in wrong.text("en")
+    put(drop, f"{head}W1,done,110,3,2026-03-08,\n")
+    take(ledger, drop)
+    assert sum(units for _, units, _ in made(ledger)) == 110.0
+
+
+def test_two_totals_of_one_day_are_heard_in_their_order(ledger: DuckDBLedger, drop: Path) -> None:
+    """Whoever reports twice a day without a time says more the second time."""
+    rows = "".join(f"W1,partly done,{units},2026-03-06\n" for units in (90, 10, 60, 40))
+    put(drop, f"order,state,good_units,when\n{rows}W1,done,100,2026-03-07\n")
+    assert [f for f in take(ledger, drop).findings if f.severity == "error"] == []
+    assert sum(units for _, units, _ in made(ledger)) == 100.0
 
 
 @pytest.mark.parametrize("column", ["good_units", "scrap_units", "new_units", "new_price"])
