@@ -14,6 +14,7 @@ import mill
 from datong.app import exchange, offers
 from datong.app.chain import Chain
 from datong.app.cli.main import main
+from datong.app.kept_runs import run_messages
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Outcome
 from datong.ledger.life import Offer
@@ -247,6 +248,31 @@ def test_a_firm_gets_its_own_sheet_in_its_language(plant: Plant) -> None:
     (row,) = plant.sheets(SUPPLIER)[0]
     assert (row["order"], row["price of one"], row["deliver to"]) == (bought, "4 CNY", "1 Mill Lane")
     assert "1 Mill Lane" not in str(plant.sheets(MAKER))
+
+
+@pytest.mark.parametrize(
+    ("sites", "tells_why"),
+    [
+        ("F,factory,North Mill,\nV,supplier,Steel & Sons,\n", False),
+        ("F,supplier,,\nV,supplier,Steel & Sons,\n", False),
+        ("F,factory,,\nV,supplier,Steel & Sons,\n", True),
+        ("F,factory,,\nV,factory,,\n", True),
+    ],
+)
+@pytest.mark.parametrize("firms", ["firm,language\nNorth Mill,zh\n", "firm,language\n"])
+def test_our_reasons_go_to_our_own_works_alone(tmp_path: Path, sites: str, firms: str, tells_why: bool) -> None:
+    """They name our stock and what it costs elsewhere."""
+    files = FILES | {"sites_csv": f"site,kind,firm,address\n{sites}", "firms_csv": firms}
+    plant = Plant(mill.write(tmp_path / "mill", **files))
+    plant.give_out()
+    texts = [f.read_text(encoding="utf-8-sig") for f in (plant.drop / "outbox").rglob("*.csv")]
+    (made,) = [text for text in texts if "make" in text or "生产" in text]
+    title = made.splitlines()[0].split(",")
+    assert ("why" in title or "下单原因" in title) == tells_why
+    with plant.at(1) as chain:
+        said = [cause.text for m in run_messages(chain.kept_run()) for cause in m.order.causes]
+        causes = [cause.text(language) for cause in said for language in ("en", "zh")]
+    assert any(cause in text for cause in causes for text in texts) == tells_why
 
 
 def test_a_firm_speaks_of_its_own_orders_alone(plant: Plant) -> None:

@@ -113,7 +113,14 @@ def known(chain: Chain) -> Known:
         _addresses(state),
         tuple(sorted(gave)),
         {f["firm"]: f["language"] for f in firms if f["language"]},
+        _other_firms(state) | {f["firm"] for f in firms},
     )
+
+
+def _other_firms(state: State) -> frozenset[str]:
+    """Who runs a site that is not ours alone: its firm, or a supplier's site itself."""
+    sites = state.table("sites").select(["site", "kind", "firm"]).to_pylist()
+    return frozenset(s["firm"] or s["site"] for s in sites if s["firm"] or s["kind"] == "supplier")
 
 
 def _addresses(state: State) -> dict[str, str]:

@@ -29,6 +29,7 @@ from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
 from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
+from datong.model.measures import PIECE, is_measure, unit_word
 from datong.model.tables import tables
 
 
@@ -53,13 +54,17 @@ class Answers:
 MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 # Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
 MOST_TIMES = 2.0
+# Work that is done with less than this share of an order, scrap included, is one too.
+LEAST_SHARE = 0.01
 CONFIRMED = ("confirm", "确认", "属实")
+# Words of a reason that make fewer units than before a correction.
+CORRECTED = ("correct", "更正", "改正", "纠正", "修正")
 # A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
 MOST_LATER = timedelta(days=366)
 # Answers to an order, which an offer beside them turns into an offer.
 _ANSWERED = ("offered", "accepted", "refused")
 # Tables that `answers` reads.
-READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes", "offers")
+READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "products", "recipes", "lines", "lanes", "offers")
 
 
 def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime | None = None) -> Answers:
@@ -92,6 +97,7 @@ def _against_orders(
     known = events_of_table(state.table("order_events"))
     stands = order_standings(state)
     yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
+    base_units = {r["product"]: r["base_unit"] for r in state.table("products").to_pylist()}
     prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
     today = state.settings.calendar.local_date(heard_at)
     taken: list[_Taken] = []
@@ -119,7 +125,7 @@ def _against_orders(
             list(known.get(order, [])),
             stands.get(order, Standing()),
             expected,
-            _Asked(agreed, today, heard_at),
+            _Asked(agreed, today, heard_at, base_units.get(orders[order]["product"]) or PIECE),
         )
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
@@ -151,11 +157,18 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is agreed of an order (price None: nobody knows one), and the day and the moment on the chain's clock."""
+    """What is agreed of an order (price None: nobody knows one), the day and the moment on the chain's clock, and the
+    product's base unit."""
 
     agreed: Offer
     today: date
     now: datetime
+    unit: str = PIECE
+
+    @property
+    def comes_whole(self) -> bool:
+        """Whether units are counted: no measure, and not ordered in fractions."""
+        return not is_measure(self.unit) and (self.agreed.units or 0.0) % 1 == 0
 
     def differs(self, offer: Offer) -> Offer:
         """What of an offer is otherwise than agreed; an earlier day is none to decide on."""
@@ -195,17 +208,24 @@ class _Life:
         if report.event.key in self._known:
             return  # said before
         event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
+        if not self._whole(report):
+            return
         offered = self._as_answer(report, event)
         if offered is None:
             return
         event = self._in_its_place(offered)
+        if not self._rises(report, event):
+            return
+        event = self._after_what_it_corrects(event)
         if event.state == "done" and event.good_units is None:
             event = replace(event, good_units=max(self._expected, self._good), assumed="good_units")
         if not self._believable(report, event) or not self._possible(report, event):
             return
         good, scrap = event.good_units or 0.0, event.scrap_units or 0.0
         if self._corrects(event):
-            self._say("note", "corrected", report, "good_units", good_units=f"{good:g}", before=f"{self._good:g}")
+            now = self._good if event.good_units is None else good
+            self._say("note", "corrected", report, "good_units", good_units=f"{now:g}", before=f"{self._good:g}")
+            good = self._good if event.good_units is None else good
             scrap = self._scrap if event.scrap_units is None else scrap
         else:
             self._question_units(report, event)
@@ -228,6 +248,18 @@ class _Life:
         if not offer:
             return replace(event, state="accepted" if event.state == "offered" else event.state, offer=AS_ORDERED)
         return replace(event, state="offered", offer=offer) if self._can_be_meant(report, offer) else None
+
+    def _whole(self, report: OrderReport) -> bool:
+        """No part of a unit of what is counted: 1,5 screws are a slip of the hand."""
+        event = report.event
+        told = {"good_units": event.good_units, "scrap_units": event.scrap_units, "new_units": event.offer.units}
+        parts = {name: units for name, units in told.items() if units is not None and units % 1 != 0}
+        if not parts or not self._asked.comes_whole:
+            return True
+        unit = unit_word(self._asked.unit)
+        for name, units in parts.items():
+            self._say("error", "part_of_a_piece", report, name, units=f"{units:g}", unit=unit)
+        return False
 
     def _can_be_meant(self, report: OrderReport, offer: Offer) -> bool:
         """No day that is over, and no slip of the hand: no multiple of what was asked for, and not years later, unless
@@ -269,16 +301,63 @@ class _Life:
         return replace(event, happened_at=at)
 
     def _corrects(self, event: OrderEvent) -> bool:
-        """Whether what is done is said to be done once more, with fewer units: the last word on it holds."""
+        """Whether fewer units are said than before, as a correction: the last word holds. What is done and said to be
+        done once more is one; anything else says that it is."""
         now = standing(self._events)
-        is_last = now.state == "done" and now.happened_at is not None and event.happened_at >= now.happened_at
-        return is_last and event.state == "done" and event.good_units is not None and event.good_units < self._good
+        is_last = now.happened_at is not None and self._until(event) >= now.happened_at
+        is_again = now.state == "done" and event.state == "done"
+        return is_last and (is_again or _is_correction(event)) and self._falls(event, self._good, self._scrap)
+
+    def _rises(self, report: OrderReport, event: OrderEvent) -> bool:
+        """Whether units so far are no fewer than before: a row is taken whole or not at all."""
+        before = standing(e for e in self._events if e.happened_at <= self._until(event, before_done=True))
+        good, scrap = before.good_units, before.scrap_units
+        if _is_correction(event):  # of what counts now
+            good, scrap = self._good, self._scrap
+        if self._corrects(event) or not self._falls(event, good, scrap):
+            return True
+        if event.good_units is not None and event.good_units < good:
+            self._say("error", "fewer_units", report, "good_units", units=f"{event.good_units:g}", before=f"{good:g}")
+        else:
+            self._say(
+                "error", "fewer_scrap", report, "scrap_units", units=f"{event.scrap_units:g}", before=f"{scrap:g}"
+            )
+        return False
+
+    def _falls(self, event: OrderEvent, good: float, scrap: float) -> bool:
+        told = ((event.good_units, good), (event.scrap_units, scrap))
+        return any(units is not None and units < before for units, before in told)
+
+    def _until(self, event: OrderEvent, before_done: bool = False) -> datetime:
+        """The last moment of what an event of a day may come after on that day. before_done: not after the end of the
+        work, unless it is one itself."""
+        if not event.date_only:
+            return event.happened_at
+        end = event.happened_at + timedelta(days=1) - timedelta(microseconds=1)
+        passes_done = event.state == "done" or not before_done
+        may = [e for e in self._events if passes_done or e.state != "done"]
+        own = [e.happened_at for e in may if e.happened_at <= end]
+        return max([event.happened_at, *own])
+
+    def _after_what_it_corrects(self, event: OrderEvent) -> OrderEvent:
+        """A correction comes after all that was said until then, also of the same day or moment."""
+        if not self._corrects(event):
+            return event
+        last = max((e.happened_at for e in self._events), default=event.happened_at)
+        return replace(event, happened_at=max(event.happened_at, last + timedelta(microseconds=1)))
 
     def _believable(self, report: OrderReport, event: OrderEvent) -> bool:
-        """Not from before the order went out, and no multiple of it, unless the reason says that this is so."""
+        """Not from before the order went out, and neither a multiple of it nor next to nothing, unless the reason says
+        that this is so."""
         if self._out_since is not None and event.happened_at < self._out_since - FUTURE_SLACK:
             out = f"{self._out_since:%Y-%m-%d}"
             self._say("error", "before_order", report, "happened_at", then=f"{event.happened_at:%Y-%m-%d}", out=out)
+            return False
+        told = (event.good_units or 0.0) + (event.scrap_units or 0.0)
+        is_few = event.assumed != "good_units" and told < LEAST_SHARE * self._order["units"]
+        if event.state == "done" and is_few and not _is_confirmed(event):
+            few, ordered = f"{event.good_units:g}", f"{self._order['units']:g}"
+            self._say("error", "far_too_few", report, "good_units", good_units=few, units=ordered)
             return False
         most = max(event.good_units or 0.0, event.scrap_units or 0.0)
         if most > MOST_TIMES * self._order["units"] and not (_is_confirmed(event) and most <= MOST):
@@ -309,12 +388,13 @@ class _Life:
             self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
         elif good is not None and good > ordered:
             self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")
-        before = standing(e for e in self._events if e.happened_at <= event.happened_at).good_units
-        if good is not None and good < before:
-            self._say("warning", "fewer_units", report, "good_units", good_units=f"{good:g}", before=f"{before:g}")
 
     def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
         self.findings.append(_found(severity, rule, report, column, **params))
+
+
+def _is_correction(event: OrderEvent) -> bool:
+    return any(word in (event.reason or "").casefold() for word in CORRECTED)
 
 
 def _is_confirmed(event: OrderEvent) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from datong.app.wording import figures
 from datong.app.wording.inputs import ReportInputs
-from datong.app.wording.names import PIECE
+from datong.model.measures import PIECE
 from datong.model.words import say
 
 Row = Mapping[str, Any]
