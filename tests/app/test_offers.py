@@ -161,6 +161,7 @@ def test_taking_an_offer_changes_the_order_and_tells_the_other_side_once(plant: 
     assert (told[0]["数量"], told[0]["交期"]) == ("30", "2026-03-16")
     assert told[0]["说明"] == "同意贵方方案：数量 30，2026-03-16 交：其余另做"
     assert told[0]["消息编号"] != first[0]["消息编号"]
+    assert first[0]["下单原因"] and told[0]["下单原因"] == ""  # the reasons were of another quantity and day
 
 
 def test_an_offer_that_is_not_taken_leaves_the_order_to_be_answered(plant: Plant) -> None:
