@@ -383,3 +383,30 @@ def test_a_release_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Mo
                 exchange.release(chain, (), all_due=True)
         assert chain.state().table("orders").num_rows == 0
         assert len(exchange.release(chain, (), all_due=True)) == 2
+
+
+def test_an_order_that_starts_later_is_said_to_and_only_what_still_waits_is_named(tmp_path: Path) -> None:
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        rows = {r["order"]: r for r in chain.run().tables["orders"].to_pylist()}
+        first, *others = exchange.release(chain, (), all_due=True)
+        later = next(o for o in sorted(rows) if o not in (first, *others))
+        with pytest.raises(NotFound) as told:
+            exchange.release(chain, [later, "W9-none"], all_due=False)
+    assert f"{later} starts on {rows[later]['start']}" in told.value.message.text("en")
+    assert "before 2026-03-09" in told.value.message.text("en")
+    assert "W9-none is no order of the last run" in told.value.message.text("en")
+    assert not any(o in told.value.message.text("en") for o in (first, *others))
+
+
+def test_what_waits_of_a_plan_is_named_beside_an_order_that_starts_later(tmp_path: Path) -> None:
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        run = chain.run()
+        due = run.tables["messages"]["order"].to_pylist()
+        later = next(o for o in run.tables["orders"]["order"].to_pylist() if o not in due)
+        exchange.release(chain, due[:1], all_due=False)
+        with pytest.raises(NotFound) as told:
+            exchange.release(chain, [later], all_due=False)
+    assert told.value.message.text("en").endswith(": " + ", ".join(due[1:]))
+    assert due[0] not in told.value.message.text("zh")
