@@ -42,7 +42,7 @@ def decide(chain: Chain, order: str, take: bool, why: str = "") -> "OpenOffer":
 
     if chain.branch_name is not None:
         raise Refused(message("branch.not_given_out", branch=chain.branch_name))
-    state = chain.state(names=(*READ_FOR_STANDINGS, "recipes", "offers", "lanes"))
+    state = chain.state(names=(*READ_FOR_STANDINGS, "products", "recipes", "offers", "lanes"))
     offers = {offer.order["order"]: offer for offer in open_offers(state)}
     if order not in offers:
         raise NotFound(message("offers.none_of", order=order, orders=", ".join(offers) or "-"))
