@@ -31,6 +31,7 @@ from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
 from datong.model.measures import PIECE, is_measure, unit_word
 from datong.model.tables import tables
+from datong.model.words import Message, message
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,8 @@ CONFIRMED = ("confirm", "确认", "属实")
 CORRECTED = ("correct", "更正", "改正", "纠正", "修正")
 # A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
 MOST_LATER = timedelta(days=366)
+# The rule of reports that leave out a step on the way of an order.
+OUT_OF_ORDER = "out_of_order"
 # Answers to an order, which an offer beside them turns into an offer.
 _ANSWERED = ("offered", "accepted", "refused")
 # Tables that `answers` reads.
@@ -72,7 +75,7 @@ def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_a
     nothing. now: of the world; nobody reports what has not happened yet. heard_at: of the chain (default: of the
     world), whose records may be of the past: what does not say when it was said was not said after that."""
     taken, findings = _against_orders(state, reports, now, now if heard_at is None else heard_at)
-    return Answers(_batches(state, taken), tuple(findings))
+    return Answers(_batches(state, taken), tuple(_together(findings, reports)))
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,26 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
         return [_found("error", "unknown_order", r, "order", order=r.event.order) for r in reports]
     some = ", ".join(r.event.order for r in reports[:3])
     return [_found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)]
+
+
+def _together(findings: Sequence[Finding], reports: Sequence[OrderReport]) -> list[Finding]:
+    """Notes that say the same of several orders of one file as one, where the first stands; all others as they are."""
+    of_row: dict[tuple[str, int | None], str] = {(r.source, r.row): r.event.order for r in reports}
+    alike: dict[tuple[str, Message], list[Finding]] = {}
+    for found in findings:
+        if found.code == OUT_OF_ORDER:
+            alike.setdefault((found.source, found.found), []).append(found)
+    told: list[Finding] = []
+    for found in findings:
+        same = alike.get((found.source, found.found), []) if found.code == OUT_OF_ORDER else []
+        orders = list(dict.fromkeys(of_row[one.source, one.row] for one in same))
+        if len(orders) < 2:
+            told.append(found)
+        elif found is same[0]:
+            some = ", ".join(orders[:ROWS_NAMED_ONE_BY_ONE]) + (" ..." if len(orders) > ROWS_NAMED_ONE_BY_ONE else "")
+            words = {"count": len(orders), "orders": some, "problem": dict(found.found.params)["problem"]}
+            told.append(replace(found, found=message("dispatch.out_of_order.many", **words), rows_affected=len(same)))
+    return told
 
 
 @dataclass(frozen=True)
@@ -379,7 +402,7 @@ class _Life:
             self._say("error", "impossible_state", report, "state", problem=refusal.message)
             return False
         if step.note is not None:
-            self._say("note", "out_of_order", report, "state", problem=step.note)
+            self._say("note", OUT_OF_ORDER, report, "state", problem=step.note)
         return True
 
     def _question_units(self, report: OrderReport, event: OrderEvent) -> None:

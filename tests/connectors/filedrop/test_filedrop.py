@@ -266,6 +266,13 @@ def test_a_report_taken_twice_changes_nothing(ledger: DuckDBLedger, drop: Path) 
     ]
 
 
+def test_a_step_that_many_orders_left_out_is_one_finding(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,happened_at\nW1,done,100,2026-03-08\nW2,done,10,2026-03-08\n")
+    (found,) = [f for f in take(ledger, drop).answers if f.code == "out_of_order"]
+    assert found.rows_affected == 2
+    assert "2 orders (W1, W2)" in found.text("en") and "2 张单（W1, W2）" in found.text("zh")
+
+
 def test_a_late_report_adds_no_units_twice(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, "order,state,good_units,happened_at\nW1,done,100,2026-03-08T10:00\n")
     got = take(ledger, drop)
