@@ -10,6 +10,7 @@ from xlsxwriter import Workbook
 import datong
 from datong.app.cli.main import main
 from datong.connectors.exports.count_sheet import read_counts
+from datong.connectors.files.read import whole_source
 from datong.model.errors import BadInput
 
 
@@ -109,6 +110,44 @@ def test_a_wrong_count_is_refused_whole(tried: Path, tmp_path: Path) -> None:
         chain.ingest(tmp_path / "count.xlsx")
     assert [f.code for f in refused.value.findings] == ["not_a_number", "unknown", "not_a_number", "not_a_day"]
     assert "KX" in said_of(refused.value, "en") and "KX" in said_of(refused.value, "zh")
+
+
+def typed_counts(path: Path, counts: list[object]) -> Path:
+    """A count sheet of the products KA, KB, ..."""
+    book = Workbook(str(path))
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ("Code", "Name", "Counted", "Counted on"))
+    for at, counted in enumerate(counts, start=1):
+        sheet.write_row(at, 0, (f"K{chr(64 + at)}", "", counted, ""))
+    book.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("counts", "units"),
+    [
+        (["3.500", "12,5"], ["3500", "12.5"]),
+        (["3,500", "12.5"], ["3500", "12.5"]),
+        (["1.234,5", "2.000"], ["1234.5", "2000"]),
+        ([3.5, "12,5", "3.500"], ["3.5", "12.5", "3500"]),  # a typed cell means what it says
+        ([1.125, 4], ["1.125", "4"]),
+        (["１２", "3 pcs"], ["12", "3"]),
+    ],
+)
+def test_counts_are_read_by_the_evidence_of_their_column(
+    tmp_path: Path, counts: list[object], units: list[str]
+) -> None:
+    source, count, _ = read_counts(typed_counts(tmp_path / "c.xlsx", counts), {"KA", "KB", "KC"}, date(2024, 3, 1))
+    assert whole_source(source).rows["units"].to_pylist() == units and count == len(units)
+
+
+@pytest.mark.parametrize("counts", [["1.250"], ["1,250", 7], ["1.250", "3,5", "2.5"]])
+def test_a_count_with_two_readings_is_told_and_nothing_taken_for_it(tmp_path: Path, counts: list[object]) -> None:
+    with pytest.raises(BadInput) as refused:
+        read_counts(typed_counts(tmp_path / "c.xlsx", counts), {"KA", "KB", "KC"}, date(2024, 3, 1))
+    (found,) = refused.value.findings
+    assert (found.code, found.row) == ("two_readings", 2)
+    assert "1.25 or 1250" in said_of(refused.value, "en") and "1.25 还是 1250" in said_of(refused.value, "zh")
 
 
 def said_of(error: BadInput, language: str) -> str:
