@@ -1,9 +1,11 @@
 """`datong try`: what she gets of an export, and of the next one."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from xlsxwriter import Workbook
 
@@ -12,6 +14,9 @@ from datong.app.cli.main import main
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.files.read import whole_source
 from datong.model.errors import BadInput
+from datong.questions.order_list import pace
+
+PACE = "Sells a week, expected of the next 4 whole weeks"
 
 
 def written(path: Path, days: int = 60, more: tuple[str, ...] = (), last: int = 0) -> Path:
@@ -58,8 +63,49 @@ def test_the_list_names_products_and_says_what_it_assumes(tried: Path) -> None:
     at = next(i for i, row in enumerate(rows) if row[0] == "Product")
     listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
     assert listed["KA"]["Product"] == "Plate" and listed["KB"]["Picture"] == "https://img.example/bowl.jpg"
-    assert 12 <= float(str(listed["KA"]["Sells a week"])) <= 16
+    assert 12 <= float(str(listed["KA"][PACE])) <= 16
     assert float(str(listed["KA"]["Order now"])) > 0 and listed["KA"]["In stock"] == "?"
+
+
+def test_what_sells_a_week_is_of_whole_weeks_that_have_not_begun(tried: Path) -> None:
+    with datong.open(tried) as chain:
+        result, state = chain.run(listed=True), chain.state()
+    forecast = result.tables["forecast"].to_pylist()
+    starts = sorted({row["bucket"] for row in forecast})
+    whole = [start for start in starts if start > state.today][:4]
+    assert whole == starts[1:5] or whole == starts[:4]
+    for row in result.tables["order_list"].to_pylist():
+        own = [r["mean_units"] for r in forecast if r["product"] == row["product"] and r["bucket"] in whole]
+        assert row["week_units"] == pytest.approx(sum(own) / 4)
+
+
+@given(
+    first=st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+    days=st.sampled_from((1, 7)),
+    count=st.integers(1, 60),
+    begun=st.integers(-10, 80),
+)
+def test_no_bucket_that_has_begun_counts_for_the_pace(first: date, days: int, count: int, begun: int) -> None:
+    starts = [first + timedelta(days=days * i) for i in range(count)]
+    today = first + timedelta(days=begun)
+    taken = starts[pace(starts, today, days)]
+    if starts[-1] > today:
+        assert min(taken) > today and len(taken) == min(28 // days, sum(start > today for start in starts))
+    else:
+        assert taken == starts
+
+
+def test_what_is_out_does_not_last(tried: Path, tmp_path: Path) -> None:
+    export = written(tmp_path / "orders.csv")
+    assert main(["try", str(export), "--yes", "--into", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    counts = count(tmp_path / "chain", tmp_path / "count.xlsx", {"KA": 0})
+    command = ["try", str(export), "--yes", "--into", str(tmp_path / "chain"), "--stock", str(counts), "--lang", "en"]
+    assert main(command) == 0
+    rows = rows_of(tmp_path / "chain" / "results" / "order-list.xlsx")
+    at = next(i for i, row in enumerate(rows) if row[0] == "Product")
+    listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
+    assert float(str(listed["KA"]["Order now"])) > 0
+    assert str(listed["KA"]["Lasts until"]).startswith("out now; with what comes, 2024-")
 
 
 def test_one_series_a_product_unless_markets_are_wanted(tried: Path, tmp_path: Path) -> None:

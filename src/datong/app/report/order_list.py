@@ -28,7 +28,7 @@ def order_list_bytes(listed: OrderList) -> bytes:
             row["on_hand_units"] if row["counted"] else listed.in_stock(row), row["under_way_units"],
             round(row["week_units"], 2), row["order_units"], listed.lasts(row), row["short_chance"],
         ])  # fmt: skip
-    heads = [say(f"order_list.{key}", language) for key in keys]
+    heads = [listed.head(key) for key in keys]
     top = [listed.title(), *listed.notes()]
     return _workbook(say("order_list.sheet", language), top, heads, rows, _WIDTHS, len(keys) - 1)
 
