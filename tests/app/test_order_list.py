@@ -1,5 +1,6 @@
 """`datong try`: what she gets of an export, and of the next one."""
 
+import shlex
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -225,6 +226,25 @@ def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys:
     assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
     assert [row[0] for row in rows_of(sheet)[1:]] == ["KA"]
     assert [row[2] for row in rows_of(chain / "results" / "count-sheet-taken-in.xlsx")[1:]] == ["", 40]
+
+
+def test_the_command_that_takes_vanished_lines_out_works_as_it_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain = tmp_path / "my chain"
+    first = written(
+        tmp_path / "orders-1.csv", more=("A 9;'9,2024-02-01,KA,Plate,5,UK,", "#98,2024-02-02,KA,Plate,4,UK,")
+    )
+    assert main(["try", str(first), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    capsys.readouterr()
+    assert main(["try", str(written(tmp_path / "orders-2.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    (command,) = (line for line in said.splitlines() if line.startswith("datong withdraw sales "))
+    with datong.open(chain) as opened:
+        before = sum(opened.state().table("sales")["units"].to_pylist())
+    assert main(shlex.split(command)[1:]) == 0
+    with datong.open(chain) as opened:
+        assert before - sum(opened.state().table("sales")["units"].to_pylist()) == 9
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
