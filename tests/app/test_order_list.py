@@ -141,7 +141,10 @@ def test_a_count_that_comes_back_is_taken_off(tried: Path, tmp_path: Path) -> No
     listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
     assert listed["KA"]["Order now"] == 0 and float(str(listed["KA"]["In stock"])) >= 498
     assert "after" in str(listed["KA"]["Lasts until"]) and listed["KB"]["In stock"] == "?"
-    assert [row[0] for row in rows_of(tried / "results" / "count-sheet.xlsx")[1:]] == ["KB"]
+    head, *sheet = rows_of(tried / "results" / "count-sheet.xlsx")
+    assert head[4:] == ["Last count", "Last counted on"] and [row[0] for row in sheet] == ["KA", "KB"]
+    assert [row[2] for row in sheet] == ["", ""] and sheet[0][4] == 500 and sheet[1][4:] == ["", ""]
+    assert str(sheet[0][5]).startswith("2024-0")
 
 
 def test_a_wrong_count_is_refused_whole(tried: Path, tmp_path: Path) -> None:
@@ -224,7 +227,7 @@ def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys:
     assert said.index("Order list of") > said.index("orders-2.csv")
     assert "Next time: datong try NEW_EXPORT --into" in said
     assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
-    assert [row[0] for row in rows_of(sheet)[1:]] == ["KA"]
+    assert [(row[0], row[2], row[4]) for row in rows_of(sheet)[1:]] == [("KA", "", ""), ("KB", "", 40)]
     assert [row[2] for row in rows_of(chain / "results" / "count-sheet-taken-in.xlsx")[1:]] == ["", 40]
 
 

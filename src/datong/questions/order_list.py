@@ -12,6 +12,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray, Forecast
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
+from datong.network.stock import last_counts
 
 # Days over which what a product is expected to sell a week is taken.
 PACE_DAYS = 28
@@ -81,6 +82,19 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
         )
     rows.sort(key=lambda r: (-r["short_chance"], -r["order_units"], r["product"]))
     return pa.Table.from_pylist(rows, ORDER_LIST_SCHEMA)
+
+
+def last_counted(state: State) -> dict[str, tuple[float, date]]:
+    """Units and day of the last count of each product, all its places together; the day is that of the latest."""
+    units: dict[str, float] = defaultdict(float)
+    for row in last_counts(state).to_pylist():
+        units[row["product"]] += row["units"]
+    days: dict[str, date] = {}
+    for row in state.table("stock").select(["product", "happened_at", "units"]).to_pylist():
+        if row["units"] is not None:
+            day = state.settings.calendar.local_date(row["happened_at"])
+            days[row["product"]] = max(day, days.get(row["product"], day))
+    return {product: (count, days[product]) for product, count in units.items()}
 
 
 def pace(starts: Sequence[date], today: date, bucket_days: int) -> slice:

@@ -25,6 +25,7 @@ from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
 from datong.connectors.files.whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.words import message, say
+from datong.questions.order_list import last_counted
 
 SETTINGS_FILE, RESULTS_FOLDER = "chain.toml", "results"
 REPORT, ORDER_LIST, COUNT_SHEET = "report.html", "order-list.xlsx", "count-sheet.xlsx"
@@ -161,13 +162,12 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
         show_since(result.tables["since"], chain.settings, language)
     show_order_list(listed)
     terminal.line(say("order_list.workbook", language, path=workbook))
-    if listed.uncounted:
-        day = result.as_of.astimezone(chain.settings.calendar.zone).date()
-        rows = sorted((row["product"], row["name"]) for row in listed.uncounted)
-        write_whole(sheet, count_sheet_bytes(rows, day, language))
-        into = f"--into {shlex.quote(str(chain.folder))}"
-        words = {"path": shlex.quote(str(sheet)), "file": shlex.quote(str(options.file)), "into": into}
-        terminal.line(say("order_list.count_sheet", language, **words))
+    day = result.as_of.astimezone(chain.settings.calendar.zone).date()
+    rows = sorted((row["product"], row["name"]) for row in listed.rows)
+    write_whole(sheet, count_sheet_bytes(rows, last_counted(chain.state(names=("stock",))), day, language))
+    into = f"--into {shlex.quote(str(chain.folder))}"
+    words = {"path": shlex.quote(str(sheet)), "file": shlex.quote(str(options.file)), "into": into}
+    terminal.line(say("order_list.count_sheet", language, **words))
     terminal.line(say("order_list.report", language, path=report.resolve()))
     terminal.line(say("order_list.refresh", language, folder=shlex.quote(str(chain.folder))))
     _open(report)
