@@ -1,7 +1,7 @@
 """`datong try`: what she gets of an export, and of the next one."""
 
 import shlex
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -225,6 +225,9 @@ def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys:
     assert "2 new" in said.replace("added", "new") or "2 added" in said
     assert "To do" in said or "this week" in said
     assert said.index("Order list of") > said.index("orders-2.csv")
+    assert said.index("To do" if "To do" in said else "What to do") > said.index("Order list of")
+    changes = said[said.index("Since the last plan") : said.index("What to do")].strip().splitlines()
+    assert len(changes) <= 5 and changes[-1].strip().endswith("is in the report.") and "parquet" not in said
     assert "Next time: datong try NEW_EXPORT --into" in said
     assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
     assert [(row[0], row[2], row[4]) for row in rows_of(sheet)[1:]] == [("KA", "", ""), ("KB", "", 40)]
@@ -248,6 +251,24 @@ def test_the_command_that_takes_vanished_lines_out_works_as_it_is_printed(
     assert main(shlex.split(command)[1:]) == 0
     with datong.open(chain) as opened:
         assert before - sum(opened.state().table("sales")["units"].to_pylist()) == 9
+
+
+def test_every_heading_of_a_reading_is_in_the_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export = written(tmp_path / "orders.csv")
+    assert main(["try", str(export), "--yes", "--into", str(tmp_path / "chain"), "--lang", "zh"]) == 0
+    (heads,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("读作"))
+    assert len(heads) == 6 and not any(head.isascii() for head in heads)
+
+
+def test_nothing_is_told_twice(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    chain = tmp_path / "chain"
+    assert main(["try", str(written(tmp_path / "orders-1.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    capfd.readouterr()
+    tomorrow = datetime.now(UTC).date() + timedelta(days=2)
+    ahead = written(tmp_path / "orders-2.csv", more=(f"A90,{tomorrow},KA,Plate,9,UK,",))
+    assert main(["try", str(ahead), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    told = capfd.readouterr()
+    assert (told.out + told.err).count("[in_the_future]") == 1
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
 from datong.app.cli.terminal_order_list import show_order_list
-from datong.app.cli.terminal_since import show_since
+from datong.app.cli.terminal_since import show_changes
 from datong.app.in_hand import write_chain
 from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
@@ -114,7 +114,8 @@ def _next_export(folder: Path, options: argparse.Namespace, language: str) -> in
         taken = commands.ingested(chain, options.file, _given(options), language, ask=not options.yes)
         if taken.reading is not None:
             trial.show_reading(taken.reading, language)
-        commands.print_findings(taken.findings, language)
+        later = {(f.source, f.code) for f in chain.clock_findings(None)}  # `_plan` tells these
+        commands.print_findings([f for f in taken.findings if (f.source, f.code) not in later], language)
         for report in taken.reports:
             commands.print_ingested(report, language)
         _take_stock(chain, options, language)
@@ -158,9 +159,10 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))
     write_report(inputs, report, language)
     write_whole(workbook, order_list_bytes(listed))
-    if not first:
-        show_since(result.tables["since"], chain.settings, language)
     show_order_list(listed)
+    if not first:
+        show_changes(result.tables["since"], chain.settings, language)
+        terminal.line("")
     terminal.line(say("order_list.workbook", language, path=workbook))
     day = result.as_of.astimezone(chain.settings.calendar.zone).date()
     rows = sorted((row["product"], row["name"]) for row in listed.rows)
