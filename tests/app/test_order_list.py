@@ -1,5 +1,6 @@
 """`datong try`: what she gets of an export, and of the next one."""
 
+import re
 import shlex
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -269,6 +270,35 @@ def test_nothing_is_told_twice(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert main(["try", str(ahead), "--yes", "--into", str(chain), "--lang", "en"]) == 0
     told = capfd.readouterr()
     assert (told.out + told.err).count("[in_the_future]") == 1
+
+
+def under_way(chain: Path, product: str) -> float:
+    with datong.open(chain) as opened:
+        rows = opened.run(listed=True).tables["order_list"].to_pylist()
+    return next(row["under_way_units"] for row in rows if row["product"] == product)
+
+
+def test_what_was_ordered_and_what_arrived_is_told_with_the_commands_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = tmp_path / "my chain"
+    assert main(["try", str(written(tmp_path / "orders.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    commands = re.findall(r"(datong (?:release --due|ingest receipts.csv) --chain '.*?')", said)
+    assert len(commands) == 2
+    with datong.open(chain) as opened:
+        planned = opened.run(listed=True).tables["order_list"].to_pylist()
+    wanted = {row["product"]: row["order_units"] for row in planned}
+    assert wanted["KA"] > 0
+    assert main(shlex.split(commands[0])[1:]) == 0
+    assert under_way(chain, "KA") == wanted["KA"]
+    with datong.open(chain) as opened:
+        orders = [row for row in opened.state().table("orders").to_pylist() if row["product"] == "KA"]
+    lines = [f"2024-03-05,{row['order']},KA,{row['units']}" for row in orders]
+    (tmp_path / "receipts.csv").write_text("\n".join(["happened_at,order,product,units", *lines]), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(commands[1])[1:]) == 0
+    assert under_way(chain, "KA") == 0
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -171,7 +171,11 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     words = {"path": shlex.quote(str(sheet)), "file": shlex.quote(str(options.file)), "into": into}
     terminal.line(say("order_list.count_sheet", language, **words))
     terminal.line(say("order_list.report", language, path=report.resolve()))
-    terminal.line(say("order_list.refresh", language, folder=shlex.quote(str(chain.folder))))
+    folder = shlex.quote(str(chain.folder))
+    if listed.wanted:
+        terminal.line(say("order_list.ordered", language, folder=folder))
+    terminal.line(say("order_list.arrived", language, folder=folder))
+    terminal.line(say("order_list.refresh", language, folder=folder))
     _open(report)
 
 
