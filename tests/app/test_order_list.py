@@ -1,16 +1,24 @@
 """`datong try`: what she gets of an export, and of the next one."""
 
-from datetime import date
+import re
+import shlex
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from xlsxwriter import Workbook
 
 import datong
 from datong.app.cli.main import main
 from datong.connectors.exports.count_sheet import read_counts
+from datong.connectors.files.read import whole_source
 from datong.model.errors import BadInput
+from datong.questions.order_list import pace
+
+PACE = "Sells a week, expected of the next 4 whole weeks"
 
 
 def written(path: Path, days: int = 60, more: tuple[str, ...] = (), last: int = 0) -> Path:
@@ -57,8 +65,49 @@ def test_the_list_names_products_and_says_what_it_assumes(tried: Path) -> None:
     at = next(i for i, row in enumerate(rows) if row[0] == "Product")
     listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
     assert listed["KA"]["Product"] == "Plate" and listed["KB"]["Picture"] == "https://img.example/bowl.jpg"
-    assert 12 <= float(str(listed["KA"]["Sells a week"])) <= 16
+    assert 12 <= float(str(listed["KA"][PACE])) <= 16
     assert float(str(listed["KA"]["Order now"])) > 0 and listed["KA"]["In stock"] == "?"
+
+
+def test_what_sells_a_week_is_of_whole_weeks_that_have_not_begun(tried: Path) -> None:
+    with datong.open(tried) as chain:
+        result, state = chain.run(listed=True), chain.state()
+    forecast = result.tables["forecast"].to_pylist()
+    starts = sorted({row["bucket"] for row in forecast})
+    whole = [start for start in starts if start > state.today][:4]
+    assert whole == starts[1:5] or whole == starts[:4]
+    for row in result.tables["order_list"].to_pylist():
+        own = [r["mean_units"] for r in forecast if r["product"] == row["product"] and r["bucket"] in whole]
+        assert row["week_units"] == pytest.approx(sum(own) / 4)
+
+
+@given(
+    first=st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+    days=st.sampled_from((1, 7)),
+    count=st.integers(1, 60),
+    begun=st.integers(-10, 80),
+)
+def test_no_bucket_that_has_begun_counts_for_the_pace(first: date, days: int, count: int, begun: int) -> None:
+    starts = [first + timedelta(days=days * i) for i in range(count)]
+    today = first + timedelta(days=begun)
+    taken = starts[pace(starts, today, days)]
+    if starts[-1] > today:
+        assert min(taken) > today and len(taken) == min(28 // days, sum(start > today for start in starts))
+    else:
+        assert taken == starts
+
+
+def test_what_is_out_does_not_last(tried: Path, tmp_path: Path) -> None:
+    export = written(tmp_path / "orders.csv")
+    assert main(["try", str(export), "--yes", "--into", str(tmp_path / "chain"), "--lang", "en"]) == 0
+    counts = count(tmp_path / "chain", tmp_path / "count.xlsx", {"KA": 0})
+    command = ["try", str(export), "--yes", "--into", str(tmp_path / "chain"), "--stock", str(counts), "--lang", "en"]
+    assert main(command) == 0
+    rows = rows_of(tmp_path / "chain" / "results" / "order-list.xlsx")
+    at = next(i for i, row in enumerate(rows) if row[0] == "Product")
+    listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
+    assert float(str(listed["KA"]["Order now"])) > 0
+    assert str(listed["KA"]["Lasts until"]).startswith("out now; with what comes, 2024-")
 
 
 def test_one_series_a_product_unless_markets_are_wanted(tried: Path, tmp_path: Path) -> None:
@@ -93,7 +142,10 @@ def test_a_count_that_comes_back_is_taken_off(tried: Path, tmp_path: Path) -> No
     listed = {row[1]: dict(zip(rows[at], row, strict=True)) for row in rows[at + 1 :]}
     assert listed["KA"]["Order now"] == 0 and float(str(listed["KA"]["In stock"])) >= 498
     assert "after" in str(listed["KA"]["Lasts until"]) and listed["KB"]["In stock"] == "?"
-    assert [row[0] for row in rows_of(tried / "results" / "count-sheet.xlsx")[1:]] == ["KB"]
+    head, *sheet = rows_of(tried / "results" / "count-sheet.xlsx")
+    assert head[4:] == ["Last count", "Last counted on"] and [row[0] for row in sheet] == ["KA", "KB"]
+    assert [row[2] for row in sheet] == ["", ""] and sheet[0][4] == 500 and sheet[1][4:] == ["", ""]
+    assert str(sheet[0][5]).startswith("2024-0")
 
 
 def test_a_wrong_count_is_refused_whole(tried: Path, tmp_path: Path) -> None:
@@ -109,6 +161,44 @@ def test_a_wrong_count_is_refused_whole(tried: Path, tmp_path: Path) -> None:
         chain.ingest(tmp_path / "count.xlsx")
     assert [f.code for f in refused.value.findings] == ["not_a_number", "unknown", "not_a_number", "not_a_day"]
     assert "KX" in said_of(refused.value, "en") and "KX" in said_of(refused.value, "zh")
+
+
+def typed_counts(path: Path, counts: list[object]) -> Path:
+    """A count sheet of the products KA, KB, ..."""
+    book = Workbook(str(path))
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ("Code", "Name", "Counted", "Counted on"))
+    for at, counted in enumerate(counts, start=1):
+        sheet.write_row(at, 0, (f"K{chr(64 + at)}", "", counted, ""))
+    book.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("counts", "units"),
+    [
+        (["3.500", "12,5"], ["3500", "12.5"]),
+        (["3,500", "12.5"], ["3500", "12.5"]),
+        (["1.234,5", "2.000"], ["1234.5", "2000"]),
+        ([3.5, "12,5", "3.500"], ["3.5", "12.5", "3500"]),  # a typed cell means what it says
+        ([1.125, 4], ["1.125", "4"]),
+        (["１２", "3 pcs"], ["12", "3"]),
+    ],
+)
+def test_counts_are_read_by_the_evidence_of_their_column(
+    tmp_path: Path, counts: list[object], units: list[str]
+) -> None:
+    source, count, _ = read_counts(typed_counts(tmp_path / "c.xlsx", counts), {"KA", "KB", "KC"}, date(2024, 3, 1))
+    assert whole_source(source).rows["units"].to_pylist() == units and count == len(units)
+
+
+@pytest.mark.parametrize("counts", [["1.250"], ["1,250", 7], ["1.250", "3,5", "2.5"]])
+def test_a_count_with_two_readings_is_told_and_nothing_taken_for_it(tmp_path: Path, counts: list[object]) -> None:
+    with pytest.raises(BadInput) as refused:
+        read_counts(typed_counts(tmp_path / "c.xlsx", counts), {"KA", "KB", "KC"}, date(2024, 3, 1))
+    (found,) = refused.value.findings
+    assert (found.code, found.row) == ("two_readings", 2)
+    assert "1.25 or 1250" in said_of(refused.value, "en") and "1.25 还是 1250" in said_of(refused.value, "zh")
 
 
 def said_of(error: BadInput, language: str) -> str:
@@ -136,10 +226,79 @@ def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys:
     assert "2 new" in said.replace("added", "new") or "2 added" in said
     assert "To do" in said or "this week" in said
     assert said.index("Order list of") > said.index("orders-2.csv")
+    assert said.index("To do" if "To do" in said else "What to do") > said.index("Order list of")
+    changes = said[said.index("Since the last plan") : said.index("What to do")].strip().splitlines()
+    assert len(changes) <= 5 and changes[-1].strip().endswith("is in the report.") and "parquet" not in said
     assert "Next time: datong try NEW_EXPORT --into" in said
     assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
-    assert [row[0] for row in rows_of(sheet)[1:]] == ["KA"]
+    assert [(row[0], row[2], row[4]) for row in rows_of(sheet)[1:]] == [("KA", "", ""), ("KB", "", 40)]
     assert [row[2] for row in rows_of(chain / "results" / "count-sheet-taken-in.xlsx")[1:]] == ["", 40]
+
+
+def test_the_command_that_takes_vanished_lines_out_works_as_it_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain = tmp_path / "my chain"
+    first = written(
+        tmp_path / "orders-1.csv", more=("A 9;'9,2024-02-01,KA,Plate,5,UK,", "#98,2024-02-02,KA,Plate,4,UK,")
+    )
+    assert main(["try", str(first), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    capsys.readouterr()
+    assert main(["try", str(written(tmp_path / "orders-2.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    (command,) = (line for line in said.splitlines() if line.startswith("datong withdraw sales "))
+    with datong.open(chain) as opened:
+        before = sum(opened.state().table("sales")["units"].to_pylist())
+    assert main(shlex.split(command)[1:]) == 0
+    with datong.open(chain) as opened:
+        assert before - sum(opened.state().table("sales")["units"].to_pylist()) == 9
+
+
+def test_every_heading_of_a_reading_is_in_the_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export = written(tmp_path / "orders.csv")
+    assert main(["try", str(export), "--yes", "--into", str(tmp_path / "chain"), "--lang", "zh"]) == 0
+    (heads,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("读作"))
+    assert len(heads) == 6 and not any(head.isascii() for head in heads)
+
+
+def test_nothing_is_told_twice(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    chain = tmp_path / "chain"
+    assert main(["try", str(written(tmp_path / "orders-1.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    capfd.readouterr()
+    tomorrow = datetime.now(UTC).date() + timedelta(days=2)
+    ahead = written(tmp_path / "orders-2.csv", more=(f"A90,{tomorrow},KA,Plate,9,UK,",))
+    assert main(["try", str(ahead), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    told = capfd.readouterr()
+    assert (told.out + told.err).count("[in_the_future]") == 1
+
+
+def under_way(chain: Path, product: str) -> float:
+    with datong.open(chain) as opened:
+        rows = opened.run(listed=True).tables["order_list"].to_pylist()
+    return next(row["under_way_units"] for row in rows if row["product"] == product)
+
+
+def test_what_was_ordered_and_what_arrived_is_told_with_the_commands_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = tmp_path / "my chain"
+    assert main(["try", str(written(tmp_path / "orders.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    commands = re.findall(r"(datong (?:release --due|ingest receipts.csv) --chain '.*?')", said)
+    assert len(commands) == 2
+    with datong.open(chain) as opened:
+        planned = opened.run(listed=True).tables["order_list"].to_pylist()
+    wanted = {row["product"]: row["order_units"] for row in planned}
+    assert wanted["KA"] > 0
+    assert main(shlex.split(commands[0])[1:]) == 0
+    assert under_way(chain, "KA") == wanted["KA"]
+    with datong.open(chain) as opened:
+        orders = [row for row in opened.state().table("orders").to_pylist() if row["product"] == "KA"]
+    lines = [f"2024-03-05,{row['order']},KA,{row['units']}" for row in orders]
+    (tmp_path / "receipts.csv").write_text("\n".join(["happened_at,order,product,units", *lines]), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(commands[1])[1:]) == 0
+    assert under_way(chain, "KA") == 0
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:

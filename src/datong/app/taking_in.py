@@ -1,6 +1,7 @@
 """Rows that come in beside the folder: a file, a quarantined row that is tried again, a row that does not hold."""
 
 import json
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -115,7 +116,11 @@ def ingest_export(
         if rows.num_rows or source.rejected.num_rows:
             parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
     no_more, vanished = _since_then(held.table("sales"), reading)
-    findings = [*reading.findings, *_told_of_lines(file.name, known_lines, no_more, vanished)]
+    findings = [
+        *reading.findings,
+        *_told_of_lines(file.name, known_lines, no_more),
+        *_told_of_vanished(at, file.name, vanished),
+    ]
     if reading.currency not in (None, at.settings.currency):
         findings.append(
             finding("warning", "export.other_currency", file.name, theirs=reading.currency, ours=at.settings.currency)
@@ -201,13 +206,21 @@ def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]
     return no_more, known.filter(pc.and_not(inside, here))["sale"].to_pylist()
 
 
-def _told_of_lines(source: str, known: int, no_more: Sequence[str], vanished: Sequence[str]) -> Iterator[Finding]:
+def _told_of_lines(source: str, known: int, no_more: Sequence[str]) -> Iterator[Finding]:
     if known:
         yield finding("note", "export.known", source, count=known)
     if no_more:
         yield finding("note", "export.no_more", source, count=len(no_more), line=no_more[0])
+
+
+def _told_of_vanished(at: Opened, source: str, vanished: Sequence[str]) -> Iterator[Finding]:
+    """With the command that takes all of the lines out: each row id whole, and quoted for a shell."""
     if vanished:
-        yield finding("warning", "export.vanished", source, count=len(vanished), line=vanished[0])
+        words = ["datong", "withdraw", "sales", *(f"sales:{key}" for key in vanished), "--chain", str(at.folder)]
+        command = shlex.join([*words, *(() if at.branch is None else ("--branch", at.branch))])
+        yield finding(
+            "warning", "export.vanished", source, count=len(vanished), line=f"sales:{vanished[0]}", command=command
+        )
 
 
 def take_in_parts(at: Opened, name: Path, parts: Sequence[tuple[str, Source]]) -> Taken:

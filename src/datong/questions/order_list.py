@@ -1,7 +1,7 @@
 """What to order now, a line for each product: what is there, what it sells, what is ordered, how long that lasts."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,9 +12,10 @@ from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray, Forecast
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
+from datong.network.stock import last_counts
 
-# Buckets over which what a product sells a week is taken.
-PACE_BUCKETS = 4
+# Days over which what a product is expected to sell a week is taken.
+PACE_DAYS = 28
 ORDER_LIST_SCHEMA = pa.schema(
     [
         ("product", pa.string()),
@@ -36,13 +37,16 @@ ORDER_LIST_SCHEMA = pa.schema(
 def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table]) -> pa.Table:
     """A row for each product that is forecast, most urgent first (ORDER_LIST_SCHEMA). tables: of the run.
 
-    counted: there is a stock count of it; else nothing is assumed to be in stock. week_units: expected a week, over the
-    next PACE_BUCKETS. order_units: what the plan orders or starts before the second bucket. lasts_until: the last day
-    that all of this is expected to reach; lasts_beyond: it reaches beyond the horizon. short_chance: that without an
-    order now demand exceeds what is there and under way before a later order could arrive.
+    counted: there is a stock count of it; else nothing is assumed to be in stock. week_units: demand expected a week,
+    without what is owed from before, in the buckets of `pace`. order_units: what the plan orders or starts before the
+    second bucket. lasts_until: the last day that all of this is expected to reach; lasts_beyond: it reaches beyond the
+    horizon. short_chance: that without an order now demand exceeds what is there and under way before a later order
+    could arrive.
     """
     calendar, where = state.settings.calendar, position(state)
     asked = pooled_demand(forecast, where, calendar.bucket_days)
+    expected = _expected(forecast)
+    paced = pace(forecast.bucket_starts, state.today, calendar.bucket_days)
     lead = _leads(tables["ways"])
     now = _ordered_now(tables["orders"], calendar.shift(forecast.bucket_starts[0], 1))
     coming: dict[str, float] = defaultdict(float)
@@ -60,6 +64,7 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
         mean = paths.mean(axis=0)
         there = where.on_hand_units.get(product, 0.0) if product in counted else 0.0
         have = there + coming[product]
+        pace_units = expected.get(product, np.zeros(len(mean)))[paced].mean()
         window = min(lead.get(product, 1) + 1, len(mean))
         last = _lasts(have + now.get(product, 0.0), mean, forecast.bucket_starts[0], calendar)
         rows.append(
@@ -68,7 +73,7 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
                 "counted": product in counted,
                 "on_hand_units": there,
                 "under_way_units": coming[product],
-                "week_units": float(mean[:PACE_BUCKETS].mean()) * 7 / calendar.bucket_days,
+                "week_units": float(pace_units) * 7 / calendar.bucket_days,
                 "order_units": now.get(product, 0.0),
                 "lasts_until": last,
                 "lasts_beyond": last is None,
@@ -77,6 +82,33 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
         )
     rows.sort(key=lambda r: (-r["short_chance"], -r["order_units"], r["product"]))
     return pa.Table.from_pylist(rows, ORDER_LIST_SCHEMA)
+
+
+def last_counted(state: State) -> dict[str, tuple[float, date]]:
+    """Units and day of the last count of each product, all its places together; the day is that of the latest."""
+    units: dict[str, float] = defaultdict(float)
+    for row in last_counts(state).to_pylist():
+        units[row["product"]] += row["units"]
+    days: dict[str, date] = {}
+    for row in state.table("stock").select(["product", "happened_at", "units"]).to_pylist():
+        if row["units"] is not None:
+            day = state.settings.calendar.local_date(row["happened_at"])
+            days[row["product"]] = max(day, days.get(row["product"], day))
+    return {product: (count, days[product]) for product, count in units.items()}
+
+
+def pace(starts: Sequence[date], today: date, bucket_days: int) -> slice:
+    """The buckets of the next PACE_DAYS that have not begun; all, where the horizon holds no such bucket."""
+    first = sum(start <= today for start in starts)
+    return slice(first, first + -(-PACE_DAYS // bucket_days)) if first < len(starts) else slice(0, len(starts))
+
+
+def _expected(forecast: Forecast) -> dict[str, FloatArray]:
+    """Units that are expected of each product in each bucket, all markets together: product -> (bucket,)."""
+    found: dict[str, FloatArray] = {}
+    for item, paths in zip(forecast.items, forecast.paths, strict=True):
+        found[item.product] = found.get(item.product, 0.0) + paths.mean(axis=0)
+    return found
 
 
 def _leads(ways: pa.Table) -> dict[str, int]:

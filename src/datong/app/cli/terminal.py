@@ -190,7 +190,8 @@ def _progress(console: Console | None) -> Progress:
 
 
 def findings(found: Sequence[Finding], language: str, console: Console | None = None) -> None:
-    """Every finding: severity, where, the rule; then what was found, what was expected and what to do."""
+    """Every finding: severity, where, the rule; then what was found, what was expected and what to do. What stands on
+    lines of its own below a text is a command: it is not cut, so that it can be copied."""
     console = console or make_console()
     for finding in found:
         record = finding.as_record(language)
@@ -200,9 +201,13 @@ def findings(found: Sequence[Finding], language: str, console: Console | None = 
         head = Text(say(f"finding.{finding.severity}", language), style=STYLES[finding.severity])
         console.print(head + Text(f"  {where}  [{finding.code}]", style="bold"))
         body = Table.grid(padding=(0, 1))
+        below: dict[str, list[str]] = {}
         for name in ("found", "expected", "remedy"):
-            body.add_row(Text(say(f"terminal.{name}", language), style="dim"), Text(str(record[name])))
+            told, *below[name] = str(record[name]).split("\n")
+            body.add_row(Text(say(f"terminal.{name}", language), style="dim"), Text(told))
         console.print(Padding(body, (0, 0, 0, 4)))
+        for command in (text for texts in below.values() for text in texts):
+            console.print(Text(command), soft_wrap=True)
 
 
 def finding_record(record: Mapping[str, Any], language: str) -> str:

@@ -22,18 +22,29 @@ _COUNTED = ("came_back", "demand", "orders")
 _SUMS = ("counted_as_recorded", "same")
 
 
-def show_since(since: pa.Table, settings: ChainSettings, language: str, console: Console | None = None) -> None:
-    """The table `since` of a run: the first of each kind."""
+def show_changes(since: pa.Table, settings: ChainSettings, language: str, console: Console | None = None) -> None:
+    """The table `since` of a run below something else: what changed in numbers, where all of it is, and what to do."""
+    show_since(since, settings, language, console, rows=False)
+
+
+def show_since(
+    since: pa.Table, settings: ChainSettings, language: str, console: Console | None = None, *, rows: bool = True
+) -> None:
+    """The table `since` of a run: the first of each kind. rows: False gives how many there are of each kind alone."""
     console = console or terminal.make_console()
-    rows = rendered({"since": since}, language)["since"].to_pylist()
-    parts = {part: [row for row in rows if row["part"] == part] for part in PARTS}
+    all_rows = rendered({"since": since}, language)["since"].to_pylist()
+    parts = {part: [row for row in all_rows if row["part"] == part] for part in PARTS}
     (before,) = parts.pop("before")
     to_do = parts.pop("to_do")
     console.print()
     console.print(Text(before["text"], style="bold"))
     for part, own in parts.items():
+        if not rows and part not in _COUNTED:
+            continue
         if own or (part in _COUNTED and before["kind"] != "first"):
-            _print_part(console, part, own, language)
+            _print_part(console, part, own, language, rows=rows)
+    if not rows:
+        console.print(Text("  " + say("since.in_report", language), style="dim"))
     console.print()
     week = settings.bucket == "week"
     console.print(Text(say("since.to_do" if week else "since.to_do_day", language), style="bold"))
@@ -41,22 +52,26 @@ def show_since(since: pa.Table, settings: ChainSettings, language: str, console:
         console.print(Text(f"  {number}. {row['text']}"))
 
 
-def _print_part(console: Console, part: str, rows: Sequence[Mapping[str, Any]], language: str) -> None:
+def _print_part(
+    console: Console, part: str, own: Sequence[Mapping[str, Any]], language: str, *, rows: bool = True
+) -> None:
     """How many rows of each kind a part has, and the first of them."""
     head = say(f"since.part.{part}", language)
-    if not rows:
+    if not own:
         console.print(Text("  " + say("since.nothing", language, part=head), style="dim"))
         return
-    told = [row for row in rows if row["kind"] not in _SUMS]
+    told = [row for row in own if row["kind"] not in _SUMS]
     if part in _COUNTED:
         kinds = Counter(row["kind"] for row in told)
         counts = [
             say("since.count", language, count=count, kind=say(f"since.kind.{kind}", language))
             for kind, count in kinds.items()
         ]
-        counts += [row["text"] for row in rows if row["kind"] in _SUMS]
+        counts += [row["text"] for row in own if row["kind"] in _SUMS]
         head = say("since.counts", language, part=head, counts=("、" if language == "zh" else ", ").join(counts))
     console.print(Text(f"  {head}"))
+    if not rows:
+        return
     seen: Counter[str] = Counter()
     shown = 0
     for row in told:

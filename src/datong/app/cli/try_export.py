@@ -12,7 +12,7 @@ from pathlib import Path
 from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
 from datong.app.cli.terminal_order_list import show_order_list
-from datong.app.cli.terminal_since import show_since
+from datong.app.cli.terminal_since import show_changes
 from datong.app.in_hand import write_chain
 from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
@@ -25,6 +25,7 @@ from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
 from datong.connectors.files.whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.words import message, say
+from datong.questions.order_list import last_counted
 
 SETTINGS_FILE, RESULTS_FOLDER = "chain.toml", "results"
 REPORT, ORDER_LIST, COUNT_SHEET = "report.html", "order-list.xlsx", "count-sheet.xlsx"
@@ -113,7 +114,8 @@ def _next_export(folder: Path, options: argparse.Namespace, language: str) -> in
         taken = commands.ingested(chain, options.file, _given(options), language, ask=not options.yes)
         if taken.reading is not None:
             trial.show_reading(taken.reading, language)
-        commands.print_findings(taken.findings, language)
+        later = {(f.source, f.code) for f in chain.clock_findings(None)}  # `_plan` tells these
+        commands.print_findings([f for f in taken.findings if (f.source, f.code) not in later], language)
         for report in taken.reports:
             commands.print_ingested(report, language)
         _take_stock(chain, options, language)
@@ -157,19 +159,23 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))
     write_report(inputs, report, language)
     write_whole(workbook, order_list_bytes(listed))
-    if not first:
-        show_since(result.tables["since"], chain.settings, language)
     show_order_list(listed)
+    if not first:
+        show_changes(result.tables["since"], chain.settings, language)
+        terminal.line("")
     terminal.line(say("order_list.workbook", language, path=workbook))
-    if listed.uncounted:
-        day = result.as_of.astimezone(chain.settings.calendar.zone).date()
-        rows = sorted((row["product"], row["name"]) for row in listed.uncounted)
-        write_whole(sheet, count_sheet_bytes(rows, day, language))
-        into = f"--into {shlex.quote(str(chain.folder))}"
-        words = {"path": shlex.quote(str(sheet)), "file": shlex.quote(str(options.file)), "into": into}
-        terminal.line(say("order_list.count_sheet", language, **words))
+    day = result.as_of.astimezone(chain.settings.calendar.zone).date()
+    rows = sorted((row["product"], row["name"]) for row in listed.rows)
+    write_whole(sheet, count_sheet_bytes(rows, last_counted(chain.state(names=("stock",))), day, language))
+    into = f"--into {shlex.quote(str(chain.folder))}"
+    words = {"path": shlex.quote(str(sheet)), "file": shlex.quote(str(options.file)), "into": into}
+    terminal.line(say("order_list.count_sheet", language, **words))
     terminal.line(say("order_list.report", language, path=report.resolve()))
-    terminal.line(say("order_list.refresh", language, folder=shlex.quote(str(chain.folder))))
+    folder = shlex.quote(str(chain.folder))
+    if listed.wanted:
+        terminal.line(say("order_list.ordered", language, folder=folder))
+    terminal.line(say("order_list.arrived", language, folder=folder))
+    terminal.line(say("order_list.refresh", language, folder=folder))
     _open(report)
 
 

@@ -1,7 +1,7 @@
 """Two small workbooks: the order list, to send; and the count sheet, to fill in."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from datong.model.words import say
 # What is the same in each file, so that the same list gives the same bytes.
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001
 _WIDTHS = (40, 16, 40, 10, 12, 12, 14, 12, 16, 16)
-_COUNT_WIDTHS = (20, 44, 14, 16)
+_COUNT_WIDTHS = (20, 44, 14, 16, 14, 16)
 _NOTED = 8
 
 
@@ -28,15 +28,21 @@ def order_list_bytes(listed: OrderList) -> bytes:
             row["on_hand_units"] if row["counted"] else listed.in_stock(row), row["under_way_units"],
             round(row["week_units"], 2), row["order_units"], listed.lasts(row), row["short_chance"],
         ])  # fmt: skip
-    heads = [say(f"order_list.{key}", language) for key in keys]
+    heads = [listed.head(key) for key in keys]
     top = [listed.title(), *listed.notes()]
     return _workbook(say("order_list.sheet", language), top, heads, rows, _WIDTHS, len(keys) - 1)
 
 
-def count_sheet_bytes(products: Sequence[tuple[str, str | None]], day: date, language: str) -> bytes:
-    """A row for each product (code, name), with room for what is counted. day: of the count, where nobody says so."""
-    heads = [say(f"count.{key}", language) for key in ("code", "name", "counted", "day")]
-    rows = [[code, name or code, None, str(day)] for code, name in products]
+def count_sheet_bytes(
+    products: Sequence[tuple[str, str | None]], last: Mapping[str, tuple[float, date]], day: date, language: str
+) -> bytes:
+    """A row for each product (code, name), with room for what is counted. last: units and day of the last count by
+    code, which stand beside it. day: of the count, where nobody says so."""
+    heads = [say(f"count.{key}", language) for key in ("code", "name", "counted", "day", "last_units", "last_day")]
+    rows = []
+    for code, name in products:
+        units, counted_on = last.get(code, (None, None))
+        rows.append([code, name or code, None, str(day), units, None if counted_on is None else str(counted_on)])
     return _workbook(say("count.sheet", language), [], heads, rows, _COUNT_WIDTHS, None)
 
 

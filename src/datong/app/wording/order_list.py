@@ -9,6 +9,7 @@ from datong.app.wording import figures
 from datong.app.wording.inputs import ReportInputs
 from datong.model.measures import PIECE
 from datong.model.words import say
+from datong.questions.order_list import pace
 
 Row = Mapping[str, Any]
 
@@ -60,11 +61,19 @@ class OrderList:
         return self.in_unit(row, row["on_hand_units"]) if row["counted"] else say("order_list.uncounted", self.language)
 
     def lasts(self, row: Row) -> str:
+        if row["counted"] and row["on_hand_units"] <= 0:
+            return self._out_now(row)
         if row["lasts_beyond"]:
             return say("order_list.beyond", self.language, day=self.inputs.last_day)
         last: date = row["lasts_until"]
-        begin = min(self.inputs.starts)
-        return say("order_list.gone", self.language) if last < begin else str(last)
+        return say("order_list.gone", self.language) if last < min(self.inputs.starts) else str(last)
+
+    def _out_now(self, row: Row) -> str:
+        """Of a product that is counted and not there: what comes lasts from when it comes."""
+        last = self.inputs.last_day if row["lasts_beyond"] else row["lasts_until"]
+        if row["under_way_units"] + row["order_units"] <= 0 or last < min(self.inputs.starts):
+            return say("order_list.gone", self.language)
+        return say("order_list.gone_till", self.language, day=last)
 
     def texts(self, row: Row) -> list[str]:
         """Under the headers of `heads`."""
@@ -80,4 +89,11 @@ class OrderList:
     def heads(self) -> list[tuple[str, bool]]:
         """Titles, and whether the column holds numbers."""
         keys = ("product", "in_stock", "a_week", "order_now", "lasts_until", "risk")
-        return [(say(f"order_list.{key}", self.language), key not in ("product", "lasts_until")) for key in keys]
+        return [(self.head(key), key not in ("product", "lasts_until")) for key in keys]
+
+    def head(self, key: str) -> str:
+        """Title of a column; what a product sells a week says over which weeks."""
+        calendar, starts = self.inputs.settings.calendar, self.inputs.starts
+        days = len(starts[pace(starts, calendar.local_date(self.inputs.as_of), calendar.bucket_days)])
+        words = {"weeks": figures.number(days * calendar.bucket_days / 7)} if key == "a_week" else {}
+        return say(f"order_list.{key}", self.language, **words)

@@ -1,14 +1,18 @@
 """A count sheet that comes back: how many of each product are there."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
+from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import parse
-from datong.connectors.exports.numbers import written
-from datong.connectors.files.read import RawSource, Source, open_sources, whole_source
+from datong.connectors.exports.grid import Grid, Grids, read_grids
+from datong.connectors.exports.numbers import decide_marks, read_numbers
+from datong.connectors.files.read import RawSource, Source
 from datong.ledger.validate import ROW
 from datong.model.errors import BadInput
 from datong.model.findings import Finding, finding, has_errors
@@ -17,24 +21,61 @@ from datong.model.words import LANGUAGES, message, say
 _KEYS = ("code", "name", "counted", "day")
 
 
+@dataclass(frozen=True, eq=False)
+class _Sheet:
+    """Cells under the headers of a count sheet. code, counted, day: (row,) texts, '' where there is nothing. units:
+    (row,) float64, NaN where there is no number. otherwise: (row,) float64, what a text is when it is read the other
+    way, NaN where the column tells which of the two it is. numbers: (row,) as a person counts the rows."""
+
+    code: list[str]
+    counted: list[str]
+    day: list[str]
+    units: np.ndarray
+    otherwise: np.ndarray
+    numbers: list[int]
+
+
 def is_count_sheet(file: Path) -> bool:
     """Whether a file has the columns of a count sheet, in either language."""
-    return any(_columns(source.columns) is not None for source in open_sources(file)[0])
+    return _sheet(read_grids(file)) is not None
 
 
 def is_filled(file: Path) -> bool:
     """Whether a count sheet that is there counts anything."""
-    found = (s for s in (open_sources(file)[0] if file.is_file() else ()) if _columns(s.columns) is not None)
-    return any(any(_texts(whole_source(s).rows, (_columns(s.columns) or {})["counted"])) for s in found)
+    found = _sheet(read_grids(file)) if file.is_file() else None
+    return found is not None and any(found.counted)
 
 
-def _columns(headers: Collection[str]) -> Mapping[str, str] | None:
-    """The header of each column of a count sheet."""
-    for language in LANGUAGES:
-        found = {key: say(f"count.{key}", language) for key in _KEYS}
-        if {found["code"], found["counted"]} <= {*headers}:
-            return {key: name for key, name in found.items() if name in headers}
+def _sheet(grids: Grids) -> _Sheet | None:
+    """The first sheet with the columns of a count sheet."""
+    for grid in grids.grids:
+        headers = list(grid.header or (grid.head(1) or [[]])[0])
+        for language in LANGUAGES:
+            found = {key: say(f"count.{key}", language) for key in _KEYS}
+            if {found["code"], found["counted"]} <= {*headers}:
+                places = {key: headers.index(name) for key, name in found.items() if name in headers}
+                return _cells_under(grid, places)
     return None
+
+
+def _cells_under(grid: Grid, places: Mapping[str, int]) -> _Sheet:
+    """places: column of each key, from 0."""
+    rows = np.arange(0 if grid.header else 1, len(grid.numbers))
+    cells = {key: grid.columns[place].take(rows) for key, place in places.items()}
+    units, otherwise = _units(cells["counted"])
+    texts = {key: [text or "" for text in cells[key].text.to_pylist()] if key in cells else [""] * len(rows)
+             for key in ("code", "counted", "day")}  # fmt: skip
+    return _Sheet(**texts, units=units, otherwise=otherwise, numbers=grid.numbers[rows].tolist())
+
+
+def _units(counted: Cells) -> tuple[np.ndarray, np.ndarray]:
+    """(row,) float64: the numbers, by the evidence of the whole column; and what is left in doubt, read otherwise."""
+    column = read_numbers(counted)
+    decided = decide_marks({"counted": column}, {})
+    mark = decided.marks["counted"]
+    other = column.values("," if mark == "." else ".")
+    doubtful = column.unsure if decided.unsure else np.zeros(len(counted), dtype=bool)
+    return column.values(mark), np.where(doubtful, other, np.nan)
 
 
 def read_counts(file: Path, products: Collection[str], day: date) -> tuple[Source, int, int]:
@@ -43,31 +84,28 @@ def read_counts(file: Path, products: Collection[str], day: date) -> tuple[Sourc
 
     Raises BadInput with everything that is wrong: of a count sheet nothing is taken in by halves.
     """
-    sources, findings = open_sources(file)
-    found = next(((s, c) for s in sources if (c := _columns(s.columns)) is not None), None)
-    if found is None:
-        columns = ", ".join(say(f"count.{key}", "en") for key in _KEYS)
+    grids = read_grids(file)
+    sheet = _sheet(grids)
+    if sheet is None:
+        findings = [*grids.findings]
         if not has_errors(findings):
-            findings = [*findings, finding("error", "count.no_column", file.name, columns=columns)]
+            columns = ", ".join(say(f"count.{key}", "en") for key in _KEYS)
+            findings.append(finding("error", "count.no_column", file.name, columns=columns))
         raise BadInput(message("app.cannot_ingest", file=str(file)), findings)
-    source, columns = found
-    rows = whole_source(source).rows
-    cells = {key: _texts(rows, columns.get(key)) for key in _KEYS}
     wrong: list[Finding] = []
     kept: dict[str, tuple[str, str, int]] = {}
     empty = 0
-    for code, counted, said, number in zip(
-        cells["code"], cells["counted"], cells["day"], rows[ROW].to_pylist(), strict=True
-    ):
-        if not counted:
+    for i, code in enumerate(sheet.code):
+        if not sheet.counted[i]:
             empty += bool(code)
             continue
-        told = list(_wrong(file.name, code, counted, said, number, products))
+        told = _wrong(file.name, sheet, i, products)
         if code in kept:
-            told.append(finding("error", "count.twice", file.name, row=number, product=code))
+            told.append(finding("error", "count.twice", file.name, row=sheet.numbers[i], product=code))
         wrong += told
         if not told:
-            kept[code] = (f"{_number(counted):.10g}", _day(said) if said else str(day), number)
+            when = _day(sheet.day[i]) if sheet.day[i] else str(day)
+            kept[code] = (f"{sheet.units[i]:.10g}", when, sheet.numbers[i])
     if wrong:
         raise BadInput(message("app.cannot_ingest", file=str(file)), wrong)
     table = pa.table({
@@ -79,21 +117,26 @@ def read_counts(file: Path, products: Collection[str], day: date) -> tuple[Sourc
     return Source(RawSource(file.name, table)), len(kept), empty
 
 
-def _wrong(source: str, code: str, counted: str, said: str, row: int, products: Collection[str]) -> list[Finding]:
+def _wrong(source: str, sheet: _Sheet, i: int, products: Collection[str]) -> list[Finding]:
+    """What is wrong with a row that counts something."""
+    code, counted, said, row = sheet.code[i], sheet.counted[i], sheet.day[i], sheet.numbers[i]
+    units, otherwise = float(sheet.units[i]), float(sheet.otherwise[i])
     told = []
     if code not in products:
         told.append(finding("error", "count.unknown", source, row=row, product=code))
-    number = _number(counted)
-    if number is None or number < 0:
+    if np.isnan(units) or units < 0:
         told.append(finding("error", "count.not_a_number", source, row=row, product=code, value=counted))
+    elif not np.isnan(otherwise):
+        one, two = sorted((units, otherwise))
+        told.append(
+            finding(
+                "error", "count.two_readings", source,
+                row=row, product=code, value=counted, one=f"{one:.10g}", two=f"{two:.10g}",
+            )
+        )  # fmt: skip
     if said and not _day(said):
         told.append(finding("error", "count.not_a_day", source, row=row, product=code, value=said))
     return told
-
-
-def _number(text: str) -> float | None:
-    found = written(text)
-    return None if found is None else found.point if found.point is not None else found.comma
 
 
 def _day(text: str) -> str:
@@ -103,9 +146,3 @@ def _day(text: str) -> str:
         return "" if found is None else str(date.fromisoformat(text[:10]))
     except ValueError:
         return ""
-
-
-def _texts(rows: pa.Table, name: str | None) -> list[str]:
-    if name is None:
-        return [""] * rows.num_rows
-    return ["" if value is None else str(value).strip() for value in rows[name].to_pylist()]
