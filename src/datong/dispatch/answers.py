@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from datong.ledger.life import (
     AS_ORDERED,
+    PATH,
     REPORTED,
     Offer,
     OrderEvent,
@@ -29,6 +30,7 @@ from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
 from datong.model.measures import PIECE, is_measure, unit_word
 from datong.model.tables import tables
+from datong.model.words import message
 
 
 @dataclass(frozen=True, eq=False)
@@ -368,7 +370,9 @@ class _Life:
             if late and stood is not None and stood in REPORTED and stands != stood and event.state != "offered":
                 advance(event.state, stood)  # late news must not rule out what was said to come after it
         except Refused as refusal:
-            self._say("error", "impossible_state", report, "state", problem=refusal.message)
+            is_anew = before.without_offer == "refused" and event.state in PATH
+            step = message("dispatch.given_out_anew" if is_anew else "dispatch.check_state")
+            self._say("error", "impossible_state", report, "state", problem=refusal.message, step=step)
             return False
         if step.note is not None:
             self._say("note", "out_of_order", report, "state", problem=step.note)
