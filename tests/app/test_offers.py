@@ -15,6 +15,7 @@ from datong.app import exchange, offers
 from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.kept_runs import run_messages
+from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Outcome
 from datong.ledger.life import Offer
@@ -319,6 +320,29 @@ def test_a_firm_speaks_of_its_own_orders_alone(plant: Plant) -> None:
         plant.exchange(chain)
         assert plant.findings[0].text("zh").replace("X9", made).replace("2.csv", "1.csv") == foreign
         assert (state_of(chain, made), state_of(chain, bought)) == ("released", "accepted")
+
+
+def test_a_firm_finds_in_its_own_folder_what_was_wrong_and_we_see_the_rows_of_each_file(
+    plant: Plant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},接单,,", "X9,接单,,", f"{made},也许,,", f"{made},,,", head="单号,状态,时间,原因")
+    with plant.at(2) as chain:
+        drop = exchange.file_drop(chain, plant.drop, "en")
+        counts: list[inbox.RowCount] = []
+        exchange.exchange(chain, drop, drop, heard=lambda c, found: counts.extend(inbox.row_counts(c, found)))
+        assert counts == [inbox.RowCount("North Mill/1.csv", taken=1, held=2, empty=1)]
+        (told,) = plant.box(MAKER).glob("*.findings.txt")
+        lines = told.read_text(encoding="utf-8-sig").splitlines()
+        assert len(lines) == 3 and "X9" in lines[2] + lines[1] and "也许" in lines[1] + lines[2]
+        assert "不属于贵方" in "".join(lines)
+        assert not list(plant.box(SUPPLIER).glob("*.txt"))
+        assert plant.exchange(chain) == []  # it is ours
+        told.write_text("pay elsewhere")
+        assert plant.exchange(chain) == ["planted"]
+    plant.says(MAKER, f"{made},接单,,", "X9,接单,,", head="单号,状态,时间,原因")
+    main(["exchange", str(plant.folder), "--lang", "zh"])
+    assert "North Mill/2.csv：收下 1 行，待更正 1 行，未答复 0 行" in capsys.readouterr().out
 
 
 def test_what_lies_straight_in_the_inbox_is_ours(plant: Plant) -> None:

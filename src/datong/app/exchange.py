@@ -142,21 +142,27 @@ def anybody(_counterparty: str) -> bool:
 
 
 def exchange(
-    chain: Chain, outlet: Outlet, inlet: Inlet[C], serves: Callable[[str], bool] = anybody
+    chain: Chain,
+    outlet: Outlet,
+    inlet: Inlet[C],
+    serves: Callable[[str], bool] = anybody,
+    heard: Callable[[C, Sequence[Finding]], None] | None = None,
 ) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
     """Take in what came back, and deliver what is released then: who answered already is told so. Gives what became of
     each delivery, the report rows taken in, and findings: of what was refused or could not be reached, too. serves:
-    counterparties that this way out is for.
+    counterparties that this way out is for. heard: is given what came back, and what was found in it.
 
     Raises Refused on a branch. A way in that cannot be read or changed is a finding: what goes out goes out.
     """
     _refuse_what_ifs(chain)
-    taken, found = _hear(chain, outlet.name, inlet)
+    taken, found = _hear(chain, outlet.name, inlet, heard)
     outcomes = _deliver(chain, outlet, serves)
     return outcomes, taken, (*not_delivered(outcomes), *found)
 
 
-def _hear(chain: Chain, way: str, inlet: Inlet[C]) -> tuple[int, tuple[Finding, ...]]:
+def _hear(
+    chain: Chain, way: str, inlet: Inlet[C], told_to: Callable[[C, Sequence[Finding]], None] | None
+) -> tuple[int, tuple[Finding, ...]]:
     """Take in what came back: the report rows taken in, and what was found. way: name of the way in."""
     try:
         collected = inlet.collect(chain.settings.calendar)
@@ -170,6 +176,8 @@ def _hear(chain: Chain, way: str, inlet: Inlet[C]) -> tuple[int, tuple[Finding, 
     taken, odd = _take_in(chain, heard, kept_under)
     of_reports = (*told, *heard.findings, *odd)
     found = (*collected.findings, *of_reports)
+    if told_to is not None:
+        told_to(collected, of_reports)
     try:
         inlet.settle(collected, of_reports)
     except errors.DatongError as error:

@@ -148,7 +148,8 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
     if len(reports) <= ROWS_NAMED_ONE_BY_ONE:
         return [_found("error", "unknown_order", r, "order", order=r.event.order) for r in reports]
     some = ", ".join(r.event.order for r in reports[:3])
-    return [_found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)]
+    found = _found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)
+    return [replace(found, rows_affected=len({r.row for r in reports}))]
 
 
 @dataclass(frozen=True)

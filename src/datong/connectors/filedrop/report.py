@@ -51,12 +51,14 @@ class Came:
 @dataclass(frozen=True)
 class ReportRead:
     """is_for_another: the message numbers in it are all of other chains: it is not for this one. is_keyed: every answer
-    has its message number."""
+    has its message number. answered, empty: how many rows of orders say something, and how many nothing."""
 
     reports: tuple[OrderReport, ...]
     findings: tuple[Finding, ...]
     is_for_another: bool = False
     is_keyed: bool = True
+    answered: int = 0
+    empty: int = 0
 
 
 def read_report(came: Came, calendar: Calendar) -> ReportRead:
@@ -97,10 +99,13 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
         first = records[others[0]][0]
         findings.append(finding("error", "dispatch.other_chain", source, row=first, column="key", count=len(others)))
     records = [record for at_row, record in enumerate(records) if at_row not in set(others)]
-    records = [(row, record) for row, record in records if not _is_unanswered(record)]
+    of_orders = [(row, record) for row, record in records if plain(record["order"]) not in _EXAMPLES]
+    records = [(row, record) for row, record in of_orders if any(record[name] for name in ANSWER_COLUMNS)]
+    empty = sum(bool(record["order"]) for _, record in of_orders) - sum(bool(record["order"]) for _, record in records)
     reports, problems = _reports(came, records, calendar)
     is_keyed = all(chain_of(record["key"]) is not None for _, record in records)
-    return ReportRead(tuple(reports), (*findings, *problems), is_keyed=is_keyed)
+    found = (*findings, *problems)
+    return ReportRead(tuple(reports), found, is_keyed=is_keyed, answered=len(records), empty=empty)
 
 
 def _reports(
@@ -246,11 +251,6 @@ def _header_row(table: Sequence[tuple[int, list[str]]]) -> int:
         if all(there & titles(name) for name in _NEEDED):
             return at
     return 0
-
-
-def _is_unanswered(record: Mapping[str, str]) -> bool:
-    """A row that shows how to answer, or an order that is not answered yet."""
-    return plain(record["order"]) in _EXAMPLES or not any(record[name] for name in ANSWER_COLUMNS)
 
 
 def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> list[Finding]:
