@@ -18,6 +18,7 @@ from datong.app.chain import Chain
 from datong.app.cli.main import main
 from datong.app.cli.terminal_offers import cost_line
 from datong.app.kept_runs import run_messages
+from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Outcome
 from datong.cycle import Stages
@@ -191,6 +192,39 @@ def test_an_offer_that_is_not_taken_leaves_the_order_to_be_answered(plant: Plant
     assert plant.sheets(SUPPLIER)[-1][0]["price of one"] == "4.5 CNY"
 
 
+def test_who_accepted_meanwhile_is_told_so_and_not_asked_again(plant: Plant) -> None:
+    _, bought = plant.orders
+    plant.says(SUPPLIER, f"{bought},price 5,,")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        plant.says(SUPPLIER, f"{bought},accepted,,", day=2)
+        offers.decide(chain, bought, take=False)
+    with plant.at(3) as chain:
+        plant.exchange(chain)
+        assert state_of(chain, bought) == "accepted"
+    note = plant.sheets(SUPPLIER)[-1][0]["note"]
+    assert "you have accepted it" in note and "please answer" not in note
+
+
+def test_run_says_of_no_order_that_it_started_where_nobody_said_so(plant: Plant) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},部分完工,2026-03-03", head="单号,状态,时间")
+    with plant.at(7) as chain:
+        plant.exchange(chain)
+        since = rendered({"since": chain.run().tables["since"]}, "zh")["since"].to_pylist()
+    assert [r["kind"] for r in since if r["subject"] == made and r["part"] == "came_back"] == ["late", "partly"]
+    assert not any("已开工" in r["text"] for r in since if r["subject"] == made)
+
+
+def test_an_order_that_was_refused_and_is_accepted_later_needs_to_be_given_out_anew(plant: Plant) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},refused,2026-03-03,")
+    plant.says(MAKER, f"{made},accepted,2026-03-04,")
+    with plant.at(3) as chain:
+        assert plant.exchange(chain) == ["impossible_state"]
+    assert "datong release" in plant.findings[0].text("en") and "重新下达" in plant.findings[0].text("zh")
+
+
 def test_the_price_of_an_offer_is_the_difference_of_two_plans(plant: Plant) -> None:
     """35 of 70 units of steel at 4 less are paid 140 less; what of it lacks is bought again, or waits."""
     _, bought = plant.orders
@@ -332,7 +366,34 @@ def test_a_firm_speaks_of_its_own_orders_alone(plant: Plant) -> None:
     with plant.at(2) as chain:
         assert plant.exchange(chain) == ["unknown_order"]
         assert MAKER not in plant.findings[0].text("en")
+        foreign = plant.findings[0].text("zh")
+        plant.says(SUPPLIER, "X9,refused,,")
+        plant.exchange(chain)
+        assert plant.findings[0].text("zh").replace("X9", made).replace("2.csv", "1.csv") == foreign
         assert (state_of(chain, made), state_of(chain, bought)) == ("released", "accepted")
+
+
+def test_a_firm_finds_in_its_own_folder_what_was_wrong_and_we_see_the_rows_of_each_file(
+    plant: Plant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, _ = plant.orders
+    plant.says(MAKER, f"{made},接单,,", "X9,接单,,", f"{made},也许,,", f"{made},,,", head="单号,状态,时间,原因")
+    with plant.at(2) as chain:
+        drop = exchange.file_drop(chain, plant.drop, "en")
+        counts: list[inbox.RowCount] = []
+        exchange.exchange(chain, drop, drop, heard=lambda c, found: counts.extend(inbox.row_counts(c, found)))
+        assert counts == [inbox.RowCount("North Mill/1.csv", taken=1, held=2, empty=1)]
+        (told,) = plant.box(MAKER).glob("*.findings.txt")
+        lines = told.read_text(encoding="utf-8-sig").splitlines()
+        assert len(lines) == 3 and "X9" in lines[2] + lines[1] and "也许" in lines[1] + lines[2]
+        assert "不属于贵方" in "".join(lines)
+        assert not list(plant.box(SUPPLIER).glob("*.txt"))
+        assert plant.exchange(chain) == []  # it is ours
+        told.write_text("pay elsewhere")
+        assert plant.exchange(chain) == ["planted"]
+    plant.says(MAKER, f"{made},接单,,", "X9,接单,,", head="单号,状态,时间,原因")
+    main(["exchange", str(plant.folder), "--lang", "zh"])
+    assert "North Mill/2.csv：收下 1 行，待更正 1 行，未答复 0 行" in capsys.readouterr().out
 
 
 def test_what_lies_straight_in_the_inbox_is_ours(plant: Plant) -> None:

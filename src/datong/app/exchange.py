@@ -165,35 +165,49 @@ def anybody(_counterparty: str) -> bool:
 
 
 def exchange(
-    chain: Chain, outlet: Outlet, inlet: Inlet[C], serves: Callable[[str], bool] = anybody
+    chain: Chain,
+    outlet: Outlet,
+    inlet: Inlet[C],
+    serves: Callable[[str], bool] = anybody,
+    heard: Callable[[C, Sequence[Finding]], None] | None = None,
 ) -> tuple[tuple[Outcome, ...], int, tuple[Finding, ...]]:
-    """Deliver what is released, and take in what came back. Gives what became of each delivery, the report rows taken
-    in, and findings: of what was refused or could not be reached, too. serves: counterparties that this way out is for.
+    """Take in what came back, and deliver what is released then: who answered already is told so. Gives what became of
+    each delivery, the report rows taken in, and findings: of what was refused or could not be reached, too. serves:
+    counterparties that this way out is for. heard: is given what came back, and what was found in it.
 
-    Raises Refused on a branch. A way in that cannot be read or changed is a finding: what went out went out.
+    Raises Refused on a branch. A way in that cannot be read or changed is a finding: what goes out goes out.
     """
     _refuse_what_ifs(chain)
+    taken, found = _hear(chain, outlet.name, inlet, heard)
     outcomes = _deliver(chain, outlet, serves)
+    return outcomes, taken, (*not_delivered(outcomes), *found)
+
+
+def _hear(
+    chain: Chain, way: str, inlet: Inlet[C], told_to: Callable[[C, Sequence[Finding]], None] | None
+) -> tuple[int, tuple[Finding, ...]]:
+    """Take in what came back: the report rows taken in, and what was found. way: name of the way in."""
     try:
         collected = inlet.collect(chain.settings.calendar)
     except errors.DatongError as error:
-        found = finding("error", "dispatch.not_collected", outlet.name, why=error.message)
-        return outcomes, 0, (*not_delivered(outcomes), found)
+        return 0, (finding("error", "dispatch.not_collected", way, why=error.message),)
     heard = answers(chain.state(names=READ_FOR_ANSWERS), collected.reports, chain.world_clock(), chain.clock())
     sources = {report.source for report in collected.reports}
-    kept_under = f"{_FOUND}{outlet.name}/"
+    kept_under = f"{_FOUND}{way}/"
     before = chain.ledger.intakes(kept_under)
     told = [f for kept in before for f in kept.findings if f.source in sources and f not in heard.findings]
     taken, odd = _take_in(chain, heard, kept_under)
     of_reports = (*told, *heard.findings, *odd)
-    found = (*not_delivered(outcomes), *collected.findings, *of_reports)
+    found = (*collected.findings, *of_reports)
+    if told_to is not None:
+        told_to(collected, of_reports)
     try:
         inlet.settle(collected, of_reports)
     except errors.DatongError as error:
-        return outcomes, taken, (*found, finding("error", "dispatch.not_settled", outlet.name, why=error.message))
+        return taken, (*found, finding("error", "dispatch.not_settled", way, why=error.message))
     for place in sorted({kept_under + source for source in sources} | {kept.place for kept in before}):
         chain.ledger.forget_intake(place)
-    return outcomes, taken, found
+    return taken, found
 
 
 def waiting(chain: Chain, outlet: Outlet, serves: Callable[[str], bool] = anybody) -> tuple[OrderMessage, ...]:

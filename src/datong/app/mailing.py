@@ -14,6 +14,7 @@ from datong.connectors.email.journal import Journal
 from datong.connectors.email.outgoing import AddressBook, Firm
 from datong.connectors.email.post import EmailPost
 from datong.connectors.email.servers import read_password
+from datong.connectors.filedrop.inbox import RowCount, row_counts
 from datong.connectors.files.settings import ADDRESS, read_email
 from datong.connectors.protocol import Outcome, chain_tag
 from datong.model import errors
@@ -59,12 +60,14 @@ def email_post(
 
 @dataclass(frozen=True)
 class OneWay:
-    """What was exchanged by one way. outcomes: of each delivery. reports: rows that were taken in."""
+    """What was exchanged by one way. outcomes: of each delivery. reports: rows that were taken in.
+    files: what became of the rows of each file."""
 
     by_email: bool
     outcomes: tuple[Outcome, ...]
     reports: int
     findings: tuple[Finding, ...]
+    files: tuple[RowCount, ...] = ()
 
 
 def exchange_each_way(chain: Chain, drop: Path, language: str, again: Collection[str] = ()) -> Iterator[OneWay]:
@@ -76,9 +79,12 @@ def exchange_each_way(chain: Chain, drop: Path, language: str, again: Collection
         yield OneWay(True, outcomes, reports, (*findings, *found))
         findings = ()
     files = file_drop(chain, drop, language)
-    outcomes, reports, found = exchange(chain, files, files, all_but(post))
+    counts: list[RowCount] = []
+    outcomes, reports, found = exchange(
+        chain, files, files, all_but(post), lambda collected, answers: counts.extend(row_counts(collected, answers))
+    )
     unaddressed = () if post is None else without_address(outcomes)
-    yield OneWay(False, outcomes, reports, (*findings, *unaddressed, *found))
+    yield OneWay(False, outcomes, reports, (*findings, *unaddressed, *found), tuple(counts))
 
 
 def all_but(post: EmailPost | None) -> Callable[[str], bool]:

@@ -86,7 +86,8 @@ def decided_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
         offers = {event.key: event.offer for event in own if event.state == "offered"}
         order = _as_agreed(sent.order, row["units"], row["due"])
         for decision in sorted(decisions, key=lambda event: (event.happened_at, event.key)):
-            note = _note(decision, offers.get(str(decision.answers), Offer()), chain.settings.currency)
+            is_accepted = stands[row["order"]].without_offer not in (None, "released")
+            note = _note(decision, offers.get(str(decision.answers), Offer()), chain.settings.currency, is_accepted)
             key = _key(row["order"], decision)
             found.setdefault(row["run"], []).append(OrderMessage(key, sent.counterparty, order, note, row["price"]))
     return found
@@ -105,9 +106,9 @@ def _key(order: str, decision: OrderEvent) -> str:
     return f"{order}-{hashlib.sha256(f'{decision.answers}|{decision.state}'.encode()).hexdigest()[:12]}"
 
 
-def _note(decision: OrderEvent, offer: Offer, currency: str) -> Message:
-    told = message(
-        "dispatch.offer_taken" if decision.state == "accepted" else "dispatch.offer_refused",
-        offer=told_offer(offer, currency),
-    )
+def _note(decision: OrderEvent, offer: Offer, currency: str, is_accepted: bool) -> Message:
+    """is_accepted: whether the order was accepted meanwhile as it was."""
+    refused = "dispatch.offer_refused_accepted" if is_accepted else "dispatch.offer_refused"
+    rule = "dispatch.offer_taken" if decision.state == "accepted" else refused
+    told = message(rule, offer=told_offer(offer, currency))
     return told if not decision.reason else message("dispatch.because", text=told, why=decision.reason)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from datong.ledger.life import (
     AS_ORDERED,
+    PATH,
     REPORTED,
     Offer,
     OrderEvent,
@@ -155,7 +156,8 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
     if len(reports) <= ROWS_NAMED_ONE_BY_ONE:
         return [_found("error", "unknown_order", r, "order", order=r.event.order) for r in reports]
     some = ", ".join(r.event.order for r in reports[:3])
-    return [_found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)]
+    found = _found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)
+    return [replace(found, rows_affected=len({r.row for r in reports}))]
 
 
 def _together(findings: Sequence[Finding], reports: Sequence[OrderReport]) -> list[Finding]:
@@ -399,7 +401,9 @@ class _Life:
             if late and stood is not None and stood in REPORTED and stands != stood and event.state != "offered":
                 advance(event.state, stood)  # late news must not rule out what was said to come after it
         except Refused as refusal:
-            self._say("error", "impossible_state", report, "state", problem=refusal.message)
+            is_anew = before.without_offer == "refused" and event.state in PATH
+            step = message("dispatch.given_out_anew" if is_anew else "dispatch.check_state")
+            self._say("error", "impossible_state", report, "state", problem=refusal.message, step=step)
             return False
         if step.note is not None:
             self._say("note", OUT_OF_ORDER, report, "state", problem=step.note)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from datong.model.words import Message, message, message_as_json, message_from_json, say, visible
+from datong.model.words import Message, catalogue, message, message_as_json, message_from_json, say, visible
 
 Severity = Literal["error", "warning", "note"]
 
@@ -34,12 +34,18 @@ class Finding:
             "code": self.code,
             "source": visible(self.source),
             "row": self.row,
-            "column": self.column,
+            "column": self.column_title(language),
             "rows_affected": self.rows_affected,
             "found": self.found.text(language),
             "expected": self.expected.text(language),
             "remedy": self.remedy.text(language),
         }
+
+    def column_title(self, language: str) -> str | None:
+        """The column as whoever reads the finding knows it: in a sheet of orders by its title, in a table by name."""
+        title = f"dispatch.title.{self.column}"
+        of_sheet = self.found.key.startswith("dispatch.") and title in catalogue()
+        return say(title, language) if of_sheet else self.column
 
     def text(self, language: str) -> str:
         """One line for a person."""
@@ -47,7 +53,7 @@ class Finding:
         if self.row is not None:
             where += say("finding.at_row", language, row=self.row)
         if self.column is not None:
-            where += say("finding.at_column", language, column=self.column)
+            where += say("finding.at_column", language, column=self.column_title(language))
         return say(
             "finding.line",
             language,

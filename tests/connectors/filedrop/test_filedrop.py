@@ -422,6 +422,35 @@ def test_a_file_that_cannot_be_read_moves_to_bad(ledger: DuckDBLedger, drop: Pat
     assert {p.name for p in (drop / "bad").iterdir()} == {"broken.csv", "broken.findings.txt"}
 
 
+@pytest.mark.parametrize("cut", range(1, 14))
+def test_a_file_that_is_cut_short_is_no_answer(ledger: DuckDBLedger, drop: Path, cut: int) -> None:
+    """Wherever it ends: before the column of answers, or in the middle of a row."""
+    (file,) = deliver(to("Mill", work("W1"), work("W2")), drop, "zh")
+    text = file.read_text(encoding="utf-8-sig")
+    head, first = text.splitlines()[:2]
+    for whole in (head, f"{head}\n{first}"):
+        put(drop, ",".join(whole.split(",")[:-cut]), "cut.csv", "utf-8-sig")
+        got = take(ledger, drop)
+        assert [f.severity for f in got.findings] == ["error"]
+        assert got.batches == ()
+    assert not (drop / "done").exists()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_findings_name_columns_and_units_as_the_sheet_has_them(ledger: DuckDBLedger, drop: Path, language: str) -> None:
+    put(drop, "order,state,good_units,new_due,when\nW1,gone,x,soon,then\nW2,started,1.5,,then\n")
+    (drop / "inbox" / "no.xlsx").write_bytes(b"PK not a zip")
+    told = "\n".join(f.text(language) for f in heard(drop, end(ledger)).findings)
+    for name in ("state", "good_units", "new_due", "happened_at"):
+        if name != "state":
+            assert name not in told
+    assert "zip" not in told and "/" not in told.replace("datong/", "")
+    if language == "zh":
+        assert "列 状态" in told and "列 累计良品数" in told and "other offer" not in told
+    (file,) = deliver(to("Mill", work("W1")), drop, language, known=Known({}, {"P1": "piece"}))
+    assert read(file)[0][say("dispatch.title.unit", language)] == {"en": "piece", "zh": "件"}[language]
+
+
 def test_separators_and_byte_order_marks_of_spreadsheets(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, "order;state;good_units;happened_at\nW1;Partly Done;60,0;2026-03-05 09:00+08:00\n", "a.csv", "utf-8-sig")
     put(drop, "单号\t状态\t时间\nW2\t取消\t2026.3.5\n", "B.CSV")

@@ -679,6 +679,9 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
                 terminal.line(say("app.went_out", language, **told))
             key = "app.mailed" if way.by_email else "app.exchanged"
             terminal.line(say(key, language, sent=len(sent), folder=drop, reports=way.reports))
+            for file in way.files:
+                rows = {"taken": file.taken, "held": file.held, "empty": file.empty}
+                terminal.line(say("app.file_rows", language, file=file.source, **rows))
     if undelivered:
         return 2
     return 1 if has_errors(found) else 0

@@ -16,6 +16,7 @@ from datong.connectors.filedrop.folders import (
     BAD,
     DONE,
     INBOX,
+    OUTBOX,
     leads_elsewhere,
     reachable,
     write_csv,
@@ -29,6 +30,7 @@ from datong.connectors.files.workbook_limits import inspect
 from datong.ledger.life import OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding, has_errors
+from datong.model.words import say
 
 _SUFFIXES = (".csv", ".xlsx")
 # A file that changed so lately may still be being written.
@@ -54,13 +56,16 @@ ANYBODY = Reader()
 
 @dataclass(frozen=True)
 class CollectedFile:
-    """A file that was read. source: its name, with its folder in the inbox. looks: as it was read. findings: of it."""
+    """A file that was read. source: its name, with its folder in the inbox. looks: as it was read. findings: of it.
+    answered, empty: how many rows of orders say something, and how many nothing."""
 
     path: Path
     source: str
     looks: Looks
     findings: tuple[Finding, ...] = ()
     counterparty: str | None = None
+    answered: int = 0
+    empty: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +105,7 @@ def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> Colle
     """
     with reachable(folder):
         found = [*_in_boxes(folder, reader), *_changed_since(folder, reader)]
-        left = not_ours(folder)
+        left = not_ours(folder, _told(folder))
         shared = bool(reader.chain) and bool(chains_of(folder) - {reader.chain})
     places = [one for one in found if isinstance(one, CollectedFile)]
     left += [one for one in found if isinstance(one, Finding)]
@@ -121,7 +126,9 @@ def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> Colle
                 left.append(finding("error", "dispatch.whose_chain", place.source))
                 continue
             reports += read.reports
-            files.append(CollectedFile(place.path, place.source, seen.looks, read.findings, place.counterparty))
+            files.append(
+                replace(place, looks=seen.looks, findings=read.findings, answered=read.answered, empty=read.empty)
+            )
     return CollectedFiles(folder, tuple(reports), tuple(files), tuple(left), reader)
 
 
@@ -192,17 +199,19 @@ def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str)
             except OSError as error:
                 refused = error
                 continue
-            if place is not None:
-                moved[place.relative_to(collected.folder).as_posix()] = looks(place)
+            for written in place:
+                moved[written.relative_to(collected.folder).as_posix()] = looks(written)
         _watch(collected.folder, moved, collected.reader.chain)
         if refused is not None:
             raise refused
 
 
-def _put_away(collected: CollectedFiles, one: CollectedFile, findings: Sequence[Finding], language: str) -> Path | None:
-    """Where a file lies now; None where it stays, to be read again."""
+def _put_away(
+    collected: CollectedFiles, one: CollectedFile, findings: Sequence[Finding], language: str
+) -> tuple[Path, ...]:
+    """Where a file lies now, and what its firm is told of it; nothing where it stays, to be read again."""
     if not one.path.exists() or looks(one.path) != one.looks:
-        return None
+        return ()
     own = collected.reader.languages.get(one.counterparty or "", language)
     box = Path(one.source).parent
     into = collected.folder / (BAD if has_errors(list(findings)) else DONE) / box
@@ -219,7 +228,53 @@ def _put_away(collected: CollectedFiles, one: CollectedFile, findings: Sequence[
         text = "\n".join(f.text(own) for f in findings)
         write_text(place.with_name(f"{place.stem}.findings.txt"), text + "\n")
     one.path.replace(place)
-    return place
+    told = [] if one.counterparty is None else _tell_firm(collected.folder, box, place.stem, findings, own)
+    return (place, *told)
+
+
+def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], language: str) -> list[Path]:
+    """What was wrong with a firm's file, beside its sheets, in its language. Notes are for our own people."""
+    wrong = [f.text(language) for f in findings if f.severity != "note"]
+    path = folder / OUTBOX / box / f"{stem}.findings.txt"
+    if not wrong or leads_elsewhere(folder, path.parent) or leads_elsewhere(folder, path):
+        return []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, "\n".join([say("dispatch.of_your_file", language), *wrong]) + "\n")
+    return [path]
+
+
+def _told(folder: Path) -> frozenset[str]:
+    """Names in the outbox of what firms were told of their files, as it was written."""
+    names = set()
+    for row in _taken(folder):
+        path = folder / row["place"]
+        if Path(row["place"]).parts[:1] != (OUTBOX,) or not path.is_file():
+            continue
+        if [str(part) for part in looks(path)[:2]] == [row["size"], row["changed"]]:
+            names.add(Path(row["place"]).relative_to(OUTBOX).as_posix())
+    return frozenset(names)
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """What became of the rows of a file: taken in, held back with a finding, without an answer."""
+
+    source: str
+    taken: int
+    held: int
+    empty: int
+
+
+def row_counts(collected: CollectedFiles, answers: Sequence[Finding]) -> tuple[RowCount, ...]:
+    """For each file that was read. answers: what was found as its rows were held against the orders."""
+    counts = []
+    for one in collected.files:
+        wrong = [f for f in (*one.findings, *answers) if f.source == one.source and f.severity == "error"]
+        wrong = [f for f in wrong if f.row is not None and f.code != "other_chain"]
+        held = len({f.row for f in wrong}) + sum(f.rows_affected - 1 for f in wrong)
+        held = min(held, one.answered)
+        counts.append(RowCount(one.source, one.answered - held, held, one.empty))
+    return tuple(counts)
 
 
 # files that were put away --------------------------------------------------------------------------

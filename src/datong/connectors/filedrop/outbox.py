@@ -117,9 +117,9 @@ def chains_of(folder: Path) -> set[str]:
     return {tag for key in _sent(folder) if (tag := chain_of(key)) is not None}
 
 
-def not_ours(folder: Path) -> list[Finding]:
+def not_ours(folder: Path, told: Container[str] = ()) -> list[Finding]:
     """A finding for each file in the outbox that Datong did not write there. They are left as they are: nothing is read
-    of them, and no order counts as sent for them."""
+    of them, and no order counts as sent for them. told: names of what firms were told of their files."""
     place = folder / OUTBOX
     if not place.is_dir():
         return []
@@ -132,6 +132,7 @@ def not_ours(folder: Path) -> list[Finding]:
         path
         for path in files
         if path.as_posix() not in written
+        and path.as_posix() not in told
         and not path.name.startswith((".", "~$"))
         and not (before and _is_of(place / path, before))
     ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -20,7 +20,7 @@ from datong.ledger.life import AS_ORDERED, REPORTED, Offer, OrderEvent, OrderRep
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState
-from datong.model.words import LANGUAGES, message, say, visible
+from datong.model.words import Message, message, visible
 
 _READ = ("order", *ANSWER_COLUMNS, "key")
 _EXAMPLES = frozenset(EXAMPLE.values())
@@ -51,12 +51,14 @@ class Came:
 @dataclass(frozen=True)
 class ReportRead:
     """is_for_another: the message numbers in it are all of other chains: it is not for this one. is_keyed: every answer
-    has its message number."""
+    has its message number. answered, empty: how many rows of orders say something, and how many nothing."""
 
     reports: tuple[OrderReport, ...]
     findings: tuple[Finding, ...]
     is_for_another: bool = False
     is_keyed: bool = True
+    answered: int = 0
+    empty: int = 0
 
 
 def read_report(came: Came, calendar: Calendar) -> ReportRead:
@@ -65,7 +67,9 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
     try:
         table = _table(came.content)
     except (UnicodeDecodeError, csv.Error, ValueError, CalamineError) as error:
-        return ReportRead((), (finding("error", "dispatch.unreadable", source, why=str(error)),))
+        is_book = came.content.startswith(b"PK") or source.lower().endswith(".xlsx")
+        rule = "dispatch.unreadable_book" if is_book else "dispatch.unreadable"
+        return ReportRead((), (finding("error", rule, source, why=str(error)),))
     if not table:
         return ReportRead((), (finding("error", "dispatch.no_rows", source),))
     table = table[_header_row(table) :]
@@ -77,6 +81,9 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
         told = [message(f"dispatch.title.{name}") for name in missing]
         found = (finding("error", "dispatch.no_column", source, missing=what, there=there) for what in told)
         return ReportRead((), tuple(found))
+    if _is_cut(came.content, table):
+        last = table[-1][0]
+        return ReportRead((), (finding("error", "dispatch.cut", source, row=last),))
     if len(table) == 1:
         return ReportRead((), (finding("error", "dispatch.no_rows", source),))
     records = [
@@ -92,10 +99,13 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
         first = records[others[0]][0]
         findings.append(finding("error", "dispatch.other_chain", source, row=first, column="key", count=len(others)))
     records = [record for at_row, record in enumerate(records) if at_row not in set(others)]
-    records = [(row, record) for row, record in records if not _is_unanswered(record)]
+    of_orders = [(row, record) for row, record in records if plain(record["order"]) not in _EXAMPLES]
+    records = [(row, record) for row, record in of_orders if any(record[name] for name in ANSWER_COLUMNS)]
+    empty = sum(bool(record["order"]) for _, record in of_orders) - sum(bool(record["order"]) for _, record in records)
     reports, problems = _reports(came, records, calendar)
     is_keyed = all(chain_of(record["key"]) is not None for _, record in records)
-    return ReportRead(tuple(reports), (*findings, *problems), is_keyed=is_keyed)
+    found = (*findings, *problems)
+    return ReportRead(tuple(reports), found, is_keyed=is_keyed, answered=len(records), empty=empty)
 
 
 def _reports(
@@ -174,10 +184,8 @@ class _Row:
         first = said(record["state"], spoken_on) if record["state"] else Said()
         own = self._own_offer(spoken_on)
         if first is None or (first.state is None and not first.offer and not own):
-            words = ", ".join(
-                "/".join(say(f"dispatch.state.{s}", language) for language in LANGUAGES) for s in REPORTED
-            )
-            self._problem("unknown_state", "state", state=record["state"], states=words)
+            words = [message(f"dispatch.state.{state}") for state in REPORTED]
+            self._problem("unknown_state", "state", state=record["state"], states=_listed(words))
             return None
         remark = said(record["reason"], spoken_on) if record["reason"] else None
         offers = [
@@ -223,6 +231,18 @@ def _merged(offers: Sequence[Offer]) -> Offer | None:
     return Offer(*parts)
 
 
+def _listed(words: Sequence[Message]) -> Message:
+    return reduce(lambda before, following: message("dispatch.listed", before=before, following=following), words)
+
+
+def _is_cut(content: bytes, table: Sequence[tuple[int, list[str]]]) -> bool:
+    """Whether a text ends in the middle of a row: the last has fewer cells than titles, and no end of line."""
+    if content.startswith(b"PK") or content.endswith((b"\n", b"\r")):
+        return False
+    titled = [at for at, cell in enumerate(table[0][1]) if cell.strip()]
+    return len(table) > 1 and len(table[-1][1]) <= titled[-1]
+
+
 def _header_row(table: Sequence[tuple[int, list[str]]]) -> int:
     """The first row with the titles that are needed; in a sheet, how to answer stands above it. 0 where there is none,
     so that what is missing can be told of the first row."""
@@ -231,11 +251,6 @@ def _header_row(table: Sequence[tuple[int, list[str]]]) -> int:
         if all(there & titles(name) for name in _NEEDED):
             return at
     return 0
-
-
-def _is_unanswered(record: Mapping[str, str]) -> bool:
-    """A row that shows how to answer, or an order that is not answered yet."""
-    return plain(record["order"]) in _EXAMPLES or not any(record[name] for name in ANSWER_COLUMNS)
 
 
 def _unknown_columns(source: str, table: Sequence[tuple[int, list[str]]]) -> list[Finding]:

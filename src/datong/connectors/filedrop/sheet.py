@@ -15,7 +15,8 @@ import xlsxwriter
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
 from datong.ledger.life import REPORTED
 from datong.model.flow import OrderMessage
-from datong.model.words import catalogue, say
+from datong.model.measures import unit_word
+from datong.model.words import Message, catalogue, say
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _WIDTHS = {
@@ -92,7 +93,7 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
         "product": order.product,
         "product_name": known.product_names.get(order.product) or "",
         "units": f"{order.units:.3f}".rstrip("0").rstrip("."),
-        "unit": known.base_units.get(order.product) or "",
+        "unit": _unit(known.base_units.get(order.product), language),
         "start": order.start.isoformat(),
         "due": order.due.isoformat(),
         "ordered_on": order.start.isoformat(),
@@ -107,6 +108,11 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
         "note": say("dispatch.join", language).join(notes),
         "key": sent.key,
     }
+
+
+def _unit(unit: str | None, language: str) -> str:
+    word = unit_word(unit or "")
+    return word.text(language) if isinstance(word, Message) else word
 
 
 def _harmless(text: str) -> str:

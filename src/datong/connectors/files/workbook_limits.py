@@ -21,6 +21,7 @@ import numpy as np
 
 from datong.ledger.validate import shown
 from datong.model.findings import Finding, finding
+from datong.model.words import message
 
 # All parts together, unpacked. A sheet of a million rows and ten columns is about half of this.
 MOST_BYTES = 2 * 1024**3
@@ -74,7 +75,9 @@ def inspect_open(file: BinaryIO, name: str) -> Inspected:
         with zipfile.ZipFile(file) as archive:
             return _inspect(archive, name, packed_bytes)
     except (zipfile.BadZipFile, zlib.error, ElementTree.ParseError, EOFError, *_ODD_ZIPS) as error:
-        return Inspected((finding("error", "check.unreadable_file", name, reason=shown(error)),))
+        is_no_zip = isinstance(error, zipfile.BadZipFile)
+        reason = message("check.no_whole_workbook") if is_no_zip else shown(error)
+        return Inspected((finding("error", "check.unreadable_file", name, reason=reason),))
 
 
 # Unknown methods of packing, passwords, offsets outside the file, parts that are named and not there.

@@ -113,11 +113,11 @@ def _news(order: _Order, state: State, naming: Naming) -> Iterator[Row]:
         day = row["due"] if done is None else state.settings.calendar.local_date(done)
         key = "since.done_late" if day > row["due"] else "since.done"
         yield _row(order, "done", message(key, **words, good=shown(good), due=row["due"], days=(day - row["due"]).days))
-    elif good > order.before.good_units + NOTHING:
+    elif good > order.before.good_units + NOTHING or order.state == "partly_done" != order.state_before:
         partly = {"good": shown(good), "before": shown(order.before.good_units)}
         yield _row(order, "partly", message("since.partly", **words, **partly))
     elif order.state not in (order.state_before, "offered") and order.state in OPEN_STATES:
-        kind = {"released": "given_out", "partly_done": "started"}.get(order.state, order.state)
+        kind = "given_out" if order.state == "released" else order.state
         if order.state == "released" and order.state_before is not None:
             kind = "offer_refused"
         text = message(f"since.{kind}", **words, start=row["start"], due=row["due"])
