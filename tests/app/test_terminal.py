@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from datong.app.cli.main import main
 from datong.app.cli.terminal import (
     balance_progress,
     data,
@@ -26,9 +27,11 @@ from datong.app.cli.terminal import (
     table,
     warning,
 )
+from datong.app.wording.columns import method_words, shown_value
+from datong.forecast.models import MODELS
 from datong.ledger.validate import finding_record as kept_record
 from datong.model.findings import Finding
-from datong.model.words import message
+from datong.model.words import catalogue, message
 
 
 def printed(inputs, language: str, width: int = 120, **options) -> str:
@@ -222,3 +225,26 @@ def test_progress_shows_each_stage_in_the_language():
         for stage in ("sense", "forecast"):
             on_stage(stage)
     assert "感知" in file.getvalue() and "预测" in file.getvalue()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_model_of_a_forecast_has_words(language: str) -> None:
+    for name in (*MODELS, "pooled"):
+        assert f"forecast.model.{name}" in catalogue()
+    told = method_words("WindowAverage26+SES", language)
+    assert "WindowAverage" not in told and "SES" not in told
+    assert told == {"zh": "经回测选用：最近 26 期均值、指数平滑"}.get(
+        language, "chosen by back-test: mean of the last 26 periods, exponential smoothing"
+    )
+
+
+def test_yes_and_no_are_words() -> None:
+    said = [shown_value("late", value, language) for language in ("en", "zh") for value in (True, False)]
+    assert said == ["yes", "no", "是", "否"]
+
+
+def test_the_schema_is_told_in_chinese_but_for_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "orders", "--lang", "zh"]) == 0
+    head, *rows = [line for line in capsys.readouterr().out.splitlines() if line.strip()][1:]
+    assert not any(letter.isascii() and letter.isalpha() for letter in head), head
+    assert not any(word in " ".join(rows) for word in ("True", "False"))

@@ -127,8 +127,8 @@ def the_first_sheet_adds_up(book: Book, week: date, currency: str = "CNY") -> No
         first[f"{name} this week"] for name in ("Work orders to start", "Purchase orders to place", "Transfers to send")
     ]
     assert counts == [now.count(kind) for kind in ("make", "buy", "move")]
-    assert first["Orders that serve a customer late"] == sum(r["Late"] for r in orders)
-    assert sum(r["Late"] for r in orders) == sum(r["Late for"] is not None for r in orders)
+    assert first["Orders that serve a customer late"] == sum(r["Serves a customer late"] for r in orders)
+    assert sum(r["Serves a customer late"] for r in orders) == sum(r["Late for"] is not None for r in orders)
     terms = {k: v for k, v in first.items() if k.startswith("Cost of ") and k.endswith(f", {currency}")}
     spent = terms.pop(f"Cost of the orders proposed, {currency}")
     for name, money in terms.items():

@@ -192,7 +192,7 @@ def test_causes_name_line_alternative_method_and_signal():
         "line L is full in the week of 2024-01-08: 10 of 10 hours",
         "the next best way, A/M on line M, would cost 7 CNY more a unit",
     ]
-    assert "chosen by back-test: SES" in told[5]
+    assert "chosen by back-test: exponential smoothing" in told[5]
     assert told[7].startswith("so make 10") and told[7].endswith("from 2024-01-08, done by 2024-01-12")
     assert order.causes[3].evidence == ("L|2024-01-08",)
     assert order.causes[4].evidence == ("recipes:A/M",)

@@ -6,13 +6,14 @@ Axes: item = (product, market); bucket = local day or week by its first day; pat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from datong.model.words import Message, message
+from datong.model.words import Message, catalogue, message
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -217,7 +218,16 @@ def method_message(method: str) -> Message:
     """An item's method in words: one of UNTESTED_METHODS, or model names joined by '+'."""
     if method in UNTESTED_METHODS:
         return message(f"forecast.method.{UNTESTED_METHODS[method]}")
-    return message("forecast.method.mix", models=method.replace("+", " + "))
+    models = reduce(
+        lambda before, model: message("forecast.method.and", before=before, model=model),
+        [_model_message(name) for name in method.split("+")],
+    )
+    return message("forecast.method.mix", models=models)
+
+
+def _model_message(name: str) -> Message:
+    key = f"forecast.model.{name}"
+    return message(key) if key in catalogue() else message("forecast.model.other", model=name)
 
 
 # balance -----------------------------------------------------------------------------------------

@@ -121,7 +121,8 @@ def _print_schema(records: Sequence[Mapping[str, Any]], language: str) -> None:
         terminal.line("")
         meaning = tables()[table].zh if language == "zh" else tables()[table].en
         terminal.line(f"{table}: {meaning}")
-        terminal.records([{k: v for k, v in r.items() if k != "table"} for r in own], language)
+        titles = {name: say(f"schema.{name}", language) for name in own[0] if name != "table"}
+        terminal.records([{title: r[name] for name, title in titles.items()} for r in own], language)
 
 
 def _table_names(language: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from datong.app.wording import figures
 from datong.app.wording.figures import fitting
 from datong.app.wording.names import Names
-from datong.model.flow import EVIDENCE_ROWS
+from datong.model.flow import EVIDENCE_ROWS, method_message
 from datong.model.words import catalogue, say
 
 # A price below this is none.
@@ -40,6 +40,8 @@ def shown_value(column: str, value: object, language: str) -> str:
     """Any value of a table as a short text."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return say("shown.yes" if value else "shown.no", language)
     if isinstance(value, float):
         return fitting(value)
     if isinstance(value, list):
@@ -63,5 +65,4 @@ def binding_words(row: Mapping[str, Any], names: Names, currency: str, language:
 
 def method_words(method: str, language: str) -> str:
     """How a forecast was made: given, a prior, or the models that back-tests chose."""
-    key = f"forecast.method.{method}"
-    return say(key, language) if key in catalogue() else say("forecast.method.mix", language, models=method)
+    return method_message(method).text(language)
