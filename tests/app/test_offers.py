@@ -7,20 +7,26 @@ import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mill
+from datong import cycle
 from datong.app import exchange, offers
 from datong.app.chain import Chain
 from datong.app.cli.main import main
+from datong.app.cli.terminal_offers import cost_line
+from datong.app.kept_runs import run_messages
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Outcome
+from datong.cycle import Stages
 from datong.ledger.life import Offer
 from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import OrderMessage
 from datong.network.position import position
+from datong.questions.offers import OfferCost
 from datong.questions.tables_out import rendered
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -161,6 +167,7 @@ def test_taking_an_offer_changes_the_order_and_tells_the_other_side_once(plant: 
     assert (told[0]["数量"], told[0]["交期"]) == ("30", "2026-03-16")
     assert told[0]["说明"] == "同意贵方方案：数量 30，2026-03-16 交：其余另做"
     assert told[0]["消息编号"] != first[0]["消息编号"]
+    assert first[0]["下单原因"] and told[0]["下单原因"] == ""  # the reasons were of another quantity and day
 
 
 def test_an_offer_that_is_not_taken_leaves_the_order_to_be_answered(plant: Plant) -> None:
@@ -196,6 +203,51 @@ def test_the_price_of_an_offer_is_the_difference_of_two_plans(plant: Plant) -> N
         assert cost.money == pytest.approx(units)  # dearer by 1 each, and nothing else differs
         assert cost.low is not None and cost.high is not None
         assert cost.low <= cost.money + 1e-6 and cost.money - 1e-6 <= cost.high
+
+
+def test_what_another_day_costs_is_told_for_one_demand_and_concludes_nothing_that_is_not_certain(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Later or fewer never saves more than the order's own money and what its units would lie for."""
+    made, bought = plant.orders
+    plant.says(MAKER, f"{made},延期到3月16日,,")
+    plant.says(SUPPLIER, f"{bought},only 30,,")
+    made_for: list[object] = []
+    forecast = cycle.USUAL.forecast
+
+    def counted(*given: Any) -> Any:
+        made_for.append(given)
+        return forecast(*given)
+
+    monkeypatch.setattr("datong.questions.offers.head", lambda *of: cycle.head(*of, stages=Stages(forecast=counted)))
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        found = offers.open_offers(chain)
+    assert (len(found), len(made_for)) == (2, 1)
+    for offer, cost in found:
+        assert offer.worth is not None and cost.money is not None and cost.low is not None and cost.high is not None
+        assert cost.low - 1e-6 <= cost.money <= cost.high + 1e-6
+        lying = 6 * 0.02 * offer.worth  # six weeks, at far more than holding costs
+        assert cost.money >= -offer.worth - lying
+
+
+@pytest.mark.parametrize(
+    ("cost", "worth", "says", "says_not"),
+    [
+        (OfferCost(-330.0, -2343.0, 2010.0), 70.0, ["wider than the order is worth", "-2.34k", "2.01k"], []),
+        (OfferCost(-3.0, -20.0, 20.0), 70.0, ["no difference can be told", "20"], ["less", "more"]),
+        (OfferCost(-30.0, -40.0, -20.0), 70.0, ["less than the order as it was", "40", "20"], ["no difference"]),
+        (OfferCost(30.0, 20.0, 40.0), 10.0, ["more than the order as it was"], ["no difference"]),
+        (OfferCost(30.0, 30.0, 30.0), 70.0, ["costs CNY 30 more"], ["between", "no difference"]),
+        (OfferCost(30.0, None, 40.0), 70.0, ["no difference can be told for certain"], ["between"]),
+    ],
+)
+def test_where_the_bounds_hold_nothing_no_difference_is_told(
+    cost: OfferCost, worth: float, says: list[str], says_not: list[str]
+) -> None:
+    text = cost_line(cost, worth, "CNY", "en")
+    assert [part for part in says if part not in text] == [], text
+    assert [part for part in says_not if part in text] == [], text
 
 
 def test_run_opens_with_offers_and_why_tells_the_offer(plant: Plant, capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,6 +299,31 @@ def test_a_firm_gets_its_own_sheet_in_its_language(plant: Plant) -> None:
     (row,) = plant.sheets(SUPPLIER)[0]
     assert (row["order"], row["price of one"], row["deliver to"]) == (bought, "4 CNY", "1 Mill Lane")
     assert "1 Mill Lane" not in str(plant.sheets(MAKER))
+
+
+@pytest.mark.parametrize(
+    ("sites", "tells_why"),
+    [
+        ("F,factory,North Mill,\nV,supplier,Steel & Sons,\n", False),
+        ("F,supplier,,\nV,supplier,Steel & Sons,\n", False),
+        ("F,factory,,\nV,supplier,Steel & Sons,\n", True),
+        ("F,factory,,\nV,factory,,\n", True),
+    ],
+)
+@pytest.mark.parametrize("firms", ["firm,language\nNorth Mill,zh\n", "firm,language\n"])
+def test_our_reasons_go_to_our_own_works_alone(tmp_path: Path, sites: str, firms: str, tells_why: bool) -> None:
+    """They name our stock and what it costs elsewhere."""
+    files = FILES | {"sites_csv": f"site,kind,firm,address\n{sites}", "firms_csv": firms}
+    plant = Plant(mill.write(tmp_path / "mill", **files))
+    plant.give_out()
+    texts = [f.read_text(encoding="utf-8-sig") for f in (plant.drop / "outbox").rglob("*.csv")]
+    (made,) = [text for text in texts if "make" in text or "生产" in text]
+    title = made.splitlines()[0].split(",")
+    assert ("why" in title or "下单原因" in title) == tells_why
+    with plant.at(1) as chain:
+        said = [cause.text for m in run_messages(chain.kept_run()) for cause in m.order.causes]
+        causes = [cause.text(language) for cause in said for language in ("en", "zh")]
+    assert any(cause in text for cause in causes for text in texts) == tells_why
 
 
 def test_a_firm_speaks_of_its_own_orders_alone(plant: Plant) -> None:
@@ -382,3 +459,30 @@ def test_a_release_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Mo
                 exchange.release(chain, (), all_due=True)
         assert chain.state().table("orders").num_rows == 0
         assert len(exchange.release(chain, (), all_due=True)) == 2
+
+
+def test_an_order_that_starts_later_is_said_to_and_only_what_still_waits_is_named(tmp_path: Path) -> None:
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        rows = {r["order"]: r for r in chain.run().tables["orders"].to_pylist()}
+        first, *others = exchange.release(chain, (), all_due=True)
+        later = next(o for o in sorted(rows) if o not in (first, *others))
+        with pytest.raises(NotFound) as told:
+            exchange.release(chain, [later, "W9-none"], all_due=False)
+    assert f"{later} starts on {rows[later]['start']}" in told.value.message.text("en")
+    assert "before 2026-03-09" in told.value.message.text("en")
+    assert "W9-none is no order of the last run" in told.value.message.text("en")
+    assert not any(o in told.value.message.text("en") for o in (first, *others))
+
+
+def test_what_waits_of_a_plan_is_named_beside_an_order_that_starts_later(tmp_path: Path) -> None:
+    plant = Plant(mill.write(tmp_path / "mill", **FILES))
+    with plant.at(0) as chain:
+        run = chain.run()
+        due = run.tables["messages"]["order"].to_pylist()
+        later = next(o for o in run.tables["orders"]["order"].to_pylist() if o not in due)
+        exchange.release(chain, due[:1], all_due=False)
+        with pytest.raises(NotFound) as told:
+            exchange.release(chain, [later], all_due=False)
+    assert told.value.message.text("en").endswith(": " + ", ".join(due[1:]))
+    assert due[0] not in told.value.message.text("zh")

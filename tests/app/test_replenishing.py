@@ -66,7 +66,7 @@ def test_the_words_say_what_demand_and_chance_are() -> None:
     """10 are asked for from today on, not only after the order came; demand being known, lateness alone is a risk."""
     state = shop()
     english, chinese = (order_words(row(state), Names({}), state.settings, language) for language in ("en", "zh"))
-    assert "from today until an order after it could arrive, 10 are expected to be asked for" in english
+    assert "from today until an order after it could arrive, 10 are expected to be requested" in english
     assert "demand is given, so this is the chance that orders come later than promised, or never" in english
     assert "自今日起" in chinese and "需求为已知数" in chinese
     unsure = order_words(row(state) | {"demand_known": False}, Names({}), state.settings, "en")

@@ -9,9 +9,10 @@ import pytest
 
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State, state_of_tables
-from datong.model.flow import Item
+from datong.model.flow import Forecast, Item
 from datong.model.settings import ChainSettings
 from datong.network.owed import SENT_AHEAD_DAYS
+from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
 from datong.network.stock import ships_to_buyers
 
@@ -175,6 +176,23 @@ def test_without_shipments_every_sale_is_served_at_once_from_stock() -> None:
     )
     assert position(s).owed_units == {}
     assert position(s).on_hand_units == {"A": 14.0}
+
+
+@pytest.mark.parametrize(("weekday", "left"), [(12, 10.0), (14, 6.0), (17, 1.0)])
+def test_what_was_sold_in_the_week_that_has_begun_is_no_more_asked_for(weekday: int, left: float) -> None:
+    """10 asked for in the week of the 12th; 4 were sold on the 13th and 5 on the 16th, from stock: each counts once."""
+    sold = [(d, units) for d, units in ((6, 3.0), (13, 4.0), (16, 5.0)) if d < weekday]
+    s = state(
+        as_of=day(weekday),
+        sales={"happened_at": [day(d) for d, _ in sold], "product": ["A"] * len(sold), "units": [u for _, u in sold]},
+        stock={"happened_at": [day(11)], "product": ["A"], "units": [20.0]},
+    )
+    starts = (date(2026, 1, 12),)
+    none = np.zeros(1)
+    demand = Forecast((A,), starts, np.full((1, 1, 1), 10.0), ("",), none.astype(np.int64), none.astype(bool))
+    where = position(s)
+    assert pooled_demand(demand, where, 7) == {"A": pytest.approx(np.array([[left]]))}
+    assert where.on_hand_units["A"] == 20.0 - (10.0 - left)
 
 
 def test_more_sold_than_recorded_is_no_stock_not_less_than_none() -> None:

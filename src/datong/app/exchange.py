@@ -4,8 +4,9 @@ What is meant to go out is in the ledger first, and so is how far each message i
 goes out at least once, and counts once by its key.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 from datong.app.chain import Chain
@@ -22,7 +23,7 @@ from datong.ledger.state import State
 from datong.model import errors
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage
-from datong.model.words import message
+from datong.model.words import Message, message
 from datong.questions.run_result import RunResult
 
 # Under which the ledger keeps what was found in answers that were taken in, until that is told to whom they are of.
@@ -46,11 +47,11 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool, run_name: str | 
         _refuse_a_plan_of_before(chain, run)
     due = {m.order.order: m for m in run_messages(run)}
     orders = _numbers(orders, due, chain, run)
-    unknown = [o for o in orders if o not in due]
-    if unknown:
-        raise errors.NotFound(message("app.not_due", orders=", ".join(unknown), due=", ".join(due)))
     state = chain.state(names=READ_FOR_STANDINGS)
     out = order_states(state)
+    unknown = [o for o in orders if o not in due]
+    if unknown:
+        raise errors.NotFound(_why_not(unknown, run, out, [o for o in due if o not in out]))
     run_of = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist()}
     taken = [o for o in due if (all_due or o in orders) and o in out and run_of.get(o) != run.run]
     if taken:
@@ -80,6 +81,28 @@ def _numbers(asked: Sequence[str], due: Mapping[str, OrderMessage], chain: Chain
     if others:
         raise errors.Refused(message("app.not_this_plan", orders=", ".join(others), run=run.run))
     return numbers
+
+
+def _why_not(asked: Sequence[str], run: RunResult, out: Container[str], waiting: Sequence[str]) -> Message:
+    """Why orders cannot be given out of a plan, each in words, and what of it waits to be given out."""
+    settings = run.settings
+    starts = dict(
+        zip(run.tables["orders"]["order"].to_pylist(), run.tables["orders"]["start"].to_pylist(), strict=True)
+    )
+    end = settings.calendar.shift(settings.first_open_bucket(run.as_of), settings.frozen_buckets + 1)
+
+    def why(order: str) -> Message:
+        if order in out:
+            return message("app.out_already", order=order)
+        if order not in starts:
+            return message("app.no_order_of_plan", order=order, run=run.run)
+        plan_of = settings.calendar.shift(settings.calendar.bucket_start(starts[order]), -settings.frozen_buckets)
+        return message("app.starts_later", order=order, start=starts[order], end=end, plan_of=plan_of)
+
+    told = reduce(lambda before, after: message("app.and_then", before=before, after=after), map(why, asked))
+    if not waiting:
+        return message("app.not_due_none", told=told)
+    return message("app.not_due", told=told, count=len(waiting), due=", ".join(waiting))
 
 
 def _refuse_a_plan_of_before(chain: Chain, run: RunResult) -> None:
@@ -113,7 +136,14 @@ def known(chain: Chain) -> Known:
         _addresses(state),
         tuple(sorted(gave)),
         {f["firm"]: f["language"] for f in firms if f["language"]},
+        _other_firms(state) | {f["firm"] for f in firms},
     )
+
+
+def _other_firms(state: State) -> frozenset[str]:
+    """Who runs a site that is not ours alone: its firm, or a supplier's site itself."""
+    sites = state.table("sites").select(["site", "kind", "firm"]).to_pylist()
+    return frozenset(s["firm"] or s["site"] for s in sites if s["firm"] or s["kind"] == "supplier")
 
 
 def _addresses(state: State) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from datong.app.kept_runs import run_messages
 from datong.ledger.life import Offer, OrderEvent, events_of_table, order_events_rows, told_offer
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings
 from datong.model.errors import DatongError, NotFound, Refused
-from datong.model.flow import OrderMessage
+from datong.model.flow import OrderMessage, PlannedOrder
 from datong.model.words import Message, message
 
 if TYPE_CHECKING:  # it imports every stage
@@ -41,7 +42,7 @@ def decide(chain: Chain, order: str, take: bool, why: str = "") -> "OpenOffer":
 
     if chain.branch_name is not None:
         raise Refused(message("branch.not_given_out", branch=chain.branch_name))
-    state = chain.state(names=(*READ_FOR_STANDINGS, "recipes", "offers", "lanes"))
+    state = chain.state(names=(*READ_FOR_STANDINGS, "products", "recipes", "offers", "lanes"))
     offers = {offer.order["order"]: offer for offer in open_offers(state)}
     if order not in offers:
         raise NotFound(message("offers.none_of", order=order, orders=", ".join(offers) or "-"))
@@ -83,12 +84,20 @@ def decided_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
         if sent is None:
             continue
         offers = {event.key: event.offer for event in own if event.state == "offered"}
-        order = replace(sent.order, units=row["units"], due=row["due"])
+        order = _as_agreed(sent.order, row["units"], row["due"])
         for decision in sorted(decisions, key=lambda event: (event.happened_at, event.key)):
             note = _note(decision, offers.get(str(decision.answers), Offer()), chain.settings.currency)
             key = _key(row["order"], decision)
             found.setdefault(row["run"], []).append(OrderMessage(key, sent.counterparty, order, note, row["price"]))
     return found
+
+
+def _as_agreed(order: PlannedOrder, units: float, due: date) -> PlannedOrder:
+    """A planned order as it is now. Its reasons are those of the units and the day that were planned: where an offer
+    changed either, they are left out, and the note tells what was agreed."""
+    if (units, due) == (order.units, order.due):
+        return order
+    return replace(order, units=units, due=due, causes=())
 
 
 def _key(order: str, decision: OrderEvent) -> str:

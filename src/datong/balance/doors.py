@@ -17,7 +17,7 @@ from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
 from datong.balance.deliveries import deliver
-from datong.balance.evaluate import Outcome, evaluate
+from datong.balance.evaluate import Outcome, arrived_units, evaluate, used_units
 from datong.balance.pack import pack
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, Prices, Solution, never_stop
 from datong.balance.spans import hours_worked
@@ -33,9 +33,9 @@ Door = Literal["auto", "highs", "prices"]
 # whose products share only lines, and one whose products share components. HiGHS is the faster one below (doors.py,
 # balance.py and cycle.py in benchmarks).
 EXACT_UP_TO, EXACT_UP_TO_WITH_COMPONENTS = 1_000_000, 10_000
-# Up to so many whole-number columns HiGHS looks for better lots than the plan stage's, for at most so many nodes: a
-# count and no time, so that the plan is the same each time.
-INTEGER_UP_TO, MOST_NODES = 1_500, 200
+# Up to so many whole-number columns HiGHS looks for better lots than the plan stage's, for at most as many nodes as
+# its limits say: a count and no time, so that the plan is the same each time.
+INTEGER_UP_TO = 1_500
 # With more pieces of cost curves than this, of uncertain demand, a search for better lots takes long and finds little.
 PIECES_IN_LOTS = 5_000
 # It looks on until its gap is at most this share of what can be avoided, whatever gap the market was cleared to: so a
@@ -159,7 +159,7 @@ def better_lots(
 ) -> Cleared:
     """The plan in lots, or a cheaper one that HiGHS finds from there, with its bound for every plan in lots."""
     market = given_out.market
-    options = {**highs.OPTIONS, "mip_max_nodes": MOST_NODES}
+    options = {**highs.OPTIONS, "mip_max_nodes": limits.most_nodes}
     if limits.time_limit_s is not None:
         options["time_limit"] = limits.time_limit_s
     avoidable = max(given_out.market_bound - unavoidable_cost(market), 0.0)
@@ -195,6 +195,19 @@ def in_orders(cleared: Cleared, started: FloatArray, lots: FloatArray) -> Cleare
         whole=True,
     )
     return replace(cleared, solution=solution, outcome=outcome, lots=lots)
+
+
+def can_start(market: Market, started: FloatArray, lots: FloatArray) -> bool:
+    """Whether orders are within what ways, lines and stocks allow. Of a market with rules beyond these: never, as only
+    the referee knows. started: (way, bucket) units; lots: (way, bucket) how many orders they are."""
+    if market.rules.there:
+        return False
+    stock = np.cumsum(market.stock.fixed + arrived_units(market, started) - used_units(market, started), axis=1)
+    return bool(
+        (started <= market.ways.limit + exact_lots.ROUNDING).all()
+        and (hours_worked(market, started, lots) <= market.most_hours + exact_lots.ROUNDING).all()
+        and stock.min(initial=0.0) >= 0.0
+    )
 
 
 def with_set_up_prices(given_out: Cleared) -> Cleared:

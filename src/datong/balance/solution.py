@@ -15,10 +15,11 @@ OnProgress = Callable[[float, int, float | None, float], bool]
 @dataclass(frozen=True)
 class Limits:
     """When a door may stop: at a certified gap, as a share of what can be avoided of the plan's cost (avoidable.py), or
-    after so many seconds of solving."""
+    after so many seconds of solving. most_nodes: of the search for lots, that HiGHS may look at."""
 
     gap_share: float = 0.01
     time_limit_s: float | None = None
+    most_nodes: int = 200
 
 
 USUAL_LIMITS = Limits()

@@ -1,8 +1,10 @@
 """What reports mean for orders: which of them go in, and what they add to production, receipts and shipments."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -27,7 +29,9 @@ from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
 from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
+from datong.model.measures import PIECE, is_measure, unit_word
 from datong.model.tables import tables
+from datong.model.words import Message, message
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +55,19 @@ class Answers:
 MOST = tables()["order_events"].columns["good_units"].largest or float("inf")
 # Units beyond this multiple of an order are a slip of the hand, unless the reason has one of these words.
 MOST_TIMES = 2.0
+# Work that is done with less than this share of an order, scrap included, is one too.
+LEAST_SHARE = 0.01
 CONFIRMED = ("confirm", "确认", "属实")
+# Words of a reason that make fewer units than before a correction.
+CORRECTED = ("correct", "更正", "改正", "纠正", "修正")
 # A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
 MOST_LATER = timedelta(days=366)
+# The rule of reports that leave out a step on the way of an order.
+OUT_OF_ORDER = "out_of_order"
 # Answers to an order, which an offer beside them turns into an offer.
 _ANSWERED = ("offered", "accepted", "refused")
 # Tables that `answers` reads.
-READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "recipes", "lines", "lanes", "offers")
+READ_FOR_ANSWERS = (*READ_FOR_STANDINGS, "products", "recipes", "lines", "lanes", "offers")
 
 
 def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_at: datetime | None = None) -> Answers:
@@ -65,17 +75,21 @@ def answers(state: State, reports: Sequence[OrderReport], now: datetime, heard_a
     nothing. now: of the world; nobody reports what has not happened yet. heard_at: of the chain (default: of the
     world), whose records may be of the past: what does not say when it was said was not said after that."""
     taken, findings = _against_orders(state, reports, now, now if heard_at is None else heard_at)
-    return Answers(_batches(state, taken), tuple(findings))
+    return Answers(_batches(state, taken), tuple(_together(findings, reports)))
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """A report that goes in, and the units that it adds to what was made or received before; below zero where it
-    corrects what was reported."""
+    """A report that goes in, and the units that it adds to what was made or received before.
+
+    most_good_units, most_scrap_units: units that are left in all where it corrects what was reported; None: it adds.
+    """
 
     report: OrderReport
     good_units: float
     scrap_units: float
+    most_good_units: float | None = None
+    most_scrap_units: float | None = None
 
 
 def _against_orders(
@@ -86,6 +100,7 @@ def _against_orders(
     known = events_of_table(state.table("order_events"))
     stands = order_standings(state)
     yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
+    base_units = {r["product"]: r["base_unit"] for r in state.table("products").to_pylist()}
     prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
     today = state.settings.calendar.local_date(heard_at)
     taken: list[_Taken] = []
@@ -113,7 +128,7 @@ def _against_orders(
             list(known.get(order, [])),
             stands.get(order, Standing()),
             expected,
-            _Asked(agreed, today, heard_at),
+            _Asked(agreed, today, heard_at, base_units.get(orders[order]["product"]) or PIECE),
         )
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
@@ -143,13 +158,40 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
     return [_found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)]
 
 
+def _together(findings: Sequence[Finding], reports: Sequence[OrderReport]) -> list[Finding]:
+    """Notes that say the same of several orders of one file as one, where the first stands; all others as they are."""
+    of_row: dict[tuple[str, int | None], str] = {(r.source, r.row): r.event.order for r in reports}
+    alike: dict[tuple[str, Message], list[Finding]] = {}
+    for found in findings:
+        if found.code == OUT_OF_ORDER:
+            alike.setdefault((found.source, found.found), []).append(found)
+    told: list[Finding] = []
+    for found in findings:
+        same = alike.get((found.source, found.found), []) if found.code == OUT_OF_ORDER else []
+        orders = list(dict.fromkeys(of_row[one.source, one.row] for one in same))
+        if len(orders) < 2:
+            told.append(found)
+        elif found is same[0]:
+            some = ", ".join(orders[:ROWS_NAMED_ONE_BY_ONE]) + (" ..." if len(orders) > ROWS_NAMED_ONE_BY_ONE else "")
+            words = {"count": len(orders), "orders": some, "problem": dict(found.found.params)["problem"]}
+            told.append(replace(found, found=message("dispatch.out_of_order.many", **words), rows_affected=len(same)))
+    return told
+
+
 @dataclass(frozen=True)
 class _Asked:
-    """What is agreed of an order (price None: nobody knows one), and the day and the moment on the chain's clock."""
+    """What is agreed of an order (price None: nobody knows one), the day and the moment on the chain's clock, and the
+    product's base unit."""
 
     agreed: Offer
     today: date
     now: datetime
+    unit: str = PIECE
+
+    @property
+    def comes_whole(self) -> bool:
+        """Whether units are counted: no measure, and not ordered in fractions."""
+        return not is_measure(self.unit) and (self.agreed.units or 0.0) % 1 == 0
 
     def differs(self, offer: Offer) -> Offer:
         """What of an offer is otherwise than agreed; an earlier day is none to decide on."""
@@ -189,22 +231,31 @@ class _Life:
         if report.event.key in self._known:
             return  # said before
         event = replace(report.event, counterparty=self._counterparty, order_event=report.event.key)
+        if not self._whole(report):
+            return
         offered = self._as_answer(report, event)
         if offered is None:
             return
         event = self._in_its_place(offered)
+        if not self._rises(report, event):
+            return
+        event = self._after_what_it_corrects(event)
         if event.state == "done" and event.good_units is None:
             event = replace(event, good_units=max(self._expected, self._good), assumed="good_units")
         if not self._believable(report, event) or not self._possible(report, event):
             return
         good, scrap = event.good_units or 0.0, event.scrap_units or 0.0
         if self._corrects(event):
-            self._say("note", "corrected", report, "good_units", good_units=f"{good:g}", before=f"{self._good:g}")
+            now = self._good if event.good_units is None else good
+            self._say("note", "corrected", report, "good_units", good_units=f"{now:g}", before=f"{self._good:g}")
+            good = self._good if event.good_units is None else good
             scrap = self._scrap if event.scrap_units is None else scrap
         else:
             self._question_units(report, event)
             good, scrap = max(self._good, good), max(self._scrap, scrap)
-        self.taken.append(_Taken(replace(report, event=event), good - self._good, scrap - self._scrap))
+        more = (max(good - self._good, 0.0), max(scrap - self._scrap, 0.0))
+        most = (good if good < self._good else None, scrap if scrap < self._scrap else None)
+        self.taken.append(_Taken(replace(report, event=event), *more, *most))
         self._good, self._scrap = good, scrap
         self._events.append(event)
 
@@ -220,6 +271,18 @@ class _Life:
         if not offer:
             return replace(event, state="accepted" if event.state == "offered" else event.state, offer=AS_ORDERED)
         return replace(event, state="offered", offer=offer) if self._can_be_meant(report, offer) else None
+
+    def _whole(self, report: OrderReport) -> bool:
+        """No part of a unit of what is counted: 1,5 screws are a slip of the hand."""
+        event = report.event
+        told = {"good_units": event.good_units, "scrap_units": event.scrap_units, "new_units": event.offer.units}
+        parts = {name: units for name, units in told.items() if units is not None and units % 1 != 0}
+        if not parts or not self._asked.comes_whole:
+            return True
+        unit = unit_word(self._asked.unit)
+        for name, units in parts.items():
+            self._say("error", "part_of_a_piece", report, name, units=f"{units:g}", unit=unit)
+        return False
 
     def _can_be_meant(self, report: OrderReport, offer: Offer) -> bool:
         """No day that is over, and no slip of the hand: no multiple of what was asked for, and not years later, unless
@@ -261,16 +324,63 @@ class _Life:
         return replace(event, happened_at=at)
 
     def _corrects(self, event: OrderEvent) -> bool:
-        """Whether what is done is said to be done once more, with fewer units: the last word on it holds."""
+        """Whether fewer units are said than before, as a correction: the last word holds. What is done and said to be
+        done once more is one; anything else says that it is."""
         now = standing(self._events)
-        is_last = now.state == "done" and now.happened_at is not None and event.happened_at >= now.happened_at
-        return is_last and event.state == "done" and event.good_units is not None and event.good_units < self._good
+        is_last = now.happened_at is not None and self._until(event) >= now.happened_at
+        is_again = now.state == "done" and event.state == "done"
+        return is_last and (is_again or _is_correction(event)) and self._falls(event, self._good, self._scrap)
+
+    def _rises(self, report: OrderReport, event: OrderEvent) -> bool:
+        """Whether units so far are no fewer than before: a row is taken whole or not at all."""
+        before = standing(e for e in self._events if e.happened_at <= self._until(event, before_done=True))
+        good, scrap = before.good_units, before.scrap_units
+        if _is_correction(event):  # of what counts now
+            good, scrap = self._good, self._scrap
+        if self._corrects(event) or not self._falls(event, good, scrap):
+            return True
+        if event.good_units is not None and event.good_units < good:
+            self._say("error", "fewer_units", report, "good_units", units=f"{event.good_units:g}", before=f"{good:g}")
+        else:
+            self._say(
+                "error", "fewer_scrap", report, "scrap_units", units=f"{event.scrap_units:g}", before=f"{scrap:g}"
+            )
+        return False
+
+    def _falls(self, event: OrderEvent, good: float, scrap: float) -> bool:
+        told = ((event.good_units, good), (event.scrap_units, scrap))
+        return any(units is not None and units < before for units, before in told)
+
+    def _until(self, event: OrderEvent, before_done: bool = False) -> datetime:
+        """The last moment of what an event of a day may come after on that day. before_done: not after the end of the
+        work, unless it is one itself."""
+        if not event.date_only:
+            return event.happened_at
+        end = event.happened_at + timedelta(days=1) - timedelta(microseconds=1)
+        passes_done = event.state == "done" or not before_done
+        may = [e for e in self._events if passes_done or e.state != "done"]
+        own = [e.happened_at for e in may if e.happened_at <= end]
+        return max([event.happened_at, *own])
+
+    def _after_what_it_corrects(self, event: OrderEvent) -> OrderEvent:
+        """A correction comes after all that was said until then, also of the same day or moment."""
+        if not self._corrects(event):
+            return event
+        last = max((e.happened_at for e in self._events), default=event.happened_at)
+        return replace(event, happened_at=max(event.happened_at, last + timedelta(microseconds=1)))
 
     def _believable(self, report: OrderReport, event: OrderEvent) -> bool:
-        """Not from before the order went out, and no multiple of it, unless the reason says that this is so."""
+        """Not from before the order went out, and neither a multiple of it nor next to nothing, unless the reason says
+        that this is so."""
         if self._out_since is not None and event.happened_at < self._out_since - FUTURE_SLACK:
             out = f"{self._out_since:%Y-%m-%d}"
             self._say("error", "before_order", report, "happened_at", then=f"{event.happened_at:%Y-%m-%d}", out=out)
+            return False
+        told = (event.good_units or 0.0) + (event.scrap_units or 0.0)
+        is_few = event.assumed != "good_units" and told < LEAST_SHARE * self._order["units"]
+        if event.state == "done" and is_few and not _is_confirmed(event):
+            few, ordered = f"{event.good_units:g}", f"{self._order['units']:g}"
+            self._say("error", "far_too_few", report, "good_units", good_units=few, units=ordered)
             return False
         most = max(event.good_units or 0.0, event.scrap_units or 0.0)
         if most > MOST_TIMES * self._order["units"] and not (_is_confirmed(event) and most <= MOST):
@@ -292,7 +402,7 @@ class _Life:
             self._say("error", "impossible_state", report, "state", problem=refusal.message)
             return False
         if step.note is not None:
-            self._say("note", "out_of_order", report, "state", problem=step.note)
+            self._say("note", OUT_OF_ORDER, report, "state", problem=step.note)
         return True
 
     def _question_units(self, report: OrderReport, event: OrderEvent) -> None:
@@ -301,12 +411,13 @@ class _Life:
             self._say("note", "units_assumed", report, "good_units", units=f"{good:g}")
         elif good is not None and good > ordered:
             self._say("warning", "too_many_units", report, "good_units", good_units=f"{good:g}", units=f"{ordered:g}")
-        before = standing(e for e in self._events if e.happened_at <= event.happened_at).good_units
-        if good is not None and good < before:
-            self._say("warning", "fewer_units", report, "good_units", good_units=f"{good:g}", before=f"{before:g}")
 
     def _say(self, severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> None:
         self.findings.append(_found(severity, rule, report, column, **params))
+
+
+def _is_correction(event: OrderEvent) -> bool:
+    return any(word in (event.reason or "").casefold() for word in CORRECTED)
 
 
 def _is_confirmed(event: OrderEvent) -> bool:
@@ -326,19 +437,96 @@ def _batches(state: State, taken: Sequence[_Taken]) -> tuple[Batch, ...]:
     recipes = {row["recipe"]: row for row in state.table("recipes").to_pylist()}
     line_site = {row["line"]: row["site"] for row in state.table("lines").to_pylist()}
     lanes = {row["lane"]: row for row in state.table("lanes").to_pylist()}
+
+    def row_of(one: _Taken) -> tuple[str, dict[str, Any] | None]:
+        """The table in which a report's units are booked, and the row that adds them; None where it adds none."""
+        kind = _kind(orders, one)
+        if kind == "make":
+            made = one.good_units or one.scrap_units
+            return "production", _production(one, orders, recipes, line_site) if made else None
+        if kind == "buy":
+            return "receipts", _receipt(one, orders) if one.good_units else None
+        return "shipments", _shipment(one, orders, lanes) if one.good_units else None
+
+    booked = {table: _Booked(state, table) for table in _BOOKED_UNITS}
     batches = []
     for source in sorted({t.report.source for t in taken}):
         part = sorted((t for t in taken if t.report.source == source), key=lambda t: t.report.row)
-        made = [t for t in part if t.good_units or t.scrap_units]
-        production = [_production(t, orders, recipes, line_site) for t in made if _kind(orders, t) == "make"]
-        receipts = [_receipt(t, orders) for t in made if _kind(orders, t) == "buy" and t.good_units]
-        moved = [_shipment(t, orders, lanes) for t in made if _kind(orders, t) == "move" and t.good_units]
-        for table, rows in (("production", production), ("receipts", receipts), ("shipments", moved)):
-            if rows:
+        for one in part:
+            table, row = row_of(one)
+            booked[table].correct(one)
+            if row is not None:
+                booked[table].add(row)
+        for table, book in booked.items():
+            if rows := book.rows_to_write():
                 batches.append(Batch(table, _typed(rows), source))
         events = order_events_rows([t.report.event for t in part], [t.report.row for t in part])
         batches.append(Batch("order_events", events, source))
     return tuple(batches)
+
+
+# Columns of units of the tables in which reports are booked; the first one is of good units.
+_BOOKED_UNITS = {"production": ("good_units", "scrap_units"), "receipts": ("units",), "shipments": ("units",)}
+
+
+class _Booked:
+    """The rows of a table in which units of orders are booked: what is there, and what reports add and correct.
+
+    A correction leaves no row below zero: the last rows of its order are said anew, with fewer units, until all of them
+    together are what it says. So the same correction read again changes nothing.
+    """
+
+    def __init__(self, state: State, table: str) -> None:
+        self._state, self._table = state, table
+        self._key = tables()[table].key[0]
+        self._columns = _BOOKED_UNITS[table]
+        self._new: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def _rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Rows that have a key of their own, by order, the last of an order first."""
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in self._state.table(self._table).to_pylist():
+            if row["order"] is not None and row[self._key] is not None:
+                found[row["order"]].append(row)
+        for rows in found.values():
+            rows.sort(key=lambda row: (row["happened_at"], row[self._key]), reverse=True)
+        return found
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows[row["order"]].insert(0, row)
+        self._new[row[self._key]] = row
+
+    def correct(self, taken: _Taken) -> None:
+        event = taken.report.event
+        most = (taken.most_good_units, taken.most_scrap_units)
+        for column, units in zip(self._columns, most, strict=False):
+            if units is None:
+                continue
+            rows = self._rows[event.order]
+            beyond = sum(row[column] or 0.0 for row in rows) - units
+            for i, row in enumerate(rows):
+                less = min(row[column] or 0.0, beyond)
+                if less > 0:
+                    rows[i] = self._new[row[self._key]] = self._said_anew(row, taken) | {column: row[column] - less}
+                    beyond -= less
+
+    def _said_anew(self, row: dict[str, Any], taken: _Taken) -> dict[str, Any]:
+        """A row as it is written once more, known later than it was before."""
+        if "__row__" in row:
+            return row
+        names = [self._key, *(n for n in tables()[self._table].columns if n in row and n != self._key)]
+        known = max(taken.report.event.happened_at, row["known_at"] + timedelta(microseconds=1))
+        return {n: row[n] for n in names} | {
+            "known_at": known,
+            "__row__": taken.report.row,
+            "__date_only__": False,
+        }
+
+    def rows_to_write(self) -> list[dict[str, Any]]:
+        """Rows added or said anew since the last time, those of one set of columns."""
+        rows, self._new = list(self._new.values()), {}
+        return rows
 
 
 def _kind(orders: Mapping[str, Mapping[str, Any]], taken: _Taken) -> str:
@@ -402,5 +590,6 @@ def _common(taken: _Taken, order: Mapping[str, Any]) -> dict[str, Any]:
 def _typed(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     moment = pa.timestamp("us", tz="UTC")
     types = {"happened_at": moment, "good_units": pa.float64(), "scrap_units": pa.float64(), "units": pa.float64()}
-    types |= {"__row__": pa.int64(), "__date_only__": pa.bool_()}
-    return pa.table({name: pa.array([row[name] for row in rows], types.get(name, pa.string())) for name in rows[0]})
+    types |= {"known_at": moment, "__row__": pa.int64(), "__date_only__": pa.bool_()}
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: pa.array([row.get(name) for row in rows], types.get(name, pa.string())) for name in names})

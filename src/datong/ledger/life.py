@@ -175,9 +175,13 @@ class Standing:
 
 
 def in_order(events: Iterable[OrderEvent]) -> list[OrderEvent]:
-    """Events by when they happened; those of one moment in the order of an order's life; each once."""
+    """Events by when they happened; those of one moment in the order of an order's life, and by units so far; each
+    once."""
     once = {event.key: event for event in events}
-    return sorted(once.values(), key=lambda event: (event.happened_at, _RANK[event.state], event.key))
+    return sorted(
+        once.values(),
+        key=lambda e: (e.happened_at, _RANK[e.state], e.good_units or 0.0, e.scrap_units or 0.0, e.key),
+    )
 
 
 def standings(events: Iterable[OrderEvent]) -> list[Standing]:

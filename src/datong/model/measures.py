@@ -1,5 +1,7 @@
 """Units of measure: what can be had in any fraction. Everything else comes in whole units."""
 
+from datong.model.words import Message, message
+
 # Weights, lengths, areas, volumes, energy and time, as tables write them in English and Chinese.
 _WORDS = (
     "mg g gram grams kg kilo kilos kilogram kilograms t ton tons tonne tonnes lb lbs pound pounds oz ounce ounces",
@@ -11,6 +13,15 @@ _WORDS = (
     "kwh mwh mj gj 度 千瓦时 h hour hours min minute minutes 小时 分钟",
 )
 _MEASURES = frozenset(word for words in _WORDS for word in words.split())
+
+
+# What a product is counted in where nobody says.
+PIECE = "piece"
+
+
+def unit_word(unit: str) -> Message | str:
+    """A unit in a person's words: `piece` in its language, any other as the tables write it."""
+    return message("code.base_unit_piece") if unit == PIECE else unit
 
 
 def is_measure(unit: str) -> bool:

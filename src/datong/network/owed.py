@@ -7,8 +7,8 @@ SENT_AHEAD_DAYS days. A product that is sent in market 'all' and not sold or wan
 markets.
 
 Sales from before the first shipment to a buyer are served: nobody wrote down what was sent for them. A chain that
-records no shipments serves every sale at once; its firm rows stay owed until they are taken out of `demand`. A firm row
-with the key of a sale is that sale.
+records no shipments serves every sale at once, so that those due in open buckets are served ahead and no more asked
+for; its firm rows stay owed until they are taken out of `demand`. A firm row with the key of a sale is that sale.
 """
 
 from collections.abc import Mapping
@@ -91,6 +91,31 @@ class _Asked:
 
 def owed(state: State) -> Owed:
     """See the module."""
+    waits, at_once = _waiting(state), _served_at_once(state)
+    if not at_once:
+        return waits
+    ahead = dict(waits.served_ahead_units)
+    for key, units in at_once.items():
+        ahead[key] = ahead.get(key, 0.0) + units
+    return replace(waits, served_ahead_units=dict(sorted(ahead.items())))
+
+
+def _served_at_once(state: State) -> dict[tuple[Item, date], float]:
+    """Units by item and due day of sales that are due in open buckets and were served from stock as they were made."""
+    sales = sales_before_shipments(state)
+    due = local_days(sales, state) + state.settings.promise_days
+    soon = due >= day_number(state.first_open_bucket)
+    if not soon.any():
+        return {}
+    sales, due = sales.filter(pa.array(soon)), due[soon]
+    item, items = _items(sales)
+    days, at = _days_of(item, due)
+    units = np.bincount(at, sales["units"].to_numpy(), len(days)).astype(np.float64)
+    return {(items[i], as_day(day)): u for (i, day), u in zip(days.tolist(), units.tolist(), strict=True)}
+
+
+def _waiting(state: State) -> Owed:
+    """What waits for shipments, and firm rows."""
     today, settings = day_number(state.today), state.settings
     asked = _asked(state)
     items, rows = asked.items, asked.rows

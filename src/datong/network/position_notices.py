@@ -21,6 +21,7 @@ from datong.network.committed import PutOff, committed
 from datong.network.facts import chain_facts
 from datong.network.owed import old_sales_owed, past_firm_rows
 from datong.network.position import Position, position
+from datong.network.recorded import sales_end
 from datong.network.stock import (
     Counts,
     booked_without_order,
@@ -40,6 +41,7 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
     where, stands = where or position(state), order_standings(state)
     out = orders_out(state, stands, Counts.of(state))
     return (
+        *_sales_end(state),
         *_refused_counts(state),
         *_counts_below_nothing(state),
         *_firm_rows(state, where),
@@ -48,6 +50,18 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
         *_put_off(state, where, learnt),
         *_orders(state, stands, out),
     )
+
+
+# sales ---------------------------------------------------------------------------------------------
+
+
+def _sales_end(state: State) -> Iterator[Finding]:
+    """The records of sales end before the plan begins: neither demand nor stock knows what was sold since."""
+    end = sales_end(state)
+    if end is not None:
+        figures: dict[str, Any] = {"last": f"{end.day}", "today": f"{state.today}"}
+        figures["days"] = (state.today - end.day).days - 1
+        yield finding("warning", "position.sales_end", "sales", column="happened_at", **figures)
 
 
 # stock ---------------------------------------------------------------------------------------------

@@ -1,19 +1,23 @@
 """`datong offers`: what counterparties offer instead of what was ordered, and what it would cost to take it."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from datong.balance.solution import USUAL_LIMITS, Limits
+from datong.balance.conflict import refuse_conflicts
+from datong.balance.doors import Cleared, can_start, in_orders
+from datong.balance.solution import Limits
+from datong.cycle import Head, decide, head
 from datong.ledger.life import Offer, OrderEvent
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State
 from datong.model.errors import DatongError
 from datong.model.flow import Learnt
 from datong.model.words import Message
-from datong.questions.clear import clear
+from datong.network.position import position
 
 # Where the money that a unit of an order costs stands, besides its components: by kind, table, key and column.
 _PAID_FOR = {
@@ -21,18 +25,23 @@ _PAID_FOR = {
     "buy": ("offers", "offer", "price"),
     "move": ("lanes", "lane", "cost_per_unit"),
 }
+# The plans with and without an offer are looked for alike. Branching takes minutes for an offer, and moves both costs
+# by less than what is uncertain of them.
+ALIKE = Limits(most_nodes=0)
 
 
 @dataclass(frozen=True)
 class OpenOffer:
     """An offer that nobody has decided on. order: the row of `orders`; said: the offer as an event.
 
-    unit_cost: money that a unit costs as ordered, without components; None: nobody knows.
+    unit_cost: money that a unit costs as ordered, without components; None: nobody knows. worth: money of the order,
+    at the price of its product or that of the order itself; None: neither is known.
     """
 
     order: Mapping[str, Any]
     said: OrderEvent
     unit_cost: float | None
+    worth: float | None = None
 
     @property
     def taken(self) -> Offer:
@@ -43,6 +52,11 @@ class OpenOffer:
             self.order["due"] if offer.due is None else offer.due,
             self.order["price"] if offer.price is None else offer.price,
         )
+
+    @property
+    def changes_the_plan(self) -> bool:
+        """Whether other units would come, or on another day."""
+        return (self.taken.units, self.taken.due) != (self.order["units"], self.order["due"])
 
     @property
     def paid_more(self) -> float:
@@ -62,6 +76,15 @@ class OfferCost:
     high: float | None = None
     why: Message | None = None
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is certain that taking it costs more, or that it costs less."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    def is_within(self, worth: float | None) -> bool:
+        """Whether it is certain more closely than so much money (None: than any)."""
+        return self.low is not None and self.high is not None and (worth is None or self.high - self.low <= worth)
+
 
 def open_offers(state: State) -> tuple[OpenOffer, ...]:
     """By the day on which the order is due, then its number."""
@@ -71,7 +94,7 @@ def open_offers(state: State) -> tuple[OpenOffer, ...]:
     for row in sorted(rows, key=lambda r: (r["due"], r["order"])):
         said = stands[row["order"]].offer
         if said is not None:
-            found.append(OpenOffer(row, said, _unit_cost(state, row)))
+            found.append(OpenOffer(row, said, _unit_cost(state, row), _worth(state, row)))
     return tuple(found)
 
 
@@ -83,41 +106,60 @@ def _unit_cost(state: State, order: Mapping[str, Any]) -> float | None:
     return costs.get(order[key])
 
 
+def _worth(state: State, order: Mapping[str, Any]) -> float | None:
+    prices = {row["product"]: row["price"] for row in state.table("products").select(["product", "price"]).to_pylist()}
+    price = prices.get(order["product"])
+    price = _unit_cost(state, order) if price is None else price
+    return None if price is None else order["units"] * price
+
+
 def offer_costs(
-    state: State, learnt: Learnt, seed: int, offers: tuple[OpenOffer, ...], limits: Limits = USUAL_LIMITS
+    state: State, learnt: Learnt, seed: int, offers: tuple[OpenOffer, ...], limits: Limits = ALIKE
 ) -> tuple[OfferCost, ...]:
-    """What each offer costs if it alone is taken. Each is planned for; with none, nothing is."""
-    if not offers:
-        return ()
+    """What each offer costs if it alone is taken. Each that changes the plan is planned for; with none, nothing is.
+
+    What is asked for is worked out once: the plans with and without an offer are for the same demand, on the same
+    paths. Both are found by the same search, and each may also take the lots of the other where they can run: so a plan
+    is not cheaper only because its search was luckier.
+    """
+    if not any(offer.changes_the_plan for offer in offers):
+        return tuple(_paid_alone(offer) for offer in offers)
     try:
-        base = _plan(state, learnt, seed, limits)
+        begun = head(state, learnt, seed)
+        base = decide(begun, limits=limits).given_out
     except DatongError as error:
         return tuple(OfferCost(why=error.message) for _ in offers)
-    return tuple(_cost(state, learnt, seed, offer, base, limits) for offer in offers)
+    return tuple(_cost(begun, offer, base, limits) for offer in offers)
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """Cost of a plan, and the bound below it (None: none is known), in money."""
-
-    cost: float
-    bound: float | None
+def _paid_alone(offer: OpenOffer) -> OfferCost:
+    """Of an offer under which the same units come on the same day, for another price: for certain that."""
+    return OfferCost(offer.paid_more, offer.paid_more, offer.paid_more)
 
 
-def _plan(state: State, learnt: Learnt, seed: int, limits: Limits) -> _Planned:
-    certificate = clear(state, learnt, seed, limits=limits).certificate
-    return _Planned(certificate["total_cost"], certificate["lower_bound"])
-
-
-def _cost(state: State, learnt: Learnt, seed: int, offer: OpenOffer, base: _Planned, limits: Limits) -> OfferCost:
+def _cost(begun: Head, offer: OpenOffer, base: Cleared, limits: Limits) -> OfferCost:
+    """base: the plan with the order as it was."""
+    if not offer.changes_the_plan:
+        return _paid_alone(offer)
+    state = with_offer(begun.state, offer)
     try:
-        taken = _plan(with_offer(state, offer), learnt, seed, limits)
+        where = position(state)
+        refuse_conflicts(state, begun.learnt, where)
+        taken = decide(replace(begun, state=state, where=where), limits=limits).given_out
     except DatongError as error:
         return OfferCost(why=error.message)
+    costs = (_least_cost(base, taken), _least_cost(taken, base))
     paid = offer.paid_more
-    low = None if taken.bound is None else taken.bound - base.cost + paid
-    high = None if base.bound is None else taken.cost - base.bound + paid
-    return OfferCost(taken.cost - base.cost + paid, low, high)
+    low = taken.bound - costs[0] + paid if math.isfinite(taken.bound) else None
+    high = costs[1] - base.bound + paid if math.isfinite(base.bound) else None
+    return OfferCost(costs[1] - costs[0] + paid, low, high)
+
+
+def _least_cost(own: Cleared, other: Cleared) -> float:
+    """Money of a plan, or of the lots of another plan in its market where they can run there and cost less."""
+    if other.lots is None or not can_start(own.market, other.solution.started, other.lots):
+        return own.total_cost
+    return min(own.total_cost, in_orders(own, other.solution.started, other.lots).total_cost)
 
 
 def with_offer(state: State, offer: OpenOffer) -> State:

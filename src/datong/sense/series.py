@@ -21,6 +21,7 @@ from datong.model.flow import (
     SeriesSet,
 )
 from datong.network.asked import unasked_products
+from datong.network.recorded import sales_end
 from datong.sense.calendar import holiday_buckets, holidays_between
 from datong.sense.stockouts import stocked_out
 
@@ -96,7 +97,8 @@ def demand_series(state: State) -> SeriesSet:
     Unknown (NaN) are: buckets before the item was there, that is before its launch when `launched_on` is given, but
     never after its first sale (goods are ordered before their launch, too), else before its first sale; the chain's
     first bucket when the records start in its middle; buckets that had not ended at the state's moment; and
-    stocked-out ones. Zeros after the last sale are zeros.
+    stocked-out ones; and those after the chain's records of sales end (network/recorded.py). Else zeros after the last
+    sale of an item are zeros.
     """
     return series_of_sales(state, sale_rows(state))
 
@@ -135,6 +137,9 @@ def series_of_sales(state: State, sales: SaleRows) -> SeriesSet:
     first_known = _first_known(item, bucket, closed, launch)
     there = np.arange(closed)[None, :] >= first_known[:, None]
     there[:, ~_wholly_recorded(sales, origin, closed, length)] = False
+    if (end := sales_end(state)) is not None:  # what was sold since, nobody has told
+        asked = timedelta(days=settings.promise_days + 1)
+        there[:, np.array([not end.covers(calendar.shift(s, 1) - asked) for s in bucket_starts], bool)] = False
     there[:, np.array([s >= calendar.bucket_start(state.today) for s in bucket_starts], bool)] = False
 
     availability = stocked_out(state, items, bucket_starts, sold, there, near_holiday)

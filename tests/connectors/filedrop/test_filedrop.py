@@ -12,16 +12,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from datong.connectors.filedrop import inbox, outbox
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, box
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
-from datong.connectors.filedrop.report import Came, ReportRead
+from datong.connectors.filedrop.phrases import numbers_of
+from datong.connectors.filedrop.report import Came, ReportRead, _cell
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.protocol import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.release import release_rows
+from datong.ledger.limits import beyond_limits
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.calendar import Calendar
@@ -262,6 +266,13 @@ def test_a_report_taken_twice_changes_nothing(ledger: DuckDBLedger, drop: Path) 
     ]
 
 
+def test_a_step_that_many_orders_left_out_is_one_finding(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, "order,state,good_units,happened_at\nW1,done,100,2026-03-08\nW2,done,10,2026-03-08\n")
+    (found,) = [f for f in take(ledger, drop).answers if f.code == "out_of_order"]
+    assert found.rows_affected == 2
+    assert "2 orders (W1, W2)" in found.text("en") and "2 张单（W1, W2）" in found.text("zh")
+
+
 def test_a_late_report_adds_no_units_twice(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, "order,state,good_units,happened_at\nW1,done,100,2026-03-08T10:00\n")
     got = take(ledger, drop)
@@ -375,8 +386,7 @@ def test_every_bad_row_is_found_and_the_rest_goes_in(ledger: DuckDBLedger, drop:
         ("error", "impossible_state", 8),
         ("note", "out_of_order", 9),
         ("warning", "too_many_units", 9),
-        ("warning", "fewer_units", 10),
-        ("warning", "too_many_units", 10),
+        ("error", "fewer_units", 10),
     ]
     assert made(ledger) == [("W1", 120.0, 0.0)]
     assert [p.name for p in sorted((drop / "bad").iterdir())] == ["report.csv", "report.findings.txt"]
@@ -503,6 +513,32 @@ def test_the_last_word_on_what_is_done_holds(ledger: DuckDBLedger, drop: Path) -
     assert position(end(ledger)).on_hand_units["P1"] == 60.0
     put(drop, f"{HEAD}W1,done,60,2026-03-07,counted again\n")
     assert take(ledger, drop).batches == ()
+    assert beyond_limits(end(ledger)) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "good", "scrap"),
+    [
+        ((("partly_done", 40, 2), ("partly_done", 90, 2), ("done", 100, 5), ("done", 60, 25)), 60.0, 25.0),
+        ((("partly_done", 40, 2), ("done", 100, 5), ("done", 30, 1)), 30.0, 1.0),
+        ((("done", 100, 0), ("done", 60, 0), ("done", 80, 0)), 80.0, 0.0),
+    ],
+)
+def test_a_correction_goes_back_over_as_many_bookings_as_it_takes(
+    ledger: DuckDBLedger, drop: Path, said: tuple[tuple[str, int, int], ...], good: float, scrap: float
+) -> None:
+    """No booking is below zero, or no plan could be made; the last word holds, however often it is read."""
+    head = "order,state,good_units,scrap_units,happened_at,reason\n"
+    for day, (state, units, lost) in enumerate(said):
+        line = f"{head}W1,{state},{units},{lost},2026-03-{6 + day:02d},counted\n"
+        for _ in range(2):
+            put(drop, line)
+            take(ledger, drop)
+    rows = end(ledger).table("production")
+    assert sum(rows["good_units"].to_pylist()) == good
+    assert sum(rows["scrap_units"].to_pylist()) == scrap
+    assert position(end(ledger)).on_hand_units["P1"] == good
+    assert beyond_limits(end(ledger)) == ()
 
 
 @pytest.mark.parametrize(
@@ -512,6 +548,7 @@ def test_the_last_word_on_what_is_done_holds(ledger: DuckDBLedger, drop: Path) -
         (("40件", "６０"), [40.0, 60.0]),
         (("1.250,5", "2,5"), [None, 2.5]),
         (("1,000",), [None]),
+        (("2,100", "1,5"), [None, 1.5]),
         (("12 pcs",), [12.0]),
     ],
 )
@@ -526,6 +563,104 @@ def test_numbers_are_read_as_people_write_them(
     found = {r.event.order: r.event.good_units for r in got.collected.reports}
     big = [1250.5 if u is None and cells[0] == "1.250,5" else u for u in units]
     assert [found.get(o) for o in orders[: len(cells)]] == big
+
+
+DAYS_OF_TWO = [
+    ("2026-03-06", "2026-03-06"),
+    ("2026-03-06", "2026-03-07"),
+    ("2026-03-06 09:00", "2026-03-06"),
+    ("2026-03-06 09:00", "2026-03-06 09:00"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), DAYS_OF_TWO)
+@pytest.mark.parametrize(
+    ("state", "good", "scrap"), [("partly done", 80, 2), ("done", 80, 2), ("partly done", 100, 0), ("done", 120, 0)]
+)
+@pytest.mark.parametrize("word", ["", "更正", "Correction: counted again"])
+def test_fewer_units_are_taken_whole_as_a_correction_or_not_at_all(
+    ledger: DuckDBLedger, drop: Path, first: str, second: str, state: str, good: int, scrap: int, word: str
+) -> None:
+    head = "order,state,good_units,scrap_units,when,reason\n"
+    put(drop, f"{head}W1,partly done,100,1,{first},\n")
+    take(ledger, drop)
+    put(drop, f"{head}W1,{state},{good},{scrap},{second},{word}\n")
+    got = take(ledger, drop)
+    stand = order_standings(end(ledger))["W1"]
+    good_made, scrap_made = (sum(units) for units in list(zip(*made(ledger), strict=True))[1:])
+    assert (stand.good_units, stand.scrap_units) == (good_made, scrap_made)
+    if word:
+        assert (stand.state, good_made, scrap_made) == (state.replace(" ", "_"), good, scrap)
+        assert [f.code for f in got.findings if f.severity == "error"] == []
+        return
+    assert (stand.state, good_made, scrap_made) == ("partly_done", 100.0, 1.0)
+    (wrong,) = [f for f in got.findings if f.severity == "error"]
+    assert wrong.code == ("fewer_units" if good < 100 else "fewer_scrap")
+    assert "更正" in wrong.text("zh") and "still count" in wrong.text("en")
+    put(drop, f"{head}W1,done,110,3,2026-03-08,\n")
+    take(ledger, drop)
+    assert sum(units for _, units, _ in made(ledger)) == 110.0
+
+
+def test_two_totals_of_one_day_are_heard_in_their_order(ledger: DuckDBLedger, drop: Path) -> None:
+    """Whoever reports twice a day without a time says more the second time."""
+    rows = "".join(f"W1,partly done,{units},2026-03-06\n" for units in (90, 10, 60, 40))
+    put(drop, f"order,state,good_units,when\n{rows}W1,done,100,2026-03-07\n")
+    assert [f for f in take(ledger, drop).findings if f.severity == "error"] == []
+    assert sum(units for _, units, _ in made(ledger)) == 100.0
+
+
+@pytest.mark.parametrize("column", ["good_units", "scrap_units", "new_units", "new_price"])
+@pytest.mark.parametrize("beside", ["１,５", "1,5", "2,75", "1500", "80", "1.234,5"])
+@pytest.mark.parametrize("doubtful", ["2,100", "１,２５０", "2.100"])
+def test_a_number_that_could_be_two_is_a_question_whatever_stands_beside_it(
+    ledger: DuckDBLedger, drop: Path, column: str, beside: str, doubtful: str
+) -> None:
+    """In the sheet of several people a comma for decimals in one row tells nothing of the next."""
+    put(drop, f'order,state,when,{column}\nW1,started,2026-03-06,"{doubtful}"\nW2,started,2026-03-06,"{beside}"\n')
+    collected = heard(drop, end(ledger)).collected
+    assert [r.event.order for r in collected.reports if r.event.state == "started"] == ["W2"]
+    ((code, row, text),) = [(f.code, f.row, f.text("en")) for f in collected.findings]
+    assert (code, row) == ("two_numbers", 2)
+    assert "could be 2100 or 2.1" in text or "could be 1250 or 1.25" in text
+
+
+def test_the_point_that_other_cells_prove_is_the_sheets_own() -> None:
+    assert numbers_of(["12.125", "80.5"]) == [12.125, 80.5]
+    assert numbers_of(["2,100", "1,234.5"]) == [2100.0, 1234.5]
+
+
+@given(st.floats(0.0005, 1e6).map(lambda x: round(x, 4)))
+def test_a_number_that_a_workbook_holds_is_that_number(number: float) -> None:
+    """However many decimals it has: 1.125 is no thousand."""
+    assert numbers_of([_cell(number), "1,5"]) == [number, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("row", "column"), [("done,1.5,", "good_units"), ("done,98,１.５", "scrap_units"), ("only 1.5,,", "new_units")]
+)
+def test_a_part_of_a_screw_is_refused_and_of_a_kilogram_is_not(
+    ledger: DuckDBLedger, drop: Path, row: str, column: str
+) -> None:
+    put(drop, f"order,state,good_units,scrap_units,when\nW1,{row},2026-03-06\n")
+    collected = collect(drop, SETTINGS.calendar)
+    screws = answers(end(ledger), collected.reports, END)
+    assert [(f.code, f.column) for f in screws.findings] == [("part_of_a_piece", column)]
+    assert "件" in screws.findings[0].text("zh")
+    assert screws.batches == ()
+    products = in_state_schema("products", pa.table({"product": ["P1"], "base_unit": ["kg"]}))
+    kilograms = answers(end(ledger).with_tables(products=products), collected.reports, END)
+    assert "part_of_a_piece" not in [f.code for f in kilograms.findings]
+
+
+def test_done_with_next_to_nothing_waits_until_it_is_confirmed(ledger: DuckDBLedger, drop: Path) -> None:
+    head = "order,state,good_units,scrap_units,happened_at,reason\n"
+    put(drop, f"{head}W1,done,0,,2026-03-06,\nW2,done,0,100,2026-03-06,\n")
+    got = take(ledger, drop)
+    assert [c for c in codes(got) if c[0] == "error"] == [("error", "far_too_few", 2)]
+    assert made(ledger) == [("W2", 0.0, 100.0)]
+    put(drop, f"{head}W1,done,0,,2026-03-06,确认\n")
+    assert [c for c in codes(take(ledger, drop)) if c[0] == "error"] == []
 
 
 @pytest.mark.parametrize(

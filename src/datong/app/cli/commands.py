@@ -654,7 +654,8 @@ def answer_release(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language, options.branch) as chain:
         released = exchange.release(chain, options.orders, options.due, options.run)
     if not released:
-        raise Refused(message("app.nothing_to_release"))
+        asked = ", ".join(options.orders)
+        raise Refused(message("app.out_already", order=asked) if asked else message("app.nothing_to_release"))
     terminal.line(say("app.released", language, count=len(released), orders=", ".join(released), folder=options.chain))
     return 0
 

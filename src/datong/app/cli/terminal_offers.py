@@ -33,7 +33,7 @@ def show_offers(
     console.print(Text(say("offers.head", language, count=len(offers)), style="bold"))
     for offer, cost in offers:
         console.print(Text(f"  {offer_line(offer, naming, currency).text(language)}"))
-        console.print(Text(f"    {cost_line(cost, currency, language)}"))
+        console.print(Text(f"    {cost_line(cost, offer.worth, currency, language)}"))
     console.print(Text(say("offers.how", language), style="dim"))
 
 
@@ -51,7 +51,8 @@ def offer_line(offer: "OpenOffer", naming: Naming, currency: str) -> Message:
     return line if not offer.said.reason else message("offers.because", line=line, reason=offer.said.reason)
 
 
-def cost_line(cost: "OfferCost", currency: str, language: str) -> str:
+def cost_line(cost: "OfferCost", worth: float | None, currency: str, language: str) -> str:
+    """worth: money of the order; bounds that are further apart tell nothing."""
     if cost.money is None:
         return say("offers.unknown", language, why="" if cost.why is None else cost.why.text(language))
 
@@ -60,6 +61,11 @@ def cost_line(cost: "OfferCost", currency: str, language: str) -> str:
 
     key = "same" if abs(cost.money) < NO_MONEY else "costs" if cost.money > 0 else "saves"
     text = say(f"offers.{key}", language, money=money(abs(cost.money)))
-    if cost.low is None or cost.high is None or cost.high - cost.low < NO_MONEY:
+    if cost.low is None or cost.high is None:
+        return say("offers.no_bound", language, text=text)
+    if cost.high - cost.low < NO_MONEY:
         return text
-    return say("offers.between", language, text=text, low=money(cost.low), high=money(cost.high))
+    words = {"text": text, "low": money(cost.low), "high": money(cost.high)}
+    if cost.is_certain:
+        return say("offers.between", language, **words)
+    return say("offers.cannot_tell" if cost.is_within(worth) else "offers.too_wide", language, **words)

@@ -10,7 +10,7 @@ from datong.app.report.view import RunView
 from datong.app.report.week import KINDS
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, title
-from datong.app.wording.names import PIECE
+from datong.model.measures import PIECE
 from datong.plan.reason import sentence
 from datong.questions.tables_out import planned_orders
 

@@ -10,7 +10,8 @@ from datong.app.report.late import late_rows
 from datong.app.report.orders import of_this_week, order_rows
 from datong.app.wording import figures
 from datong.app.wording.inputs import ReportInputs
-from datong.app.wording.names import PIECE, Names
+from datong.app.wording.names import Names
+from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.tables_out import kept_findings, rendered
 from datong.questions.totals import gap_sum, product_totals

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-# The unit that goes without saying.
-PIECE = "piece"
+from datong.model.measures import PIECE
 
 
 class Names:

@@ -8,8 +8,8 @@ from typing import Any
 
 from datong.app.wording import figures
 from datong.app.wording.inputs import ReportInputs
-from datong.app.wording.names import PIECE
 from datong.connectors.exports.vocabulary import may_be_no_goods
+from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.order_list import pace
 

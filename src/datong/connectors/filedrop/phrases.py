@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.connectors.exports.cells import cells_of
-from datong.connectors.exports.numbers import decide_marks, read_numbers
+from datong.connectors.exports.numbers import read_numbers, written
 from datong.connectors.filedrop.folders import plain
 from datong.ledger.life import AS_ORDERED, REPORTED, Offer
 from datong.model.flow import OrderState
@@ -78,14 +78,24 @@ def number_of(text: str) -> float | None:
 
 
 def numbers_of(texts: list[str]) -> list[float | None]:
-    """The numbers of a column, by what its cells say together of the decimal sign; None for a cell that is none, is
-    below nothing, or could be either of two numbers."""
+    """The numbers of a column; None for a cell that is none, is below nothing, or could be either of two numbers.
+
+    Several people fill in one sheet: a comma for decimals in one row tells nothing of 2,100 in the next. Only where
+    other cells prove the point, with which the sheet itself is written, is such a cell read by it.
+    """
     column = read_numbers(cells_of(pa.array(texts, pa.string())))
-    decided = decide_marks({"": column}, {})
-    values = column.values(decided.marks[""])
-    unsure = column.unsure if decided.unsure else np.zeros(len(texts), bool)
+    values = column.values(".")
+    unsure = np.zeros(len(texts), bool) if column.rules == {"."} else column.unsure
     good = np.isfinite(values) & (values >= 0) & ~unsure & ~column.unread
     return [float(v) if ok else None for v, ok in zip(values.tolist(), good.tolist(), strict=True)]
+
+
+def two_numbers(text: str) -> tuple[float, float] | None:
+    """The larger and the smaller number that a text may be; None where it is one, or none."""
+    read = written(text)
+    if read is None or read.point is None or read.comma is None or read.point == read.comma:
+        return None
+    return max(read.point, read.comma), min(read.point, read.comma)
 
 
 def _take_day(text: str, spoken_on: date | None) -> tuple[str, date | None, bool]:

@@ -12,7 +12,7 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
-from datong.connectors.filedrop.phrases import Said, day_of, numbers_of, said
+from datong.connectors.filedrop.phrases import Said, day_of, numbers_of, said, two_numbers
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
 from datong.connectors.protocol import chain_of
@@ -138,7 +138,7 @@ class _Row:
             self._problem("bad_moment", "happened_at", value="")
         for name in _NUMBERS:
             if record[name] and self._counted[name] is None:
-                self._problem("bad_units" if name != "new_price" else "bad_price", name, value=record[name])
+                self._no_number(name, record[name])
         if self._findings or answer is None or when is None:
             return [], self._findings
         order = record["order"].removeprefix("'")  # as a spreadsheet keeps a text that looks like a formula
@@ -157,6 +157,15 @@ class _Row:
             return [replace(event, offer=answer.offer)], []
         offer = replace(event, state="offered", good_units=None, scrap_units=None, offer=answer.offer)
         return [event, offer] if answer.offer else [event], []
+
+    def _no_number(self, name: str, text: str) -> None:
+        """A cell that is no number, or could be either of two."""
+        either = two_numbers(text)
+        if either is None:
+            self._problem("bad_units" if name != "new_price" else "bad_price", name, value=text)
+        else:
+            many, few = either
+            self._problem("two_numbers", name, value=text, many=f"{many:.15g}", few=_one_reading(few))
 
     def _answer(self, spoken_on: date | None) -> Said | None:
         """State and offer of the row, of its own columns and of what stands in the column of the state; a remark that
@@ -245,7 +254,7 @@ def _table(content: bytes) -> list[tuple[int, list[str]]]:
     if content.startswith(b"PK"):
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
         values = [] if sheet.start is None else sheet.to_python(skip_empty_area=False)
-        texts = [[cell_text(value) or "" for value in row] for row in values]
+        texts = [[_cell(value) for value in row] for row in values]
         return [(number, row) for number, row in enumerate(texts, start=1) if any(cell.strip() for cell in row)]
     try:
         text = content.decode("utf-8-sig")
@@ -257,6 +266,16 @@ def _table(content: bytes) -> list[tuple[int, list[str]]]:
     delimiter = max(DELIMITERS, key=first.count)
     rows = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     return [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
+
+
+def _cell(value: object) -> str:
+    return _one_reading(value) if isinstance(value, float) and not value.is_integer() else cell_text(value) or ""
+
+
+def _one_reading(number: float) -> str:
+    """A fraction as a text that is one number alone: with three decimals it might be thousands."""
+    text = repr(number)
+    return f"{text}0" if re.fullmatch(r"-?\d+\.\d{3}", text) else text
 
 
 @cache

@@ -1,7 +1,7 @@
 """The sheet that a counterparty gets: its orders, and beside them the columns in which it answers.
 
 The same rows as CSV, for programs, and as a workbook, for people, who fill it in and send it back. A supplier is told
-offer, unit, price and where to deliver, a carrier where to, and neither of them our reasons; works are told why.
+offer, unit, price and where to deliver, a carrier where to, and no other firm our reasons; our own works are told why.
 """
 
 import csv
@@ -36,7 +36,8 @@ class Known:
     """What orders are told with. product_names, base_units: by product code. prices: of a unit, by offer.
 
     addresses: by site; that of the only place which takes deliveries under ''. counterparties: all that ever got an
-    order; languages: of those that have one.
+    order; languages: of those that have one. firms: counterparties that are other firms: our reasons name our stock and
+    what others cost.
     """
 
     product_names: Mapping[str, str | None] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Known:
     addresses: Mapping[str, str] = field(default_factory=dict)
     counterparties: tuple[str, ...] = ()
     languages: Mapping[str, str] = field(default_factory=dict)
+    firms: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def sheet_of(counterparty: str, run: str, messages: Sequence[OrderMessage], lang
     days = ["ordered_on", "arrives_on"] if all(bought) else ["start", "due"]
     columns = ["order", "kind", "product", "product_name", "units", "unit", *days]
     columns += ["offer", "price"] if any(bought) else []
-    columns += [] if all(bought) else ["line", "why"]
+    columns += [] if all(bought) else ["line"]
+    columns += [] if all(bought) or counterparty in known.firms else ["why"]
     columns += ["from_site", "site"] if any(message.order.site is not None for message in messages) else []
     columns += [name for name in ("deliver_to", "note") if any(own[name] for own in cells)]
     columns.append("key")

@@ -1,0 +1,43 @@
+"""How far the records of sales go: a day on which nothing was sold, or one of which nobody has told yet."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from datong.ledger.columns import as_day, local_days
+from datong.ledger.state import State
+
+# Of the gaps between days with a sale, one in so many may be longer without telling anything.
+USUAL_GAPS = 0.99
+# Fewer gaps than this tell nothing of what is usual.
+FEWEST_GAPS = 8
+
+
+@dataclass(frozen=True)
+class SalesEnd:
+    """day: the last one of which a sale is recorded. usual_gap: days between two days with a sale that are no news."""
+
+    day: date
+    usual_gap: int
+
+    def covers(self, last_day: date) -> bool:
+        """Whether the records go on to a day, but for a gap that is usual."""
+        return (last_day - self.day).days <= self.usual_gap
+
+
+def sales_end(state: State) -> SalesEnd | None:
+    """Where the records of sales end, if the days after it, up to the state's, are more than this chain is usually
+    without any sale; None where the records go on to the state's day.
+
+    Of one product alone, a long time without a sale is no news about the records. A row of 0 units is a record.
+    """
+    sales = state.table("sales").select(["happened_at", "product"])
+    if not sales.num_rows or len(sales["product"].unique()) < 2:
+        return None
+    days = np.unique(local_days(sales, state))
+    gaps = np.diff(days)
+    if len(gaps) < FEWEST_GAPS:
+        return None
+    end = SalesEnd(as_day(int(days[-1])), int(np.quantile(gaps, USUAL_GAPS, method="higher")))
+    return None if end.covers(state.today - timedelta(days=1)) else end
