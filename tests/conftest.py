@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from datong.model import words
+
 # A slow machine is no fault of an example; the same examples come each time.
 slow = [HealthCheck.too_slow]
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=slow)
@@ -15,6 +17,16 @@ settings.load_profile("suite")
 
 # What several folders of tests build on lies beside this file: small_chain, mill.
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_place_is_filled() -> None:
+    """A text that lacks a place fails the test in which it is said."""
+
+    def fail(_places: words.Places, name: str) -> words.OpenPlace:
+        raise KeyError(name)
+
+    words.Places.__missing__ = fail  # ty: ignore[invalid-assignment]
 
 
 @pytest.fixture(autouse=True)

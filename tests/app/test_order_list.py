@@ -14,6 +14,7 @@ from xlsxwriter import Workbook
 import datong
 from datong.app.cli.main import main
 from datong.connectors.exports.count_sheet import read_counts
+from datong.connectors.exports.vocabulary import may_be_no_goods
 from datong.connectors.files.read import whole_source
 from datong.model.errors import BadInput
 from datong.questions.order_list import pace
@@ -299,6 +300,56 @@ def test_what_was_ordered_and_what_arrived_is_told_with_the_commands_printed(
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(commands[1])[1:]) == 0
     assert under_way(chain, "KA") == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["Gift Card - €25", "补差价 邮费专拍", "【赠品】茶巾 单拍不发", "Versandkosten Inland"]
+)
+def test_what_nobody_orders_is_known_by_its_name(name: str) -> None:
+    assert may_be_no_goods(name)
+
+
+@pytest.mark.parametrize("name", ["Gift box of tea", "Pen tip", "Shipping box", "紫砂壶 赠送茶杯 送运费险"])
+def test_what_is_ordered_is_not_taken_for_something_else(name: str) -> None:
+    assert not may_be_no_goods(name)
+
+
+def test_what_may_be_no_goods_stands_apart_until_somebody_says_that_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["Order,Date,SKU,Item name,Quantity,Price"]
+    for day in range(60):
+        on = f"2024-{1 + day // 28:02}-{1 + day % 28:02}"
+        rows += [f"A{day},{on},KA,Plate,2,5.5", f"B{day},{on},GC,Gift Card - 25,1,25", f"C{day},{on},SM,Sampler,1,0.00"]
+        rows.append(f"D{day},{on},KB,Bowl,1,7.5")
+    (tmp_path / "orders.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    command = ["try", str(tmp_path / "orders.csv"), "--yes", "--into", str(tmp_path / "chain"), "--lang", "en"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "2 of 2 products to order now" in said and "Not goods? 2 products" in said
+    assert (
+        "Sampler (SM): " in said
+        and "no sale of it has a price above 0. If you do order it: --answer goods:SM=yes" in said
+    )
+    (released,) = re.findall(r"all of this: datong (release .*? --chain \S+) \(or", said)
+    assert main([*command, "--answer", "goods:SM=yes"]) == 0
+    assert "of 3 products to order now" in capsys.readouterr().out
+    assert main(command) == 0  # it is kept
+    assert "of 3 products to order now" in capsys.readouterr().out
+    assert main(shlex.split(released)) == 0
+    with datong.open(tmp_path / "chain") as opened:
+        assert set(opened.state().table("orders")["product"].to_pylist()) == {"KA", "KB"}
+
+
+def test_half_a_jar_in_stock_orders_no_half_jars(tmp_path: Path) -> None:
+    chain = tmp_path / "chain"
+    assert main(["try", str(written(tmp_path / "orders.csv")), "--yes", "--into", str(chain), "--lang", "en"]) == 0
+    counts = count(chain, tmp_path / "count.xlsx", {"KA": 3.5, "KB": 1.25})
+    export = str(written(tmp_path / "orders-2.csv", more=("A99,2024-03-06,KA,Plate,2,UK,",)))
+    assert main(["try", export, "--yes", "--into", str(chain), "--stock", str(counts), "--lang", "en"]) == 0
+    with datong.open(chain) as opened:
+        orders = opened.run(listed=True).tables["orders"]["units"].to_pylist()
+    assert orders and all(units == int(units) for units in orders)
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:

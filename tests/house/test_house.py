@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from datong.app.cli.main import parser
-from datong.model.words import LANGUAGES, catalogue
+from datong.model import words as model_words
+from datong.model.words import LANGUAGES, catalogue, say
 from mill import write
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "datong"
@@ -152,6 +153,87 @@ def test_every_message_key_in_the_code_exists() -> None:
             ):
                 missing.append(f"{file.name}: {node.args[0].value}")
     assert missing == []
+
+
+def places_of(key: str) -> set[str]:
+    return {name.split(".")[0] for _, name, _, _ in string.Formatter().parse(catalogue()[key]["en"]) if name}
+
+
+# Arguments of `finding` that are no places of its texts.
+NO_PLACES = {"row", "column", "rows_affected"}
+PARTS = (".found", ".expected", ".remedy")
+
+
+def lacks(call: ast.Call, dicts: dict[str, set[str]]) -> set[str]:
+    """Places of the text that a call asks for which it does not fill; nothing where only running it tells.
+
+    dicts: the keys of dictionaries that are written out in the same function, by name."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    at = {"message": 0, "say": 0, "finding": 1}.get(name)
+    if at is None or len(call.args) <= at or not isinstance(call.args[at], ast.Constant):
+        return set()
+    key = str(call.args[at].value)
+    keys = [key + part for part in PARTS] if name == "finding" else [key]
+    if not all(k in catalogue() for k in keys):
+        return set()  # `view.say` puts a prefix before its keys
+    given: set[str] = set()
+    for word in call.keywords:
+        if word.arg is not None:
+            given.add(word.arg)
+        elif isinstance(word.value, ast.Dict) and all(isinstance(k, ast.Constant) for k in word.value.keys):
+            given |= {k.value for k in word.value.keys if isinstance(k, ast.Constant)}
+        elif isinstance(word.value, ast.Name) and word.value.id in dicts:
+            given |= dicts[word.value.id]
+        else:
+            return set()
+    return set().union(*(places_of(k) for k in keys)) - (given - NO_PLACES if name == "finding" else given)
+
+
+def written_out(tree: ast.AST) -> dict[str, set[str]]:
+    """Names that are given a dictionary with its keys written out, and nothing else."""
+    found: dict[str, set[str]] = {}
+    other: set[str] = set()
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in (t for t in targets if isinstance(t, ast.Name)):
+            value = getattr(node, "value", None)
+            if target.id not in found and isinstance(value, ast.Dict) and all(
+                isinstance(k, ast.Constant) for k in value.keys
+            ):  # fmt: skip
+                found[target.id] = {k.value for k in value.keys if isinstance(k, ast.Constant)}
+            else:
+                other.add(target.id)
+    return {name: keys for name, keys in found.items() if name not in other}
+
+
+def test_each_caller_fills_all_places_of_its_text() -> None:
+    wrong = []
+    for file in sorted(SOURCE.rglob("*.py")):
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                dicts = written_out(function)
+                calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+                wrong += [f"{file.name}:{c.lineno}: {sorted(lacks(c, dicts))}" for c in calls if lacks(c, dicts)]
+    assert wrong == []
+
+
+def test_a_place_that_nobody_fills_is_found() -> None:
+    """Of a finding, `column` says where it stands, and fills no place."""
+    told = ast.parse('finding("error", "count.no_column", "f", column="c")').body[0]
+    assert isinstance(told, ast.Expr) and isinstance(told.value, ast.Call)
+    assert lacks(told.value, {}) == {"columns"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_fails_for_a_place_that_nobody_fills(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests are told of it (conftest.py); a person reads the rest of the text."""
+    open_ = [key for key in sorted(catalogue()) if places_of(key)]
+    for key in open_[:20]:
+        with pytest.raises(KeyError):
+            say(key, language)
+    monkeypatch.setattr(model_words.Places, "__missing__", lambda _, name: model_words.OpenPlace(name))
+    for key in open_:
+        assert all(f"{{{name}" in say(key, language) for name in places_of(key))
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])

@@ -83,6 +83,8 @@ class SeriesSet:
             object.__setattr__(self, "launch_ahead", np.full(len(self.items), -1))
 
 
+# Ends the name of an offer that is assumed of a product that nobody makes or offers.
+IMPLIED = "/implied"
 # Most ids of evidence rows that a signal carries.
 EVIDENCE_ROWS = 50
 

@@ -43,7 +43,29 @@ def say(key: str, language: str, /, **params: Any) -> str:
     """The text under `key` with its {places} filled. A Message among the params is put in the same language."""
     filled = {k: v.text(language) if isinstance(v, Message) else v for k, v in params.items()}
     text = catalogue()[key][language if language in LANGUAGES else "en"]
-    return visible(_PLURALS.vformat(text, (), filled) if ":plural}" in text else text.format(**filled))
+    places = Places(filled)
+    return visible(_PLURALS.vformat(text, (), places) if ":plural}" in text else text.format_map(places))
+
+
+class Places(dict[str, Any]):
+    """What fills the places of a text. One that nobody fills stays open, '{file}': a person who reads of a fault is not
+    to meet another one there. In the tests it is an error."""
+
+    def __missing__(self, name: str) -> "OpenPlace":
+        return OpenPlace(name)
+
+
+@dataclass(frozen=True)
+class OpenPlace:
+    """Stands for what fills no place, in any format."""
+
+    name: str
+
+    def __getattr__(self, name: str) -> "OpenPlace":
+        return OpenPlace(f"{self.name}.{name}")
+
+    def __format__(self, format_spec: str) -> str:
+        return f"{{{self.name}}}"
 
 
 # A pattern of characters that nobody sees, and that a terminal obeys: C0 but for tab and line ends, DEL and C1.

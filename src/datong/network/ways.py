@@ -14,15 +14,11 @@ import numpy as np
 from datong.ledger.held import Held
 from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
-from datong.model.flow import FloatArray, Learnt, OrderKind
+from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
 from datong.network.refusals import Refusal, closed_days
 from datong.network.under_way import LEAD_QUANTILE
-
-# Behind the product's name: the offer of someone, assumed of what no row says how to get.
-IMPLIED = "/implied"
-
 
 # In place of the first day of a way that may not start.
 NEVER = date.max

@@ -12,9 +12,12 @@ def whole_products(state: State, demand: Forecast, facts: ChainFacts) -> dict[st
     """Product, or label of a stock point -> whether it comes in whole units.
 
     It does unless its base unit is a measure (kg, m, l), a lot multiple of it is a fraction, or the records themselves
-    count fractions of it: in demand, in stock counts, or in what goes into a unit of something else.
+    count fractions of it: in demand, in stock counts, or in what goes into a unit of something else. What is sold, and
+    in whole units alone, is ordered in whole units, however an open jar of it is counted.
     """
-    divisible = _fractions(state.table("stock"), "product", "units")
+    sales = state.table("sales")
+    sold_whole = set(sales["product"].unique().to_pylist()) - _fractions(sales, "product", "units")
+    divisible = _fractions(state.table("stock"), "product", "units") - sold_whole
     divisible |= _fractions(state.table("demand"), "product", "units")
     divisible |= _fractions(state.table("components"), "component", "units_per_unit")
     units = state.table("products").select(["product", "base_unit"])

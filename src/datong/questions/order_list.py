@@ -30,6 +30,7 @@ ORDER_LIST_SCHEMA = pa.schema(
         ("lasts_until", pa.date32()),
         ("lasts_beyond", pa.bool_()),
         ("short_chance", pa.float64()),
+        ("free", pa.bool_()),
     ]
 )
 
@@ -41,11 +42,12 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
     without what is owed from before, in the buckets of `pace`. order_units: what the plan orders or starts before the
     second bucket. lasts_until: the last day that all of this is expected to reach; lasts_beyond: it reaches beyond the
     horizon. short_chance: that without an order now demand exceeds what is there and under way before a later order
-    could arrive.
+    could arrive. free: none of its sales has a price,
+    as most others have.
     """
     calendar, where = state.settings.calendar, position(state)
     asked = pooled_demand(forecast, where, calendar.bucket_days)
-    expected = _expected(forecast)
+    expected, free = _expected(forecast), _free(state.table("sales"))
     paced = pace(forecast.bucket_starts, state.today, calendar.bucket_days)
     lead = _leads(tables["ways"])
     now = _ordered_now(tables["orders"], calendar.shift(forecast.bucket_starts[0], 1))
@@ -77,6 +79,7 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
                 "order_units": now.get(product, 0.0),
                 "lasts_until": last,
                 "lasts_beyond": last is None,
+                "free": product in free,
                 "short_chance": float((paths[:, :window].sum(axis=1) > have + 1e-9).mean()),
             }
         )
@@ -109,6 +112,13 @@ def _expected(forecast: Forecast) -> dict[str, FloatArray]:
     for item, paths in zip(forecast.items, forecast.paths, strict=True):
         found[item.product] = found.get(item.product, 0.0) + paths.mean(axis=0)
     return found
+
+
+def _free(sales: pa.Table) -> set[str]:
+    """Products without a price above 0 in any sale, where most products have one."""
+    most = sales.select(["product", "price"]).group_by("product").aggregate([("price", "max")]).to_pylist()
+    free = {row["product"] for row in most if (row["price_max"] or 0.0) <= 0}
+    return free if 2 * len(free) < len(most) else set()
 
 
 def _leads(ways: pa.Table) -> dict[str, int]:

@@ -10,12 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.state import State, in_state_schema
-from datong.model.flow import Item, PlannedOrder, nothing_learnt
+from datong.model.flow import IMPLIED, Item, PlannedOrder, nothing_learnt
 from datong.network.facts import chain_facts
 from datong.network.places import ANYWHERE
 from datong.network.position import position
 from datong.network.stock import ships_to_buyers
-from datong.network.ways import IMPLIED
 from datong.replay.making import true_lead_days
 from datong.replay.parts import NOTHING, Batch
 from datong.replay.simulate import Simulation

@@ -30,3 +30,5 @@ def show_order_list(listed: OrderList, console: Console | None = None) -> None:
         console.print(Text(say("order_list.more", listed.language, count=more), style="dim"))
     for note in listed.notes():
         console.print(Text(note, style="dim"))
+    for note in listed.apart_notes():
+        console.print(Text(note), soft_wrap=True)

@@ -10,9 +10,9 @@ from rich.text import Text
 from datong.app.cli import terminal
 from datong.app.wording import figures
 from datong.app.wording.names import Names
+from datong.model.flow import IMPLIED
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.network.ways import IMPLIED
 
 if TYPE_CHECKING:  # it imports every stage
     from datong.questions.replenish import ReplenishResult

@@ -9,6 +9,8 @@ import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pyarrow as pa
+
 from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
 from datong.app.cli.terminal_order_list import show_order_list
@@ -16,11 +18,11 @@ from datong.app.cli.terminal_since import show_changes
 from datong.app.in_hand import write_chain
 from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
-from datong.app.wording.order_list import OrderList
+from datong.app.wording.order_list import GOODS, OrderList
 from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.profiles import PROFILES_FOLDER
-from datong.connectors.exports.questions import asked
+from datong.connectors.exports.questions import asked, read_answers, write_answers
 from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
 from datong.connectors.files.whole import write_whole
 from datong.model.errors import BadInput, Refused
@@ -151,9 +153,10 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     from datong.app.report.order_list import count_sheet_bytes, order_list_bytes
 
     commands.warn_of_findings(chain, language)
+    goods = _goods(chain, options)
     result = commands.run_with_progress(chain, None, None, language, listed=True)
     inputs = report_inputs(chain, result, {}, language)
-    listed = OrderList(inputs, language)
+    listed = OrderList(inputs, language, goods)
     results = chain.folder / RESULTS_FOLDER
     results.mkdir(exist_ok=True)
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))
@@ -173,10 +176,30 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     terminal.line(say("order_list.report", language, path=report.resolve()))
     folder = shlex.quote(str(chain.folder))
     if listed.wanted:
-        terminal.line(say("order_list.ordered", language, folder=folder))
+        which = _orders_of(result.tables["orders"], listed) if listed.apart else "--due"
+        terminal.line(say("order_list.ordered", language, folder=folder, which=which))
     terminal.line(say("order_list.arrived", language, folder=folder))
     terminal.line(say("order_list.refresh", language, folder=folder))
     _open(report)
+
+
+def _goods(chain: Chain, options: argparse.Namespace) -> frozenset[str]:
+    """Products that are goods, as somebody has said: now, which is kept with the chain, or before."""
+    answers = read_answers(chain.folder)
+    said = {key: value for key, value in _given(options).items() if key.startswith(GOODS)}
+    if said:
+        write_answers(chain.folder, answers | said)
+    return frozenset(key.removeprefix(GOODS) for key, value in (answers | said).items()
+                     if key.startswith(GOODS) and value.lower() in ("yes", "y", "是"))  # fmt: skip
+
+
+def _orders_of(orders: pa.Table, listed: OrderList) -> str:
+    """Keys of the orders that the list holds, without those of what stands apart."""
+    products = {row["product"] for row in listed.wanted}
+    first = min(listed.inputs.starts)
+    until = listed.inputs.settings.calendar.shift(first, 1)
+    rows = orders.select(["order", "product", "start", "locked"]).to_pylist()
+    return shlex.join(r["order"] for r in rows if r["product"] in products and r["start"] < until and not r["locked"])
 
 
 def _open(report: Path) -> None:

@@ -1,6 +1,6 @@
 """Long tables of the web page, which a small script lets a reader search, filter and sort: rows of plain texts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ def orders_listing(view: RunView) -> Listing:
             view.names.beside(r["product"]),
             view.amount(r["units"], r["product"]),
             *(r[day].isoformat() for day in ("start", "due", "needed_by")),
-            r["line"] or r["offer"] or view.say("orders.from_to", first=r["from_site"] or "–", second=r["site"] or "–"),
+            _where(view, r),
             *([", ".join(r["hurts"] or ())] if some_hurt else []),
             figures.number(r["cost"]),
         )
@@ -100,6 +100,13 @@ def orders_listing(view: RunView) -> Listing:
     reasons = _reasons(view, {r["order"] for r in rows[:REASONS_SHOWN]})
     details = [reasons.get(r["order"]) or view.say("orders.ask_why", order=r["order"]) for r in rows]
     return _listing("orders", heads, lines, tags=tags, details=details, choices=choices)
+
+
+def _where(view: RunView, row: Mapping[str, Any]) -> str:
+    """Line, offer or lane of an order."""
+    if row["line"] or row["offer"]:
+        return str(row["line"]) if row["line"] else str(coded("offer", row["offer"], view.language))
+    return view.say("orders.from_to", first=row["from_site"] or "–", second=row["site"] or "–")
 
 
 def _reasons(view: RunView, wanted: set[str]) -> dict[str, str]:

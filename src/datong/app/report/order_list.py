@@ -29,7 +29,7 @@ def order_list_bytes(listed: OrderList) -> bytes:
             round(row["week_units"], 2), row["order_units"], listed.lasts(row), row["short_chance"],
         ])  # fmt: skip
     heads = [listed.head(key) for key in keys]
-    top = [listed.title(), *listed.notes()]
+    top = [listed.title(), *listed.notes(), *listed.apart_notes()]
     return _workbook(say("order_list.sheet", language), top, heads, rows, _WIDTHS, len(keys) - 1)
 
 

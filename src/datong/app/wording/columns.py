@@ -7,7 +7,7 @@ from typing import Any
 from datong.app.wording import figures
 from datong.app.wording.figures import fitting
 from datong.app.wording.names import Names
-from datong.model.flow import EVIDENCE_ROWS, method_message
+from datong.model.flow import EVIDENCE_ROWS, IMPLIED, method_message
 from datong.model.words import catalogue, say
 
 # A price below this is none.
@@ -25,7 +25,10 @@ def title(column: str, language: str) -> str:
 
 
 def coded(column: str, value: object, language: str) -> object:
-    """A coded value ('make', 'level_shift') in words; any other value as it is."""
+    """A coded value ('make', 'level_shift'), and the name of an offer that is assumed, in words; any other value as it
+    is."""
+    if isinstance(value, str) and value.endswith(IMPLIED):
+        return say("replenish.by_anyone", language)
     key = f"code.{column}_{value}"
     return say(key, language) if isinstance(value, str) and key in catalogue() else value
 

@@ -1,5 +1,6 @@
 """The order list as a person reads it: a row of texts or figures for each product."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -7,23 +8,46 @@ from typing import Any
 
 from datong.app.wording import figures
 from datong.app.wording.inputs import ReportInputs
+from datong.connectors.exports.vocabulary import may_be_no_goods
 from datong.model.measures import PIECE
 from datong.model.words import say
 from datong.questions.order_list import pace
 
 Row = Mapping[str, Any]
+# Before a product in the answers of a chain: `goods:GC=yes`.
+GOODS = "goods:"
 
 
 @dataclass(frozen=True, eq=False)
 class OrderList:
-    """rows: of the table order_list, the most urgent first."""
+    """What to order, the most urgent first. goods: products that somebody has answered for: they are goods."""
 
     inputs: ReportInputs
     language: str
+    goods: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> list[Row]:
-        return self.inputs.tables["order_list"].to_pylist()
+        return [row for row in self.inputs.tables["order_list"].to_pylist() if not self._in_doubt(row)]
+
+    @property
+    def apart(self) -> list[Row]:
+        """Products that may be nothing to order: by their name, or since they have no price above 0."""
+        return [row for row in self.inputs.tables["order_list"].to_pylist() if self._in_doubt(row)]
+
+    def _in_doubt(self, row: Row) -> bool:
+        return row["product"] not in self.goods and (row["free"] or may_be_no_goods(row["name"] or row["product"]))
+
+    def apart_notes(self) -> list[str]:
+        """A line for each product that stands apart, with why, what the plan orders of it, and the answer that puts it
+        into the list."""
+        told = [say("order_list.apart", self.language, count=figures.number(len(self.apart)))] if self.apart else []
+        for row in self.apart:
+            why = say("order_list.apart_free" if row["free"] else "order_list.apart_name", self.language)
+            answer = shlex.quote(f"{GOODS}{row['product']}=yes")
+            words = {"product": self.called(row), "units": self.in_unit(row, row["order_units"]), "why": why}
+            told.append(say("order_list.apart_row", self.language, **words, answer=answer))
+        return told
 
     @property
     def wanted(self) -> list[Row]:

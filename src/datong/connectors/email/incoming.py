@@ -197,7 +197,7 @@ def _not_ours(letter: Letter, source: str, read: Mapping[str, _Sheet], tokens: C
         return [finding("error", "email.unknown_token", source, token=min(tokens))]
     if any(sheet.reports for sheet in read.values()):
         return [finding("error", "email.sheet_without_token", source)]
-    return [finding("note", "email.no_token", source)]
+    return [finding("note", "email.no_token", source, count=1)]
 
 
 def _said(

@@ -65,6 +65,15 @@ def is_service(text: str) -> bool:
     return plain(text).strip(" :：.()*") in words("services", "words")
 
 
+def may_be_no_goods(name: str) -> bool:
+    """Whether a product's name holds words of what nobody orders: a gift card, a top-up of postage, a present."""
+    text = plain(name)
+    return any(
+        re.search(rf"\b{re.escape(word)}\b", text) if word.isascii() else word in text
+        for word in sorted(words("services", "no_goods"))
+    )
+
+
 def names_total(text: str) -> bool:
     """Whether a cell begins or ends with such a name: 'KA-10 Total', '1月小计'."""
     return _total_names().search(plain(text).strip(" :：.()*")) is not None
