@@ -234,6 +234,7 @@ class _Export:
         self._ask_for_product()
         self._name_variants()
         self._extra_cells()
+        self.named, self.told = self._told_of_rows()
         self._carry()
         self.units_column = self._units_column()
         self._read_numbers()
@@ -363,6 +364,15 @@ class _Export:
                 self.columns[name] = meaning.carried(self.columns[name], order)
                 if (more := int(self.columns[name].filled.sum()) - before) > 0:
                     self.notes.append(message("export.carried", column=name, count=more))
+
+    def _told_of_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """(row,) bool each, as the file has them: the product has a name; and whose order it is, or its state, is told,
+        which no row of sums has."""
+        fields = [n for f in ("order", "customer") if (n := self.choice.column(f)) is not None]
+        filled = [self.columns[n].filled for n in (*fields, *self.choice.states, *self.choice.kinds)]
+        name = self._cells("name")
+        nothing = np.zeros(self.table.height, bool)
+        return nothing if name is None else name.filled, np.any(filled, axis=0) if filled else nothing
 
     def _named(self) -> np.ndarray:
         """(row,) bool: the product has a name and no code."""
@@ -641,17 +651,7 @@ class _Export:
         self.units = units
         product = self.columns[self.choice.column("product") or ""].filled
         day = ~not_a_day(self.days)
-        named = self.rows.totals(self._keys())
-        hinted = self.rows.hints_of_totals(self._keys())
-        summed = self.rows.sums(units, self.days, named | hinted | ~product)
-        whole = (named | hinted) & day & product  # rows that lack nothing are sums only if nearly all of them are
-        if whole.any() and summed[whole].mean() < _MOSTLY:
-            summed &= ~whole
-        certain = (named | hinted) & (~day | ~product | summed) | (summed & ~product)
-        self.rows.drop("total", certain, None)
-        doubtful = self.rows.inside & named
-        if doubtful.any():
-            self._ask_for_totals(doubtful, units)
+        self._leave_sums_out(product, day)
         goods = [cells for f in ("product", "name") if (cells := self._cells(f)) is not None]
         self.rows.drop("service", self.rows.services(goods), None)
         self._leave_components_out()
@@ -668,6 +668,32 @@ class _Export:
         self._drop(
             "no_product", ~self.columns[self.choice.column("product") or ""].filled, self.choice.column("product")
         )
+
+    def _leave_sums_out(self, product: np.ndarray, day: np.ndarray) -> None:
+        """Rows of sums: by a word of sums; or, where a row tells nothing but numbers, by the sum that it makes. A row
+        with a date or a name and without a code may be a sale all the same: a question, where all of its kind agree."""
+        units = self.units
+        named = self.rows.totals(self._keys())
+        words_of_sums = named | self.rows.hints_of_totals(self._keys())
+        bare = ~product & ~words_of_sums & ~self.told & ~self.named
+        summed = self.rows.sums(units, self.days, words_of_sums | bare)
+        whole = words_of_sums & day & product  # rows that lack nothing are sums only if nearly all of them are
+        if whole.any() and summed[whole].mean() < _MOSTLY:
+            summed &= ~whole
+        certain = words_of_sums & (~day | ~product | summed) | (bare & ~day & summed)
+        dated = _agreeing(bare & day, summed)
+        if self.table.wide:
+            certain |= dated
+        self.rows.drop("total", certain, None)
+        doubtful = self.rows.inside & named
+        if doubtful.any():
+            self._ask_for_totals("totals", doubtful)
+        uncoded = ~product & ~words_of_sums & ~self.told & self.named
+        if uncoded.any():
+            dated |= _agreeing(uncoded, self.rows.sums(units, self.days, words_of_sums | bare | uncoded))
+        dated &= self.rows.inside
+        if dated.any():
+            self._ask_for_totals("sums", dated)
 
     def _leave_components_out(self) -> None:
         """Rows that name another product of the file as the one that they are a part of: both may be counted."""
@@ -722,8 +748,8 @@ class _Export:
         self.columns[column] = _only_where(name, self.columns[column], rows)
         self.notes.append(message("export.by_name", column=column, count=f"{int(rows.sum()):,}"))
 
-    def _ask_for_totals(self, rows: np.ndarray, units: np.ndarray) -> None:
-        amount = f"{np.nansum(units[rows]):,.10g}"
+    def _ask_for_totals(self, key: str, rows: np.ndarray) -> None:
+        amount = f"{np.nansum(self.units[rows]):,.10g}"
         texts = tuple(
             dict.fromkeys(t for c in self._keys() for t in c.text.filter(pa.array(rows)).slice(0, 3).to_pylist() if t)
         )
@@ -731,8 +757,8 @@ class _Export:
             Option(n, message(f"export.reading.{n}_totals", units=amount, count=int(rows.sum())))
             for n in ("leave", "keep")
         )
-        asks = message("export.asks.totals", count=int(rows.sum()))
-        if self.asking.ask(Question("totals", asks, (), texts, options)) == "leave":
+        asks = message(f"export.asks.{key}", count=int(rows.sum()))
+        if self.asking.ask(Question(key, asks, (), texts, options)) == "leave":
             self.rows.drop("total", rows, None)
 
     def _drop(self, reason: str, rows: np.ndarray, column: str | None) -> None:
@@ -1008,6 +1034,11 @@ def _joined(cells: Cells, variant: Cells) -> Cells:
     text = bare.cast(pa.string()).take(said.indices)
     both = pc.binary_join_element_wise(cells.text, text, ", ", null_handling="emit_null")
     return Cells(pc.coalesce(both, cells.text), cells.kind)
+
+
+def _agreeing(rows: np.ndarray, summed: np.ndarray) -> np.ndarray:
+    """Of rows of one kind those that are sums: none, unless nearly all of them are."""
+    return rows & summed if rows.any() and summed[rows].mean() >= _MOSTLY else np.zeros(len(rows), bool)
 
 
 def _of_several(product: Cells, inside: np.ndarray) -> np.ndarray:
