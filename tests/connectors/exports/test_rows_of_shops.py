@@ -69,3 +69,55 @@ def test_a_last_row_of_nothing_but_numbers_is_a_sum(tmp_path: Path) -> None:
     rows = [f"2024-01-{d:02},KA,Tea,2" for d in range(1, 21)]
     reading = read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows, ",,,40"])
     assert asked(reading) == [] and reading.sold == 40 and "1 rows of sums" in reading.last_line("en")
+
+
+# --- codes that are none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", ["null", "NULL", "none", "N/A", "-", "0", "无", "空", "'null", ""])
+@pytest.mark.parametrize("head", ["Order,Date,SKU,Name,Quantity", "订单编号,付款时间,商家编码,宝贝标题,数量"])
+def test_goods_whose_code_is_a_word_for_none_go_by_their_name(nothing: str, head: str, tmp_path: Path) -> None:
+    names = ("Tea", "Sieve", "Pot")
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},{nothing if i % 3 else 'KA-1'},{names[i % 3]},2" for i in range(60)]
+    reading = read(tmp_path / "list.csv", [head, *rows])
+    assert asked(reading) == [] and units_of(reading) == {"KA-1": 40.0, "Sieve": 40.0, "Pot": 40.0}
+    assert "40 rows have no code" in told(reading)
+
+
+def test_zero_among_short_codes_is_a_code(tmp_path: Path) -> None:
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},{i % 5},Tea {i % 5},2" for i in range(60)]
+    assert set(units_of(read(tmp_path / "list.csv", ["Order,Date,SKU,Name,Quantity", *rows]))) == set("01234")
+
+
+def test_without_a_name_they_are_told(tmp_path: Path) -> None:
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},{'null' if i == 7 else 'KA-1'},2" for i in range(200)]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity", *rows])
+    assert units_of(reading) == {"KA-1": 398.0} and "1 rows without a product" in reading.last_line("en")
+
+
+# --- orders that are not paid ----------------------------------------------------------------------------------------
+
+TAOBAO = (
+    "子订单编号,主订单编号,标题,价格,购买数量,商家编码,商品属性,订单状态,"
+    "买家实际支付金额,退款状态,退款金额,订单创建时间,订单付款时间"
+)
+
+
+def taobao(
+    state: str, refund: str = "没有申请退款", money: str = "无退款申请", paid: str = "2024-01-{d:02} 10:02:00"
+) -> str:
+    return f"{{i}},M{{i}},茶杯,44.00,2,KA-1,,{state},88.00,{refund},{money},2024-01-{{d:02}} 10:00:00,{paid}"
+
+
+def shop(rows: list[str]) -> list[str]:
+    return [TAOBAO, *(row.format(i=i, d=i % 28 + 1) for i, row in enumerate(rows))]
+
+
+@pytest.mark.parametrize("state", ["等待买家付款", "交易关闭"])
+def test_orders_without_a_day_of_payment_are_left_out_by_their_state(state: str, tmp_path: Path) -> None:
+    rows = [taobao(state, paid="") if i % 6 == 0 else taobao("交易成功") for i in range(60)]
+    reading = read(tmp_path / "list.csv", shop(rows))
+    assert (asked(reading), reading.findings, reading.sold) == ([], (), 100)
+    assert f"10 rows with 20 units: {state}" in reading.last_line("en") and "their date is 订单创建时间" in told(
+        reading
+    )

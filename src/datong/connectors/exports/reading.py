@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.codes import read_codes
+from datong.connectors.exports.codes import read_codes, without_placeholders
 from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_no, is_yes
 from datong.connectors.exports.dates import (
     DateColumn,
@@ -59,6 +59,7 @@ _NUMBER_FIELDS = ("units", "price", "amount", "cancelled_units", "returned_units
 _WEEK_WORDS = ("week", "woche", "semaine", "semana", "周", "kw", "wk")
 _FEW = 0.01  # of rows or units that are left out without a question
 _MOSTLY = 0.8
+_NAMED = 0.4  # of a header's score, so that it names a product
 _CLEARLY = 0.75  # of a header's words
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
 _CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")
@@ -204,6 +205,7 @@ class _Export:
 
     def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
         profile = self.profile
+        self._empty_codes()
         fixed = {} if profile is None else profile.fixed(self.columns)
         self.known = {wanted: name for wanted, name in known.items() if name in self.columns}
         fixed |= self.known
@@ -236,6 +238,7 @@ class _Export:
         self._extra_cells()
         self.named, self.told = self._told_of_rows()
         self._carry()
+        self._date_by_profile()
         self.units_column = self._units_column()
         self._read_numbers()
         self._read_dates()
@@ -287,6 +290,15 @@ class _Export:
                 self.asking.ask(Question(f"list:{what}", asks, tuple(said), (), (option,)))
 
     # --- columns
+
+    def _empty_codes(self) -> None:
+        """Codes and names that say that there is none, as null or 无, are empty."""
+        own = () if self.profile is None else present(self.profile.columns.get("product", ()), self.columns)
+        for name, cells in self.columns.items():
+            if name in own or max(header_score(f, name) for f in ("product", "name")) >= _NAMED:
+                self.columns[name], count = without_placeholders(cells)
+                if count:
+                    self.notes.append(message("export.placeholders", column=name, count=f"{count:,}"))
 
     def _name_variants(self) -> None:
         """Names of products with their variant, where the platform keeps it in a column of its own."""
@@ -373,6 +385,17 @@ class _Export:
         name = self._cells("name")
         nothing = np.zeros(self.table.height, bool)
         return nothing if name is None else name.filled, np.any(filled, axis=0) if filled else nothing
+
+    def _date_by_profile(self) -> None:
+        """Orders that are not paid yet have no day of payment: they go by the next date that their platform writes."""
+        name = self.choice.column("date")
+        if self.profile is None or name is None or name in self.known.values():
+            return
+        for other in present(self.profile.columns["date"], self.columns):
+            gaps = self.told & ~self.columns[name].filled & self.columns[other].filled
+            if gaps.any():
+                self.columns[name] = _only_where(self.columns[other], self.columns[name], gaps)
+                self.notes.append(message("export.date_from", column=name, other=other, count=f"{int(gaps.sum()):,}"))
 
     def _named(self) -> np.ndarray:
         """(row,) bool: the product has a name and no code."""
