@@ -121,3 +121,39 @@ def test_orders_without_a_day_of_payment_are_left_out_by_their_state(state: str,
     assert f"10 rows with 20 units: {state}" in reading.last_line("en") and "their date is 订单创建时间" in told(
         reading
     )
+
+
+# --- refunds in part -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("money", "back", "says"),
+    [("5.00", 0, "no unit came back"), ("44.00", 10, "10 units came back"), ("88.00", 20, "20 units came back")],
+)
+def test_goods_come_back_as_far_as_the_refund_pays_for_them(money: str, back: int, says: str, tmp_path: Path) -> None:
+    rows = [taobao("交易成功", "退款成功", money) if i % 6 == 0 else taobao("交易成功") for i in range(60)]
+    reading = read(tmp_path / "list.csv", shop(rows))
+    assert (asked(reading), reading.sold, reading.returned) == ([], 120, back) and says in told(reading)
+
+
+def test_money_given_back_for_a_whole_order_is_of_none_of_its_lines(tmp_path: Path) -> None:
+    states = ["refunded,5"] * 8 + ["paid,0"] * 52
+    rows = [f"A{i // 2},2024-01-{i % 28 + 1:02},K{i % 2},2,10.00,{state}" for i, state in enumerate(states)]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity,Price,Status,Refund Amount", *rows])
+    assert asked(reading) == ["refunded"]
+
+
+@pytest.mark.parametrize(("money", "questions", "back"), [("10.00", [], 4), ("7.00", ["partly_refunded"], 0)])
+def test_a_state_of_a_part_is_asked_about_unless_the_money_pays_for_units(
+    money: str, questions: list[str], back: int, tmp_path: Path
+) -> None:
+    states = [f"partially refunded,{money}"] * 4 + ["paid,0"] * 52
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},K{i % 2},2,10.00,{state}" for i, state in enumerate(states)]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity,Price,Status,Refund Amount", *rows])
+    assert (asked(reading), reading.sold, reading.returned) == (questions, 112, back)
+
+
+def test_a_compensation_before_shipment_leaves_the_sale(tmp_path: Path) -> None:
+    rows = [taobao("买家已付款，等待卖家发货", "退款成功", "5.00"), *[taobao("交易成功")] * 59]
+    reading = read(tmp_path / "list.csv", shop(rows))
+    assert (asked(reading), reading.sold, reading.returned) == ([], 120, 0)

@@ -45,6 +45,7 @@ from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_
 from datong.connectors.exports.order_lines import line_keys, repeated
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
+from datong.connectors.exports.refunds import refunded_in_part
 from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.sheets import one_table
 from datong.connectors.exports.vocabulary import plain, words
@@ -817,9 +818,12 @@ class _Export:
         self._ask_for_repeated_rows()
         inside = self.rows.inside
         units = self._turned(np.where(inside, np.nan_to_num(self.units), 0.0))
+        in_part, back = self._refunds_in_part(units)
         signs = meaning.Signs(
             {n: self.columns[n] for n in self.choice.states},
-            self._moments_of_change() | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()},
+            self._moments_of_change()
+            | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()}
+            | in_part,
             {n: self.columns[n] for n in self.choice.kinds},
             "returned_units" in self.numbers,
             {}
@@ -836,6 +840,12 @@ class _Export:
         sold = np.where(inside & ~alone & (units > 0), units, 0.0)
         returned = np.where(inside & (alone | (units < 0)), np.abs(units), 0.0)
         returned += np.where(inside & (codes == meaning.RETURNED) & (units > 0), units, 0.0)
+        part = inside & (codes == meaning.IN_PART) & (units > 0)
+        returned += np.where(part, back, 0.0)
+        for rows, key in ((part & (back == 0), "money"), (part & (back > 0), "units")):
+            if rows.any():
+                count, of = f"{int(rows.sum()):,}", f"{back[rows].sum():,.10g}"
+                self.notes.append(message(f"export.in_part_{key}", count=count, units=of))
         sold, returned = self._negative_amounts(sold, returned)
         sold, returned = self._other_quantities(sold, returned, inside)
         for rows, key in ((inside & (units < 0), "negative"), (inside & alone & (units > 0), "documents"),
@@ -888,6 +898,32 @@ class _Export:
         fields = ("cancelled_at", "refunded_at", "shipped_at")
         found = {f: name for f in fields if (name := self.choice.column(f)) is not None}
         return {name: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
+
+    def _refunds_in_part(self, units: np.ndarray) -> tuple[dict[str, tuple[str, Cells]], np.ndarray]:
+        """The rows of which less was given back than was paid, as a mark, and (row,) units that came back with it. Only
+        where the money is of the row: of an order with several lines, it may be of any."""
+        money = [n for n, mark in self.choice.flags.items() if mark == "refund_money"]
+        nothing = np.zeros(len(units))
+        if len(money) != 1 or "returned_units" in self.numbers:
+            return {}, nothing
+        values = read_numbers(self.columns[money[0]]).values(".")
+        price, amount = self.numbers.get("price"), self.numbers.get("amount")
+        if price is not None and is_line_total(price, np.abs(units), amount, self.product):
+            price = None
+        part, back = refunded_in_part(values, units, price, amount)
+        order = self._cells("order")
+        if order is not None:
+            codes = codes_of(order)
+            part &= (codes == 0) | (np.bincount(codes)[codes] == 1)
+        if not part.any():
+            return {}, nothing
+        name = self.choice.column("amount") or self.choice.column("price") or ""
+        marks = {}
+        for sign, mark, rows in (("<", "in_part", part & (back == 0)), ("<=", "in_units", part & (back > 0))):
+            if rows.any():
+                marked = pc.if_else(pa.array(rows), pa.scalar("x"), pa.scalar(None, pa.string()))
+                marks[f"{money[0]} {sign} {name}"] = (mark, Cells(marked))
+        return marks, back
 
     def _negative_amounts(self, sold: np.ndarray, returned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of units that are sold for money that goes back: returns, or something else than goods."""
