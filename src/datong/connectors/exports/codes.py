@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import is_destroyed
-from datong.connectors.exports.vocabulary import plain
+from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.validate import shown
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
@@ -49,6 +49,22 @@ def read_codes(
             finding("warning", "export.twins", source, column=column, rows_affected=1, count=len(twins), value=pairs)
         )
     return text, notes, findings
+
+
+def without_placeholders(cells: Cells) -> tuple[Cells, int]:
+    """A column of codes or names without the texts that stand for nothing, and how many of its cells these were. A zero
+    is a code where others are as short numbers."""
+    known = cells.text.unique().drop_null().to_pylist()
+    zeros = {text for text in known if set(text) == {"0"}}
+    numbered = any(text.isdigit() and len(text) < 3 for text in known if text not in zeros)
+    nothing = [t for t in known if plain(t) in words("codes", "nothing") or not plain(t)] + (
+        [] if numbered else [*zeros]
+    )
+    if not nothing or len(nothing) == len(known):
+        return cells, 0
+    rows = pc.fill_null(pc.is_in(cells.text, pa.array(nothing, pa.string())), False)
+    kept = pc.if_else(rows, pa.scalar(None, pa.string()), cells.text)
+    return Cells(kept, cells.kind), int(pc.sum(rows).as_py())
 
 
 def _twins(codes: Sequence[str]) -> list[list[str]]:

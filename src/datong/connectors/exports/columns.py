@@ -351,8 +351,10 @@ def _holds_kinds(name: str, facts: Facts) -> bool:
 def _flag(name: str, facts: Facts) -> str:
     """The mark that a column of yes and no makes, or one of money that was given back; '' where it is neither."""
     values = {plain(v) for v in facts.values}
-    if plain(name) in _plain_words("refund_money") and facts.numbers >= _LEAST_SHARE:
-        return "refund_money"
+    if plain(name) in _plain_words("refund_money"):
+        money = [v for v in facts.values if any(c.isdigit() for c in v)]  # words say that there is none
+        if money and share_of_numbers(money)[0] >= _LEAST_SHARE:
+            return "refund_money"
     said = plain(name).rstrip("?？ ")
     for mark in ("cancelled", "refunded"):
         if said in _plain_words(f"{mark}_reason"):

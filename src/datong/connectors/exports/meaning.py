@@ -16,8 +16,8 @@ from datong.ledger.validate import shown
 from datong.model.words import message
 
 # What becomes of a row, as numbers of `Outcome.codes`.
-SOLD, RETURNED, NEITHER, ONLY_RETURN = range(4)
-_OUTCOMES = {"sold": SOLD, "returned": RETURNED, "not_sold": NEITHER}
+SOLD, RETURNED, NEITHER, ONLY_RETURN, IN_PART = range(5)
+_OUTCOMES = {"sold": SOLD, "returned": RETURNED, "not_sold": NEITHER, "in_part": IN_PART}
 
 _EMPTY = "(empty)"
 # Before the marks of a state that the platform's own profile explains.
@@ -26,6 +26,9 @@ _OWN = "="
 
 def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
     """What a row's marks come to: an outcome, or the key of a question."""
+    in_part = ("in_part" in marks and "partly" not in marks) or ("in_units" in marks and "unshipped" not in marks)
+    if in_part and not marks & {"cancelled", "returning", "unpaid"}:
+        return "in_part"
     if "refunded" in marks:
         if "partly" in marks:
             return "sold" if has_returned_units else "?partly_refunded"
@@ -61,8 +64,9 @@ _READINGS = {
 @dataclass(frozen=True, eq=False)
 class Signs:
     """What tells the state of rows. states: columns of words. moments: columns of moments, with the mark that one makes
-    (shipped_at, cancelled_at, refunded_at). kinds: columns of kinds of documents. words: for columns of states whose
-    platform is known, the marks of its own words (plain)."""
+    (shipped_at, cancelled_at, refunded_at; in_part, in_units: less was given back than was paid, for no unit or for
+    some). kinds: columns of kinds of documents. words: for columns of states whose platform is known, the marks of its
+    own words (plain)."""
 
     states: Mapping[str, Cells]
     moments: Mapping[str, tuple[str, Cells]]
@@ -73,8 +77,8 @@ class Signs:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """codes: (row,) SOLD, RETURNED (sold and come back), NEITHER or ONLY_RETURN. reasons: (row,) text of the state by
-    which a row is NEITHER, '' for the others."""
+    """codes: (row,) SOLD, RETURNED (sold and come back), NEITHER, ONLY_RETURN or IN_PART (sold, and refunded in part).
+    reasons: (row,) text of the state by which a row is NEITHER, '' for the others."""
 
     codes: np.ndarray
     reasons: np.ndarray

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports import meaning
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.codes import read_codes
+from datong.connectors.exports.codes import read_codes, without_placeholders
 from datong.connectors.exports.columns import REQUIRED, Choice, ColumnGuess, choose_columns, header_score, is_no, is_yes
 from datong.connectors.exports.dates import (
     DateColumn,
@@ -45,6 +45,7 @@ from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, decide_
 from datong.connectors.exports.order_lines import line_keys, repeated
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
+from datong.connectors.exports.refunds import refunded_in_part
 from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.sheets import one_table
 from datong.connectors.exports.vocabulary import plain, words
@@ -59,6 +60,7 @@ _NUMBER_FIELDS = ("units", "price", "amount", "cancelled_units", "returned_units
 _WEEK_WORDS = ("week", "woche", "semaine", "semana", "周", "kw", "wk")
 _FEW = 0.01  # of rows or units that are left out without a question
 _MOSTLY = 0.8
+_NAMED = 0.4  # of a header's score, so that it names a product
 _CLEARLY = 0.75  # of a header's words
 _AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
 _CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")
@@ -204,6 +206,7 @@ class _Export:
 
     def reading(self, findings: Sequence[Finding], rejected: pa.Table, known: Mapping[str, str]) -> Reading:
         profile = self.profile
+        self._empty_codes()
         fixed = {} if profile is None else profile.fixed(self.columns)
         self.known = {wanted: name for wanted, name in known.items() if name in self.columns}
         fixed |= self.known
@@ -236,6 +239,7 @@ class _Export:
         self._extra_cells()
         self.named, self.told = self._told_of_rows()
         self._carry()
+        self._date_by_profile()
         self.units_column = self._units_column()
         self._read_numbers()
         self._read_dates()
@@ -287,6 +291,15 @@ class _Export:
                 self.asking.ask(Question(f"list:{what}", asks, tuple(said), (), (option,)))
 
     # --- columns
+
+    def _empty_codes(self) -> None:
+        """Codes and names that say that there is none, as null or 无, are empty."""
+        own = () if self.profile is None else present(self.profile.columns.get("product", ()), self.columns)
+        for name, cells in self.columns.items():
+            if name in own or max(header_score(f, name) for f in ("product", "name")) >= _NAMED:
+                self.columns[name], count = without_placeholders(cells)
+                if count:
+                    self.notes.append(message("export.placeholders", column=name, count=f"{count:,}"))
 
     def _name_variants(self) -> None:
         """Names of products with their variant, where the platform keeps it in a column of its own."""
@@ -373,6 +386,17 @@ class _Export:
         name = self._cells("name")
         nothing = np.zeros(self.table.height, bool)
         return nothing if name is None else name.filled, np.any(filled, axis=0) if filled else nothing
+
+    def _date_by_profile(self) -> None:
+        """Orders that are not paid yet have no day of payment: they go by the next date that their platform writes."""
+        name = self.choice.column("date")
+        if self.profile is None or name is None or name in self.known.values():
+            return
+        for other in present(self.profile.columns["date"], self.columns):
+            gaps = self.told & ~self.columns[name].filled & self.columns[other].filled
+            if gaps.any():
+                self.columns[name] = _only_where(self.columns[other], self.columns[name], gaps)
+                self.notes.append(message("export.date_from", column=name, other=other, count=f"{int(gaps.sum()):,}"))
 
     def _named(self) -> np.ndarray:
         """(row,) bool: the product has a name and no code."""
@@ -794,9 +818,12 @@ class _Export:
         self._ask_for_repeated_rows()
         inside = self.rows.inside
         units = self._turned(np.where(inside, np.nan_to_num(self.units), 0.0))
+        in_part, back = self._refunds_in_part(units)
         signs = meaning.Signs(
             {n: self.columns[n] for n in self.choice.states},
-            self._moments_of_change() | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()},
+            self._moments_of_change()
+            | {n: (m, _where(m, self.columns[n])) for n, m in self.choice.flags.items()}
+            | in_part,
             {n: self.columns[n] for n in self.choice.kinds},
             "returned_units" in self.numbers,
             {}
@@ -813,6 +840,12 @@ class _Export:
         sold = np.where(inside & ~alone & (units > 0), units, 0.0)
         returned = np.where(inside & (alone | (units < 0)), np.abs(units), 0.0)
         returned += np.where(inside & (codes == meaning.RETURNED) & (units > 0), units, 0.0)
+        part = inside & (codes == meaning.IN_PART) & (units > 0)
+        returned += np.where(part, back, 0.0)
+        for rows, key in ((part & (back == 0), "money"), (part & (back > 0), "units")):
+            if rows.any():
+                count, of = f"{int(rows.sum()):,}", f"{back[rows].sum():,.10g}"
+                self.notes.append(message(f"export.in_part_{key}", count=count, units=of))
         sold, returned = self._negative_amounts(sold, returned)
         sold, returned = self._other_quantities(sold, returned, inside)
         for rows, key in ((inside & (units < 0), "negative"), (inside & alone & (units > 0), "documents"),
@@ -865,6 +898,32 @@ class _Export:
         fields = ("cancelled_at", "refunded_at", "shipped_at")
         found = {f: name for f in fields if (name := self.choice.column(f)) is not None}
         return {name: (f.removesuffix("_at"), self.columns[name]) for f, name in found.items()}
+
+    def _refunds_in_part(self, units: np.ndarray) -> tuple[dict[str, tuple[str, Cells]], np.ndarray]:
+        """The rows of which less was given back than was paid, as a mark, and (row,) units that came back with it. Only
+        where the money is of the row: of an order with several lines, it may be of any."""
+        money = [n for n, mark in self.choice.flags.items() if mark == "refund_money"]
+        nothing = np.zeros(len(units))
+        if len(money) != 1 or "returned_units" in self.numbers:
+            return {}, nothing
+        values = read_numbers(self.columns[money[0]]).values(".")
+        price, amount = self.numbers.get("price"), self.numbers.get("amount")
+        if price is not None and is_line_total(price, np.abs(units), amount, self.product):
+            price = None
+        part, back = refunded_in_part(values, units, price, amount)
+        order = self._cells("order")
+        if order is not None:
+            codes = codes_of(order)
+            part &= (codes == 0) | (np.bincount(codes)[codes] == 1)
+        if not part.any():
+            return {}, nothing
+        name = self.choice.column("amount") or self.choice.column("price") or ""
+        marks = {}
+        for sign, mark, rows in (("<", "in_part", part & (back == 0)), ("<=", "in_units", part & (back > 0))):
+            if rows.any():
+                marked = pc.if_else(pa.array(rows), pa.scalar("x"), pa.scalar(None, pa.string()))
+                marks[f"{money[0]} {sign} {name}"] = (mark, Cells(marked))
+        return marks, back
 
     def _negative_amounts(self, sold: np.ndarray, returned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of units that are sold for money that goes back: returns, or something else than goods."""

@@ -1,0 +1,159 @@
+"""Rows as shops have them: goods without a code, refunds in part, orders not paid yet, lists without order numbers."""
+
+from pathlib import Path
+
+import pytest
+
+from datong.connectors.exports.reading import Reading, read_export
+
+
+def read(path: Path, lines: list[str], answers: dict[str, str] | None = None) -> Reading:
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return read_export(path, answers or {})
+
+
+def asked(reading: Reading) -> list[str]:
+    return [question.key for question in reading.questions]
+
+
+def told(reading: Reading) -> str:
+    return " ".join(note.text("en") for note in reading.notes)
+
+
+def units_of(reading: Reading, table: str = "sales") -> dict[str, float]:
+    part = reading.part(table)
+    totals: dict[str, float] = {}
+    for row in [] if part is None else part.to_pylist():
+        totals[row["product"]] = totals.get(row["product"], 0.0) + row["units"]
+    return totals
+
+
+# --- sums ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("head", ["Order,Date,SKU,Name,Quantity", "Customer,Date,SKU,Name,Quantity"])
+def test_goods_without_a_code_are_no_sums_of_the_lines_above(head: str, tmp_path: Path) -> None:
+    goods = [("KA,Tea", 1), ("KA,Tea", 1), (",Sieve", 2)] * 20
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},{what},{count}" for i, (what, count) in enumerate(goods)]
+    reading = read(tmp_path / "list.csv", [head, *rows])
+    assert asked(reading) == [] and reading.left == ()
+    assert units_of(reading) == {"KA": 40.0, "Sieve": 40.0}
+
+
+def test_goods_with_a_date_and_a_name_alone_are_no_sums_unless_all_are(tmp_path: Path) -> None:
+    goods = [("KA,Tea", 4), ("KA,Tea", 5), (",Sieve", 2), ("KA,Tea", 1), ("KA,Tea", 1), (",Sieve", 2)] * 10
+    rows = [f"2024-01-{i % 28 + 1:02},{what},{count}" for i, (what, count) in enumerate(goods)]
+    reading = read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows])
+    assert asked(reading) == [] and units_of(reading) == {"KA": 110.0, "Sieve": 40.0}
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "total"),
+    [
+        ("Date,SKU,Name,Quantity", "2024-01-{d:02},{c},{n},{q}", "2024-01-{d:02},,Teas,4"),
+        ("Date,SKU,Quantity", "2024-01-{d:02},{c},{q}", "2024-01-{d:02},,4"),
+    ],
+)
+def test_sums_that_only_their_number_tells_are_asked_about(head: str, row: str, total: str, tmp_path: Path) -> None:
+    lines = [head]
+    for d in range(1, 21):
+        lines += [row.format(d=d, c=c, n=n, q=q) for c, n, q in (("KA", "Assam", 1), ("KB", "Ceylon", 3))]
+        lines.append(total.format(d=d))
+    reading = read(tmp_path / "list.csv", lines)
+    assert "sums" in asked(reading)
+    left = read(tmp_path / "list.csv", lines, {"sums": "leave", **dict.fromkeys(asked(reading)[:-1], "leave_out")})
+    assert (left.sold, left.questions) == (80, ()) and "20 rows of sums" in left.last_line("en")
+
+
+def test_a_last_row_of_nothing_but_numbers_is_a_sum(tmp_path: Path) -> None:
+    rows = [f"2024-01-{d:02},KA,Tea,2" for d in range(1, 21)]
+    reading = read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows, ",,,40"])
+    assert asked(reading) == [] and reading.sold == 40 and "1 rows of sums" in reading.last_line("en")
+
+
+# --- codes that are none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", ["null", "NULL", "none", "N/A", "-", "0", "无", "空", "'null", ""])
+@pytest.mark.parametrize("head", ["Order,Date,SKU,Name,Quantity", "订单编号,付款时间,商家编码,宝贝标题,数量"])
+def test_goods_whose_code_is_a_word_for_none_go_by_their_name(nothing: str, head: str, tmp_path: Path) -> None:
+    names = ("Tea", "Sieve", "Pot")
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},{nothing if i % 3 else 'KA-1'},{names[i % 3]},2" for i in range(60)]
+    reading = read(tmp_path / "list.csv", [head, *rows])
+    assert asked(reading) == [] and units_of(reading) == {"KA-1": 40.0, "Sieve": 40.0, "Pot": 40.0}
+    assert "40 rows have no code" in told(reading)
+
+
+def test_zero_among_short_codes_is_a_code(tmp_path: Path) -> None:
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},{i % 5},Tea {i % 5},2" for i in range(60)]
+    assert set(units_of(read(tmp_path / "list.csv", ["Order,Date,SKU,Name,Quantity", *rows]))) == set("01234")
+
+
+def test_without_a_name_they_are_told(tmp_path: Path) -> None:
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},{'null' if i == 7 else 'KA-1'},2" for i in range(200)]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity", *rows])
+    assert units_of(reading) == {"KA-1": 398.0} and "1 rows without a product" in reading.last_line("en")
+
+
+# --- orders that are not paid ----------------------------------------------------------------------------------------
+
+TAOBAO = (
+    "子订单编号,主订单编号,标题,价格,购买数量,商家编码,商品属性,订单状态,"
+    "买家实际支付金额,退款状态,退款金额,订单创建时间,订单付款时间"
+)
+
+
+def taobao(
+    state: str, refund: str = "没有申请退款", money: str = "无退款申请", paid: str = "2024-01-{d:02} 10:02:00"
+) -> str:
+    return f"{{i}},M{{i}},茶杯,44.00,2,KA-1,,{state},88.00,{refund},{money},2024-01-{{d:02}} 10:00:00,{paid}"
+
+
+def shop(rows: list[str]) -> list[str]:
+    return [TAOBAO, *(row.format(i=i, d=i % 28 + 1) for i, row in enumerate(rows))]
+
+
+@pytest.mark.parametrize("state", ["等待买家付款", "交易关闭"])
+def test_orders_without_a_day_of_payment_are_left_out_by_their_state(state: str, tmp_path: Path) -> None:
+    rows = [taobao(state, paid="") if i % 6 == 0 else taobao("交易成功") for i in range(60)]
+    reading = read(tmp_path / "list.csv", shop(rows))
+    assert (asked(reading), reading.findings, reading.sold) == ([], (), 100)
+    assert f"10 rows with 20 units: {state}" in reading.last_line("en") and "their date is 订单创建时间" in told(
+        reading
+    )
+
+
+# --- refunds in part -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("money", "back", "says"),
+    [("5.00", 0, "no unit came back"), ("44.00", 10, "10 units came back"), ("88.00", 20, "20 units came back")],
+)
+def test_goods_come_back_as_far_as_the_refund_pays_for_them(money: str, back: int, says: str, tmp_path: Path) -> None:
+    rows = [taobao("交易成功", "退款成功", money) if i % 6 == 0 else taobao("交易成功") for i in range(60)]
+    reading = read(tmp_path / "list.csv", shop(rows))
+    assert (asked(reading), reading.sold, reading.returned) == ([], 120, back) and says in told(reading)
+
+
+def test_money_given_back_for_a_whole_order_is_of_none_of_its_lines(tmp_path: Path) -> None:
+    states = ["refunded,5"] * 8 + ["paid,0"] * 52
+    rows = [f"A{i // 2},2024-01-{i % 28 + 1:02},K{i % 2},2,10.00,{state}" for i, state in enumerate(states)]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity,Price,Status,Refund Amount", *rows])
+    assert asked(reading) == ["refunded"]
+
+
+@pytest.mark.parametrize(("money", "questions", "back"), [("10.00", [], 4), ("7.00", ["partly_refunded"], 0)])
+def test_a_state_of_a_part_is_asked_about_unless_the_money_pays_for_units(
+    money: str, questions: list[str], back: int, tmp_path: Path
+) -> None:
+    states = [f"partially refunded,{money}"] * 4 + ["paid,0"] * 52
+    rows = [f"A{i},2024-01-{i % 28 + 1:02},K{i % 2},2,10.00,{state}" for i, state in enumerate(states)]
+    reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity,Price,Status,Refund Amount", *rows])
+    assert (asked(reading), reading.sold, reading.returned) == (questions, 112, back)
+
+
+def test_a_compensation_before_shipment_leaves_the_sale(tmp_path: Path) -> None:
+    rows = [taobao("买家已付款，等待卖家发货", "退款成功", "5.00"), *[taobao("交易成功")] * 59]
+    reading = read(tmp_path / "list.csv", shop(rows))
+    assert (asked(reading), reading.sold, reading.returned) == ([], 120, 0)
