@@ -195,6 +195,7 @@ def written_out(tree: ast.AST) -> dict[str, set[str]]:
     other: set[str] = set()
     for node in ast.walk(tree):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        other |= {ast.unparse(t.value) for t in targets if isinstance(t, ast.Subscript)}  # filled later on
         for target in (t for t in targets if isinstance(t, ast.Name)):
             value = getattr(node, "value", None)
             if target.id not in found and isinstance(value, ast.Dict) and all(
