@@ -269,4 +269,4 @@ def test_no_negative_zero():
 def test_a_table_in_a_notebook_is_cut_and_escaped():
     table = pa.table({"kind": ["make", "<b>", "buy"] * 10, "units": [1.5, None, 1000.0] * 10})
     page = Frame("orders", table)._repr_html_()
-    assert "&lt;b&gt;" in page and page.count("<tr>") == 20 and "30 rows" in page
+    assert "&lt;b&gt;" in page and page.count("<tr>") == 1 + 10 and "20 more rows" in page
