@@ -123,7 +123,7 @@ def test_what_others_typed_never_becomes_a_formula(tmp_path: Path, processes: Pr
         "recipes": [["recipe", "product", "line", "hours_per_unit", "cost_per_unit"]]
         + [[code, code, code, "0.1", "1"] for code in EVIL],
         "sales": [["happened_at", "product", "market", "units"]]
-        + [[f"2026-0{m}-{d:02d}", code, code, "30"] for code in EVIL for m, d in ((1, 5), (1, 12), (1, 19), (1, 26))],
+        + [[f"2026-0{m}-{d:02d}", code, code, "30"] for code in EVIL for m, d in ((1, 4), (1, 11), (1, 18), (1, 25))],
     }
     for name, rows in tables.items():
         with (chain / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:

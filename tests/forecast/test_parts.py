@@ -281,7 +281,8 @@ def test_quantile_table(make_sensed):
 
 def test_methods_have_words_in_both_languages():
     assert method_message("given").text("en") == "given in the demand table"
-    assert "SES + TSB" in method_message("SES+TSB").text("zh")
+    assert "exponential smoothing" in method_message("SES+TSB").text("en")
+    assert "指数平滑" in method_message("SES+TSB").text("zh") and "SES" not in method_message("SES+TSB").text("zh")
 
 
 def anomaly(item: Item, first: date) -> Signal:
