@@ -241,6 +241,7 @@ def test_orders_that_are_out():
         {"happened_at": before, "order": "STARTED", "state": "started"},
         {"happened_at": before, "order": "PART", "state": "started"},
         {"happened_at": before, "order": "PART", "state": "partly_done", "good_units": 2.0},
+        {"happened_at": before, "order": "PROPOSED", "state": "proposed"},
     ]
     here = with_parts(
         [{"product": "A", "component": "M", "units_per_unit": 1.0}],

@@ -53,7 +53,7 @@ def asked(reading: Reading) -> list[str]:
 
 
 def test_a_chinese_shop_export(tmp_path: Path) -> None:
-    reading = read(tmp_path, TAOBAO, "gb18030")
+    reading = read(tmp_path, TAOBAO, "gb18030", markets="apart")
     assert columns(reading) == {
         "date": "下单时间",
         "product": "商品编码",
@@ -77,6 +77,7 @@ def test_a_chinese_shop_export(tmp_path: Path) -> None:
     assert rows(reading)[0]["happened_at"] == datetime.fromisoformat("2025-01-05T10:20")
     assert [(r["product"], r["units"]) for r in rows(reading, "returns")] == [("A002", 1.0)]
     assert "1 rows with 1 units: 交易关闭" in reading.last_line("en")
+    assert "market" not in rows(read(tmp_path, TAOBAO, "gb18030"))[0]  # one series a product, unless somebody says so
 
 
 @pytest.mark.parametrize(
