@@ -80,7 +80,29 @@ class InHand:
 
 
 @dataclass(frozen=True, eq=False)
-class ForecastResult:
+class _OfSales:
+    """What every result says of the sales that it comes of."""
+
+    in_hand: InHand
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """What each field was taken from, how sure that is, and why."""
+        return self.in_hand.columns
+
+    @property
+    def notes(self) -> list[str]:
+        """How the sales were read, what was left out and why, and what was assumed."""
+        return self.in_hand.said
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is odd about the sales."""
+        return self.in_hand.reading.findings
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastResult(_OfSales):
     """Demand to come of each product (and market), week by week or day by day.
 
     table: a row for each series and bucket ahead: product, market, bucket (its first day), horizon (buckets from 0),
@@ -92,7 +114,6 @@ class ForecastResult:
     as_of: datetime
     settings: ChainSettings
     tables: Mapping[str, pa.Table]
-    in_hand: InHand
 
     @property
     def table(self) -> Any:
@@ -103,18 +124,6 @@ class ForecastResult:
     def history(self) -> Any:
         """Demand so far, as the caller's kind of table."""
         return native_of(self.tables["series"], self.in_hand.kind)
-
-    @property
-    def columns(self) -> list[dict[str, str]]:
-        return self.in_hand.columns
-
-    @property
-    def notes(self) -> list[str]:
-        return self.in_hand.said
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return self.in_hand.reading.findings
 
     def __len__(self) -> int:
         return self.tables["forecast"].num_rows
@@ -150,7 +159,7 @@ class ForecastResult:
 
 
 @dataclass(frozen=True, eq=False)
-class OrdersResult:
+class OrdersResult(_OfSales):
     """What to order now of each product, and why. found: the answer with its Arrow tables, as `chain.replenish` gives.
 
     orders: a row for each product that is sold, by value; without_way: what is asked for and nothing brings. Both are
@@ -158,7 +167,6 @@ class OrdersResult:
     """
 
     found: "ReplenishResult"
-    in_hand: InHand
 
     @property
     def orders(self) -> Any:
@@ -168,18 +176,6 @@ class OrdersResult:
     @property
     def without_way(self) -> Any:
         return native_of(self.found.tables["without_way"], self.in_hand.kind)
-
-    @property
-    def columns(self) -> list[dict[str, str]]:
-        return self.in_hand.columns
-
-    @property
-    def notes(self) -> list[str]:
-        return self.in_hand.said
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return self.in_hand.reading.findings
 
     def plot(self, product: str | None = None, axes: "Axes | None" = None) -> "Axes":
         """As `chain.replenish().plot`."""
@@ -194,12 +190,11 @@ class OrdersResult:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class Trial(_OfSales):
     """A stranger's sales as a chain, and its first run. run: as `chain.run` gives; columns, notes, findings: how the
     sales were read; forecast, orders: of the caller's kind (of a file: Frames)."""
 
     run: RunResult
-    in_hand: InHand
 
     @property
     def forecast(self) -> Any:
@@ -214,18 +209,6 @@ class Trial:
     def _native(self, name: str) -> Any:
         table, kind = self.run.tables[name], self.in_hand.kind
         return native_of(table, kind) if kind else Frame(name, table, self.in_hand.language)
-
-    @property
-    def columns(self) -> list[dict[str, str]]:
-        return self.in_hand.columns
-
-    @property
-    def notes(self) -> list[str]:
-        return self.in_hand.said
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return self.in_hand.reading.findings
 
     def plot(self, what: str = "forecast", product: str | None = None, axes: "Axes | None" = None) -> "Axes":
         """As `chain.run().plot`."""
@@ -251,7 +234,7 @@ def forecast(sales: InHand, seed: int, as_of: Moment | None) -> ForecastResult:
         chain.can_plan(state)
         begun = head(state, chain.learnt(state.as_of), chain.seed_of(seed))
         found = forecast_tables(begun)
-    return ForecastResult(state.as_of, sales.settings, found, sales)
+    return ForecastResult(sales, state.as_of, sales.settings, found)
 
 
 def replenish(
@@ -275,7 +258,7 @@ def replenish(
             raise BadInput(message("shown.wrong_tables", names=", ".join(name for name, _ in parts)), wrong)
         notes += [finding.text(sales.language) for finding in wrong]
         found = chain.replenish(as_of, seed, review_buckets)
-    return OrdersResult(found, replace(sales, notes=(*sales.notes, *notes)))
+    return OrdersResult(replace(sales, notes=(*sales.notes, *notes)), found)
 
 
 def try_(sales: InHand, keep: Path | None, seed: int, as_of: Moment | None) -> Trial:
@@ -284,7 +267,7 @@ def try_(sales: InHand, keep: Path | None, seed: int, as_of: Moment | None) -> T
         write_chain(keep, sales.settings.name, sales.settings.country, sales.reading)
     with chain_of(sales) if keep is None else Chain(keep, language=sales.language) as chain:
         result = chain.run(as_of, seed)
-    return Trial(result, sales)
+    return Trial(sales, result)
 
 
 # --- sales, and the chain that they make -------------------------------------------------------------------------
@@ -330,10 +313,10 @@ def read_sales(
     if has_errors(wrong):
         raise BadInput(message("app.wrong_settings", folder=name), wrong)
     spoken = chosen_language(language, os.environ)
-    return InHand(reading, made, kind, spoken, tuple(_few_paths(reading, made, spoken)))
+    return InHand(reading, made, kind, spoken, tuple(few_paths(reading, made, spoken)))
 
 
-def _few_paths(reading: Reading, settings: ChainSettings, language: str) -> Iterator[str]:
+def few_paths(reading: Reading, settings: ChainSettings, language: str) -> Iterator[str]:
     """That there are fewer possible futures than usual, where it is so."""
     products = reading.part("products")
     if products is not None and settings.path_count == FEW_PATHS:
@@ -362,14 +345,15 @@ def chain_of(sales: InHand, more: Sequence[tuple[str, Source]] = ()) -> Chain:
     return Chain.in_memory(sales.settings, [*parts, *more], language=sales.language)
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether a folder holds anything else than profiles, so that no new chain can be made there."""
+    return folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir())
+
+
 def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int | None:
-    """A chain folder of what was read, with the answers that it took.
-
-    Gives the number of its possible futures, where it is not the usual one.
-
-    Raises Refused where the folder holds anything else than profiles already.
-    """
-    if folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
+    """A chain folder of what was read, with the answers that it took. Gives the number of its possible futures, where
+    it is not the usual one. Raises Refused where the folder is taken."""
+    if is_taken(folder):
         raise Refused(message("app.not_empty", folder=folder))
     folder.mkdir(parents=True, exist_ok=True)
     settings = _first_settings(name, country, reading)

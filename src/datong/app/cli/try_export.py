@@ -15,13 +15,12 @@ from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_changes
-from datong.app.in_hand import write_chain
+from datong.app.in_hand import few_paths, is_taken, write_chain
 from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
 from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
-from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import asked, read_answers, write_answers
 from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
 from datong.connectors.files.whole import write_whole
@@ -40,20 +39,17 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
     folder: Path | None = options.into
     if folder is not None and (folder / SETTINGS_FILE).is_file():
         return _next_export(folder, options, language)
-    if folder is not None and folder.exists() and any(path.name != PROFILES_FOLDER for path in folder.iterdir()):
+    if folder is not None and is_taken(folder):
         raise Refused(message("app.no_chain", folder=folder))
     reading = _read(options, language)
     if not options.yes and not _consent(language):
         terminal.line(say("app.guess_refused", language))
         return 2
     into = folder or Path(tempfile.mkdtemp(prefix="datong-"))
-    paths = write_chain(into, options.file.stem, options.country, reading)
+    write_chain(into, options.file.stem, options.country, reading)
     with commands.opened(into, language) as chain:
-        if paths is not None:
-            products = reading.part("products")
-            count = 0 if products is None else products.num_rows
-            words = {"count": f"{count:,}", "paths": paths, "usual": type(chain.settings).path_count}
-            terminal.line(say("app.few_paths", language, **words))
+        for told in few_paths(reading, chain.settings, language):
+            terminal.line(told)
         _take_stock(chain, options, language)
         _plan(chain, options, language, first=True)
     if folder is None:
