@@ -74,13 +74,16 @@ def decided_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
     state = chain.state(names=READ_FOR_STANDINGS)
     stands = order_standings(state)
     events = events_of_table(state.table("order_events"))
+    sent_by: dict[str, dict[str, OrderMessage]] = {}
     found: dict[str, list[OrderMessage]] = {}
     for row in sorted(state.table("orders").to_pylist(), key=lambda r: r["order"]):
         own = events.get(row["order"], [])
         decisions = [event for event in own if event.answers is not None]
         if not decisions or row["run"] is None or stands[row["order"]].state not in OPEN_STATES:
             continue
-        sent = next((m for m in run_messages(chain.kept_run(row["run"])) if m.order.order == row["order"]), None)
+        if row["run"] not in sent_by:
+            sent_by[row["run"]] = {m.order.order: m for m in run_messages(chain.kept_run(row["run"]))}
+        sent = sent_by[row["run"]].get(row["order"])
         if sent is None:
             continue
         offers = {event.key: event.offer for event in own if event.state == "offered"}

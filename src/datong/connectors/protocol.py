@@ -7,8 +7,9 @@ as it is, while what could not be reached is tried again, with the same keys, as
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol, TypeVar
 
 from datong.ledger.life import OrderReport
@@ -46,6 +47,15 @@ class Unreachable:
 
 
 Outcome = Delivered | Refused | Unreachable
+
+
+def unreachable(messages: Iterable[OrderMessage], why: Message) -> tuple[Unreachable, ...]:
+    """Messages that may not have arrived, for one reason: a batch for each counterparty, in order."""
+    pairs = sorted({(m.counterparty, m.key) for m in messages})
+    return tuple(
+        Unreachable(counterparty, tuple(key for _, key in group), why)
+        for counterparty, group in groupby(pairs, key=lambda pair: pair[0])
+    )
 
 
 def delivery_key(chain: str, key: str) -> str:

@@ -1,6 +1,6 @@
 """What is wrong with data, as values: where, what was found, what was expected, and how to mend it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -67,6 +67,14 @@ class Finding:
 
 def has_errors(findings: tuple[Finding, ...] | list[Finding]) -> bool:
     return any(f.severity == "error" for f in findings)
+
+
+def by_source(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Findings by the file, or whatever else, that they are of."""
+    found: dict[str, list[Finding]] = {}
+    for one in findings:
+        found.setdefault(one.source, []).append(one)
+    return found
 
 
 def finding(

@@ -88,29 +88,26 @@ class OfferCost:
 
 def open_offers(state: State) -> tuple[OpenOffer, ...]:
     """By the day on which the order is due, then its number."""
-    stands = order_standings(state)
-    rows = [row for row in state.table("orders").to_pylist() if row["order"] in stands]
+    said_of = {order: stand.offer for order, stand in order_standings(state).items() if stand.offer is not None}
+    if not said_of:
+        return ()
+    rows = [row for row in state.table("orders").to_pylist() if row["order"] in said_of]
+    paid = {kind: (key, _values(state, table, key, column)) for kind, (table, key, column) in _PAID_FOR.items()}
+    prices = _values(state, "products", "product", "price")
     found = []
     for row in sorted(rows, key=lambda r: (r["due"], r["order"])):
-        said = stands[row["order"]].offer
-        if said is not None:
-            found.append(OpenOffer(row, said, _unit_cost(state, row), _worth(state, row)))
+        key, costs = paid[row["kind"]]
+        unit_cost = costs.get(row[key]) if row["price"] is None else row["price"]
+        price = prices.get(row["product"])
+        price = unit_cost if price is None else price
+        worth = None if price is None else row["units"] * price
+        found.append(OpenOffer(row, said_of[row["order"]], unit_cost, worth))
     return tuple(found)
 
 
-def _unit_cost(state: State, order: Mapping[str, Any]) -> float | None:
-    if order["price"] is not None:
-        return order["price"]
-    table, key, column = _PAID_FOR[order["kind"]]
-    costs = {row[key]: row[column] for row in state.table(table).select([key, column]).to_pylist()}
-    return costs.get(order[key])
-
-
-def _worth(state: State, order: Mapping[str, Any]) -> float | None:
-    prices = {row["product"]: row["price"] for row in state.table("products").select(["product", "price"]).to_pylist()}
-    price = prices.get(order["product"])
-    price = _unit_cost(state, order) if price is None else price
-    return None if price is None else order["units"] * price
+def _values(state: State, table: str, key: str, column: str) -> dict[str, float | None]:
+    rows = state.table(table)
+    return dict(zip(rows[key].to_pylist(), rows[column].to_pylist(), strict=True))
 
 
 def offer_costs(

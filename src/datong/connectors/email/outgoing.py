@@ -9,7 +9,7 @@ from datong.connectors.email.journal import Journal, SentSheet
 from datong.connectors.email.letters import Envelope, order_letter
 from datong.connectors.email.servers import NotHandedOver, Sender
 from datong.connectors.filedrop.sheet import Known
-from datong.connectors.protocol import Delivered, Outcome, Refused, Unreachable
+from datong.connectors.protocol import Delivered, Outcome, Refused, Unreachable, unreachable
 from datong.model.errors import DatongError
 from datong.model.flow import OrderMessage
 from datong.model.words import message
@@ -34,8 +34,8 @@ class AddressBook:
     again: Collection[str] = field(default=())
 
     def envelope(self, counterparty: str) -> Envelope:
-        firm = self.firms[counterparty]
         """The header of a mail that goes out now."""
+        firm = self.firms[counterparty]
         return Envelope(self.sender, firm.address, firm.language, formatdate())
 
 
@@ -63,7 +63,7 @@ def deliver(
     try:
         due = list(_due(messages, run, book, journal))
     except DatongError as error:
-        return _unreachable(messages, book, error)
+        return unreachable((m for m in messages if m.counterparty in book.firms), error.message)
     for one in due:
         if _is_refused(one, book):
             done.append(Refused(one.sheet.counterparty, one.keys(), one.sheet.why or message("email.refused_before")))
@@ -146,11 +146,3 @@ def _handed_over(one: _Due, book: AddressBook, journal: Journal, sender: Sender)
     except DatongError as error:  # the journal could not be written
         return Unreachable(sheet.counterparty, one.keys(), error.message)
     return Delivered(sheet.counterparty, one.keys(), firm.address)
-
-
-def _unreachable(messages: Sequence[OrderMessage], book: AddressBook, error: DatongError) -> tuple[Outcome, ...]:
-    ours = sorted({(m.counterparty, m.key) for m in messages if m.counterparty in book.firms})
-    return tuple(
-        Unreachable(counterparty, tuple(key for _, key in group), error.message)
-        for counterparty, group in groupby(ours, key=lambda pair: pair[0])
-    )

@@ -12,7 +12,7 @@ from datong.connectors.email.outgoing import AddressBook, deliver
 from datong.connectors.email.servers import NotHandedOver, Sender
 from datong.connectors.protocol import Outcome
 from datong.model.calendar import Calendar
-from datong.model.findings import Finding
+from datong.model.findings import Finding, by_source
 from datong.model.flow import OrderMessage
 from datong.model.settings import EmailSettings
 
@@ -51,9 +51,7 @@ class EmailPost:
         return collect(self.settings, self.password, self.journal.sheets(), Reader(calendar, self.chain))
 
     def settle(self, collected: CollectedLetters, answers: Sequence[Finding]) -> None:
-        findings_of: dict[str, list[Finding]] = {}
-        for found in answers:
-            findings_of.setdefault(found.source, []).append(found)
+        findings_of = by_source(answers)
         with closing(Sender(self.settings, self.password)) as sender:
             put_away(self.settings, self.password, collected, findings_of, lambda *said: self._told(sender, *said))
 

@@ -29,7 +29,7 @@ from datong.connectors.files.whole import one_at_a_time
 from datong.connectors.files.workbook_limits import inspect
 from datong.ledger.life import OrderReport
 from datong.model.calendar import Calendar
-from datong.model.findings import Finding, finding, has_errors
+from datong.model.findings import Finding, by_source, finding, has_errors
 from datong.model.words import say
 
 _SUFFIXES = (".csv", ".xlsx")
@@ -187,9 +187,7 @@ def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str)
     the file as text. A mended file may simply be dropped again. A file that has changed since it was read stays, to be
     read again: what it said before is known then. What cannot be moved keeps nothing from the others.
     """
-    of_file: dict[str, list[Finding]] = {}
-    for found in answers:
-        of_file.setdefault(found.source, []).append(found)
+    of_file = by_source(answers)
     with reachable(collected.folder):
         moved: dict[str, Looks] = {}
         refused: OSError | None = None

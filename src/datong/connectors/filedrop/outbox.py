@@ -19,7 +19,7 @@ from datong.connectors.filedrop.folders import (
 )
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
 from datong.connectors.files.whole import one_at_a_time, write_whole
-from datong.connectors.protocol import Delivered, Outcome, Unreachable, chain_of
+from datong.connectors.protocol import Delivered, Outcome, Unreachable, chain_of, unreachable
 from datong.model.errors import DatongError
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage
@@ -52,9 +52,7 @@ def deliver(
                 done.append(one)
     except DatongError as error:
         told = {key for outcome in done for key in outcome.keys}
-        left = sorted((m.counterparty, m.key) for m in messages if m.key not in told)
-        for counterparty, group in groupby(left, key=lambda pair: pair[0]):
-            done.append(Unreachable(counterparty, tuple(key for _, key in group), error.message))
+        done += unreachable((m for m in messages if m.key not in told), error.message)
     return tuple(done)
 
 
