@@ -22,7 +22,8 @@ from datong.app.clock import Moment
 from datong.app.languages import chosen_language
 from datong.app.taking_in import Taken
 from datong.app.wiring import Opened, utc_now, wire, wire_in_memory
-from datong.connectors.exports.count_sheet import is_count_sheet
+from datong.connectors.exports.count_sheet import is_count_sheet, may_be_count_sheet
+from datong.connectors.exports.grid import read_grids
 from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.read import Source
 from datong.ledger.limits import beyond_limits, refuse_too_large
@@ -238,10 +239,13 @@ class Chain:
         be read without an answer.
         """
         path = Path(file)
-        if table is None and mapping is None and is_count_sheet(path):
-            return self.count_stock(path, on_rows)[0]
-        if table is None and mapping is None and not taking_in.is_of_tables(path):
-            return taking_in.ingest_export(self._at, path, answers, on_rows, self.unheeded)
+        if table is None and mapping is None:
+            grids = read_grids(path) if may_be_count_sheet(path) else None
+            if grids is not None and is_count_sheet(grids):
+                return self.count_stock(path, on_rows)[0]
+            if not taking_in.is_of_tables(path):
+                grids = grids or read_grids(path)
+                return taking_in.ingest_export(self._at, path, grids, answers, on_rows, self.unheeded)
         rules = None if mapping is None else Path(mapping)
         return taking_in.ingest(self._at, path, table, rules, on_rows, self.unheeded)
 

@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
 from datong.connectors.exports.count_sheet import read_counts
+from datong.connectors.exports.grid import Grids
 from datong.connectors.exports.order_lines import KEY
 from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import APART, MARKETS, Reading, read_export
+from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
 from datong.connectors.files.folder import SourceRows
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
@@ -91,14 +92,16 @@ def ingest(
 def ingest_export(
     at: Opened,
     file: Path,
+    grids: Grids,
     answers: Mapping[str, str],
     on_rows: Callable[[str, int], None],
     told: Collection[Finding],
 ) -> Taken:
-    """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept."""
+    """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept. grids:
+    what is in the file."""
     kept = _with_markets(read_answers(at.folder), at, answers)
     profiles = own_profiles(at.folder)
-    reading = read_export(file, {**kept, **answers}, at.settings.country, profiles=profiles)
+    reading = read_from(grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles)
     if reading.missing:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     if reading.questions:

@@ -528,7 +528,7 @@ class _Booked:
         }
 
     def rows_to_write(self) -> list[dict[str, Any]]:
-        """Rows added or said anew since the last time, those of one set of columns."""
+        """Rows added or said anew since the last time."""
         rows, self._new = list(self._new.values()), {}
         return rows
 

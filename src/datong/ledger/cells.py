@@ -44,7 +44,6 @@ _CLOCK = r"[T ] *[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _OFFSET = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _EXCEL_EPOCH = np.datetime64("1899-12-30", "D")
 _EXCEL_SERIALS = (1.0, 2_958_465.0)  # 1900-01-01 .. 9999-12-31
-_MICROSECONDS_PER_DAY = 86_400_000_000
 # Outside these years a date is certainly wrong (and would overflow later); outside the inner ones it is odd.
 POSSIBLE_DAYS = (np.datetime64("1900-01-01", "D"), np.datetime64("2200-01-01", "D"))
 _FOR_EVER = np.datetime64("9999-01-01", "D")  # many systems write 9999-12-31 for "no end"

@@ -13,7 +13,7 @@ for; its firm rows stay owed until they are taken out of `demand`. A firm row wi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ from datong.ledger.columns import as_day, before_in_group, day_number, local_day
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import BoolArray, FloatArray, IntArray, Item
-from datong.network.stock import first_sent_day, sales_before_shipments, sales_since_shipments
+from datong.network.stock import MOMENT, first_sent_day, sales_before_shipments, sales_since_shipments
 
 # Units that were sent before anyone ordered them serve orders of the next promise_days and so many days more: clocks
 # differ and orders are entered late, but what was sent long before was not sent for that order.
@@ -102,12 +102,13 @@ def owed(state: State) -> Owed:
 
 def _served_at_once(state: State) -> dict[tuple[Item, date], float]:
     """Units by item and due day of sales that are due in open buckets and were served from stock as they were made."""
+    promise, calendar = timedelta(days=state.settings.promise_days), state.settings.calendar
+    first = pa.scalar(calendar.midnight(state.first_open_bucket - promise), MOMENT)
     sales = sales_before_shipments(state)
-    due = local_days(sales, state) + state.settings.promise_days
-    soon = due >= day_number(state.first_open_bucket)
-    if not soon.any():
+    sales = sales.filter(pc.greater_equal(sales["happened_at"], first))
+    if not sales.num_rows:
         return {}
-    sales, due = sales.filter(pa.array(soon)), due[soon]
+    due = local_days(sales, state) + promise.days
     item, items = _items(sales)
     days, at = _days_of(item, due)
     units = np.bincount(at, sales["units"].to_numpy(), len(days)).astype(np.float64)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
@@ -42,8 +43,7 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
     without what is owed from before, in the buckets of `pace`. order_units: what the plan orders or starts before the
     second bucket. lasts_until: the last day that all of this is expected to reach; lasts_beyond: it reaches beyond the
     horizon. short_chance: that without an order now demand exceeds what is there and under way before a later order
-    could arrive. free: none of its sales has a price,
-    as most others have.
+    could arrive. free: none of its sales has a price, as most others have.
     """
     calendar, where = state.settings.calendar, position(state)
     asked = pooled_demand(forecast, where, calendar.bucket_days)
@@ -55,8 +55,7 @@ def order_list(state: State, forecast: Forecast, tables: Mapping[str, pa.Table])
     for order in where.under_way:
         coming[order.product] += order.units
     stock = state.table("stock")
-    counted = {p for p, units in zip(stock["product"].to_pylist(), stock["units"].to_pylist(), strict=True)
-               if units is not None}  # fmt: skip
+    counted = set(stock["product"].filter(pc.is_valid(stock["units"])).to_pylist())
     rows = []
     for known in state.table("products").select(["product", "name", "image", "base_unit"]).to_pylist():
         product = known["product"]

@@ -14,7 +14,6 @@ from datong.model.words import say
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001
 _WIDTHS = (40, 16, 40, 10, 12, 12, 14, 12, 16, 16)
 _COUNT_WIDTHS = (20, 44, 14, 16, 14, 16)
-_NOTED = 8
 
 
 def order_list_bytes(listed: OrderList) -> bytes:

@@ -1,8 +1,10 @@
 """A count sheet that comes back: how many of each product are there."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,16 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import parse
 from datong.connectors.exports.grid import Grid, Grids, read_grids
 from datong.connectors.exports.numbers import decide_marks, read_numbers
-from datong.connectors.files.read import RawSource, Source
+from datong.connectors.files.read import TEXT_SUFFIXES, RawSource, Source
 from datong.ledger.validate import ROW
 from datong.model.errors import BadInput
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.words import LANGUAGES, message, say
 
 _KEYS = ("code", "name", "counted", "day")
+# Where the titles of a text stand, and how they may be written: letters of English are the same in all but two.
+_START_BYTES = 65_536
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "gb18030", "big5", "shift_jis", "euc_kr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +40,30 @@ class _Sheet:
     numbers: list[int]
 
 
-def is_count_sheet(file: Path) -> bool:
+def may_be_count_sheet(file: Path) -> bool:
+    """False for a text whose first bytes hold no title of a count sheet, so that a large one is not read to find out;
+    of anything else only its cells tell."""
+    if file.suffix.lower() not in TEXT_SUFFIXES or not file.is_file():
+        return True
+    with file.open("rb") as opened:
+        start = opened.read(_START_BYTES)
+    return start.startswith(b"PK") or any(title in start for title in _titles())
+
+
+@cache
+def _titles() -> frozenset[bytes]:
+    """The title of the counts in either language, as files may spell it."""
+    found = set()
+    for language in LANGUAGES:
+        for encoding in _ENCODINGS:
+            with suppress(UnicodeEncodeError):
+                found.add(say("count.counted", language).encode(encoding))
+    return frozenset(found)
+
+
+def is_count_sheet(grids: Grids) -> bool:
     """Whether a file has the columns of a count sheet, in either language."""
-    return _sheet(read_grids(file)) is not None
+    return _sheet(grids) is not None
 
 
 def is_filled(file: Path) -> bool:

@@ -39,7 +39,6 @@ _YEAR_FIRST = re.compile(r"(\d{4})\s*([-/. 年])\s*(\d{1,2})\s*(?:\2|月|[-/.])\
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _NUMERIC = re.compile(r"(\d{1,2})\s?([-/. ])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})\.?")
 _MONTH = re.compile(r"(\d{4})\s*(?:[-/. ]|年|[Mm]-?)\s*(\d{1,2})\s*月?(?:份)?")
-_MONTH_COMPACT = re.compile(r"(\d{4})(\d{2})")
 _MONTH_LAST = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})")
 _MONTH_ZH = re.compile(r"(\d{4}|\d{2})\s*年?\s*([一二三四五六七八九十]{1,2}月)份?")
 _MONTH_ZH_SHORT = re.compile(r"(\d{2})年(\d{1,2})月份?")
