@@ -73,6 +73,11 @@ def test_files_that_may_not_be_read_are_findings(work: Path, processes: Processe
     assert ended.status == 1 and "lines.csv" in ended.text, ended.text
     ended = processes.run("ingest", "fresh/lines.csv", "--chain", "used", folder=work, plain=True)
     assert ended.status == 1 and "unreadable_file" in ended.text, ended.text
+    (work / "fresh" / "shop.csv").write_text("date,sku,qty\n2024-01-01,A,1\n", encoding="utf-8")
+    (work / "fresh" / "shop.csv").chmod(0)
+    for arguments in (("ingest", "fresh/shop.csv", "--chain", "used"), ("try", "fresh/shop.csv", "--yes")):
+        ended = processes.run(*arguments, folder=work, plain=True)
+        assert ended.status == 1 and "shop.csv" in ended.text and "Permission denied" in ended.text, ended.text
     (work / "used").chmod(0)
     ended = processes.run("check", "used", folder=work, plain=True)
     assert ended.status in (1, 2) and "Traceback" not in ended.text, ended.text

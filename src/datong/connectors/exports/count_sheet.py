@@ -42,11 +42,14 @@ class _Sheet:
 
 def may_be_count_sheet(file: Path) -> bool:
     """False for a text whose first bytes hold no title of a count sheet, so that a large one is not read to find out;
-    of anything else only its cells tell."""
+    of anything else only its cells tell, also of what the system refuses to open: its reader says why."""
     if file.suffix.lower() not in TEXT_SUFFIXES or not file.is_file():
         return True
-    with file.open("rb") as opened:
-        start = opened.read(_START_BYTES)
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(_START_BYTES)
+    except OSError:
+        return True
     return start.startswith(b"PK") or any(title in start for title in _titles())
 
 
