@@ -5,6 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datong.cycle import decide, head
 from datong.ledger.state import State, state_of_tables
@@ -137,3 +139,55 @@ def test_a_lot_over_two_weeks_is_formed_in_small_chains_and_told_in_large_ones(
     quantities = decision.clearing.quantities.to_pylist()
     assert sum(r["units"] for r in quantities if r["kind"] == "make") == pytest.approx(made)
     assert [f.code for f in decision.findings] == ([] if made else ["hours"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(5, 40), min_size=8, max_size=8),
+    st.sampled_from([1.0, 5.0, 10.0]),
+    st.sampled_from([30.0, 60.0, 200.0]),
+    st.sampled_from([7.0, 14.0, 21.0]),
+    st.integers(0, 40),
+    st.integers(0, 10),
+)
+def test_a_component_that_is_named_binds(asked, lot, hours, lead, lamps_there, shades_there):
+    """A lamp takes two bulbs, a lantern one and a shade: with more of what is named in stock, the plan costs less."""
+
+    def clearing(more: dict[str, float]) -> Clearing:
+        there = {"bulb": lamps_there, "shade": shades_there}
+        recipes = [
+            {"recipe": f"{name}/L", "product": name, "line": "L", "hours_per_unit": each, "cost_per_unit": 1.0}
+            | {"min_lot_units": lot, "setup_hours": 2.0}
+            for name, each in (("lamp", 1.0), ("lantern", 1.5))
+        ]
+        parts = [("lamp", "bulb", 2.0), ("lantern", "bulb", 1.0), ("lantern", "shade", 1.0)]
+        tables = {
+            "products": [
+                *({"product": name, "price": 100.0} for name in ("lamp", "lantern")),
+                *({"product": name, "kind": "component", "price": 1.0} for name in there),
+            ],
+            "recipes": recipes,
+            "components": [{"product": p, "component": c, "units_per_unit": n} for p, c, n in parts],
+            "lines": [{"line": "L", "hours_per_week": hours}],
+            "offers": [
+                {"offer": f"O{name}", "product": name, "price": 1.0, "lead_days": days}
+                for name, days in (("bulb", lead), ("shade", 7.0))
+            ],
+            "stock": [
+                {"product": name, "happened_at": MONDAY - timedelta(days=1), "units": units + more.get(name, 0.0)}
+                for name, units in there.items()
+            ],
+            "demand": [
+                {"demand": f"d{i}", "product": ("lamp", "lantern")[i % 2], "market": "all", "units": float(units)}
+                | {"due": MONDAY + timedelta(weeks=i // 2)}
+                for i, units in enumerate(asked)
+            ],
+        }
+        return cleared(state_of(weeks=4, **tables))
+
+    found = clearing({})
+    cost = sum(found.cost.values())
+    named = {(r["binding"], r["needed_amount"]) for r in found.gaps.to_pylist() if r["needed_amount"]}
+    for name, amount in sorted(named, key=str):
+        if name in ("bulb", "shade"):
+            assert sum(clearing({name: amount}).cost.values()) < cost

@@ -70,6 +70,8 @@ GAPS_SCHEMA = pa.schema(
 )
 # A product can be had again where its price is below a lost sale's by this share: prices of a search are not exact.
 BELOW_LOST_SHARE = 0.01
+# Share of an amount, or of a unit, that a difference of sums may be off by.
+ROUNDING = 1e-9
 # Rows of quantities worked out together.
 ROWS_AT_ONCE = 500_000
 # Items whose paths are averaged together, so that no second copy of all paths is made.
@@ -357,7 +359,8 @@ def _gaps(
 ) -> pa.Table:
     """Units by product, market and bucket.
 
-    Where requests are known one by one, theirs; else, as expected, what markets share is split by what each asks for.
+    Requests that are known one by one count where they are; of the rest, as expected, what markets share is split by
+    what each asks for.
     """
     demanded, units = _by_product(market, units_of(market, outcome))
     buckets, count = market.buckets, len(demanded)
@@ -370,9 +373,13 @@ def _gaps(
         named = sorted([*named, *((d, name, -1) for d, name in extra)])
     named = sorted([*named, *((d, "all", -1) for d in set(range(count)) - {d for d, *_ in named})])
     of, item = (np.array([row[k] for row in named], dtype=np.int64) for k in (0, 2))
-    own = _split(market, demand, units, of, item)
-    if found is not None:
-        own = _told_one_by_one(market, demanded, [(d, name) for d, name, _ in named], own, found)
+    if found is None:
+        own = _split(units, of, _expected(units, demand, of, item))
+    else:
+        known = _known(market, demanded, [(d, name) for d, name, _ in named], found)
+        rest = _less(units, known, of)
+        expected = np.maximum(_expected(units, demand, of, item) - known.asked, 0.0)
+        own = _added(_split(rest, of, expected), known)
     # What was due before and is served at once could not come sooner: nothing stands in its way.
     soonest = np.minimum(market.demand.owed, outcome.served_by[:, 0])
     late = units.late.copy()
@@ -414,15 +421,21 @@ def _gaps(
     )
 
 
-def _split(market: Market, demand: Forecast, units: Units, of: IntArray, item: IntArray) -> Units:
-    """(named, bucket) the units of each product by its markets: what is due in a bucket by what each asks for there,
-    what happens in it by what each has asked for so far. of, item: (named) product and forecast, -1: none."""
-    count = len(units.asked)
+def _expected(units: Units, demand: Forecast, of: IntArray, item: IntArray) -> FloatArray:
+    """(named, bucket) units that each market is expected to ask for. of, item: (named) product and forecast, -1: none,
+    which may ask for all."""
     means = units.asked[of]
     known = np.flatnonzero(item >= 0)
     for i in range(0, len(known), ITEMS_AT_ONCE):
         some = known[i : i + ITEMS_AT_ONCE]
         means[some] = demand.paths[item[some]].mean(axis=1)
+    return means
+
+
+def _split(units: Units, of: IntArray, means: FloatArray) -> Units:
+    """(named, bucket) the units of each product by its markets: what is due in a bucket by what each asks for there,
+    what happens in it by what each has asked for so far. of: (named) product; means: (named, bucket) units asked."""
+    count = len(units.asked)
     first = np.searchsorted(of, np.arange(count + 1))
     markets = first[1:] - first[:-1]
 
@@ -436,10 +449,8 @@ def _split(market: Market, demand: Forecast, units: Units, of: IntArray, item: I
     return Units(*(getattr(units, f.name)[of] * (so_far if f.name in happened else due) for f in fields(units)))
 
 
-def _told_one_by_one(
-    market: Market, demanded: IntArray, named: Sequence[tuple[int, str]], units: Units, found: Delivered
-) -> Units:
-    """(named, bucket) units, with those of the products whose requests are known one by one as they are served."""
+def _known(market: Market, demanded: IntArray, named: Sequence[tuple[int, str]], found: Delivered) -> Units:
+    """(named, bucket) units of the requests that are known one by one."""
     asks, buckets, count = found.asks, market.buckets, len(named)
     at = {market.products.names[p]: d for d, p in enumerate(demanded)}
     place = {key: i for i, key in enumerate(named)}
@@ -448,9 +459,6 @@ def _told_one_by_one(
     )
     known = np.flatnonzero(found.demanded >= 0)
     row = of_item[asks.item[known]]
-    told = np.zeros(len(demanded), dtype=bool)
-    told[[named[r][0] for r in np.unique(row).tolist()]] = True
-    is_told = told[np.array([d for d, _ in named], dtype=np.int64)] if count else np.zeros(0, dtype=bool)
 
     def by_due(amount: FloatArray) -> FloatArray:
         total = np.zeros((count, buckets))
@@ -461,12 +469,24 @@ def _told_one_by_one(
     np.add.at(served, row, found.by_bucket[known])
     asked, refused = by_due(asks.units), by_due(found.refused)
     waiting = np.cumsum(asked - refused - served, axis=1)
-    one_by_one = Units(
-        asked, by_due(found.on_time), by_due(found.late), refused + by_due(found.never), refused, served, waiting
-    )
-    return Units(
-        *(np.where(is_told[:, None], getattr(one_by_one, f.name), getattr(units, f.name)) for f in fields(units))
-    )
+    lost = refused + by_due(found.never)
+    return Units(asked, by_due(found.on_time), by_due(found.late), lost, refused, served, waiting)
+
+
+def _less(units: Units, known: Units, of: IntArray) -> Units:
+    """(product asked for, bucket) units without those of known requests. of: (named) product of `known`."""
+
+    def left(name: str) -> FloatArray:
+        total: FloatArray = getattr(units, name)
+        rest = total.copy()
+        np.subtract.at(rest, of, getattr(known, name))
+        return np.where(rest > ROUNDING * np.maximum(total, 1.0), rest, 0.0)
+
+    return Units(*(left(f.name) for f in fields(units)))
+
+
+def _added(left: Units, right: Units) -> Units:
+    return Units(*(getattr(left, f.name) + getattr(right, f.name) for f in fields(left)))
 
 
 def _days_more(

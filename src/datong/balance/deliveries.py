@@ -222,11 +222,8 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
             asked = np.diff(paths[0], prepend=0.0)
             slack = NOTHING * max(float(np.abs(paths[0][-1])), 1.0)
             whole[d] = bool((np.abs(told[d * buckets : (d + 1) * buckets] - asked) <= slack).all())
-    # A product with a class that is not known one by one is told in all.
-    product_whole = np.ones(len(market.products), dtype=bool)
-    np.logical_and.at(product_whole, market.demand.product, whole)
     ok = known.copy()
-    ok[known] = product_whole[market.demand.product[of[known]]]
+    ok[known] = whole[of[known]]
     return np.where(ok, of, -1)
 
 

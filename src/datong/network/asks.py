@@ -1,7 +1,7 @@
 """Who asks for what: every request of a known number of units, as far as planning knows it one by one."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -62,7 +62,7 @@ def asks_of(state: State, demand: Forecast, where: Position, facts: ChainFacts, 
             units=np.concatenate([units, np.array([row.units for row in owed], dtype=np.float64)]),
             firm=firm,
             priority=priority,
-            weight=_weights(label[item], firm, priority, state),
+            weight=_weights(label[item], firm, priority, _expected(demand, facts, set(label.tolist())), state),
         )
     )
 
@@ -129,10 +129,19 @@ def _less_served_ahead(
     return units * left[item * buckets + bucket]
 
 
-def _weights(label: np.ndarray, firm: BoolArray, priority: IntArray, state: State) -> FloatArray:
-    """(ask) weight of its class, as `demand_classes` gives it where all demand is known one by one."""
+def _expected(demand: Forecast, facts: ChainFacts, labels: Set[str]) -> set[str]:
+    """Those of the labels for which more than the requests is expected."""
+    return {
+        label
+        for i, (item, method) in enumerate(zip(demand.items, demand.method, strict=True))
+        if method != "given" and (label := facts.label_of(item)) in labels and demand.paths[i].any()
+    }
+
+
+def _weights(label: np.ndarray, firm: BoolArray, priority: IntArray, expected: Set[str], state: State) -> FloatArray:
+    """(ask) weight of its class, as `demand_classes` gives it. expected: labels with demand that is no request."""
     factors = state.settings.defaults
-    mixed = set(label[~firm].tolist())
+    mixed = set(label[~firm].tolist()) | expected
     counts_more = firm & np.array([name in mixed for name in label.tolist()], dtype=bool)
     return factors.priority_factor ** priority.astype(np.float64) * np.where(counts_more, factors.firm_factor, 1.0)
 

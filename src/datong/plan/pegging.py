@@ -119,13 +119,17 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
     """By product, everything that uses it."""
     at = {s: t for t, s in enumerate(work.starts)}
     uses: dict[str, list[Use]] = defaultdict(list)
-    one_by_one: set[str] = set()
+    # Units of requests that are known by themselves: served in a bucket, and those of them that are on time.
+    known: dict[tuple[Item, date], list[float]] = defaultdict(lambda: [0.0, 0.0])
     label_of = work.facts.label_of
     for r in clearing.deliveries.to_pylist():
-        label = label_of(Item(r["product"], r["market"]))
-        one_by_one.add(label)
+        item = Item(r["product"], r["market"])
+        label = label_of(item)
         if r["bucket"] is None:
             continue
+        own = known[item, r["bucket"]]
+        own[0] += r["units"]
+        own[1] += r["units"] if r["what"] == "on_time" else 0.0
         kind = "request" if r["firm"] else "forecast"
         uses[label].append(
             Use(
@@ -141,10 +145,11 @@ def _uses(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> dict[str, list
         )
     columns = ("product", "market", "bucket", "served_units", "on_time_units")
     for product, market, bucket, served, on_time in tuples(clearing.gaps, *columns):
-        label = label_of(Item(product, market))
-        if label not in one_by_one and served > NOTHING:
-            late = served > on_time + NOTHING and on_time <= NOTHING
-            uses[label].append(Use("forecast", at[bucket], served, bucket, late=late))
+        of_requests = known.get((Item(product, market), bucket), (0.0, 0.0))
+        expected, in_time = served - of_requests[0], on_time - of_requests[1]
+        if expected > NOTHING:
+            late = expected > in_time + NOTHING and in_time <= NOTHING
+            uses[label_of(Item(product, market))].append(Use("forecast", at[bucket], expected, bucket, late=late))
     for r in clearing.substitutions.to_pylist():
         uses[r["substitute"]].append(Use("forecast", at[r["bucket"]], r["units"], r["bucket"], name=r["product"]))
     for lot in lots:

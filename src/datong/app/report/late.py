@@ -1,5 +1,6 @@
 """What is late and for whom: each request that is not served on time, and expected demand that is not."""
 
+from collections import defaultdict
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,8 @@ Row = dict[str, Any]
 
 # Of a request: late (served in a later bucket), refused, or never (not served before the plan ends).
 KINDS = ("late", "refused", "never")
+# Units below this are rounding.
+NOTHING = 1e-6
 _CAUSE = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days")
 
 LATE_SCHEMA = pa.schema(
@@ -41,38 +44,38 @@ def late_rows(inputs: ReportInputs) -> list[Row]:
     """Rows of LATE_SCHEMA, by the day on which they are due, the most important first; their units add up to the late
     and lost units of `gaps`.
 
-    Demand whose requests are known has a row for each request and what becomes of it. Other demand has one for each
-    product, market and bucket, without `demand` and `due`; what is less than half a unit each stands last, in one row
-    without a product for each kind.
+    A request that is known has a row for what becomes of it. Other demand has one for each product, market and bucket,
+    without `demand` and `due`; what is less than half a unit each stands last, in one row without a product for each
+    kind.
     """
     gaps = inputs.tables["gaps"]
     short = gaps.filter(pc.greater(pc.add(gaps["late_units"], gaps["lost_units"]), 0.0))
     requests = inputs.tables["deliveries"]
-    known = {(r["product"], r["market"]) for r in requests.group_by(["product", "market"]).aggregate([]).to_pylist()}
     names, starts = Names(inputs.tables), inputs.starts
     rows, small = [], dict.fromkeys(KINDS, 0.0)
+    of_requests: dict[tuple[Any, ...], float] = defaultdict(float)
+    for r in requests.filter(pc.not_equal(requests["what"], "on_time")).to_pylist():
+        due_in = max(inputs.settings.calendar.bucket_start(r["due"]), min(starts, default=r["due"]))
+        own = {name: r[name] for name in ("demand", "market", "firm", "priority", "due", "units")}
+        rows.append(_row(r["product"], names, due_in=due_in, service=r["what"], served_in=r["bucket"], **own))
+        of_requests[r["product"], r["market"], due_in, r["what"]] += r["units"]
     causes: dict[tuple[Any, ...], Row] = {}
     for gap in short.to_pylist():
-        item = (gap["product"], gap["market"])
-        causes[(*item, gap["bucket"])] = {name: gap[name] for name in _CAUSE}
-        if item in known:
-            continue
+        cell = (gap["product"], gap["market"], gap["bucket"])
+        causes[cell] = {name: gap[name] for name in _CAUSE}
         parts = (gap["late_units"], gap["refused_units"], gap["lost_units"] - gap["refused_units"])
-        for kind, units in zip(KINDS, parts, strict=True):
+        for kind, whole in zip(KINDS, parts, strict=True):
+            units = whole - of_requests.get((*cell, kind), 0.0)
             if units < LEAST_SHORT:
                 small[kind] += units
                 continue
             rows.append(
                 _row(gap["product"], names, market=gap["market"], due_in=gap["bucket"], units=units, service=kind)
             )
-    for r in requests.filter(pc.not_equal(requests["what"], "on_time")).to_pylist():
-        due_in = max(inputs.settings.calendar.bucket_start(r["due"]), min(starts, default=r["due"]))
-        own = {name: r[name] for name in ("demand", "market", "firm", "priority", "due", "units")}
-        rows.append(_row(r["product"], names, due_in=due_in, service=r["what"], served_in=r["bucket"], **own))
     for row in rows:
         row |= causes.get((row["product"], row["market"], row["due_in"]), {})
     rows.sort(key=_by_day)
-    return rows + [_row(None, names, units=units, service=kind) for kind, units in small.items() if units > 0]
+    return rows + [_row(None, names, units=units, service=kind) for kind, units in small.items() if units > NOTHING]
 
 
 def _row(product: str | None, names: Names, **own: Any) -> Row:
