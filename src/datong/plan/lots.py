@@ -33,7 +33,8 @@ NOTHING = 1e-6
 
 @dataclass(frozen=True)
 class Need:
-    """Units cleared for one way and start. `units` are started; `price` is the full price of a good unit there."""
+    """Units cleared for one way, start and arrive (buckets). `units` are started; `price` is the full price of a good
+    unit there."""
 
     way: Way
     start: int

@@ -34,6 +34,7 @@ class Use:
     # The lot of a planned order.
     parent: Lot | None = None
     firm: bool = False
+    # Of the request: higher is served first.
     priority: int = 0
     # They come after the day on which they are wanted.
     late: bool = False
