@@ -80,6 +80,14 @@ def test_money_of_both_plans_is_that_of_their_requests(seed: int) -> None:
         assert shown["total"][f"money_{side}"] == pytest.approx(sum(terms), rel=1e-9, abs=0.02)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_requests_cost_adds_up_to_lateness_and_lost_demand(seed: int) -> None:
+    record = run(random_chain(seed, ("forecast", "locked", "released", "started")).state, (), None, 0)
+    cost = dict(zip(*record.tables["cost"].to_pydict().values(), strict=True))
+    told = sum(record.tables["deliveries"]["short_cost"].to_pylist())
+    assert told == pytest.approx(cost["late"] + cost["lost"], **NEAR)
+
+
 def test_the_money_of_buckets_adds_up_to_the_terms() -> None:
     for seed in SEEDS:
         try:

@@ -35,7 +35,7 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
     now = tables["orders"].filter(pc.less(tables["orders"]["start"], pa.scalar(end, pa.date32())))
     rows, same = [], 0
     for change in order_changes(was, now).to_pylist():
-        kind = _ORDER_KINDS.get(change["change"])
+        kind = order_kind(change)
         if kind is None:
             same += 1
             continue
@@ -50,9 +50,18 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
                 message("since.order_same", count=same),
             )
         )
-    kinds = ("missed", "dropped", "added", "moved", "resized", "moved_resized", "same")
+    kinds = ("missed", "dropped", "added", "moved", "due_moved", "resized", "moved_resized", "same")
     place = {kind: i for i, kind in enumerate(kinds)}
     return sorted(rows, key=lambda row: (place[row.kind], row.day[1] or row.day[0] or date.max, row.subject or ""))
+
+
+def order_kind(change: Mapping[str, Any]) -> str | None:
+    """What became of an order, by a row of `order_changes`; None: it is as it was. One that starts as it did and is
+    done on another day has not moved."""
+    kind = _ORDER_KINDS.get(change["change"])
+    if kind is not None and change["start_a"] == change["start_b"]:
+        return {"moved": "due_moved", "moved_resized": "resized"}.get(kind, kind)
+    return kind
 
 
 def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
@@ -68,6 +77,8 @@ def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
     }
     if kind in ("moved", "moved_resized"):
         words["start_before"] = days[0]
+    if kind == "due_moved":
+        words |= {"due": change["due_b"], "due_before": change["due_a"]}
     if kind in ("resized", "moved_resized"):
         words["before"] = naming.amount(units[0], product)
     return Row("orders", kind, message(f"since.order_{kind}", **words), subject, product, units, days, money)
