@@ -19,6 +19,7 @@ from datong.plan.order_numbers import order_numbers
 from datong.plan.pegging import Before, Peg, hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
+from datong.plan.worth_behind import worth_behind
 
 NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 
@@ -43,6 +44,7 @@ def orders_of(
     numbers = order_numbers(state, work, ours, proposed)
     reasons = Reasons(state, sensed, demand, clearing, work, numbers, pegs)
     value = _values(work, ours)
+    behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
     days = days_of(work, ours, pegs, state.today)
     orders = []
     for lot in ours:
@@ -68,6 +70,7 @@ def orders_of(
                 from_site=way.from_site if way.kind == "move" else None,
                 site=(way.site or None) if work.facts.stock_points else None,
                 hurts=hurt(own),
+                behind=behind.get(lot),
             )
         )
     return Plan(tuple(orders), kept_orders(state))

@@ -95,7 +95,9 @@ def _name(sheet: str, language: str) -> str:
 
 # Of these columns those that hold nothing are left out.
 LATE_COLUMNS = frozenset({"market", "firm", "priority", "due", "demand", "served_in", "needed_days"})
-ORDER_COLUMNS = frozenset({"from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"})
+ORDER_COLUMNS = frozenset(
+    {"value", "behind", "from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"}
+)
 
 
 def _told(table: pa.Table, maybe: frozenset[str]) -> pa.Table:
