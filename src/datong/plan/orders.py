@@ -12,6 +12,7 @@ from datong.ledger.state import State, state_schema
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
 from datong.network.horizon import valid_on
+from datong.network.under_way import UnderWay
 from datong.network.ways import Way
 from datong.plan.days import Days, days_of, due_by
 from datong.plan.lots import Lot
@@ -88,6 +89,14 @@ def kept_orders(state: State) -> pa.Table:
         if now in OPEN_STATES or (row["locked"] and now == "proposed"):
             rows.append(row | {"state": now})
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
+
+
+def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay]) -> pa.Table:
+    """Kept orders with `counted_on`, the day on which the plan counts on what they still bring: their due day, or where
+    that has passed when they can be expected; null where nothing is still to come."""
+    day = {order.order: order.due for order in under_way}
+    counted = [day.get(order) for order in kept["order"].to_pylist()]
+    return kept.append_column("counted_on", pa.array(counted, pa.date32()))
 
 
 def _line(work: Work, way: Way) -> str | None:
