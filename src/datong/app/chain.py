@@ -35,7 +35,7 @@ from datong.model.findings import Finding, has_errors
 from datong.model.flow import Learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
-from datong.model.words import message, say
+from datong.model.words import Message, message, say
 from datong.questions.run_result import RunResult
 from datong.questions.why import Why
 from datong.replay.scenario import STATED, Scenario, as_in, sweep
@@ -470,10 +470,9 @@ class Chain:
         found = kept_runs.why(self._at, order, self.state(names=("orders",)).table("orders"))
         return Why(*found, self.language)
 
-    def recorded(self, order: str) -> str | None:
-        """What the ledger knows of an order that no run proposed, in words; None where it knows no such order."""
-        told = kept_runs.recorded(self.state(), order)
-        return None if told is None else told.text(self.language)
+    def recorded(self, order: str) -> Message | None:
+        """What the ledger knows of an order that no run proposed; None where it knows no such order."""
+        return kept_runs.recorded(self.state(), order)
 
     def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
         """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""

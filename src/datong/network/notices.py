@@ -8,6 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from datong.ledger.held import named
+from datong.ledger.life import Standing
+from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
@@ -147,3 +150,18 @@ def _with_days(of: Mapping[str, date]) -> str:
 
 def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+
+
+def overdue_orders(state: State) -> tuple[Finding, ...]:
+    """Orders out that are past due and of which something is still to come, by what is told of the orders alone: when a
+    plan counts on them takes stock and history, and is said with the plan."""
+    late, standings = [], order_standings(state)
+    for row in state.table("orders").to_pylist():
+        stand = standings.get(row["order"], Standing())
+        left = row["units"] - stand.good_units - stand.scrap_units
+        if state_now(stand) in OPEN_STATES and left > LEAST_UNITS and row["due"] < state.today:
+            late.append((row["due"], row["order"], f"{row['order']} ({left:g} {row['product']}, {row['due']})"))
+    if not late:
+        return ()
+    orders = named([told for *_, told in sorted(late)])
+    return (finding("warning", "position.past_due", "orders", column="due", count=len(late), orders=orders),)

@@ -504,7 +504,7 @@ def answer_why(options: argparse.Namespace, language: str) -> int:
             told = chain.recorded(options.order)
             if told is None:
                 raise
-            terminal.line(told)
+            terminal.line(told.text(language))
             _show_offer_of(chain, options.order, language)
             return 0
         terminal.line(say("app.why_order", language, run=run, **{k: order[k] for k in _ORDER_FIELDS}))
