@@ -410,17 +410,18 @@ def most_valuable_of(tables: Mapping[str, pa.Table], count: int) -> tuple[Planne
     """See `most_valuable`: the same of a run's tables, without reading the others."""
     orders = tables["orders"]
     worth = pc.coalesce(orders["value"], orders["behind"]) if "behind" in orders.column_names else orders["value"]
-    numbers, values = orders["order"].to_pylist(), worth.to_pylist()
-    ranked = sorted(zip(numbers, values, strict=True), key=lambda o: (o[1] is None, -(o[1] or 0.0), o[0]))
-    return most_valuable(planned_orders(tables, {number for number, _ in ranked[:count]}), count)
+    names = orders["order"].to_pylist()
+    rows = zip(names, worth.to_pylist(), orders["value"].is_null().to_pylist(), strict=True)
+    ranked = sorted(rows, key=lambda o: (o[1] is None, -(o[1] or 0.0), o[2], o[0]))
+    return most_valuable(planned_orders(tables, {number for number, *_ in ranked[:count]}), count)
 
 
 def most_valuable(orders: Sequence[PlannedOrder], count: int) -> tuple[PlannedOrder, ...]:
-    """The orders that save the most, or of what goes into other orders or sites, on which the most hangs; ties by order
-    number."""
+    """The orders that save the most, or of what goes into other orders or sites, on which the most hangs; of equal ones
+    first what saves itself, then by order number."""
 
-    def rank(order: PlannedOrder) -> tuple[bool, float, str]:
+    def rank(order: PlannedOrder) -> tuple[bool, float, bool, str]:
         worth = order.behind if order.value is None else order.value
-        return worth is None, -(worth or 0.0), order.order
+        return worth is None, -(worth or 0.0), order.value is None, order.order
 
     return tuple(sorted(orders, key=rank)[:count])
