@@ -16,9 +16,10 @@ from datong.app.wiring import Opened
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.grid import Grids
 from datong.connectors.exports.order_lines import KEY
+from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
+from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.folder import SourceRows
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (

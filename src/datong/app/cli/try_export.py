@@ -21,8 +21,9 @@ from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
 from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
+from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.words import message, say
