@@ -15,7 +15,7 @@ from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.grid import Grids
-from datong.connectors.exports.order_lines import KEY
+from datong.connectors.exports.order_lines import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
@@ -100,7 +100,7 @@ def ingest_export(
 ) -> Taken:
     """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept. grids:
     what is in the file."""
-    kept = _with_markets(read_answers(at.folder), at, answers)
+    kept = _as_the_chain(read_answers(at.folder), at, answers)
     profiles = own_profiles(at.folder)
     reading = read_from(grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles)
     if reading.missing:
@@ -138,13 +138,19 @@ def ingest_export(
     return replace(taken, reading=reading)
 
 
-def _with_markets(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:
-    """Answers, with markets apart where the sales of the chain are by market and nobody says otherwise."""
-    if MARKETS in kept or MARKETS in given:
-        return kept
+def _as_the_chain(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:
+    """Answers, with those that the sales of the chain give where nobody says otherwise: markets apart where they are by
+    market; lines known by their order, or by their content, where they are."""
+    said = {**kept, **given}
     sales = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
-    apart = bool(sales.num_rows) and pc.any(pc.not_equal(sales["market"], "all")).as_py()
-    return {**kept, MARKETS: APART} if apart else kept
+    if {MARKETS, LINES} <= said.keys() or not sales.num_rows:
+        return kept
+    if MARKETS not in said and pc.any(pc.not_equal(sales["market"], "all")).as_py():
+        kept = {**kept, MARKETS: APART}
+    if LINES not in said:
+        by_order = pc.any(pc.match_substring_regex(sales["sale"], KEY.pattern)).as_py()
+        kept = {**kept, LINES: ORDERS if by_order else ROWS}
+    return kept
 
 
 def own_profiles(folder: Path | None) -> tuple[Profile, ...]:

@@ -69,14 +69,16 @@ class ColumnGuess:
 @dataclass(frozen=True)
 class Choice:
     """columns: what each field is taken from. states, kinds: columns that say what became of a row, and what kind of
-    document it is of. flags: columns of yes or no, or of money given back, with the mark that they make. counted_in: of
-    units of measure. spare_units: columns of numbers that no word names, where no column of units is found.
-    spare_products: columns of codes, where none is named and there are several."""
+    document it is of. flags: columns of yes or no, or of money given back, with the mark that they make. remarks:
+    columns of remarks, which tell a state here and there. counted_in: of units of measure. spare_units: columns of
+    numbers that no word names, where no column of units is found. spare_products: columns of codes, where none is named
+    and there are several."""
 
     columns: tuple[ColumnGuess, ...]
     states: tuple[str, ...]
     kinds: tuple[str, ...]
     flags: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
     counted_in: str | None = None
     spare_units: tuple[str, ...] = ()
     spare_products: tuple[str, ...] = ()
@@ -280,11 +282,13 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         scores.setdefault(("product", chosen["product"]), _LEAST_SCORE)
     chosen, spare_units, spare_products = _by_content(chosen, names, facts)
     taken = set(chosen.values())
-    documents = {n for n in names if n not in taken and _holds_kinds(n, facts[n])}
-    states = tuple(n for n in names if n not in taken and n not in documents and _is_state(n, facts[n]))
-    kinds = tuple(n for n in names if n not in taken and n not in states and (n in documents or _is_kind(n, facts[n])))
-    flags = {n: mark for n in names if n not in taken and (mark := _flag(n, facts[n]))}
-    measures = [n for n in names if n not in taken and n not in documents and _is_measure(n)]
+    remarks = tuple(n for n in names if n not in taken and plain(n) in words("lists", "remarks"))
+    free = [n for n in names if n not in taken and n not in remarks]
+    documents = {n for n in free if _holds_kinds(n, facts[n])}
+    states = tuple(n for n in free if n not in documents and _is_state(n, facts[n]))
+    kinds = tuple(n for n in free if n not in states and (n in documents or _is_kind(n, facts[n])))
+    flags = {n: mark for n in free if (mark := _flag(n, facts[n]))}
+    measures = [n for n in free if n not in documents and _is_measure(n)]
     guesses = tuple(
         ColumnGuess(
             field,
@@ -303,7 +307,7 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         for n in some
     )
     counted_in = next((n for n in measures if facts[n].numbers < 0.5 and facts[n].distinct_count <= _MOST_STATES), None)
-    return Choice((*guesses, *extra), states, kinds, flags, counted_in, spare_units, spare_products)
+    return Choice((*guesses, *extra), states, kinds, flags, remarks, counted_in, spare_units, spare_products)
 
 
 def with_column(choice: Choice, wanted: str, name: str) -> Choice:

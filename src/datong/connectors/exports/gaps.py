@@ -54,7 +54,7 @@ def carry(export: Export) -> None:
     lines = [n for f in ("date", "customer", "market", "cancelled_at", "refunded_at", "shipped_at")
              if (n := export.choice.column(f)) is not None]  # fmt: skip
     for name in (*lines, *export.choice.states, *export.choice.flags, *export.choice.kinds):
-        if not _is_of_line(name):
+        if not is_of_line(name):
             before = int(export.columns[name].filled.sum())
             export.columns[name] = carried(export.columns[name], order)
             if (more := int(export.columns[name].filled.sum()) - before) > 0:
@@ -85,7 +85,7 @@ def _fill(export: Export, wanted: str, name: str, inner: np.ndarray) -> None:
     export.notes.append(message("export.filled_down", column=name, count=f"{int(gaps.sum()):,}"))
 
 
-def _is_of_line(name: str) -> bool:
+def is_of_line(name: str) -> bool:
     """Whether a column speaks of one line of an order, not of the order."""
     return plain(name).startswith(("lineitem", "line item", "item", "line ", "商品", "子订单"))
 

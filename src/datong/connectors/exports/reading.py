@@ -23,7 +23,7 @@ from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.kind_of_list import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.number_columns import read_figures
-from datong.connectors.exports.order_lines import line_keys
+from datong.connectors.exports.order_lines import lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
@@ -53,11 +53,10 @@ class Reading:
     """How a file is read. columns: what each field is taken from. missing: required fields that no column fits.
 
     parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
-    guess that nobody should use. used: answers that decided something. left: rows that are left out, and why.
-    zone: IANA name, where the file's moments have offsets. lines: keys of the order lines
-    that it speaks of, also of those that are no sale (order_lines.py); None where it tells no orders. names: of all
-    columns. profile: of the platform whose export it is, where one is recognised. currency: ISO code, of its prices,
-    where they tell one.
+    guess that nobody should use. used: answers that decided something. left: rows that are left out, and why. zone:
+    IANA name, where the file's moments have offsets. lines: keys of the order lines that it speaks of, also of those
+    that are no sale (order_lines.py); None where rows are known by their content. names: of all columns. profile: of
+    the platform whose export it is, where one is recognised. currency: ISO code, of its prices, where they tell one.
     """
 
     name: str
@@ -187,15 +186,15 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table) -> Re
     when = read_moments(export, numbers.comma_decimals)
     leave_out(export, numbers, when, told)
     product = product_codes(export)
-    order = export.cells("order")
-    lines = None if order is None or export.table.wide else line_keys(order, when.days, product)
+    lines = lines_of(export, numbers, when, product)
     sold, returned = units_sold(export, numbers, product, lines)
-    tables = our_tables(export, numbers, when, product, lines, sold, returned)
+    tables = our_tables(export, numbers, when, product, lines.keys, sold, returned)
     nothing = REJECTED_SCHEMA.empty_table()
     parts = tuple((n, RawSource(export.name, t, rejected if n == "sales" else nothing)) for n, t in tables.items())
     return Reading(
         export.name, export.choice.columns, (), parts, tuple(export.asking.open), dict(export.asking.used),
         (*findings, *export.findings), tuple(export.notes), export.rows.left(rejected.num_rows),
         Totals(export.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9)), when.zone,
-        None if lines is None else lines.drop_null().unique(), tuple(export.columns), export.profile, numbers.currency,
+        None if lines.keys is None else lines.keys.drop_null().unique(), tuple(export.columns), export.profile,
+        numbers.currency,
     )  # fmt: skip

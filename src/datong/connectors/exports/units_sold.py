@@ -18,32 +18,31 @@ from datong.connectors.exports.evidence import (
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
-from datong.connectors.exports.order_lines import repeated
+from datong.connectors.exports.order_lines import Lines, repeated
 from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.refunds import refunded_in_part
+from datong.connectors.exports.remarks import states_in_remarks
 from datong.connectors.exports.rows import FEW
 from datong.model.words import message
 
 
-def units_sold(
-    export: Export, numbers: Numbers, product: pa.Array, lines: pa.Array | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """(row,) units sold and (row,) units that came back. lines: (row,) keys of order lines, where the file has them."""
+def units_sold(export: Export, numbers: Numbers, product: pa.Array, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
+    """(row,) units sold and (row,) units that came back. lines: that the rows are."""
     _ask_for_repeated_rows(export, numbers, lines)
     inside = export.rows.inside
     units = _turned(export, numbers, np.where(inside, np.nan_to_num(numbers.units), 0.0))
     in_part, back = _refunds_in_part(export, numbers, product, units)
+    remarks, meant = states_in_remarks(export, units)
+    own = {} if export.profile is None else export.profile.states
     signs = sold_or_not.Signs(
-        {n: export.columns[n] for n in export.choice.states},
+        {n: export.columns[n] for n in export.choice.states} | remarks,
         _moments_of_change(export)
         | {n: (m, _where(m, export.columns[n])) for n, m in export.choice.flags.items()}
         | in_part,
         {n: export.columns[n] for n in export.choice.kinds},
         "returned_units" in numbers.by_field,
-        {}
-        if export.profile is None
-        else {n: w for h, w in export.profile.states.items() for n in present((h,), export.columns)},
+        {n: w for h, w in own.items() for n in present((h,), export.columns)} | meant,
     )
     outcome = sold_or_not.outcomes(signs, units, inside, export.asking)
     codes = outcome.codes
@@ -71,12 +70,12 @@ def units_sold(
     return sold, returned
 
 
-def _ask_for_repeated_rows(export: Export, numbers: Numbers, lines: pa.Array | None) -> None:
+def _ask_for_repeated_rows(export: Export, numbers: Numbers, lines: Lines) -> None:
     """Lines of an order that stand there twice, alike in every column: bought twice, or written twice?"""
     order = export.cells("order")
-    if order is None or lines is None:
+    if order is None or lines.keys is None or not lines.by_order:
         return
-    again = repeated(lines, export.columns, export.rows.inside)
+    again = repeated(lines.keys, export.columns, export.rows.inside)
     if not again.any():
         return
     units = np.abs(np.nan_to_num(numbers.units))
