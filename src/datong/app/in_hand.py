@@ -363,7 +363,7 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int 
     for table, source in reading.parts:
         rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
         pq.write_table(rows, folder / f"{table}.parquet")
-    write_answers(folder, reading.used)
+    write_answers(folder, reading.kept)
     return settings["path_count"]
 
 

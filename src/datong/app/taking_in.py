@@ -102,7 +102,9 @@ def ingest_export(
     what is in the file."""
     kept = _as_the_chain(read_answers(at.folder), at, answers)
     profiles = own_profiles(at.folder)
-    reading = read_from(grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles)
+    reading = read_from(
+        grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles, today=today(at.now, at.settings)
+    )
     if reading.missing:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     if reading.questions:
@@ -134,7 +136,7 @@ def ingest_export(
     taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))
     if no_more:
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
-    write_answers(at.folder, {**kept, **reading.used})
+    write_answers(at.folder, {**kept, **reading.kept})
     return replace(taken, reading=reading)
 
 
@@ -201,11 +203,11 @@ def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]
     """Order lines that an earlier export had as sold: those that this one has, and not as sold any more, and those of
     days within its own that it does not have at all."""
     sales = reading.part("sales")
-    if reading.lines is None or sales is None:
+    if reading.lines.keys is None or sales is None:
         return [], []
     known = known.filter(pc.match_substring_regex(known["sale"].fill_null(""), KEY.pattern))
     still = pc.is_in(known["sale"], sales["sale"].combine_chunks().drop_null())
-    here = pc.is_in(known["sale"], reading.lines)
+    here = pc.is_in(known["sale"], reading.lines.keys.drop_null().unique())
     no_more = known.filter(pc.and_not(here, still))["sale"].to_pylist()
     days = pc.cast(sales["happened_at"], pa.date32())
     first, last = pc.min(days).as_py(), pc.max(days).as_py()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -62,11 +63,12 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
 def _read(options: argparse.Namespace, language: str) -> Reading:
     """The export as it is read, without a question left. Raises BadInput where it cannot be."""
     profiles = own_profiles(options.into)
+    today = datetime.now().astimezone().date()
     with terminal.reading(options.file.name, language):
         grids = read_grids(options.file)
 
     def read(answers: Mapping[str, str]) -> Reading:
-        return read_from(grids, options.file.name, answers, options.country, profiles=profiles)
+        return read_from(grids, options.file.name, answers, options.country, profiles=profiles, today=today)
 
     given = _given(options)
     reading = read(given)

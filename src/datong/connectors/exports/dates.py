@@ -275,6 +275,18 @@ class DateColumn:
         return [o for o, days in self.days.items() if (days[self.numeric] != _NOT_A_DAY).all()]
 
 
+def day_of(text: str) -> int | None:
+    """A text as days since 1970, a month as its first day, a week as its Monday; None where it can be read in no way,
+    or in several."""
+    parsed = parse(text)
+    if parsed is None or parsed.kind in ("serial", "epoch", "month_or_day"):
+        return None
+    days = {_as_day(parsed, order, False) for order in ("day_first", "month_first")} - {_NOT_A_DAY}
+    if parsed.kind == "numeric" and parsed.sign == ".":
+        days = {_as_day(parsed, "day_first", False)} - {_NOT_A_DAY}
+    return days.pop() if len(days) == 1 else None
+
+
 def share_of_dates(texts: Sequence[str], serials: bool) -> float:
     """The share of filled texts that are dates. serials: bare numbers may be days since 1899, or seconds since 1970."""
     bare = {"serial", "epoch", "month_or_week"}

@@ -42,11 +42,16 @@ _PARTS = ("time", "market", "customer", "price")
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """keys: (row,) of each row's line, null where none can be made; None where rows are known by their content.
-    by_order: they are those of `line_keys`."""
+    """keys: (row,) of each row's line, null where none can be made; None where rows are known by their content. kind:
+    what they are made of, to be kept with the chain, '' where the rows tell by themselves."""
 
-    keys: pa.Array | None
-    by_order: bool = False
+    keys: pa.Array | None = None
+    kind: str = ""
+
+    @property
+    def by_order(self) -> bool:
+        """Whether the keys are those of `line_keys`."""
+        return self.keys is not None and not self.kind
 
 
 def lines_of(export: Export, numbers: Numbers, when: Moments, product: pa.Array) -> Lines:
@@ -57,12 +62,10 @@ def lines_of(export: Export, numbers: Numbers, when: Moments, product: pa.Array)
     kept = export.asking.answers.get(LINES)
     if kept is None:
         kept = own
-        if order is None:
-            export.asking.used[LINES] = own
     else:
         export.asking.said(LINES, (kept,) if _is_kind(kept) else (own,))
     if kept == ROWS:
-        return Lines(None)
+        return Lines()
     wanted = () if kept == ORDERS else tuple(kept.split("+")[1:])
     lacking = [_column_of(part) for part in wanted if part not in parts]
     if kept == ORDERS and order is None:
@@ -71,8 +74,8 @@ def lines_of(export: Export, numbers: Numbers, when: Moments, product: pa.Array)
         _ask_for_other_lines(export, lacking)
         wanted = tuple(parts)
     elif order is not None and kept == ORDERS:
-        return Lines(line_keys(order, when.days, product), True)
-    return Lines(day_keys(when.days, product, [parts[part] for part in wanted]))
+        return Lines(line_keys(order, when.days, product))
+    return Lines(day_keys(when.days, product, [parts[part] for part in wanted]), kept)
 
 
 def _is_kind(kept: str) -> bool:

@@ -3,6 +3,7 @@ other, each by the evidence of the whole file. What is not sure is a question; w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,13 +18,14 @@ from datong.connectors.exports.columns import (
     without_amount,
 )
 from datong.connectors.exports.date_column import read_moments
+from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.gaps import carry, date_by_profile, told_of_rows
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.kind_of_list import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.number_columns import read_figures
-from datong.connectors.exports.order_lines import lines_of
+from datong.connectors.exports.order_lines import LINES, Lines, lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
@@ -36,7 +38,7 @@ from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
 from datong.ledger.validate import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
-from datong.model.words import Message, say
+from datong.model.words import Message, message, say
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Reading:
 
     parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
     guess that nobody should use. used: answers that decided something. left: rows that are left out, and why. zone:
-    IANA name, where the file's moments have offsets. lines: keys of the order lines that it speaks of, also of those
-    that are no sale (order_lines.py); None where rows are known by their content. names: of all columns. profile: of
+    IANA name, where the file's moments have offsets. lines: those that its rows are, the rows too that are no
+    sale (order_lines.py). names: of all columns. profile: of
     the platform whose export it is, where one is recognised. currency: ISO code, of its prices, where they tell one.
     """
 
@@ -70,7 +72,7 @@ class Reading:
     left: tuple[LeftOut, ...] = ()
     totals: Totals = Totals()
     zone: str | None = None
-    lines: pa.Array | None = None
+    lines: Lines = field(default_factory=Lines)
     names: tuple[str, ...] = ()
     profile: Profile | None = None
     currency: str | None = None
@@ -86,6 +88,11 @@ class Reading:
     @property
     def returned(self) -> float:
         return self.totals.returned
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Answers to be kept with the chain, and what its next export has to know."""
+        return dict(self.used) | ({LINES: self.lines.kind} if self.lines.kind else {})
 
     def part(self, table: str) -> pa.Table | None:
         return next((source.rows for name, source in self.parts if name == table), None)
@@ -108,14 +115,15 @@ def read_export(
     country: str = "",
     known: Mapping[str, str] = MappingProxyType({}),
     profiles: Sequence[Profile] | None = None,
+    today: date | None = None,
 ) -> Reading:
     """Read a file as sales. Never raises for what is in it; Refused for an answer that is none of the readings.
 
     answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset. known:
     the header of each field whose column is known already. profiles: of platforms that may be recognised; None: those
-    that come with Datong.
+    that come with Datong. today: what a list without any date may be of; None where it is not known.
     """
-    return read_from(read_grids(path), path.name, answers, country, known, profiles)
+    return read_from(read_grids(path), path.name, answers, country, known, profiles, today)
 
 
 def read_from(
@@ -125,6 +133,7 @@ def read_from(
     country: str = "",
     known: Mapping[str, str] = MappingProxyType({}),
     profiles: Sequence[Profile] | None = None,
+    today: date | None = None,
 ) -> Reading:
     """The same, of a file whose grids are there."""
     asking = Asking(answers)
@@ -139,8 +148,13 @@ def read_from(
     known = {wanted: column for wanted, column in known.items() if column in table.columns}
     notes = [*grids.notes, *more, *table.notes]
     columns, placeholders = without_empty_codes(table.columns, profile)
+    choice = _chosen(table, columns, profile, known)
+    if choice.column("date") is None and (dates := day_of_list(table, choice, name, today, asking)) is not None:
+        columns = {PERIOD_COLUMN: dates, **columns}
+        choice = _chosen(table, columns, profile, known)
+        notes.append(message("export.day_of_list", day=dates.text[0]))
     export = Export(
-        name, table, columns, _chosen(table, columns, profile, known), Rows(table), asking, profile, known, country,
+        name, table, columns, choice, Rows(table), asking, profile, known, country,
         grids.from_1904, [*notes, *placeholders],
     )  # fmt: skip
     missing = _missing(export)
@@ -195,6 +209,6 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table) -> Re
         export.name, export.choice.columns, (), parts, tuple(export.asking.open), dict(export.asking.used),
         (*findings, *export.findings), tuple(export.notes), export.rows.left(rejected.num_rows),
         Totals(export.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9)), when.zone,
-        None if lines.keys is None else lines.keys.drop_null().unique(), tuple(export.columns), export.profile,
+        lines, tuple(export.columns), export.profile,
         numbers.currency,
     )  # fmt: skip

@@ -37,7 +37,7 @@ _PERIOD_KINDS = ("day", "numeric", "month", "week")
 class Table:
     """A table of a file. columns: by header, in the order of the file. numbers: (row,) int64, the row number a person
     sees. wide: it had a column for each period, now in PERIOD_COLUMN and UNITS_COLUMN. repeated: rows left out because
-    they are the header again. separator: between the fields of a text file."""
+    they are the header again. separator: between the fields of a text file. above: what stands above it."""
 
     name: str
     columns: Mapping[str, Cells]
@@ -46,6 +46,7 @@ class Table:
     repeated: int = 0
     notes: tuple[Message, ...] = field(default_factory=tuple)
     separator: str = ""
+    above: str = ""
 
     @property
     def height(self) -> int:
@@ -55,7 +56,7 @@ class Table:
         """The rows for which a mask holds."""
         at = np.flatnonzero(rows)
         columns = {name: cells.take(at) for name, cells in self.columns.items()}
-        return Table(self.name, columns, self.numbers[at], self.wide, self.repeated, self.notes)
+        return replace(self, columns=columns, numbers=self.numbers[at])
 
 
 def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
@@ -75,11 +76,11 @@ def find_table(grid: Grid, hints: Sequence[str] = ()) -> Table:
         part = cells.take(body)
         if name or part.text.null_count < len(part):
             columns[name or f"#{len(columns) + 1}"] = part
-    table = Table(grid.name, columns, grid.numbers[body], notes=tuple(notes))
+    table = Table(grid.name, columns, grid.numbers[body], notes=tuple(notes), above=above)
     again = _header_again(table, dict(zip(_unique(names), head[last] if head else [], strict=True)))
     repeated = int(again.sum())
     table = table.keep(~again) if repeated else table
-    table = Table(table.name, table.columns, table.numbers, False, repeated, table.notes)
+    table = replace(table, repeated=repeated)
     return _long(_with_date(table), (above, *hints))
 
 

@@ -51,11 +51,7 @@ def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, 
         notes.append(message("export.sheets", count=len(parts), sheets=sheets))
     rejected = pa.concat_tables([grids[i].rejected for i in alike])
     table = _stacked(parts)
-    return (
-        Table(table.name, table.columns, table.numbers, table.wide, table.repeated, table.notes, grids[main].delimiter),
-        rejected,
-        notes,
-    )
+    return replace(table, separator=grids[main].delimiter), rejected, notes
 
 
 def kind_of_sheet(sheet: str) -> str:
