@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.dates import parse
+from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.grid import Grid, Grids, read_grids
 from datong.connectors.exports.numbers import decide_decimals, read_numbers
 from datong.connectors.files.read import TEXT_SUFFIXES, RawSource, Source

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
+from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.dates import (
+    NOT_A_DAY,
     DateColumn,
     Order,
     day_before_month,
@@ -18,6 +21,7 @@ from datong.connectors.exports.dates import (
     read_dates,
     says_day_before_month,
 )
+from datong.connectors.exports.eras import says_republic
 from datong.connectors.exports.evidence import (
     samples_of,
     span_of,
@@ -26,6 +30,7 @@ from datong.connectors.exports.export import Export
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain
 from datong.connectors.exports.zones import zone_of
+from datong.ledger.validate import shown
 from datong.model.findings import finding
 from datong.model.words import message
 
@@ -73,6 +78,8 @@ def read_moments(export: Export, comma_decimals: bool) -> Moments:
         bare = ~not_a_day(days) & (typed == Cells.NUMBER if typed is not None else False)
         days = np.where(bare, days + DAYS_TO_1904, days)
         export.notes.append(message("export.from_1904", count=f"{int(bare.sum()):,}"))
+    if column.kinds.get("republic") and not says_republic(f"{name} {export.table.above}"):
+        days = _ask_for_republic(export, name, days)
     _note_dates(export, column, chosen, order.why, swap)
     _ask_for_weeks(export, column, name, weeks)
     zone, note = zone_of(days, column.seconds, column.offset, export.country)
@@ -113,10 +120,25 @@ def _ask_for_weeks(export: Export, column: DateColumn, name: str, weeks: bool) -
         export.asking.ask(Question("six_digits", asks, (name,), samples_of(export.columns[name]), options))
 
 
+def _ask_for_republic(export: Export, name: str, days: np.ndarray) -> np.ndarray:
+    """Years of three digits, as 113: of the Republic of China, or no dates at all."""
+    kinds = {text: parse(text) for text in export.columns[name].text.unique().drop_null().to_pylist()}
+    texts = [text for text, parsed in kinds.items() if parsed is not None and parsed.kind == "republic"]
+    rows = pc.fill_null(pc.is_in(export.columns[name].text, pa.array(texts, pa.string())), False)
+    there = rows.to_numpy(zero_copy_only=False)
+    options = tuple(
+        Option(n, message(f"export.reading.{key}", count=f"{int(there.sum()):,}", **span_of(days[there])))
+        for n, key in (("republic", "republic"), ("leave_out", "leave_out"))
+    )
+    asks = message("export.asks.republic_years", sample=shown(texts[0]))
+    chosen = export.asking.ask(Question("republic_years", asks, (name,), tuple(texts[:3]), options))
+    return days if chosen == "republic" else np.where(there, NOT_A_DAY, days)
+
+
 def _note_dates(export: Export, column: DateColumn, order: str, why: str, swap: bool) -> None:
     if column.numeric.any():
         export.notes.append(message(f"export.order_{order}", why=message(f"export.why.{why}")))
-    for kind in ("month", "month_or_day", "week", "serial", "epoch"):
+    for kind in ("month", "month_or_day", "week", "quarter", "stretch", "serial", "epoch", "republic"):
         if column.kinds.get(kind):
             export.notes.append(message(f"export.dates_{kind}"))
     if swap:

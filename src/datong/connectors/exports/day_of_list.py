@@ -10,7 +10,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice, facts_of, header_score
 from datong.connectors.exports.dates import day_of
 from datong.connectors.exports.questions import Asking, Option, Question
-from datong.connectors.exports.shape import Table
+from datong.connectors.exports.table import Table
 from datong.model.words import message
 
 DAY_OF_LIST, FILE, TODAY, REFUSE = "day_of_list", "file", "today", "refuse"

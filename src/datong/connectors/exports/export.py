@@ -8,7 +8,7 @@ from datong.connectors.exports.columns import Choice
 from datong.connectors.exports.profiles import Profile
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.rows import Rows
-from datong.connectors.exports.shape import Table
+from datong.connectors.exports.table import Table
 from datong.model.findings import Finding
 from datong.model.words import Message
 

@@ -8,9 +8,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments
-from datong.connectors.exports.dates import (
-    not_a_day,
-)
+from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.evidence import (
     is_line_total,
 )

@@ -28,17 +28,21 @@ from datong.connectors.exports.number_columns import read_figures
 from datong.connectors.exports.order_lines import LINES, Lines, lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
+from datong.connectors.exports.products_across import products_down
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
 from datong.connectors.exports.questions import Asking, Question
 from datong.connectors.exports.rows import LeftOut, Rows
-from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.sheets import one_table
+from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
 from datong.ledger.validate import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message, say
+
+# Columns that were made of the table's shape.
+_MADE = {"date": PERIOD_COLUMN, "units": UNITS_COLUMN, "product": PRODUCT_COLUMN}
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,11 @@ def read_from(
     known = {wanted: column for wanted, column in known.items() if column in table.columns}
     notes = [*grids.notes, *more, *table.notes]
     columns, placeholders = without_empty_codes(table.columns, profile)
+    across = products_down(table, _chosen(table, columns, profile, known), asking)
+    if across is not None:
+        notes += across.notes[len(table.notes) :]
+        table = across
+        columns = dict(table.columns)
     choice = _chosen(table, columns, profile, known)
     if choice.column("date") is None and (dates := day_of_list(table, choice, name, today, asking)) is not None:
         columns = {PERIOD_COLUMN: dates, **columns}
@@ -170,9 +179,7 @@ def _chosen(table: Table, columns: Mapping[str, Cells], profile: Profile | None,
     """Which column is which: as the platform, somebody or the shape of the table says, else by words and cells."""
     fixed = {} if profile is None else profile.fixed(columns)
     fixed |= known
-    fixed |= {"date": PERIOD_COLUMN, "units": UNITS_COLUMN} if table.wide else {}
-    if PERIOD_COLUMN in columns:
-        fixed["date"] = PERIOD_COLUMN
+    fixed |= {wanted: made for wanted, made in _MADE.items() if made in columns}
     hidden = set() if profile is None else {*present(profile.ignored, columns)} - {*fixed.values()}
     choice = choose_columns({n: c for n, c in columns.items() if n not in hidden}, fixed)
     if profile is not None:
