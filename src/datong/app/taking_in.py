@@ -30,6 +30,7 @@ from datong.connectors.files.read import (
     open_sources,
     whole_source,
 )
+from datong.connectors.files.slash_dates import SlashDates
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, column_name, gathered, last_recorded_day
@@ -301,7 +302,8 @@ def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None
     conversions = everything.versions("unit_conversions")
     known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
     last_day = last_recorded_day(today(at.now, at.settings), at.settings)
-    return SourceRows(tables()[name], source, at.settings, known, on_rows=on_rows, last_day=last_day)
+    dated = SlashDates(tables()[name], source)
+    return SourceRows(tables()[name], dated, at.settings, known, on_rows=on_rows, last_day=last_day)
 
 
 def withdraw(at: Opened, table: str, row_ids: Sequence[str]) -> int:
