@@ -90,7 +90,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the cells of a sample are: shares of the filled ones."""
+    """What the cells of a sample are. filled: share of all. numbers, dates, distinct, numbered: shares of the filled
+    ones that are numbers, dates, unlike any other, or written as '#1'. whole: share of the numbers that may be whole.
+    distinct_count: how many differ. typical: the middle one of the numbers, without its sign."""
 
     filled: float = 0.0
     numbers: float = 0.0

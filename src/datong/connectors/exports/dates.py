@@ -63,7 +63,8 @@ class DateColumn:
 
     days: by order, (row,) int64 days since 1970, NOT_A_DAY where there is none. seconds, clock, offset (minutes;
     NaN where none is written): (row,). unread: (row,) bool, something that is no date. numeric: (row,) bool, written
-    in digits with the year last. kinds: how many rows are of each kind. sign: between the digits.
+    in digits with the year last. kinds: how many rows are of each kind. sign: between the digits. typed: (row,)
+    bool, a date of the workbook rather than a text. swapped: (row,) days as the other order of day and month has them.
     """
 
     days: Mapping[str, np.ndarray]
