@@ -6,7 +6,7 @@ moment, without those of which it has a version of its own, and its own; the par
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -180,6 +180,13 @@ class BranchLedger(DuckDBLedger):
             f" (SELECT DISTINCT row_id, _from FROM ({own})) AS own"
             " ON own.row_id = below.row_id AND own._from = below._from)"
         )
+
+    def _rows_as_of(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
+        return self._read_rows(table, as_of, last_ingest)  # another ledger of this branch may have written
+
+    def last_ingests(self) -> Mapping[str, int]:
+        """The trunk's; see Ledger.last_ingests."""
+        return self._parent.last_ingests()
 
     def _filled(self, names: Collection[str]) -> frozenset[str]:
         return self._parent._filled(names) | {table.name for table in _changed_tables(self)}

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -71,6 +71,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 _SPILL_BYTES = 16 * 1024 * 1024
+_RUN_BYTES = 4 * 1024 * 1024  # of a run's tables, as they are kept, that go in with one statement
+_SEEN_BYTES = 4 * 1024 * 1024  # of a table that stays in memory as it was read last
 _CONFLICTS_AT_ONCE = 10_000
 
 
@@ -179,6 +181,13 @@ def _translated(path: Path) -> Generator[None]:
 _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
 
 
+class _Seen(NamedTuple):
+    """A table as it was read: as of which moment and which of its ingests."""
+
+    read: tuple[datetime, int]
+    rows: pa.Table
+
+
 class DuckDBLedger:
     """A Ledger (see ledger/protocol.py) in one DuckDB file, for the process and the thread that opened it."""
 
@@ -191,6 +200,9 @@ class DuckDBLedger:
         self.settings = settings
         self._held = held
         self._latest_known: tuple[int, datetime | None] | None = None  # as of which ingest
+        # By table its last ingest; None: to be asked. Only this ledger writes them, while it is open.
+        self._last_of: dict[str, int] | None = None
+        self._seen: dict[str, _Seen] = {}  # by table what was read last
         self._whole = False  # whether a transaction goes on that further writes belong to
 
     def __enter__(self) -> "DuckDBLedger":
@@ -400,11 +412,18 @@ class DuckDBLedger:
         return fresh
 
     def _next_ingest(self) -> int:
-        ((last,),) = self._rows("SELECT coalesce(max(ingest), 0) FROM ingests")
-        return last + 1
+        return max(self._last_by_table().values(), default=0) + 1
+
+    def _last_by_table(self) -> dict[str, int]:
+        self._held.connection()  # refused in words, where it may not be used, also where it need not be asked
+        if self._last_of is None:
+            found = self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name")
+            self._last_of = dict(found)
+        return self._last_of
 
     def _note_ingest(self, ingest: int, table: str, source: str, arrived_at: datetime) -> None:
         self._run("INSERT INTO ingests VALUES (?, ?, ?, ?)", [ingest, table, source, arrived_at])
+        self._last_by_table()[table] = ingest
 
     def _note_write(self, at: datetime, by: str, what: str, subject: str, source: str | None, how_many: int) -> None:
         self._run(
@@ -540,7 +559,7 @@ class DuckDBLedger:
 
     def last_ingests(self) -> Mapping[str, int]:
         """By table its last ingest or withdrawal; see Ledger.last_ingests."""
-        return dict(self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name"))
+        return dict(sorted(self._last_by_table().items()))
 
     # reading ------------------------------------------------------------------------------------
 
@@ -565,22 +584,34 @@ class DuckDBLedger:
         return State(self.settings, as_of, read, Snapshot(self.chain, self.name, last_ingest))
 
     def _filled(self, names: Collection[str]) -> frozenset[str]:
-        """Those of the tables that have any row: to ask for all of them at once is quicker than to read an empty
-        one."""
-        some = [f"SELECT '{n}' WHERE EXISTS (SELECT 1 FROM {chain_table(tables()[n])})" for n in names]
-        return frozenset(name for (name,) in self._rows(" UNION ALL ".join(some))) if some else frozenset()
+        """Those of the tables into which anything came: no other has a row."""
+        return frozenset(names) & self._last_by_table().keys()
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         if name == REFUSED:
             return pa.Table.from_pylist(self._refused(as_of, last_ingest), schema=REFUSED_SCHEMA)
         table = tables()[name]
-        query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
-        rows = in_state_schema(name, self._arrow(f"{query} ORDER BY row_id, _from"))
+        rows = self._rows_as_of(table, as_of, last_ingest)
         if not is_told(rows) or not has_units(table):
             return rows
         calendar = self.settings.calendar
         known = self._conversions(as_of, last_ingest)
         return in_base_units(table, rows, known, calendar.zone, calendar.local_date(as_of))
+
+    def _rows_as_of(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
+        """The rows as they were taken in. What was read last is not read again: a command looks at most tables several
+        times, and nothing but an ingest into a table changes what it holds as of a moment."""
+        read = as_of, min(last_ingest, self._last_by_table().get(table.name, 0))
+        if table.name not in self._seen or self._seen[table.name].read != read:
+            rows = self._read_rows(table, as_of, last_ingest)
+            if rows.nbytes > _SEEN_BYTES:
+                return rows
+            self._seen[table.name] = _Seen(read, rows)
+        return self._seen[table.name].rows
+
+    def _read_rows(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
+        query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
+        return in_state_schema(table.name, self._arrow(f"{query} ORDER BY row_id, _from"))
 
     def _conversions(self, as_of: datetime, last_ingest: int) -> Conversions:
         """The units in which products are counted, as known at a moment. One that was known only later, or was
@@ -682,7 +713,7 @@ class DuckDBLedger:
             count = clock_repair.put_back(self._rows, self._run, now, by, self._branch_tables())
             if count:
                 self._note_write(now, by, "clock", "put_back", None, count)
-        self._latest_known = None
+        self._forget()
         return count
 
     def put_back_rows(self) -> pa.Table:
@@ -768,10 +799,22 @@ class DuckDBLedger:
                 self._keep_tables(run)
 
     def _keep_tables(self, run: RunRecord) -> None:
-        for name, table in run.tables.items():  # one at a time: all of them at once are large
-            kept = pa.table({"arrow": pa.array([_arrow_bytes(table)], pa.large_binary())})
-            with self._registered("run_table_arrow", kept):
-                self._run("INSERT INTO run_tables SELECT ?, ?, arrow FROM run_table_arrow", [run.run, name])
+        """A statement for each takes longer than a small table; all of them at once are large."""
+        names: list[str] = []
+        kept: list[bytes] = []
+        for name, table in run.tables.items():
+            names.append(name)
+            kept.append(_arrow_bytes(table))
+            if sum(map(len, kept)) > _RUN_BYTES:
+                self._insert_tables(run.run, names, kept)
+                names, kept = [], []
+        if names:
+            self._insert_tables(run.run, names, kept)
+
+    def _insert_tables(self, run: str, names: Sequence[str], kept: Sequence[bytes]) -> None:
+        rows = pa.table({"name": names, "arrow": pa.array(kept, pa.large_binary())})
+        with self._registered("run_tables_arrow", rows):
+            self._run("INSERT INTO run_tables SELECT ?, name, arrow FROM run_tables_arrow", [run])
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""
@@ -832,10 +875,15 @@ class DuckDBLedger:
             yield
             self._run("COMMIT")
         except BaseException:
-            self._latest_known = None
+            self._forget()
             with suppress(duckdb.Error):  # the first error tells more
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _forget(self) -> None:
+        """What is remembered of the file may not be so any more."""
+        self._latest_known = self._last_of = None
+        self._seen = {}
 
     @contextmanager
     def _registered(self, name: str, table: pa.Table | pa.RecordBatchReader) -> Generator[None]:
