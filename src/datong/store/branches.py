@@ -18,7 +18,7 @@ from datong.ledger.validate import CheckedRows
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
-from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _own_columns
+from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _Incoming, _own_columns
 from datong.store.incoming import lacks_key, moment_sql, named_by, numbered, repeated, valid_from
 from datong.store.migrations import branch_table, create_branch_table, quoted
 
@@ -247,9 +247,12 @@ class BranchLedger(DuckDBLedger):
 
     # taking in ----------------------------------------------------------------------------------
 
-    def _stage(self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: Spill, every: bool = True) -> int:
+    def _is_new(self, table: Table) -> bool:
+        return False  # what its parent has is there before
+
+    def _stage(self, table: Table, incoming: _Incoming, every: bool = True) -> int:
         """Put every good row into `staged`: what the trunk knows may be news here."""
-        return super()._stage(table, checked, arrived_at, bad, every=True)
+        return super()._stage(table, incoming, every=True)
 
     def _judge(self, table: Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
         """Add what differs from what the branch holds: new facts, new versions, and rows in conflict (_n, row_id).

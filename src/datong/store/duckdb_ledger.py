@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from types import TracebackType
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.incoming import incoming_rows
@@ -31,7 +33,7 @@ from datong.ledger.protocol import (
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
-from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
+from datong.ledger.validate import REJECTED_SCHEMA, ROW, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.versions import versions
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
@@ -46,6 +48,7 @@ from datong.store.incoming import (
     counted,
     gone,
     insertion,
+    insertion_at_once,
     lacks_key,
     moment_sql,
     named_by,
@@ -177,6 +180,8 @@ def _translated(path: Path) -> Generator[None]:
         raise
 
 
+# Rows in conflict: which of the incoming ones, and of which fact.
+_CONFLICTS_SCHEMA = pa.schema({"_n": pa.int64(), "row_id": pa.string()})
 # Of a bad row, with its table and source as parameters: the same row of the same source is kept once.
 _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
 
@@ -270,14 +275,18 @@ class DuckDBLedger:
             if retried:
                 self._leave_quarantine(retried)
             ingest = self._next_ingest()
-            try:
-                good = self._stage(table, checked, arrived_at, bad)
-                added, superseded, conflicts = self._judge(table, ingest, arrived_at)
-                for some in conflicts.to_batches(_CONFLICTS_AT_ONCE):
-                    bad.add(self._conflicting_rows(table, source, pa.Table.from_batches([some])))
-                clash = self._conflict_finding(source, conflicts)
-            finally:
-                self._drop_temporary()
+            incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
+            good = added = self._add_at_once(table, incoming, ingest, arrived_at)
+            superseded, conflicts, clash = 0, _CONFLICTS_SCHEMA.empty_table(), None
+            if good is None or added is None:
+                try:
+                    good = self._stage(table, incoming)
+                    added, superseded, conflicts = self._judge(table, ingest, arrived_at)
+                    for some in conflicts.to_batches(_CONFLICTS_AT_ONCE):
+                        bad.add(self._conflicting_rows(table, source, pa.Table.from_batches([some])))
+                    clash = self._conflict_finding(source, conflicts)
+                finally:
+                    self._drop_temporary()
             mended = self._drop_mended(table.name, source, bad) if whole else 0
             fresh = self._put_in_quarantine(table.name, source, bad, arrived_at, ingest)
             if added or superseded or mended or fresh:
@@ -294,13 +303,27 @@ class DuckDBLedger:
             findings=(*checked.findings, *([] if clash is None else [clash])),
         )
 
-    def _stage(
-        self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: "Spill", every: bool = False
-    ) -> int:
+    def _add_at_once(self, table: Table, incoming: "_Incoming", ingest: int, arrived_at: datetime) -> int | None:
+        """Add rows that come in one batch, each with a key that no other has, to a table into which nothing came
+        before: there is nothing to judge. Returns how many; None: it is otherwise, and nothing was done."""
+        rows = incoming.only
+        if rows is None or not self._is_new(table) or not _with_keys_of_their_own(rows):
+            return None
+        repeated_rows = incoming.take_out_repeated()
+        if repeated_rows.num_rows:
+            rows = rows.filter(pc.invert(pc.is_in(rows["_source_row"], repeated_rows[ROW].combine_chunks())))
+        with self._registered("incoming_arrow", pa.Table.from_batches([rows])):
+            self._run(insertion_at_once(table, rows.schema.names, self.settings.history, arrived_at, ingest))
+        return rows.num_rows
+
+    def _is_new(self, table: Table) -> bool:
+        """Whether nothing came into a table yet."""
+        return table.name not in self._last_by_table()
+
+    def _stage(self, table: Table, incoming: "_Incoming", every: bool = False) -> int:
         """Put the good rows into `staged` as they come (but, unless `every` row is wanted, those that are known), and
-        the others into `bad`. Returns how many are good."""
+        the others aside. Returns how many are good."""
         known_left_out = table.kind == "event" and not every and self._has_rows(table)
-        incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
         with self._registered("incoming_arrow", incoming.reader):
             try:
                 self._run(staging(table, incoming.reader.schema.names, known_left_out))
@@ -308,9 +331,8 @@ class DuckDBLedger:
                 if incoming.error is not None:  # broken on the way here, not in the database
                     raise incoming.error from None
                 raise
-        repeated_rows = checked.repeated()
+        repeated_rows = incoming.take_out_repeated()
         if repeated_rows.num_rows:
-            bad.add(repeated_rows)
             with self._registered("bad_arrow", repeated_rows):
                 self._run(taking_out())
         return incoming.rows - repeated_rows.num_rows
@@ -326,7 +348,7 @@ class DuckDBLedger:
             self._run(statement)
         ((unknown, some_contested),) = self._rows(counted(some_stored))
         first, later, judged = 0, 0, 0
-        conflicts = pa.table({"_n": pa.array([], pa.int64()), "row_id": pa.array([], pa.string())})
+        conflicts = _CONFLICTS_SCHEMA.empty_table()
         if some_contested:
             self._run(contested(table, some_stored))
             ((judged,),) = self._rows("SELECT count(*) FROM contested")
@@ -486,7 +508,7 @@ class DuckDBLedger:
         if spec.kind == "event" and count <= rows:
             return ()
         with Spill(REJECTED_SCHEMA) as bad:
-            self._stage(spec, named(), SINCE_EVER, bad, every=True)
+            self._stage(spec, _Incoming(spec, named(), self.settings, SINCE_EVER, bad), every=True)
         ((some_without_key,),) = self._rows(lacks_key())
         if some_without_key:
             self._run(repeated())
@@ -686,8 +708,11 @@ class DuckDBLedger:
         """The last moment at which anything became known, 'since ever' apart; see Ledger.latest_known_at."""
         last_ingest = self._next_ingest() - 1
         if self._latest_known is None or self._latest_known[0] != last_ingest:
-            moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in tables().values())
-            ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
+            filled = [tables()[name] for name in sorted(self._filled(tables()))]
+            moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in filled)
+            latest = None
+            if filled:
+                ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
             self._latest_known = last_ingest, latest
         return self._latest_known[1]
 
@@ -911,7 +936,8 @@ class DuckDBLedger:
 class _Incoming:
     """Checked rows as a stream that DuckDB reads; rejected rows go aside on the way.
 
-    rows: how many have come. error: what broke in Python while DuckDB was reading.
+    rows: how many have come. only: the first batch, where there is no other. error: what broke in Python while DuckDB
+    was reading.
     """
 
     def __init__(
@@ -919,6 +945,7 @@ class _Incoming:
     ) -> None:
         self.rows = 0
         self.error: BaseException | None = None
+        self._checked, self._bad = checked, bad
 
         def batches() -> Iterator[pa.RecordBatch]:
             for part in checked.batches():
@@ -927,17 +954,24 @@ class _Incoming:
                 self.rows += part.rows.num_rows
 
         coming = batches()
-        first = next(coming)
+        begun = [next(coming), *islice(coming, 1)]
+        self.only = begun[0] if len(begun) == 1 else None
 
         def kept() -> Iterator[pa.RecordBatch]:
             try:
-                yield first
+                yield from begun
                 yield from coming
             except BaseException as error:
                 self.error = error
                 raise
 
-        self.reader = pa.RecordBatchReader.from_batches(first.schema, kept())
+        self.reader = pa.RecordBatchReader.from_batches(begun[0].schema, kept())
+
+    def take_out_repeated(self) -> pa.Table:
+        """Put aside the rows that an earlier row of the source rules out, once all have come. Returns them."""
+        repeated_rows = self._checked.repeated()
+        self._bad.add(repeated_rows)
+        return repeated_rows
 
 
 class Spill:
@@ -966,6 +1000,10 @@ class Spill:
             return self._schema.empty_table().to_reader()
         self._file.seek(0)
         return pa.ipc.open_stream(pa.PythonFile(self._file, "r"))
+
+
+def _with_keys_of_their_own(rows: pa.RecordBatch) -> bool:
+    return pc.all(rows["_keyed"], min_count=0).as_py() and pc.count_distinct(rows["row_id"]).as_py() == rows.num_rows
 
 
 def _held_from(table: Table) -> str:
