@@ -12,9 +12,10 @@ a season, one forecast of each of a sample of the series (`forecast` back-tests 
 paths); PyArrow writing the run's tables to Parquet. The two doors of the balance are set side by side on the smaller
 chain.
 
-The long form is 20,000 products x 150 weeks, then a quarter of them to show the growth; it fails beyond 3 minutes of
-one processor or 4 GB, where the doors differ, and where growth or a ratio is out of bounds. The short one (1,000 x 100,
-then a quarter) also runs the larger chain twice and fails where the tables differ by a byte.
+The whole cycle is told over that forecast too, of every series. The long form is 20,000 products x 150 weeks, then a
+quarter of them to show the growth; it fails beyond 4 GB, where the doors differ, and where growth or a ratio is out of
+bounds. The short one (1,000 x 100, then a quarter) also runs the larger chain twice and fails where the tables differ
+by a byte.
 """
 
 import argparse
@@ -55,12 +56,12 @@ KINDS = ("smooth", "seasonal", "intermittent", "short", "new")
 KIND_SHARES = (0.34, 0.2, 0.3, 0.14, 0.02)
 MADE_SHARE, LOTS_SHARE, UNDER_WAY_SHARE = 0.85, 0.4, 0.05
 PEER_SERIES = 100
-MOST_SECONDS, MOST_MEMORY_GB, SHORT_MEMORY_GB = 180.0, 4.0, 2.0
+MOST_MEMORY_GB, SHORT_MEMORY_GB = 4.0, 2.0
 # Bars that noise does not reach: a measured figure is half of them or less. Growth is of processor seconds, from a
 # quarter of the products; the gap is the certified one of the market.
 MOST_GROWTH, MOST_GAP, MOST_DOOR_DIFFERENCE = 6.0, 0.002, 0.001
 # Of the forecast, up to about 8 s are the model of all items together, however many there are.
-MOST_RATIO = {"read the state": 40.0, "sense": 400.0, "forecast": 6.0, "keep the run": 25.0}
+MOST_RATIO = {"read the state": 40.0, "sense": 400.0, "forecast": 6.0, "keep the run": 25.0, "whole cycle": 12.0}
 
 
 # the chain ----------------------------------------------------------------------------------------
@@ -319,12 +320,13 @@ def ratios_to_peers(one: Turn, path: Path) -> dict[str, float]:
     for table in one.record.tables.values():
         pq.write_table(table, io.BytesIO())
     written = time.process_time()
-    items = len(one.result.forecast.items)
+    forecasts = len(one.result.forecast.items) * ets_seconds(one.result)
     return {
         "read the state": seconds["read the state"] / (scanned - begun),
         "sense": seconds["sense"] / (grouped - scanned),
-        "forecast": seconds["forecast"] / items / ets_seconds(one.result),
+        "forecast": seconds["forecast"] / forecasts,
         "keep the run": seconds["keep the run"] / (written - grouped),
+        "whole cycle": sum(seconds.values()) / forecasts,
     }
 
 
@@ -397,7 +399,6 @@ def main() -> int:
     missed += ["doors"] * (abs(difference) > MOST_DOOR_DIFFERENCE)
     missed += ["memory"] * (peak > (SHORT_MEMORY_GB if given.short else MOST_MEMORY_GB))
     missed += ["bytes"] * (len(digests) > 1)
-    missed += ["seconds"] * (not given.short and sum(watch.busy.values()) > MOST_SECONDS)
     say(f"missed: {', '.join(missed)}" if missed else "good")
     return 1 if missed else 0
 

@@ -2,7 +2,6 @@ import io
 import math
 import time
 from dataclasses import replace
-from datetime import date
 
 import pyarrow as pa
 import pytest
@@ -19,7 +18,6 @@ from datong.app.cli.terminal import (
     make_console,
     reading,
     records,
-    show_forecast,
     show_replay,
     show_results,
     stage_progress,
@@ -92,37 +90,6 @@ def test_data_is_printed_as_it_is_and_warnings_stay_out_of_a_pipe(capsys):
         pass
     out, err = capsys.readouterr()
     assert (out, err) == ('{"a": "[red]"}\n', "mind\n")
-
-
-def test_forecast_shows_the_next_bucket_and_the_horizon(inputs):
-    file = io.StringIO()
-    show_forecast(inputs, "en", Console(file=file, width=100))
-    row = next(r for r in inputs.tables["forecast"].to_pylist() if r["product"] == "P01")
-    shown = next(text for text in file.getvalue().splitlines() if text.startswith("P01"))
-    assert f"{row['q90_units']:,.0f}" in shown and "AutoETS" in shown
-
-
-def test_forecast_of_several_markets_names_each_and_adds_up(inputs):
-    """Two markets of one product, 30 and 50 a week for two weeks: a line each, 60 and 100, no sum under one's name."""
-    rows = [
-        {
-            "product": "A",
-            "market": m,
-            "bucket": date(2026, 1, 5 + 7 * h),
-            "horizon": h,
-            "mean_units": u,
-            "q10_units": 1.0,
-        }
-        | {"q10_units": 1.0, "q50_units": u, "q90_units": 2.0 * u, "method": "SES"}
-        for m, u in (("north", 30.0), ("south", 50.0))
-        for h in (0, 1)
-    ]
-    file = io.StringIO()
-    forecast = {"forecast": pa.Table.from_pylist(rows)}
-    show_forecast(replace(inputs, tables=inputs.tables | forecast), "en", Console(file=file, width=100))
-    lines = [text.split() for text in file.getvalue().splitlines()]
-    assert ["A", "·", "south", "1", "50", "100", "100"] in [words[:7] for words in lines]
-    assert ["A", "·", "north", "1", "30", "60", "60"] in [words[:7] for words in lines]
 
 
 def test_any_table_prints_without_its_empty_columns():

@@ -1,6 +1,7 @@
 """Limits on size, and on imports inside functions; each exception stands here with its reason."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,13 @@ LARGER = {
     "__init__.py: replenish": ONE_QUESTION,
     "__init__.py: try_": ONE_QUESTION,
 }
+
+# What a number of a dataclass is counted in, where its own name says so.
+A_NUMBER = re.compile(r"\b(float|int|FloatArray|IntArray|BoolArray|ndarray)\b")
+NAMES_ITS_UNIT = re.compile(
+    r"(units|hours|days|shares?|cost|price|money|count|bytes|seconds|buckets?|weight|factor|rows|iterations|nodes|seed"
+    r"|_s|_mb)$|^(units|hours|days|price|cost|count|rows)"
+)
 
 # Libraries that functions import: they take long to load and few commands need them, or they need not be there
 # (lightgbm is an extra; resource is not on Windows).
@@ -163,3 +171,25 @@ def test_functions_import_only_heavy_libraries_and_what_a_lazy_door_opens() -> N
         for file in FILES
     }
     assert {file: names for file, names in inside.items() if names} == LAZY_DOORS
+
+
+def unexplained(path: Path) -> Iterator[str]:
+    """Numbers of dataclasses whose unit neither their name nor a comment nor the docstring tells."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ClassDef) or not any("dataclass" in ast.unparse(d) for d in node.decorator_list):
+            continue
+        told = ast.get_docstring(node) or ""
+        for one in node.body:
+            if not isinstance(one, ast.AnnAssign) or not isinstance(one.target, ast.Name):
+                continue
+            name, kind = one.target.id, ast.unparse(one.annotation)
+            is_number = A_NUMBER.search(kind) and not kind.startswith("Callable")
+            commented = lines[one.lineno - 2].strip().startswith("#") or "#" in lines[one.lineno - 1]
+            if is_number and not (commented or NAMES_ITS_UNIT.search(name) or re.search(rf"\b{name}\b", told)):
+                yield f"{node.name}.{name}"
+
+
+def test_each_number_of_a_dataclass_says_what_it_counts() -> None:
+    assert [name for path in sorted(SOURCE.rglob("*.py")) for name in unexplained(path)] == []

@@ -26,7 +26,9 @@ LEAST_TOLD = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What `gaps` tells of demand, as arrays of the same axes; due by bucket but for served and waiting."""
+    """What `gaps` tells of demand, in units, as arrays of the same axes, by the bucket in which they are due: asked =
+    on_time + late + lost; refused: the part of lost that is turned away. By the bucket in which it happens: served, and
+    waiting at its end."""
 
     asked: FloatArray
     on_time: FloatArray

@@ -189,7 +189,8 @@ class Flow:
 
 @dataclass(frozen=True, eq=False)
 class _Used:
-    """What a block takes: hours (bucket, line), limits, away and stock by cell, components (bucket, bundle)."""
+    """What a block takes: hours (bucket, line), limits, away and stock by cell, units of components (bucket,
+    bundles)."""
 
     hours: FloatArray
     limits: FloatArray
@@ -654,7 +655,8 @@ class Dual:
 
 @dataclass(frozen=True, eq=False)
 class _Needs:
-    """Components of the bundles of several blocks, place by place: column, units, which bundles, and when."""
+    """Components of the bundles of several blocks. places: by place of a component in a bundle (column of each, units
+    for a unit, which bundles have one there, in which buckets; None: in all)."""
 
     places: tuple[tuple[IntArray, FloatArray, IntArray | slice, BoolArray | None], ...]
 

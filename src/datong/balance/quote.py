@@ -75,9 +75,10 @@ class Option:
 
 @dataclass(frozen=True, eq=False)
 class Cleared:
-    """A cleared market as quotes need it: prices, and the plan (way, bucket) started, (demanded, bucket) turned away.
+    """A cleared market as quotes need it: prices, and the plan: units started (way, bucket), turned_away (demanded,
+    bucket).
 
-    served: (demanded, bucket) expected units.
+    served: (demanded, bucket) expected units. _rooms: (line, bucket) free hours.
     """
 
     market: Market

@@ -31,7 +31,9 @@ def feasible(market: Market, dual: Dual, price: FloatArray, flow: Flow) -> Flow:
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """Ways whose products are of one level, and their uses of components. use_place: where a use's way is in `ways`."""
+    """Ways whose products are of one level, and their uses of components. product, lead (buckets), good (good units of
+    a unit started): (way in `ways`). use_component, use_units (for a unit started), use_place (where a use's way is in
+    `ways`): (use)."""
 
     ways: IntArray
     product: IntArray

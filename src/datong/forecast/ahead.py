@@ -45,7 +45,8 @@ class AheadHistory:
 
 @dataclass(frozen=True)
 class AheadShape:
-    """What items share. variance_ratio: variance of what is left over the variance of the whole bucket."""
+    """What items share. slope: units more that are still to come for each unit known ahead beyond the usual.
+    variance_ratio: variance of what is left over the variance of the whole bucket."""
 
     slope: float
     variance_ratio: float

@@ -85,8 +85,9 @@ class Fit:
     intermittent: bool
     # None: of given and prior items.
     test: BackTest | None
-    # Relative variance of the back-test's errors, and how many there are.
+    # Relative variance of the back-test's errors.
     variance: float
+    # How many errors there are.
     errors: int
     # What was known ahead, beside its forecasts; None: nothing ever was.
     ahead: AheadHistory | None

@@ -168,7 +168,7 @@ class _Table:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """codes: (item) by what items can be grouped."""
+    """codes: (item) by what items can be grouped. horizon: buckets ahead."""
 
     past: Past
     codes: Sequence[IntArray]
@@ -306,8 +306,8 @@ def _mixed(pooled: FloatArray, prior: FloatArray, share: float) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _Tested:
-    """(row) or (case, distance): what came and what was said of it; pooled, prior: means, log_variance: of the prior's
-    level."""
+    """(row) or (case, distance): actual units, and what was said of them; pooled, prior: means in units;
+    log_variance: of the prior's level. item: (row) its index."""
 
     actual: FloatArray
     pooled: FloatArray

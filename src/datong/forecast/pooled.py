@@ -164,8 +164,10 @@ class _Group:
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """Sums from the first bucket to each, (item, bucket + 1), over known buckets: of units, their squares, empty ones
-    and how many are known."""
+    """What was sold. units: (item, bucket), NaN where unknown. sums, squares, empty, known: (item, bucket + 1), from
+    the first bucket to each: units, their squares, empty buckets and known ones. first: (item) first known bucket.
+    groups: by what items are pooled. labels: (item, label) codes of what they have in common, label_names their names.
+    year_day: (bucket) day of the year on which it begins, 1 to 366."""
 
     units: FloatArray
     sums: FloatArray

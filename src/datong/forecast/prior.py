@@ -27,7 +27,8 @@ LEAST_LOG_SD, MOST_LOG_VARIANCE = 0.7, 4.0
 
 @dataclass(frozen=True)
 class LevelPrior:
-    """Level of a new product. mean: units per bucket; level_variance: of that level, over its mean squared."""
+    """Level of a new product. mean: units per bucket; level_variance: of that level, over its mean squared.
+    look_alikes: products that it comes of."""
 
     mean: float
     level_variance: float

@@ -51,7 +51,8 @@ USUAL_LEVEL_SHARE, USUAL_STEP_SHARE, USUAL_WEIGHT = 0.25, 0.04, 10.0
 @dataclass(frozen=True)
 class Shape:
     """What items share. level_share: of the one-bucket variance, the part that stays over the horizon;
-    step_share: what each further bucket adds to it. typical: relative variance beyond Poisson of a usual item."""
+    step_share: what each further bucket adds to it. typical: relative variance beyond Poisson of a usual item of
+    usual_level units a bucket; typical_slope: power of the level with which it goes."""
 
     level_share: float
     step_share: float
@@ -69,8 +70,8 @@ class Shape:
 
 @dataclass(frozen=True)
 class Spread:
-    """Variances over mean squared of one item: see the module's equations. noise: of every bucket, or (bucket). whole:
-    draws are whole numbers.
+    """Variances over mean squared of one item: see the module's equations. level_start: of the level at first,
+    level_step: what each bucket adds to it. noise: of every bucket, or (bucket). whole: draws are whole numbers.
 
     occurrence: chance that G is not 0 (a bucket with buyers at all); 1 for a regular item.
     """

@@ -51,7 +51,8 @@ _FOR_EVER = np.datetime64("9999-01-01", "D")  # many systems write 9999-12-31 fo
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """A typed column. unread: (row,) bool, there was something but not of the type. empty: there was nothing."""
+    """A typed column. unread: (row,) bool, there was something but not of the type. empty: (row,) bool,
+    there was nothing. date_only: (row,) bool, a moment that was written as a day; None: no column of moments."""
 
     values: pa.ChunkedArray
     unread: np.ndarray

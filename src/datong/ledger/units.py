@@ -36,8 +36,9 @@ _DAYS: Mapping[str, str] = {"demand": "due", "orders": "start"}
 
 @dataclass(frozen=True, eq=False)
 class Conversions:
-    """Units by (product, unit): base units in one, and the days on which that holds (numbers of date.toordinal). Rows
-    of one pair hold one after the other. A product's own base unit is one of its units."""
+    """Units by (product, unit): base units in one (factor), and the first day on which that holds and the day after its
+    last (numbers of date.toordinal). Rows of one pair hold one after the other. A product's own base unit is one of its
+    units."""
 
     product: list[str]
     unit: list[str]

@@ -10,7 +10,8 @@ from datong.model.calendar import BucketUnit, Calendar
 
 @dataclass(frozen=True)
 class Defaults:
-    """What is taken where a table leaves it open; every use is marked as assumed. Shares are of the price.
+    """What is taken where a table leaves it open; every use is marked as assumed. Shares are of the price;
+    holding_share_per_week and late_share_per_week for a unit that lies, or waits, for a week.
 
     A lost sale costs the whole price: its revenue. The cost of making the unit counts only where it is made, so that a
     share below cost_share would say that nothing is worth making.
@@ -42,7 +43,8 @@ _IMAP_PORTS: Mapping[Security, int] = {"tls": 993, "starttls": 143, "unencrypted
 
 @dataclass(frozen=True)
 class MailServer:
-    """A server of mail. security: 'tls' from the first byte, 'starttls' before anything is said, or 'unencrypted'."""
+    """A server of mail, and its TCP port. security: 'tls' from the first byte, 'starttls' before anything is said, or
+    'unencrypted'."""
 
     host: str
     port: int
@@ -54,8 +56,9 @@ class EmailSettings:
     """The section [email] of chain.toml. The password stands elsewhere (connectors/email/servers.py).
 
     sender: the address that orders come from and answers go to ('from' in the file). user: who logs in; None: the
-    server for sending asks nobody, and the sender reads. folder: of the mailbox in which answers arrive. taken_folder:
-    into which they are moved once the ledger has them. password_file: relative to the chain's folder.
+    server for sending asks nobody, and the sender reads. smtp_port, imap_port: TCP ports, None: the usual ones. folder:
+    of the mailbox in which answers arrive. taken_folder: into which they are moved once the ledger has them.
+    password_file: relative to the chain's folder.
     """
 
     sender: str

@@ -27,7 +27,8 @@ _NO_ECONOMICS = ((None,) * len(_ECONOMICS),)
 
 @dataclass(frozen=True)
 class Economics:
-    """What being wrong costs for a product, in money per unit; holding and late are for one bucket.
+    """What being wrong costs for a product, in money per unit; holding and late are for one bucket,
+    lost_sale for a unit that is never served.
 
     waiting_at_end and salvage: of a unit that still waits, or is left, when the horizon ends.
     """

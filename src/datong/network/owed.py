@@ -32,7 +32,8 @@ SENT_AHEAD_DAYS = 7
 
 @dataclass(frozen=True)
 class FirmRow:
-    """A firm row of `demand` that is past due: units of it that are still owed."""
+    """A firm row of `demand` that is past due: units of it that are still owed. priority: as the row
+    has it, higher is served first."""
 
     demand: str
     item: Item

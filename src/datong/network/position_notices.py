@@ -182,7 +182,8 @@ def _why(found: Expected) -> Message:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """By product: units owed or in `demand` for the open buckets, stock, and what orders that are out bring."""
+    """By product, in units: asked (owed, or in `demand` for the open buckets), there (in stock), coming (of orders that
+    are out)."""
 
     asked: Mapping[str, float]
     there: Mapping[str, float]

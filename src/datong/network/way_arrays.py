@@ -17,9 +17,10 @@ class WayArrays:
     """The ways and their components as arrays. Axes: way; use (a way's component, in the order of the ways).
 
     product: (way) index of what it makes; cost, yield_share: (way). use_way, use_component, use_units: (use). from_day,
-    to_day (not included): days since 1970-01-01, of ways and of uses. level: (product) 0 where nothing goes into it,
-    else one more than the highest of its components. turns_of_level: levels in the order in which prices and times are
-    handed on through them (`level_turns`). closed: (way, first day, day after) in which a way may not start.
+    to_day (not included): days since 1970-01-01, of ways, and use_from_day, use_to_day of uses. level: (product) 0
+    where nothing goes into it, else one more than the highest of its components. turns_of_level: levels in the order in
+    which prices and times are handed on through them (`level_turns`). closed: (way, first day, day after) in which a
+    way may not start.
     """
 
     product: IntArray

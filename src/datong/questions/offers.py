@@ -69,7 +69,7 @@ class OpenOffer:
 @dataclass(frozen=True)
 class OfferCost:
     """What it costs more, in money, to take an offer than to have the order as it was: the difference of two plans'
-    costs, and between what it lies for certain (None: no bound is known). why: it cannot be told."""
+    costs, and between what it lies for certain (low, high; None: no bound is known). why: it cannot be told."""
 
     money: float | None = None
     low: float | None = None

@@ -146,7 +146,8 @@ class QuoteResult:
 
 @dataclass(frozen=True, eq=False)
 class _Base:
-    """What is cleared without the order: prices, money and gaps."""
+    """What is cleared without the order: prices, gaps, its cost in money, and below what no plan can cost (bound,
+    money; None: no bound is known)."""
 
     prices: pa.Table
     gaps: pa.Table

@@ -36,9 +36,9 @@ class Sold:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """(item, closed bucket) each: good units ordered, buckets until they came (NaN not yet, inf never), the share of
-    them that came, and good units still to come; and coming: (item, open bucket) good units of orders for later, by
-    their due day."""
+    """(item, closed bucket) each: good units ordered, buckets until they came (came_after; NaN not yet, inf never), the
+    share of them that came (came_share), and good units still to come (left); and coming: (item, open bucket) good
+    units of orders for later, by their due day."""
 
     ordered: FloatArray
     came_after: FloatArray

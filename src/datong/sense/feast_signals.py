@@ -28,6 +28,7 @@ WEEKDAY_SHARE, WEEKDAYS_MIN = 0.02, 3
 @dataclass(frozen=True)
 class Window:
     """Order days of a feast, and the same weekdays whole weeks away, as often as its length needs.
+    length, step: days of a window, and from one to the next.
 
     starts: first day of every window; starts[at] is the feast's own. quiet: (window) touches no feast.
     """

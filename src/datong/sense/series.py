@@ -72,7 +72,8 @@ def _coded(rows: pa.Table) -> tuple[tuple[Item, ...], IntArray]:
 
 @dataclass(frozen=True, eq=False)
 class _Wanted:
-    """Rows of the ledger's `demand` table: sorted items; index into them, due day since 1970-01-01 and units by row."""
+    """Rows of the ledger's `demand` table: sorted items; by row item (index into them), due_day
+    (days since 1970-01-01) and units."""
 
     items: tuple[Item, ...]
     item: IntArray

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
-from datong.app.wording.columns import binding_words, coded, evidence_words, method_words, shown_value, title
+from datong.app.wording.columns import binding_words, coded, evidence_words, shown_value, title
 from datong.app.wording.inputs import PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
 from datong.app.wording.verdict import (
@@ -543,42 +543,6 @@ def show_sweep(differences: pa.Table, currency: str, language: str, console: Con
                 first = ""
     console.print(shown)
     console.print(Text(say("report.replay.proof", language), style="dim"))
-
-
-def show_forecast(inputs: ReportInputs, language: str, console: Console | None = None) -> None:
-    """The signals, and the items with the most expected demand: their next bucket, and all of the horizon.
-
-    An item is a product in a market; the market is named where there are several.
-    """
-    console = console or make_console()
-    _print_signals(console, inputs, language)
-    by_item: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in inputs.tables["forecast"].to_pylist():
-        by_item.setdefault((row["product"], row["market"]), []).append(row)
-    if not by_item:
-        return
-    expected = {item: math.fsum(r["mean_units"] for r in rows) for item, rows in by_item.items()}
-    chosen = sorted(expected, key=lambda item: (-expected[item], item))[:PRODUCTS_SHOWN]
-    markets = {market for _, market in by_item}
-    first = inputs.tables["forecast_total"].to_pylist()
-    unit = say("report.weeks" if inputs.settings.bucket == "week" else "report.days", language)
-    _head(console, say("terminal.forecast_title", language, buckets=len(first), unit=unit, first=first[0]["bucket"]))
-    shown = _table(
-        (title("product", language), False),
-        (say("terminal.next_low", language), True),
-        (say("terminal.next_median", language), True),
-        (say("terminal.next_high", language), True),
-        (say("terminal.horizon_mean", language), True),
-        (title("method", language), False),
-    )
-    for item in chosen:
-        row = next(r for r in by_item[item] if r["horizon"] == 0)
-        name = item[0] if len(markets) == 1 else " · ".join(item)
-        quantiles = (figures.fitting(row[q]) for q in ("q10_units", "q50_units", "q90_units"))
-        shown.add_row(Text(name), *quantiles, figures.fitting(expected[item]), method_words(row["method"], language))
-    console.print(shown)
-    if len(expected) > len(chosen):
-        console.print(Text(say("terminal.forecast_more", language, count=len(expected) - len(chosen)), style="dim"))
 
 
 def _head(console: Console, text: str) -> None:

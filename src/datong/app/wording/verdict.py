@@ -22,6 +22,8 @@ class Verdict:
     saving_share: of the avoidable cost of `than`, that is without making each unit by its cheapest way, which no
     policy can save.
 
+    fill_more: share of demand that Datong serves on time beyond what `than` does.
+
     saving_low, saving_high and fill_low, fill_high (shares of demand served on time): 90% intervals of the replay; None
     where too few products differ for one.
     """

@@ -255,7 +255,7 @@ def _told(folder: Path) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class RowCount:
-    """What became of the rows of a file: taken in, held back with a finding, without an answer."""
+    """What became of the rows of a file: how many were taken in, held back with a finding, or empty (no answer)."""
 
     source: str
     taken: int

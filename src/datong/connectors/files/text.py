@@ -197,8 +197,8 @@ def lines_of(file: IO[str], longest: int = LONGEST_LINE) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Damage:
-    """A record that is not as it should be. key: its rule in the catalogue; fields: how many it had; cells: what stands
-    in them, where it could be cut into fields."""
+    """A record that is not as it should be. number: its row in the file, the header being 1. key: its rule in the
+    catalogue; fields: how many it had; cells: what stands in them, where it could be cut into fields."""
 
     number: int
     key: str

@@ -226,8 +226,8 @@ def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, cells: bool) -> Ite
 
 @dataclass
 class _Seen:
-    """What was seen of a part so far. rows, columns: up to the last cell. cells: how many; those with formatting alone
-    count in a quick look, and do not in a close one.
+    """What was seen of a part so far. size: bytes. rows, columns: up to the last cell. cells: how many; those with
+    formatting alone count in a quick look, and do not in a close one. empty: (row, column) places of these.
     """
 
     size: int = 0
