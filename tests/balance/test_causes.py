@@ -191,3 +191,65 @@ def test_a_component_that_is_named_binds(asked, lot, hours, lead, lamps_there, s
     for name, amount in sorted(named, key=str):
         if name in ("bulb", "shade"):
             assert sum(clearing({name: amount}).cost.values()) < cost
+
+
+def kept_rows(clearing: Clearing) -> list[tuple[Any, ...]]:
+    columns = ("product", "binding", "needed_amount", "needed_unit", "kept_units", "kept_for")
+    return [tuple(r[c] for c in columns) for r in clearing.gaps.to_pylist() if r["late_units"] + r["lost_units"] > 0.01]
+
+
+def request(key: str, units: float, week: int, priority: int = 0, **own: Any) -> dict[str, Any]:
+    due = MONDAY + timedelta(weeks=week)
+    return {"demand": key, "product": "A", "market": "all", "due": due, "units": units, "priority": priority} | own
+
+
+def stock_of(units: float, **own: Any) -> list[dict[str, Any]]:
+    return [{"product": "A", "happened_at": MONDAY - timedelta(days=1), "units": units} | own]
+
+
+@pytest.mark.parametrize("setup", [0.0, 2.0])
+def test_stock_that_is_kept_for_a_request_of_more_weight_is_told(setup: float):
+    """30 lie there, and 10 hours make 10 for next week, of which 40 are promised to one that counts twice."""
+    demand = [request("plain", 20.0, 0), request("dear", 40.0, 1, priority=1)]
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "lead_days": 3.0}]
+    recipes[0] |= {"setup_hours": setup}
+    lines = [{"line": "L", "hours_per_week": 10.0 + setup}]
+    found = cleared(state_of(demand=demand, stock=stock_of(30.0), recipes=recipes, lines=lines))
+    assert kept_rows(found) == [("A", "A", 20.0, "unit", 20.0, "dear (2026-01-12)")]
+
+
+def test_stock_that_lies_at_an_end_of_the_lanes_is_kept_too():
+    """The market is served from both depots; what lies at one of them is for the dearer request of next week."""
+    sites = [{"site": s, "kind": "warehouse"} for s in ("F", "N", "S")]
+    lanes = [{"lane": f"F-{s}", "from_site": "F", "to_site": s, "lead_days": 3.0} for s in ("N", "S")]
+    demand = [request("plain", 20.0, 0), request("dear", 40.0, 1, priority=1)]
+    stock = stock_of(15.0, site="N") + stock_of(25.0, site="S")
+    offers = [{"offer": "O", "product": "A", "price": 1.0, "lead_days": 14.0, "to_site": "F"}]
+    found = cleared(state_of(demand=demand, stock=stock, sites=sites, lanes=lanes, offers=offers))
+    assert kept_rows(found) == [("A", "A", 20.0, "unit", 20.0, "dear (2026-01-12)")]
+
+
+def test_what_nobody_takes_later_is_not_kept():
+    """The line is full and nothing is left at the end of a week."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0}]
+    found = cleared(state_of(recipes=recipes, lines=[{"line": "L", "hours_per_week": 40.0}]))
+    assert {row[-1] for row in kept_rows(found)} == {None}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2)), min_size=6, max_size=6), st.integers(0, 80))
+def test_no_stock_lies_there_without_a_word_while_a_request_goes_without(asked, there):
+    """Whatever the weights: where as many lie there as are missing, for whom they are kept is told, who takes them."""
+    demand = [request(f"r{i}", float(u), i // 2, priority=p) for i, (u, p) in enumerate(asked) if u]
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "lead_days": 3.0}]
+    recipes[0] |= {"setup_hours": 2.0, "min_lot_units": 5.0}
+    lines = [{"line": "L", "hours_per_week": 20.0}]
+    found = cleared(state_of(demand=demand, stock=stock_of(float(there)), recipes=recipes, lines=lines))
+    closing = {r["bucket"]: r["closing_units"] for r in found.flow.to_pylist()}
+    took = {(r["demand"], r["bucket"]) for r in found.deliveries.to_pylist() if r["bucket"] is not None}
+    for row in found.gaps.to_pylist():
+        missing = row["late_units"] + row["lost_units"]
+        if missing > 0.01 and closing.get(row["bucket"], 0.0) >= missing:
+            assert row["kept_units"] > 0
+            first = row["kept_for"].split(" ")[0]
+            assert any(key == first and bucket > row["bucket"] for key, bucket in took)

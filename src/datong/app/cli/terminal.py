@@ -406,6 +406,8 @@ def need_words(
         "then": when(row["binding_bucket"]),
         "days": days or "",
     }
+    if row["kept_for"]:
+        return said + say("balance.need_kept", language, who=row["kept_for"], **words)
     or_days = "" if days is None else "_or_days"
     return said + say(f"balance.need_{row['needed_unit']}{or_days}", language, **words)
 

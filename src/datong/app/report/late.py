@@ -16,7 +16,7 @@ Row = dict[str, Any]
 KINDS = ("late", "refused", "never")
 # Units below this are rounding.
 NOTHING = 1e-6
-_CAUSE = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days")
+_CAUSE = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_for")
 
 LATE_SCHEMA = pa.schema(
     [
@@ -36,6 +36,7 @@ LATE_SCHEMA = pa.schema(
         ("needed_amount", pa.float64()),
         ("needed_unit", pa.string()),
         ("needed_days", pa.int64()),
+        ("kept_for", pa.string()),
     ]
 )
 

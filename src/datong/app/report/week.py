@@ -126,9 +126,12 @@ def _held_back(view: RunView) -> list[tuple[float, str]]:
 
 def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
     """One scarce thing: how many units it keeps from being on time, and where it is short first."""
-    rows = gaps.filter(pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"])))
-    first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
     what = {"name": view.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
+    if found["kept"]:
+        return view.say("week.kept", who=found["kept_for"], **what)
+    told = pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"]))
+    rows = gaps.filter(pc.and_(told, pc.is_null(gaps["kept_for"])))
+    first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
     if not first:
         return view.say("week.binding", **what)
     amount, when = figures.fitting(first[0]["needed_amount"]), view.when(first[0]["binding_bucket"])

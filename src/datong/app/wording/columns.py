@@ -60,6 +60,8 @@ def binding_words(row: Mapping[str, Any], names: Names, currency: str, language:
         return say("report.gap.held", language, name=names.called(row["lacks"]))
     if not row["binding"]:
         return say("report.gap.no_time" if row["no_time"] else "report.gap.no_binding", language)
+    if row["kept_for"]:
+        return say("report.gap.kept", language, who=row["kept_for"])
     name = names.thing(row["binding"], row["binding_unit"])
     if (row["binding_price"] or 0.0) < LEAST_PRICE:
         return name
