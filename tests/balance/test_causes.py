@@ -193,6 +193,52 @@ def test_a_component_that_is_named_binds(asked, lot, hours, lead, lamps_there, s
             assert sum(clearing({name: amount}).cost.values()) < cost
 
 
+FACTORY: dict[str, list[dict[str, Any]]] = {
+    "sites": [{"site": s, "kind": "factory"} for s in ("F", "G")],
+    "lines": [{"line": "L", "site": "F", "hours_per_week": 40.0}],
+    "recipes": [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 0.5, "cost_per_unit": 1.0}],
+    "lanes": [{"lane": "F-G", "from_site": "F", "to_site": "G", "lead_days": 0.0, "cost_per_unit": 1.0}],
+}
+
+
+def test_a_stock_point_is_traced_to_the_line_behind_it():
+    """A is made at F and asked for at G: what is short at G are the hours at F, and one makes two more of 100 each."""
+    found = cleared(state_of(market="G", **FACTORY)).gaps.to_pylist()
+    told = [(r["binding"], r["needed_unit"], r["needed_amount"], round(r["binding_price"], 3)) for r in found]
+    assert told == [("L", "hour", 60.0, 196.0)] * 3
+
+
+def test_a_stock_point_is_traced_to_the_lane_behind_it():
+    lanes = [FACTORY["lanes"][0] | {"units_per_week": 50.0}]
+    found = cleared(state_of(market="G", **FACTORY | {"lanes": lanes})).gaps.to_pylist()
+    told = [(r["binding"], r["needed_unit"], r["needed_amount"], round(r["binding_price"], 3)) for r in found]
+    assert told == [("F-G", "unit", 150.0, 98.0)] * 3
+
+
+def test_a_lane_that_rounding_to_whole_units_leaves_a_little_of_is_full():
+    """10 units a week, of A 4.6 and of B the rest: in whole units 4 and 5, and one unit more would be one more of B."""
+    recipes = [FACTORY["recipes"][0] | {"hours_per_unit": 1.0}, {"recipe": "B/K", "product": "B", "cost_per_unit": 1.0}]
+    recipes[1] |= {"line": "K", "hours_per_unit": 0.01}
+    tables = FACTORY | {
+        "products": [{"product": "A", "price": 100.0}, {"product": "B", "price": 80.0}],
+        "recipes": recipes,
+        "lines": [
+            {"line": "L", "site": "F", "hours_per_week": 4.6},
+            {"line": "K", "site": "F", "hours_per_week": 40.0},
+        ],
+        "lanes": [FACTORY["lanes"][0] | {"units_per_week": 10.0}],
+        "demand": [
+            {"demand": f"{p}{t}", "product": p, "market": "G", "due": MONDAY + timedelta(weeks=t), "units": 20.0}
+            for p in "AB"
+            for t in range(3)
+        ],
+    }
+    found = cleared(state_of(**tables))
+    prices = [(r["used"], round(r["price"], 3)) for r in found.prices.to_pylist() if r["what"] == "lane"]
+    assert min(used for used, _ in prices) == 9.0
+    assert [price for _, price in prices] == [78.0] * 3
+
+
 def kept_rows(clearing: Clearing) -> list[tuple[Any, ...]]:
     columns = ("product", "binding", "needed_amount", "needed_unit", "kept_units", "kept_for")
     return [tuple(r[c] for c in columns) for r in clearing.gaps.to_pylist() if r["late_units"] + r["lost_units"] > 0.01]

@@ -161,10 +161,10 @@ def test_what_is_late_or_lost_could_be_served_days_later():
 
 
 def test_a_missing_component_is_counted_in_its_own_units():
-    """An offer of 12 Q a week makes 6 A; 8 are asked for in the first week: 2 wait, for 4 Q."""
+    """An offer of 12 Q a week makes 6 A; 8 are asked for in the first week: 2 wait, for 4 Q of that offer."""
     tables = with_part(units_per_week=12.0)
     first = gaps_of(chain(2, **tables), 8.0, 0.0)[0]
-    assert first == (pytest.approx(2.0), 0.0, "Q", MONDAY, pytest.approx(4.0), "unit", 7)
+    assert first == (pytest.approx(2.0), 0.0, "Q/S", MONDAY, pytest.approx(4.0), "unit", 7)
 
 
 def test_what_no_way_can_bring_in_time_names_nothing_scarce():

@@ -14,12 +14,16 @@ import pyarrow as pa
 
 from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome, service
-from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
+from datong.balance.scarcity import LINE, NOTHING, PRODUCT, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.levels import turns
 
+# Prices that differ by less than this share are alike: those of a search are not exact.
+ALIKE = 1e-3
+# Ways whose prices differ by less than this share cost alike.
+EQUAL = 1e-6
 # Of orders in lots, fewer units than this missing in a bucket are not looked into.
 LEAST_TOLD = 0.05
 
@@ -70,31 +74,110 @@ class Binding:
 
 def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
     """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
-    product there and then."""
+    product there and then; of a component that can be had, what takes most of its own price, and so on down."""
     d, t = np.nonzero(units.late + units.lost > NOTHING)
-    best = cheapest_ways(market, ways)[demanded[d], t]
+    cheapest = cheapest_ways(market, ways)
+    sources = _sources(market, ways, cheapest, scarcity)
+    best = cheapest[demanded[d], t]
     d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
-    start = t - market.ways.lead[best]
-    most, price = np.zeros(len(d)), np.zeros(len(d))
-    names, hours = np.full(len(d), "", dtype=object), np.zeros(len(d), dtype=bool)
-    for share in scarcity.shares(best, start):
-        own = np.full(len(d), "", dtype=object)
+    top, bucket, per_unit = _traced(market, scarcity, sources, best, t - market.ways.lead[best])
+    named = zip(top.kind.tolist(), top.thing.tolist(), strict=True)
+    names = np.array([name_of(market, kind, thing) if kind >= 0 else "" for kind, thing in named], dtype=object)
+    is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
+    hours = top.kind == LINE
+    hours[hours] = is_line[top.thing[hours]]
+    parts = np.flatnonzero(top.kind == PRODUCT)
+    top.price[parts] = scarcity.saved(top.thing[parts], bucket[parts])
+    shape, cell = units.asked.shape, d * market.buckets + t
+    cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
+    cells[cell], is_hours[d, t] = names, hours
+    prices, needed, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
+    prices[d, t], buckets[d, t] = top.price, bucket
+    needed[d, t] = per_unit * (units.late + units.lost)[d, t]
+    return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, needed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Top:
+    """What takes most of the price of ways and starts."""
+
+    # (start) money per good unit, 0 where nothing is scarce.
+    money: FloatArray
+    # (start) money per unit of what is scarce.
+    price: FloatArray
+    # (start) whose name it is (`name_of`), -1 where nothing is scarce.
+    kind: IntArray
+    # (start) index of it, -1 where nothing is scarce.
+    thing: IntArray
+
+    def where(self, told: BoolArray) -> "_Top":
+        return _Top(self.money[told], self.price[told], self.kind[told], self.thing[told])
+
+
+def _top(market: Market, scarcity: Scarcity, way: IntArray, start: IntArray) -> _Top:
+    """Of equals the last by name."""
+    most, price = np.zeros(len(way)), np.zeros(len(way))
+    kind, thing = np.full(len(way), -1), np.full(len(way), -1)
+    names = np.full(len(way), "", dtype=object)
+    for share in scarcity.shares(way, start):
+        own = np.full(len(way), "", dtype=object)
         maybe = np.flatnonzero((share.money > 0) & (share.money >= most))
         own[maybe] = [name_of(market, share.kind, thing) for thing in share.thing[maybe]]
         more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
         most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
-        hours[more] = share.kind == LINE
-    is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
-    on_line = market.ways.line[best]
-    if len(is_line):
-        hours &= is_line[np.maximum(on_line, 0)]
-    shape, at = units.asked.shape, d * market.buckets + t
-    cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
-    cells[at], is_hours[d, t] = names, hours
-    prices, per_unit, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
-    prices[d, t], buckets[d, t] = price, start
-    per_unit[d, t] = most / np.where(price > 0, price, 1.0)
-    return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, per_unit * (units.late + units.lost))
+        kind[more], thing[more] = share.kind, share.thing[more]
+    return _Top(most, price, kind, thing)
+
+
+def _traced(
+    market: Market, scarcity: Scarcity, sources: "_Sources", way: IntArray, start: IntArray
+) -> tuple[_Top, IntArray, FloatArray]:
+    """What takes most of the price of ways and starts, behind components too; the bucket in which it is short, and how
+    much of it a good unit takes: (start). Kind and thing are -1 where nothing is scarce."""
+    count = len(way)
+    told = _Top(np.zeros(count), np.zeros(count), np.full(count, -1), np.full(count, -1))
+    bucket, per_unit, way, start, at = start.copy(), np.ones(count), way.copy(), start.copy(), np.arange(count)
+    for _ in range(len(market.products)):
+        top = _top(market, scarcity, way[at], start[at])
+        at, top = at[top.money > 0], top.where(top.money > 0)
+        told.money[at], told.price[at], told.kind[at], told.thing[at] = top.money, top.price, top.kind, top.thing
+        bucket[at] = start[at]
+        per_unit[at] *= top.money / top.price
+        at, part = at[top.kind == PRODUCT], top.thing[top.kind == PRODUCT]
+        behind, arrives = sources.way[part, start[at]], sources.bucket[part, start[at]]
+        at, behind, arrives = (a[behind >= 0] for a in (at, behind, arrives))
+        if not len(at):
+            break
+        way[at], start[at] = behind, arrives - market.ways.lead[behind]
+    return told, bucket, per_unit
+
+
+@dataclass(frozen=True, eq=False)
+class _Sources:
+    """Where units of a component come from at its price."""
+
+    # (product, bucket) the way that brings them, -1 where stock alone sets the price.
+    way: IntArray
+    # (product, bucket) the bucket in which they arrive: that one, or an earlier one from which they are held.
+    bucket: IntArray
+
+
+def _sources(market: Market, ways: FloatArray, way: IntArray, scarcity: Scarcity) -> _Sources:
+    """way: (product, bucket) of `cheapest_ways`."""
+    best, cheapest = way.copy(), scarcity.cheapest
+    own = np.full(best.shape, np.inf)
+    own[best >= 0] = ways[best[best >= 0], np.nonzero(best >= 0)[1]]
+    bucket = np.broadcast_to(np.arange(market.buckets), best.shape).copy()
+    pooled = np.flatnonzero(market.products.is_component)
+    for t in range(market.buckets):
+        dearer = pooled[~(own[pooled, t] <= cheapest[pooled, t] * (1 + ALIKE) + NOTHING)]
+        best[dearer, t] = best[dearer, t - 1] if t else -1
+        bucket[dearer, t] = bucket[dearer, t - 1] if t else -1
+        if t:
+            held = cheapest[dearer, t - 1] + market.money.holding[dearer]
+            worn = dearer[~(held <= cheapest[dearer, t] * (1 + ALIKE) + NOTHING)]
+            best[worn, t] = -1
+    return _Sources(best, bucket)
 
 
 @dataclass(frozen=True)
@@ -258,14 +341,23 @@ class _Left:
 
 
 def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
-    """(product, bucket) the cheapest way to have the product there, the first by name of equals; -1 where none is."""
+    """(product, bucket) the cheapest way to have the product there; -1 where none is. Of equals the one that would cost
+    least if nothing were scarce, for what is scarce of it makes it as dear as the others; then the first by name."""
     best = np.full((len(market.products), market.buckets), -1, dtype=np.int64)
     least = np.full(best.shape, np.inf)
-    by_name = np.array(sorted(range(len(market.ways)), key=lambda w: market.ways.facts[w].name), dtype=np.int64)
-    for turn in turns(market.ways.product[by_name]):
-        way = by_name[turn]
+    normal = _normal_cost(market)
+    in_turn = sorted(range(len(market.ways)), key=lambda w: (round(normal[w], 6), market.ways.facts[w].name))
+    by_cost = np.array(in_turn, dtype=np.int64)
+    for turn in turns(market.ways.product[by_cost]):
+        way = by_cost[turn]
         product = market.ways.product[way]
-        better = ways[way] < least[product]
+        better = ways[way] < np.where(np.isfinite(least[product]), least[product] * (1 - EQUAL), np.inf)
         least[product] = np.where(better, ways[way], least[product])
         best[product] = np.where(better, way[:, None], best[product])
     return best
+
+
+def _normal_cost(market: Market) -> FloatArray:
+    """(way) money for a good unit where nothing is scarce."""
+    parts = market.uses.units * np.nan_to_num(market.products.plain_cost, posinf=0.0)[market.uses.component]
+    return (market.ways.cost + np.bincount(market.uses.way, parts, len(market.ways))) / market.ways.yield_share

@@ -91,9 +91,9 @@ def read_back(
 ) -> Clearing:
     """The Clearing of a solution and what it costs. lots: (way, bucket) orders started, of a plan in lots."""
     if lots is not None:
-        solution = replace(solution, prices=prices_where_full(market, solution.prices, outcome))
+        solution = replace(solution, prices=prices_where_full(market, solution.prices, outcome, solution.started))
     ways, cheapest = unit_prices(market, solution.prices)
-    scarcity = Scarcity(market, solution.prices, cheapest)
+    scarcity = Scarcity(market, solution.prices, cheapest, outcome.pool)
     found = delivered(market, outcome)
 
     def in_the_way(product: IntArray, units: Units) -> Binding:
@@ -121,17 +121,19 @@ def read_back(
     )
 
 
-def prices_where_full(market: Market, prices: Prices, outcome: Outcome) -> Prices:
-    """Prices of hours only where the orders leave the line less than the shortest lot on it takes: those of a plan in
-    fractions of units need not fit them."""
+def prices_where_full(market: Market, prices: Prices, outcome: Outcome, started: FloatArray) -> Prices:
+    """Prices of hours only where the orders leave the line less than the shortest lot on it takes, or less than whole
+    units leave, under one of each way that starts there: those of a plan in fractions of units need not fit them.
+    started: (way, bucket) units."""
     free = market.lines.hours + market.lines.hours_taken - outcome.hours_used
-    least = np.full(len(market.lines), np.inf)
+    least, rounded = np.full(len(market.lines), np.inf), np.zeros(free.shape)
     on_line = np.flatnonzero(market.ways.line >= 0)
-    lot = np.array(
-        [max(market.ways.facts[w].multiple_units, 1.0) * market.ways.facts[w].hours_per_unit for w in on_line]
-    )
-    np.minimum.at(least, market.ways.line[on_line], lot)
-    return replace(prices, line=np.where(free < least[:, None] * (1 - NOTHING), prices.line, 0.0))
+    facts = [market.ways.facts[w] for w in on_line]
+    np.minimum.at(least, market.ways.line[on_line], [max(w.multiple_units, 1.0) * w.hours_per_unit for w in facts])
+    one = np.where(market.products.whole[market.ways.product[on_line]], market.ways.hours[on_line], 0.0)
+    np.add.at(rounded, market.ways.line[on_line], one[:, None] * (started[on_line] > NOTHING))
+    is_full = free < np.maximum(least[:, None], rounded) * (1 - NOTHING)
+    return replace(prices, line=np.where(is_full, prices.line, 0.0))
 
 
 def _smallest(market: Market) -> bool:

@@ -21,13 +21,11 @@ NAMED = 3
 @dataclass(frozen=True, eq=False)
 class Kept:
     """Units that are late or lost while they lie there at the end of the bucket in which they are due, and are used
-    later; of a bucket where that tells of half or more of what is missing.
+    later; of a bucket where that tells of half or more of what is missing."""
 
-    units: (product asked for, bucket). whom: flat, those who take them, the first to take first, as 'key (day on which
-    it is due)'; null where there are none.
-    """
-
+    # (product asked for, bucket) units.
     units: FloatArray
+    # Flat, those who take them, the first to take first, as 'key (day on which it is due)'; null where there are none.
     whom: pa.StringArray
 
 

@@ -258,7 +258,9 @@ def _in_lots(
     fixed = set_ups_fixed(without) if prices_fix_set_ups(without) else market
     outcome = without.outcome
     served = np.diff(outcome.served_by, axis=1, prepend=0.0)
-    told = prices_where_full(without.market, without.solution.prices, outcome)  # as the plan's own table has them
+    told = prices_where_full(
+        without.market, without.solution.prices, outcome, without.solution.started
+    )  # as in its table
     prices = cleared_for_quotes(fixed, told, without.solution.started, outcome.turned_away, served)
     label = market.places.label_of(item)
     summary, tables = _at_the_margin(prices, label, due, order, item, begun.state.today)
