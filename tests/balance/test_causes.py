@@ -239,6 +239,69 @@ def test_a_lane_that_rounding_to_whole_units_leaves_a_little_of_is_full():
     assert [price for _, price in prices] == [78.0] * 3
 
 
+def test_a_set_up_that_costs_more_than_the_lateness_it_saves_is_not_promised():
+    """One unit more than 40 hours make is late, for 2; M lacks less for it, but its set-up costs 30."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": 30.0}]
+    economics = [{"product": "A", "late_cost_per_unit_week": 2.0, "holding_cost_per_unit_week": 0.1}]
+    demand = [request(f"d{t}", units, t) for t, units in ((0, 41.0), (1, 10.0))]
+    more = {"line": "M", "hours_per_unit": 1.0, "recipe": "A/M", "min_lot_units": 5.0}
+    tables = {"recipes": [*recipes, recipes[0] | more], "economics": economics, "demand": demand}
+    lines = [{"line": "L", "hours_per_week": 40.0}, {"line": "M", "hours_per_week": 4.5}]
+    settings = ChainSettings("t", horizon_buckets=3, max_late_days=14)
+    state = state_of(lines=lines, **tables)
+    late = cleared(state_of_tables(settings, state.as_of, {n: state.table(n) for n in (*tables, "lines", "products")}))
+    told = [(r["late_units"], r["binding"]) for r in late.gaps.to_pylist() if r["late_units"] > 0]
+    assert told == [(1.0, "L")]
+
+
+def test_a_component_must_be_there_when_it_is_first_short():
+    """20 P lie there, and 10 of them are for the second week: what more is made in the first is short then."""
+    tables: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": "A", "price": 100.0}, {"product": "P", "kind": "component", "price": 1.0}],
+        "recipes": [{"recipe": "A/1", "product": "A", "cost_per_unit": 1.0, "setup_cost": 1.0}],
+        "components": [{"product": "A", "component": "P", "units_per_unit": 1.0}],
+        "offers": [{"offer": "O", "product": "P", "price": 1.0, "lead_days": 28.0}],
+        "stock": stock_of(20.0, product="P"),
+        "demand": [request("now", 15.0, 0), request("next", 10.0, 1, priority=1)],
+    }
+    found = cleared(state_of(**tables))
+    told = [(r["lost_units"], r["binding"], r["needed_amount"], r["binding_bucket"]) for r in found.gaps.to_pylist()]
+    assert told[:2] == [(5.0, "P", 5.0, MONDAY + timedelta(weeks=1)), (0.0, "", None, None)]
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 1)), min_size=8, max_size=8),
+    st.sampled_from([5.0, 20.0]),
+    st.sampled_from([0.0, 40.0]),
+)
+def test_with_the_hours_that_are_named_in_their_week_the_plan_costs_less(asked, lot, setup_cost):
+    """Two products share a line; the days of a week have more hours by what is named."""
+
+    def clearing(more: float, week: date) -> Clearing:
+        recipes = [
+            {"recipe": f"{p}/L", "product": p, "line": "L", "hours_per_unit": each, "cost_per_unit": 1.0}
+            | {"setup_hours": 2.0, "setup_cost": setup_cost, "min_lot_units": lot, "lead_days": 3.0 * (p == "B")}
+            for p, each in (("A", 1.0), ("B", 0.5))
+        ]
+        days = [{"line": "L", "from": week, "to": week + timedelta(weeks=1), "hours": 40.0 + more}]
+        demand = [
+            request(f"r{i}", float(units), i // 2, priority=priority, product="AB"[i % 2])
+            for i, (units, priority) in enumerate(asked)
+            if units
+        ]
+        products = [{"product": p, "price": 40.0} for p in "AB"]
+        lines = [{"line": "L", "hours_per_week": 40.0}]
+        return cleared(
+            state_of(weeks=4, products=products, recipes=recipes, lines=lines, line_calendar=days, demand=demand)
+        )
+
+    found = clearing(0.0, MONDAY)
+    named = {(r["needed_amount"], r["binding_bucket"]) for r in found.gaps.to_pylist() if r["needed_unit"] == "hour"}
+    for amount, week in sorted(named)[:3]:
+        assert sum(clearing(amount, week).cost.values()) < sum(found.cost.values()), (amount, week)
+
+
 def kept_rows(clearing: Clearing) -> list[tuple[Any, ...]]:
     columns = ("product", "binding", "needed_amount", "needed_unit", "kept_units", "kept_for")
     return [tuple(r[c] for c in columns) for r in clearing.gaps.to_pylist() if r["late_units"] + r["lost_units"] > 0.01]

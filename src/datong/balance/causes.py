@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome, service
-from datong.balance.scarcity import LINE, NOTHING, PRODUCT, Scarcity, name_of
+from datong.balance.scarcity import IDLE, LINE, NOTHING, PRODUCT, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
@@ -204,23 +204,24 @@ def by_orders(
     started: FloatArray,
     lots: FloatArray,
 ) -> Binding:
-    """Where demand is late or lost, what the orders leave too little of, for the way whose start would be in time and
-    that lacks least: of its line's hours, its components and its limit the one that allows the fewest units; of a
-    component, what keeps its own ways from bringing more. Nothing is in the way where a way has room for a lot: then a
-    lot costs more than it is worth.
+    """Where demand is late or lost, what the orders leave too little of, for the way whose start would be in time, or
+    whose order before that could grow, and that lacks least: of its line's hours, its components and its limit the one
+    that allows the fewest units; of a component, what keeps its own ways from bringing more. Nothing is in the way
+    where a way has room for a lot, or where a lot would cost more than the units are worth on time.
 
     started, lots: (way, bucket) units and orders started.
     """
     left = _Left(market, outcome, prices, started, lots)
+    worth = _worth_on_time(market, demanded, outcome)
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
     buckets, later = np.full((2, *shape), -1, dtype=np.int64)
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
-        product = int(demanded[d])
+        product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
-        found = left.obstacles(product, int(t), missing)
-        later[d, t] = next((u for u in range(t + 1, market.buckets) if left.has_room(product, u, missing)), -1)
+        found = left.obstacles(product, int(t), missing, saves)
+        later[d, t] = next((u for u in range(t + 1, market.buckets) if left.has_room(product, u, missing, saves)), -1)
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
@@ -229,6 +230,20 @@ def by_orders(
             cells[d * market.buckets + t], is_hours[d, t] = obstacle.name, obstacle.hours
             price[d, t], needed[d, t] = obstacle.price, obstacle.amount
     return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, later)
+
+
+def _worth_on_time(market: Market, demanded: IntArray, outcome: Outcome) -> FloatArray:
+    """(product asked for, bucket) money that the late and lost units due there would save if they came on time: their
+    lateness, at the mean time that those of their class wait, and what a lost one costs above being made."""
+    told, product = service(market, outcome), market.demand.product
+    late, lost = told.late.sum(axis=1), told.refused + told.never
+    waits = np.maximum(outcome.waiting.sum(axis=1) / np.where(late > NOTHING, late, 1.0), 1.0)
+    plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)[product]
+    per_lost = np.maximum(market.lost_cost - plain, 0.0)
+    worth = told.late * (market.late_cost * waits)[:, None] + lost * per_lost[:, None]
+    by_product = np.zeros((len(market.products), market.buckets))
+    np.add.at(by_product, product, worth)
+    return by_product[demanded]
 
 
 _Found = tuple[_Obstacle | None, int, str]
@@ -248,32 +263,68 @@ class _Left:
     def __init__(self, market: Market, outcome: Outcome, prices: Prices, started: FloatArray, lots: FloatArray) -> None:
         self.market, self.prices, self.lots = market, prices, lots
         self.hours = market.most_hours + market.lines.hours_taken - outcome.hours_used
-        self.pool = np.minimum.accumulate(outcome.pool[:, ::-1], axis=1)[:, ::-1]
+        self.pool = outcome.pool
         self.limit = np.maximum(market.ways.limit - started, 0.0)
         self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
         self.ways_of, self.first_way = grouped(market.ways.product, len(market.products))
+        self.normal = _normal_cost(market)
         self.known: dict[tuple[int, int, float], _Obstacle | None] = {}
 
     def ways(self, product: int) -> list[int]:
         return self.ways_of[self.first_way[product] : self.first_way[product + 1]].tolist()
 
-    def has_room(self, product: int, bucket: int, missing: float) -> bool:
-        """Whether any way leaves room for a lot of the missing good units that is there in a bucket."""
-        starts = self._in_time(product, bucket)
-        return any(not self._lacks(way, start, self._more(way, start, missing)) for way, start in starts)
-
-    def obstacles(self, product: int, bucket: int, missing: float, above: frozenset[int] = frozenset()) -> list[_Found]:
-        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name.
-        above: products for which it is looked into, in a circle of lanes the same ones again."""
-        return [
-            (self._obstacle(way, start, missing, above | {product}), start, self.market.ways.facts[way].name)
+    def has_room(self, product: int, bucket: int, missing: float, worth: float) -> bool:
+        """Whether any way leaves room for a lot of the missing good units that is there in a bucket, and costs less
+        than they are worth."""
+        return any(
+            self._dearer(way, start, bucket, missing) < worth
+            and not self._lacks(way, start, self._more(way, start, missing))
             for way, start in self._in_time(product, bucket)
-        ]
+        )
+
+    def obstacles(
+        self,
+        product: int,
+        bucket: int,
+        missing: float,
+        worth: float = math.inf,
+        above: frozenset[int] = frozenset(),
+    ) -> list[_Found]:
+        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name;
+        where each would cost more than the units are worth, nothing. above: products for which it is looked into, in a
+        circle of lanes the same ones again."""
+        names = self.market.ways.facts
+        starts = self._in_time(product, bucket)
+        paying = [at for at in (*starts, *self._growing(product, bucket)) if self._dearer(*at, bucket, missing) < worth]
+        if not paying:
+            return [(None, start, names[way].name) for way, start in starts]
+        found = [(self._obstacle(way, start, missing, above | {product}), start, way) for way, start in paying]
+        return [(obstacle, start, names[way].name) for obstacle, start, way in found]
 
     def _in_time(self, product: int, bucket: int) -> list[tuple[int, int]]:
         """Ways of a product and their starts for a bucket."""
         starts = [(way, bucket - int(self.market.ways.lead[way])) for way in self.ways(product)]
         return [(way, start) for way, start in starts if start >= 0 and self.market.ways.is_open[way, start]]
+
+    def _growing(self, product: int, bucket: int) -> list[tuple[int, int]]:
+        """Ways that do not start for a bucket, and the start of their last order before that: it could be larger, and
+        the units be held."""
+        grown = []
+        for way, start in self._in_time(product, bucket):
+            before = np.flatnonzero(self.lots[way, :start])
+            if self.lots[way, start] == 0 and len(before):
+                grown.append((way, int(before[-1])))
+        return grown
+
+    def _dearer(self, way: int, start: int, bucket: int, missing: float) -> float:
+        """Money that a lot for the missing units costs beside its units at their normal cost: its set-up, where no
+        order of the way starts there, holding until the bucket, and what the way costs above the cheapest."""
+        market, facts = self.market, self.market.ways.facts[way]
+        product = int(market.ways.product[way])
+        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost
+        early = bucket - int(market.ways.lead[way]) - start
+        above = max(float(self.normal[way] - market.products.plain_cost[product]), 0.0)
+        return setup + missing * (early * float(market.money.holding[product]) + above)
 
     def _more(self, way: int, start: int, missing: float) -> float:
         """Units that would have to start for the missing good ones: in whole multiples, and beside no order of the way
@@ -303,24 +354,30 @@ class _Left:
                 found.append((allowed, -1, _Obstacle(name_of(market, LINE, line), is_line, price, first, amount)))
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])
-            lacks = lot * each - float(self.pool[part, start])
+            # What is taken now may be missing later: it must be there by the first bucket that is short of it.
+            short = lot * each - self.pool[part, start:]
+            lacks = float(short.max())
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
-                price = float(self.prices.component[part, start])
-                price = max(price, 0.0) if np.isfinite(price) else 0.0
-                found.append(
-                    (lot - lacks / each, part, _Obstacle(market.products.names[part], False, price, start, lacks))
-                )
+                first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])
+                found.append((lot - lacks / each, part, self._missing(part, first, lacks)))
         room = float(self.limit[way, start])
         if np.isfinite(room) and lot - room > NOTHING * max(lot, 1.0):
             price = float(self.prices.limit[way, start])
             found.append((room, -1, _Obstacle(facts.name, False, price, start, lot - room)))
         return found
 
+    def _missing(self, part: int, bucket: int, lacks: float) -> _Obstacle:
+        """A component, and what one more unit of it there would save: nothing where some lies idle."""
+        price = float(self.prices.component[part, bucket])
+        lies = self.pool[part, bucket] > (IDLE if self.market.products.whole[part] else NOTHING)
+        worth = max(price, 0.0) if np.isfinite(price) and not lies else 0.0
+        return _Obstacle(self.market.products.names[part], False, worth, bucket, lacks)
+
     def _obstacle(self, way: int, start: int, missing: float, above: frozenset[int]) -> _Obstacle | None:
         """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
         short: list[tuple[float, _Obstacle]] = []
         for allowed, part, lack in self._lacks(way, start, self._more(way, start, missing)):
-            behind = lack if part < 0 or part in above else self._behind(part, start, lack, above)
+            behind = lack if part < 0 or part in above else self._behind(part, lack, above)
             if behind is not None:
                 short.append((allowed, behind))
         if not short:
@@ -330,12 +387,12 @@ class _Left:
         alone = same and all(other.amount > 0 for _, other in short)
         return replace(worst, amount=sum(other.amount for _, other in short) if alone else 0.0)
 
-    def _behind(self, part: int, bucket: int, lack: _Obstacle, above: frozenset[int]) -> _Obstacle | None:
+    def _behind(self, part: int, lack: _Obstacle, above: frozenset[int]) -> _Obstacle | None:
         """What keeps more of a component from being there: what its own ways lack, or, where none could bring it by
         then, the component itself; None where a way has room for it."""
-        key = part, bucket, round(lack.amount, 6)
+        key = part, lack.bucket, round(lack.amount, 6)
         if key not in self.known:
-            found = self.obstacles(part, bucket, lack.amount, above)
+            found = self.obstacles(part, lack.bucket, lack.amount, above=above)
             self.known[key] = min(found, key=_by_ease)[0] if found else lack
         return self.known[key]
 

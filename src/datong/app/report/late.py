@@ -75,6 +75,8 @@ def late_rows(inputs: ReportInputs) -> list[Row]:
             )
     for row in rows:
         row |= causes.get((row["product"], row["market"], row["due_in"]), {})
+        if row["served_in"] is not None:  # of a bucket the days are those of what is lost there, if anything is
+            row["needed_days"] = (row["served_in"] - row["due_in"]).days
     rows.sort(key=_by_day)
     return rows + [_row(None, names, units=units, service=kind) for kind, units in small.items() if units > NOTHING]
 
