@@ -437,9 +437,8 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
 
 
 def _arrival(market: Market, option: Option, today: date) -> date:
-    lead = market.ways.facts[option.way].lead_days if option.way >= 0 else 0
-    start = option.start if option.way >= 0 else option.arrive
-    return max(market.bucket_starts[start], today) + timedelta(days=lead)
+    """The first day of the bucket in which it is of use: lead times count in whole buckets, as in the plan."""
+    return max(market.bucket_starts[option.arrive], today)
 
 
 def _summary(

@@ -11,6 +11,7 @@ from datong.app.report.late import most_important
 from datong.app.report.orders import buckets_late
 from datong.app.report.view import RunView
 from datong.app.wording import figures
+from datong.app.wording.columns import rounded
 from datong.questions.totals import ANY_SHORT, binding_units, not_at_once
 
 Row = dict[str, Any]
@@ -155,7 +156,8 @@ def _unbound(view: RunView, gaps: pa.Table) -> list[tuple[float, str]]:
     )
     for key, told in kinds:
         units = pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0
-        parts.append((units, view.say(key, units=figures.fitting(units))))
+        words = {"rounded": rounded(view.inputs.settings, view.language)} if key == "week.no_time" else {}
+        parts.append((units, view.say(key, units=figures.fitting(units), **words)))
     return parts
 
 
