@@ -256,7 +256,7 @@ class Clearing:
         scarce thing that would serve it by itself, needed_unit, and needed_days later at which it could be served
         instead (0: it was due before the plan begins, and is served at once).
     deliveries: by request that is known by itself: demand (its key), product, market, due, bucket (of delivery), units,
-        what (on_time, late, refused, never), firm, priority.
+        what (on_time, late, refused, never), firm, priority, short_cost (what lateness or refusal costs, money).
     flow, hours, money: the plan's books in units, hours and money (balance/books.py).
     cost: money by term: production, purchase, holding, late, lost, salvage (a credit, negative); with lanes also
         transport, the holding of what is on the way included; and where the chain has such rules substitution,
