@@ -89,7 +89,11 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
     if found:
         names = _named([product if market == "all" else f"{product} ({market})" for product, market in sorted(found)])
         sold_units, asked_units = sum(units[item] for item in found), sum(found.values())
-        figures = {"sold": f"{shown(sold_units):,.10g}", "asked": f"{shown(asked_units):,.10g}", "weeks": RECENT_WEEKS}
+        figures: dict[str, Any] = {
+            "sold": f"{shown(sold_units):,.10g}",
+            "asked": f"{shown(asked_units):,.10g}",
+            "weeks": RECENT_WEEKS,
+        }
         yield finding("warning", "notice.history_unused", "demand", count=len(found), names=names, **figures)
 
 
