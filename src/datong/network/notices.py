@@ -88,17 +88,13 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
     found = {item: r["units_sum"] for r in asked.to_pylist() if (item := (r["product"], r["market"])) in units}
     if found:
         names = _named([product if market == "all" else f"{product} ({market})" for product, market in sorted(found)])
-        bought, ordered = (f"{shown(n):,.10g}" for n in (sum(units[item] for item in found), sum(found.values())))
-        yield finding(
-            "warning",
-            "notice.history_unused",
-            "demand",
-            count=len(found),
-            names=names,
-            sold=bought,
-            asked=ordered,
-            weeks=RECENT_WEEKS,
-        )
+        sold_units, asked_units = sum(units[item] for item in found), sum(found.values())
+        figures: dict[str, Any] = {
+            "sold": f"{shown(sold_units):,.10g}",
+            "asked": f"{shown(asked_units):,.10g}",
+            "weeks": RECENT_WEEKS,
+        }
+        yield finding("warning", "notice.history_unused", "demand", count=len(found), names=names, **figures)
 
 
 def _unnamed_refusals(state: State) -> Iterator[Finding]:

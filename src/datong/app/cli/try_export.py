@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
@@ -155,7 +156,8 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     goods = _goods(chain, options)
     result = commands.run_with_progress(chain, None, None, language, listed=True)
     inputs = report_inputs(chain, result, {}, language)
-    listed = OrderList(inputs, language, goods)
+    back = chain.state(names=("returns",)).table("returns")
+    listed = OrderList(inputs, language, goods, float(pc.sum(back["units"]).as_py() or 0))
     results = chain.folder / RESULTS_FOLDER
     results.mkdir(exist_ok=True)
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))

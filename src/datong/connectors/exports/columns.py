@@ -13,7 +13,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import share_of_dates
 from datong.connectors.exports.numbers import share_of_numbers
 from datong.connectors.exports.order_states import marks_of, tells_of_undoing
-from datong.connectors.exports.vocabulary import header_words, plain, words
+from datong.connectors.exports.vocabulary import header_words, is_total, plain, words
 from datong.ledger.validate import shown
 from datong.model.words import Message, message, say
 
@@ -33,6 +33,7 @@ _LEAST_SHARE = 0.8  # of cells that must read as a date or a number, so that the
 _MOST_MARKETS = 200
 _MOST_STATES = 60
 _MOST_CODES = 12
+_MOST_KINDS = 6
 _MOST_UNITS = 10_000_000  # of a row; a larger number is a phone or a code
 _YES = frozenset({"yes", "y", "true", "t", "1", "x", "ja", "oui", "si", "是", "✓", "√", "已取消", "已退款", "已退货"})
 _NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "否", "-", "无", "未取消", "未退款", "未退货"})
@@ -195,7 +196,7 @@ def facts_of(name: str, cells: Cells) -> Facts:
         numbered=sum(t.startswith("#") and t[1:2].isdigit() for t in texts) / len(texts),
     )
     numbers, whole, typical = share_of_numbers(texts)
-    dates = share_of_dates(texts, header_score("date", name) > 0)
+    dates = share_of_dates([t for t in texts if not is_total(t)] or texts, header_score("date", name) > 0)
     if cells.kind is not None:
         typed = cells.kind[kept]
         if (typed == Cells.DAY).any():
@@ -360,13 +361,22 @@ def _is_kind(name: str, facts: Facts) -> bool:
 
 
 def _holds_kinds(name: str, facts: Facts) -> bool:
-    """Whether all values of a column are kinds of documents, some of a sale and some of none, whatever its header."""
+    """Whether all values of a column are kinds of documents, some of a sale and some of none, whatever its header; or
+    it has a few values, and one names a return: what the others are is asked."""
     if not 1 < facts.distinct_count <= _MOST_CODES or header_score("state", name) >= 0.4:
         return False
     values = {plain(v) for v in facts.values}
+    if any(_names_return(value) for value in values) and facts.filled > _LEAST_SHARE and len(values) <= _MOST_KINDS:
+        return any(marks_of(v) is None for v in facts.values)
     sale, other = words("kinds", "sale"), words("kinds", "return") | words("kinds", "nothing")
     told = bool(values & sale) and bool(values & other) and values <= sale | other
     return told and any(marks_of(v) is None for v in values)
+
+
+def _names_return(value: str) -> bool:
+    """Whether the name of a kind of document holds a word for a return, whatever stands beside it."""
+    said = f" {value} "
+    return any(f" {word} " in said if word.isascii() else word in value for word in words("kinds", "return"))
 
 
 def _flag(name: str, facts: Facts) -> str:

@@ -157,9 +157,10 @@ def repeated(lines: pa.Array, columns: Mapping[str, Cells], rows: np.ndarray) ->
     result = np.zeros(len(rows), bool)
     if not len(at):
         return result
-    texts = [cells.text.take(pa.array(at)).to_pylist() for cells in columns.values()]
-    seen: set[tuple[object, ...]] = set()
-    for place, row in zip(at.tolist(), zip(*texts, strict=True), strict=True):
-        result[place] = row in seen
-        seen.add(row)
+    alike = np.zeros(len(at), np.int64)  # a number for all that is alike in the columns so far
+    for cells in columns.values():
+        own = cells.text.take(pa.array(at)).dictionary_encode("encode").indices.to_numpy(zero_copy_only=False)
+        alike = np.unique(alike * (int(own.max()) + 1) + own, return_inverse=True)[1]
+    result[at] = True
+    result[at[np.unique(alike, return_index=True)[1]]] = False
     return result

@@ -105,12 +105,13 @@ class Reading:
         return next((c.column for c in self.columns if c.field == wanted), None)
 
     def last_line(self, language: str) -> str:
-        """How much was read, and what was left out and why."""
+        """How much was read, what was left out and why, and what is assumed of what came back."""
         total = {"rows": f"{self.rows:,}", "sold": f"{self.sold:,.10g}", "returned": f"{self.returned:,.10g}"}
+        back = say("export.back", language) if self.returned else ""
         if not self.left:
-            return say("export.all_read", language, **total)
+            return say("export.all_read", language, **total) + back
         why = say("export.and", language).join(part.text(language) for part in self.left)
-        return say("export.left_out", language, why=why, **total)
+        return say("export.left_out", language, why=why, **total) + back
 
 
 def read_export(
