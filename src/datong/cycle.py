@@ -40,7 +40,7 @@ from datong.network.position import Position, position
 from datong.plan.choose import choose
 from datong.plan.lots import NOTHING, Lot
 from datong.plan.lots_in_turn import OnTurn, no_hurry
-from datong.plan.orders import orders_of
+from datong.plan.orders import orders_of, with_days_counted_on
 from datong.plan.work import Chosen
 from datong.sense.signals import sense
 
@@ -227,4 +227,5 @@ def written(begun: Head, decision: Decision, proposed: Sequence[pa.Table] = ()) 
     work = decision.chosen.work
     # Sites that serve markets are deliveries, and stand in the plan beside the orders.
     lots = lots_of(decision.given_out, decision.chosen)
-    return orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)
+    plan = orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)
+    return replace(plan, kept=with_days_counted_on(plan.kept, begun.where.under_way))

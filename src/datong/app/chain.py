@@ -470,6 +470,11 @@ class Chain:
         found = kept_runs.why(self._at, order, self.state(names=("orders",)).table("orders"))
         return Why(*found, self.language)
 
+    def recorded(self, order: str) -> str | None:
+        """What the ledger knows of an order that no run proposed, in words; None where it knows no such order."""
+        told = kept_runs.recorded(self.state(), order)
+        return None if told is None else told.text(self.language)
+
     def evidence(self, run: str, table: str, ids: Sequence[str]) -> pa.Table:
         """The rows behind a reason: rows of the ledger by row_id, or of the run's own prices as 'name|bucket'."""
         return kept_runs.evidence(self._at, run, table, ids)

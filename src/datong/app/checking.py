@@ -1,7 +1,8 @@
 """`datong check`: what is wrong with a folder's rows, and what a plan made of them would not be.
 
 The chain's own ledger is left alone: it may be open elsewhere. The tables that say what exists go into a ledger of the
-check's own; of events it takes only when the last one became known, and what was sold where.
+check's own; of events it takes what became of orders, of the others only when the last one became known, and what was
+sold where.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.store.duckdb_ledger import ledger_in_memory
 
+# Events by which it is known what came of an order.
+_OF_ORDERS = frozenset({"order_events", "receipts", "production"})
 # Who writes to the ledger that lives only as long as the check.
 _BY = "check"
 
@@ -59,8 +62,9 @@ class _Look:
 
     def take(self, part: Part, rows: CheckedRows, _known: Mapping[str, pa.Array]) -> Outcome:
         table = tables()[part.table]
-        if table.kind == "master":
-            report = self._ledger.take_in(table.name, rows, table.name, self._now, whole=True, by=_BY)
+        if table.kind == "master" or table.name in _OF_ORDERS:
+            whole = table.kind == "master"
+            report = self._ledger.take_in(table.name, rows, table.name, self._now, whole=whole, by=_BY)
             return Outcome(report.rows, tuple(rows.findings))
         number = 0
         for checked in rows.batches():
@@ -78,11 +82,15 @@ class _Look:
         if moment is None:
             return ()
         from datong.network.notices import notices  # they take seconds to import: not where there is nothing to look at
+        from datong.network.position_notices import overdue_orders
         from datong.network.review import review
 
         state = self._ledger.state(moment)
+        late = overdue_orders(state)
         wanted = state.table("sales").num_rows or state.table("demand").num_rows
-        return (*review(state), *notices(state)) if wanted and state.table("products").num_rows else ()
+        if not wanted or not state.table("products").num_rows:
+            return late
+        return (*review(state), *notices(state), *late)
 
     def _see(self, table: Table, rows: pa.Table) -> None:
         """When the last of these events became known; and, of what was sold or came back, each product and market."""

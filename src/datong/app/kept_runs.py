@@ -5,15 +5,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app.wiring import Opened
 from datong.learn.memory import learnt_by
+from datong.ledger.life import Standing
 from datong.ledger.protocol import Ledger, RunRecord
+from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.errors import NotFound
 from datong.model.flow import SCORES_SCHEMA, Learnt, OrderMessage
 from datong.model.tables import tables
-from datong.model.words import Message, message
+from datong.model.words import Message, message, shown
+from datong.network.position import position
 from datong.questions.run_result import RunResult
 from datong.questions.tables_out import planned_orders
 
@@ -123,6 +127,32 @@ def why(at: Opened, order: str, orders: pa.Table) -> tuple[str, dict[str, Any], 
     proposed = at.ledger.run_table(rows[0]["run"], "orders")["order"].to_pylist()
     some = ", ".join(proposed[:NAMED]) + (" ..." if len(proposed) > NAMED else "")
     raise NotFound(message("app.no_order", order=order, orders=some))
+
+
+def recorded(state: State, order: str) -> Message | None:
+    """What the ledger knows of an order that no run proposed: of whom, when, for how much, what came of it, and the day
+    on which a plan counts on the rest. None where it knows no such order."""
+    rows = state.table("orders").filter(pc.equal(state.table("orders")["order"], order)).to_pylist()
+    if not rows:
+        return None
+    row, stand = rows[0], order_standings(state).get(order, Standing())
+    source = row["offer"] or row["recipe"] or row["lane"] or row["line"]
+    ahead = next((o for o in position(state).under_way if o.order == order), None)
+    return message(
+        "app.recorded",
+        order=order,
+        kind=message(f"position.kind.{row['kind']}"),
+        units=shown(row["units"]),
+        product=row["product"],
+        by=message("app.recorded_by", source=source) if source else message("app.recorded_by_nobody"),
+        start=row["start"],
+        due=row["due"],
+        state=message(f"code.state_{state_now(stand)}"),
+        good=shown(stand.good_units),
+        rest=message("app.recorded_counted", units=shown(ahead.units), day=ahead.due)
+        if ahead is not None
+        else message("app.recorded_nothing"),
+    )
 
 
 def evidence(at: Opened, run: str, table: str, ids: Sequence[str]) -> pa.Table:

@@ -317,7 +317,10 @@ class PlannedOrder:
 
     due: last working day of the bucket in which a work order is planned to finish, or the day before the order that
     needs it starts; of a purchase or transfer the day on which it arrives. needed_by: day on which the first of what
-    it is for is wanted. value: what leaving it out would cost, in money; of what goes into other orders none. hurts:
+    it is for is wanted. value: what leaving it out would cost, all other orders as they are, in money: lateness or
+    refusal of its product, priorities not counted, less its own cost with its components; of what goes into other
+    orders or sites none. behind: of those, the value of the orders that they go into, or what refusing the demand that
+    they bring would cost, in money. hurts:
     customers' requests that it serves late. In a chain with lanes: site where the units arrive; from_site and lane of a
     transfer.
     """
@@ -339,6 +342,7 @@ class PlannedOrder:
     from_site: str | None = None
     site: str | None = None
     hurts: tuple[str, ...] = ()
+    behind: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.held import COUNTS, named
 from datong.ledger.life import Standing
-from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_now
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Learnt
@@ -171,6 +171,21 @@ def _overdue(state: State, where: Position, out: Sequence[UnderWay]) -> Iterator
     begun = sorted(o.order for o in out if o.due < state.today and o.order not in expected)
     if begun:
         yield finding("warning", "position.work_overdue", "orders", column="due", count=len(begun), orders=named(begun))
+
+
+def overdue_orders(state: State) -> tuple[Finding, ...]:
+    """Orders out that are past due and of which something is still to come, by what is told of the orders alone: when a
+    plan counts on them takes stock and history, and is said with the plan."""
+    late, standings = [], order_standings(state)
+    for row in state.table("orders").to_pylist():
+        stand = standings.get(row["order"], Standing())
+        left = row["units"] - stand.good_units - stand.scrap_units
+        if state_now(stand) in OPEN_STATES and left > LEAST_UNITS and row["due"] < state.today:
+            late.append((row["due"], row["order"], f"{row['order']} ({left:g} {row['product']}, {row['due']})"))
+    if not late:
+        return ()
+    orders = named([told for *_, told in sorted(late)])
+    return (finding("warning", "position.past_due", "orders", column="due", count=len(late), orders=orders),)
 
 
 def _why(found: Expected) -> Message:

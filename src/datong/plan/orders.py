@@ -12,6 +12,7 @@ from datong.ledger.state import State, state_schema
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
 from datong.network.horizon import valid_on
+from datong.network.under_way import UnderWay
 from datong.network.ways import Way
 from datong.plan.days import Days, days_of, due_by
 from datong.plan.lots import Lot
@@ -19,6 +20,7 @@ from datong.plan.order_numbers import order_numbers
 from datong.plan.pegging import Before, Peg, hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
+from datong.plan.worth_behind import worth_behind
 
 NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 
@@ -43,6 +45,7 @@ def orders_of(
     numbers = order_numbers(state, work, ours, proposed)
     reasons = Reasons(state, sensed, demand, clearing, work, numbers, pegs)
     value = _values(work, ours)
+    behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
     days = days_of(work, ours, pegs, state.today)
     orders = []
     for lot in ours:
@@ -68,6 +71,7 @@ def orders_of(
                 from_site=way.from_site if way.kind == "move" else None,
                 site=(way.site or None) if work.facts.stock_points else None,
                 hurts=hurt(own),
+                behind=behind.get(lot),
             )
         )
     return Plan(tuple(orders), kept_orders(state))
@@ -85,6 +89,14 @@ def kept_orders(state: State) -> pa.Table:
         if now in OPEN_STATES or (row["locked"] and now == "proposed"):
             rows.append(row | {"state": now})
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
+
+
+def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay]) -> pa.Table:
+    """Kept orders with `counted_on`, the day on which the plan counts on what they still bring: their due day, or where
+    that has passed when they can be expected; null where nothing is still to come."""
+    day = {order.order: order.due for order in under_way}
+    counted = [day.get(order) for order in kept["order"].to_pylist()]
+    return kept.append_column("counted_on", pa.array(counted, pa.date32()))
 
 
 def _line(work: Work, way: Way) -> str | None:

@@ -45,9 +45,38 @@ class Curve:
         return cost
 
     def saved_by(self, units: FloatArray, arrive: IntArray) -> FloatArray:
-        """(lot) cost that units (lot) there from bucket `arrive` (lot) on save, being part of the plan."""
+        """(lot) cost that units (lot) there from bucket `arrive` (lot) on save, being part of the plan.
+
+        What is certain to be asked for and would wait for longer than refusing it is worth is refused.
+        """
         there = np.arange(len(self.supply)) >= arrive[:, None]
-        return self.change(np.where(there, -units[:, None], 0.0)).sum(axis=1)
+        less = np.where(there, -units[:, None], 0.0)
+        if self.demand.ordered.shape[1] > 1:
+            return self.change(less).sum(axis=1)
+        return self._certain_cost(self.supply + less) - self._certain_cost(self.supply[None, :])
+
+    def _certain_cost(self, supply: FloatArray) -> FloatArray:
+        """(plan) cost of cumulative supply (plan, bucket) with demand that is certain: each unit waits from the bucket
+        in which it is short to the one in which it is not, or to the end, or is refused at once where that costs less.
+
+            min(late x buckets, lost sale),     at the end    min(late x buckets + waiting at the end, lost sale)
+        """
+        e = self.economics
+        can = np.floor(supply + PART_OF_A_UNIT) if self.whole else supply
+        over, short = self.demand.over_and_short(can)
+        over = over + (supply - can) if self.whole else over
+        cost = e.holding_per_bucket * over.sum(axis=1) - e.salvage * over[:, -1]
+        buckets = short.shape[1]
+        level = np.concatenate([np.zeros((len(short), 1)), short, np.zeros((len(short), 1))], axis=1)
+        for first in range(buckets):
+            lowest = np.full(len(short), np.inf)
+            for after in range(first + 1, buckets + 1):  # short in the buckets from `first` to before `after`
+                lowest = np.minimum(lowest, level[:, after])
+                ends = level[:, after + 1] if after < buckets else 0.0
+                units = np.maximum(lowest - np.maximum(level[:, first], ends), 0.0)
+                each = e.late_per_bucket * (after - first) + (e.waiting_at_end if after == buckets else 0.0)
+                cost = cost + units * min(each, e.lost_sale)
+        return cost
 
 
 @dataclass(frozen=True, eq=False)

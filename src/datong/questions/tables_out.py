@@ -55,6 +55,7 @@ ORDERS_SCHEMA = pa.schema(
         ("site", pa.string()),
         ("late", pa.bool_()),
         ("hurts", pa.list_(pa.string())),
+        ("behind", pa.float64()),
     ]
 )
 # Columns of orders that are not fields of a PlannedOrder.
@@ -408,11 +409,18 @@ def of_orders(table: pa.Table, only: Collection[str]) -> pa.Table:
 def most_valuable_of(tables: Mapping[str, pa.Table], count: int) -> tuple[PlannedOrder, ...]:
     """See `most_valuable`: the same of a run's tables, without reading the others."""
     orders = tables["orders"]
-    numbers, values = orders["order"].to_pylist(), orders["value"].to_pylist()
+    worth = pc.coalesce(orders["value"], orders["behind"]) if "behind" in orders.column_names else orders["value"]
+    numbers, values = orders["order"].to_pylist(), worth.to_pylist()
     ranked = sorted(zip(numbers, values, strict=True), key=lambda o: (o[1] is None, -(o[1] or 0.0), o[0]))
     return most_valuable(planned_orders(tables, {number for number, _ in ranked[:count]}), count)
 
 
 def most_valuable(orders: Sequence[PlannedOrder], count: int) -> tuple[PlannedOrder, ...]:
-    """The orders that save the most, ties by order number; those that go into other orders come last."""
-    return tuple(sorted(orders, key=lambda o: (o.value is None, -(o.value or 0.0), o.order))[:count])
+    """The orders that save the most, or of what goes into other orders or sites, on which the most hangs; ties by order
+    number."""
+
+    def rank(order: PlannedOrder) -> tuple[bool, float, str]:
+        worth = order.behind if order.value is None else order.value
+        return worth is None, -(worth or 0.0), order.order
+
+    return tuple(sorted(orders, key=rank)[:count])

@@ -498,7 +498,15 @@ def answer_compare(options: argparse.Namespace, language: str) -> int:
 
 def answer_why(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language, options.branch) as chain:
-        run, order, reasons = chain.why(options.order)
+        try:
+            run, order, reasons = chain.why(options.order)
+        except NotFound:
+            told = chain.recorded(options.order)
+            if told is None:
+                raise
+            terminal.line(told)
+            _show_offer_of(chain, options.order, language)
+            return 0
         terminal.line(say("app.why_order", language, run=run, **{k: order[k] for k in _ORDER_FIELDS}))
         for reason in reasons:
             stage = coded("stage", reason["stage"], language)

@@ -623,7 +623,9 @@ def _print_orders(console: Console, inputs: ReportInputs, language: str, count: 
     table.add_column(overflow="fold")
     for i, order in enumerate(chosen, start=1):
         kind = coded("kind", order.kind, language)
-        worth = say("terminal.worth", language, money=figures.money(order.value, inputs.settings.currency, language))
+        money = order.behind if order.value is None else order.value
+        key = "terminal.worth_behind" if order.value is None else "terminal.worth"
+        worth = say(key, language, money=figures.money(money, inputs.settings.currency, language))
         head = Text(order.order, style="bold")
         days = f"{order.start}" if order.due == order.start else f"{order.start} → {order.due}"
         head.append(f"  {kind} {named.beside(order.product)} × {figures.fitting(order.units)}  {days}  {worth}", "dim")

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from io import BytesIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,7 +64,7 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     if "since" in tables:
         write.table(_name("since", language), tables["since"].drop_columns(["kind", "name"]))
     placed["orders"] = write.table(_name("orders", language), _orders(view), {"value": "value_money"}, ("cost",))
-    late = _told(pa.Table.from_pylist(view.late, schema=LATE_SCHEMA), LATE_COLUMNS)
+    late = _told(pa.Table.from_pylist(_late(view), schema=LATE_SCHEMA), LATE_COLUMNS)
     placed["late"] = write.table(_name("late", language), late, {"demand": "request"}, ("units",))
     _write_grid(write, _name("grid", language), view)
     for name, totals in SHEETS.items():
@@ -95,7 +96,9 @@ def _name(sheet: str, language: str) -> str:
 
 # Of these columns those that hold nothing are left out.
 LATE_COLUMNS = frozenset({"market", "firm", "priority", "due", "demand", "served_in", "needed_days", "kept_for"})
-ORDER_COLUMNS = frozenset({"from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"})
+ORDER_COLUMNS = frozenset(
+    {"value", "behind", "from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"}
+)
 
 
 def _told(table: pa.Table, maybe: frozenset[str]) -> pa.Table:
@@ -133,6 +136,12 @@ def _orders(view: RunView) -> pa.Table:
     reasons = {o.order: sentence(o, view.language) for o in planned_orders(view.inputs.tables)}
     table = _told(pa.Table.from_pylist(view.orders, schema=ORDER_ROWS_SCHEMA), ORDER_COLUMNS)
     return table.append_column("reason", pa.array([reasons[o] for o in table["order"].to_pylist()], pa.string()))
+
+
+def _late(view: RunView) -> list[dict[str, Any]]:
+    """What is late, with a name for the rows that have no product."""
+    others = view.say("late.small")
+    return [row if row["product"] else row | {"product_name": others} for row in view.late]
 
 
 def _findings(view: RunView) -> pa.Table:

@@ -22,7 +22,7 @@ ORDER_ROWS_SCHEMA = pa.schema(
         ("base_unit", pa.string()),
         *(
             ORDERS_SCHEMA.field(name)
-            for name in ("line", "start", "due", "needed_by", "late", "hurts", "cost", "value")
+            for name in ("line", "start", "due", "needed_by", "late", "hurts", "cost", "value", "behind")
         ),
         ("hours", pa.float64()),
         ("good_units", pa.float64()),
@@ -75,6 +75,10 @@ def _holds(way: Row, day: date) -> bool:
 
 def of_this_week(rows: Sequence[Row], after: date, calendar: Calendar) -> list[Row]:
     """Those that start before the day `after`, the most urgent first: what is late for its need by most buckets, then
-    what is needed first, then what saves most."""
-    now = [r for r in rows if r["start"] < after]
-    return sorted(now, key=lambda r: (-buckets_late(r, calendar), r["needed_by"], -(r["value"] or 0.0), r["order"]))
+    what is needed first, then what saves most, or on which most hangs."""
+
+    def urgency(row: Row) -> tuple[int, date, float, str]:
+        worth = row["behind"] if row["value"] is None else row["value"]
+        return -buckets_late(row, calendar), row["needed_by"], -(worth or 0.0), row["order"]
+
+    return sorted((row for row in rows if row["start"] < after), key=urgency)

@@ -1,0 +1,58 @@
+"""What is said of an order that is out: when a plan counts on it, that it is past due, what the ledger knows of it."""
+
+from pathlib import Path
+
+import pytest
+
+import datong
+from datong.app.checking import check_chain
+from mill import run, write
+
+ORDERS = (
+    "order,kind,product,offer,units,start,due\n"
+    "PO-1,buy,M,M/V,20,2026-02-16,2026-02-23\nPO-2,buy,M,M/V,8,2026-02-16,2026-02-23\n"
+    "PO-3,buy,M,M/V,5,2026-02-27,2026-03-04\n"
+)
+EVENTS = (
+    "order,state,happened_at\nPO-1,accepted,2026-02-17\nPO-2,accepted,2026-02-17\nPO-2,done,2026-02-23\n"
+    "PO-3,released,2026-02-27\n"
+)
+RECEIPTS = "receipt,happened_at,product,units,order\nR1,2026-02-23,M,6,PO-1\nR2,2026-02-23,M,8,PO-2\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    offers = "offer,product,price,lead_days\nM/V,M,4,9\n"
+    made = write(tmp_path / "m", orders_csv=ORDERS, receipts_csv=RECEIPTS, offers_csv=offers)
+    (made / "order_events.csv").write_text(EVENTS, encoding="utf-8")
+    return made
+
+
+def test_a_kept_order_has_the_day_on_which_it_is_counted_on(folder: Path) -> None:
+    """PO-1 is past due: seven days from 2 March on, as long as PO-2 took. PO-3 is counted on as it says."""
+    with datong.open(folder) as chain:
+        kept = {r["order"]: r for r in chain.run().tables["kept"].to_pylist()}
+    assert {name: (str(r["due"]), str(r["counted_on"])) for name, r in kept.items()} == {
+        "PO-1": ("2026-02-23", "2026-03-09"),
+        "PO-3": ("2026-03-04", "2026-03-04"),
+    }
+
+
+def test_a_check_names_orders_past_due(folder: Path) -> None:
+    """6 of 20 of PO-1 came; all of PO-2 did; PO-3 is not due yet."""
+    told = [f for f in check_chain(folder).findings if f.code == "past_due"]
+    assert [f.found.text("en") for f in told] == [
+        "1 order out past due, and nothing tells that all of it came: PO-1 (14 M, 2026-02-23)"
+    ]
+
+
+def test_why_says_what_the_ledger_knows_of_a_recorded_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "run", folder)[0] == 0
+    for language, words in (
+        ("en", ("no run proposed it", "purchase order for 20 of M by M/V", "6 there so far", "14 on 2026-03-09")),
+        ("zh", ("记录的单", "已到 6", "2026-03-09")),
+    ):
+        status, printed = run(capsys, "why", "PO-1", "--chain", folder, "--lang", language)
+        assert status == 0
+        assert [w for w in words if w not in printed] == []
+    assert run(capsys, "why", "PO-9", "--chain", folder)[0] != 0
