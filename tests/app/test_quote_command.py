@@ -30,7 +30,7 @@ def chain(folder: Path) -> Iterator[Chain]:
 # quotes --------------------------------------------------------------------------------------------
 
 
-def test_a_rush_order_is_priced_at_the_margin(chain: Chain) -> None:
+def test_a_rush_order_is_priced_with_what_it_is_made_of(chain: Chain) -> None:
     """An hour of A is worth 20 in the second week: P/1 costs 10 + 8 of M + 20 = 38, a week early 10 + 8 + 19 + 1, P/2
     30 + 8. With nothing scarce it is 18: from the third week on. P/2 has no end, so any number costs 38: 3 cost 114."""
     result = chain.quote("P", date(2026, 3, 12), 3)
@@ -52,9 +52,15 @@ def test_a_rush_order_is_priced_at_the_margin(chain: Chain) -> None:
 
 def test_the_exact_price_of_a_large_order(chain: Chain) -> None:
     """10 of P in the first week: for 5 the units made ahead give way and are made by P/2, 38 - 1 of holding; the other
-    5 come by P/2 at once: 5 x 37 + 5 x 38 = 375. The marginal price, 37, is good for 5."""
-    told = chain.quote("P", date(2026, 3, 4), 10, exact=True).summary
-    assert (told["price_per_unit"], told["holds_units"]) == (pytest.approx(37), pytest.approx(5))
+    5 come by P/2 at once: 5 x 37 + 5 x 38 = 375. The marginal price, 37, is good for 5: for these alone it is told."""
+    few = chain.quote("P", date(2026, 3, 4), 5).summary
+    assert (few["marginal"], few["money"]) == (True, pytest.approx(5 * 37))
+    assert (few["marginal_price"], few["holds_units"]) == (pytest.approx(37), pytest.approx(5))
+    result = chain.quote("P", date(2026, 3, 4), 10)
+    told = result.summary
+    assert (told["money"], told["price_per_unit"]) == (pytest.approx(375), pytest.approx(37.5))
+    assert (told["marginal"], told["marginal_price"], told["holds_units"]) == (False, None, None)
+    assert (result.weeks.arrow.num_rows, result.alternatives.arrow.num_rows) == (0, 0)
     exact = told["exact"]
     assert (exact["money"], exact["money_per_unit"]) == (pytest.approx(375), pytest.approx(37.5))
     assert (exact["money_low"], exact["money_high"]) == (pytest.approx(375), pytest.approx(375))
@@ -72,8 +78,10 @@ def test_an_earlier_balance_answers_without_clearing_again(
     assert run(capsys, "balance", folder, "--out", out)[0] == 0
     words = ("quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "3", "--format", "json")
     fresh = json.loads(run(capsys, *words)[1])
+    monkeypatch.setattr("datong.questions.quote.WHOLE_UP_TO", 0)  # as if it were large
     exact = json.loads(run(capsys, *words, "--from", out, "--exact")[1])
-    assert exact.pop("exact")["money"] == pytest.approx(114)
+    assert exact.pop("exact")["money"] == pytest.approx(114) == fresh.pop("exact")["money"]
+    assert fresh.pop("waits") == []
     monkeypatch.setattr("datong.questions.quote.clear", None)
     earlier = json.loads(run(capsys, *words, "--from", out)[1])
     for told in (fresh, exact, earlier):
@@ -82,11 +90,38 @@ def test_an_earlier_balance_answers_without_clearing_again(
     assert fresh == exact == earlier
 
 
+def test_what_is_only_refused_is_no_price(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An order of 7 of P, whose only line has 40 hours, all taken, and of which a lost sale costs 12: no way is named,
+    nor a day; refusing costs 7 x 12 = 84."""
+    more = "product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit\nP,1,50,12\n"
+    recipes = "recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,2\n"
+    full = "demand,product,due,units\nd1,P,2026-03-04,60\nd2,P,2026-03-12,60\nd3,P,2026-03-19,60\nd4,P,2026-03-26,60\n"
+    folder = write(
+        tmp_path / "m",
+        economics_csv=more,
+        recipes_csv=recipes,
+        demand_csv=full,
+        components_csv="product,component,units_per_unit\n",
+    )
+    with datong.open(folder) as chain:
+        told = chain.quote("P", date(2026, 3, 12), 7).summary
+    assert (told["served"], told["marginal"], told["money"]) == (False, False, pytest.approx(84))
+    assert (told["kind"], told["earliest"], told["earliest_normal"]) == (None, None, None)
+    for language, words in (
+        ("en", "Cannot be served for less than refusing costs: with it 7 units more of P"),
+        ("zh", "不低于缺交"),
+    ):
+        printed = run(
+            capsys, "quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "7", "--lang", language
+        )
+        assert words in printed[1] and "84" in printed[1]
+
+
 def test_the_quote_in_both_languages(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "3", "--exact", "--lang")
     status, printed = run(capsys, *words, "en")
     assert status == 0
-    assert "A unit costs CNY 38 (CNY 114 in all at this price): make P/1 · A." in printed
+    assert "The price of one unit more agrees, CNY 38: make P/1 · A." in printed
     assert "Scarce above all: hours of line A in the week of 2026-03-09, CNY 20 an hour." in printed
     assert "total cost is CNY 114 more (CNY 38 a unit)" in printed
     status, printed = run(capsys, *words, "zh")
@@ -107,7 +142,8 @@ def test_what_cannot_be_quoted_is_answered_with_a_remedy(chain: Chain) -> None:
     with pytest.raises(NotFound, match="no earlier balance"):
         chain.quote("P", date(2026, 3, 12), earlier=chain.folder)
     told = chain.quote("M", date(2026, 3, 12)).summary
-    assert (told["price_per_unit"], told["offer"]) == (pytest.approx(4), "M/V")
+    # A lost sale of M costs its price, 4, and so does buying one: to refuse it costs no more.
+    assert (told["price_per_unit"], told["served"]) == (pytest.approx(4), False)
 
 
 def test_the_exact_price_is_not_told_against_another_balance(chain: Chain, tmp_path: Path) -> None:

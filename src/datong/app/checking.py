@@ -4,7 +4,6 @@ The chain's own ledger is left alone: it may be open elsewhere. The tables that 
 check's own; of events it takes only when the last one became known, and what was sold where.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +22,7 @@ from datong.ledger.validate import DATE_ONLY, ROW, CheckedRows
 from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
-from datong.store.duckdb_ledger import open_ledger
+from datong.store.duckdb_ledger import ledger_in_memory
 
 # Who writes to the ledger that lives only as long as the check.
 _BY = "check"
@@ -38,7 +37,7 @@ def check_chain(
     settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
     if settings is None or has_errors(wrong):
         return check_folder(folder, count, keep_rejected=False, on_rows=on_rows, today=now().date())
-    with tempfile.TemporaryDirectory() as place, open_ledger(Path(place) / "check.duckdb", settings) as ledger:
+    with ledger_in_memory(settings) as ledger:
         look = _Look(ledger, settings, now())
         # Orders that were given out from here stand in the ledger, which a check does not open.
         unchecked = frozenset({"orders"} if (folder / LEDGER_FILE).exists() else ())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # What of a kept run later ones learn from.
 LEARNT_FROM = ("forecast", "adjustments", "learnt_used", "learnt")
 # What of a kept run its successor is held against.
-PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "deliveries", "flow", "hours", "money")
+PLAN_TABLES = ("orders", "forecast", "forecast_total", "gaps", "deliveries", "money_by_bucket")
 # An error that lists what there is names so many.
 NAMED = 10
 

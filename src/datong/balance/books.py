@@ -4,6 +4,7 @@ flow    opening + made + received + moved_in
         - used - moved_out - taken - delivered - wasted = closing                                product, site, bucket
 hours   run + set-up + orders under way + free = available                                       line, bucket
 money   quantity x rate = money; the rows of a term add up to its cost
+money_by_bucket: the part of these terms that a plan pays bucket by bucket
 ways, parts, unit_costs: the facts that these were worked out with
 """
 
@@ -52,6 +53,9 @@ MONEY_SCHEMA = pa.schema(
         ("rate", pa.float64()),
         ("money", pa.float64()),
     ]
+)
+MONEY_BY_BUCKET_SCHEMA = pa.schema(
+    [("term", pa.string()), ("product", pa.string()), ("bucket", pa.date32()), ("money", pa.float64())]
 )
 FUTURES_SCHEMA = pa.schema(
     [
@@ -208,6 +212,53 @@ def money(market: Market, solution: Solution, outcome: Outcome, lots: FloatArray
     others = [(term, cost) for term, cost in outcome.cost.items() if term not in told and abs(cost) > NOTHING]
     whole = [{"term": t, "quantity": 1.0, "unit": "in_all", "rate": c, "money": c} for t, c in others]
     return pa.concat_tables([*rows, pa.Table.from_pylist(whole, schema=MONEY_SCHEMA)])
+
+
+def money_by_bucket(market: Market, outcome: Outcome) -> pa.Table:
+    """Holding, lateness, lost demand and overtime by product and bucket; the rows of a term add up to its cost.
+
+    Stock and what waits cost at the bucket's end. A unit that is not served costs in the bucket in which it was due,
+    which is null where that is before the first one. Overtime has no product.
+    """
+    products, _ = _places(market)
+    shape = market.stock.fixed.shape
+    late, lost, overdue = np.zeros(shape), np.zeros(shape), np.zeros((shape[0], 1))
+    due, due_before = _lost_money(market, outcome)
+    for total, amount in ((late, outcome.waiting * market.late_cost[:, None]), (lost, due), (overdue, due_before)):
+        np.add.at(total, market.demand.product, amount)
+    worked = outcome.hours_used - market.lines.hours_taken
+    overtime = np.maximum(worked - market.lines.hours, 0.0) * market.rules.overtime.cost
+    holding = outcome.stock * market.money.holding[:, None]
+    rows = [
+        _bucket_rows(market, term, products, amount)
+        for term, amount in (("holding", holding), ("late", late), ("lost", lost))
+    ]
+    rows.append(_bucket_rows(market, "overtime", pa.nulls(1, pa.string()), overtime.sum(axis=0, keepdims=True)))
+    before = _bucket_rows(market, "lost", products, overdue)
+    rows.append(before.set_column(2, "bucket", pa.nulls(before.num_rows, pa.date32())))
+    return pa.concat_tables(rows)
+
+
+def _bucket_rows(market: Market, term: str, products: pa.Array, amount: FloatArray) -> pa.Table:
+    """Rows of what there is of a term; amount: (product, bucket) money."""
+    product, t = np.nonzero(np.abs(amount) > NOTHING)
+    columns = [pa.repeat(term, len(product)), products.take(pa.array(product)), _days(market, t)]
+    return pa.table([*columns, pa.array(amount[product, t])], schema=MONEY_BY_BUCKET_SCHEMA)
+
+
+def _lost_money(market: Market, outcome: Outcome) -> tuple[FloatArray, FloatArray]:
+    """Money of what is not served, by the bucket in which it was due (demanded, bucket), and of what was due before the
+    first one (demanded, 1). The oldest is served first, and of one bucket the last is refused first."""
+    away, never = outcome.turned_away, service(market, outcome).never
+    asked = np.array([paths[:, 0].mean() for paths in market.demand.cumulative]) if len(market.demand) else np.zeros(0)
+    own = np.maximum(asked - market.demand.owed, 0.0)  # due in the first bucket itself
+    away_before = np.maximum(away[:, 0] - own, 0.0)
+    never_before = np.maximum(away[:, 0] + never[:, 0] - own, 0.0) - away_before
+    away_before, never_before = (np.where(u > NOTHING, u, 0.0) for u in (away_before, never_before))
+    before = away_before * market.lost_cost + never_before * market.end_cost
+    due = away * market.lost_cost[:, None] + never * market.end_cost[:, None]
+    due[:, 0] -= before
+    return due, before[:, None]
 
 
 def ways(market: Market) -> pa.Table:

@@ -32,6 +32,7 @@ DELIVERIES_SCHEMA = pa.schema(
         ("what", pa.string()),
         ("firm", pa.bool_()),
         ("priority", pa.int64()),
+        ("short_cost", pa.float64()),
     ]
 )
 
@@ -230,18 +231,23 @@ def _class_of(market: Market, asks: Asks) -> IntArray:
 def deliveries_table(market: Market, found: Delivered, product_of: list[str]) -> pa.Table:
     """A row for each delivery, and for what is refused or never served; by product, due day, key and bucket.
 
-    product_of: (item) the product asked for. bucket: in which it is delivered, null for what is not.
+    product_of: (item) the product asked for. bucket: in which it is delivered, null for what is not. short_cost: what
+    being late, or not served, costs from the first bucket on, money.
     """
     asks, starts = found.asks, day_numbers(market.bucket_starts)
-    rows: list[tuple[IntArray, IntArray, FloatArray, np.ndarray]] = []
+    rows: list[tuple[IntArray, IntArray, FloatArray, np.ndarray, FloatArray]] = []
     known = found.demanded >= 0
     ask, t = np.nonzero((found.by_bucket > NOTHING) & known[:, None])
     what = np.where((t <= asks.bucket[ask]) & (asks.due_day[ask] >= starts[0]), "on_time", "late")
-    rows.append((ask, starts[t], found.by_bucket[ask, t], what))
-    for name, units in (("refused", found.refused), ("never", found.never)):
-        ask = np.flatnonzero((units > NOTHING) & known)
-        rows.append((ask, np.full(len(ask), -1), units[ask], np.full(len(ask), name)))
-    ask, day, units, what = (np.concatenate([row[k] for row in rows]) for k in range(4))
+    of, waits = found.demanded[ask], np.maximum(t - asks.bucket[ask], 0)
+    units = found.by_bucket[ask, t]
+    rows.append((ask, starts[t], units, what, units * waits * market.late_cost[of]))
+    for name, left in (("refused", found.refused), ("never", found.never)):
+        ask = np.flatnonzero((left > NOTHING) & known)
+        of, waits = found.demanded[ask], market.buckets - asks.bucket[ask]
+        each = market.lost_cost[of] if name == "refused" else market.end_cost[of] + waits * market.late_cost[of]
+        rows.append((ask, np.full(len(ask), -1), left[ask], np.full(len(ask), name), left[ask] * each))
+    ask, day, units, what, cost = (np.concatenate([row[k] for row in rows]) for k in range(5))
     product = np.array(product_of, dtype=np.str_)[asks.item[ask]] if len(ask) else np.zeros(0, dtype=np.str_)
     order = np.lexsort((day, ask, asks.due_day[ask], product))
     ask, day, units, what, product = ask[order], day[order], units[order], what[order], product[order]
@@ -258,6 +264,7 @@ def deliveries_table(market: Market, found: Delivered, product_of: list[str]) ->
             "what": pa.array(what.tolist(), pa.string()),
             "firm": asks.firm[ask],
             "priority": asks.priority[ask],
+            "short_cost": cost[order],
         },
         schema=DELIVERIES_SCHEMA,
     )

@@ -224,8 +224,10 @@ def changes_nothing(state: State, held: Held) -> list[Finding]:
     sites, shares = state.table("sites"), state.table("firm_shares")
     if sites.num_rows and not state.table("lanes").num_rows and not shares.num_rows and not _are_markets(state):
         found.append(finding("note", "review.idle_sites", "sites"))
-    if state.table("returns").num_rows:
-        found.append(finding("note", "review.idle_returns", "returns"))
+    returns = state.table("returns")
+    unsaid = returns.num_rows - (pc.sum(returns["resaleable"].is_valid()).as_py() or 0)
+    if unsaid:
+        found.append(finding("note", "review.idle_returns", "returns", column="resaleable", count=unsaid))
     return found
 
 

@@ -1,4 +1,8 @@
-"""`datong quote`: what an order more would cost at cleared prices, when it could be there, and instead of what."""
+"""`datong quote`: what an order more would cost, who then waits, and, where they hold for it, prices by way and week.
+
+The cost is the difference of two plans, one with the order and one without. A chain that is too large for that in a few
+seconds is priced at the margin, and says so.
+"""
 
 import time
 from collections.abc import Mapping
@@ -19,7 +23,7 @@ from datong.balance.quote import SAME_SHARE, Cleared, Option, cleared_for_quotes
 from datong.balance.scarcity import NOTHING
 from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.warm import warm_prices
-from datong.cycle import USUAL, Head, decide, head
+from datong.cycle import USUAL, WHOLE_UP_TO, Head, decide, head
 from datong.ledger.state import State, in_state_schema
 from datong.ledger.validate import nearest_hint
 from datong.model.errors import NotFound, Refused
@@ -38,6 +42,7 @@ OPTION_FIELDS = [
     ("recipe", pa.string()),
     ("offer", pa.string()),
     ("lane", pa.string()),
+    ("from_site", pa.string()),
     ("line", pa.string()),
     ("start", pa.date32()),
     ("arrives", pa.date32()),
@@ -65,6 +70,12 @@ WAITS_SCHEMA = pa.schema(
         ("lost_units", pa.float64()),
     ]
 )
+# What a summary has of the price of one unit beside the price itself.
+_OF_ONE_UNIT = (
+    "marginal_price",
+    *(name for name, _ in OPTION_FIELDS if name != "price_per_unit"),
+    *("scarcity_premium", "normal_price", "earliest_normal", "earliest", "earliest_price", "holds_units"),
+)
 # The id of the demand that an order is while it is quoted.
 ADDED = "quote"
 # In lots two plans are compared: both are searched down to this share of what can be avoided.
@@ -85,13 +96,19 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class QuoteResult:
-    """An order's price at cleared prices: money per unit, of one unit more.
+    """What an order costs.
 
-    `summary` has product, market, units, due; price_per_unit and its parts as in `alternatives`, of the cheapest way
-    that is there by the due bucket (null where none is); normal_price (by the cheapest way with nothing scarce);
-    earliest_normal and earliest (days: at a price of at most 1% above normal, at any price); holds_units (about how
-    many units the price is good for, null: nothing ends it); exact (with `exact`: money, the difference of two
-    clearings' costs; money_low and money_high, by their certified gaps; what they change in late and lost units).
+    `summary` has product, market, units, due; money and price_per_unit (of the whole order: the difference of two
+    plans' costs, where `exact` is there; else at the margin, null where nothing is there in time); exact: money,
+    cost_with and cost_without (of the two plans), money_low and money_high (of the best plans, by the certified gaps),
+    what they change in late and lost units; served: False where as many units more of the product are not served, so
+    that money is what refusing costs.
+
+    marginal: whether prices of one unit are told: where the difference confirms them for the units asked (within 1%),
+    or where there is none. Then: marginal_price and its parts as in `alternatives`, of the cheapest way that is there
+    by the due bucket; normal_price (by the cheapest way with nothing scarce); earliest_normal and earliest (days: at a
+    price of at most 1% above normal, at any price); holds_units (about how many units the price is good for, null:
+    nothing ends it). Otherwise these are null and the tables empty.
 
     alternatives: every way and start, cheapest first: kind (make, buy, move; stock; displace:
     what is meant for others; of these two the way that makes up for it later), its row, start, arrives, price and
@@ -126,8 +143,11 @@ class QuoteResult:
         return say("shown.quote", self.language, units=f"{self.summary['units']:,.10g}", **asked, **words)
 
     def _said(self) -> list[str]:
-        """The price at the margin, and from when on it is the normal one."""
+        """What it costs, and from when on it is the normal price."""
         told, currency = self.summary, self.settings.currency
+        if not told["served"]:
+            words = {"units": f"{told['units']:,.10g}", "money": f"{told['money']:,.2f}"}
+            return [say("shown.quote_refused", self.language, currency=currency, **words)]
         if told["price_per_unit"] is None:
             lines = [say("shown.quote_late", self.language)]
         else:
@@ -170,9 +190,9 @@ def quote(
 ) -> QuoteResult:
     """What an order more would cost: see QuoteResult.
 
-    branch: the what-if that the state is of. earlier: a balance whose prices hold without clearing again. exact: clears
-    again with the order among the demand and gives the difference. Raises NotFound for a product or market that is not
-    there, Refused for a day outside the horizon, and what `clear` raises.
+    branch: the what-if that the state is of. earlier: a balance whose prices are used where a chain is too large for
+    the difference of two plans. exact: the difference there too, of plans in any quantities. Raises NotFound for a
+    product or market that is not there, Refused for a day outside the horizon, and what `clear` raises.
     """
     began = time.monotonic()
     _check_product(state, order)
@@ -184,18 +204,20 @@ def quote(
     label = market.places.label_of(item)
     if label not in market.products.names:
         raise NotFound(message("quote.nowhere", product=item.product, market=item.market))
-    if states_lots(market):
-        summary, tables = _in_lots(begun, market, order, item, due, door, limits, on_progress)
+    if earlier is not None and exact:
+        _refuse_other(branch, state, earlier)
+    if states_lots(market) or market.ways.is_open.sum() <= WHOLE_UP_TO:
+        summary, tables = _by_two_plans(begun, market, order, item, due, door, limits, on_progress)
+        earlier = None
     else:
-        if earlier is not None and exact:
-            _refuse_other(branch, state, earlier)
         base, started = _base(market, begun, earlier, door, limits, on_progress)
         away = np.minimum(units_of_demand(market, base.gaps, "refused_units"), market.demand.sure)
         served = units_of_demand(market, base.gaps, "served_units")
         prices = cleared_for_quotes(market, warm_prices(market, base.prices), started, away, served)
         summary, tables = _at_the_margin(prices, label, due, order, item, state.today)
         if exact:
-            summary["exact"] = _exact(begun, order, item, due, base, door, limits, on_progress)
+            found = _exact(begun, order, item, due, base, door, limits, on_progress)
+            summary, tables = _confirmed(summary, tables, found)
         summary["set_ups_fixed"] = False
     summary |= {"as_of": state.as_of.isoformat(), "branch": branch}
     summary["cleared_as_of"] = None if earlier is None else earlier.certificate.get("as_of")
@@ -224,10 +246,10 @@ def _at_the_margin(
     return _summary(prices, product, due, order, item, tables["weeks"], today), tables
 
 
-# in lots -----------------------------------------------------------------------------------------
+# by two plans ------------------------------------------------------------------------------------
 
 
-def _in_lots(
+def _by_two_plans(
     begun: Head,
     market: Market,
     order: Order,
@@ -237,9 +259,9 @@ def _in_lots(
     limits: Limits,
     on_progress: OnProgress,
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
-    """What the order costs is the difference of two plans, one with it and one without. Both are the cheaper one of
-    their own orders and the other's, so that neither gains by a lucky search. The prices of single units hold while
-    the set-ups of the plan without it stay as they are."""
+    """What the order costs is the difference of two plans in lots and whole units, one with it and one without. Both
+    are the cheaper one of their own orders and the other's, so that neither gains by a lucky search. In lots the prices
+    of single units hold while the set-ups of the plan without it stay as they are."""
     limits = replace(limits, gap_share=min(limits.gap_share, CLOSE))
 
     def clear_market(at: Head) -> MarketCleared:
@@ -247,7 +269,8 @@ def _in_lots(
 
     stages = replace(USUAL, balance=clear_market)
     with_it = _with_order(begun, order, item, due)
-    plans = [decide(at, stages, True, limits, on_progress).given_out for at in (begun, with_it)]
+    decisions = [decide(at, stages, True, limits, on_progress) for at in (begun, with_it)]
+    plans = [decision.given_out for decision in decisions]
     without, wanted = (
         min((own, _orders_of_other(own, other)), key=lambda plan: plan.total_cost)
         for own, other in (plans, plans[::-1])
@@ -255,13 +278,8 @@ def _in_lots(
     money = wanted.total_cost - without.total_cost
     tables_of = [plan.tables(at.demand) for plan, at in ((without, begun), (wanted, with_it))]
     waits = _who_waits(*(clearing.gaps for clearing in tables_of), item)
-    fixed = set_ups_fixed(without) if prices_fix_set_ups(without) else market
-    outcome = without.outcome
-    served = np.diff(outcome.served_by, axis=1, prepend=0.0)
-    told = prices_where_full(
-        without.market, without.solution.prices, outcome, without.solution.started
-    )  # as in its table
-    prices = cleared_for_quotes(fixed, told, without.solution.started, outcome.turned_away, served)
+    in_lots = states_lots(market)
+    prices = _lot_prices(without, market) if in_lots else _prices_of(decisions[0].market, begun, market)
     label = market.places.label_of(item)
     summary, tables = _at_the_margin(prices, label, due, order, item, begun.state.today)
     changed = {
@@ -273,15 +291,48 @@ def _in_lots(
     low = high = None
     if all(np.isfinite(bounds)):
         low, high = bounds[1] - without.total_cost, wanted.total_cost - bounds[0]
-    summary["exact"] = {
+    exact = {
         "money": money,
         "money_per_unit": money / order.units,
+        "cost_without": without.total_cost,
+        "cost_with": wanted.total_cost,
         "money_low": low,
         "money_high": high,
         **changed,
     }
-    summary["set_ups_fixed"] = True
+    summary, tables = _confirmed(summary, tables, exact)
+    summary["set_ups_fixed"] = in_lots
     return summary, tables | {"waits": waits}
+
+
+def _lot_prices(plan: MarketCleared, market: Market) -> Cleared:
+    """Prices with the set-ups of the plan as they are, where its own table has them."""
+    fixed = set_ups_fixed(plan) if prices_fix_set_ups(plan) else market
+    told = prices_where_full(plan.market, plan.solution.prices, plan.outcome, plan.solution.started)
+    served = np.diff(plan.outcome.served_by, axis=1, prepend=0.0)
+    return cleared_for_quotes(fixed, told, plan.solution.started, plan.outcome.turned_away, served)
+
+
+def _prices_of(plan: MarketCleared, begun: Head, market: Market) -> Cleared:
+    """Prices of the market in any quantities, as its own table has them."""
+    prices = warm_prices(market, plan.tables(begun.demand).prices)
+    served = np.diff(plan.outcome.served_by, axis=1, prepend=0.0)
+    return cleared_for_quotes(market, prices, plan.solution.started, plan.outcome.turned_away, served)
+
+
+def _confirmed(
+    summary: Mapping[str, Any], tables: Mapping[str, pa.Table], exact: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """The quote with its difference of two plans first, and with the prices of one unit only where that confirms them
+    for the units asked."""
+    units, money, price = summary["units"], exact["money"], summary["price_per_unit"]
+    served = exact["own_lost_units"] < units * (1 - SAME_SHARE)
+    marginal = served and price is not None and abs(price * units - money) <= SAME_SHARE * max(abs(money), NOTHING)
+    told = dict(summary) | {"exact": exact, "money": money, "price_per_unit": exact["money_per_unit"], "served": served}
+    if not marginal:
+        told |= dict.fromkeys(_OF_ONE_UNIT) | {"marginal": False}
+        tables = {name: table.slice(0, 0) for name, table in tables.items()}
+    return told, dict(tables)
 
 
 def _orders_of_other(own: MarketCleared, other: MarketCleared) -> MarketCleared:
@@ -418,6 +469,7 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
         "recipe": None if way is None else way.recipe,
         "offer": None if way is None else way.offer,
         "lane": None if way is None else way.lane,
+        "from_site": None if way is None or way.kind != "move" else way.from_site or None,
         "line": None if way is None or way.line in market.places.shared else way.line,
         "start": max(start, today),
         "arrives": _arrival(market, option, today),
@@ -437,8 +489,11 @@ def _row(market: Market, option: Option, today: date) -> dict[str, Any]:
 
 
 def _arrival(market: Market, option: Option, today: date) -> date:
-    """The first day of the bucket in which it is of use: lead times count in whole buckets, as in the plan."""
-    return max(market.bucket_starts[option.arrive], today)
+    """The day on which it is there and counted: a bucket that has begun counts nothing more that comes."""
+    lead = market.ways.facts[option.way].lead_days if option.way >= 0 else 0
+    start = option.start if option.way >= 0 else option.arrive
+    there = max(market.bucket_starts[start], today) + timedelta(days=lead)
+    return max(there, market.bucket_starts[option.arrive])
 
 
 def _summary(
@@ -460,6 +515,9 @@ def _summary(
         **{name: _plain(row[name]) for name, _ in OPTION_FIELDS},
         "scarcity_premium": None if at_due is None else at_due.scarcity,
         "money": None if at_due is None else at_due.price * order.units,
+        "marginal_price": _plain(row["price_per_unit"]),
+        "marginal": True,
+        "served": True,
         "normal_price": normal if has_normal else None,
         "earliest_normal": _arrival(market, usual[0], today).isoformat() if usual else None,
         "earliest": _arrival(market, possible[0], today).isoformat() if possible else None,
@@ -517,7 +575,8 @@ def _exact(
         for whose in ("own", "other")
         for name in ("late_units", "lost_units")
     }
-    return {"money": money, "money_per_unit": money / order.units, "money_low": low, "money_high": high, **changed}
+    costs = {"cost_without": base.cost, "cost_with": clearing.total_cost, "money_low": low, "money_high": high}
+    return {"money": money, "money_per_unit": money / order.units, **costs, **changed}
 
 
 def _total(gaps: pa.Table, column: str, item: Item, whose: str) -> float:

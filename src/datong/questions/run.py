@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from datong import __version__
-from datong.balance.books import parts, unit_costs, ways
+from datong.balance.books import money_by_bucket, parts, unit_costs, ways
 from datong.cycle import CycleResult, run_cycle
 from datong.learn.memory import learnt_by, learnt_table
 from datong.ledger.held import held_back, lacking
@@ -69,6 +69,7 @@ def run_record(
     kept |= {"products": product_names(state)}
     market = result.decision.market.market
     kept |= {"ways": ways(market), "parts": parts(market), "unit_costs": unit_costs(market)}
+    kept["money_by_bucket"] = money_by_bucket(market, result.decision.given_out.outcome)
     digest = hashlib.sha256(f"{__version__}|{seed}|{state.as_of.isoformat()}".encode())
     digest.update(json.dumps(asdict(state.settings), default=str, sort_keys=True).encode())
     for name in tables():

@@ -37,6 +37,8 @@ def show_quote(result: "QuoteResult", language: str, console: Console | None = N
         console.print(Text(say("quote.older", language, then=summary["cleared_as_of"]), style="yellow"))
     for text in waits_lines(result, language):
         console.print(Text("  " + text))
+    if not summary["marginal"]:
+        return
     console.print()
     key = "quote.by_week_fixed" if summary["set_ups_fixed"] else "quote.by_week"
     console.print(Text(say(key, language), style="bold"))
@@ -56,21 +58,17 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, names: Name
     def money(value: float | None) -> str:
         return figures.money(value, settings.currency, language)
 
-    lines = []
-    if summary["set_ups_fixed"]:
-        lines += _exact(summary["exact"], money, names.called(summary["product"]), language)
+    lines, product = [], names.called(summary["product"])
+    if "exact" in summary:
+        lines += _exact(summary, money, product, language)
+    if not summary["marginal"]:
+        return [*lines, say("quote.no_marginal", language)] if summary["served"] else lines
     if summary["price_per_unit"] is None:
         lines.append(say("quote.not_in_time", language, due=summary["due"]))
     else:
-        lines.append(
-            say(
-                "quote.price_fixed" if summary["set_ups_fixed"] else "quote.price",
-                language,
-                price=money(summary["price_per_unit"]),
-                money=money(summary["money"]),
-                way=_way(summary, language),
-            )
-        )
+        words = {"price": money(summary["marginal_price"]), "way": _way(summary, language)}
+        key = "price_fixed" if summary["set_ups_fixed"] else "price_confirmed" if "exact" in summary else "price"
+        lines.append(say(f"quote.{key}", language, money=money(summary["money"]), **words))
         parts = {
             "cost": money(summary["own_cost"] + summary["material_cost"]),
             "premium": money(summary["scarcity_premium"]),
@@ -91,10 +89,8 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, names: Name
         lines.append(say("quote.earliest", language, day=summary["earliest"], price=price))
     if summary["earliest"] is not None:
         lines.append(say("quote.rounded", language, rounded=rounded(settings, language)))
-    if summary["price_per_unit"] is not None:
+    if summary["price_per_unit"] is not None and "exact" not in summary:
         lines.append(_holds(summary, language))
-    if "exact" in summary and not summary["set_ups_fixed"]:
-        lines += _exact(summary["exact"], money, names.called(summary["product"]), language)
     return lines
 
 
@@ -121,11 +117,17 @@ def _holds(summary: Mapping[str, Any], language: str) -> str:
         return say("quote.holds_all", language)
     if holds < 1:
         return say("quote.holds_none", language)
-    larger = holds < summary["units"] and "exact" not in summary
-    return say("quote.holds_less" if larger else "quote.holds", language, units=figures.fitting(holds))
+    return say(
+        "quote.holds_less" if holds < summary["units"] else "quote.holds", language, units=figures.fitting(holds)
+    )
 
 
-def _exact(exact: Mapping[str, Any], money: Any, product: str, language: str) -> list[str]:
+def _exact(summary: Mapping[str, Any], money: Any, product: str, language: str) -> list[str]:
+    exact = summary["exact"]
+    if not summary["served"]:
+        own = figures.fitting(exact["own_lost_units"])
+        lines = [say("quote.refused", language, own=own, product=product, money=money(exact["money"]))]
+        return lines if abs(exact["other_lost_units"]) < 0.5 else [*lines, _changes(exact, product, language)]
     change = say("quote.less" if exact["money"] < 0 else "quote.more", language, money=money(abs(exact["money"])))
     words = {"change": change, "per_unit": money(exact["money_per_unit"])}
     if exact["money_low"] is None or exact["money_high"] is None:
@@ -133,10 +135,14 @@ def _exact(exact: Mapping[str, Any], money: Any, product: str, language: str) ->
     else:
         low, high = money(exact["money_low"]), money(exact["money_high"])
         lines = [say("quote.exact", language, low=low, high=high, **words)]
-    changes = {name: terminal.signed(exact[name]) for name in exact if name.endswith("_units")}
-    if any(abs(exact[name]) >= 0.5 for name in changes):
-        lines.append(say("quote.exact_changes", language, product=product, **changes))
+    if any(abs(exact[name]) >= 0.5 for name in exact if name.endswith("_units")):
+        lines.append(_changes(exact, product, language))
     return lines
+
+
+def _changes(exact: Mapping[str, Any], product: str, language: str) -> str:
+    changes = {name: terminal.signed(exact[name]) for name in exact if name.endswith("_units")}
+    return say("quote.exact_changes", language, product=product, **changes)
 
 
 def best_of_each_way(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -144,7 +150,7 @@ def best_of_each_way(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     best: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     chosen = []
     for row in rows:
-        way = tuple(row[name] for name in ("kind", "recipe", "offer", "lane"))
+        way = tuple(row[name] for name in ("kind", "recipe", "offer", "lane", "from_site"))
         if way not in best or row["planned_units"] > 0:
             chosen.append(row)
         best.setdefault(way, row)
@@ -184,7 +190,7 @@ def _way(row: Mapping[str, Any], language: str) -> str:
     kind = str(coded("kind", row["kind"], language))
     name = row["recipe"] or row["offer"] or row["lane"]
     if name is None:
-        return kind
+        return say("quote.from_site", language, kind=kind, site=row["from_site"]) if row["from_site"] else kind
     return f"{kind} {name}" + (f" · {row['line']}" if row["line"] else "")
 
 

@@ -12,6 +12,7 @@ from datong.model.words import message
 from datong.questions.since.came_back import came_back, closed_rows
 from datong.questions.since.demand import demand_changes
 from datong.questions.since.plan import cost_rows, order_rows, weeks_of_both
+from datong.questions.since.promises import promise_rows
 from datong.questions.since.rows import READ_BEFORE, Naming, PlanBefore, Row, table_of
 from datong.questions.since.this_week import this_week
 
@@ -33,6 +34,7 @@ def since(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table
             *came_back(before, state, naming),
             *closed,
             *demand_changes(before, state, tables, weeks, naming),
+            *promise_rows(before, state, tables, naming),
             *order_rows(before, state, tables, naming),
             *cost_rows(before, state, tables, weeks, naming),
         ]

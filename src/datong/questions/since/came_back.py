@@ -16,7 +16,8 @@ from datong.model.words import Message, message, shown
 from datong.network.position import position
 from datong.network.refusals import Refusal, refusals
 from datong.network.stock import last_counts
-from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row
+from datong.questions.since.promises import shipped_units
+from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed, new_rows
 
 # Counted and recorded stock that differ by less are the same.
 SAME_COUNT = 0.5
@@ -43,6 +44,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
     rows = [row for order in orders for row in _news(order, state, naming)]
     rows += [_late(order, state, naming) for order in orders if _is_late(order, state)]
     rows += _received(before.state, state, naming)
+    rows += _shipped(before.state, state, naming)
     rows += _counted(before.state, state, naming)
     order = (
         "offered",
@@ -56,6 +58,8 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
         "offer_refused",
         "given_out",
         "received",
+        "shipped",
+        "shipped_unnamed",
     )
     place = {kind: i for i, kind in enumerate((*order, "counted", "counted_as_recorded"))}
     return sorted(rows, key=lambda row: place[row.kind])
@@ -181,6 +185,28 @@ def _received(before: State, now: State, naming: Naming) -> Iterator[Row]:
         yield Row("came_back", "received", text, None, product, (None, more))
 
 
+def _shipped(before: State, now: State, naming: Naming) -> Iterator[Row]:
+    """What was shipped to buyers, by the customer's order; shipments that name none are counted."""
+    sent = shipped_units(before, now)
+    asked = now.table("demand").select(["demand", "product", "due", "units"])
+    asked = asked.filter(pc.is_in(asked["demand"], pa.array(sorted(sent), pa.string())))
+    known = set()
+    for row in asked.sort_by([("due", "ascending"), ("demand", "ascending")]).to_pylist():
+        name, product = row["demand"], row["product"]
+        if name in known:
+            continue
+        known.add(name)
+        words = {"name": name, "product": naming.called(product), "amount": naming.amount(row["units"], product)}
+        text = message("since.shipped", **words, units=shown(sent[name]), due=row["due"])
+        yield Row("came_back", "shipped", text, name, product, (None, sent[name]), (None, row["due"]))
+    rows = new_rows(before, now, "shipments")
+    to_buyers = rows.filter(pc.is_null(rows["to_site"]))
+    named = pc.fill_null(pc.is_in(to_buyers["order"], pa.array(sorted(known), pa.string())), False)
+    others = to_buyers.num_rows - (pc.sum(named).as_py() or 0)
+    if others:
+        yield Row("came_back", "shipped_unnamed", message("since.shipped_unnamed", count=others))
+
+
 def _counted(before: State, now: State, naming: Naming) -> list[Row]:
     """Products that were counted, those first whose count differs most from what the records said."""
     fresh = new_rows(before, now, "stock")
@@ -192,26 +218,20 @@ def _counted(before: State, now: State, naming: Naming) -> list[Row]:
     booked, there = (position(now.with_tables(stock=rows)).on_hand_units for rows in (old, stock))
     counts = last_counts(now).to_pylist()
     places = set(zip(fresh["product"].to_pylist(), fresh["site"].fill_null("").to_pylist(), strict=True))
-    rows, same = [], 0
+    rows, same = [], []
     for product in pc.unique(fresh["product"]).to_pylist():
         own = [c for c in counts if c["product"] == product and (product, c["site"]) in places]
         counted = float(sum(c["units"] for c in own))
         recorded = counted - (there.get(product, 0.0) - booked.get(product, 0.0))  # at the moment of the count
         if abs(counted - recorded) < SAME_COUNT:
-            same += 1
+            same.append(naming.called(product))
             continue
         words = {"product": naming.called(product), "counted": shown(counted), "recorded": shown(recorded)}
         text = message("since.counted", **words)
         rows.append(Row("came_back", "counted", text, None, product, (recorded, counted)))
     rows.sort(key=lambda row: (-abs((row.units[1] or 0.0) - (row.units[0] or 0.0)), row.product or ""))
     if same:
-        rows.append(Row("came_back", "counted_as_recorded", message("since.counted_as_recorded", count=same)))
+        names = listed(sorted(same))
+        text = message("since.counted_as_recorded", count=len(same), names=names)
+        rows.append(Row("came_back", "counted_as_recorded", text))
     return rows
-
-
-def new_rows(before: State, now: State, name: str) -> pa.Table:
-    """Rows of a table that were not there before."""
-    rows, old = now.table(name), before.table(name)
-    if not old.num_rows or not rows.num_rows:
-        return rows
-    return rows.filter(pc.invert(pc.is_in(rows["row_id"], old["row_id"].combine_chunks())))

@@ -13,8 +13,6 @@ from datong.model.words import Message, message, shown
 from datong.questions.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, order_changes
 from datong.questions.since.rows import Naming, PlanBefore, Row
 
-# What is costed week by week, and the columns of units that say in which weeks the money of a term lies.
-_BY_WEEK = {"holding": ("flow", "closing_units"), "late": ("gaps", "waiting_units"), "lost": ("gaps", "lost_units")}
 _NO_COST = frozenset({"refused", "cancelled"})
 _ORDER_KINDS = {ADDED: "added", REMOVED: "dropped", MOVED: "moved", RESIZED: "resized", BOTH: "moved_resized"}
 
@@ -37,7 +35,7 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
     now = tables["orders"].filter(pc.less(tables["orders"]["start"], pa.scalar(end, pa.date32())))
     rows, same = [], 0
     for change in order_changes(was, now).to_pylist():
-        kind = _ORDER_KINDS.get(change["change"])
+        kind = order_kind(change)
         if kind is None:
             same += 1
             continue
@@ -52,9 +50,18 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
                 message("since.order_same", count=same),
             )
         )
-    kinds = ("missed", "dropped", "added", "moved", "resized", "moved_resized", "same")
+    kinds = ("missed", "dropped", "added", "moved", "due_moved", "resized", "moved_resized", "same")
     place = {kind: i for i, kind in enumerate(kinds)}
     return sorted(rows, key=lambda row: (place[row.kind], row.day[1] or row.day[0] or date.max, row.subject or ""))
+
+
+def order_kind(change: Mapping[str, Any]) -> str | None:
+    """What became of an order, by a row of `order_changes`; None: it is as it was. One that starts as it did and is
+    done on another day has not moved."""
+    kind = _ORDER_KINDS.get(change["change"])
+    if kind is not None and change["start_a"] == change["start_b"]:
+        return {"moved": "due_moved", "moved_resized": "resized"}.get(kind, kind)
+    return kind
 
 
 def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
@@ -70,6 +77,8 @@ def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:
     }
     if kind in ("moved", "moved_resized"):
         words["start_before"] = days[0]
+    if kind == "due_moved":
+        words |= {"due": change["due_b"], "due_before": change["due_a"]}
     if kind in ("resized", "moved_resized"):
         words["before"] = naming.amount(units[0], product)
     return Row("orders", kind, message(f"since.order_{kind}", **words), subject, product, units, days, money)
@@ -87,16 +96,16 @@ def cost_rows(
 ) -> list[Row]:
     """What these weeks cost in both plans: in all, by term, and units late and unserved.
 
-    Orders count where they start, those given out since among those of the new plan. The money of stock, lateness and
-    refusals lies in the weeks as their units do. Nothing where a plan was kept without its books.
+    Orders count where they start, those given out since among those of the new plan; stock and what waits at the end of
+    each week; what is not served where it was due. What was due before these weeks and is not served is told apart: the
+    plan before could have it in a week that is over. Where the plan before was kept without its money by week, that.
     """
-    if not weeks or any("flow" not in of for of in (before.tables, tables)):
+    if not weeks:
         return []
+    if "money_by_bucket" not in before.tables:
+        return [Row("cost", "unknown", message("since.cost_unknown"))]
     sides = [_cost_by_term(of, state, weeks) for of in (before.tables, tables)]
     sides[1]["orders"] += _given_out_cost(before, state, weeks)
-    if any("overtime_hours" not in of["hours"].column_names for of in (before.tables, tables) if "hours" in of):
-        for side in sides:  # an earlier version did not keep which weeks had it
-            side["overtime"] = 0.0
     currency = state.settings.currency
     total = tuple(sum(side.values()) for side in sides)
     span = naming.span(len(weeks))
@@ -106,17 +115,37 @@ def cost_rows(
         if any(shown(side) for side in money):
             words = {"before": shown(money[0]), "after": shown(money[1]), "currency": currency}
             rows.append(_cost_row(term, money, message(f"since.cost_{term}", **words)))
+    rows += _unserved_before(before, tables, weeks[0], currency)
     for kind in ("late", "lost"):
-        was, now = (sum(_units_in(of["gaps"], f"{kind}_units", weeks)[0].values()) for of in (before.tables, tables))
+        was, now = (_units_in(of["gaps"], f"{kind}_units", weeks) for of in (before.tables, tables))
         overdue = [_overdue_units(of, weeks[0], kind) for of in (before.tables, tables)]
         was, now = was - overdue[0], now - overdue[1]
         if shown(was) or shown(now):
             text = message(f"since.{kind}_units", before=shown(was), after=shown(now))
             rows.append(Row("cost", f"{kind}_units", text, units=(was, now)))
-        if shown(overdue[1]):
-            text = message(f"since.{kind}_overdue", units=shown(overdue[1]), day=weeks[0])
-            rows.append(Row("cost", f"{kind}_overdue", text, units=(None, overdue[1])))
+        if kind == "late" and shown(overdue[1]):
+            text = message("since.late_overdue", units=shown(overdue[1]), day=weeks[0])
+            rows.append(Row("cost", "late_overdue", text, units=(None, overdue[1])))
     return rows
+
+
+def _unserved_before(before: PlanBefore, tables: Mapping[str, pa.Table], first: date, currency: str) -> list[Row]:
+    """Units and money of demand that was due before the weeks of both plans and is not served, in both."""
+    day = pa.scalar(first, pa.date32())
+    units, money = [], []
+    for of in (before.tables, tables):
+        gaps, rows = of["gaps"], of["money_by_bucket"]
+        earlier = gaps.filter(pc.less(gaps["bucket"], day))
+        units.append((pc.sum(earlier["lost_units"]).as_py() or 0.0) + _overdue_units(of, first, "lost"))
+        was_due = pc.fill_null(pc.less(rows["bucket"], day), True)
+        rows = rows.filter(pc.and_(pc.equal(rows["term"], "lost"), was_due))
+        money.append(pc.sum(rows["money"]).as_py() or 0.0)
+    if not any(shown(amount) for amount in (*units, *money)):
+        return []
+    words = {f"units_{side}": shown(amount) for side, amount in zip(("before", "after"), units, strict=True)}
+    words |= {f"money_{side}": shown(amount) for side, amount in zip(("before", "after"), money, strict=True)}
+    text = message("since.lost_overdue", day=first, currency=currency, **words)
+    return [Row("cost", "lost_overdue", text, units=(units[0], units[1]), money=(money[0], money[1]))]
 
 
 def _overdue_units(tables: Mapping[str, pa.Table], first: date, kind: str) -> float:
@@ -144,28 +173,12 @@ def _total_text(total: tuple[float, ...], span: Message, currency: str) -> Messa
 
 def _cost_by_term(tables: Mapping[str, pa.Table], state: State, weeks: Sequence[date]) -> dict[str, float]:
     """Money of the weeks: orders, overtime, holding, late, lost."""
-    cost = {"orders": _order_cost(tables["orders"], state, weeks), "overtime": _overtime_cost(tables, weeks)}
-    money = tables["money"]
-    for term, (name, column) in _BY_WEEK.items():
-        inside, whole = _units_in(tables[name], column, weeks)
-        rows = money.filter(pc.equal(money["term"], term)).group_by("product", use_threads=False)
-        sums = rows.aggregate([("money", "sum")])
-        cost[term] = sum(
-            of_product * inside.get(product, 0.0) / whole[product]
-            for product, of_product in zip(sums["product"].to_pylist(), sums["money_sum"].to_pylist(), strict=True)
-            if whole.get(product, 0.0) > 0
-        )
+    cost = {"orders": _order_cost(tables["orders"], state, weeks)}
+    money = tables["money_by_bucket"]
+    inside = money.filter(pc.is_in(money["bucket"], pa.array(weeks, pa.date32())))
+    for term in ("overtime", "holding", "late", "lost"):
+        cost[term] = pc.sum(inside.filter(pc.equal(inside["term"], term))["money"]).as_py() or 0.0
     return cost
-
-
-def _overtime_cost(tables: Mapping[str, pa.Table], weeks: Sequence[date]) -> float:
-    """Money of the overtime of these weeks, by its hours."""
-    money, hours = tables["money"], tables.get("hours")
-    total = pc.sum(money.filter(pc.equal(money["term"], "overtime"))["money"]).as_py() or 0.0
-    if not total or hours is None or "overtime_hours" not in hours.column_names:
-        return total
-    inside = hours.filter(pc.is_in(hours["bucket"], pa.array(weeks, pa.date32())))
-    return total * (pc.sum(inside["overtime_hours"]).as_py() or 0.0) / pc.sum(hours["overtime_hours"]).as_py()
 
 
 def _order_cost(orders: pa.Table, state: State, weeks: Sequence[date]) -> float:
@@ -189,10 +202,6 @@ def _given_out_cost(before: PlanBefore, state: State, weeks: Sequence[date]) -> 
     return _order_cost(orders.filter(pc.is_in(orders["order"], pa.array(sorted(out), pa.string()))), state, weeks)
 
 
-def _units_in(rows: pa.Table, column: str, weeks: Sequence[date]) -> tuple[dict[str, float], dict[str, float]]:
-    """Units by product in these weeks, and in all."""
-    sums = []
-    for part in (rows.filter(pc.is_in(rows["bucket"], pa.array(weeks, pa.date32()))), rows):
-        total = part.group_by("product", use_threads=False).aggregate([(column, "sum")])
-        sums.append(dict(zip(total["product"].to_pylist(), total[f"{column}_sum"].to_pylist(), strict=True)))
-    return sums[0], sums[1]
+def _units_in(rows: pa.Table, column: str, weeks: Sequence[date]) -> float:
+    """Units of these weeks."""
+    return pc.sum(rows.filter(pc.is_in(rows["bucket"], pa.array(weeks, pa.date32())))[column]).as_py() or 0.0

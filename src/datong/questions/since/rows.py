@@ -7,16 +7,17 @@ from functools import cached_property, reduce
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.standings import READ_FOR_STANDINGS
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
 from datong.questions.tables_out import params_json
 
-# What a row tells of: the plan before, what came back, what is closed by refusals, what is asked for, what became of
-# the orders of the plan before, what that costs, and what to do this week.
-PARTS = ("before", "came_back", "closed", "demand", "orders", "cost", "to_do")
-Part = Literal["before", "came_back", "closed", "demand", "orders", "cost", "to_do"]
+# What a row tells of: the plan before, what came back, what is closed by refusals, what is asked for, whose
+# promise changed, what became of the orders of the plan before, what that costs, and what to do this week.
+PARTS = ("before", "came_back", "closed", "demand", "promises", "orders", "cost", "to_do")
+Part = Literal["before", "came_back", "closed", "demand", "promises", "orders", "cost", "to_do"]
 
 SINCE_SCHEMA = pa.schema(
     [
@@ -101,12 +102,20 @@ class Naming:
         return message("plan.weeks" if self.state.settings.bucket == "week" else "plan.days", count=buckets)
 
 
-def listed(parts: Sequence[Message]) -> Message:
+def listed(parts: Sequence[Message | str]) -> Message | str:
     """The first few, and how many more there are."""
     some = list(parts[:MOST_NAMED])
     if len(parts) > len(some):
         some.append(message("plan.more", count=len(parts) - len(some)))
     return reduce(lambda before, following: message("plan.list", before=before, following=following), some)
+
+
+def new_rows(before: State, now: State, name: str) -> pa.Table:
+    """Rows of a table that were not there before."""
+    rows, old = now.table(name), before.table(name)
+    if not old.num_rows or not rows.num_rows:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["row_id"], old["row_id"].combine_chunks())))
 
 
 def table_of(rows: Sequence[Row], naming: Naming) -> pa.Table:

@@ -1,0 +1,68 @@
+"""Since the last plan: whose promise changed, what was shipped and counted, and which planned orders really moved."""
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import datong
+from datong.app.clock import parse_moment
+from datong.questions.compare import order_changes
+from datong.questions.since.plan import order_kind
+from datong.questions.tables_out import message_of
+
+FILES = {
+    "chain.toml": 'name = "works"\nstart = 2026-01-05\nhorizon_buckets = 6\n',
+    "products.csv": "product,price\nA,100\nB,1\n",
+    "lines.csv": "line,hours_per_week\nL,10\n",
+    "recipes.csv": "recipe,product,line,hours_per_unit,cost_per_unit\nA/L,A,L,1,2\n",
+    "demand.csv": "demand,product,due,units\nD1,A,2026-01-09,15\nD2,A,2026-01-16,10\nD3,A,2026-02-13,2\n",
+    "shipments.csv": "shipment,product,units,happened_at,order\nS0,A,1,2025-12-01,OLD\n",
+}
+
+
+def test_whose_promise_changed(tmp_path: Path) -> None:
+    """10 hours a week. The first plan has 10 of D1 on time and 5 a week late, 5 of D2 on time and 5 a week late. Only 4
+    are shipped for it, and one that names no order, which the oldest is taken to have got; nothing lies there a week
+    later: the 10 of D1 that are left come in the second week, and all of D2 waits a week. D3 is as it was."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        chain.run(parse_moment("2026-01-05", chain.settings))
+    more = "S1,A,4,2026-01-08,D1\nS2,A,1,2026-01-08,\n"
+    (tmp_path / "shipments.csv").write_text(FILES["shipments.csv"] + more, encoding="utf-8")
+    counts = "happened_at,product,units\n2026-01-11,A,0\n2026-01-11,B,0\n"
+    (tmp_path / "stock.csv").write_text(counts, encoding="utf-8")
+    with datong.open(tmp_path) as chain:
+        table = chain.run(parse_moment("2026-01-12", chain.settings)).tables["since"]
+    rows = [r | {"text": message_of(r["text_key"], r["text_params"]).text("en")} for r in table.to_pylist()]
+    promises = [r for r in rows if r["part"] == "promises"]
+    assert [(r["kind"], r["subject"]) for r in promises] == [("later", "D1"), ("later", "D2")]
+    assert promises[0]["text"] == (
+        "D1: 10 of A due 2026-01-09: now 10 late, by the week of 2026-01-12;"
+        " before, 5 on time, 5 late, by the week of 2026-01-12"
+    )
+    came = {r["kind"]: r["text"] for r in rows if r["part"] == "came_back"}
+    assert came["shipped"] == "D1: 4 of 15 of A shipped, due 2026-01-09"
+    assert came["shipped_unnamed"] == "1 shipment without the number of a customer's order"
+    assert "B" in came["counted_as_recorded"]
+
+
+@pytest.mark.parametrize(
+    ("start", "due", "units", "kind"),
+    [
+        ("2026-01-05", "2026-01-09", 5.0, None),
+        ("2026-01-05", "2026-01-16", 5.0, "due_moved"),
+        ("2026-01-05", "2026-01-16", 6.0, "resized"),
+        ("2026-01-12", "2026-01-16", 5.0, "moved"),
+        ("2026-01-12", "2026-01-16", 6.0, "moved_resized"),
+    ],
+)
+def test_an_order_that_starts_as_before_has_not_moved(start: str, due: str, units: float, kind: str | None) -> None:
+    columns = {"order": "W", "kind": "make", "product": "A", "recipe": "A/L", "offer": None, "line": "L", "cost": 1.0}
+    days = [date.fromisoformat(day) for day in ("2026-01-05", "2026-01-09", start, due)]
+    was = pa.Table.from_pylist([columns | {"units": 5.0, "start": days[0], "due": days[1]}])
+    now = pa.Table.from_pylist([columns | {"units": units, "start": days[2], "due": days[3]}])
+    (change,) = order_changes(was, now).to_pylist()
+    assert order_kind(change) == kind
