@@ -63,7 +63,9 @@ def test_the_next_export_asks_nothing_again(export: Path, tmp_path: Path, capsys
     assert (
         main(["try", str(export), "--yes", "--answer", "refunded=returned", "--keep", str(kept), "--lang", "en"]) == 0
     )
-    capsys.readouterr()
+    first = capsys.readouterr().out
+    assert "none of the 30 units that came back can be sold again" in " ".join(first.split())
+    assert "What came back is not in stock again until it is counted." in first.strip().splitlines()[-1]
     later = tmp_path / "orders 2025.csv"
     later.write_text(EXPORT.replace("/2024,", "/2025,") + "6/20/2025,C,4,paid\n", encoding="utf-8")
     assert main(["ingest", str(later), "--chain", str(kept), "--lang", "en"]) == 0

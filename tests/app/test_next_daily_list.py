@@ -109,3 +109,13 @@ def test_a_daily_list_on_a_chain_of_orders_asks_and_one_with_order_numbers_later
     assert tried(tmp_path / "days", tmp_path / "orders-1.csv") == 0
     with datong.open(tmp_path / "days") as chain:
         assert units(chain) == truth(days)
+
+
+def test_a_list_of_days_is_known_again_without_the_answers(tmp_path: Path) -> None:
+    heads, _ = KINDS["plain"]
+    first = rows_of("plain", 7)
+    assert tried(tmp_path / "chain", written(tmp_path / "list-1.csv", heads, first)) == 0
+    (tmp_path / "chain" / "answers.toml").unlink()
+    with datong.open(tmp_path / "chain") as chain:
+        chain.ingest(tmp_path / "list-1.csv")
+        assert units(chain) == truth(first)

@@ -151,8 +151,9 @@ def _as_the_chain(kept: dict[str, str], at: Opened, given: Mapping[str, str]) ->
     if MARKETS not in said and pc.any(pc.not_equal(sales["market"], "all")).as_py():
         kept = {**kept, MARKETS: APART}
     if LINES not in said:
-        by_order = pc.any(pc.match_substring_regex(sales["sale"], KEY.pattern)).as_py()
-        kept = {**kept, LINES: ORDERS if by_order else ROWS}
+        by_order = pc.any(pc.match_substring_regex(sales["sale"], f"^[^/].*{KEY.pattern}")).as_py()
+        by_day = pc.any(pc.match_substring_regex(sales["sale"], f"^{KEY.pattern}")).as_py()
+        kept = kept if by_day and not by_order else {**kept, LINES: ORDERS if by_order else ROWS}
     return kept
 
 

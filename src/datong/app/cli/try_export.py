@@ -157,6 +157,7 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     result = commands.run_with_progress(chain, None, None, language, listed=True)
     inputs = report_inputs(chain, result, {}, language)
     back = chain.state(names=("returns",)).table("returns")
+    back = back.filter(pc.invert(pc.fill_null(back["resaleable"], False)))
     listed = OrderList(inputs, language, goods, float(pc.sum(back["units"]).as_py() or 0))
     results = chain.folder / RESULTS_FOLDER
     results.mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ GOODS = "goods:"
 @dataclass(frozen=True, eq=False)
 class OrderList:
     """What to order, the most urgent first. goods: products that somebody has answered for: they are goods. returned:
-    units that came back, in all."""
+    units that came back and are not known to be fit for sale again."""
 
     inputs: ReportInputs
     language: str

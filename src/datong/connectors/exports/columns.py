@@ -366,7 +366,8 @@ def _holds_kinds(name: str, facts: Facts) -> bool:
     if not 1 < facts.distinct_count <= _MOST_CODES or header_score("state", name) >= 0.4:
         return False
     values = {plain(v) for v in facts.values}
-    if any(_names_return(value) for value in values) and facts.filled > _LEAST_SHARE and len(values) <= _MOST_KINDS:
+    several = facts.filled > _LEAST_SHARE and len(values) <= _MOST_KINDS and not facts.numbers
+    if several and any(map(_names_return, values)):
         return any(marks_of(v) is None for v in facts.values)
     sale, other = words("kinds", "sale"), words("kinds", "return") | words("kinds", "nothing")
     told = bool(values & sale) and bool(values & other) and values <= sale | other
