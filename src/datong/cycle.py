@@ -48,7 +48,7 @@ STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
 _MASTER = ("products", "sites", "lines", "line_calendar", "recipes", "components", "offers", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares")
-_MOVED = ("sales", "stock", "receipts", "shipments", "production", "orders", "order_events", REFUSED)
+_MOVED = ("sales", "returns", "stock", "receipts", "shipments", "production", "orders", "order_events", REFUSED)
 READS: Mapping[str, tuple[str, ...]] = {
     "sense": ("products", "sites", "demand", "sales", "returns", "stock", "promotions", "demand_adjustments"),
     "forecast": (),

@@ -107,6 +107,8 @@ def make_result(products: int = 2, past: int = 4, ahead: int = 3, lines: int = 1
             "needed_amount": pa.array([4.0 if p == 0 else None for p, _ in rows], pa.float64()),
             "needed_unit": pa.array(["hour" if p == 0 else None for p, _ in rows], pa.string()),
             "needed_days": pa.array([None for _ in rows], pa.int64()),
+            "kept_units": pa.array([None for _ in rows], pa.float64()),
+            "kept_for": pa.array([None for _ in rows], pa.string()),
         }
     )
     cells = [(i, b) for i in range(lines) for b in range(ahead)]

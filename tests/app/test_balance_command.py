@@ -72,7 +72,7 @@ def test_the_command_writes_tables_and_certificate(
     out = tmp_path / "out"
     status, printed = run(capsys, "balance", folder, "--out", out, "--lang", "en")
     assert status == 0
-    assert "Balance of mill" in printed and "at most 0.00% of the cost" in printed
+    assert "Balance of mill" in printed and "0.00% of what this plan spends" in printed
     assert sorted(p.name for p in out.glob("[!.]*")) == [
         "certificate.json",
         "clearing.parquet",
@@ -259,7 +259,7 @@ def test_the_terms_that_are_shown_end_in_their_total(
     empty = "happened_at,product,units\n2026-02-28,M,0\n"
     folder = write(tmp_path / "free", economics_csv=FREE_TO_LOSE, stock_csv=empty)
     _, told = run(capsys, "balance", folder, "--lang", "en")
-    assert "at most 0.00% above the best" in " ".join(told.split()) and "–" not in told
+    assert "would save at most EUR 0, 0.00% of what this plan spends" in " ".join(told.split()) and "–" not in told
 
 
 def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_question_is_asked_at_the_terminal_until_it_is_answered(
     assert said.strip().splitlines()[-1] == (
         "Read 18 rows: 60 units sold, 0 came back. Left out: 6 rows with 30 units: refunded."
     )
-    assert read_answers(tmp_path / "kept") == {"refunded": "not_sold"}
+    assert read_answers(tmp_path / "kept") == {"refunded": "not_sold", "lines": "days"}
 
 
 def test_with_yes_a_question_stops(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,9 @@ def test_the_next_export_asks_nothing_again(export: Path, tmp_path: Path, capsys
     assert (
         main(["try", str(export), "--yes", "--answer", "refunded=returned", "--keep", str(kept), "--lang", "en"]) == 0
     )
-    capsys.readouterr()
+    first = capsys.readouterr().out
+    assert "none of the 30 units that came back can be sold again" in " ".join(first.split())
+    assert "What came back is not in stock again until it is counted." in first.strip().splitlines()[-1]
     later = tmp_path / "orders 2025.csv"
     later.write_text(EXPORT.replace("/2024,", "/2025,") + "6/20/2025,C,4,paid\n", encoding="utf-8")
     assert main(["ingest", str(later), "--chain", str(kept), "--lang", "en"]) == 0
@@ -79,7 +81,7 @@ def test_the_next_export_asks_nothing_again(export: Path, tmp_path: Path, capsys
             chain.ingest(other)
         assert [q.key for q in asked.value.questions] == ["state:Limbo"]
         assert chain.ingest(other, answers={"state:Limbo": "not_sold"}).reading is not None
-    assert read_answers(kept) == {"refunded": "returned", "state:Limbo": "not_sold"}
+    assert read_answers(kept) == {"refunded": "returned", "state:Limbo": "not_sold", "lines": "days"}
 
 
 def test_a_file_that_is_nearly_called_like_a_table_is_no_export(export: Path, tmp_path: Path) -> None:

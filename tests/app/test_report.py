@@ -202,6 +202,7 @@ def test_gaps_add_up_and_name_what_binds_most():
             for i, r in enumerate(rows)
         ]
     )
+    table = table.append_column("kept_for", pa.nulls(3, pa.string()))
     (total,) = gap_totals(table, "product")
     assert [total[n] for n in ("demand_units", "on_time_units", "late_units", "lost_units")] == [300, 200, 60, 40]
     assert total["on_time_share"] == pytest.approx(200 / 300)

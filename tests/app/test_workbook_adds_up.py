@@ -246,6 +246,9 @@ def what_is_late_adds_up(book: Book) -> None:
     late = {k: book.sum("Late", "Units", **{"What becomes of it": k}) for k in ("late", "refused", NEVER)}
     assert late["late"] == pytest.approx(book.first["Served late, units"], **NEAR)
     assert late["refused"] + late[NEVER] == pytest.approx(book.first["Unserved, units"], **NEAR)
+    for r in book["Late"]:
+        if r.get("Served in (from)") is not None:
+            assert r["Or so many days later"] == (r["Served in (from)"] - r["Due from"]).days
     known = {(r["Product"], r["Market"]) for r in book["Deliveries"]}
     for what, column in (("on time", "On time (units)"), ("late", "Late (units)"), ("refused", "Refused (units)")):
         gaps = [r for r in book["Gaps"] if (r["Product"], r["Market"]) in known]

@@ -191,3 +191,174 @@ def test_a_component_that_is_named_binds(asked, lot, hours, lead, lamps_there, s
     for name, amount in sorted(named, key=str):
         if name in ("bulb", "shade"):
             assert sum(clearing({name: amount}).cost.values()) < cost
+
+
+FACTORY: dict[str, list[dict[str, Any]]] = {
+    "sites": [{"site": s, "kind": "factory"} for s in ("F", "G")],
+    "lines": [{"line": "L", "site": "F", "hours_per_week": 40.0}],
+    "recipes": [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 0.5, "cost_per_unit": 1.0}],
+    "lanes": [{"lane": "F-G", "from_site": "F", "to_site": "G", "lead_days": 0.0, "cost_per_unit": 1.0}],
+}
+
+
+def test_a_stock_point_is_traced_to_the_line_behind_it():
+    """A is made at F and asked for at G: what is short at G are the hours at F, and one makes two more of 100 each."""
+    found = cleared(state_of(market="G", **FACTORY)).gaps.to_pylist()
+    told = [(r["binding"], r["needed_unit"], r["needed_amount"], round(r["binding_price"], 3)) for r in found]
+    assert told == [("L", "hour", 60.0, 196.0)] * 3
+
+
+def test_a_stock_point_is_traced_to_the_lane_behind_it():
+    lanes = [FACTORY["lanes"][0] | {"units_per_week": 50.0}]
+    found = cleared(state_of(market="G", **FACTORY | {"lanes": lanes})).gaps.to_pylist()
+    told = [(r["binding"], r["needed_unit"], r["needed_amount"], round(r["binding_price"], 3)) for r in found]
+    assert told == [("F-G", "unit", 150.0, 98.0)] * 3
+
+
+def test_a_lane_that_rounding_to_whole_units_leaves_a_little_of_is_full():
+    """10 units a week, of A 4.6 and of B the rest: in whole units 4 and 5, and one unit more would be one more of B."""
+    recipes = [FACTORY["recipes"][0] | {"hours_per_unit": 1.0}, {"recipe": "B/K", "product": "B", "cost_per_unit": 1.0}]
+    recipes[1] |= {"line": "K", "hours_per_unit": 0.01}
+    tables = FACTORY | {
+        "products": [{"product": "A", "price": 100.0}, {"product": "B", "price": 80.0}],
+        "recipes": recipes,
+        "lines": [
+            {"line": "L", "site": "F", "hours_per_week": 4.6},
+            {"line": "K", "site": "F", "hours_per_week": 40.0},
+        ],
+        "lanes": [FACTORY["lanes"][0] | {"units_per_week": 10.0}],
+        "demand": [
+            {"demand": f"{p}{t}", "product": p, "market": "G", "due": MONDAY + timedelta(weeks=t), "units": 20.0}
+            for p in "AB"
+            for t in range(3)
+        ],
+    }
+    found = cleared(state_of(**tables))
+    prices = [(r["used"], round(r["price"], 3)) for r in found.prices.to_pylist() if r["what"] == "lane"]
+    assert min(used for used, _ in prices) == 9.0
+    assert [price for _, price in prices] == [78.0] * 3
+
+
+def test_a_set_up_that_costs_more_than_the_lateness_it_saves_is_not_promised():
+    """One unit more than 40 hours make is late, for 2; M lacks less for it, but its set-up costs 30."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_cost": 30.0}]
+    economics = [{"product": "A", "late_cost_per_unit_week": 2.0, "holding_cost_per_unit_week": 0.1}]
+    demand = [request(f"d{t}", units, t) for t, units in ((0, 41.0), (1, 10.0))]
+    more = {"line": "M", "hours_per_unit": 1.0, "recipe": "A/M", "min_lot_units": 5.0}
+    tables = {"recipes": [*recipes, recipes[0] | more], "economics": economics, "demand": demand}
+    lines = [{"line": "L", "hours_per_week": 40.0}, {"line": "M", "hours_per_week": 4.5}]
+    settings = ChainSettings("t", horizon_buckets=3, max_late_days=14)
+    state = state_of(lines=lines, **tables)
+    late = cleared(state_of_tables(settings, state.as_of, {n: state.table(n) for n in (*tables, "lines", "products")}))
+    told = [(r["late_units"], r["binding"]) for r in late.gaps.to_pylist() if r["late_units"] > 0]
+    assert told == [(1.0, "L")]
+
+
+def test_a_component_must_be_there_when_it_is_first_short():
+    """20 P lie there, and 10 of them are for the second week: what more is made in the first is short then."""
+    tables: dict[str, list[dict[str, Any]]] = {
+        "products": [{"product": "A", "price": 100.0}, {"product": "P", "kind": "component", "price": 1.0}],
+        "recipes": [{"recipe": "A/1", "product": "A", "cost_per_unit": 1.0, "setup_cost": 1.0}],
+        "components": [{"product": "A", "component": "P", "units_per_unit": 1.0}],
+        "offers": [{"offer": "O", "product": "P", "price": 1.0, "lead_days": 28.0}],
+        "stock": stock_of(20.0, product="P"),
+        "demand": [request("now", 15.0, 0), request("next", 10.0, 1, priority=1)],
+    }
+    found = cleared(state_of(**tables))
+    told = [(r["lost_units"], r["binding"], r["needed_amount"], r["binding_bucket"]) for r in found.gaps.to_pylist()]
+    assert told[:2] == [(5.0, "P", 5.0, MONDAY + timedelta(weeks=1)), (0.0, "", None, None)]
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 1)), min_size=8, max_size=8),
+    st.sampled_from([5.0, 20.0]),
+    st.sampled_from([0.0, 40.0]),
+)
+def test_with_the_hours_that_are_named_in_their_week_the_plan_costs_less(asked, lot, setup_cost):
+    """Two products share a line; the days of a week have more hours by what is named."""
+
+    def clearing(more: float, week: date) -> Clearing:
+        recipes = [
+            {"recipe": f"{p}/L", "product": p, "line": "L", "hours_per_unit": each, "cost_per_unit": 1.0}
+            | {"setup_hours": 2.0, "setup_cost": setup_cost, "min_lot_units": lot, "lead_days": 3.0 * (p == "B")}
+            for p, each in (("A", 1.0), ("B", 0.5))
+        ]
+        days = [{"line": "L", "from": week, "to": week + timedelta(weeks=1), "hours": 40.0 + more}]
+        demand = [
+            request(f"r{i}", float(units), i // 2, priority=priority, product="AB"[i % 2])
+            for i, (units, priority) in enumerate(asked)
+            if units
+        ]
+        products = [{"product": p, "price": 40.0} for p in "AB"]
+        lines = [{"line": "L", "hours_per_week": 40.0}]
+        return cleared(
+            state_of(weeks=4, products=products, recipes=recipes, lines=lines, line_calendar=days, demand=demand)
+        )
+
+    found = clearing(0.0, MONDAY)
+    named = {(r["needed_amount"], r["binding_bucket"]) for r in found.gaps.to_pylist() if r["needed_unit"] == "hour"}
+    for amount, week in sorted(named)[:3]:
+        assert sum(clearing(amount, week).cost.values()) < sum(found.cost.values()), (amount, week)
+
+
+def kept_rows(clearing: Clearing) -> list[tuple[Any, ...]]:
+    columns = ("product", "binding", "needed_amount", "needed_unit", "kept_units", "kept_for")
+    return [tuple(r[c] for c in columns) for r in clearing.gaps.to_pylist() if r["late_units"] + r["lost_units"] > 0.01]
+
+
+def request(key: str, units: float, week: int, priority: int = 0, **own: Any) -> dict[str, Any]:
+    due = MONDAY + timedelta(weeks=week)
+    return {"demand": key, "product": "A", "market": "all", "due": due, "units": units, "priority": priority} | own
+
+
+def stock_of(units: float, **own: Any) -> list[dict[str, Any]]:
+    return [{"product": "A", "happened_at": MONDAY - timedelta(days=1), "units": units} | own]
+
+
+@pytest.mark.parametrize("setup", [0.0, 2.0])
+def test_stock_that_is_kept_for_a_request_of_more_weight_is_told(setup: float):
+    """30 lie there, and 10 hours make 10 for next week, of which 40 are promised to one that counts twice."""
+    demand = [request("plain", 20.0, 0), request("dear", 40.0, 1, priority=1)]
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "lead_days": 3.0}]
+    recipes[0] |= {"setup_hours": setup}
+    lines = [{"line": "L", "hours_per_week": 10.0 + setup}]
+    found = cleared(state_of(demand=demand, stock=stock_of(30.0), recipes=recipes, lines=lines))
+    assert kept_rows(found) == [("A", "A", 20.0, "unit", 20.0, "dear (2026-01-12)")]
+
+
+def test_stock_that_lies_at_an_end_of_the_lanes_is_kept_too():
+    """The market is served from both depots; what lies at one of them is for the dearer request of next week."""
+    sites = [{"site": s, "kind": "warehouse"} for s in ("F", "N", "S")]
+    lanes = [{"lane": f"F-{s}", "from_site": "F", "to_site": s, "lead_days": 3.0} for s in ("N", "S")]
+    demand = [request("plain", 20.0, 0), request("dear", 40.0, 1, priority=1)]
+    stock = stock_of(15.0, site="N") + stock_of(25.0, site="S")
+    offers = [{"offer": "O", "product": "A", "price": 1.0, "lead_days": 14.0, "to_site": "F"}]
+    found = cleared(state_of(demand=demand, stock=stock, sites=sites, lanes=lanes, offers=offers))
+    assert kept_rows(found) == [("A", "A", 20.0, "unit", 20.0, "dear (2026-01-12)")]
+
+
+def test_what_nobody_takes_later_is_not_kept():
+    """The line is full and nothing is left at the end of a week."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0}]
+    found = cleared(state_of(recipes=recipes, lines=[{"line": "L", "hours_per_week": 40.0}]))
+    assert {row[-1] for row in kept_rows(found)} == {None}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2)), min_size=6, max_size=6), st.integers(0, 80))
+def test_no_stock_lies_there_without_a_word_while_a_request_goes_without(asked, there):
+    """Whatever the weights: where as many lie there as are missing, for whom they are kept is told, who takes them."""
+    demand = [request(f"r{i}", float(u), i // 2, priority=p) for i, (u, p) in enumerate(asked) if u]
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "lead_days": 3.0}]
+    recipes[0] |= {"setup_hours": 2.0, "min_lot_units": 5.0}
+    lines = [{"line": "L", "hours_per_week": 20.0}]
+    found = cleared(state_of(demand=demand, stock=stock_of(float(there)), recipes=recipes, lines=lines))
+    closing = {r["bucket"]: r["closing_units"] for r in found.flow.to_pylist()}
+    took = {(r["demand"], r["bucket"]) for r in found.deliveries.to_pylist() if r["bucket"] is not None}
+    for row in found.gaps.to_pylist():
+        missing = row["late_units"] + row["lost_units"]
+        if missing > 0.01 and closing.get(row["bucket"], 0.0) >= missing:
+            assert row["kept_units"] > 0
+            first = row["kept_for"].split(" ")[0]
+            assert any(key == first and bucket > row["bucket"] for key, bucket in took)

@@ -140,7 +140,7 @@ def test_a_component_is_shipped_to_the_factory_that_uses_it():
     price = {r["bucket"]: r["price"] for r in clearing.prices.to_pylist() if r["what"] == "lane"}
     assert price[MONDAY + timedelta(days=7)] == pytest.approx(47.4)
     gap = clearing.gaps.to_pylist()[2]
-    assert (gap["product"], gap["binding"]) == ("A", "Q@F2")
+    assert (gap["product"], gap["binding"]) == ("A", "F1-F2")
 
 
 def test_stock_lies_at_its_site():

@@ -13,6 +13,7 @@ from datong.balance.quote import Cleared, cleared_for_quotes
 from datong.balance.warm import warm_prices
 from datong.model.flow import nothing_learnt
 from datong.network.position import position
+from datong.questions.quote import Order, quote
 from planning import served_in
 from small_chain import MONDAY, chain, demand, press
 
@@ -161,13 +162,21 @@ def test_what_is_late_or_lost_could_be_served_days_later():
 
 
 def test_a_missing_component_is_counted_in_its_own_units():
-    """An offer of 12 Q a week makes 6 A; 8 are asked for in the first week: 2 wait, for 4 Q."""
+    """An offer of 12 Q a week makes 6 A; 8 are asked for in the first week: 2 wait, for 4 Q of that offer."""
     tables = with_part(units_per_week=12.0)
     first = gaps_of(chain(2, **tables), 8.0, 0.0)[0]
-    assert first == (pytest.approx(2.0), 0.0, "Q", MONDAY, pytest.approx(4.0), "unit", 7)
+    assert first == (pytest.approx(2.0), 0.0, "Q/S", MONDAY, pytest.approx(4.0), "unit", 7)
 
 
 def test_what_no_way_can_bring_in_time_names_nothing_scarce():
     """A lead time of a week: what is asked for on Monday waits 7 days, and nothing is in the way."""
     first = gaps_of(chain(2, **press(lead_days=7)), 3.0, 0.0)[0]
     assert first == (pytest.approx(3.0), 0.0, "", None, None, None, 7)
+
+
+def test_a_lead_time_counts_in_whole_weeks_in_a_quote_too():
+    """9 days are two weeks: what is made from the first Monday is of use on the third, not on the day in between."""
+    state = chain(4, **press(lead_days=9))
+    told = quote(state, nothing_learnt(), 0, Order("A", 1.0, THIRD))
+    first = told.tables["alternatives"].to_pylist()[0]
+    assert (first["start"], first["arrives"], told.summary["earliest"]) == (MONDAY, THIRD, THIRD.isoformat())

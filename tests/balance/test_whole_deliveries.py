@@ -11,6 +11,7 @@ from datong.cycle import Decision, decide, head
 from datong.ledger.state import state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.plan.pegging import pegged
 
 MONDAY = date(2026, 1, 5)
 
@@ -84,3 +85,13 @@ def test_every_figure_is_whole_and_adds_up(asked: list[int], hours: int, good: f
     assert delivered == pytest.approx([round(units) for units in delivered], abs=1e-6)
     assert sum(delivered) == pytest.approx(sum(asked))
     assert decision.given_out.bound <= decision.given_out.total_cost + 1e-6
+
+
+def test_a_kettle_is_for_the_order_of_the_lot_that_completes_it():
+    """4.75 good kettles a week: 4 of the first lot and 5 of the second, which the rest of one completes."""
+    decision = kettles([5, 5, 5], 5.0, 0.95)
+    assert decision.chosen is not None
+    pegs, _ = pegged(decision.chosen.work, decision.clearing, decision.chosen.lots)
+    units = [[peg.units for peg in own] for _, own in sorted(pegs.items(), key=lambda one: one[0].start)]
+    assert [sum(own) for own in units] == [4.0, 5.0, 5.0]
+    assert all(unit == round(unit) for own in units for unit in own)

@@ -114,7 +114,7 @@ def run_weeks(mix: Mix, lives: Sequence[str]) -> list[RunRecord]:
     return kept
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     masters=st.frozensets(st.sampled_from(sorted(MASTERS))),
     events=st.frozensets(st.sampled_from(sorted(EVENTS))),

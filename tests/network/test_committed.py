@@ -14,6 +14,7 @@ from datong.model.settings import ChainSettings
 from datong.network.committed import committed, covered
 from datong.network.facts import chain_facts
 from datong.network.position import Position, UnderWay
+from each import each_seed
 
 MONDAY = date(2026, 1, 5)
 WEEK = timedelta(weeks=1)
@@ -231,7 +232,7 @@ def random_chain(seed, setup_hours=(0, 0, 5)):
     return of, stock, orders, int(random.choice([0, 0, 1]))
 
 
-@pytest.mark.parametrize("seed", range(150))
+@each_seed(range(150))
 def test_what_is_committed_can_be_kept(seed):
     """With the starts that cover what is missing, no component falls short, no hour is used twice, no limit broken; all
     that an order takes and brings is its own, once."""

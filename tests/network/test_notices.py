@@ -105,3 +105,17 @@ def test_economics_that_change_within_the_horizon() -> None:
     ]
     assert "A" in said(state(economics=rows))["economics_change"]
     assert "economics_change" not in said(state(economics=[rows[0], rows[1] | {"valid_from": day(28)}]))
+
+
+@pytest.mark.parametrize(
+    ("firm", "market", "sold_on", "is_said"),
+    [(True, "all", -10, True), (False, "all", -10, False), (True, "shop", -10, False), (True, "all", -100, False)],
+)
+def test_sales_that_nothing_is_expected_of_are_told(firm: bool, market: str, sold_on: int, is_said: bool) -> None:
+    """A customer's order takes the place of the forecast of its product and market."""
+    sold = {"product": "A", "market": "all", "units": 30.0, "state": "ordered", "happened_at": day(sold_on)}
+    order = wanted("A") | {"market": market, "firm": firm}
+    told = said(state(sales=[sold], demand=[order]))
+    assert ("history_unused" in told) is is_said
+    if is_said:
+        assert "8 weeks of sales were 30 units, and these orders are 1;" in told["history_unused"]

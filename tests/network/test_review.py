@@ -115,3 +115,23 @@ def test_rows_that_change_nothing_say_so() -> None:
     }
     assert "X" in told["idle_lines"].text("en") and "B" in told["idle_components"].text("zh")
     assert codes(chain(1, **press() | {"demand": wanted(due=MONDAY)})) == []
+
+
+@pytest.mark.parametrize(
+    ("market", "lanes", "told"),
+    [
+        ("north", ("F-N", "F-S"), True),
+        ("N", ("F-N", "F-S"), False),  # it is asked at that site
+        ("north", ("F-N",), False),  # one end serves it anyway
+        ("north", ("F-N", "N-S"), False),
+    ],
+)
+def test_markets_that_are_called_like_no_site_are_served_from_every_end_of_the_lanes(market, lanes, told) -> None:
+    sites = [{"site": s} for s in "FNS"]
+    rows = [{"lane": lane, "from_site": lane[0], "to_site": lane[2], "lead_days": 0.0} for lane in lanes]
+    lines = [{"line": "L", "site": "F", "hours_per_week": 10.0}]
+    state = chain(2, **press() | {"sites": sites, "lanes": rows, "lines": lines, "demand": wanted(market=market)})
+    (*finding,) = found(state, "no_site_market")
+    assert bool(finding) == told
+    if told:
+        assert "north" in finding[0].text("en") and "N, S" in finding[0].text("en") and "免费" in finding[0].text("zh")

@@ -201,6 +201,50 @@ def service(market, outcome, d):
     return np.mean(asked, axis=0), on_time, late, never + away, served, waiting
 
 
+def cheapest_way(market, ways, product, t):
+    """The way that brings a product into a bucket at least cost; of equals the one that is cheapest where nothing is
+    scarce. None where none does."""
+
+    def normal(way):
+        parts = [
+            market.uses.units[use] * market.products.plain_cost[market.uses.component[use]]
+            for use in np.flatnonzero(market.uses.way == way)
+            if np.isfinite(market.products.plain_cost[market.uses.component[use]])
+        ]
+        return (market.ways.cost[way] + sum(parts)) / market.ways.yield_share[way]
+
+    there = [w for w in range(len(ways)) if market.ways.product[w] == product and np.isfinite(ways[w, t])]
+    if not there:
+        return None
+    least = min(ways[w, t] for w in there)
+    alike = [w for w in there if ways[w, t] <= least * (1 + 1e-6)]
+    return min(alike, key=lambda w: (round(normal(w), 6), market.ways.facts[w].name))
+
+
+def behind(market, prices, ways, cheapest, pool, way, t):
+    """Name and price of the scarce thing that takes most of the price of a way that brings units into a bucket; of a
+    component that a way brings, what takes most of its own."""
+    start = t - market.ways.lead[way]
+    shares = scarce_shares(market, prices, cheapest, way, start)
+    if not shares:
+        return "", 0.0
+    _, binding, price = max(shares, key=lambda s: (s[0], s[1]))
+    if binding not in market.products.names:
+        return binding, price
+    part = market.products.names.index(binding)
+    idle = pool[part, start] > (1 - 1e-7 if market.products.whole[part] else 1e-7)
+    price = 0.0 if idle else cheapest[part, start]
+    for u in range(start, -1, -1):  # made for that bucket, or for an earlier one and held
+        source = cheapest_way(market, ways, part, u)
+        if source is not None and ways[source, u] <= cheapest[part, u] * 1.001 + NOTHING:
+            deeper = behind(market, prices, ways, cheapest, pool, source, u)
+            return deeper if deeper[0] else (binding, price)
+        held = cheapest[part, u - 1] + market.money.holding[part] if u else np.inf
+        if not held <= cheapest[part, u] * 1.001 + NOTHING:
+            break
+    return binding, price
+
+
 def gaps(market, demand, outcome, prices):
     """Rows of the clearing's gaps: (product, bucket, market, demand, on time, late, lost, served, waiting, binding, its
     price)."""
@@ -221,12 +265,9 @@ def gaps(market, demand, outcome, prices):
             here = sum(m[t] for m in means)
             own = [m[t] / here if here > 0 else share[i] for i, m in enumerate(means)]
             binding, price = "", 0.0
-            there = [w for w in range(len(ways)) if market.ways.product[w] == product and np.isfinite(ways[w, t])]
-            if there and late[t] + lost[t] > NOTHING:
-                best = min(there, key=lambda w: (ways[w, t], market.ways.facts[w].name))
-                shares = scarce_shares(market, prices, cheapest, best, t - market.ways.lead[best])
-                if shares:
-                    _, binding, price = max(shares, key=lambda s: (s[0], s[1]))
+            best = cheapest_way(market, ways, product, t)
+            if best is not None and late[t] + lost[t] > NOTHING:
+                binding, price = behind(market, prices, ways, cheapest, outcome.pool, best, t)
             for m, market_name in enumerate(markets):
                 due = [a[t] * own[m] for a in (asked, on_time, late, lost)]
                 happened = [a[t] * share[m] for a in (served, waiting)]

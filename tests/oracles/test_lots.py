@@ -3,13 +3,13 @@
 import math
 
 import numpy as np
-import pytest
 
 from datong.model.layers import SortedDemand, expected_over_and_short
 from datong.network.economics import Economics
 from datong.network.ways import Way
 from datong.plan.lots import NOTHING, Need, PartShifts, _cheapest_runs, _lot_units
 from datong.plan.worth import Curve, DemandShifts
+from each import each_seed
 
 
 def random_product(seed):
@@ -142,7 +142,7 @@ def plain_cheapest_runs(needs, shifts, whole):
     return runs[::-1]
 
 
-@pytest.mark.parametrize("seed", range(150))
+@each_seed(range(150))
 def test_cheapest_runs_are_those_of_the_plain_loop(seed):
     needs, demand, economics, supply = random_product(seed)
     fast = DemandShifts(Curve(SortedDemand.of(demand), economics, supply))
@@ -153,7 +153,7 @@ def test_cheapest_runs_are_those_of_the_plain_loop(seed):
         assert _cheapest_runs(needs, PartShifts(0.1, len(supply)), whole) == plain
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each_seed(range(20))
 def test_sorted_demand_answers_as_the_paths_do(seed):
     """Supplies on, between and beyond the paths' values, below zero too."""
     random = np.random.default_rng(seed)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from datong.plan.ordering import cheapest_units, expected_gain, window, with_next_order
+from each import each_seed
 
 
 def costs_by_path(case, q, then=0, windows=1):
@@ -54,7 +55,7 @@ def view_of(case):
     return window(demand, np.array([case["on_hand"]]), arriving, *ends, backorders=case["backorders"])
 
 
-@pytest.mark.parametrize("seed", range(300))
+@each_seed(range(300))
 def test_no_other_quantity_costs_less(seed):
     case = random_case(seed)
     found = cheapest_units(view_of(case), case["shortage"], case["holding"])[0]
@@ -64,14 +65,14 @@ def test_no_other_quantity_costs_less(seed):
     assert found == next(q for q, cost in enumerate(costs) if cost <= min(costs) + 1e-9)
 
 
-@pytest.mark.parametrize("seed", range(300, 400))
+@each_seed(range(300, 400))
 def test_what_an_order_saves_is_the_difference_of_costs(seed):
     case, q = random_case(seed), float(seed % 9)
     gain = expected_gain(view_of(case), np.array([q]), case["shortage"], case["holding"])[0]
     assert gain == pytest.approx((costs_by_path(case, 0.0) - costs_by_path(case, q)).mean())
 
 
-@pytest.mark.parametrize("seed", range(400, 700))
+@each_seed(range(400, 700))
 def test_what_the_next_order_takes_over(seed):
     """It is best after this one; a unit more of it is worth nothing on average, and moving one saves what is said."""
     case = random_case(seed)

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from datong.ledger.protocol import IngestReport
+from datong.ledger.protocol import IngestReport, RunRecord
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, Refused
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from stores import SETTINGS
@@ -97,3 +97,45 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DatongError, match="file"):
         open_ledger(tmp_path / "file" / "ledger.duckdb", SETTINGS)
+
+
+def sold(ledger: DuckDBLedger) -> list[float]:
+    return sorted(ledger.state(NOW, ("sales",)).table("sales")["units"].to_pylist())
+
+
+def test_a_table_is_read_once_until_something_came_in(ledger: DuckDBLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows again without asking the file; after an ingest, one that failed, and a withdrawal, what is there.
+    Large tables do not stay in memory."""
+    read: list[str] = []
+    _read_rows = DuckDBLedger._read_rows
+    monkeypatch.setattr(
+        DuckDBLedger, "_read_rows", lambda self, t, *at: read.append(t.name) or _read_rows(self, t, *at)
+    )
+    take_sales(ledger)
+    assert sold(ledger) == sold(ledger) == [1.0] and read == ["sales"]
+    before = ledger.state(NOW, ("sales",)).snapshot
+    with pytest.raises(RuntimeError), ledger.together():
+        take_sales(ledger, (2.0,))
+        assert sold(ledger) == [1.0, 2.0]
+        raise RuntimeError
+    assert sold(ledger) == [1.0]
+    take_sales(ledger, (3.0,))
+    assert sold(ledger) == [1.0, 3.0]
+    assert ledger.state(NOW, ("sales",), before).table("sales")["units"].to_pylist() == [1.0]
+    (first,) = [r["row_id"] for r in ledger.state(NOW).table("sales").to_pylist() if r["units"] == 1.0]
+    assert ledger.withdraw("sales", [first], NOW, by="test") == 1
+    assert sold(ledger) == [3.0] and ledger.state(datetime(2026, 1, 6, tzinfo=UTC)).table("sales").num_rows == 2
+    monkeypatch.setattr("datong.store.duckdb_ledger._SEEN_BYTES", 0)
+    take_sales(ledger, (4.0,))
+    read.clear()
+    assert sold(ledger) == sold(ledger) == [3.0, 4.0] and read == ["sales", "sales"]
+
+
+def test_tables_of_a_run_are_kept_however_many_and_large(ledger: DuckDBLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small ones go in together, large ones apart: none is lost."""
+    monkeypatch.setattr("datong.store.duckdb_ledger._RUN_BYTES", 2000)
+    given = {f"t{i}": pa.table({"a": [float(i)] * (1 + i % 3)}) for i in range(9)}
+    for tables in ({}, given):
+        run = f"R{len(tables)}"
+        ledger.save_run(RunRecord(run, NOW, 0, tables), NOW, by="test")
+        assert {name: ledger.run_table(run, name) for name in ledger.run_table_names(run)} == tables

@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -197,3 +199,33 @@ def test_an_intake_comes_back_as_it_was_noted(fresh: Fresh) -> None:
         assert ledger.intake("sales") == intake
     assert odd.text("zh") == ledger.intake("sales").findings[0].text("zh")  # ty: ignore[possibly-missing-attribute]
     assert ledger.intake("orders") is None
+
+
+@pytest.mark.parametrize("history", ["declared", "live"])
+def test_rows_that_are_added_at_once_are_those_that_are_judged(
+    tmp_path: Path, history: Literal["declared", "live"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch with keys of their own into a table into which nothing came: staged or not, the same is there."""
+    lines = [("a", "P", "1", "2026-01-05", ""), ("b", "P", "2", "2026-01-06 10:00", "2026-01-07")]
+    events = [lines, [*lines, ("a", "P", "1", "2026-01-05", "")], [("", "P", "x", "2026-01-05", "")]]
+    price = pa.table({"product": ["P", "Q"], "price": [4.0, 5.0], ROW: [2, 3]})
+    found: list[list[object]] = []
+    staged: list[str] = []
+    stage = DuckDBLedger._stage
+    monkeypatch.setattr(DuckDBLedger, "_stage", lambda self, t, *a: staged.append(t.name) or stage(self, t, *a))
+    for name in ("at once", "judged"):
+        if name == "judged":
+            monkeypatch.setattr(DuckDBLedger, "_is_new", lambda _self, _table: False)
+        found.append([])
+        for number, given_ in enumerate(events):
+            with open_ledger(tmp_path / f"{name}{number}.duckdb", replace(SETTINGS, history=history)) as ledger:
+                reports = [
+                    ledger.take_in("sales", in_batches(given_, 10), "s.csv", NOW, by="test"),
+                    ledger.ingest("products", price, None, (), "p.csv", NOW, by="test"),
+                    ledger.take_in("sales", in_batches(given_, 10), "s.csv", NOW, by="test"),
+                ]
+                everything = [ledger._rows(f"SELECT * FROM chain.{t} ORDER BY ALL") for t in ("sales", "products")]
+                found[-1] += [*reports, *everything, bad_rows(ledger)]
+    assert found[0] == found[1]
+    # Judged each time, or only the second time and where a key is there twice.
+    assert staged.count("products") == 3 and staged.count("sales") == 6 + 3 + 1

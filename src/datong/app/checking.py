@@ -5,7 +5,6 @@ check's own; of events it takes what became of orders, of the others only when t
 sold where.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +23,7 @@ from datong.ledger.validate import DATE_ONLY, ROW, CheckedRows
 from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
-from datong.store.duckdb_ledger import open_ledger
+from datong.store.duckdb_ledger import ledger_in_memory
 
 # Events by which it is known what came of an order.
 _OF_ORDERS = frozenset({"order_events", "receipts", "production"})
@@ -41,7 +40,7 @@ def check_chain(
     settings, wrong = read_settings(folder) if folder.is_dir() else (None, [])
     if settings is None or has_errors(wrong):
         return check_folder(folder, count, keep_rejected=False, on_rows=on_rows, today=now().date())
-    with tempfile.TemporaryDirectory() as place, open_ledger(Path(place) / "check.duckdb", settings) as ledger:
+    with ledger_in_memory(settings) as ledger:
         look = _Look(ledger, settings, now())
         # Orders that were given out from here stand in the ledger, which a check does not open.
         unchecked = frozenset({"orders"} if (folder / LEDGER_FILE).exists() else ())

@@ -165,6 +165,8 @@ def default_as_of(at: Opened) -> datetime:
 def _last_given_out(at: Opened) -> datetime | None:
     """The last moment of a run whose orders were given out: a plan of before would not know what is out."""
     given_out = pc.unique(at.ledger.state(END_OF_TIME, ("orders",)).table("orders")["run"]).to_pylist()
+    if not given_out:
+        return None
     moments = [row["as_of"] for row in at.ledger.runs().to_pylist() if row["run"] in given_out]
     return max(moments, default=None)
 

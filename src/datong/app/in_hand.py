@@ -24,9 +24,10 @@ from datong.app.dataframes import arrow_of, kind_of, native_of
 from datong.app.languages import chosen_language
 from datong.connectors.exports.evidence import samples_of
 from datong.connectors.exports.grid import Grids, grids_of_table, read_grids
+from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Question, asked, write_answers
-from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
+from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.read import RawSource, Source
 from datong.connectors.files.settings import settings_of
 from datong.ledger.validate import ROW, column_name
@@ -362,7 +363,7 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int 
     for table, source in reading.parts:
         rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
         pq.write_table(rows, folder / f"{table}.parquet")
-    write_answers(folder, reading.used)
+    write_answers(folder, reading.kept)
     return settings["path_count"]
 
 

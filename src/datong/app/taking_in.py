@@ -15,10 +15,11 @@ from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.grid import Grids
-from datong.connectors.exports.order_lines import KEY
+from datong.connectors.exports.order_lines import KEY, LINES, ORDERS, ROWS
+from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
+from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.folder import SourceRows
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
@@ -29,6 +30,7 @@ from datong.connectors.files.read import (
     open_sources,
     whole_source,
 )
+from datong.connectors.files.slash_dates import SlashDates
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.units import UNITS, Conversions
 from datong.ledger.validate import ROW, column_name, gathered, last_recorded_day
@@ -99,9 +101,11 @@ def ingest_export(
 ) -> Taken:
     """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept. grids:
     what is in the file."""
-    kept = _with_markets(read_answers(at.folder), at, answers)
+    kept = _as_the_chain(read_answers(at.folder), at, answers)
     profiles = own_profiles(at.folder)
-    reading = read_from(grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles)
+    reading = read_from(
+        grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles, today=today(at.now, at.settings)
+    )
     if reading.missing:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     if reading.questions:
@@ -133,17 +137,24 @@ def ingest_export(
     taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))
     if no_more:
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
-    write_answers(at.folder, {**kept, **reading.used})
+    write_answers(at.folder, {**kept, **reading.kept})
     return replace(taken, reading=reading)
 
 
-def _with_markets(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:
-    """Answers, with markets apart where the sales of the chain are by market and nobody says otherwise."""
-    if MARKETS in kept or MARKETS in given:
-        return kept
+def _as_the_chain(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:
+    """Answers, with those that the sales of the chain give where nobody says otherwise: markets apart where they are by
+    market; lines known by their order, or by their content, where they are."""
+    said = {**kept, **given}
     sales = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")
-    apart = bool(sales.num_rows) and pc.any(pc.not_equal(sales["market"], "all")).as_py()
-    return {**kept, MARKETS: APART} if apart else kept
+    if {MARKETS, LINES} <= said.keys() or not sales.num_rows:
+        return kept
+    if MARKETS not in said and pc.any(pc.not_equal(sales["market"], "all")).as_py():
+        kept = {**kept, MARKETS: APART}
+    if LINES not in said:
+        by_order = pc.any(pc.match_substring_regex(sales["sale"], f"^[^/].*{KEY.pattern}")).as_py()
+        by_day = pc.any(pc.match_substring_regex(sales["sale"], f"^{KEY.pattern}")).as_py()
+        kept = kept if by_day and not by_order else {**kept, LINES: ORDERS if by_order else ROWS}
+    return kept
 
 
 def own_profiles(folder: Path | None) -> tuple[Profile, ...]:
@@ -194,11 +205,11 @@ def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]
     """Order lines that an earlier export had as sold: those that this one has, and not as sold any more, and those of
     days within its own that it does not have at all."""
     sales = reading.part("sales")
-    if reading.lines is None or sales is None:
+    if reading.lines.keys is None or sales is None:
         return [], []
     known = known.filter(pc.match_substring_regex(known["sale"].fill_null(""), KEY.pattern))
     still = pc.is_in(known["sale"], sales["sale"].combine_chunks().drop_null())
-    here = pc.is_in(known["sale"], reading.lines)
+    here = pc.is_in(known["sale"], reading.lines.keys.drop_null().unique())
     no_more = known.filter(pc.and_not(here, still))["sale"].to_pylist()
     days = pc.cast(sales["happened_at"], pa.date32())
     first, last = pc.min(days).as_py(), pc.max(days).as_py()
@@ -292,7 +303,8 @@ def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None
     conversions = everything.versions("unit_conversions")
     known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
     last_day = last_recorded_day(today(at.now, at.settings), at.settings)
-    return SourceRows(tables()[name], source, at.settings, known, on_rows=on_rows, last_day=last_day)
+    dated = SlashDates(tables()[name], source)
+    return SourceRows(tables()[name], dated, at.settings, known, on_rows=on_rows, last_day=last_day)
 
 
 def withdraw(at: Opened, table: str, row_ids: Sequence[str]) -> int:

@@ -14,12 +14,16 @@ import pyarrow as pa
 
 from datong.balance.arrays import Market
 from datong.balance.evaluate import Outcome, service
-from datong.balance.scarcity import LINE, NOTHING, Scarcity, name_of
+from datong.balance.scarcity import IDLE, LINE, NOTHING, PRODUCT, Scarcity, name_of
 from datong.balance.solution import Prices
 from datong.ledger.columns import grouped
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.levels import turns
 
+# Prices that differ by less than this share are alike: those of a search are not exact.
+ALIKE = 1e-3
+# Ways whose prices differ by less than this share cost alike.
+EQUAL = 1e-6
 # Of orders in lots, fewer units than this missing in a bucket are not looked into.
 LEAST_TOLD = 0.05
 
@@ -70,31 +74,110 @@ class Binding:
 
 def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
     """Where demand waits or is lost, the scarce thing that takes most of the price of the cheapest way to have the
-    product there and then."""
+    product there and then; of a component that can be had, what takes most of its own price, and so on down."""
     d, t = np.nonzero(units.late + units.lost > NOTHING)
-    best = cheapest_ways(market, ways)[demanded[d], t]
+    cheapest = cheapest_ways(market, ways)
+    sources = _sources(market, ways, cheapest, scarcity)
+    best = cheapest[demanded[d], t]
     d, t, best = d[best >= 0], t[best >= 0], best[best >= 0]
-    start = t - market.ways.lead[best]
-    most, price = np.zeros(len(d)), np.zeros(len(d))
-    names, hours = np.full(len(d), "", dtype=object), np.zeros(len(d), dtype=bool)
-    for share in scarcity.shares(best, start):
-        own = np.full(len(d), "", dtype=object)
+    top, bucket, per_unit = _traced(market, scarcity, sources, best, t - market.ways.lead[best])
+    named = zip(top.kind.tolist(), top.thing.tolist(), strict=True)
+    names = np.array([name_of(market, kind, thing) if kind >= 0 else "" for kind, thing in named], dtype=object)
+    is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
+    hours = top.kind == LINE
+    hours[hours] = is_line[top.thing[hours]]
+    parts = np.flatnonzero(top.kind == PRODUCT)
+    top.price[parts] = scarcity.saved(top.thing[parts], bucket[parts])
+    shape, cell = units.asked.shape, d * market.buckets + t
+    cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
+    cells[cell], is_hours[d, t] = names, hours
+    prices, needed, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
+    prices[d, t], buckets[d, t] = top.price, bucket
+    needed[d, t] = per_unit * (units.late + units.lost)[d, t]
+    return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, needed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Top:
+    """What takes most of the price of ways and starts."""
+
+    # (start) money per good unit, 0 where nothing is scarce.
+    money: FloatArray
+    # (start) money per unit of what is scarce.
+    price: FloatArray
+    # (start) whose name it is (`name_of`), -1 where nothing is scarce.
+    kind: IntArray
+    # (start) index of it, -1 where nothing is scarce.
+    thing: IntArray
+
+    def where(self, told: BoolArray) -> "_Top":
+        return _Top(self.money[told], self.price[told], self.kind[told], self.thing[told])
+
+
+def _top(market: Market, scarcity: Scarcity, way: IntArray, start: IntArray) -> _Top:
+    """Of equals the last by name."""
+    most, price = np.zeros(len(way)), np.zeros(len(way))
+    kind, thing = np.full(len(way), -1), np.full(len(way), -1)
+    names = np.full(len(way), "", dtype=object)
+    for share in scarcity.shares(way, start):
+        own = np.full(len(way), "", dtype=object)
         maybe = np.flatnonzero((share.money > 0) & (share.money >= most))
         own[maybe] = [name_of(market, share.kind, thing) for thing in share.thing[maybe]]
         more = maybe[(share.money[maybe] > most[maybe]) | (own[maybe] > names[maybe])]
         most[more], price[more], names[more] = share.money[more], share.price[more], own[more]
-        hours[more] = share.kind == LINE
-    is_line = np.array([label not in market.places.shared for label in market.lines.names], dtype=bool)
-    on_line = market.ways.line[best]
-    if len(is_line):
-        hours &= is_line[np.maximum(on_line, 0)]
-    shape, at = units.asked.shape, d * market.buckets + t
-    cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
-    cells[at], is_hours[d, t] = names, hours
-    prices, per_unit, buckets = np.zeros(shape), np.zeros(shape), np.full(shape, -1, dtype=np.int64)
-    prices[d, t], buckets[d, t] = price, start
-    per_unit[d, t] = most / np.where(price > 0, price, 1.0)
-    return Binding(pa.array(cells, pa.string()), is_hours, prices, buckets, per_unit * (units.late + units.lost))
+        kind[more], thing[more] = share.kind, share.thing[more]
+    return _Top(most, price, kind, thing)
+
+
+def _traced(
+    market: Market, scarcity: Scarcity, sources: "_Sources", way: IntArray, start: IntArray
+) -> tuple[_Top, IntArray, FloatArray]:
+    """What takes most of the price of ways and starts, behind components too; the bucket in which it is short, and how
+    much of it a good unit takes: (start). Kind and thing are -1 where nothing is scarce."""
+    count = len(way)
+    told = _Top(np.zeros(count), np.zeros(count), np.full(count, -1), np.full(count, -1))
+    bucket, per_unit, way, start, at = start.copy(), np.ones(count), way.copy(), start.copy(), np.arange(count)
+    for _ in range(len(market.products)):
+        top = _top(market, scarcity, way[at], start[at])
+        at, top = at[top.money > 0], top.where(top.money > 0)
+        told.money[at], told.price[at], told.kind[at], told.thing[at] = top.money, top.price, top.kind, top.thing
+        bucket[at] = start[at]
+        per_unit[at] *= top.money / top.price
+        at, part = at[top.kind == PRODUCT], top.thing[top.kind == PRODUCT]
+        behind, arrives = sources.way[part, start[at]], sources.bucket[part, start[at]]
+        at, behind, arrives = (a[behind >= 0] for a in (at, behind, arrives))
+        if not len(at):
+            break
+        way[at], start[at] = behind, arrives - market.ways.lead[behind]
+    return told, bucket, per_unit
+
+
+@dataclass(frozen=True, eq=False)
+class _Sources:
+    """Where units of a component come from at its price."""
+
+    # (product, bucket) the way that brings them, -1 where stock alone sets the price.
+    way: IntArray
+    # (product, bucket) the bucket in which they arrive: that one, or an earlier one from which they are held.
+    bucket: IntArray
+
+
+def _sources(market: Market, ways: FloatArray, way: IntArray, scarcity: Scarcity) -> _Sources:
+    """way: (product, bucket) of `cheapest_ways`."""
+    best, cheapest = way.copy(), scarcity.cheapest
+    own = np.full(best.shape, np.inf)
+    own[best >= 0] = ways[best[best >= 0], np.nonzero(best >= 0)[1]]
+    bucket = np.broadcast_to(np.arange(market.buckets), best.shape).copy()
+    pooled = np.flatnonzero(market.products.is_component)
+    for t in range(market.buckets):
+        dearer = pooled[~(own[pooled, t] <= cheapest[pooled, t] * (1 + ALIKE) + NOTHING)]
+        best[dearer, t] = best[dearer, t - 1] if t else -1
+        bucket[dearer, t] = bucket[dearer, t - 1] if t else -1
+        if t:
+            held = cheapest[dearer, t - 1] + market.money.holding[dearer]
+            worn = dearer[~(held <= cheapest[dearer, t] * (1 + ALIKE) + NOTHING)]
+            best[worn, t] = -1
+    return _Sources(best, bucket)
 
 
 @dataclass(frozen=True)
@@ -121,23 +204,24 @@ def by_orders(
     started: FloatArray,
     lots: FloatArray,
 ) -> Binding:
-    """Where demand is late or lost, what the orders leave too little of, for the way whose start would be in time and
-    that lacks least: of its line's hours, its components and its limit the one that allows the fewest units; of a
-    component, what keeps its own ways from bringing more. Nothing is in the way where a way has room for a lot: then a
-    lot costs more than it is worth.
+    """Where demand is late or lost, what the orders leave too little of, for the way whose start would be in time, or
+    whose order before that could grow, and that lacks least: of its line's hours, its components and its limit the one
+    that allows the fewest units; of a component, what keeps its own ways from bringing more. Nothing is in the way
+    where a way has room for a lot, or where a lot would cost more than the units are worth on time.
 
     started, lots: (way, bucket) units and orders started.
     """
     left = _Left(market, outcome, prices, started, lots)
+    worth = _worth_on_time(market, demanded, outcome)
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
     buckets, later = np.full((2, *shape), -1, dtype=np.int64)
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
-        product = int(demanded[d])
+        product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
-        found = left.obstacles(product, int(t), missing)
-        later[d, t] = next((u for u in range(t + 1, market.buckets) if left.has_room(product, u, missing)), -1)
+        found = left.obstacles(product, int(t), missing, saves)
+        later[d, t] = next((u for u in range(t + 1, market.buckets) if left.has_room(product, u, missing, saves)), -1)
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
@@ -146,6 +230,20 @@ def by_orders(
             cells[d * market.buckets + t], is_hours[d, t] = obstacle.name, obstacle.hours
             price[d, t], needed[d, t] = obstacle.price, obstacle.amount
     return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, later)
+
+
+def _worth_on_time(market: Market, demanded: IntArray, outcome: Outcome) -> FloatArray:
+    """(product asked for, bucket) money that the late and lost units due there would save if they came on time: their
+    lateness, at the mean time that those of their class wait, and what a lost one costs above being made."""
+    told, product = service(market, outcome), market.demand.product
+    late, lost = told.late.sum(axis=1), told.refused + told.never
+    waits = np.maximum(outcome.waiting.sum(axis=1) / np.where(late > NOTHING, late, 1.0), 1.0)
+    plain = np.where(np.isfinite(market.products.plain_cost), market.products.plain_cost, 0.0)[product]
+    per_lost = np.maximum(market.lost_cost - plain, 0.0)
+    worth = told.late * (market.late_cost * waits)[:, None] + lost * per_lost[:, None]
+    by_product = np.zeros((len(market.products), market.buckets))
+    np.add.at(by_product, product, worth)
+    return by_product[demanded]
 
 
 _Found = tuple[_Obstacle | None, int, str]
@@ -165,32 +263,68 @@ class _Left:
     def __init__(self, market: Market, outcome: Outcome, prices: Prices, started: FloatArray, lots: FloatArray) -> None:
         self.market, self.prices, self.lots = market, prices, lots
         self.hours = market.most_hours + market.lines.hours_taken - outcome.hours_used
-        self.pool = np.minimum.accumulate(outcome.pool[:, ::-1], axis=1)[:, ::-1]
+        self.pool = outcome.pool
         self.limit = np.maximum(market.ways.limit - started, 0.0)
         self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
         self.ways_of, self.first_way = grouped(market.ways.product, len(market.products))
+        self.normal = _normal_cost(market)
         self.known: dict[tuple[int, int, float], _Obstacle | None] = {}
 
     def ways(self, product: int) -> list[int]:
         return self.ways_of[self.first_way[product] : self.first_way[product + 1]].tolist()
 
-    def has_room(self, product: int, bucket: int, missing: float) -> bool:
-        """Whether any way leaves room for a lot of the missing good units that is there in a bucket."""
-        starts = self._in_time(product, bucket)
-        return any(not self._lacks(way, start, self._more(way, start, missing)) for way, start in starts)
-
-    def obstacles(self, product: int, bucket: int, missing: float, above: frozenset[int] = frozenset()) -> list[_Found]:
-        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name.
-        above: products for which it is looked into, in a circle of lanes the same ones again."""
-        return [
-            (self._obstacle(way, start, missing, above | {product}), start, self.market.ways.facts[way].name)
+    def has_room(self, product: int, bucket: int, missing: float, worth: float) -> bool:
+        """Whether any way leaves room for a lot of the missing good units that is there in a bucket, and costs less
+        than they are worth."""
+        return any(
+            self._dearer(way, start, bucket, missing) < worth
+            and not self._lacks(way, start, self._more(way, start, missing))
             for way, start in self._in_time(product, bucket)
-        ]
+        )
+
+    def obstacles(
+        self,
+        product: int,
+        bucket: int,
+        missing: float,
+        worth: float = math.inf,
+        above: frozenset[int] = frozenset(),
+    ) -> list[_Found]:
+        """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name;
+        where each would cost more than the units are worth, nothing. above: products for which it is looked into, in a
+        circle of lanes the same ones again."""
+        names = self.market.ways.facts
+        starts = self._in_time(product, bucket)
+        paying = [at for at in (*starts, *self._growing(product, bucket)) if self._dearer(*at, bucket, missing) < worth]
+        if not paying:
+            return [(None, start, names[way].name) for way, start in starts]
+        found = [(self._obstacle(way, start, missing, above | {product}), start, way) for way, start in paying]
+        return [(obstacle, start, names[way].name) for obstacle, start, way in found]
 
     def _in_time(self, product: int, bucket: int) -> list[tuple[int, int]]:
         """Ways of a product and their starts for a bucket."""
         starts = [(way, bucket - int(self.market.ways.lead[way])) for way in self.ways(product)]
         return [(way, start) for way, start in starts if start >= 0 and self.market.ways.is_open[way, start]]
+
+    def _growing(self, product: int, bucket: int) -> list[tuple[int, int]]:
+        """Ways that do not start for a bucket, and the start of their last order before that: it could be larger, and
+        the units be held."""
+        grown = []
+        for way, start in self._in_time(product, bucket):
+            before = np.flatnonzero(self.lots[way, :start])
+            if self.lots[way, start] == 0 and len(before):
+                grown.append((way, int(before[-1])))
+        return grown
+
+    def _dearer(self, way: int, start: int, bucket: int, missing: float) -> float:
+        """Money that a lot for the missing units costs beside its units at their normal cost: its set-up, where no
+        order of the way starts there, holding until the bucket, and what the way costs above the cheapest."""
+        market, facts = self.market, self.market.ways.facts[way]
+        product = int(market.ways.product[way])
+        setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost
+        early = bucket - int(market.ways.lead[way]) - start
+        above = max(float(self.normal[way] - market.products.plain_cost[product]), 0.0)
+        return setup + missing * (early * float(market.money.holding[product]) + above)
 
     def _more(self, way: int, start: int, missing: float) -> float:
         """Units that would have to start for the missing good ones: in whole multiples, and beside no order of the way
@@ -220,24 +354,30 @@ class _Left:
                 found.append((allowed, -1, _Obstacle(name_of(market, LINE, line), is_line, price, first, amount)))
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])
-            lacks = lot * each - float(self.pool[part, start])
+            # What is taken now may be missing later: it must be there by the first bucket that is short of it.
+            short = lot * each - self.pool[part, start:]
+            lacks = float(short.max())
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
-                price = float(self.prices.component[part, start])
-                price = max(price, 0.0) if np.isfinite(price) else 0.0
-                found.append(
-                    (lot - lacks / each, part, _Obstacle(market.products.names[part], False, price, start, lacks))
-                )
+                first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])
+                found.append((lot - lacks / each, part, self._missing(part, first, lacks)))
         room = float(self.limit[way, start])
         if np.isfinite(room) and lot - room > NOTHING * max(lot, 1.0):
             price = float(self.prices.limit[way, start])
             found.append((room, -1, _Obstacle(facts.name, False, price, start, lot - room)))
         return found
 
+    def _missing(self, part: int, bucket: int, lacks: float) -> _Obstacle:
+        """A component, and what one more unit of it there would save: nothing where some lies idle."""
+        price = float(self.prices.component[part, bucket])
+        lies = self.pool[part, bucket] > (IDLE if self.market.products.whole[part] else NOTHING)
+        worth = max(price, 0.0) if np.isfinite(price) and not lies else 0.0
+        return _Obstacle(self.market.products.names[part], False, worth, bucket, lacks)
+
     def _obstacle(self, way: int, start: int, missing: float, above: frozenset[int]) -> _Obstacle | None:
         """What keeps the way from starting, in this bucket, a lot for the missing good units; None: nothing."""
         short: list[tuple[float, _Obstacle]] = []
         for allowed, part, lack in self._lacks(way, start, self._more(way, start, missing)):
-            behind = lack if part < 0 or part in above else self._behind(part, start, lack, above)
+            behind = lack if part < 0 or part in above else self._behind(part, lack, above)
             if behind is not None:
                 short.append((allowed, behind))
         if not short:
@@ -247,25 +387,34 @@ class _Left:
         alone = same and all(other.amount > 0 for _, other in short)
         return replace(worst, amount=sum(other.amount for _, other in short) if alone else 0.0)
 
-    def _behind(self, part: int, bucket: int, lack: _Obstacle, above: frozenset[int]) -> _Obstacle | None:
+    def _behind(self, part: int, lack: _Obstacle, above: frozenset[int]) -> _Obstacle | None:
         """What keeps more of a component from being there: what its own ways lack, or, where none could bring it by
         then, the component itself; None where a way has room for it."""
-        key = part, bucket, round(lack.amount, 6)
+        key = part, lack.bucket, round(lack.amount, 6)
         if key not in self.known:
-            found = self.obstacles(part, bucket, lack.amount, above)
+            found = self.obstacles(part, lack.bucket, lack.amount, above=above)
             self.known[key] = min(found, key=_by_ease)[0] if found else lack
         return self.known[key]
 
 
 def cheapest_ways(market: Market, ways: FloatArray) -> IntArray:
-    """(product, bucket) the cheapest way to have the product there, the first by name of equals; -1 where none is."""
+    """(product, bucket) the cheapest way to have the product there; -1 where none is. Of equals the one that would cost
+    least if nothing were scarce, for what is scarce of it makes it as dear as the others; then the first by name."""
     best = np.full((len(market.products), market.buckets), -1, dtype=np.int64)
     least = np.full(best.shape, np.inf)
-    by_name = np.array(sorted(range(len(market.ways)), key=lambda w: market.ways.facts[w].name), dtype=np.int64)
-    for turn in turns(market.ways.product[by_name]):
-        way = by_name[turn]
+    normal = _normal_cost(market)
+    in_turn = sorted(range(len(market.ways)), key=lambda w: (round(normal[w], 6), market.ways.facts[w].name))
+    by_cost = np.array(in_turn, dtype=np.int64)
+    for turn in turns(market.ways.product[by_cost]):
+        way = by_cost[turn]
         product = market.ways.product[way]
-        better = ways[way] < least[product]
+        better = ways[way] < np.where(np.isfinite(least[product]), least[product] * (1 - EQUAL), np.inf)
         least[product] = np.where(better, ways[way], least[product])
         best[product] = np.where(better, way[:, None], best[product])
     return best
+
+
+def _normal_cost(market: Market) -> FloatArray:
+    """(way) money for a good unit where nothing is scarce."""
+    parts = market.uses.units * np.nan_to_num(market.products.plain_cost, posinf=0.0)[market.uses.component]
+    return (market.ways.cost + np.bincount(market.uses.way, parts, len(market.ways))) / market.ways.yield_share

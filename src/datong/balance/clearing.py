@@ -14,6 +14,7 @@ from datong.balance.bound import unit_prices
 from datong.balance.causes import Binding, Units, by_orders, by_prices, units_of
 from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, deliveries_table
 from datong.balance.evaluate import Outcome
+from datong.balance.kept import Kept, kept, where_kept
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
@@ -66,6 +67,8 @@ GAPS_SCHEMA = pa.schema(
         ("needed_amount", pa.float64()),
         ("needed_unit", pa.string()),
         ("needed_days", pa.int64()),
+        ("kept_units", pa.float64()),
+        ("kept_for", pa.string()),
     ]
 )
 # A product can be had again where its price is below a lost sale's by this share: prices of a search are not exact.
@@ -88,9 +91,9 @@ def read_back(
 ) -> Clearing:
     """The Clearing of a solution and what it costs. lots: (way, bucket) orders started, of a plan in lots."""
     if lots is not None:
-        solution = replace(solution, prices=prices_where_full(market, solution.prices, outcome))
+        solution = replace(solution, prices=prices_where_full(market, solution.prices, outcome, solution.started))
     ways, cheapest = unit_prices(market, solution.prices)
-    scarcity = Scarcity(market, solution.prices, cheapest)
+    scarcity = Scarcity(market, solution.prices, cheapest, outcome.pool)
     found = delivered(market, outcome)
 
     def in_the_way(product: IntArray, units: Units) -> Binding:
@@ -98,10 +101,14 @@ def read_back(
             return by_prices(market, product, units, ways, scarcity)
         return by_orders(market, product, units, outcome, solution.prices, solution.started, lots)
 
+    def why(product: IntArray, units: Units) -> tuple[Binding, Kept]:
+        lying = kept(market, product, units, outcome, solution.started, found)
+        return where_kept(market, product, units, in_the_way(product, units), lying), lying
+
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
         prices=_prices(market, solution, outcome, cheapest),
-        gaps=_gaps(market, outcome, demand, cheapest, in_the_way, found),
+        gaps=_gaps(market, outcome, demand, cheapest, why, found),
         deliveries=_deliveries(market, found),
         flow=flow(market, solution, outcome),
         hours=hours(market, solution, outcome, lots),
@@ -114,17 +121,19 @@ def read_back(
     )
 
 
-def prices_where_full(market: Market, prices: Prices, outcome: Outcome) -> Prices:
-    """Prices of hours only where the orders leave the line less than the shortest lot on it takes: those of a plan in
-    fractions of units need not fit them."""
+def prices_where_full(market: Market, prices: Prices, outcome: Outcome, started: FloatArray) -> Prices:
+    """Prices of hours only where the orders leave the line less than the shortest lot on it takes, or less than whole
+    units leave, under one of each way that starts there: those of a plan in fractions of units need not fit them.
+    started: (way, bucket) units."""
     free = market.lines.hours + market.lines.hours_taken - outcome.hours_used
-    least = np.full(len(market.lines), np.inf)
+    least, rounded = np.full(len(market.lines), np.inf), np.zeros(free.shape)
     on_line = np.flatnonzero(market.ways.line >= 0)
-    lot = np.array(
-        [max(market.ways.facts[w].multiple_units, 1.0) * market.ways.facts[w].hours_per_unit for w in on_line]
-    )
-    np.minimum.at(least, market.ways.line[on_line], lot)
-    return replace(prices, line=np.where(free < least[:, None] * (1 - NOTHING), prices.line, 0.0))
+    facts = [market.ways.facts[w] for w in on_line]
+    np.minimum.at(least, market.ways.line[on_line], [max(w.multiple_units, 1.0) * w.hours_per_unit for w in facts])
+    one = np.where(market.products.whole[market.ways.product[on_line]], market.ways.hours[on_line], 0.0)
+    np.add.at(rounded, market.ways.line[on_line], one[:, None] * (started[on_line] > NOTHING))
+    is_full = free < np.maximum(least[:, None], rounded) * (1 - NOTHING)
+    return replace(prices, line=np.where(is_full, prices.line, 0.0))
 
 
 def _smallest(market: Market) -> bool:
@@ -354,7 +363,7 @@ def _gaps(
     outcome: Outcome,
     demand: Forecast,
     cheapest: FloatArray,
-    in_the_way: Callable[[IntArray, Units], Binding],
+    why: Callable[[IntArray, Units], tuple[Binding, Kept]],
     found: Delivered | None,
 ) -> pa.Table:
     """Units by product, market and bucket.
@@ -385,7 +394,7 @@ def _gaps(
     late = units.late.copy()
     late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
     blamed = replace(units, late=late)
-    binding = in_the_way(demanded, blamed)
+    binding, lying = why(demanded, blamed)
     days = _days_more(market, demanded, blamed, cheapest, binding.later)
     at_once = (late + units.lost <= NOTHING) & (units.late > NOTHING)
     # By product, then bucket, then market.
@@ -396,7 +405,9 @@ def _gaps(
     products = pa.array([product_of(market, market.products.names[demanded[d]]) for d in of], pa.string())
     missing, start = flat.late + flat.lost, binding.bucket[cell]
     of_all = (units.late + units.lost)[cell]
-    needed = binding.needed[cell] * missing / np.where(of_all > 0, of_all, 1.0)
+    share = missing / np.where(of_all > 0, of_all, 1.0)
+    needed = binding.needed[cell] * share
+    is_kept = (lying.units[cell] > 0) & (missing > NOTHING)
     is_needed = (needed > 0) & (missing > NOTHING)
     return pa.table(
         {
@@ -416,6 +427,8 @@ def _gaps(
             "needed_amount": pa.array(needed, mask=~is_needed),
             "needed_unit": pa.array(["unit", "hour"]).take(pa.array(binding.hours[cell].astype(int), mask=~is_needed)),
             "needed_days": pa.array(days[cell], mask=(days[cell] <= 0) & ~at_once[cell]),
+            "kept_units": pa.array(share * lying.units[cell], mask=~is_kept),
+            "kept_for": lying.whom.take(pa.array(cell[0] * buckets + bucket, mask=~is_kept)),
         },
         schema=GAPS_SCHEMA,
     )

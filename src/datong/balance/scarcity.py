@@ -13,6 +13,8 @@ from datong.model.flow import FloatArray, IntArray
 
 # Quantities and prices below this are rounding of a solver.
 NOTHING = 1e-7
+# Units left in a pool below this are a part of one that whole units leave.
+IDLE = 1.0 - NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +50,25 @@ def product_of(market: Market, label: str) -> str:
 
 
 class Scarcity:
-    """How much of a way's price is scarce things, by thing."""
+    """How much of a way's price is scarce things, by thing.
 
-    def __init__(self, market: Market, prices: Prices, cheapest: FloatArray) -> None:
+    cheapest: (product, bucket) price of a unit. pool: (product, bucket) units that lie in pools at the bucket's end.
+    """
+
+    def __init__(self, market: Market, prices: Prices, cheapest: FloatArray, pool: FloatArray) -> None:
         self.market = market
         self.prices = prices
+        self.cheapest = cheapest
+        self.pool = pool
         plain = market.products.plain_cost
         self.component_premium = np.maximum(cheapest - np.where(np.isfinite(plain), plain, 0.0)[:, None], 0.0)
         self.uses_of, self.first_use = grouped(market.uses.way, len(market.ways))
+
+    def saved(self, product: IntArray, bucket: IntArray) -> FloatArray:
+        """What one more unit of a component there and then would save: nothing where some lies idle."""
+        price = self.cheapest[product, bucket]
+        idle = self.pool[product, bucket] > np.where(self.market.products.whole[product], IDLE, NOTHING)
+        return np.where(~idle & np.isfinite(price), np.maximum(price, 0.0), 0.0)
 
     def uses(self, way: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
         """The first use of each way, the second, and so on, as (positions in `way`, uses)."""

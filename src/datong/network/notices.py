@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.held import named
 from datong.ledger.life import Standing
@@ -14,22 +15,25 @@ from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, s
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
+from datong.model.words import shown
 from datong.network.asked import unasked_products
 from datong.network.bills import Bills
 from datong.network.demand_statements import statements
-from datong.network.horizon import Horizon
+from datong.network.horizon import EPOCH, Horizon
 from datong.network.refusals import unnamed_refusals
 
 # Most names that a notice lists.
 NAMED = 5
+# Weeks of sales that a notice holds customers' orders against.
+RECENT_WEEKS = 8
 
 _Row = Mapping[str, Any]
 
 
 def notices(state: State) -> tuple[Finding, ...]:
     """Products without demand, bills of materials that begin or end, products that nothing makes or brings, economics
-    that change, within the horizon; refusals that close nothing, statements that change nothing. Empty where there is
-    nothing to say."""
+    that change, within the horizon; refusals that close nothing, statements that change nothing, sales that nothing is
+    expected of. Empty where there is nothing to say."""
     calendar = state.settings.calendar
     days = Horizon.of(state, calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)).days
     return (
@@ -38,6 +42,7 @@ def notices(state: State) -> tuple[Finding, ...]:
         *_economics(state, days),
         *_unnamed_refusals(state),
         *_statements(state, days),
+        *_unused_history(state, days),
     )
 
 
@@ -66,6 +71,33 @@ def _statements(state: State, days: Span) -> Iterator[Finding]:
         for table, names in sorted(tables.items()):
             severity = "note" if key == "stated_outside" else "warning"
             yield finding(severity, f"notice.{key}", table, names=_named(sorted(names)))
+
+
+def _unused_history(state: State, days: Span) -> Iterator[Finding]:
+    """What sells and has only firm orders as its demand in the plan: those take the place of a forecast."""
+    demand = state.table("demand").select(["product", "market", "due", "units", "firm"])
+    due = demand["due"].cast(pa.int32())
+    first, after = (pa.scalar(day - EPOCH, pa.int32()) for day in (days.first, days.after))
+    asked = demand.filter(pc.and_(pc.greater_equal(due, first), pc.less(due, after)))
+    asked = asked.group_by(["product", "market"], use_threads=False).aggregate([("units", "sum"), ("firm", "min")])
+    asked = asked.filter(asked["firm_min"])
+    if not asked.num_rows:
+        return
+    sales = state.table("sales").select(["product", "market", "happened_at", "units", "state"])
+    since = pa.scalar(state.as_of - timedelta(weeks=RECENT_WEEKS), sales.schema.field("happened_at").type)
+    recent = pc.and_(pc.greater_equal(sales["happened_at"], since), pc.equal(sales["state"], "ordered"))
+    sold = sales.filter(recent).group_by(["product", "market"], use_threads=False).aggregate([("units", "sum")])
+    units = {(r["product"], r["market"]): r["units_sum"] for r in sold.to_pylist() if r["units_sum"] > 0}
+    found = {item: r["units_sum"] for r in asked.to_pylist() if (item := (r["product"], r["market"])) in units}
+    if found:
+        names = _named([product if market == "all" else f"{product} ({market})" for product, market in sorted(found)])
+        sold_units, asked_units = sum(units[item] for item in found), sum(found.values())
+        figures: dict[str, Any] = {
+            "sold": f"{shown(sold_units):,.10g}",
+            "asked": f"{shown(asked_units):,.10g}",
+            "weeks": RECENT_WEEKS,
+        }
+        yield finding("warning", "notice.history_unused", "demand", count=len(found), names=names, **figures)
 
 
 def _unnamed_refusals(state: State) -> Iterator[Finding]:

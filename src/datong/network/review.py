@@ -34,6 +34,7 @@ def review(state: State) -> tuple[Finding, ...]:
         *demand_beyond(state, starts),
         *assumed_supply(state, starts, held),
         *stock_at_no_site(state),
+        *markets_at_no_site(state, starts),
         *changes_nothing(state, held),
     )
 
@@ -102,6 +103,18 @@ def stock_at_no_site(state: State) -> list[Finding]:
         return []
     figures: dict[str, Any] = {"count": nowhere.num_rows, "products": named(sorted(nowhere["product"].to_pylist()))}
     return [finding("warning", "review.no_site", "stock", column="site", rows_affected=nowhere.num_rows, **figures)]
+
+
+def markets_at_no_site(state: State, starts: Sequence[date]) -> list[Finding]:
+    """Markets of a chain whose lanes end at several sites, where none is called like a site: each of the ends serves
+    each of them, at no cost."""
+    lanes, sites = state.table("lanes"), set(state.table("sites")["site"].to_pylist())
+    ends = sorted(set(lanes["to_site"].to_pylist()) - set(lanes["from_site"].to_pylist()))
+    markets = sorted({item.market for item in asked_items(state, starts)})
+    if len(ends) < 2 or not markets or sites & set(markets):
+        return []
+    figures: dict[str, Any] = {"count": len(markets), "markets": named(markets), "sites": named(ends)}
+    return [finding("warning", "review.no_site_market", "demand", column="market", **figures)]
 
 
 def asked_items(state: State, starts: Sequence[date]) -> list[Item]:
@@ -211,8 +224,10 @@ def changes_nothing(state: State, held: Held) -> list[Finding]:
     sites, shares = state.table("sites"), state.table("firm_shares")
     if sites.num_rows and not state.table("lanes").num_rows and not shares.num_rows and not _are_markets(state):
         found.append(finding("note", "review.idle_sites", "sites"))
-    if state.table("returns").num_rows:
-        found.append(finding("note", "review.idle_returns", "returns"))
+    returns = state.table("returns")
+    unsaid = returns.num_rows - (pc.sum(returns["resaleable"].is_valid()).as_py() or 0)
+    if unsaid:
+        found.append(finding("note", "review.idle_returns", "returns", column="resaleable", count=unsaid))
     return found
 
 

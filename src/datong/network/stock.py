@@ -220,12 +220,19 @@ def movements(state: State, stands: Mapping[str, Standing], counts: Counts) -> M
         _moves(state.table("receipts"), "site", "units", 1),
         _moves(shipments, "from_site", "units", -1),
         _moves(arrived(state), "to_site", "units", 1),
+        _moves(_back_on_sale(state), "site", "units", 1),
         _told_moves(state, stands),
     ]
     sold = _moves(_sold_at(sales_before_shipments(state), state), "site", "units", -1)
     taken = [_used_components(state, stands, counts)]
     (taken if ships_to_buyers(state) else moves).append(sold)
     return Movements(pa.concat_tables(moves), pa.concat_tables(taken))
+
+
+def _back_on_sale(state: State) -> pa.Table:
+    """Returns of units that can be sold again."""
+    returns = state.table("returns")
+    return returns.filter(pc.fill_null(returns["resaleable"], False))
 
 
 def _sold_at(sales: pa.Table, state: State) -> pa.Table:

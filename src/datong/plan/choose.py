@@ -87,7 +87,47 @@ def _chosen(work: Work, on_turn: OnTurn) -> list[Lot]:
         following=_following(work.facts.ways),
         calendar=work.calendar,
     )
-    return make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots))
+    return _all_used(work, make_feasible(lots, room, _worth_per_hour(work, lots), _instead(work, lots)))
+
+
+def _all_used(work: Work, lots: Sequence[Lot]) -> list[Lot]:
+    """Lots without what of a component nothing takes any more within the horizon, the last to arrive first: what it was
+    to go into found no room. In whole multiples, and no less than a smallest lot is left."""
+    taken = {c: np.maximum(work.asked.substituted.get(c, 0.0), 0.0) for c in work.components}
+    flow = {c: work.promised.units[c] - taken[c] for c in work.components}
+    kept, of_product = list(lots), defaultdict[str, list[int]](list)
+    for i, lot in enumerate(lots):
+        _book(work, flow, lot, lot.units)
+        of_product[lot.way.product].append(i)
+    for product in reversed(work.order):
+        if product not in work.components or product in work.asked.products:
+            continue
+        last = sorted(of_product[product], key=lambda i: (-kept[i].arrive, -kept[i].start, kept[i].way.name))
+        for i in last:
+            lot = kept[i]
+            units = _units_used(lot, float(np.cumsum(flow[product])[lot.arrive :].min()), work.whole[product])
+            _book(work, flow, lot, units - lot.units)
+            kept[i] = replace(lot, units=units)
+    return [lot for lot in kept if lot.units > NOTHING]
+
+
+def _book(work: Work, flow: dict[str, FloatArray], lot: Lot, units: float) -> None:
+    """Enters units of a lot more or less into what comes of components less what is taken, by bucket."""
+    if lot.way.product in flow:
+        flow[lot.way.product][lot.arrive] += units * lot.way.yield_share
+    for use in lot.way.uses:
+        if use.component in flow and valid_on(work.starts[lot.start], use.valid_from, use.valid_to):
+            flow[use.component][lot.start] -= units * use.units_per_unit
+
+
+def _units_used(lot: Lot, lying: float, whole: bool) -> float:
+    """Units of a lot without those that go on lying from its arrival to the horizon's end."""
+    spare, step = max(lying, 0.0) / lot.way.yield_share, step_of(lot.way, whole)
+    if spare >= lot.units - NOTHING:
+        return 0.0
+    spare = min(spare, max(lot.units - lot.way.min_units, 0.0))
+    less = math.floor(spare / step + NOTHING) * step if step > 0 else spare
+    return lot.units - less if less > NOTHING * max(lot.units, 1.0) else lot.units
 
 
 def _following(ways: Sequence[Way]) -> dict[str, Way]:

@@ -73,10 +73,11 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> tuple[dict[Lo
         place = 0
         left = queue[0].units if queue else 0.0
         stock = on_order = planned = 0.0
-        for lot, kind, units in sources:
+        usable = _whole_parts([units for _, _, units in sources]) if _in_whole_units(queue) else None
+        for i, (lot, kind, units) in enumerate(sources):
             if lot is not None:
                 before[lot] = Before(stock, on_order, planned)
-            good = units
+            good = units if usable is None else usable[i]
             while good > NOTHING and place < len(queue):
                 taken = min(good, left)
                 if lot is not None and taken > NOTHING:
@@ -89,6 +90,16 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> tuple[dict[Lo
             on_order += units if kind == "on_order" else 0.0
             planned += units if kind == "lot" else 0.0
     return _through_markets(pegs), before
+
+
+def _in_whole_units(uses: Sequence[Use]) -> bool:
+    return all(abs(use.units - round(use.units)) <= NOTHING for use in uses)
+
+
+def _whole_parts(units: Sequence[float]) -> list[float]:
+    """The whole units that are there with each source: what a yield leaves of a unit is there with the rest of it."""
+    there = np.floor(np.cumsum(units) + NOTHING)
+    return np.diff(there, prepend=0.0).tolist()
 
 
 Source = tuple[Lot | None, Literal["stock", "on_order", "lot"], float]

@@ -308,7 +308,7 @@ def _by_two_plans(
 def _lot_prices(plan: MarketCleared, market: Market) -> Cleared:
     """Prices with the set-ups of the plan as they are, where its own table has them."""
     fixed = set_ups_fixed(plan) if prices_fix_set_ups(plan) else market
-    told = prices_where_full(plan.market, plan.solution.prices, plan.outcome)
+    told = prices_where_full(plan.market, plan.solution.prices, plan.outcome, plan.solution.started)
     served = np.diff(plan.outcome.served_by, axis=1, prepend=0.0)
     return cleared_for_quotes(fixed, told, plan.solution.started, plan.outcome.turned_away, served)
 

@@ -22,10 +22,11 @@ def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
 
     `no_time`: nothing ordered now would be there in time for most of the units that nothing scarce keeps from being on
     time. `binding` is what stands in the way of most units that are late or lost, counted in `binding_unit` (hour,
-    unit), and `binding_price` its highest price; '' and None where nothing does. Raises Refused for a run that an
+    unit), and `binding_price` its highest price; '' and None where nothing does. `kept_for`: for whom what lies there
+    is kept, where that is what stands in the way. Raises Refused for a run that an
     earlier version kept.
     """
-    if not set(GAP_UNITS) <= set(gaps.column_names):
+    if not {*GAP_UNITS, "kept_for"} <= set(gaps.column_names):
         raise Refused(message("report.earlier_version"))
     # One thread: sums of several come in another order each time, and differ in their last digit.
     sums = gaps.group_by(key, use_threads=False).aggregate([(name, "sum") for name in GAP_UNITS])
@@ -38,9 +39,10 @@ def gap_totals(gaps: pa.Table, key: str) -> list[Row]:
         row = {key: r[key]} | {name: r[f"{name}_sum"] or 0.0 for name in GAP_UNITS}
         row["short_units"] = row["late_units"] + row["lost_units"]
         row["on_time_share"] = _share(row)
-        found = most.get(r[key], {"binding": "", "price": None, "unit": None})
+        found = most.get(r[key], {"binding": "", "price": None, "unit": None, "kept_for": None})
         row["no_time"] = no_time.get(r[key], False)
         row |= {"binding": found["binding"], "binding_price": found["price"], "binding_unit": found["unit"]}
+        row["kept_for"] = found["kept_for"]
         rows.append(row)
     return rows
 
@@ -59,20 +61,23 @@ def product_totals(tables: Mapping[str, pa.Table]) -> list[Row]:
 
 def binding_units(gaps: pa.Table, keys: Sequence[str] = ()) -> list[Row]:
     """Late and lost units by `keys` and by what stands in their way (`binding`, with its unit and highest price), the
-    most first; those that nothing scarce stands in the way of are not counted."""
+    most first; those that nothing scarce stands in the way of are not counted. `kept_for` of the most units, where it
+    is that what lies there is kept for others."""
     short = pc.add(gaps["late_units"], gaps["lost_units"])
     told = pc.and_(pc.greater(short, 0.0), pc.not_equal(pc.fill_null(gaps["binding"], ""), ""))
-    rows = gaps.append_column("short", short).filter(told)
-    names = [*keys, "binding"]
+    rows = gaps.append_column("short", short).append_column("kept", pc.is_valid(gaps["kept_for"])).filter(told)
+    rows = rows.sort_by([("short", "descending"), ("bucket", "ascending"), ("kept_for", "ascending")])
+    names = [*keys, "binding", "kept"]
     by = rows.group_by(names, use_threads=False).aggregate(
-        [("short", "sum"), ("binding_price", "max"), ("needed_unit", "max")]
+        [("short", "sum"), ("binding_price", "max"), ("needed_unit", "max"), ("kept_for", "first")]
     )
     found = [
         {name: r[name] for name in names}
         | {"units": r["short_sum"], "price": r["binding_price_max"], "unit": r["needed_unit_max"]}
+        | {"kept_for": r["kept_for_first"]}
         for r in by.to_pylist()
     ]
-    return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"]))
+    return sorted(found, key=lambda r: (*(r[k] for k in keys), -r["units"], r["binding"], r["kept"]))
 
 
 def not_at_once(gaps: pa.Table) -> pa.ChunkedArray:

@@ -4,7 +4,7 @@ Every change that is looked for is a test with a p-value: of an item a lasting l
 those before, the one oddest week, more returns per unit sold; of a holiday its days against the same weekdays around,
 over the chain and over each category. All tests of a run together are held to FALSE_ALARM_SHARE by Benjamini and
 Hochberg (1995): of the signals shown at most that share is expected to be accident, and where nothing changed at most
-that share of runs shows any. See statistics.py for each test and its source.
+that share of runs shows any. See statistics/changes.py and rates.py for each test and its source.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ def sense(state: State) -> Sensed:
     """Demand series and signals as known at the state's moment.
 
     Signals have q_value <= FALSE_ALARM_SHARE and are ordered by their effect in money (units x price; the default price
-    where none is known), then by id; what people say will change (stated.py) stands before them. Holidays are looked
-    for first, and the buckets that they explain are left out of the tests of items, so that a feast is told once.
-    Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
+    where none is known), then by id; what people say will change (stated_demand.py) stands before them. Holidays are
+    looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
+    once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
     sales = sale_rows(state)
     series = series_of_sales(state, sales)

@@ -6,7 +6,7 @@ moment, without those of which it has a version of its own, and its own; the par
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from datong.ledger.validate import CheckedRows
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
-from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _own_columns
+from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _Incoming, _own_columns
 from datong.store.incoming import lacks_key, moment_sql, named_by, numbered, repeated, valid_from
 from datong.store.migrations import branch_table, create_branch_table, quoted
 
@@ -181,6 +181,13 @@ class BranchLedger(DuckDBLedger):
             " ON own.row_id = below.row_id AND own._from = below._from)"
         )
 
+    def _rows_as_of(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
+        return self._read_rows(table, as_of, last_ingest)  # another ledger of this branch may have written
+
+    def last_ingests(self) -> Mapping[str, int]:
+        """The trunk's; see Ledger.last_ingests."""
+        return self._parent.last_ingests()
+
     def _filled(self, names: Collection[str]) -> frozenset[str]:
         return self._parent._filled(names) | {table.name for table in _changed_tables(self)}
 
@@ -240,9 +247,12 @@ class BranchLedger(DuckDBLedger):
 
     # taking in ----------------------------------------------------------------------------------
 
-    def _stage(self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: Spill, every: bool = True) -> int:
+    def _is_new(self, table: Table) -> bool:
+        return False  # what its parent has is there before
+
+    def _stage(self, table: Table, incoming: _Incoming, every: bool = True) -> int:
         """Put every good row into `staged`: what the trunk knows may be news here."""
-        return super()._stage(table, checked, arrived_at, bad, every=True)
+        return super()._stage(table, incoming, every=True)
 
     def _judge(self, table: Table, ingest: int, arrived_at: datetime) -> tuple[int, int, pa.Table]:
         """Add what differs from what the branch holds: new facts, new versions, and rows in conflict (_n, row_id).

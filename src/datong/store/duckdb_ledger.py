@@ -8,13 +8,15 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.incoming import incoming_rows
@@ -31,7 +33,7 @@ from datong.ledger.protocol import (
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
-from datong.ledger.validate import REJECTED_SCHEMA, Checked, CheckedRows, RowsInHand, finding_record
+from datong.ledger.validate import REJECTED_SCHEMA, ROW, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.versions import versions
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
@@ -46,6 +48,7 @@ from datong.store.incoming import (
     counted,
     gone,
     insertion,
+    insertion_at_once,
     lacks_key,
     moment_sql,
     named_by,
@@ -71,6 +74,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 _SPILL_BYTES = 16 * 1024 * 1024
+_RUN_BYTES = 4 * 1024 * 1024  # of a run's tables, as they are kept, that go in with one statement
+_SEEN_BYTES = 4 * 1024 * 1024  # of a table that stays in memory as it was read last
 _CONFLICTS_AT_ONCE = 10_000
 
 
@@ -175,8 +180,17 @@ def _translated(path: Path) -> Generator[None]:
         raise
 
 
+# Rows in conflict: which of the incoming ones, and of which fact.
+_CONFLICTS_SCHEMA = pa.schema({"_n": pa.int64(), "row_id": pa.string()})
 # Of a bad row, with its table and source as parameters: the same row of the same source is kept once.
 _QUARANTINE_ID = "md5(concat_ws(chr(31), ?, ?, __row__, raw))[:16]"
+
+
+class _Seen(NamedTuple):
+    """A table as it was read: as of which moment and which of its ingests."""
+
+    read: tuple[datetime, int]
+    rows: pa.Table
 
 
 class DuckDBLedger:
@@ -191,6 +205,9 @@ class DuckDBLedger:
         self.settings = settings
         self._held = held
         self._latest_known: tuple[int, datetime | None] | None = None  # as of which ingest
+        # By table its last ingest; None: to be asked. Only this ledger writes them, while it is open.
+        self._last_of: dict[str, int] | None = None
+        self._seen: dict[str, _Seen] = {}  # by table what was read last
         self._whole = False  # whether a transaction goes on that further writes belong to
 
     def __enter__(self) -> "DuckDBLedger":
@@ -258,14 +275,18 @@ class DuckDBLedger:
             if retried:
                 self._leave_quarantine(retried)
             ingest = self._next_ingest()
-            try:
-                good = self._stage(table, checked, arrived_at, bad)
-                added, superseded, conflicts = self._judge(table, ingest, arrived_at)
-                for some in conflicts.to_batches(_CONFLICTS_AT_ONCE):
-                    bad.add(self._conflicting_rows(table, source, pa.Table.from_batches([some])))
-                clash = self._conflict_finding(source, conflicts)
-            finally:
-                self._drop_temporary()
+            incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
+            good = added = self._add_at_once(table, incoming, ingest, arrived_at)
+            superseded, conflicts, clash = 0, _CONFLICTS_SCHEMA.empty_table(), None
+            if good is None or added is None:
+                try:
+                    good = self._stage(table, incoming)
+                    added, superseded, conflicts = self._judge(table, ingest, arrived_at)
+                    for some in conflicts.to_batches(_CONFLICTS_AT_ONCE):
+                        bad.add(self._conflicting_rows(table, source, pa.Table.from_batches([some])))
+                    clash = self._conflict_finding(source, conflicts)
+                finally:
+                    self._drop_temporary()
             mended = self._drop_mended(table.name, source, bad) if whole else 0
             fresh = self._put_in_quarantine(table.name, source, bad, arrived_at, ingest)
             if added or superseded or mended or fresh:
@@ -282,13 +303,27 @@ class DuckDBLedger:
             findings=(*checked.findings, *([] if clash is None else [clash])),
         )
 
-    def _stage(
-        self, table: Table, checked: CheckedRows, arrived_at: datetime, bad: "Spill", every: bool = False
-    ) -> int:
+    def _add_at_once(self, table: Table, incoming: "_Incoming", ingest: int, arrived_at: datetime) -> int | None:
+        """Add rows that come in one batch, each with a key that no other has, to a table into which nothing came
+        before: there is nothing to judge. Returns how many; None: it is otherwise, and nothing was done."""
+        rows = incoming.only
+        if rows is None or not self._is_new(table) or not _with_keys_of_their_own(rows):
+            return None
+        repeated_rows = incoming.take_out_repeated()
+        if repeated_rows.num_rows:
+            rows = rows.filter(pc.invert(pc.is_in(rows["_source_row"], repeated_rows[ROW].combine_chunks())))
+        with self._registered("incoming_arrow", pa.Table.from_batches([rows])):
+            self._run(insertion_at_once(table, rows.schema.names, self.settings.history, arrived_at, ingest))
+        return rows.num_rows
+
+    def _is_new(self, table: Table) -> bool:
+        """Whether nothing came into a table yet."""
+        return table.name not in self._last_by_table()
+
+    def _stage(self, table: Table, incoming: "_Incoming", every: bool = False) -> int:
         """Put the good rows into `staged` as they come (but, unless `every` row is wanted, those that are known), and
-        the others into `bad`. Returns how many are good."""
+        the others aside. Returns how many are good."""
         known_left_out = table.kind == "event" and not every and self._has_rows(table)
-        incoming = _Incoming(table, checked, self.settings, arrived_at, bad)
         with self._registered("incoming_arrow", incoming.reader):
             try:
                 self._run(staging(table, incoming.reader.schema.names, known_left_out))
@@ -296,9 +331,8 @@ class DuckDBLedger:
                 if incoming.error is not None:  # broken on the way here, not in the database
                     raise incoming.error from None
                 raise
-        repeated_rows = checked.repeated()
+        repeated_rows = incoming.take_out_repeated()
         if repeated_rows.num_rows:
-            bad.add(repeated_rows)
             with self._registered("bad_arrow", repeated_rows):
                 self._run(taking_out())
         return incoming.rows - repeated_rows.num_rows
@@ -314,7 +348,7 @@ class DuckDBLedger:
             self._run(statement)
         ((unknown, some_contested),) = self._rows(counted(some_stored))
         first, later, judged = 0, 0, 0
-        conflicts = pa.table({"_n": pa.array([], pa.int64()), "row_id": pa.array([], pa.string())})
+        conflicts = _CONFLICTS_SCHEMA.empty_table()
         if some_contested:
             self._run(contested(table, some_stored))
             ((judged,),) = self._rows("SELECT count(*) FROM contested")
@@ -400,11 +434,18 @@ class DuckDBLedger:
         return fresh
 
     def _next_ingest(self) -> int:
-        ((last,),) = self._rows("SELECT coalesce(max(ingest), 0) FROM ingests")
-        return last + 1
+        return max(self._last_by_table().values(), default=0) + 1
+
+    def _last_by_table(self) -> dict[str, int]:
+        self._held.connection()  # refused in words, where it may not be used, also where it need not be asked
+        if self._last_of is None:
+            found = self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name")
+            self._last_of = dict(found)
+        return self._last_of
 
     def _note_ingest(self, ingest: int, table: str, source: str, arrived_at: datetime) -> None:
         self._run("INSERT INTO ingests VALUES (?, ?, ?, ?)", [ingest, table, source, arrived_at])
+        self._last_by_table()[table] = ingest
 
     def _note_write(self, at: datetime, by: str, what: str, subject: str, source: str | None, how_many: int) -> None:
         self._run(
@@ -467,7 +508,7 @@ class DuckDBLedger:
         if spec.kind == "event" and count <= rows:
             return ()
         with Spill(REJECTED_SCHEMA) as bad:
-            self._stage(spec, named(), SINCE_EVER, bad, every=True)
+            self._stage(spec, _Incoming(spec, named(), self.settings, SINCE_EVER, bad), every=True)
         ((some_without_key,),) = self._rows(lacks_key())
         if some_without_key:
             self._run(repeated())
@@ -540,7 +581,7 @@ class DuckDBLedger:
 
     def last_ingests(self) -> Mapping[str, int]:
         """By table its last ingest or withdrawal; see Ledger.last_ingests."""
-        return dict(self._rows("SELECT table_name, max(ingest) FROM ingests GROUP BY table_name ORDER BY table_name"))
+        return dict(sorted(self._last_by_table().items()))
 
     # reading ------------------------------------------------------------------------------------
 
@@ -565,22 +606,34 @@ class DuckDBLedger:
         return State(self.settings, as_of, read, Snapshot(self.chain, self.name, last_ingest))
 
     def _filled(self, names: Collection[str]) -> frozenset[str]:
-        """Those of the tables that have any row: to ask for all of them at once is quicker than to read an empty
-        one."""
-        some = [f"SELECT '{n}' WHERE EXISTS (SELECT 1 FROM {chain_table(tables()[n])})" for n in names]
-        return frozenset(name for (name,) in self._rows(" UNION ALL ".join(some))) if some else frozenset()
+        """Those of the tables into which anything came: no other has a row."""
+        return frozenset(names) & self._last_by_table().keys()
 
     def _table_as_of(self, name: str, as_of: datetime, last_ingest: int) -> pa.Table:
         if name == REFUSED:
             return pa.Table.from_pylist(self._refused(as_of, last_ingest), schema=REFUSED_SCHEMA)
         table = tables()[name]
-        query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
-        rows = in_state_schema(name, self._arrow(f"{query} ORDER BY row_id, _from"))
+        rows = self._rows_as_of(table, as_of, last_ingest)
         if not is_told(rows) or not has_units(table):
             return rows
         calendar = self.settings.calendar
         known = self._conversions(as_of, last_ingest)
         return in_base_units(table, rows, known, calendar.zone, calendar.local_date(as_of))
+
+    def _rows_as_of(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
+        """The rows as they were taken in. What was read last is not read again: a command looks at most tables several
+        times, and nothing but an ingest into a table changes what it holds as of a moment."""
+        read = as_of, min(last_ingest, self._last_by_table().get(table.name, 0))
+        if table.name not in self._seen or self._seen[table.name].read != read:
+            rows = self._read_rows(table, as_of, last_ingest)
+            if rows.nbytes > _SEEN_BYTES:
+                return rows
+            self._seen[table.name] = _Seen(read, rows)
+        return self._seen[table.name].rows
+
+    def _read_rows(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
+        query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
+        return in_state_schema(table.name, self._arrow(f"{query} ORDER BY row_id, _from"))
 
     def _conversions(self, as_of: datetime, last_ingest: int) -> Conversions:
         """The units in which products are counted, as known at a moment. One that was known only later, or was
@@ -655,8 +708,11 @@ class DuckDBLedger:
         """The last moment at which anything became known, 'since ever' apart; see Ledger.latest_known_at."""
         last_ingest = self._next_ingest() - 1
         if self._latest_known is None or self._latest_known[0] != last_ingest:
-            moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in tables().values())
-            ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
+            filled = [tables()[name] for name in sorted(self._filled(tables()))]
+            moments = " UNION ALL ".join(f"SELECT max(known_at) AS m FROM {chain_table(t)}" for t in filled)
+            latest = None
+            if filled:
+                ((latest,),) = self._rows(f"SELECT max(m) FROM ({moments}) WHERE m > {moment_sql(SINCE_EVER)}")
             self._latest_known = last_ingest, latest
         return self._latest_known[1]
 
@@ -682,7 +738,7 @@ class DuckDBLedger:
             count = clock_repair.put_back(self._rows, self._run, now, by, self._branch_tables())
             if count:
                 self._note_write(now, by, "clock", "put_back", None, count)
-        self._latest_known = None
+        self._forget()
         return count
 
     def put_back_rows(self) -> pa.Table:
@@ -768,10 +824,22 @@ class DuckDBLedger:
                 self._keep_tables(run)
 
     def _keep_tables(self, run: RunRecord) -> None:
-        for name, table in run.tables.items():  # one at a time: all of them at once are large
-            kept = pa.table({"arrow": pa.array([_arrow_bytes(table)], pa.large_binary())})
-            with self._registered("run_table_arrow", kept):
-                self._run("INSERT INTO run_tables SELECT ?, ?, arrow FROM run_table_arrow", [run.run, name])
+        """A statement for each takes longer than a small table; all of them at once are large."""
+        names: list[str] = []
+        kept: list[bytes] = []
+        for name, table in run.tables.items():
+            names.append(name)
+            kept.append(_arrow_bytes(table))
+            if sum(map(len, kept)) > _RUN_BYTES:
+                self._insert_tables(run.run, names, kept)
+                names, kept = [], []
+        if names:
+            self._insert_tables(run.run, names, kept)
+
+    def _insert_tables(self, run: str, names: Sequence[str], kept: Sequence[bytes]) -> None:
+        rows = pa.table({"name": names, "arrow": pa.array(kept, pa.large_binary())})
+        with self._registered("run_tables_arrow", rows):
+            self._run("INSERT INTO run_tables SELECT ?, name, arrow FROM run_tables_arrow", [run])
 
     def runs(self, as_of: datetime | None = None) -> pa.Table:
         """Kept runs, oldest first; see Ledger.runs."""
@@ -832,10 +900,15 @@ class DuckDBLedger:
             yield
             self._run("COMMIT")
         except BaseException:
-            self._latest_known = None
+            self._forget()
             with suppress(duckdb.Error):  # the first error tells more
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _forget(self) -> None:
+        """What is remembered of the file may not be so any more."""
+        self._latest_known = self._last_of = None
+        self._seen = {}
 
     @contextmanager
     def _registered(self, name: str, table: pa.Table | pa.RecordBatchReader) -> Generator[None]:
@@ -863,7 +936,8 @@ class DuckDBLedger:
 class _Incoming:
     """Checked rows as a stream that DuckDB reads; rejected rows go aside on the way.
 
-    rows: how many have come. error: what broke in Python while DuckDB was reading.
+    rows: how many have come. only: the first batch, where there is no other. error: what broke in Python while DuckDB
+    was reading.
     """
 
     def __init__(
@@ -871,6 +945,7 @@ class _Incoming:
     ) -> None:
         self.rows = 0
         self.error: BaseException | None = None
+        self._checked, self._bad = checked, bad
 
         def batches() -> Iterator[pa.RecordBatch]:
             for part in checked.batches():
@@ -879,17 +954,24 @@ class _Incoming:
                 self.rows += part.rows.num_rows
 
         coming = batches()
-        first = next(coming)
+        begun = [next(coming), *islice(coming, 1)]
+        self.only = begun[0] if len(begun) == 1 else None
 
         def kept() -> Iterator[pa.RecordBatch]:
             try:
-                yield first
+                yield from begun
                 yield from coming
             except BaseException as error:
                 self.error = error
                 raise
 
-        self.reader = pa.RecordBatchReader.from_batches(first.schema, kept())
+        self.reader = pa.RecordBatchReader.from_batches(begun[0].schema, kept())
+
+    def take_out_repeated(self) -> pa.Table:
+        """Put aside the rows that an earlier row of the source rules out, once all have come. Returns them."""
+        repeated_rows = self._checked.repeated()
+        self._bad.add(repeated_rows)
+        return repeated_rows
 
 
 class Spill:
@@ -918,6 +1000,10 @@ class Spill:
             return self._schema.empty_table().to_reader()
         self._file.seek(0)
         return pa.ipc.open_stream(pa.PythonFile(self._file, "r"))
+
+
+def _with_keys_of_their_own(rows: pa.RecordBatch) -> bool:
+    return pc.all(rows["_keyed"], min_count=0).as_py() and pc.count_distinct(rows["row_id"]).as_py() == rows.num_rows
 
 
 def _held_from(table: Table) -> str:

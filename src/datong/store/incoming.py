@@ -23,16 +23,21 @@ def staging(table: Table, given: Sequence[str], known_left_out: bool) -> str:
     out at once, so that a file taken in a second time costs little. Their content holds the key, so that equal content
     is an equal row.
     """
-    missing = [c for c in table.columns.values() if c.name not in given]
-    empty = "".join(f", NULL::{sql_type(column)} AS {quoted(column.name)}" for column in missing)
-    content = "(_content_high::UHUGEINT << 64) + _content_low AS _content"
-    rows = f"SELECT * EXCLUDE (_content_high, _content_low){empty}, {content} FROM incoming_arrow"
+    rows = _whole(table, given)
     if known_left_out:
         rows = (
             f"SELECT * FROM ({rows}) AS i ANTI JOIN {chain_table(table)} AS s ON s._content = i._content"
             " AND (i._known_at_assumed OR i.known_at = s.known_at) AND i._keyed"
         )
     return f"CREATE OR REPLACE TEMP TABLE staged AS {rows}"
+
+
+def _whole(table: Table, given: Sequence[str]) -> str:
+    """The rows of `incoming_arrow`, which has the columns `given`, with all columns and `_content`."""
+    missing = [c for c in table.columns.values() if c.name not in given]
+    empty = "".join(f", NULL::{sql_type(column)} AS {quoted(column.name)}" for column in missing)
+    content = "(_content_high::UHUGEINT << 64) + _content_low AS _content"
+    return f"SELECT * EXCLUDE (_content_high, _content_low){empty}, {content} FROM incoming_arrow"
 
 
 def taking_out() -> str:
@@ -183,22 +188,44 @@ def insertion(
     table: Table, history: Literal["declared", "live"], arrived_at: datetime, ingest: int, judged: bool
 ) -> str:
     """Adds the incoming rows that are new facts, and, where some were `judged`, those that are new versions."""
-    undated = moment_sql(SINCE_EVER if history == "declared" else arrived_at)
-    own = ", ".join(quoted(name) for name in table.columns if name != "known_at")
-    head = (
-        f"INSERT INTO {chain_table(table)} (row_id, _content, _version, _known_at_assumed, _withdrawn, _ingest,"
-        f" _source_row, known_at, {own}) "
-    )
     if not judged:
-        return head + (
-            f"SELECT row_id, _content, 1, _known_at_assumed, false, {ingest}, _source_row,"
-            f" coalesce(known_at, {undated}), {own} FROM incoming"
-        )
-    return head + (
+        return _insertion(table, history, arrived_at, ingest, "incoming")
+    undated, own = _undated(history, arrived_at), _own(table)
+    return _insertion_head(table) + (
         f"SELECT incoming.row_id, _content, coalesce(version, 1), _known_at_assumed, false, {ingest}, _source_row,"
         f" coalesce(k, known_at, {undated}), {own} FROM incoming LEFT JOIN verdicts USING (_n)"
         " WHERE verdict IS NULL OR verdict = 'new'"
     )
+
+
+def insertion_at_once(
+    table: Table, given: Sequence[str], history: Literal["declared", "live"], arrived_at: datetime, ingest: int
+) -> str:
+    """Adds all rows of `incoming_arrow`, which has the columns `given`, as new facts."""
+    return _insertion(table, history, arrived_at, ingest, f"({_whole(table, given)})")
+
+
+def _insertion(table: Table, history: Literal["declared", "live"], arrived_at: datetime, ingest: int, rows: str) -> str:
+    return _insertion_head(table) + (
+        f"SELECT row_id, _content, 1, _known_at_assumed, false, {ingest}, _source_row,"
+        f" coalesce(known_at, {_undated(history, arrived_at)}), {_own(table)} FROM {rows}"
+    )
+
+
+def _insertion_head(table: Table) -> str:
+    return (
+        f"INSERT INTO {chain_table(table)} (row_id, _content, _version, _known_at_assumed, _withdrawn, _ingest,"
+        f" _source_row, known_at, {_own(table)}) "
+    )
+
+
+def _own(table: Table) -> str:
+    return ", ".join(quoted(name) for name in table.columns if name != "known_at")
+
+
+def _undated(history: Literal["declared", "live"], arrived_at: datetime) -> str:
+    """When a new fact is known that does not say it."""
+    return moment_sql(SINCE_EVER if history == "declared" else arrived_at)
 
 
 def valid_from(table: Table) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from datong.connectors.exports.marks import marks_of
+from datong.connectors.exports.order_states import marks_of
 from datong.connectors.exports.reading import Reading, read_export
 
 DAYS = range(1, 29)
@@ -360,7 +360,7 @@ def test_offers_are_not_sold(tmp_path: Path, kind: str) -> None:
 
 def test_notes_that_tell_of_an_undoing_are_asked_about(tmp_path: Path) -> None:
     reading = read(tmp_path, "Date,SKU,Qty,Note", "2024-01-{d},A1,5,||cancelled by phone")
-    assert keys(reading) == ["state:cancelled by phone"]
+    assert keys(reading) == ["remark:Note"]
     reading = read(tmp_path, "Date,SKU,Qty,Note", "2024-01-{d},A1,5,||ring twice|leave at door")
     assert (reading.sold, keys(reading)) == (140, [])
 

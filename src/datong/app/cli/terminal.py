@@ -21,7 +21,7 @@ from rich.text import Text
 
 from datong.app.wording import figures
 from datong.app.wording.certainty import certainty_lines
-from datong.app.wording.columns import binding_words, coded, evidence_words, shown_value, title
+from datong.app.wording.columns import binding_words, coded, evidence_words, rounded, shown_value, title
 from datong.app.wording.inputs import PLAN, ReportInputs, resting_on
 from datong.app.wording.names import Names
 from datong.app.wording.verdict import (
@@ -399,13 +399,15 @@ def need_words(
         return said + say("balance.need_more", language, name=scarce, then=when(row["binding_bucket"]))
     if row["needed_amount"] is None:
         key = "balance.need_time" if days is None else "balance.need_days"
-        return said + say(key, language, days=days or "")
+        return said + say(key, language, days=days or "", rounded=rounded(settings, language))
     words = {
         "name": scarce,
         "amount": figures.fitting(row["needed_amount"]),
         "then": when(row["binding_bucket"]),
         "days": days or "",
     }
+    if row["kept_for"]:
+        return said + say("balance.need_kept", language, who=row["kept_for"], **words)
     or_days = "" if days is None else "_or_days"
     return said + say(f"balance.need_{row['needed_unit']}{or_days}", language, **words)
 
@@ -578,7 +580,7 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
         rows.add_row(Text(name), *(figures.fitting(of[n]) for n in names), on_time, Text(binding), style=style)
 
     for r in shown:
-        row(named.beside(r["product"]), r, binding_words(r, named, inputs.settings.currency, language))
+        row(named.beside(r["product"]), r, binding_words(r, named, inputs.settings, language))
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
     if shown and others:
         row(say("terminal.others", language), gap_sum(others))

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from datong.app.cli import terminal
 from datong.app.wording import figures
-from datong.app.wording.columns import coded, shown_value
+from datong.app.wording.columns import coded, rounded, shown_value
 from datong.app.wording.names import Names
 from datong.balance.quote import SAME_SHARE
 from datong.model.settings import ChainSettings
@@ -87,6 +87,8 @@ def quote_lines(summary: Mapping[str, Any], settings: ChainSettings, names: Name
     elif summary["price_per_unit"] is None or summary["earliest"] != summary["earliest_normal"]:
         price = money(summary["earliest_price"])
         lines.append(say("quote.earliest", language, day=summary["earliest"], price=price))
+    if summary["earliest"] is not None:
+        lines.append(say("quote.rounded", language, rounded=rounded(settings, language)))
     if summary["price_per_unit"] is not None and "exact" not in summary:
         lines.append(_holds(summary, language))
     return lines

@@ -7,9 +7,11 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
@@ -21,8 +23,9 @@ from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
 from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
+from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import APART, MARKETS, Reading, read_from
+from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.words import message, say
@@ -61,11 +64,12 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
 def _read(options: argparse.Namespace, language: str) -> Reading:
     """The export as it is read, without a question left. Raises BadInput where it cannot be."""
     profiles = own_profiles(options.into)
+    today = datetime.now().astimezone().date()
     with terminal.reading(options.file.name, language):
         grids = read_grids(options.file)
 
     def read(answers: Mapping[str, str]) -> Reading:
-        return read_from(grids, options.file.name, answers, options.country, profiles=profiles)
+        return read_from(grids, options.file.name, answers, options.country, profiles=profiles, today=today)
 
     given = _given(options)
     reading = read(given)
@@ -152,7 +156,9 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     goods = _goods(chain, options)
     result = commands.run_with_progress(chain, None, None, language, listed=True)
     inputs = report_inputs(chain, result, {}, language)
-    listed = OrderList(inputs, language, goods)
+    back = chain.state(names=("returns",)).table("returns")
+    back = back.filter(pc.invert(pc.fill_null(back["resaleable"], False)))
+    listed = OrderList(inputs, language, goods, float(pc.sum(back["units"]).as_py() or 0))
     results = chain.folder / RESULTS_FOLDER
     results.mkdir(exist_ok=True)
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))

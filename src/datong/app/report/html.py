@@ -89,7 +89,7 @@ def report_html(inputs: ReportInputs, language: str) -> str:
         day=lambda d: figures.long_day(d, language),
         coded=lambda name, value: coded(name, value, language),
         named=named,
-        binding=lambda row: binding_words(row, named, inputs.settings.currency, language),
+        binding=lambda row: binding_words(row, named, inputs.settings, language),
         page=_page(inputs, language, words),
     )
 

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 KINDS = ("late", "refused", "never")
 # Units below this are rounding.
 NOTHING = 1e-6
-_CAUSE = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days")
+_CAUSE = ("binding", "binding_bucket", "needed_amount", "needed_unit", "needed_days", "kept_for")
 
 LATE_SCHEMA = pa.schema(
     [
@@ -36,6 +36,7 @@ LATE_SCHEMA = pa.schema(
         ("needed_amount", pa.float64()),
         ("needed_unit", pa.string()),
         ("needed_days", pa.int64()),
+        ("kept_for", pa.string()),
     ]
 )
 
@@ -74,6 +75,8 @@ def late_rows(inputs: ReportInputs) -> list[Row]:
             )
     for row in rows:
         row |= causes.get((row["product"], row["market"], row["due_in"]), {})
+        if row["served_in"] is not None:  # of a bucket the days are those of what is lost there, if anything is
+            row["needed_days"] = (row["served_in"] - row["due_in"]).days
     rows.sort(key=_by_day)
     return rows + [_row(None, names, units=units, service=kind) for kind, units in small.items() if units > NOTHING]
 

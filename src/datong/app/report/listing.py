@@ -160,6 +160,8 @@ def _cause(view: RunView, row: dict[str, Any]) -> str:
     """What stands in the way of a late row."""
     if row["product"] in view.lacks:
         return view.say("gap.held", name=view.names.called(view.lacks[row["product"]]))
+    if row["kept_for"]:
+        return view.say("gap.kept", who=row["kept_for"])
     return view.names.thing(row["binding"], row["needed_unit"]) if row["binding"] else ""
 
 

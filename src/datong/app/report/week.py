@@ -11,6 +11,7 @@ from datong.app.report.late import most_important
 from datong.app.report.orders import buckets_late
 from datong.app.report.view import RunView
 from datong.app.wording import figures
+from datong.app.wording.columns import rounded
 from datong.questions.totals import ANY_SHORT, binding_units, not_at_once
 
 Row = dict[str, Any]
@@ -126,9 +127,12 @@ def _held_back(view: RunView) -> list[tuple[float, str]]:
 
 def _binding(view: RunView, gaps: pa.Table, found: Row) -> str:
     """One scarce thing: how many units it keeps from being on time, and where it is short first."""
-    rows = gaps.filter(pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"])))
-    first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
     what = {"name": view.names.thing(found["binding"], found["unit"]), "units": figures.fitting(found["units"])}
+    if found["kept"]:
+        return view.say("week.kept", who=found["kept_for"], **what)
+    told = pc.and_(pc.equal(gaps["binding"], found["binding"]), pc.is_valid(gaps["needed_amount"]))
+    rows = gaps.filter(pc.and_(told, pc.is_null(gaps["kept_for"])))
+    first = rows.sort_by("binding_bucket").slice(0, 1).to_pylist()
     if not first:
         return view.say("week.binding", **what)
     amount, when = figures.fitting(first[0]["needed_amount"]), view.when(first[0]["binding_bucket"])
@@ -152,7 +156,8 @@ def _unbound(view: RunView, gaps: pa.Table) -> list[tuple[float, str]]:
     )
     for key, told in kinds:
         units = pc.sum(short.filter(pc.and_(unbound, told))).as_py() or 0.0
-        parts.append((units, view.say(key, units=figures.fitting(units))))
+        words = {"rounded": rounded(view.inputs.settings, view.language)} if key == "week.no_time" else {}
+        parts.append((units, view.say(key, units=figures.fitting(units), **words)))
     return parts
 
 

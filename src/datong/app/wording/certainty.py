@@ -26,7 +26,8 @@ def certainty_lines(certificate: Mapping[str, Any], settings: ChainSettings, lan
     if bound is None:
         return [*lines, say("certainty.no_bound", language)]
     share = certificate["gap_share"]
-    words = {"bound": money(bound), "share": figures.share_at_most(share)}
+    gap = money(max(certificate["total_cost"] - bound, 0.0))
+    words = {"bound": money(bound), "gap": gap, "share": figures.share_at_most(share)}
     key = "certainty.bound" if futures == 1 else "certainty.bound_fixed"
     avoidable = certificate.get("gap_share_of_avoidable")
     if avoidable is not None:
@@ -34,5 +35,6 @@ def certainty_lines(certificate: Mapping[str, Any], settings: ChainSettings, lan
         words |= {"avoidable": figures.share_at_most(avoidable), "part": money(certificate["avoidable_cost"])}
     lines.append(say(key, language, **words))
     if certificate.get("in_lots") and share > WEAK_GAP:
-        lines.append(say("certainty.weak", language, bound=money(bound), market=money(market)))
+        key = "certainty.weak" if money(bound) != money(market) else "certainty.weak_alone"
+        lines.append(say(key, language, bound=money(bound), market=money(market)))
     return lines

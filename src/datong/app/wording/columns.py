@@ -8,6 +8,7 @@ from datong.app.wording import figures
 from datong.app.wording.figures import fitting
 from datong.app.wording.names import Names
 from datong.model.flow import EVIDENCE_ROWS, IMPLIED, method_message
+from datong.model.settings import ChainSettings
 from datong.model.words import catalogue, say
 
 # A price below this is none.
@@ -54,16 +55,30 @@ def shown_value(column: str, value: object, language: str) -> str:
     return str(coded(column, value, language))
 
 
-def binding_words(row: Mapping[str, Any], names: Names, currency: str, language: str) -> str:
+def binding_words(row: Mapping[str, Any], names: Names, settings: ChainSettings, language: str) -> str:
     """What stands in the way of most units of a row of `product_totals`, and what it is worth at the margin."""
     if row["lacks"] is not None:
         return say("report.gap.held", language, name=names.called(row["lacks"]))
     if not row["binding"]:
-        return say("report.gap.no_time" if row["no_time"] else "report.gap.no_binding", language)
+        if row["no_time"]:
+            return say("report.gap.no_time", language, rounded=rounded(settings, language))
+        return say("report.gap.no_binding", language)
+    if row["kept_for"]:
+        return say("report.gap.kept", language, who=row["kept_for"])
     name = names.thing(row["binding"], row["binding_unit"])
     if (row["binding_price"] or 0.0) < LEAST_PRICE:
         return name
-    return say("report.gap.binding", language, name=name, price=figures.money(row["binding_price"], currency, language))
+    return say(
+        "report.gap.binding",
+        language,
+        name=name,
+        price=figures.money(row["binding_price"], settings.currency, language),
+    )
+
+
+def rounded(settings: ChainSettings, language: str) -> str:
+    """How days of a lead time become buckets."""
+    return say(f"plan.rounded_{settings.bucket}", language)
 
 
 def method_words(method: str, language: str) -> str:

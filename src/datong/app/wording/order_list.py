@@ -20,11 +20,13 @@ GOODS = "goods:"
 
 @dataclass(frozen=True, eq=False)
 class OrderList:
-    """What to order, the most urgent first. goods: products that somebody has answered for: they are goods."""
+    """What to order, the most urgent first. goods: products that somebody has answered for: they are goods. returned:
+    units that came back and are not known to be fit for sale again."""
 
     inputs: ReportInputs
     language: str
     goods: frozenset[str] = frozenset()
+    returned: float = 0.0
 
     @property
     def rows(self) -> list[Row]:
@@ -70,6 +72,8 @@ class OrderList:
         if self.uncounted:
             words = {"count": figures.number(len(self.uncounted)), "products": figures.number(len(self.rows))}
             told.insert(0, say("order_list.assumes_nothing", self.language, **words))
+        if self.returned:
+            told.append(say("order_list.returned", self.language, units=figures.fitting(self.returned)))
         return told
 
     def called(self, row: Row) -> str:

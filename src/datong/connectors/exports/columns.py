@@ -11,9 +11,9 @@ import numpy as np
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import share_of_dates
-from datong.connectors.exports.marks import marks_of, tells_of_undoing
 from datong.connectors.exports.numbers import share_of_numbers
-from datong.connectors.exports.vocabulary import header_words, plain, words
+from datong.connectors.exports.order_states import marks_of, tells_of_undoing
+from datong.connectors.exports.vocabulary import header_words, is_total, plain, words
 from datong.ledger.validate import shown
 from datong.model.words import Message, message, say
 
@@ -23,7 +23,7 @@ FIELDS = (
     "cancelled_units", "returned_units", "shipped_units", "cancelled_at", "refunded_at", "shipped_at",
 )  # fmt: skip
 REQUIRED = ("date", "product")
-_NUMBERS = ("units", "price", "amount", "cancelled_units", "returned_units", "shipped_units")
+NUMBER_FIELDS = ("units", "price", "amount", "cancelled_units", "returned_units", "shipped_units")
 _MOMENTS = ("cancelled_at", "refunded_at", "shipped_at")
 
 _SAMPLE_ROWS = 5000
@@ -33,6 +33,7 @@ _LEAST_SHARE = 0.8  # of cells that must read as a date or a number, so that the
 _MOST_MARKETS = 200
 _MOST_STATES = 60
 _MOST_CODES = 12
+_MOST_KINDS = 6
 _MOST_UNITS = 10_000_000  # of a row; a larger number is a phone or a code
 _YES = frozenset({"yes", "y", "true", "t", "1", "x", "ja", "oui", "si", "是", "✓", "√", "已取消", "已退款", "已退货"})
 _NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "否", "-", "无", "未取消", "未退款", "未退货"})
@@ -69,14 +70,16 @@ class ColumnGuess:
 @dataclass(frozen=True)
 class Choice:
     """columns: what each field is taken from. states, kinds: columns that say what became of a row, and what kind of
-    document it is of. flags: columns of yes or no, or of money given back, with the mark that they make. counted_in: of
-    units of measure. spare_units: columns of numbers that no word names, where no column of units is found.
-    spare_products: columns of codes, where none is named and there are several."""
+    document it is of. flags: columns of yes or no, or of money given back, with the mark that they make. remarks:
+    columns of remarks, which tell a state here and there. counted_in: of units of measure. spare_units: columns of
+    numbers that no word names, where no column of units is found. spare_products: columns of codes, where none is named
+    and there are several."""
 
     columns: tuple[ColumnGuess, ...]
     states: tuple[str, ...]
     kinds: tuple[str, ...]
     flags: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
     counted_in: str | None = None
     spare_units: tuple[str, ...] = ()
     spare_products: tuple[str, ...] = ()
@@ -193,7 +196,7 @@ def facts_of(name: str, cells: Cells) -> Facts:
         numbered=sum(t.startswith("#") and t[1:2].isdigit() for t in texts) / len(texts),
     )
     numbers, whole, typical = share_of_numbers(texts)
-    dates = share_of_dates(texts, header_score("date", name) > 0)
+    dates = share_of_dates([t for t in texts if not is_total(t)] or texts, header_score("date", name) > 0)
     if cells.kind is not None:
         typed = cells.kind[kept]
         if (typed == Cells.DAY).any():
@@ -212,7 +215,7 @@ def _fit(field: str, facts: Facts) -> float:
     """0..1: how well the cells alone go with a field."""
     if field == "date" or field in _MOMENTS:
         return facts.dates if facts.dates >= (_LEAST_SHARE if field in _MOMENTS else 0.5) else 0.0
-    if field in _NUMBERS:
+    if field in NUMBER_FIELDS:
         if facts.numbers < _LEAST_SHARE or (facts.dates >= _LEAST_SHARE and not facts.numbers):
             return 0.0
         return facts.numbers * (0.5 + 0.5 * facts.whole if field == "units" else 1.0)
@@ -282,11 +285,13 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         scores.setdefault(("product", chosen["product"]), _LEAST_SCORE)
     chosen, spare_units, spare_products = _by_content(chosen, names, facts)
     taken = set(chosen.values())
-    documents = {n for n in names if n not in taken and _holds_kinds(n, facts[n])}
-    states = tuple(n for n in names if n not in taken and n not in documents and _is_state(n, facts[n]))
-    kinds = tuple(n for n in names if n not in taken and n not in states and (n in documents or _is_kind(n, facts[n])))
-    flags = {n: mark for n in names if n not in taken and (mark := _flag(n, facts[n]))}
-    measures = [n for n in names if n not in taken and n not in documents and _is_measure(n)]
+    remarks = tuple(n for n in names if n not in taken and plain(n) in words("lists", "remarks"))
+    free = [n for n in names if n not in taken and n not in remarks]
+    documents = {n for n in free if _holds_kinds(n, facts[n])}
+    states = tuple(n for n in free if n not in documents and _is_state(n, facts[n]))
+    kinds = tuple(n for n in free if n not in states and (n in documents or _is_kind(n, facts[n])))
+    flags = {n: mark for n in free if (mark := _flag(n, facts[n]))}
+    measures = [n for n in free if n not in documents and _is_measure(n)]
     guesses = tuple(
         ColumnGuess(
             field,
@@ -305,7 +310,22 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
         for n in some
     )
     counted_in = next((n for n in measures if facts[n].numbers < 0.5 and facts[n].distinct_count <= _MOST_STATES), None)
-    return Choice((*guesses, *extra), states, kinds, flags, counted_in, spare_units, spare_products)
+    return Choice((*guesses, *extra), states, kinds, flags, remarks, counted_in, spare_units, spare_products)
+
+
+def with_column(choice: Choice, wanted: str, name: str) -> Choice:
+    """A choice in which somebody, or sums, say what a field is taken from."""
+    kept = tuple(c for c in choice.columns if c.field != wanted and c.column != name)
+    guess = ColumnGuess(wanted, name, 1.0, message("export.by_answer"))
+    return replace(choice, columns=(*kept, guess), spare_units=(), spare_products=())
+
+
+def without_amount(choice: Choice) -> Choice:
+    """In a table with periods as columns, what stands beside them is of all periods together: no amount of a row."""
+    kept = tuple(
+        c for c in choice.columns if c.field not in ("amount", "returned_units", "cancelled_units", "shipped_units")
+    )
+    return replace(choice, columns=kept, states=(), flags={}, spare_units=())
 
 
 def _is_state(name: str, facts: Facts) -> bool:
@@ -341,13 +361,23 @@ def _is_kind(name: str, facts: Facts) -> bool:
 
 
 def _holds_kinds(name: str, facts: Facts) -> bool:
-    """Whether all values of a column are kinds of documents, some of a sale and some of none, whatever its header."""
+    """Whether all values of a column are kinds of documents, some of a sale and some of none, whatever its header; or
+    it has a few values, and one names a return: what the others are is asked."""
     if not 1 < facts.distinct_count <= _MOST_CODES or header_score("state", name) >= 0.4:
         return False
     values = {plain(v) for v in facts.values}
+    several = facts.filled > _LEAST_SHARE and len(values) <= _MOST_KINDS and not facts.numbers
+    if several and any(map(_names_return, values)):
+        return any(marks_of(v) is None for v in facts.values)
     sale, other = words("kinds", "sale"), words("kinds", "return") | words("kinds", "nothing")
     told = bool(values & sale) and bool(values & other) and values <= sale | other
     return told and any(marks_of(v) is None for v in values)
+
+
+def _names_return(value: str) -> bool:
+    """Whether the name of a kind of document holds a word for a return, whatever stands beside it."""
+    said = f" {value} "
+    return any(f" {word} " in said if word.isascii() else word in value for word in words("kinds", "return"))
 
 
 def _flag(name: str, facts: Facts) -> str:
@@ -450,7 +480,7 @@ def _reason(field: str, name: str, facts: Facts) -> Message:
     named = field in ("state", "kind") or header_score(field, name)
     if field == "date" or field in _MOMENTS:
         cells = message("export.cells_dates", share=f"{facts.dates:.0%}")
-    elif field in _NUMBERS:
+    elif field in NUMBER_FIELDS:
         cells = message("export.cells_numbers", share=f"{facts.numbers:.0%}")
     else:
         cells = message("export.cells_distinct", count=facts.distinct_count)

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.dates import parse
+from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.grid import Grid, Grids, read_grids
-from datong.connectors.exports.numbers import decide_marks, read_numbers
+from datong.connectors.exports.numbers import decide_decimals, read_numbers
 from datong.connectors.files.read import TEXT_SUFFIXES, RawSource, Source
 from datong.ledger.validate import ROW
 from datong.model.errors import BadInput
@@ -100,7 +100,7 @@ def _cells_under(grid: Grid, places: Mapping[str, int]) -> _Sheet:
 def _units(counted: Cells) -> tuple[np.ndarray, np.ndarray]:
     """(row,) float64: the numbers, by the evidence of the whole column; and what is left in doubt, read otherwise."""
     column = read_numbers(counted)
-    decided = decide_marks({"counted": column}, {})
+    decided = decide_decimals({"counted": column}, {})
     mark = decided.marks["counted"]
     other = column.values("," if mark == "." else ".")
     doubtful = column.unsure if decided.unsure else np.zeros(len(counted), dtype=bool)

@@ -1,4 +1,4 @@
-"""Dates as people and spreadsheets write them, and what their order of day and month is, by the whole column.
+"""Columns of dates, and what their order of day and month is, by the whole column.
 
 A text such as 01/05/2024 is read both ways. Which one holds is told by dates that can be read in one way only, by
 other columns, by the order of the rows and by even steps; dots mean that the day comes first. Where nothing tells, it
@@ -6,251 +6,62 @@ is a question.
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.vocabulary import months, plain
+from datong.connectors.exports.date_texts import FIRST_YEAR, LAST_YEAR, Parsed, monday, parse, valid, year_of
+from datong.connectors.exports.vocabulary import plain
 
-FIRST_YEAR, LAST_YEAR = 1990, 2100
 ORDERS = ("day_first", "month_first", "year_first")
-_SERIALS = (32_874, 73_415)  # 1990 .. 2100 in days since 1899-12-30
-_EPOCH_SECONDS = (946_684_800, 4_102_444_800)  # 2000 .. 2100
 _SHORT_SPAN_DAYS, _LONG_SPAN_DAYS = 3 * 366, 5 * 366
 _OLD, _RECENT = ((date(year, 1, 1) - date(1970, 1, 1)).days for year in (2008, 2015))
 _MOST_YEARS, _FIRST_SHORT_YEAR = 12, 2005  # of a file whose years have two digits
-_NOT_A_DAY = np.iinfo(np.int64).min
-
-_CLOCK = re.compile(
-    r"[T\s,]*(?P<half>上午|下午|凌晨|早上|中午|晚上|[AaPp][Mm](?=\s*\d))?\s*"
-    r"(?<!\d)(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
-    r"|[时点](?:(?P<minute_zh>\d{1,2})分?)?(?:(?P<second_zh>\d{1,2})秒)?|h(?P<minute_h>\d{2}))"
-    r"\s*(?P<ampm>[AaPp]\.?\s?[Mm]\.?)?(?:\s*Uhr)?"
-    r"\s*(?P<zone>Z|(?:UTC|GMT)?\s*[+-]\d{1,2}(?::?\d{2})?(?:\s*UTC)?|UTC|GMT|[A-Z]{3,4})?\s*(?:\([^)]*\))?$"
-)
-_YEAR_FIRST = re.compile(r"(\d{4})\s*([-/. 年])\s*(\d{1,2})\s*(?:\2|月|[-/.])\s*(\d{1,2})\s*[日.]?")
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_NUMERIC = re.compile(r"(\d{1,2})\s?([-/. ])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})\.?")
-_MONTH = re.compile(r"(\d{4})\s*(?:[-/. ]|年|[Mm]-?)\s*(\d{1,2})\s*月?(?:份)?")
-_MONTH_LAST = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})")
-_MONTH_ZH = re.compile(r"(\d{4}|\d{2})\s*年?\s*([一二三四五六七八九十]{1,2}月)份?")
-_MONTH_ZH_SHORT = re.compile(r"(\d{2})年(\d{1,2})月份?")
-_WEEK = re.compile(
-    r"(\d{4})[-_/. ]?(?:cw|kw|wk|week|w|s|年?第?)[-_. ]?(\d{1,2})(?:周|週)?(?:-?([1-7]))?", re.IGNORECASE
-)
-_WEEK_LAST = re.compile(r"(?:cw|kw|wk|week|w|第)[-_. ]?(\d{1,2})(?:周)?[-_/., ]+(\d{4})", re.IGNORECASE)
-_WORDS = re.compile(r"[^\W\d_]+|\d+")
-_WEEKDAY = re.compile(r"^[^\W\d_]{2,12}[.,]?\s+(?=[^\W\d_]{3})")
+NOT_A_DAY = np.iinfo(np.int64).min
 _ORDER_SAID = re.compile(
     r"\b(?:((?:d{1,2}|tt|jj|gg)[/. ]?m{1,2})|m{1,2}[/. ]?(?:d{1,2}|tt|jj|gg))[/. ]?(?:yy|jj|aa|rr)"
 )
 _YEAR_DAY_SAID = re.compile(r"\b(?:yyyy|jjjj|aaaa)[/. ]?(?:dd?|tt|jj|gg)[/. ]?mm?\b")
-_WEEKDAY_ZH = re.compile(r"[（(]?(?:星期|周|週|礼拜)[一二三四五六日天][)）]?")
-_OF = frozenset({"de", "del", "of", "the", "den", "di", "st", "nd", "rd", "th", "er", "el", "o", "a", "г", "года"})
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """One text as a date. kind: 'day' (a, b, c are year, month, day), 'numeric' (as they stand, c the last), 'month'
-    (year, month), 'month_or_day' (year of two digits, month), 'week' (year, week, weekday), 'serial' or 'epoch' (a).
-
-    seconds: since midnight; clock: a time was written. offset: minutes ahead of UTC, None where none is written.
-    """
-
-    kind: str
-    a: int
-    b: int = 0
-    c: int = 0
-    sign: str = ""
-    seconds: int = 0
-    clock: bool = False
-    offset: int | None = None
-    short_year: bool = False
-
-
-@lru_cache(maxsize=200_000)
-def parse(text: str) -> Parsed | None:
-    """A text as a date with or without a time, None where it is none."""
-    text = unicodedata.normalize("NFKC", text).strip()
-    if text.isdigit() or re.fullmatch(r"\d+\.\d+", text):
-        return _from_digits(text)
-    found = _CLOCK.search(text)
-    if found is not None and text[: found.start()].strip():
-        day = _parse_day(text[: found.start()].strip(" ,T"))
-        seconds = _seconds(found)
-        if day is not None and seconds is not None:
-            return replace(day, seconds=seconds, clock=True, offset=_offset(found["zone"]))
-    return _parse_day(text)
-
-
-def _from_digits(text: str) -> Parsed | None:
-    if "." in text:
-        whole, _, rest = text.partition(".")
-        number = int(whole)
-        if _SERIALS[0] <= number <= _SERIALS[1]:
-            return Parsed("serial", number, seconds=round(float("0." + rest) * 86_400) % 86_400, clock=True)
-        return _parse_day(text)
-    number = int(text)
-    if len(text) == 8:
-        found = _COMPACT.fullmatch(text)
-        if found and _valid(int(found[1]), int(found[2]), int(found[3])):
-            return Parsed("day", int(found[1]), int(found[2]), int(found[3]))
-        return Parsed("numeric", int(text[:2]), int(text[2:4]), int(text[4:]))
-    if len(text) == 6:
-        year, month = int(text[:4]), int(text[4:])
-        if FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 53:
-            return Parsed("month_or_week", year, month)
-        return None
-    if len(text) == 5 and _SERIALS[0] <= number <= _SERIALS[1]:
-        return Parsed("serial", number)
-    if len(text) in (10, 13):
-        seconds = number // 1000 if len(text) == 13 else number
-        if _EPOCH_SECONDS[0] <= seconds <= _EPOCH_SECONDS[1]:
-            return Parsed("epoch", seconds // 86_400, seconds=seconds % 86_400, clock=True, offset=0)
-    return None
-
-
-def _seconds(found: re.Match[str]) -> int | None:
-    hour = int(found["hour"])
-    minute = int(found["minute"] or found["minute_zh"] or found["minute_h"] or 0)
-    second = int(found["second"] or found["second_zh"] or 0)
-    half = (found["ampm"] or found["half"] or "").lower().replace(".", "").replace(" ", "")
-    if half in ("pm", "下午", "晚上", "中午") and hour < 12:
-        hour += 12 if not (half == "中午" and hour == 11) else 0
-    elif half in ("am", "上午", "凌晨") and hour == 12:
-        hour = 0
-    if hour > 23 or minute > 59 or second > 60:
-        return None
-    return hour * 3600 + minute * 60 + min(second, 59)
-
-
-def _offset(zone: str | None) -> int | None:
-    """Minutes ahead of UTC. Letters of a zone say nothing that is sure, but UTC and GMT."""
-    if zone is None:
-        return None
-    zone = zone.strip()
-    found = re.search(r"([+-])(\d{1,2}):?(\d{2})?", zone)
-    if found:
-        minutes = int(found[2]) * 60 + int(found[3] or 0)
-        return -minutes if found[1] == "-" else minutes
-    return 0 if zone in ("Z", "UTC", "GMT") else None
-
-
-def _parse_day(text: str) -> Parsed | None:
-    text = re.sub(r"(\d)\s?년\s?(\d{1,2})\s?월\s?(\d{1,2})\s?일", r"\1年\2月\3日", text)
-    text = _WEEKDAY_ZH.sub("", text).strip() if "第" not in text and not re.search(r"\d周|\d週", text) else text
-    if found := _YEAR_FIRST.fullmatch(text):
-        year, month, day = int(found[1]), int(found[3]), int(found[4])
-        return Parsed("day", year, month, day) if _valid(year, month, day) else None
-    bare = re.sub(r"^[^\W\d_]{2,10}[.,]?[\s,]+(?=\d)", "", text) if text[:1].isalpha() else text
-    if text[:1].isalpha() and (plain(re.split(r"[^\w]", text)[0]) in months() or _WEEK_LAST.fullmatch(text)):
-        bare = text  # a month, not a day of the week
-    if found := _NUMERIC.fullmatch(bare):
-        return Parsed("numeric", int(found[1]), int(found[3]), int(found[4]), found[2], short_year=len(found[4]) == 2)
-    return _parse_period(text) or _named(bare) or _named(_WEEKDAY.sub("", text))
-
-
-def _parse_period(text: str) -> Parsed | None:
-    for pattern in (_WEEK, _WEEK_LAST):
-        if found := pattern.fullmatch(text):
-            if pattern is _WEEK and not re.search(r"[A-Za-z周週第]", text):
-                continue
-            year, week = (found[1], found[2]) if pattern is _WEEK else (found[2], found[1])
-            weekday = int(found[3] or 1) if pattern is _WEEK else 1
-            return Parsed("week", int(year), int(week), weekday) if _monday(int(year), int(week)) else None
-    for pattern, year_at, month_at in ((_MONTH, 1, 2), (_MONTH_LAST, 2, 1), (_MONTH_ZH_SHORT, 1, 2)):
-        if found := pattern.fullmatch(text):
-            year, month = _year(found[year_at]), int(found[month_at])
-            return Parsed("month", year, month) if _valid(year, month, 1) else None
-    if found := _MONTH_ZH.fullmatch(text):
-        month = months().get(plain(found[2]), 0)
-        return Parsed("month", _year(found[1]), month) if month else None
-    return None
-
-
-def _named(text: str) -> Parsed | None:
-    """A day or a month with the month's name: 5. Januar 2024, Jan 05, 2024, 05-Jan-24, Jan-24, 2024 Jan."""
-    parts = [plain(part) for part in _WORDS.findall(text)]
-    named = [months()[p] for p in parts if p in months()]
-    if len(named) != 1 or any(not p.isdigit() and p not in months() and p not in _OF for p in parts):
-        return None
-    digits = [p for p in parts if p.isdigit()]
-    (month,) = named
-    long = [d for d in digits if len(d) == 4]
-    short = [d for d in digits if len(d) <= 2]
-    if len(long) + len(short) != len(digits):
-        return None
-    if len(long) == 1 and len(short) == 1:
-        year, day = int(long[0]), int(short[0])
-        return Parsed("day", year, month, day) if _valid(year, month, day) else None
-    if len(long) == 1 and not short:
-        return Parsed("month", int(long[0]), month) if _valid(int(long[0]), month, 1) else None
-    if len(short) == 2 and not long:  # 05-Jan-24: the year is last
-        year, day = _year(short[1]), int(short[0])
-        return Parsed("day", year, month, day) if _valid(year, month, day) else None
-    if len(short) == 1 and not long and len(short[0]) == 2:
-        return Parsed("month_or_day", _year(short[0]), month)
-    return None
-
-
-def _year(text: str) -> int:
-    number = int(text)
-    return number if len(text) == 4 else 2000 + number if number < 70 else 1900 + number
-
-
-def _valid(year: int, month: int, day: int) -> bool:
-    try:
-        date(year, month, day)
-    except ValueError:
-        return False
-    return FIRST_YEAR <= year <= LAST_YEAR
-
-
-def _monday(year: int, week: int, weekday: int = 1) -> date | None:
-    try:
-        return date.fromisocalendar(year, week, weekday) if FIRST_YEAR <= year <= LAST_YEAR else None
-    except ValueError:
-        return None
 
 
 def _as_day(parsed: Parsed, order: str, weeks: bool) -> int:
-    """Days since 1970-01-01 in one order of day, month and year; _NOT_A_DAY where it is none."""
+    """Days since 1970-01-01 in one order of day, month and year; NOT_A_DAY where it is none."""
     kind, a, b, c = parsed.kind, parsed.a, parsed.b, parsed.c
     day: date | None = None
-    if kind == "day":
+    if kind in ("day", "stretch", "republic"):
         day = date(a, b, c)
     elif kind in ("month", "month_or_day"):
         day = date(a, b, 1) if FIRST_YEAR <= a <= LAST_YEAR else None
     elif kind == "month_or_week":
-        day = _monday(a, b) if weeks else date(a, b, 1) if b <= 12 else None
+        day = monday(a, b) if weeks else date(a, b, 1) if b <= 12 else None
     elif kind == "week":
-        day = _monday(a, b, c)
+        day = monday(a, b, c)
+    elif kind == "quarter":
+        day = date(a, 3 * b - 2, 1)
     elif kind == "serial":
         day = date(1899, 12, 30) + timedelta(days=a)
     elif kind == "epoch":
         return a
     elif order == "year_first":
         year, month, number = 2000 + a, b, c
-        day = date(year, month, number) if parsed.short_year and _valid(year, month, number) else None
+        day = date(year, month, number) if parsed.short_year and valid(year, month, number) else None
     else:
-        year = c if not parsed.short_year else _year(f"{c:02}")
+        year = c if not parsed.short_year else year_of(f"{c:02}")
         number, month = (a, b) if order == "day_first" else (b, a)
-        day = date(year, month, number) if _valid(year, month, number) else None
-    return _NOT_A_DAY if day is None else (day - date(1970, 1, 1)).days
+        day = date(year, month, number) if valid(year, month, number) else None
+    return NOT_A_DAY if day is None else (day - date(1970, 1, 1)).days
 
 
 @dataclass(frozen=True, eq=False)
 class DateColumn:
     """A column as dates, in each order of day and month that is possible.
 
-    days: by order, (row,) int64 days since 1970, _NOT_A_DAY where there is none. seconds, clock, offset (minutes;
+    days: by order, (row,) int64 days since 1970, NOT_A_DAY where there is none. seconds, clock, offset (minutes;
     NaN where none is written): (row,). unread: (row,) bool, something that is no date. numeric: (row,) bool, written
     in digits with the year last. kinds: how many rows are of each kind. sign: between the digits. typed: (row,)
     bool, a date of the workbook rather than a text. swapped: (row,) days as the other order of day and month has them.
@@ -273,12 +84,24 @@ class DateColumn:
         """Orders in which every numeric date is one."""
         if not self.numeric.any():
             return ["day_first"]
-        return [o for o, days in self.days.items() if (days[self.numeric] != _NOT_A_DAY).all()]
+        return [o for o, days in self.days.items() if (days[self.numeric] != NOT_A_DAY).all()]
+
+
+def day_of(text: str) -> int | None:
+    """A text as days since 1970, a month as its first day, a week as its Monday; None where it can be read in no way,
+    or in several."""
+    parsed = parse(text)
+    if parsed is None or parsed.kind in ("serial", "epoch", "month_or_day", "republic"):
+        return None
+    days = {_as_day(parsed, order, False) for order in ("day_first", "month_first")} - {NOT_A_DAY}
+    if parsed.kind == "numeric" and parsed.sign == ".":
+        days = {_as_day(parsed, "day_first", False)} - {NOT_A_DAY}
+    return days.pop() if len(days) == 1 else None
 
 
 def share_of_dates(texts: Sequence[str], serials: bool) -> float:
     """The share of filled texts that are dates. serials: bare numbers may be days since 1899, or seconds since 1970."""
-    bare = {"serial", "epoch", "month_or_week"}
+    bare = {"serial", "epoch", "month_or_week", "republic"}
     found = sum(1 for text in texts if (p := parse(text)) is not None and (serials or p.kind not in bare))
     return found / len(texts) if texts else 0.0
 
@@ -300,13 +123,13 @@ def read_dates(cells: Cells, weeks: bool) -> DateColumn:
     numeric = np.array([p.kind == "numeric" for p in read])
     orders = [o for o in ORDERS if o != "year_first" or all(p.short_year for p in read if p.kind == "numeric")]
     days = {
-        order: np.array([_NOT_A_DAY if p is nothing else _as_day(p, order, weeks) for p in read], np.int64)[at]
+        order: np.array([NOT_A_DAY if p is nothing else _as_day(p, order, weeks) for p in read], np.int64)[at]
         for order in (orders if numeric.any() else ORDERS[:1])
     }
     kinds, counts = np.unique(np.array([p.kind for p in read])[at], return_counts=True)
     signs = [p.sign for p in read if p.kind == "numeric"]
     typed = np.zeros(len(cells), dtype=bool) if cells.kind is None else cells.kind == Cells.DAY
-    known = np.max(np.stack(list(days.values())), axis=0) != _NOT_A_DAY
+    known = np.max(np.stack(list(days.values())), axis=0) != NOT_A_DAY
     return DateColumn(
         days,
         np.array([p.seconds for p in read], np.int64)[at],
@@ -339,9 +162,9 @@ def _plain_days(cells: Cells) -> DateColumn | None:
         moments = pc.cast(pc.replace_substring(text, "T", " "), pa.timestamp("s"))
     except pa.ArrowInvalid:
         return None
-    stamps = moments.cast(pa.int64()).fill_null(_NOT_A_DAY).to_numpy(zero_copy_only=False)
-    there = stamps != _NOT_A_DAY
-    days = np.where(there, stamps // 86_400, _NOT_A_DAY)
+    stamps = moments.cast(pa.int64()).fill_null(NOT_A_DAY).to_numpy(zero_copy_only=False)
+    there = stamps != NOT_A_DAY
+    days = np.where(there, stamps // 86_400, NOT_A_DAY)
     clock = pc.fill_null(pc.greater(pc.binary_length(text), 10), False).to_numpy(zero_copy_only=False)
     size = len(text)
     return DateColumn(
@@ -363,7 +186,7 @@ def _swapped(days: np.ndarray, typed: np.ndarray) -> np.ndarray:
     """Days with day and month changed over, where the cell is typed and that is possible."""
     result = days.copy()
     for value in np.unique(days[typed]).tolist():
-        day = date(1970, 1, 1) + timedelta(days=value) if value != _NOT_A_DAY else None
+        day = date(1970, 1, 1) + timedelta(days=value) if value != NOT_A_DAY else None
         if day is not None and day.day <= 12:
             result[typed & (days == value)] = (date(day.year, day.day, day.month) - date(1970, 1, 1)).days
     return result
@@ -410,7 +233,7 @@ def decide_order(column: DateColumn, others: Sequence[DateColumn], comma_decimal
         return Order(possible[0], True, "only_one")
     if not possible:
         # Some dates are possible in one order only and others in another one.
-        best = max(column.days, key=lambda o: int((column.days[o][column.numeric] != _NOT_A_DAY).sum()))
+        best = max(column.days, key=lambda o: int((column.days[o][column.numeric] != NOT_A_DAY).sum()))
         first = [o for o in column.days if o != "year_first"]
         return Order(best, False, "mixed", tuple(o for o in first if o != best))
     if "day_first" in possible and column.sign == "." and "year_first" not in possible:
@@ -451,9 +274,9 @@ def _halves(column: DateColumn) -> Order | None:
     text = column.numeric & ~column.typed
     if not column.typed.any() or not text.any() or not (column.typed | text).any():
         return None
-    order = next((o for o in ORDERS[:2] if o in column.days and (column.days[o][text] != _NOT_A_DAY).all()), None)
+    order = next((o for o in ORDERS[:2] if o in column.days and (column.days[o][text] != NOT_A_DAY).all()), None)
     other = {"day_first": "month_first", "month_first": "day_first"}.get(order or "", "")
-    if order is None or not other or (column.days[other][text] != _NOT_A_DAY).any():
+    if order is None or not other or (column.days[other][text] != NOT_A_DAY).any():
         return None
     as_typed = column.days[order]
     if any(date.fromordinal(719_163 + int(v)).day > 12 for v in np.unique(as_typed[column.typed])):
@@ -468,7 +291,7 @@ def _orderly(readings: Mapping[str, np.ndarray]) -> str | None:
     """The reading in which the rows are in the order of time and in no other one."""
     scores = {}
     for name, days in readings.items():
-        there = days[days != _NOT_A_DAY]
+        there = days[days != NOT_A_DAY]
         steps = np.sign(np.diff(there))
         moves = int((steps != 0).sum())
         if not moves:
@@ -483,7 +306,7 @@ def _even(readings: Mapping[str, np.ndarray]) -> str | None:
     """The reading in which all days lie whole weeks apart, or fill a stretch without gaps, and no other one does."""
     fits = []
     for name, days in readings.items():
-        distinct = np.unique(days[days != _NOT_A_DAY])
+        distinct = np.unique(days[days != NOT_A_DAY])
         gaps = np.diff(distinct)
         if len(gaps) >= 4 and (gaps % 7 == 0).all():
             fits.append(name)
@@ -492,10 +315,10 @@ def _even(readings: Mapping[str, np.ndarray]) -> str | None:
 
 def _monthly(days: np.ndarray) -> bool:
     """Whether all days are the same day of several months."""
-    months = np.unique(days[days != _NOT_A_DAY]).astype("M8[D]").astype("M8[M]")
-    of_month = np.unique(days[days != _NOT_A_DAY]).astype("M8[D]") - months.astype("M8[D]")
+    months = np.unique(days[days != NOT_A_DAY]).astype("M8[D]").astype("M8[M]")
+    of_month = np.unique(days[days != NOT_A_DAY]).astype("M8[D]") - months.astype("M8[D]")
     return len(np.unique(months)) > 2 and len(np.unique(of_month)) == 1
 
 
 def not_a_day(days: np.ndarray) -> np.ndarray:
-    return days == _NOT_A_DAY
+    return days == NOT_A_DAY

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.numbers import MARKS, Mark, NumberColumn, read_numbers
+from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, read_numbers
 from datong.ledger.validate import shown
 
 _CURRENCY = re.compile(r"[$€£¥₹₩₽₺฿₫]|\b(?:USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN)\b|元")
@@ -55,9 +55,9 @@ def fits(units: np.ndarray, price: np.ndarray, amount: np.ndarray) -> float:
     return float((np.abs(made - np.abs(amount[rows])) <= np.maximum(0.01 * made, 0.02)).mean())
 
 
-def mark_of_sum(column: NumberColumn, product: np.ndarray) -> Mark:
+def decimal_of_sum(column: NumberColumn, product: np.ndarray) -> DecimalSign:
     """The decimal sign with which a cell that stands for no product is the sum of those that do."""
-    for mark in MARKS:
+    for mark in DECIMAL_SIGNS:
         values = column.values(mark)
         if np.isclose(values[column.unsure], np.nansum(values[product])).any():
             return mark

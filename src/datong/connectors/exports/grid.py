@@ -254,8 +254,7 @@ def _one_byte_encoding(path: Path) -> str:
 
     def hits(encoding: str) -> int:
         text = codecs.decode(start, encoding, "replace")
-        cut = text.replace(";", "\n").replace(",", "\n").replace("\t", "\n").replace(" ", "\n")
-        return sum(plain(word.strip('"')) in known for word in set(cut.split("\n")) if word and not word.isascii())
+        return sum(plain(word) in known for word in {*re.split(r'[;,|\t\s"]+', text)} if word and not word.isascii())
 
     return max(_ENCODINGS, key=hits)
 

@@ -1,132 +1,216 @@
-"""Rows that are no sales: sums, notes and what cannot be read; how many there are, of how many units, and why."""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+"""Which rows are left out since they are no sales: sums, notes, parts of another row, what cannot be read."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.date_column import Moments
 from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.shape import Table
-from datong.connectors.exports.vocabulary import is_service, is_total, names_total
-from datong.ledger.columns import before_in_group
-from datong.ledger.validate import shown
-from datong.model.words import say
+from datong.connectors.exports.evidence import (
+    texts_of,
+)
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.gaps import Told, name_columns, named_only, only_where
+from datong.connectors.exports.number_columns import Numbers
+from datong.connectors.exports.numbers import read_numbers
+from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.rows import FEW
+from datong.connectors.exports.vocabulary import plain, words
+from datong.model.findings import finding
+from datong.model.words import message
+
+_MOSTLY = 0.8
+_BETWEEN_PRODUCTS = (";", "；", "|", "、", "+", ",", "，", "/", "\n")
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """rows: how many, 0 where only units of them are meant. units: None where they count nothing. word: of the state
-    that left them out."""
-
-    reason: str
-    rows: int
-    units: float | None
-    word: str = ""
-
-    def text(self, language: str) -> str:
-        units = "" if self.units is None else say("export.left.units", language, units=f"{self.units:,.10g}")
-        return say(f"export.left.{self.reason}", language, rows=f"{self.rows:,}", units=units, word=self.word)
-
-
-@dataclass
-class Rows:
-    """The rows of a table, and which of them are still in. inside: (row,) bool."""
-
-    table: Table
-    inside: np.ndarray = field(init=False)
-    _left: list[LeftOut] = field(init=False, default_factory=list)
-    # What is known of a column by a rule, so that no column is gone through twice.
-    _known: dict[tuple[int, Callable[[str], bool]], tuple[Cells, np.ndarray]] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.inside = np.ones(self.table.height, dtype=bool)
-
-    def drop(self, reason: str, rows: np.ndarray, units: np.ndarray | None, word: str = "") -> None:
-        """Leave rows out that are still in. units: (row,), where the rows would have counted."""
-        rows = rows & self.inside
-        if rows.any():
-            amount = None if units is None else float(np.abs(np.nan_to_num(units))[rows].sum())
-            self._left.append(LeftOut(reason, int(rows.sum()), amount, word))
-            self.inside = self.inside & ~rows
-
-    def drop_by(self, words: np.ndarray, rows: np.ndarray, units: np.ndarray) -> None:
-        """Leave rows out, each state by itself."""
-        for word in sorted(set(words[rows & self.inside].tolist())):
-            self.drop("state", rows & (words == word), units, shown(word))
-
-    def add(self, reason: str, rows: int, units: float, *, all_rows: bool) -> None:
-        """Units that are left out of rows that stay."""
-        self._left.append(LeftOut(reason, rows if not all_rows else self.table.height, units))
-
-    def left(self, unreadable: int) -> tuple[LeftOut, ...]:
-        """All that was left out. unreadable: rows that could not be cut into cells."""
-        first = [LeftOut("header", self.table.repeated, None)] if self.table.repeated else []
-        more = [LeftOut("damaged", unreadable, None)] if unreadable else []
-        return (*first, *self._left, *more)
-
-    def totals(self, keys: Sequence[Cells]) -> np.ndarray:
-        """(row,) bool: a cell is the name of a row of sums."""
-        return self._having(keys, is_total)
-
-    def services(self, keys: Sequence[Cells]) -> np.ndarray:
-        """(row,) bool: a cell is the name of a line that is no goods."""
-        return self._having(keys, is_service)
-
-    def hints_of_totals(self, keys: Sequence[Cells]) -> np.ndarray:
-        """(row,) bool: a cell begins or ends with such a name."""
-        return self._having(keys, names_total)
-
-    def _having(self, keys: Sequence[Cells], holds: Callable[[str], bool]) -> np.ndarray:
-        result = np.zeros(self.table.height, dtype=bool)
-        for cells in keys:
-            found = self._known.get((id(cells), holds))
-            if found is None or found[0] is not cells:
-                found = self._known[id(cells), holds] = (cells, _rows_where(cells, holds))
-            result |= found[1]
-        return result
-
-    def sums(self, units: np.ndarray, days: np.ndarray, suspected: np.ndarray) -> np.ndarray:
-        """(row,) bool: suspected rows whose units are the sum of the others: of their day, of all, or of those above
-        them since the last such row."""
-        values = np.nan_to_num(units)
-        result = np.zeros(len(values), dtype=bool)
-        if not suspected.any():
-            return result
-        others = np.where(suspected, 0.0, values)
-        whole = others.sum()
-        running = np.cumsum(others)
-        day_codes = np.unique(days, return_inverse=True)[1]
-        by_day = np.bincount(day_codes, others)
-        by_day_running = self._running_by(day_codes, others) if self.table.wide else None
-        last: dict[int, float] = {}
-        since = 0.0
-        for at in np.flatnonzero(suspected).tolist():
-            above = running[at]
-            wanted = [whole, above, above - since]
-            if not not_a_day(days[at : at + 1])[0]:
-                wanted.append(by_day[day_codes[at]])
-                if by_day_running is not None:
-                    code = int(day_codes[at])
-                    wanted.append(by_day_running[at] - last.get(code, 0.0))
-                    last[code] = float(by_day_running[at])
-            if values[at] and any(np.isclose(values[at], w, rtol=1e-9) for w in wanted):
-                result[at] = True
-            since = float(above)
-        return result
-
-    @staticmethod
-    def _running_by(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Running sums within each group."""
-        order = np.argsort(codes, kind="stable")
-        result = np.empty(len(values))
-        result[order] = before_in_group(codes[order], values[order]) + values[order]
-        return result
+def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> None:
+    """Rows that are no sales: sums, notes, and what cannot be read."""
+    size = export.table.height
+    units = numbers.units
+    product = export.columns[export.choice.column("product") or ""].filled
+    day = ~not_a_day(when.days)
+    _leave_sums_out(export, numbers, when, told, product, day)
+    goods = [cells for f in ("product", "name") if (cells := export.cells(f)) is not None]
+    export.rows.drop("service", export.rows.services(goods), None)
+    _leave_components_out(export, numbers)
+    _ask_for_mixed_rows(export, numbers)
+    empty = np.isnan(units) & ~numbers.unread.get("units", np.zeros(size, bool))
+    export.rows.drop("note", (empty | (numbers.units_column is None)) & (~product | ~day), None)
+    export.rows.drop("note", np.isnan(units) & (~product | ~day), None)
+    export.rows.drop("no_units", empty, None)
+    _drop(export, numbers, "unread_units", np.isnan(units), export.choice.column("units"))
+    date = export.columns[export.choice.column("date") or ""]
+    _drop(export, numbers, "unread_date", ~day & date.filled, export.choice.column("date"))
+    _drop(export, numbers, "no_date", ~day, export.choice.column("date"))
+    _take_names(export, product)
+    _drop(
+        export,
+        numbers,
+        "no_product",
+        ~export.columns[export.choice.column("product") or ""].filled,
+        export.choice.column("product"),
+    )
 
 
-def _rows_where(cells: Cells, holds: Callable[[str], bool]) -> np.ndarray:
-    """(row,) bool: a rule holds for the text of a cell."""
-    encoded = cells.text.dictionary_encode()
+def leave_extra_cells_out(export: Export) -> None:
+    """Rows of a text file with more cells than there are names: a comma within a number may have cut them."""
+    names = list(export.columns)
+    last = max(i for i, name in enumerate(names) if not name.startswith("#"))
+    extra = names[last + 1 :]
+    if not extra:
+        return
+    rows = np.any([export.columns[name].filled for name in extra], axis=0)
+    if not export.table.separator:
+        export.notes.append(message("export.unnamed", count=len(extra)))
+        return
+    count = f"{int(rows.sum()):,}"
+    options = tuple(Option(n, message(f"export.reading.{n}", count=count)) for n in ("leave_out", "as_it_stands"))
+    asks = message("export.asks.extra_cells", count=count)
+    samples = texts_of(export.columns[extra[0]], rows)
+    if export.asking.ask(Question("extra_cells", asks, (), samples, options)) == "leave_out":
+        export.rows.drop("extra_cells", rows, None)
+
+
+def _leave_sums_out(
+    export: Export, numbers: Numbers, when: Moments, told: Told, product: np.ndarray, day: np.ndarray
+) -> None:
+    """Rows of sums: by a word of sums; or, where a row tells nothing but numbers, by the sum that it makes. A row
+    with a date or a name and without a code may be a sale all the same: a question, where all of its kind agree."""
+    units = numbers.units
+    named = export.rows.totals(name_columns(export))
+    words_of_sums = named | export.rows.hints_of_totals(name_columns(export))
+    bare = ~product & ~words_of_sums & ~told.of_order & ~told.named
+    summed = export.rows.sums(units, when.days, words_of_sums | bare)
+    whole = words_of_sums & day & product  # rows that lack nothing are sums only if nearly all of them are
+    if whole.any() and summed[whole].mean() < _MOSTLY:
+        summed &= ~whole
+    certain = words_of_sums & (~day | ~product | summed) | (bare & ~day & summed)
+    dated = _agreeing(bare & day, summed)
+    if export.table.wide:
+        certain |= dated
+    export.rows.drop("total", certain, None)
+    doubtful = export.rows.inside & named
+    if doubtful.any():
+        _ask_for_totals(export, numbers, "totals", doubtful)
+    uncoded = ~product & ~words_of_sums & ~told.of_order & told.named
+    if uncoded.any():
+        dated |= _agreeing(uncoded, export.rows.sums(units, when.days, words_of_sums | bare | uncoded))
+    dated &= export.rows.inside
+    if dated.any():
+        _ask_for_totals(export, numbers, "sums", dated)
+
+
+def _agreeing(rows: np.ndarray, summed: np.ndarray) -> np.ndarray:
+    """Of rows of one kind those that are sums: none, unless nearly all of them are."""
+    return rows & summed if rows.any() and summed[rows].mean() >= _MOSTLY else np.zeros(len(rows), bool)
+
+
+def _ask_for_totals(export: Export, numbers: Numbers, key: str, rows: np.ndarray) -> None:
+    amount = f"{np.nansum(numbers.units[rows]):,.10g}"
+    texts = tuple(
+        dict.fromkeys(
+            t for c in name_columns(export) for t in c.text.filter(pa.array(rows)).slice(0, 3).to_pylist() if t
+        )
+    )
+    options = tuple(
+        Option(n, message(f"export.reading.{n}_totals", units=amount, count=int(rows.sum()))) for n in ("leave", "keep")
+    )
+    asks = message(f"export.asks.{key}", count=int(rows.sum()))
+    if export.asking.ask(Question(key, asks, (), texts, options)) == "leave":
+        export.rows.drop("total", rows, None)
+
+
+def _leave_components_out(export: Export, numbers: Numbers) -> None:
+    """Rows that name another product of the file as the one that they are a part of: both may be counted."""
+    product = export.cells("product")
+    assert product is not None
+    codes = product.text.unique()
+    taken = {c.column for c in export.choice.columns}
+    for name, cells in export.columns.items():
+        rows = cells.filled & export.rows.inside
+        if name in taken or not 0 < rows.sum() < export.rows.inside.sum() or len(codes) < 2:
+            continue
+        parents = cells.text.filter(pa.array(rows))
+        if not pc.all(pc.is_in(parents.unique(), codes)).as_py():
+            continue
+        if pc.any(pc.equal(parents, product.text.filter(pa.array(rows)))).as_py():
+            continue
+        units = f"{np.nansum(np.abs(numbers.units[rows])):,.10g}"
+        options = tuple(
+            Option(n, message(f"export.reading.components_{n}", units=units)) for n in ("leave_out", "keep")
+        )
+        asks = message("export.asks.components", column=name, count=f"{int(rows.sum()):,}")
+        if export.asking.ask(Question("components", asks, (name,), texts_of(cells, rows), options)) == "leave_out":
+            export.rows.drop("components", rows, numbers.units)
+
+
+def _ask_for_mixed_rows(export: Export, numbers: Numbers) -> None:
+    """Rows of several products at once: a column counts the kinds in a row, or a cell names several known ones."""
+    product = export.cells("product")
+    assert product is not None
+    column = export.choice.column("product") or ""
+    rows = _of_several(product, export.rows.inside)
+    for name, cells in export.columns.items():
+        if plain(name) in words("lists", "kinds_in_row"):
+            more = read_numbers(cells).values(".") > 1
+            column, rows = (name, rows | more) if (more & export.rows.inside).any() else (column, rows)
+    rows &= export.rows.inside
+    if not rows.any():
+        return
+    units, count = f"{np.nansum(np.abs(numbers.units[rows])):,.10g}", f"{int(rows.sum()):,}"
+    options = tuple(Option(n, message(f"export.reading.mixed_{n}", units=units)) for n in ("leave_out", "as_one"))
+    asks = message("export.asks.mixed_rows", column=column, count=count)
+    samples = texts_of(product, rows)
+    if export.asking.ask(Question("mixed_rows", asks, (column,), samples, options)) == "leave_out":
+        export.rows.drop("mixed", rows, numbers.units)
+
+
+def _of_several(product: Cells, inside: np.ndarray) -> np.ndarray:
+    """(row,) bool: the cell is several products of the file, with a mark between them."""
+    encoded = product.text.dictionary_encode()
     known = encoded.dictionary.to_pylist()
-    is_one = np.array([*(holds(text) for text in known), False])
-    return is_one[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    alone = set(known)
+    several = [any(_are_all_known(text, mark, alone) for mark in _BETWEEN_PRODUCTS if mark in text) for text in known]
+    if not any(several):
+        return np.zeros(len(product), bool)
+    return np.array([*several, False])[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)] & inside
+
+
+def _are_all_known(text: str, mark: str, known: set[str]) -> bool:
+    parts = [part.strip() for part in text.split(mark)]
+    return len(parts) > 1 and all(part in known for part in parts)
+
+
+def _take_names(export: Export, product: np.ndarray) -> None:
+    """Products without a code go by their name."""
+    rows = named_only(export) & ~product & export.rows.inside
+    name = export.cells("name")
+    if name is None or not rows.any():
+        return
+    column = export.choice.column("product") or ""
+    export.columns[column] = only_where(name, export.columns[column], rows)
+    export.notes.append(message("export.by_name", column=column, count=f"{int(rows.sum()):,}"))
+
+
+def _drop(export: Export, numbers: Numbers, reason: str, rows: np.ndarray, column: str | None) -> None:
+    """Leave rows out that cannot be read; where they are more than a few, only after a question."""
+    rows = rows & export.rows.inside
+    count = int(rows.sum())
+    if not count:
+        return
+    units = np.abs(np.nan_to_num(numbers.units))
+    part = max(count / max(1, export.rows.inside.sum()), units[rows].sum() / max(1e-9, units[export.rows.inside].sum()))
+    texts = () if column is None else texts_of(export.columns[column], rows)
+    amount = f"{units[rows].sum():,.10g}"
+    if part > FEW and column not in export.settled:
+        option = Option("leave_out", message("export.reading.leave_out", count=f"{count:,}"))
+        asks = message(f"export.asks.{reason}", count=f"{count:,}", units=amount, column=column or "")
+        export.asking.ask(Question(reason, asks, (column or "",), texts, (option,)))
+    first = int(export.table.numbers[np.flatnonzero(rows)[0]])
+    key = reason if reason.startswith("unread") else f"{reason}_cell"
+    export.findings.append(
+        finding("error", f"export.{key}", export.name, row=first, column=column, rows_affected=count,
+                count=f"{count:,}", value=", ".join(texts[:3]), units=amount)
+    )  # fmt: skip
+    export.rows.drop(reason, rows, numbers.units)

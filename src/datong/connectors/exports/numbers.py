@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.vocabulary import plain, words
 
-Mark = Literal[".", ","]
-MARKS: tuple[Mark, Mark] = (".", ",")
+DecimalSign = Literal[".", ","]
+DECIMAL_SIGNS: tuple[DecimalSign, DecimalSign] = (".", ",")
 
 _WRITTEN = re.compile(r"([^0-9]*?)([.,]?[0-9](?:[0-9.,' ]*[0-9])?(?:[eE][+-]?[0-9]+)?[.,]?)([^0-9]*)")
 _MARKS_OF_ONE_KIND = {"-": "−–—‒﹣－‐‑➖", "'": "’‘´`＇ʼ", " ": "\u00a0\u202f\u2009\u2007\u3000"}
@@ -67,12 +67,12 @@ class NumberColumn:
     comma: np.ndarray
     unread: np.ndarray
     units: tuple[str, ...]
-    rules: frozenset[Mark]
-    grouping: Mark | None
+    rules: frozenset[DecimalSign]
+    grouping: DecimalSign | None
     unsure: np.ndarray
     money: bool = False
 
-    def values(self, mark: Mark) -> np.ndarray:
+    def values(self, mark: DecimalSign) -> np.ndarray:
         """As numbers, with `mark` for decimals; what is only readable otherwise is read otherwise."""
         first, second = (self.point, self.comma) if mark == "." else (self.comma, self.point)
         return np.where(np.isnan(first), second, first)
@@ -109,7 +109,7 @@ def written(text: str) -> Written | None:
         return None
     unit, money = unit
     sign *= scale
-    point, comma = (_value(core, mark) for mark in MARKS)
+    point, comma = (_value(core, mark) for mark in DECIMAL_SIGNS)
     if point is None and comma is None:
         return None
     digits = core.replace(" ", "").replace("'", "")
@@ -141,7 +141,7 @@ def _unit(before: str, after: str) -> tuple[str, bool] | None:
     return result, money
 
 
-def _value(core: str, mark: Mark) -> float | None:
+def _value(core: str, mark: DecimalSign) -> float | None:
     mantissa, _, exponent = core.lower().partition("e")
     if " " in mantissa or "'" in mantissa:
         if not _GROUPED_BY_BLANKS.fullmatch(mantissa):
@@ -226,14 +226,14 @@ def _unsure(point: np.ndarray, comma: np.ndarray, size: int) -> np.ndarray:
     return both & (point != comma) if size else np.zeros(0, dtype=bool)
 
 
-def _evidence(read: Sequence[Written]) -> tuple[frozenset[Mark], Mark | None]:
+def _evidence(read: Sequence[Written]) -> tuple[frozenset[DecimalSign], DecimalSign | None]:
     """Which signs are certainly the decimal one in some cell; and, where none is, what the other cells suggest.
 
     In a column that holds '1500' nobody groups, so that '1,250' has decimals. In one that holds '80' and '1,250',
     a last zero is written only in a group: nobody writes 1.25 with three decimals and 80 with none.
     """
     there = [w for w in read if not w.empty and (w.point is not None or w.comma is not None)]
-    rules: set[Mark] = set()
+    rules: set[DecimalSign] = set()
     if any(w.point is None for w in there):
         rules.add(",")
     if any(w.comma is None for w in there):
@@ -242,11 +242,11 @@ def _evidence(read: Sequence[Written]) -> tuple[frozenset[Mark], Mark | None]:
     if rules or not unsure:
         return frozenset(rules), None
     assert unsure[0].point is not None and unsure[0].comma is not None
-    signs: set[Mark] = {"." if abs(w.point or 0) < abs(w.comma or 0) else "," for w in unsure}
+    signs: set[DecimalSign] = {"." if abs(w.point or 0) < abs(w.comma or 0) else "," for w in unsure}
     if len(signs) > 1:
         return frozenset(), None
     (sign,) = signs
-    other: Mark = "," if sign == "." else "."
+    other: DecimalSign = "," if sign == "." else "."
     if any(w.long_plain for w in there):
         return frozenset(), sign
     if any(w.whole for w in there) and any(w.trailing_zero for w in unsure):
@@ -258,26 +258,26 @@ def _evidence(read: Sequence[Written]) -> tuple[frozenset[Mark], Mark | None]:
 class Decided:
     """What the decimal sign of each column is. unsure: columns in which two readings are left."""
 
-    marks: Mapping[str, Mark]
+    marks: Mapping[str, DecimalSign]
     unsure: tuple[str, ...]
     comma_proved: bool = False
 
 
-def decide_marks(columns: Mapping[str, NumberColumn], fits: Mapping[Mark, float]) -> Decided:
+def decide_decimals(columns: Mapping[str, NumberColumn], fits: Mapping[DecimalSign, float]) -> Decided:
     """The decimal sign of each column, by all of them together.
 
     fits: for each sign, the share of rows in which price x units = amount, where there are such columns.
     """
     proofs = {mark for column in columns.values() for mark in column.rules}
     hints = {column.grouping for column in columns.values() if column.grouping}
-    common: Mark | None = None
+    common: DecimalSign | None = None
     if len(proofs) == 1:
         (common,) = proofs
     elif not proofs and len(hints) == 1:
         (common,) = hints
     elif not proofs and fits and max(fits.values()) > 0.9 and min(fits.values()) < 0.5:
-        common = max(MARKS, key=lambda mark: fits.get(mark, 0.0))
-    marks: dict[str, Mark] = {}
+        common = max(DECIMAL_SIGNS, key=lambda mark: fits.get(mark, 0.0))
+    marks: dict[str, DecimalSign] = {}
     unsure = []
     for name, column in columns.items():
         if len(column.rules) == 1:

@@ -14,7 +14,7 @@ from typing import Any
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import FIELDS, Choice, ColumnGuess, examples_of
-from datong.connectors.exports.marks import MARKS
+from datong.connectors.exports.order_states import MARKS
 from datong.connectors.exports.vocabulary import plain
 from datong.ledger.validate import shown
 from datong.model.findings import Finding, finding
@@ -100,7 +100,8 @@ def as_profiled(choice: Choice, profile: Profile, columns: Mapping[str, Cells]) 
         for name in some
     )
     rest = tuple(g for g in choice.columns if g.field in ("state", "kind") and g.column not in mine)
-    return replace(choice, columns=(*fields, *told, *rest), states=states, kinds=kinds, flags=flags)
+    remarks = tuple(name for name in choice.remarks if name not in mine)
+    return replace(choice, columns=(*fields, *told, *rest), states=states, kinds=kinds, flags=flags, remarks=remarks)
 
 
 def recognised(profiles: Sequence[Profile], headers: Sequence[str]) -> Profile | None:

@@ -11,8 +11,10 @@ import pyarrow as pa
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score, named_fields
 from datong.connectors.exports.grid import Grid
+from datong.connectors.exports.periods_across import YEAR, bare_month, period_of
 from datong.connectors.exports.questions import Asking, Option, Question
-from datong.connectors.exports.shape import PERIOD_COLUMN, UNITS_COLUMN, YEAR, Table, bare_month, find_table, period_of
+from datong.connectors.exports.shape import find_table
+from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import plain, words
 from datong.model.words import Message, message
 
@@ -51,11 +53,7 @@ def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, 
         notes.append(message("export.sheets", count=len(parts), sheets=sheets))
     rejected = pa.concat_tables([grids[i].rejected for i in alike])
     table = _stacked(parts)
-    return (
-        Table(table.name, table.columns, table.numbers, table.wide, table.repeated, table.notes, grids[main].delimiter),
-        rejected,
-        notes,
-    )
+    return replace(table, separator=grids[main].delimiter), rejected, notes
 
 
 def kind_of_sheet(sheet: str) -> str:

@@ -21,6 +21,7 @@ from datong.connectors.files.read import (
     whole_source,
 )
 from datong.connectors.files.settings import SETTINGS_FILE, read_settings
+from datong.connectors.files.slash_dates import SlashDates
 from datong.connectors.files.steady import no_file
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
 from datong.ledger.held import HOLDING, circles
@@ -233,7 +234,7 @@ def read_folder(folder: Path) -> FolderContents:
             continue
         for name, source in _sources(path, findings):
             if name not in parts:
-                parts[name] = Part(name, source, path)
+                parts[name] = Part(name, SlashDates(tables()[name], source), path)
             else:
                 first = parts[name].source.name
                 findings.append(finding("error", "check.two_sources", source.name, table=name, first=first))

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
-from datong.connectors.exports.marks import marks_of
+from datong.connectors.exports.order_states import marks_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.validate import shown
@@ -218,48 +216,3 @@ def _kind(text: str, column: str, weight: float, asking: Asking, *, bought: bool
     asks = message("export.asks.kind", word=shown(text))
     chosen = asking.ask(Question(f"kind:{text}", asks, (column,), (shown(text),), options))
     return {"sold": SOLD, "return": ONLY_RETURN, "not_sold": NEITHER}[chosen]
-
-
-# --- cells that stand on one row for several ---------------------------------------------------------------------
-
-
-def carried(cells: Cells, order: Cells) -> Cells:
-    """A column whose value stands on one line of an order only, on all its lines. An order with two values keeps them
-    as they stand."""
-    if not cells.text.null_count:
-        return cells
-    codes = order.text.dictionary_encode().indices
-    value = cells.text.dictionary_encode()
-    has = cells.filled & order.filled
-    group = codes.fill_null(0).to_numpy(zero_copy_only=False)
-    at = value.indices.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    size = int(group.max(initial=0)) + 1
-    low, high = np.full(size, np.iinfo(np.int64).max), np.full(size, -1, np.int64)
-    np.minimum.at(low, group[has], at[has])
-    np.maximum.at(high, group[has], at[has])
-    fill = ~cells.filled & order.filled & (low[group] == high[group])
-    if not fill.any():
-        return cells
-    filled = value.dictionary.take(pa.array(np.where(fill, high[group], at)))
-    text = pc.if_else(pa.array(fill | cells.filled), filled, pa.scalar(None, pa.string()))
-    kind = (
-        None if cells.kind is None else np.where(fill, Cells.DAY if (cells.kind == Cells.DAY).any() else 0, cells.kind)
-    )
-    return Cells(text, kind)
-
-
-def filled_down(cells: Cells) -> Cells:
-    """A column with each gap filled by what stands above it."""
-    at = np.maximum.accumulate(np.where(cells.filled, np.arange(len(cells)), 0))
-    return cells.take(at)
-
-
-def is_grouped(cells: Cells, rows: np.ndarray) -> bool:
-    """Whether a column names each of its groups once, on the first row, in the rows of a mask: no value is there twice
-    in a row, and the first row has one."""
-    at = np.flatnonzero(rows)
-    there = cells.filled[at]
-    if not len(at) or there.all() or not there[0]:
-        return False
-    values = cells.text.take(pa.array(at[there])).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    return bool((np.diff(values) != 0).all()) and int(there.sum()) > 1

@@ -1,0 +1,139 @@
+"""Stock that lies there while a request goes without it, and for whom it is kept."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from datong.balance.arrays import Market
+from datong.balance.causes import Binding, Units
+from datong.balance.deliveries import NOTHING, Delivered
+from datong.balance.evaluate import Outcome
+from datong.ledger.columns import grouped
+from datong.model.flow import BoolArray, FloatArray, IntArray
+
+# Of those whom stock is kept for so many are named.
+NAMED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Units that are late or lost while they lie there at the end of the bucket in which they are due, and are used
+    later; of a bucket where that tells of half or more of what is missing."""
+
+    # (product asked for, bucket) units.
+    units: FloatArray
+    # Flat, those who take them, the first to take first, as 'key (day on which it is due)'; null where there are none.
+    whom: pa.StringArray
+
+
+def kept(
+    market: Market,
+    demanded: IntArray,
+    units: Units,
+    outcome: Outcome,
+    started: FloatArray,
+    found: Delivered | None,
+) -> Kept:
+    """Of products whose demand is known request by request. started: (way, bucket) units."""
+    amount, whom = np.zeros(units.asked.shape), np.full(units.asked.size, None, dtype=object)
+    if found is None:
+        return Kept(amount, pa.array(whom, pa.string()))
+    shelves = _Shelves(market, outcome, started, found)
+    missing = units.late + units.lost
+    for d in np.flatnonzero((missing >= NOTHING).any(axis=1) & shelves.known_whole(demanded, units)).tolist():
+        product = int(demanded[d])
+        lying = shelves.lying(product)
+        for t in np.flatnonzero((missing[d] >= NOTHING) & (lying >= NOTHING)).tolist():
+            names, taken = shelves.takers(product, t, float(lying[t]))
+            if names and 2.0 * taken >= missing[d, t]:
+                amount[d, t] = min(float(missing[d, t]), taken)
+                whom[d * market.buckets + t] = ", ".join(names)
+    return Kept(amount, pa.array(whom, pa.string()))
+
+
+def where_kept(market: Market, demanded: IntArray, units: Units, binding: Binding, lying: Kept) -> Binding:
+    """What stands in the way: where what lies there is kept for others, as many units of the product itself as are
+    missing."""
+    missing = units.late + units.lost
+    of, bucket = np.nonzero(lying.units)
+    names = binding.name.to_numpy(zero_copy_only=False).copy()
+    hours, price, when, needed = (a.copy() for a in (binding.hours, binding.price, binding.bucket, binding.needed))
+    for d, t in zip(of.tolist(), bucket.tolist(), strict=True):
+        names[d * market.buckets + t] = market.products.names[int(demanded[d])]
+    hours[of, bucket], price[of, bucket], when[of, bucket] = False, 0.0, bucket
+    needed[of, bucket] = missing[of, bucket]
+    return replace(binding, name=pa.array(names, pa.string()), hours=hours, price=price, bucket=when, needed=needed)
+
+
+class _Shelves:
+    """What lies where a product's demand is served from, and who takes it."""
+
+    def __init__(self, market: Market, outcome: Outcome, started: FloatArray, found: Delivered) -> None:
+        self.market, self.outcome, self.started, self.found = market, outcome, started, found
+        known = np.flatnonzero(found.demanded >= 0)
+        self.of_product = market.demand.product[found.demanded[known]]
+        order = np.argsort(self.of_product, kind="stable")
+        self.asks, self.of_product = known[order], self.of_product[order]
+        self.uses_of, self.first_use = grouped(market.uses.component, len(market.products))
+        serving = np.array([way.serves for way in market.ways.facts], dtype=bool)
+        self.served_from: dict[int, set[int]] = defaultdict(set)
+        for use in np.flatnonzero(serving[market.uses.way]).tolist():
+            self.served_from[int(market.ways.product[market.uses.way[use]])].add(int(market.uses.component[use]))
+
+    def known_whole(self, demanded: IntArray, units: Units) -> BoolArray:
+        """(product asked for) whether its requests are all of its demand."""
+        told = np.bincount(self.of_product, self.found.asks.units[self.asks], len(self.market.products))[demanded]
+        asked = units.asked.sum(axis=1)
+        return np.abs(told - asked) <= NOTHING * np.maximum(asked, 1.0)
+
+    def places(self, product: int) -> list[int]:
+        """The stock points that its demand is served from: its own, and those that serve it at once."""
+        return [product, *sorted(self.served_from.get(product, ()))]
+
+    def lying(self, product: int) -> FloatArray:
+        """(bucket) units that lie there at its end, of what comes in whole units whole ones."""
+        places = np.array(self.places(product))
+        return self.market.deliverable(self.outcome.stock[places], places).sum(axis=0)
+
+    def takers(self, product: int, bucket: int, lying: float) -> tuple[list[str], float]:
+        """Who takes what lies there at the end of a bucket, and how much of it; later requests and orders alone."""
+        taken, names = 0.0, dict[str, None]()
+        for name, amount in self._taken(product, bucket):
+            if lying <= NOTHING:
+                break
+            own = min(amount, lying)
+            lying -= own
+            if name:
+                taken += own
+                names[name] = None
+        told = list(names)
+        return [*told[:NAMED], *(["…"] if len(told) > NAMED else [])], taken
+
+    def _taken(self, product: int, bucket: int) -> Iterator[tuple[str, float]]:
+        """Who takes units after a bucket, in turn, and how many; '' for requests that were due by then."""
+        asks, by_bucket = self.found.asks, self.found.by_bucket
+        own = self.asks[slice(*np.searchsorted(self.of_product, [product, product + 1]))]
+        for t in range(bucket + 1, self.market.buckets):
+            for ask in own[by_bucket[own, t] > NOTHING].tolist():
+                yield self._asked(ask) if asks.bucket[ask] > bucket else "", float(by_bucket[ask, t])
+            yield from self._used(product, t)
+
+    def _asked(self, ask: int) -> str:
+        day = np.datetime64(int(self.found.asks.due_day[ask]), "D")
+        return f"{self.found.asks.key[ask].as_py() or '–'} ({day})"
+
+    def _used(self, product: int, bucket: int) -> Iterator[tuple[str, float]]:
+        """What orders take in a bucket from where the product lies, by what they bring."""
+        market, start = self.market, self.market.bucket_starts[bucket]
+        of: dict[str, float] = defaultdict(float)
+        for place in self.places(product):
+            for use in self.uses_of[self.first_use[place] : self.first_use[place + 1]].tolist():
+                way = int(market.uses.way[use])
+                amount = float(market.uses.units[use] * self.started[way, bucket])
+                if amount > NOTHING and market.uses.is_open[use, bucket] and int(market.ways.product[way]) != product:
+                    of[market.products.names[market.ways.product[way]]] += amount
+        for name in sorted(of):
+            yield f"{name} ({start})", of[name]

@@ -1,0 +1,165 @@
+"""Cells that stand once for several rows: for a group, a day, an order. They hold on all of its rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import NUMBER_FIELDS
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.profiles import present
+from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.vocabulary import plain
+from datong.model.words import message
+
+# The least share of rows that a column with a value for each group leaves empty, without a question.
+_GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What the file itself says of its rows, before anything is carried to them. (row,) bool each. named: the product
+    has a name. of_order: whose order it is, or its state, is told, which no row of sums has."""
+
+    named: np.ndarray
+    of_order: np.ndarray
+
+
+def told_of_rows(export: Export) -> Told:
+    fields = [n for f in ("order", "customer") if (n := export.choice.column(f)) is not None]
+    filled = [export.columns[n].filled for n in (*fields, *export.choice.states, *export.choice.kinds)]
+    name = export.cells("name")
+    nothing = np.zeros(export.table.height, bool)
+    return Told(nothing if name is None else name.filled, np.any(filled, axis=0) if filled else nothing)
+
+
+def carry(export: Export) -> None:
+    """Cells that stand once for a group or an order, on all its rows."""
+    order = export.cells("order")
+    numbers = [export.columns[n] for f in ("units", "amount", "price") if (n := export.choice.column(f)) is not None]
+    has_number = np.ones(export.table.height, bool) if not numbers else np.any([c.filled for c in numbers], axis=0)
+    keys = name_columns(export)
+    sums = export.rows.totals(keys) | export.rows.hints_of_totals(keys)
+    inner = has_number & ~sums & np.any([cells.filled for cells in keys], axis=0)
+    for wanted in ("order", "date", "product", "name", "customer", "market"):
+        name = export.choice.column(wanted)
+        rows = inner & ~named_only(export) if wanted == "product" else inner
+        if name is not None and is_gappy(export.columns[name], rows):
+            _fill(export, wanted, name, rows)
+    order = export.cells("order")
+    if order is None:
+        return
+    lines = [n for f in ("date", "customer", "market", "cancelled_at", "refunded_at", "shipped_at")
+             if (n := export.choice.column(f)) is not None]  # fmt: skip
+    for name in (*lines, *export.choice.states, *export.choice.flags, *export.choice.kinds):
+        if not is_of_line(name):
+            before = int(export.columns[name].filled.sum())
+            export.columns[name] = carried(export.columns[name], order)
+            if (more := int(export.columns[name].filled.sum()) - before) > 0:
+                export.notes.append(message("export.carried", column=name, count=more))
+
+
+def _fill(export: Export, wanted: str, name: str, inner: np.ndarray) -> None:
+    cells = export.columns[name]
+    gaps = inner & ~cells.filled
+    if not is_grouped(cells, inner):
+        return
+    product = export.cells("product")
+    alone = wanted not in ("date", "order") and product is not None and wanted != "product"
+    share = gaps.sum() / max(1, inner.sum())
+    if share < _GROUPED_SHARES.get(wanted, 0.0):
+        units = f"{int(gaps.sum()):,}"
+        options = tuple(Option(n, message(f"export.reading.{n}", count=units)) for n in ("leave_out", "take_above"))
+        asks = message("export.asks.gaps", column=name, count=units)
+        if wanted == "order":
+            return
+        export.settled.add(name)
+        if export.asking.ask(Question(f"gaps:{name}", asks, (name,), (), options)) == "leave_out":
+            return
+    elif alone and share < 0.3:
+        return
+    filled = filled_down(cells)
+    export.columns[name] = only_where(filled, cells, inner)
+    export.notes.append(message("export.filled_down", column=name, count=f"{int(gaps.sum()):,}"))
+
+
+def is_of_line(name: str) -> bool:
+    """Whether a column speaks of one line of an order, not of the order."""
+    return plain(name).startswith(("lineitem", "line item", "item", "line ", "商品", "子订单"))
+
+
+def is_gappy(cells: Cells, rows: np.ndarray) -> bool:
+    return bool((rows & ~cells.filled).any() and (rows & cells.filled).any())
+
+
+def date_by_profile(export: Export, told: Told) -> None:
+    """Orders that are not paid yet have no day of payment: they go by the next date that their platform writes."""
+    name = export.choice.column("date")
+    if export.profile is None or name is None or name in export.known.values():
+        return
+    for other in present(export.profile.columns["date"], export.columns):
+        gaps = told.of_order & ~export.columns[name].filled & export.columns[other].filled
+        if gaps.any():
+            export.columns[name] = only_where(export.columns[other], export.columns[name], gaps)
+            export.notes.append(message("export.date_from", column=name, other=other, count=f"{int(gaps.sum()):,}"))
+
+
+def named_only(export: Export) -> np.ndarray:
+    """(row,) bool: the product has a name and no code."""
+    product, name = export.cells("product"), export.cells("name")
+    return np.zeros(export.table.height, bool) if name is None or product is None else name.filled & ~product.filled
+
+
+def name_columns(export: Export) -> list[Cells]:
+    """Columns in which a row of sums may be named."""
+    numbers = {export.choice.column(f) for f in NUMBER_FIELDS}
+    return [cells for name, cells in export.columns.items() if name not in numbers]
+
+
+def only_where(filled: Cells, cells: Cells, rows: np.ndarray) -> Cells:
+    text = pc.if_else(pa.array(rows), filled.text, cells.text)
+    return Cells(text, None if cells.kind is None or filled.kind is None else np.where(rows, filled.kind, cells.kind))
+
+
+def carried(cells: Cells, order: Cells) -> Cells:
+    """A column whose value stands on one line of an order only, on all its lines. An order with two values keeps them
+    as they stand."""
+    if not cells.text.null_count:
+        return cells
+    codes = order.text.dictionary_encode().indices
+    value = cells.text.dictionary_encode()
+    has = cells.filled & order.filled
+    group = codes.fill_null(0).to_numpy(zero_copy_only=False)
+    at = value.indices.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    size = int(group.max(initial=0)) + 1
+    low, high = np.full(size, np.iinfo(np.int64).max), np.full(size, -1, np.int64)
+    np.minimum.at(low, group[has], at[has])
+    np.maximum.at(high, group[has], at[has])
+    fill = ~cells.filled & order.filled & (low[group] == high[group])
+    if not fill.any():
+        return cells
+    filled = value.dictionary.take(pa.array(np.where(fill, high[group], at)))
+    text = pc.if_else(pa.array(fill | cells.filled), filled, pa.scalar(None, pa.string()))
+    kind = (
+        None if cells.kind is None else np.where(fill, Cells.DAY if (cells.kind == Cells.DAY).any() else 0, cells.kind)
+    )
+    return Cells(text, kind)
+
+
+def filled_down(cells: Cells) -> Cells:
+    """A column with each gap filled by what stands above it."""
+    at = np.maximum.accumulate(np.where(cells.filled, np.arange(len(cells)), 0))
+    return cells.take(at)
+
+
+def is_grouped(cells: Cells, rows: np.ndarray) -> bool:
+    """Whether a column names each of its groups once, on the first row, in the rows of a mask: no value is there twice
+    in a row, and the first row has one."""
+    at = np.flatnonzero(rows)
+    there = cells.filled[at]
+    if not len(at) or there.all() or not there[0]:
+        return False
+    values = cells.text.take(pa.array(at[there])).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    return bool((np.diff(values) != 0).all()) and int(there.sum()) > 1

@@ -1,0 +1,132 @@
+"""The columns of numbers of an export, read together: decimal sign, cents, thousands, currencies, units of measure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from datong.connectors.exports.columns import (
+    NUMBER_FIELDS,
+)
+from datong.connectors.exports.evidence import (
+    currencies_in,
+    currency_of,
+    decimal_of_sum,
+    fits,
+    sign_of,
+)
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, decide_decimals, read_numbers
+from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.vocabulary import plain, words
+from datong.ledger.validate import shown
+from datong.model.words import message
+
+_CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")
+_SCALES = {  # what a header says its numbers are of, in brackets or before a comma's space
+    1000: re.compile(r"[(\[【,]\s*(?:in )?(?:['’]?000s?|thousands?|k|tsd\.?|千[件个元]?)\s*(?:$|[)\]】])"),
+    10_000: re.compile(r"[(\[【,]\s*万[件个元]?\s*(?:$|[)\]】])"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """units: (row,) as they stand, 1 where no column has them. units_column: its header. by_field: (row,) of each field
+    that has a column; unread: (row,) bool, something that is no number. comma_decimals: some cell proves that a comma
+    parts decimals. currency: ISO code of the prices, where they tell one."""
+
+    units: np.ndarray
+    units_column: str | None
+    by_field: Mapping[str, np.ndarray]
+    unread: Mapping[str, np.ndarray]
+    comma_decimals: bool = False
+    currency: str | None = None
+
+
+def read_figures(export: Export, units_column: str | None) -> Numbers:
+    """All columns of numbers, by all of them together."""
+    columns = {f: n for f in NUMBER_FIELDS if (n := export.choice.column(f)) is not None}
+    read = {f: read_numbers(export.columns[n]) for f, n in columns.items()}
+    shares = {}
+    if {"units", "price", "amount"} <= read.keys():
+        shares = {m: fits(*(read[f].values(m) for f in ("units", "price", "amount"))) for m in DECIMAL_SIGNS}
+    decided = decide_decimals(read, shares)
+    marks = dict(decided.marks)
+    product = export.columns[export.choice.column("product") or ""].filled
+    for name in decided.unsure:
+        if not (read[name].unsure & product).any():  # only sums are unsure, which the others tell
+            marks[name] = decimal_of_sum(read[name], product)
+    unsure = tuple(name for name in decided.unsure if (read[name].unsure & product).any())
+    if unsure:
+        marks |= dict.fromkeys(unsure, _ask_for_decimal(export, unsure, read, columns))
+    by_field = {f: column.values(marks[f]) for f, column in read.items()}
+    for wanted, name in columns.items():
+        if wanted in ("price", "amount") and _CENTS.search(plain(name)):
+            by_field[wanted] = by_field[wanted] / 100
+            export.notes.append(message("export.cents", column=name))
+        elif (scale := next((s for s, said in _SCALES.items() if said.search(plain(name))), 1)) > 1:
+            by_field[wanted] = by_field[wanted] * scale
+            export.notes.append(message("export.scaled", column=name, scale=f"{scale:,}"))
+    unread = {f: column.unread for f, column in read.items()}
+    money = {f: columns[f] for f in ("price", "amount") if f in columns}
+    currency, comparable = _currency(export, money)
+    _ask_for_units_of(export, read.get("units"), columns.get("units", ""))
+    units = by_field.get("units", np.ones(export.table.height))
+    by_field = {f: values for f, values in by_field.items() if comparable or f not in money}
+    return Numbers(units, units_column, by_field, unread, decided.comma_proved, currency)
+
+
+def _currency(export: Export, money: Mapping[str, str]) -> tuple[str | None, bool]:
+    """The currency of prices, where they tell one, and whether they can be compared: money in several currencies, by
+    its signs or by a column of currencies, cannot. money: its columns by field."""
+    named = [n for n in export.columns if plain(n) in words("lists", "currencies")]
+    found = {sign for n in money.values() for sign in currencies_in(export.columns[n])}
+    for name in named:
+        found |= {*map(sign_of, export.columns[name].text.drop_null().unique().slice(0, 50).to_pylist())}
+    if not money:
+        return None, True
+    if len(found) < 2:
+        cells = [export.columns[n] for n in (*money.values(), *named)]
+        written_in = [text for c in cells for text in c.text.drop_null().slice(0, 200).unique().to_pylist()]
+        currency = currency_of([*money.values(), *written_in])
+        if currency is not None:
+            export.notes.append(message("export.currency", currency=currency))
+        return currency, True
+    told = ", ".join(sorted(found))
+    options = tuple(Option(n, message(f"export.reading.currencies_{n}")) for n in ("no_prices", "as_one"))
+    asks = message("export.asks.currencies", column=", ".join([*money.values(), *named]), currencies=told)
+    question = Question("currencies", asks, (*money.values(), *named), tuple(sorted(found)), options)
+    return None, export.asking.ask(question) != "no_prices"
+
+
+def _ask_for_decimal(
+    export: Export, unsure: Sequence[str], read: Mapping[str, NumberColumn], columns: Mapping[str, str]
+) -> DecimalSign:
+    field_ = "units" if "units" in unsure else unsure[0]
+    column = read[field_]
+    at = np.flatnonzero(column.unsure)[:200]
+    texts = export.columns[columns[field_]].text.take(pa.array(at)).to_pylist()
+    options = tuple(
+        Option(name, message(f"export.reading.{name}", units=f"{np.nansum(column.values(mark)):,.10g}"))
+        for name, mark in (("decimal_comma", ","), ("decimal_point", "."))
+    )
+    asks = message("export.asks.decimal", sample=shown(texts[0]))
+    chosen = export.asking.ask(Question("decimal", asks, tuple(columns[f] for f in unsure),
+                                      tuple(dict.fromkeys(map(shown, texts))), options))  # fmt: skip
+    return "," if chosen == "decimal_comma" else "."
+
+
+def _ask_for_units_of(export: Export, column: NumberColumn | None, name: str) -> None:
+    """Cells of one column that count different things: pieces and boxes."""
+    measure = export.choice.counted_in
+    names = () if column is None else column.units
+    if measure is not None:
+        names, name = tuple(export.columns[measure].text.drop_null().unique().sort().to_pylist()), measure
+    if len(names) < 2:
+        return
+    units = shown(", ".join(names))
+    options = (Option("as_one", message("export.reading.as_one", units=units)),)
+    asks = message("export.asks.mixed_units", column=name, units=units)
+    export.asking.ask(Question("mixed_units", asks, (name,), names, options))

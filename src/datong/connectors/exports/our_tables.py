@@ -1,0 +1,111 @@
+"""What was read as rows of our tables: products, sales and returns."""
+
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.date_column import Moments
+from datong.connectors.exports.dates import not_a_day
+from datong.connectors.exports.evidence import (
+    is_line_total,
+)
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.number_columns import Numbers
+from datong.connectors.exports.vocabulary import plain, words
+from datong.ledger.cells import local_to_utc
+from datong.ledger.validate import ROW
+from datong.model.words import message
+
+# What may be said of markets without being asked: one series a product, or one for each market.
+MARKETS, SUMMED, APART = "markets", "summed", "apart"
+
+
+def our_tables(
+    export: Export,
+    numbers: Numbers,
+    when: Moments,
+    product: pa.Array,
+    lines: pa.Array | None,
+    sold: np.ndarray,
+    returned: np.ndarray,
+) -> dict[str, pa.Table]:
+    """Rows of products, sales and returns by name of the table, each with the number of its row in the file."""
+    price = _prices(export, numbers, product, sold + returned)
+    inside = export.rows.inside
+    columns: dict[str, pa.Array] = {"product": product, "happened_at": _moments(when)}
+    if (cells := export.cells("customer")) is not None:
+        columns["customer"] = cells.text
+    if (cells := export.cells("market")) is not None and _by_market(export, cells):
+        columns["market"] = cells.text
+    columns[ROW] = pa.array(export.table.numbers, pa.int64())
+    base = pa.table(columns)
+    keep_zero = inside & (sold == 0) & (returned == 0) & (np.nan_to_num(numbers.units) == 0)
+    sales = base.append_column("units", pa.array(sold))
+    if price is not None:
+        sales = sales.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
+    back = base.select([n for n in base.column_names if n != "customer"]).append_column("units", pa.array(returned))
+    if lines is not None:
+        sales = sales.append_column("sale", lines)
+        back = back.append_column("return", lines)
+    sales = sales.filter(pa.array((sold > 0) | keep_zero))
+    back = back.filter(pa.array(returned > 0))
+    products = _products(export, base, price, (sold > 0) | (returned > 0) | keep_zero)
+    return {"products": products, "sales": sales} | ({"returns": back} if back.num_rows else {})
+
+
+def _by_market(export: Export, cells: Cells) -> bool:
+    """Whether each market is kept apart: only where somebody says so. One series a product knows more."""
+    count = pc.count_distinct(cells.text).as_py()
+    apart = export.asking.said(MARKETS, (SUMMED, APART)) == APART
+    if count > 1:
+        key = "export.markets_apart" if apart else "export.markets_summed"
+        export.notes.append(message(key, column=export.choice.column("market"), count=count))
+    return apart
+
+
+def _moments(when: Moments) -> pa.Array:
+    there = ~not_a_day(when.days)
+    stamps = np.where(there, when.days, 0) * 86_400 + when.seconds
+    nothing = ~there
+    if when.zone is not None:
+        local = stamps.astype("M8[s]").astype("M8[us]")
+        utc = local_to_utc(local, ZoneInfo(when.zone)).astype("M8[s]").astype(np.int64)
+        utc = np.where(np.isnan(when.offset), utc, stamps - np.nan_to_num(when.offset) * 60).astype(np.int64)
+        return pa.array(utc * 1_000_000, pa.int64(), mask=nothing).cast(pa.timestamp("us", tz="UTC"))
+    if when.clock.any():
+        return pa.array(stamps * 1_000_000, pa.int64(), mask=nothing).cast(pa.timestamp("us"))
+    return pa.array(np.where(there, when.days, 0).astype(np.int32), pa.int32(), mask=nothing).cast(pa.date32())
+
+
+def _prices(export: Export, numbers: Numbers, product: pa.Array, units: np.ndarray) -> np.ndarray | None:
+    """(row,) price of a unit, NaN where it is not known. A price that moves with the quantity is one of the row."""
+    price, amount = numbers.by_field.get("price"), numbers.by_field.get("amount")
+    of = np.abs(np.nan_to_num(numbers.units))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if price is not None:
+            if is_line_total(price, of, amount, product):
+                export.notes.append(message("export.line_total", column=export.choice.column("price")))
+                price = np.abs(price) / of
+        elif amount is not None:
+            price = np.abs(amount) / of
+    return None if price is None else np.where((price > 0) & np.isfinite(price), price, np.nan)
+
+
+def _products(export: Export, base: pa.Table, price: np.ndarray | None, used: np.ndarray) -> pa.Table:
+    """One row for each product that has a sale or a return: its first name, and its first price."""
+    rows = pa.table({"product": base["product"], ROW: base[ROW]})
+    if (name := export.cells("name")) is not None:
+        rows = rows.append_column("name", name.text)
+    pictures = [n for n in export.columns if plain(n) in words("lists", "pictures")]
+    if pictures:
+        rows = rows.append_column("image", export.columns[pictures[0]].text)
+    if price is not None:
+        rows = rows.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
+    rows = rows.filter(pa.array(used))
+    wanted = [(c, "first") for c in rows.column_names if c != "product"]
+    options = pc.ScalarAggregateOptions(skip_nulls=True, min_count=0)
+    grouped = rows.group_by("product", use_threads=False).aggregate([(c, how, options) for c, how in wanted])
+    return grouped.rename_columns([n.removesuffix("_first") for n in grouped.column_names]).select(rows.column_names)

@@ -1,0 +1,179 @@
+"""Days, weeks, months or quarters that stand as columns, read as rows."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import header_score
+from datong.connectors.exports.date_texts import parse, with_year
+from datong.connectors.exports.dates import decide_order, not_a_day, read_dates
+from datong.connectors.exports.numbers import written
+from datong.connectors.exports.table import PERIOD_COLUMN, UNITS_COLUMN, Table
+from datong.connectors.exports.vocabulary import header_words, is_total, months, names_total, plain
+from datong.model.words import message
+
+LEAST_PERIODS = 3
+_MOST_PERIODS, _MOSTLY = 400, 0.8
+YEAR = re.compile(r"(?<!\d)(20\d{2})(?!\d)")
+NOTHING_SOLD = re.compile(r"^(?:[-–—]|0+(?:[.,]0+)?)$")
+_PERIOD_KINDS = ("day", "numeric", "stretch", "month", "week", "quarter")
+
+
+@dataclass(frozen=True)
+class Period:
+    """What the name of a column says of a time. text: the time as it is written; measure: the field that the rest of
+    the name means, '' for none."""
+
+    text: str
+    kind: str
+    measure: str = ""
+
+
+def bare_month(text: str) -> bool:
+    """A month without a year: Jan, 1月."""
+    return plain(text).rstrip(".") in months() or re.fullmatch(r"(?:0?[1-9]|1[0-2])月份?", text) is not None
+
+
+def period_of(name: str) -> Period | None:
+    """The period that a column is named after, None where there is none."""
+    name = name.strip().removesuffix(" 00:00:00")
+    for text, measure in ((name, ""), *_without_measure(name)):
+        found = parse(text)
+        if found is not None and not found.clock and found.kind not in ("serial", "epoch", "republic"):
+            kind = {"month_or_day": "month", "month_or_week": "month"}.get(found.kind, found.kind)
+            return Period(text, kind, measure)
+    return None
+
+
+def _without_measure(name: str) -> list[tuple[str, str]]:
+    """A name without a word for units or money at either end, and what the word is for."""
+    result = []
+    for measure in ("units", "amount", "price"):
+        for word in header_words()[measure]:
+            bare = plain(name)
+            word = plain(word)
+            edge = " " if word.isascii() else ""
+            if bare.startswith(word + edge) and len(bare) > len(word):
+                result.append((bare[len(word) :].strip(" ()-_:"), measure))
+            elif bare.endswith(edge + word) and len(bare) > len(word):
+                result.append((bare[: -len(word)].strip(" ()-_:"), measure))
+    return result
+
+
+def year_said(hints: Sequence[str]) -> str:
+    """The year that the first of some texts names that names one alone; '' where none does."""
+    named = [set(YEAR.findall(hint)) for hint in hints]
+    return next((min(years) for years in named if len(years) == 1), "")
+
+
+def with_years(table: Table, hints: Sequence[str]) -> Table:
+    """A table whose dates are weeks, quarters, months or stretches without a year, with the year that the file says."""
+    year = year_said(hints)
+    for name, cells in table.columns.items() if year else ():
+        texts = cells.text.unique().drop_null().to_pylist()
+        if header_score("date", name) < 0.4 or not texts or len(texts) > _MOST_PERIODS or any(map(parse, texts[:1])):
+            continue
+        dated = {text: made for text in texts if (made := with_year(text, year)) is not None and parse(made)}
+        if len(dated) >= _MOSTLY * len(texts):
+            encoded = cells.text.dictionary_encode()
+            made = pa.array([dated.get(text, text) for text in encoded.dictionary.to_pylist()], pa.string())
+            columns = {**table.columns, name: Cells(made.take(encoded.indices))}
+            note = message("export.year_of_file", column=name, year=year)
+            return replace(table, columns=columns, notes=(*table.notes, note))
+    return table
+
+
+def _periods(names: Sequence[str], hints: Sequence[str]) -> dict[str, tuple[Period, date]]:
+    """Columns that are named after days, weeks or months, each with its first day; of one kind, the commonest."""
+    year = year_said(hints)
+    found: dict[str, Period] = {}
+    for name in names:
+        period = period_of(name)
+        if period is None and year and (dated := with_year(name, year)) is not None:
+            period = period_of(dated)
+        if period is not None:
+            found[name] = period
+    if not found:
+        return {}
+    kinds = [p.kind for p in found.values()]
+    kind = max(_PERIOD_KINDS, key=kinds.count)
+    found = {name: p for name, p in found.items() if p.kind == kind}
+    weeks = any(
+        (p := parse(period.text)) is not None and p.kind == "month_or_week" and p.b > 12 for period in found.values()
+    )
+    column = read_dates(Cells(pa.array([p.text for p in found.values()], pa.string())), weeks)
+    order = decide_order(column, (), False)
+    days = column.days.get(order.order, next(iter(column.days.values())))
+    result = {}
+    for (name, period), day in zip(found.items(), days.tolist(), strict=True):
+        if not not_a_day(np.array([day]))[0]:
+            result[name] = (period, date(1970, 1, 1) + timedelta(days=day))
+    spans = [p for p, _ in result.values() if re.fullmatch(r"\D+\d{2}", p.text)]
+    numbers = [int(p.text[-2:]) for p in spans]
+    if numbers and len(set(numbers)) > 12:  # Jan-01, Jan-02 ...: days without a year
+        return {}
+    return result
+
+
+def periods_down(table: Table, hints: Sequence[str]) -> Table:
+    """A table with a column for each day, week or month as rows of (date, units); any other as it is.
+
+    Empty cells and zeros make no row; columns of sums are left out.
+    """
+    periods = _periods(list(table.columns), hints)
+    numeric = {name: found for name, found in periods.items() if mostly_numbers(table.columns[name])}
+    measured = {period.measure for period, _ in numeric.values()}
+    if "units" in measured and len(measured) > 1:
+        numeric = {name: found for name, found in numeric.items() if found[0].measure == "units"}
+    if len({day for _, day in numeric.values()}) < LEAST_PERIODS:
+        return table
+    sums = [n for n in table.columns if n not in periods and (is_total(n) or names_total(n))]
+    sums += [n for n in table.columns if n not in periods and n not in sums and is_sum(table, n, list(numeric))]
+    ids = [n for n in table.columns if n not in periods and n not in sums]
+    pieces: list[tuple[np.ndarray, Cells, date]] = []
+    for name, (_, day) in numeric.items():
+        cells = table.columns[name]
+        nothing = pc.fill_null(pc.match_substring_regex(cells.text, NOTHING_SOLD.pattern), True)
+        at = np.flatnonzero(~nothing.to_numpy(zero_copy_only=False))
+        pieces.append((at, cells.take(at), day))
+    rows = np.concatenate([at for at, _, _ in pieces])
+    days = np.concatenate([np.full(len(at), str(day)) for at, _, day in pieces])
+    sort = np.lexsort((days, rows))
+    typed = any(c.kind is not None for _, c, _ in pieces)
+    kinds = np.concatenate([np.zeros(len(c), np.uint8) if c.kind is None else c.kind for _, c, _ in pieces])
+    units = Cells(pa.concat_arrays([c.text for _, c, _ in pieces]), kinds if typed else None)
+    columns = {n: table.columns[n].take(rows[sort]) for n in ids}
+    columns[PERIOD_COLUMN] = Cells(pa.array(days[sort].tolist(), pa.string()))
+    columns[UNITS_COLUMN] = units.take(sort)
+    first, last = (min(d for _, d in numeric.values()), max(d for _, d in numeric.values()))
+    notes = [message("export.wide", count=len(numeric), first=str(first), last=str(last))]
+    if sums:
+        notes.append(message("export.sum_columns", columns=", ".join(sums)))
+    return Table(table.name, columns, table.numbers[rows[sort]], True, table.repeated, (*table.notes, *notes))
+
+
+def mostly_numbers(cells: Cells) -> bool:
+    texts = [t for t in cells.text.slice(0, 2000).to_pylist() if t is not None]
+    return not texts or sum(written(t) is not None for t in texts) >= 0.8 * len(texts)
+
+
+def is_sum(table: Table, name: str, periods: Sequence[str]) -> bool:
+    """Whether a column is the sum of the periods in nearly every row."""
+
+    def values(column: str) -> np.ndarray:
+        texts = table.columns[column].text.slice(0, 500).to_pylist()
+        read = [None if t is None else written(t) for t in texts]
+        return np.array([0.0 if w is None else (w.point if w.point is not None else w.comma) or 0.0 for w in read])
+
+    if header_score("price", name) > 0.5 or not mostly_numbers(table.columns[name]):
+        return False
+    own = values(name)
+    added = np.sum([values(p) for p in periods], axis=0)
+    there = own != 0
+    return bool(there.any() and (np.isclose(own, added, rtol=1e-6)[there]).mean() > 0.9)

@@ -1,0 +1,91 @@
+"""Which column the products are, and what is in it: codes, names with their variant, nothing."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.codes import read_codes, without_placeholders
+from datong.connectors.exports.columns import header_score, with_column
+from datong.connectors.exports.evidence import (
+    codes_of,
+)
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.profiles import Profile, present
+from datong.connectors.exports.questions import Option, Question
+from datong.connectors.exports.vocabulary import plain, words
+from datong.model.words import Message, message
+
+_NAMED = 0.4  # of a header's score, so that it names a product
+
+
+def without_empty_codes(
+    columns: Mapping[str, Cells], profile: Profile | None
+) -> tuple[dict[str, Cells], list[Message]]:
+    """The columns, with codes and names empty that say that there is none, as null or 无; and how many these were."""
+    own = () if profile is None else present(profile.columns.get("product", ()), columns)
+    result, notes = dict(columns), []
+    for name, cells in columns.items():
+        if name in own or max(header_score(f, name) for f in ("product", "name")) >= _NAMED:
+            result[name], count = without_placeholders(cells)
+            if count:
+                notes.append(message("export.placeholders", column=name, count=f"{count:,}"))
+    return result, notes
+
+
+def ask_for_product(export: Export) -> None:
+    """Several columns of codes and none that is named: which one the products are is a question."""
+    chosen = export.choice.column("product") or ""
+    spare = [n for n in export.choice.spare_products if n == chosen or not _follows(export, n, chosen)]
+    if len(spare) < 2:
+        return
+    counts = {n: pc.count_distinct(export.columns[n].text).as_py() for n in spare}
+    options = [Option(n, message("export.reading.product", count=counts[n])) for n in spare]
+    options.sort(key=lambda o: o.name != export.choice.column("product"))
+    question = Question("product_column", message("export.asks.product_column"), tuple(spare), (), tuple(options))
+    chosen = export.asking.ask(question)
+    export.choice = with_column(export.choice, "product", chosen)
+
+
+def _follows(export: Export, name: str, product: str) -> bool:
+    """Whether a column says nothing more than the product or the market: a group of either."""
+    leading = [n for n in (product, export.choice.column("market")) if n is not None and n != name]
+    own = codes_of(export.columns[name])
+    for other in leading:
+        codes = codes_of(export.columns[other])
+        if len(np.unique(codes * (own.max() + 1) + own)) == len(np.unique(codes)):
+            return True
+    return False
+
+
+def name_variants(export: Export) -> None:
+    """Names of products with their variant, where the platform keeps it in a column of its own."""
+    profile = export.profile
+    if profile is None:
+        return
+    of_names = present(profile.columns.get("name", ()), export.columns)
+    named = {n for f in ("name", "product") if (n := export.choice.column(f)) in of_names and n is not None}
+    for name in named:
+        for variant in present(profile.variant, export.columns):
+            export.columns[name] = _joined(export.columns[name], export.columns[variant])
+
+
+def _joined(cells: Cells, variant: Cells) -> Cells:
+    """Names with their variant, where it says something."""
+    said = variant.text.dictionary_encode()
+    nothing = [plain(text) in words("variants", "none") for text in said.dictionary.to_pylist()]
+    bare = pa.array([None if none else text for none, text in zip(nothing, said.dictionary.to_pylist(), strict=True)])
+    text = bare.cast(pa.string()).take(said.indices)
+    both = pc.binary_join_element_wise(cells.text, text, ", ", null_handling="emit_null")
+    return Cells(pc.coalesce(both, cells.text), cells.kind)
+
+
+def product_codes(export: Export) -> pa.Array:
+    """(row,) codes of products, as they are written; null where there is none."""
+    name = export.choice.column("product") or ""
+    product, notes, findings = read_codes(export.columns[name], export.rows.inside, name, export.name)
+    export.notes += notes
+    export.findings += findings
+    return product

@@ -1,0 +1,95 @@
+"""Which column the units are: by its word, by the sums that it makes with others; else a question."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from datong.connectors.exports.columns import header_score, with_column
+from datong.connectors.exports.evidence import (
+    fits,
+    samples_of,
+    sum_text,
+)
+from datong.connectors.exports.export import Export
+from datong.connectors.exports.numbers import DECIMAL_SIGNS, read_numbers
+from datong.connectors.exports.questions import Option, Question
+from datong.model.words import message
+
+_CLEARLY = 0.75  # of a header's words
+_AS_CLEARLY = 0.12  # less clear than that: a longer word beside the same one
+
+
+def units_column(export: Export) -> str | None:
+    """The column of units: one with a word for it, or one that makes the amount with the price; else a question."""
+    found = export.choice.column("units")
+    if found is not None:
+        if not read_numbers(export.columns[found]).money:
+            return found if "units" in export.known else _of_rivals(export, found)
+        asks = message("export.asks.money_units", column=found)
+        options = (Option("units", message("export.reading.units_money")),)
+        export.asking.ask(Question("money_units", asks, (found,), samples_of(export.columns[found]), options))
+        return found
+    price, amount = export.cells("price"), export.cells("amount")
+    spare = export.choice.spare_units
+    if price is not None and amount is not None:
+        p, a = (read_numbers(c) for c in (price, amount))
+        for name in spare:
+            u = read_numbers(export.columns[name])
+            if max(fits(u.values(m), p.values(m), a.values(m)) for m in DECIMAL_SIGNS) > 0.9:
+                export.choice = with_column(export.choice, "units", name)
+                return name
+    named = tuple(n for n in export.columns if header_score("units", n) >= 0.5 and n not in spare)
+    if not spare and not named:
+        export.notes.append(message("export.one_unit_a_row"))
+        return None
+    options = [Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in spare]
+    options.append(Option("one_a_row", message("export.reading.one_a_row", units=f"{export.table.height:,}")))
+    samples = samples_of(export.columns[(*spare, *named)[0]])
+    question = Question("units_column", message("export.asks.units_column"), (*spare, *named), samples, tuple(options))
+    chosen = export.asking.ask(question)
+    if chosen == "one_a_row":
+        return None
+    export.choice = with_column(export.choice, "units", chosen)
+    return chosen
+
+
+def _of_rivals(export: Export, found: str) -> str:
+    """Where another column says as clearly that it holds quantities, and other ones: the one that makes the amount
+    with the price, or from which returns are not taken off yet; else which of them it is, is a question."""
+    own = read_numbers(export.columns[found]).values(".")
+    taken = {c.column for c in export.choice.columns}
+    clearly = header_score("units", found.removesuffix(" (2)"))
+    clearly = _CLEARLY if clearly >= _CLEARLY else max(clearly - _AS_CLEARLY, 0.5)
+    rivals: dict[str, np.ndarray] = {}
+    for name, cells in export.columns.items():
+        if name not in taken and header_score("units", name.removesuffix(" (2)")) >= clearly:
+            other = read_numbers(cells)
+            if not other.unread.any() and not np.array_equal(other.values("."), own, equal_nan=True):
+                rivals[name] = other.values(".")
+    if not rivals or export.table.wide:
+        return found
+    told = _by_sums(export, {found: own, **rivals})
+    if told is None:
+        names = (found, *rivals)
+        options = tuple(
+            Option(n, message("export.reading.units_column", units=sum_text(export.columns[n]))) for n in names
+        )
+        asks = message("export.asks.units_columns")
+        told = export.asking.ask(Question("units_column", asks, names, samples_of(export.columns[found]), options))
+    export.choice = with_column(export.choice, "units", told)
+    return told
+
+
+def _by_sums(export: Export, quantities: Mapping[str, np.ndarray]) -> str | None:
+    """Of columns of quantities the one that sums tell; None where they tell nothing."""
+    back, price, amount = (export.cells(f) for f in ("returned_units", "price", "amount"))
+    if back is not None and len(quantities) == 2:
+        returned = np.abs(np.nan_to_num(read_numbers(back).values(".")))
+        for gross, net in (tuple(quantities), tuple(quantities)[::-1]):
+            if returned.any() and np.allclose(quantities[gross] - returned, quantities[net]):
+                return gross
+    if price is None or amount is None:
+        return None
+    p, a = (read_numbers(c) for c in (price, amount))
+    fitting = [n for n, u in quantities.items() if max(fits(u, p.values(m), a.values(m)) for m in DECIMAL_SIGNS) > 0.9]
+    return fitting[0] if len(fitting) == 1 else None

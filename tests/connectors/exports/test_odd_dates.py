@@ -1,0 +1,148 @@
+"""Quarters, stretches of days, weeks without a year, years of other calendars; and products that stand as columns."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datong.connectors.exports.dates import day_of
+from datong.connectors.exports.reading import Reading, read_export
+
+GOODS = ("KA-10", "KB-20")
+
+
+def read(path: Path, lines: list[str], answers: dict[str, str] | None = None) -> Reading:
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return read_export(path, answers or {})
+
+
+def listed(path: Path, dates: list[str], head: str = "Date", answers: dict[str, str] | None = None) -> Reading:
+    """Each date with 3 of KA-10."""
+    return read(path, [f"{head};SKU;Quantity", *(f"{text};KA-10;3" for text in dates)], answers)
+
+
+def days(reading: Reading) -> list[date]:
+    sales = reading.part("sales")
+    return [] if sales is None else sales["happened_at"].to_pylist()
+
+
+def asked(reading: Reading) -> list[str]:
+    return [question.key for question in reading.questions]
+
+
+MONDAYS = [date(2024, 1, 1) + timedelta(weeks=i) for i in range(20)]
+STRETCHES = {
+    "iso": "{a:%Y-%m-%d} - {b:%Y-%m-%d}", "slashes": "{a:%Y/%m/%d}-{b:%Y/%m/%d}", "compact": "{a:%Y%m%d}-{b:%Y%m%d}",
+    "dots": "{a:%d.%m.%Y} – {b:%d.%m.%Y}", "dots once": "{a:%d.%m.}-{b:%d.%m.%Y}",
+    "bis": "{a:%d.%m.%Y} bis {b:%d.%m.%Y}",
+    "to": "{a:%d/%m/%Y} to {b:%d/%m/%Y}", "zh": "{a:%Y}年{a:%m}月{a:%d}日-{b:%Y}年{b:%m}月{b:%d}日",
+    "zh once": "{a:%Y}年{a:%m}月{a:%d}日至{b:%m}月{b:%d}日", "zh tilde": "{a:%Y/%m/%d}~{b:%m/%d}",
+    "names": "{a:%b} {a.day} - {b:%b} {b.day}, {b.year}", "clocks": "{a:%Y-%m-%d} 00:00 - {b:%Y-%m-%d} 23:59",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", STRETCHES)
+def test_a_stretch_of_days_counts_on_its_first(way: str, tmp_path: Path) -> None:
+    texts = [STRETCHES[way].format(a=day, b=day + timedelta(days=6)) for day in MONDAYS]
+    reading = listed(tmp_path / "list.csv", texts)
+    assert asked(reading) == [] and days(reading) == MONDAYS
+
+
+@given(st.dates(date(2001, 1, 1), date(2090, 1, 1)), st.integers(1, 30), st.sampled_from(sorted(STRETCHES)))
+def test_a_stretch_is_never_another_day(first: date, length: int, way: str) -> None:
+    found = day_of(STRETCHES[way].format(a=first, b=first + timedelta(days=length)))
+    assert found in (None, (first - date(1970, 1, 1)).days)
+
+
+QUARTERS = ["Q{q} {y}", "{y} Q{q}", "{y}-Q{q}", "{y}Q{q}", "Q{q}/{y}", "{q}Q{y}", "{q}Q{s}", "Q{q}'{s}",
+            "{y}年第{q}季度", "{y}年{z}季度", "{q}. Quartal {y}", "T{q} {y}",
+            "{q}º trimestre {y}", "{y}年Q{q}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", QUARTERS)
+def test_quarters_count_on_their_first_day(way: str, tmp_path: Path) -> None:
+    texts = [way.format(q=q, y=y, s=y % 100, z="一二三四"[q - 1]) for y in (2022, 2023) for q in (1, 2, 3, 4)]
+    starts = [date(y, 3 * q - 2, 1) for y in (2022, 2023) for q in (1, 2, 3, 4)]
+    reading = listed(tmp_path / "list.csv", texts)
+    assert asked(reading) == [] and days(reading) == starts
+    wide = read(tmp_path / "wide.csv", [";".join(["SKU", *texts]), *(f"{sku};1;2;3;4;5;6;7;8" for sku in GOODS)])
+    assert asked(wide) == [] and (wide.sold, sorted({*days(wide)})) == (72, starts)
+
+
+@pytest.mark.parametrize("way", ["第{w}周", "W{w}", "KW {w}", "Week {w}", "Semaine {w}"])
+def test_weeks_without_a_year_are_of_the_year_that_the_file_says(way: str, tmp_path: Path) -> None:
+    texts = [way.format(w=week) for week in range(1, 21)]
+    reading = listed(tmp_path / "sales 2024.csv", texts, "周" if "周" in way else "Week")
+    assert asked(reading) == [] and days(reading) == MONDAYS
+    assert listed(tmp_path / "sales.csv", texts, "Week").missing == ("date",)
+
+
+def test_stretches_without_a_year_as_columns(tmp_path: Path) -> None:
+    heads = [f"{d.month}/{d.day}-{(d + timedelta(6)).month}/{(d + timedelta(6)).day}" for d in MONDAYS[:12]]
+    reading = read(tmp_path / "2024.csv", [";".join(["SKU", *heads]), *(sku + ";1" * 12 for sku in GOODS)])
+    assert asked(reading) == [] and sorted({*days(reading)}) == MONDAYS[:12]
+
+
+@pytest.mark.parametrize("way", ["Week {w} {y}", "{y}年第{w}周", "{w}/{y} KW", "KW{w}/{y}"])
+def test_weeks_with_a_year(way: str, tmp_path: Path) -> None:
+    reading = listed(tmp_path / "list.csv", [way.format(w=week, y=2024) for week in range(1, 21)])
+    assert reading.missing or (asked(reading) == [] and days(reading) == MONDAYS)
+
+
+DAYS = [date(2024, 1, 3) + timedelta(days=i) for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["令和{e}年{d.month}月{d.day}日", "令和{e}年{d:%m}月{d:%d}日", "R{e}.{d.month}.{d.day}", "R{e}/{d:%m}/{d:%d}"],
+)
+def test_years_of_an_era(way: str, tmp_path: Path) -> None:
+    reading = listed(tmp_path / "list.csv", [way.format(e=d.year - 2018, d=d) for d in DAYS], "日付")
+    assert asked(reading) == [] and days(reading) == DAYS
+
+
+@pytest.mark.parametrize(
+    "way", ["{r}/{d:%m}/{d:%d}", "{r}.{d:%m}.{d:%d}", "{r}-{d:%m}-{d:%d}", "{r}年{d.month}月{d.day}日", "{r}{d:%m%d}"]
+)
+def test_years_of_the_republic_where_the_file_says_so(way: str, tmp_path: Path) -> None:
+    texts = [way.format(r=d.year - 1911, d=d) for d in DAYS]
+    reading = listed(tmp_path / "list.csv", texts, "日期（民國）")
+    assert asked(reading) == [] and days(reading) == DAYS
+    bare = listed(tmp_path / "list.csv", texts, "日期")
+    assert bare.missing or asked(bare) == ["republic_years"]
+    if not bare.missing:
+        assert days(listed(tmp_path / "list.csv", texts, "日期", {"republic_years": "republic"})) == DAYS
+
+
+def test_the_republics_name_in_the_cells_is_enough(tmp_path: Path) -> None:
+    reading = listed(tmp_path / "list.csv", [f"民國{d.year - 1911}年{d.month}月{d.day}日" for d in DAYS], "日期")
+    assert asked(reading) == [] and days(reading) == DAYS
+
+
+# --- products as columns ---------------------------------------------------------------------------------------------
+
+
+def across(path: Path, heads: list[str], answers: dict[str, str] | None = None, sums: bool = False) -> Reading:
+    """Three products beside one another, day by day: 1, 2 and 4 of each."""
+    lines = [";".join(["Date", *heads, *(["Total"] if sums else [])])]
+    lines += [f"{day};1;2;4" + (";7" if sums else "") for day in DAYS]
+    return read(path, lines, answers)
+
+
+@pytest.mark.parametrize("sums", [False, True])
+def test_products_as_columns(sums: bool, tmp_path: Path) -> None:
+    heads = ["KA-10", "KB-20", "KC-30"]
+    first = across(tmp_path / "list.csv", heads, sums=sums)
+    assert asked(first) == ["products_across"]
+    reading = across(tmp_path / "list.csv", heads, {"products_across": "products"}, sums)
+    sales = reading.part("sales")
+    assert asked(reading) == [] and reading.sold == 280 and sales is not None
+    units = {p: sum(r["units"] for r in sales.to_pylist() if r["product"] == p) for p in heads}
+    assert units == {"KA-10": 40, "KB-20": 80, "KC-30": 160}
+    assert across(tmp_path / "list.csv", heads, {"products_across": "refuse"}).missing == ("product",)
+
+
+def test_measures_are_no_products(tmp_path: Path) -> None:
+    assert across(tmp_path / "list.csv", ["Quantity", "Revenue", "Orders"]).missing == ("product",)
