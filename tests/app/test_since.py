@@ -101,7 +101,7 @@ def test_the_first_plan_has_none_before_it(factory: Factory) -> None:
     (to_do,) = texts(first, "to_do")
     assert to_do == (
         "Give out what starts by 2026-03-08 (2), with datong release --due:"
-        " W20260302-001 (35 of Plough (P)), P20260302-001 (70 of Mild steel (M))"
+        " P20260302-001 (70 of Mild steel (M)), W20260302-001 (35 of Plough (P))"  # more hangs on the steel
     )
     assert first.tables["since"].schema == SINCE_SCHEMA
 

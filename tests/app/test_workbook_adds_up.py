@@ -156,12 +156,16 @@ def stock_adds_up(book: Book) -> None:
     """What is there and comes is what goes and stays; what stays opens the next week."""
     last: dict[tuple[Any, Any], tuple[date, float]] = {}
     for r in book["Flow"]:
-        comes = sum(r[f"{n} (units)"] for n in ("Opening stock", "Made", "Received", "Moved in"))
+        comes = sum(
+            r[f"{n} (units)"] for n in ("Opening stock", "Made", "Received, or still to come of orders out", "Moved in")
+        )
         goes = sum(
             r[f"{n} (units)"]
             for n in ("Used in orders", "Moved out", "Taken by orders under way", "Delivered", "Wasted")
         )
-        assert r["Received (units)"] >= -1e-6, "what orders under way take is no receipt"
+        assert r["Received, or still to come of orders out (units)"] >= -1e-6, (
+            "what orders under way take is no receipt"
+        )
         assert r["Closing stock (units)"] == pytest.approx(comes - goes, **NEAR), r
         place = (r["Product"], r["Site"])
         assert r["Closing stock (units)"] > -1e-6
@@ -182,7 +186,7 @@ def orders_are_what_comes(book: Book) -> None:
         came = summed(there, ("Product", "Site", "There in (from)"), "Good units")
         near(came, summed(flow, ("Product", "Site", "From"), column))
     bought = summed(kinds["buy"], ("Product", "Site", "There in (from)"), "Good units")
-    received = summed(flow, ("Product", "Site", "From"), "Received (units)")
+    received = summed(flow, ("Product", "Site", "From"), "Received, or still to come of orders out (units)")
     if not book["Kept orders"]:
         near({k: v for k, v in bought.items() if k[2] <= last}, received)
     week = weeks(book)
@@ -273,7 +277,9 @@ def the_grid_is_the_same_plan(book: Book) -> None:
     near(rows["Used in orders"], summed(book["Flow"], keys, "Used in orders (units)"))
     near(rows["Delivered"], summed(book["Flow"], keys, "Delivered (units)"))
     near(rows["Closing stock"], summed(book["Flow"], keys, "Closing stock (units)"))
-    comes = [r | {"comes": r["Made (units)"] + r["Received (units)"]} for r in book["Flow"]]
+    comes = [
+        r | {"comes": r["Made (units)"] + r["Received, or still to come of orders out (units)"]} for r in book["Flow"]
+    ]
     near(rows["Made or received"], summed(comes, keys, "comes"))
 
 
@@ -316,7 +322,9 @@ def test_orders_out_are_in_what_is_received(tmp_path: Path) -> None:
     book = book_of(run(copied("lamps", tmp_path), "2026-11-30"))
     (out,) = book["Kept orders"]
     bought = sum(r["Good units"] for r in book["Orders"] if r["Product"] == "STEEL")
-    assert book.sum("Flow", "Received (units)", Product="STEEL") == pytest.approx(bought + out["Units"], **NEAR)
+    assert book.sum("Flow", "Received, or still to come of orders out (units)", Product="STEEL") == pytest.approx(
+        bought + out["Units"], **NEAR
+    )
 
 
 def test_expected_demand_adds_up(tmp_path: Path) -> None:
