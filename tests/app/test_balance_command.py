@@ -259,7 +259,7 @@ def test_the_terms_that_are_shown_end_in_their_total(
     empty = "happened_at,product,units\n2026-02-28,M,0\n"
     folder = write(tmp_path / "free", economics_csv=FREE_TO_LOSE, stock_csv=empty)
     _, told = run(capsys, "balance", folder, "--lang", "en")
-    assert "would save at most EUR 0, 0.00% of what this plan spends" in " ".join(told.split()) and "–" not in told
+    assert "would save at most CNY 0, 0.00% of what this plan spends" in " ".join(told.split()) and "–" not in told
 
 
 def test_lots_are_whole_and_the_certificate_is_that_of_the_lots(tmp_path: Path) -> None:
