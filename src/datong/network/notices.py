@@ -13,11 +13,11 @@ from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.words import shown
-from datong.network.asked import unasked_products
 from datong.network.bills import Bills
 from datong.network.demand_statements import statements
 from datong.network.horizon import EPOCH, Horizon
 from datong.network.refusals import unnamed_refusals
+from datong.network.unasked_products import unasked_products
 
 # Most names that a notice lists.
 NAMED = 5
