@@ -40,11 +40,11 @@ from datong.app.cli.commands import prepare_demo
 from datong.balance import pack as pack_module
 from datong.balance.arrays import Market
 from datong.balance.bound import lower_bound
-from datong.balance.doors import Cleared
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Prices, Solution
+from datong.balance.solvers import Cleared
 from datong.cycle import USUAL, Head, Stages
 from datong.dispatch.orders_out import order_key
 from datong.learn.scores import learn
@@ -66,7 +66,7 @@ from datong.network.planned_demand import pooled_demand
 from datong.network.position import Position
 from datong.network.ways import Way
 from datong.plan import work as work_module
-from datong.plan.lots import Lot
+from datong.plan.lots_along_clearing import Lot
 from datong.plan.lots_in_turn import OnTurn
 from datong.plan.work import Chosen, prepare
 from datong.questions.run import run_record

@@ -49,16 +49,16 @@ from datong.balance.arrays import Market
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
 from datong.balance.clearing import read_back
-from datong.balance.doors import balance, clear, cleared, in_orders
 from datong.balance.evaluate import Outcome, evaluate, service, supply_of
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import USUAL_LIMITS, Limits, Prices, Solution
+from datong.balance.solvers import balance, clear, cleared, in_orders
 from datong.balance.warm import warm_prices
 from datong.cycle import started_by
 from datong.model.flow import nothing_learnt
 from datong.network.position import position
-from datong.plan.choose import choose
+from datong.plan.choose_lots import choose
 from network import peers
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -36,13 +36,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from statsforecast.models import AutoETS
 
-from datong.balance.doors import clear
 from datong.balance.pack import pack
+from datong.balance.solvers import clear
 from datong.cycle import CycleResult, run_cycle
 from datong.forecast.fill import filled, first_known
 from datong.ledger.protocol import RunRecord
+from datong.ledger.row_checks import validate
 from datong.ledger.state import State
-from datong.ledger.validate import validate
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables

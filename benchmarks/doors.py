@@ -15,8 +15,8 @@ from statistics import median
 import numpy as np
 import pyarrow as pa
 
-from datong.balance.doors import EXACT_UP_TO, balance
 from datong.balance.highs import BREAKPOINTS
+from datong.balance.solvers import EXACT_UP_TO, balance
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings

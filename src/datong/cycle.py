@@ -16,7 +16,10 @@ import pyarrow as pa
 
 from datong.balance.books import futures
 from datong.balance.conflict import refuse_conflicts
-from datong.balance.doors import (
+from datong.balance.exact_lots import lot_rules
+from datong.balance.pack import pack
+from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
+from datong.balance.solvers import (
     Cleared,
     better_lots,
     cleared,
@@ -25,9 +28,6 @@ from datong.balance.doors import (
     states_lots,
     with_set_up_prices,
 )
-from datong.balance.exact_lots import lot_rules
-from datong.balance.pack import pack
-from datong.balance.solution import USUAL_LIMITS, Limits, OnProgress, never_stop
 from datong.balance.unformed import unformed
 from datong.dispatch.orders_out import dispatch
 from datong.forecast.paths import forecast
@@ -37,8 +37,8 @@ from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding
 from datong.model.flow import Clearing, FloatArray, Forecast, Learnt, OrderMessage, Plan, Sensed
 from datong.network.position import Position, position
-from datong.plan.choose import choose
-from datong.plan.lots import NOTHING, Lot
+from datong.plan.choose_lots import choose
+from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.lots_in_turn import OnTurn, no_hurry
 from datong.plan.orders import orders_of, with_days_counted_on
 from datong.plan.work import Chosen

@@ -16,7 +16,7 @@ import datong
 from datong.app.chain import Chain
 from datong.app.cli.interrupt import asked_to_stop
 from datong.app.cli.main import main
-from datong.balance import doors
+from datong.balance import solvers
 from datong.model.errors import NoPlan, NotFound
 from datong.questions.clear import ORDERS_SCHEMA, changed_orders
 from mill import FILES, run, write
@@ -288,7 +288,7 @@ def test_what_is_told_of_lots_is_what_the_orders_do(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a large chain the bound knows of no lots: no search could close the gap. The gaps are the orders' own."""
-    monkeypatch.setattr(doors, "INTEGER_UP_TO", -1)
+    monkeypatch.setattr(solvers, "INTEGER_UP_TO", -1)
     recipes = "recipe,product,line,hours_per_unit,cost_per_unit,setup_cost,lot_multiple_units\n"
     (folder / "recipes.csv").write_text(recipes + "P/1,P,A,1,10,20,40\nP/2,P,,0,30,,\nQ/1,Q,,0,5,,\n", encoding="utf-8")
     told = run(capsys, "balance", folder, "--lang", "en")[1]

@@ -22,7 +22,7 @@ from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Outcome
 from datong.cycle import Stages
-from datong.ledger.life import Offer
+from datong.ledger.order_life import Offer
 from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import OrderMessage

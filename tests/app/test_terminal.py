@@ -27,7 +27,7 @@ from datong.app.cli.terminal import (
 )
 from datong.app.wording.columns import method_words, shown_value
 from datong.forecast.models import MODELS
-from datong.ledger.validate import finding_record as kept_record
+from datong.ledger.row_checks import finding_record as kept_record
 from datong.model.findings import Finding
 from datong.model.words import catalogue, message
 

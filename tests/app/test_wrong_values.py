@@ -16,9 +16,9 @@ from datong.app.checking import check_chain
 from datong.app.cli.main import main
 from datong.connectors.files.settings import read_settings
 from datong.cycle import run_cycle
-from datong.ledger.limits import beyond_limits, refuse_too_large
+from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
+from datong.ledger.row_checks import validate
 from datong.ledger.state import State, state_of_tables
-from datong.ledger.validate import validate
 from datong.model.errors import BadInput, DatongError, Refused
 from datong.model.findings import Finding
 from datong.model.flow import nothing_learnt

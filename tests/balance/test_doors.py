@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from datong.balance.doors import balance
 from datong.balance.dual import Dual
 from datong.balance.pack import pack
 from datong.balance.repair import feasible
-from datong.ledger.held import held_back
+from datong.balance.solvers import balance
+from datong.ledger.products_held_back import held_back
 from datong.model.flow import Learnt, nothing_learnt
 from datong.network.position import position
 from small_chain import MONDAY, chain, demand, press

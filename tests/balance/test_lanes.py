@@ -6,8 +6,8 @@ import pyarrow.compute as pc
 import pytest
 
 from datong.balance.avoidable import unavoidable_cost
-from datong.balance.doors import balance
 from datong.balance.pack import pack
+from datong.balance.solvers import balance
 from datong.model.flow import Item, nothing_learnt
 from datong.network.committed import committed
 from datong.network.facts import chain_facts

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from datong.balance import highs
-from datong.balance.doors import balance
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
-from datong.balance.quote import Cleared, cleared_for_quotes
+from datong.balance.solvers import balance
+from datong.balance.unit_prices import Cleared, cleared_for_quotes
 from datong.balance.warm import warm_prices
 from datong.model.flow import nothing_learnt
 from datong.network.position import position

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from datong.balance import highs
-from datong.balance.doors import balance, clear
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.balance.rules.rule import Part
 from datong.balance.rules.substitutes import Substitutes
+from datong.balance.solvers import balance, clear
 from datong.ledger.state import state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt

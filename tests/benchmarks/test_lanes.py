@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.balance.doors import balance
+from datong.balance.solvers import balance
 from datong.model.flow import nothing_learnt
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -8,7 +8,7 @@ import pytest
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import read_source
 from datong.connectors.files.settings import read_settings
-from datong.ledger.validate import validate
+from datong.ledger.row_checks import validate
 from datong.model.tables import tables
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datong.forecast.ahead import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
+from datong.forecast.orders_in_hand import AheadHistory, AheadShape, fit_ahead, rest_mean, rest_variance
 
 
 def test_rest_without_holiday():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datong.app.wording.columns import method_words
-from datong.forecast import fit, share
+from datong.forecast import across_items, fit
 from datong.forecast import launch as launch_module
 from datong.forecast.draw import _unsold_paths
 from datong.forecast.fill import first_known
@@ -170,7 +170,7 @@ def test_same_series_same_bytes_and_others_stay(make_sensed):
     one, two = (forecast(sensed, nothing_learnt(), 50, 3) for _ in range(2))
     assert one.paths.tobytes() == two.paths.tobytes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(share, "launch_forecast", lambda *_: None)
+        patch.setattr(across_items, "launch_forecast", lambda *_: None)
         without = forecast(sensed, nothing_learnt(), 50, 3)
     old = np.setdiff1d(np.arange(ITEMS), NEW)
     assert without.paths[old].tobytes() == one.paths[old].tobytes()

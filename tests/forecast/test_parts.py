@@ -12,7 +12,6 @@ from statsforecast import models as sf
 from datong.forecast.backtest import back_test, mix_weights, origins
 from datong.forecast.fill import filled, first_known
 from datong.forecast.models import MODELS, mean_forecasts, offered
-from datong.forecast.odd_weeks import without_odd_weeks
 from datong.forecast.paths import forecast
 from datong.forecast.prior import blended_level, launch_chance, level_prior, look_alike_levels
 from datong.forecast.season import season_factors
@@ -28,6 +27,7 @@ from datong.forecast.spread import (
     relative_variance,
 )
 from datong.forecast.table import QUANTILE_SCHEMA, quantile_table
+from datong.forecast.without_odd_weeks import without_odd_weeks
 from datong.model.flow import Item, Signal, Subject, method_message, nothing_learnt
 from datong.model.words import message
 

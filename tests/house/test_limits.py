@@ -59,7 +59,7 @@ LAZY_DOORS = {
         "datong.questions.tables_out",
     },
     "app/chain.py": {
-        "datong.app.earlier",
+        "datong.app.earlier_balance",
         "datong.balance.solution",
         "datong.network.notices",
         "datong.network.position_notices",

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from datong.ledger.held import held_back, held_findings, lacking
+from datong.ledger.products_held_back import held_back, held_findings, lacking
 from datong.model.flow import nothing_learnt
 from datong.network.facts import chain_facts
 from small_chain import MONDAY, chain

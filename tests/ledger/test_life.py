@@ -3,7 +3,7 @@ from itertools import permutations
 
 import pytest
 
-from datong.ledger.life import OrderEvent, advance, events_of_table, order_events_rows, standing
+from datong.ledger.order_life import OrderEvent, advance, events_of_table, order_events_rows, standing
 from datong.ledger.state import in_state_schema
 from datong.model.errors import Refused
 from datong.model.flow import OrderState

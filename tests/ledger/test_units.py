@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datong.ledger.row_checks import validate
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.ledger.units import ANY_DAY, UNITS, Conversions
-from datong.ledger.validate import validate
 from datong.ledger.versions import span, versions
 from datong.model.errors import BadInput
 from datong.model.settings import ChainSettings

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datong.ledger.cells import local_to_utc
+from datong.ledger.row_checks import DATE_ONLY, REJECTED_SCHEMA, ROW, Checked, TableCheck, nearest, validate
 from datong.ledger.state import arrow_type
-from datong.ledger.validate import DATE_ONLY, REJECTED_SCHEMA, ROW, Checked, TableCheck, nearest, validate
 from datong.model.settings import ChainSettings, Defaults
 from datong.model.tables import tables
 

@@ -8,8 +8,8 @@ import pytest
 
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.settings import ChainSettings
-from datong.network.asked import unasked_products
 from datong.network.notices import notices
+from datong.network.unasked_products import unasked_products
 
 MONDAY = date(2026, 1, 5)
 

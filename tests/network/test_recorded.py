@@ -11,7 +11,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.position_notices import position_notices
-from datong.network.recorded import sales_end
+from datong.network.sales_recorded_until import sales_end
 from datong.sense.series import demand_series
 
 FIRST = date(2026, 1, 5)  # a Monday

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from datong.balance.doors import balance
+from datong.balance.solvers import balance
 from datong.model.flow import nothing_learnt
 from datong.network.review import review
 from small_chain import MONDAY, chain, demand, press

@@ -9,19 +9,19 @@ import pytest
 
 from datong.balance import exact_lots, highs
 from datong.balance.bound import lower_bound
-from datong.balance.doors import better_lots, cleared, in_orders
 from datong.balance.evaluate import evaluate, supply_of
 from datong.balance.pack import pack
 from datong.balance.rules.max_lateness import turn_away_overdue
 from datong.balance.solution import Limits, Solution
+from datong.balance.solvers import better_lots, cleared, in_orders
 from datong.cycle import started_by
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.network.facts import chain_facts
 from datong.network.position import position
-from datong.network.whole import whole_products
-from datong.plan.choose import choose
+from datong.network.whole_units import whole_products
+from datong.plan.choose_lots import choose
 from planning import decided
 
 START = date(2026, 1, 5)
@@ -209,7 +209,7 @@ def test_a_large_chain_keeps_the_lots_it_begins_with(monkeypatch):
     state, demand = random_chain(3)
     market, _ = packed(state, demand)
     start, given_out = of_plan_stage(state, demand, market)
-    monkeypatch.setattr("datong.balance.doors.INTEGER_UP_TO", 1)
+    monkeypatch.setattr("datong.balance.solvers.INTEGER_UP_TO", 1)
     decision = decided(state, demand)
     assert decision.given_out.solution.door != "integer"
     np.testing.assert_array_equal(decision.given_out.solution.started, start)

@@ -10,10 +10,10 @@ from scipy.optimize import linprog
 from datong.balance import highs
 from datong.balance.avoidable import unavoidable_cost
 from datong.balance.bound import lower_bound
-from datong.balance.doors import balance
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack
 from datong.balance.solution import Prices
+from datong.balance.solvers import balance
 from datong.ledger.state import state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Forecast, Item, nothing_learnt

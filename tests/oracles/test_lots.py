@@ -7,7 +7,7 @@ import numpy as np
 from datong.model.layers import SortedDemand, expected_over_and_short
 from datong.network.economics import Economics
 from datong.network.ways import Way
-from datong.plan.lots import NOTHING, Need, PartShifts, _cheapest_runs, _lot_units
+from datong.plan.lots_along_clearing import NOTHING, Need, PartShifts, _cheapest_runs, _lot_units
 from datong.plan.worth import Curve, DemandShifts
 from each import each_seed
 
@@ -103,7 +103,7 @@ class PlainPartShifts:
 
 
 def plain_cheapest_runs(needs, shifts, whole):
-    """The dynamic programme of plan/lots.py as its module says it, run by run."""
+    """The dynamic programme of plan/lots_along_clearing.py as its module says it, run by run."""
     best = [0.0] + [math.inf] * len(needs)
     choice = [None] * (len(needs) + 1)
     for end in range(1, len(needs) + 1):

@@ -10,12 +10,12 @@ from datong.balance import dual as dual_module
 from datong.balance import highs, prices
 from datong.balance.arrays import Lines
 from datong.balance.bound import lower_bound
-from datong.balance.doors import clear
 from datong.balance.dual import Dual
 from datong.balance.evaluate import evaluate
 from datong.balance.pack import pack_facts
-from datong.balance.quote import cleared_for_quotes
 from datong.balance.solution import Prices
+from datong.balance.solvers import clear
+from datong.balance.unit_prices import cleared_for_quotes
 from datong.model.calendar import Calendar
 from datong.model.flow import Forecast, Item
 from datong.network.bills import ComponentUse

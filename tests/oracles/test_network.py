@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datong.balance.doors import balance
+from datong.balance.solvers import balance
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings

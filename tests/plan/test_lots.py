@@ -8,7 +8,7 @@ import pytest
 from datong.model.layers import SortedDemand
 from datong.network.economics import Economics
 from datong.network.ways import Way
-from datong.plan.lots import Need, PartShifts, round_up, size_lots
+from datong.plan.lots_along_clearing import Need, PartShifts, round_up, size_lots
 from datong.plan.worth import Curve, DemandShifts
 
 

@@ -185,7 +185,7 @@ def test_a_ledger_that_answers_for_another_moment_is_refused(small: SimpleNamesp
 
 
 def test_real_ledger_does_not_leak(small: SimpleNamespace, cycles: Seen, tmp_path: Path) -> None:
-    from datong.ledger.validate import validate
+    from datong.ledger.row_checks import validate
     from datong.store.duckdb_ledger import open_ledger
 
     last_monday = small.midnight(small.end - timedelta(weeks=1))

@@ -16,9 +16,9 @@ from datong.model.flow import Learnt
 from datong.model.settings import ChainSettings
 from datong.network.position import position
 from datong.questions.tables_out import run_tables
-from datong.replay.recorded import recorded_service
 from datong.replay.replay import replay, replay_sweep, set_scene
 from datong.replay.scenario import DAYS_AHEAD, STATED, Scenario, as_in, sweep
+from datong.replay.served_as_recorded import recorded_service
 
 
 def record(state: State, used: Learnt, seed: int, result: CycleResult) -> RunRecord:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datong.app.chain import Chain
-from datong.balance.doors import balance
+from datong.balance.solvers import balance
 from datong.ledger.state import in_state_schema, state_of_tables
 from datong.model.flow import Forecast, Item, nothing_learnt
 from datong.model.settings import ChainSettings

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from datong.ledger.protocol import IngestReport, Ledger, RunRecord
+from datong.ledger.row_checks import REJECTED_SCHEMA, Checked, RowsInHand
 from datong.ledger.state import arrow_type, state_schema
-from datong.ledger.validate import REJECTED_SCHEMA, Checked, RowsInHand
 from datong.model.errors import NotFound
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
@@ -29,7 +29,7 @@ def day(number: int, hour: int = 0) -> datetime:
 
 
 def table_of(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Checked rows as ledger/validate.py hands them over: only the columns that some row has."""
+    """Checked rows as ledger/row_checks.py hands them over: only the columns that some row has."""
     columns = tables()[name].columns
     arrays = {
         c: pa.array([r.get(c) for r in rows], arrow_type(columns[c])) for c in columns if any(c in r for r in rows)

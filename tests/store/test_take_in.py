@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datong.ledger.protocol import IngestReport, Intake
-from datong.ledger.validate import REJECTED_SCHEMA, ROW, CheckedBatches, TableCheck
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, CheckedBatches, TableCheck
 from datong.model.findings import finding
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from datong.ledger.protocol import WHAT, WRITES_SCHEMA, Ledger, RunRecord
+from datong.ledger.row_checks import REJECTED_SCHEMA
 from datong.ledger.state import Snapshot
-from datong.ledger.validate import REJECTED_SCHEMA
 from stores import Store
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.files.read import RawSource
+from datong.ledger.row_checks import ROW, nearest_hint
 from datong.ledger.row_ids import keyed_row_id
 from datong.ledger.state import State, arrow_type
-from datong.ledger.validate import ROW, nearest_hint
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message

@@ -26,10 +26,10 @@ from datong.connectors.exports.count_sheet import is_count_sheet, may_be_count_s
 from datong.connectors.exports.grid import read_grids
 from datong.connectors.files.intake import take_in_folder
 from datong.connectors.files.read import Source
-from datong.ledger.limits import beyond_limits, refuse_too_large
+from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
+from datong.ledger.row_checks import gathered
 from datong.ledger.state import State
-from datong.ledger.validate import gathered
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.flow import Learnt
@@ -42,8 +42,8 @@ from datong.replay.scenario import STATED, Scenario, as_in, sweep
 from datong.shown.tables import html_table
 
 if TYPE_CHECKING:
-    from datong.balance.doors import Door
     from datong.balance.solution import OnProgress
+    from datong.balance.solvers import Door
     from datong.questions.clear import BalanceResult
     from datong.questions.compare import Comparison, Side
     from datong.questions.quote import QuoteResult
@@ -351,7 +351,7 @@ class Chain:
         stops it. Raises BadInput where nothing is wanted yet, NoPlan where a door was stopped before it had any plan,
         NotFound where `warm` holds no balance.
         """
-        from datong.app.earlier import read_earlier
+        from datong.app.earlier_balance import read_earlier
         from datong.balance.solution import Limits, never_stop
         from datong.questions.clear import clear
 
@@ -397,7 +397,7 @@ class Chain:
         Raises NotFound for a product or market that is not there, Refused for a day outside the horizon, and what
         `balance` raises.
         """
-        from datong.app.earlier import read_earlier
+        from datong.app.earlier_balance import read_earlier
         from datong.balance.solution import Limits, never_stop
         from datong.questions.quote import Order, quote
 

@@ -18,8 +18,8 @@ from datong.app.wiring import LEDGER_FILE, utc_now
 from datong.connectors.files.folder import CheckResult, Outcome, Part, check_folder, count
 from datong.connectors.files.settings import read_settings
 from datong.ledger.protocol import Ledger
+from datong.ledger.row_checks import DATE_ONLY, ROW, CheckedRows
 from datong.ledger.row_ids import SINCE_EVER, event_known_at
-from datong.ledger.validate import DATE_ONLY, ROW, CheckedRows
 from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables

@@ -30,7 +30,7 @@ from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Questi
 from datong.connectors.exports.reading import Reading, read_from
 from datong.connectors.files.read import RawSource, Source
 from datong.connectors.files.settings import settings_of
-from datong.ledger.validate import ROW, column_name
+from datong.ledger.row_checks import ROW, column_name
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.settings import ChainSettings

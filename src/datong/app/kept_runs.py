@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from datong.app.wiring import Opened
 from datong.learn.memory import learnt_by
-from datong.ledger.life import Standing
+from datong.ledger.order_life import Standing
 from datong.ledger.protocol import Ledger, RunRecord
 from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State

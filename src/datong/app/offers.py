@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
-from datong.ledger.life import Offer, OrderEvent, events_of_table, order_events_rows, told_offer
+from datong.ledger.order_life import Offer, OrderEvent, events_of_table, order_events_rows, told_offer
 from datong.ledger.standings import OPEN_STATES, READ_FOR_STANDINGS, order_standings
 from datong.model.errors import DatongError, NotFound, Refused
 from datong.model.flow import OrderMessage, PlannedOrder

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datong.connectors.files.whole import one_at_a_time
+from datong.connectors.files.write_whole import one_at_a_time
 from datong.model.errors import Refused
 from datong.model.words import message
 

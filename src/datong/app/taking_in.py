@@ -15,7 +15,7 @@ from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.grid import Grids
-from datong.connectors.exports.order_lines import KEY, LINES, ORDERS, ROWS
+from datong.connectors.exports.order_line_keys import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
@@ -32,8 +32,8 @@ from datong.connectors.files.read import (
 )
 from datong.connectors.files.slash_dates import SlashDates
 from datong.ledger.protocol import END_OF_TIME, IngestReport
+from datong.ledger.row_checks import ROW, column_name, gathered, last_recorded_day
 from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import ROW, column_name, gathered, last_recorded_day
 from datong.model.errors import BadInput, NotFound
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables

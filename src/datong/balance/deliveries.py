@@ -15,7 +15,7 @@ from datong.balance.evaluate import Outcome, arrived_units, used_units
 from datong.balance.rules.rule import Part
 from datong.balance.solution import Solution
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.network.asks import Asks
+from datong.network.demand_requests import Asks
 from datong.network.horizon import day_numbers
 
 # Units below this are rounding.

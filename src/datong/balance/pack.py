@@ -13,13 +13,13 @@ from datong.ledger.state import State
 from datong.model.calendar import Calendar
 from datong.model.flow import BoolArray, FloatArray, Forecast, Learnt
 from datong.model.packed import PackedArrays
-from datong.network.asks import asks_of
 from datong.network.committed import Committed, committed
+from datong.network.demand_requests import asks_of
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.planned_demand import planned_demand
 from datong.network.position import Position
 from datong.network.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
-from datong.network.whole import whole_products
+from datong.network.whole_units import whole_products
 
 
 def pack(state: State, demand: Forecast, learnt: Learnt, where: Position) -> Market:

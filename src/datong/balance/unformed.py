@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from datong.balance.arrays import Market
-from datong.balance.doors import Cleared
 from datong.balance.exact_lots import LotRules
 from datong.balance.scarcity import LINE, name_of, product_of
+from datong.balance.solvers import Cleared
 from datong.balance.spans import over_span
 from datong.model.findings import Finding, finding
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol, TypeVar
 
-from datong.ledger.life import OrderReport
+from datong.ledger.order_life import OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding
 from datong.model.flow import OrderMessage

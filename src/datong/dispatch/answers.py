@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from datong.ledger.life import (
+from datong.ledger.order_life import (
     AS_ORDERED,
     PATH,
     REPORTED,
@@ -24,9 +24,9 @@ from datong.ledger.life import (
     order_events_rows,
     standing,
 )
+from datong.ledger.row_checks import ROWS_NAMED_ONE_BY_ONE
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
-from datong.ledger.validate import ROWS_NAMED_ONE_BY_ONE
 from datong.model.calendar import FUTURE_SLACK
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding

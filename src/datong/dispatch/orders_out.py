@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from datong.ledger.life import events_of_table, standing
+from datong.ledger.order_life import events_of_table, standing
 from datong.ledger.state import State
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS, OrderMessage, Plan, PlannedOrder
 

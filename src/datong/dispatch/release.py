@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from datong.ledger.life import OrderEvent, order_events_rows
+from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.flow import OrderMessage
 
 

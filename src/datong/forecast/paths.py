@@ -10,10 +10,10 @@ are the paths, byte for byte.
 
 import numpy as np
 
+from datong.forecast.across_items import Shared, share
 from datong.forecast.adjusted import with_adjustments
 from datong.forecast.draw import draw
 from datong.forecast.fit import Pooling, Seen, fit, see
-from datong.forecast.share import Shared, share
 from datong.model.flow import FloatArray, Forecast, Learnt, Sensed
 
 

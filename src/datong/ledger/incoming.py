@@ -5,9 +5,9 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from datong.ledger.row_checks import DATE_ONLY, ROW
 from datong.ledger.row_ids import event_known_at, identities
 from datong.ledger.state import arrow_type
-from datong.ledger.validate import DATE_ONLY, ROW
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
+from datong.ledger.row_checks import CheckedRows
 from datong.ledger.state import Snapshot, State
-from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 
@@ -150,7 +150,7 @@ class Ledger(Protocol):
         *,
         by: str,
     ) -> IngestReport:
-        """Take in checked rows (see ledger/validate.py) in one transaction; keep rejected ones in quarantine.
+        """Take in checked rows (see ledger/row_checks.py) in one transaction; keep rejected ones in quarantine.
 
         Idempotent: rows already known change nothing. A row with a known id and a later known_at supersedes.
         retried: quarantine ids that these rows replace; they leave the quarantine in the same transaction.

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import codes
-from datong.ledger.life import Standing, events_of_table, standing
+from datong.ledger.order_life import Standing, events_of_table, standing
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
 

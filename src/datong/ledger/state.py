@@ -13,7 +13,7 @@ from datong.model.settings import ChainSettings
 from datong.model.tables import Column, Table, tables
 
 # Beside the tables of a chain, a state holds under this name the rows that were refused of those that say how products
-# are made and bought (`HOLDING` in ledger/held.py): what is planned without them would be a guess.
+# are made and bought (`HOLDING` in ledger/products_held_back.py): what is planned without them would be a guess.
 REFUSED = "refused"
 # source, row: where the row stands for a person, as in its findings; raw: the row as it came, JSON; findings: JSON.
 REFUSED_SCHEMA = pa.schema(

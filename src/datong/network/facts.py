@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from datong.ledger.held import held_back
+from datong.ledger.products_held_back import held_back
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, Learnt
 from datong.network.economics import Economics, costs_where_none, economics_of, prices_of

@@ -9,18 +9,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.held import named
-from datong.ledger.life import Standing
+from datong.ledger.order_life import Standing
+from datong.ledger.products_held_back import named
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
 from datong.model.words import shown
-from datong.network.asked import unasked_products
 from datong.network.bills import Bills
 from datong.network.demand_statements import statements
 from datong.network.horizon import EPOCH, Horizon
 from datong.network.refusals import unnamed_refusals
+from datong.network.unasked_products import unasked_products
 
 # Most names that a notice lists.
 NAMED = 5

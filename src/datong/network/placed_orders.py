@@ -6,7 +6,7 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.life import Standing
+from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_now
 from datong.ledger.state import State
 

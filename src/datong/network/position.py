@@ -35,7 +35,7 @@ def position(state: State) -> Position:
     """The position at the state's moment.
 
     Stock is the last count of each product and site plus what moved after it: production and receipts in, shipments
-    out, transfers at their other site once they are there (in_transit.py), and what orders took of their components
+    out, transfers at their other site once they are there (site_transfers.py), and what orders took of their components
     (stock.py). Sales and firm wants are served by shipments to buyers, first due first (owed.py); a chain without any
     (see ships_to_buyers) is taken to have served every sale at once, from its stock. Stock is then never below zero:
     sales beyond what was counted and made say that something was not recorded.

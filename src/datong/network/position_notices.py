@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.held import COUNTS, named
-from datong.ledger.life import Standing
+from datong.ledger.order_life import Standing
+from datong.ledger.products_held_back import COUNTS, named
 from datong.ledger.standings import OPEN_STATES, order_standings, state_now
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding, finding
@@ -21,7 +21,7 @@ from datong.network.committed import PutOff, committed
 from datong.network.facts import chain_facts
 from datong.network.owed import old_sales_owed, past_firm_rows
 from datong.network.position import Position, position
-from datong.network.recorded import sales_end
+from datong.network.sales_recorded_until import sales_end
 from datong.network.stock import (
     Counts,
     booked_without_order,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from datong.ledger.life import OrderEvent, events_of_table, in_order, standing
+from datong.ledger.order_life import OrderEvent, events_of_table, in_order, standing
 from datong.ledger.state import State
 from datong.model.flow import OrderKind
 from datong.model.words import Message, message

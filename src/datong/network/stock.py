@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import codes, day_number, distinct, grouped, local_days, microseconds, pairs
-from datong.ledger.life import Standing, events_of_table, standings
+from datong.ledger.order_life import Standing, events_of_table, standings
 from datong.ledger.row_ids import end_of_local_day
 from datong.ledger.standings import LEAST_UNITS, begun_at, only_recipes
 from datong.ledger.state import State
@@ -25,7 +25,7 @@ from datong.ledger.versions import EPOCH
 from datong.model.flow import BoolArray, IntArray
 from datong.model.settings import ChainSettings
 from datong.network.bills import Bills
-from datong.network.in_transit import arrived
+from datong.network.site_transfers import arrived
 
 MOMENT = pa.timestamp("us", tz="UTC")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

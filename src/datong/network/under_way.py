@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.life import Standing
+from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
 from datong.network.bills import Bills
-from datong.network.in_transit import still_on_the_way
 from datong.network.placed_orders import placed_orders
+from datong.network.site_transfers import still_on_the_way
 from datong.network.stock import MOMENT, Counts, order_sites
 
 # A past lead time that is met four times out of five is what a plan counts on.

@@ -11,7 +11,7 @@ from datetime import date
 
 import numpy as np
 
-from datong.ledger.held import Held
+from datong.ledger.products_held_back import Held
 from datong.ledger.state import State
 from datong.ledger.versions import day_or_none, span
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
@@ -83,7 +83,7 @@ class Way:
 
     @property
     def held(self) -> bool:
-        """It may not start: its product is held back (ledger/held.py)."""
+        """It may not start: its product is held back (ledger/products_held_back.py)."""
         return self.valid_from == NEVER
 
     @property

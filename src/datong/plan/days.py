@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from datong.model.calendar import Calendar
-from datong.plan.lots import Lot
+from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg
 from datong.plan.work import Work
 

@@ -16,7 +16,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
-from datong.plan.lots import NOTHING, Lot, round_up, step_of
+from datong.plan.lots_along_clearing import NOTHING, Lot, round_up, step_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ import numpy as np
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.network.spans import least_over, mean_over
 from datong.network.ways import Way
-from datong.plan.lots import NOTHING, Lot, round_up
+from datong.plan.lots_along_clearing import NOTHING, Lot, round_up
 from datong.plan.worth import Curve
 
 # Rounds in which an hour beyond a line's costs so many buckets of lateness of the work of an hour, and how many stay on

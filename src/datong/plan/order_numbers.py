@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from datong.ledger.state import State
 from datong.model.calendar import Calendar
-from datong.plan.lots import Lot
+from datong.plan.lots_along_clearing import Lot
 from datong.plan.work import Work
 
 

@@ -15,7 +15,7 @@ from datong.network.horizon import valid_on
 from datong.network.under_way import UnderWay
 from datong.network.ways import Way
 from datong.plan.days import Days, days_of, due_by
-from datong.plan.lots import Lot
+from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.pegging import Before, Peg, hurt, pegged
 from datong.plan.reason import Reasons

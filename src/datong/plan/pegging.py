@@ -15,7 +15,7 @@ import numpy as np
 from datong.ledger.columns import tuples
 from datong.model.flow import Clearing, FloatArray, Item
 from datong.network.horizon import valid_on
-from datong.plan.lots import NOTHING, Lot
+from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.work import Work
 
 

@@ -27,7 +27,7 @@ from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.ways import Way
 from datong.plan.days import Days
-from datong.plan.lots import Lot, lots_matter
+from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Use
 from datong.plan.stand_ins import refusals_behind
 from datong.plan.work import Work

@@ -7,7 +7,7 @@ from datetime import date
 from datong.network.facts import ChainFacts
 from datong.network.refusals import Refusal
 from datong.network.ways import way_key
-from datong.plan.lots import Lot
+from datong.plan.lots_along_clearing import Lot
 
 
 def refusals_behind(

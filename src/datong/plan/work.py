@@ -21,8 +21,8 @@ from datong.network.position import Position
 from datong.network.rule_facts import rule_facts
 from datong.network.way_arrays import components_first
 from datong.network.ways import Way, way_on
-from datong.network.whole import whole_products
-from datong.plan.lots import Lot, lots_matter
+from datong.network.whole_units import whole_products
+from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.worth import Curve
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from datong.balance.conflict import refuse_conflicts
-from datong.balance.doors import Cleared, can_start, in_orders
 from datong.balance.solution import Limits
+from datong.balance.solvers import Cleared, can_start, in_orders
 from datong.cycle import Head, decide, head
-from datong.ledger.life import Offer, OrderEvent
+from datong.ledger.order_life import Offer, OrderEvent
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State
 from datong.model.errors import DatongError

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from datong.forecast.paths import forecast
-from datong.ledger.held import held_back, lacking
+from datong.ledger.products_held_back import held_back, lacking
 from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, Forecast, Learnt, nothing_learnt
@@ -18,7 +18,7 @@ from datong.model.words import say
 from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.planned_demand import pooled_demand
 from datong.network.position import position
-from datong.plan.lots import step_of
+from datong.plan.lots_along_clearing import step_of
 from datong.questions.frames import Frame
 from datong.questions.plotted import orders_by_worth
 from datong.questions.replenish_record import RECORD_BUCKETS, Record, Sold, past_orders

@@ -34,9 +34,9 @@ from datong.replay.foresight import Foresight
 from datong.replay.learning import learning
 from datong.replay.measure import DIFFERENCES_SCHEMA, SUMMARY_SCHEMA, by_bucket, by_product, differences, summary
 from datong.replay.parts import Scene
-from datong.replay.recorded import recorded_service
 from datong.replay.scenario import STATED, Scenario, as_in, in_scenario
 from datong.replay.scene import batches_under_way, due_units, make_scene, orders_under_way
+from datong.replay.served_as_recorded import recorded_service
 from datong.replay.simulate import Simulation
 from datong.replay.worth import unit_costs
 
@@ -54,8 +54,8 @@ class ReplayResult:
 
     differences: Datong less each of the others. scores: those of Datong's cycles in the course of the replay, in order
     (SCORES_SCHEMA). learning: how far what it believed was from what came, cycle by cycle (learning.py).
-    recorded_service: how the company served its buyers by its own books (recorded.py). notes: how the figures came
-    about. The company is left out where the records do not tell what it did (company.py).
+    recorded_service: how the company served its buyers by its own books (served_as_recorded.py). notes: how the figures
+    came about. The company is left out where the records do not tell what it did (company.py).
     """
 
     by_bucket: pa.Table

@@ -20,8 +20,8 @@ from datong.model.flow import (
     Item,
     SeriesSet,
 )
-from datong.network.asked import unasked_products
-from datong.network.recorded import sales_end
+from datong.network.sales_recorded_until import sales_end
+from datong.network.unasked_products import unasked_products
 from datong.sense.calendar import holiday_buckets, holidays_between
 from datong.sense.stockouts import stocked_out
 
@@ -97,8 +97,8 @@ def demand_series(state: State) -> SeriesSet:
 
     Unknown (NaN) are: buckets before the item was there, that is before its launch when `launched_on` is given, but
     never after its first sale (goods are ordered before their launch, too), else before its first sale; the chain's
-    first bucket when the records start in its middle; buckets that had not ended at the state's moment; and
-    stocked-out ones; and those after the chain's records of sales end (network/recorded.py). Else zeros after the last
+    first bucket when the records start in its middle; buckets that had not ended at the state's moment; and stocked-out
+    ones; and those after the chain's records of sales end (network/sales_recorded_until.py). Else zeros after the last
     sale of an item are zeros.
     """
     return series_of_sales(state, sale_rows(state))

@@ -18,9 +18,9 @@ from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
 from datong.sense import feast_signals
 from datong.sense.found import Found
-from datong.sense.item_changes import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
+from datong.sense.shifts_and_odd_weeks import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.stated_demand import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q

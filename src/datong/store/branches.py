@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
+from datong.ledger.row_checks import CheckedRows
 from datong.ledger.state import in_state_schema
-from datong.ledger.validate import CheckedRows
 from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message

@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.held import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.incoming import incoming_rows
+from datong.ledger.products_held_back import COUNTS, HOLDING, MOST_COUNTS
 from datong.ledger.protocol import (
     PUT_BACK_SCHEMA,
     WRITES_SCHEMA,
@@ -30,10 +30,10 @@ from datong.ledger.protocol import (
     RunInputs,
     RunRecord,
 )
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
-from datong.ledger.validate import REJECTED_SCHEMA, ROW, Checked, CheckedRows, RowsInHand, finding_record
 from datong.ledger.versions import versions
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json

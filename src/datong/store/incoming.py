@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from datong.ledger.row_checks import ROW
 from datong.ledger.row_ids import SINCE_EVER
-from datong.ledger.validate import ROW
 from datong.model.tables import Table
 from datong.store.migrations import chain_table, quoted, sql_type
 

@@ -12,7 +12,7 @@ from datong.connectors.exports.cells import cells_of
 from datong.connectors.exports.grid import Grid, Grids
 from datong.connectors.exports.reading import Reading, read_export, read_from
 from datong.connectors.files.folder import check_source
-from datong.ledger.validate import ROW
+from datong.ledger.row_checks import ROW
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 

@@ -25,7 +25,7 @@ from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_o
 from datong.connectors.protocol import Delivered, Unreachable, delivery_key
 from datong.dispatch.answers import Batch, answers
 from datong.dispatch.release import release_rows
-from datong.ledger.limits import beyond_limits
+from datong.ledger.can_be_planned import beyond_limits
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.calendar import Calendar

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datong.connectors.filedrop.phrases import Said, day_of, said
-from datong.ledger.life import Offer
+from datong.ledger.order_life import Offer
 
 TODAY = date(2026, 11, 28)
 

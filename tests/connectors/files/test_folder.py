@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datong.connectors.files.folder import CheckResult, check_folder, read_folder
-from datong.ledger.validate import ROW
+from datong.ledger.row_checks import ROW
 from datong.model.findings import has_errors
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared"

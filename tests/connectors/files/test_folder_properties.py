@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from datong.connectors.files.folder import check_folder, read_folder
 from datong.connectors.files.read import read_source
-from datong.ledger.validate import ROW
+from datong.ledger.row_checks import ROW
 
 # Any text but NUL and lone halves of characters; controls would be no text file. Blank cells are their own case.
 CELLS = st.one_of(

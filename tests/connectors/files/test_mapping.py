@@ -8,7 +8,7 @@ import pytest
 from datong.connectors.files.folder import check_source
 from datong.connectors.files.mapping import Into, Mapping_, apply_mapping, read_mapping
 from datong.connectors.files.read import RawSource, read_source
-from datong.ledger.validate import REJECTED_SCHEMA, ROW
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 

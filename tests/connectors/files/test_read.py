@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from datong.connectors.files.read import RawBatch, RawSource, open_sources, read_ahead, read_source, whole_source
 from datong.connectors.files.text import LONGEST_LINE
-from datong.ledger.validate import ROW
+from datong.ledger.row_checks import ROW
 from datong.model.findings import Finding
 
 

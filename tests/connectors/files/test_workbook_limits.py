@@ -15,7 +15,7 @@ from datong.connectors.files import workbook_limits
 from datong.connectors.files.folder import check_folder
 from datong.connectors.files.read import read_source
 from datong.connectors.files.workbook_limits import cell_name, inspect
-from datong.ledger.validate import ROW
+from datong.ledger.row_checks import ROW
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -30,7 +30,7 @@ from datong.app.wording.columns import coded
 from datong.connectors.exports.profiles import built_in, text_of
 from datong.connectors.files.schema import schema_markdown, schema_records
 from datong.connectors.files.starter import write_starter
-from datong.ledger.life import told_offer
+from datong.ledger.order_life import told_offer
 from datong.ledger.protocol import TRUNK, Branch, IngestReport, branch_name
 from datong.ledger.row_ids import SINCE_EVER
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings

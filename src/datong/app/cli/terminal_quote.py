@@ -11,7 +11,7 @@ from datong.app.cli import terminal
 from datong.app.wording import figures
 from datong.app.wording.columns import coded, rounded, shown_value
 from datong.app.wording.names import Names
-from datong.balance.quote import SAME_SHARE
+from datong.balance.unit_prices import SAME_SHARE
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 

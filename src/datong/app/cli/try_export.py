@@ -26,7 +26,7 @@ from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.questions import asked, read_answers, write_answers
 from datong.connectors.exports.reading import Reading, read_from
-from datong.connectors.files.whole import write_whole
+from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.words import message, say
 from datong.questions.order_list import last_counted

@@ -12,7 +12,7 @@ from datong.connectors.email.mailbox import Head, opened
 from datong.connectors.email.reading import Letter, UnreadableMail, read_letter, text_of
 from datong.connectors.filedrop.report import Came, read_report
 from datong.connectors.files.workbook_limits import inspect_open
-from datong.ledger.life import OrderReport
+from datong.ledger.order_life import OrderReport
 from datong.model.calendar import Calendar
 from datong.model.errors import DatongError
 from datong.model.findings import Finding, finding, has_errors

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from datong.connectors.files.whole import write_whole
+from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import DatongError
 from datong.model.words import Message, message, message_as_json, message_from_json
 

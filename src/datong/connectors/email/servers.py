@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.errors import DatongError
 from datong.model.settings import EmailSettings
 from datong.model.words import Message, message, visible

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import is_destroyed
 from datong.connectors.exports.vocabulary import plain, words
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 

@@ -14,7 +14,7 @@ from datong.connectors.exports.dates import share_of_dates
 from datong.connectors.exports.numbers import share_of_numbers
 from datong.connectors.exports.order_states import marks_of, tells_of_undoing
 from datong.connectors.exports.vocabulary import header_words, is_total, plain, words
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.words import Message, message, say
 
 # What a column can be, in the order in which equal scores are settled.

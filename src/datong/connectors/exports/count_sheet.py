@@ -15,7 +15,7 @@ from datong.connectors.exports.date_texts import parse
 from datong.connectors.exports.grid import Grid, Grids, read_grids
 from datong.connectors.exports.numbers import decide_decimals, read_numbers
 from datong.connectors.files.read import TEXT_SUFFIXES, RawSource, Source
-from datong.ledger.validate import ROW
+from datong.ledger.row_checks import ROW
 from datong.model.errors import BadInput
 from datong.model.findings import Finding, finding, has_errors
 from datong.model.words import LANGUAGES, message, say

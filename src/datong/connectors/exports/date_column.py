@@ -30,7 +30,7 @@ from datong.connectors.exports.export import Export
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain
 from datong.connectors.exports.zones import zone_of
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.findings import finding
 from datong.model.words import message
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, read_numbers
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 
 _CURRENCY = re.compile(r"[$€£¥₹₩₽₺฿₫]|\b(?:USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN)\b|元")
 _SIGN_OF = {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "KRW": "₩"} | dict.fromkeys(

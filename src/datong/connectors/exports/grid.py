@@ -37,7 +37,7 @@ from datong.connectors.files.read import (
 from datong.connectors.files.steady import UnreadableError, holding_still, looks, read_steadily
 from datong.connectors.files.text import Damage, DamageTally, TextFacts, look_at_text, start_of
 from datong.connectors.files.workbook_limits import EmptyCells, inspect
-from datong.ledger.validate import REJECTED_SCHEMA, ROW
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message
 

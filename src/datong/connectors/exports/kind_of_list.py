@@ -5,7 +5,7 @@ import re
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.findings import finding
 from datong.model.words import message
 

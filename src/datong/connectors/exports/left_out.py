@@ -11,7 +11,7 @@ from datong.connectors.exports.evidence import (
     texts_of,
 )
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.gaps import Told, name_columns, named_only, only_where
+from datong.connectors.exports.filled_down import Told, name_columns, named_only, only_where
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.questions import Option, Question

@@ -21,7 +21,7 @@ from datong.connectors.exports.export import Export
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, decide_decimals, read_numbers
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain, words
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 _CENTS = re.compile(r"\b(?:cents?|pence|centimes|centavos|minor units?|fen)\b|[(\[【]分[)\]】]")

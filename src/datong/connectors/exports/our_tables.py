@@ -16,7 +16,7 @@ from datong.connectors.exports.export import Export
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.cells import local_to_utc
-from datong.ledger.validate import ROW
+from datong.ledger.row_checks import ROW
 from datong.model.words import message
 
 # What may be said of markets without being asked: one series a product, or one for each market.

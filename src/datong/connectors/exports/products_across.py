@@ -13,7 +13,7 @@ from datong.connectors.exports.periods_across import NOTHING_SOLD, is_sum, mostl
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.table import PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.vocabulary import is_total, names_total
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 _LEAST_PRODUCTS = 2

@@ -16,7 +16,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import FIELDS, Choice, ColumnGuess, examples_of
 from datong.connectors.exports.order_states import MARKS
 from datong.connectors.exports.vocabulary import plain
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.findings import Finding, finding
 from datong.model.words import LANGUAGES, message, say
 

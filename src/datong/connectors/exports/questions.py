@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datong.connectors.files.whole import write_whole
+from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import Asked, Refused
 from datong.model.words import Message, message, say
 

@@ -20,12 +20,12 @@ from datong.connectors.exports.columns import (
 from datong.connectors.exports.date_column import read_moments
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.gaps import carry, date_by_profile, told_of_rows
+from datong.connectors.exports.filled_down import carry, date_by_profile, told_of_rows
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.kind_of_list import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.number_columns import read_figures
-from datong.connectors.exports.order_lines import LINES, Lines, lines_of
+from datong.connectors.exports.order_line_keys import LINES, Lines, lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
 from datong.connectors.exports.products_across import products_down
@@ -37,7 +37,7 @@ from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
-from datong.ledger.validate import REJECTED_SCHEMA, shown
+from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import Message, message, say
 
@@ -61,7 +61,7 @@ class Reading:
     parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
     guess that nobody should use. used: answers that decided something. left: rows that are left out, and why. zone:
     IANA name, where the file's moments have offsets. lines: those that its rows are, the rows too that are no
-    sale (order_lines.py). names: of all columns. profile: of
+    sale (order_line_keys.py). names: of all columns. profile: of
     the platform whose export it is, where one is recognised. currency: ISO code, of its prices, where they tell one.
     """
 

@@ -10,7 +10,7 @@ from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.table import Table
 from datong.connectors.exports.vocabulary import is_service, is_total, names_total
 from datong.ledger.columns import before_in_group
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.words import say
 
 FEW = 0.01  # of rows or units, that are left out or counted without a question

@@ -10,7 +10,7 @@ from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.order_states import marks_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.words import message
 
 # What becomes of a row, as numbers of `Outcome.codes`.

@@ -18,7 +18,7 @@ from datong.connectors.exports.evidence import (
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
-from datong.connectors.exports.order_lines import Lines, repeated
+from datong.connectors.exports.order_line_keys import Lines, repeated
 from datong.connectors.exports.profiles import present
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.refunds import refunded_in_part

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from datong.connectors.files.whole import write_whole
+from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import DatongError
 from datong.model.flow import ANY_SUPPLIER, OWN_WORKS
 from datong.model.words import LANGUAGES, message, say

@@ -25,9 +25,9 @@ from datong.connectors.filedrop.folders import (
 from datong.connectors.filedrop.outbox import chains_of, not_ours
 from datong.connectors.filedrop.report import Came, ReportRead, read_report
 from datong.connectors.files.steady import Looks, looks, read_steadily
-from datong.connectors.files.whole import one_at_a_time
 from datong.connectors.files.workbook_limits import inspect
-from datong.ledger.life import OrderReport
+from datong.connectors.files.write_whole import one_at_a_time
+from datong.ledger.order_life import OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, by_source, finding, has_errors
 from datong.model.words import say

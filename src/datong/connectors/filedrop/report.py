@@ -16,7 +16,7 @@ from datong.connectors.filedrop.phrases import Said, day_of, numbers_of, said, t
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
 from datong.connectors.protocol import chain_of
-from datong.ledger.life import AS_ORDERED, REPORTED, Offer, OrderEvent, OrderReport
+from datong.ledger.order_life import AS_ORDERED, REPORTED, Offer, OrderEvent, OrderReport
 from datong.model.calendar import Calendar
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState

@@ -13,7 +13,7 @@ from datetime import datetime
 import xlsxwriter
 
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
-from datong.ledger.life import REPORTED
+from datong.ledger.order_life import REPORTED
 from datong.model.flow import OrderMessage
 from datong.model.measures import unit_word
 from datong.model.words import Message, catalogue, say

@@ -24,7 +24,7 @@ from datong.connectors.files.text import (
     lines_of,
     open_text,
 )
-from datong.ledger.validate import ROW, ROWS_NAMED_ONE_BY_ONE, shown
+from datong.ledger.row_checks import ROW, ROWS_NAMED_ONE_BY_ONE, shown
 from datong.model.findings import Finding, finding
 
 DELIMITERS = (",", ";", "\t", "|")

@@ -24,10 +24,8 @@ from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.slash_dates import SlashDates
 from datong.connectors.files.steady import no_file
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
-from datong.ledger.held import HOLDING, circles
-from datong.ledger.state import in_state_schema
-from datong.ledger.units import UNITS, Conversions
-from datong.ledger.validate import (
+from datong.ledger.products_held_back import HOLDING, circles
+from datong.ledger.row_checks import (
     NOTHING_KNOWN,
     ROW,
     Checked,
@@ -43,6 +41,8 @@ from datong.ledger.validate import (
     reject,
     validate,
 )
+from datong.ledger.state import in_state_schema
+from datong.ledger.units import UNITS, Conversions
 from datong.ledger.versions import versions
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings

@@ -25,8 +25,8 @@ from datong.connectors.files.read import WORKBOOK_SUFFIXES
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
 from datong.ledger.protocol import END_OF_TIME, IngestReport, Intake, Ledger
+from datong.ledger.row_checks import CheckedRows
 from datong.ledger.units import UNITS, has_units
-from datong.ledger.validate import CheckedRows
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
 

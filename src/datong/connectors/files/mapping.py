@@ -26,7 +26,7 @@ from datong.connectors.files.read import RawSource
 from datong.connectors.files.settings import toml_finding
 from datong.connectors.files.steady import no_file
 from datong.ledger.cells import MarkEvidence, mark_evidence
-from datong.ledger.validate import REJECTED_SCHEMA, ROW, nearest_hint, shown
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, nearest_hint, shown
 from datong.model.findings import Finding, finding
 from datong.model.tables import tables
 

@@ -43,7 +43,7 @@ from datong.connectors.files.text import (
     start_of,
 )
 from datong.connectors.files.workbook_limits import EmptyCells, Inspected, cell_name, inspect
-from datong.ledger.validate import REJECTED_SCHEMA, ROW, shown
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, shown
 from datong.model.findings import Finding, finding
 
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})

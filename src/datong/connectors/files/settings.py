@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from datong.connectors.files.steady import no_file
-from datong.ledger.validate import LIKELY_DAYS, nearest, nearest_hint, shown
+from datong.ledger.row_checks import LIKELY_DAYS, nearest, nearest_hint, shown
 from datong.model.findings import Finding, finding
 from datong.model.settings import LOCAL_HOSTS, ChainSettings, Defaults, EmailSettings
 from datong.model.tables import LARGEST, tables

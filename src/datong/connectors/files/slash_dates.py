@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.files.read import RawBatch, Source
-from datong.ledger.validate import column_name, shown
+from datong.ledger.row_checks import column_name, shown
 from datong.model.findings import Finding, finding
 from datong.model.tables import Table
 

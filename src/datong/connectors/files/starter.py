@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datong.connectors.files.settings import SETTINGS_FILE
-from datong.connectors.files.whole import write_whole
+from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import Refused
 from datong.model.settings import ChainSettings, Defaults
 from datong.model.tables import tables

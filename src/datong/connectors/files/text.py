@@ -9,7 +9,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from datong.ledger.validate import REJECTED_SCHEMA, ROW, ROWS_NAMED_ONE_BY_ONE, finding_record, rejected_rows, shown
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, ROWS_NAMED_ONE_BY_ONE, finding_record, rejected_rows, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import message
 

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from datong.ledger.validate import shown
+from datong.ledger.row_checks import shown
 from datong.model.findings import Finding, finding
 from datong.model.words import message
 

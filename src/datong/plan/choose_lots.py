@@ -15,7 +15,7 @@ from datong.network.horizon import valid_on
 from datong.network.position import Position, position
 from datong.network.ways import Way
 from datong.plan.feasible import Room, make_feasible
-from datong.plan.lots import NOTHING, Lot, Need, PartShifts, Shifts, size_lots, step_of
+from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, size_lots, step_of
 from datong.plan.lots_in_turn import Choice, OnTurn, Shop, lots_in_turn, no_hurry
 from datong.plan.work import Chosen, Work, lots_by_product, prepare, supply_of
 from datong.plan.worth import Curve, DemandShifts

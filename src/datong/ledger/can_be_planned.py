@@ -1,6 +1,6 @@
 """Whether a plan can be made of a state's numbers at all.
 
-What comes in is held to the same limits (validate.py). A ledger may hold more: rows that an earlier version let
+What comes in is held to the same limits (row_checks.py). A ledger may hold more: rows that an earlier version let
 through, or that fitted other settings.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.ledger.row_checks import highest_priority
 from datong.ledger.state import State
-from datong.ledger.validate import highest_priority
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
 from datong.model.settings import ChainSettings
