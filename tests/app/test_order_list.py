@@ -229,7 +229,7 @@ def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys:
     assert said.index("Order list of") > said.index("orders-2.csv")
     assert said.index("To do" if "To do" in said else "What to do") > said.index("Order list of")
     changes = said[said.index("Since the last plan") : said.index("What to do")].strip().splitlines()
-    assert len(changes) <= 5 and changes[-1].strip().endswith("is in the report.") and "parquet" not in said
+    assert len(changes) <= 6 and changes[-1].strip().endswith("is in the report.") and "parquet" not in said
     assert "Next time: datong try NEW_EXPORT --into" in said
     assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
     assert [(row[0], row[2], row[4]) for row in rows_of(sheet)[1:]] == [("KA", "", ""), ("KB", "", 40)]

@@ -15,7 +15,7 @@ from datong.questions.tables_out import most_valuable, planned_orders
 def saved(asked: list[float], comes: list[float], economics: Economics, units: float, arrive: int) -> float:
     demand = SortedDemand.of(np.cumsum(asked)[None, :])
     curve = Curve(demand, economics, np.cumsum(np.array(comes, dtype=float)))
-    (money,) = curve.saved_by(np.array([units]), np.array([arrive]))
+    (money,) = curve.worth_of(np.array([units]), np.array([arrive]))
     return float(money)
 
 

@@ -128,7 +128,7 @@ def _values(work: Work, lots: Sequence[Lot]) -> dict[Lot, float]:
             continue
         good = np.array([lot.units * lot.way.yield_share for lot in own])
         curve = replace(curve, supply=supply_of(work, product, own))
-        saved = curve.saved_by(good, np.array([lot.arrive for lot in own], dtype=np.int64))
+        saved = curve.worth_of(good, np.array([lot.arrive for lot in own], dtype=np.int64))
         cost = np.array([lot.units * _unit_cost(work, lot) + lot.way.setup_cost for lot in own])
         result |= dict(zip(own, (saved - cost).tolist(), strict=True))
     return result

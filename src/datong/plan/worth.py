@@ -45,15 +45,22 @@ class Curve:
         return cost
 
     def saved_by(self, units: FloatArray, arrive: IntArray) -> FloatArray:
-        """(lot) cost that units (lot) there from bucket `arrive` (lot) on save, being part of the plan.
+        """(lot) cost that units (lot) there from bucket `arrive` (lot) on save, being part of the plan; what is short
+        without them waits."""
+        return self.change(self._less(units, arrive)).sum(axis=1)
 
-        What is certain to be asked for and would wait for longer than refusing it is worth is refused.
-        """
-        there = np.arange(len(self.supply)) >= arrive[:, None]
-        less = np.where(there, -units[:, None], 0.0)
+    def worth_of(self, units: FloatArray, arrive: IntArray) -> FloatArray:
+        """(lot) `saved_by`, where what is certain to be asked for and would wait for longer than refusing it is worth
+        is refused: what an order is told to save."""
+        less = self._less(units, arrive)
         if self.demand.ordered.shape[1] > 1:
             return self.change(less).sum(axis=1)
         return self._certain_cost(self.supply + less) - self._certain_cost(self.supply[None, :])
+
+    def _less(self, units: FloatArray, arrive: IntArray) -> FloatArray:
+        """(lot, bucket) cumulative supply that there is less without units from bucket `arrive` on."""
+        there = np.arange(len(self.supply)) >= arrive[:, None]
+        return np.where(there, -units[:, None], 0.0)
 
     def _certain_cost(self, supply: FloatArray) -> FloatArray:
         """(plan) cost of cumulative supply (plan, bucket) with demand that is certain: each unit waits from the bucket
