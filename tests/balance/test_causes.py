@@ -141,7 +141,7 @@ def test_a_lot_over_two_weeks_is_formed_in_small_chains_and_told_in_large_ones(
     assert [f.code for f in decision.findings] == ([] if made else ["hours"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.lists(st.integers(5, 40), min_size=8, max_size=8),
     st.sampled_from([1.0, 5.0, 10.0]),
