@@ -52,9 +52,9 @@ class Curve:
     def worth_of(self, units: FloatArray, arrive: IntArray) -> FloatArray:
         """(lot) `saved_by`, where what is certain to be asked for and would wait for longer than refusing it is worth
         is refused: what an order is told to save."""
-        less = self._less(units, arrive)
         if self.demand.ordered.shape[1] > 1:
-            return self.change(less).sum(axis=1)
+            return self.saved_by(units, arrive)
+        less = self._less(units, arrive)
         return self._certain_cost(self.supply + less) - self._certain_cost(self.supply[None, :])
 
     def _less(self, units: FloatArray, arrive: IntArray) -> FloatArray:
