@@ -41,7 +41,7 @@ AHEAD_DAYS = 366
 MOST_WEIGHT, HIGHEST_PRIORITY = 1e6, 1000
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
-    *((table, "from", "to", False) for table in ("line_calendar", "promotions", "demand_adjustments")),
+    *((table, "from", "to", False) for table in ("line_calendar", "promotions", "demand_adjustments", "decisions")),
     *((table.name, "valid_from", "valid_to", False) for table in tables().values() if "valid_to" in table.columns),
     ("orders", "start", "due", True),
 )
@@ -52,7 +52,7 @@ _PAIRS: tuple[tuple[str, str, str, Callable[[Any, Any], Any], str], ...] = (
     ("lanes", "from_site", "to_site", pc.equal, "check.same_site"),
     *(
         pair
-        for table in ("promotions", "demand_adjustments")
+        for table in ("promotions", "demand_adjustments", "decisions")
         for pair in (
             (table, "low_share", "change_share", pc.less, "check.below_low"),
             (table, "change_share", "high_share", pc.less, "check.above_high"),

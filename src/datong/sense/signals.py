@@ -16,6 +16,7 @@ import pyarrow as pa
 from datong.ledger.columns import local_days
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
+from datong.network.finding_decisions import decision_about, decisions
 from datong.sense import feast_signals
 from datong.sense.found import Found
 from datong.sense.returns_rise import returns_rise
@@ -30,13 +31,23 @@ FALSE_ALARM_SHARE = 0.1
 
 
 def sense(state: State) -> Sensed:
-    """Demand series and signals as known at the state's moment.
+    """Demand series and signals as known at the state's moment, each with what was decided about it.
 
     Signals have q_value <= FALSE_ALARM_SHARE and are ordered by their effect in money (units x price; the default price
     where none is known), then by id; what people say will change (stated_demand.py) stands before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
+    found = _sensed(state)
+    made = decisions(state)
+    if not made:
+        return found
+    about = [decision_about(signal, made) for signal in found.signals]
+    signals = [s if d is None else replace(s, decision=d.state) for s, d in zip(found.signals, about, strict=True)]
+    return replace(found, signals=tuple(signals))
+
+
+def _sensed(state: State) -> Sensed:
     sales = sale_rows(state)
     series = series_of_sales(state, sales)
     if not series.bucket_starts or not series.items:
