@@ -91,12 +91,23 @@ def kept_orders(state: State) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
 
 
-def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay]) -> pa.Table:
-    """Kept orders with `counted_on`, the day on which the plan counts on what they still bring: their due day, or where
-    that has passed when they can be expected; null where nothing is still to come."""
-    day = {order.order: order.due for order in under_way}
-    counted = [day.get(order) for order in kept["order"].to_pylist()]
-    return kept.append_column("counted_on", pa.array(counted, pa.date32()))
+def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay], work: Work) -> pa.Table:
+    """Kept orders with `to_come_units`, what is still to come of each, and `counted_on`, the day on which the plan
+    counts on it: their due day, or where that has passed when they can be expected, or the first day of the bucket in
+    which the hours and components that the plan has for them let it come; null where nothing comes within the horizon.
+    """
+    orders = {order.order: order for order in under_way}
+    comes = work.promised.arrives
+
+    def day(order: str) -> date | None:
+        if order not in orders or comes.get(order, 0) is None:
+            return None
+        return max(orders[order].due, work.starts[comes.get(order) or 0])
+
+    names = kept["order"].to_pylist()
+    left = [orders[name].units if name in orders else 0.0 for name in names]
+    kept = kept.append_column("to_come_units", pa.array(left, pa.float64()))
+    return kept.append_column("counted_on", pa.array([day(name) for name in names], pa.date32()))
 
 
 def _line(work: Work, way: Way) -> str | None:
