@@ -45,6 +45,17 @@ class Pull:
 
 
 @dataclass(frozen=True)
+class Comes:
+    """Good units that an order under way brings. product: with its site, in a chain with lanes. day: of the bucket."""
+
+    order: str
+    product: str
+    bucket: int
+    day: date
+    units: float
+
+
+@dataclass(frozen=True)
 class PutOff:
     """An order that cannot run as it says. units: of it that can run from `start` on, None: in no open bucket.
 
@@ -69,7 +80,7 @@ class Committed:
     below zero where components are still to be made or bought. hours: line -> (bucket) hours that orders will take,
     within those of the line. covering: way -> (bucket) starts that would bring what is missing. pulls: what orders
     take. put_off: orders that start or arrive later than they say, or in part. arrives: of each order that takes hours
-    or components, the bucket in which its units are there, None: beyond the horizon.
+    or components, the bucket in which its units are there, None: beyond the horizon. comes: what orders bring in it.
     """
 
     units: Mapping[str, FloatArray]
@@ -78,6 +89,7 @@ class Committed:
     pulls: tuple[Pull, ...] = ()
     put_off: tuple[PutOff, ...] = ()
     arrives: Mapping[str, int | None] = field(default_factory=dict)
+    comes: tuple[Comes, ...] = ()
 
 
 def committed(
@@ -177,6 +189,7 @@ class _Schedule:
         self.pulls: list[Pull] = []
         self.put_off: list[PutOff] = []
         self.arrives: dict[str, int | None] = {}
+        self.comes: list[Comes] = []
         self.tasks: list[_Task] = []
         ways = {w.name: w for w in facts.ways}
         for order in where.under_way:
@@ -188,7 +201,7 @@ class _Schedule:
         origin = self.starts[0]
         start, due = self.calendar.index(order.start, origin), self.calendar.index(order.due, origin)
         if way is None:  # bought, or nobody knows how it is made
-            self._arrive(self.at[order.product], max(due, 0), order.units)
+            self._arrive(order, max(due, 0), order.units)
             return
         if start >= self.buckets:
             return
@@ -218,14 +231,18 @@ class _Schedule:
         if task.takes or task.line is not None:
             self.tasks.append(task)
         else:
-            self._arrive(product, due, order.units * way.yield_share)
+            self._arrive(order, due, order.units * way.yield_share)
 
     def _takes(self, order: UnderWay, label: str) -> bool:
         return order.takes(self.facts.product_of(label))
 
-    def _arrive(self, product: int, bucket: int, units: float) -> None:
+    def _arrive(self, order: UnderWay, bucket: int, units: float) -> None:
+        """On the day that the order names, where it is one of the bucket, else as that begins."""
         if bucket < self.buckets:
-            self.came[product, bucket] += units
+            self.came[self.at[order.product], bucket] += units
+            day = max(order.due, self.starts[bucket])
+            day = day if self.calendar.index(day, self.starts[0]) == bucket else self.starts[bucket]
+            self.comes.append(Comes(order.order, order.product, bucket, day, units))
 
     def run(self) -> Committed:
         self._share_hours()
@@ -243,6 +260,7 @@ class _Schedule:
             pulls=tuple(self.pulls),
             put_off=tuple(sorted(self.put_off, key=lambda h: (h.said, h.order.order))),
             arrives=self.arrives,
+            comes=tuple(sorted(self.comes, key=lambda c: (c.product, c.day, c.order))),
         )
 
     # hours ----------------------------------------------------------------------------------------
@@ -316,7 +334,7 @@ class _Schedule:
         units = task.order.units * share
         arrives = self.arrives[task.order.order] = self._arrival(task, t, share)
         if arrives is not None:
-            self._arrive(task.product, arrives, units * task.way.yield_share)
+            self._arrive(task.order, arrives, units * task.way.yield_share)
             self.cover.arrive(task.product, arrives, units * task.way.yield_share)
         as_said = task.due if task.due < self.buckets else None
         if task.short is not None or arrives != as_said:

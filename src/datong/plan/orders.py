@@ -17,12 +17,10 @@ from datong.network.ways import Way
 from datong.plan.days import Days, days_of, due_by
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
-from datong.plan.pegging import Before, Peg, hurt, pegged
+from datong.plan.pegging import Peg, hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
 from datong.plan.worth_behind import worth_behind
-
-NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 
 
 def orders_of(
@@ -41,12 +39,13 @@ def orders_of(
     """
     ordered = sorted(lots, key=lambda x: (x.start, _line(work, x.way) or "", x.way.product, x.way.name))
     ours = [lot for lot in ordered if not lot.way.serves]
-    pegs, before = pegged(work, clearing, ordered)
+    found = pegged(work, clearing, ordered)
+    pegs = found.pegs
     numbers = order_numbers(state, work, ours, proposed)
-    reasons = Reasons(state, sensed, demand, clearing, work, numbers, pegs)
+    reasons = Reasons(state, sensed, demand, clearing, work, numbers, found)
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
-    days = days_of(work, ours, pegs, state.today)
+    days = days_of(work, ours, found, state.today)
     orders = []
     for lot in ours:
         way, own, start = lot.way, pegs[lot], days[lot].start
@@ -66,7 +65,7 @@ def orders_of(
                 needed_by=needed_by,
                 cost=lot.units * way.cost_per_unit + way.setup_cost,
                 value=value.get(lot),
-                causes=reasons.of(lot, own, before.get(lot, NOTHING_BEFORE), days[lot], due),
+                causes=reasons.of(lot, days[lot], due),
                 lane=way.lane,
                 from_site=way.from_site if way.kind == "move" else None,
                 site=(way.site or None) if work.facts.stock_points else None,
@@ -123,7 +122,8 @@ def _due(lot: Lot, pegs: Sequence[Peg], days: Mapping[Lot, Days], work: Work) ->
         return start + timedelta(days=lot.way.lead_days)
     if lot.arrive == lot.start:
         return days[lot].last
-    return max(due_by(lot, pegs, {p for peg in pegs if (p := peg.use.parent) is not None}, days, work), start)
+    by = due_by(lot, pegs, {p for peg in pegs if (p := peg.use.parent) is not None}, days, work)
+    return max(by, start, days[lot].there)
 
 
 # value -------------------------------------------------------------------------------------------
