@@ -1,11 +1,13 @@
 """What is said of an order that is out: when a plan counts on it, that it is past due, what the ledger knows of it."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 import datong
 from datong.app.checking import check_chain
+from datong.ledger.standings import order_standings, state_of
 from datong.questions.tables_out import kept_findings
 from mill import run, write
 
@@ -37,6 +39,23 @@ def test_a_kept_order_has_the_day_on_which_it_is_counted_on(folder: Path) -> Non
         "PO-1": ("2026-02-23", "2026-03-09"),
         "PO-3": ("2026-03-04", "2026-03-04"),
     }
+
+
+def test_an_order_of_which_all_came_is_done(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The other 14 of PO-1 come on the 26th: it is no kept order any more, and nobody asks for it; of PO-3 2 of 5 come,
+    and 3 are to come."""
+    (folder / "receipts.csv").write_text(
+        f"{RECEIPTS}R3,2026-02-26,M,14,PO-1\nR4,2026-03-01,M,2,PO-3\n", encoding="utf-8"
+    )
+    with datong.open(folder) as chain:
+        result = chain.run()
+        kept = [(r["order"], r["state"], r["units"], r["to_come_units"]) for r in result.tables["kept"].to_pylist()]
+        assert kept == [("PO-3", "released", 5.0, 3.0)]
+        stand = order_standings(chain.state())["PO-1"]
+        assert state_of({"kind": "buy", "units": 20.0}, stand) == "done"
+        assert stand.more_at is not None and stand.more_at.date() == date(2026, 2, 26)
+    _, printed = run(capsys, "why", "PO-1", "--chain", folder)
+    assert "done" in printed and "partly" not in printed
 
 
 def test_a_check_names_orders_past_due(folder: Path) -> None:

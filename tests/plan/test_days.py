@@ -125,7 +125,7 @@ def told(order: PlannedOrder, key: str) -> list[str]:
 
 
 def test_an_order_begins_on_the_day_on_which_the_last_of_its_components_that_are_out_is_there() -> None:
-    """9 A take the 2 C that lie there and 7 of the 8 that come on Wednesday: from Wednesday on, and it says for what."""
+    """9 A take the 2 C that lie there and 7 of the 8 that come on Wednesday: from then on, and it says for what."""
     (order,) = plan_of(takes_c(hours=1.0, wanted=4)).orders
     assert (order.start.day, order.due.day) == (7, 9)
     assert told(order, "waits") == [
@@ -140,8 +140,8 @@ def test_where_its_hours_do_not_fit_in_what_is_left_of_the_week_it_says_so() -> 
     (order,) = plan_of(takes_c(hours=4.0, wanted=4)).orders
     assert order.start.day == 7
     assert told(order, "waits_short") == [
-        "from 2026-01-07 on line L has about 24 hours left in the week of 2026-01-05, and it takes 36: not all of it can "
-        "be done in that time"
+        "from 2026-01-07 on line L has about 24 hours left in the week of 2026-01-05, and it takes 36: not all of it "
+        "can be done in that time"
     ]
 
 
@@ -153,7 +153,7 @@ def test_what_begins_later_is_due_after_its_lead_time() -> None:
 
 @each_seed(range(60))
 def test_no_order_begins_before_what_it_takes_of_orders_that_are_out_is_there(seed: int) -> None:
-    """Day by day, what orders took of C by then is what lay there, what came of orders out, and what the plan bought."""
+    """Day by day, orders took no more of C by then than lay there, came of orders out, and was bought."""
     random = np.random.default_rng(seed)
     days = [int(day) for day in random.integers(0, 27, random.integers(1, 5))]
     out = [purchase(f"PO-{i}", float(random.integers(1, 20)), day) for i, day in enumerate(days)]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import COUNTS, named
-from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Learnt
@@ -303,7 +303,7 @@ def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay
         order
         for order, row in sorted(rows.items())
         if (s := stands.get(order)) is not None
-        and state_now(s) not in OPEN_STATES
+        and state_of(row, s) not in OPEN_STATES
         and unbooked_done(row, s)
         and (row["kind"], row["product"]) not in without
     ]

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
@@ -84,7 +84,7 @@ def kept_orders(state: State) -> pa.Table:
     stands = order_standings(state)
     rows = []
     for row in state.table("orders").to_pylist():
-        now = state_now(stands.get(row["order"]))
+        now = state_of(row, stands.get(row["order"]))
         if now in OPEN_STATES or (row["locked"] and now == "proposed"):
             rows.append(row | {"state": now})
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
