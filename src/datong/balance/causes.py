@@ -60,8 +60,7 @@ class Binding:
 
     hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which it is short, or a
     way would start, -1 where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce
-    or more of it alone would not do; later: bucket in
-    which the orders would leave room for it, -1 where they do not; None where prices say when.
+    or more of it alone would not do.
     """
 
     name: pa.StringArray
@@ -69,7 +68,6 @@ class Binding:
     price: FloatArray
     bucket: IntArray
     needed: FloatArray
-    later: IntArray | None = None
 
 
 def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
@@ -216,12 +214,11 @@ def by_orders(
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
-    buckets, later = np.full((2, *shape), -1, dtype=np.int64)
+    buckets = np.full(shape, -1, dtype=np.int64)
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
         product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
         found = left.obstacles(product, int(t), missing, saves)
-        later[d, t] = next((u for u in range(t + 1, market.buckets) if left.has_room(product, u, missing, saves)), -1)
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
@@ -229,7 +226,7 @@ def by_orders(
         if obstacle is not None:
             cells[d * market.buckets + t], is_hours[d, t] = obstacle.name, obstacle.hours
             price[d, t], needed[d, t] = obstacle.price, obstacle.amount
-    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, later)
+    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed)
 
 
 def _worth_on_time(market: Market, demanded: IntArray, outcome: Outcome) -> FloatArray:
@@ -272,15 +269,6 @@ class _Left:
 
     def ways(self, product: int) -> list[int]:
         return self.ways_of[self.first_way[product] : self.first_way[product + 1]].tolist()
-
-    def has_room(self, product: int, bucket: int, missing: float, worth: float) -> bool:
-        """Whether any way leaves room for a lot of the missing good units that is there in a bucket, and costs less
-        than they are worth."""
-        return any(
-            self._dearer(way, start, bucket, missing) < worth
-            and not self._lacks(way, start, self._more(way, start, missing))
-            for way, start in self._in_time(product, bucket)
-        )
 
     def obstacles(
         self,
