@@ -21,7 +21,7 @@ from datong.network.committed import PutOff, committed
 from datong.network.facts import chain_facts, located
 from datong.network.owed import old_sales_owed, past_firm_rows
 from datong.network.position import Position, position
-from datong.network.sales_recorded_until import sales_end
+from datong.network.sales_recorded_until import quiet_since, sales_end
 from datong.network.stock import (
     Counts,
     booked_without_order,
@@ -60,10 +60,17 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
 def _sales_end(state: State) -> Iterator[Finding]:
     """The records of sales end before the plan begins: neither demand nor stock knows what was sold since."""
     end = sales_end(state)
+    figures: dict[str, Any]
     if end is not None:
-        figures: dict[str, Any] = {"last": f"{end.day}", "today": f"{state.today}"}
+        figures = {"last": f"{end.day}", "today": f"{state.today}"}
         figures["days"] = (state.today - end.day).days - 1
         yield finding("warning", "position.sales_end", "sales", column="happened_at", **figures)
+    quiet = quiet_since(state)
+    if quiet is not None:
+        last, buckets = quiet
+        key = f"position.sales_quiet_{state.settings.calendar.unit}"
+        figures = {"last": f"{last}", "today": f"{state.today}", "buckets": buckets}
+        yield finding("warning", key, "sales", column="happened_at", **figures)
 
 
 # stock ---------------------------------------------------------------------------------------------

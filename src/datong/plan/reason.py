@@ -419,6 +419,11 @@ def _last_counts(state: State) -> dict[str, tuple[str, ...]]:
     return {product: tuple(rows) for product, (_, rows) in last.items()}
 
 
+def feeds_others(order: PlannedOrder) -> bool:
+    """Whether it goes into other orders, or on to other sites."""
+    return any(cause.text.key in ("plan.cause.for_orders", "plan.cause.for_out") for cause in order.causes)
+
+
 def sentence(order: PlannedOrder, language: str) -> str:
     """The causes of an order as one sentence; how the forecast was made is left to `datong why`."""
     told = [cause for cause in order.causes if cause.stage != "forecast"]
