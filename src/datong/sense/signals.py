@@ -19,6 +19,7 @@ from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed,
 from datong.network.finding_decisions import decision_about, decisions
 from datong.sense import feast_signals
 from datong.sense.found import Found
+from datong.sense.leading import leading
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
 from datong.sense.shifts_and_odd_weeks import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
@@ -34,7 +35,8 @@ def sense(state: State) -> Sensed:
     """Demand series and signals as known at the state's moment, each with what was decided about it.
 
     Signals have q_value <= FALSE_ALARM_SHARE and are ordered by their effect in money (units x price; the default price
-    where none is known), then by id; what people say will change (stated_demand.py) stands before them. Holidays are
+    where none is known), then by id; what people say will change (stated_demand.py) and what runs ahead of
+    sales (leading.py) stand before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
@@ -68,7 +70,9 @@ def _sensed(state: State) -> Sensed:
     shown = _without_echo(feast_signals.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
     said, adjustments = stated(state, series)
-    return Sensed(series, (*said, *_with_evidence(state, sales, item, series, shown)), adjustments)
+    ahead, led = leading(state, series, decisions(state))
+    changes = _with_evidence(state, sales, item, series, shown)
+    return Sensed(series, (*said, *ahead, *changes), (*adjustments, *led))
 
 
 def _prices(state: State, items: Sequence[Item]) -> FloatArray:
