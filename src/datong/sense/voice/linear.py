@@ -44,6 +44,8 @@ def log_ratios(counts: Counts, positive: BoolArray, known: BoolArray) -> Weights
 
     positive: (texts). known: (2**bits) buckets that count; 0 elsewhere."""
     wide = 1 << counts.bits
+    if not known.any():
+        return np.zeros(wide, np.float32)
     of_positive = positive[counts.rows()]
     more = np.bincount(counts.columns[of_positive], minlength=wide) + SMOOTHING
     less = np.bincount(counts.columns[~of_positive], minlength=wide) + SMOOTHING
@@ -51,10 +53,12 @@ def log_ratios(counts: Counts, positive: BoolArray, known: BoolArray) -> Weights
     return np.where(known, ratio, 0).astype(np.float32)
 
 
-def in_ratios(counts: Counts, ratios: Weights, known: BoolArray) -> Weights:
-    """(entries) the log ratio of each bucket of a text over the root of the number of its known buckets plus one."""
+def in_ratios(counts: Counts, ratios: Weights, inverse: Weights) -> Weights:
+    """(entries) the log ratio of each bucket of a text over the root of the number of its known buckets plus one.
+
+    inverse: (2**bits) 0 for a bucket that is not known."""
     rows = counts.rows()
-    many = np.bincount(rows, known[counts.columns], len(counts))
+    many = np.bincount(rows, inverse[counts.columns] > 0, len(counts))
     return (ratios[counts.columns] / np.sqrt(many + 1)[rows]).astype(np.float32)
 
 
@@ -65,11 +69,13 @@ def fitted(
     penalty: float,
     steps: int,
     weight: FloatArray | None = None,
+    start: Linear | None = None,
 ) -> Linear:
     """min |w|^2 / 2 + penalty sum weight max(0, 1 - y (x w + b))^2, the linear support vector machine with squared
     hinge (Fan et al. 2008), by at most `steps` steps of L-BFGS.
 
-    values: (entries) weighted counts, 0 where they do not count. weight: (texts) how much each counts, 1 if None."""
+    values: (entries) weighted counts, 0 where they do not count. weight: (texts) how much each counts, 1 if None.
+    start: where the search begins, at zero if None."""
     from scipy.optimize import minimize
     from scipy.sparse import csr_matrix
 
@@ -92,7 +98,8 @@ def fitted(
         return float((strength * short * short).sum() + w @ w / 2), gradient
 
     options: Any = {"maxiter": steps, "maxcor": MEMORY_OF_SEARCH}
-    best = minimize(loss, np.zeros(len(used) + 1), jac=True, method="L-BFGS-B", options=options).x
+    begin = np.zeros(len(used) + 1) if start is None else np.append(start.weights[used], start.offset)
+    best = minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
     weights = np.zeros(1 << counts.bits, np.float32)
     weights[used] = best[:-1]
     return Linear(weights, float(best[-1]))
