@@ -3,11 +3,13 @@
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pytest
 
 from datong.balance.solution import Limits
+from datong.cycle import decide
 from datong.ledger.state import state_of_tables
 from datong.replay.twin import parameters as p
 from datong.replay.twin.market import TwinOrder
@@ -105,7 +107,7 @@ def test_views_and_reviews_say_nothing_in_the_null_twin_and_something_in_the_oth
 
 
 def test_datong_plays_a_week_and_what_it_cannot_make_waits() -> None:
-    game = play(SMALL, datong(SMALL, limits=Limits(most_nodes=0)), 2)
+    game = play(SMALL, datong(SMALL, decides=partial(decide, limits=Limits(most_nodes=0))), 2)
     assert game.orders
     assert game.profit > 0
     hours: dict[int, float] = defaultdict(float)

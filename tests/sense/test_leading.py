@@ -1,6 +1,5 @@
 """What runs ahead of sales moves the forecast as far as history earns it, and where nothing does, nothing is moved."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -76,7 +75,7 @@ def test_views_that_lead_sales_move_the_forecast_of_the_product_in_which_they_ri
     assert "views in the week of" in signal.text.text("en")
     assert "浏览次数" in signal.text.text("zh")
     about = Decision(signal.signal, DISMISSED, "interest", signal.subject, signal.first, signal.last, MONDAY)
-    dismissed = sense(shop(1, 0.4, (replace(about, evidence_table="interest"),)))
+    dismissed = sense(shop(1, 0.4, (about,)))
     assert not [a for a in dismissed.adjustments if a.item.product == "P00"]
 
 

@@ -10,7 +10,7 @@ tastes are random walks. Views follow the tastes of LEAD_WEEKS later as far as `
 The same settings and the same orders give the same market; what is not made is not sold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ import numpy as np
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.replay.twin import parameters as p
 from datong.replay.twin.parameters import CHANNELS, COLOURS, SHAPES, TwinSettings
+from datong.replay.twin.sentences import review
 
 Row = dict[str, object]
 # Walks of tastes are made so far beyond the weeks that are played.
@@ -28,7 +29,7 @@ MOST_WEEKS = 400
 
 @dataclass(frozen=True)
 class TwinOrder:
-    """A work order: so many units of a product (its place), begun in a week, in stock at the start of a later one."""
+    """A work order. product: its place. start: week in which it begins. arrive: week at whose start it is in stock."""
 
     order: str
     product: int
@@ -82,7 +83,8 @@ class Market:
     """A twin as it goes: what is in stock, what was bought and said. `step` plays one week.
 
     stock, faulty: (product) sound and faulty units in stock. bad, read: (week, product) bad and all reviews by the week
-    in which they were written. money: by name, since the start. mended_week: from this week on lots are sound again.
+    in which they were written. money: by name, since the start. mended_week: from this week on lots are sound again. _later: by week, what is
+    sent back and written then.
     """
 
     settings: TwinSettings
@@ -252,7 +254,8 @@ class Market:
         if kind == "reviews":
             self.read[self.week, i] += 1
             self.bad[self.week, i] += not row["glad"]
-            self._tell(4, "reviews", **about, **_review(bool(row["glad"]), bool(row["faulty"]), int(str(row["draw"]))))
+            draw = int(str(row["draw"]))
+            self._tell(draw % 7, "reviews", **about, **review(bool(row["glad"]), bool(row["faulty"]), draw))
             return
         units, again = float(str(row["units"])), float(str(row["again"]))
         self.money["returns"] += (p.PRICE + p.RETURN_COST) * units
@@ -270,9 +273,3 @@ class Market:
         """Money that came in less money that went out, and what is left in stock at its cost."""
         out = self.money["production"] + self.money["stock"] + self.money["returns"]
         return self.money["sales"] - out + p.COST * float((self.stock + self.faulty).sum())
-
-
-def _review(glad: bool, faulty: bool, draw: int) -> Mapping[str, object]:
-    from datong.replay.twin.sentences import review
-
-    return review(glad, faulty, draw)

@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from datong.balance.solution import USUAL_LIMITS, Limits
-from datong.cycle import decide, head, written
+from datong.cycle import Decision, Head, decide, head, written
 from datong.ledger.state import state_of_tables
 from datong.model.flow import nothing_learnt
 from datong.model.settings import ChainSettings
@@ -175,15 +174,18 @@ def _order_row(market: Market, order: TwinOrder) -> Row:
 
 
 def datong(
-    settings: TwinSettings, deaf_to: Collection[str] = (), seed: int = 0, limits: Limits = USUAL_LIMITS
+    settings: TwinSettings,
+    deaf_to: Collection[str] = (),
+    seed: int = 0,
+    decides: Callable[[Head], Decision] = decide,
 ) -> Player:
-    """Datong as a player. deaf_to: tables that it is not shown. limits: of the search for better lots."""
+    """Datong as a player. deaf_to: tables that it is not shown. decides: the market cleared and put in lots."""
 
     def player(tables: Mapping[str, pa.Table], now: datetime) -> list[Wanted]:
         shown = {name: rows for name, rows in tables.items() if name not in deaf_to}
         state = state_of_tables(chain_settings(settings), now, shown)
         begun = head(state, nothing_learnt(), seed)
-        plan = written(begun, decide(begun, limits=limits))
+        plan = written(begun, decides(begun))
         end = state.first_open_bucket + timedelta(weeks=1)
         due = datetime.min.time()
         return [

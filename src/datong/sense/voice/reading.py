@@ -7,11 +7,11 @@ from importlib.resources import files
 
 import numpy as np
 
+from datong.ledger.masking import masked
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.voice.aspects import Lexicon, Mentions, general, lexicon, mentions
 from datong.sense.voice.clauses import clauses
 from datong.sense.voice.language import language
-from datong.sense.voice.masking import masked
 from datong.sense.voice.ngrams import Tokens, grams, of_groups, tokens
 from datong.sense.voice.polarity import SIZES, Polarity, chance, decided, guessed, scores
 from datong.sense.voice.text import clean
@@ -27,7 +27,8 @@ LEAST_KNOWN = 0.5
 @dataclass(frozen=True, eq=False)
 class Clauses:
     """The clauses of n reviews, one after the other. review: (clauses) the review of each. texts: (clauses), masked.
-    first, last: (clauses) the letters of the masked review that it takes: first included, last not."""
+    first, last: (clauses) the letters of the masked review that it takes: first included, last not. turns: (clauses) whether a word that
+    turns (but, 但是) opens it."""
 
     reviews: tuple[str, ...]
     review: IntArray
