@@ -52,7 +52,7 @@ _RULES = ("demand", "substitutes", "firm_shares")
 STATED = ("promotions", "demand_adjustments", "decisions")
 _MOVED = ("sales", "returns", "stock", "receipts", "shipments", "production", "orders", "order_events", REFUSED)
 READS: Mapping[str, tuple[str, ...]] = {
-    "sense": ("products", "sites", "demand", "sales", "returns", "stock", *STATED),
+    "sense": ("products", "sites", "demand", "sales", "returns", "stock", "reviews", "interest", *STATED),
     "forecast": (),
     "balance": (*_MASTER, *_RULES, *_MOVED),
     "plan": (*_MASTER, *_RULES, *_MOVED),

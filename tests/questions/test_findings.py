@@ -118,7 +118,7 @@ def test_a_decision_stays_with_its_finding_when_its_days_move_and_is_told_when_i
     one = decision(early, "level_shift", "B", TAKEN)
     later = shop(made=(one,))
     assert finding(later, "level_shift", "B").decision == one
-    moved = replace(one, finding="level_shift-B-old")
+    moved = replace(one, finding="level_shift-B-all-2024-09-30")
     assert finding(shop(made=(moved,)), "level_shift", "B").decision == moved
     gone = replace(one, subject=replace(one.subject, name="C"), finding="level_shift-C")
     (told,) = (f for f in market_findings(shop(made=(gone,))) if f.signal is None)

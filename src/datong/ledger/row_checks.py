@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, Mark, chunked, database, has_controls, mask, typed
+from datong.ledger.masking import masked_column
 from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
@@ -173,6 +174,7 @@ class TableCheck:
 
     def take(self, rows: pa.Table) -> Checked:
         """One batch: its good rows and its rejected ones. The findings are those of all batches; see `findings`."""
+        rows = self._without_personal_data(rows)
         every, troubles = self._typed(rows)
         good, rejected = _without_bad(every, troubles, self._as_shown(rows), self._seen, self._keep)
         if self._missing:
@@ -189,7 +191,7 @@ class TableCheck:
         if not several.size:
             return REJECTED_SCHEMA.empty_table()
         some, originals = [], []
-        for rows in again():
+        for rows in map(self._without_personal_data, again()):
             every, troubles = self._typed(rows)
             usable = np.flatnonzero(~_any_error(troubles, rows.num_rows))
             found, at = _key_hashes(self.table, every.take(pa.array(usable)))
@@ -200,6 +202,13 @@ class TableCheck:
         troubles = _repeat_troubles(self.table, candidates)
         original = self._as_shown(pa.concat_tables(originals))
         return _without_bad(candidates, troubles, original, self._seen, self._keep)[1]
+
+    def _without_personal_data(self, rows: pa.Table) -> pa.Table:
+        """Texts of people with placeholders for what is personal: before anything of a row is kept or shown."""
+        for name, header in self._named.items():
+            if self.table.columns[name].masked:
+                rows = rows.set_column(rows.column_names.index(header), header, masked_column(rows[header]))
+        return rows
 
     def _as_shown(self, rows: pa.Table) -> pa.Table:
         """Rows as they came, under our names of the columns."""

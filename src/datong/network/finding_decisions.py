@@ -1,5 +1,6 @@
 """What people decided about findings of the market, as the ledger holds it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -8,6 +9,8 @@ import pyarrow as pa
 
 from datong.ledger.state import State
 from datong.model.flow import Signal, Subject
+
+_DAY = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,16 @@ class Decision:
     row_id: str = field(default="", compare=False)
 
     def is_about(self, signal: Signal) -> bool:
-        """Whether a signal is the finding: by its id, or of the same kind about the same subject, in days that
-        overlap."""
+        """Whether a signal is the finding: by its id, or by what its id says but for the day, in days that overlap."""
         if self.finding == signal.signal:
             return True
-        same = (self.kind, self.subject) == (signal.kind, signal.subject)
-        rows = self.evidence_table == signal.evidence_table
-        return same and rows and self.first <= signal.last and signal.first <= self.last
+        same = (self.kind, self.subject, stem(self.finding)) == (signal.kind, signal.subject, stem(signal.signal))
+        return same and self.first <= signal.last and signal.first <= self.last
+
+
+def stem(finding: str) -> str:
+    """What the id of a finding says, without the day on which it begins."""
+    return _DAY.sub("", finding)
 
 
 def decisions(state: State) -> tuple[Decision, ...]:

@@ -1,8 +1,8 @@
 """`datong effect FINDING`: what came after a decision, held against like products (statistics/effects.py).
 
 Sales before against sales after are no evidence by themselves: what was looked for falls back, and seasons turn. The
-like products say what would have come otherwise. Of a finding of sales it is units a week; of returns it is units that
-came back for every unit sold.
+like products say what would have come otherwise. Of a finding of sales it is units a week; of returns, units that came
+back for every unit sold; of reviews, the share of rated ones with one or two stars.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.columns import day_number, local_days
 from datong.ledger.state import State
@@ -28,8 +29,10 @@ WEEK_DAYS = 7
 _LASTS = {"level_shift": True, "anomaly": False, "promotion": False, "adjustment": False, "calendar": False}
 # Weeks of the past that are looked at, at most.
 WEEKS_MAX = 104
-# Weeks over which returns are shared out among the units sold.
-RETURN_WEEKS = 4
+# Weeks over which returns are shared out among the units sold, and bad reviews among all.
+SHARE_WEEKS = 4
+# Stars up to this are bad.
+BAD_STARS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +40,8 @@ class EffectResult:
     """What came after a decision.
 
     estimate: None where nothing can be told; `text` says why then. since: first day of the first week after it. weeks:
-    starts of the weeks looked at; units: (week) what was measured; like: products of the control, by weight; left_out:
-    like products that were not looked at, since they share a line with it or were decided on themselves.
+    starts of the weeks looked at; measured: (week) units, or a share; like: products of the control, by weight;
+    left_out: like products that were not looked at, since they share a line with it or were decided on themselves.
     """
 
     finding: str
@@ -46,18 +49,17 @@ class EffectResult:
     estimate: EffectEstimate | None
     text: Message
     weeks: tuple[date, ...]
-    units: FloatArray
+    measured: FloatArray
     like: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     def table(self) -> pa.Table:
-        """By week: start, measured (units, or units back per unit sold), and what the like products say (null: not
-        known)."""
+        """By week: start, measured (units, or a share), and what the like products say (null: not known)."""
         control = np.full(len(self.weeks), np.nan) if self.estimate is None else self.estimate.control
         return pa.table(
             {
                 "week": pa.array(list(self.weeks), pa.date32()),
-                "measured": pa.array(self.units, from_pandas=True),
+                "measured": pa.array(self.measured, from_pandas=True),
                 "expected": pa.array(control, from_pandas=True),
             }
         )
@@ -72,12 +74,12 @@ def effect_of(state: State, one: MarketFinding) -> EffectResult:
         raise Refused(message("findings.effect_undecided", finding=one.finding))
     series = sense(state).series
     weeks, sold = _weekly(series, state)
-    is_back = _table_of(one) == "returns"
+    table = _table_of(one)
     products = _products(series, one.subject.market)
     names = sorted(products)
     if one.subject.name not in names or not weeks:
         raise Refused(message("findings.effect_unsold", finding=one.finding, product=one.subject.name))
-    measured = _returned(state, weeks, products, sold) if is_back else _summed(products, sold)
+    measured = _measured(state, table, weeks, products, sold)
     begin, after = _cuts(one, weeks, state)
     if stated:  # it ends by itself
         ends = [w + timedelta(days=WEEK_DAYS) <= one.last + timedelta(days=1) for w in weeks]
@@ -104,7 +106,7 @@ def effect_of(state: State, one: MarketFinding) -> EffectResult:
         return EffectResult(one.finding, since, None, text, tuple(weeks), measured[own], (), shared)
     order = np.argsort(-found.weights, kind="stable")
     of_control = tuple(names[like[found.like[i]]] for i in order)
-    text = _told(state, one, found, since, of_control, is_back)
+    text = _told(state, one, found, since, of_control, table)
     return EffectResult(one.finding, since, found, text, tuple(weeks), measured[own], of_control, shared)
 
 
@@ -142,19 +144,44 @@ def _summed(products: dict[str, IntArray], units: FloatArray) -> FloatArray:
     return np.array([units[own].sum(axis=0) for own in products.values()])
 
 
-def _returned(state: State, weeks: Sequence[date], products: dict[str, IntArray], sold: FloatArray) -> FloatArray:
-    """(product, week) units that came back for every unit sold in these RETURN_WEEKS; NaN where none was sold."""
-    rows = state.table("returns").select(["happened_at", "product", "units"])
+# Tables of which a share is measured: what of it counts, over what.
+_SHARES = frozenset({"returns", "reviews"})
+
+
+def _measured(
+    state: State, table: str, weeks: Sequence[date], products: dict[str, IntArray], sold: FloatArray
+) -> FloatArray:
+    """(product, week) units sold; or units back of these sold, or bad of all rated reviews, in SHARE_WEEKS."""
+    if table not in _SHARES:
+        return _summed(products, sold)
+    rows = state.table(table)
+    if table == "returns":
+        hits = rows["units"].to_numpy(zero_copy_only=False)
+        return _share(_by_week(state, rows, hits, weeks, products), np.nan_to_num(_summed(products, sold)))
+    rows = rows.filter(pc.is_valid(rows["rating"]))
+    bad = (rows["rating"].to_numpy(zero_copy_only=False) <= BAD_STARS).astype(np.float64)
+    every = _by_week(state, rows, np.ones(len(bad)), weeks, products)
+    return _share(_by_week(state, rows, bad, weeks, products), every)
+
+
+def _by_week(
+    state: State, rows: pa.Table, values: FloatArray, weeks: Sequence[date], products: dict[str, IntArray]
+) -> FloatArray:
+    """(product, week) sum of (row) values."""
     week = (local_days(rows, state) - day_number(weeks[0])) // WEEK_DAYS
     place = {product: i for i, product in enumerate(products)}
     product = np.array([place.get(name, -1) for name in rows["product"].to_pylist()], np.int64)
     inside = (product >= 0) & (week >= 0) & (week < len(weeks))
-    back = np.zeros((len(products), len(weeks)))
-    np.add.at(back, (product[inside], week[inside]), rows["units"].to_numpy()[inside])
-    known = np.nan_to_num(_summed(products, sold))
-    usual = np.array([np.convolve(row, np.ones(RETURN_WEEKS), "full")[: len(weeks)] / RETURN_WEEKS for row in known])
+    result = np.zeros((len(products), len(weeks)))
+    np.add.at(result, (product[inside], week[inside]), values[inside])
+    return result
+
+
+def _share(hits: FloatArray, of: FloatArray) -> FloatArray:
+    """(product, week) hits over their base, each of SHARE_WEEKS; NaN where there is no base."""
+    usual = np.array([np.convolve(row, np.ones(SHARE_WEEKS), "full")[: len(row)] / SHARE_WEEKS for row in of])
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(usual > 0, back / usual, np.nan)
+        return np.where(usual > 0, hits / usual, np.nan)
 
 
 def _week_after(one: MarketFinding, state: State) -> date:
@@ -195,7 +222,7 @@ def _left_out(state: State, one: MarketFinding, names: set[str]) -> set[str]:
 
 
 def _told(
-    state: State, one: MarketFinding, found: EffectEstimate, since: date, like: Sequence[str], is_back: bool
+    state: State, one: MarketFinding, found: EffectEstimate, since: date, like: Sequence[str], table: str
 ) -> Message:
     naming = Naming(state)
     share, low, high = found.share, found.low, found.high
@@ -213,8 +240,8 @@ def _told(
         "like": listed([naming.called(name) for name in like]),
         "fell_back": f"{found.fell_back:+.0%}",
     }
-    if is_back:
-        return message(f"findings.effect_returns_{way}_{sure}", **words)
+    if table in _SHARES:
+        return message(f"findings.effect_{table}_{way}_{sure}", **words)
     return message(f"findings.effect_{way}_{sure}", units=naming.amount(abs(units[0]), one.subject.name), **words)
 
 

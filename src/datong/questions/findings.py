@@ -17,12 +17,14 @@ from datong.model.errors import NotFound, Refused
 from datong.model.flow import DISMISSED, TAKEN, Signal, Subject
 from datong.model.words import Message, message
 from datong.network.demand_statements import statements
-from datong.network.finding_decisions import Change, Decision, decision_about, decisions
+from datong.network.finding_decisions import Change, Decision, decision_about, decisions, stem
 from datong.questions.tables_out import message_of, params_json
 from datong.sense.signals import sense
 
 # Kinds of what somebody says; the rest is found by tests.
 STATED_KINDS = frozenset({"promotion", "adjustment", "taken"})
+# Kinds of what runs ahead of sales (sense/leading.py).
+LEADING_KINDS = frozenset({"interest", "complaints", "returned"})
 # Weeks for which what was said is listed when it is over.
 OVER_WEEKS = 26
 # Most ids of orders and of findings that a sentence names.
@@ -69,6 +71,8 @@ class MarketFinding:
             return message("findings.does_nothing_dismissed" if state == DISMISSED else "findings.does_stated")
         if self.kind == "anomaly":
             return message("findings.does_counts" if state == DISMISSED else "findings.does_left_out")
+        if self.kind in LEADING_KINDS:
+            return message("findings.does_nothing_dismissed" if state == DISMISSED else "findings.does_lead")
         if self.kind == "calendar":
             return message("findings.does_calendar")
         if self.signal is not None and self.signal.evidence_table != "sales":
@@ -132,6 +136,7 @@ def _known_since(one: MarketFinding, runs: Sequence[tuple[datetime, Sequence[Map
                 one.subject.name,
                 one.subject.market,
             )
+            same = same and stem(row["signal"]) == stem(one.finding)
             if row["signal"] == one.finding or (same and row["first"] <= one.last and one.first <= row["last"]):
                 return moment
     return None

@@ -68,8 +68,8 @@ class EffectEstimate:
 
 @dataclass(frozen=True, eq=False)
 class _Gap:
-    """raw, window: see 3 and 4. noise: standard deviation of the gap in the early weeks. like, weights: positions of the
-    like series and their weights. control: (week) what they say, as a share of the early level."""
+    """raw, window: see 3 and 4. noise: standard deviation of the gap in the early weeks. like, weights: positions of
+    the like series and their weights. control: (week) what they say, as a share of the early level."""
 
     raw: float
     window: float

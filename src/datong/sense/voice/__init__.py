@@ -1,0 +1,1 @@
+"""What reviews say: clause by clause, which aspect, how good or bad, and in which words. Offline."""

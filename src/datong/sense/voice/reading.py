@@ -1,0 +1,203 @@
+"""Reviews -> what they say, clause by clause: the whole way of voice, for many reviews at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from datong.ledger.masking import masked
+from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.sense.voice.aspects import Lexicon, Mentions, general, lexicon, mentions
+from datong.sense.voice.clauses import clauses
+from datong.sense.voice.language import language
+from datong.sense.voice.ngrams import Tokens, grams, of_groups, tokens
+from datong.sense.voice.polarity import SIZES, Polarity, chance, decided, guessed, scores
+from datong.sense.voice.text import clean
+
+TONES = ("good", "bad", "flat", "turn", "strong", "slight")
+STRONG, PLAIN, SLIGHT = 1.5, 1.0, 0.5
+# A clause in which no side has such a chance says nothing for sure.
+LEAST_SURE = 0.8
+# Nor does one of whose words the model knows a smaller share: of another language, say.
+LEAST_KNOWN = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Clauses:
+    """The clauses of n reviews, one after the other. review: (clauses) the review of each. texts: (clauses), masked.
+    first, last: (clauses) the letters of the masked review that it takes: first included, last not. turns: (clauses) whether a word that
+    turns (but, 但是) opens it."""
+
+    reviews: tuple[str, ...]
+    review: IntArray
+    texts: tuple[str, ...]
+    first: IntArray
+    last: IntArray
+    turns: BoolArray
+    tokens: Tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Tones:
+    """good, bad, flat: (clauses) how often words of praise, complaint and middling stand, turned ones on the other
+    side. degree: (clauses) STRONG, PLAIN or SLIGHT."""
+
+    good: IntArray
+    bad: IntArray
+    flat: IntArray
+    degree: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What reviews say. languages: (reviews). aspects: (clauses, aspects) how many words speak of each. chances:
+    (clauses) the chance that each is positive. verdicts: (clauses) 1 good, -1 bad, 0 where the model abstains.
+    intensity: (clauses) verdict's degree: 1 plain, more where words strengthen it, less where they weaken it. words:
+    (clauses) the words that weigh most for the side it takes."""
+
+    clauses: Clauses
+    languages: tuple[str, ...]
+    aspects: IntArray
+    tones: Tones
+    chances: FloatArray
+    verdicts: IntArray
+    intensity: FloatArray
+    words: tuple[str, ...]
+
+
+@cache
+def tone_words() -> Lexicon:
+    """Words of praise and complaint, in Chinese and English (`tone.toml`)."""
+    return lexicon(files("datong.sense.voice").joinpath("tone.toml").read_text(encoding="utf-8"), "tone.toml")
+
+
+def read(
+    texts: Sequence[str],
+    model: Polarity,
+    words: Lexicon | None = None,
+    groups: Sequence[str] | None = None,
+    least: float = LEAST_SURE,
+) -> Heard:
+    """What reviews say. texts: (reviews) as they came; they are cleaned and masked first. words: the aspects, the
+    general ones if None. groups: (reviews) the category of each product, guessed if None. least: the chance from which
+    on a clause is good or bad."""
+    words = words or general()
+    parts = split(texts)
+    found = mentions(parts.tokens, words)
+    many = len(parts.texts)
+    aspects = np.zeros((many, len(words.aspects)), np.int64)
+    np.add.at(aspects, (found.text_of, found.aspect_of), 1)
+    of_review = list(groups) if groups is not None else _groups(model, parts.reviews)
+    of_clause = [of_review[i] for i in parts.review]
+    score = scores(model, parts.texts, of_clause) if many else np.zeros(0)
+    chances = chance(model, score)
+    tones = toned(parts.tokens, many, tone_words())
+    return Heard(
+        parts,
+        tuple(language(review) for review in parts.reviews),
+        aspects,
+        tones,
+        chances,
+        np.where(_known(parts, model) >= LEAST_KNOWN, decided(chances, least), 0),
+        tones.degree,
+        telling(parts, model, of_clause, np.where(score > 0, 1, -1)),
+    )
+
+
+def split(texts: Sequence[str]) -> Clauses:
+    """Reviews cleaned, masked and split into clauses; of a clause that stands often in a row of reviews each counts."""
+    reviews = tuple(masked(clean(text)) for text in texts)
+    parts = [clauses(review) for review in reviews]
+    every = [clause for part in parts for clause in part]
+    found = tuple(clause.text for clause in every)
+    return Clauses(
+        reviews,
+        np.repeat(np.arange(len(reviews)), [len(part) for part in parts]),
+        found,
+        np.array([clause.first for clause in every], np.int64),
+        np.array([clause.last for clause in every], np.int64),
+        np.array([clause.turns for clause in every], bool),
+        tokens(found),
+    )
+
+
+def toned(found: Tokens, many: int, words: Lexicon) -> Tones:
+    """The tones of `many` clauses. words: with the aspects 'tone.good' and so on, of which some may lack."""
+    place = {path.rpartition(".")[2]: at for at, path in enumerate(words.paths)}
+    hits = mentions(found, words)
+    at = {tone: hits.aspect_of == place.get(tone, -1) for tone in TONES}
+    turned = _turned(hits, at["turn"])
+    good = at["good"] & ~turned | at["bad"] & turned
+    bad = at["bad"] & ~turned | at["good"] & turned
+    of = {
+        name: np.bincount(hits.text_of[which], minlength=many) for name, which in (*at.items(), ("+", good), ("-", bad))
+    }
+    degree = np.where(of["slight"] > 0, SLIGHT, np.where(of["strong"] > 0, STRONG, PLAIN))
+    return Tones(of["+"], of["-"], of["flat"], degree)
+
+
+def _turned(hits: Mentions, turn: BoolArray) -> BoolArray:
+    """(mentions) whether a word that turns round ends right before each."""
+    return np.isin(hits.first, hits.last[turn]) & np.isin(
+        hits.first * (1 + hits.text_of.max(initial=0)) + hits.text_of,
+        (hits.last * (1 + hits.text_of.max(initial=0)) + hits.text_of)[turn],
+    )
+
+
+def _groups(model: Polarity, reviews: Sequence[str]) -> list[str]:
+    if model.groups is None or not reviews:
+        return [""] * len(reviews)
+    return [model.groups.names[i] for i in guessed(model.groups, reviews)]
+
+
+def telling(parts: Clauses, model: Polarity, groups: Sequence[str], side: IntArray) -> tuple[str, ...]:
+    """(clauses) the n-gram of each clause that weighs most for its side, '' where none does; of one Chinese character
+    only where the clause has no more. side: (clauses) 1 or -1."""
+    place = {} if model.groups is None else {name: at for at, name in enumerate(model.groups.names)}
+    group = np.array([place.get(name, -1) for name in groups], np.int64)
+    best = np.zeros(len(parts.texts))
+    begin, end = np.zeros(len(best), np.int64), np.zeros(len(best), np.int64)
+    running = None
+    lengths = parts.tokens.last - parts.tokens.first
+    alone = np.bincount(parts.tokens.text_of, minlength=len(best)) == 1
+    for size in SIZES:
+        here, at, running = grams(parts.tokens, size, running)
+        if size == 1:
+            tells = (lengths > 1) | alone[parts.tokens.text_of]
+            here, at = here[tells[at]], at[tells[at]]
+        clause = parts.tokens.text_of[at]
+        weight = _weights(model, here)
+        if place:
+            weight = weight + np.where(group[clause] >= 0, _weights(model, of_groups(here, group[clause])), 0)
+        weight = weight * side[clause]
+        order = np.lexsort((np.arange(len(at)), -weight, clause))
+        first = order[np.flatnonzero(np.append(True, clause[order][1:] != clause[order][:-1]))] if len(order) else order
+        better = first[weight[first] > best[clause[first]]]
+        best[clause[better]] = weight[better]
+        begin[clause[better]] = parts.tokens.first[at[better]]
+        end[clause[better]] = parts.tokens.last[at[better] + size - 1]
+    return tuple(text[b:e] for text, b, e in zip(parts.texts, begin.tolist(), end.tolist(), strict=True))
+
+
+def _known(parts: Clauses, model: Polarity) -> FloatArray:
+    """(clauses) share of its tokens that the model has met."""
+    here, at, _ = grams(parts.tokens, 1)
+    known = model.inverse[_columns(model, here)] > 0
+    of = parts.tokens.text_of[at]
+    many = len(parts.texts)
+    return np.bincount(of, known, many) / np.maximum(np.bincount(of, minlength=many), 1)
+
+
+def _columns(model: Polarity, hashes: np.ndarray) -> IntArray:
+    return (hashes >> np.uint64(64 - model.settings.bits)).astype(np.int64)
+
+
+def _weights(model: Polarity, hashes: np.ndarray) -> FloatArray:
+    """(n) what an n-gram adds to the score of a text, up to the text's length."""
+    columns = _columns(model, hashes)
+    inverse = model.inverse[columns]
+    first = inverse * model.first.weights[columns] / model.usual / model.sizes[0]
+    second = np.where(inverse > 0, model.ratios[columns] * model.second.weights[columns], 0) / model.sizes[1]
+    return np.asarray(first + second, np.float64)
