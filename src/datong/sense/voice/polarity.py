@@ -36,7 +36,7 @@ class Settings:
     # The same in the second.
     ratio_penalty: float = 1.0
     # At most as many steps of L-BFGS.
-    steps: int = 30
+    steps: int = 50
     # This share of the texts is held out to learn what a score means.
     held_out_share: float = 0.2
 

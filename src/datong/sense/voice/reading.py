@@ -27,7 +27,8 @@ LEAST_KNOWN = 0.5
 @dataclass(frozen=True, eq=False)
 class Clauses:
     """The clauses of n reviews, one after the other. review: (clauses) the review of each. texts: (clauses), masked.
-    first, last: (clauses) the letters of the masked review that it takes: first included, last not."""
+    first, last: (clauses) the letters of the masked review that it takes: first included, last not. turns: (clauses)
+    whether it begins with a word like "but"."""
 
     reviews: tuple[str, ...]
     review: IntArray
