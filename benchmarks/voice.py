@@ -1,6 +1,6 @@
 """What Datong hears in reviews, on public sets: whether a review is good or bad, of which aspects it speaks, how fast.
 
-    python benchmarks/voice.py [--short] [--open] [--rows polarity,left_out,waimai,aspects,speed]
+    python benchmarks/voice.py [--short] [--open] [--rows polarity,left_out,waimai,aspects,speed,repeats]
 
 One JSON object a line. Each labelled set is split once: duplicates out (texts with two labels: all of them), a random
 fifth kept for the test, the seed fixed (`SPLIT_SEED`; `DIGESTS` holds the splits to what they were). As it stands a row
@@ -36,6 +36,7 @@ from datong.sense.voice import reading
 from datong.sense.voice.clauses import clauses
 from datong.sense.voice.polarity import NEW, Polarity, Settings, adapted, chance, decided, learnt, scores
 from datong.sense.voice.reading import tone_words
+from datong.sense.voice.repeats import copies
 from datong.sense.voice.taught import judged, taught
 from datong.sense.voice.text import clean
 
@@ -53,6 +54,7 @@ WAIMAI = Settings(penalty=0.3, ratio_penalty=0.4)
 SHORT_ROWS = 3000
 BOOTSTRAPS = 2000
 SPEED_ROWS, CHUNK = 20_000, 1000
+SENT, COPIES, EDITS = 20, 25, 0.05
 # Digests of the rows that are kept for the test, so that nobody moves them.
 DIGESTS = {"ten": "adaa7cf186b68735", "waimai": "bb003aed6577e821"}
 # What is asked of a row, at least and as an aim.
@@ -325,6 +327,32 @@ def speed(short: bool, opened: bool) -> dict[str, Any]:
     return {**row, "reviews_a_second": round(many / seconds), "of_one_process": round(one)}
 
 
+def repeats(short: bool, opened: bool) -> dict[str, Any]:
+    """Copies planted among real reviews: SENT texts, each sent COPIES times, a share of EDITS of its letters changed, put
+    in or left out. Flagged is whatever repeats another text; false, a real review that is flagged. It says nothing of fakes
+    that are written one by one. Reviews of fewer than 20 letters cannot be told apart and are not sent."""
+    train, _ = read("ten", TEN)
+    random = np.random.default_rng(FIT_SEED)
+    real = [clean(train.texts[i]) for i in random.permutation(len(train))[: SHORT_ROWS if short else SPEED_ROWS]]
+    sent = [text for text in real if len(text) >= 20][:SENT]
+    fakes = [edited(text, random) for text in sent for _ in range(COPIES)]
+    first = copies([*real, *fakes])
+    repeated = np.bincount(first, minlength=len(first))[first] > 1
+    own = np.array([text not in set(sent) for text in real])
+    flagged, false = repeated[len(real) :].mean(), repeated[: len(real)][own].mean()
+    row = {"row": "repeats", "reviews": len(real), "copies": len(fakes)}
+    return {**row, "flagged": round(float(flagged), 4), "false": round(float(false), 4)}
+
+
+def edited(text: str, random: np.random.Generator) -> str:
+    """The text with a share of EDITS of its letters changed, put in or left out."""
+    letters = list(text)
+    for at in np.flatnonzero(random.random(len(letters)) < EDITS):
+        other = text[random.integers(len(text))]
+        letters[at] = ("", other, letters[at] + other)[random.integers(3)]
+    return "".join(letters)
+
+
 TAKEN: list[Polarity] = []
 
 
@@ -344,6 +372,7 @@ ROWS: dict[str, Callable[[bool, bool], dict[str, Any]]] = {
     "waimai": waimai,
     "aspects": aspects,
     "speed": speed,
+    "repeats": repeats,
 }
 
 
