@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "cycle": {"model", "ledger", "network", *STAGES},
     "reorder": {"model", "ledger", "network", *STAGES},
     "shown": {"model"},
-    "questions": {"model", "ledger", "network", "cycle", "reorder", "shown", *STAGES},
+    "questions": {"model", "ledger", "statistics", "network", "cycle", "reorder", "shown", *STAGES},
     "replay": {"model", "ledger", "network", "cycle"},
     "__init__": {"app", "connectors", "model", "forecast"},  # the empty package: a function has its name
     "__main__": {"app"},
@@ -78,6 +78,7 @@ SIBLINGS = {
     "dataframes": set(),
     "in_hand": {"chain", "clock", "dataframes", "languages"},
     "offers": {"chain", "kept_runs"},
+    "findings": {"chain", "clock"},
     "exchange": {"chain", "kept_runs", "offers"},
     "mailing": {"chain", "exchange", "wiring"},
 }

@@ -79,6 +79,14 @@ LAZY_DOORS = {
         "datong.network.notices",
         "datong.network.review",
     },
+    "app/findings.py": {
+        "datong.questions.effect",
+        "datong.questions.findings",
+    },
+    "app/cli/market.py": {
+        "datong.questions.findings",
+        "datong.questions.tables_out",
+    },
     "app/cli/commands.py": {
         "datong.app",
         "datong.app.cli.interrupt",

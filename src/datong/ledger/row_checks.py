@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, Mark, chunked, database, has_controls, mask, typed
+from datong.ledger.masking import masked_column
 from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
@@ -41,7 +42,7 @@ AHEAD_DAYS = 366
 MOST_WEIGHT, HIGHEST_PRIORITY = 1e6, 1000
 # (table, earlier column, later column, may they be equal)
 _DATE_ORDERS: tuple[tuple[str, str, str, bool], ...] = (
-    *((table, "from", "to", False) for table in ("line_calendar", "promotions", "demand_adjustments")),
+    *((table, "from", "to", False) for table in ("line_calendar", "promotions", "demand_adjustments", "decisions")),
     *((table.name, "valid_from", "valid_to", False) for table in tables().values() if "valid_to" in table.columns),
     ("orders", "start", "due", True),
 )
@@ -52,7 +53,7 @@ _PAIRS: tuple[tuple[str, str, str, Callable[[Any, Any], Any], str], ...] = (
     ("lanes", "from_site", "to_site", pc.equal, "check.same_site"),
     *(
         pair
-        for table in ("promotions", "demand_adjustments")
+        for table in ("promotions", "demand_adjustments", "decisions")
         for pair in (
             (table, "low_share", "change_share", pc.less, "check.below_low"),
             (table, "change_share", "high_share", pc.less, "check.above_high"),
@@ -173,6 +174,7 @@ class TableCheck:
 
     def take(self, rows: pa.Table) -> Checked:
         """One batch: its good rows and its rejected ones. The findings are those of all batches; see `findings`."""
+        rows = self._without_personal_data(rows)
         every, troubles = self._typed(rows)
         good, rejected = _without_bad(every, troubles, self._as_shown(rows), self._seen, self._keep)
         if self._missing:
@@ -189,7 +191,7 @@ class TableCheck:
         if not several.size:
             return REJECTED_SCHEMA.empty_table()
         some, originals = [], []
-        for rows in again():
+        for rows in map(self._without_personal_data, again()):
             every, troubles = self._typed(rows)
             usable = np.flatnonzero(~_any_error(troubles, rows.num_rows))
             found, at = _key_hashes(self.table, every.take(pa.array(usable)))
@@ -200,6 +202,13 @@ class TableCheck:
         troubles = _repeat_troubles(self.table, candidates)
         original = self._as_shown(pa.concat_tables(originals))
         return _without_bad(candidates, troubles, original, self._seen, self._keep)[1]
+
+    def _without_personal_data(self, rows: pa.Table) -> pa.Table:
+        """Texts of people with placeholders for what is personal: before anything of a row is kept or shown."""
+        for name, header in self._named.items():
+            if self.table.columns[name].masked:
+                rows = rows.set_column(rows.column_names.index(header), header, masked_column(rows[header]))
+        return rows
 
     def _as_shown(self, rows: pa.Table) -> pa.Table:
         """Rows as they came, under our names of the columns."""

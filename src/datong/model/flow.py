@@ -100,13 +100,16 @@ class Subject:
 
 
 WHOLE_CHAIN = Subject("chain", "")
+# What a person decides about a finding.
+TAKEN, DISMISSED = "taken", "dismissed"
 
 
 @dataclass(frozen=True)
 class Signal:
     """Something that changed, or that somebody says will change.
 
-    kind: of what is found, level_shift, surge, decline, calendar or anomaly; of what is said, promotion or adjustment.
+    kind: of what is found, level_shift, surge, decline, calendar or anomaly; of what is said, promotion, adjustment or
+    taken (a change of demand that was taken with a finding).
     first, last: starts of the first and the last bucket concerned.
     strength: effect in standard deviations of the series' noise. effect_share: change over the usual level (1 where
     that was nothing). effect_units: units a week more or less; of a calendar effect, in all its days; of returns,
@@ -114,7 +117,7 @@ class Signal:
     p_value: chance of as much by accident; q_value: the same after the control over all series tested. These and
     strength are None of what no test found, but somebody says.
     evidence: row_ids of the rows of `evidence_table` that show it, sorted; at most 50, those with most units.
-    text: what it says to a person.
+    text: what it says to a person. decision: TAKEN or DISMISSED where somebody decided so about it; else ''.
     """
 
     signal: str
@@ -130,6 +133,7 @@ class Signal:
     evidence_table: str
     evidence: tuple[str, ...]
     text: Message
+    decision: str = ""
 
     @property
     def product(self) -> str:

@@ -41,7 +41,8 @@ SMALLEST = 1e-6
 @dataclass(frozen=True)
 class Column:
     """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it. unit_of: it names the
-    unit in which the row counts the product in that column.
+    unit in which the row counts the product in that column. masked: personal data in its text are masked before it is
+    kept (ledger/masking.py).
 
     largest: the most that a number of its unit may be (`LARGEST`), None where `maximum` or `below` says less.
     """
@@ -62,6 +63,7 @@ class Column:
     choices: tuple[str, ...] = ()
     refers_to: str | None = None
     unit_of: str | None = None
+    masked: bool = False
 
     @property
     def largest(self) -> float | None:

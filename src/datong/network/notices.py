@@ -1,7 +1,7 @@
 """What a plan leaves out, or takes otherwise than a reader of the tables may think: said before the plan is made."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -22,8 +22,6 @@ from datong.network.horizon import EPOCH, Horizon
 from datong.network.refusals import unnamed_refusals
 from datong.network.unasked_products import unasked_products
 
-# Most names that a notice lists.
-NAMED = 5
 # Weeks of sales that a notice holds customers' orders against.
 RECENT_WEEKS = 8
 
@@ -70,7 +68,7 @@ def _statements(state: State, days: Span) -> Iterator[Finding]:
     for key, tables in sorted(why.items()):
         for table, names in sorted(tables.items()):
             severity = "note" if key == "stated_outside" else "warning"
-            yield finding(severity, f"notice.{key}", table, names=_named(sorted(names)))
+            yield finding(severity, f"notice.{key}", table, names=named(sorted(names)))
 
 
 def _unused_history(state: State, days: Span) -> Iterator[Finding]:
@@ -90,7 +88,7 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
     units = {(r["product"], r["market"]): r["units_sum"] for r in sold.to_pylist() if r["units_sum"] > 0}
     found = {item: r["units_sum"] for r in asked.to_pylist() if (item := (r["product"], r["market"])) in units}
     if found:
-        names = _named([product if market == "all" else f"{product} ({market})" for product, market in sorted(found)])
+        names = named([product if market == "all" else f"{product} ({market})" for product, market in sorted(found)])
         sold_units, asked_units = sum(units[item] for item in found), sum(found.values())
         figures: dict[str, Any] = {
             "sold": f"{shown(sold_units):,.10g}",
@@ -103,7 +101,7 @@ def _unused_history(state: State, days: Span) -> Iterator[Finding]:
 def _unnamed_refusals(state: State) -> Iterator[Finding]:
     orders = unnamed_refusals(state, state.first_open_bucket)
     if orders:
-        names = _named(orders)
+        names = named(orders)
         yield finding("warning", "notice.refused_unnamed", "orders", column="recipe", count=len(orders), names=names)
 
 
@@ -111,10 +109,10 @@ def _unasked(state: State) -> Iterator[Finding]:
     found = unasked_products(state)
     if found.left_out:
         count = len(found.left_out)
-        yield finding("note", "notice.not_asked", "products", count=count, names=_named(found.left_out))
+        yield finding("note", "notice.not_asked", "products", count=count, names=named(found.left_out))
     if found.launched:
         count = len(found.launched)
-        yield finding("note", "notice.launched", "products", count=count, names=_named(found.launched))
+        yield finding("note", "notice.launched", "products", count=count, names=named(found.launched))
 
 
 def _ways(state: State, days: Span) -> Iterator[Finding]:
@@ -152,7 +150,7 @@ def _ways(state: State, days: Span) -> Iterator[Finding]:
         yield finding("note", "notice.no_way_yet", "recipes", count=len(later), names=_with_days(later))
     nothing = sorted(product for product, spans in open_spans.items() if not spans)
     if nothing:
-        yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=_named(nothing))
+        yield finding("warning", "notice.no_way", "recipes", count=len(nothing), names=named(nothing))
 
 
 def _economics(state: State, days: Span) -> Iterator[Finding]:
@@ -161,7 +159,7 @@ def _economics(state: State, days: Span) -> Iterator[Finding]:
         return
     changing = {row["product"] for row in rows.to_pylist() if (own := _inside(row, days)) is not None and own != days}
     if changing:
-        names = _named(sorted(changing))
+        names = named(sorted(changing))
         yield finding("note", "notice.economics_change", "economics", count=len(changing), names=names)
 
 
@@ -177,11 +175,7 @@ def _inside(row: _Row, days: Span) -> Span | None:
 
 
 def _with_days(of: Mapping[str, date]) -> str:
-    return _named([f"{name} ({day})" for name, day in sorted(of.items())])
-
-
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+    return named([f"{name} ({day})" for name, day in sorted(of.items())])
 
 
 def overdue_orders(state: State) -> tuple[Finding, ...]:

@@ -23,5 +23,7 @@ def least_over(amount: FloatArray, span: int) -> FloatArray:
 
 def mean_over(amount: FloatArray, span: int) -> FloatArray:
     """(bucket of start) the mean of an amount (bucket) over the buckets that a start works; the last goes on."""
+    if span == 1:
+        return amount
     padded = np.concatenate([amount, np.full(span, amount[-1])])
     return np.mean([padded[later : later + len(amount)] for later in range(span)], axis=0)

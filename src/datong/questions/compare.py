@@ -251,8 +251,9 @@ def cost_changes(a: pa.Table, b: pa.Table) -> pa.Table:
     )
 
 
-# What kind of change, in the order in which orders are paired.
-SAME, RESIZED, MOVED, BOTH, ADDED, REMOVED = "same", "resized", "moved", "moved_resized", "added", "removed"
+# What became of an order.
+SAME, RESIZED, MOVED, DUE_MOVED, BOTH = "same", "resized", "moved", "due_moved", "moved_resized"
+ADDED, REMOVED = "added", "removed"
 
 _OF_AN_ORDER = {
     "order": pa.string(),
@@ -270,12 +271,13 @@ _ORDER_SCHEMA = pa.schema(
 
 
 def order_changes(a: pa.Table, b: pa.Table) -> pa.Table:
-    """Every order of both plans, paired, and what became of it: same, resized, moved, moved_resized, added, removed.
+    """Every order of both plans, paired, and what became of it: same, resized, moved, due_moved, moved_resized, added,
+    removed.
 
     Order numbers say nothing across plans: orders are paired among those of one product by one recipe, offer or lane
     to one site. First those alike in start, due and units; then those alike in start and due (resized); then in units
-    (moved); what is left in the order of its due days (moved and resized); an order without a partner is in A only
-    (removed) or in B only (added).
+    (moved; due_moved where the start is the same); what is left in the order of its due days (moved and resized; only
+    resized where the start is the same); an order without a partner is in A only (removed) or in B only (added).
     """
     groups: dict[tuple[Any, ...], tuple[list[Row], list[Row]]] = {}
     for side, orders in enumerate((a, b)):
@@ -293,6 +295,10 @@ def order_changes(a: pa.Table, b: pa.Table) -> pa.Table:
                 row |= {f"{name}_{side}": None if order is None else order[name] for name in _OF_AN_ORDER}
             rows.append(row)
     return pa.Table.from_pylist(rows, _ORDER_SCHEMA)
+
+
+# An order that starts as before has not moved.
+_SAME_START = {MOVED: DUE_MOVED, BOTH: RESIZED}
 
 
 def _pairs(left: list[Row], right: list[Row]) -> list[tuple[str, Row | None, Row | None]]:
@@ -318,7 +324,9 @@ def _pairs(left: list[Row], right: list[Row]) -> list[tuple[str, Row | None, Row
             if partner is None:
                 unpaired.append(one)
             else:
-                result.append((change, one, right.pop(partner)))
+                other = right.pop(partner)
+                starts_alike = one["start"] == other["start"]
+                result.append((_SAME_START.get(change, change) if starts_alike else change, one, other))
         left = unpaired
     result += [(REMOVED, one, None) for one in left] + [(ADDED, None, other) for other in right]
     return sorted(result, key=_when)

@@ -92,6 +92,7 @@ SIGNALS_SCHEMA = pa.schema(
         ("text_params", pa.string()),
         ("evidence_table", pa.string()),
         ("evidence", pa.list_(pa.string())),
+        ("decision", pa.string()),
     ]
 )
 
@@ -246,7 +247,7 @@ def _signals(signals: Sequence[Signal]) -> pa.Table:
         | {"subject_kind": s.subject.kind, "subject_name": s.subject.name, "market": s.subject.market}
         | {"product": s.product or None}
         | _text(s.text)
-        | {"evidence": list(s.evidence)}
+        | {"evidence": list(s.evidence), "decision": s.decision or None}
         for s in signals
     ]
     return pa.Table.from_pylist(rows, schema=SIGNALS_SCHEMA)

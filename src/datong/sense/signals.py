@@ -1,10 +1,11 @@
 """What changed in demand, how sure we are, and which rows say so.
 
 Every change that is looked for is a test with a p-value: of an item a lasting level shift, the last weeks against
-those before, the one oddest week, more returns per unit sold; of a holiday its days against the same weekdays around,
-over the chain and over each category. All tests of a run together are held to FALSE_ALARM_SHARE by Benjamini and
-Hochberg (1995): of the signals shown at most that share is expected to be accident, and where nothing changed at most
-that share of runs shows any. See statistics/changes.py and rates.py for each test and its source.
+those before, the one oddest week, more returns per unit sold, more reviews that blame an aspect; of a holiday its days
+against the same weekdays around, over the chain and over each category. All tests of a run together are held to
+FALSE_ALARM_SHARE by Benjamini and Hochberg (1995): of the signals shown at most that share is expected to be accident,
+and where nothing changed at most that share of runs shows any. See statistics/changes.py and rates.py for each test
+and its source.
 """
 
 from collections.abc import Sequence
@@ -16,8 +17,11 @@ import pyarrow as pa
 from datong.ledger.columns import local_days
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
+from datong.network.finding_decisions import decision_about, decisions
 from datong.sense import feast_signals
+from datong.sense.complaints import complaints
 from datong.sense.found import Found
+from datong.sense.leading import leading
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
 from datong.sense.shifts_and_odd_weeks import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
@@ -30,13 +34,24 @@ FALSE_ALARM_SHARE = 0.1
 
 
 def sense(state: State) -> Sensed:
-    """Demand series and signals as known at the state's moment.
+    """Demand series and signals as known at the state's moment, each with what was decided about it.
 
     Signals have q_value <= FALSE_ALARM_SHARE and are ordered by their effect in money (units x price; the default price
-    where none is known), then by id; what people say will change (stated_demand.py) stands before them. Holidays are
+    where none is known), then by id; what people say will change (stated_demand.py) and what runs ahead of
+    sales (leading.py) stand before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
+    found = _sensed(state)
+    made = decisions(state)
+    if not made:
+        return found
+    about = [decision_about(signal, made) for signal in found.signals]
+    signals = [s if d is None else replace(s, decision=d.state) for s, d in zip(found.signals, about, strict=True)]
+    return replace(found, signals=tuple(signals))
+
+
+def _sensed(state: State) -> Sensed:
     sales = sale_rows(state)
     series = series_of_sales(state, sales)
     if not series.bucket_starts or not series.items:
@@ -48,6 +63,7 @@ def sense(state: State) -> Sensed:
     tests, explained = feast_signals.feast_effects(state, sales, item, series, prices)
     tests += item_changes(series, explained, state.settings.calendar.bucket_days, prices)
     tests += returns_rise(state, series, prices)
+    tests += complaints(state, series, prices)
     q_values = false_discovery_q([t.p_value for t in tests])
     shown = [
         replace(t, signal=replace(t.signal, q_value=float(q)))
@@ -57,7 +73,9 @@ def sense(state: State) -> Sensed:
     shown = _without_echo(feast_signals.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
     said, adjustments = stated(state, series)
-    return Sensed(series, (*said, *_with_evidence(state, sales, item, series, shown)), adjustments)
+    ahead, led = leading(state, series, decisions(state))
+    changes = _with_evidence(state, sales, item, series, shown)
+    return Sensed(series, (*said, *ahead, *changes), (*adjustments, *led))
 
 
 def _prices(state: State, items: Sequence[Item]) -> FloatArray:
@@ -116,7 +134,8 @@ def _with_evidence(
             np.arange(returns.num_rows),
         ),
     }
-    rows = [tables[t.signal.evidence_table].rows_of(t) for t in shown]
+    nothing = np.zeros(0, np.int64)
+    rows = [nothing if t.signal.evidence else tables[t.signal.evidence_table].rows_of(t) for t in shown]
     ids: dict[tuple[str, int], str] = {}  # looked up all at once: one by one is dear
     for name, table in tables.items():
         own = [r for t, r in zip(shown, rows, strict=True) if t.signal.evidence_table == name]
@@ -124,6 +143,9 @@ def _with_evidence(
         ids |= {(name, row): i for row, i in zip(wanted.tolist(), table.row_id.take(wanted).to_pylist(), strict=True)}
     signals = []
     for test, of_test in zip(shown, rows, strict=True):
+        if test.signal.evidence:
+            signals.append(test.signal)
+            continue
         evidence = tuple(sorted(ids[test.signal.evidence_table, row] for row in of_test.tolist()))
         signals.append(replace(test.signal, evidence=evidence))
     return tuple(signals)

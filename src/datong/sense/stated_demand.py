@@ -1,4 +1,5 @@
-"""What people say will change demand: planned promotions, and what a planner adds or takes off by hand.
+"""What people say will change demand: planned promotions, what a planner adds or takes off by hand, and what was taken
+with a finding. What was dismissed changes nothing.
 
 A statement is a signal like any other, with its row as evidence, and it moves the forecast by one door, the adjustments
 of `Sensed`. Of a bucket that it covers in part it counts for that part of the days: 30% more on 3 days of a week is a
@@ -11,9 +12,10 @@ from datetime import date, timedelta
 import numpy as np
 
 from datong.ledger.state import State
-from datong.model.flow import Adjustment, FloatArray, Item, SeriesSet, Signal, Subject
+from datong.model.flow import DISMISSED, Adjustment, FloatArray, Item, SeriesSet, Signal, Subject
 from datong.model.words import message
-from datong.network.demand_statements import STATEMENTS, Statement, statements
+from datong.network.demand_statements import Statement, statements
+from datong.network.finding_decisions import decision_about, decisions
 from datong.sense.found import number, who
 
 # The level that a statement is held against, for its size in units: the mean of the last known weeks.
@@ -27,6 +29,7 @@ def stated(state: State, series: SeriesSet) -> tuple[tuple[Signal, ...], tuple[A
     signals: list[Signal] = []
     adjustments: list[Adjustment] = []
     starts, length = series.horizon_starts, state.settings.calendar.bucket_days
+    made = decisions(state)
     is_given = np.asarray(~np.isnan(series.given_units).all(axis=1))
     for one in statements(state):
         covered = {start: share for start in starts if (share := _covered(one, start, length)) > 0}
@@ -35,6 +38,9 @@ def stated(state: State, series: SeriesSet) -> tuple[tuple[Signal, ...], tuple[A
         items = [i for i, item in enumerate(series.items) if _concerns(one, item)]
         signal = _signal(one, min(covered), max(covered), _weekly_units(series, items, length))
         signals.append(signal)
+        about = decision_about(signal, made)
+        if about is not None and about.state == DISMISSED:
+            continue
         for i in items:
             if not is_given[i]:
                 adjustments += _adjustments(series.items[i], one, covered, signal.signal)
@@ -61,21 +67,20 @@ def _weekly_units(series: SeriesSet, items: Sequence[int], length: int) -> float
 
 def _signal(one: Statement, first: date, last: date, weekly_units: float) -> Signal:
     subject = Subject("product", one.product, one.market or "all")
-    kind = STATEMENTS[one.table]
     way = "up" if one.change >= 0 else "down"
     text = message(
-        f"sense.{kind}_{way}",
+        f"sense.{one.kind}_{way}",
         name=one.key,
         who=who(subject),
         first=one.first,
-        last=one.after - timedelta(days=1),
+        last=one.last,
         percent=f"{abs(one.change):.0%}",
         units=number(abs(one.change) * weekly_units),
         why=message("sense.stated_why", why=one.why) if one.why else "",
     )
     return Signal(
-        signal=f"{kind}-{one.key}-{one.product}-{one.market or 'all'}",
-        kind=kind,
+        signal=one.signal,
+        kind=one.kind,
         subject=subject,
         first=first,
         last=last,
@@ -84,8 +89,8 @@ def _signal(one: Statement, first: date, last: date, weekly_units: float) -> Sig
         effect_units=one.change * weekly_units,
         p_value=None,
         q_value=None,
-        evidence_table=one.table,
-        evidence=(one.row_id,),
+        evidence_table=one.evidence_table,
+        evidence=one.evidence,
         text=text,
     )
 

@@ -6,8 +6,8 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,8 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import terminal, trial
+from datong.app.cli import market, terminal, trial
+from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
 from datong.app.result_folder import refuse_foreign, write_tables
@@ -80,15 +81,6 @@ def answer_check(options: argparse.Namespace, language: str) -> int:
             )
         )
     return 1 if has_errors(findings) else 0
-
-
-@contextmanager
-def opened(folder: Path, language: str, branch: str | None = None) -> Generator[Chain]:
-    """The chain, open, or as a branch has it; reading and taking in its tables can take a while."""
-    with terminal.reading(say("app.opening", language, folder=folder), language) as on_rows:
-        chain = Chain(folder, on_rows=on_rows)
-    with chain:
-        yield chain.on(branch)
 
 
 def print_findings(findings: Sequence[Finding], language: str) -> None:
@@ -771,6 +763,11 @@ def answer_offers(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_take(options: argparse.Namespace, language: str) -> int:
+    """Takes the offer for an order, or a finding of the market where no order is called so."""
+    with opened(options.chain, language, options.branch) as chain:
+        is_order = options.order in set(chain.state(names=("orders",)).table("orders")["order"].to_pylist())
+        if not is_order and options.branch is None:
+            return market.take(chain, options, language)
     return _decide(options, language, take=True)
 
 
@@ -815,6 +812,9 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "exchange": answer_exchange,
     "offers": answer_offers,
     "clock": answer_clock,
+    "findings": market.answer_findings,
+    "dismiss": market.answer_dismiss,
+    "effect": market.answer_effect,
     "take": answer_take,
     "refuse": answer_refuse,
 }

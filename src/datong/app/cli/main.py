@@ -248,9 +248,17 @@ def _add_later_commands(c: _Commands) -> None:
     c.chain(p)
     p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
+    _add_findings(c)
     for name in ("take", "refuse"):
         p = c.command(name)
-        p.add_argument("order", metavar="ORDER", help=c.text("offers.order"))
+        if name == "take":
+            p.add_argument("order", metavar="ORDER|FINDING", help=c.text("take.what"))
+            p.add_argument("--change", type=_percent, metavar="PERCENT", help=c.text("take.change"))
+            p.add_argument("--low", type=_percent, metavar="PERCENT", help=c.text("take.low"))
+            p.add_argument("--high", type=_percent, metavar="PERCENT", help=c.text("take.low"))
+            p.add_argument("--weeks", type=_positive, metavar="N", default=4, help=c.text("take.weeks"))
+        else:
+            p.add_argument("order", metavar="ORDER", help=c.text("offers.order"))
         c.chain(p, positional=False)
         p.add_argument("--why", metavar="TEXT", default="", help=c.text("offers.why"))
         c.on_branch(p, refused=True)
@@ -261,6 +269,27 @@ def _add_later_commands(c: _Commands) -> None:
     p.add_argument("--dry-run", action="store_true", help=c.text("exchange.dry_run"))
     p.add_argument("--again", action="append", default=[], metavar="FIRM", help=c.text("exchange.again"))
     c.on_branch(p, refused=True)
+
+
+def _add_findings(c: _Commands) -> None:
+    """What the market shows, what is decided about it, and what came of that."""
+    p = c.command("findings")
+    c.chain(p)
+    p.add_argument("--as-of", metavar="TIME", help=c.text("as_of"))
+    c.on_branch(p)
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
+
+    p = c.command("dismiss")
+    p.add_argument("finding", metavar="FINDING", help=c.text("findings.finding"))
+    c.chain(p, positional=False)
+    p.add_argument("--why", metavar="TEXT", default="", help=c.text("findings.why"))
+    c.on_branch(p, refused=True)
+
+    p = c.command("effect")
+    p.add_argument("finding", metavar="FINDING", help=c.text("findings.finding"))
+    c.chain(p, positional=False)
+    p.add_argument("--as-of", metavar="TIME", help=c.text("as_of"))
+    p.add_argument("--format", choices=("text", "json"), default="text", help=c.text("format"))
 
 
 _ARGPARSE_WORDS = {
@@ -289,6 +318,11 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def _percent(text: str) -> float:
+    """'+20%', '20' or '-15 %' as a share: 0.2, 0.2, -0.15."""
+    return float(text.strip().removesuffix("%").strip()) / 100
 
 
 def _count(text: str) -> int:

@@ -38,7 +38,7 @@ from datong.ledger.protocol import TRUNK
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 from datong.model.words import say
-from datong.questions.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, SAME, Comparison
+from datong.questions.compare import ADDED, BOTH, DUE_MOVED, MOVED, REMOVED, RESIZED, SAME, Comparison
 from datong.questions.tables_out import kept_findings, most_valuable, planned_orders, rendered
 from datong.questions.totals import ANY_SHORT, gap_sum, product_totals, shortest
 
@@ -733,7 +733,7 @@ def signed(value: float | None) -> str:
 
 def _print_order_changes(console: Console, rows: Sequence[Mapping[str, Any]], language: str) -> None:
     counts = Counter(r["change"] for r in rows)
-    in_both = sum(counts[change] for change in (SAME, MOVED, RESIZED, BOTH))
+    in_both = sum(counts[change] for change in (SAME, MOVED, DUE_MOVED, RESIZED, BOTH))
     _head(
         console,
         say(
@@ -745,6 +745,7 @@ def _print_order_changes(console: Console, rows: Sequence[Mapping[str, Any]], la
             added=figures.number(counts[ADDED]),
             removed=figures.number(counts[REMOVED]),
             moved=figures.number(counts[MOVED]),
+            due_moved=figures.number(counts[DUE_MOVED]),
             resized=figures.number(counts[RESIZED]),
             both=figures.number(counts[BOTH]),
         ),

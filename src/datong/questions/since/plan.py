@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 from datong.ledger.standings import order_standings, state_now
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
-from datong.questions.compare import ADDED, BOTH, MOVED, REMOVED, RESIZED, order_changes
+from datong.questions.compare import REMOVED, SAME, order_changes
 from datong.questions.since.rows import Naming, PlanBefore, Row
 
 _NO_COST = frozenset({"refused", "cancelled"})
-_ORDER_KINDS = {ADDED: "added", REMOVED: "dropped", MOVED: "moved", RESIZED: "resized", BOTH: "moved_resized"}
 
 
 def weeks_of_both(before: PlanBefore, tables: Mapping[str, pa.Table]) -> list[date]:
@@ -35,12 +34,12 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
     now = tables["orders"].filter(pc.less(tables["orders"]["start"], pa.scalar(end, pa.date32())))
     rows, same = [], 0
     for change in order_changes(was, now).to_pylist():
-        kind = order_kind(change)
-        if kind is None:
+        kind = change["change"]
+        if kind == SAME:
             same += 1
             continue
-        if kind == "dropped" and change["start_a"] < state.first_open_bucket:
-            kind = "missed"
+        if kind == REMOVED:
+            kind = "missed" if change["start_a"] < state.first_open_bucket else "dropped"
         rows.append(_order_row(kind, change, naming))
     if same:
         rows.append(
@@ -53,15 +52,6 @@ def order_rows(before: PlanBefore, state: State, tables: Mapping[str, pa.Table],
     kinds = ("missed", "dropped", "added", "moved", "due_moved", "resized", "moved_resized", "same")
     place = {kind: i for i, kind in enumerate(kinds)}
     return sorted(rows, key=lambda row: (place[row.kind], row.day[1] or row.day[0] or date.max, row.subject or ""))
-
-
-def order_kind(change: Mapping[str, Any]) -> str | None:
-    """What became of an order, by a row of `order_changes`; None: it is as it was. One that starts as it did and is
-    done on another day has not moved."""
-    kind = _ORDER_KINDS.get(change["change"])
-    if kind is not None and change["start_a"] == change["start_b"]:
-        return {"moved": "due_moved", "moved_resized": "resized"}.get(kind, kind)
-    return kind
 
 
 def _order_row(kind: str, change: Mapping[str, Any], naming: Naming) -> Row:

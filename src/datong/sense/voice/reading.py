@@ -7,11 +7,11 @@ from importlib.resources import files
 
 import numpy as np
 
+from datong.ledger.masking import masked
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.voice.aspects import Lexicon, Mentions, general, lexicon, mentions
 from datong.sense.voice.clauses import clauses
 from datong.sense.voice.language import language
-from datong.sense.voice.masking import masked
 from datong.sense.voice.ngrams import Tokens, grams, of_groups, tokens
 from datong.sense.voice.polarity import SIZES, Polarity, chance, decided, guessed, scores
 from datong.sense.voice.text import clean

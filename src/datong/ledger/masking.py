@@ -9,6 +9,8 @@ make a text anonymous. Dates and prices stay.
 import re
 from collections.abc import Callable
 
+import pyarrow as pa
+
 PHONE, EMAIL, IDENTITY, CARD = "[phone]", "[email]", "[id]", "[card]"
 ORDER, ACCOUNT, ADDRESS, NAME, NUMBER = "[order]", "[account]", "[address]", "[name]", "[number]"
 PLACEHOLDERS = (PHONE, EMAIL, IDENTITY, CARD, ORDER, ACCOUNT, ADDRESS, NAME, NUMBER)
@@ -85,6 +87,14 @@ def masked(text: str) -> str:
         text = NAME_TOLD_EN.sub(_kept(NAME), text)
         text = TITLED_EN.sub(_kept(NAME), text)
     return text
+
+
+def masked_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`masked` of a column of texts; other cells (numbers, nulls) stay."""
+    if not pa.types.is_string(texts.type) and not pa.types.is_large_string(texts.type):
+        return texts
+    plain = [None if text is None else masked(text) for text in texts.to_pylist()]
+    return pa.chunked_array([pa.array(plain, texts.type)])
 
 
 def _kept(placeholder: str) -> Callable[[re.Match[str]], str]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.sense.voice.masking import PLACEHOLDERS, masked
+from datong.ledger.masking import PLACEHOLDERS, masked
 from datong.sense.voice.text import clean
 
 

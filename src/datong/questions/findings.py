@@ -1,0 +1,252 @@
+"""`datong findings`: what the market shows, what the plan does with it, what people decided, and the orders behind it.
+
+A finding is a signal of `sense` with everything that came of it. Its id begins anew where its days move: what was
+decided about it is matched by kind, subject and days (network/finding_decisions.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from datong.ledger.state import State
+from datong.model.errors import NotFound, Refused
+from datong.model.flow import DISMISSED, TAKEN, Signal, Subject
+from datong.model.words import Message, message
+from datong.network.demand_statements import statements
+from datong.network.finding_decisions import Change, Decision, decision_about, decisions, stem
+from datong.questions.tables_out import message_of, params_json
+from datong.sense.signals import sense
+
+# Kinds of what somebody says; the rest is found by tests.
+STATED_KINDS = frozenset({"promotion", "adjustment", "taken"})
+# Kinds of what runs ahead of sales (sense/leading.py).
+LEADING_KINDS = frozenset({"interest", "complaints", "returned"})
+# Weeks for which what was said is listed when it is over.
+OVER_WEEKS = 26
+# Most ids of orders and of findings that a sentence names.
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class MarketFinding:
+    """One finding.
+
+    signal: what was found or said; None where a decision stands about one that is no longer found. decision: None where
+    nobody decided. known_since: moment of the first kept run that showed it; None: no run has. orders: of the last kept
+    run, those that have it among their reasons.
+    """
+
+    finding: str
+    kind: str
+    subject: Subject
+    first: date
+    last: date
+    signal: Signal | None
+    decision: Decision | None = None
+    known_since: datetime | None = None
+    orders: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> Message:
+        """What it says."""
+        if self.signal is not None:
+            return self.signal.text
+        if self.kind in STATED_KINDS:
+            return message("findings.over", kind=message(f"code.kind_{self.kind}"), first=self.first, last=self.last)
+        return message("findings.no_longer", kind=message(f"code.kind_{self.kind}"), first=self.first, last=self.last)
+
+    @property
+    def proposal(self) -> Message:
+        """What the plan does with it."""
+        state = "" if self.decision is None else self.decision.state
+        change = None if self.decision is None else self.decision.change
+        if state == TAKEN and change is not None:
+            days = {"first": change.first, "last": change.after - timedelta(days=1)}
+            return message("findings.does_change", percent=f"{change.share:+.0%}", **days)
+        if self.kind in STATED_KINDS:
+            return message("findings.does_nothing_dismissed" if state == DISMISSED else "findings.does_stated")
+        if self.kind == "anomaly":
+            return message("findings.does_counts" if state == DISMISSED else "findings.does_left_out")
+        if self.kind in LEADING_KINDS:
+            return message("findings.does_nothing_dismissed" if state == DISMISSED else "findings.does_lead")
+        if self.kind == "calendar":
+            return message("findings.does_calendar")
+        if self.signal is not None and self.signal.evidence_table != "sales":
+            return message("findings.does_look")
+        return message("findings.does_follow")
+
+
+def market_findings(state: State, runs: Sequence[tuple[datetime, Mapping[str, pa.Table]]] = ()) -> list[MarketFinding]:
+    """What is found at the state's moment, what was said of the last OVER_WEEKS and is over, and what was decided about
+    earlier ones that are no longer found.
+
+    runs: kept runs, oldest first: moment, and tables `signals`; of the last also `reasons`. In the order of sense; then
+    by the moment of the decision.
+    """
+    made = decisions(state)
+    found = [_of_signal(s, decision_about(s, made)) for s in sense(state).signals if s.kind != "taken"]
+    found = _with_statements(state, found, made)
+    told = {id(one.decision) for one in found if one.decision is not None}
+    found += [_of_decision(one) for one in made if id(one) not in told]
+    orders = _orders(runs[-1][1]["reasons"]) if runs and "reasons" in runs[-1][1] else {}
+    since = [(moment, tables["signals"].to_pylist()) for moment, tables in runs]
+    return [
+        replace(one, known_since=_known_since(one, since), orders=tuple(sorted({*_orders_of(one, orders)})))
+        for one in found
+    ]
+
+
+def _with_statements(state: State, found: Sequence[MarketFinding], made: Sequence[Decision]) -> list[MarketFinding]:
+    """With all days of what is said, also those before the open buckets, and with what is over."""
+    said = {one.signal: one for one in statements(state) if one.kind != "taken"}
+    there = {one.finding for one in found}
+    result = [
+        replace(one, first=said[one.finding].first, last=said[one.finding].last) if one.finding in said else one
+        for one in found
+    ]
+    since = state.first_open_bucket - timedelta(weeks=OVER_WEEKS)
+    decided_on = {one.finding: one for one in made}
+    for name, one in said.items():
+        if name not in there and since < one.after <= state.first_open_bucket:
+            subject = Subject("product", one.product, one.market or "all")
+            over = MarketFinding(name, one.kind, subject, one.first, one.last, None, decided_on.get(name))
+            result.append(over)
+    return result
+
+
+def _of_signal(signal: Signal, decision: Decision | None) -> MarketFinding:
+    return MarketFinding(signal.signal, signal.kind, signal.subject, signal.first, signal.last, signal, decision)
+
+
+def _of_decision(one: Decision) -> MarketFinding:
+    return MarketFinding(one.finding, one.kind, one.subject, one.first, one.last, None, one)
+
+
+def _known_since(one: MarketFinding, runs: Sequence[tuple[datetime, Sequence[Mapping[str, Any]]]]) -> datetime | None:
+    """Moment of the first of the last runs without a break, or of the decision's, that showed it."""
+    for moment, rows in runs:
+        for row in rows:
+            same = (row["kind"], row["subject_kind"], row["subject_name"], row["market"]) == (
+                one.kind,
+                one.subject.kind,
+                one.subject.name,
+                one.subject.market,
+            )
+            same = same and stem(row["signal"]) == stem(one.finding)
+            if row["signal"] == one.finding or (same and row["first"] <= one.last and one.first <= row["last"]):
+                return moment
+    return None
+
+
+def _orders(reasons: pa.Table) -> dict[tuple[str, str], set[str]]:
+    """Orders by the text of a signal that is among their reasons."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in reasons.to_pylist():
+        if row["stage"] == "sense":
+            found[row["text_key"], row["text_params"]].add(row["order"])
+    return found
+
+
+def _orders_of(one: MarketFinding, orders: Mapping[tuple[str, str], set[str]]) -> set[str]:
+    """Orders that have the finding, or the change that was taken with it, among their reasons."""
+    result: set[str] = set()
+    for (key, params), own in orders.items():
+        text = message_of(key, params)
+        is_signal = one.signal is not None and (key, params) == (one.signal.text.key, params_json(one.signal.text))
+        if is_signal or (key.startswith("sense.taken_") and dict(text.params).get("name") == one.finding):
+            result |= own
+    return result
+
+
+def the_finding(found: Sequence[MarketFinding], name: str) -> MarketFinding:
+    """The finding of an id, or of the only one whose id begins so. Raises NotFound, Refused where several do."""
+    exact = [one for one in found if one.finding == name]
+    if exact:
+        return exact[0]
+    begun = [one for one in found if name and one.finding.startswith(name)]
+    if len(begun) == 1:
+        return begun[0]
+    names = [one.finding for one in (begun or found)]
+    some = ", ".join(names[:MOST_NAMED]) + (f" ... ({len(names)})" if len(names) > MOST_NAMED else "")
+    if begun:
+        raise Refused(message("findings.several", name=name, findings=some))
+    raise NotFound(message("findings.none_of", name=name, findings=some or "-"))
+
+
+def decided(one: MarketFinding, state: str, moment: datetime, why: str, by: str, change: Change | None) -> Decision:
+    """A decision about a finding. Raises Refused for a change of demand with one that is not about a product, or with
+    one that is said and has its own."""
+    if change is not None and one.subject.kind != "product":
+        raise Refused(message("findings.change_of_product", finding=one.finding))
+    if change is not None and one.kind in STATED_KINDS:
+        raise Refused(message("findings.change_is_stated", finding=one.finding))
+    signal, before = one.signal, one.decision
+    evidence = ("", ()) if before is None else (before.evidence_table, before.evidence)
+    if signal is not None:
+        evidence = (signal.evidence_table, signal.evidence)
+    return Decision(
+        one.finding if before is None else before.finding,
+        state,
+        one.kind,
+        one.subject,
+        one.first,
+        one.last,
+        moment,
+        change,
+        *evidence,
+        reason=why,
+        decided_by=by,
+    )
+
+
+FINDINGS_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("finding", "kind", "subject_kind", "subject_name", "market")),
+        ("first", pa.date32()),
+        ("last", pa.date32()),
+        *((name, pa.float64()) for name in ("strength", "effect_share", "effect_units", "q_value")),
+        ("known_since", pa.timestamp("us", tz="UTC")),
+        *((name, pa.string()) for name in ("decision", "decided_by", "reason")),
+        ("decided_at", pa.timestamp("us", tz="UTC")),
+        ("orders", pa.list_(pa.string())),
+        ("evidence_table", pa.string()),
+        ("evidence", pa.list_(pa.string())),
+        ("text_key", pa.string()),
+        ("text_params", pa.string()),
+    ]
+)
+
+
+def findings_as_table(found: Sequence[MarketFinding]) -> pa.Table:
+    """A row a finding. effect_units: units a week; null figures: it is said, not found, or found no longer."""
+    return pa.Table.from_pylist([_record(one) for one in found], schema=FINDINGS_SCHEMA)
+
+
+def _record(one: MarketFinding) -> dict[str, Any]:
+    signal, made = one.signal, one.decision
+    figures = ("strength", "effect_share", "effect_units", "q_value")
+    shown = signal if signal is not None else made
+    return {
+        "finding": one.finding,
+        "kind": one.kind,
+        "subject_kind": one.subject.kind,
+        "subject_name": one.subject.name,
+        "market": one.subject.market,
+        "first": one.first,
+        "last": one.last,
+        **{name: None if signal is None else getattr(signal, name) for name in figures},
+        "known_since": one.known_since,
+        "decision": None if made is None else made.state,
+        "decided_by": None if made is None else made.decided_by or None,
+        "reason": None if made is None else made.reason or None,
+        "decided_at": None if made is None else made.decided_at,
+        "orders": list(one.orders),
+        "evidence_table": None if shown is None else shown.evidence_table,
+        "evidence": [] if shown is None else list(shown.evidence),
+        "text_key": one.text.key,
+        "text_params": params_json(one.text),
+    }

@@ -1,0 +1,220 @@
+"""A game on a twin: somebody plans week by week on what can be seen, and the market says what it was worth.
+
+A player gets the tables of a chain (docs/tables.md) as known at the start of a week, and gives the work orders that
+begin in it. Orders beyond the hours of the line wait for the next week.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from datong.cycle import Decision, Head, decide, head, written
+from datong.ledger.state import state_of_tables
+from datong.model.flow import nothing_learnt
+from datong.model.settings import ChainSettings
+from datong.replay.twin import parameters as p
+from datong.replay.twin.market import Market, Row, TwinOrder
+from datong.replay.twin.parameters import COLOURS, SHAPES, TwinSettings
+
+# Weeks of need that the shelves hold before anybody plans.
+SHELF_WEEKS = 3.0
+HORIZON, PATHS = 8, 100
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A work order that a player gives: units of a product, due on the day that it names."""
+
+    product: str
+    units: float
+    due: datetime
+
+
+# What a player sees at a moment, and what it orders.
+Player = Callable[[Mapping[str, pa.Table], datetime], Sequence[Wanted]]
+
+
+def opened(settings: TwinSettings) -> Market:
+    """A twin after its history, in which the shelves were filled every week."""
+    market = Market(settings)
+    need = usual_need(market)
+    for week in range(settings.history_weeks):
+        orders = [
+            TwinOrder(f"H{week:03d}-{i:02d}", i, short, week, week)
+            for i, short in enumerate(np.ceil(np.maximum(SHELF_WEEKS * need - market.stock, 0.0)).tolist())
+            if short > 0
+        ]
+        market.step(orders)
+    market.money = dict.fromkeys(market.money, 0.0)
+    return market
+
+
+def usual_need(market: Market) -> np.ndarray:
+    """(product) units a week that buyers take in the middle of the season, by worth alone."""
+    wants = np.exp(market.truth.worth + p.DRAW)
+    return market.settings.visitors * len(p.CHANNELS) * wants / (1.0 + wants.sum())
+
+
+def line_hours(market: Market) -> float:
+    """Hours of the line a week."""
+    need = usual_need(market)
+    return float(np.round(p.HOURS_OVER_NEED * (need.sum() * p.HOURS_PER_UNIT + len(need) * p.SETUP_HOURS / 2), 1))
+
+
+def chain_settings(settings: TwinSettings) -> ChainSettings:
+    return ChainSettings("twin", horizon_buckets=HORIZON, path_count=PATHS)
+
+
+def master_tables(market: Market) -> dict[str, list[Row]]:
+    truth = market.truth
+    products: list[Row] = []
+    recipes: list[Row] = []
+    for i, name in enumerate(truth.names):
+        what = {"colour": COLOURS[truth.colour[i]], "shape": SHAPES[truth.shape[i]]}
+        products.append(
+            {"product": name, "name": " ".join(what.values()), "price": p.PRICE, "category_a": what["shape"]}
+        )
+        recipes.append(
+            {
+                "recipe": name,
+                "product": name,
+                "line": "L1",
+                "hours_per_unit": p.HOURS_PER_UNIT,
+                "setup_hours": p.SETUP_HOURS,
+                "min_lot": float(p.MIN_LOT),
+                "lead_days": float(p.LEAD_DAYS),
+                "cost_per_unit": p.COST,
+                "yield_share": p.YIELD,
+            }
+        )
+    economics: list[Row] = [
+        {
+            "product": name,
+            "holding_cost_per_unit_week": p.HOLDING_PER_WEEK,
+            "late_cost_per_unit_week": p.PRICE - p.COST,
+            "lost_sale_cost_per_unit": p.PRICE,
+            "max_late_days": 0.0,
+        }
+        for name in truth.names
+    ]
+    lines: list[Row] = [{"line": "L1", "hours_per_week": line_hours(market)}]
+    return {"products": products, "lines": lines, "recipes": recipes, "economics": economics}
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """A game that was played. profit: money over the weeks, with what is left in stock at its cost. orders: that were
+    given."""
+
+    market: Market
+    profit: float
+    orders: tuple[TwinOrder, ...]
+
+
+def play(
+    settings: TwinSettings,
+    player: Player,
+    weeks: int,
+    on_week: Callable[[Market, Mapping[str, pa.Table]], None] = lambda _market, _tables: None,
+) -> Played:
+    """on_week: told what can be seen at the start of each week, before the player; it may mend a fault."""
+    market, given, queue = opened(settings), [], []
+    place = {name: i for i, name in enumerate(market.truth.names)}
+    hours = line_hours(market)
+    for week in range(market.week, market.week + weeks):
+        tables = seen(market, given)
+        on_week(market, tables)
+        for n, one in enumerate(player(tables, market.now)):
+            arrive = max(int((one.due - market.now).days // 7), 0) + week
+            queue.append(TwinOrder(f"W{week:03d}-{n:02d}", place[one.product], float(one.units), week, arrive))
+        left, begun, waits = hours, [], []
+        for order in queue:
+            needs = order.units * p.HOURS_PER_UNIT + p.SETUP_HOURS
+            if needs <= left + 1e-6 or not begun:
+                left -= needs
+                begun.append(replace(order, start=week, arrive=order.arrive + week - order.start))
+            else:
+                waits.append(order)
+        queue = waits
+        given += begun
+        market.step(begun)
+    return Played(market, market.profit, tuple(given))
+
+
+def seen(market: Market, given: Sequence[TwinOrder]) -> dict[str, pa.Table]:
+    """Every table of the chain as known at the start of the week."""
+    tables = {
+        name: pa.Table.from_pylist(rows) for name, rows in {**master_tables(market), **market.rows}.items() if rows
+    }
+    if given:
+        tables["orders"] = pa.Table.from_pylist([_order_row(market, order) for order in given])
+    past = {order.order for order in given}
+    events = [row for row in market.rows["order_events"] if row["order"] in past]
+    tables.pop("order_events", None)
+    if events:
+        tables["order_events"] = pa.Table.from_pylist(events)
+    return tables
+
+
+def _order_row(market: Market, order: TwinOrder) -> Row:
+    name, begin = market.truth.names[order.product], market.settings.start
+    return {
+        "order": order.order,
+        "kind": "make",
+        "product": name,
+        "recipe": name,
+        "line": "L1",
+        "units": order.units,
+        "start": begin + timedelta(weeks=order.start),
+        "due": begin + timedelta(weeks=order.arrive),
+    }
+
+
+def datong(
+    settings: TwinSettings,
+    deaf_to: Collection[str] = (),
+    seed: int = 0,
+    decides: Callable[[Head], Decision] = decide,
+) -> Player:
+    """Datong as a player. deaf_to: tables that it is not shown. decides: the market cleared and put in lots."""
+
+    def player(tables: Mapping[str, pa.Table], now: datetime) -> list[Wanted]:
+        shown = {name: rows for name, rows in tables.items() if name not in deaf_to}
+        state = state_of_tables(chain_settings(settings), now, shown)
+        begun = head(state, nothing_learnt(), seed)
+        plan = written(begun, decides(begun))
+        end = state.first_open_bucket + timedelta(weeks=1)
+        due = datetime.min.time()
+        return [
+            Wanted(order.product, order.units, datetime.combine(order.due, due, now.tzinfo))
+            for order in plan.orders
+            if order.kind == "make" and order.start < end
+        ]
+
+    return player
+
+
+def order_up_to(weeks: float = 3.0, past: int = 8) -> Player:
+    """A player with a simple rule: stock and orders out up to so many weeks of the mean of the last ones."""
+
+    def player(tables: Mapping[str, pa.Table], now: datetime) -> list[Wanted]:
+        since = now - timedelta(weeks=past)
+        sold: dict[str, float] = {}
+        for row in tables["sales"].to_pylist():
+            if row["happened_at"] >= since:
+                sold[row["product"]] = sold.get(row["product"], 0.0) + row["units"]
+        there = {row["product"]: row["units"] for row in tables["stock"].to_pylist()}
+        for row in tables["orders"].to_pylist() if "orders" in tables else ():
+            if row["due"] >= now.date():
+                there[row["product"]] = there.get(row["product"], 0.0) + row["units"]
+        wanted = []
+        for name in tables["products"]["product"].to_pylist():
+            short = np.ceil(weeks * sold.get(name, 0.0) / past - there.get(name, 0.0))
+            if short >= p.MIN_LOT:
+                wanted.append(Wanted(name, float(short), now + timedelta(days=p.LEAD_DAYS)))
+        return wanted
+
+    return player

@@ -1,0 +1,212 @@
+"""What buyers complain of more than before: by product and aspect, with the reviews that say so.
+
+Every clause of a review is read for its aspects and whether it praises or blames (voice/). The model is learnt from
+the chain's own stars where there are enough; where it abstains words of praise and blame decide, and where a clause
+has none of them, the stars of its review. A review counts once for an aspect, however often it blames it. The same
+words about a product on one day count once, and so do the reviews of it by one buyer: they are one voice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import pyarrow.compute as pc
+
+from datong.ledger.columns import day_number, local_days
+from datong.ledger.state import State
+from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, SeriesSet, Subject
+from datong.model.words import message
+from datong.sense.found import Found, Shown, found, who
+from datong.sense.shifts_and_odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.voice.aspects import Aspect, general, mentions
+from datong.sense.voice.ngrams import Tokens
+from datong.sense.voice.polarity import Settings, learnt
+from datong.sense.voice.reading import read, split, tone_words, toned
+from datong.statistics.changes import RECENT_BLOCKS
+from datong.statistics.rates import rate_rise
+
+# Fewest reviews that blame an aspect in the recent weeks.
+BLAMED_MIN = 4
+# Fewest rated reviews, and of them good and bad ones, of which a model is learnt; most that are read and learnt from,
+# the newest first.
+LEARNT_MIN, EACH_MIN, READ_MAX, LEARNT_MAX = 300, 30, 200_000, 20_000
+BAD_STARS, GOOD_STARS = 2.0, 4.0
+MODEL = Settings(bits=18)
+SEED = 16
+# Longest clause that is quoted, in characters, and how many are.
+QUOTE_MAX, QUOTES = 40, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Blame:
+    """Reviews that blame aspects. aspects: (review, aspect) whether it blames it. clause: (review, aspect) position of
+    the first clause that does in `clauses`, -1 for none."""
+
+    aspects: BoolArray
+    clause: IntArray
+    clauses: tuple[str, ...]
+
+
+def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Found]:
+    """One test for each product and aspect that is blamed in at least BLAMED_MIN reviews of the recent weeks: are more
+    of the product's reviews about it than in the weeks before?"""
+    reviews = state.table("reviews")
+    if not reviews.num_rows or not series.bucket_starts or not pc.any(pc.is_valid(reviews["text"])).as_py():
+        return []
+    end = day_number(series.bucket_starts[-1]) + state.settings.calendar.bucket_days
+    late = end - RECENT_BLOCKS * WEEK_DAYS
+    day = local_days(reviews, state)
+    inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
+    inside = np.sort(inside[np.argsort(-day[inside], kind="stable")][:READ_MAX])
+    rows = reviews.select(["product", "title", "text", "rating", "customer"]).take(inside)
+    products, texts = rows["product"].to_pylist(), _texts(rows["title"].to_pylist(), rows["text"].to_pylist())
+    stars = rows["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
+    blame = blamed(tuple(texts), tuple(stars.tolist()))
+    own_voice = _first_alike(products, texts, day[inside].tolist(), rows["customer"].to_pylist())
+    is_late = day[inside] >= late
+    counts = _counts(products, blame, is_late, own_voice)
+    result = []
+    for product, (late_hits, early_hits, late_all, early_all) in sorted(counts.items()):
+        own = is_late & np.array([product == p for p in products])
+        for a in np.flatnonzero((late_hits >= BLAMED_MIN) & (late_all > 0)).tolist():
+            blaming = np.flatnonzero(own & blame.aspects[:, a])
+            ids = reviews["row_id"].take(inside[blaming][-EVIDENCE_ROWS:]).to_pylist()
+            before = (int(early_hits[a]), early_all)
+            quotes = _quotes(blame, a, blaming)
+            rise = Rise(product, a, (int(late_hits[a]), late_all), before, (late, end), quotes, tuple(sorted(ids)))
+            one = _found(series, prices, rise)
+            result += [] if one is None else [one]
+    return result
+
+
+def _texts(titles: Sequence[str | None], texts: Sequence[str | None]) -> list[str]:
+    return ["\n".join(part for part in pair if part) for pair in zip(titles, texts, strict=True)]
+
+
+@lru_cache(maxsize=4)
+def blamed(texts: tuple[str, ...], stars: tuple[float, ...]) -> Blame:
+    """texts: (review). stars: (review) 1 to 5, NaN where there are none. The same reviews are read once a process."""
+    rated = np.array(stars, np.float64)
+    good, bad = rated >= GOOD_STARS, rated <= BAD_STARS
+    rows = np.flatnonzero((good | bad) & np.array([bool(text) for text in texts]))
+    if len(rows) >= LEARNT_MIN and min(good[rows].sum(), bad[rows].sum()) >= EACH_MIN:
+        newest = rows[-LEARNT_MAX:]
+        cleaned = split([texts[i] for i in newest]).reviews
+        heard = read(texts, learnt(cleaned, good[newest], SEED, settings=MODEL))
+        parts, verdict, aspects = heard.clauses, heard.verdicts, heard.aspects
+        tone = np.sign(heard.tones.good - heard.tones.bad)
+    else:
+        parts = split(texts)
+        many = len(parts.texts)
+        tones = toned(parts.tokens, many, tone_words())
+        verdict, aspects = np.sign(tones.good - tones.bad), _aspects(parts.tokens, many)
+        tone = verdict
+    by_stars = np.where(bad[parts.review], -1, np.where(good[parts.review], 1, 0))
+    for next_best in (tone, by_stars):  # where the one abstains, the next one speaks
+        verdict = np.where(verdict == 0, next_best, verdict)
+    # Where the model and plain words of praise disagree, nothing is sure.
+    blames = (verdict < 0) & (tone <= 0)
+    hit = (aspects > 0) & blames[:, None]
+    of_review = np.zeros((len(texts), aspects.shape[1]), bool)
+    clause = np.full(of_review.shape, -1, np.int64)
+    where, which = np.nonzero(hit)
+    for c, a in zip(where[::-1].tolist(), which[::-1].tolist(), strict=True):  # the first clause stays
+        of_review[parts.review[c], a], clause[parts.review[c], a] = True, c
+    return Blame(of_review, clause, parts.texts)
+
+
+def _aspects(words: Tokens, many: int) -> IntArray:
+    """(clause, aspect) how many words speak of it."""
+    hits = mentions(words, general())
+    result = np.zeros((many, len(general().aspects)), np.int64)
+    np.add.at(result, (hits.text_of, hits.aspect_of), 1)
+    return result
+
+
+def _first_alike(
+    products: Sequence[str], texts: Sequence[str], days: Sequence[int], customers: Sequence[str | None]
+) -> BoolArray:
+    """(review) whether it is the first about its product with these words on its day, and the first of its buyer."""
+    seen: set[tuple[object, ...]] = set()
+    first = []
+    for product, text, day, customer in zip(products, texts, days, customers, strict=True):
+        keys = {(product, text, day), *([(product, customer)] if customer else [])}
+        first.append(not keys & seen)
+        seen |= keys
+    return np.array(first, bool)
+
+
+def _counts(
+    products: Sequence[str], blame: Blame, is_late: BoolArray, counted: BoolArray
+) -> dict[str, tuple[IntArray, IntArray, int, int]]:
+    """By product: (aspect) reviews that blame it, late and before, and all reviews, late and before."""
+    names = sorted(set(products))
+    place = {name: i for i, name in enumerate(names)}
+    of = np.array([place[p] for p in products], np.int64)
+    result = {}
+    hits = [np.zeros((len(names), blame.aspects.shape[1]), np.int64) for _ in range(2)]
+    every = []
+    for k, chosen in enumerate((is_late & counted, ~is_late & counted)):
+        np.add.at(hits[k], of[chosen], blame.aspects[chosen].astype(np.int64))
+        every.append(np.bincount(of[chosen], minlength=len(names)))
+    for name, i in place.items():
+        result[name] = (hits[0][i], hits[1][i], int(every[0][i]), int(every[1][i]))
+    return result
+
+
+def _quotes(blame: Blame, aspect: int, reviews: IntArray) -> list[str]:
+    """The clauses that are said most often, in the writers' own words; short ones only."""
+    said: dict[str, int] = {}
+    for i in reviews.tolist():
+        text = blame.clauses[blame.clause[i, aspect]]
+        if len(text) <= QUOTE_MAX:
+            said[text] = said.get(text, 0) + 1
+    return sorted(said, key=lambda text: (-said[text], text))[:QUOTES]
+
+
+@dataclass(frozen=True, eq=False)
+class Rise:
+    """An aspect of a product that is blamed more. aspect: its place. late, before: reviews that blame it, and all of
+    the product, in the recent weeks and before. days: first of the recent weeks, and the day after the last, in days
+    since 1970-01-01. quotes: what is said most. evidence: ids of reviews."""
+
+    product: str
+    aspect: int
+    late: tuple[int, int]
+    before: tuple[int, int]
+    days: tuple[int, int]
+    quotes: Sequence[str]
+    evidence: tuple[str, ...]
+
+
+def _found(series: SeriesSet, prices: FloatArray, rise: Rise) -> Found | None:
+    items = np.array([i for i, item in enumerate(series.items) if item.product == rise.product], np.int64)
+    if not len(items):
+        return None
+    aspect: Aspect = general().aspects[rise.aspect]
+    # Beside what was said before stands one review more and half a complaint: nothing is certain never to be said.
+    counts = np.array([rise.late[0]]), np.array([rise.before[0]])
+    p_value = float(rate_rise(*counts, np.array([float(rise.late[1])]), np.array([rise.before[1] + 1.0]))[0])
+    expected = (rise.before[0] + 0.5) / (rise.before[1] + 1.0) * rise.late[1]
+    subject = Subject("product", rise.product)
+    first = next(b for b in series.bucket_starts if day_number(b) >= rise.days[0])
+    words = {
+        "who": who(subject),
+        "aspect": message(f"aspect.{aspect.path}"),
+        "count": rise.late[0],
+        "base": rise.late[1],
+        "count_before": rise.before[0],
+        "base_before": rise.before[1],
+        "weeks": RECENT_BLOCKS,
+    }
+    if rise.quotes:
+        words["quotes"] = " ".join(f"“{quote}”" for quote in rise.quotes)
+    text = message("sense.complaint_quoted" if rise.quotes else "sense.complaint", **words)
+    name = f"complaint-{aspect.path}-{rise.product}-all-{first.isoformat()}"
+    span = (first, series.bucket_starts[-1])
+    units = (expected / RECENT_BLOCKS, rise.late[0] / RECENT_BLOCKS)
+    strength = (rise.late[0] - expected) / np.sqrt(expected)
+    shown = Shown(items, (rise.days[0], rise.days[1] - 1), prices[items], "reviews")
+    one = found(name, "complaint", subject, span, units, (strength, p_value), text, shown)
+    return replace(one, signal=replace(one.signal, evidence=rise.evidence))
