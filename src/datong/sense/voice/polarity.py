@@ -20,7 +20,7 @@ GUESS_SIZES, GUESS_SMOOTHING = (1, 2, 3), 0.1
 GUESS_FEWER_BITS = 4
 NEW = "new"
 # Classes of scores by which their meaning is learnt; of fewer texts a curve, which reaches as far.
-MOST_CLASSES, LEAST_CLASSES, LEAST_IN_CLASS, FAR = 25, 4, 40, 10.0
+MOST_CLASSES, LEAST_CLASSES, LEAST_IN_CLASS, FAR = 25, 10, 60, 10.0
 # Of the texts of a new kind these shares are trusted in turn; those of the known kinds then count as this much.
 SHARES_TRUSTED, WEIGHT_OF_OTHERS = (0.6, 0.8), 0.3
 
