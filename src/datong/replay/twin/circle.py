@@ -48,8 +48,10 @@ def turn(
     settings: TwinSettings,
     decides: Callable[[Head], Decision] = decide,
     on_week: Callable[[int], None] = lambda _week: None,
+    after_weeks: int = AFTER_WEEKS,
 ) -> Circle:
-    """settings: with a fault_week. on_week: told the number of each week that was played."""
+    """settings: with a fault_week. on_week: told the number of each week that was played. after_weeks: that are played
+    once lots are sound again."""
     found: dict[str, Signal] = {}
     taken: dict[str, Taken] = {}
     last = settings.history_weeks + MOST_WEEKS
@@ -72,7 +74,7 @@ def turn(
 
     def is_over(market: Market) -> bool:
         mended = market.mended_week
-        return market.week >= last or (mended is not None and market.week >= mended + AFTER_WEEKS)
+        return market.week >= last or (mended is not None and market.week >= mended + after_weeks)
 
     game = play(settings, datong(settings, decides=decides), MOST_WEEKS, watch, is_over)
     market = game.market
