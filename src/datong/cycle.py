@@ -230,4 +230,4 @@ def written(begun: Head, decision: Decision, proposed: Sequence[pa.Table] = ()) 
     # Sites that serve markets are deliveries, and stand in the plan beside the orders.
     lots = lots_of(decision.given_out, decision.chosen)
     plan = orders_of(begun.state, begun.sensed, begun.demand, decision.clearing, work, lots, proposed)
-    return replace(plan, kept=with_days_counted_on(plan.kept, begun.where.under_way))
+    return replace(plan, kept=with_days_counted_on(plan.kept, begun.where.under_way, work))

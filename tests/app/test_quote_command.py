@@ -108,8 +108,8 @@ def test_what_is_only_refused_is_no_price(tmp_path: Path, capsys: pytest.Capture
     assert (told["served"], told["marginal"], told["money"]) == (False, False, pytest.approx(84))
     assert (told["kind"], told["earliest"], told["earliest_normal"]) == (None, None, None)
     for language, words in (
-        ("en", "Cannot be served for less than refusing costs: with it 7 units more of P"),
-        ("zh", "不低于缺交"),
+        ("en", "No plan was found that serves it for less than refusing it costs: with it 7 units more of P"),
+        ("zh", "未找到以低于缺交的代价"),
     ):
         printed = run(
             capsys, "quote", folder, "--product", "P", "--due", "2026-03-12", "--units", "7", "--lang", language
@@ -192,7 +192,7 @@ def test_a_change_is_cleared_on_a_branch_with_its_price(
     assert told["cost_change"] == pytest.approx(price)
     assert pq.read_table(out / "changes.parquet").num_rows > 0
     if name == "late":
-        assert "20 of P due in the week of 2026-03-02 come late: M is short; with 40 more units" in printed
+        assert "20 of P due in the week of 2026-03-02, late: M is short; with 40 more units" in printed
 
 
 def test_an_order_that_is_out_can_be_added(chain: Chain) -> None:

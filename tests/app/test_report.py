@@ -79,8 +79,8 @@ def test_page_holds_every_part(inputs):
     text = report_html(inputs, "en")
     for part in ("replay", "gap", "demand", "load", "signals", "orders", "learning", "certificate", "assumptions"):
         assert f'id="{part}"' in text
-    assert "W001" in text and "LINE01: worth 212.5 at the margin" in text
-    assert "LINE01: worth BDT 212 at the margin" in text
+    assert "W001" in text and "LINE01: one more is worth 212.5" in text
+    assert "LINE01: one more is worth BDT 212" in text
     assert "Eid al-Adha" in text
     assert "84,500" in text and "≤ 0.48%" in text
     assert "2 sales" in text

@@ -83,8 +83,8 @@ def test_rendered_puts_texts_into_the_language(result):
     tables = run_tables(result)
     english, chinese = (rendered(tables, language)["reasons"] for language in ("en", "zh"))
     assert "text_key" not in english.column_names
-    assert english["text"][0].as_py() == "LINE01: worth 212.5 at the margin"
-    assert chinese["text"][0].as_py() == "LINE01：边际价值 212.5"
+    assert english["text"][0].as_py() == "LINE01: one more is worth 212.5"
+    assert chinese["text"][0].as_py() == "LINE01：多一单位值 212.5"
     assert english.column_names.index("text") == tables["reasons"].column_names.index("text_key")
 
 

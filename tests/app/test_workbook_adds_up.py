@@ -218,7 +218,7 @@ def hours_add_up(book: Book) -> None:
                 worked[r["Line"], start] += hours / span
     for r in book["Hours"]:
         parts = [r["Run (hours)"], r["Set-up (hours)"], r["Of orders under way (hours)"], r["Free (hours)"]]
-        assert r["Available (hours)"] == pytest.approx(sum(parts), **NEAR)
+        assert r["Available, overtime included (hours)"] == pytest.approx(sum(parts), **NEAR)
         assert r["Free (hours)"] > -1e-4
         assert parts[0] + parts[1] == pytest.approx(worked.pop((r["Line"], r["From"]), 0.0), **NEAR)
     assert not worked
@@ -247,14 +247,15 @@ def money_adds_up(book: Book) -> None:
 
 
 def what_is_late_adds_up(book: Book) -> None:
-    late = {k: book.sum("Late", "Units", **{"What becomes of it": k}) for k in ("late", "refused", NEVER)}
+    late = {k: book.sum("Late", "Units", **{"What becomes of it": k}) for k in ("late", "declined", NEVER)}
     assert late["late"] == pytest.approx(book.first["Served late, units"], **NEAR)
-    assert late["refused"] + late[NEVER] == pytest.approx(book.first["Unserved, units"], **NEAR)
+    assert late["declined"] + late[NEVER] == pytest.approx(book.first["Unserved, units"], **NEAR)
     for r in book["Late"]:
         if r.get("Served in (from)") is not None:
             assert r["Or so many days later"] == (r["Served in (from)"] - r["Due from"]).days
+        assert r["What stands in the way"]
     known = {(r["Product"], r["Market"]) for r in book["Deliveries"]}
-    for what, column in (("on time", "On time (units)"), ("late", "Late (units)"), ("refused", "Refused (units)")):
+    for what, column in (("on time", "On time (units)"), ("late", "Late (units)"), ("declined", "Declined (units)")):
         gaps = [r for r in book["Gaps"] if (r["Product"], r["Market"]) in known]
         told = [r for r in book["Deliveries"] if r["What becomes of it"] == what]
         keys = ("Product", "Market")

@@ -18,7 +18,9 @@ MONDAY = date(2026, 1, 5)
 MARKETS = {"product": "A", "market": "all"}
 
 
-def state_of(weeks: int = 3, asked: float = 200.0, market: str = "all", **tables: list[dict[str, Any]]) -> State:
+def state_of(
+    weeks: int = 3, asked: float = 200.0, market: str = "all", late_days: int = 0, **tables: list[dict[str, Any]]
+) -> State:
     """A is wanted every week."""
     given: dict[str, list[dict[str, Any]]] = {
         "products": [{"product": "A", "price": 100.0}],
@@ -27,7 +29,7 @@ def state_of(weeks: int = 3, asked: float = 200.0, market: str = "all", **tables
             for t in range(weeks)
         ],
     }
-    settings = ChainSettings("t", horizon_buckets=weeks, max_late_days=0)
+    settings = ChainSettings("t", horizon_buckets=weeks, max_late_days=late_days)
     all_tables = {name: pa.Table.from_pylist(rows) for name, rows in (given | tables).items() if rows}
     return state_of_tables(settings, settings.calendar.midnight(MONDAY), all_tables)
 
@@ -362,3 +364,67 @@ def test_no_stock_lies_there_without_a_word_while_a_request_goes_without(asked, 
             assert row["kept_units"] > 0
             first = row["kept_for"].split(" ")[0]
             assert any(key == first and bucket > row["bucket"] for key, bucket in took)
+
+
+def test_an_order_that_comes_late_because_its_line_is_full_waits_for_the_line():
+    """B fills L in the first week and counts more. A's lot of 20, set-up 60 of money, is made in the second week, late
+    for 8: a lot of their own would cost more than their lateness, 8 x 5, but moved to the first week, with the hours
+    of it, nothing is late."""
+    recipes = [
+        {"recipe": f"{p}/L", "product": p, "line": "L", "hours_per_unit": 1.0, "cost_per_unit": 1.0}
+        | {"setup_cost": 60.0, "min_lot_units": 20.0}
+        for p in "AB"
+    ]
+    economics = [
+        {
+            "product": p,
+            "holding_cost_per_unit_week": 0.1,
+            "late_cost_per_unit_week": late,
+            "lost_sale_cost_per_unit": 99.0,
+        }
+        for p, late in (("A", 5.0), ("B", 50.0))
+    ]
+    asked = [("A", 0, 8.0), ("A", 1, 12.0), ("B", 0, 35.0)]
+    tables = {
+        "products": [{"product": p, "price": 100.0} for p in "AB"],
+        "recipes": recipes,
+        "economics": economics,
+        "lines": [{"line": "L", "hours_per_week": 40.0}],
+        "demand": [
+            {"demand": f"{p}{t}", "product": p, "market": "all", "due": MONDAY + timedelta(weeks=t), "units": units}
+            for p, t, units in asked
+        ],
+    }
+    rows = cleared(state_of(**tables, late_days=21)).gaps.to_pylist()
+    (late,) = [r for r in rows if r["late_units"] > 0]
+    assert (late["product"], late["bucket"], late["late_units"]) == ("A", MONDAY, 8.0)
+    assert (late["binding"], late["needed_unit"], late["needed_amount"]) == ("L", "hour", 15.0)
+    more = [{"line": "L", "from": MONDAY, "to": MONDAY + timedelta(weeks=1), "hours": 55.0}]
+    after = cleared(state_of(**tables, line_calendar=more, late_days=21)).gaps.to_pylist()
+    assert [r["late_units"] for r in after if r["late_units"] > 0] == []
+
+
+def test_hours_that_are_lacking_beside_overtime_that_is_too_dear_are_not_what_is_missing():
+    """One unit of two hours more would take the hour that is left and, with what it lacks given, two of overtime at 45:
+    more than the 5 that its lateness costs."""
+    recipes = [{"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 2.0, "cost_per_unit": 1.0}]
+    recipes[0] |= {"setup_cost": 1.0, "min_lot_units": 2.0}
+    economics = [
+        {
+            "product": "A",
+            "holding_cost_per_unit_week": 0.1,
+            "late_cost_per_unit_week": 5.0,
+            "lost_sale_cost_per_unit": 99.0,
+        }
+    ]
+    days = {"line": "L", "from": MONDAY, "to": MONDAY + timedelta(weeks=1), "hours": 40.0}
+    more = [days | {"overtime_hours": 1.9, "overtime_cost_per_hour": 45.0}]
+    demand = [
+        {"demand": f"d{t}", "product": "A", "market": "all", "due": MONDAY + timedelta(weeks=t), "units": units}
+        for t, units in enumerate((21.0, 5.0))
+    ]
+    tables = {"recipes": recipes, "economics": economics, "demand": demand}
+    tables["lines"] = [{"line": "L", "hours_per_week": 40.0}]
+    rows = cleared(state_of(**tables, line_calendar=more, late_days=21)).gaps.to_pylist()
+    (late,) = [r for r in rows if r["late_units"] > 0]
+    assert (late["late_units"], late["binding"], late["needed_amount"]) == (1.0, "", None)

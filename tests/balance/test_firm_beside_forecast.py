@@ -99,6 +99,6 @@ def test_requests_and_the_rest_are_all_of_the_gaps(orders, hours, defaults):
     served = sum(r["served_units"] for r in clearing.gaps.to_pylist())
     assert served == pytest.approx(sum(r["delivered_units"] for r in flow), abs=1e-4)
     if decision.chosen is not None:
-        pegs, _ = pegged(decision.chosen.work, clearing, decision.chosen.lots)
+        pegs = pegged(decision.chosen.work, clearing, decision.chosen.lots).pegs
         for lot, own in pegs.items():
             assert sum(p.units for p in own) <= lot.units * lot.way.yield_share + 1e-6

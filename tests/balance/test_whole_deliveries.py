@@ -91,7 +91,7 @@ def test_a_kettle_is_for_the_order_of_the_lot_that_completes_it():
     """4.75 good kettles a week: 4 of the first lot and 5 of the second, which the rest of one completes."""
     decision = kettles([5, 5, 5], 5.0, 0.95)
     assert decision.chosen is not None
-    pegs, _ = pegged(decision.chosen.work, decision.clearing, decision.chosen.lots)
+    pegs = pegged(decision.chosen.work, decision.clearing, decision.chosen.lots).pegs
     units = [[peg.units for peg in own] for _, own in sorted(pegs.items(), key=lambda one: one[0].start)]
     assert [sum(own) for own in units] == [4.0, 5.0, 5.0]
     assert all(unit == round(unit) for own in units for unit in own)

@@ -131,6 +131,24 @@ def test_a_set_up_takes_hours_of_what_has_not_begun():
     assert begun.hours["L"].tolist() == [36.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
+def test_an_order_that_nobody_reported_to_have_begun_takes_hours_and_components_from_now_on():
+    """W was to start two weeks ago, and is due now: with its set-up 42 hours and its 72 Q are taken from now on, and
+    with a lead time of a week its 36 A are there in the second week. Reported to have begun it has both behind it, and
+    comes now; one that is due in the third week comes then either way."""
+    recipe = {"recipe": "A/L", "product": "A", "line": "L", "hours_per_unit": 1.0, "setup_hours": 6.0, "lead_days": 7.0}
+    of, order = plain(recipes=[recipe]), {"units": 36.0, "week": -2}
+    one = found(of, {"Q": 500.0}, make("W", **order, weeks=2))
+    assert one.hours["L"].tolist() == [40.0, 2.0, 0.0, 0.0, 0.0, 0.0]
+    assert one.units["Q"].tolist() == [428.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert one.units["A"].tolist() == [0.0, 36.0, 0.0, 0.0, 0.0, 0.0]
+    assert one.put_off == ()
+    begun = found(of, {"Q": 500.0}, make("W", **order, weeks=2, stage="begun", taken=frozenset({"Q"})))
+    assert (begun.hours["L"].sum(), begun.units["Q"].sum()) == (0.0, 500.0)
+    assert begun.units["A"].tolist() == [36.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    for later in (make("W", **order, weeks=4), make("W", **order, weeks=4, stage="begun")):
+        assert found(of, {"Q": 500.0}, later).units["A"].tolist() == [0.0, 0.0, 36.0, 0.0, 0.0, 0.0]
+
+
 def test_a_component_that_a_line_must_make_waits_for_its_hours():
     """Q takes an hour each on L, 40 a week: 5 A need 10 Q and 5 hours, all in the first week; 20 A 40 Q and 20 hours:
     the Q in the first week, and A a week later."""

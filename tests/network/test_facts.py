@@ -25,7 +25,8 @@ def test_what_comes_is_the_yield_of_the_units_still_to_be_started() -> None:
     """A takes an hour and 2 C, of which 4 of 5 are good. 100 C in stock.
 
     W1: 10 start in week 1 and come in week 2: 8 A, 10 hours, 20 C. W2: started last week, due now, 5 left: 4 A, its
-    hours are spent, its 10 C still in the records. W3: overdue, 5 left, made now: 4 A, 5 hours, 10 C.
+    hours are spent, its 10 C still in the records. W3: overdue, 5 left, made now: 4 A, 5 hours, 10 C. W4: was to start
+    last week and nobody says that it did, due now: made now, 4 A, 5 hours, 10 C.
     """
     settings = ChainSettings("t")
     tables = {
@@ -42,15 +43,16 @@ def test_what_comes_is_the_yield_of_the_units_still_to_be_started() -> None:
     week = timedelta(weeks=1)
     under_way = (
         UnderWay("W3", "make", "A", "R", None, 5.0, MONDAY - 2 * week, MONDAY - week),
-        UnderWay("W2", "make", "A", "R", "L", 5.0, MONDAY - week, MONDAY),
+        UnderWay("W2", "make", "A", "R", "L", 5.0, MONDAY - week, MONDAY, stage="begun"),
+        UnderWay("W4", "make", "A", "R", "L", 5.0, MONDAY - week, MONDAY),
         UnderWay("W1", "make", "A", "R", "L", 10.0, STARTS[1], STARTS[2]),
         UnderWay("P1", "buy", "C", None, None, 7.0, MONDAY, STARTS[1]),
     )
     facts = chain_facts(state, STARTS, nothing_learnt())
     found = committed(facts, Position({"C": 100.0}, {}, {}, under_way), STARTS, settings.calendar, 0)
-    assert found.units["A"].tolist() == [8.0, 0.0, 8.0]
-    assert found.hours["L"].tolist() == [5.0, 10.0, 0.0]
-    assert found.units["C"].tolist() == [80.0, 7.0 - 20.0, 0.0]
+    assert found.units["A"].tolist() == [12.0, 0.0, 8.0]
+    assert found.hours["L"].tolist() == [10.0, 10.0, 0.0]
+    assert found.units["C"].tolist() == [70.0, 7.0 - 20.0, 0.0]
 
 
 def test_the_response_is_review_frozen_buckets_and_the_lead_times_of_the_cheapest_ways() -> None:

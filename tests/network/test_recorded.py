@@ -61,6 +61,24 @@ def test_one_product_alone_says_nothing_of_the_records() -> None:
     assert sales_end(chain(range(70), 90, ["A"])) is None
 
 
+@pytest.mark.parametrize(
+    ("days", "today", "weeks"),
+    [
+        (range(70), 77, 1),  # a whole week
+        (range(70), 83, 1),  # and the one that has begun is not over
+        (range(70), 75, None),
+        (range(0, 70, 14), 98, 5),  # too few to know what is usual
+        ([*range(20), *range(40, 80)], 98, None),  # such a gap was there before
+    ],
+)
+def test_weeks_that_count_as_unsold_are_said(days: Sequence[int], today: int, weeks: int | None) -> None:
+    """Of one product alone: what is not recorded counts as not sold, which lowers the forecast."""
+    said = [f for f in position_notices(chain(days, today, ["A"]), nothing_learnt()) if f.code == "sales_quiet_week"]
+    assert [f"the {weeks} whole week{'' if weeks == 1 else 's'} between" in f.text("en") for f in said] == [True][
+        : 1 if weeks else 0
+    ]
+
+
 def test_days_that_nobody_told_of_are_unknown_and_said() -> None:
     """Sold daily for ten weeks. A fortnight later the weeks between are no weeks without demand."""
     then, later = chain(range(70), 70), chain(range(70), 84)

@@ -20,6 +20,7 @@ from datong.ledger.state import State, state_of_tables
 from datong.model.errors import Refused
 from datong.model.flow import Learnt, PlannedOrder, nothing_learnt
 from datong.model.tables import tables
+from datong.network.committed import committed
 from datong.network.facts import chain_facts
 from datong.network.position import position
 from datong.replay import replay as module
@@ -393,6 +394,36 @@ def test_baseline_counts_on_what_it_gave_out_before(small: SimpleNamespace, froz
         course.scene.settings.calendar.shift(course.scene.buckets[-1], n + 1) for n in range(frozen_buckets)
     }
     assert course.waiting
+
+
+def test_what_began_in_a_replay_has_its_hours_and_components_behind_it(small: SimpleNamespace) -> None:
+    """`a` takes three weeks and 2 `c` a unit: while it is in work, no open week has hours taken for it, its `c` are
+    gone once, and what is on its way comes in its week."""
+    rows = small.facts()
+    rows["recipes"][0]["lead_days"], rows["lines"][0]["hours_per_week"] = 21.0, 1000.0
+    rows["products"].append(dict(rows["products"][0], row_id="products:c", product="c", kind="component"))
+    rows["components"] = [
+        {"row_id": "components:1", "known_at": EVER, "product": "a", "component": "c", "units_per_unit": 2.0}
+    ]
+    rows["stock"].append(small.event("stock", "c", small.first - timedelta(days=2), product="c", units=5000.0))
+    seen: list[tuple[float, float, list[float]]] = []
+
+    def decide(state: State) -> list[PlannedOrder]:
+        where = position(state)
+        starts = state.settings.calendar.starts(state.first_open_bucket, 4)
+        found = committed(chain_facts(state, starts, nothing_learnt()), where, starts, state.settings.calendar, 0)
+        assert found.put_off == ()
+        seen.append((where.on_hand_units["c"], float(found.hours["l"].sum()), found.units["a"].tolist()))
+        return [o for o in baseline_orders(state) if o.product != "c"]
+
+    course = follow_small(small, rows, decide)
+    at = {p: i for i, p in enumerate(course.scene.products)}
+    assert course.made_units[:, at["a"]].sum() > 0
+    for t in range(1, 8):
+        there, hours, comes = seen[t]
+        assert there == pytest.approx(course.stock_units[t - 1, at["c"]])
+        assert hours == 0.0
+        assert comes[0] - course.stock_units[t - 1, at["a"]] == pytest.approx(course.made_units[t, at["a"]])
 
 
 def test_closing_the_books_without_shipments_leaves_the_position_as_it_was(small: SimpleNamespace) -> None:

@@ -11,7 +11,7 @@ from datong.app.wiring import Opened
 from datong.learn.memory import learnt_by
 from datong.ledger.order_life import Standing
 from datong.ledger.protocol import Ledger, RunRecord
-from datong.ledger.standings import order_standings, state_now
+from datong.ledger.standings import order_standings, state_of
 from datong.ledger.state import State
 from datong.model.errors import NotFound
 from datong.model.flow import SCORES_SCHEMA, Learnt, OrderMessage
@@ -147,7 +147,7 @@ def recorded(state: State, order: str) -> Message | None:
         by=message("app.recorded_by", source=source) if source else message("app.recorded_by_nobody"),
         start=row["start"],
         due=row["due"],
-        state=message(f"code.state_{state_now(stand)}"),
+        state=message(f"code.state_{state_of(row, stand)}"),
         good=shown(stand.good_units),
         rest=message("app.recorded_counted", units=shown(ahead.units), day=ahead.due)
         if ahead is not None

@@ -60,8 +60,7 @@ class Binding:
 
     hours: it is counted in hours, else in units; price: money per unit of it; bucket: in which it is short, or a
     way would start, -1 where none can be there; needed: of it for all that is late or lost, 0 where nothing is scarce
-    or more of it alone would not do; later: bucket in
-    which the orders would leave room for it, -1 where they do not; None where prices say when.
+    or more of it alone would not do.
     """
 
     name: pa.StringArray
@@ -69,7 +68,6 @@ class Binding:
     price: FloatArray
     bucket: IntArray
     needed: FloatArray
-    later: IntArray | None = None
 
 
 def by_prices(market: Market, demanded: IntArray, units: Units, ways: FloatArray, scarcity: Scarcity) -> Binding:
@@ -216,12 +214,11 @@ def by_orders(
     shape = units.asked.shape
     cells, is_hours = np.full(units.asked.size, "", dtype=object), np.zeros(shape, dtype=bool)
     price, needed = np.zeros(shape), np.zeros(shape)
-    buckets, later = np.full((2, *shape), -1, dtype=np.int64)
+    buckets = np.full(shape, -1, dtype=np.int64)
     for d, t in zip(*np.nonzero(units.late + units.lost >= LEAST_TOLD), strict=True):
         product, saves = int(demanded[d]), float(worth[d, t])
         missing = float(units.late[d, t] + units.lost[d, t])
         found = left.obstacles(product, int(t), missing, saves)
-        later[d, t] = next((u for u in range(t + 1, market.buckets) if left.has_room(product, u, missing, saves)), -1)
         if not found:
             continue
         obstacle, start, _ = min(found, key=_by_ease)
@@ -229,7 +226,7 @@ def by_orders(
         if obstacle is not None:
             cells[d * market.buckets + t], is_hours[d, t] = obstacle.name, obstacle.hours
             price[d, t], needed[d, t] = obstacle.price, obstacle.amount
-    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed, later)
+    return Binding(pa.array(cells, pa.string()), is_hours, price, buckets, needed)
 
 
 def _worth_on_time(market: Market, demanded: IntArray, outcome: Outcome) -> FloatArray:
@@ -261,7 +258,7 @@ class _Left:
     """Hours, components and limits that orders leave."""
 
     def __init__(self, market: Market, outcome: Outcome, prices: Prices, started: FloatArray, lots: FloatArray) -> None:
-        self.market, self.prices, self.lots = market, prices, lots
+        self.market, self.prices, self.lots, self.started = market, prices, lots, started
         self.hours = market.most_hours + market.lines.hours_taken - outcome.hours_used
         self.pool = outcome.pool
         self.limit = np.maximum(market.ways.limit - started, 0.0)
@@ -273,15 +270,6 @@ class _Left:
     def ways(self, product: int) -> list[int]:
         return self.ways_of[self.first_way[product] : self.first_way[product + 1]].tolist()
 
-    def has_room(self, product: int, bucket: int, missing: float, worth: float) -> bool:
-        """Whether any way leaves room for a lot of the missing good units that is there in a bucket, and costs less
-        than they are worth."""
-        return any(
-            self._dearer(way, start, bucket, missing) < worth
-            and not self._lacks(way, start, self._more(way, start, missing))
-            for way, start in self._in_time(product, bucket)
-        )
-
     def obstacles(
         self,
         product: int,
@@ -291,15 +279,46 @@ class _Left:
         above: frozenset[int] = frozenset(),
     ) -> list[_Found]:
         """Of each way that can be there in a bucket: what keeps it from it, the bucket of its start, and its name;
-        where each would cost more than the units are worth, nothing. above: products for which it is looked into, in a
-        circle of lanes the same ones again."""
+        where each would cost more than the units are worth, what keeps the order that brings them late from an earlier
+        start, and else nothing. above: products for which it is looked into, in a circle of lanes the same ones again.
+        """
         names = self.market.ways.facts
         starts = self._in_time(product, bucket)
         paying = [at for at in (*starts, *self._growing(product, bucket)) if self._dearer(*at, bucket, missing) < worth]
         if not paying:
-            return [(None, start, names[way].name) for way, start in starts]
+            return self._moved(product, bucket, worth) or [(None, start, names[way].name) for way, start in starts]
         found = [(self._obstacle(way, start, missing, above | {product}), start, way) for way, start in paying]
         return [(obstacle, start, names[way].name) for obstacle, start, way in found]
+
+    def _moved(self, product: int, bucket: int, worth: float) -> list[_Found]:
+        """Of each way that could be there in a bucket and has its next order later: what that order lacks in the hours
+        of the earlier start, where to hold all of it until then costs less than the units are worth on time. It moves
+        with its set-up, and its components are there."""
+        found: list[_Found] = []
+        for way, start in self._in_time(product, bucket):
+            after = np.flatnonzero(self.lots[way, start:])
+            if not len(after) or after[0] == 0:
+                continue
+            lot, facts = float(self.started[way, start + after[0]]), self.market.ways.facts[way]
+            held = lot * facts.yield_share * int(after[0]) * float(self.market.money.holding[product])
+            if held + self._overtime(way, start, facts.setup_hours + lot * facts.hours_per_unit) >= worth:
+                continue
+            hours = [one for _, part, one in self._lacks(way, start, lot, int(after[0])) if part < 0]
+            parts = [one for _, part, one in self._lacks(way, start, lot, int(after[0])) if part >= 0]
+            if hours and not parts:
+                found.append((hours[0], start, facts.name))
+        return found
+
+    def _overtime(self, way: int, start: int, hours: float) -> float:
+        """Money for the overtime that so many hours of a way take, beside what they lack."""
+        line, overtime = int(self.market.ways.line[way]), self.market.rules.overtime
+        if line < 0 or not overtime.is_there:
+            return 0.0
+        worked = slice(start, start + self.market.ways.facts[way].span)
+        extra = overtime.hours[line, worked]
+        usual = np.maximum(self.hours[line, worked] - extra, 0.0)
+        over = np.clip(hours / len(extra) - usual, 0.0, np.minimum(extra, np.maximum(self.hours[line, worked], 0.0)))
+        return float((over * overtime.cost[line, worked]).sum())
 
     def _in_time(self, product: int, bucket: int) -> list[tuple[int, int]]:
         """Ways of a product and their starts for a bucket."""
@@ -318,13 +337,17 @@ class _Left:
 
     def _dearer(self, way: int, start: int, bucket: int, missing: float) -> float:
         """Money that a lot for the missing units costs beside its units at their normal cost: its set-up, where no
-        order of the way starts there, holding until the bucket, and what the way costs above the cheapest."""
+        order of the way starts there, holding until the bucket, overtime, and what the way costs above the cheapest."""
         market, facts = self.market, self.market.ways.facts[way]
         product = int(market.ways.product[way])
         setup = 0.0 if self.lots[way, start] > 0 else facts.setup_cost
         early = bucket - int(market.ways.lead[way]) - start
         above = max(float(self.normal[way] - market.products.plain_cost[product]), 0.0)
-        return setup + missing * (early * float(market.money.holding[product]) + above)
+        hours = facts.setup_hours if self.lots[way, start] == 0 else 0.0
+        hours += self._more(way, start, missing) * facts.hours_per_unit
+        return (
+            setup + self._overtime(way, start, hours) + missing * (early * float(market.money.holding[product]) + above)
+        )
 
     def _more(self, way: int, start: int, missing: float) -> float:
         """Units that would have to start for the missing good ones: in whole multiples, and beside no order of the way
@@ -335,8 +358,11 @@ class _Left:
             wanted = max(wanted, facts.min_units)
         return math.ceil(wanted / step - NOTHING) * step if step > 0 else wanted
 
-    def _lacks(self, way: int, start: int, lot: float) -> list[tuple[float, int, _Obstacle]]:
-        """What a lot finds too little of: units that it allows, the component (-1: none), and how much is short."""
+    def _lacks(
+        self, way: int, start: int, lot: float, buckets: int | None = None
+    ) -> list[tuple[float, int, _Obstacle]]:
+        """What a lot finds too little of: units that it allows, the component (-1: none), and how much is short.
+        buckets: after which it takes its components in any case; None: it takes more of them for good."""
         market, facts = self.market, self.market.ways.facts[way]
         found: list[tuple[float, int, _Obstacle]] = []
         line = int(market.ways.line[way])
@@ -355,7 +381,7 @@ class _Left:
         for use in self.uses_of[self.first_use[way] : self.first_use[way + 1]].tolist():
             part, each = int(market.uses.component[use]), float(market.uses.units[use])
             # What is taken now may be missing later: it must be there by the first bucket that is short of it.
-            short = lot * each - self.pool[part, start:]
+            short = lot * each - self.pool[part, start : None if buckets is None else start + buckets]
             lacks = float(short.max())
             if market.uses.is_open[use, start] and lacks > NOTHING * max(lot, 1.0):
                 first = start + int(np.flatnonzero(short > NOTHING * max(lot, 1.0))[0])

@@ -16,6 +16,7 @@ from datong.balance.deliveries import DELIVERIES_SCHEMA, Delivered, delivered, d
 from datong.balance.evaluate import Outcome
 from datong.balance.kept import Kept, kept, where_kept
 from datong.balance.scarcity import NOTHING, Scarcity, product_of, shared_name
+from datong.balance.served_later import served_later
 from datong.balance.solution import Prices, Solution
 from datong.model.flow import SUBSTITUTIONS_SCHEMA, Clearing, FloatArray, Forecast, IntArray
 from datong.network.horizon import EPOCH, day_numbers
@@ -71,8 +72,6 @@ GAPS_SCHEMA = pa.schema(
         ("kept_for", pa.string()),
     ]
 )
-# A product can be had again where its price is below a lost sale's by this share: prices of a search are not exact.
-BELOW_LOST_SHARE = 0.01
 # Share of an amount, or of a unit, that a difference of sums may be off by.
 ROUNDING = 1e-9
 # Rows of quantities worked out together.
@@ -101,14 +100,15 @@ def read_back(
             return by_prices(market, product, units, ways, scarcity)
         return by_orders(market, product, units, outcome, solution.prices, solution.started, lots)
 
-    def why(product: IntArray, units: Units) -> tuple[Binding, Kept]:
+    def why(product: IntArray, units: Units) -> tuple[Binding, Kept, IntArray]:
         lying = kept(market, product, units, outcome, solution.started, found)
-        return where_kept(market, product, units, in_the_way(product, units), lying), lying
+        later = served_later(market, product, units.lost, outcome, solution.started, lots)
+        return where_kept(market, product, units, in_the_way(product, units), lying), lying, later
 
     return Clearing(
         quantities=_quantities(market, solution, scarcity),
         prices=_prices(market, solution, outcome, cheapest),
-        gaps=_gaps(market, outcome, demand, cheapest, why, found),
+        gaps=_gaps(market, outcome, demand, why, found),
         deliveries=_deliveries(market, found),
         flow=flow(market, solution, outcome),
         hours=hours(market, solution, outcome, lots),
@@ -362,8 +362,7 @@ def _gaps(
     market: Market,
     outcome: Outcome,
     demand: Forecast,
-    cheapest: FloatArray,
-    why: Callable[[IntArray, Units], tuple[Binding, Kept]],
+    why: Callable[[IntArray, Units], tuple[Binding, Kept, IntArray]],
     found: Delivered | None,
 ) -> pa.Table:
     """Units by product, market and bucket.
@@ -394,8 +393,8 @@ def _gaps(
     late = units.late.copy()
     late[:, 0] -= np.minimum(np.bincount(market.demand.product, soonest, len(market.products))[demanded], late[:, 0])
     blamed = replace(units, late=late)
-    binding, lying = why(demanded, blamed)
-    days = _days_more(market, demanded, blamed, cheapest, binding.later)
+    binding, lying, could = why(demanded, blamed)
+    days = _days_more(market, blamed, could)
     at_once = (late + units.lost <= NOTHING) & (units.late > NOTHING)
     # By product, then bucket, then market.
     row = np.argsort((of[:, None] * buckets + np.arange(buckets)).ravel(), kind="stable")
@@ -502,26 +501,19 @@ def _added(left: Units, right: Units) -> Units:
     return Units(*(getattr(left, f.name) + getattr(right, f.name) for f in fields(left)))
 
 
-def _days_more(
-    market: Market, product: IntArray, units: Units, cheapest: FloatArray, room: IntArray | None
-) -> IntArray:
+def _days_more(market: Market, units: Units, could: IntArray) -> IntArray:
     """(product asked for, bucket) days more after which what is late or lost could be served; 0: not within the
-    horizon. product: (product asked for) its index in the market.
+    horizon, or nobody knows.
 
-    What is late: until the plan has served all that was asked for by then. What is lost: until a unit's price is below
-    that of a lost sale, or until orders in lots leave room for it (room: bucket, -1: never).
+    What is late: until the plan has served all that was asked for by then. What is lost: until the orders leave enough
+    to serve it (could: bucket, -1: never).
     """
     d, t = np.nonzero(units.late + units.lost > NOTHING)
     served = np.cumsum(units.served, axis=1)
     target = (np.cumsum(units.asked, axis=1) - np.cumsum(units.refused, axis=1))[d, t]
-    price = cheapest[product]  # or made earlier and held
-    held = np.arange(market.buckets) * market.money.holding[product, None]
-    price = np.minimum.accumulate(price - held, axis=1) + held
-    can_buy = price < market.money.lost_sale[product, None] * (1 - BELOW_LOST_SHARE)
-    is_lost, later = units.refused[d, t] > NOTHING, np.full(len(d), -1)
+    is_lost, later = units.lost[d, t] > NOTHING, np.full(len(d), -1)
     for u in range(market.buckets - 1, 0, -1):
-        could = can_buy[d, u] if room is None else room[d, t] == u
-        there = np.where(is_lost, could, served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
+        there = np.where(is_lost, could[d, t] == u, served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
         later[there & (u > t)] = u
     starts = day_numbers(market.bucket_starts)
     days = np.zeros(units.asked.shape, dtype=np.int64)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -52,21 +53,25 @@ def order_standings(state: State) -> dict[str, Standing]:
             continue
         code, orders = codes(rows["order"])
         sums = [np.bincount(code, rows[c].to_numpy(), len(orders)) for c in columns]
-        first = _first_moments(rows)
+        moments = _first_and_last(rows)
         for order, good, *scrap in zip(orders, *sums, strict=True):
-            stands[order] = _at_least(stands.get(order, Standing()), float(good), float(sum(scrap)), first[order])
+            stands[order] = _at_least(stands.get(order, Standing()), float(good), float(sum(scrap)), moments[order])
     return stands
 
 
-def _first_moments(rows: pa.Table) -> dict[str, datetime]:
-    first = rows.group_by("order").aggregate([("happened_at", "min")])
-    return dict(zip(first["order"].to_pylist(), first["happened_at_min"].to_pylist(), strict=True))
+def _first_and_last(rows: pa.Table) -> dict[str, tuple[datetime, datetime]]:
+    """First and last moment, by order."""
+    found = rows.group_by("order").aggregate([("happened_at", "min"), ("happened_at", "max")])
+    moments = zip(found["happened_at_min"].to_pylist(), found["happened_at_max"].to_pylist(), strict=True)
+    return dict(zip(found["order"].to_pylist(), moments, strict=True))
 
 
-def _at_least(stand: Standing, good_units: float, scrap_units: float, reported_at: datetime) -> Standing:
+def _at_least(stand: Standing, good_units: float, scrap_units: float, booked: tuple[datetime, datetime]) -> Standing:
+    """booked: the first and last moment at which so many were."""
     good, scrap = max(stand.good_units, good_units), max(stand.scrap_units, scrap_units)
-    first = reported_at if stand.reported_at is None else min(stand.reported_at, reported_at)
-    return replace(stand, good_units=good, scrap_units=scrap, reported_at=first)
+    first = booked[0] if stand.reported_at is None else min(stand.reported_at, booked[0])
+    more_at = booked[1] if good_units > stand.good_units else stand.more_at
+    return replace(stand, good_units=good, scrap_units=scrap, reported_at=first, more_at=more_at)
 
 
 def state_now(stand: Standing | None) -> str:
@@ -76,6 +81,15 @@ def state_now(stand: Standing | None) -> str:
         booked = stand is not None and stand.good_units + stand.scrap_units > LEAST_UNITS
         return "partly_done" if booked else "released"
     return stand.state
+
+
+def state_of(row: Mapping[str, Any], stand: Standing | None) -> str:
+    """State of a row of `orders`: one of which all units are made or received, scrapped ones included, is done,
+    whatever was said last of it. A transfer that has left is not there yet."""
+    now = state_now(stand)
+    if stand is None or now not in OPEN_STATES or row["kind"] == "move":
+        return now
+    return "done" if row["units"] - stand.good_units - stand.scrap_units <= LEAST_UNITS else now
 
 
 def begun_at(stand: Standing | None, start: date, calendar: Calendar) -> datetime | None:

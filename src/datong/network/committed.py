@@ -45,6 +45,17 @@ class Pull:
 
 
 @dataclass(frozen=True)
+class Comes:
+    """Good units that an order under way brings. product: with its site, in a chain with lanes. day: of the bucket."""
+
+    order: str
+    product: str
+    bucket: int
+    day: date
+    units: float
+
+
+@dataclass(frozen=True)
 class PutOff:
     """An order that cannot run as it says. units: of it that can run from `start` on, None: in no open bucket.
 
@@ -68,7 +79,8 @@ class Committed:
     units: product -> (bucket) units that come, opening stock in the first bucket, less what orders will take; in sum
     below zero where components are still to be made or bought. hours: line -> (bucket) hours that orders will take,
     within those of the line. covering: way -> (bucket) starts that would bring what is missing. pulls: what orders
-    take. put_off: orders that start or arrive later than they say, or in part.
+    take. put_off: orders that start or arrive later than they say, or in part. arrives: of each order that takes hours
+    or components, the bucket in which its units are there, None: beyond the horizon. comes: what orders bring in it.
     """
 
     units: Mapping[str, FloatArray]
@@ -76,6 +88,8 @@ class Committed:
     covering: Mapping[str, FloatArray] = field(default_factory=dict)
     pulls: tuple[Pull, ...] = ()
     put_off: tuple[PutOff, ...] = ()
+    arrives: Mapping[str, int | None] = field(default_factory=dict)
+    comes: tuple[Comes, ...] = ()
 
 
 def committed(
@@ -83,10 +97,11 @@ def committed(
 ) -> Committed:
     """Opening stock, receipts of orders out, and the hours and components that they will still take.
 
-    Of the units of an order that are still to be started, the yield of its way arrives. One that began before the first
-    bucket and is not yet due has spent its hours, unless a part of it was reported: then the rest still takes its own.
-    One that should have begun begins in the first bucket. Stock below
-    zero cannot lie anywhere: records that say so count as 0.
+    Of the units of an order that are still to be started, the yield of its way arrives. One that was reported to have
+    begun before the first bucket, and is not yet due, has spent its hours, unless a part of it was reported: then the
+    rest still takes its own. One that should have begun and of which no start is reported begins in the first bucket:
+    it takes its hours and components from then on, and is there after its lead time, or when it is due if that is
+    later. Stock below zero cannot lie anywhere: records that say so count as 0.
     """
     return _Schedule(facts, located(facts, where), bucket_starts, calendar, frozen_buckets).run()
 
@@ -173,6 +188,8 @@ class _Schedule:
         self.taken = {line: np.zeros(self.buckets) for line in facts.line_hours}
         self.pulls: list[Pull] = []
         self.put_off: list[PutOff] = []
+        self.arrives: dict[str, int | None] = {}
+        self.comes: list[Comes] = []
         self.tasks: list[_Task] = []
         ways = {w.name: w for w in facts.ways}
         for order in where.under_way:
@@ -184,15 +201,18 @@ class _Schedule:
         origin = self.starts[0]
         start, due = self.calendar.index(order.start, origin), self.calendar.index(order.due, origin)
         if way is None:  # bought, or nobody knows how it is made
-            self._arrive(self.at[order.product], max(due, 0), order.units)
+            self._arrive(order, max(due, 0), order.units)
             return
         if start >= self.buckets:
             return
         line = order.line or way.line or ""
-        spent = start < 0 <= due and not order.partly
+        begun = order.stage == "begun"
+        spent = begun and start < 0 <= due and not order.partly
+        if start < 0 and not begun:  # nobody reported a start: as if it began now
+            due = max(due, self.calendar.lead_buckets(way.lead_days))
         on_line = line in self.free and not spent
         run_hours = order.units * way.hours_per_unit if on_line else 0.0
-        setup_hours = way.setup_hours if on_line and order.stage != "begun" else 0.0
+        setup_hours = way.setup_hours if on_line and not begun else 0.0
         begin, due = max(start, 0), max(due, 0)
         product = self.at[order.product]
         task = _Task(
@@ -211,14 +231,18 @@ class _Schedule:
         if task.takes or task.line is not None:
             self.tasks.append(task)
         else:
-            self._arrive(product, due, order.units * way.yield_share)
+            self._arrive(order, due, order.units * way.yield_share)
 
     def _takes(self, order: UnderWay, label: str) -> bool:
         return order.takes(self.facts.product_of(label))
 
-    def _arrive(self, product: int, bucket: int, units: float) -> None:
+    def _arrive(self, order: UnderWay, bucket: int, units: float) -> None:
+        """On the day that the order names, where it is one of the bucket, else as that begins."""
         if bucket < self.buckets:
-            self.came[product, bucket] += units
+            self.came[self.at[order.product], bucket] += units
+            day = max(order.due, self.starts[bucket])
+            day = day if self.calendar.index(day, self.starts[0]) == bucket else self.starts[bucket]
+            self.comes.append(Comes(order.order, order.product, bucket, day, units))
 
     def run(self) -> Committed:
         self._share_hours()
@@ -235,6 +259,8 @@ class _Schedule:
             covering=self.cover.starts(),
             pulls=tuple(self.pulls),
             put_off=tuple(sorted(self.put_off, key=lambda h: (h.said, h.order.order))),
+            arrives=self.arrives,
+            comes=tuple(sorted(self.comes, key=lambda c: (c.product, c.day, c.order))),
         )
 
     # hours ----------------------------------------------------------------------------------------
@@ -306,9 +332,9 @@ class _Schedule:
             name = self.facts.products[part]
             self.pulls.append(Pull(task.order.order, task.order.product, name, bucket, units))
         units = task.order.units * share
-        arrives = self._arrival(task, t, share)
+        arrives = self.arrives[task.order.order] = self._arrival(task, t, share)
         if arrives is not None:
-            self._arrive(task.product, arrives, units * task.way.yield_share)
+            self._arrive(task.order, arrives, units * task.way.yield_share)
             self.cover.arrive(task.product, arrives, units * task.way.yield_share)
         as_said = task.due if task.due < self.buckets else None
         if task.short is not None or arrives != as_said:
@@ -350,6 +376,7 @@ class _Schedule:
                     self._start(task, best, best_share)
                     continue
             self._give_back(task)
+            self.arrives[task.order.order] = None
             self._put_off(task, None, None, 0.0)
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import named
-from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.ledger.versions import Span, span, without
 from datong.model.findings import Finding, finding
@@ -185,7 +185,7 @@ def overdue_orders(state: State) -> tuple[Finding, ...]:
     for row in state.table("orders").to_pylist():
         stand = standings.get(row["order"], Standing())
         left = row["units"] - stand.good_units - stand.scrap_units
-        if state_now(stand) in OPEN_STATES and left > LEAST_UNITS and row["due"] < state.today:
+        if state_of(row, stand) in OPEN_STATES and left > LEAST_UNITS and row["due"] < state.today:
             late.append((row["due"], row["order"], f"{row['order']} ({left:g} {row['product']}, {row['due']})"))
     if not late:
         return ()

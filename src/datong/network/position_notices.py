@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 
 from datong.ledger.order_life import Standing
 from datong.ledger.products_held_back import COUNTS, named
-from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import REFUSED, State
 from datong.model.findings import Finding, finding
 from datong.model.flow import Learnt
 from datong.model.words import Message, message
 from datong.network.committed import PutOff, committed
-from datong.network.facts import chain_facts
+from datong.network.facts import chain_facts, located
 from datong.network.owed import old_sales_owed, past_firm_rows
 from datong.network.position import Position, position
-from datong.network.sales_recorded_until import sales_end
+from datong.network.sales_recorded_until import quiet_since, sales_end
 from datong.network.stock import (
     Counts,
     booked_without_order,
@@ -31,6 +31,7 @@ from datong.network.stock import (
     unbooked_done,
 )
 from datong.network.under_way import Expected, UnderWay, expected_arrivals, orders_out
+from datong.network.ways import Way
 
 # Orders that are told one by one; the others are counted.
 ORDERS_TOLD = 10
@@ -48,6 +49,7 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
         *_old_sales(state),
         *_overdue(state, where, out),
         *_put_off(state, where, learnt),
+        *_not_begun(state, where, learnt),
         *_orders(state, stands, out),
     )
 
@@ -58,10 +60,17 @@ def position_notices(state: State, learnt: Learnt, where: Position | None = None
 def _sales_end(state: State) -> Iterator[Finding]:
     """The records of sales end before the plan begins: neither demand nor stock knows what was sold since."""
     end = sales_end(state)
+    figures: dict[str, Any]
     if end is not None:
-        figures: dict[str, Any] = {"last": f"{end.day}", "today": f"{state.today}"}
+        figures = {"last": f"{end.day}", "today": f"{state.today}"}
         figures["days"] = (state.today - end.day).days - 1
         yield finding("warning", "position.sales_end", "sales", column="happened_at", **figures)
+    quiet = quiet_since(state)
+    if quiet is not None:
+        last, buckets = quiet
+        key = f"position.sales_quiet_{state.settings.calendar.unit}"
+        figures = {"last": f"{last}", "today": f"{state.today}", "buckets": buckets}
+        yield finding("warning", key, "sales", column="happened_at", **figures)
 
 
 # stock ---------------------------------------------------------------------------------------------
@@ -240,6 +249,29 @@ def _put_off(state: State, where: Position, learnt: Learnt) -> Iterator[Finding]
         yield finding("warning", "position.start_late", "orders", column="start", count=count, orders=names)
 
 
+def _not_begun(state: State, where: Position, learnt: Learnt) -> Iterator[Finding]:
+    """Work that should have begun, of which no start is reported: the plan has it begin now."""
+    idle = [o for o in where.under_way if o.kind == "make" and o.stage != "begun" and o.start < state.today]
+    if not idle:
+        return
+    starts = state.settings.calendar.starts(state.first_open_bucket, state.settings.horizon_buckets)
+    facts = chain_facts(state, starts, learnt)
+    ways = {w.name: w for w in facts.ways}
+    way_of = {o.order: ways.get(o.recipe or "") for o in located(facts, where).under_way}
+    hours = {o.order: _hours(o, way_of[o.order], facts.line_hours) for o in idle}
+    idle.sort(key=lambda o: (o.start, o.order))
+    names = named(f"{o.order} ({o.start}, {o.units:g} {o.product}, {hours[o.order]:g} h)" for o in idle)
+    figures: dict[str, Any] = {"count": len(idle), "hours": f"{round(sum(hours.values()), 2):g}", "orders": names}
+    yield finding("warning", "position.should_have_begun", "orders", column="start", **figures)
+
+
+def _hours(order: UnderWay, way: Way | None, line_hours: Mapping[str, Any]) -> float:
+    """Hours that an order which has not begun takes of its line; 0 where the chain does not know them."""
+    if way is None or (order.line or way.line or "") not in line_hours:
+        return 0.0
+    return round(way.setup_hours + order.units * way.hours_per_unit, 2)
+
+
 def _lacks(one: PutOff, shared: Mapping[str, tuple[str, str]], component: str) -> Message:
     if one.line is None:
         return message("position.lacks_component", component=component)
@@ -258,7 +290,7 @@ def _instead(one: PutOff, starts: Sequence[date]) -> Message:
 
 
 def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay]) -> Iterator[Finding]:
-    """Partial reports, work that should have begun or of which nobody knows how it is made, and done without units."""
+    """Partial reports, work of which nobody knows how it is made, and done without units."""
     rows = {r["order"]: r for r in state.table("orders").to_pylist()}
     partly = [o for o in out if (s := stands.get(o.order)) is not None and s.good_units + s.scrap_units > 0]
     if partly:
@@ -268,10 +300,6 @@ def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay
         )
         left = f"{sum(o.units for o in partly):g}"
         yield finding("note", "position.partly_done", "orders", count=len(partly), orders=names, left=left)
-    idle = [o for o in out if o.kind == "make" and o.stage != "begun" and o.start < state.today <= o.due]
-    if idle:
-        names = named(f"{o.order} ({o.start})" for o in idle)
-        yield finding("note", "position.should_have_begun", "orders", column="start", count=len(idle), orders=names)
     unknown = [o.order for o in out if o.kind == "make" and o.recipe is None]
     if unknown:
         yield finding(
@@ -282,7 +310,7 @@ def _orders(state: State, stands: Mapping[str, Standing], out: Sequence[UnderWay
         order
         for order, row in sorted(rows.items())
         if (s := stands.get(order)) is not None
-        and state_now(s) not in OPEN_STATES
+        and state_of(row, s) not in OPEN_STATES
         and unbooked_done(row, s)
         and (row["kind"], row["product"]) not in without
     ]

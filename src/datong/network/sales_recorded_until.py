@@ -26,6 +26,23 @@ class SalesEnd:
         return (last_day - self.day).days <= self.usual_gap
 
 
+def quiet_since(state: State) -> tuple[date, int] | None:
+    """Last day with a sale of any product and how many whole buckets without one follow it before the plan's first,
+    which count as buckets in which nothing was sold; None where there are none, where these days are not recorded yet
+    (`sales_end`), or where such a gap is usual."""
+    sales = state.table("sales").select(["happened_at"])
+    if not sales.num_rows or sales_end(state) is not None:
+        return None
+    days = np.unique(local_days(sales, state))
+    last, calendar = as_day(int(days[-1])), state.settings.calendar
+    buckets = calendar.index(state.today, last) - 1
+    if buckets < 1:
+        return None
+    gaps = np.diff(days)
+    usual = int(np.quantile(gaps, USUAL_GAPS, method="higher")) if len(gaps) >= FEWEST_GAPS else 0
+    return None if SalesEnd(last, usual).covers(state.today - timedelta(days=1)) else (last, buckets)
+
+
 def sales_end(state: State) -> SalesEnd | None:
     """Where the records of sales end, if the days after it, up to the state's, are more than this chain is usually
     without any sale; None where the records go on to the state's day.

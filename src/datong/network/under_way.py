@@ -167,15 +167,15 @@ class Expected:
 
 
 def expected_arrivals(state: State, orders: Sequence[UnderWay]) -> dict[str, Expected]:
-    """When orders that are past due can be expected, by order: purchases, transfers, and work that has not begun. (Work
-    that has begun can be there any day.)
+    """When orders that are past due can be expected, by order: purchases, transfers, and work. (Work that has begun can
+    be there any day, where a part of it is there, or none of its recipe took longer than it has by now.)
 
     Of the lead times of past orders of its source that were longer than the order's age, the one that four out of five
     met; where none was, the source's lead time from today on: the one that four out of five past orders met, else what
     the recipe, offer or lane says, else the default.
     """
     today = state.today
-    overdue = [o for o in orders if o.due < today and (o.stage != "begun" or o.kind != "make")]
+    overdue = [o for o in orders if o.due < today and not (_in_work(o) and o.partly)]
     if not overdue:
         return {}
     past: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -192,11 +192,17 @@ def expected_arrivals(state: State, orders: Sequence[UnderWay]) -> dict[str, Exp
             lead = _met_by_most(later)
             found[order.order] = Expected(order.start + timedelta(days=lead), lead, len(leads), len(later))
             continue
+        if _in_work(order):
+            continue
         lead = _met_by_most(leads) if leads else stated.get((order.kind, source))
         if lead is None:
             lead = math.ceil(state.settings.defaults.offer_lead_days)
         found[order.order] = Expected(today + timedelta(days=lead), lead, len(leads), 0)
     return found
+
+
+def _in_work(order: UnderWay) -> bool:
+    return order.kind == "make" and order.stage == "begun"
 
 
 def _met_by_most(days: Sequence[int]) -> int:

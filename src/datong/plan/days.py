@@ -2,9 +2,11 @@
 
 Of lots of one week that go into one another, each step has its part of the working days: of n days and k steps step i,
 from 0, has those from floor(i n / k) to before floor((i + 1) n / k). Where there are fewer days than steps, some share
-a day. A day that a customer named ends the days of what is made for it.
+a day. A day that a customer named ends the days of what is made for it. No order begins before the last of what it
+takes of orders that are out is there.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from datetime import date, timedelta
 
 from datong.model.calendar import Calendar
 from datong.plan.lots_along_clearing import Lot
-from datong.plan.pegging import Peg
+from datong.plan.pegging import Peg, Pegged
 from datong.plan.work import Work
 
 # Monday to Friday.
@@ -29,10 +31,14 @@ class Days:
     last: date
     # Steps of the bucket that it is one of, where it shares a day with what it goes into; else 0.
     crowded: int
+    # First day on which it can be there, where it had to wait; else its start.
+    there: date
 
 
-def days_of(work: Work, lots: Sequence[Lot], pegs: Mapping[Lot, Sequence[Peg]], today: date) -> dict[Lot, Days]:
-    """The days of each lot. One that takes more than its bucket begins no later than its own due day allows."""
+def days_of(work: Work, lots: Sequence[Lot], found: Pegged, today: date) -> dict[Lot, Days]:
+    """The days of each lot. One that takes more than its bucket begins no later than its own due day allows, or than
+    what it takes of orders that are out."""
+    pegs = found.pegs
     into = {lot: {p for peg in pegs[lot] if (p := peg.use.parent) is not None} for lot in lots}
     same = {lot: {p for p in parents if _in_one_bucket(lot, p)} for lot, parents in into.items()}
     level = {product: i for i, product in enumerate(work.order)}
@@ -41,6 +47,7 @@ def days_of(work: Work, lots: Sequence[Lot], pegs: Mapping[Lot, Sequence[Peg]], 
     for lot in rising:
         for parent in same[lot]:
             before[parent] = max(before[parent], before[lot] + 1)
+    ready = _ready(work, rising, into, found, today)
     # Orders of later buckets first, and in a bucket what is made of others before these.
     falling = sorted(lots, key=lambda x: (-x.start, -level[x.way.product]))
     after: dict[Lot, int] = {}
@@ -48,7 +55,7 @@ def days_of(work: Work, lots: Sequence[Lot], pegs: Mapping[Lot, Sequence[Peg]], 
     days: dict[Lot, Days] = {}
     for lot in falling:
         after[lot] = max((after[parent] + 1 for parent in same[lot]), default=0)
-        first = max(work.starts[lot.start], today) if lot.start == 0 else work.starts[lot.start]
+        first = ready[lot]
         there = due_by(lot, pegs[lot], into[lot] - same[lot], days, work)
         own = there if lot.arrive == lot.start else last_working_day(work.starts[0], lot.start, work.calendar)
         until[lot] = max(min([own, *(until[parent] for parent in same[lot])]), first)
@@ -60,8 +67,49 @@ def days_of(work: Work, lots: Sequence[Lot], pegs: Mapping[Lot, Sequence[Peg]], 
         for parent in same[lot]:
             end = max(min(end, days[parent].start - timedelta(days=1)), first)
         shares = any(end >= days[parent].start for parent in same[lot])
-        days[lot] = Days(min(begin, end), end, steps if shares else 0)
+        begin = min(begin, end)
+        waited = first > _first_day(work, lot, today)
+        days[lot] = Days(begin, end, steps if shares else 0, _there(lot, begin) if waited else begin)
     return days
+
+
+def _ready(
+    work: Work, rising: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: Pegged, today: date
+) -> dict[Lot, date]:
+    """The first day on which each lot can begin: of its bucket, or the one on which the last of what it takes of orders
+    that are out is there, or a component's lot that had to wait for such. rising: components first."""
+    ready: dict[Lot, date] = {}
+    for lot in rising:
+        first = _first_day(work, lot, today)
+        last = max([first, *(wait.comes.day for wait in found.waits.get(lot, ()))])
+        ready[lot] = max(ready.get(lot, first), last)
+        if ready[lot] == first:
+            continue
+        there = _there(lot, ready[lot])
+        for parent in into[lot]:
+            if parent.start == lot.arrive:
+                after = there + timedelta(days=1) if _in_one_bucket(lot, parent) else there
+                ready[parent] = max(ready.get(parent, there), min(after, _last_day(work, parent.start)))
+    return ready
+
+
+def _first_day(work: Work, lot: Lot, today: date) -> date:
+    return max(work.starts[lot.start], today) if lot.start == 0 else work.starts[lot.start]
+
+
+def _there(lot: Lot, begin: date) -> date:
+    """The day on which what begins on a day can be there; of one bucket, that day."""
+    return begin if lot.arrive == lot.start else begin + timedelta(days=math.ceil(lot.way.lead_days - 1e-9))
+
+
+def _last_day(work: Work, bucket: int) -> date:
+    return work.calendar.shift(work.starts[0], bucket + 1) - timedelta(days=1)
+
+
+def share_left(work: Work, bucket: int, day: date) -> float:
+    """The share of a bucket's working days that is left from one of its days on."""
+    last = last_working_day(work.starts[0], bucket, work.calendar)
+    return max((last - day).days + 1, 0) / ((last - work.starts[bucket]).days + 1)
 
 
 def due_by(lot: Lot, pegs: Sequence[Peg], later: Set[Lot], days: Mapping[Lot, Days], work: Work) -> date:

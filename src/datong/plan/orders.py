@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.model.tables import tables
@@ -17,12 +17,10 @@ from datong.network.ways import Way
 from datong.plan.days import Days, days_of, due_by
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
-from datong.plan.pegging import Before, Peg, hurt, pegged
+from datong.plan.pegging import Peg, hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
 from datong.plan.worth_behind import worth_behind
-
-NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 
 
 def orders_of(
@@ -41,12 +39,13 @@ def orders_of(
     """
     ordered = sorted(lots, key=lambda x: (x.start, _line(work, x.way) or "", x.way.product, x.way.name))
     ours = [lot for lot in ordered if not lot.way.serves]
-    pegs, before = pegged(work, clearing, ordered)
+    found = pegged(work, clearing, ordered)
+    pegs = found.pegs
     numbers = order_numbers(state, work, ours, proposed)
-    reasons = Reasons(state, sensed, demand, clearing, work, numbers, pegs)
+    reasons = Reasons(state, sensed, demand, clearing, work, numbers, found)
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
-    days = days_of(work, ours, pegs, state.today)
+    days = days_of(work, ours, found, state.today)
     orders = []
     for lot in ours:
         way, own, start = lot.way, pegs[lot], days[lot].start
@@ -66,7 +65,7 @@ def orders_of(
                 needed_by=needed_by,
                 cost=lot.units * way.cost_per_unit + way.setup_cost,
                 value=value.get(lot),
-                causes=reasons.of(lot, own, before.get(lot, NOTHING_BEFORE), days[lot], due),
+                causes=reasons.of(lot, days[lot], due),
                 lane=way.lane,
                 from_site=way.from_site if way.kind == "move" else None,
                 site=(way.site or None) if work.facts.stock_points else None,
@@ -85,18 +84,29 @@ def kept_orders(state: State) -> pa.Table:
     stands = order_standings(state)
     rows = []
     for row in state.table("orders").to_pylist():
-        now = state_now(stands.get(row["order"]))
+        now = state_of(row, stands.get(row["order"]))
         if now in OPEN_STATES or (row["locked"] and now == "proposed"):
             rows.append(row | {"state": now})
     return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
 
 
-def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay]) -> pa.Table:
-    """Kept orders with `counted_on`, the day on which the plan counts on what they still bring: their due day, or where
-    that has passed when they can be expected; null where nothing is still to come."""
-    day = {order.order: order.due for order in under_way}
-    counted = [day.get(order) for order in kept["order"].to_pylist()]
-    return kept.append_column("counted_on", pa.array(counted, pa.date32()))
+def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay], work: Work) -> pa.Table:
+    """Kept orders with `to_come_units`, what is still to come of each, and `counted_on`, the day on which the plan
+    counts on it: their due day, or where that has passed when they can be expected, or the first day of the bucket in
+    which the hours and components that the plan has for them let it come; null where nothing comes within the horizon.
+    """
+    orders = {order.order: order for order in under_way}
+    comes = work.promised.arrives
+
+    def day(order: str) -> date | None:
+        if order not in orders or comes.get(order, 0) is None:
+            return None
+        return max(orders[order].due, work.starts[comes.get(order) or 0])
+
+    names = kept["order"].to_pylist()
+    left = [orders[name].units if name in orders else 0.0 for name in names]
+    kept = kept.append_column("to_come_units", pa.array(left, pa.float64()))
+    return kept.append_column("counted_on", pa.array([day(name) for name in names], pa.date32()))
 
 
 def _line(work: Work, way: Way) -> str | None:
@@ -112,7 +122,8 @@ def _due(lot: Lot, pegs: Sequence[Peg], days: Mapping[Lot, Days], work: Work) ->
         return start + timedelta(days=lot.way.lead_days)
     if lot.arrive == lot.start:
         return days[lot].last
-    return max(due_by(lot, pegs, {p for peg in pegs if (p := peg.use.parent) is not None}, days, work), start)
+    by = due_by(lot, pegs, {p for peg in pegs if (p := peg.use.parent) is not None}, days, work)
+    return max(by, start, days[lot].there)
 
 
 # value -------------------------------------------------------------------------------------------

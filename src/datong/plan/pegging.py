@@ -5,7 +5,7 @@ what is used are deliveries, by the bucket of delivery, and components, by the b
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from datong.ledger.columns import tuples
-from datong.model.flow import Clearing, FloatArray, Item
+from datong.model.flow import Clearing, Item
+from datong.network.committed import Comes
 from datong.network.horizon import valid_on
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.work import Work
@@ -62,19 +63,39 @@ class Before:
     planned_units: float
 
 
-def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> tuple[dict[Lot, list[Peg]], dict[Lot, Before]]:
-    """The uses of each lot in the order in which they come, and what there was before it."""
-    comes = _comes(work, lots)
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Units of a component that a lot takes of what an order that is out brings in the bucket in which it starts."""
+
+    comes: Comes
+    units: float
+
+
+@dataclass(frozen=True)
+class Pegged:
+    """pegs: the uses of each lot in the order in which they come. before: what there was before it. waits: what it
+    takes of orders that are out and come in its bucket."""
+
+    pegs: dict[Lot, list[Peg]]
+    before: dict[Lot, Before]
+    waits: dict[Lot, list[Wait]]
+
+
+def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> Pegged:
+    """Who uses what each lot, and each order that is out, brings."""
     uses = _uses(work, clearing, lots)
+    comes = _comes(work, lots, [p for p, own in uses.items() if any(use.kind == "order" for use in own)])
     pegs: dict[Lot, list[Peg]] = {lot: [] for lot in lots}
     before: dict[Lot, Before] = {}
+    waits: dict[Lot, list[Wait]] = defaultdict(list)
     for product, sources in comes.items():
         queue = sorted(uses.get(product, ()), key=lambda u: (u.bucket, -u.priority, not u.firm, u.due, u.name))
         place = 0
         left = queue[0].units if queue else 0.0
         stock = on_order = planned = 0.0
-        usable = _whole_parts([units for _, _, units in sources]) if _in_whole_units(queue) else None
-        for i, (lot, kind, units) in enumerate(sources):
+        usable = _whole_parts([units for _, units in sources]) if _in_whole_units(queue) else None
+        for i, (source, units) in enumerate(sources):
+            lot = source if isinstance(source, Lot) else None
             if lot is not None:
                 before[lot] = Before(stock, on_order, planned)
             good = units if usable is None else usable[i]
@@ -82,14 +103,18 @@ def pegged(work: Work, clearing: Clearing, lots: Sequence[Lot]) -> tuple[dict[Lo
                 taken = min(good, left)
                 if lot is not None and taken > NOTHING:
                     pegs[lot].append(Peg(queue[place], taken))
+                parent = queue[place].parent
+                comes_then = isinstance(source, Comes) and parent is not None and source.bucket == parent.start
+                if comes_then and taken > NOTHING:
+                    waits[parent].append(Wait(source, taken))
                 good, left = good - taken, left - taken
                 if left <= NOTHING:
                     place += 1
                     left = queue[place].units if place < len(queue) else 0.0
-            stock += units if kind == "stock" else 0.0
-            on_order += units if kind == "on_order" else 0.0
-            planned += units if kind == "lot" else 0.0
-    return _through_markets(pegs), before
+            stock += units if source is None else 0.0
+            on_order += units if isinstance(source, Comes) else 0.0
+            planned += units if lot is not None else 0.0
+    return Pegged(_through_markets(pegs), before, dict(waits))
 
 
 def _in_whole_units(uses: Sequence[Use]) -> bool:
@@ -102,27 +127,24 @@ def _whole_parts(units: Sequence[float]) -> list[float]:
     return np.diff(there, prepend=0.0).tolist()
 
 
-Source = tuple[Lot | None, Literal["stock", "on_order", "lot"], float]
+# Stock (None), an order that is out, or a lot, and its good units.
+Source = tuple[Lot | Comes | None, float]
 
 
-def _comes(work: Work, lots: Sequence[Lot]) -> dict[str, list[Source]]:
-    """By product, what comes in the order in which it is there."""
+def _comes(work: Work, lots: Sequence[Lot], taken: Iterable[str]) -> dict[str, list[Source]]:
+    """By product of a lot, or that lots take, what comes in the order in which it is there."""
     result: dict[str, list[Source]] = {}
-    of_product: dict[str, list[Lot]] = defaultdict(list)
+    of_product: dict[str, list[Lot]] = {product: [] for product in taken}
+    out: dict[str, list[Comes]] = defaultdict(list)
+    for one in work.promised.comes:
+        out[one.product].append(one)
     for lot in sorted(lots, key=lambda x: (x.arrive, x.start, x.way.name)):
-        of_product[lot.way.product].append(lot)
-    taken: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(work.starts)))
-    for pull in work.promised.pulls:
-        taken[pull.component][pull.bucket] += pull.units
+        of_product.setdefault(lot.way.product, []).append(lot)
     for product, own in of_product.items():
-        stock = max(work.on_hand.get(product, 0.0), 0.0)
-        anyway = work.promised.units[product] + taken.get(product, 0.0)
-        anyway[0] -= stock
-        sources: list[Source] = [(None, "stock", stock)]
+        sources: list[Source] = [(None, max(work.on_hand.get(product, 0.0), 0.0))]
         for t in range(len(work.starts)):
-            if anyway[t] > NOTHING:
-                sources.append((None, "on_order", float(anyway[t])))
-            sources += [(lot, "lot", lot.units * lot.way.yield_share) for lot in own if lot.arrive == t]
+            sources += [(one, one.units) for one in out[product] if one.bucket == t and one.units > NOTHING]
+            sources += [(lot, lot.units * lot.way.yield_share) for lot in own if lot.arrive == t]
         result[product] = sources
     return result
 

@@ -26,9 +26,9 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.ways import Way
-from datong.plan.days import Days
+from datong.plan.days import Days, share_left
 from datong.plan.lots_along_clearing import Lot, lots_matter
-from datong.plan.pegging import Before, Peg, Use
+from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.stand_ins import refusals_behind
 from datong.plan.work import Work
 
@@ -38,6 +38,7 @@ MOST_ROWS, MOST_NAMED, MOST_SIGNALS, MOST_BUCKETS = 20, 3, 2, 3
 PIECE = "piece"
 # Below this share of its hours left, a line is full.
 FULL_SHARE = 0.005
+NOTHING_BEFORE = Before(0.0, 0.0, 0.0)
 # Money and units below this are nothing.
 NOTHING = 1e-6
 
@@ -53,8 +54,9 @@ class Reasons:
         clearing: Clearing,
         work: Work,
         numbers: Mapping[Lot, str],
-        pegs: Mapping[Lot, Sequence[Peg]],
+        found: Pegged,
     ) -> None:
+        self.found = found
         self.served_by: dict[str, list[tuple[Lot, set[int]]]] = defaultdict(list)
         self.work, self.numbers, self.demand = work, numbers, demand
         self.currency = state.settings.currency
@@ -78,11 +80,12 @@ class Reasons:
         self.demand_rows = {r["demand"]: r["row_id"] for r in given}
         self.totals: dict[str, SortedDemand] = {}
         self.refused = refusals_behind(work.facts, work.starts, numbers)
-        for lot, own in pegs.items():
+        for lot, own in found.pegs.items():
             self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
 
-    def of(self, lot: Lot, pegs: Sequence[Peg], before: Before, days: Days, due: date) -> tuple[Cause, ...]:
+    def of(self, lot: Lot, days: Days, due: date) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
+        pegs, before = self.found.pegs[lot], self.found.before.get(lot, NOTHING_BEFORE)
         causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
         causes += [*self._lot_causes(lot, pegs), *self._refusals(lot), *self._alternative_causes(lot)]
         if lot.way.product in self.items:
@@ -95,6 +98,7 @@ class Reasons:
         if days.crowded:
             text = message("plan.cause.crowded", steps=days.crowded, when=self.when(lot.start))
             causes.append(Cause("plan", text))
+        causes += self._waits(lot, days.start)
         return (*causes, self._conclusion(lot, days.start, due))
 
     def when(self, bucket: int) -> Message:
@@ -266,6 +270,36 @@ class Reasons:
         )
         return Cause("balance", text, "prices", (f"{line}|{self.work.starts[bucket]}",))
 
+    def _waits(self, lot: Lot, start: date) -> list[Cause]:
+        """The orders that are out for which it begins only on a later day of its bucket; and whether its line then has
+        hours for all of it in what is left of the bucket."""
+        first = self.work.starts[lot.start]
+        waits = [wait for wait in self.found.waits.get(lot, ()) if wait.comes.day > first]
+        if not waits:
+            return []
+        waits.sort(key=lambda wait: (wait.comes.day, wait.comes.order), reverse=True)
+        parts = [
+            message(
+                "plan.wait",
+                order=wait.comes.order,
+                units=shown(wait.units),
+                product=self.called(wait.comes.product),
+                day=wait.comes.day,
+            )
+            for wait in waits
+        ]
+        rows = tuple(dict.fromkeys(f"orders:{wait.comes.order}" for wait in waits))[:MOST_ROWS]
+        causes = [Cause("plan", message("plan.cause.waits", orders=self._listed(parts)), "orders", rows)]
+        line = None if lot.way.line in self.work.facts.shared else lot.way.line
+        if line is None or lot.way.span > 1 or (line, lot.start) not in self.lines:
+            return causes
+        left = self.lines[line, lot.start]["available"] * share_left(self.work, lot.start, start)
+        hours = lot.units * lot.way.hours_per_unit + lot.way.setup_hours
+        if hours > left + NOTHING:
+            figures = {"line": line, "hours": shown(hours), "left": shown(left), "day": start}
+            causes.append(Cause("plan", message("plan.cause.waits_short", **figures, when=self.when(lot.start))))
+        return causes
+
     # how many, and how else ----------------------------------------------------------------------
 
     def _lot_causes(self, lot: Lot, pegs: Sequence[Peg]) -> list[Cause]:
@@ -383,6 +417,11 @@ def _last_counts(state: State) -> dict[str, tuple[str, ...]]:
         else:
             last[r["product"]] = (r["happened_at"], [r["row_id"]])
     return {product: tuple(rows) for product, (_, rows) in last.items()}
+
+
+def feeds_others(order: PlannedOrder) -> bool:
+    """Whether it goes into other orders, or on to other sites."""
+    return any(cause.text.key in ("plan.cause.for_orders", "plan.cause.for_out") for cause in order.causes)
 
 
 def sentence(order: PlannedOrder, language: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.balance.adding import with_more
 from datong.balance.arrays import Market
 from datong.balance.clearing import prices_where_full, row_keys, ways_of_rows
 from datong.balance.pack import pack
@@ -260,7 +261,8 @@ def _by_two_plans(
     on_progress: OnProgress,
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """What the order costs is the difference of two plans in lots and whole units, one with it and one without. Both
-    are the cheaper one of their own orders and the other's, so that neither gains by a lucky search. In lots the prices
+    are the cheaper one of their own orders and the other's, so that neither gains by a lucky search; the plan with the
+    order also is no dearer than the one without it and one lot more, or a larger one. In lots the prices
     of single units hold while the set-ups of the plan without it stay as they are."""
     limits = replace(limits, gap_share=min(limits.gap_share, CLOSE))
 
@@ -275,6 +277,7 @@ def _by_two_plans(
         min((own, _orders_of_other(own, other)), key=lambda plan: plan.total_cost)
         for own, other in (plans, plans[::-1])
     )
+    wanted = with_more(without, wanted, market.places.label_of(item), due, order.units)
     money = wanted.total_cost - without.total_cost
     tables_of = [plan.tables(at.demand) for plan, at in ((without, begun), (wanted, with_it))]
     waits = _who_waits(*(clearing.gaps for clearing in tables_of), item)

@@ -145,14 +145,18 @@ def course_tables(course: Simulation, before: State) -> dict[str, pa.Table]:
     """The SIMULATED tables after the course's last step: those of `before`, and what happened on the course since.
 
     Batches that have arrived are production, receipts or transfers; those still to come, and orders given out that
-    start later, are locked orders, which `position` counts as under way: they are taken to have their components, or
-    what they move, still to take. What happens in a bucket is entered as of its end.
+    start later, are locked orders, which `position` counts as under way. What began is told to have, and what lies
+    there of its components, or of what it moves, is counted since: they are taken, and its hours spent. What happens in
+    a bucket is entered as of its end.
     """
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SIMULATED}
     for batch in course.arrived:
         _enter_arrival(rows, course, batch)
         _enter_done(rows, course, batch)
     under_way = [batch.planned for batch in (*course.arrived, *course.coming) if batch.planned is not None]
+    for order in under_way:
+        _enter_start(rows, course, order)
+    _enter_counts(rows, course)
     for order in [*under_way, *course.waiting]:
         if order.order in course.released:  # the others are in `before`
             _enter_order(rows, course, order)
@@ -172,6 +176,25 @@ def course_tables(course: Simulation, before: State) -> dict[str, pa.Table]:
             }
         )
     return {name: _append(name, before.table(name), added) for name, added in rows.items()}
+
+
+def _enter_start(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, order: PlannedOrder) -> None:
+    """That an order began, just after its day did: what is counted as a bucket begins, before its orders do, has their
+    components in it."""
+    calendar = course.scene.settings.calendar
+    moment = calendar.midnight(order.start) + timedelta(seconds=1)
+    _enter_event(rows, order.order, "started", moment, _end(course, calendar.bucket_start(order.start)), None)
+
+
+def _enter_counts(rows: Mapping[str, list[dict[str, Any]]], course: Simulation) -> None:
+    """What lies there now of all that orders which are still to come took."""
+    scene = course.scene
+    taken = {label for batch in course.coming if batch.planned is not None for label, _ in batch.uses}
+    now = _end(course, scene.buckets[course.step_index - 1])
+    for label in sorted(taken):
+        row = {"product": scene.product_of(label), "site": scene.site_of(label), "units": course.on_hand[label]}
+        name = f"stock:replay|now|{label}"
+        rows["stock"].append({**row, "row_id": name, "happened_at": now, "known_at": now})
 
 
 def _enter_arrival(rows: Mapping[str, list[dict[str, Any]]], course: Simulation, batch: Batch) -> None:

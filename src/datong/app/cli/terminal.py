@@ -582,7 +582,9 @@ def _print_gap(console: Console, inputs: ReportInputs, language: str) -> None:
     for r in shown:
         row(named.beside(r["product"]), r, binding_words(r, named, inputs.settings, language))
     others = [r for r in every if r["product"] not in {s["product"] for s in shown}]
-    if shown and others:
+    if shown and len(others) == 1:
+        row(named.beside(others[0]["product"]), others[0], binding_words(others[0], named, inputs.settings, language))
+    elif shown and others:
         row(say("terminal.others", language), gap_sum(others))
     row(say("report.gap.total", language), gap_sum(every), style="bold")
     buckets = gaps["bucket"].to_pylist()
@@ -610,7 +612,7 @@ def _print_signals(console: Console, inputs: ReportInputs, language: str) -> Non
 
 
 def _print_orders(console: Console, inputs: ReportInputs, language: str, count: int) -> None:
-    from datong.plan.reason import sentence
+    from datong.plan.reason import feeds_others, sentence
 
     orders, named = planned_orders(inputs.tables), Names(inputs.tables)
     chosen = most_valuable(orders, count)
@@ -624,7 +626,8 @@ def _print_orders(console: Console, inputs: ReportInputs, language: str, count: 
     for i, order in enumerate(chosen, start=1):
         kind = coded("kind", order.kind, language)
         money = order.behind if order.value is None else order.value
-        key = "terminal.worth_behind" if order.value is None else "terminal.worth"
+        served = "terminal.worth_behind" if feeds_others(order) else "terminal.worth_served"
+        key = served if order.value is None else "terminal.worth"
         worth = say(key, language, money=figures.money(money, inputs.settings.currency, language))
         head = Text(order.order, style="bold")
         days = f"{order.start}" if order.due == order.start else f"{order.start} → {order.due}"

@@ -11,6 +11,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from datong.app.report.first_sheet import write_first_sheet
 from datong.app.report.late import LATE_SCHEMA
+from datong.app.report.listing import late_cause
 from datong.app.report.orders import ORDER_ROWS_SCHEMA
 from datong.app.report.sheets import MAX_ROWS, Writer, number_format
 from datong.app.report.view import RunView
@@ -139,9 +140,11 @@ def _orders(view: RunView) -> pa.Table:
 
 
 def _late(view: RunView) -> list[dict[str, Any]]:
-    """What is late, with a name for the rows that have no product."""
+    """What is late, with a name for the rows that have no product, and with what stands in the way in words where it is
+    nothing scarce."""
     others = view.say("late.small")
-    return [row if row["product"] else row | {"product_name": others} for row in view.late]
+    named = (row if row["product"] else row | {"product_name": others} for row in view.late)
+    return [row if row["binding"] else row | {"binding": late_cause(view, row)} for row in named]
 
 
 def _findings(view: RunView) -> pa.Table:

@@ -33,7 +33,7 @@ from datong.app.wording.verdict import (
     verdict_words,
 )
 from datong.model.words import say
-from datong.plan.reason import sentence
+from datong.plan.reason import feeds_others, sentence
 from datong.questions.tables_out import most_valuable_of, of_orders, rendered
 from datong.questions.totals import gap_totals, shortest
 
@@ -451,6 +451,7 @@ def _orders(inputs: ReportInputs, language: str) -> list[Row]:
     return [
         {
             "order": o,
+            "feeds": feeds_others(o),
             "sentence": sentence(o, language),
             "causes": sorted(causes.get(o.order, []), key=lambda c: c["rank"]),
         }

@@ -12,7 +12,7 @@ from datong.app.report.orders import buckets_late
 from datong.app.report.view import RunView
 from datong.app.wording import figures
 from datong.app.wording.columns import rounded
-from datong.questions.totals import ANY_SHORT, binding_units, not_at_once
+from datong.questions.totals import ANY_SHORT, LEAST_SHORT, binding_units, not_at_once
 
 Row = dict[str, Any]
 
@@ -110,7 +110,12 @@ def _in_the_way(view: RunView) -> str:
     told = sorted((f for f in found if f[0] >= ANY_SHORT), key=lambda f: -f[0])
     if not told:
         return view.say("week.little_in_the_way")
-    return view.say("week.in_the_way", causes=_joined(view, [words for _, words in told[:NAMED]]))
+    causes = [words for _, words in told[:NAMED]]
+    short = view.demand["late_units"] + view.demand["lost_units"]
+    rest = short - sum(units for units, _ in told[:NAMED])
+    if rest >= LEAST_SHORT:
+        causes.append(view.say("week.other_causes", units=figures.fitting(rest)))
+    return view.say("week.in_the_way", causes=_joined(view, causes))
 
 
 def _held_back(view: RunView) -> list[tuple[float, str]]:

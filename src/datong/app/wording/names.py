@@ -29,9 +29,12 @@ class Names:
         return f"{product} · {name}" if name else product
 
     def called(self, product: str) -> str:
-        """For a sentence: 'Mountain bike (MTB)'."""
+        """For a sentence: 'Mountain bike (MTB)'; of a stock point 'Mountain bike (MTB) @ F1'."""
         name = self.name(product)
-        return f"{name} ({product})" if name else product
+        if not name or product in self.named:
+            return f"{name} ({product})" if name else product
+        code, _, site = product.rpartition("@")
+        return f"{name} ({code}) @ {site}"
 
     def thing(self, name: str, unit: str | None) -> str:
         """Something scarce: a line, counted in hours, by its own name; a material as a product is called."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.order_life import Standing, events_of_table, in_order, told_offer
-from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.flow import party
 from datong.model.words import Message, message, shown
@@ -96,8 +96,8 @@ def _orders(before: State, now: State) -> list[_Order]:
     result = []
     for row in sorted(now.table("orders").to_pylist(), key=lambda r: r["order"]):
         order, nothing = row["order"], Standing()
-        state_before = state_now(stood.get(order)) if order in were else None
-        state = state_now(stands.get(order))
+        state_before = state_of(row, stood.get(order)) if order in were else None
+        state = state_of(row, stands.get(order))
         result.append(_Order(row, state_before, state, stood.get(order, nothing), stands.get(order, nothing)))
     return result
 
@@ -113,7 +113,7 @@ def _news(order: _Order, state: State, naming: Naming) -> Iterator[Row]:
     elif order.state != order.state_before and order.state in ("refused", "cancelled"):
         yield _row(order, order.state, message(f"since.{order.state}", **words, **_told(order, state)))
     elif order.state != order.state_before and order.state == "done":
-        done = order.now.happened_at
+        done = order.now.happened_at if order.now.state == "done" else order.now.more_at
         day = row["due"] if done is None else state.settings.calendar.local_date(done)
         key = "since.done_late" if day > row["due"] else "since.done"
         yield _row(order, "done", message(key, **words, good=shown(good), due=row["due"], days=(day - row["due"]).days))

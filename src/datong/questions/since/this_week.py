@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.ledger.standings import OPEN_STATES, order_standings, state_now
+from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
 from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed
@@ -22,7 +22,7 @@ def this_week(before: PlanBefore | None, state: State, tables: Mapping[str, pa.T
     known = set() if before is None else set(before.state.table("orders")["order"].to_pylist())
     for row in sorted(state.table("orders").to_pylist(), key=lambda r: (r["due"], r["order"])):
         stand = standings.get(row["order"])
-        now = state_now(stand)
+        now = state_of(row, stand)
         left = row["units"] - (0.0 if stand is None else stand.good_units + stand.scrap_units)
         if now not in OPEN_STATES or left <= NOTHING:
             continue

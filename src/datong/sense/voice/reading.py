@@ -28,7 +28,7 @@ LEAST_KNOWN = 0.5
 class Clauses:
     """The clauses of n reviews, one after the other. review: (clauses) the review of each. texts: (clauses), masked.
     first, last: (clauses) the letters of the masked review that it takes: first included, last not. turns: (clauses)
-    whether it begins with a word like "but"."""
+    whether a word that turns (but, 但是) opens it."""
 
     reviews: tuple[str, ...]
     review: IntArray

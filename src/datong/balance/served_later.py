@@ -1,0 +1,47 @@
+"""When units that are lost could be served, asked for later: out of what the orders of the plan leave.
+
+The orders and deliveries of the plan stay as they are. Asked for in a later bucket the units come of stock that nobody
+takes from then on, or of one lot more (its components of such stock, or of lots of theirs), on regular hours that the
+orders leave and within the limits of ways. That counts where it costs less than losing them: then there is a plan that
+serves them, beside everybody else, and is cheaper than refusing them.
+"""
+
+import numpy as np
+
+from datong.balance.arrays import Market
+from datong.balance.evaluate import Outcome
+from datong.balance.room import Room
+from datong.model.flow import FloatArray, IntArray
+
+NOTHING = 1e-6
+# So many products and buckets are looked into, those with most units first; of the others nothing is told.
+MOST_LOOKED_INTO = 500
+
+
+def served_later(
+    market: Market, demanded: IntArray, lost: FloatArray, outcome: Outcome, started: FloatArray, lots: FloatArray | None
+) -> IntArray:
+    """(product asked for, bucket) the first later bucket in which all the units lost there could be served; -1: none.
+
+    demanded: (product asked for) its index. lost: (product asked for, bucket) units. started, lots: (way, bucket) units
+    and orders.
+    """
+    later = np.full(lost.shape, -1, dtype=np.int64)
+    room = Room(market, outcome, started, lots)
+    each = _least_lost_cost(market)
+    cells = [(-float(lost[d, t]), int(d), int(t)) for d, t in zip(*np.nonzero(lost > NOTHING), strict=True)]
+    for units, d, t in sorted(cells)[:MOST_LOOKED_INTO]:
+        product = int(demanded[d])
+        for bucket in range(t + 1, market.buckets):
+            money = room.cost(product, bucket, -units)
+            if money is not None and money < -units * float(each[product]) - NOTHING:
+                later[d, t] = bucket
+                break
+    return later
+
+
+def _least_lost_cost(market: Market) -> FloatArray:
+    """(product) money for a unit lost, of the class that counts least."""
+    least = np.full(len(market.products), np.inf)
+    np.minimum.at(least, market.demand.product, market.lost_cost)
+    return least

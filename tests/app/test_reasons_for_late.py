@@ -1,0 +1,82 @@
+"""What stands in the way is told of all that is late, and what an order saves as it is."""
+
+from pathlib import Path
+
+import pytest
+
+import datong
+from datong.app.report.late import LATE_SCHEMA
+from datong.app.report.listing import late_cause
+from datong.app.report.view import RunView
+from datong.app.report.week import this_week
+from datong.app.wording.inputs import ReportInputs
+from mill import run, write
+
+CODES = "ABCDE"
+
+
+def presses(folder: Path) -> Path:
+    """Five products, each on a line of its own of 10 hours a week, an hour a unit: 12, 13, ... are wanted this week; F
+    takes two weeks to come."""
+    names = [*CODES, "F"]
+    return write(
+        folder,
+        chain_toml='name = "presses"\nhorizon_buckets = 3\nstart = 2026-03-02\n',
+        products_csv="product,price,kind\n" + "".join(f"{p},100,finished\n" for p in names),
+        economics_csv="product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit\n"
+        + "".join(f"{p},1,5,100\n" for p in names),
+        lines_csv="line,hours_per_week\n" + "".join(f"L{p},10\n" for p in CODES),
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit\n"
+        + "".join(f"{p}/1,{p},L{p},1,10\n" for p in CODES),
+        components_csv="product,component,units_per_unit\n",
+        offers_csv="offer,product,price,lead_days\nF/V,F,4,14\n",
+        stock_csv="happened_at,product,units\n2026-02-28,F,0\n",
+        demand_csv="demand,product,due,units\n"
+        + "".join(f"d{p},{p},2026-03-04,{12 + i}\n" for i, p in enumerate(CODES))
+        + "dF,F,2026-03-04,9\n",
+    )
+
+
+def test_this_week_tells_of_all_that_is_late_and_each_row_says_why(tmp_path: Path) -> None:
+    """2 + 3 + 4 + 5 + 6 units lack hours and 9 time: the three largest are named, and the others are 9 together."""
+    with datong.open(presses(tmp_path / "m")) as chain:
+        result = chain.run()
+    view = RunView(ReportInputs(result.tables, result.settings, result.as_of), "en")
+    told = this_week(view)[2]
+    assert "for 9 of them" in told and "LE" in told and "LD" in told
+    assert "other causes keep 9 more of them from being on time" in told
+    causes = {row["product"]: late_cause(view, row) for row in view.late}
+    assert causes.keys() == {*CODES, "F"} and causes["A"] == "LA"
+    assert causes["F"].startswith("nothing ordered now would be there in time")
+    assert (
+        late_cause(view, dict.fromkeys(LATE_SCHEMA.names) | {"units": 0.2})
+        == "less than half a unit each: not looked into"
+    )
+
+
+def test_what_serves_customers_at_its_site_does_not_feed_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """P goes from the works to two depots, and on from the first to the second: what is sent to the first for its own
+    customer feeds nobody, what is made at the works does."""
+    folder = tmp_path / "m"
+    write(
+        folder,
+        economics_csv="product,holding_cost_per_unit_week,late_cost_per_unit_week,lost_sale_cost_per_unit\nP,1,5,100\n",
+        products_csv="product,price,kind\nP,100,finished\n",
+        sites_csv="site,kind\nF,factory\nD,warehouse\nE,warehouse\n",
+        lines_csv="line,site,hours_per_week\nA,F,40\n",
+        recipes_csv="recipe,product,line,hours_per_unit,cost_per_unit\nP/1,P,A,1,10\n",
+        components_csv="product,component,units_per_unit\n",
+        offers_csv="offer,product,price,lead_days\n",
+        stock_csv="happened_at,site,product,units\n2026-02-28,F,P,1\n",
+        lanes_csv="lane,from_site,to_site,lead_days,cost_per_unit\nF-D,F,D,0,1\nD-E,D,E,7,1\n",
+        demand_csv="demand,product,market,due,units\nd1,P,D,2026-03-12,9\nd2,P,E,2026-03-25,4\n",
+    )
+    _, printed = run(capsys, "run", folder)
+    words = " ".join(printed.split())
+    assert (
+        "serves customers at a site whose stock others share, so no saving of its own; refusing them would cost"
+        in words
+    )
+    assert "feeds other orders or sites" in words
