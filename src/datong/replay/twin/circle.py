@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from datong.cycle import Decision, Head, decide
+from datong.cycle import USUAL, Decision, Head, decide
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import TAKEN, Signal
 from datong.network.finding_decisions import Decision as Taken
@@ -19,7 +19,6 @@ from datong.network.finding_decisions import decision_rows
 from datong.replay.twin.market import Market, TwinOrder
 from datong.replay.twin.parameters import TwinSettings
 from datong.replay.twin.play import Played, chain_settings, datong, play
-from datong.sense.signals import sense
 
 # Weeks after the decision until its effect is looked at, and weeks in all at most.
 AFTER_WEEKS, MOST_WEEKS = 12, 30
@@ -61,7 +60,7 @@ def turn(
         if not found:
             state = state_of_tables(chain_settings(settings), market.now, tables)
             own = market.truth.names[market.faulty_product]
-            about = [s for s in sense(state).signals if s.kind == "complaint" and s.product == own]
+            about = [s for s in USUAL.sense(state).signals if s.kind == "complaint" and s.product == own]
             if about:
                 signal = found["first"] = max(about, key=lambda s: (s.strength or 0.0, s.signal))
                 market.mended_week = market.week + 1
