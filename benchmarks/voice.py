@@ -1,6 +1,6 @@
 """What Datong hears in reviews, on public sets: whether a review is good or bad, of which aspects it speaks, how fast.
 
-    python benchmarks/voice.py [--short] [--open] [--rows polarity,left_out,waimai,aspects,speed]
+    python benchmarks/voice.py [--short] [--open] [--rows polarity,left_out,waimai,english,aspects,speed,repeats]
 
 One JSON object a line. Each labelled set is split once: duplicates out (texts with two labels: all of them), a random
 fifth kept for the test, the seed fixed (`SPLIT_SEED`; `DIGESTS` holds the splits to what they were). As it stands a row
@@ -34,8 +34,9 @@ import pandas as pd
 from datong.sense.voice import aspects as voice_aspects
 from datong.sense.voice import reading
 from datong.sense.voice.clauses import clauses
-from datong.sense.voice.polarity import NEW, Polarity, Settings, adapted, chance, decided, learnt, scores
+from datong.sense.voice.polarity import NEW, Polarity, Settings, adapted, decided, learnt, probabilities, scores
 from datong.sense.voice.reading import tone_words
+from datong.sense.voice.repeats import copies
 from datong.sense.voice.taught import judged, taught
 from datong.sense.voice.text import clean
 
@@ -44,17 +45,27 @@ DATA = ROOT.parent / "shared" / "data" / "reviews_zh"
 ASAP_SEEDS = ROOT / "benchmarks" / "voice_asap.toml"
 SPLIT_SEED, FIT_SEED = 20261129, 16
 TEST_SHARE = 5
-TEN = "online_shopping_10_cats.parquet"
+TEN, ENGLISH = "online_shopping_10_cats.parquet", "../reviews_en_clothing/reviews.parquet"
 # A verdict of less chance than this is none.
 LEAST_SURE = 0.8
-UNHELD = Settings(held_out_share=0)
-SHORT_ROWS = 3000
+UNHELD = Settings(held_out_share=0, steps=30)
+# Chosen in three folds of the training part, as the other settings were.
+WAIMAI = Settings(penalty=0.3, ratio_penalty=0.4)
+SHORT_ROWS = 1500
 BOOTSTRAPS = 2000
 SPEED_ROWS, CHUNK = 20_000, 1000
+SENT, COPIES, EDITS = 20, 25, 0.05
 # Digests of the rows that are kept for the test, so that nobody moves them.
-DIGESTS = {"ten": "adaa7cf186b68735", "waimai": "bb003aed6577e821"}
-# What is asked of a row, at least and as an aim.
-BARS = {"polarity": (0.940, 0.945), "left_out": (0.890, 0.905), "waimai": (0.905, 0.915), "aspects": (0.10, 0.20)}
+DIGESTS = {"ten": "adaa7cf186b68735", "waimai": "bb003aed6577e821", "english": "5cc59f6d60d5d71e"}
+# What is asked of a row: of which figure, at least, and as an aim.
+BARS = {
+    "polarity": ("datong", 0.940, 0.945),
+    "left_out": ("datong", 0.890, 0.905),
+    "waimai": ("datong", 0.905, 0.915),
+    "aspects": ("datong_less_lexicon", 0.10, 0.20),
+    "speed": ("reviews_a_second", 800, 2500),
+    "repeats": ("flagged", 0.80, 0.95),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +94,11 @@ class Split:
 def read(name: str, file: str) -> tuple[Part, Part]:
     """The training and the test part of a labelled set, as it is split once and for all."""
     table = pd.read_parquet(DATA / file)
+    if name == "english":
+        table = table[(table["rating"] != 3) & table["review_text"].notna()]
+        columns = {"review_text": "review", "row_no": "review_no", "department": "category"}
+        table = table.rename(columns=columns).assign(label=(table["rating"] > 3).astype(int))
+        table["category"] = table["category"].fillna("")
     table["review"] = table["review"].fillna("").str.replace("\ufeff", "").str.strip()
     table = table[table["review"] != ""]
     labels = table.groupby("review")["label"].nunique()
@@ -146,9 +162,10 @@ def polarity(short: bool, opened: bool) -> dict[str, Any]:
     split = chosen("ten", TEN, short, opened)
     model = learnt(cleaned(split.train), split.train.positive, FIT_SEED, split.train.groups)
     texts = cleaned(split.test)
-    found, told = scores(model, texts), scores(model, texts, split.test.groups)
-    row = row_of("polarity", split.test, machine(split.train, split.test.texts), datong=found, category_told=told)
-    return {**row, **certainty(split.test.positive, chance(model, found))}
+    found, told = probabilities(model, texts), probabilities(model, texts, split.test.groups)
+    base = machine(split.train, split.test.texts)
+    row = row_of("polarity", split.test, base, datong=found - 0.5, category_told=told - 0.5)
+    return {**row, **certainty(split.test.positive, found)}
 
 
 def certainty(positive: np.ndarray, chances: np.ndarray) -> dict[str, float]:
@@ -170,9 +187,23 @@ def waimai(short: bool, opened: bool) -> dict[str, Any]:
     texts = cleaned(split.train) + cleaned(others)
     positive = np.concatenate((split.train.positive, others.positive))
     groups = ["waimai"] * len(split.train) + [""] * len(others)
-    model = learnt(texts, positive, FIT_SEED, groups)
-    found = scores(model, cleaned(split.test), ["waimai"] * len(split.test))
-    return row_of("waimai", split.test, machine(split.train, split.test.texts), datong=found)
+    model = learnt(texts, positive, FIT_SEED, groups, WAIMAI, meant="waimai")
+    found = probabilities(model, cleaned(split.test), ["waimai"] * len(split.test))
+    return row_of("waimai", split.test, machine(split.train, split.test.texts), datong=found - 0.5)
+
+
+def english(short: bool, opened: bool) -> dict[str, Any]:
+    """English reviews of clothes (CC0): four or five stars against one or two; the shares of each side that are right,
+    since nine of ten are positive."""
+    split = chosen("english", ENGLISH, short, opened)
+    model = learnt(cleaned(split.train), split.train.positive, FIT_SEED, split.train.groups)
+    found = probabilities(model, cleaned(split.test), split.test.groups) - 0.5
+    base = machine(split.train, split.test.texts)
+    row = row_of("english", split.test, base, datong=found)
+    for name, said in (("svm", base), ("datong", found)):
+        sides = [((said > 0) == side)[split.test.positive == side].mean() for side in (True, False)]
+        row[f"{name}_each_side"] = [round(float(side), 4) for side in sides]
+    return row
 
 
 def left_out(short: bool, opened: bool) -> dict[str, Any]:
@@ -315,12 +346,39 @@ def speed(short: bool, opened: bool) -> dict[str, Any]:
         start = time.perf_counter()
         found = sum(two.map(heard_clauses, parts))
         seconds = time.perf_counter() - start
-    start = time.perf_counter()
     take(shop_model(short))
-    heard_clauses(parts[0])
-    one = len(parts[0]) / (time.perf_counter() - start)
+    start = time.process_time()
+    for part in parts[:5]:
+        heard_clauses(part)
+    of_one = sum(map(len, parts[:5])) / (time.process_time() - start)
     row = {"row": "speed", "reviews": many, "clauses": found, "processes": 2}
-    return {**row, "reviews_a_second": round(many / seconds), "of_one_process": round(one)}
+    return {**row, "reviews_a_second": round(many / seconds), "a_second_of_one_processor": round(of_one)}
+
+
+def repeats(short: bool, opened: bool) -> dict[str, Any]:
+    """Copies planted among real reviews: SENT texts, each sent COPIES times, a share of EDITS of its letters changed,
+    put in or left out. Flagged is whatever repeats another text; false, a real review that is flagged. It says nothing
+    of fakes that are written one by one. Reviews of fewer than 20 letters cannot be told apart and are not sent."""
+    train, _ = read("ten", TEN)
+    random = np.random.default_rng(FIT_SEED)
+    real = [clean(train.texts[i]) for i in random.permutation(len(train))[: SHORT_ROWS if short else SPEED_ROWS]]
+    sent = [text for text in real if len(text) >= 20][:SENT]
+    fakes = [edited(text, random) for text in sent for _ in range(COPIES)]
+    first = copies([*real, *fakes])
+    repeated = np.bincount(first, minlength=len(first))[first] > 1
+    own = np.array([text not in set(sent) for text in real])
+    flagged, false = repeated[len(real) :].mean(), repeated[: len(real)][own].mean()
+    row = {"row": "repeats", "reviews": len(real), "copies": len(fakes)}
+    return {**row, "flagged": round(float(flagged), 4), "false": round(float(false), 4)}
+
+
+def edited(text: str, random: np.random.Generator) -> str:
+    """The text with a share of EDITS of its letters changed, put in or left out."""
+    letters = list(text)
+    for at in np.flatnonzero(random.random(len(letters)) < EDITS):
+        other = text[random.integers(len(text))]
+        letters[at] = ("", other, letters[at] + other)[random.integers(3)]
+    return "".join(letters)
 
 
 TAKEN: list[Polarity] = []
@@ -340,8 +398,10 @@ ROWS: dict[str, Callable[[bool, bool], dict[str, Any]]] = {
     "polarity": polarity,
     "left_out": left_out,
     "waimai": waimai,
+    "english": english,
     "aspects": aspects,
     "speed": speed,
+    "repeats": repeats,
 }
 
 
@@ -357,6 +417,9 @@ def main(arguments: Sequence[str]) -> int:
     for name in given.rows.split(","):
         row = ROWS[name](given.short, given.open)
         where = "test" if given.open else "training"
+        if name in BARS:
+            figure, least, aim = BARS[name]
+            row |= {"asked_of": figure, "least": least, "aim": aim, "reached": bool(row[figure] >= least)}
         sys.stdout.write(json.dumps({**row, "part": where, "short": given.short}, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     return 0

@@ -83,6 +83,13 @@ LAZY_DOORS = {
         "datong.questions.effect",
         "datong.questions.findings",
     },
+    "app/cli/twin_demo.py": {
+        "datong.cycle",
+        "datong.questions.effect",
+        "datong.questions.findings",
+        "datong.questions.offers",
+        "datong.replay.twin.circle",
+    },
     "app/cli/market.py": {
         "datong.questions.findings",
         "datong.questions.tables_out",

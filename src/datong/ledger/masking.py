@@ -21,6 +21,7 @@ LEAST_IN_GROUP, LEAST_SPACED = 4, 10
 
 HAN = "\u4e00-\u9fff"
 TELLS = r"\s*(?:号码?|number|no\.?|id|#)?\s*(?:[:：=#]|是|为|is)?\s*"
+LATIN, A_DIGIT = re.compile(r"[A-Za-z]"), re.compile(r"\d")
 AT = re.compile(r"[\w.%+-]{1,64} ?[@＠] ?(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24}")
 ORDER_NUMBER = re.compile(
     rf"((?:订单|运单|快递单|物流单|单号|流水|退货单|\border|\btracking|\bparcel|\binvoice){TELLS})"
@@ -67,18 +68,25 @@ TITLED_EN = re.compile(r"\b((?:Mr|Mrs|Ms|Miss|Dr)\.? )[A-Z][a-z'-]{1,19}(?: [A-Z
 def masked(text: str) -> str:
     """A cleaned text with placeholders for personal data. Masking twice changes nothing; it takes time in proportion
     to the text."""
-    text = AT.sub(EMAIL, text)
-    text = ORDER_NUMBER.sub(_kept(ORDER), text)
-    text = MESSENGER.sub(_kept(ACCOUNT), text)
+    latin, digits = LATIN.search(text) is not None, A_DIGIT.search(text) is not None
+    if "@" in text or "＠" in text:
+        text = AT.sub(EMAIL, text)
+    if digits:
+        text = ORDER_NUMBER.sub(_kept(ORDER), text)
+    if digits or latin:
+        text = MESSENGER.sub(_kept(ACCOUNT), text)
     text = ADDRESS_TOLD.sub(_kept(ADDRESS), text)
-    text = ADDRESS_ZH.sub(ADDRESS, text)
-    text = ADDRESS_EN.sub(ADDRESS, text)
-    text = DIGITS.sub(_number, text)
+    if digits:
+        text = ADDRESS_ZH.sub(ADDRESS, text)
+        text = ADDRESS_EN.sub(ADDRESS, text) if latin else text
+        text = DIGITS.sub(_number, text)
     text = SPOKEN.sub(PHONE, text)
     text = NAME_TOLD.sub(_kept(NAME), text)
-    text = NAME_TOLD_EN.sub(_kept(NAME), text)
     text = TITLED_ZH.sub(NAME, text)
-    return TITLED_EN.sub(_kept(NAME), text)
+    if latin:
+        text = NAME_TOLD_EN.sub(_kept(NAME), text)
+        text = TITLED_EN.sub(_kept(NAME), text)
+    return text
 
 
 def masked_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:

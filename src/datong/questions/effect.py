@@ -25,8 +25,11 @@ from datong.sense.signals import sense
 from datong.statistics.effects import EARLY_MIN, LATE_MIN, LIKE_MIN, EffectEstimate, effect
 
 WEEK_DAYS = 7
-# Whether what stands out in a finding of a kind lasts by itself; of the others nobody knows.
-_LASTS = {"level_shift": True, "anomaly": False, "promotion": False, "adjustment": False, "calendar": False}
+# Whether what stands out in a finding of a kind lasts by itself: a level that shifted does, and a complaint as long as
+# its cause is there. Of the others nobody knows.
+_LASTS = {"level_shift": True, "complaint": True, **dict.fromkeys(("anomaly", *STATED_KINDS, "calendar"), False)}
+# Weeks after a decision in which goods that were made before it still come back and are written about.
+SETTLING_WEEKS = 4
 # Weeks of the past that are looked at, at most.
 WEEKS_MAX = 104
 # Weeks over which returns are shared out among the units sold, and bad reviews among all.
@@ -94,11 +97,14 @@ def effect_of(state: State, one: MarketFinding) -> EffectResult:
         like = [i for i, name in enumerate(names) if i != own and name not in decided_on]
         shared = tuple(sorted(decided_on & set(names)))
     since = weeks[after] if after < len(weeks) else _week_after(one, state)
-    late = len(weeks) - after
+    settling = SETTLING_WEEKS if table in _SHARES else 0
+    late = len(weeks) - after - settling
     if late < LATE_MIN:
-        text = message("findings.effect_early", weeks=max(late, 0), least=LATE_MIN, since=since)
+        text = message(
+            "findings.effect_early", weeks=max(late, 0), least=LATE_MIN, since=since + timedelta(weeks=settling)
+        )
         return EffectResult(one.finding, since, None, text, tuple(weeks), measured[own], (), shared)
-    found = effect(measured[own], measured[like], begin, after, _LASTS.get(one.kind))
+    found = effect(measured[own], measured[like], begin, after, _LASTS.get(one.kind), settling)
     if found is None:
         text = message(
             "findings.effect_little", weeks=min(begin, after), count=len(like), least_weeks=EARLY_MIN, least=LIKE_MIN
@@ -106,7 +112,7 @@ def effect_of(state: State, one: MarketFinding) -> EffectResult:
         return EffectResult(one.finding, since, None, text, tuple(weeks), measured[own], (), shared)
     order = np.argsort(-found.weights, kind="stable")
     of_control = tuple(names[like[found.like[i]]] for i in order)
-    text = _told(state, one, found, since, of_control, table)
+    text = _told(state, one, found, since + timedelta(weeks=settling), of_control, table)
     return EffectResult(one.finding, since, found, text, tuple(weeks), measured[own], of_control, shared)
 
 

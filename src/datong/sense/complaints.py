@@ -30,7 +30,7 @@ from datong.statistics.rates import rate_rise
 BLAMED_MIN = 4
 # Fewest rated reviews, and of them good and bad ones, of which a model is learnt; most that are read and learnt from,
 # the newest first.
-LEARNT_MIN, EACH_MIN, READ_MAX, LEARNT_MAX = 300, 30, 200_000, 20_000
+LEARNT_MIN, EACH_MIN, READ_MAX, LEARNT_MAX = 300, 30, 200_000, 5_000
 BAD_STARS, GOOD_STARS = 2.0, 4.0
 MODEL = Settings(bits=18)
 SEED = 16

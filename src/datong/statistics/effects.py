@@ -3,7 +3,7 @@
 For one series y and the like series Y, cut at the week `begin` of the first weeks of the window that drew attention,
 and at the week `after` in which the decision took hold:
 
-    early = [0, begin)    window = [begin, after)    late = [after, end)
+    early = [0, begin)    window = [begin, after)    late = [after + settling, end)
 
 1. Every series is taken relative to its own mean of the early weeks.
 2. The control is a weighted mean of the like series, weights >= 0 that add up to 1 and follow y in the early weeks
@@ -80,20 +80,21 @@ class _Gap:
 
 
 def effect(
-    series: FloatArray, like: FloatArray, begin: int, after: int, lasts: bool | None = False
+    series: FloatArray, like: FloatArray, begin: int, after: int, lasts: bool | None = False, settling: int = 0
 ) -> EffectEstimate | None:
     """series: (week) units; like: (series, week) units; NaN where unknown. None: too little is known.
 
     begin, after: first week of the window that drew attention (or `after`, where nothing was looked for), and first
     week after the decision. lasts: whether what stood out in the window was found to last by itself; None: not known.
+    settling: weeks after the decision that are left out, since what was done before it still shows.
     """
     end = len(series)
-    if begin < EARLY_MIN or end - after < LATE_MIN:
+    if begin < EARLY_MIN or end - after - settling < LATE_MIN:
         return None
-    own = _gap(series, like, 0, begin, after, end)
+    own = _gap(series, like, (begin, after, after + settling, end))
     if own is None or len(own.like) < LIKE_MIN:
         return None
-    placebos = _placebos(like, begin, after, end)
+    placebos = _placebos(like, (begin, after, after + settling, end))
     if len(placebos) < PLACEBOS_MIN:
         return None
     raw = np.array([one.raw / one.noise for one in placebos])
@@ -126,18 +127,19 @@ def effect(
         control=own.control * level,
         fell_back=float(np.mean(taken_off)) * own.noise,
         placebos=len(placebos),
-        late_weeks=end - after,
+        late_weeks=end - after - settling,
     )
 
 
-def _placebos(like: FloatArray, begin: int, after: int, end: int) -> list[_Gap]:
+def _placebos(like: FloatArray, at: tuple[int, int, int, int]) -> list[_Gap]:
     """Every like series as if it had been decided on, at the same cut and at earlier ones of the same lengths."""
     found = []
-    cuts = range(0, begin - EARLY_MIN + 1, max((end - after) // 2, 1))[:CUTS_MAX]
+    begin, _after, late, end = at
+    cuts = range(0, begin - EARLY_MIN + 1, max((end - late) // 2, 1))[:CUTS_MAX]
     for i in range(len(like)):
         others = np.delete(like, i, axis=0)
         for shift in cuts:
-            one = _gap(like[i], others, 0, begin - shift, after - shift, end - shift)
+            one = _gap(like[i], others, tuple(week - shift for week in at))
             if one is not None:
                 found.append(one)
     return found
@@ -170,13 +172,15 @@ def _spread(left: FloatArray, window: FloatArray, stands_out: float, doubt: floa
     return float(np.sqrt((expected + (doubt * stands_out) ** 2) / usual))
 
 
-def _gap(series: FloatArray, like: FloatArray, start: int, begin: int, after: int, end: int) -> _Gap | None:
-    """None where a series is unknown or nothing in too much of a span."""
-    early, late = slice(start, begin), slice(after, end)
+def _gap(series: FloatArray, like: FloatArray, at: tuple[int, ...]) -> _Gap | None:
+    """at: first weeks of the window, after the decision and of the late weeks, and the end. None where a series is
+    unknown or nothing in too much of a span."""
+    begin, after, settled, end = at
+    early, late = slice(0, begin), slice(settled, end)
     every = np.vstack([series[None], like])
     known = ~np.isnan(every)
     enough = known[:, early].sum(axis=1) >= EARLY_MIN
-    enough &= known[:, late].sum(axis=1) >= max(1, (end - after) // 2)
+    enough &= known[:, late].sum(axis=1) >= max(1, (end - settled) // 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         level = np.where(known, every, 0.0)[:, early].sum(axis=1) / known[:, early].sum(axis=1)
     enough &= np.nan_to_num(level) > 0
@@ -190,7 +194,7 @@ def _gap(series: FloatArray, like: FloatArray, start: int, begin: int, after: in
     weights = _weights(own, others, early)
     control = _mean(others, weights)
     gap = own - control
-    if np.isnan(gap[early]).sum() > (begin - start) - EARLY_MIN or np.isnan(gap[late]).all():
+    if np.isnan(gap[early]).sum() > begin - EARLY_MIN or np.isnan(gap[late]).all():
         return None
     base = float(np.nanmean(gap[early]))
     noise = float(np.nanstd(gap[early], ddof=1))

@@ -20,7 +20,7 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import market, terminal, trial
+from datong.app.cli import market, terminal, trial, twin_demo
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
@@ -592,7 +592,10 @@ def answer_report(options: argparse.Namespace, language: str) -> int:
 
 
 def answer_demo(options: argparse.Namespace, language: str) -> int:
-    """The loop on the example: a run, its orders, a replay beside the company, and the report."""
+    """The loop on the example: a run, its orders, a replay beside the company, and the report. Or the whole circle on
+    a market twin."""
+    if options.twin:
+        return twin_demo.answer(options.seed, language)
     folder = prepare_demo(options.out)
     with opened(folder, language) as chain:
         # As of the start of the week that the records end in, so that the plan has whole weeks.

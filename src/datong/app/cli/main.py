@@ -83,6 +83,8 @@ def _add_data_commands(c: _Commands) -> None:
     p = c.command("demo")
     p.add_argument("--out", type=Path, metavar="DIR", default=Path("datong-demo"), help=c.text("demo.out"))
     p.add_argument("--buckets", type=_positive, metavar="N", default=8, help=c.text("replay.buckets"))
+    p.add_argument("--twin", action="store_true", help=c.text("demo.twin"))
+    p.add_argument("--seed", type=_count, metavar="N", default=1, help=c.text("seed"))
 
     p = c.command("try")
     p.add_argument("file", type=Path, metavar="FILE", help=c.text("try.file"))

@@ -82,9 +82,9 @@ def _drawn_back(walk: FloatArray) -> FloatArray:
 class Market:
     """A twin as it goes: what is in stock, what was bought and said. `step` plays one week.
 
-    stock, faulty: (product) sound and faulty units in stock. bad, read: (week, product) bad and all reviews by the week
-    in which they were written. money: by name, since the start. mended_week: from this week on lots are sound again. _later: by week, what is
-    sent back and written then.
+    stock, faulty: (product) sound and faulty units in stock. bad, read: (week, product) bad and all reviews by the
+    week in which they were written. money: by name, since the start. mended_week: from this week on lots are sound
+    again. _later: by week, what is sent back and written then.
     """
 
     settings: TwinSettings
@@ -118,7 +118,11 @@ class Market:
     @property
     def now(self) -> datetime:
         """First moment of the week, in the chain's zone."""
-        return datetime.combine(self.settings.start + timedelta(weeks=self.week), datetime.min.time(), ZoneInfo("UTC"))
+        return self.moment(self.week)
+
+    def moment(self, week: int) -> datetime:
+        """First moment of a week, in the chain's zone."""
+        return datetime.combine(self.settings.start + timedelta(weeks=week), datetime.min.time(), ZoneInfo("UTC"))
 
     def step(self, orders: Sequence[TwinOrder] = ()) -> None:
         """Plays the week: new orders begin, those that are due arrive, buyers come, the shelf is counted."""

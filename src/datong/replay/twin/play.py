@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from datong.cycle import Decision, Head, decide, head, written
 from datong.ledger.state import state_of_tables
-from datong.model.flow import nothing_learnt
+from datong.model.flow import Cause, nothing_learnt
 from datong.model.settings import ChainSettings
+from datong.model.words import Message
 from datong.replay.twin import parameters as p
 from datong.replay.twin.market import Market, Row, TwinOrder
 from datong.replay.twin.parameters import COLOURS, SHAPES, TwinSettings
@@ -26,11 +27,13 @@ HORIZON, PATHS = 8, 100
 
 @dataclass(frozen=True)
 class Wanted:
-    """A work order that a player gives: units of a product, due on the day that it names."""
+    """A work order that a player gives: units of a product, due on the day that it names. why: its reasons, what was
+    heard of the market first."""
 
     product: str
     units: float
     due: datetime
+    why: tuple[Message, ...] = ()
 
 
 # What a player sees at a moment, and what it orders.
@@ -107,21 +110,29 @@ def master_tables(market: Market) -> dict[str, list[Row]]:
 @dataclass(frozen=True, eq=False)
 class Played:
     """A game that was played. profit: money over the weeks, with what is left in stock at its cost. orders: that were
-    given."""
+    given. reasons: of each order, as its player told them."""
 
     market: Market
     profit: float
     orders: tuple[TwinOrder, ...]
+    reasons: Mapping[str, tuple[Message, ...]]
+
+    def seen(self) -> dict[str, pa.Table]:
+        """Every table of the chain in the end."""
+        return seen(self.market, self.orders)
 
 
 def play(
     settings: TwinSettings,
     player: Player,
     weeks: int,
-    on_week: Callable[[Market, Mapping[str, pa.Table]], None] = lambda _market, _tables: None,
+    on_week: Callable[[Market, dict[str, pa.Table]], None] = lambda _market, _tables: None,
+    is_over: Callable[[Market], bool] = lambda _market: False,
 ) -> Played:
-    """on_week: told what can be seen at the start of each week, before the player; it may mend a fault."""
+    """on_week: told what can be seen at the start of each week, before the player; it may mend a fault, and add tables.
+    is_over: asked after each week."""
     market, given, queue = opened(settings), [], []
+    reasons: dict[str, tuple[Message, ...]] = {}
     place = {name: i for i, name in enumerate(market.truth.names)}
     hours = line_hours(market)
     for week in range(market.week, market.week + weeks):
@@ -129,7 +140,9 @@ def play(
         on_week(market, tables)
         for n, one in enumerate(player(tables, market.now)):
             arrive = max(int((one.due - market.now).days // 7), 0) + week
-            queue.append(TwinOrder(f"W{week:03d}-{n:02d}", place[one.product], float(one.units), week, arrive))
+            name = f"W{week:03d}-{n:02d}"
+            queue.append(TwinOrder(name, place[one.product], float(one.units), week, arrive))
+            reasons[name] = one.why
         left, begun, waits = hours, [], []
         for order in queue:
             needs = order.units * p.HOURS_PER_UNIT + p.SETUP_HOURS
@@ -141,7 +154,9 @@ def play(
         queue = waits
         given += begun
         market.step(begun)
-    return Played(market, market.profit, tuple(given))
+        if is_over(market):
+            break
+    return Played(market, market.profit, tuple(given), reasons)
 
 
 def seen(market: Market, given: Sequence[TwinOrder]) -> dict[str, pa.Table]:
@@ -189,12 +204,17 @@ def datong(
         end = state.first_open_bucket + timedelta(weeks=1)
         due = datetime.min.time()
         return [
-            Wanted(order.product, order.units, datetime.combine(order.due, due, now.tzinfo))
+            Wanted(order.product, order.units, datetime.combine(order.due, due, now.tzinfo), _why(order.causes))
             for order in plan.orders
             if order.kind == "make" and order.start < end
         ]
 
     return player
+
+
+def _why(causes: Sequence[Cause]) -> tuple[Message, ...]:
+    heard = [cause.text for cause in causes if cause.stage == "sense"]
+    return (*heard, *(cause.text for cause in causes if cause.stage != "sense"))
 
 
 def order_up_to(weeks: float = 3.0, past: int = 8) -> Player:

@@ -20,7 +20,7 @@ GUESS_SIZES, GUESS_SMOOTHING = (1, 2, 3), 0.1
 GUESS_FEWER_BITS = 4
 NEW = "new"
 # Classes of scores by which their meaning is learnt; of fewer texts a curve, which reaches as far.
-MOST_CLASSES, LEAST_CLASSES, LEAST_IN_CLASS, FAR = 25, 4, 40, 10.0
+MOST_CLASSES, LEAST_CLASSES, LEAST_IN_CLASS, FAR = 25, 10, 60, 10.0
 # Of the texts of a new kind these shares are trusted in turn; those of the known kinds then count as this much.
 SHARES_TRUSTED, WEIGHT_OF_OTHERS = (0.6, 0.8), 0.3
 
@@ -36,8 +36,8 @@ class Settings:
     # The same in the second.
     ratio_penalty: float = 1.0
     # At most as many steps of L-BFGS.
-    steps: int = 30
-    # This share of the texts is held out to learn what a score means.
+    steps: int = 50
+    # This share of the texts is held out to learn what a score means; with none a chance says the side alone.
     held_out_share: float = 0.2
 
 
@@ -99,11 +99,13 @@ def learnt(
     seed: int,
     groups: Sequence[str] | None = None,
     settings: Settings | None = None,
+    meant: str | None = None,
 ) -> Polarity:
     """A model learnt from texts and whether each is positive.
 
     texts: (n) cleaned. groups: (n) group of each, '' where it is of none; None for a model without. A part of the texts
-    is held out to learn what a score means; the model is then learnt from all."""
+    is held out to learn what a score means; the model is then learnt from all. meant: the group of which it is to hold,
+    None for all; a chance of 1/2 parts good from bad better than a score of 0 where one side is rare."""
     settings = settings or Settings()
     known = None if groups is None else groups_learnt(texts, groups, settings.bits - GUESS_FEWER_BITS)
     found = counted(texts, settings, known, groups)
@@ -114,8 +116,9 @@ def learnt(
     if not held.any():
         return replace(part, groups=known, sizes=_sizes(part, found))
     sizes = _sizes(part, _rows(found, held))
-    first, second = _scores(part, _rows(found, held))
-    knots = _knots(first / sizes[0] + second / sizes[1], positive[held])
+    asked = held if meant is None else held & np.array([group == meant for group in groups or ()], bool)
+    first, second = _scores(part, _rows(found, asked))
+    knots = _knots(first / sizes[0] + second / sizes[1], positive[asked])
     whole = _fitted(found, positive, settings, start=part)
     return replace(whole, groups=known, sizes=sizes, knots=knots)
 
@@ -179,7 +182,7 @@ def counted(
 
 
 def scores(model: Polarity, texts: Sequence[str], groups: Sequence[str] | None = None) -> FloatArray:
-    """(texts) the sum of both models; above 0 is positive."""
+    """(texts) the sum of both models; the higher the more positive. What it means, `chance` says."""
     first, second = _scores(model, counted(texts, model.settings, model.groups, groups))
     return first / model.sizes[0] + second / model.sizes[1]
 

@@ -27,8 +27,8 @@ LEAST_KNOWN = 0.5
 @dataclass(frozen=True, eq=False)
 class Clauses:
     """The clauses of n reviews, one after the other. review: (clauses) the review of each. texts: (clauses), masked.
-    first, last: (clauses) the letters of the masked review that it takes: first included, last not. turns: (clauses) whether a word that
-    turns (but, 但是) opens it."""
+    first, last: (clauses) the letters of the masked review that it takes: first included, last not. turns: (clauses)
+    whether a word that turns (but, 但是) opens it."""
 
     reviews: tuple[str, ...]
     review: IntArray
