@@ -505,13 +505,13 @@ def _days_more(market: Market, units: Units, could: IntArray) -> IntArray:
     """(product asked for, bucket) days more after which what is late or lost could be served; 0: not within the
     horizon, or nobody knows.
 
-    What is late: until the plan has served all that was asked for by then. What is lost: until the orders leave enough
-    to serve it (could: bucket, -1: never).
+    What waits: until the plan has served all that was asked for by then. What is turned away: until the orders leave
+    enough to serve it (could: bucket, -1: never).
     """
     d, t = np.nonzero(units.late + units.lost > NOTHING)
     served = np.cumsum(units.served, axis=1)
     target = (np.cumsum(units.asked, axis=1) - np.cumsum(units.refused, axis=1))[d, t]
-    is_lost, later = units.lost[d, t] > NOTHING, np.full(len(d), -1)
+    is_lost, later = units.refused[d, t] > NOTHING, np.full(len(d), -1)
     for u in range(market.buckets - 1, 0, -1):
         there = np.where(is_lost, could[d, t] == u, served[d, u] >= target - 1e-6 * np.maximum(target, 1.0))
         later[there & (u > t)] = u
