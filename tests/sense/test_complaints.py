@@ -69,13 +69,17 @@ def test_where_nothing_changed_nothing_is_found() -> None:
     assert found(shop(lambda _p, _w, _rng: "")) == []
 
 
-def test_the_same_words_again_and_again_on_a_day_are_one_voice() -> None:
-    """Fifty times the same complaint on the last day."""
+LONG = "The fabric bled in the very first wash and ruined everything else that was in the machine with it, awful {}."
+
+
+@pytest.mark.parametrize("words", [BLEEDS[0], LONG])
+def test_the_same_words_again_and_again_on_a_day_are_one_voice(words: str) -> None:
+    """Fifty times the same complaint, or one with a word exchanged, on the last day."""
     state = shop(lambda _p, _w, _rng: "")
     rows = state.table("reviews").to_pylist()
     last = max(r["happened_at"] for r in rows)
-    fake = rows[0] | {"product": "A", "happened_at": last, "text": BLEEDS[0], "rating": 1.0}
-    fakes = [fake | {"row_id": f"f{n}"} for n in range(50)]
+    fake = rows[0] | {"product": "A", "happened_at": last, "rating": 1.0}
+    fakes = [fake | {"row_id": f"f{n}", "text": words.format(n)} for n in range(50)]
     schema = state.table("reviews").schema
     assert found(state.with_tables(reviews=pa.Table.from_pylist(rows + fakes, schema=schema))) == []
 

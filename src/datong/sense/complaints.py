@@ -3,7 +3,8 @@
 Every clause of a review is read for its aspects and whether it praises or blames (voice/). The model is learnt from
 the chain's own stars where there are enough; where it abstains words of praise and blame decide, and where a clause
 has none of them, the stars of its review. A review counts once for an aspect, however often it blames it. The same
-words about a product on one day count once, and so do the reviews of it by one buyer: they are one voice.
+words about a product, or nearly the same, on one day count once, and so do the reviews of it by one buyer: they are
+one voice.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from datong.sense.voice.aspects import Aspect, general, mentions
 from datong.sense.voice.ngrams import Tokens
 from datong.sense.voice.polarity import Settings, learnt
 from datong.sense.voice.reading import read, split, tone_words, toned
+from datong.sense.voice.repeats import copies
 from datong.statistics.changes import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise
 
@@ -127,11 +129,13 @@ def _aspects(words: Tokens, many: int) -> IntArray:
 def _first_alike(
     products: Sequence[str], texts: Sequence[str], days: Sequence[int], customers: Sequence[str | None]
 ) -> BoolArray:
-    """(review) whether it is the first about its product with these words on its day, and the first of its buyer."""
+    """(review) whether it is the first about its product with these words, or nearly these, on its day, and the first
+    of its buyer."""
     seen: set[tuple[object, ...]] = set()
     first = []
-    for product, text, day, customer in zip(products, texts, days, customers, strict=True):
-        keys = {(product, text, day), *([(product, customer)] if customer else [])}
+    roots = copies(texts).tolist()
+    for product, root, day, customer in zip(products, roots, days, customers, strict=True):
+        keys = {(product, texts[root], day), *([(product, customer)] if customer else [])}
         first.append(not keys & seen)
         seen |= keys
     return np.array(first, bool)
