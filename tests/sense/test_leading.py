@@ -131,6 +131,14 @@ def test_a_row_of_every_market_stands_for_each_and_one_of_another_product_for_no
     assert {("P00", "east"), ("P00", "west")} <= moved
 
 
+@pytest.mark.parametrize(("series", "buckets"), [(0, 0), (1, 1), (3, 7), (2, 40), (12, 12)])
+def test_too_little_to_test_earns_nothing(series: int, buckets: int) -> None:
+    rng = np.random.default_rng(1)
+    units, views = (rng.poisson(20, (series, buckets)).astype(float) for _ in range(2))
+    assert leads(units, news_of_counts(views)) == []
+    assert leads(units, news_of_shares(views, views + 1, 20.0)) == []
+
+
 def test_shares_are_drawn_to_the_usual_one_where_there_are_few_cases() -> None:
     """Two of two against a usual one in ten, as by 20 cases more: (2 + 20 x 0.1) / (2 + 20) - 0.1 = 0.0818."""
     hits, of = np.tile(1.0, (1, 12)), np.tile(10.0, (1, 12))

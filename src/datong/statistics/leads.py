@@ -83,6 +83,8 @@ def _mean_until(values: FloatArray, buckets: int) -> FloatArray:
 
 def leads(units: FloatArray, news: FloatArray) -> list[Lead]:
     """units, news: (series, bucket); NaN where unknown. One Lead for each span of AHEAD that can be tested."""
+    if units.shape[1] < BUCKETS_MIN:
+        return []
     level = _mean_until(units, LEVEL_BUCKETS)
     own = np.stack([(units - level) / (level + 1.0), (_mean_until(units, OWN_BUCKETS) - level) / (level + 1.0)])
     own = np.clip(np.nan_to_num(own), -1.0, MOST_CHANGE)
