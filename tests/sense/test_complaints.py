@@ -98,3 +98,13 @@ def test_odd_texts_do_no_harm(odd: str) -> None:
 def test_every_aspect_has_its_name_in_the_catalogue() -> None:
     for aspect in general().aspects:
         assert {lang: catalogue()[f"aspect.{aspect.path}"][lang] for lang in ("en", "zh")} == dict(aspect.names)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_handful_of_reviews_or_only_some_of_the_running_week_say_nothing_yet(kept: int) -> None:
+    state = shop(late_on_a)
+    rows = state.table("reviews")
+    some = rows.slice(0, kept)
+    assert found(state.with_tables(reviews=some)) == []
+    ahead = [r | {"happened_at": state.as_of + timedelta(hours=1)} for r in some.to_pylist()]
+    assert found(state.with_tables(reviews=pa.Table.from_pylist(ahead, schema=rows.schema))) == []

@@ -6,10 +6,17 @@ or an address that stands in a sentence without such a sign is not found: maskin
 make a text anonymous. Dates and prices stay.
 """
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
+
+from datong.model.findings import Finding
+from datong.model.tables import Table
+from datong.model.words import Message
 
 PHONE, EMAIL, IDENTITY, CARD = "[phone]", "[email]", "[id]", "[card]"
 ORDER, ACCOUNT, ADDRESS, NAME, NUMBER = "[order]", "[account]", "[address]", "[name]", "[number]"
@@ -36,6 +43,7 @@ DATE = re.compile(r"(?:19|20)\d\d([-./])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[
 # Digits with at most two marks between them, and letters before them as in parcel numbers.
 DIGITS = re.compile(r"(?<![A-Za-z\d])[A-Za-z]{0,5}\+?[\d(](?:[\d]|[-.\s()·*]{1,2}(?=\d))*[\dXx]?")
 SPOKEN = re.compile(r"[零〇一二三四五六七八九幺两](?:[- ]?[零〇一二三四五六七八九幺两]){6,}")
+CUT = re.compile(r"[^\s,;]*\u2026")
 MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9]\d{9}")
 PLACE = f"[{HAN}A-Za-z\\d-]"
 ADDRESS_TOLD = re.compile(rf"((?:地址|住址|家住|\baddress){TELLS})([^\s,。;!?]{{4,60}})", re.I)
@@ -95,6 +103,55 @@ def masked_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
         return texts
     plain = [None if text is None else masked(text) for text in texts.to_pylist()]
     return pa.chunked_array([pa.array(plain, texts.type)])
+
+
+def has_personal_data(table: Table) -> bool:
+    """Whether it has a column of people's own words."""
+    return any(column.masked for column in table.columns.values())
+
+
+def masked_rejected(rejected: pa.Table) -> pa.Table:
+    """Rows that could not be read (REJECTED_SCHEMA of row_checks.py), with placeholders in what is kept of them."""
+    for name in ("raw", "findings"):
+        plain = [json.dumps(_masked_json(json.loads(text)), ensure_ascii=False) for text in rejected[name].to_pylist()]
+        column = pa.chunked_array([pa.array(plain, pa.string())])
+        rejected = rejected.set_column(rejected.column_names.index(name), name, column)
+    return rejected
+
+
+def _masked_json(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(_whole_words(value))
+    if isinstance(value, list):
+        return [_masked_json(each) for each in value]
+    return {k: _masked_json(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def masked_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What is said of a source, with placeholders in what it quotes."""
+    return tuple(
+        replace(
+            one,
+            found=_masked_message(one.found),
+            expected=_masked_message(one.expected),
+            remedy=_masked_message(one.remedy),
+        )
+        for one in findings
+    )
+
+
+def _masked_message(said: Message) -> Message:
+    def plain(value: Any) -> Any:
+        if isinstance(value, Message):
+            return _masked_message(value)
+        return masked(_whole_words(value)) if isinstance(value, str) else value
+
+    return Message(said.key, said.names, tuple(plain(value) for value in said.values))
+
+
+def _whole_words(text: str) -> str:
+    """A text that was cut off, without the word that it was cut in: half an address is no address to the rules."""
+    return CUT.sub("\u2026", text)
 
 
 def _kept(placeholder: str) -> Callable[[re.Match[str]], str]:

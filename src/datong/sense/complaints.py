@@ -61,6 +61,8 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
     day = local_days(reviews, state)
     inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
     inside = np.sort(inside[np.argsort(-day[inside], kind="stable")][:READ_MAX])
+    if not len(inside):
+        return []
     rows = reviews.select(["product", "title", "text", "rating", "customer"]).take(inside)
     products, texts = rows["product"].to_pylist(), _texts(rows["title"].to_pylist(), rows["text"].to_pylist())
     stars = rows["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
@@ -70,7 +72,7 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
     counts = _counts(products, blame, is_late, own_voice)
     result = []
     for product, (late_hits, early_hits, late_all, early_all) in sorted(counts.items()):
-        own = is_late & np.array([product == p for p in products])
+        own = is_late & np.array([product == p for p in products], bool)
         for a in np.flatnonzero((late_hits >= BLAMED_MIN) & (late_all > 0)).tolist():
             blaming = np.flatnonzero(own & blame.aspects[:, a])
             ids = reviews["row_id"].take(inside[blaming][-EVIDENCE_ROWS:]).to_pylist()
@@ -91,7 +93,7 @@ def blamed(texts: tuple[str, ...], stars: tuple[float, ...]) -> Blame:
     """texts: (review). stars: (review) 1 to 5, NaN where there are none. The same reviews are read once a process."""
     rated = np.array(stars, np.float64)
     good, bad = rated >= GOOD_STARS, rated <= BAD_STARS
-    rows = np.flatnonzero((good | bad) & np.array([bool(text) for text in texts]))
+    rows = np.flatnonzero((good | bad) & np.array([bool(text) for text in texts], bool))
     if len(rows) >= LEARNT_MIN and min(good[rows].sum(), bad[rows].sum()) >= EACH_MIN:
         newest = rows[-LEARNT_MAX:]
         cleaned = split([texts[i] for i in newest]).reviews

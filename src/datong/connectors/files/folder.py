@@ -24,6 +24,7 @@ from datong.connectors.files.settings import SETTINGS_FILE, read_settings
 from datong.connectors.files.slash_dates import SlashDates
 from datong.connectors.files.steady import no_file
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
+from datong.ledger.masking import has_personal_data, masked_findings, masked_rejected
 from datong.ledger.products_held_back import HOLDING, circles
 from datong.ledger.row_checks import (
     NOTHING_KNOWN,
@@ -125,12 +126,13 @@ class SourceRows(CheckedBatches):
     ) -> None:
         marks = marks or DecimalMarks()
         self._source = source
+        self._is_masked = has_personal_data(table)
         known = dict(known)  # as it is now
 
         def read() -> Iterator[tuple[pa.Table, pa.Table]]:
             count = 0
             for raw in read_ahead(source.batches()):
-                yield raw.rows, raw.rejected
+                yield raw.rows, masked_rejected(raw.rejected) if self._is_masked else raw.rejected
                 count += raw.rows.num_rows + raw.rejected.num_rows
                 on_rows(count)
 
@@ -139,7 +141,8 @@ class SourceRows(CheckedBatches):
 
     @property
     def findings(self) -> Sequence[Finding]:
-        return (*self._source.findings, *super().findings)
+        of_source = self._source.findings
+        return (*(masked_findings(of_source) if self._is_masked else of_source), *super().findings)
 
 
 class DecimalMarks:
@@ -349,7 +352,8 @@ def check_source(
     checked = validate(table, source.rows, source.name, settings, known, mark=mark)
     if not source.rejected.num_rows:
         return checked
-    return replace(checked, rejected=pa.concat_tables([source.rejected, checked.rejected]).sort_by(ROW))
+    unread = masked_rejected(source.rejected) if has_personal_data(table) else source.rejected
+    return replace(checked, rejected=pa.concat_tables([unread, checked.rejected]).sort_by(ROW))
 
 
 def table_of(name: str) -> str | None:
