@@ -14,7 +14,7 @@ TableKind = Literal["master", "event"]
 # Names that the format keeps for tables that this version does not read yet.
 RESERVED = frozenset(
     {"channels", "customers", "product_attributes", "recipe_lines", "recipe_outputs"}
-    | {"changeovers", "prices", "fx_rates", "reviews", "interest"}
+    | {"changeovers", "prices", "fx_rates"}
     | {"consumption", "inspections", "downtime", "sale_lots"}
 )
 

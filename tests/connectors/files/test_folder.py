@@ -128,7 +128,7 @@ BAD: list[tuple[str, dict[str, str | bytes | None], tuple[str, str, int | None, 
     ("no demand", {"sales_csv": None}, ("no_demand", "FOLDER", None, None)),
     ("no settings", {"chain_toml": None}, ("no_settings", "chain.toml", None, None)),
     ("name of no table", {"salse_csv": "a\nb\n"}, ("unknown_table", "salse.csv", None, None)),
-    ("name kept for later", {"reviews_csv": "a\nb\n"}, ("reserved_table", "reviews.csv", None, None)),
+    ("name kept for later", {"inspections_csv": "a\nb\n"}, ("reserved_table", "inspections.csv", None, None)),
     ("other ending", {"stock_ods": "a\nb\n"}, ("not_read", "stock.ods", None, None)),
     ("two files for a table", {"products_jsonl": '{"product": "Z"}'}, ("two_sources", "products.jsonl", None, None)),
 ]

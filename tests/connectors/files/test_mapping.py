@@ -78,7 +78,7 @@ def test_blocks_rows_and_row_numbers(tmp_path: Path) -> None:
     ("change", "code"),
     [
         (('table = "sales"', 'table = "salse"'), "mapping_table"),
-        (('table = "sales"', 'table = "reviews"'), "mapping_table"),
+        (('table = "sales"', 'table = "inspections"'), "mapping_table"),
         (("units =", "unitz ="), "mapping_column"),
         (("where =", "when ="), "unknown_mapping_key"),
         (("where = 'number(qty) > 0'", "where = 3"), "mapping_shape"),
