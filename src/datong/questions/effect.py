@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from datong.ledger.columns import day_number, local_days
 from datong.ledger.state import State
 from datong.model.errors import Refused
-from datong.model.flow import TAKEN, FloatArray, IntArray, SeriesSet, Subject
+from datong.model.flow import TAKEN, FloatArray, IntArray, SeriesSet
 from datong.model.words import Message, message
 from datong.network.finding_decisions import Decision, decisions
 from datong.questions.findings import STATED_KINDS, MarketFinding
@@ -249,12 +249,3 @@ def _told(
     if table in _SHARES:
         return message(f"findings.effect_{table}_{way}_{sure}", **words)
     return message(f"findings.effect_{way}_{sure}", units=naming.amount(abs(units[0]), one.subject.name), **words)
-
-
-def subject_named(naming: Naming, subject: Subject) -> Message | str:
-    """A subject by the names that people know."""
-    if subject.kind == "product":
-        return naming.called(subject.name)
-    return (
-        message("sense.all_products") if subject.kind == "chain" else message("sense.category", category=subject.name)
-    )

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow.compute as pc
 
-from datong.ledger.columns import day_number, local_days
+from datong.ledger.columns import codes, day_number, local_days
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import message
@@ -69,16 +69,18 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
     blame = blamed(tuple(texts), tuple(stars.tolist()))
     own_voice = _first_alike(products, texts, day[inside].tolist(), rows["customer"].to_pylist())
     is_late = day[inside] >= late
-    counts = _counts(products, blame, is_late, own_voice)
+    of, names = codes(rows["product"])
+    hits, every = _counts(of, len(names), blame, (is_late & own_voice, ~is_late & own_voice))
     result = []
-    for product, (late_hits, early_hits, late_all, early_all) in sorted(counts.items()):
-        own = is_late & np.array([product == p for p in products], bool)
+    for i in sorted(range(len(names)), key=lambda i: names[i]):
+        (late_hits, early_hits), (late_all, early_all) = hits[:, i], every[:, i].tolist()
+        own = is_late & (of == i)
         for a in np.flatnonzero((late_hits >= BLAMED_MIN) & (late_all > 0)).tolist():
             blaming = np.flatnonzero(own & blame.aspects[:, a])
             ids = reviews["row_id"].take(inside[blaming][-EVIDENCE_ROWS:]).to_pylist()
             before = (int(early_hits[a]), early_all)
             quotes = _quotes(blame, a, blaming)
-            rise = Rise(product, a, (int(late_hits[a]), late_all), before, (late, end), quotes, tuple(sorted(ids)))
+            rise = Rise(names[i], a, (int(late_hits[a]), late_all), before, (late, end), quotes, tuple(sorted(ids)))
             one = _found(series, prices, rise)
             result += [] if one is None else [one]
     return result
@@ -143,22 +145,13 @@ def _first_alike(
     return np.array(first, bool)
 
 
-def _counts(
-    products: Sequence[str], blame: Blame, is_late: BoolArray, counted: BoolArray
-) -> dict[str, tuple[IntArray, IntArray, int, int]]:
-    """By product: (aspect) reviews that blame it, late and before, and all reviews, late and before."""
-    names = sorted(set(products))
-    place = {name: i for i, name in enumerate(names)}
-    of = np.array([place[p] for p in products], np.int64)
-    result = {}
-    hits = [np.zeros((len(names), blame.aspects.shape[1]), np.int64) for _ in range(2)]
-    every = []
-    for k, chosen in enumerate((is_late & counted, ~is_late & counted)):
+def _counts(of: IntArray, products: int, blame: Blame, spans: tuple[BoolArray, BoolArray]) -> tuple[IntArray, IntArray]:
+    """(span, product, aspect) reviews that blame it, and (span, product) all reviews. of: (review) its product. spans:
+    (review) whether it counts late, and before."""
+    hits = np.zeros((len(spans), products, blame.aspects.shape[1]), np.int64)
+    for k, chosen in enumerate(spans):
         np.add.at(hits[k], of[chosen], blame.aspects[chosen].astype(np.int64))
-        every.append(np.bincount(of[chosen], minlength=len(names)))
-    for name, i in place.items():
-        result[name] = (hits[0][i], hits[1][i], int(every[0][i]), int(every[1][i]))
-    return result
+    return hits, np.array([np.bincount(of[chosen], minlength=products) for chosen in spans])
 
 
 def _quotes(blame: Blame, aspect: int, reviews: IntArray) -> list[str]:

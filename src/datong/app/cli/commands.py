@@ -771,23 +771,23 @@ def answer_take(options: argparse.Namespace, language: str) -> int:
         is_order = options.order in set(chain.state(names=("orders",)).table("orders")["order"].to_pylist())
         if not is_order and options.branch is None:
             return market.take(chain, options, language)
-    return _decide(options, language, take=True)
+        return _decide(chain, options, language, take=True)
 
 
 def answer_refuse(options: argparse.Namespace, language: str) -> int:
-    return _decide(options, language, take=False)
+    with opened(options.chain, language, options.branch) as chain:
+        return _decide(chain, options, language, take=False)
 
 
-def _decide(options: argparse.Namespace, language: str, take: bool) -> int:
+def _decide(chain: Chain, options: argparse.Namespace, language: str, take: bool) -> int:
     from datong.app import offers
 
-    with opened(options.chain, language, options.branch) as chain:
-        offer = offers.decide(chain, options.order, take, options.why)
-        words = {
-            "order": options.order,
-            "offer": told_offer(offer.said.offer, chain.settings.currency),
-            "who": party(offer.said.counterparty or ""),
-        }
+    offer = offers.decide(chain, options.order, take, options.why)
+    words = {
+        "order": options.order,
+        "offer": told_offer(offer.said.offer, chain.settings.currency),
+        "who": party(offer.said.counterparty or ""),
+    }
     terminal.line(message("offers.taken" if take else "offers.refused", **words).text(language))
     return 0
 

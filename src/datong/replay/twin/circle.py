@@ -67,9 +67,7 @@ def turn(
                 what = (signal.signal, TAKEN, signal.kind, signal.subject, signal.first, signal.last, market.now)
                 evidence = (signal.evidence_table, signal.evidence)
                 taken["first"] = Taken(*what, None, *evidence, reason="mended", decided_by=MANAGER)
-        if taken:
-            rows = decision_rows(list(taken.values()))
-            tables["decisions"] = rows.drop_columns([n for n in rows.column_names if n.startswith("__")])
+        tables.update(_decisions(taken))
 
     def is_over(market: Market) -> bool:
         mended = market.mended_week
@@ -77,11 +75,7 @@ def turn(
 
     game = play(settings, datong(settings, decides=decides), MOST_WEEKS, watch, is_over)
     market = game.market
-    tables = game.seen()
-    if taken:
-        rows = decision_rows(list(taken.values()))
-        tables["decisions"] = rows.drop_columns([n for n in rows.column_names if n.startswith("__")])
-    state = state_of_tables(chain_settings(settings), market.now, tables)
+    state = state_of_tables(chain_settings(settings), market.now, game.seen() | _decisions(taken))
     begin = settings.fault_week if settings.fault_week is not None else market.week
     mended = market.mended_week
     return Circle(
@@ -95,6 +89,12 @@ def turn(
         game,
         _bad_shares(market, begin, mended),
     )
+
+
+def _decisions(taken: dict[str, Taken]) -> dict[str, pa.Table]:
+    """The table of decisions, where there is one."""
+    rows = decision_rows(list(taken.values()))
+    return {"decisions": rows.drop_columns([n for n in rows.column_names if n.startswith("__")])} if taken else {}
 
 
 def _bad_shares(market: Market, begin: int, mended: int | None) -> tuple[float, float, float]:
