@@ -90,3 +90,12 @@ def test_what_cannot_be_done_is_answered_in_words(
     out, error = capsys.readouterr()
     assert said in " ".join((out + error).split())
     assert status == (0 if words[0] == "effect" else 2)
+
+
+def test_a_change_of_demand_with_an_order_is_refused_and_not_ignored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders = f"order,product,recipe,units,start,due\nW1,TEA,TEA/1,5,{day(28, 0)},{day(29, 0)}\n"
+    folder = str(shop(tmp_path / "shop", more={"orders.csv": orders}))
+    assert main(["take", "W1", "--chain", folder, "--change", "10", "--lang", "en"]) == 2
+    assert "are for findings: W1 is an order" in " ".join(capsys.readouterr().err.split())

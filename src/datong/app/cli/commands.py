@@ -771,6 +771,8 @@ def answer_take(options: argparse.Namespace, language: str) -> int:
         is_order = options.order in set(chain.state(names=("orders",)).table("orders")["order"].to_pylist())
         if not is_order and options.branch is None:
             return market.take(chain, options, language)
+        if (options.change, options.low, options.high) != (None, None, None):
+            raise Refused(message("findings.only_findings", order=options.order))
         return _decide(chain, options, language, take=True)
 
 
