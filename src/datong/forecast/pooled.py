@@ -130,22 +130,16 @@ def pooled_forecast(series: SeriesSet, units: FloatArray, whole: BoolArray) -> P
     held = _rows(past, _pairs(len(units), cut, closed, horizon))
     held_mean = _mean(earlier, held)
     spread = _fit_spread(held, held_mean)
-    ahead = _rows(past, [(closed, h, None) for h in range(horizon)])
-    mean = _mean(final, ahead)
     origins = np.unique(np.linspace(cut, closed - 1, BLEND_ORIGINS).round().astype(np.int64))
-    again = _rows(past, [(int(t), h, None) for t in origins for h in range(horizon)])
-    again_mean = _mean(earlier, again)
-
-    def by_item(values: FloatArray, first_axis: int) -> FloatArray:
-        """(row) of all pairs of (first axis, horizon) in order -> (item, first axis, horizon)."""
-        return values.reshape(first_axis, horizon, len(units)).transpose(2, 0, 1)
-
+    mean, phi = _at_origin(past, closed, horizon, final, spread)
+    # One origin after another: the features of all of them together are most of the memory of a large chain.
+    tested, tested_phi = zip(*(_at_origin(past, int(t), horizon, earlier, spread) for t in origins), strict=True)
     return Pooled(
-        by_item(mean, 1)[:, 0] / scale[:, None],
-        by_item(spread.phi(ahead, mean), 1)[:, 0],
+        mean / scale[:, None],
+        phi,
         origins,
-        by_item(again_mean, len(origins)) / scale[:, None, None],
-        by_item(spread.phi(again, again_mean), len(origins)),
+        np.stack(tested, axis=1) / scale[:, None, None],
+        np.stack(tested_phi, axis=1),
         cut < YEARS[0] + 2 * FIRST_ORIGIN <= closed,
     )
 
@@ -420,6 +414,15 @@ class _SpreadModel:
     def phi(self, rows: _Table, mean: FloatArray) -> FloatArray:
         found = self.start + self.slope * np.log(mean) + self.trees.predict(_spread_features(rows, mean), num_threads=1)
         return np.exp(np.clip(found, *LOG_PHI))
+
+
+def _at_origin(
+    past: Past, origin: int, horizon: int, model: Any, spread: _SpreadModel
+) -> tuple[FloatArray, FloatArray]:
+    """(item, bucket ahead) mean and phi of what follows, as bucket `origin` opens."""
+    rows = _rows(past, [(origin, h, None) for h in range(horizon)])
+    mean = _mean(model, rows)
+    return mean.reshape(horizon, -1).T, spread.phi(rows, mean).reshape(horizon, -1).T
 
 
 def _spread_features(rows: _Table, mean: FloatArray) -> FloatArray:
