@@ -142,6 +142,10 @@ class _Maker:
         drawn = self.pick(*buckets)
         return max(drawn * self.day - (self.pick(0, 2) if self.day == 7 and drawn else 0), 0.0)
 
+    def a_week(self, units: float) -> float:
+        """A limit of about so many units a bucket; of days one that does not divide by seven."""
+        return units if self.day == 7 else units * 7 / self.day + 3
+
     # tables
 
     def _products(self) -> None:
@@ -172,7 +176,7 @@ class _Maker:
                     "to_site": "W",
                     "lead_days": self.lead(0, 1, 2),
                     "cost_per_unit": self.pick(0.0, 0.5, 2.0),
-                    "units_per_week": self.pick(None, None, 40.0 * 7 / self.day),
+                    "units_per_week": self.pick(None, None, self.a_week(40.0)),
                 }
             ]
         self.lines = ["L", "K"]
@@ -255,7 +259,7 @@ class _Maker:
                 if "smallest purchase" in self.has and n == 0:
                     row |= {"min_order_units": self.pick(0.0, 20.0), "lot_multiple_units": self.pick(0.0, 10.0)}
                 if "purchase limit" in self.has and n == 0:
-                    row["units_per_week"] = self.whole(10, 60) * 7 / self.day
+                    row["units_per_week"] = self.a_week(self.whole(10, 60))
                 rows.append(row)
         self.tables["offers"] = rows
 

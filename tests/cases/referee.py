@@ -694,7 +694,14 @@ def _goods(chain: Chain, orders: Sequence[Order]) -> Goods:
     for (table, name, t), units in sorted(limited.items()):
         row = in_force(ways(chain, table, name), chain.starts(t)) or {}
         most = row.get("units_per_week")
-        if most is not None and units > most * chain.days / 7 * (1 + NOTHING) + NOTHING:
+        if most is None:
+            continue
+        # Whole units are dealt out whole: a day may have the odd one, seven days in a row never more than a week.
+        of_bucket = most * chain.days / 7
+        of_bucket = math.ceil(of_bucket - NOTHING) if most % 1 == 0 else of_bucket
+        week = [limited.get((table, name, s), 0.0) for s in range(t, min(t + max(7 // chain.days, 1), chain.buckets))]
+        of_week = max(most, most * chain.days / 7)
+        if units > of_bucket * (1 + NOTHING) + NOTHING or sum(week) > of_week * (1 + NOTHING) + NOTHING:
             goods.broken.append(f"{name} takes {units:g} in the bucket of {chain.starts(t)}, and can {most:g} a week")
     return goods
 

@@ -19,6 +19,7 @@ from datong.network.facts import ChainFacts, chain_facts, located
 from datong.network.planned_demand import planned_demand
 from datong.network.position import Position
 from datong.network.rule_facts import NO_RULES, DemandClass, RuleFacts, rule_facts
+from datong.network.weekly_limits import units_in_bucket
 from datong.network.whole_units import whole_products
 
 
@@ -47,7 +48,7 @@ def pack_facts(
     """Arrays of facts, position and demand (product -> (path, bucket) units)."""
     arrays, at = facts.arrays, {p: i for i, p in enumerate(facts.products)}
     valid, use_open = arrays.open_in(bucket_starts)
-    ways = _ways(facts, valid, calendar, frozen_buckets)
+    ways = _ways(facts, valid, calendar, bucket_starts, frozen_buckets)
     promised = committed(facts, where, bucket_starts, calendar, frozen_buckets)
     lines = _lines(facts, promised, len(bucket_starts))
     classes = [
@@ -104,7 +105,9 @@ def pack_facts(
     )
 
 
-def _ways(facts: ChainFacts, valid: BoolArray, calendar: Calendar, frozen_buckets: int) -> Ways:
+def _ways(
+    facts: ChainFacts, valid: BoolArray, calendar: Calendar, bucket_starts: Sequence[date], frozen_buckets: int
+) -> Ways:
     """valid: (way, bucket) whether its row holds then."""
     arrays, ways, buckets = facts.arrays, facts.ways, valid.shape[1]
     line_at = {name: i for i, name in enumerate(facts.line_hours)}
@@ -112,7 +115,9 @@ def _ways(facts: ChainFacts, valid: BoolArray, calendar: Calendar, frozen_bucket
     lead = np.array([lead_buckets[w.lead_days] for w in ways], dtype=np.int64)
     t = np.arange(buckets)
     is_open = valid & (t >= frozen_buckets) & (t + lead[:, None] < buckets)
-    limit = np.array([w.units_per_week for w in ways]) * calendar.bucket_days / 7
+    limit = np.full(is_open.shape, np.inf)
+    for w in np.flatnonzero(np.isfinite([way.units_per_week for way in ways])):
+        limit[w] = [units_in_bucket(ways[w].units_per_week, start, calendar.bucket_days) for start in bucket_starts]
     return Ways(
         facts=ways,
         product=arrays.product,
@@ -123,7 +128,7 @@ def _ways(facts: ChainFacts, valid: BoolArray, calendar: Calendar, frozen_bucket
         lead=lead,
         span=np.array([w.span for w in ways], dtype=np.int64),
         is_open=is_open,
-        limit=np.where(is_open, limit[:, None], 0.0),
+        limit=np.where(is_open, limit, 0.0),
     )
 
 

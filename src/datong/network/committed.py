@@ -27,6 +27,7 @@ from datong.model.flow import FloatArray
 from datong.network.facts import ChainFacts, located
 from datong.network.position import Position, UnderWay
 from datong.network.ways import Way
+from datong.network.weekly_limits import units_in_bucket
 
 # Units and hours of which a smaller share is rounding, and the least that is any.
 TOLERANCE = 1e-6
@@ -468,7 +469,7 @@ class _Cover:
         there = float(self._of(w)[start])
         step = way.multiple_units if way.multiple_units > 0 else 1.0
         wanted = math.ceil(max(there + units, way.min_units) / step - TOLERANCE) * step
-        most = way.units_per_week * schedule.calendar.bucket_days / 7
+        most = units_in_bucket(way.units_per_week, schedule.starts[start], schedule.calendar.bucket_days)
         free = schedule.free.get(way.line or "")
         if free is not None:
             hours = float(free[start : start + way.span].min()) * way.span

@@ -17,6 +17,7 @@ from datong.network.economics import Economics
 from datong.network.horizon import Horizon, or_default, valid_on, versions_in
 from datong.network.places import ANYWHERE, Lane, Places, unlike
 from datong.network.ways import Way
+from datong.network.weekly_limits import units_in_bucket
 
 
 def lanes_of(state: State, bucket_starts: Sequence[date]) -> tuple[Lane, ...]:
@@ -86,7 +87,8 @@ class SharedLimits:
             self.hours[key] = np.zeros(len(self._starts))
         key = self._key_of[what, name]
         holds = [valid_on(start, of.valid_from, of.valid_to) for start in self._starts]
-        self.hours[key][holds] = of.units_per_week * self._days / 7
+        allowed = np.array([units_in_bucket(of.units_per_week, start, self._days) for start in self._starts])
+        self.hours[key][holds] = allowed[holds]
         return key
 
 

@@ -14,6 +14,7 @@ from datong.network.committed import covered
 from datong.network.horizon import valid_on
 from datong.network.position import Position, position
 from datong.network.ways import Way
+from datong.network.weekly_limits import units_in_bucket
 from datong.plan.feasible import Room, make_feasible
 from datong.plan.lots_along_clearing import NOTHING, Lot, Need, PartShifts, Shifts, size_lots, step_of
 from datong.plan.lots_in_turn import Choice, OnTurn, Shop, lots_in_turn, no_hurry
@@ -177,7 +178,7 @@ def _choice(work: Work, way: Way) -> Choice:
     opens = [
         t >= work.first_start and t + lead < len(work.starts) and way.is_open(day) for t, day in enumerate(work.starts)
     ]
-    most = np.full(len(work.starts), way.units_per_week * work.calendar.bucket_days / 7)
+    most = np.array([units_in_bucket(way.units_per_week, day, work.calendar.bucket_days) for day in work.starts])
     return Choice(way, lead, np.array(opens, dtype=bool), cost, most, step_of(way, work.whole[way.product]), uses)
 
 
@@ -246,7 +247,7 @@ def _values(work: Work, curve: Curve, lots: Sequence[Lot]) -> list[float]:
 
 def _need(work: Work, name: str, start: int, units: float) -> Need:
     way, start = work.ways[name], int(start)
-    most = way.units_per_week * work.calendar.bucket_days / 7
+    most = units_in_bucket(way.units_per_week, work.starts[start], work.calendar.bucket_days)
     if way.line is not None and way.line in work.facts.line_hours and way.hours_per_unit > 0:
         free = work.facts.line_hours[way.line] - work.promised.hours[way.line]
         there = float(free[start : start + way.span].min()) * way.span

@@ -16,6 +16,7 @@ from datong.model.calendar import Calendar
 from datong.model.flow import FloatArray
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
+from datong.network.weekly_limits import units_in_bucket
 from datong.plan.lots_along_clearing import NOTHING, Lot, round_up, step_of
 
 
@@ -105,7 +106,8 @@ class _Left:
             return 0.0
         uses = [u for u in way.uses if u.component in self.there and valid_on(day, u.valid_from, u.valid_to)]
         setup = way.setup_hours if first else 0.0
-        most = way.units_per_week * self.room.calendar.bucket_days / 7 - self.bought.get((way.name, t), 0.0)
+        most = units_in_bucket(way.units_per_week, day, self.room.calendar.bucket_days)
+        most -= self.bought.get((way.name, t), 0.0)
         if way.line in self.hours and way.hours_per_unit > 0:
             free = float(self.hours[way.line][t : t + way.span].min()) * way.span
             most = min(most, (free - setup) / way.hours_per_unit)

@@ -19,6 +19,7 @@ from datetime import date
 
 from datong.model.flow import PlannedOrder
 from datong.network.ways import Way
+from datong.network.weekly_limits import units_in_bucket
 from datong.replay.parts import NOTHING, Batch, Begun, Scene
 
 _Work = tuple[PlannedOrder, Way]
@@ -36,7 +37,7 @@ def begin(
     ours = sorted(
         ((o, known_way(scene, o)) for o in orders if start <= o.start < after), key=lambda w: (w[0].start, w[0].order)
     )
-    share = _shares(ours, _free_hours(scene, t, in_work), calendar.bucket_days / 7)
+    share = _shares(ours, _free_hours(scene, t, in_work), start, calendar.bucket_days)
     there, short = dict(stock), defaultdict[str, float](float)
     begun = []
     for order, way in _in_turn(ours, {o.order for o, _ in ours if arrival(scene, o) < after}):
@@ -140,9 +141,10 @@ def _free_hours(scene: Scene, t: int, in_work: Sequence[Batch]) -> Mapping[str, 
 
 
 def _shares(
-    ours: Sequence[_Work], line_hours: Mapping[str, float], weeks: float
+    ours: Sequence[_Work], line_hours: Mapping[str, float], start: date, days: int
 ) -> Mapping[tuple[str, str] | None, float]:
-    """By line, lane or offer, the share of what was asked that there was room for; set-ups come first."""
+    """By line, lane or offer, the share of what was asked that there was room for; set-ups come first. start, days: of
+    the bucket."""
     setup: dict[tuple[str, str], float] = defaultdict(float)
     asked: dict[tuple[str, str], float] = defaultdict(float)
     room: dict[tuple[str, str], float] = {}
@@ -156,7 +158,7 @@ def _shares(
             room[limit] = line_hours.get(way.line, 0.0)
         else:
             asked[limit] += order.units
-            room[limit] = way.units_per_week * weeks
+            room[limit] = units_in_bucket(way.units_per_week, start, days)
     shares: dict[tuple[str, str] | None, float] = {None: 1.0}
     for limit, wanted in asked.items():
         free = max(room[limit] - setup[limit], 0.0)
