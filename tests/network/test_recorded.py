@@ -42,6 +42,8 @@ WORKDAYS = [d for d in range(70) if d % 7 < 5]
     [
         (range(70), 70, None),  # up to yesterday
         (range(70), 77, 69),  # a week that nobody exported
+        (range(69), 70, 68),  # yesterday alone is missing, and something is sold each day
+        (WORKDAYS[:-1], 70, 66),  # the last Friday is
         (WORKDAYS, 70, None),  # the week-end after a Friday is as usual
         (WORKDAYS, 77, 67),
         (range(0, 70, 7), 70, None),  # by the week, on its Monday

@@ -22,8 +22,9 @@ class SalesEnd:
     usual_gap: int
 
     def covers(self, last_day: date) -> bool:
-        """Whether the records go on to a day, but for a gap that is usual."""
-        return (last_day - self.day).days <= self.usual_gap
+        """Whether the records go on to the end of a day: the next sale, on the day after it at the earliest, would
+        follow the last one after a usual gap. Where something is sold each day, one day without a sale is missing."""
+        return (last_day - self.day).days < max(self.usual_gap, 1)
 
 
 def quiet_since(state: State) -> tuple[date, int] | None:
