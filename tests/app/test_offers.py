@@ -22,12 +22,12 @@ from datong.connectors.filedrop import inbox
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.protocol import Outcome
 from datong.cycle import Stages
-from datong.ledger.order_life import Offer
+from datong.ledger.order_life import Offer, OrderEvent
 from datong.ledger.standings import order_states
 from datong.model.errors import NotFound, Refused
 from datong.model.flow import OrderMessage
 from datong.network.position import position
-from datong.questions.offers import OfferCost
+from datong.questions.offers import OfferCost, OpenOffer
 from datong.questions.tables_out import rendered
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -171,6 +171,51 @@ def test_taking_an_offer_changes_the_order_and_tells_the_other_side_once(plant: 
     assert told[0]["说明"] == "同意贵方方案：数量 30，2026-03-16 交：其余另做"
     assert told[0]["消息编号"] != first[0]["消息编号"]
     assert not first[0].get("下单原因") and not told[0].get("下单原因")  # another firm sees none of our reasons
+
+
+@pytest.mark.parametrize(
+    ("kind", "begun", "due", "start"),
+    [
+        ("make", False, 23, 16),  # a week later
+        ("move", False, 23, 16),
+        ("make", False, 14, 9),  # sooner: it need not start sooner
+        ("make", False, 7, 7),  # but not after it is due
+        ("make", True, 23, 9),  # it has begun
+        ("buy", False, 23, 9),  # it was ordered then
+    ],
+)
+def test_work_that_is_put_off_starts_as_much_later(kind: str, begun: bool, due: int, start: int) -> None:
+    """Ordered for 9 to 16 March."""
+    order = {
+        "order": "W1",
+        "kind": kind,
+        "start": date(2026, 3, 9),
+        "due": date(2026, 3, 16),
+        "units": 1.0,
+        "price": None,
+    }
+    said = OrderEvent("W1", "offered", MONDAY, offer=Offer(due=date(2026, 3, due)))
+    assert OpenOffer(order, said, None, begun=begun).start == date(2026, 3, start)
+
+
+def test_an_order_that_was_put_off_takes_no_hours_before(plant: Plant) -> None:
+    """Two weeks later, and the line is free in the week in which it was to start."""
+    made, _ = plant.orders
+    with plant.at(1) as chain:
+        (before,) = [r for r in chain.state().table("orders").to_pylist() if r["order"] == made]
+        later = before["due"] + timedelta(days=14)
+    plant.says(MAKER, f"{made},延期到{later.month}月{later.day}日,,机器维修")
+    with plant.at(2) as chain:
+        plant.exchange(chain)
+        offers.decide(chain, made, take=True)
+        (row,) = [r for r in chain.state().table("orders").to_pylist() if r["order"] == made]
+        assert (row["start"], row["due"]) == (before["start"] + timedelta(days=14), later)
+        (decided,) = offers.decided_messages(chain).values()
+        assert [(m.order.start, m.order.due) for m in decided] == [(row["start"], later)]
+        state = chain.state()
+        where = position(state)
+        (out,) = [o for o in where.under_way if o.order == made]
+        assert (out.start, out.due) == (row["start"], row["due"])
 
 
 def test_an_offer_that_is_not_taken_leaves_the_order_to_be_answered(plant: Plant) -> None:

@@ -87,7 +87,7 @@ def decided_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
         if sent is None:
             continue
         offers = {event.key: event.offer for event in own if event.state == "offered"}
-        order = _as_agreed(sent.order, row["units"], row["due"])
+        order = _as_agreed(sent.order, row["units"], row["start"], row["due"])
         for decision in sorted(decisions, key=lambda event: (event.happened_at, event.key)):
             is_accepted = stands[row["order"]].without_offer not in (None, "released")
             note = _note(decision, offers.get(str(decision.answers), Offer()), chain.settings.currency, is_accepted)
@@ -96,12 +96,12 @@ def decided_messages(chain: Chain) -> dict[str, list[OrderMessage]]:
     return found
 
 
-def _as_agreed(order: PlannedOrder, units: float, due: date) -> PlannedOrder:
+def _as_agreed(order: PlannedOrder, units: float, start: date, due: date) -> PlannedOrder:
     """A planned order as it is now. Its reasons are those of the units and the day that were planned: where an offer
     changed either, they are left out, and the note tells what was agreed."""
     if (units, due) == (order.units, order.due):
         return order
-    return replace(order, units=units, due=due, causes=())
+    return replace(order, units=units, start=start, due=due, causes=())
 
 
 def _key(order: str, decision: OrderEvent) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from datong.balance.solution import Limits
 from datong.balance.solvers import Cleared, can_start, in_orders
 from datong.cycle import Head, decide, head
 from datong.ledger.order_life import Offer, OrderEvent
-from datong.ledger.standings import order_standings
+from datong.ledger.standings import begun_at, order_standings
 from datong.ledger.state import State
 from datong.model.errors import DatongError
 from datong.model.flow import Learnt
@@ -35,13 +36,15 @@ class OpenOffer:
     """An offer that nobody has decided on. order: the row of `orders`; said: the offer as an event.
 
     unit_cost: money that a unit costs as ordered, without components; None: nobody knows. worth: money of the order,
-    at the price of its product or that of the order itself; None: neither is known.
+    at the price of its product or that of the order itself; None: neither is known. begun: whether a start, or units,
+    were reported.
     """
 
     order: Mapping[str, Any]
     said: OrderEvent
     unit_cost: float | None
     worth: float | None = None
+    begun: bool = False
 
     @property
     def taken(self) -> Offer:
@@ -52,6 +55,15 @@ class OpenOffer:
             self.order["due"] if offer.due is None else offer.due,
             self.order["price"] if offer.price is None else offer.price,
         )
+
+    @property
+    def start(self) -> date:
+        """Day on which the order starts if the offer is taken: work or a transfer that has not begun is put off by as
+        many days as its due day, and never starts after it. A purchase is ordered already."""
+        start, due = self.order["start"], self.taken.due
+        if self.begun or self.order["kind"] == "buy" or due is None:
+            return start
+        return min(start + max(due - self.order["due"], timedelta()), due)
 
     @property
     def changes_the_plan(self) -> bool:
@@ -88,7 +100,8 @@ class OfferCost:
 
 def open_offers(state: State) -> tuple[OpenOffer, ...]:
     """By the day on which the order is due, then its number."""
-    said_of = {order: stand.offer for order, stand in order_standings(state).items() if stand.offer is not None}
+    stands = order_standings(state)
+    said_of = {order: stand.offer for order, stand in stands.items() if stand.offer is not None}
     if not said_of:
         return ()
     rows = [row for row in state.table("orders").to_pylist() if row["order"] in said_of]
@@ -101,7 +114,8 @@ def open_offers(state: State) -> tuple[OpenOffer, ...]:
         price = prices.get(row["product"])
         price = unit_cost if price is None else price
         worth = None if price is None else row["units"] * price
-        found.append(OpenOffer(row, said_of[row["order"]], unit_cost, worth))
+        begun = begun_at(stands[row["order"]], row["start"], state.settings.calendar) is not None
+        found.append(OpenOffer(row, said_of[row["order"]], unit_cost, worth, begun))
     return tuple(found)
 
 
@@ -167,7 +181,7 @@ def with_offer(state: State, offer: OpenOffer) -> State:
 def taken_order(orders: pa.Table, offer: OpenOffer) -> pa.Table:
     """Rows of `orders` with that of an offer as it is if it is taken."""
     agreed = offer.taken
-    new = {"units": agreed.units, "due": agreed.due, "price": agreed.price}
+    new = {"units": agreed.units, "start": offer.start, "due": agreed.due, "price": agreed.price}
     rows = [row | new if row["order"] == offer.order["order"] else row for row in orders.to_pylist()]
     return pa.Table.from_pylist(rows, schema=orders.schema)
 
