@@ -258,6 +258,21 @@ def test_a_refusal_that_closes_a_way_stands_in_the_plan(factory: Factory) -> Non
     assert all(o["start"].isoformat() >= "2026-03-09" for o in result.orders.arrow.to_pylist() if o["offer"] == "M/V")
 
 
+def test_who_refused_last_week_is_asked_again_with_a_word(factory: Factory) -> None:
+    """The week for which the steel was refused is over: its offer is open again, and the order says what was said."""
+    factory.week(0)
+    factory.says("P20260302-001,refused,,,2026-03-03 09:00,no steel this week")
+    with factory.at(8) as chain:
+        exchange.exchange(chain, *[exchange.file_drop(chain, factory.folder / "exchange", "en")] * 2)
+        result = chain.run()
+    (again, *_) = [o["order"] for o in result.orders.arrow.to_pylist() if o["offer"] == "M/V"]
+    reasons = rendered({"reasons": result.tables["reasons"]}, "en")["reasons"].to_pylist()
+    assert [r["text"] for r in reasons if r["order"] == again and "refused" in r["text"]] == [
+        "suppliers refused P20260302-001, 70 by M/V in the week of 2026-03-02 (reason: no steel this week);"
+        " that time is over, and it is asked again"
+    ]
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_it_is_shown_small_in_both_languages(
     factory: Factory, language: str, capsys: pytest.CaptureFixture[str]

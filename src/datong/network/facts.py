@@ -26,7 +26,7 @@ from datong.network.lanes import (
 from datong.network.line_hours import line_hours
 from datong.network.places import ANYWHERE, Lane, Places, StockPoint, places_of
 from datong.network.position import Position, UnderWay
-from datong.network.refusals import Refusal, refusals
+from datong.network.refusals import RECALLED, Refusal, refusals
 from datong.network.way_arrays import WayArrays, unit_costs
 from datong.network.ways import (
     LONG_LOTS_UP_TO,
@@ -46,7 +46,7 @@ class ChainFacts:
 
     ready_arrays: those of the ways, where they are at hand. In a chain with lanes the products are stock points, by
     their labels in `places`. shared: what a key of line_hours that is no line stands for: ('lane' or 'offer', its key).
-    refusals: those that close ways in the open buckets.
+    refusals: those that close ways in the open buckets, and those of shortly before, which close nothing (RECALLED).
     """
 
     products: tuple[str, ...]
@@ -107,7 +107,7 @@ def chain_facts(state: State, bucket_starts: Sequence[date], learnt: Learnt, ask
     if len(ways) * len(bucket_starts) <= LONG_LOTS_UP_TO:
         ways = long_lots(ways, hours, state.settings.calendar.bucket_days)
     lanes = lanes_of(state, bucket_starts)
-    refused = refusals(state, bucket_starts[0]) if bucket_starts else ()
+    refused = refusals(state, bucket_starts[0] - RECALLED) if bucket_starts else ()
     if lanes:
         items = [*asked, *asked_items(state)]
         facts = _with_lanes(state, products, prices, ways, hours, lanes, items, bucket_starts)

@@ -5,7 +5,7 @@ Whoever withdraws the event of the refusal (`datong withdraw order_events ROW`) 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from datong.ledger.order_life import OrderEvent, events_of_table, in_order, standing
@@ -19,6 +19,8 @@ _ROWS: Mapping[str, tuple[str, str]] = {
     "buy": ("offers", "offer"),
     "move": ("lanes", "lane"),
 }
+# A refusal for a time that has passed closes nothing any more; for so long it is told beside what is asked again.
+RECALLED = timedelta(days=28)
 
 
 @dataclass(frozen=True)

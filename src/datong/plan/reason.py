@@ -62,7 +62,7 @@ class Reasons:
         self.currency = state.settings.currency
         self.weeks = state.settings.calendar.unit == "week"
         self.at = {s: t for t, s in enumerate(work.starts)}
-        self.days = [message("plan.week" if self.weeks else "plan.day", day=s) for s in work.starts]
+        self.days = [self._named(s) for s in work.starts]
         of_lines = clearing.prices.filter(pc.equal(clearing.prices["what"], "line"))
         self.lines = {(r["name"], self.at[r["bucket"]]): r for r in of_lines.to_pylist()}
         products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
@@ -100,6 +100,10 @@ class Reasons:
             causes.append(Cause("plan", text))
         causes += self._waits(lot, days.start)
         return (*causes, self._conclusion(lot, days.start, due))
+
+    def _named(self, start: date) -> Message:
+        """A bucket, in the horizon or before it, by its first day."""
+        return message("plan.week" if self.weeks else "plan.day", day=start)
 
     def when(self, bucket: int) -> Message:
         return self.days[bucket]
@@ -334,13 +338,15 @@ class Reasons:
         """What was refused that this lot stands in for, or comes later for."""
         causes = []
         for refusal in self.refused.get(lot, ()):
+            start = self.work.starts[lot.start]
+            rule = "refused" if start < refusal.after else "refused_before"
             text = message(
-                "plan.cause.refused" if self.work.starts[lot.start] < refusal.after else "plan.cause.refused_before",
+                f"plan.cause.{rule if refusal.first in self.at else 'refused_lately'}",
                 who=party(refusal.counterparty or refusal.row),
                 order=refusal.order,
                 units=shown(refusal.units),
                 way=refusal.row,
-                when=self.when(self.at[refusal.first]),
+                when=self._named(refusal.first),
                 reason=refusal.why,
             )
             causes.append(Cause("plan", text, "order_events", (refusal.event,)))
