@@ -90,6 +90,11 @@ LAZY_DOORS = {
         "datong.questions.offers",
         "datong.replay.twin.circle",
     },
+    "app/cli/twin_game.py": {
+        "datong.app",
+        "datong.replay.twin.parameters",
+        "datong.replay.twin.play",
+    },
     "app/cli/market.py": {
         "datong.questions.findings",
         "datong.questions.tables_out",

@@ -20,7 +20,7 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import market, terminal, trial, twin_demo
+from datong.app.cli import market, terminal, trial, twin_demo, twin_game
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
@@ -796,6 +796,7 @@ def _decide(chain: Chain, options: argparse.Namespace, language: str, take: bool
 
 ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": answer_demo,
+    "twin": twin_game.answer,
     "profiles": answer_profiles,
     "init": answer_init,
     "check": answer_check,

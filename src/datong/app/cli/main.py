@@ -86,6 +86,15 @@ def _add_data_commands(c: _Commands) -> None:
     p.add_argument("--twin", action="store_true", help=c.text("demo.twin"))
     p.add_argument("--seed", type=_count, metavar="N", default=1, help=c.text("seed"))
 
+    p = c.command("twin")
+    p.add_argument("what", choices=("start", "week", "score"), help=c.text("twin.what"))
+    p.add_argument("folder", type=Path, metavar="DIR", help=c.text("twin.folder"))
+    p.add_argument("--orders", type=Path, metavar="FILE", help=c.text("twin.orders"))
+    p.add_argument("--products", type=_positive, metavar="N", default=10, help=c.text("twin.products"))
+    p.add_argument("--history", type=_positive, metavar="WEEKS", default=60, help=c.text("twin.history"))
+    p.add_argument("--fault-week", type=_count, metavar="WEEK", help=c.text("twin.fault_week"))
+    p.add_argument("--seed", type=_count, metavar="N", default=1, help=c.text("seed"))
+
     p = c.command("try")
     p.add_argument("file", type=Path, metavar="FILE", help=c.text("try.file"))
     p.add_argument("--yes", action="store_true", help=c.text("try.yes"))

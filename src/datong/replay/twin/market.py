@@ -160,7 +160,6 @@ class Market:
             0,
             "production",
             product=name,
-            recipe=name,
             line="L1",
             good_units=good,
             scrap_units=order.units - good,

@@ -1,11 +1,12 @@
 """A game on a twin: somebody plans week by week on what can be seen, and the market says what it was worth.
 
 A player gets the tables of a chain (docs/tables.md) as known at the start of a week, and gives the work orders that
-begin in it. Orders beyond the hours of the line wait for the next week.
+begin in it. They arrive on their due day, after their lead time at the earliest; orders beyond the hours of the line
+wait for the next week.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -23,6 +24,7 @@ from datong.replay.twin.parameters import COLOURS, SHAPES, TwinSettings
 # Weeks of need that the shelves hold before anybody plans.
 SHELF_WEEKS = 3.0
 HORIZON, PATHS = 8, 100
+LINE = "L1"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def line_hours(market: Market) -> float:
 
 
 def chain_settings(settings: TwinSettings) -> ChainSettings:
-    return ChainSettings("twin", horizon_buckets=HORIZON, path_count=PATHS)
+    """Buyers do not wait: what is not there is not sold."""
+    return ChainSettings("twin", horizon_buckets=HORIZON, path_count=PATHS, max_late_days=0)
 
 
 def master_tables(market: Market) -> dict[str, list[Row]]:
@@ -84,10 +87,10 @@ def master_tables(market: Market) -> dict[str, list[Row]]:
             {
                 "recipe": name,
                 "product": name,
-                "line": "L1",
+                "line": LINE,
                 "hours_per_unit": p.HOURS_PER_UNIT,
                 "setup_hours": p.SETUP_HOURS,
-                "min_lot": float(p.MIN_LOT),
+                "min_lot_units": float(p.MIN_LOT),
                 "lead_days": float(p.LEAD_DAYS),
                 "cost_per_unit": p.COST,
                 "yield_share": p.YIELD,
@@ -99,11 +102,10 @@ def master_tables(market: Market) -> dict[str, list[Row]]:
             "holding_cost_per_unit_week": p.HOLDING_PER_WEEK,
             "late_cost_per_unit_week": p.PRICE - p.COST,
             "lost_sale_cost_per_unit": p.PRICE,
-            "max_late_days": 0.0,
         }
         for name in truth.names
     ]
-    lines: list[Row] = [{"line": "L1", "hours_per_week": line_hours(market)}]
+    lines: list[Row] = [{"line": LINE, "hours_per_week": line_hours(market)}]
     return {"products": products, "lines": lines, "recipes": recipes, "economics": economics}
 
 
@@ -122,6 +124,40 @@ class Played:
         return seen(self.market, self.orders)
 
 
+@dataclass(eq=False)
+class Game:
+    """A game as it goes. given: orders that have begun. queue: those that wait for hours. reasons: of each order."""
+
+    market: Market
+    given: list[TwinOrder] = field(default_factory=list)
+    queue: list[TwinOrder] = field(default_factory=list)
+    reasons: dict[str, tuple[Message, ...]] = field(default_factory=dict)
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Every table of the chain as known at the start of the week."""
+        return seen(self.market, self.given)
+
+    def week(self, wanted: Sequence[Wanted]) -> None:
+        """Plays a week with the orders that a player gives in it. Raises KeyError for an unknown product."""
+        market, place = self.market, {name: i for i, name in enumerate(self.market.truth.names)}
+        for n, one in enumerate(wanted):
+            arrive = max((one.due - market.now).days // 7, p.LEAD_DAYS // 7) + market.week
+            name = f"W{market.week:03d}-{n:02d}"
+            self.queue.append(TwinOrder(name, place[one.product], float(one.units), market.week, arrive))
+            self.reasons[name] = one.why
+        left, begun, waits = line_hours(market), [], []
+        for order in self.queue:
+            needs = order.units * p.HOURS_PER_UNIT + p.SETUP_HOURS
+            if needs <= left + 1e-6 or not begun:
+                left -= needs
+                begun.append(replace(order, start=market.week, arrive=order.arrive + market.week - order.start))
+            else:
+                waits.append(order)
+        self.queue = waits
+        self.given += begun
+        market.step(begun)
+
+
 def play(
     settings: TwinSettings,
     player: Player,
@@ -131,32 +167,14 @@ def play(
 ) -> Played:
     """on_week: told what can be seen at the start of each week, before the player; it may mend a fault, and add tables.
     is_over: asked after each week."""
-    market, given, queue = opened(settings), [], []
-    reasons: dict[str, tuple[Message, ...]] = {}
-    place = {name: i for i, name in enumerate(market.truth.names)}
-    hours = line_hours(market)
-    for week in range(market.week, market.week + weeks):
-        tables = seen(market, given)
-        on_week(market, tables)
-        for n, one in enumerate(player(tables, market.now)):
-            arrive = max(int((one.due - market.now).days // 7), 0) + week
-            name = f"W{week:03d}-{n:02d}"
-            queue.append(TwinOrder(name, place[one.product], float(one.units), week, arrive))
-            reasons[name] = one.why
-        left, begun, waits = hours, [], []
-        for order in queue:
-            needs = order.units * p.HOURS_PER_UNIT + p.SETUP_HOURS
-            if needs <= left + 1e-6 or not begun:
-                left -= needs
-                begun.append(replace(order, start=week, arrive=order.arrive + week - order.start))
-            else:
-                waits.append(order)
-        queue = waits
-        given += begun
-        market.step(begun)
-        if is_over(market):
+    game = Game(opened(settings))
+    for _ in range(weeks):
+        tables = game.tables()
+        on_week(game.market, tables)
+        game.week(player(tables, game.market.now))
+        if is_over(game.market):
             break
-    return Played(market, market.profit, tuple(given), reasons)
+    return Played(game.market, game.market.profit, tuple(game.given), game.reasons)
 
 
 def seen(market: Market, given: Sequence[TwinOrder]) -> dict[str, pa.Table]:
@@ -181,7 +199,7 @@ def _order_row(market: Market, order: TwinOrder) -> Row:
         "kind": "make",
         "product": name,
         "recipe": name,
-        "line": "L1",
+        "line": LINE,
         "units": order.units,
         "start": begin + timedelta(weeks=order.start),
         "due": begin + timedelta(weeks=order.arrive),
