@@ -76,6 +76,7 @@ SIBLINGS = {
     "reporting": {"chain", "wording", "report", "result_folder"},
     "opened": {"chain", "checking", "reporting", "exchange", "mailing"},
     "dataframes": set(),
+    "twin_folder": set(),
     "in_hand": {"chain", "clock", "dataframes", "languages"},
     "offers": {"chain", "kept_runs"},
     "findings": {"chain", "clock"},
