@@ -5,12 +5,13 @@ decided about it is matched by kind, subject and days (network/finding_decisions
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datong.ledger.state import State
 from datong.model.errors import NotFound, Refused
@@ -19,6 +20,7 @@ from datong.model.words import Message, message
 from datong.network.demand_statements import statements
 from datong.network.finding_decisions import Change, Decision, decision_about, decisions, stem
 from datong.questions.tables_out import message_of, params_json
+from datong.sense.found import by_name, who
 from datong.sense.signals import sense
 
 # Kinds of what somebody says; the rest is found by tests.
@@ -37,7 +39,7 @@ class MarketFinding:
 
     signal: what was found or said; None where a decision stands about one that is no longer found. decision: None where
     nobody decided. known_since: moment of the first kept run that showed it; None: no run has. orders: of the last kept
-    run, those that have it among their reasons.
+    run, those that have it among their reasons. about: its subject as a person names it, products by name and code.
     """
 
     finding: str
@@ -49,15 +51,15 @@ class MarketFinding:
     decision: Decision | None = None
     known_since: datetime | None = None
     orders: tuple[str, ...] = ()
+    about: Message | str = ""
 
     @property
     def text(self) -> Message:
         """What it says."""
         if self.signal is not None:
             return self.signal.text
-        if self.kind in STATED_KINDS:
-            return message("findings.over", kind=message(f"code.kind_{self.kind}"), first=self.first, last=self.last)
-        return message("findings.no_longer", kind=message(f"code.kind_{self.kind}"), first=self.first, last=self.last)
+        words = {"who": self.about, "kind": message(f"code.kind_{self.kind}"), "first": self.first, "last": self.last}
+        return message("findings.over" if self.kind in STATED_KINDS else "findings.no_longer", **words)
 
     @property
     def proposal(self) -> Message:
@@ -80,24 +82,33 @@ class MarketFinding:
         return message("findings.does_follow")
 
 
-def market_findings(state: State, runs: Sequence[tuple[datetime, Mapping[str, pa.Table]]] = ()) -> list[MarketFinding]:
+def market_findings(
+    state: State,
+    runs: Sequence[tuple[datetime, Mapping[str, pa.Table]]] = (),
+    signals: Sequence[Signal] | None = None,
+) -> list[MarketFinding]:
     """What is found at the state's moment, what was said of the last OVER_WEEKS and is over, and what was decided about
     earlier ones that are no longer found.
 
-    runs: kept runs, oldest first: moment, and tables `signals`; of the last also `reasons`. In the order of sense; then
-    by the moment of the decision.
+    runs: kept runs, oldest first: moment, and tables `signals`; of the last also `reasons`. signals: those of the
+    state's moment where a run has found them already. In the order of sense; then by the moment of the decision.
     """
-    made = decisions(state)
-    found = [_of_signal(s, decision_about(s, made)) for s in sense(state).signals if s.kind != "taken"]
+    made, called = decisions(state), by_name(state)
+    there = sense(state).signals if signals is None else signals
+    found = [_of_signal(s, decision_about(s, made)) for s in there if s.kind != "taken"]
     found = _with_statements(state, found, made)
     told = {id(one.decision) for one in found if one.decision is not None}
     found += [_of_decision(one) for one in made if id(one) not in told]
-    orders = _orders(runs[-1][1]["reasons"]) if runs and "reasons" in runs[-1][1] else {}
-    since = [(moment, tables["signals"].to_pylist()) for moment, tables in runs]
-    return [
-        replace(one, known_since=_known_since(one, since), orders=tuple(sorted({*_orders_of(one, orders)})))
-        for one in found
-    ]
+    past = [(moment, _by_name(tables["signals"].to_pylist())) for moment, tables in runs]
+    orders = _orders(*(runs[-1][1][name] for name in ("signals", "reasons"))) if runs else {}
+    result = []
+    for one in found:
+        shown = {row["signal"] for row in _same(one, past[-1][1])} if past else set()
+        named = sorted({order for name in (*shown, f"{TAKEN} {one.finding}") for order in orders.get(name, ())})
+        since = next((moment for moment, rows in past if any(True for _ in _same(one, rows))), None)
+        about = who(one.subject, called)
+        result.append(replace(one, known_since=since, orders=tuple(named), about=about))
+    return result
 
 
 def _with_statements(state: State, found: Sequence[MarketFinding], made: Sequence[Decision]) -> list[MarketFinding]:
@@ -126,40 +137,64 @@ def _of_decision(one: Decision) -> MarketFinding:
     return MarketFinding(one.finding, one.kind, one.subject, one.first, one.last, None, one)
 
 
-def _known_since(one: MarketFinding, runs: Sequence[tuple[datetime, Sequence[Mapping[str, Any]]]]) -> datetime | None:
-    """Moment of the first of the last runs without a break, or of the decision's, that showed it."""
-    for moment, rows in runs:
-        for row in rows:
-            same = (row["kind"], row["subject_kind"], row["subject_name"], row["market"]) == (
-                one.kind,
-                one.subject.kind,
-                one.subject.name,
-                one.subject.market,
-            )
-            same = same and stem(row["signal"]) == stem(one.finding)
-            if row["signal"] == one.finding or (same and row["first"] <= one.last and one.first <= row["last"]):
-                return moment
-    return None
+# Rows of a run's signals by what stays when the days of a finding move: kind, subject, and its id without the day.
+_Named = Mapping[tuple[str, Subject, str], Sequence[Mapping[str, Any]]]
 
 
-def _orders(reasons: pa.Table) -> dict[tuple[str, str], set[str]]:
-    """Orders by the text of a signal that is among their reasons."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in reasons.to_pylist():
-        if row["stage"] == "sense":
-            found[row["text_key"], row["text_params"]].add(row["order"])
+def _by_name(rows: Iterable[Mapping[str, Any]]) -> _Named:
+    found: dict[tuple[str, Subject, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        subject = Subject(row["subject_kind"], row["subject_name"], row["market"])
+        found[row["kind"], subject, stem(row["signal"])].append(row)
     return found
 
 
-def _orders_of(one: MarketFinding, orders: Mapping[tuple[str, str], set[str]]) -> set[str]:
-    """Orders that have the finding, or the change that was taken with it, among their reasons."""
-    result: set[str] = set()
-    for (key, params), own in orders.items():
-        text = message_of(key, params)
-        is_signal = one.signal is not None and (key, params) == (one.signal.text.key, params_json(one.signal.text))
-        if is_signal or (key.startswith("sense.taken_") and dict(text.params).get("name") == one.finding):
-            result |= own
-    return result
+def _same(one: MarketFinding, rows: _Named) -> Iterable[Mapping[str, Any]]:
+    """The rows that show the finding: by its id, or by its name in days that overlap."""
+    for row in rows.get((one.kind, one.subject, stem(one.finding)), ()):
+        if row["signal"] == one.finding or (row["first"] <= one.last and one.first <= row["last"]):
+            yield row
+
+
+def _orders(signals: pa.Table, reasons: pa.Table) -> dict[str, set[str]]:
+    """Orders by the id of the signal that is among their reasons; by 'taken FINDING' those of a change that was taken
+    with a finding."""
+    ids = _signals_by_text(signals)
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in reasons.filter(pc.equal(reasons["stage"], "sense")).to_pylist():
+        for name in ids.get((row["text_key"], row["text_params"]), ()):
+            found[name].add(row["order"])
+    return found
+
+
+def _signals_by_text(signals: pa.Table) -> dict[tuple[str, str], set[str]]:
+    """Ids of signals, or 'taken FINDING', by what they say: in one run a reason says it in the same words."""
+    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in signals.select(["signal", "kind", "text_key", "text_params"]).to_pylist():
+        key = row["text_key"], row["text_params"]
+        taken = f"{TAKEN} {dict(message_of(*key).params).get('name')}"
+        ids[key].add(taken if row["kind"] == "taken" else row["signal"])
+    return ids
+
+
+def signals_of_run(tables: Mapping[str, pa.Table]) -> tuple[Signal, ...]:
+    """The signals that a run found, read back from its table."""
+    return tuple(
+        Signal(
+            signal=row["signal"],
+            kind=row["kind"],
+            subject=Subject(row["subject_kind"], row["subject_name"], row["market"]),
+            **{name: row[name] for name in _PLAIN_FIELDS},
+            evidence=tuple(row["evidence"] or ()),
+            text=message_of(row["text_key"], row["text_params"]),
+            decision=row.get("decision") or "",
+        )
+        for row in tables["signals"].to_pylist()
+    )
+
+
+# Fields of a signal that its row holds as they are.
+_PLAIN_FIELDS = ("first", "last", "strength", "effect_share", "effect_units", "p_value", "q_value", "evidence_table")
 
 
 def the_finding(found: Sequence[MarketFinding], name: str) -> MarketFinding:

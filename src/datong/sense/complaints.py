@@ -41,49 +41,87 @@ QUOTE_MAX, QUOTES = 40, 2
 
 
 @dataclass(frozen=True, eq=False)
-class Blame:
-    """Reviews that blame aspects. aspects: (review, aspect) whether it blames it. clause: (review, aspect) position of
-    the first clause that does in `clauses`, -1 for none."""
+class Opinions:
+    """What reviews blame and praise.
 
-    aspects: BoolArray
+    blamed, praised: (review, aspect) whether it does. clause: (review, aspect) position of the first clause that blames
+    it in `clauses`, -1 for none. reviews: (review) its text, cleaned and masked.
+    """
+
+    blamed: BoolArray
+    praised: BoolArray
     clause: IntArray
     clauses: tuple[str, ...]
+    reviews: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadReviews:
+    """The reviews of the last WEEKS_MAX weeks, in the order of their table.
+
+    row: (review) position in the table. day: (review) local day, in days since 1970-01-01. of: (review) position of its
+    product in `products`. own_voice: (review) whether it counts: one that says the same as another does not.
+    """
+
+    row: IntArray
+    day: IntArray
+    of: IntArray
+    products: tuple[str, ...]
+    own_voice: BoolArray
+    opinions: Opinions
+
+
+def read_reviews(state: State, end: int) -> ReadReviews | None:
+    """end: the day after the last closed bucket, in days since 1970-01-01. None where no review has a text."""
+    reviews = state.table("reviews")
+    if not reviews.num_rows or not pc.any(pc.is_valid(reviews["text"])).as_py():
+        return None
+    day = local_days(reviews, state)
+    inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
+    inside = np.sort(inside[np.argsort(-day[inside], kind="stable")][:READ_MAX])
+    if not len(inside):
+        return None
+    rows = reviews.select(["product", "title", "text", "rating", "customer"]).take(inside)
+    products, texts = rows["product"].to_pylist(), _texts(rows["title"].to_pylist(), rows["text"].to_pylist())
+    stars = rows["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
+    said = opinions(tuple(texts), tuple(stars.tolist()))
+    own_voice = _first_alike(products, texts, day[inside].tolist(), rows["customer"].to_pylist())
+    of, names = codes(rows["product"])
+    return ReadReviews(inside, day[inside], of, tuple(names), own_voice, said)
 
 
 def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Found]:
     """One test for each product and aspect that is blamed in at least BLAMED_MIN reviews of the recent weeks: are more
     of the product's reviews about it than in the weeks before?"""
-    reviews = state.table("reviews")
-    if not reviews.num_rows or not series.bucket_starts or not pc.any(pc.is_valid(reviews["text"])).as_py():
+    if not series.bucket_starts:
         return []
     end = day_number(series.bucket_starts[-1]) + state.settings.calendar.bucket_days
-    late = end - RECENT_BLOCKS * WEEK_DAYS
-    day = local_days(reviews, state)
-    inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
-    inside = np.sort(inside[np.argsort(-day[inside], kind="stable")][:READ_MAX])
-    if not len(inside):
+    heard = read_reviews(state, end)
+    if heard is None:
         return []
-    rows = reviews.select(["product", "title", "text", "rating", "customer"]).take(inside)
-    products, texts = rows["product"].to_pylist(), _texts(rows["title"].to_pylist(), rows["text"].to_pylist())
-    stars = rows["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
-    blame = blamed(tuple(texts), tuple(stars.tolist()))
-    own_voice = _first_alike(products, texts, day[inside].tolist(), rows["customer"].to_pylist())
-    is_late = day[inside] >= late
-    of, names = codes(rows["product"])
-    hits, every = _counts(of, len(names), blame, (is_late & own_voice, ~is_late & own_voice))
+    late = first_recent_day(end)
+    is_late, names, said = heard.day >= late, heard.products, heard.opinions
+    spans = (is_late & heard.own_voice, ~is_late & heard.own_voice)
+    hits, every = _counts(heard.of, len(names), said, spans)
+    row_ids = state.table("reviews")["row_id"]
     result = []
     for i in sorted(range(len(names)), key=lambda i: names[i]):
         (late_hits, early_hits), (late_all, early_all) = hits[:, i], every[:, i].tolist()
-        own = is_late & (of == i)
+        own = is_late & (heard.of == i)
         for a in np.flatnonzero((late_hits >= BLAMED_MIN) & (late_all > 0)).tolist():
-            blaming = np.flatnonzero(own & blame.aspects[:, a])
-            ids = reviews["row_id"].take(inside[blaming][-EVIDENCE_ROWS:]).to_pylist()
+            blaming = np.flatnonzero(own & said.blamed[:, a])
+            ids = row_ids.take(heard.row[blaming][-EVIDENCE_ROWS:]).to_pylist()
             before = (int(early_hits[a]), early_all)
-            quotes = _quotes(blame, a, blaming)
+            quotes = _quotes(said, a, blaming)
             rise = Rise(names[i], a, (int(late_hits[a]), late_all), before, (late, end), quotes, tuple(sorted(ids)))
             one = _found(series, prices, rise)
             result += [] if one is None else [one]
     return result
+
+
+def first_recent_day(end: int) -> int:
+    """First day of the recent weeks, in days since 1970-01-01. end: the day after the last closed bucket."""
+    return end - RECENT_BLOCKS * WEEK_DAYS
 
 
 def _texts(titles: Sequence[str | None], texts: Sequence[str | None]) -> list[str]:
@@ -91,7 +129,7 @@ def _texts(titles: Sequence[str | None], texts: Sequence[str | None]) -> list[st
 
 
 @lru_cache(maxsize=4)
-def blamed(texts: tuple[str, ...], stars: tuple[float, ...]) -> Blame:
+def opinions(texts: tuple[str, ...], stars: tuple[float, ...]) -> Opinions:
     """texts: (review). stars: (review) 1 to 5, NaN where there are none. The same reviews are read once a process."""
     rated = np.array(stars, np.float64)
     good, bad = rated >= GOOD_STARS, rated <= BAD_STARS
@@ -112,14 +150,18 @@ def blamed(texts: tuple[str, ...], stars: tuple[float, ...]) -> Blame:
     for next_best in (tone, by_stars):  # where the one abstains, the next one speaks
         verdict = np.where(verdict == 0, next_best, verdict)
     # Where the model and plain words of praise disagree, nothing is sure.
-    blames = (verdict < 0) & (tone <= 0)
-    hit = (aspects > 0) & blames[:, None]
-    of_review = np.zeros((len(texts), aspects.shape[1]), bool)
-    clause = np.full(of_review.shape, -1, np.int64)
+    first_blaming = _first_clause((aspects > 0) & ((verdict < 0) & (tone <= 0))[:, None], parts.review, len(texts))
+    first_praising = _first_clause((aspects > 0) & ((verdict > 0) & (tone >= 0))[:, None], parts.review, len(texts))
+    return Opinions(first_blaming >= 0, first_praising >= 0, first_blaming, parts.texts, parts.reviews)
+
+
+def _first_clause(hit: BoolArray, review: IntArray, many: int) -> IntArray:
+    """(review, aspect) position of its first clause with (clause, aspect) hit; -1 for none."""
+    first = np.full((many, hit.shape[1]), -1, np.int64)
     where, which = np.nonzero(hit)
     for c, a in zip(where[::-1].tolist(), which[::-1].tolist(), strict=True):  # the first clause stays
-        of_review[parts.review[c], a], clause[parts.review[c], a] = True, c
-    return Blame(of_review, clause, parts.texts)
+        first[review[c], a] = c
+    return first
 
 
 def _aspects(words: Tokens, many: int) -> IntArray:
@@ -145,20 +187,20 @@ def _first_alike(
     return np.array(first, bool)
 
 
-def _counts(of: IntArray, products: int, blame: Blame, spans: tuple[BoolArray, BoolArray]) -> tuple[IntArray, IntArray]:
+def _counts(of: IntArray, products: int, said: Opinions, spans: tuple[BoolArray, BoolArray]) -> tuple[IntArray, IntArray]:
     """(span, product, aspect) reviews that blame it, and (span, product) all reviews. of: (review) its product. spans:
     (review) whether it counts late, and before."""
-    hits = np.zeros((len(spans), products, blame.aspects.shape[1]), np.int64)
+    hits = np.zeros((len(spans), products, said.blamed.shape[1]), np.int64)
     for k, chosen in enumerate(spans):
-        np.add.at(hits[k], of[chosen], blame.aspects[chosen].astype(np.int64))
+        np.add.at(hits[k], of[chosen], said.blamed[chosen].astype(np.int64))
     return hits, np.array([np.bincount(of[chosen], minlength=products) for chosen in spans])
 
 
-def _quotes(blame: Blame, aspect: int, reviews: IntArray) -> list[str]:
+def _quotes(heard: Opinions, aspect: int, reviews: IntArray) -> list[str]:
     """The clauses that are said most often, in the writers' own words; short ones only."""
     said: dict[str, int] = {}
     for i in reviews.tolist():
-        text = blame.clauses[blame.clause[i, aspect]]
+        text = heard.clauses[heard.clause[i, aspect]]
         if len(text) <= QUOTE_MAX:
             said[text] = said.get(text, 0) + 1
     return sorted(said, key=lambda text: (-said[text], text))[:QUOTES]

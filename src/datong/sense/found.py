@@ -1,8 +1,10 @@
 """A change that a test looked at, before the control of false alarms over all tests."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
+from datong.ledger.state import State
 from datong.model.flow import FloatArray, IntArray, Item, Signal, Subject
 from datong.model.words import Message, message
 
@@ -112,12 +114,39 @@ def about(item: Item) -> Subject:
     return Subject("product", item.product, item.market)
 
 
-def who(subject: Subject) -> Message | str:
-    """A subject as named in a text, with the market where there is more than one."""
+def who(subject: Subject, called: Callable[[str], str] = str) -> Message | str:
+    """A subject as named in a text, with the market where there is more than one. called: how a product is named, by
+    its code if not given."""
     if subject.kind == "chain":
         return message("sense.all_products")
     if subject.kind == "category":
         return message("sense.category", category=subject.name)
+    name = called(subject.name) if subject.kind == "product" else subject.name
     if subject.market == "all":
-        return subject.name
-    return message("sense.in_market", product=subject.name, market=subject.market)
+        return name
+    return message("sense.in_market", product=name, market=subject.market)
+
+
+def by_name(state: State) -> Callable[[str], str]:
+    """How products are named in sentences: 'Green tea (TEA)', or by the code where there is no other name."""
+    rows = state.table("products").select(["product", "name"]).to_pydict()
+    names = dict(zip(rows["product"], rows["name"], strict=True))
+
+    def called(product: str) -> str:
+        name = names.get(product)
+        return product if not name or name == product else f"{name} ({product})"
+
+    return called
+
+
+def named(signals: Sequence[Signal], state: State) -> tuple[Signal, ...]:
+    """The signals with products by name in the place `who` of their texts."""
+    called = by_name(state)
+
+    def told(signal: Signal) -> Signal:
+        params = dict(signal.text.params)
+        if "who" not in params:
+            return signal
+        return replace(signal, text=message(signal.text.key, **params | {"who": who(signal.subject, called)}))
+
+    return tuple(told(signal) for signal in signals)

@@ -20,7 +20,7 @@ from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed,
 from datong.network.finding_decisions import decision_about, decisions
 from datong.sense import feast_signals
 from datong.sense.complaints import complaints
-from datong.sense.found import Found
+from datong.sense.found import Found, named
 from datong.sense.leading import leading
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
@@ -43,6 +43,7 @@ def sense(state: State) -> Sensed:
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
     found = _sensed(state)
+    found = replace(found, signals=named(found.signals, state))
     made = decisions(state)
     if not made:
         return found
