@@ -54,7 +54,10 @@ def test_a_promotion_makes_more_be_made_and_the_order_says_why(
     assert (row["product"], str(row["bucket"]), row["factor"]) == ("TEA", "2024-08-05", 2.0)
     assert row["adjusted_units"] == pytest.approx(2 * row["unadjusted_units"], rel=0.05)
     tea = next(o["order"] for o in orders if o["product"] == "TEA")
-    for language, said in (("en", "Planned promotion AUTUMN of Green tea (TEA)"), ("zh", "计划促销 AUTUMN（Green tea (TEA)")):
+    for language, said in (
+        ("en", "Planned promotion AUTUMN of Green tea (TEA)"),
+        ("zh", "计划促销 AUTUMN（Green tea (TEA)"),
+    ):
         assert main(["why", tea, "--chain", str(tmp_path / "promoted"), "--lang", language]) == 0
         assert said in " ".join(capsys.readouterr().out.split())
 

@@ -1,7 +1,8 @@
 """Findings of the market: the list, what is decided about one, and what came of it."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -11,12 +12,18 @@ from datong.model.errors import Refused
 from datong.model.words import message
 from datong.network.finding_decisions import Change, decision_rows
 
-if TYPE_CHECKING:  # it imports every stage
+if TYPE_CHECKING:  # they import every stage
+    from datong.ledger.state import State
     from datong.questions.effect import EffectResult
     from datong.questions.findings import MarketFinding
+    from datong.questions.hours_to_order import HoursToOrder
+    from datong.questions.market_shown import MarketShown
+    from datong.questions.run_result import RunResult
 
-# Kept runs that are looked through for the first that showed a finding.
+# Kept runs that are looked through: for the first that showed a finding, and for orders that were accepted.
 RUNS_READ = 26
+# Tables of a kept run that say what it found, and why it proposed its orders.
+SIGNALS, REASONS = "signals", "reasons"
 
 
 def market_findings(chain: Chain, as_of: Moment | None = None) -> "list[MarketFinding]":
@@ -25,14 +32,41 @@ def market_findings(chain: Chain, as_of: Moment | None = None) -> "list[MarketFi
     from datong.questions.findings import market_findings
 
     state = chain.state(as_of)
-    rows = [row for row in chain.ledger.runs(state.as_of).to_pylist() if row["branch"] == chain.branch_name]
-    rows = sorted(rows, key=lambda row: (row["as_of"], row["saved"]))[-RUNS_READ:]
+    rows = _last_runs(chain, state.as_of)
     runs = []
     for row in rows:
-        names = ["signals", "reasons"] if row is rows[-1] else ["signals"]
-        kept = {name: chain.ledger.run_table(row["run"], name) for name in names}
-        runs.append((row["as_of"], kept))
+        names = [SIGNALS, REASONS] if row is rows[-1] else [SIGNALS]
+        runs.append((row["as_of"], {name: chain.ledger.run_table(row["run"], name) for name in names}))
     return market_findings(state, runs)
+
+
+def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown":
+    """What a kept run found, with all that is known of it at the run's moment."""
+    from datong.questions.market_shown import market_shown
+
+    state = chain.state(result.as_of)
+    earlier = [row for row in _last_runs(chain, result.as_of) if row["as_of"] < result.as_of]
+    past = [(row["as_of"], {SIGNALS: chain.ledger.run_table(row["run"], SIGNALS)}) for row in earlier]
+    return market_shown(state, result.tables, past, hours_to_order(chain, state))
+
+
+def hours_to_order(chain: Chain, state: "State") -> "HoursToOrder":
+    """How long it took from what the market said to the orders of the last runs that were accepted."""
+    from datong.questions.hours_to_order import Proposed, hours_to_order
+
+    given_out = set(state.table("orders")["run"].to_pylist())
+    runs = {}
+    for row in _last_runs(chain, state.as_of):
+        if row["run"] in given_out:
+            tables = (chain.ledger.run_table(row["run"], name) for name in (SIGNALS, REASONS))
+            runs[row["run"]] = Proposed(row["as_of"], *tables)
+    return hours_to_order(state, runs)
+
+
+def _last_runs(chain: Chain, until: datetime) -> list[dict[str, Any]]:
+    """Rows of the last kept runs of this branch, oldest first."""
+    rows = [row for row in chain.ledger.runs(until).to_pylist() if row["branch"] == chain.branch_name]
+    return sorted(rows, key=lambda row: (row["as_of"], row["saved"]))[-RUNS_READ:]
 
 
 def decide_finding(chain: Chain, name: str, state: str, why: str = "", change: Change | None = None) -> "MarketFinding":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from datong.app.chain import Chain
+from datong.app.findings import market_of_run
 from datong.app.result_folder import write_tables
 from datong.app.wording.inputs import ReportInputs
 from datong.connectors.files.write_whole import write_whole
@@ -14,8 +15,10 @@ from datong.model.words import say
 from datong.questions.run_result import RunResult
 
 
-def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str) -> ReportInputs:
-    """replayed: tables of a replay, or nothing."""
+def report_inputs(
+    chain: Chain, result: RunResult, replayed: Mapping[str, pa.Table], language: str, *, with_market: bool = True
+) -> ReportInputs:
+    """replayed: tables of a replay, or nothing. with_market: with what the market says, which takes its time."""
     from datong.app.wording.assumed import assumed_columns
 
     assumed = assumed_columns(chain.state(result.as_of), language)
@@ -24,7 +27,8 @@ def report_inputs(chain: Chain, result: RunResult, replayed: Mapping[str, pa.Tab
     if chain.branch_name is not None:  # whoever gets the page or the workbook must see that nothing of it is so
         name = say("branch.chain_name", language, name=settings.name, branch=chain.branch_name)
         settings = replace(settings, name=name)
-    return ReportInputs(tables, settings, result.as_of, replayed, assumed)
+    market = market_of_run(chain, result) if with_market else None
+    return ReportInputs(tables, settings, result.as_of, replayed, assumed, market)
 
 
 def write_run(inputs: ReportInputs, out: Path, language: str) -> None:

@@ -19,9 +19,10 @@ from datong.model.errors import Refused
 from datong.model.flow import TAKEN, FloatArray, IntArray, SeriesSet
 from datong.model.words import Message, message
 from datong.network.finding_decisions import Decision, decisions
-from datong.questions.findings import STATED_KINDS, MarketFinding
+from datong.questions.finding_strength import STATED_KINDS
+from datong.questions.findings import MarketFinding
 from datong.questions.since.rows import Naming, listed
-from datong.sense.signals import sense
+from datong.sense.series import sale_rows, series_of_sales
 from datong.statistics.effects import EARLY_MIN, LATE_MIN, LIKE_MIN, EffectEstimate, effect
 
 WEEK_DAYS = 7
@@ -68,14 +69,15 @@ class EffectResult:
         )
 
 
-def effect_of(state: State, one: MarketFinding) -> EffectResult:
-    """Raises Refused where nobody decided on the finding, or where it is not about a product."""
+def effect_of(state: State, one: MarketFinding, series: SeriesSet | None = None) -> EffectResult:
+    """series: of the state, where it is at hand. Raises Refused where nobody decided on the finding, or where it is not
+    about a product."""
     if one.subject.kind != "product":
         raise Refused(message("findings.effect_of_product", finding=one.finding))
     stated = one.kind in STATED_KINDS
     if one.decision is None and not stated:
         raise Refused(message("findings.effect_undecided", finding=one.finding))
-    series = sense(state).series
+    series = series or series_of_sales(state, sale_rows(state))
     weeks, sold = _weekly(series, state)
     table = _table_of(one)
     products = _products(series, one.subject.market)

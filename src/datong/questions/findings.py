@@ -19,14 +19,21 @@ from datong.model.flow import DISMISSED, TAKEN, Signal, Subject
 from datong.model.words import Message, message
 from datong.network.demand_statements import statements
 from datong.network.finding_decisions import Change, Decision, decision_about, decisions, stem
+from datong.questions.finding_strength import (
+    LEADING_KINDS,
+    STATED_KINDS,
+    Factors,
+    Strength,
+    adjustment_rows,
+    kept_adjustment_rows,
+    spans_of,
+    strength_of,
+)
 from datong.questions.tables_out import message_of, params_json
+from datong.questions.weeks_sold import WeeksSold, weeks_of_run, weeks_of_series
 from datong.sense.found import by_name, who
 from datong.sense.signals import sense
 
-# Kinds of what somebody says; the rest is found by tests.
-STATED_KINDS = frozenset({"promotion", "adjustment", "taken"})
-# Kinds of what runs ahead of sales (sense/leading.py).
-LEADING_KINDS = frozenset({"interest", "complaints", "returned"})
 # Weeks for which what was said is listed when it is over.
 OVER_WEEKS = 26
 # Most ids of orders and of findings that a sentence names.
@@ -40,6 +47,7 @@ class MarketFinding:
     signal: what was found or said; None where a decision stands about one that is no longer found. decision: None where
     nobody decided. known_since: moment of the first kept run that showed it; None: no run has. orders: of the last kept
     run, those that have it among their reasons. about: its subject as a person names it, products by name and code.
+    strength: None where nothing is found any more, and nobody said how much.
     """
 
     finding: str
@@ -52,6 +60,7 @@ class MarketFinding:
     known_since: datetime | None = None
     orders: tuple[str, ...] = ()
     about: Message | str = ""
+    strength: Strength | None = None
 
     @property
     def text(self) -> Message:
@@ -69,6 +78,8 @@ class MarketFinding:
         if state == TAKEN and change is not None:
             days = {"first": change.first, "last": change.after - timedelta(days=1)}
             return message("findings.does_change", percent=f"{change.share:+.0%}", **days)
+        if self.signal is None:
+            return message("findings.does_nothing_now")
         if self.kind in STATED_KINDS:
             return message("findings.does_nothing_dismissed" if state == DISMISSED else "findings.does_stated")
         if self.kind == "anomaly":
@@ -77,25 +88,46 @@ class MarketFinding:
             return message("findings.does_nothing_dismissed" if state == DISMISSED else "findings.does_lead")
         if self.kind == "calendar":
             return message("findings.does_calendar")
-        if self.signal is not None and self.signal.evidence_table != "sales":
+        if self.signal.evidence_table != "sales":
             return message("findings.does_look")
         return message("findings.does_follow")
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a run found, or `sense` finds. weeks: demand by week; None where no whole week is closed."""
+
+    signals: tuple[Signal, ...]
+    adjustments: Factors
+    weeks: WeeksSold | None
+
+
+def seen_by_sense(state: State) -> Seen:
+    found, bucket_days = sense(state), state.settings.calendar.bucket_days
+    return Seen(found.signals, adjustment_rows(found.adjustments), weeks_of_series(found.series, bucket_days))
+
+
+def seen_by_run(state: State, tables: Mapping[str, pa.Table]) -> Seen:
+    """tables: of a kept run at the state's moment."""
+    products = state.table("products").select(["product", "category_a"]).to_pydict()
+    categories = dict(zip(*products.values(), strict=True))
+    weeks = weeks_of_run(tables, state.settings.calendar.bucket_days, categories)
+    return Seen(signals_of_run(tables), kept_adjustment_rows(tables), weeks)
+
+
 def market_findings(
-    state: State,
-    runs: Sequence[tuple[datetime, Mapping[str, pa.Table]]] = (),
-    signals: Sequence[Signal] | None = None,
+    state: State, runs: Sequence[tuple[datetime, Mapping[str, pa.Table]]] = (), seen: Seen | None = None
 ) -> list[MarketFinding]:
     """What is found at the state's moment, what was said of the last OVER_WEEKS and is over, and what was decided about
     earlier ones that are no longer found.
 
-    runs: kept runs, oldest first: moment, and tables `signals`; of the last also `reasons`. signals: those of the
-    state's moment where a run has found them already. In the order of sense; then by the moment of the decision.
+    runs: kept runs, oldest first: moment, and tables `signals`; of the last also `reasons`. seen: what is found at the
+    state's moment, where it is at hand. In the order of sense; then by the moment of the decision.
     """
+    there = seen_by_sense(state) if seen is None else seen
+    spans = spans_of(state, there.adjustments)
     made, called = decisions(state), by_name(state)
-    there = sense(state).signals if signals is None else signals
-    found = [_of_signal(s, decision_about(s, made)) for s in there if s.kind != "taken"]
+    found = [_of_signal(s, decision_about(s, made)) for s in there.signals if s.kind != "taken"]
     found = _with_statements(state, found, made)
     told = {id(one.decision) for one in found if one.decision is not None}
     found += [_of_decision(one) for one in made if id(one) not in told]
@@ -107,7 +139,8 @@ def market_findings(
         named = sorted({order for name in (*shown, f"{TAKEN} {one.finding}") for order in orders.get(name, ())})
         since = next((moment for moment, rows in past if any(True for _ in _same(one, rows))), None)
         about = who(one.subject, called)
-        result.append(replace(one, known_since=since, orders=tuple(named), about=about))
+        strength = strength_of(state, one.finding, one.signal, there.weeks, spans)
+        result.append(replace(one, known_since=since, orders=tuple(named), about=about, strength=strength))
     return result
 
 
@@ -243,7 +276,8 @@ FINDINGS_SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("finding", "kind", "subject_kind", "subject_name", "market")),
         ("first", pa.date32()),
         ("last", pa.date32()),
-        *((name, pa.float64()) for name in ("strength", "effect_share", "effect_units", "q_value")),
+        *((name, pa.float64()) for name in ("strength", "effect_share", "low_share", "high_share")),
+        *((name, pa.float64()) for name in ("effect_units", "q_value")),
         ("known_since", pa.timestamp("us", tz="UTC")),
         *((name, pa.string()) for name in ("decision", "decided_by", "reason")),
         ("decided_at", pa.timestamp("us", tz="UTC")),
@@ -257,7 +291,8 @@ FINDINGS_SCHEMA = pa.schema(
 
 
 def findings_as_table(found: Sequence[MarketFinding]) -> pa.Table:
-    """A row a finding. effect_units: units a week; null figures: it is said, not found, or found no longer."""
+    """A row a finding. low_share, high_share: nine times in ten effect_share lies between them. effect_units: units a
+    week; null figures: it is said, not found, or found no longer."""
     return pa.Table.from_pylist([_record(one) for one in found], schema=FINDINGS_SCHEMA)
 
 
@@ -274,6 +309,8 @@ def _record(one: MarketFinding) -> dict[str, Any]:
         "first": one.first,
         "last": one.last,
         **{name: None if signal is None else getattr(signal, name) for name in figures},
+        "low_share": None if one.strength is None else one.strength.low,
+        "high_share": None if one.strength is None else one.strength.high,
         "known_since": one.known_since,
         "decision": None if made is None else made.state,
         "decided_by": None if made is None else made.decided_by or None,

@@ -187,7 +187,9 @@ def _first_alike(
     return np.array(first, bool)
 
 
-def _counts(of: IntArray, products: int, said: Opinions, spans: tuple[BoolArray, BoolArray]) -> tuple[IntArray, IntArray]:
+def _counts(
+    of: IntArray, products: int, said: Opinions, spans: tuple[BoolArray, BoolArray]
+) -> tuple[IntArray, IntArray]:
     """(span, product, aspect) reviews that blame it, and (span, product) all reviews. of: (review) its product. spans:
     (review) whether it counts late, and before."""
     hits = np.zeros((len(spans), products, said.blamed.shape[1]), np.int64)

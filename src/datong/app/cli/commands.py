@@ -249,7 +249,7 @@ def answer_run(options: argparse.Namespace, language: str) -> int:
         moment = None if options.as_of is None else parse_moment(options.as_of, chain.settings)
         warn_of_findings(chain, language, moment)
         result = run_with_progress(chain, moment, options.seed, language)
-        inputs = report_inputs(chain, result, {}, language)
+        inputs = report_inputs(chain, result, {}, language, with_market=options.out is not None)
         if options.out is not None:  # first of all: who reads along may stop reading
             write_run(inputs, options.out, language)
         show_header(result, language)

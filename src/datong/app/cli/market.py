@@ -13,7 +13,9 @@ from datong.app import findings
 from datong.app.chain import Chain
 from datong.app.cli import terminal
 from datong.app.cli.open_chain import opened
+from datong.app.wording import figures
 from datong.app.wording.columns import coded
+from datong.app.wording.market import decision_words, strength_words
 from datong.model.errors import Refused
 from datong.model.flow import DISMISSED, TAKEN
 from datong.model.words import message, say
@@ -22,6 +24,7 @@ from datong.network.finding_decisions import Change
 if TYPE_CHECKING:  # they import every stage
     from datong.questions.effect import EffectResult
     from datong.questions.findings import MarketFinding
+    from datong.questions.hours_to_order import HoursToOrder
 
 # Most orders that are named with a finding.
 ORDERS_NAMED = 5
@@ -44,35 +47,39 @@ def answer_findings(options: argparse.Namespace, language: str) -> int:
             told = [row | more for row, more in zip(rows, does, strict=True)]
             terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
         else:
-            show_findings(found, chain, language)
+            hours = findings.hours_to_order(chain, chain.state(options.as_of))
+            show_findings(found, hours, chain, language)
     return 0
 
 
 def show_findings(
-    found: "Sequence[MarketFinding]", chain: Chain, language: str, console: Console | None = None
+    found: "Sequence[MarketFinding]",
+    hours: "HoursToOrder",
+    chain: Chain,
+    language: str,
+    console: Console | None = None,
 ) -> None:
     console = console or terminal.make_console()
-    if not found:
+    if found:
+        console.print(Text(say("findings.head", language, count=len(found)), style="bold"))
+    else:
         console.print(Text(say("findings.none", language)))
-        return
-    console.print(Text(say("findings.head", language, count=len(found)), style="bold"))
     for one in found:
         console.print(Text(f"  {one.finding}", style="bold"))
         for line in _lines(one, chain, language):
             console.print(Text(f"    {line}"))
-    console.print(Text(say("findings.how", language), style="dim"))
+    console.print(Text(figures.one_after_another([one.text(language) for one in hours.text], language)))
+    if found:
+        console.print(Text(say("findings.how", language), style="dim"))
 
 
 def _lines(one: "MarketFinding", chain: Chain, language: str) -> list[str]:
     zone = chain.settings.calendar.zone
     lines = [f"[{coded('kind', one.kind, language)}] {one.text.text(language)}", "-> " + one.proposal.text(language)]
-    made, shown = one.decision, one.signal if one.signal is not None else one.decision
-    if made is not None:
-        why = say("findings.why", language, why=made.reason) if made.reason else ""
-        who = made.decided_by or say("findings.nobody", language)
-        day = made.decided_at.astimezone(zone).date()
-        lines.append(say(f"findings.decided_{made.state}", language, day=day, who=who, why=why))
-    facts = []
+    lines += [decided] if (decided := decision_words(one, zone, language)) else []
+    shown, facts = one.signal if one.signal is not None else one.decision, []
+    if change := strength_words(one.strength, language):
+        facts.append(say("findings.change", language, change=change))
     if shown is not None and shown.evidence:
         facts.append(say("findings.rows", language, count=len(shown.evidence), table=shown.evidence_table))
     if one.known_since is not None:

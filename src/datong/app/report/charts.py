@@ -48,6 +48,9 @@ class Steps:
     mark_label: str = ""
     # The step at which the future starts.
     now: int | None = None
+    # First and last step that the picture is about, and what they are.
+    span: tuple[int, int] | None = None
+    span_label: str = ""
 
 
 def plot(
@@ -79,6 +82,10 @@ def plot(
         parts.append(
             f'<rect class="future" x="{edge}" y="0" width="{_n(WIDTH - WIDTH * now / count)}" height="{HEIGHT}"/>'
         )
+    if steps.span is not None:
+        first, last = steps.span
+        left, width = _n(WIDTH * first / count), _n(WIDTH * (last - first + 1) / count)
+        parts.append(f'<rect class="span" x="{left}" y="0" width="{width}" height="{HEIGHT}"/>')
     for step, words in marks:
         mark_x = _n(x(step))
         parts.append(
@@ -110,6 +117,7 @@ def plot(
             *((li.label, f'<path class="line {li.style}" d="M1 6H23"/>') for li in lines if li.label),
             *((b.label, f'<rect class="{b.style}" x="1" y="1" width="22" height="10"/>') for b in bands if b.label),
             *([(steps.mark_label, '<path class="mark" d="M12 0V12"/>')] if marks and steps.mark_label else ()),
+            *([(steps.span_label, '<rect class="span" width="24" height="12"/>')] if steps.span_label else ()),
         ]
     )
     svg = (

@@ -12,6 +12,7 @@ from xlsxwriter.utility import xl_col_to_name
 from datong.app.report.first_sheet import write_first_sheet
 from datong.app.report.late import LATE_SCHEMA
 from datong.app.report.listing import late_cause
+from datong.app.report.market import aspect_rows, market_rows
 from datong.app.report.orders import ORDER_ROWS_SCHEMA
 from datong.app.report.sheets import MAX_ROWS, Writer, number_format
 from datong.app.report.view import RunView
@@ -68,6 +69,7 @@ def workbook_bytes(inputs: ReportInputs, language: str) -> bytes:
     late = _told(pa.Table.from_pylist(_late(view), schema=LATE_SCHEMA), LATE_COLUMNS)
     placed["late"] = write.table(_name("late", language), late, {"demand": "request"}, ("units",))
     _write_grid(write, _name("grid", language), view)
+    _write_market(write, view)
     for name, totals in SHEETS.items():
         if name in tables:
             placed[name] = write.table(_name(name, language), tables[name], TITLES.get(name), totals)
@@ -100,6 +102,7 @@ LATE_COLUMNS = frozenset({"market", "firm", "priority", "due", "demand", "served
 ORDER_COLUMNS = frozenset(
     {"value", "behind", "from_site", "site", "offer", "lane", "recipe", "hours", "good_units", "counted_in"}
 )
+MARKET_COLUMNS = frozenset({"market", "decision", "decided_by", "reason", "decided_at", "effect", "quotes"})
 
 
 def _told(table: pa.Table, maybe: frozenset[str]) -> pa.Table:
@@ -162,6 +165,22 @@ def _assumed(inputs: ReportInputs) -> pa.Table:
             "derivation": pa.array([a.derivation for a in rows], pa.string()),
         }
     )
+
+
+# what the market says ----------------------------------------------------------------------------
+
+
+def _write_market(write: Writer, view: RunView) -> None:
+    """A row for each finding, below them how long it takes from the market to an order; and what reviews speak of."""
+    market = view.inputs.market
+    if market is None:
+        return
+    rows = _told(_with_names(market_rows(view, market), view.names, "product", "product_name"), MARKET_COLUMNS)
+    notes = [said.text(view.language) for said in market.hours.text]
+    write.table(_name("market", view.language), rows, notes=notes)
+    if market.aspects.num_rows:
+        rows = _with_names(aspect_rows(view, market), view.names, "product", "product_name")
+        write.table(_name("aspects", view.language), rows)
 
 
 # product by week ---------------------------------------------------------------------------------

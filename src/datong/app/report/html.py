@@ -16,6 +16,7 @@ from markupsafe import Markup
 import datong
 from datong.app.report.charts import Band, Line, Steps, plot
 from datong.app.report.listing import grid_listing, late_listing, orders_listing, since_listing
+from datong.app.report.market import market_section
 from datong.app.report.view import RunView
 from datong.app.report.week import counted_on, this_week
 from datong.app.wording import figures
@@ -127,7 +128,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         if listed is not None
     }
     return {
-        "sections": _sections(bool(view.findings), "since" in listings),
+        "sections": _sections(bool(view.findings), "since" in listings, inputs.market is not None),
         "name": inputs.settings.name,
         "currency": inputs.settings.currency,
         "as_of": moment.date(),
@@ -143,6 +144,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "findings": view.findings,
         "before": next((r["text"] for r in view.since or () if r["part"] == "before"), ""),
         "listings": listings,
+        "market": market_section(view, _behind),
         "replay": _replay(inputs, language, words),
         "gap": _gap(view),
         "demand": _demand(inputs, language, words),
@@ -155,9 +157,9 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
     }
 
 
-def _sections(findings: bool, since: bool) -> list[str]:
+def _sections(findings: bool, since: bool, market: bool) -> list[str]:
     """The parts of the page below its first screen, in order."""
-    maybe = [*(["findings"] if findings else []), *(["since"] if since else [])]
+    maybe = [name for name, there in (("findings", findings), ("since", since), ("market", market)) if there]
     always = ["orders", "late", "grid", "gap", "load", "demand", "signals", "replay", "learning", "certificate"]
     return [*maybe, *always, "assumptions"]
 

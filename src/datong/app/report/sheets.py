@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -24,7 +24,7 @@ EVIDENCE_SHOWN = 20
 WRAP_WIDTH, LINE_HEIGHT = 80, 15
 # From here on a fraction says nothing.
 SMALL = 100
-WRAPPED = frozenset({"text", "reason", "derivation", "found", "expected", "remedy"})
+WRAPPED = frozenset({"text", "reason", "derivation", "found", "expected", "remedy", "does", "effect", "quotes"})
 # What is multiplied by many units is shown with more digits.
 FINE = ("rate", "hours_per_unit", "cost_per_unit", "units_per_unit", "price", "multiple_units")
 FINE_ENDS = ("_per_unit", "_factor")
@@ -88,10 +88,15 @@ class Writer:
             self.text(sheet, row, column, plain_text(in_words(name, value, self.language)), form)
 
     def table(
-        self, name: str, table: pa.Table, titles: Mapping[str, str] | None = None, totals: Collection[str] = ()
+        self,
+        name: str,
+        table: pa.Table,
+        titles: Mapping[str, str] | None = None,
+        totals: Collection[str] = (),
+        notes: Sequence[str] = (),
     ) -> Placed:
         """One sheet: titles, then rows. titles: the catalogue's name of a column, where it has another. totals: columns
-        that are added up in a last row."""
+        that are added up in a last row. notes: texts below all that, a row each."""
         sheet = self.sheet(name)
         fits = min(table.num_rows, MAX_ROWS - 2)
         heads = [title((titles or {}).get(c, c), self.language) for c in table.column_names]
@@ -121,6 +126,8 @@ class Writer:
                 at = table.column_names.index(column)
                 form = "bold_" + ("count" if number_format(column, value) == "count" else "units")
                 self.number(sheet, fits + 1, at, value, form, f"=SUM({letters[column]}2:{letters[column]}{fits + 1})")
+        for r, note in enumerate(notes, start=fits + 2):
+            self.text(sheet, r, 0, note, "note")
         return placed
 
     def _heights(self, sheet: Worksheet, table: pa.Table) -> None:

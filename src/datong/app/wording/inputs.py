@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
 from datong.model.settings import ChainSettings
+
+if TYPE_CHECKING:  # it imports every stage
+    from datong.questions.market_shown import MarketShown
 
 
 class Assumed(NamedTuple):
@@ -21,13 +24,15 @@ class Assumed(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ReportInputs:
-    """tables: those that a run keeps. replay: by_bucket, by_product and summary of a replay, or nothing."""
+    """tables: those that a run keeps. replay: by_bucket, by_product and summary of a replay, or nothing. market: what
+    the market says; None where that was not looked at."""
 
     tables: Mapping[str, pa.Table]
     settings: ChainSettings
     as_of: datetime
     replay: Mapping[str, pa.Table] = field(default_factory=dict)
     assumed: tuple[Assumed, ...] = ()
+    market: "MarketShown | None" = None
 
     @property
     def starts(self) -> list[date]:

@@ -115,6 +115,21 @@
     draw(shown);
   });
 
+  // A link to an order finds it in the table of orders and opens it.
+  document.querySelectorAll("a[data-order]").forEach(function (link) {
+    link.addEventListener("click", function () {
+      var box = document.getElementById("list-orders");
+      if (!box) { return; }
+      var choice = box.querySelector("select");
+      if (choice) { choice.value = ""; }
+      var search = box.querySelector("input");
+      search.value = link.dataset.order;
+      search.dispatchEvent(new Event("input"));
+      var first = box.querySelector("tbody td button");
+      if (first) { first.click(); }
+    });
+  });
+
   // What a chart says at a step is the row of the table behind it.
   document.querySelectorAll(".chart").forEach(function (chart) {
     var area = chart.querySelector(".area");

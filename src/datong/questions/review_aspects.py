@@ -1,0 +1,115 @@
+"""What reviews praise and blame, product by product, and what the writers say themselves.
+
+A review counts once for an aspect, and may praise one and blame another; reviews that say the same, or are of one
+buyer, count once (sense/complaints.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from datong.ledger.columns import as_day
+from datong.ledger.masking import masked
+from datong.ledger.state import State
+from datong.questions.finding_pictures import aspect_of
+from datong.questions.findings import MarketFinding
+from datong.sense.complaints import ReadReviews
+from datong.sense.voice.aspects import general
+from datong.sense.voice.language import language
+from datong.sense.voice.text import clean
+
+# Most quotes of a finding, and longest one in characters.
+QUOTES, QUOTE_LETTERS = 3, 140
+
+# By product and aspect that is spoken of: reviews that praise it and that blame it, of how many of the product in all,
+# between which days.
+ASPECTS_SCHEMA = pa.schema(
+    [
+        ("product", pa.string()),
+        ("aspect", pa.string()),
+        *((name, pa.int64()) for name in ("praised_reviews", "blamed_reviews", "reviews")),
+        *((name, pa.date32()) for name in ("first", "last")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a buyer wrote, masked, shortened. day: when, on the chain's calendar. stars: None where none were given.
+    language: 'zh', 'en', or '' where it is another one or a mix."""
+
+    text: str
+    day: date
+    stars: float | None
+    language: str
+
+
+def review_aspects(heard: ReadReviews | None) -> pa.Table:
+    """Products with most reviews first; of each the aspects most spoken of first."""
+    if heard is None:
+        return ASPECTS_SCHEMA.empty_table()
+    of, days = heard.of[heard.own_voice], heard.day[heard.own_voice]
+    shape = (len(heard.products), len(general().aspects))
+    praised, blamed = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    np.add.at(praised, of, heard.opinions.praised[heard.own_voice])
+    np.add.at(blamed, of, heard.opinions.blamed[heard.own_voice])
+    every = np.bincount(of, minlength=len(heard.products))
+    first, last = np.full(len(every), np.iinfo(np.int64).max), np.zeros(len(every), np.int64)
+    np.minimum.at(first, of, days)
+    np.maximum.at(last, of, days)
+    rows: list[dict[str, Any]] = [
+        {
+            "product": heard.products[i],
+            "aspect": general().aspects[a].path,
+            "praised_reviews": int(praised[i, a]),
+            "blamed_reviews": int(blamed[i, a]),
+            "reviews": int(every[i]),
+            "first": as_day(int(first[i])),
+            "last": as_day(int(last[i])),
+        }
+        for i, a in np.argwhere(praised + blamed).tolist()
+    ]
+    rows.sort(key=lambda r: (-r["reviews"], r["product"], -r["praised_reviews"] - r["blamed_reviews"], r["aspect"]))
+    return pa.Table.from_pylist(rows, schema=ASPECTS_SCHEMA)
+
+
+def quotes_of(state: State, one: MarketFinding, heard: ReadReviews | None) -> tuple[Quote, ...]:
+    """Of the reviews that show a finding the newest ones that differ; of a complaint each from the words that blame."""
+    shown = one.signal if one.signal is not None else one.decision
+    if shown is None or shown.evidence_table != "reviews" or heard is None:
+        return ()
+    wanted = set(shown.evidence)
+    names = state.table("reviews")["row_id"].take(heard.row).to_pylist()
+    places = [i for i, name in enumerate(names) if name in wanted]
+    rows = state.table("reviews").select(["title", "text", "rating"]).take(heard.row[places]).to_pylist()
+    aspect = aspect_of(one) if one.kind == "complaint" else None
+    found: dict[str, Quote] = {}
+    for i, row in sorted(zip(places, rows, strict=True), key=lambda pair: (-int(heard.day[pair[0]]), pair[0])):
+        clause = -1 if aspect is None else int(heard.opinions.clause[i, aspect])
+        words = _said(row, heard.opinions.clauses[clause] if clause >= 0 else "")
+        if words and words not in found:
+            found[words] = Quote(words, as_day(int(heard.day[i])), row["rating"], _language(words))
+        if len(found) == QUOTES:
+            break
+    return tuple(found.values())
+
+
+def _said(row: Mapping[str, str | None], clause: str) -> str:
+    """The review without markup and personal data; a long one around the clause that is meant."""
+    said = " ".join(part for part in (row["title"], row["text"]) if part)
+    text = " ".join(masked(clean(said)).split())
+    begin = max(text.find(" ".join(clause.split())), 0)
+    if len(text) <= QUOTE_LETTERS:
+        return text
+    begin = min(begin, len(text) - QUOTE_LETTERS)
+    part = text[begin : begin + QUOTE_LETTERS].strip()
+    return ("…" if begin else "") + part + ("…" if begin + QUOTE_LETTERS < len(text) else "")
+
+
+def _language(text: str) -> str:
+    found = language(text)
+    return found if found in ("zh", "en") else ""
