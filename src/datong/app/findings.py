@@ -11,6 +11,7 @@ from datong.app.clock import Moment
 from datong.model.errors import Refused
 from datong.model.words import message
 from datong.network.finding_decisions import Change, decision_rows
+from datong.questions.tables_out import SIGNALS_SCHEMA
 
 if TYPE_CHECKING:  # they import every stage
     from datong.ledger.state import State
@@ -35,19 +36,34 @@ def market_findings(chain: Chain, as_of: Moment | None = None) -> "list[MarketFi
     rows = _last_runs(chain, state.as_of)
     runs = []
     for row in rows:
-        names = [SIGNALS, REASONS] if row is rows[-1] else [SIGNALS]
-        runs.append((row["as_of"], {name: chain.ledger.run_table(row["run"], name) for name in names}))
+        kept = {SIGNALS: _signals(chain, row["run"])}
+        if row is rows[-1]:
+            kept[REASONS] = chain.ledger.run_table(row["run"], REASONS)
+        runs.append((row["as_of"], kept))
     return market_findings(state, runs)
 
 
-def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown":
-    """What a kept run found, with all that is known of it at the run's moment."""
+def market_of_run(chain: Chain, result: "RunResult") -> "MarketShown | None":
+    """What a kept run found, with all that is known of it at the run's moment. None of one that an earlier version
+    kept, which does not say what its signals are about."""
     from datong.questions.market_shown import market_shown
 
+    if not _says_subjects(result.tables[SIGNALS]):
+        return None
     state = chain.state(result.as_of)
     earlier = [row for row in _last_runs(chain, result.as_of) if row["as_of"] < result.as_of]
-    past = [(row["as_of"], {SIGNALS: chain.ledger.run_table(row["run"], SIGNALS)}) for row in earlier]
+    past = [(row["as_of"], {SIGNALS: _signals(chain, row["run"])}) for row in earlier]
     return market_shown(state, result.tables, past, hours_to_order(chain, state))
+
+
+def _signals(chain: Chain, run: str) -> pa.Table:
+    """What a kept run found; nothing of one that does not say what its signals are about."""
+    table = chain.ledger.run_table(run, SIGNALS)
+    return table if _says_subjects(table) else SIGNALS_SCHEMA.empty_table()
+
+
+def _says_subjects(signals: pa.Table) -> bool:
+    return {"subject_kind", "subject_name"} <= set(signals.column_names)
 
 
 def hours_to_order(chain: Chain, state: "State") -> "HoursToOrder":
@@ -58,8 +74,8 @@ def hours_to_order(chain: Chain, state: "State") -> "HoursToOrder":
     runs = {}
     for row in _last_runs(chain, state.as_of):
         if row["run"] in given_out:
-            tables = (chain.ledger.run_table(row["run"], name) for name in (SIGNALS, REASONS))
-            runs[row["run"]] = Proposed(row["as_of"], *tables)
+            reasons = chain.ledger.run_table(row["run"], REASONS)
+            runs[row["run"]] = Proposed(row["as_of"], _signals(chain, row["run"]), reasons)
     return hours_to_order(state, runs)
 
 

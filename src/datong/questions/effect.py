@@ -83,7 +83,9 @@ def effect_of(state: State, one: MarketFinding, series: SeriesSet | None = None)
     products = _products(series, one.subject.market)
     names = sorted(products)
     if one.subject.name not in names or not weeks:
-        raise Refused(message("findings.effect_unsold", finding=one.finding, product=one.subject.name))
+        raise Refused(
+            message("findings.effect_unsold", finding=one.finding, product=Naming(state).called(one.subject.name))
+        )
     measured = _measured(state, table, weeks, products, sold)
     begin, after = _cuts(one, weeks, state)
     if stated:  # it ends by itself

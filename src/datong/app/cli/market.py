@@ -16,6 +16,7 @@ from datong.app.cli.open_chain import opened
 from datong.app.wording import figures
 from datong.app.wording.columns import coded
 from datong.app.wording.market import decision_words, strength_words
+from datong.app.wording.names import Names
 from datong.model.errors import Refused
 from datong.model.flow import DISMISSED, TAKEN
 from datong.model.words import message, say
@@ -128,7 +129,7 @@ def answer_effect(options: argparse.Namespace, language: str) -> int:
         if options.format == "json":
             terminal.data(json.dumps(_record(told, language), ensure_ascii=False, indent=1, default=str))
         else:
-            show_effect(told, language)
+            show_effect(told, Names({"products": chain.state(options.as_of).table("products")}), language)
     return 0
 
 
@@ -146,16 +147,17 @@ def _record(told: "EffectResult", language: str) -> dict[str, object]:
     }
 
 
-def show_effect(told: "EffectResult", language: str) -> None:
+def show_effect(told: "EffectResult", names: Names, language: str) -> None:
     terminal.line(told.text.text(language))
     found = told.estimate
     if found is not None:
-        like = ", ".join(told.like[:ORDERS_NAMED])
+        like = ", ".join(names.called(product) for product in told.like[:ORDERS_NAMED])
         percent = f"{found.p_value:.0%}"
         words = {"count": len(told.like), "like": like, "placebos": found.placebos, "percent": percent}
         terminal.line(say("findings.effect_control", language, **words))
         if abs(found.fell_back) >= NO_SHARE:
             terminal.line(say("findings.effect_fell_back", language, share=f"{found.fell_back:+.0%}"))
     if told.left_out:
-        products = ", ".join(told.left_out[:ORDERS_NAMED]) + (" ..." if len(told.left_out) > ORDERS_NAMED else "")
+        some = ", ".join(names.called(product) for product in told.left_out[:ORDERS_NAMED])
+        products = some + (" ..." if len(told.left_out) > ORDERS_NAMED else "")
         terminal.line(say("findings.effect_left_out", language, products=products))

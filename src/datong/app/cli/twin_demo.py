@@ -5,6 +5,7 @@ from functools import partial
 
 from datong.app.cli import terminal
 from datong.app.wording import figures
+from datong.app.wording.names import Names
 from datong.model.words import say
 from datong.replay.twin.parameters import TwinSettings
 
@@ -27,7 +28,8 @@ def answer(seed: int, language: str) -> int:
     with terminal.reading(say("twin.playing", language), language):
         circle = turn(settings, partial(decide, limits=ALIKE))
     share = f"{settings.effects.fault_share:.0%}"
-    terminal.line(say("twin.fault", language, day=_day(circle.fault), share=share, product=circle.product))
+    called = Names({"products": circle.state.table("products")}).called(circle.product)
+    terminal.line(say("twin.fault", language, day=_day(circle.fault), share=share, product=called))
     if circle.finding is None or circle.known is None or circle.mended is None:
         terminal.line(say("twin.nothing", language, weeks=MOST_WEEKS))
         return 0
@@ -45,11 +47,11 @@ def answer(seed: int, language: str) -> int:
     if after:
         day = _day(market.moment(after[0].start))
         why = " ".join(cause.text(language) for cause in circle.played.reasons.get(after[0].order, ())[:REASONS])
-        words = {"day": day, "units": f"{after[0].units:g}", "product": circle.product, "why": why}
+        words = {"day": day, "units": f"{after[0].units:g}", "product": called, "why": why}
         terminal.line(say("twin.lot", language, **words))
     names = ("before", "during", "after")
     shares = {name: f"{value:.0%}" for name, value in zip(names, circle.bad_share, strict=True)}
-    terminal.line(say("twin.shares", language, product=circle.product, **shares))
+    terminal.line(say("twin.shares", language, product=called, **shares))
     finding = next(f for f in market_findings(circle.state) if f.decision is not None)
     told = effect_of(circle.state, finding).text.text(language)
     terminal.line(say("twin.effect", language, day=_day(market.now), text=told))

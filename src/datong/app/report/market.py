@@ -1,7 +1,7 @@
 """What the market says, as the page and the workbook show it: a row for each finding, and what reviews speak of."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ from datong.app.wording import figures
 from datong.app.wording.columns import coded
 from datong.app.wording.market import decision_words, strength_words
 from datong.model.words import say
-from datong.questions.finding_pictures import Picture, drawn
+from datong.questions.finding_pictures import Picture, aspect_of, drawn
 from datong.questions.market_shown import PICTURES
+from datong.sense.voice.aspects import general
 
 if TYPE_CHECKING:
     from datong.questions.market_shown import MarketShown, ShownFinding
@@ -185,33 +186,40 @@ def _told(values: np.ndarray) -> list[str]:
 
 
 def _aspects(view: RunView, market: "MarketShown") -> Row:
-    """Praise and blame of the products that findings of reviews are about, then of those with most reviews."""
+    """Praise and blame of the products with complaints among the findings, then of those with most reviews; of each the
+    aspects that are complained of, then those most spoken of."""
     by_product: dict[str, list[Mapping[str, Any]]] = {}
     for row in market.aspects.to_pylist():
         by_product.setdefault(row["product"], []).append(row)
-    blamed = [one.finding.subject.name for one in market.findings if one.finding.kind == "complaint"]
-    chosen = list(dict.fromkeys([*(name for name in blamed if name in by_product), *by_product]))[:ASPECT_PRODUCTS]
+    complained: dict[str, set[str]] = {}
+    for shown in market.findings:
+        aspect = aspect_of(shown.finding) if shown.finding.kind == "complaint" else None
+        if aspect is not None:
+            complained.setdefault(shown.finding.subject.name, set()).add(general().paths[aspect])
+    first = [name for name in complained if name in by_product]
+    chosen = list(dict.fromkeys([*first, *by_product]))[:ASPECT_PRODUCTS]
     return {
-        "aspects": [_praise(view, name, by_product[name]) for name in chosen],
+        "aspects": [_praise(view, name, by_product[name], complained.get(name, set())) for name in chosen],
         "more_aspects": max(0, len(by_product) - len(chosen)),
     }
 
 
-def _praise(view: RunView, product: str, rows: Iterable[Mapping[str, Any]]) -> Row:
-    rows = list(rows)
-    most = max(max(r["praised_reviews"], r["blamed_reviews"]) for r in rows)
+def _praise(view: RunView, product: str, rows: Sequence[Mapping[str, Any]], complained: Collection[str]) -> Row:
+    shown = sorted(rows, key=lambda r: r["aspect"] not in complained)[:ASPECTS_NAMED]
+    most = max(max(r["praised_reviews"], r["blamed_reviews"]) for r in shown)
     bars = [
         {
             "aspect": _aspect(view, r["aspect"]),
+            "is_found": r["aspect"] in complained,
             **{name: r[f"{name}_reviews"] for name in ("praised", "blamed")},
-            **{f"{name}_width": 100 * r[f"{name}_reviews"] / most for name in ("praised", "blamed")},
+            **{f"{name}_share": r[f"{name}_reviews"] / most for name in ("praised", "blamed")},
         }
-        for r in rows[:ASPECTS_NAMED]
+        for r in shown
     ]
-    words = {"count": rows[0]["reviews"], "first": rows[0]["first"], "last": rows[0]["last"]}
+    words = {"count": figures.number(rows[0]["reviews"]), "first": rows[0]["first"], "last": rows[0]["last"]}
     return {
         "name": view.names.beside(product),
         "said": view.say("market.reviews", **words),
         "bars": bars,
-        "more": max(0, len(rows) - ASPECTS_NAMED),
+        "more": view.say("market.more_of_product", count=len(rows) - len(shown)) if len(rows) > len(shown) else "",
     }
