@@ -120,7 +120,7 @@ def test_terminal_report_and_workbook_say_the_same_of_each_finding(shown: Shown,
     def column(name: str) -> int:
         return titles[say(f"column.{name}", language)]
 
-    by_id = {row[column("finding")]: row for row in rows[1:]}
+    by_id = {row[column("finding_id")]: row for row in rows[1:]}
     assert shown.found
     assert sum(f.kind == "complaint" for f in shown.found) >= 1
     for one in shown.found:

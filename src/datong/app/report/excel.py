@@ -177,7 +177,7 @@ def _write_market(write: Writer, view: RunView) -> None:
         return
     rows = _told(_with_names(market_rows(view, market), view.names, "product", "product_name"), MARKET_COLUMNS)
     notes = [said.text(view.language) for said in market.hours.text]
-    write.table(_name("market", view.language), rows, notes=notes)
+    write.table(_name("market", view.language), rows, {"finding": "finding_id"}, notes=notes)
     if market.aspects.num_rows:
         rows = _with_names(aspect_rows(view, market), view.names, "product", "product_name")
         write.table(_name("aspects", view.language), rows)

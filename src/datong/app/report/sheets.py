@@ -20,11 +20,13 @@ from datong.model.words import say
 # The format's own limits.
 MAX_ROWS, MAX_TEXT = 1_048_576, 32_767
 EVIDENCE_SHOWN = 20
-# Characters of a wrapped column, and the height of one of its lines in points.
-WRAP_WIDTH, LINE_HEIGHT = 80, 15
+# Height of a line of a wrapped column in points.
+LINE_HEIGHT = 15
 # From here on a fraction says nothing.
 SMALL = 100
-WRAPPED = frozenset({"text", "reason", "derivation", "found", "expected", "remedy", "does", "effect", "quotes"})
+# Columns that are wrapped, and how many characters wide.
+WRAPPED = dict.fromkeys(("text", "reason", "derivation", "found", "expected", "remedy"), 80)
+WRAPPED |= {"does": 40, "orders": 32, "effect": 48, "quotes": 64}
 # What is multiplied by many units is shown with more digits.
 FINE = ("rate", "hours_per_unit", "cost_per_unit", "units_per_unit", "price", "multiple_units")
 FINE_ENDS = ("_per_unit", "_factor")
@@ -108,7 +110,7 @@ class Writer:
                 self.cell(sheet, r + 1, i, column, value)
                 if r < 500:
                     widths[i] = max(widths[i], width(_shown(column, value, self.language)))
-            sheet.set_column(i, i, min(widths[i], WRAP_WIDTH if column in WRAPPED else 40) + 2)
+            sheet.set_column(i, i, min(widths[i], WRAPPED.get(column, 40)) + 2)
         self._heights(sheet, table.slice(0, fits))
         sheet.freeze_panes(1, 0)
         if table.num_rows:
@@ -132,9 +134,10 @@ class Writer:
 
     def _heights(self, sheet: Worksheet, table: pa.Table) -> None:
         """Rows as high as their wrapped text: not every program finds that out when it opens the file."""
-        wrapped = [table[c].to_pylist() for c in table.column_names if c in WRAPPED]
-        for r, texts in enumerate(zip(*wrapped, strict=True)):
-            lines = max(lines_of(text or "", WRAP_WIDTH) for text in texts)
+        wrapped = {c: table[c].to_pylist() for c in table.column_names if c in WRAPPED}
+        for r, texts in enumerate(zip(*wrapped.values(), strict=True)):
+            told = zip(texts, wrapped, strict=True)
+            lines = max(lines_of(plain_text(text or ""), WRAPPED[column]) for text, column in told)
             if lines > 1:
                 sheet.set_row(r + 1, LINE_HEIGHT * lines)
 
@@ -206,4 +209,4 @@ def width(text: str) -> int:
 
 def lines_of(text: str, columns: int) -> int:
     """Lines that a text takes in so many columns."""
-    return max(1, math.ceil(width(text) / columns))
+    return sum(max(1, math.ceil(width(line) / columns)) for line in text.split("\n"))
