@@ -73,7 +73,7 @@ SIBLINGS = {
     "languages": set(),
     "chain": {"wiring", "clock", "taking_in", "kept_runs", "branch_changes", "earlier_balance", "languages"},
     "checking": {"wiring", "clock"},
-    "reporting": {"chain", "wording", "report", "result_folder"},
+    "reporting": {"chain", "findings", "wording", "report", "result_folder"},
     "opened": {"chain", "checking", "reporting", "exchange", "mailing"},
     "dataframes": set(),
     "twin_folder": set(),

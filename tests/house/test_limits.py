@@ -82,6 +82,8 @@ LAZY_DOORS = {
     "app/findings.py": {
         "datong.questions.effect",
         "datong.questions.findings",
+        "datong.questions.hours_to_order",
+        "datong.questions.market_shown",
     },
     "app/cli/twin_demo.py": {
         "datong.cycle",
