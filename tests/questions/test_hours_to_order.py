@@ -79,7 +79,7 @@ def test_hours_are_counted_from_the_rows_to_the_answer() -> None:
     ]
     assert (found.median_hours, found.waiting) == (78, 1)
     said = [one.text("en") for one in found.text]
-    assert "78 hours at the median, over 2 orders" in said[0]
+    assert "78 hours at the median, over 2 orders of the last 1 run that" in said[0]
     assert "30 hours to the plan, 6 until it was given out, 42 until it was accepted" in said[1]
     assert "144 hours" in said[1]
     assert said[2].startswith("1 more such order given out")
@@ -90,7 +90,7 @@ def test_where_no_order_was_accepted_that_is_the_answer() -> None:
     none = hours_to_order(state({"W1": "R1"}, [event("W1", "released", at(6, 6))], REVIEWS), {"R1": RUN})
     assert (none.orders, none.median_hours, none.waiting) == ((), None, 1)
     assert "No order" in none.text[0].text("en")
-    assert HoursToOrder((), 0).text == (message("findings.hours_none"),)
+    assert HoursToOrder((), 0, 0).text == (message("findings.hours_none"),)
 
 
 def test_a_row_that_became_known_after_the_run_is_none_that_it_saw() -> None:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:  # they import every stage
     from datong.questions.market_shown import MarketShown
     from datong.questions.run_result import RunResult
 
-# Kept runs that are looked through: for the first that showed a finding, and for orders that were accepted.
-RUNS_READ = 26
+# Kept runs that are looked through for the first that showed a finding, and of those that gave orders out, for what
+# became of them: the reasons of a large chain's run are a million rows.
+RUNS_READ, RUNS_FOLLOWED = 26, 8
 # Tables of a kept run that say what it found, and why it proposed its orders.
 SIGNALS, REASONS = "signals", "reasons"
 
@@ -71,11 +72,11 @@ def hours_to_order(chain: Chain, state: "State") -> "HoursToOrder":
     from datong.questions.hours_to_order import Proposed, hours_to_order
 
     given_out = set(state.table("orders")["run"].to_pylist())
+    followed = [row for row in _last_runs(chain, state.as_of) if row["run"] in given_out][-RUNS_FOLLOWED:]
     runs = {}
-    for row in _last_runs(chain, state.as_of):
-        if row["run"] in given_out:
-            reasons = chain.ledger.run_table(row["run"], REASONS)
-            runs[row["run"]] = Proposed(row["as_of"], _signals(chain, row["run"]), reasons)
+    for row in followed:
+        reasons = chain.ledger.run_table(row["run"], REASONS)
+        runs[row["run"]] = Proposed(row["as_of"], _signals(chain, row["run"]), reasons)
     return hours_to_order(state, runs)
 
 

@@ -46,10 +46,11 @@ class AcceptedOrder:
 @dataclass(frozen=True)
 class HoursToOrder:
     """orders: accepted ones, by the moment of the answer. waiting: how many more are out, with rows of the market among
-    their reasons, that nobody has accepted."""
+    their reasons, that nobody has accepted. runs: how many kept runs were looked at."""
 
     orders: tuple[AcceptedOrder, ...]
     waiting: int
+    runs: int
 
     @property
     def median_hours(self) -> float | None:
@@ -67,7 +68,7 @@ class HoursToOrder:
         steps = {"to_plan": ("last_row", "planned"), "to_out": ("planned", "given_out")}
         steps |= {"to_answer": ("given_out", "accepted"), "of_first": ("first_row", "accepted")}
         hours = {name: _told(self._median(*ends)) for name, ends in steps.items()}
-        words = {"hours": _told(self.median_hours), "count": len(self.orders)}
+        words = {"hours": _told(self.median_hours), "count": len(self.orders), "runs": self.runs}
         told = [message("findings.hours", **words), message("findings.hours_steps", **hours)]
         assumed = sum(o.is_assumed for o in self.orders)
         told += [message("findings.hours_assumed", count=assumed)] if assumed else []
@@ -112,7 +113,7 @@ def hours_to_order(state: State, runs: Mapping[str, Proposed]) -> HoursToOrder:
         is_assumed = any(assumed for _, assumed in seen)
         told = (min(known), max(known), planned, given_out[order], accepted[order], is_assumed)
         orders.append(AcceptedOrder(order, *told))
-    return HoursToOrder(tuple(sorted(orders, key=lambda o: (o.accepted, o.order))), waiting)
+    return HoursToOrder(tuple(sorted(orders, key=lambda o: (o.accepted, o.order))), waiting, len(runs))
 
 
 def _hours(begin: datetime, end: datetime) -> float:
