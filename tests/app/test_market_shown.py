@@ -18,7 +18,7 @@ from datong.app import exchange
 from datong.app.chain import Chain
 from datong.app.cli.market import show_findings
 from datong.app.cli.terminal import make_console
-from datong.app.findings import decide_finding, hours_to_order, market_findings
+from datong.app.findings import decide_finding, hours_to_order, market_findings, market_of_run
 from datong.app.report import market as of_report
 from datong.app.report.excel import workbook_bytes
 from datong.app.report.html import report_html
@@ -83,6 +83,9 @@ class Shown:
             }
             self.found: list[MarketFinding] = market_findings(chain, self.result.as_of)
             self.hours: HoursToOrder = hours_to_order(chain, chain.state(self.result.as_of))
+            signals = self.result.tables["signals"].drop_columns(["subject_kind", "subject_name"])
+            old = replace(self.result, tables={**self.result.tables, "signals": signals})
+            self.market_of_old_run = market_of_run(chain, old)
             self.terminal = {language: self._terminal(chain, language) for language in ("en", "zh")}
             self.reviews = chain.state().table("reviews").to_pylist()
 
@@ -222,6 +225,7 @@ def test_what_is_beyond_the_page_is_counted_and_in_the_workbook(shown: Shown, mo
 
 
 def test_a_run_that_was_not_looked_at_has_no_such_section(shown: Shown) -> None:
+    assert shown.market_of_old_run is None  # it does not say what its signals are about
     without = replace(shown.inputs["en"], market=None)
     assert 'id="market"' not in report_html(without, "en")
     assert "What the market says" not in sheets(workbook_bytes(without, "en"))

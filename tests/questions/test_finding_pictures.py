@@ -49,6 +49,25 @@ def test_levels_of_sales_are_those_that_the_finding_says_and_the_weeks_are_those
     assert drawn_lines["sold"].tolist() == [sold[week + timedelta(days=2)] for week in picture.weeks]
 
 
+def test_returns_are_shown_as_a_share_of_what_was_sold_with_the_levels_of_the_text() -> None:
+    """One unit of A comes back in each week, and ten rows of one in each of the last four."""
+    moments = [
+        MONDAY + timedelta(weeks=week, days=3, minutes=n)
+        for week in range(WEEKS)
+        for n in range(10 if week >= WEEKS - 4 else 1)
+    ]
+    returns = [{"product": "A", "units": 1.0, "happened_at": m, "row_id": m.isoformat()} for m in moments]
+    state = shop(returns=returns)
+    weeks, heard, found = seen(state)
+    one = next(f for f in found if f.finding.startswith("surge-returns-A-"))
+    said = dict(one.signal.text.params)
+    shown = lines(picture := picture_of(state, one, weeks, heard))
+    assert (f"{shown['before'][0]:.1%}", f"{shown['after'][-1]:.1%}") == (said["before"], said["after"])
+    sold = weeks.sold[weeks.of(one.subject)[0]]
+    assert shown["returned"].tolist() == (np.array([1.0] * 48 + [10.0] * 4) / sold).tolist()
+    assert (picture.span, one.strength.low > 3) == ((48, 51), True)
+
+
 def test_a_complaint_shows_the_share_of_reviews_that_its_text_counts() -> None:
     """The text says: so many of so many in the last four weeks, and before. By week the same reviews are shown."""
     state = reviewed_shop(late_on_a)

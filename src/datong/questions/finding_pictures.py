@@ -61,8 +61,7 @@ def picture_of(state: State, one: MarketFinding, weeks: WeeksSold | None, heard:
     if one.kind in LEADING_KINDS and one.signal is not None:
         return _of_lead(state, one, one.signal, weeks, own)
     if table == "returns":
-        back = PictureLine(message("findings.line_returned"), "series", _returned_share(state, one, weeks, own))
-        return _over(weeks, one, "share", (back,))
+        return _of_returns(state, one, weeks, own)
     return _of_sales(one, weeks, own)
 
 
@@ -105,6 +104,18 @@ def _levels(signal: Signal, span: tuple[int, int], count: int) -> list[PictureLi
     return [PictureLine(message(names[name]), "level", np.where(side, level, np.nan)) for name, level, side in sides]
 
 
+def _of_returns(state: State, one: MarketFinding, weeks: WeeksSold, own: Sequence[int]) -> Picture:
+    back, sold = returned_by_week(state, weeks, one.subject), weeks.sold[own].sum(axis=0)
+    first, last = weeks.span(one.first, one.last)
+    lines = [PictureLine(message("findings.line_returned"), "series", _shares(back, sold))]
+    week = np.arange(len(weeks.starts))
+    for key, side in (("before", week < first), ("after", (week >= first) & (week <= last))):
+        if sold[side].sum() > 0:
+            level = np.where(side, back[side].sum() / sold[side].sum(), np.nan)
+            lines.append(PictureLine(message(f"findings.line_{key}"), "level", level))
+    return _over(weeks, one, "share", lines)
+
+
 def _of_complaint(one: MarketFinding, weeks: WeeksSold, heard: ReadReviews | None) -> Picture | None:
     aspect = aspect_of(one)
     if heard is None or aspect is None or one.subject.name not in heard.products:
@@ -132,7 +143,8 @@ def aspect_of(one: MarketFinding) -> int | None:
 
 def _of_lead(state: State, one: MarketFinding, signal: Signal, weeks: WeeksSold, own: Sequence[int]) -> Picture | None:
     if one.kind == "returned":
-        name, values = message("findings.line_returned"), _returned_share(state, one, weeks, own, *ANY_MARKET)
+        back = returned_by_week(state, weeks, one.subject, *ANY_MARKET)
+        name, values = message("findings.line_returned"), _shares(back, weeks.sold[own].sum(axis=0))
     elif one.kind == "complaints":
         name, values = message("findings.line_bad"), _bad_share(state, one, weeks)
     else:
@@ -151,12 +163,6 @@ def _bad_share(state: State, one: MarketFinding, weeks: WeeksSold) -> FloatArray
     stars, day = rows["rating"].to_numpy(zero_copy_only=False), local_days(rows, state)
     bad = weeks.by_week(day, (stars <= COMPLAINT_STARS).astype(np.float64))
     return _shares(bad, weeks.by_week(day, np.ones(len(day))))
-
-
-def _returned_share(
-    state: State, one: MarketFinding, weeks: WeeksSold, own: Sequence[int], *markets: str
-) -> FloatArray:
-    return _shares(returned_by_week(state, weeks, one.subject, *markets), weeks.sold[own].sum(axis=0))
 
 
 def _shares(hits: FloatArray, of: FloatArray) -> FloatArray:
