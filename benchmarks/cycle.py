@@ -43,7 +43,7 @@ from datong.forecast.fill import filled, first_known
 from datong.ledger.protocol import RunRecord
 from datong.ledger.row_checks import validate
 from datong.ledger.state import State
-from datong.model.flow import nothing_learnt
+from datong.model.flow import Clearing, Forecast, Sensed, nothing_learnt
 from datong.model.settings import ChainSettings
 from datong.model.tables import tables
 from datong.network.position import position
@@ -248,17 +248,22 @@ def resident_bytes() -> int:
 
 @dataclass(frozen=True)
 class Turn:
-    """One measured cycle. digest: of every table that is kept."""
+    """One measured cycle. gap: certified, of the market in any quantities, over its gross cost; the orders' own
+    is that of lots. digest: of every table that is kept."""
 
     watch: Watch
     state: State
-    result: CycleResult
+    sensed: Sensed
+    forecast: Forecast
+    clearing: Clearing
+    gap: float
     record: RunRecord
     digest: str
 
 
 def turn(ledger: DuckDBLedger, as_of: datetime) -> Turn:
-    """Reads the state, runs the cycle and keeps the run."""
+    """Reads the state, runs the cycle and keeps the run; as `datong run` does, what was only needed to get there is
+    let go before."""
     with Watch() as watch:
         watch.start("read the state")
         state = ledger.state(as_of)
@@ -267,16 +272,17 @@ def turn(ledger: DuckDBLedger, as_of: datetime) -> Turn:
         result = run_cycle(state, nothing_learnt(), (), ledger.settings.seed, watch.start)
         watch.start("keep the run")
         record = run_record(state, nothing_learnt(), ledger.settings.seed, result)
+        sensed, made, clearing, gap = result.sensed, result.forecast, result.clearing, market_gap(result)
+        del result
         ledger.save_run(record, datetime.now(UTC), by="benchmark")
     digest = hashlib.sha256()
     for name in sorted(record.tables):
         digest.update(name.encode())
         digest_content(digest, record.tables[name])
-    return Turn(watch, state, result, record, digest.hexdigest())
+    return Turn(watch, state, sensed, made, clearing, gap, record, digest.hexdigest())
 
 
 def market_gap(result: CycleResult) -> float:
-    """Certified gap of the market in any quantities, as a share of its gross cost; the orders' own is that of lots."""
     market = result.decision.market
     gross = sum(money for money in market.outcome.cost.values() if money > 0)
     return (market.total_cost - market.bound) / gross
@@ -291,13 +297,13 @@ def report(one: Turn, products: int, weeks: int) -> None:
         say(f"{part:18s}{seconds:9.1f}{seconds / total:8.0%}{one.watch.busy[part]:11.1f}{peak:9.2f}")
     busy, peak = sum(one.watch.busy.values()), max(one.watch.peak.values()) / 1e9
     say(f"{'all':18s}{total:9.1f}{'':8s}{busy:11.1f}{peak:9.2f}")
-    clearing, orders = one.result.clearing, one.result.plan.orders
+    clearing, orders = one.clearing, one.record.tables["orders"].num_rows
     hours = np.array([(p["used"], p["available"]) for p in clearing.prices.to_pylist() if p["what"] == "line"])
     used = np.divide(*hours.sum(axis=0))
     say(
-        f"door {clearing.door}, gap of the market {market_gap(one.result):.3%}, of the orders {clearing.gap_share:.3%},"
-        f" lines {used:.0%} used, {len(orders):,} orders,"
-        f" {len(one.result.sensed.signals):,} signals, run {one.record.run}, tables {one.digest[:12]}"
+        f"door {clearing.door}, gap of the market {one.gap:.3%}, of the orders {clearing.gap_share:.3%},"
+        f" lines {used:.0%} used, {orders:,} orders,"
+        f" {len(one.sensed.signals):,} signals, run {one.record.run}, tables {one.digest[:12]}"
     )
 
 
@@ -320,7 +326,7 @@ def ratios_to_peers(one: Turn, path: Path) -> dict[str, float]:
     for table in one.record.tables.values():
         pq.write_table(table, io.BytesIO())
     written = time.process_time()
-    forecasts = len(one.result.forecast.items) * ets_seconds(one.result)
+    forecasts = len(one.forecast.items) * ets_seconds(one.sensed)
     return {
         "read the state": seconds["read the state"] / (scanned - begun),
         "sense": seconds["sense"] / (grouped - scanned),
@@ -330,9 +336,9 @@ def ratios_to_peers(one: Turn, path: Path) -> dict[str, float]:
     }
 
 
-def ets_seconds(result: CycleResult) -> float:
+def ets_seconds(sensed: Sensed) -> float:
     """Processor seconds a series of AutoETS on a sample of the longer series."""
-    units = result.sensed.series.units
+    units = sensed.series.units
     usable = [i for i in range(len(units)) if np.isfinite(units[i]).sum() >= 60 and np.nanmax(units[i]) > 0]
     some = np.random.default_rng(0).choice(usable, min(PEER_SERIES, len(usable)), replace=False)
     begun = time.process_time()
@@ -343,11 +349,11 @@ def ets_seconds(result: CycleResult) -> float:
 
 def doors_differ(one: Turn) -> float:
     """Prints both doors on a turn's market; difference of their costs over the gross cost."""
-    market = pack(one.state, one.result.forecast, nothing_learnt(), position(one.state))
+    market = pack(one.state, one.forecast, nothing_learnt(), position(one.state))
     seconds, found = {}, {}
     for door in ("prices", "highs"):
         begun = time.perf_counter()
-        found[door] = clear(market, one.result.forecast, door)  # ty: ignore[invalid-argument-type]
+        found[door] = clear(market, one.forecast, door)  # ty: ignore[invalid-argument-type]
         seconds[door] = time.perf_counter() - begun
     gross = sum(money for money in found["highs"].cost.values() if money > 0)
     difference = (found["prices"].total_cost - found["highs"].total_cost) / gross
@@ -387,7 +393,7 @@ def main() -> int:
     given = parser.parse_args()
     products, weeks = given.products or (1000 if given.short else 20_000), given.weeks or (100 if given.short else 150)
     turns, ratios = measure(products, weeks, 2 if given.short else 1)
-    watch, gap, digests = turns[-1].watch, market_gap(turns[-1].result), {one.digest for one in turns}
+    watch, gap, digests = turns[-1].watch, turns[-1].gap, {one.digest for one in turns}
     del turns
     (small,), _ = measure(products // 4, weeks, 1)
     growth = sum(watch.busy.values()) / sum(small.watch.busy.values())

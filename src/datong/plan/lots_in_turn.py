@@ -158,14 +158,16 @@ def cheapest_levels(cost: FloatArray, jumps: Sequence[Sequence[Jump]]) -> list[t
             if jump.least > most:
                 continue
             slope = jump.cost * index
-            there = (value + slope)[jump.least :]
+            there = value[jump.least :] + slope[jump.least :]
             if most == levels - 1:
                 there = np.minimum.accumulate(there[::-1])[::-1]
             elif most > jump.least:  # of the last level, repeated beyond it, the minimum is the same
                 there = _least_ahead(there, most - jump.least + 1)
             after = value.copy()
             here = slice(levels - jump.least)
-            np.minimum(value[here], there - slope[here] + jump.setup, out=after[here])
+            there = there - slope[here]
+            there += jump.setup
+            np.minimum(value[here], there, out=after[here])
             stage.append((jump, value, after))
             value = after
         stages.append(stage)

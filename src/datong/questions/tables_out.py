@@ -320,9 +320,15 @@ def _text(text: Message) -> dict[str, str]:
     return {"text_key": text.key, "text_params": params_json(text)}
 
 
+# Made once: a plan of a large chain has a million texts.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
+
 def params_json(text: Message) -> str:
     """A message's parameters as JSON that `message_of` reads back with their types."""
-    return json.dumps({k: _plain(v) for k, v in text.params}, ensure_ascii=False, allow_nan=False)
+    values = zip(text.names, text.values, strict=True)
+    return _ENCODER.encode({k: v if type(v) in _AS_THEY_ARE else _plain(v) for k, v in values})
 
 
 def message_of(key: str, params: str) -> Message:
