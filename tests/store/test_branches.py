@@ -26,7 +26,7 @@ def trunk_rows(ledger: Ledger) -> dict[str, Any]:
         "ingests": ledger.last_ingests(),
         "quarantine": ledger.quarantined().to_pylist(),
         "runs": runs,
-        "run_tables": {run["run"]: ledger.run_table_names(run["run"]) for run in runs},
+        "run_tables": {run["run"]: tuple(ledger.run_tables(run["run"])) for run in runs},
     }
 
 
@@ -212,7 +212,7 @@ def test_runs_of_a_branch_are_its_own_and_the_trunk_s_up_to_its_moment(trunk: Le
     assert [r["run"] for r in branch.runs(day(9)).to_pylist()] == ["t3"]
     assert trunk.runs()["run"].to_pylist() == ["t3", "t10", "t12"]
     assert branches.all()[0].last_run == "b11"
-    assert trunk.run_table_names("t10") == ("orders",)
+    assert list(trunk.run_tables("t10")) == ["orders"]
     branches.drop("b", NOW, by="test")
     assert trunk.runs()["run"].to_pylist() == ["t3", "t10", "t12"]
     assert trunk.run_table("t10", "orders").num_rows == 1

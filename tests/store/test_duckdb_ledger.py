@@ -138,4 +138,4 @@ def test_tables_of_a_run_are_kept_however_many_and_large(ledger: DuckDBLedger, m
     for tables in ({}, given):
         run = f"R{len(tables)}"
         ledger.save_run(RunRecord(run, NOW, 0, tables), NOW, by="test")
-        assert {name: ledger.run_table(run, name) for name in ledger.run_table_names(run)} == tables
+        assert ledger.run_tables(run) == tables

@@ -292,6 +292,14 @@ def test_runs_are_kept_once_and_come_back_as_they_were(ledger: Ledger) -> None:
         ledger.run_table("nobody", "orders")
 
 
+def test_tables_of_a_run_are_read_at_once_or_some_of_them(ledger: Ledger) -> None:
+    given = {name: pa.table({"a": [name]}) for name in ("orders", "gaps", "learnt")}
+    ledger.save_run(RunRecord("R", day(2), 7, given), NOW, by="test")
+    assert list(ledger.run_tables("R").items()) == sorted(given.items())
+    assert ledger.run_tables("R", ("orders", "nothing", "gaps")) == {n: given[n] for n in ("gaps", "orders")}
+    assert ledger.run_tables("R", ()) == ledger.run_tables("nobody") == {}
+
+
 # what lasts ------------------------------------------------------------------------------------------
 
 

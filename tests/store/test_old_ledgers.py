@@ -73,7 +73,7 @@ def contents(ledger: DuckDBLedger) -> dict[str, Any]:
         "quarantine": ledger.quarantined().to_pylist(),
         "runs": ledger.runs().to_pylist(),
         "run_tables": {
-            run: {name: ledger.run_table(run, name).to_pylist() for name in ledger.run_table_names(run)}
+            run: {name: table.to_pylist() for name, table in ledger.run_tables(run).items()}
             for run in ledger.runs()["run"].to_pylist()
         },
         "evidence": ledger.rows("sales", ["sales:t1", "sales:t4"]).to_pylist(),

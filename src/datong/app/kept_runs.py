@@ -53,9 +53,7 @@ def plan_before(at: Opened, moment: datetime, ledger_of: Callable[[str | None], 
         return None
     last = earlier[-1]
     inputs = ledger_of(last["branch"]).run_inputs(last["run"], READ_BEFORE)
-    names = at.ledger.run_table_names(last["run"])
-    tables = {name: at.ledger.run_table(last["run"], name) for name in PLAN_TABLES if name in names}
-    return PlanBefore(last["run"], last["as_of"], inputs.state, tables)
+    return PlanBefore(last["run"], last["as_of"], inputs.state, at.ledger.run_tables(last["run"], PLAN_TABLES))
 
 
 def learnt(at: Opened, moment: datetime) -> Learnt:
@@ -64,14 +62,11 @@ def learnt(at: Opened, moment: datetime) -> Learnt:
 
 def past_runs(at: Opened, before: datetime) -> list[RunRecord]:
     """The last kept runs before a moment, oldest first, one of each moment, with what learning needs of them."""
-    found = []
-    for row in _runs_by_moment(at, before):
-        if row["as_of"] < before:
-            kept = set(at.ledger.run_table_names(row["run"]))
-            names = [name for name in LEARNT_FROM if name in kept]
-            read = {name: at.ledger.run_table(row["run"], name) for name in names}
-            found.append(RunRecord(row["run"], row["as_of"], row["seed"], read))
-    return found
+    return [
+        RunRecord(row["run"], row["as_of"], row["seed"], at.ledger.run_tables(row["run"], LEARNT_FROM))
+        for row in _runs_by_moment(at, before)
+        if row["as_of"] < before
+    ]
 
 
 def scores(at: Opened, until: datetime) -> pa.Table:
@@ -97,8 +92,7 @@ def kept_run(at: Opened, run: str | None = None) -> RunResult:
     if not found:
         raise NotFound(message("app.no_such_run", run=run, runs=", ".join(row["run"] for row in rows)))
     last = max(found, key=lambda row: row["saved"])
-    kept = {name: at.ledger.run_table(last["run"], name) for name in at.ledger.run_table_names(last["run"])}
-    return RunResult(last["run"], last["as_of"], at.settings, kept)
+    return RunResult(last["run"], last["as_of"], at.settings, at.ledger.run_tables(last["run"]))
 
 
 def _no_run(at: Opened) -> Message:

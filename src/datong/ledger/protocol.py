@@ -287,8 +287,9 @@ class Ledger(Protocol):
         all). Raises NotFound."""
         ...
 
-    def run_table_names(self, run: str) -> tuple[str, ...]:
-        """Names of a kept run's tables; empty for an unknown run."""
+    def run_tables(self, run: str, names: Collection[str] | None = None) -> Mapping[str, pa.Table]:
+        """Result tables of a kept run by name, in the names' order: those of `names` that it has (None: all); none of
+        an unknown run."""
         ...
 
     def run_table(self, run: str, name: str) -> pa.Table:

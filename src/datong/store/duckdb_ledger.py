@@ -863,20 +863,21 @@ class DuckDBLedger:
     def _settings_text(self) -> str:
         return json.dumps(asdict(self.settings), default=str, sort_keys=True)
 
-    def run_table_names(self, run: str) -> tuple[str, ...]:
-        """Names of a kept run's tables, sorted; empty for an unknown run."""
-        return tuple(name for (name,) in self._rows("SELECT name FROM run_tables WHERE run = ? ORDER BY name", [run]))
+    def run_tables(self, run: str, names: Collection[str] | None = None) -> Mapping[str, pa.Table]:
+        """Result tables of a kept run; see Ledger.run_tables."""
+        some = "" if names is None else f" AND name IN ({', '.join('?' * len(names)) or 'NULL'})"
+        kept = self._rows(f"SELECT name, arrow FROM run_tables WHERE run = ?{some} ORDER BY name", [run, *(names or ())])
+        return {name: _arrow_read(content) for name, content in kept}
 
     def run_table(self, run: str, name: str) -> pa.Table:
         """One result table of a kept run. Raises NotFound."""
-        found = self._rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
+        found = self.run_tables(run, (name,))
         if not found:
             names = [n for (n,) in self._rows("SELECT name FROM run_tables WHERE run = ? ORDER BY name", [run])]
             if not names:
                 raise NotFound(message("store.no_run", run=run))
             raise NotFound(message("store.no_run_table", run=run, name=name, names=", ".join(names)))
-        with pa.ipc.open_stream(found[0][0]) as reader:
-            return reader.read_all()
+        return found[name]
 
     # DuckDB -------------------------------------------------------------------------------------
 
@@ -1026,6 +1027,11 @@ def _arrow_bytes(table: pa.Table) -> bytes:
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(table.combine_chunks())
     return sink.getvalue().to_pybytes()
+
+
+def _arrow_read(content: bytes) -> pa.Table:
+    with pa.ipc.open_stream(content) as reader:
+        return reader.read_all()
 
 
 def _conflict(source: str, row: int | None, row_id: str, rows_affected: int) -> Finding:

@@ -204,6 +204,8 @@ def _shown(column: str, value: Any, language: str) -> str:
 
 def width(text: str) -> int:
     """Columns that a text takes: two for each wide (Chinese) character."""
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
