@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -170,8 +170,12 @@ def header_score(field: str, header: str) -> float:
 
 def named_fields(headers: Sequence[str]) -> set[str]:
     """Fields that some header names."""
-    every = (*FIELDS, "state", "kind")
-    return {field for header in headers for field in every if header_score(field, header) >= _LEAST_SCORE}
+    return {field for header in headers for field in _named_by(header)}
+
+
+@lru_cache(maxsize=100_000)
+def _named_by(header: str) -> tuple[str, ...]:
+    return tuple(field for field in (*FIELDS, "state", "kind") if header_score(field, header) >= _LEAST_SCORE)
 
 
 # --- content -----------------------------------------------------------------------------------------------------

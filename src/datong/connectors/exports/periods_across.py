@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -53,17 +54,25 @@ def period_of(name: str) -> Period | None:
 
 def _without_measure(name: str) -> list[tuple[str, str]]:
     """A name without a word for units or money at either end, and what the word is for."""
-    result = []
-    for measure in ("units", "amount", "price"):
-        for word in header_words()[measure]:
-            bare = plain(name)
-            word = plain(word)
-            edge = " " if word.isascii() else ""
-            if bare.startswith(word + edge) and len(bare) > len(word):
-                result.append((bare[len(word) :].strip(" ()-_:"), measure))
-            elif bare.endswith(edge + word) and len(bare) > len(word):
-                result.append((bare[: -len(word)].strip(" ()-_:"), measure))
+    bare, result = plain(name), []
+    for word, before, after, measure in _measures():
+        if len(bare) <= len(word):
+            continue
+        if bare.startswith(before):
+            result.append((bare[len(word) :].strip(" ()-_:"), measure))
+        elif bare.endswith(after):
+            result.append((bare[: -len(word)].strip(" ()-_:"), measure))
     return result
+
+
+@cache
+def _measures() -> tuple[tuple[str, str, str, str], ...]:
+    """Words for units or money: plain, as they stand before a time and after it (Chinese without a blank), and what
+    each is for."""
+    fields = [(plain(word), field) for field in ("units", "amount", "price") for word in header_words()[field]]
+    return tuple(
+        (word, f"{word} ", f" {word}", field) if word.isascii() else (word, word, word, field) for word, field in fields
+    )
 
 
 def year_said(hints: Sequence[str]) -> str:
