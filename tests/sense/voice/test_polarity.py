@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from datong.sense.voice.linear import fitted
+from datong.model.flow import FloatArray
+from datong.sense.voice.linear import fitted, lowest
 from datong.sense.voice.ngrams import counts
 from datong.sense.voice.polarity import Settings, adapted, decided, guessed, learnt, probabilities, scores
 from own_reviews import reviews
@@ -20,6 +22,19 @@ def test_the_machine_finds_the_best_weights_of_a_problem_solved_by_hand() -> Non
     model = fitted(found, found.values, np.array([True, False]), 1.0, 50)
     assert model.weights[found.columns[0]] == pytest.approx(1.0, abs=1e-3)
     assert model.offset == pytest.approx(-0.5, abs=1e-3)
+
+
+def test_a_search_keeps_to_one_thread_whose_vectors_are_short() -> None:
+    """Several would wait for one another: a fit took twice the processor, and ten times where others work beside."""
+    seen = []
+
+    def loss(point: FloatArray) -> tuple[float, FloatArray]:
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return float(((point - 3) ** 2).sum()), 2 * (point - 3)
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        assert lowest(loss, np.zeros(4), {"maxiter": 20}) == pytest.approx(np.full(4, 3.0))
+    assert seen and set(seen) == {1}
 
 
 def test_a_model_judges_texts_that_it_has_not_met() -> None:

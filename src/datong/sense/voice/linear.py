@@ -1,10 +1,12 @@
 """Linear models of hashed counts: how they are weighted, fitted and applied."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from datong.model.flow import BoolArray, FloatArray
 from datong.sense.voice.ngrams import Counts
@@ -76,7 +78,6 @@ def fitted(
 
     values: (entries) weighted counts, 0 where they do not count. weight: (texts) how much each counts, 1 if None.
     start: where the search begins, at zero if None."""
-    from scipy.optimize import minimize
     from scipy.sparse import csr_matrix
 
     used = np.flatnonzero(np.bincount(counts.columns, values != 0, 1 << counts.bits))
@@ -97,12 +98,24 @@ def fitted(
         gradient = np.append(turned @ slope.astype(np.float32) + w, slope.sum())
         return float((strength * short * short).sum() + w @ w / 2), gradient
 
-    options: Any = {"maxiter": steps, "maxcor": MEMORY_OF_SEARCH}
     begin = np.zeros(len(used) + 1) if start is None else np.append(start.weights[used], start.offset)
-    best = minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
+    best = lowest(loss, begin, {"maxiter": steps, "maxcor": MEMORY_OF_SEARCH})
     weights = np.zeros(1 << counts.bits, np.float32)
     weights[used] = best[:-1]
     return Linear(weights, float(best[-1]))
+
+
+def lowest(
+    loss: Callable[[FloatArray], tuple[float, FloatArray]], begin: FloatArray, options: dict[str, int]
+) -> FloatArray:
+    """Where a loss, given with its slope, is lowest, looked for from `begin` by L-BFGS (Byrd et al. 1995).
+
+    Vectors are short: threads of the linear algebra beneath would wait for one another most of the time."""
+    from scipy.optimize import minimize
+
+    given: Any = options
+    with threadpool_limits(limits=1, user_api="blas"):
+        return minimize(loss, begin, jac=True, method="L-BFGS-B", options=given).x
 
 
 def applied(counts: Counts, values: Weights, model: Linear) -> FloatArray:

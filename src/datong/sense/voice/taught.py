@@ -13,7 +13,7 @@ import numpy as np
 
 from datong.model.flow import FloatArray, IntArray
 from datong.sense.voice.aspects import Lexicon, mentions
-from datong.sense.voice.linear import Weights, inverse_frequency, tf_idf
+from datong.sense.voice.linear import Weights, inverse_frequency, lowest, tf_idf
 from datong.sense.voice.ngrams import counts
 from datong.sense.voice.polarity import Polarity, scores
 from datong.sense.voice.reading import Clauses, split, toned
@@ -187,8 +187,6 @@ def _matrices(by: Taught, pairs: Pairs) -> tuple[Any, Any]:
 
 def _logistic(matrix: Any, label: IntArray, penalty: float) -> Logistic:
     """min |w|^2 / 2 - penalty sum log p(label), p the softmax of x w + b; offsets are not held small."""
-    from scipy.optimize import minimize
-
     classes = np.unique(label)
     target = (label[:, None] == classes).astype(float)
     used = np.flatnonzero(np.asarray(abs(matrix).sum(0)).ravel())
@@ -205,7 +203,7 @@ def _logistic(matrix: Any, label: IntArray, penalty: float) -> Logistic:
         slope = np.vstack((penalty * (turned @ off) + w[:-1], penalty * off.sum(0)))
         return float((w[:-1] ** 2).sum() / 2 - penalty * ((z - log_sum) * target).sum()), slope.ravel()
 
-    best = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+    best = lowest(loss, np.zeros(shape[0] * shape[1]), {"maxiter": STEPS})
     weights = np.zeros((matrix.shape[1] + 1, len(classes)))
     weights[used] = best.reshape(shape)[:-1]
     weights[-1] = best.reshape(shape)[-1]
