@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from datong.app.cli.main import main
 from datong.connectors.files import folder as folders
 from datong.connectors.files import intake
 from datong.connectors.files import read as reading
+from datong.ledger.protocol import IngestReport
 from datong.model.errors import NotFound
+from datong.store.duckdb_ledger import DuckDBLedger
 
 PRODUCTS = "product,price\nA,1\nB,2\n"
 SALES = "sale,product,units,happened_at\ns1,A,1,2026-01-05\ns2,B,x,2026-01-05\ns3,A,1,1970-01-05\n"
@@ -91,6 +94,52 @@ def test_what_depends_on_a_change_is_read_and_nothing_else(
     codes = opened(shop)[0]
     assert {"not_a_number", "odd_date"} <= set(codes)
     assert read() == checked
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Gives the tables whose rows a ledger was handed since it was last asked."""
+    seen: list[str] = []
+    take_in = DuckDBLedger.take_in
+
+    def noted(self: DuckDBLedger, table: str, *rest: Any, **named: Any) -> IngestReport:
+        seen.append(table)
+        return take_in(self, table, *rest, **named)
+
+    monkeypatch.setattr(DuckDBLedger, "take_in", noted)
+
+    def asked() -> list[str]:
+        found = list(seen)
+        seen.clear()
+        return found
+
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "handed"),
+    [
+        ("notes/of-mine.txt", "A folder of its own", []),
+        ("products.csv", PRODUCTS + "C,3\n", ["products", "sales"]),
+        ("products.csv", PRODUCTS.replace("A,1", "A,x"), ["products", "sales"]),
+        ("lines.csv", "line,hours_per_week\nL,40\nM,30\n", ["lines"]),
+        ("chain.toml", 'name = "shop"\ntime_zone = "Asia/Shanghai"\n', ["lines", "products", "sales"]),
+    ],
+)
+def test_rows_that_are_found_as_they_were_are_not_judged_again(
+    shop: Path, taken: Callable[[], list[str]], file: str, text: str, handed: list[str]
+) -> None:
+    """Tables that others are held against are read whenever a folder differs, and handed on only where they differ."""
+    (shop / "lines.csv").write_text("line,hours_per_week\nL,40\nM,x\n", encoding="utf-8")
+    first = opened(shop)
+    assert sorted(taken()) == ["lines", "products", "sales"]
+    (shop / file).parent.mkdir(exist_ok=True)
+    (shop / file).write_text(text, encoding="utf-8")
+    again = opened(shop)
+    assert sorted(taken()) == handed
+    if not handed:
+        assert again == (first[0], first[1], {"lines": 1, "products": 2, "sales": 2})
+    assert opened(shop)[:2] == again[:2] and taken() == []
 
 
 def test_other_rules_read_everything(shop: Path, read: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -280,15 +280,15 @@ class RowsInHand:
     """Rows that are all there, as CheckedRows."""
 
     def __init__(self, checked: Checked) -> None:
-        self._checked = checked
+        self.checked = checked
         self.findings: Sequence[Finding] = checked.findings
         self.rejected = checked.rejected.num_rows
 
     def again(self) -> CheckedRows:
-        return RowsInHand(self._checked)
+        return RowsInHand(self.checked)
 
     def batches(self) -> Iterator[Checked]:
-        yield self._checked
+        yield self.checked
 
     def repeated(self) -> pa.Table:
         return REJECTED_SCHEMA.empty_table()

@@ -6,6 +6,7 @@ is told by how it looks.
 """
 
 import hashlib
+import json
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,14 +21,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.connectors.files.folder import KEPT, Outcome, Part, check_folder, table_files, table_of, unread_tables
+from datong.connectors.files.folder import Outcome, Part, check_folder, table_files, table_of, unread_tables
 from datong.connectors.files.read import WORKBOOK_SUFFIXES
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
 from datong.ledger.protocol import END_OF_TIME, IngestReport, Intake, Ledger
-from datong.ledger.row_checks import CheckedRows
+from datong.ledger.row_checks import Checked, CheckedRows, RowsInHand
 from datong.ledger.units import UNITS, has_units
-from datong.model.findings import Finding, finding
+from datong.model.findings import Finding, finding, finding_as_json
 from datong.model.tables import tables
 
 _FOLDER = "folder"
@@ -73,13 +74,13 @@ def take_in_folder(
     taken = TakenIn(tuple(taking.reports), checked.findings, (*taking.unheeded, *gone.values()))
     if _file_looks(folder, looks) == seen:  # nobody wrote to it in the meantime
         last = ledger.last_ingests()
-        for intake in taking.intakes:
-            ledger.note_intake(_as_of_now(intake, last))
-        if any(f.code == "unreadable_file" for f in checked.findings) or _UNREAD in digests.values():
-            return taken  # the next try may find something else, though no file has changed
         ingests = dict.fromkeys((*(report.table for report in taken.reports), *gone), 0)
         everything = Intake(_FOLDER, digest, ingests, taken.reports, taken.findings, taken.unheeded)
-        ledger.note_intake(_as_of_now(everything, last))
+        # Where a file could not be read the next try may find something else, though no file has changed.
+        unread = any(f.code == "unreadable_file" for f in checked.findings) or _UNREAD in digests.values()
+        with ledger.together():
+            for intake in (*taking.intakes, *([] if unread else [everything])):
+                ledger.note_intake(_as_of_now(intake, last))
     return taken
 
 
@@ -118,7 +119,7 @@ class _Taking:
 
     def take(self, part: Part, rows: CheckedRows, known: Mapping[str, pa.Array]) -> Outcome:
         name = part.table
-        digest = self._table_digest(part, known)
+        digest = self._table_digest(part, rows, known)
         before = None if digest is None else _unchanged(self._ledger, name, digest)
         if before is not None:
             (report,) = before.reports
@@ -139,14 +140,15 @@ class _Taking:
             self.intakes.append(Intake(name, digest, {name: 0}, (report,), findings, tuple(unheeded)))
         return Outcome(report.rows, findings)
 
-    def _table_digest(self, part: Part, known: Mapping[str, pa.Array]) -> str | None:
-        """Of all that decides what is found in the rows of a table, the keys that they may name included.
-
-        None for a table that is read each time, and for a file that could not be looked at before.
+    def _table_digest(self, part: Part, rows: CheckedRows, known: Mapping[str, pa.Array]) -> str | None:
+        """Of all that decides what is found in the rows of a table, the keys that they may name included; of a table
+        that is read each time, of what was found. None for a file that could not be looked at before.
         """
         content = self._digests.get(part.path.name, _UNREAD)
-        if part.table in KEPT or content == _UNREAD:
+        if content == _UNREAD:
             return None
+        if isinstance(rows, RowsInHand):
+            return _digest(rules_digest(), self._digests.get(SETTINGS_FILE, ""), part.source.name, _found(rows.checked))
         table = tables()[part.table]
         targets = {c.refers_to for c in table.columns.values() if c.refers_to in known}
         targets |= {UNITS} if has_units(table) and UNITS in known else set()
@@ -218,6 +220,17 @@ def rules_digest() -> str:
 def _files_of(place: Traversable) -> list[Traversable]:
     found = sorted(place.iterdir(), key=lambda f: f.name)
     return [f for f in found if f.name.endswith((".py", ".toml"))]
+
+
+def _found(checked: Checked) -> str:
+    """SHA-256 of rows that were checked, good and bad, and of what was found."""
+    digest = hashlib.sha256()
+    for rows in (checked.rows, checked.rejected):
+        digest.update(rows.schema.serialize())
+        for batch in rows.combine_chunks().to_batches():
+            digest.update(batch.serialize())
+    digest.update(json.dumps([finding_as_json(f) for f in checked.findings]).encode())
+    return digest.hexdigest()
 
 
 def _digest(*parts: str) -> str:
