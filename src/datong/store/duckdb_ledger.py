@@ -208,6 +208,7 @@ class DuckDBLedger:
         # By table its last ingest; None: to be asked. Only this ledger writes them, while it is open.
         self._last_of: dict[str, int] | None = None
         self._seen: dict[str, _Seen] = {}  # by table what was read last
+        self._revised_at: dict[str, tuple[int, bool]] = {}  # by table, as of which ingest, what _is_revised says
         self._whole = False  # whether a transaction goes on that further writes belong to
 
     def __enter__(self) -> "DuckDBLedger":
@@ -655,6 +656,8 @@ class DuckDBLedger:
         """SQL of the last version known at a moment of each fact and `_from`, those that say it is withdrawn too."""
         seen = f"known_at <= {moment_sql(as_of)} AND _ingest <= {last_ingest}"
         source = f"(SELECT *, {valid_from(table)} AS _from FROM {chain_table(table)} WHERE {seen})"
+        if not self._is_revised(table.name):
+            return source
         ((revised,),) = self._rows(f"SELECT coalesce(max(_version) > 1, false) FROM {source}")
         if revised:  # windows over all rows are dear: only where some row has more than one version
             source = (
@@ -662,6 +665,20 @@ class DuckDBLedger:
                 " QUALIFY row_number() OVER (PARTITION BY row_id, _from ORDER BY known_at DESC, _version DESC) = 1)"
             )
         return source
+
+    def _is_revised(self, name: str) -> bool:
+        """Whether some row of a table has more than one version, known at whatever moment. All tables that changed are
+        asked about at once: who reads one reads most."""
+        last = self._last_by_table()
+        if name not in last:
+            return False
+        if self._revised_at.get(name, (0, False))[0] != last[name]:
+            changed = [n for n, ingest in last.items() if self._revised_at.get(n, (0, False))[0] != ingest]
+            asked = (
+                f"SELECT '{n}', coalesce(max(_version) > 1, false) FROM {chain_table(tables()[n])}" for n in changed
+            )
+            self._revised_at |= {n: (last[n], revised) for n, revised in self._rows(" UNION ALL ".join(asked))}
+        return self._revised_at[name][1]
 
     def _refused(self, as_of: datetime, last_ingest: int) -> list[dict[str, Any]]:
         """Rows in quarantine that hold products back, by table, source and row: those of which no later row came in.
@@ -866,7 +883,9 @@ class DuckDBLedger:
     def run_tables(self, run: str, names: Collection[str] | None = None) -> Mapping[str, pa.Table]:
         """Result tables of a kept run; see Ledger.run_tables."""
         some = "" if names is None else f" AND name IN ({', '.join('?' * len(names)) or 'NULL'})"
-        kept = self._rows(f"SELECT name, arrow FROM run_tables WHERE run = ?{some} ORDER BY name", [run, *(names or ())])
+        kept = self._rows(
+            f"SELECT name, arrow FROM run_tables WHERE run = ?{some} ORDER BY name", [run, *(names or ())]
+        )
         return {name: _arrow_read(content) for name, content in kept}
 
     def run_table(self, run: str, name: str) -> pa.Table:
@@ -909,7 +928,7 @@ class DuckDBLedger:
     def _forget(self) -> None:
         """What is remembered of the file may not be so any more."""
         self._latest_known = self._last_of = None
-        self._seen = {}
+        self._seen, self._revised_at = {}, {}
 
     @contextmanager
     def _registered(self, name: str, table: pa.Table | pa.RecordBatchReader) -> Generator[None]:
