@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from datong.ledger.protocol import IngestReport, RunRecord
+from datong.ledger.protocol import END_OF_TIME, IngestReport, RunRecord
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, Refused
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 from stores import SETTINGS
@@ -113,6 +113,9 @@ def test_a_table_is_read_once_until_something_came_in(ledger: DuckDBLedger, monk
     )
     take_sales(ledger)
     assert sold(ledger) == sold(ledger) == [1.0] and read == ["sales"]
+    for moment in (END_OF_TIME, NOW, END_OF_TIME, NOW):  # by turns
+        assert ledger.state(moment, ("sales",)).table("sales").num_rows == 1
+    assert read == ["sales", "sales"]
     before = ledger.state(NOW, ("sales",)).snapshot
     with pytest.raises(RuntimeError), ledger.together():
         take_sales(ledger, (2.0,))

@@ -221,6 +221,9 @@ class BranchLedger(DuckDBLedger):
             moments += [moment.astimezone(UTC) for (moment,) in found if moment is not None]
         return max(moments)
 
+    def latest_arrival(self) -> datetime | None:
+        return self._parent.latest_arrival()
+
     def rows(self, table: str, row_ids: Sequence[str]) -> pa.Table:
         """Rows by id as the branch has them; see Ledger.rows."""
         spec = tables()[table]

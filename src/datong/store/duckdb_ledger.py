@@ -204,10 +204,12 @@ class DuckDBLedger:
         self.path = path
         self.settings = settings
         self._held = held
-        self._latest_known: tuple[int, datetime | None] | None = None  # as of which ingest
+        # Each as of which ingest.
+        self._latest_known: tuple[int, datetime | None] | None = None
+        self._latest_arrived: tuple[int, datetime | None] | None = None
         # By table its last ingest; None: to be asked. Only this ledger writes them, while it is open.
         self._last_of: dict[str, int] | None = None
-        self._seen: dict[str, _Seen] = {}  # by table what was read last
+        self._seen: dict[str, tuple[_Seen, ...]] = {}  # by table what was read last, the latest first
         self._revised_at: dict[str, tuple[int, bool]] = {}  # by table, as of which ingest, what _is_revised says
         self._whole = False  # whether a transaction goes on that further writes belong to
 
@@ -623,14 +625,17 @@ class DuckDBLedger:
 
     def _rows_as_of(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
         """The rows as they were taken in. What was read last is not read again: a command looks at most tables several
-        times, and nothing but an ingest into a table changes what it holds as of a moment."""
+        times, at some by turns as of its moment and of the end of time, and nothing but an ingest into a table changes
+        what it holds as of a moment."""
         read = as_of, min(last_ingest, self._last_by_table().get(table.name, 0))
-        if table.name not in self._seen or self._seen[table.name].read != read:
-            rows = self._read_rows(table, as_of, last_ingest)
-            if rows.nbytes > _SEEN_BYTES:
-                return rows
-            self._seen[table.name] = _Seen(read, rows)
-        return self._seen[table.name].rows
+        seen = self._seen.get(table.name, ())
+        found = next((one for one in seen if one.read == read), None)
+        if found is None:
+            found = _Seen(read, self._read_rows(table, as_of, last_ingest))
+            if found.rows.nbytes > _SEEN_BYTES:
+                return found.rows
+            self._seen[table.name] = (found, *seen[:1])
+        return found.rows
 
     def _read_rows(self, table: Table, as_of: datetime, last_ingest: int) -> pa.Table:
         query = f"SELECT {_own_columns(table)} FROM {self._latest(table, as_of, last_ingest)} WHERE NOT _withdrawn"
@@ -735,8 +740,11 @@ class DuckDBLedger:
 
     def latest_arrival(self) -> datetime | None:
         """The last moment at which rows came in; see Ledger.latest_arrival."""
-        ((latest,),) = self._rows("SELECT max(arrived_at) FROM ingests")
-        return latest
+        last_ingest = self._next_ingest() - 1
+        if self._latest_arrived is None or self._latest_arrived[0] != last_ingest:
+            ((latest,),) = self._rows("SELECT max(arrived_at) FROM ingests")
+            self._latest_arrived = last_ingest, latest
+        return self._latest_arrived[1]
 
     def latest_write(self) -> datetime | None:
         """The last moment at which anything was written; see Ledger.latest_write."""
@@ -927,7 +935,7 @@ class DuckDBLedger:
 
     def _forget(self) -> None:
         """What is remembered of the file may not be so any more."""
-        self._latest_known = self._last_of = None
+        self._latest_known = self._latest_arrived = self._last_of = None
         self._seen, self._revised_at = {}, {}
 
     @contextmanager
