@@ -1,5 +1,7 @@
 """Options of the whole suite."""
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +19,15 @@ settings.load_profile("suite")
 
 # What several folders of tests build on lies beside this file: small_chain, mill.
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+# Temporary folders lie in memory where it has that much room (in bytes): tests wait for no disk.
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("basetemp") is None and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session", autouse=True)
