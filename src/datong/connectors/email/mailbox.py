@@ -118,14 +118,15 @@ def opened(settings: EmailSettings, password: Callable[[], str], look_only: bool
 
 
 def _logged_in(settings: EmailSettings, password: str) -> imaplib.IMAP4:
-    at, context = settings.imap, ssl.create_default_context()
+    at = settings.imap
     if at.security == "tls":
+        context = ssl.create_default_context()
         server = imaplib.IMAP4_SSL(at.host, at.port, ssl_context=context, timeout=TIMEOUT_SECONDS)
     else:
         server = imaplib.IMAP4(at.host, at.port, timeout=TIMEOUT_SECONDS)
     try:
         if at.security == "starttls":
-            server.starttls(context)
+            server.starttls(ssl.create_default_context())
         try:
             server.login(settings.user or settings.sender, password)
         except imaplib.IMAP4.abort:

@@ -131,13 +131,13 @@ class Sender:
         server = None
         try:
             at, domain = self.settings.smtp, self.settings.sender.rpartition("@")[2]
-            context = ssl.create_default_context()
             if at.security == "tls":
+                context = ssl.create_default_context()
                 server = smtplib.SMTP_SSL(at.host, at.port, domain, timeout=TIMEOUT_SECONDS, context=context)
             else:
                 server = smtplib.SMTP(at.host, at.port, domain, timeout=TIMEOUT_SECONDS)
             if at.security == "starttls":
-                server.starttls(context=context)
+                server.starttls(context=ssl.create_default_context())
             if self.settings.user is not None:
                 self._password = self.password()
                 server.login(self.settings.user, self._password)
