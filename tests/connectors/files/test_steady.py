@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from datong.connectors.files import read
+from datong.connectors.files import read, steady
 from datong.connectors.files.folder import check_folder
 from datong.connectors.files.mapping import read_mapping
 from datong.connectors.files.read import UnreadableError, open_sources, read_source
-from datong.connectors.files.steady import read_steadily
+from datong.connectors.files.steady import looks, read_steadily, settled
 from datong.model.findings import Finding
 
 
@@ -53,6 +53,20 @@ def test_settings_and_mappings_that_are_no_files_are_findings(tmp_path: Path, ma
     assert ("no_file", "chain.toml") in [(f.code, f.source) for f in checked.findings]
     _, findings = read_mapping(tmp_path / "chain.toml")
     assert [f.code for f in findings] == ["no_file"]
+
+
+@pytest.mark.parametrize(("age", "waits"), [(0.0, 0.02), (0.015, 0.005), (0.021, None), (-5.0, None)])
+def test_who_looks_at_a_file_waits_for_what_is_left_of_the_tick_of_its_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, waits: float | None
+) -> None:
+    """A change in the same tick would not show. A file of the future is not waited for."""
+    path, slept = tmp_path / "a.csv", []
+    path.write_text("a\n", encoding="utf-8")
+    os.utime(path, (1000.0, 1000.0))
+    monkeypatch.setattr(steady.time, "time", lambda: 1000.0 + age)
+    monkeypatch.setattr(steady.time, "sleep", slept.append)
+    assert settled(path) == looks(path)
+    assert slept == ([] if waits is None else [pytest.approx(waits)])
 
 
 def _append(path: Path) -> None:

@@ -86,7 +86,7 @@ def settled(path: Path) -> Looks:
     found = looks(path)
     age_seconds = time.time() - found[1] / 1e9
     if 0 <= age_seconds < TICK_SECONDS:
-        time.sleep(TICK_SECONDS)
+        time.sleep(TICK_SECONDS - age_seconds)
         found = looks(path)
     return found
 
