@@ -27,7 +27,8 @@ from datong.connectors.exports.grid import Grids, grids_of_table, read_grids
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Question, asked, write_answers
-from datong.connectors.exports.reading import Reading, read_from
+from datong.connectors.exports.reading import read_from
+from datong.connectors.exports.result import Reading
 from datong.connectors.files.read import RawSource, Source
 from datong.connectors.files.settings import settings_of
 from datong.ledger.row_checks import ROW, column_name
@@ -297,6 +298,7 @@ def read_sales(
     if "market" in known:  # who names the column wants a series for each
         answers = {MARKETS: APART, **answers}
     reading = read_from(grids, name, answers, str(settings.get("country", "")), known)
+    only_sales(reading)
     absent = sorted({column for column in known.values() if column not in reading.names})
     if absent and reading.names:
         raise Refused(message("shown.no_such_column", columns=", ".join(absent), names=", ".join(reading.names)))
@@ -315,6 +317,12 @@ def read_sales(
         raise BadInput(message("app.wrong_settings", folder=name), wrong)
     spoken = chosen_language(language, os.environ)
     return InHand(reading, made, kind, spoken, tuple(few_paths(reading, made, spoken)))
+
+
+def only_sales(reading: Reading) -> None:
+    """Raises Refused for a list of reviews or of interest, where only sales can be used."""
+    if reading.holds != "sales":
+        raise Refused(message("heard.not_sales", file=reading.name, kind=message(f"heard.kind_{reading.holds}")))
 
 
 def few_paths(reading: Reading, settings: ChainSettings, language: str) -> Iterator[str]:

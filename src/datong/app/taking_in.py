@@ -4,23 +4,28 @@ import json
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.app.as_news import LINE_KEYS, coming_in
 from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.grid import Grids
+from datong.connectors.exports.matching.decide import KEY as SAME_KEY
+from datong.connectors.exports.matching.decide import decide
 from datong.connectors.exports.order_line_keys import KEY, LINES, ORDERS, ROWS
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import Reading, read_from
+from datong.connectors.exports.reading import read_from
+from datong.connectors.exports.result import Reading
 from datong.connectors.files.folder import SourceRows
+from datong.connectors.files.known_products import KnownProducts
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
     WORKBOOK_SUFFIXES,
@@ -31,6 +36,7 @@ from datong.connectors.files.read import (
     whole_source,
 )
 from datong.connectors.files.slash_dates import SlashDates
+from datong.ledger.product_aliases import ALIASES, products_by_alias
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.row_checks import ROW, column_name, gathered, last_recorded_day
 from datong.ledger.units import UNITS, Conversions
@@ -43,9 +49,7 @@ from datong.model.words import message
 RETRIED_AT_ONCE = 50_000
 
 # Tables whose names shops give to their exports, too.
-OF_SHOPS = ("orders", "sales", "returns")
-# The column that holds the key of an order line.
-_LINE_KEYS = {"sales": "sale", "returns": "return"}
+OF_SHOPS = ("orders", "sales", "returns", "reviews", "interest")
 # How like the name of a table the name of a file is that is taken for a slip.
 MISTYPED = 0.85
 
@@ -99,8 +103,8 @@ def ingest_export(
     on_rows: Callable[[str, int], None],
     told: Collection[Finding],
 ) -> Taken:
-    """Take a sales export in: its sales and returns, and those of its products that are new. Answers are kept. grids:
-    what is in the file."""
+    """Take an export in: its sales and returns with those of its products that are new, or its reviews or interest; its
+    products as those of the chain, where they are such. Answers are kept. grids: what is in the file."""
     kept = _as_the_chain(read_answers(at.folder), at, answers)
     profiles = own_profiles(at.folder)
     reading = read_from(
@@ -108,37 +112,33 @@ def ingest_export(
     )
     if reading.missing:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
-    if reading.questions:
-        raise asked(reading.questions)
-    held = at.ledger.state(END_OF_TIME, ("products", *_LINE_KEYS))
-    known = held.table("products")["product"].combine_chunks()
-    parts, known_lines = [], 0
-    for name, source in reading.parts:
-        rows = source.rows
-        if name == "products":
-            rows = rows.filter(pc.invert(pc.is_in(rows["product"], known)))
-        elif name in _LINE_KEYS and _LINE_KEYS[name] in rows.column_names:
-            rows, same = _as_news(held.table(name), _LINE_KEYS[name], rows, clock(at))
-            known_lines += same
-        if rows.num_rows or source.rejected.num_rows:
-            parts.append((name, Source(RawSource(file.name, rows, source.rejected))))
+    held = at.ledger.state(END_OF_TIME, ("products", *LINE_KEYS))
+    decided = decide(reading, held.table("products"), held.table(ALIASES), answers, kept)
+    if reading.questions or decided.questions:
+        raise asked((*reading.questions, *decided.questions))
+    if decided.refused:
+        raise BadInput(message("matching.refused", codes=", ".join(decided.refused)), reading.findings)
+    coming = coming_in(reading, decided, held, clock(at))
     no_more, vanished = _since_then(held.table("sales"), reading)
     findings = [
         *reading.findings,
-        *_told_of_lines(file.name, known_lines, no_more),
+        *decided.findings,
+        *_told_of_lines(file.name, coming.known, no_more, reading.holds),
         *_told_of_vanished(at, file.name, vanished),
     ]
     if reading.currency not in (None, at.settings.currency):
         findings.append(
             finding("warning", "export.other_currency", file.name, theirs=reading.currency, ours=at.settings.currency)
         )
-    if not parts and not known_lines:
+    if not coming.parts and not coming.known:
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
+    parts = [(name, Source(source)) for name, source in coming.parts]
     taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))
     if no_more:
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
-    write_answers(at.folder, {**kept, **reading.kept})
-    return replace(taken, reading=reading)
+    others = {key: value for key, value in kept.items() if not key.startswith(SAME_KEY)}
+    write_answers(at.folder, {**others, **reading.kept, **decided.kept})
+    return replace(taken, reading=coming.reading)
 
 
 def _as_the_chain(kept: dict[str, str], at: Opened, given: Mapping[str, str]) -> dict[str, str]:
@@ -178,29 +178,6 @@ def ingest_counts(
     return taken, count, empty
 
 
-def _as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa.Table, int]:
-    """Rows of sales or returns without those that the ledger holds as they are, and how many these are. A line that is
-    there with other figures is news of now: before, the other was known."""
-    compared = [c for c in ("product", "units", "price", "market", "customer") if c in rows.column_names]
-    place = pc.index_in(rows[key], held[key].combine_chunks())
-    there = pc.and_(pc.is_valid(place), pc.is_valid(rows[key]))
-    before = held.select(compared).take(place.combine_chunks())
-    same = there
-    for column in compared:
-        ours, theirs = rows[column].cast(held.schema.field(column).type), before[column]
-        if column == "market":  # where none is told, the default is
-            ours = pc.coalesce(ours, pa.scalar("all"))
-        if column in ("units", "price"):
-            equal = pc.less_equal(pc.abs(pc.subtract(ours, theirs)), 1e-9)
-        else:
-            equal = pc.equal(ours, theirs)
-        both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
-        same = pc.and_(same, pc.or_(pc.fill_null(equal, False), both_null))
-    news = pc.if_else(there, pa.scalar(now), pa.scalar(None, pa.timestamp("us", tz="UTC")))
-    rows = rows.append_column("known_at", news).filter(pc.invert(same))
-    return rows, int(pc.sum(same).as_py() or 0)
-
-
 def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]]:
     """Order lines that an earlier export had as sold: those that this one has, and not as sold any more, and those of
     days within its own that it does not have at all."""
@@ -220,9 +197,9 @@ def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]
     return no_more, known.filter(pc.and_not(inside, here))["sale"].to_pylist()
 
 
-def _told_of_lines(source: str, known: int, no_more: Sequence[str]) -> Iterator[Finding]:
+def _told_of_lines(source: str, known: int, no_more: Sequence[str], holds: str) -> Iterator[Finding]:
     if known:
-        yield finding("note", "export.known", source, count=known)
+        yield finding("note", "export.known" if holds == "sales" else "heard.known", source, count=known)
     if no_more:
         yield finding("note", "export.no_more", source, count=len(no_more), line=no_more[0])
 
@@ -248,14 +225,17 @@ def is_of_tables(file: Path) -> bool:
     names = [file.stem]
     if file.suffix.lower() in WORKBOOK_SUFFIXES:
         names += [source.name.rpartition("/")[2] for source in open_sources(file)[0]]
-    elif file.stem in OF_SHOPS:
+    elif (of_shops := _nearest(file.stem, OF_SHOPS)) is not None:
         sources = open_sources(file)[0]
-        if sources and not _has_columns_of(file.stem, sources[0]):
+        if sources and not _has_columns_of(of_shops, sources[0]):
             return False
     typed = [name for name in names if name.replace("_", "").isalpha()]
-    return any(name in tables() for name in names) or any(
-        get_close_matches(name, tables(), 1, MISTYPED) for name in typed
-    )
+    return any(name in tables() for name in names) or any(_nearest(name, tables()) is not None for name in typed)
+
+
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    """The name that one is, or is mistyped of; None where it is far from all."""
+    return next(iter(get_close_matches(name, known, 1, MISTYPED)), None)
 
 
 def _has_columns_of(name: str, source: Source) -> bool:
@@ -295,7 +275,7 @@ def _take_in(
 def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None] = lambda _rows: None) -> SourceRows:
     """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
     targets = {c.refers_to for c in tables()[name].columns.values() if c.refers_to is not None}
-    everything = at.ledger.state(END_OF_TIME, {"products", "unit_conversions", *targets})
+    everything = at.ledger.state(END_OF_TIME, {"products", "unit_conversions", ALIASES, *targets})
     known = {"products": everything.table("products")["product"].combine_chunks()}
     for target in targets:
         if everything.table(target).num_rows:
@@ -303,7 +283,8 @@ def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None
     conversions = everything.versions("unit_conversions")
     known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
     last_day = last_recorded_day(today(at.now, at.settings), at.settings)
-    dated = SlashDates(tables()[name], source)
+    ours = KnownProducts(tables()[name], source, products_by_alias(everything.table(ALIASES)))
+    dated = SlashDates(tables()[name], ours)
     return SourceRows(tables()[name], dated, at.settings, known, on_rows=on_rows, last_day=last_day)
 
 

@@ -105,6 +105,11 @@ def masked_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(plain, texts.type)])
 
 
+def masked_short(text: str) -> str:
+    """`masked` of a text that may have been cut off to be shown."""
+    return masked(_whole_words(text))
+
+
 def has_personal_data(table: Table) -> bool:
     """Whether it has a column of people's own words."""
     return any(column.masked for column in table.columns.values())
@@ -121,7 +126,7 @@ def masked_rejected(rejected: pa.Table) -> pa.Table:
 
 def _masked_json(value: Any) -> Any:
     if isinstance(value, str):
-        return masked(_whole_words(value))
+        return masked_short(value)
     if isinstance(value, list):
         return [_masked_json(each) for each in value]
     return {k: _masked_json(v) for k, v in value.items()} if isinstance(value, dict) else value
@@ -144,7 +149,7 @@ def _masked_message(said: Message) -> Message:
     def plain(value: Any) -> Any:
         if isinstance(value, Message):
             return _masked_message(value)
-        return masked(_whole_words(value)) if isinstance(value, str) else value
+        return masked_short(value) if isinstance(value, str) else value
 
     return Message(said.key, said.names, tuple(plain(value) for value in said.values))
 

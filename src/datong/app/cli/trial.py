@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from datong.app.cli import terminal
 from datong.connectors.exports.questions import Question, asked
-from datong.connectors.exports.reading import Reading
+from datong.connectors.exports.result import Reading
 from datong.model.errors import Refused
 from datong.model.words import message, say
 

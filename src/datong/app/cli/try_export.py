@@ -17,7 +17,7 @@ from datong.app.chain import Chain
 from datong.app.cli import commands, terminal, trial
 from datong.app.cli.terminal_order_list import show_order_list
 from datong.app.cli.terminal_since import show_changes
-from datong.app.in_hand import few_paths, is_taken, write_chain
+from datong.app.in_hand import few_paths, is_taken, only_sales, write_chain
 from datong.app.reporting import report_inputs, write_report
 from datong.app.taking_in import own_profiles
 from datong.app.wording.order_list import GOODS, OrderList
@@ -25,7 +25,8 @@ from datong.connectors.exports.count_sheet import is_filled
 from datong.connectors.exports.grid import read_grids
 from datong.connectors.exports.our_tables import APART, MARKETS
 from datong.connectors.exports.questions import asked, read_answers, write_answers
-from datong.connectors.exports.reading import Reading, read_from
+from datong.connectors.exports.reading import read_from
+from datong.connectors.exports.result import Reading
 from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.words import message, say
@@ -73,6 +74,7 @@ def _read(options: argparse.Namespace, language: str) -> Reading:
 
     given = _given(options)
     reading = read(given)
+    only_sales(reading)
     if not reading.columns:
         raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
     terminal.line(say("app.guess_title", language, file=options.file.name))

@@ -87,6 +87,11 @@ class Choice:
     def column(self, field: str) -> str | None:
         return next((c.column for c in self.columns if c.field == field), None)
 
+    def with_guess(self, field: str, column: str) -> "Choice":
+        """The same, with a field that somebody, or the file as a whole, says the column of."""
+        guess = ColumnGuess(field, column, 1.0, message("export.by_answer"))
+        return replace(self, columns=(*(c for c in self.columns if c.field != field), guess))
+
 
 @dataclass(frozen=True)
 class Facts:

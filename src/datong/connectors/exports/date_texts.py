@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -277,6 +278,27 @@ def _stretch(text: str) -> Parsed | None:
         if found is not None:
             return found
     return None
+
+
+def last_of_stretch(text: str, first: date) -> date | None:
+    """The last day of a stretch that begins on a day; None where the text names none."""
+    text = western(unicodedata.normalize("NFKC", text).strip())
+    parts = _UNTIL.split(text)
+    if len(parts) != 2 and (found := _BARE_HYPHEN.fullmatch(text)):
+        parts = [part.strip() for part in found.groups()]
+    if len(parts) != 2:
+        return None
+    end = parse(parts[1])
+    if end is None:  # the last has no year: it is that of the first
+        written = with_year(parts[1], str(first.year))
+        end = None if written is None else parse(written)
+    if end is None or end.kind not in ("day", "numeric", "month"):
+        return None
+    days = [d for order in ("day_first", "month_first") if (d := _date_in(end, order)) is not None]
+    if end.kind == "month":
+        days = [date(d.year, d.month, monthrange(d.year, d.month)[1]) for d in days]
+    fitting = [d for d in days if 0 <= (d - first).days <= _LONGEST_STRETCH]
+    return min(fitting, default=None)
 
 
 def _first_days(first: str, last: str) -> list[str]:

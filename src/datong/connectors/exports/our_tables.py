@@ -7,12 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import header_score
 from datong.connectors.exports.date_column import Moments
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.evidence import (
     is_line_total,
 )
 from datong.connectors.exports.export import Export
+from datong.connectors.exports.identities import products_of, told_of_products
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.cells import local_to_utc
@@ -21,6 +23,7 @@ from datong.model.words import message
 
 # What may be said of markets without being asked: one series a product, or one for each market.
 MARKETS, SUMMED, APART = "markets", "summed", "apart"
+LEAST_NAMED = 0.5  # of a header's score, so that its column may hold codes of products
 
 
 def our_tables(
@@ -35,7 +38,7 @@ def our_tables(
     """Rows of products, sales and returns by name of the table, each with the number of its row in the file."""
     price = _prices(export, numbers, product, sold + returned)
     inside = export.rows.inside
-    columns: dict[str, pa.Array] = {"product": product, "happened_at": _moments(when)}
+    columns: dict[str, pa.Array] = {"product": product, "happened_at": moments_of(when)}
     if (cells := export.cells("customer")) is not None:
         columns["customer"] = cells.text
     if (cells := export.cells("market")) is not None and _by_market(export, cells):
@@ -66,7 +69,8 @@ def _by_market(export: Export, cells: Cells) -> bool:
     return apart
 
 
-def _moments(when: Moments) -> pa.Array:
+def moments_of(when: Moments) -> pa.Array:
+    """(row,) when each row happened: a day, a local time, or a moment where offsets are written."""
     there = ~not_a_day(when.days)
     stamps = np.where(there, when.days, 0) * 86_400 + when.seconds
     nothing = ~there
@@ -95,17 +99,12 @@ def _prices(export: Export, numbers: Numbers, product: pa.Array, units: np.ndarr
 
 
 def _products(export: Export, base: pa.Table, price: np.ndarray | None, used: np.ndarray) -> pa.Table:
-    """One row for each product that has a sale or a return: its first name, and its first price."""
-    rows = pa.table({"product": base["product"], ROW: base[ROW]})
-    if (name := export.cells("name")) is not None:
-        rows = rows.append_column("name", name.text)
+    """One row for each product that has a sale or a return: its first name, first price, barcode and other codes."""
+    others = [n for n in export.columns if header_score("product", n) >= LEAST_NAMED]
+    rows = told_of_products(export, base["product"].combine_chunks(), others)
     pictures = [n for n in export.columns if plain(n) in words("lists", "pictures")]
     if pictures:
         rows = rows.append_column("image", export.columns[pictures[0]].text)
     if price is not None:
         rows = rows.append_column("price", pa.array(price, pa.float64(), from_pandas=True))
-    rows = rows.filter(pa.array(used))
-    wanted = [(c, "first") for c in rows.column_names if c != "product"]
-    options = pc.ScalarAggregateOptions(skip_nulls=True, min_count=0)
-    grouped = rows.group_by("product", use_threads=False).aggregate([(c, how, options) for c, how in wanted])
-    return grouped.rename_columns([n.removesuffix("_first") for n in grouped.column_names]).select(rows.column_names)
+    return products_of(rows, pa.array(used))

@@ -14,19 +14,23 @@ from typing import Any
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import FIELDS, Choice, ColumnGuess, examples_of
+from datong.connectors.exports.heard.columns import FIELDS as HEARD_FIELDS
+from datong.connectors.exports.heard.columns import INTEREST, REVIEWS
 from datong.connectors.exports.order_states import MARKS
-from datong.connectors.exports.vocabulary import plain
+from datong.connectors.exports.vocabulary import HEARD_LISTS, plain
 from datong.ledger.row_checks import shown
 from datong.model.findings import Finding, finding
 from datong.model.words import LANGUAGES, message, say
 
 PROFILES_FOLDER = "profiles"
-HOLDS = ("sales", "returns", "purchases", "either")
+HOLDS = ("sales", "returns", "purchases", "either", *HEARD_LISTS)
 _KEYS = frozenset(
     {"name", "list", "holds", "source", "signs", "share", "columns", "states", "kinds", "ignored", "variant", "answers"}
 )
 _NEEDED = ("name", "list", "holds", "source", "signs", "share", "columns")
-_NEEDED_FIELDS = ("date", "product", "units")
+# Fields that a profile has to name: of lists of reviews and interest, and of all others.
+_NEEDED_FIELDS = {REVIEWS: ("date", "product"), INTEREST: ("product",)}
+_NEEDED_OF_SALES = ("date", "product", "units")
 _LISTS = ("source", "signs", "kinds", "ignored", "variant")
 _LEAST_SIGNS = 2
 _MOSTLY_FILLED = 0.5
@@ -200,17 +204,18 @@ def _faults(source: str, tree: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _faults_of_tables(source: str, tree: Mapping[str, Any], wrong: Any) -> Iterator[Finding]:
     """What is wrong with the columns, states and answers of a profile."""
-    columns = tree.get("columns", {})
+    columns, holds = tree.get("columns", {}), tree.get("holds")
+    known = HEARD_FIELDS[holds] if holds in HEARD_LISTS else FIELDS
     if not isinstance(columns, dict):
         yield wrong("columns", columns, "[columns]")
         columns = {}
     for wanted, headers in columns.items():
-        if wanted not in FIELDS:
-            yield wrong(f"columns.{wanted}", wanted, ", ".join(FIELDS))
+        if wanted not in known:
+            yield wrong(f"columns.{wanted}", wanted, ", ".join(known))
         elif not (_is_list(headers) and headers):
             yield wrong(f"columns.{wanted}", headers, '["...", "..."]')
     if "columns" in tree:
-        for wanted in _NEEDED_FIELDS:
+        for wanted in _NEEDED_FIELDS.get(str(holds), _NEEDED_OF_SALES):
             if wanted not in columns:
                 yield finding("error", "export.profile_lacks", source, key=f"columns.{wanted}")
     states = tree.get("states", {})

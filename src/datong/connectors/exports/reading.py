@@ -1,8 +1,9 @@
 """A sales export as products, sales and returns: its table, columns, numbers, dates, codes and states, one after the
-other, each by the evidence of the whole file. What is not sure is a question; what is left out is counted."""
+other, each by the evidence of the whole file. What is not sure is a question; what is left out is counted. A list of
+reviews or of interest goes its own way (heard/reading.py)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,6 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import (
     REQUIRED,
     Choice,
-    ColumnGuess,
     choose_columns,
     without_amount,
 )
@@ -22,16 +22,19 @@ from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carry, date_by_profile, told_of_rows
 from datong.connectors.exports.grid import Grids, read_grids
+from datong.connectors.exports.heard.lists import heard_list
+from datong.connectors.exports.heard.reading import read_heard
 from datong.connectors.exports.kind_of_list import ask_for_file, is_no_list_of_sales
 from datong.connectors.exports.left_out import leave_extra_cells_out, leave_out
 from datong.connectors.exports.number_columns import read_figures
-from datong.connectors.exports.order_line_keys import LINES, Lines, lines_of
+from datong.connectors.exports.order_line_keys import lines_of
 from datong.connectors.exports.our_tables import our_tables
 from datong.connectors.exports.product_column import ask_for_product, name_variants, product_codes, without_empty_codes
 from datong.connectors.exports.products_across import products_down
 from datong.connectors.exports.profiles import Profile, as_profiled, built_in, present, recognised
-from datong.connectors.exports.questions import Asking, Question
-from datong.connectors.exports.rows import LeftOut, Rows
+from datong.connectors.exports.questions import Asking
+from datong.connectors.exports.result import Reading, Totals
+from datong.connectors.exports.rows import Rows
 from datong.connectors.exports.sheets import one_table
 from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS_COLUMN, Table
 from datong.connectors.exports.units_column import units_column
@@ -39,79 +42,10 @@ from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
 from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
-from datong.model.words import Message, message, say
+from datong.model.words import message
 
 # Columns that were made of the table's shape.
 _MADE = {"date": PERIOD_COLUMN, "units": UNITS_COLUMN, "product": PRODUCT_COLUMN}
-
-
-@dataclass(frozen=True)
-class Totals:
-    """rows: of the table, those that are left out too. sold, returned: units."""
-
-    rows: int = 0
-    sold: float = 0.0
-    returned: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """How a file is read. columns: what each field is taken from. missing: required fields that no column fits.
-
-    parts: our tables by name, in `__row__` order, typed. questions: what has no answer yet; until then the parts are a
-    guess that nobody should use. used: answers that decided something. left: rows that are left out, and why. zone:
-    IANA name, where the file's moments have offsets. lines: those that its rows are, the rows too that are no
-    sale (order_line_keys.py). names: of all columns. profile: of
-    the platform whose export it is, where one is recognised. currency: ISO code, of its prices, where they tell one.
-    """
-
-    name: str
-    columns: tuple[ColumnGuess, ...]
-    missing: tuple[str, ...] = ()
-    parts: tuple[tuple[str, RawSource], ...] = ()
-    questions: tuple[Question, ...] = ()
-    used: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[Message, ...] = ()
-    left: tuple[LeftOut, ...] = ()
-    totals: Totals = Totals()
-    zone: str | None = None
-    lines: Lines = field(default_factory=Lines)
-    names: tuple[str, ...] = ()
-    profile: Profile | None = None
-    currency: str | None = None
-
-    @property
-    def rows(self) -> int:
-        return self.totals.rows
-
-    @property
-    def sold(self) -> float:
-        return self.totals.sold
-
-    @property
-    def returned(self) -> float:
-        return self.totals.returned
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """Answers to be kept with the chain, and what its next export has to know."""
-        return dict(self.used) | ({LINES: self.lines.kind} if self.lines.kind else {})
-
-    def part(self, table: str) -> pa.Table | None:
-        return next((source.rows for name, source in self.parts if name == table), None)
-
-    def column(self, wanted: str) -> str | None:
-        return next((c.column for c in self.columns if c.field == wanted), None)
-
-    def last_line(self, language: str) -> str:
-        """How much was read, what was left out and why, and what is assumed of what came back."""
-        total = {"rows": f"{self.rows:,}", "sold": f"{self.sold:,.10g}", "returned": f"{self.returned:,.10g}"}
-        back = say("export.back", language) if self.returned else ""
-        if not self.left:
-            return say("export.all_read", language, **total) + back
-        why = say("export.and", language).join(part.text(language) for part in self.left)
-        return say("export.left_out", language, why=why, **total) + back
 
 
 def read_export(
@@ -122,7 +56,8 @@ def read_export(
     profiles: Sequence[Profile] | None = None,
     today: date | None = None,
 ) -> Reading:
-    """Read a file as sales. Never raises for what is in it; Refused for an answer that is none of the readings.
+    """Read a file as sales, or as reviews or interest. Never raises for what is in it; Refused for an answer that is
+    none of the readings.
 
     answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset. known:
     the header of each field whose column is known already. profiles: of platforms that may be recognised; None: those
@@ -144,8 +79,13 @@ def read_from(
     asking = Asking(answers)
     if not grids.grids:
         return Reading(name, (), REQUIRED, findings=grids.findings, notes=grids.notes)
+    profiles = built_in() if profiles is None else profiles
+    heard = None if known else heard_list(grids.grids, name, asking, profiles)
+    if heard is not None:
+        reading = read_heard(heard, name, asking, country, grids.from_1904, today)
+        return replace(reading, findings=(*grids.findings, *reading.findings), notes=(*grids.notes, *reading.notes))
     table, rejected, more = one_table(grids.grids, name, asking)
-    profile = recognised(built_in() if profiles is None else profiles, list(table.columns))
+    profile = recognised(profiles, list(table.columns))
     if profile is None:
         ask_for_file(name, asking)
     else:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,10 +22,14 @@ KIND_COLUMN = "type (sheet)"  # of documents, by the names of sheets
 _LEAST_COPIED = 5  # rows of a sheet that stand in another one too
 
 
-def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, pa.Table, list[Message]]:
-    """The table of a file, its rows that could not be read, and what is to be said of its sheets."""
+def one_table(
+    grids: Sequence[Grid], name: str, asking: Asking, likeness: Callable[[Table], int] | None = None
+) -> tuple[Table, pa.Table, list[Message]]:
+    """The table of a file, its rows that could not be read, and what is to be said of its sheets. likeness: how much a
+    table is like the list that is looked for, below 3 where another one is no such list; None: like one of sales."""
+    likeness = likeness or _sales_likeness
     tables = [find_table(grid, (grid.sheet, name)) for grid in grids]
-    main = max(range(len(tables)), key=lambda i: (_sales_likeness(tables[i]), tables[i].height, -i))
+    main = max(range(len(tables)), key=lambda i: (likeness(tables[i]), tables[i].height, -i))
     alike = [i for i, table in enumerate(tables) if _alike(table, tables[main])]
     said = {i: kind_of_sheet(grids[i].sheet) for i in alike}
     if any(kind == "" for kind in said.values()):
@@ -40,7 +44,7 @@ def one_table(grids: Sequence[Grid], name: str, asking: Asking) -> tuple[Table, 
     for i, table in enumerate(tables):
         if i in alike or not table.height or (i in said and said[i] != "other"):
             continue
-        if _sales_likeness(table) >= 3 and table.height > 1:
+        if likeness(table) >= 3 and table.height > 1:
             option = Option("leave_out", message("export.reading.leave_sheet", count=f"{table.height:,}"))
             asks = message("export.asks.sheet", sheet=grids[i].sheet)
             asking.ask(Question(f"sheet:{grids[i].sheet}", asks, (), tuple(list(table.columns)[:3]), (option,)))

@@ -75,6 +75,7 @@ _CHINESE_NAMES: Mapping[str, str] = {
     "工单": "orders",
     "工单进展": "order_events",
     "单位换算": "unit_conversions",
+    "产品别名": "product_aliases",
     "替代品": "substitutes",
     "企业份额": "firm_shares",
 }

@@ -1,0 +1,100 @@
+"""What of an export is news to a chain: rows that it holds as they are stay out, and those that it holds with other
+figures are news of now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.connectors.exports.identities import CODES
+from datong.connectors.exports.matching.decide import Decided
+from datong.connectors.exports.result import Reading
+from datong.connectors.exports.rows import LeftOut
+from datong.connectors.files.read import RawSource
+from datong.ledger.product_aliases import ALIASES, with_products
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW
+from datong.ledger.state import State
+
+# The column that holds the key of a row, by table.
+LINE_KEYS = {"sales": "sale", "returns": "return", "reviews": "review", "interest": "interest", ALIASES: "alias"}
+# What makes a row another one, and which of it are figures.
+_COMPARED = ("product", "units", "price", "market", "customer", "rating", "title", "text", "count", "name")
+_FIGURES = ("units", "price", "rating", "count")
+
+
+@dataclass(frozen=True, eq=False)
+class Coming:
+    """parts: rows of our tables that are to be taken in, by name. known: how many the chain holds as they are. reading:
+    the reading, with what waits for a product to be known."""
+
+    parts: tuple[tuple[str, RawSource], ...]
+    known: int
+    reading: Reading
+
+
+def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) -> Coming:
+    """What of a reading is to be taken in. decided: what its products are. held: all that the chain holds."""
+    parts, known_lines, waiting = [], 0, 0
+    products = held.table("products")["product"].combine_chunks()
+    for name, source in _with_aliases(reading, decided):
+        rows = source.rows
+        if name == "products":
+            rows = _new_products(rows, products, decided.by_alias) if reading.holds == "sales" else rows.slice(0, 0)
+        elif name in LINE_KEYS:
+            if name != ALIASES:
+                rows = _of_products(rows, decided.by_alias)
+            if LINE_KEYS[name] in rows.column_names:
+                rows, same = as_news(held.table(name), LINE_KEYS[name], rows, now)
+                known_lines += same if name != ALIASES else 0
+            if reading.holds != "sales" and name == reading.holds:
+                waiting += int(pc.sum(pc.invert(pc.is_in(rows["product"], products))).as_py() or 0)
+        if rows.num_rows or source.rejected.num_rows:
+            parts.append((name, RawSource(reading.name, rows, source.rejected)))
+    left = (*reading.left, LeftOut("waits", waiting, None)) if waiting else reading.left
+    return Coming(tuple(parts), known_lines, replace(reading, left=left))
+
+
+def _with_aliases(reading: Reading, decided: Decided) -> list[tuple[str, RawSource]]:
+    parts = list(reading.parts)
+    if decided.aliases is not None:
+        numbers = pa.array(range(1, decided.aliases.num_rows + 1), pa.int64())
+        rows = decided.aliases.append_column(ROW, numbers)
+        parts.append((ALIASES, RawSource(reading.name, rows, REJECTED_SCHEMA.empty_table())))
+    return parts
+
+
+def _new_products(rows: pa.Table, products: pa.Array, by_alias: Mapping[str, str]) -> pa.Table:
+    """Products that the chain does not have, and that stand for none of its own."""
+    others = pa.array([alias for alias, product in by_alias.items() if alias != product], pa.string())
+    rows = rows.drop_columns([CODES]) if CODES in rows.column_names else rows
+    return rows.filter(pc.invert(pc.or_(pc.is_in(rows["product"], products), pc.is_in(rows["product"], others))))
+
+
+def _of_products(rows: pa.Table, by_alias: Mapping[str, str]) -> pa.Table:
+    place = rows.column_names.index("product")
+    return rows.set_column(place, "product", with_products(rows["product"], by_alias))
+
+
+def as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa.Table, int]:
+    """Rows without those that the ledger holds as they are, and how many these are. One that is there with other
+    figures is news of now: before, the other was known."""
+    compared = [c for c in _COMPARED if c in rows.column_names and c != key]
+    place = pc.index_in(rows[key], held[key].combine_chunks())
+    there = pc.and_(pc.is_valid(place), pc.is_valid(rows[key]))
+    before = held.select(compared).take(place.combine_chunks())
+    same = there
+    for column in compared:
+        ours, theirs = rows[column].cast(held.schema.field(column).type), before[column]
+        if column == "market":  # where none is told, the default is
+            ours = pc.coalesce(ours, pa.scalar("all"))
+        if column in _FIGURES:
+            equal = pc.less_equal(pc.abs(pc.subtract(ours, theirs)), 1e-9)
+        else:
+            equal = pc.equal(ours, theirs)
+        both_null = pc.and_(pc.is_null(ours), pc.is_null(theirs))
+        same = pc.and_(same, pc.or_(pc.fill_null(equal, False), both_null))
+    news = pc.if_else(there, pa.scalar(now), pa.scalar(None, pa.timestamp("us", tz="UTC")))
+    rows = rows.append_column("known_at", news).filter(pc.invert(same))
+    return rows, int(pc.sum(same).as_py() or 0)

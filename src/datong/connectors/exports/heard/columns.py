@@ -1,0 +1,113 @@
+"""Which column of a list of reviews or of interest is which: by the words of its header, and by its cells."""
+
+from collections.abc import Mapping
+
+from datong.connectors.exports.cells import Cells
+from datong.connectors.exports.columns import Choice, ColumnGuess, Facts, facts_of, header_score
+from datong.connectors.exports.heard.stars import share_of_stars
+from datong.ledger.masking import masked_short
+from datong.model.words import Message, message
+
+REVIEWS, INTEREST = "reviews", "interest"
+# What a column can be, in the order in which equal scores are settled.
+FIELDS = {
+    REVIEWS: ("date", "product", "name", "variant", "rating", "title", "text", "more", "key", "market"),
+    INTEREST: (
+        "date", "product", "name", "market", "view", "visitor", "cart", "cart_people", "favourite", "favourite_people",
+        "search", "term",
+    ),
+}  # fmt: skip
+COUNTS = ("view", "visitor", "cart", "cart_people", "favourite", "favourite_people", "search")
+# What each kind of interest is counted by: how often is better than how many people.
+COUNTED_BY = {
+    "view": ("view", "visitor"),
+    "search": ("search",),
+    "cart": ("cart", "cart_people"),
+    "favourite": ("favourite", "favourite_people"),
+}
+
+LEAST_SCORE = 0.5
+_HEADER_WEIGHT, _LEAST_SHARE, _HALF = 0.7, 0.8, 0.5
+
+
+def named(list_kind: str, field: str, header: str) -> bool:
+    """Whether the words of a header name a field of a list."""
+    return header_score(f"{list_kind}_{field}", header) >= LEAST_SCORE
+
+
+def choose(list_kind: str, columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Choice:
+    """Each field its best column, best scores first. fixed: the column of fields that a profile or somebody names."""
+    facts = {name: facts_of(name, cells) for name, cells in columns.items()}
+    scores: dict[tuple[str, str], float] = {}
+    for name, cells in columns.items():
+        for field in FIELDS[list_kind]:
+            by_words = header_score(f"{list_kind}_{field}", name)
+            fits = _fit(field, facts[name], cells) if by_words else 0.0
+            score = _HEADER_WEIGHT * by_words + (1 - _HEADER_WEIGHT) * fits
+            if fits and score >= LEAST_SCORE and field not in fixed and name not in fixed.values():
+                scores[field, name] = score
+    scores |= dict.fromkeys(fixed.items(), 1.0)
+    chosen = _assigned(scores, FIELDS[list_kind], list(columns))
+    if "product" not in chosen and "name" in chosen:
+        chosen["product"] = chosen["name"]
+    guesses = tuple(
+        ColumnGuess(
+            field, name, round(scores.get((field, name), LEAST_SCORE), 2), _reason(field, facts[name]),
+            _others(field, chosen, scores), _examples(field, facts[name]),
+        )
+        for field in FIELDS[list_kind]
+        if (name := chosen.get(field)) is not None and (field != "name" or name != chosen["product"])
+    )  # fmt: skip
+    return Choice(guesses, (), (), {})
+
+
+def _fit(field: str, facts: Facts, cells: Cells) -> float:
+    """0..1: how well the cells alone go with a field; 0 where they rule it out."""
+    if not facts.filled:
+        return 0.0
+    if field == "date":
+        return facts.dates if facts.dates >= _HALF else 0.0
+    if field in COUNTS:
+        return facts.numbers if facts.numbers >= _LEAST_SHARE else 0.0
+    if field == "rating":
+        stars = share_of_stars(cells)
+        return stars if stars >= _LEAST_SHARE else 0.0
+    if facts.dates >= _LEAST_SHARE and facts.numbers < _LEAST_SHARE:
+        return 0.0
+    if field in ("text", "more", "title", "name"):
+        return 0.0 if facts.numbers >= _LEAST_SHARE else max(facts.filled, _HALF)
+    return facts.filled
+
+
+def _assigned(scores: Mapping[tuple[str, str], float], fields: tuple[str, ...], names: list[str]) -> dict[str, str]:
+    def order(pair: tuple[str, str]) -> tuple[float, int, int]:
+        return -scores[pair], fields.index(pair[0]), names.index(pair[1])
+
+    chosen: dict[str, str] = {}
+    for field, name in sorted(scores, key=order):
+        if field not in chosen and name not in chosen.values():
+            chosen[field] = name
+    return chosen
+
+
+def _examples(field: str, facts: Facts) -> tuple[str, ...]:
+    """Some of the cells, for a person; of people's own words without what is personal."""
+    return tuple(map(masked_short, facts.examples)) if field in ("text", "more", "title") else facts.examples
+
+
+def _reason(field: str, facts: Facts) -> Message:
+    if field == "date":
+        return message("export.by_header", cells=message("export.cells_dates", share=f"{facts.dates:.0%}"))
+    if field in COUNTS or field == "rating":
+        return message("export.by_header", cells=message("export.cells_numbers", share=f"{facts.numbers:.0%}"))
+    return message("export.by_header", cells=message("export.cells_distinct", count=facts.distinct_count))
+
+
+def _others(field: str, chosen: Mapping[str, str], scores: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
+    rest = [(score, name) for (f, name), score in scores.items() if f == field and name not in chosen.values()]
+    return tuple(name for _, name in sorted(rest, key=lambda pair: (-pair[0], pair[1]))[:3])
+
+
+def columns_named(list_kind: str, field: str, columns: Mapping[str, Cells]) -> list[str]:
+    """All columns whose header names a field."""
+    return [name for name in columns if named(list_kind, field, name)]

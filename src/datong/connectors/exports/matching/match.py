@@ -1,0 +1,243 @@
+"""Which product of a chain a product of a file is: by codes, then by its name and what it says of colour, size,
+measures, count and model. What is not sure is left to a person; two that differ in any of these are never taken for
+one.
+
+The likeness of two names is the Dice coefficient (Dice 1945) of their meanings, each weighted by how rare it is among
+the products (inverse document frequency, Sparck Jones 1972), as in the linkage of records (Christen 2012, "Data
+Matching", 5)."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from datong.connectors.exports.matching.attributes import Attributes, attributes_of, conflict, missing
+from datong.connectors.exports.matching.gtin import gtin_of
+from datong.connectors.exports.vocabulary import plain
+
+# Chosen on the development seeds of benchmarks/same_product.py: from SURE on two names that tell the same attributes
+# are one product's, from ASK on a person is asked; a second candidate within NEAR of the first leaves a doubt.
+SURE, ASK, NEAR = 0.8, 0.5, 0.08
+# Meanings that two names must share at least, so that they are sure.
+LEAST_MEANINGS = 3
+# Likeness of names that codes which are equal but for blanks and marks need beside them.
+AGREEING = 0.5
+CANDIDATES_SHOWN = 3
+_LEAST_PREFIX, _PREFIX_WORTH = 3, 0.8
+_MOST_COMMON = 0.2  # of all products: a meaning of more finds no candidates
+_LEAST_COMMON = 50
+_LOOKED_AT = 60  # candidates by product
+
+SAME, OWN, DOUBT = "same", "own", "doubt"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A product as one side knows it. names: what it is called; codes: all that may stand for it, its own first."""
+
+    code: str
+    names: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a product of a file is. outcome: SAME as `product`, OWN, or DOUBT. how: 'code', 'barcode', 'other_code',
+    'name', 'said'. differs: the attribute that leaves a doubt, '' for none. candidates: products that it may be, best
+    first, with the likeness of names (0..1)."""
+
+    item: Item
+    outcome: str
+    product: str = ""
+    how: str = ""
+    differs: str = ""
+    candidates: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """The products of a chain, as they are looked up. by_code: product by each of its codes; by_bare: the same, without
+    case, blanks and marks; by_gtin: in 14 digits. names: what the names of each product say. rarity: weight of each
+    meaning. having: products by meaning."""
+
+    items: Mapping[str, Item]
+    by_code: Mapping[str, str]
+    by_bare: Mapping[str, str]
+    by_gtin: Mapping[str, str]
+    names: Mapping[str, tuple[Attributes, ...]]
+    rarity: Mapping[str, float] = field(default_factory=dict)
+    having: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def catalogue_of(items: Iterable[Item]) -> Catalogue:
+    """The catalogue of some products. A code that two products share stands for neither."""
+    every = {item.code: item for item in items}
+    by_code: dict[str, set[str]] = defaultdict(set)
+    by_bare: dict[str, set[str]] = defaultdict(set)
+    by_gtin: dict[str, set[str]] = defaultdict(set)
+    for item in every.values():
+        for code in (item.code, *item.codes):
+            by_code[code].add(item.code)
+            by_bare[bare(code)].add(item.code)
+            if (number := gtin_of(code)) is not None:
+                by_gtin[number].add(item.code)
+    names = {code: tuple(map(attributes_of, item.names)) for code, item in every.items()}
+    having: dict[str, list[str]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for code, told in names.items():
+        own = {meaning for one in told for meaning in meanings_of(one)}
+        counts.update(own)
+        for meaning in sorted(own):
+            for key in _keys(meaning):
+                having[key].append(code)
+    rarity = {meaning: math.log(1 + len(every) / count) for meaning, count in counts.items()}
+    single = ({key: next(iter(some)) for key, some in index.items() if len(some) == 1 and key}
+              for index in (by_code, by_bare, by_gtin))  # fmt: skip
+    return Catalogue(every, *single, names, rarity, having)
+
+
+def match(items: Sequence[Item], known: Catalogue) -> list[Match]:
+    """What each product of a file is, one for each in their order."""
+    found = [_by_code(item, known) or _by_name(item, known) for item in items]
+    claims = Counter(m.product for m in found if m.outcome == SAME)
+    own = {item.code for item in items if item.code in known.items}
+    result = []
+    for one in found:
+        shared = claims[one.product] > 1 or (one.product in own and one.item.code != one.product)
+        if one.outcome == SAME and one.how == "name" and shared:  # two of one file are not one by their names alone
+            one = Match(one.item, DOUBT, differs="shared", candidates=one.candidates)
+        result.append(one)
+    return result
+
+
+# --- codes -------------------------------------------------------------------------------------------------------
+
+
+def bare(code: str) -> str:
+    """A code without case, blanks and marks."""
+    return "".join(c for c in plain(code) if c.isalnum())
+
+
+def _by_code(item: Item, known: Catalogue) -> Match | None:
+    """What the codes of a product say; None where they say nothing. Its own code, a barcode and another code of it are
+    sure, where the names do not contradict; one that is equal but for blanks and marks needs names that agree."""
+    if item.code in known.items:
+        return _unless_conflict(item, item.code, "code", known)
+    for code in (item.code, *item.codes):
+        number = gtin_of(code)
+        if number is not None and number in known.by_gtin:
+            return _unless_conflict(item, known.by_gtin[number], "barcode", known)
+    for code in (item.code, *item.codes):
+        if code in known.by_code:
+            return _unless_conflict(item, known.by_code[code], "other_code", known)
+    for code in (item.code, *item.codes):
+        product = known.by_bare.get(bare(code))
+        if product is not None:
+            likeness = max(_likenesses(item, product, known), default=0.0)
+            certain = _unless_conflict(item, product, "other_code", known)
+            if likeness >= AGREEING or certain.outcome == DOUBT:
+                return certain
+            return Match(item, DOUBT, differs="code", candidates=((product, likeness),))
+    return None
+
+
+def _unless_conflict(item: Item, product: str, how: str, known: Catalogue) -> Match:
+    """The same product, unless all of its names contradict those of the other in some attribute."""
+    pairs = [(mine, theirs) for mine in map(attributes_of, item.names) for theirs in known.names[product]]
+    conflicts = [conflict(*pair) for pair in pairs]
+    if conflicts and all(conflicts):
+        return Match(item, DOUBT, how=how, differs=conflicts[0], candidates=((product, 1.0),))
+    return Match(item, SAME, product, how)
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def meanings_of(told: Attributes) -> frozenset[str]:
+    """All that a name says, attributes and words."""
+    marked = (f"{name}:{value}" for name, values in told.told().items() for value in values)
+    return frozenset((*told.words, *marked))
+
+
+def likeness(one: frozenset[str], other: frozenset[str], rarity: Mapping[str, float]) -> float:
+    """0..1: the Dice coefficient of two sets of meanings, weighted; a word that begins another one counts as most of
+    it: an abbreviation."""
+
+    def weight(meanings: Iterable[str]) -> float:
+        return sum(rarity.get(meaning, _unknown(rarity)) for meaning in meanings)
+
+    total = weight(one) + weight(other)
+    if not total:
+        return 0.0
+    shared = 2 * weight(one & other)
+    theirs = set(other - one)
+    for mine in sorted(one - other):
+        partner = next((word for word in sorted(theirs) if _abbreviates(mine, word)), None)
+        if partner is not None:
+            theirs.discard(partner)
+            shared += _PREFIX_WORTH * weight((mine, partner))
+    return shared / total
+
+
+def _unknown(rarity: Mapping[str, float]) -> float:
+    """The weight of a meaning that no product of the catalogue has."""
+    return max(rarity.values(), default=1.0)
+
+
+def _abbreviates(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return len(short) >= _LEAST_PREFIX and short.isascii() and short.isalpha() and long.startswith(short)
+
+
+def _keys(meaning: str) -> Iterator[str]:
+    """Under what a meaning is looked up: itself, and the beginning of a word, for abbreviations."""
+    yield meaning
+    if meaning.isascii() and meaning.isalpha() and len(meaning) > _LEAST_PREFIX:
+        yield f"^{meaning[:_LEAST_PREFIX]}"
+
+
+def _likenesses(item: Item, product: str, known: Catalogue) -> Iterator[float]:
+    for mine in map(attributes_of, item.names):
+        for theirs in known.names[product]:
+            yield likeness(meanings_of(mine), meanings_of(theirs), known.rarity)
+
+
+def _by_name(item: Item, known: Catalogue) -> Match:
+    """What the name of a product says: the same, one to be asked about, or one of its own."""
+    best: dict[str, tuple[float, str]] = {}
+    for mine in map(attributes_of, item.names):
+        for product in _candidates(mine, known):
+            for theirs in known.names[product]:
+                if conflict(mine, theirs):
+                    continue
+                value = likeness(meanings_of(mine), meanings_of(theirs), known.rarity)
+                shared = len(meanings_of(mine) & meanings_of(theirs))
+                lacks = missing(mine, theirs)
+                doubt = f"lacks_{lacks}" if lacks else ("words" if shared < LEAST_MEANINGS or not mine.words else "")
+                if value > best.get(product, (0.0, ""))[0]:
+                    best[product] = value, doubt
+    ranked = sorted(best.items(), key=lambda pair: (-pair[1][0], pair[0]))
+    near = [(product, value) for product, (value, _) in ranked if value >= ASK]
+    if not near:
+        return Match(item, OWN)
+    product, (value, doubt) = ranked[0]
+    if not doubt and value < SURE:
+        doubt = "words"
+    if not doubt and len(ranked) > 1 and ranked[1][1][0] > value - NEAR:
+        doubt = "several"
+    if doubt:
+        return Match(item, DOUBT, differs=doubt, candidates=tuple(near[:CANDIDATES_SHOWN]))
+    return Match(item, SAME, product, "name", candidates=tuple(near[:CANDIDATES_SHOWN]))
+
+
+def _candidates(told: Attributes, known: Catalogue) -> list[str]:
+    """Products that share rare meanings with a name, those that share most first."""
+    most = max(_LEAST_COMMON, _MOST_COMMON * len(known.items))
+    scores: dict[str, float] = defaultdict(float)
+    for meaning in sorted(meanings_of(told)):
+        for key in _keys(meaning):
+            having = known.having.get(key, ())
+            if len(having) <= most:
+                for product in having:
+                    scores[product] += known.rarity.get(meaning, 1.0)
+    return sorted(scores, key=lambda product: (-scores[product], product))[:_LOOKED_AT]
