@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.exports.heard_exports import MORE
 from connectors.exports.profile_exports import INVENTED, PURCHASES, export_of
 from datong.app.cli.main import main
 from datong.connectors.exports.profiles import PROFILES_FOLDER, built_in, profiles_of, recognised, text_of
@@ -19,7 +20,7 @@ def read(tmp_path: Path, key: str, answers: dict[str, str] | None = None) -> Rea
 
 
 def test_every_profile_has_an_invented_export() -> None:
-    assert {*INVENTED, *PURCHASES} == set(PROFILES)
+    assert {*INVENTED, *PURCHASES, *MORE} == set(PROFILES)
 
 
 @pytest.mark.parametrize("key", PROFILES)

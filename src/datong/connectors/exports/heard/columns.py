@@ -50,9 +50,12 @@ def choose(list_kind: str, columns: Mapping[str, Cells], fixed: Mapping[str, str
     chosen = _assigned(scores, FIELDS[list_kind], list(columns))
     if "product" not in chosen and "name" in chosen:
         chosen["product"] = chosen["name"]
+    if "date" not in chosen:
+        dates = [n for n in columns if n not in chosen.values() and facts[n].dates >= _LEAST_SHARE > facts[n].numbers]
+        chosen |= {"date": dates[0]} if len(dates) == 1 else {}
     guesses = tuple(
         ColumnGuess(
-            field, name, round(scores.get((field, name), LEAST_SCORE), 2), _reason(field, facts[name]),
+            field, name, round(scores.get((field, name), LEAST_SCORE), 2), _reason(field, facts[name], by_words=(field, name) in scores),
             _others(field, chosen, scores), _examples(field, facts[name]),
         )
         for field in FIELDS[list_kind]
@@ -95,12 +98,13 @@ def _examples(field: str, facts: Facts) -> tuple[str, ...]:
     return tuple(map(masked_short, facts.examples)) if field in ("text", "more", "title") else facts.examples
 
 
-def _reason(field: str, facts: Facts) -> Message:
+def _reason(field: str, facts: Facts, by_words: bool) -> Message:
+    key = "export.by_header" if by_words else "export.by_content"
     if field == "date":
-        return message("export.by_header", cells=message("export.cells_dates", share=f"{facts.dates:.0%}"))
+        return message(key, cells=message("export.cells_dates", share=f"{facts.dates:.0%}"))
     if field in COUNTS or field == "rating":
-        return message("export.by_header", cells=message("export.cells_numbers", share=f"{facts.numbers:.0%}"))
-    return message("export.by_header", cells=message("export.cells_distinct", count=facts.distinct_count))
+        return message(key, cells=message("export.cells_numbers", share=f"{facts.numbers:.0%}"))
+    return message(key, cells=message("export.cells_distinct", count=facts.distinct_count))
 
 
 def _others(field: str, chosen: Mapping[str, str], scores: Mapping[tuple[str, str], float]) -> tuple[str, ...]:

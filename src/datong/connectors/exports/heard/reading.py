@@ -67,7 +67,9 @@ def read_heard(
 
 
 def _unread(export: Export, found: HeardList, missing: Sequence[str]) -> Reading:
-    """A list without a column that it needs, and what to do about it."""
+    """A list without a column that it needs, and what to do about it; where it may be another list, that comes first."""
+    if export.asking.open:
+        return Reading(export.name, export.choice.columns, questions=tuple(export.asking.open), profile=export.profile)
     names = shown(", ".join(export.columns))
     term = found.kind == INTEREST and export.choice.column("term") is not None and "product" in missing
     findings: list[Finding] = [
