@@ -12,18 +12,21 @@ from datong.connectors.exports.vocabulary import plain
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _COUNTED = "只|个|件|条|双|支|片|包|袋|盒|瓶|罐|块|张|卷|枚|把|套|对|根"
 _SOME = r"(\d+|[一二两三四五六七八九十]+)"
+_OF = re.compile(r"\b(?:pack|set|box|case|bundle|lot)s? of (\d+|two|three|four|five|six|twelve)\b")
 _COUNTS = (
-    re.compile(rf"{_SOME}\s*(?:{_COUNTED})\s*(?:装|套装|组|入)"),
-    re.compile(rf"{_SOME}\s*(?:件套|支装|连包|联包)"),
+    re.compile(
+        rf"(?<![\w.]){_SOME}\s*(?:{_COUNTED})\s*(?:装|套装|组|入)|(?<![a-z\d.]){_SOME}\s*(?:{_COUNTED})(?:装|套装)"
+    ),
+    re.compile(rf"(?<![a-z\d.]){_SOME}\s*(?:件套|支装|连包|联包)"),
     re.compile(rf"(?<![\d.a-z])(\d+)\s*(?:{_COUNTED})(?![\w])"),
-    re.compile(r"(?<![\d.])(\d+)\s*(?:pcs?|pieces?|pk|packs?|count|ct|pairs?|sets?|rolls?|sheets?|pads?)\b"),
-    re.compile(r"\b(?:pack|set|box|case|bundle|lot)s? of (\d+|two|three|four|five|six|twelve)\b"),
-    re.compile(r"(?<!\w)[x×](\d+)(?![\w])"),
-    re.compile(r"(?<![\w.])(\d+)[x×](?!\w)"),
+    re.compile(r"(?<![\w.])(\d+)\s*(?:pcs?|pieces?|pk|packs?|count|ct|pairs?|sets?|rolls?|sheets?|pads?)\b"),
+    re.compile(r"(?<!\w)[x×](\d{1,2})(?!\w)"),  # X100 is a model
+    re.compile(r"(?<![\w.])(\d{1,2})[x×](?!\w)"),
 )
 _SIZED = re.compile(r"(?:size|eu|us|uk|尺码|码数)\s*[:：]?\s*(\d{1,3}(?:[.,]5)?)|(?<!\d)(\d{2}(?:[.,]5)?)\s*码")
 _MODEL = re.compile(r"(?<![a-z0-9])(?=[a-z0-9-]*\d)(?=[a-z0-9-]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*(?![a-z0-9])")
 _WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[一-鿿]+|[^\W\d_]+")
+_YEAR = re.compile(r"20[123]\d")  # in which it was new
 _ONES = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 _IN_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "twelve": 12}
 _LONGEST = 8  # words or characters of one meaning
@@ -67,14 +70,15 @@ def attributes_of(name: str) -> Attributes:
     found: dict[str, set[str]] = {f.name: set() for f in fields(Attributes)}
     across, measure = _measures()
     left = _taken(across, left, found["measures"], _dimensions)
+    left = _taken(_OF, left, found["counts"], lambda m: _counted(m[1]))  # before "4 M", which may be metres
     left = _taken(measure, left, found["measures"], lambda m: _measured(m[1], m[2]))
     for rule in _COUNTS:
-        left = _taken(rule, left, found["counts"], lambda m: _counted(m[1]))
+        left = _taken(rule, left, found["counts"], lambda m: _counted(m[m.lastindex or 1]))
     left = _taken(_SIZED, left, found["sizes"], lambda m: (m[1] or m[2]).replace(",", "."))
     left = _taken(_MODEL, left, found["models"], lambda m: m[0].replace("-", ""), kept=_is_size)
     for kind, meaning in _meanings(left):
         if kind == "words" and meaning.replace(".", "").isdigit():
-            kind = "models"
+            kind = "filler" if _YEAR.fullmatch(meaning) else "models"
         if kind != "filler":
             found["words" if kind == "goods" else kind].add(meaning)
     found["counts"].discard("1")
@@ -91,11 +95,15 @@ def units() -> Mapping[str, tuple[str, float]]:
 @cache
 def _measures() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Sides of something (70 x 140 cm), and one measure."""
-    unit = "|".join(sorted(map(re.escape, units()), key=len, reverse=True))
-    more = rf"\s*(?:{unit})?\s*[x×*]\s*({_NUMBER})"
+    longest_first = sorted(units(), key=len, reverse=True)
+    latin, chinese = (
+        "|".join(re.escape(u) for u in longest_first if u.isascii() is is_latin) for is_latin in (True, False)
+    )
+    unit = rf"((?:{latin})(?![a-z])|{chinese})"
+    more = rf"\s*(?:{latin}|{chinese})?\s*[x×*]\s*({_NUMBER})"
     return (
-        re.compile(rf"({_NUMBER}){more}(?:{more})?\s*({unit})(?![a-z])"),
-        re.compile(rf"(?<![\d.])({_NUMBER})\s*({unit})(?![a-z])"),
+        re.compile(rf"({_NUMBER}){more}(?:{more})?\s*{unit}"),
+        re.compile(rf"(?<![\da-z.])({_NUMBER})\s*{unit}"),
     )
 
 

@@ -17,13 +17,14 @@ from datong.connectors.exports.vocabulary import plain
 
 # Chosen on the development seeds of benchmarks/same_product.py: from SURE on two names that tell the same attributes
 # are one product's, from ASK on a person is asked; a second candidate within NEAR of the first leaves a doubt.
-SURE, ASK, NEAR = 0.8, 0.5, 0.08
+SURE, ASK, NEAR = 0.85, 0.65, 0.08
 # Meanings that two names must share at least, so that they are sure.
 LEAST_MEANINGS = 3
 # Likeness of names that codes which are equal but for blanks and marks need beside them.
 AGREEING = 0.5
 CANDIDATES_SHOWN = 3
 _LEAST_PREFIX, _PREFIX_WORTH = 3, 0.8
+_UNKNOWN_WORTH = 0.3  # of a word in another script
 _MOST_COMMON = 0.2  # of all products: a meaning of more finds no candidates
 _LEAST_COMMON = 50
 _LOOKED_AT = 60  # candidates by product
@@ -166,17 +167,46 @@ def likeness(one: frozenset[str], other: frozenset[str], rarity: Mapping[str, fl
     def weight(meanings: Iterable[str]) -> float:
         return sum(rarity.get(meaning, _unknown(rarity)) for meaning in meanings)
 
-    total = weight(one) + weight(other)
-    if not total:
-        return 0.0
+    mine, theirs = _left(one, other)
     shared = 2 * weight(one & other)
-    theirs = set(other - one)
-    for mine in sorted(one - other):
-        partner = next((word for word in sorted(theirs) if _abbreviates(mine, word)), None)
+    total = shared + weight(mine) + weight(theirs)
+    if in_other_scripts(one, other):  # words that no list knows tell little: the other name may say the same
+        total -= (1 - _UNKNOWN_WORTH) * weight(m for m in (*mine, *theirs) if ":" not in m)
+    for word, partner in _abbreviated(mine, theirs):
+        shared += _PREFIX_WORTH * weight((word, partner))
+    return shared / total if total else 0.0
+
+
+def _left(one: frozenset[str], other: frozenset[str]) -> tuple[list[str], list[str]]:
+    """What each of two names says and the other does not."""
+    return sorted(one - other), sorted(other - one)
+
+
+def _abbreviated(mine: Sequence[str], theirs: Sequence[str]) -> list[tuple[str, str]]:
+    """Words of one name that begin words of the other, each once."""
+    free, pairs = list(theirs), []
+    for word in mine:
+        partner = next((other for other in free if _abbreviates(word, other)), None)
         if partner is not None:
-            theirs.discard(partner)
-            shared += _PREFIX_WORTH * weight((mine, partner))
-    return shared / total
+            free.remove(partner)
+            pairs.append((word, partner))
+    return pairs
+
+
+def differ_in_words(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether each of two names has a word that the other has not, as two brands are."""
+    mine, theirs = (tuple(m for m in left if ":" not in m) for left in _left(one, other))
+    pairs = len(_abbreviated(mine, theirs))
+    return len(mine) > pairs and len(theirs) > pairs
+
+
+def in_other_scripts(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether one of two names has words in Chinese that no list knows, and the other has unknown words in letters."""
+    chinese, letters = (
+        [any(m.isascii() == ascii_only for m in left if ":" not in m) for left in _left(one, other)]
+        for ascii_only in (False, True)
+    )
+    return (chinese[0] and letters[1] and not chinese[1]) or (chinese[1] and letters[0] and not chinese[0])
 
 
 def _unknown(rarity: Mapping[str, float]) -> float:
@@ -213,7 +243,11 @@ def _by_name(item: Item, known: Catalogue) -> Match:
                 value = likeness(meanings_of(mine), meanings_of(theirs), known.rarity)
                 shared = len(meanings_of(mine) & meanings_of(theirs))
                 lacks = missing(mine, theirs)
-                doubt = f"lacks_{lacks}" if lacks else ("words" if shared < LEAST_MEANINGS or not mine.words else "")
+                doubt = f"lacks_{lacks}" if lacks else "words" if shared < LEAST_MEANINGS or not mine.words else ""
+                if not doubt and in_other_scripts(meanings_of(mine), meanings_of(theirs)):
+                    doubt = "language"
+                if not doubt and differ_in_words(meanings_of(mine), meanings_of(theirs)):
+                    doubt = "words"
                 if value > best.get(product, (0.0, ""))[0]:
                     best[product] = value, doubt
     ranked = sorted(best.items(), key=lambda pair: (-pair[1][0], pair[0]))
