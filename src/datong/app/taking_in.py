@@ -118,6 +118,9 @@ def ingest_export(
         raise asked((*reading.questions, *decided.questions))
     if decided.refused:
         raise BadInput(message("matching.refused", codes=", ".join(decided.refused)), reading.findings)
+    if decided.moved and reading.part("sales") is not None and reading.lines.keys is None:
+        pairs = ", ".join(f"{code} ({product})" for code, product in decided.moved.items())
+        raise BadInput(message("matching.cannot_move", codes=pairs), reading.findings)
     coming = coming_in(reading, decided, held, clock(at))
     no_more, vanished = _since_then(held.table("sales"), reading)
     findings = [

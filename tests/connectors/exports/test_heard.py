@@ -203,7 +203,8 @@ def test_months_are_spread_over_their_days_where_somebody_says_so(tmp_path: Path
 
 
 def test_a_stretch_above_the_table_is_spread_or_refused(tmp_path: Path) -> None:
-    text = "# Start date: 20260301\n# End date: 20260310\nItem ID,Item name,Items viewed,Items added to cart\nA,Mug,100,10\nB,Cup,50,0\n"
+    head = "# Start date: 20260301\n# End date: 20260310\nItem ID,Item name,Items viewed,Items added to cart\n"
+    text = head + "A,Mug,100,10\nB,Cup,50,0\n"
     reading = read(tmp_path, text)
     (question,) = reading.questions
     assert question.key == "stretch"

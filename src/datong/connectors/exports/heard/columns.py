@@ -53,15 +53,16 @@ def choose(list_kind: str, columns: Mapping[str, Cells], fixed: Mapping[str, str
     if "date" not in chosen:
         dates = [n for n in columns if n not in chosen.values() and facts[n].dates >= _LEAST_SHARE > facts[n].numbers]
         chosen |= {"date": dates[0]} if len(dates) == 1 else {}
-    guesses = tuple(
-        ColumnGuess(
-            field, name, round(scores.get((field, name), LEAST_SCORE), 2), _reason(field, facts[name], by_words=(field, name) in scores),
-            _others(field, chosen, scores), _examples(field, facts[name]),
-        )
-        for field in FIELDS[list_kind]
-        if (name := chosen.get(field)) is not None and (field != "name" or name != chosen["product"])
-    )  # fmt: skip
-    return Choice(guesses, (), (), {})
+    guesses = []
+    for field in FIELDS[list_kind]:
+        name = chosen.get(field)
+        if name is None or (field == "name" and name == chosen["product"]):
+            continue
+        reason = _reason(field, facts[name], by_words=(field, name) in scores)
+        sure = round(scores.get((field, name), LEAST_SCORE), 2)
+        others = _others(field, chosen, scores)
+        guesses.append(ColumnGuess(field, name, sure, reason, others, _examples(field, facts[name])))
+    return Choice(tuple(guesses), (), (), {})
 
 
 def _fit(field: str, facts: Facts, cells: Cells) -> float:

@@ -67,7 +67,7 @@ def read_heard(
 
 
 def _unread(export: Export, found: HeardList, missing: Sequence[str]) -> Reading:
-    """A list without a column that it needs, and what to do about it; where it may be another list, that comes first."""
+    """A list without a column that it needs, and what to do. Where it may be another list, that comes first."""
     if export.asking.open:
         return Reading(export.name, export.choice.columns, questions=tuple(export.asking.open), profile=export.profile)
     names = shown(", ".join(export.columns))

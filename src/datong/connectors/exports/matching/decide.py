@@ -2,12 +2,12 @@
 holds. Nothing is taken for one product in silence."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from datong.connectors.exports.identities import BETWEEN_CODES, CODES
-from datong.connectors.exports.matching.match import DOUBT, SAME, Item, Match, catalogue_of, match
+from datong.connectors.exports.matching.match import DOUBT, SAME, Item, Match, by_own_code, catalogue_of, match
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.result import Reading
 from datong.ledger.product_aliases import products_by_alias
@@ -27,7 +27,7 @@ _FIGURES = {"sales": "units", "returns": "units", "reviews": None, "interest": "
 class Decided:
     """by_alias: the product of each code of the file that stands for another one. aliases: rows of product_aliases, of
     what was found or said now. questions: what has no answer. kept: all answers of this kind that the chain is to keep.
-    refused: codes that somebody will not have read."""
+    refused: codes that somebody will not have read. moved: the product that a code stood for and does not any more."""
 
     by_alias: Mapping[str, str] = field(default_factory=dict)
     aliases: pa.Table | None = None
@@ -35,6 +35,7 @@ class Decided:
     findings: tuple[Finding, ...] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide(
@@ -55,7 +56,7 @@ def decide(
     said = own_before | {item.code: answers[KEY + item.code] for item in items if KEY + item.code in answers}
     asking = Asking({ALL: answers[ALL]} if ALL in answers else {})
     free = [item for item in items if item.code not in said and item.code not in before]
-    matches = {m.item.code: m for m in match(free, catalogue_of(known))}
+    matches = {m.item.code: m for m in _matches(free, known)}
     figures = _figures(reading)
     doubtful = [m for m in matches.values() if m.outcome == DOUBT]
     chosen = _chosen(doubtful, asking, names, figures) | _said(said, {item.code for item in known})
@@ -73,7 +74,25 @@ def decide(
         {key: value for key, value in kept.items() if key.startswith(KEY) and key[len(KEY) :] not in now}
         | {KEY + code: OF_ITS_OWN for code in own},
         tuple(code for code, product in chosen.items() if product == REFUSE),
+        {code: before[code] for code, product in now.items() if before.get(code, product) != product},
     )  # fmt: skip
+
+
+def _matches(items: Sequence[Item], known: Sequence[Item]) -> Iterator[Match]:
+    """What each product is. Those whose code is known need no search among all names."""
+    by_code = {item.code: item for item in known}
+    others = []
+    for item in items:
+        if item.code in by_code:
+            yield by_own_code(item, by_code[item.code])
+        else:
+            others.append(item)
+    if others:
+        taken = {item.code for item in items if item.code in by_code}
+        for found in match(others, catalogue_of(known)):
+            # Two codes of one file are not one product by their names alone.
+            shared = found.outcome == SAME and found.how == "name" and found.product in taken
+            yield replace(found, outcome=DOUBT, differs="shared") if shared else found
 
 
 # --- the two sides -----------------------------------------------------------------------------------------------

@@ -97,6 +97,13 @@ def catalogue_of(items: Iterable[Item]) -> Catalogue:
     return Catalogue(every, *single, names, rarity, having)
 
 
+def by_own_code(item: Item, known: Item) -> Match:
+    """What a product is whose code is one of the chain's: that product, unless its name contradicts."""
+    if not item.names or set(item.names) & set(known.names):
+        return Match(item, SAME, known.code, "code")
+    return _unless_conflict(item, known.code, "code", tuple(map(attributes_of, known.names)))
+
+
 def match(items: Sequence[Item], known: Catalogue) -> list[Match]:
     """What each product of a file is, one for each in their order."""
     found = [_by_code(item, known) or _by_name(item, known) for item in items]
@@ -123,28 +130,31 @@ def _by_code(item: Item, known: Catalogue) -> Match | None:
     """What the codes of a product say; None where they say nothing. Its own code, a barcode and another code of it are
     sure, where the names do not contradict; one that is equal but for blanks and marks needs names that agree."""
     if item.code in known.items:
-        return _unless_conflict(item, item.code, "code", known)
+        return by_own_code(item, known.items[item.code])
     for code in (item.code, *item.codes):
         number = gtin_of(code)
         if number is not None and number in known.by_gtin:
-            return _unless_conflict(item, known.by_gtin[number], "barcode", known)
+            product = known.by_gtin[number]
+            return _unless_conflict(item, product, "barcode", known.names[product])
     for code in (item.code, *item.codes):
         if code in known.by_code:
-            return _unless_conflict(item, known.by_code[code], "other_code", known)
+            product = known.by_code[code]
+            return _unless_conflict(item, product, "other_code", known.names[product])
     for code in (item.code, *item.codes):
         product = known.by_bare.get(bare(code))
         if product is not None:
             likeness = max(_likenesses(item, product, known), default=0.0)
-            certain = _unless_conflict(item, product, "other_code", known)
+            certain = _unless_conflict(item, product, "other_code", known.names[product])
             if likeness >= AGREEING or certain.outcome == DOUBT:
                 return certain
             return Match(item, DOUBT, differs="code", candidates=((product, likeness),))
     return None
 
 
-def _unless_conflict(item: Item, product: str, how: str, known: Catalogue) -> Match:
-    """The same product, unless all of its names contradict those of the other in some attribute."""
-    pairs = [(mine, theirs) for mine in map(attributes_of, item.names) for theirs in known.names[product]]
+def _unless_conflict(item: Item, product: str, how: str, names: Sequence[Attributes]) -> Match:
+    """The same product, unless all of its names contradict those of the other in some attribute. names: what those of
+    the other say."""
+    pairs = [(mine, theirs) for mine in map(attributes_of, item.names) for theirs in names]
     conflicts = [conflict(*pair) for pair in pairs]
     if conflicts and all(conflicts):
         return Match(item, DOUBT, how=how, differs=conflicts[0], candidates=((product, 1.0),))

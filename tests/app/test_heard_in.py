@@ -1,0 +1,255 @@
+"""Reviews, interest and another shop's sales through the whole door: `datong ingest` and `datong try --into`."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from datong.app.chain import Chain
+from datong.app.cli.main import main
+from datong.app.taking_in import Taken
+from datong.model.errors import Asked, BadInput
+
+PRODUCTS = (
+    "product,name,gtin\n"
+    "MUG-3,Hemro Luna mug ceramic blue 300 ml,4006381333931\n"
+    "MUG-5,Hemro Luna mug ceramic blue 500 ml,\n"
+    "TEE-L,Kaldi Terra t-shirt black L,\n"
+)
+FIRST = date(2026, 3, 1)
+SECRETS = ("Camille Rousseau", "c@x.example", "13812345678", "王小明", "4100000000000000001")
+JUDGEME = "title,body,rating,review_date,reviewer_name,reviewer_email,product_id,product_handle,reply,picture_urls\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    chain = tmp_path / "chain"
+    chain.mkdir()
+    (chain / "chain.toml").write_text('name = "shop"\ncountry = "CN"\nhistory = "declared"\n', encoding="utf-8")
+    (chain / "products.csv").write_text(PRODUCTS, encoding="utf-8")
+    days = [FIRST + timedelta(days=i) for i in range(60)]
+    rows = [f"O{d}/{d}/{code},{d},{code},{count}\n" for d in days for code, count in (("MUG-3", 2), ("TEE-L", 1))]
+    (chain / "sales.csv").write_text("sale,happened_at,product,units\n" + "".join(rows), encoding="utf-8")
+    return chain
+
+
+@pytest.fixture
+def chain(folder: Path) -> Iterator[Chain]:
+    with closing(Chain(folder)) as opened:
+        yield opened
+
+
+def file(tmp_path: Path, text: str, name: str = "list.csv") -> Path:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path / name
+
+
+def reviews(*lines: str) -> str:
+    return JUDGEME + "".join(f"{line}\n" for line in lines)
+
+
+def kept(chain: Chain, table: str) -> list[dict]:
+    return chain.state(names=(table, "products")).table(table).to_pylist()
+
+
+def codes(taken: Taken) -> set[str]:
+    return {f.code for f in taken.findings if f.severity != "note"}
+
+
+# --- reviews -----------------------------------------------------------------------------------------------------
+
+WHO, MUG = "Camille Rousseau,c@x.example", "hemro-luna-ceramic-mug-blue-300-ml"
+OF_THE_MUG = reviews(
+    f"Top,Call 13812345678 收货人：王小明,5,2026-03-05 10:00:00 UTC,{WHO},701,{MUG},,",
+    f"Bad,Broke. Order 4100000000000000001,1,2026-03-06 10:00:00 UTC,{WHO},701,{MUG},,",
+    f"Odd,For a thing that we never had,9,2026-03-06 10:00:00 UTC,{WHO},999,garden-hose,,",
+)
+
+
+def test_reviews_of_a_shop_app_come_in_masked_and_of_the_chains_products(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = file(tmp_path, OF_THE_MUG, "reviews.csv")
+    command = ["ingest", str(export), "--chain", str(folder), "--lang", "en", "--answer"]
+    main([*command, "rating_scale:judgeme_reviews=stars"])
+    said = "".join(capsys.readouterr())
+    last = [line for line in said.splitlines() if line.startswith("Read 3 ")]
+    assert last == [
+        "Read 3 rows: 3 reviews. Left out: 1 rows of products that the chain does not know, which wait in quarantine."
+    ]
+    assert "701 (hemro-luna-ceramic-mug-blue-300-ml) = MUG-3" in " ".join(said.split())
+    with closing(Chain(folder)) as chain:
+        rows = kept(chain, "reviews")
+        waiting = str(chain.ledger.quarantined().to_pylist())
+    assert sorted((row["rating"], row["product"], row["customer"]) for row in rows) == [
+        (1.0, "MUG-3", None),
+        (5.0, "MUG-3", None),
+    ]
+    for secret in SECRETS:
+        assert secret not in said + str(rows) + waiting
+        assert secret.encode() not in (folder / ".datong" / "ledger.duckdb").read_bytes()
+
+
+def test_the_same_export_again_changes_nothing_and_a_changed_one_corrects(chain: Chain, tmp_path: Path) -> None:
+    line = "Top,Fine,5,2026-03-05,A,a@x.example,MUG-3,mug,,"
+    chain.ingest(file(tmp_path, reviews(line, line.replace("Top", "Second"))))
+    taken = chain.ingest(file(tmp_path, reviews(line, line.replace("Top", "Second"), line.replace("Top", "Third"))))
+    assert [r.added for r in taken.reports] == [1] and len(kept(chain, "reviews")) == 3
+    head = "review id,sku,review,rating,review date\n"
+    chain.ingest(file(tmp_path, head + "R1,MUG-5,Good,4,2026-03-05\n"))
+    changed = chain.ingest(file(tmp_path, head + "R1,MUG-5,Not good after all,1,2026-03-05\n"))
+    assert [r.superseded for r in changed.reports] == [1]
+    assert [row["rating"] for row in kept(chain, "reviews") if row["product"] == "MUG-5"] == [1.0]
+
+
+def test_a_doubt_stops_with_its_question_and_yes_does_not_answer_it(folder: Path, tmp_path: Path) -> None:
+    export = file(tmp_path, reviews("Top,Fine,5,2026-03-05,A,a@x.example,702,hemro-luna-ceramic-mug-blue,,"))
+    assert main(["try", str(export), "--into", str(folder), "--yes", "--lang", "en"]) == 3
+    with closing(Chain(folder)) as chain:
+        with pytest.raises(Asked) as asked:
+            chain.ingest(export)
+        (question,) = asked.value.questions
+        assert question.key == "same:702" and len(question.samples) == 3
+        assert [option.name for option in question.options] == ["MUG-3", "MUG-5", "own"]
+        chain.ingest(export, answers={"same:702": "MUG-5"})
+        assert [row["product"] for row in kept(chain, "reviews")] == ["MUG-5"]
+        chain.ingest(export)  # nothing is asked again
+
+
+def test_try_without_sales_says_what_comes_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export = file(tmp_path, OF_THE_MUG)
+    assert main(["try", str(export), "--into", str(tmp_path / "new"), "--yes", "--lang", "en"]) != 0
+    assert "list of reviews, and a chain begins with sales" in " ".join("".join(capsys.readouterr()).split())
+
+
+def test_ten_thousand_equal_reviews_and_a_long_one_come_in(chain: Chain, tmp_path: Path) -> None:
+    same = ["Top,Buy this now,5,2026-03-05,A,a@x.example,MUG-3,mug,,"] * 10_000
+    long = "很好用，" * 30_000
+    taken = chain.ingest(file(tmp_path, reviews(*same, f'Long,"{long}",5,2026-03-06,A,a@x.example,MUG-3,mug,,')))
+    assert [r.added for r in taken.reports if r.table == "reviews"] == [10_001]
+    assert "equal_reviews" in {f.code for f in taken.findings}
+
+
+# --- interest ----------------------------------------------------------------------------------------------------
+
+
+def test_interest_by_day_comes_in_and_is_corrected_by_the_next_export(chain: Chain, tmp_path: Path) -> None:
+    head = "Date,Item ID,Items viewed,Items added to cart\n"
+    chain.ingest(file(tmp_path, head + "2026-03-01,MUG-3,100,10\n2026-03-02,MUG-3,40,2\n"))
+    taken = chain.ingest(file(tmp_path, head + "2026-03-02,MUG-3,90,5\n2026-03-03,MUG-3,80,4\n"))
+    assert [(r.added, r.superseded) for r in taken.reports] == [(2, 2)]
+    views = {str(r["happened_at"].date()): r["count"] for r in kept(chain, "interest") if r["kind"] == "view"}
+    assert sorted(views.values()) == [80, 90, 100]
+
+
+def test_a_file_called_like_a_table_with_a_shops_columns_is_an_export(chain: Chain, tmp_path: Path) -> None:
+    text = "Date,Item ID,Items viewed,Items added to cart\n2026-03-01,MUG-3,100,10\n"
+    for name in ("interest.csv", "intrest.csv"):
+        taken = chain.ingest(file(tmp_path, text, name))
+        assert taken.reading is not None and taken.reading.holds == "interest"
+    own = chain.ingest(file(tmp_path, "happened_at,product,kind,count\n2026-03-01,MUG-5,view,3\n", "interest.csv"))
+    assert own.reading is None and [r.added for r in own.reports] == [1]
+
+
+def test_search_terms_are_refused_with_words(chain: Chain, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        chain.ingest(file(tmp_path, "Search Query,Search Query Volume,Reporting Date\nmug,9,2026-03-01\n"))
+    assert [f.code for f in refused.value.findings] == ["search_terms"]
+
+
+# --- another shop's sales ----------------------------------------------------------------------------------------
+
+HEAD = "Order ID,Order date,SKU,Product name,Quantity,EAN\n"
+
+
+def other_shop(tmp_path: Path, *goods: tuple[str, str, str]) -> Path:
+    rows = [f"{i},{FIRST + timedelta(days=i)},{code},{name},3,{ean}\n" for code, name, ean in goods for i in range(10)]
+    return file(tmp_path, HEAD + "".join(rows), "other.csv")
+
+
+def units(chain: Chain) -> dict[str, float]:
+    result: dict[str, float] = {}
+    for row in kept(chain, "sales"):
+        result[row["product"]] = result.get(row["product"], 0) + row["units"]
+    return result
+
+
+def test_another_shops_sales_count_for_the_chains_products(chain: Chain, tmp_path: Path) -> None:
+    before = units(chain)
+    export = other_shop(
+        tmp_path,
+        ("7001", "Becher blau", "4006381333931"),
+        ("7002", "Luna ceramic mug 0.5 l blue by Hemro", ""),
+        ("7003", "Garden hose 20 m", ""),
+    )
+    taken = chain.ingest(export)
+    assert {f.code for f in taken.findings} >= {"by_barcode", "by_name"}
+    assert units(chain) == before | {"MUG-3": before["MUG-3"] + 30, "MUG-5": 30, "7003": 30}
+    aliases = {row["alias"]: (row["product"], row["how"]) for row in kept(chain, "product_aliases")}
+    assert aliases == {"7001": ("MUG-3", "barcode"), "7002": ("MUG-5", "name")}
+    again = chain.ingest(export)
+    assert again.reports == () and units(chain)["MUG-5"] == 30
+
+
+def test_what_was_taken_for_one_product_is_taken_apart_again(chain: Chain, tmp_path: Path) -> None:
+    export = other_shop(tmp_path, ("7002", "Luna ceramic mug 0.5 l blue by Hemro", ""))
+    before = units(chain)
+    chain.ingest(export)
+    chain.ingest(export, answers={"same:7002": "own"})
+    assert units(chain) == before | {"7002": 30}
+    assert {row["alias"]: row["product"] for row in kept(chain, "product_aliases")} == {"7002": "7002"}
+    chain.ingest(export)  # it stays so
+    assert units(chain) == before | {"7002": 30}
+    chain.ingest(export, answers={"same:7002": "MUG-5"})
+    assert units(chain) == before | {"MUG-5": 30}
+
+
+def test_one_code_for_two_products_is_asked_about_and_refused(chain: Chain, tmp_path: Path) -> None:
+    export = other_shop(tmp_path, ("MUG-3", "Hemro Luna mug ceramic blue 450 ml", ""))
+    with pytest.raises(Asked) as asked:
+        chain.ingest(export)
+    assert [option.name for option in asked.value.questions[0].options] == ["MUG-3", "refuse"]
+    before = units(chain)
+    with pytest.raises(BadInput):
+        chain.ingest(export, answers={"same:MUG-3": "refuse"})
+    assert units(chain) == before
+    chain.ingest(export, answers={"same:MUG-3": "MUG-3"})
+    assert units(chain)["MUG-3"] == before["MUG-3"] + 30
+
+
+def test_many_doubts_are_one_question(folder: Path, tmp_path: Path) -> None:
+    lines = [f"TEE-{i},Kaldi Terra line{i} t-shirt black L\n" for i in range(30)]
+    (folder / "products.csv").write_text("product,name\n" + "".join(lines), encoding="utf-8")
+    (folder / "sales.csv").unlink()
+    goods = [(f"8{i}", f"Kaldi Terra line{i} t-shirt black", "") for i in range(30)]
+    with closing(Chain(folder)) as chain:
+        export = other_shop(tmp_path, *goods)
+        with pytest.raises(Asked) as asked:
+            chain.ingest(export)
+        (question,) = asked.value.questions
+        assert question.key == "same" and len(question.samples) == 3
+        with pytest.raises(Asked):
+            chain.ingest(export, answers={"same:81": "TEE-1"})
+        chain.ingest(export, answers={"same": "own", "same:81": "TEE-1"})
+        sold = units(chain)
+    assert sold["TEE-1"] == 30 and sold["80"] == 30 and "81" not in sold
+
+
+def test_a_row_that_waits_comes_in_under_its_alias(chain: Chain, tmp_path: Path) -> None:
+    chain.ingest(file(tmp_path, reviews("Odd,Fine,5,2026-03-06,A,a@x.example,999,garden-hose,,")))
+    assert kept(chain, "reviews") == []
+    chain.ingest(file(tmp_path, "alias,product\n999,MUG-5\n", "product_aliases.csv"))
+    chain.retry_quarantine()
+    assert [row["product"] for row in kept(chain, "reviews")] == ["MUG-5"]
+
+
+def test_rows_without_keys_are_not_moved_in_silence(folder: Path, tmp_path: Path) -> None:
+    (folder / "sales.csv").write_text("happened_at,product,units\n2026-03-01,MUG-3,2\n", encoding="utf-8")
+    export = other_shop(tmp_path, ("7002", "Luna ceramic mug 0.5 l blue by Hemro", ""))
+    with closing(Chain(folder)) as chain:
+        chain.ingest(export)
+        with pytest.raises(BadInput, match="withdraw"):
+            chain.ingest(export, answers={"same:7002": "own"})
+        assert units(chain) == {"MUG-3": 2, "MUG-5": 30}
