@@ -180,6 +180,7 @@ def main() -> int:
     total = {name: sum(f[name] for f in figures) for name in figures[0]}
     told = {
         "seeds": len(figures), "products_a": total["products_a"], "products_b": total["products_b"],
+        "shared": total["shared"] / total["products_b"],
         "precision": total["right"] / max(total["merged"], 1), "merged": total["merged"], "by_name": total["by_name"],
         "found": total["right"] / total["shared"], "asked": total["asked"] / total["products_b"],
         "reached": (total["right"] + total["with_truth"]) / total["shared"], "unlike": total["unlike"],
