@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.app.as_news import LINE_KEYS, coming_in
 from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
+from datong.connectors.exports.as_news import LINE_KEYS, coming_in
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.grid import Grids
 from datong.connectors.exports.matching.decide import KEY as SAME_KEY

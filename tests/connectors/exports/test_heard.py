@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from connectors.exports.heard_exports import GOODS, MORE, SECRET, written
 from datong.connectors.exports.heard.stars import stars_of
@@ -170,6 +171,21 @@ def test_reviews_with_quantities_are_asked_about(tmp_path: Path) -> None:
     assert question.key == "list:review" and [option.name for option in question.options] == ["reviews", "sales"]
     assert read(tmp_path, text, {question.key: "sales"}).sold == 60
     assert read(tmp_path, text, {question.key: "reviews"}).totals.taken == {"reviews": 30}
+
+
+def test_a_workbook_of_sales_and_reviews_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "shop.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sales, reviews = book.add_worksheet("orders"), book.add_worksheet("reviews")
+        sales.write_row(0, 0, ["Order date", "SKU", "Quantity"])
+        reviews.write_row(0, 0, ["Review date", "SKU", "Review", "Rating"])
+        for i in range(1, 21):
+            sales.write_row(i, 0, [f"2026-03-{i:02}", "A", 2])
+            reviews.write_row(i, 0, [f"2026-03-{i:02}", "A", f"Fine {i}", 5])
+    (question,) = read_export(path, today=TODAY).questions
+    assert [option.name for option in question.options] == ["sales", "reviews"]
+    assert read_export(path, {question.key: "sales"}).sold == 40
+    assert read_export(path, {question.key: "reviews"}).totals.taken == {"reviews": 20}
 
 
 def test_a_list_without_products_says_what_is_missing(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def one_table(
 ) -> tuple[Table, pa.Table, list[Message]]:
     """The table of a file, its rows that could not be read, and what is to be said of its sheets. likeness: how much a
     table is like the list that is looked for, below 3 where another one is no such list; None: like one of sales."""
-    likeness = likeness or _sales_likeness
+    likeness = likeness or sales_likeness
     tables = [find_table(grid, (grid.sheet, name)) for grid in grids]
     main = max(range(len(tables)), key=lambda i: (likeness(tables[i]), tables[i].height, -i))
     alike = [i for i, table in enumerate(tables) if _alike(table, tables[main])]
@@ -94,7 +94,7 @@ def _of_kind(table: Table, kind: str) -> Table:
     return replace(table, columns={**table.columns, KIND_COLUMN: said})
 
 
-def _sales_likeness(table: Table) -> int:
+def sales_likeness(table: Table) -> int:
     """How many of date, product and units a table has columns for."""
     found = named_fields(list(table.columns))
     if PERIOD_COLUMN in table.columns:

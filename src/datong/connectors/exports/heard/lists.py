@@ -12,7 +12,8 @@ from datong.connectors.exports.grid import Grid
 from datong.connectors.exports.heard.columns import COUNTS, INTEREST, REVIEWS, choose, named
 from datong.connectors.exports.profiles import Profile, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
-from datong.connectors.exports.sheets import one_table
+from datong.connectors.exports.shape import find_table
+from datong.connectors.exports.sheets import one_table, sales_likeness
 from datong.connectors.exports.table import Table
 from datong.connectors.exports.vocabulary import HEARD_LISTS, plain
 from datong.ledger.row_checks import shown
@@ -22,6 +23,7 @@ _HEAD_ROWS, _LONGEST_HEADER = 60, 60
 # What a header of a review says, whatever else it says.
 _OF_REVIEWS = ("review", "评价", "评论", "rezension", "bewertung", "レビュー", "отзыв")
 _LEAST_NUMBERS = 0.8
+_OF_SALES = 3  # date, units and product: a sheet of sales
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,8 @@ def heard_list(grids: Sequence[Grid], name: str, asking: Asking, profiles: Seque
         choice = choose(kind, table.columns, {} if profile is None else profile.fixed(table.columns))
         found = HeardList(kind, table, rejected, (*notes, *table.notes), choice, profile)
         if profile is not None or _is_one(found):
-            return found if _is_heard_first(found, asking) else None
+            first = _is_heard_first(found, asking) and _before_sheets_of_sales(found, grids, name, asking)
+            return found if first else None
     return None
 
 
@@ -83,6 +86,24 @@ def _is_one(found: HeardList) -> bool:
         return bool(set(COUNTS) & set(columns)) and bool({"product", "term"} & set(columns))
     of_reviews = any(word in plain(header) for header in found.table.columns for word in _OF_REVIEWS)
     return "text" in columns and ("rating" in columns or of_reviews)
+
+
+def _before_sheets_of_sales(found: HeardList, grids: Sequence[Grid], name: str, asking: Asking) -> bool:
+    """Whether a workbook that has sheets of sales, too, is read as what else it holds: somebody says."""
+    others = [grid for grid in grids if grid.name != found.table.name and len(grids) > 1]
+    sales = [
+        t for grid in others if sales_likeness(t := find_table(grid, (grid.sheet, name))) >= _OF_SALES and t.height
+    ]
+    if not sales:
+        return True
+    sheet, of = found.table.name.partition("/")[2], sales[0].name.partition("/")[2]
+    words = {"sheet": shown(sheet), "other": shown(of)}
+    options = (
+        Option("sales", message("heard.reading.sheet_sales", count=f"{sales[0].height:,}", **words)),
+        Option(found.kind, message(f"heard.reading.sheet_{found.kind}", count=f"{found.table.height:,}", **words)),
+    )
+    asks = message("heard.asks.sheets", **words)
+    return asking.ask(Question(f"list:{shown(plain(sheet))}", asks, (), (), options)) == found.kind
 
 
 def _is_heard_first(found: HeardList, asking: Asking) -> bool:
