@@ -219,6 +219,20 @@ def test_one_code_for_two_products_is_asked_about_and_refused(chain: Chain, tmp_
     assert units(chain)["MUG-3"] == before["MUG-3"] + 30
 
 
+def test_a_next_export_of_the_same_shop_asks_nothing(folder: Path, tmp_path: Path) -> None:
+    """A file that has the chain's codes tells its products apart: another code is another product, and one name that
+    changed is said."""
+    lines = [f"P-{i},Kaldi line{i} mug {100 + i} ml\n" for i in range(40)]
+    (folder / "products.csv").write_text("product,name\n" + "".join(lines), encoding="utf-8")
+    (folder / "sales.csv").unlink()
+    goods = [(f"P-{i}", f"Kaldi line{i} mug {100 + i if i else 900} ml", "") for i in range(40)]
+    with closing(Chain(folder)) as chain:
+        taken = chain.ingest(other_shop(tmp_path, *goods, ("P-99", "Kaldi line1 mug 101 ml", "")))
+        sold = units(chain)
+    assert [f.code for f in taken.findings if f.severity == "warning"] == ["renamed"]
+    assert sold["P-99"] == 30 and sold["P-0"] == 30 and len(sold) == 41
+
+
 def test_many_doubts_are_one_question(folder: Path, tmp_path: Path) -> None:
     lines = [f"TEE-{i},Kaldi Terra line{i} t-shirt black L\n" for i in range(30)]
     (folder / "products.csv").write_text("product,name\n" + "".join(lines), encoding="utf-8")

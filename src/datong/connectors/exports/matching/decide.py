@@ -20,6 +20,9 @@ OF_ITS_OWN, LIKELIEST, REFUSE = "own", "likeliest", "refuse"
 # Most products that are asked about one by one.
 ASKED_ONE_BY_ONE = 20
 _SHOWN = 5
+# Of a file's products the share that have a code of the chain's, from which on its codes are the chain's; and of these
+# the share whose names contradict, up to which they are: two shops may both have a code 101.
+_OURS, _RENAMED = 0.5, 0.05
 _FIGURES = {"sales": "units", "returns": "units", "reviews": None, "interest": "count"}
 
 
@@ -49,17 +52,19 @@ def decide(
         return Decided(kept={key: value for key, value in kept.items() if key.startswith(KEY)})
     before = products_by_alias(aliases)
     items = _items_of(told)
-    known = _known_items(products, aliases)
-    names = {item.code: item.names[0] if item.names else item.code for item in (*known, *items)}
+    known = {item.code: item for item in _known_items(products, aliases)}
+    names = {item.code: item.names[0] if item.names else item.code for item in (*items, *known.values())}
+    renamed = _renamed(items, known)
+    ours = _has_our_codes(items, known, len(renamed))
     own_before = {item.code: OF_ITS_OWN for item in items
                   if kept.get(KEY + item.code) == OF_ITS_OWN and item.code not in before}  # fmt: skip
     said = own_before | {item.code: answers[KEY + item.code] for item in items if KEY + item.code in answers}
     asking = Asking({ALL: answers[ALL]} if ALL in answers else {})
     free = [item for item in items if item.code not in said and item.code not in before]
-    matches = {m.item.code: m for m in _matches(free, known)}
+    matches = {m.item.code: m for m in _matches(free, known, ours)}
     figures = _figures(reading)
     doubtful = [m for m in matches.values() if m.outcome == DOUBT]
-    chosen = _chosen(doubtful, asking, names, figures) | _said(said, {item.code for item in known})
+    chosen = _chosen(doubtful, asking, names, figures) | _said(said, set(known))
     found = {code: m.product for code, m in matches.items() if m.outcome == SAME and m.product != code}
     how = {code: matches[code].how for code in found}
     own = [code for code, product in chosen.items() if product == OF_ITS_OWN]
@@ -70,7 +75,7 @@ def decide(
     of_before = {item.code: before[item.code] for item in items if item.code in before and item.code not in now}
     return Decided(
         of_before | now, _rows(now, how, items, reading.name), tuple(asking.open),
-        tuple(_told(reading.name, found, how, names)),
+        (*_told(reading.name, found, how, names), *(_told_of_names(reading.name, renamed, known) if ours else ())),
         {key: value for key, value in kept.items() if key.startswith(KEY) and key[len(KEY) :] not in now}
         | {KEY + code: OF_ITS_OWN for code in own},
         tuple(code for code, product in chosen.items() if product == REFUSE),
@@ -78,21 +83,42 @@ def decide(
     )  # fmt: skip
 
 
-def _matches(items: Sequence[Item], known: Sequence[Item]) -> Iterator[Match]:
-    """What each product is. Those whose code is known need no search among all names."""
-    by_code = {item.code: item for item in known}
-    others = []
+def _matches(items: Sequence[Item], known: Mapping[str, Item], ours: bool) -> Iterator[Match]:
+    """What each product is. ours: the file has the chain's own codes, so that another code is another product, whatever
+    it is called."""
+    others = [item for item in items if item.code not in known]
     for item in items:
-        if item.code in by_code:
-            yield by_own_code(item, by_code[item.code])
-        else:
-            others.append(item)
+        if item.code in known:
+            yield Match(item, SAME, item.code, "code") if ours else by_own_code(item, known[item.code])
+    if ours:
+        others = [item for item in others if item.codes]
     if others:
-        taken = {item.code for item in items if item.code in by_code}
-        for found in match(others, catalogue_of(known)):
+        taken = {item.code for item in items if item.code in known}
+        for found in match(others, catalogue_of([*known.values()]), names=not ours):
             # Two codes of one file are not one product by their names alone.
             shared = found.outcome == SAME and found.how == "name" and found.product in taken
             yield replace(found, outcome=DOUBT, differs="shared") if shared else found
+
+
+def _has_our_codes(items: Sequence[Item], known: Mapping[str, Item], renamed: int) -> bool:
+    """Whether the codes of a file are those of the chain. renamed: how many of them have a name that contradicts."""
+    own = sum(item.code in known for item in items)
+    return own >= _OURS * len(items) and renamed <= _RENAMED * own
+
+
+def _renamed(items: Sequence[Item], known: Mapping[str, Item]) -> list[Item]:
+    """Products with a code of the chain's that are called otherwise there, in an attribute that tells products apart."""
+    own = (item for item in items if item.code in known)
+    return [item for item in own if by_own_code(item, known[item.code]).outcome == DOUBT]
+
+
+def _told_of_names(source: str, renamed: Sequence[Item], known: Mapping[str, Item]) -> Iterator[Finding]:
+    if renamed:
+        pairs = "; ".join(
+            f"{shown(item.code)}: {shown(known[item.code].names[0])} / {shown(item.names[0])}"
+            for item in renamed[:_SHOWN]
+        )
+        yield finding("warning", "matching.renamed", source, count=len(renamed), pairs=pairs)
 
 
 # --- the two sides -----------------------------------------------------------------------------------------------
@@ -175,7 +201,7 @@ def _one(found: Match, names: Mapping[str, str], figures: Mapping[str, float]) -
 def _clash(found: Match, names: Mapping[str, str], figures: Mapping[str, float]) -> Question:
     """A code that the chain has for a product that is called otherwise."""
     code, count = found.item.code, f"{figures.get(found.item.code, 0):,.10g}"
-    theirs = found.item.names[0]
+    theirs = found.item.names[0]  # `names` has that of the chain
     why = message(f"matching.differs_{found.differs}")
     options = (
         Option(code, message("matching.same_code", count=count)),

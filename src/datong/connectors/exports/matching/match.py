@@ -10,6 +10,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from datong.connectors.exports.matching.attributes import Attributes, attributes_of, conflict, missing
 from datong.connectors.exports.matching.gtin import gtin_of
@@ -59,7 +60,7 @@ class Match:
 class Catalogue:
     """The products of a chain, as they are looked up. by_code: product by each of its codes; by_bare: the same, without
     case, blanks and marks; by_gtin: in 14 digits. names: what the names of each product say. rarity: weight of each
-    meaning. having: products by meaning."""
+    meaning. having: products by meaning. rarest: weight of a meaning that no product has."""
 
     items: Mapping[str, Item]
     by_code: Mapping[str, str]
@@ -68,6 +69,7 @@ class Catalogue:
     names: Mapping[str, tuple[Attributes, ...]]
     rarity: Mapping[str, float] = field(default_factory=dict)
     having: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    rarest: float = 1.0
 
 
 def catalogue_of(items: Iterable[Item]) -> Catalogue:
@@ -94,7 +96,7 @@ def catalogue_of(items: Iterable[Item]) -> Catalogue:
     rarity = {meaning: math.log(1 + len(every) / count) for meaning, count in counts.items()}
     single = ({key: next(iter(some)) for key, some in index.items() if len(some) == 1 and key}
               for index in (by_code, by_bare, by_gtin))  # fmt: skip
-    return Catalogue(every, *single, names, rarity, having)
+    return Catalogue(every, *single, names, rarity, having, max(rarity.values(), default=1.0))
 
 
 def by_own_code(item: Item, known: Item) -> Match:
@@ -104,9 +106,9 @@ def by_own_code(item: Item, known: Item) -> Match:
     return _unless_conflict(item, known.code, "code", tuple(map(attributes_of, known.names)))
 
 
-def match(items: Sequence[Item], known: Catalogue) -> list[Match]:
-    """What each product of a file is, one for each in their order."""
-    found = [_by_code(item, known) or _by_name(item, known) for item in items]
+def match(items: Sequence[Item], known: Catalogue, *, names: bool = True) -> list[Match]:
+    """What each product of a file is, one for each in their order. names: names may tell, where no code does."""
+    found = [_by_code(item, known) or (_by_name(item, known) if names else Match(item, OWN)) for item in items]
     claims = Counter(m.product for m in found if m.outcome == SAME)
     own = {item.code for item in items if item.code in known.items}
     result = []
@@ -164,18 +166,19 @@ def _unless_conflict(item: Item, product: str, how: str, names: Sequence[Attribu
 # --- names -------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=200_000)
 def meanings_of(told: Attributes) -> frozenset[str]:
     """All that a name says, attributes and words."""
     marked = (f"{name}:{value}" for name, values in told.told().items() for value in values)
     return frozenset((*told.words, *marked))
 
 
-def likeness(one: frozenset[str], other: frozenset[str], rarity: Mapping[str, float]) -> float:
+def likeness(one: frozenset[str], other: frozenset[str], rarity: Mapping[str, float], unknown: float) -> float:
     """0..1: the Dice coefficient of two sets of meanings, weighted; a word that begins another one counts as most of
-    it: an abbreviation."""
+    it: an abbreviation. unknown: the weight of a meaning without one."""
 
     def weight(meanings: Iterable[str]) -> float:
-        return sum(rarity.get(meaning, _unknown(rarity)) for meaning in meanings)
+        return sum(rarity.get(meaning, unknown) for meaning in meanings)
 
     mine, theirs = _left(one, other)
     shared = 2 * weight(one & other)
@@ -219,11 +222,6 @@ def in_other_scripts(one: frozenset[str], other: frozenset[str]) -> bool:
     return (chinese[0] and letters[1] and not chinese[1]) or (chinese[1] and letters[0] and not chinese[0])
 
 
-def _unknown(rarity: Mapping[str, float]) -> float:
-    """The weight of a meaning that no product of the catalogue has."""
-    return max(rarity.values(), default=1.0)
-
-
 def _abbreviates(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     return len(short) >= _LEAST_PREFIX and short.isascii() and short.isalpha() and long.startswith(short)
@@ -239,7 +237,7 @@ def _keys(meaning: str) -> Iterator[str]:
 def _likenesses(item: Item, product: str, known: Catalogue) -> Iterator[float]:
     for mine in map(attributes_of, item.names):
         for theirs in known.names[product]:
-            yield likeness(meanings_of(mine), meanings_of(theirs), known.rarity)
+            yield likeness(meanings_of(mine), meanings_of(theirs), known.rarity, known.rarest)
 
 
 def _by_name(item: Item, known: Catalogue) -> Match:
@@ -250,16 +248,9 @@ def _by_name(item: Item, known: Catalogue) -> Match:
             for theirs in known.names[product]:
                 if conflict(mine, theirs):
                     continue
-                value = likeness(meanings_of(mine), meanings_of(theirs), known.rarity)
-                shared = len(meanings_of(mine) & meanings_of(theirs))
-                lacks = missing(mine, theirs)
-                doubt = f"lacks_{lacks}" if lacks else "words" if shared < LEAST_MEANINGS or not mine.words else ""
-                if not doubt and in_other_scripts(meanings_of(mine), meanings_of(theirs)):
-                    doubt = "language"
-                if not doubt and differ_in_words(meanings_of(mine), meanings_of(theirs)):
-                    doubt = "words"
-                if value > best.get(product, (0.0, ""))[0]:
-                    best[product] = value, doubt
+                value = likeness(meanings_of(mine), meanings_of(theirs), known.rarity, known.rarest)
+                if value > max(best.get(product, (0.0, ""))[0], ASK - NEAR):
+                    best[product] = value, _doubt(mine, theirs)
     ranked = sorted(best.items(), key=lambda pair: (-pair[1][0], pair[0]))
     near = [(product, value) for product, (value, _) in ranked if value >= ASK]
     if not near:
@@ -272,6 +263,16 @@ def _by_name(item: Item, known: Catalogue) -> Match:
     if doubt:
         return Match(item, DOUBT, differs=doubt, candidates=tuple(near[:CANDIDATES_SHOWN]))
     return Match(item, SAME, product, "name", candidates=tuple(near[:CANDIDATES_SHOWN]))
+
+
+def _doubt(mine: Attributes, theirs: Attributes) -> str:
+    """What two names that do not contradict leave open; '' for nothing."""
+    if lacks := missing(mine, theirs):
+        return f"lacks_{lacks}"
+    one, other = meanings_of(mine), meanings_of(theirs)
+    if in_other_scripts(one, other):
+        return "language"
+    return "words" if len(one & other) < LEAST_MEANINGS or not mine.words or differ_in_words(one, other) else ""
 
 
 def _candidates(told: Attributes, known: Catalogue) -> list[str]:
