@@ -107,7 +107,7 @@ def _has_our_codes(items: Sequence[Item], known: Mapping[str, Item], renamed: in
 
 
 def _renamed(items: Sequence[Item], known: Mapping[str, Item]) -> list[Item]:
-    """Products with a code of the chain's that are called otherwise there, in an attribute that tells products apart."""
+    """Products with a code of the chain's that are called otherwise, in an attribute that tells products apart."""
     own = (item for item in items if item.code in known)
     return [item for item in own if by_own_code(item, known[item.code]).outcome == DOUBT]
 
