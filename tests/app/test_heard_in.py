@@ -144,6 +144,26 @@ def test_interest_by_day_comes_in_and_is_corrected_by_the_next_export(chain: Cha
     assert sorted(views.values()) == [80, 90, 100]
 
 
+def test_another_shops_interest_does_not_take_the_place_of_the_first_ones(chain: Chain, tmp_path: Path) -> None:
+    def views(more: int) -> Path:
+        rows = [f"{FIRST + timedelta(days=i)},MUG-3,{100 + i + more}\n" for i in range(20)]
+        return file(tmp_path, "Date,SKU,Views\n" + "".join(rows))
+
+    chain.ingest(views(0))
+    assert chain.ingest(views(0)).reports == ()
+    with pytest.raises(Asked) as asked:
+        chain.ingest(views(7))
+    (question,) = asked.value.questions
+    assert question.key == "interest_again" and question.samples[0] == "100 / 107"
+    with pytest.raises(BadInput):
+        chain.ingest(views(7), answers={"interest_again": "refuse"})
+    assert max(row["count"] for row in kept(chain, "interest")) == 119
+    chain.ingest(views(7), answers={"interest_again": "corrects"})
+    assert max(row["count"] for row in kept(chain, "interest")) == 126
+    with pytest.raises(Asked):
+        chain.ingest(views(9))  # each time anew
+
+
 def test_a_file_called_like_a_table_with_a_shops_columns_is_an_export(chain: Chain, tmp_path: Path) -> None:
     text = "Date,Item ID,Items viewed,Items added to cart\n2026-03-01,MUG-3,100,10\n"
     for name in ("interest.csv", "intrest.csv"):

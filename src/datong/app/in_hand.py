@@ -350,7 +350,7 @@ def which_column(wanted: str, names: Sequence[str], grids: Grids) -> Question:
 
 def chain_of(sales: InHand, more: Sequence[tuple[str, Source]] = ()) -> Chain:
     """The chain that sales make, with tables beside them; its ledger is in memory."""
-    parts = [(name, Source(source)) for name, source in sales.reading.parts]
+    parts = [(name, Source(replace(source, rows=_ours(source.rows)))) for name, source in sales.reading.parts]
     return Chain.in_memory(sales.settings, [*parts, *more], language=sales.language)
 
 
@@ -369,10 +369,16 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int 
     text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
     (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
     for table, source in reading.parts:
-        rows = source.rows.drop_columns([c for c in source.rows.column_names if c.startswith("__")])
+        rows = _ours(source.rows)
+        rows = rows.drop_columns([ROW]) if ROW in rows.column_names else rows
         pq.write_table(rows, folder / f"{table}.parquet")
     write_answers(folder, reading.kept)
     return settings["path_count"]
+
+
+def _ours(rows: pa.Table) -> pa.Table:
+    """Rows without what is no column of our tables, but for the number of the row."""
+    return rows.drop_columns([c for c in rows.column_names if c.startswith("__") and c != ROW])
 
 
 def _first_settings(name: str, country: str, reading: Reading) -> dict[str, Any]:

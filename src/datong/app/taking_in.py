@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from datong.app.clock import clock, clock_findings, default_as_of, today
 from datong.app.wiring import Opened
-from datong.connectors.exports.as_news import LINE_KEYS, coming_in
+from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
 from datong.connectors.exports.count_sheet import read_counts
 from datong.connectors.exports.grid import Grids
 from datong.connectors.exports.matching.decide import KEY as SAME_KEY
@@ -114,8 +114,11 @@ def ingest_export(
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     held = at.ledger.state(END_OF_TIME, ("products", *LINE_KEYS))
     decided = decide(reading, held.table("products"), held.table(ALIASES), answers, kept)
-    if reading.questions or decided.questions:
-        raise asked((*reading.questions, *decided.questions))
+    again = whose_interest(reading, held, answers)
+    if reading.questions or decided.questions or again:
+        raise asked((*reading.questions, *decided.questions, *again))
+    if answers.get(INTEREST_AGAIN) == REFUSE:
+        raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     if decided.refused:
         raise BadInput(message("matching.refused", codes=", ".join(decided.refused)), reading.findings)
     if decided.moved and reading.part("sales") is not None and reading.lines.keys is None:

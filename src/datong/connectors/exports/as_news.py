@@ -3,25 +3,32 @@ figures are news of now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.identities import CODES
 from datong.connectors.exports.matching.decide import Decided
+from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.result import Reading
 from datong.connectors.exports.rows import LeftOut
 from datong.connectors.files.read import RawSource
 from datong.ledger.product_aliases import ALIASES, with_products
 from datong.ledger.row_checks import REJECTED_SCHEMA, ROW
 from datong.ledger.state import State
+from datong.model.words import message
 
 # The column that holds the key of a row, by table.
 LINE_KEYS = {"sales": "sale", "returns": "return", "reviews": "review", "interest": "interest", ALIASES: "alias"}
 # What makes a row another one, and which of it are figures.
 _COMPARED = ("product", "units", "price", "market", "customer", "rating", "title", "text", "count", "name")
 _FIGURES = ("units", "price", "rating", "count")
+# Whether counts of interest that an earlier list had otherwise correct it.
+INTEREST_AGAIN, CORRECTS, REFUSE = "interest_again", "corrects", "refuse"
+# Last days of a list that are still counted; fewest rows that two lists must share, and the share of them that differ,
+# from which on it is asked.
+_STILL_COUNTED, _LEAST_SHARED, _MOSTLY = 3, 10, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +61,37 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
             parts.append((name, RawSource(reading.name, rows, source.rejected)))
     left = (*reading.left, LeftOut("waits", waiting, None)) if waiting else reading.left
     return Coming(tuple(parts), known_lines, replace(reading, left=left))
+
+
+def whose_interest(reading: Reading, held: State, answers: Mapping[str, str]) -> tuple[Question, ...]:
+    """A question, where a list of interest has other counts than an earlier one for most of what both have: it may be
+    of another shop, whose counts would take the place of those. The last days, which are still counted, do not count.
+    """
+    rows = reading.part("interest")
+    if rows is None or not rows.num_rows:
+        return ()
+    before = held.table("interest")
+    place = pc.index_in(rows["interest"], before["interest"].combine_chunks())
+    both = rows.append_column("place", place).filter(pc.is_valid(place))
+    if not both.num_rows:
+        return ()
+    days = both["happened_at"].cast(pa.date32())
+    settled = pc.less(days, pc.max(days).as_py() - timedelta(days=_STILL_COUNTED))
+    both = both.filter(settled)
+    earlier = before["count"].take(both["place"].combine_chunks())
+    other = int(pc.sum(pc.greater(pc.abs(pc.subtract(both["count"], earlier)), 1e-9)).as_py() or 0)
+    if both.num_rows < _LEAST_SHARED or other <= _MOSTLY * both.num_rows:
+        return ()
+    words = {"count": f"{other:,}", "shared": f"{both.num_rows:,}"}
+    changed = pc.greater(pc.abs(pc.subtract(both["count"], earlier)), 1e-9)
+    pairs = zip(
+        earlier.filter(changed).slice(0, 3).to_pylist(), both["count"].filter(changed).to_pylist(), strict=False
+    )
+    samples = tuple(f"{was:,.10g} / {now:,.10g}" for was, now in pairs)
+    options = tuple(Option(n, message(f"heard.reading.again_{n}", **words)) for n in (CORRECTS, REFUSE))
+    asking = Asking(answers)
+    asking.ask(Question(INTEREST_AGAIN, message("heard.asks.again", **words), (), samples, options))
+    return tuple(asking.open)
 
 
 def _with_aliases(reading: Reading, decided: Decided) -> list[tuple[str, RawSource]]:
