@@ -84,10 +84,8 @@ def whose_interest(reading: Reading, held: State, answers: Mapping[str, str]) ->
         return ()
     words = {"count": f"{other:,}", "shared": f"{both.num_rows:,}"}
     changed = pc.greater(pc.abs(pc.subtract(both["count"], earlier)), 1e-9)
-    pairs = zip(
-        earlier.filter(changed).slice(0, 3).to_pylist(), both["count"].filter(changed).to_pylist(), strict=False
-    )
-    samples = tuple(f"{was:,.10g} / {now:,.10g}" for was, now in pairs)
+    was, now = (counts.filter(changed).slice(0, 3).to_pylist() for counts in (earlier, both["count"]))
+    samples = tuple(f"{a:,.10g} / {b:,.10g}" for a, b in zip(was, now, strict=True))
     options = tuple(Option(n, message(f"heard.reading.again_{n}", **words)) for n in (CORRECTS, REFUSE))
     asking = Asking(answers)
     asking.ask(Question(INTEREST_AGAIN, message("heard.asks.again", **words), (), samples, options))
