@@ -237,6 +237,7 @@ def test_one_code_for_two_products_is_asked_about_and_refused(chain: Chain, tmp_
     assert units(chain) == before
     chain.ingest(export, answers={"same:MUG-3": "MUG-3"})
     assert units(chain)["MUG-3"] == before["MUG-3"] + 30
+    chain.ingest(export)  # nothing is asked again
 
 
 def test_a_next_export_of_the_same_shop_asks_nothing(folder: Path, tmp_path: Path) -> None:

@@ -69,9 +69,9 @@ def decide(
     how = {code: matches[code].how for code in found}
     own = [code for code, product in chosen.items() if product == OF_ITS_OWN]
     now = found | {code: product for code, product in chosen.items() if product not in (OF_ITS_OWN, REFUSE)}
-    # A code that was taken for another product, and is its own after all, says so.
+    # A code that was taken for another product, and is its own after all, says so; so does one under another name that
+    # somebody says is the chain's, which else would be asked about again.
     now |= {code: code for code in own if before.get(code, code) != code}
-    now = {code: product for code, product in now.items() if product != code or code in own}
     of_before = {item.code: before[item.code] for item in items if item.code in before and item.code not in now}
     return Decided(
         of_before | now, _rows(now, how, items, reading.name), tuple(asking.open),
