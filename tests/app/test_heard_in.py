@@ -19,7 +19,7 @@ PRODUCTS = (
     "TEE-L,Kaldi Terra t-shirt black L,\n"
 )
 FIRST = date(2026, 3, 1)
-SECRETS = ("Camille Rousseau", "c@x.example", "13812345678", "王小明", "4100000000000000001")
+SECRETS = ("Mirela Osten", "m@o.example", "13812345678", "王小明", "4100000000000000001")
 JUDGEME = "title,body,rating,review_date,reviewer_name,reviewer_email,product_id,product_handle,reply,picture_urls\n"
 
 
@@ -60,7 +60,7 @@ def codes(taken: Taken) -> set[str]:
 
 # --- reviews -----------------------------------------------------------------------------------------------------
 
-WHO, MUG = "Camille Rousseau,c@x.example", "hemro-luna-ceramic-mug-blue-300-ml"
+WHO, MUG = "Mirela Osten,m@o.example", "hemro-luna-ceramic-mug-blue-300-ml"
 OF_THE_MUG = reviews(
     f"Top,Call 13812345678 收货人：王小明,5,2026-03-05 10:00:00 UTC,{WHO},701,{MUG},,",
     f"Bad,Broke. Order 4100000000000000001,1,2026-03-06 10:00:00 UTC,{WHO},701,{MUG},,",

@@ -11,22 +11,22 @@ GOODS = ("KA-10", "KB-20", "KC-30")
 FIRST = date(2026, 3, 1)
 # Headers that are told beside those of the profile's fields: by profile, the same text in each row.
 MORE = {
-    "judgeme_reviews": {"reviewer_name": "Camille Rousseau", "reviewer_email": "c@x.example", "reply": "Thanks",
+    "judgeme_reviews": {"reviewer_name": "Mirela Osten", "reviewer_email": "m@o.example", "reply": "Thanks",
                         "picture_urls": "", "product_handle": ""},
-    "loox_reviews": {"nickname": "Camille", "full_name": "Camille Rousseau", "email": "c@x.example",
+    "loox_reviews": {"nickname": "Mirela", "full_name": "Mirela Osten", "email": "m@o.example",
                      "verified_purchase": "true", "handle": "", "status": "Active", "img": ""},
-    "shopify_reviews": {"author": "Camille Rousseau", "email": "c@x.example", "state": "published", "reply": "",
+    "shopify_reviews": {"author": "Mirela Osten", "email": "m@o.example", "state": "published", "reply": "",
                         "location": "Paris", "replied_at": ""},
-    "okendo_reviews": {"name": "Camille Rousseau", "email": "c@x.example", "handle": "", "productId": ""},
-    "powerreviews_reviews": {"Review Display": "Camille Rousseau", "Review Location": "Paris", "Verified Buyer": "Yes"},
-    "woocommerce_reviews": {"comment_author": "Camille Rousseau", "comment_author_email": "c@x.example"},
-    "xcart_reviews": {"reviewerName": "Camille Rousseau", "email": "c@x.example", "response": "", "responseDate": "",
+    "okendo_reviews": {"name": "Mirela Osten", "email": "m@o.example", "handle": "", "productId": ""},
+    "powerreviews_reviews": {"Review Display": "Mirela Osten", "Review Location": "Paris", "Verified Buyer": "Yes"},
+    "woocommerce_reviews": {"comment_author": "Mirela Osten", "comment_author_email": "m@o.example"},
+    "xcart_reviews": {"reviewerName": "Mirela Osten", "email": "m@o.example", "response": "", "responseDate": "",
                       "useForMeta": "Yes", "status": "Approved"},
     "shengyicanmou_items": {"支付金额": "88.00", "支付件数": "2", "支付买家数": "1"},
     "shopify_products": {"day": ""},
     "ga4_items": {"Date": ""},
 }  # fmt: skip
-SECRET = ("Camille Rousseau", "c@x.example", "13812345678")
+SECRET = ("Mirela Osten", "m@o.example", "13812345678")
 
 
 def _headers(profile: Profile) -> dict[str, str]:

@@ -99,6 +99,35 @@ def test_ratings_as_they_are_written(text: str, stars: float | None) -> None:
     assert (None if found is None else found[0]) == stars
 
 
+@pytest.mark.parametrize(
+    ("head", "row", "fields"),
+    [
+        ("Review Title;Review Content;Review Score;Date;Product ID;Product Title;Display Name;Email",
+         "Good;Fine {i};5;2026-03-{i:02};99{i};Bag {i};A;a@o.example",
+         {"title": "Review Title", "text": "Review Content", "rating": "Review Score", "product": "Product ID"}),
+        ("Review ID,Product ID,Product Name,Rating,Title,Body,Reviewer Name,Date Created,Status",
+         "r{i},55{i},Candle {i},4,So,Fine {i},Z,2026-03-{i:02},approved",
+         {"key": "Review ID", "product": "Product ID", "text": "Body", "date": "Date Created"}),
+        ("订单号,商品编号,商品名称,评价内容,评价星级,评价时间,用户账号",
+         "41000000000{i:02},10{i},杯子,很好{i},5,2026-03-{i:02} 10:00:00,jd_{i}",
+         {"product": "商品编号", "text": "评价内容", "rating": "评价星级", "date": "评价时间"}),
+        ("日期,SKU,商品名称,浏览量,访客数,加购人数,加购商品件数",
+         "2026-03-{i:02},10{i},杯子,5{i},2{i},3,4",
+         {"product": "SKU", "view": "浏览量", "visitor": "访客数", "cart": "加购商品件数"}),
+        ("Date,(Child) ASIN,Title,SKU,Sessions - Total,Page Views - Total,Page Views Percentage - Total",
+         "2026-03-{i:02},B0{i},Mug {i},S{i},1{i},2{i},1.2%",
+         {"product": "SKU", "view": "Page Views - Total", "visitor": "Sessions - Total"}),
+    ],
+)  # fmt: skip
+def test_lists_of_no_known_platform_are_read_by_their_words(
+    head: str, row: str, fields: dict[str, str], tmp_path: Path
+) -> None:
+    reading = read(tmp_path, "\n".join([head, *(row.format(i=i) for i in range(1, 20))]))
+    assert reading.profile is None and reading.questions == () and reading.left == ()
+    assert {field: reading.column(field) for field in fields} == fields
+    assert len(rows_of(reading, "products")) == 19
+
+
 HEAD = "sku,review,rating,review date\n"
 
 
