@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from datong.app.wording.market import strength_words
 from datong.ledger.state import state_of_tables
 from datong.model.flow import Item, Signal, Subject
 from datong.model.settings import ChainSettings
@@ -63,6 +64,19 @@ def test_a_complaint_has_the_exact_interval_of_two_counts() -> None:
     assert found is not None
     assert (found.low, found.high) == pytest.approx([p / (1 - p) * 1792 / 127 - 1 for p in (low, high)])
     assert 15 < found.low < found.share < found.high < 70
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_was_not_there_before_is_no_multiple_of_it(language: str) -> None:
+    """4 of 81 late, none of 704 before: only the least of the rise says something."""
+    told = {"count": 4, "base": 81, "count_before": 0, "base_before": 704}
+    found = strength_of(STATE, "s", signal("complaint", 8, 11, 69.0, "reviews", **told), None, {})
+    low = stats.beta.ppf(0.05, 4, 1.5)
+    assert found is not None and found.from_none
+    assert found.low == pytest.approx(low / (1 - low) * 705 / 81 - 1)
+    words = strength_words(found, language)
+    assert f"×{1 + found.low:.1f}" in words
+    assert "×70" not in words
 
 
 def test_returns_are_counted_on_what_was_sold() -> None:

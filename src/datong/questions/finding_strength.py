@@ -40,11 +40,13 @@ WEEKS_MIN = 3
 @dataclass(frozen=True)
 class Strength:
     """A change as a share of what was usual; low, high: nine times in ten it lies between them, None where no interval
-    can be given."""
+    can be given. from_none: nothing was there before, so that it is no share of anything, and only `low` says something.
+    """
 
     share: float
     low: float | None = None
     high: float | None = None
+    from_none: bool = False
 
 
 # (share, low, high) of what a finding does to demand, by its id.
@@ -85,7 +87,7 @@ def strength_of(
         return None
     share = signal.effect_share
     if signal.kind == "complaint":
-        return Strength(share, *_of_counts(share, signal))
+        return Strength(share, *_of_counts(share, signal), not dict(signal.text.params)["count_before"])
     if signal.kind in ("level_shift", "surge", "decline") and weeks is not None:
         return Strength(share, *_of_weeks(state, signal, weeks))
     return Strength(share)

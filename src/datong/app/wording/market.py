@@ -16,12 +16,15 @@ TIMES_FROM = 2.0
 
 
 def strength_words(strength: "Strength | None", language: str) -> str:
-    """'+102% (nine times in ten +92% to +113%)', or '×34 (...)'; without an interval where there is none; '' where
-    nothing is known."""
+    """'+102% (nine times in ten +92% to +113%)', or '×34 (...)'; without an interval where there is none; of what was not
+    there before, the least that it is; '' where nothing is known."""
     if strength is None:
         return ""
+    if strength.from_none and strength.low is not None:
+        return say("findings.strength_from_none", language, low=_times(strength.low))
     write = _times if strength.share >= TIMES_FROM else _percent
-    told = {name: None if value is None else write(value) for name, value in vars(strength).items()}
+    ends = {"share": strength.share, "low": strength.low, "high": strength.high}
+    told = {name: None if value is None else write(value) for name, value in ends.items()}
     if told["low"] is None or told["high"] is None or strength.low == strength.high:
         return str(told["share"])
     return say("findings.strength", language, **told)
