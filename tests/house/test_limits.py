@@ -75,6 +75,9 @@ LAZY_DOORS = {
         "datong.learn.scores",
         "datong.questions.since",
     },
+    "app/persons.py": {
+        "datong.sense.voice.reading",
+    },
     "app/checking.py": {
         "datong.network.notices",
         "datong.network.review",

@@ -81,7 +81,7 @@ def test_the_same_file_twice_leaves_no_trace(ledger: Ledger) -> None:
 
 
 def test_a_text_cannot_pass_for_another_column(ledger: Ledger) -> None:
-    take(ledger, "sales", sale(customer="c\x1fpromotion:1:p"), sale(customer="c", promotion="p"), sale(customer="c"))
+    take(ledger, "sales", sale(market="c\x1fpromotion:1:p"), sale(market="c", promotion="p"), sale(market="c"))
     ids = ledger.state(NOW).table("sales")["row_id"].to_pylist()
     assert len({i.rpartition(".")[0] for i in ids}) == 3
 

@@ -45,6 +45,12 @@ def test_every_write_says_by_whom_what_and_how_many(store: Store) -> None:
     branches.rename("more", "most", hour(8), by="Eli")
     branches.drop("most", hour(9), by="Eli")
     ledger.believe_clock(hour(10), by="Eli")
+    ledger.hash_customers({}, {}, hour(11), by="Fay")
+    ledger.note_person(0, hour(12), "asked", by="Fay")
+    reviews = pa.table({"product": ["A"], "happened_at": [hour(1)], "customer": ["~" + "a" * 24], "__row__": [2]})
+    ledger.ingest("reviews", reviews, None, (), "reviews.csv", hour(13), by="Fay")
+    assert ledger.forget_person(["~" + "a" * 24], (), hour(14), "asked", by="Fay") == {"reviews": 1}
+    assert ledger.forget_person(["~" + "a" * 24], (), hour(15), "asked", by="Fay") == {}  # no row is left: no write
     assert told(ledger) == [
         (hour(0), "Ann", "ingest", None, "products", "products.csv", 2),
         (hour(2), "Bob", "withdraw", None, "products", None, 1),
@@ -56,10 +62,14 @@ def test_every_write_says_by_whom_what_and_how_many(store: Store) -> None:
         (hour(8), "Eli", "rename_branch", None, "more", "most", 1),
         (hour(9), "Eli", "drop_branch", None, "most", None, 1),
         (hour(10), "Eli", "clock", None, "believe", None, 0),
+        (hour(11), "Fay", "hash_customers", None, "customers", None, 0),
+        (hour(12), "Fay", "person", None, "customers", "asked", 0),
+        (hour(13), "Fay", "ingest", None, "reviews", "reviews.csv", 1),
+        (hour(14), "Fay", "forget", None, "reviews", "asked", 1),
     ]
     writes = ledger.writes()
     assert writes.schema == WRITES_SCHEMA
-    assert writes["write"].to_pylist() == list(range(1, 11))
+    assert writes["write"].to_pylist() == list(range(1, 15))
     assert set(writes["what"].to_pylist()) == set(WHAT)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 
-from datong.app import clock, kept_runs, taking_in
+from datong.app import clock, kept_runs, persons, taking_in
 from datong.app.branch_changes import Change, NewRow, added_sources, changed_sources, parse_change
 from datong.app.clock import Moment
 from datong.app.languages import chosen_language
@@ -83,11 +83,13 @@ class Chain:
         self._begin(chosen_language(language, os.environ), *wire(folder, now, by))
         try:
             clock.refuse_a_jump(self._at)
+            hashed = persons.settle(self._at)
             taken = take_in_folder(
-                self.ledger, folder, self.clock(), on_rows, clock.today(now, self.settings), by=self.by
+                self.ledger, folder, self.clock(), on_rows, clock.today(now, self.settings), self._at.customers,
+                by=self.by,
             )
-            self.unheeded_edits: tuple[Finding, ...] = taken.unheeded
-            self.unheeded: tuple[Finding, ...] = (*taken.unheeded, *self.clock_findings())
+            self.unheeded_edits: tuple[Finding, ...] = (*hashed, *taken.unheeded)
+            self.unheeded: tuple[Finding, ...] = (*self.unheeded_edits, *self.clock_findings())
         except BaseException:
             self.ledger.close()
             raise
@@ -276,6 +278,21 @@ class Chain:
         """Forget rows in quarantine: they hold nothing back any more, and are not tried again. Returns how many. One
         that still stands in a file of the folder comes back with it. Raises NotFound for ids that are not there."""
         return taking_in.discard_quarantine(self._at, ids)
+
+    def person(self, customer: str, why: str = "") -> Mapping[str, pa.Table]:
+        """All that is held about a customer (as the shop writes them, or their token), by table: every version of every
+        row. That it was asked for is noted, without the name. Raises NotFound where no key is held, Refused on a
+        branch."""
+        return persons.person(self._at, customer, why)
+
+    def rows_about(self, customer: str) -> int:
+        """How many rows hold a customer. Raises as `person`."""
+        return persons.rows_held(self._at, customer)
+
+    def forget(self, customer: str, why: str = "") -> persons.Forgotten:
+        """Forget a customer: destroy their key, and empty their name and words in every version of every row, branches,
+        quarantine and kept runs. It cannot be taken back. Raises as `person`."""
+        return persons.forget(self._at, customer, why)
 
     def state(self, as_of: Moment | None = None, names: Collection[str] | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known): a value, good for

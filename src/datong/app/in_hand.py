@@ -29,8 +29,10 @@ from datong.connectors.exports.profiles import PROFILES_FOLDER
 from datong.connectors.exports.questions import COLUMN_ARGUMENTS, Option, Question, asked, write_answers
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
+from datong.connectors.files.customer_keys import KEYS_FOLDER, CustomerKeys
 from datong.connectors.files.read import RawSource, Source
 from datong.connectors.files.settings import settings_of
+from datong.ledger.persons import guarded
 from datong.ledger.row_checks import ROW, column_name
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import Finding, has_errors
@@ -368,8 +370,9 @@ def write_chain(folder: Path, name: str, country: str, reading: Reading) -> int 
     settings = _first_settings(name, country, reading)
     text = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value)
     (folder / "chain.toml").write_text(text + "\n", encoding="utf-8")
+    customers = CustomerKeys(folder / KEYS_FOLDER)
     for table, source in reading.parts:
-        rows = _ours(source.rows)
+        rows = guarded(tables()[table], source.rows, customers)
         rows = rows.drop_columns([ROW]) if ROW in rows.column_names else rows
         pq.write_table(rows, folder / f"{table}.parquet")
     write_answers(folder, reading.kept)

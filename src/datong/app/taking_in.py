@@ -25,6 +25,7 @@ from datong.connectors.exports.questions import asked, read_answers, write_answe
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
 from datong.connectors.files.folder import SourceRows
+from datong.connectors.files.guarded import Guarded, names_customers
 from datong.connectors.files.known_products import KnownProducts
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
@@ -265,8 +266,9 @@ def _take_in(
     arrived_at = clock(at)
     order = list(tables())
     reports = []
+    hides = any(names_customers(tables()[name], source) for name, source in parts)
     for name, source in sorted(parts, key=lambda part: order.index(part[0])):
-        rows = checked(at, name, source, lambda count, name=name: on_rows(name, count))
+        rows = checked(at, name, source, lambda count, name=name: on_rows(name, count), hides=hides)
         try:
             reports.append(at.ledger.take_in(name, rows, file.name, arrived_at, by=at.by))
         except UnreadableError as unreadable:
@@ -278,8 +280,16 @@ def _take_in(
     return Taken(tuple(reports), tuple(findings))
 
 
-def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None] = lambda _rows: None) -> SourceRows:
-    """Rows against the rules of their table, and against what the ledger knows of the things they point to."""
+def checked(
+    at: Opened,
+    name: str,
+    source: Source,
+    on_rows: Callable[[int], None] = lambda _rows: None,
+    *,
+    hides: bool = False,
+) -> SourceRows:
+    """Rows against the rules of their table, and against what the ledger knows of the things they point to. hides: what
+    of the source could not be read may name a customer, also where this part of it has none."""
     targets = {c.refers_to for c in tables()[name].columns.values() if c.refers_to is not None}
     everything = at.ledger.state(END_OF_TIME, {"products", "unit_conversions", ALIASES, *targets})
     known = {"products": everything.table("products")["product"].combine_chunks()}
@@ -290,7 +300,7 @@ def checked(at: Opened, name: str, source: Source, on_rows: Callable[[int], None
     known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
     last_day = last_recorded_day(today(at.now, at.settings), at.settings)
     ours = KnownProducts(tables()[name], source, products_by_alias(everything.table(ALIASES)))
-    dated = SlashDates(tables()[name], ours)
+    dated = Guarded(tables()[name], SlashDates(tables()[name], ours), at.customers, hides=hides)
     return SourceRows(tables()[name], dated, at.settings, known, on_rows=on_rows, last_day=last_day)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from datong.connectors.files.customer_keys import KEYS_FOLDER, CustomerKeys, keys_there
 from datong.connectors.files.folder import check_folder, count
 from datong.connectors.files.settings import read_settings
 from datong.ledger.protocol import Branches, Ledger
@@ -27,7 +28,7 @@ EMAIL_FOLDER = Path(".datong") / "email"
 @dataclass(frozen=True)
 class Opened:
     """An open chain, or a branch of it. folder: of a chain in memory, its name alone. branch: None for the trunk. now:
-    the world's clock. by: who writes."""
+    the world's clock. by: who writes. customers: who keeps the customers' keys."""
 
     folder: Path
     settings: ChainSettings
@@ -35,6 +36,7 @@ class Opened:
     branch: str | None
     now: Callable[[], datetime]
     by: str
+    customers: CustomerKeys
 
 
 def utc_now() -> datetime:
@@ -53,7 +55,7 @@ def wire_in_memory(settings: ChainSettings, now: Callable[[], datetime], by: str
     """The trunk of a chain that has no folder, and its branches: its ledger is in memory."""
     ledger = ledger_in_memory(settings)
     by = user_of_this_machine() if by is None else by
-    return Opened(Path(settings.name), settings, ledger, None, now, by), DuckDBBranches(ledger)
+    return Opened(Path(settings.name), settings, ledger, None, now, by, CustomerKeys(None)), DuckDBBranches(ledger)
 
 
 def wire(folder: Path, now: Callable[[], datetime], by: str | None) -> tuple[Opened, Branches]:
@@ -66,6 +68,7 @@ def wire(folder: Path, now: Callable[[], datetime], by: str | None) -> tuple[Ope
     if has_errors(wrong):
         raise BadInput(message("app.wrong_settings", folder=str(folder)), wrong)
     trunk = open_ledger(folder / LEDGER_FILE, settings)
-    return Opened(folder, settings, trunk, None, now, user_of_this_machine() if by is None else by), DuckDBBranches(
-        trunk
-    )
+    by = user_of_this_machine() if by is None else by
+    keys = folder / KEYS_FOLDER
+    customers = CustomerKeys(keys, may_begin=keys_there(keys) or not trunk.customer_tokens())
+    return Opened(folder, settings, trunk, None, now, by, customers), DuckDBBranches(trunk)

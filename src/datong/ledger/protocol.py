@@ -89,7 +89,7 @@ WRITES_SCHEMA = pa.schema(
         ("how_many", pa.int64()),
     ]
 )
-WHAT = ("ingest", "withdraw", "discard", "run", "make_branch", "rename_branch", "drop_branch", "clock")
+WHAT = ("ingest", "withdraw", "discard", "run", "make_branch", "rename_branch", "drop_branch", "clock", "hash_customers", "person", "forget")
 
 
 @dataclass(frozen=True)
@@ -268,6 +268,41 @@ class Ledger(Protocol):
 
     def discard(self, ids: Sequence[str], arrived_at: datetime, *, by: str) -> int:
         """Forget rows in quarantine. Returns how many."""
+        ...
+
+    def plain_customers(self) -> Sequence[str]:
+        """Customers of rows, and of rows in quarantine, for whom no token stands (ledger/persons.py), in order. On a
+        branch, as all that is about persons, those of the whole ledger."""
+        ...
+
+    def customer_tokens(self) -> Collection[str]:
+        """Every token of a customer that rows, or rows in quarantine, hold."""
+        ...
+
+    def hash_customers(self, tokens: Mapping[str, str], keys: Mapping[str, str], at: datetime, *, by: str) -> int:
+        """Put tokens in place of plain customers in every version of every row. keys: of order lines whose own key named
+        a customer, their other one. Returns how many rows changed."""
+        ...
+
+    def of_person(self, tokens: Sequence[str]) -> Mapping[str, pa.Table]:
+        """Every version of every row that holds one of the tokens, by table, and `quarantine`."""
+        ...
+
+    def note_person(self, rows: int, at: datetime, why: str, *, by: str) -> None:
+        """Note that so many rows about a customer were looked up, with no token."""
+        ...
+
+    def forget_person(
+        self, tokens: Sequence[str], quotes: Sequence[str], at: datetime, why: str, *, by: str
+    ) -> Mapping[str, int]:
+        """Empty customer and words in every version of the rows that hold one of the tokens, in history, branches and
+        quarantine, and take quotes out of kept runs; the rows themselves stay and count. Ids and content stay, so that
+        the same file again changes nothing. It is noted, with no token. Returns how many rows by table; a second time,
+        none."""
+        ...
+
+    def rewrite(self) -> None:
+        """Write all of the store anew, so that nothing of what was taken out is left in its free space."""
         ...
 
     def save_run(self, run: RunRecord, at: datetime, *, by: str) -> None:

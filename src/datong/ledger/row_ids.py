@@ -39,7 +39,8 @@ def keyed_row_id(table: Table, row: Mapping[str, Any]) -> str | None:
 def unkeyed_row_id(table: Table, content_hash: int, occurrence: int) -> str:
     """The id of a row without a key: 16 hex digits of its content's 128 bits, and its number among equal rows, from 1.
 
-    Equal rows of one source are different facts (equal lines of an order are real); equal rows of two sources are one.
+    Equal rows of one source are different facts (equal lines of an order are real); equal rows of two sources are one,
+    unless they name different customers.
     """
     return f"{table.name}:#{content_hash >> 64:016x}.{occurrence}"
 
@@ -49,7 +50,8 @@ def identities(table: Table, rows: pa.Table) -> pa.Table:
 
     rows: columns of the table, each in `arrow_type`; those that are missing are null. `row_id` text: `keyed_row_id`, or
     of a row without a key `unkeyed_row_id` without its number ('.1'), which depends on the rows beside it. `_keyed`
-    bool: the row has a key. `_content_high`, `_content_low` uint64: a hash of 128 bits of all columns but known_at.
+    bool: the row has a key. `_content_high`, `_content_low` uint64: a hash of 128 bits of all columns but known_at and who
+    bought.
     """
     given = [column for column in table.columns.values() if column.name in rows.column_names]
     key = {name: _sql_key_text(table.columns[name]) for name in (*table.key, *table.finer) if name in rows.column_names}
@@ -66,12 +68,13 @@ def identities(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def _sql_content(given: Sequence[Column]) -> str:
-    """128-bit hash of all columns but known_at. Nulls leave no trace, so a later column does not change old hashes.
+    """128-bit hash of all columns but known_at and who bought. Nulls leave no trace, so a later column does not change
+    old hashes. A hash of a customer could be held against a name, and would change with the key that is destroyed.
 
     Texts carry their length, so that no text can pass for the next column. One call of concat for the whole row is a
     third quicker than one for each part.
     """
-    hashed = [column for column in given if column.name != "known_at"]
+    hashed = [column for column in given if column.name != "known_at" and column.personal != "customer"]
     if hashed and hashed[0].required:  # it is always there and needs nothing before it
         parts = [_sql_content_part(hashed[0], ""), *(_sql_content_part(c) for c in hashed[1:])]
         return f"md5_number(concat({', '.join(parts)}))"

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 
 ColumnType = Literal["text", "number", "integer", "boolean", "date", "moment"]
 TableKind = Literal["master", "event"]
+# A buyer; what somebody wrote; how a firm, which may be one person, is reached; who of the chain's own people said it.
+Personal = Literal["", "customer", "words", "contact", "staff"]
 
 # Names that the format keeps for tables that this version does not read yet.
 RESERVED = frozenset(
@@ -42,7 +44,8 @@ SMALLEST = 1e-6
 class Column:
     """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it. unit_of: it names the
     unit in which the row counts the product in that column. masked: personal data in its text are masked before it is
-    kept (ledger/masking.py).
+    kept (ledger/masking.py). personal: about whom or from whom it is ('customer', 'words', 'contact', 'staff'), '' where
+    it is about no person; a customer is kept as a keyed hash alone (ledger/persons.py).
 
     largest: the most that a number of its unit may be (`LARGEST`), None where `maximum` or `below` says less.
     """
@@ -64,6 +67,7 @@ class Column:
     refers_to: str | None = None
     unit_of: str | None = None
     masked: bool = False
+    personal: Personal = ""
 
     @property
     def largest(self) -> float | None:
@@ -86,6 +90,9 @@ class Table:
     @property
     def required_columns(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns.values() if c.required)
+
+    def personal_columns(self, kind: Personal) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns.values() if c.personal == kind)
 
 
 _VALID_FROM = Column(

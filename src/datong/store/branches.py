@@ -19,7 +19,7 @@ from datong.model.errors import NotFound, Refused
 from datong.model.tables import Table, tables
 from datong.model.words import message
 from datong.store.duckdb_ledger import _QUARANTINE_ID, DuckDBLedger, Spill, _Incoming, _own_columns
-from datong.store.incoming import lacks_key, moment_sql, named_by, numbered, repeated, valid_from
+from datong.store.incoming import lacks_key, moment_sql, named_by, numbered, valid_from
 from datong.store.migrations import branch_table, create_branch_table, quoted
 
 _NAME = re.compile(r"\w[\w .+-]{0,59}")
@@ -265,7 +265,9 @@ class BranchLedger(DuckDBLedger):
         self._run(create_branch_table(table))
         ((unkeyed,),) = self._rows(lacks_key())
         if unkeyed:
-            self._run(repeated())
+            own = f"SELECT * EXCLUDE (_branch) FROM {branch_table(table)} WHERE _branch = {self._branch}"
+            below = self._parent._latest(table, self.moment, self._parent_ingest)
+            self._number_equal(table, f"(SELECT * FROM {below} UNION ALL BY NAME {own})")
         for statement in numbered(table, unkeyed, some_stored=False):
             self._run(statement)
         below = self._parent._latest(table, self.moment, self._parent_ingest)

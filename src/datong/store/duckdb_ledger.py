@@ -40,7 +40,7 @@ from datong.model.findings import Finding, finding, finding_as_json, finding_fro
 from datong.model.settings import ChainSettings
 from datong.model.tables import Table, tables
 from datong.model.words import message
-from datong.store import clock_repair
+from datong.store import clock_repair, persons
 from datong.store.held_connection import Held, refuse_second
 from datong.store.incoming import (
     TEMPORARY,
@@ -54,6 +54,7 @@ from datong.store.incoming import (
     named_by,
     numbered,
     repeated,
+    repeated_of_buyers,
     staging,
     stored,
     taking_out,
@@ -61,6 +62,7 @@ from datong.store.incoming import (
     verdicts,
 )
 from datong.store.migrations import chain_table, migrate, quoted
+from datong.store.written_anew import Hands, arrow_bytes
 
 # Extensions are never fetched: what is not in the wheel is not used.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -346,7 +348,7 @@ class DuckDBLedger:
         some_stored = self._has_rows(table)
         ((unkeyed,),) = self._rows(lacks_key())
         if unkeyed:
-            self._run(repeated())
+            self._number_equal(table, chain_table(table))
         for statement in numbered(table, unkeyed, some_stored):
             self._run(statement)
         ((unknown, some_contested),) = self._rows(counted(some_stored))
@@ -366,6 +368,16 @@ class DuckDBLedger:
         if added + later:
             self._run(insertion(table, history, arrived_at, ingest, judged > 0))
         return added, later, conflicts
+
+    def _number_equal(self, table: Table, held: str) -> None:
+        """Make `repeated` of `staged`. held: SQL of the rows that are there."""
+        named = [quoted(name) for name in table.personal_columns("customer")]
+        with_buyer = f"SELECT 1 FROM staged WHERE NOT _keyed AND {named[0]} IS NOT NULL LIMIT 1" if named else None
+        if with_buyer is None or not self._rows(with_buyer):
+            self._run(repeated())
+            return
+        for statement in repeated_of_buyers(table, held, named[0]):
+            self._run(statement)
 
     def _has_rows(self, table: Table) -> bool:
         return bool(self._rows(f"SELECT 1 FROM {chain_table(table)} LIMIT 1"))
@@ -514,7 +526,7 @@ class DuckDBLedger:
             self._stage(spec, _Incoming(spec, named(), self.settings, SINCE_EVER, bad), every=True)
         ((some_without_key,),) = self._rows(lacks_key())
         if some_without_key:
-            self._run(repeated())
+            self._number_equal(spec, chain_table(spec))
         for statement in numbered(spec, some_without_key, some_stored=False):
             self._run(statement)
         found = self._rows(gone(held), [source])
@@ -824,6 +836,68 @@ class DuckDBLedger:
                 self._note_write(arrived_at, by, "discard", table, None, count)
         return left.num_rows
 
+    # persons ------------------------------------------------------------------------------------
+
+    @property
+    def _hands(self) -> Hands:
+        return Hands(self._rows, self._run, self._arrow, self._registered)
+
+    def plain_customers(self) -> Sequence[str]:
+        """Customers that no token stands for; see Ledger.plain_customers."""
+        return persons.plain_customers(self._hands)
+
+    def customer_tokens(self) -> Collection[str]:
+        """Every token of a customer; see Ledger.customer_tokens."""
+        return persons.held_tokens(self._hands)
+
+    def hash_customers(self, tokens: Mapping[str, str], keys: Mapping[str, str], at: datetime, *, by: str) -> int:
+        """Put tokens in place of customers; see Ledger.hash_customers."""
+        with self._transaction():
+            count = persons.hash_customers(self._hands, tokens, keys)
+            self._note_write(at, by, "hash_customers", "customers", None, count)
+        self._forget()
+        return count
+
+    def of_person(self, tokens: Sequence[str]) -> Mapping[str, pa.Table]:
+        """All that is held about somebody; see Ledger.of_person."""
+        return persons.of_person(self._hands, tokens)
+
+    def note_person(self, rows: int, at: datetime, why: str, *, by: str) -> None:
+        """Note that somebody's rows were looked up; see Ledger.note_person."""
+        with self._transaction():
+            self._note_write(at, by, "person", "customers", why or None, rows)
+
+    def forget_person(
+        self, tokens: Sequence[str], quotes: Sequence[str], at: datetime, why: str, *, by: str
+    ) -> Mapping[str, int]:
+        """Take somebody out of every version of every row; see Ledger.forget_person."""
+        with self._transaction():
+            counts = persons.forget(self._hands, tokens, quotes)
+            for table, count in counts.items():
+                self._note_write(at, by, "forget", table, why or None, count)
+        self._forget()
+        return counts
+
+    def rewrite(self) -> None:
+        """Write the file anew; see Ledger.rewrite."""
+        if str(self.path).startswith(":memory:"):
+            return
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        _clear(fresh)
+        try:
+            ((own,),) = self._rows("SELECT current_database()")
+            self._run(f"ATTACH '{str(fresh).replace(chr(39), chr(39) * 2)}' AS written_anew")
+            try:
+                self._run(f"COPY FROM DATABASE {quoted(own)} TO written_anew")
+                self._run("CHECKPOINT written_anew")
+            finally:
+                self._run("DETACH written_anew")
+            with _translated(self.path):
+                self._held.replaced_by(fresh, _connect)
+        finally:
+            _clear(fresh)
+        self._forget()
+
     # runs ---------------------------------------------------------------------------------------
 
     def save_run(self, run: RunRecord, at: datetime, *, by: str) -> None:
@@ -854,7 +928,7 @@ class DuckDBLedger:
         kept: list[bytes] = []
         for name, table in run.tables.items():
             names.append(name)
-            kept.append(_arrow_bytes(table))
+            kept.append(arrow_bytes(table))
             if sum(map(len, kept)) > _RUN_BYTES:
                 self._insert_tables(run.run, names, kept)
                 names, kept = [], []
@@ -1047,13 +1121,6 @@ def _own_columns(table: Table) -> str:
     assumed = "nullif(concat_ws(',', nullif(assumed, ''), CASE WHEN _known_at_assumed THEN 'known_at' END), '')"
     columns = [f"{assumed} AS assumed" if name == "assumed" else quoted(name) for name in table.columns]
     return ", ".join(["row_id", *columns])
-
-
-def _arrow_bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()
 
 
 def _arrow_read(content: bytes) -> pa.Table:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -33,6 +34,15 @@ class Held:
         if threading.get_ident() != self._thread:
             raise Refused(message("store.other_thread", path=self._path))
         return self._connection
+
+    def replaced_by(self, fresh: Path, connect: Callable[[Path], duckdb.DuckDBPyConnection]) -> None:
+        """Put another file in place of the ledger's, and go on with that. A kill leaves the one or the other."""
+        self.connection().close()
+        self._connection = None
+        try:
+            fresh.replace(self._path)
+        finally:
+            self._connection = connect(self._path)
 
     def close(self) -> None:
         """Close it; a second time, nothing happens. A forked process leaves its parent's file alone."""

@@ -12,7 +12,7 @@ from datong.ledger.row_ids import SINCE_EVER
 from datong.model.tables import Table
 from datong.store.migrations import chain_table, quoted, sql_type
 
-TEMPORARY = ("staged", "repeated", "named", "contested", "stored", "verdicts")
+TEMPORARY = ("staged", "repeated", "equal_held", "equal_staged", "named", "contested", "stored", "verdicts")
 
 
 def staging(table: Table, given: Sequence[str], known_left_out: bool) -> str:
@@ -52,6 +52,46 @@ def repeated() -> str:
         " SELECT _n, row_number() OVER (PARTITION BY _content ORDER BY _n) AS occurrence FROM staged"
         " WHERE _content IN (SELECT _content FROM staged GROUP BY _content HAVING count(*) > 1)"
     )
+
+
+def repeated_of_buyers(table: Table, held: str, customer: str) -> Sequence[str]:
+    """Makes `repeated` of `staged` where rows without a key name customers: who bought is no part of the content, so
+    that of equal rows the one of the same customer is the same fact. Next, a row that names nobody stands for any that
+    is left, and one that is left and names nobody, a forgotten one, for any that comes; what remains is new.
+
+    held: SQL of the rows that are there. customer: its column, quoted.
+    """
+    number = "split_part(row_id, '.', -1)::BIGINT"
+    unkeyed = f"starts_with(row_id, '{table.name}:#')"
+    one_each = "SELECT _content FROM staged WHERE NOT _keyed GROUP BY _content HAVING count(*) > 1"
+    k = "row_number() OVER (PARTITION BY _content ORDER BY"
+    left_i, left_h = "equal_staged ANTI JOIN {0} USING (_n)", "equal_held ANTI JOIN {0} USING (_content, number)"
+    steps = [
+        "CREATE OR REPLACE TEMP TABLE equal_held AS"
+        f" SELECT _content, {number} AS number, arg_max({customer}, (known_at, _version)) AS who FROM {held} AS held"
+        f" WHERE {unkeyed} AND _content IN (SELECT _content FROM staged WHERE NOT _keyed) GROUP BY ALL",
+        f"CREATE OR REPLACE TEMP TABLE equal_staged AS SELECT _n, _content, {customer} AS who FROM staged"
+        f" WHERE NOT _keyed AND (_content IN ({one_each}) OR _content IN (SELECT _content FROM equal_held))",
+    ]
+    query = (
+        "CREATE OR REPLACE TEMP TABLE repeated AS WITH "
+        f"same_buyer AS (WITH i AS (SELECT *, row_number() OVER (PARTITION BY _content, who ORDER BY _n) AS k"
+        " FROM equal_staged), h AS (SELECT *, row_number() OVER (PARTITION BY _content, who ORDER BY number) AS k"
+        f" FROM equal_held) SELECT i._n, i._content, h.number FROM i JOIN h ON h._content = i._content AND h.k = i.k"
+        " AND h.who IS NOT DISTINCT FROM i.who), "
+        f"of_any AS (WITH i AS (SELECT *, {k} _n) AS k FROM {left_i.format('same_buyer')} WHERE who IS NULL),"
+        f" h AS (SELECT *, {k} number) AS k FROM {left_h.format('same_buyer')})"
+        " SELECT i._n, i._content, h.number FROM i JOIN h ON h._content = i._content AND h.k = i.k), "
+        f"first_two AS (SELECT * FROM same_buyer UNION ALL SELECT * FROM of_any), "
+        f"for_any AS (WITH i AS (SELECT *, {k} _n) AS k FROM {left_i.format('first_two')}),"
+        f" h AS (SELECT *, {k} number) AS k FROM {left_h.format('first_two')} WHERE who IS NULL)"
+        " SELECT i._n, i._content, h.number FROM i JOIN h ON h._content = i._content AND h.k = i.k), "
+        f"known AS (SELECT * FROM first_two UNION ALL SELECT * FROM for_any) "
+        "SELECT _n, number AS occurrence FROM known UNION ALL"
+        f" SELECT _n, coalesce(last, 0) + {k} _n) FROM {left_i.format('known')}"
+        " LEFT JOIN (SELECT _content, max(number) AS last FROM equal_held GROUP BY _content) USING (_content)"
+    )
+    return [*steps, query]
 
 
 def numbered(table: Table, some_without_key: bool, some_stored: bool) -> Sequence[str]:

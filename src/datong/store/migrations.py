@@ -3,13 +3,18 @@
 A new column of a table needs no step: a ledger follows model/tables.toml when it is opened.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from datong.model.errors import Refused
 from datong.model.tables import Column, Table, tables
 from datong.model.words import message
+from datong.store.written_anew import Hands, arrow_bytes, identify_anew, quoted, with_texts
 
 _SQL_TYPES = {
     "text": "VARCHAR",
@@ -31,10 +36,6 @@ _BOOKKEEPING = {
     "_ingest": "BIGINT NOT NULL",
     "_source_row": "BIGINT",
 }
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def sql_type(column: Column) -> str:
@@ -131,6 +132,62 @@ def _put_back(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _buyers_out_of_content(connection: duckdb.DuckDBPyConnection) -> None:
+    """Who bought is no part any more of what a row says, nor of the id of a row without a key: a hash of it could be
+    held against a name. Kept runs name their rows by the new ids."""
+    hands = hands_of(connection)
+    anew: dict[str, str] = {}
+    columns = hands.rows(
+        "SELECT schema_name, table_name, column_name FROM duckdb_columns()"
+        " WHERE schema_name IN ('chain', 'branch') AND NOT internal ORDER BY schema_name DESC, table_name, column_name"
+    )
+    for schema, name, column in columns:
+        if name in tables() and column in tables()[name].personal_columns("customer"):
+            where = f"{quoted(column)} IS NOT NULL"
+            anew |= identify_anew(hands, tables()[name], f"{schema}.{quoted(name)}", where)
+    if not anew:
+        return
+    other: Callable[[str], str] = lambda text: _ID.sub(lambda found: anew.get(found.group(), found.group()), text)  # noqa: E731
+
+    def changed(value: Any) -> Any:
+        return [changed(each) for each in value] if isinstance(value, list) else other(value) if value else value
+
+    for run, name in hands.rows("SELECT run, name FROM run_tables ORDER BY run, name"):
+        ((kept,),) = hands.rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
+        with pa.ipc.open_stream(kept) as reader:
+            table = reader.read_all()
+        renamed = with_texts(table, changed)
+        if renamed is not table:
+            hands.run("UPDATE run_tables SET arrow = ? WHERE run = ? AND name = ?", [arrow_bytes(renamed), run, name])
+
+
+# The id of a row without a key.
+_ID = re.compile(r"[a-z_]+:#[0-9a-f]{16}\.[0-9]+")
+
+
+def hands_of(connection: duckdb.DuckDBPyConnection) -> Hands:
+    """What steps read and write with."""
+
+    @contextmanager
+    def registered(name: str, table: pa.Table) -> Generator[None]:
+        connection.register(name, table)
+        try:
+            yield
+        finally:
+            connection.unregister(name)
+
+    def run(sql: str, params: Sequence[Any] = ()) -> None:
+        connection.execute(sql, list(params))
+
+    def rows(sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, list(params)).fetchall()
+
+    def arrow(sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        return connection.sql(sql, params=list(params)).to_arrow_table()
+
+    return Hands(rows, run, arrow, registered)
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _first_layout,
@@ -140,6 +197,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _writes,
     _deliveries,
     _put_back,
+    _buyers_out_of_content,
 )
 
 

@@ -20,7 +20,7 @@ from datong.app import clock
 from datong.app.branch_changes import parse_change, parse_row
 from datong.app.chain import Chain
 from datong.app.checking import check_chain
-from datong.app.cli import market, terminal, trial, twin_demo, twin_game
+from datong.app.cli import market, privacy, terminal, trial, twin_demo, twin_game
 from datong.app.cli.open_chain import opened
 from datong.app.clock import parse_moment
 from datong.app.reporting import report_inputs, write_report, write_run
@@ -45,6 +45,8 @@ from datong.questions.tables_out import message_of
 from datong.replay.scenario import STATED, Scenario, sweep
 
 EVIDENCE_SHOWN = 5
+# Writes whose source is a reason.
+WITH_A_REASON = ("person", "forget")
 # What of a folder is not read; so many of these findings are shown in full before a plan.
 NOT_READ = frozenset({"reserved_table", "unknown_table", "unknown_column", "unknown_columns", "not_read", "no_rows"})
 UNREAD_SHOWN = 5
@@ -222,6 +224,8 @@ def answer_writes(options: argparse.Namespace, language: str) -> int:
     for row in rows:
         words = {name: row[name] for name in ("by", "subject", "source")} | {"count": f"{row['how_many']:,}"}
         text = say(f"app.write.{row['what']}", language, at=f"{row['at'].astimezone(zone):%Y-%m-%d %H:%M}", **words)
+        if row["what"] in WITH_A_REASON and row["source"]:
+            text = say("app.write.because", language, text=text, why=row["source"])
         on_branch = row["branch"] is not None
         terminal.line(say("app.write.on_branch", language, text=text, branch=row["branch"]) if on_branch else text)
     return 0
@@ -805,6 +809,8 @@ ANSWERS: Mapping[str, Callable[[argparse.Namespace, str], int]] = {
     "quarantine": answer_quarantine,
     "writes": answer_writes,
     "withdraw": answer_withdraw,
+    "person": privacy.answer_person,
+    "forget": privacy.answer_forget,
     "run": answer_run,
     "balance": answer_balance,
     "quote": answer_quote,

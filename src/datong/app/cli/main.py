@@ -144,6 +144,19 @@ def _add_data_commands(c: _Commands) -> None:
     c.chain(p, positional=False)
     c.on_branch(p)
 
+    p = c.command("person")
+    p.add_argument("customer", metavar="CUSTOMER", help=c.text("person.customer"))
+    c.chain(p, positional=False)
+    p.add_argument("--out", type=Path, metavar="FILE", default=Path("person.json"), help=c.text("person.out"))
+    p.add_argument("--why", metavar="TEXT", default="", help=c.text("person.why"))
+
+    p = c.command("forget")
+    p.add_argument("customer", metavar="CUSTOMER", nargs="?", help=c.text("person.customer"))
+    p.add_argument("--lost", action="store_true", help=c.text("forget.lost"))
+    c.chain(p, positional=False)
+    p.add_argument("--why", metavar="TEXT", default="", help=c.text("person.why"))
+    p.add_argument("--yes", action="store_true", help=c.text("forget.yes"))
+
 
 def _add_planning_commands(c: _Commands) -> None:
     p = c.command("run")

@@ -22,7 +22,7 @@ from datong.model.words import message
 # The column that holds the key of a row, by table.
 LINE_KEYS = {"sales": "sale", "returns": "return", "reviews": "review", "interest": "interest", ALIASES: "alias"}
 # What makes a row another one, and which of it are figures.
-_COMPARED = ("product", "units", "price", "market", "customer", "rating", "title", "text", "count", "name")
+_COMPARED = ("product", "units", "price", "market", "rating", "title", "text", "count", "name")
 _FIGURES = ("units", "price", "rating", "count")
 # Whether counts of interest that an earlier list had otherwise correct it.
 INTEREST_AGAIN, CORRECTS, REFUSE = "interest_again", "corrects", "refuse"

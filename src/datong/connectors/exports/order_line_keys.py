@@ -4,8 +4,9 @@ A line is known by its order, the day of it, its product, and, where an order ha
 among them: columns may come and go, states and quantities may change. The day keeps numbers apart that begin anew, as
 those of receipts do.
 
-A list without order numbers is one of days: a line is known by its day and product, and by its time, market, customer
-and unit price where the list has them; by its turn only where all of these are the same. Which of them tell lines apart
+A list without order numbers is one of days: a line is known by its day and product, and by its time, market and unit
+price where the list has them; by its turn where all of these are the same. Who bought is no part of it: a key is kept
+as long as the sale, and would name the customer. Which of them tell lines apart
 is decided at the first list of a chain and kept with its answers.
 """
 
@@ -37,7 +38,9 @@ _TURN = r"^(.*/[0-9]{4}-[0-9]{2}-[0-9]{2}/.*)/[0-9]+$"
 LINES, OTHER_LINES = "lines", "other_lines"
 ORDERS, ROWS, DAYS = "orders", "rows", "days"
 # What tells lines of one day and product apart, in the order of their key.
-_PARTS = ("time", "market", "customer", "price")
+_PARTS = ("time", "market", "price")
+# What an earlier version had among them.
+_CUSTOMER = "customer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +63,12 @@ def lines_of(export: Export, numbers: Numbers, when: Moments, product: pa.Array)
     parts = _parts_of_days(export, numbers, when, product)
     own = ORDERS if order is not None else "+".join((DAYS, *parts))
     kept = export.asking.answers.get(LINES)
+    if kept is not None and names_customers(kept):
+        kept = without_customers(kept)
+    elif kept is not None:
+        export.asking.said(LINES, (kept,) if _is_kind(kept) else (own,))
     if kept is None:
         kept = own
-    else:
-        export.asking.said(LINES, (kept,) if _is_kind(kept) else (own,))
     if kept == ROWS:
         return Lines()
     wanted = () if kept == ORDERS else tuple(kept.split("+")[1:])
@@ -83,6 +88,31 @@ def _is_kind(kept: str) -> bool:
     return kept in (ORDERS, ROWS) or (first == DAYS and set(parts) <= set(_PARTS))
 
 
+def names_customers(kind: str) -> bool:
+    """Whether lines were known by their customers, too, as an earlier version had it."""
+    return _CUSTOMER in kind.split("+")[1:]
+
+
+def without_customers(kind: str) -> str:
+    return "+".join(part for part in kind.split("+") if part != _CUSTOMER)
+
+
+def keys_without_customers(keys: Sequence[str], kind: str) -> dict[str, str]:
+    """The keys that an earlier version made of days, each with the one it has without its customer; `kind` is what they
+    were made of. Those that are alike then are told apart by their turn, in the order in which they come."""
+    place = 2 + kind.split("+").index(_CUSTOMER)  # after an empty part, the day and the product
+    turns: dict[str, int] = {}
+    result = {}
+    for key in keys:
+        parts = [part for part in key.split("/") if not part.startswith("#")]
+        if not KEY.match(key) or len(parts) != 2 + len(kind.split("+")):
+            continue
+        line = "/".join(parts[:place] + parts[place + 1 :])
+        turns[line] = turns.get(line, 0) + 1
+        result[key] = line if turns[line] == 1 else f"{line}/#{turns[line]}"
+    return result
+
+
 def _column_of(part: str) -> str:
     return "date" if part == "time" else part
 
@@ -92,9 +122,8 @@ def _parts_of_days(export: Export, numbers: Numbers, when: Moments, product: pa.
     found = {}
     if when.clock.any():
         found["time"] = pa.array(when.seconds, pa.int64()).cast(pa.string())
-    for wanted in ("market", "customer"):
-        if (cells := export.cells(wanted)) is not None:
-            found[wanted] = cells.text
+    if (cells := export.cells("market")) is not None:
+        found["market"] = cells.text
     price = numbers.by_field.get("price")
     if price is not None and not is_line_total(price, np.abs(numbers.units), numbers.by_field.get("amount"), product):
         found["price"] = pa.array(np.round(price, 6), pa.float64(), from_pandas=True).cast(pa.string())

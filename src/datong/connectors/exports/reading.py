@@ -40,6 +40,7 @@ from datong.connectors.exports.table import PERIOD_COLUMN, PRODUCT_COLUMN, UNITS
 from datong.connectors.exports.units_column import units_column
 from datong.connectors.exports.units_sold import units_sold
 from datong.connectors.files.read import RawSource
+from datong.ledger.persons import findings_without_texts
 from datong.ledger.row_checks import REJECTED_SCHEMA, shown
 from datong.model.findings import Finding, finding
 from datong.model.words import message
@@ -110,7 +111,7 @@ def read_from(
     missing = _missing(export)
     if missing:
         return Reading(
-            name, export.choice.columns, missing, findings=(*grids.findings, *export.findings),
+            name, export.choice.columns, missing, findings=_said(export, grids.findings),
             notes=tuple(export.notes), names=tuple(columns), profile=profile,
         )  # fmt: skip
     return _read(export, grids.findings, rejected)
@@ -136,6 +137,12 @@ def _missing(export: Export) -> tuple[str, ...]:
     return missing or (("sales",) if is_no_list_of_sales(export) else ())
 
 
+def _said(export: Export, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What is said of the file, without what it quotes of rows that could not be read where it names customers."""
+    found = (*findings, *export.findings)
+    return findings_without_texts(found) if export.choice.column("customer") is not None else found
+
+
 def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table) -> Reading:
     """Step by step: columns, gaps, numbers, dates, rows that are left out, codes, what was sold, our tables."""
     ask_for_product(export)
@@ -155,7 +162,7 @@ def _read(export: Export, findings: Sequence[Finding], rejected: pa.Table) -> Re
     parts = tuple((n, RawSource(export.name, t, rejected if n == "sales" else nothing)) for n, t in tables.items())
     return Reading(
         export.name, export.choice.columns, (), parts, tuple(export.asking.open), dict(export.asking.used),
-        (*findings, *export.findings), tuple(export.notes), export.rows.left(rejected.num_rows),
+        _said(export, findings), tuple(export.notes), export.rows.left(rejected.num_rows),
         Totals(export.table.height, round(float(sold.sum()), 9), round(float(returned.sum()), 9)), when.zone,
         lines, tuple(export.columns), export.profile,
         numbers.currency,

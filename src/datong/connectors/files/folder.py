@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.connectors.files.customer_keys import CustomerKeys
+from datong.connectors.files.guarded import Guarded
 from datong.connectors.files.read import (
     SUFFIXES,
     WORKBOOK_SUFFIXES,
@@ -25,6 +27,7 @@ from datong.connectors.files.slash_dates import SlashDates
 from datong.connectors.files.steady import no_file
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
 from datong.ledger.masking import has_personal_data, masked_findings, masked_rejected
+from datong.ledger.persons import Customers
 from datong.ledger.products_held_back import HOLDING, circles
 from datong.ledger.row_checks import (
     NOTHING_KNOWN,
@@ -268,15 +271,17 @@ def check_folder(
     today: date | None = None,
     also_known: Mapping[str, Sequence[pa.Array]] = MappingProxyType({}),
     unchecked: frozenset[str] = frozenset(),
+    customers: Customers | None = None,
 ) -> CheckResult:
     """Everything that is wrong with a chain folder, at once: each file, each row, and the tables with one another.
 
     take: what is done with the rows of each table. keep_rejected: False where the bad rows themselves are not wanted.
     on_rows: told the table and how many rows of it have come so far. today: events of long after it are refused.
     also_known: by table, keys that rows may name though no file of the folder holds them; unchecked: tables of which
-    any may be.
+    any may be. customers: who keeps their keys; None: nobody, for rows that are not kept.
     """
     contents = read_folder(folder)
+    customers = customers or CustomerKeys(None)
     if not folder.is_dir():
         return CheckResult(None, {}, contents.findings, {})
     settings = contents.settings or ChainSettings(folder.resolve().name)
@@ -291,7 +296,7 @@ def check_folder(
         name, table = part.table, tables()[part.table]
         rows: CheckedRows = SourceRows(
             table,
-            part.source,
+            Guarded(table, part.source, customers),
             settings,
             known,
             keep_rejected,

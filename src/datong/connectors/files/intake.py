@@ -25,6 +25,7 @@ from datong.connectors.files.folder import Outcome, Part, check_folder, table_fi
 from datong.connectors.files.read import WORKBOOK_SUFFIXES
 from datong.connectors.files.settings import SETTINGS_FILE
 from datong.connectors.files.steady import Looks, UnreadableError, looks, settled
+from datong.ledger.persons import Customers
 from datong.ledger.protocol import END_OF_TIME, IngestReport, Intake, Ledger
 from datong.ledger.row_checks import Checked, CheckedRows, RowsInHand
 from datong.ledger.units import UNITS, has_units
@@ -53,12 +54,13 @@ def take_in_folder(
     arrived_at: datetime,
     on_rows: Callable[[str, int], None] = lambda _table, _rows: None,
     today: date | None = None,
+    customers: Customers | None = None,
     *,
     by: str,
 ) -> TakenIn:
     """Read, check and take in the tables of a folder whose settings can be read; what is unchanged is only compared.
 
-    today: events of long after it are refused. by: who takes them in.
+    today: events of long after it are refused. customers: who keeps their keys. by: who takes them in.
     """
     seen = _file_looks(folder, settled)
     digests = _file_digests(folder)
@@ -69,7 +71,10 @@ def take_in_folder(
     if before is not None:
         return TakenIn(before.reports, before.findings, before.unheeded)
     taking = _Taking(ledger, arrived_at, digests, by)
-    checked = check_folder(folder, taking.take, on_rows=on_rows, today=today, also_known={"orders": [given_out]})
+    orders = {"orders": [given_out]}
+    checked = check_folder(
+        folder, taking.take, on_rows=on_rows, today=today, also_known=orders, customers=customers
+    )
     gone = _gone(ledger, {report.table for report in taking.reports} | unread_tables(checked.findings))
     taken = TakenIn(tuple(taking.reports), checked.findings, (*taking.unheeded, *gone.values()))
     if _file_looks(folder, looks) == seen:  # nobody wrote to it in the meantime

@@ -1,0 +1,123 @@
+"""Customers -> tokens, before a row is checked, kept or shown.
+
+A token is a keyed hash (HMAC; RFC 2104, here the keyed mode of BLAKE2, RFC 7693) with a key of that customer's own, so
+that whoever destroys the key makes the person unlinkable, in old copies of the ledger too. Tokens remain personal data
+as long as the key is there. Who keeps the keys is a matter of the store (`Customers`); what a token looks like and where
+rows hold customers stands here.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from datong.ledger.cells import BLANKS, typed
+from datong.ledger.row_checks import ROW, column_name
+from datong.model.findings import Finding
+from datong.model.tables import Table
+from datong.model.words import Message
+
+MARK = "~"
+TOKEN = re.compile(r"~[a-v0-9]{24}")
+# What stands in place of text that could not be read, and may name anybody.
+NOT_KEPT, FORGOTTEN = "[not kept]", "[forgotten]"
+# Texts have none.
+_ANY_ZONE = ZoneInfo("UTC")
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+
+
+class Customers(Protocol):
+    """Who keeps a key for each customer."""
+
+    def tokens(self, customers: Sequence[str]) -> Sequence[str]:
+        """The token of each; a customer who has no key gets one, which is kept before this returns. A token of a key
+        that is there stays as it is."""
+        ...
+
+
+def token_of(key: bytes) -> str:
+    """The token that a customer's key gives: 120 bits in base 32."""
+    number = int.from_bytes(blake2b(b"datong customer", key=key, digest_size=15).digest())
+    return MARK + "".join(_DIGITS[number >> 5 * place & 31] for place in range(23, -1, -1))
+
+
+def plain_customer(text: str) -> str:
+    """A customer as it is looked up, however it was typed."""
+    return text.strip(BLANKS)
+
+
+def customer_headers(table: Table, headers: Iterable[str]) -> dict[str, str]:
+    """Columns of the table that hold customers, by the header that a source has for each."""
+    found = {header: column_name(table, header) for header in headers}
+    wanted = table.personal_columns("customer")
+    return {header: name for header, name in found.items() if name in wanted}
+
+
+def guarded(table: Table, rows: pa.Table, customers: Customers) -> pa.Table:
+    """Rows of a source with tokens for customers. Columns that the table does not know go: nobody reads them, and a
+    rejected row would keep what they say of a person."""
+    held = customer_headers(table, rows.column_names)
+    for header, name in held.items():
+        texts = typed(table, {name: rows[header]}, _ANY_ZONE)[name].values
+        at = rows.column_names.index(header)
+        rows = rows.set_column(at, header, tokens_column(texts, customers))
+    if not table.personal_columns("customer"):
+        return rows
+    return rows.select([h for h in rows.column_names if h == ROW or column_name(table, h) in table.columns])
+
+
+def tokens_column(texts: pa.ChunkedArray, customers: Customers) -> pa.ChunkedArray:
+    """A column of customers as tokens; each is looked up once."""
+    coded = texts.combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    tokens = customers.tokens([plain_customer(text) for text in coded.dictionary.to_pylist()])
+    return pa.chunked_array([pa.array(tokens, pa.string()).take(coded.indices)])
+
+
+def without_texts(rejected: pa.Table) -> pa.Table:
+    """Rows that could not be cut into cells, without what stands in them: any part of it may be a customer."""
+    for name in ("raw", "findings"):
+        hidden = [json.dumps(_hidden_json(json.loads(text)), ensure_ascii=False) for text in rejected[name].to_pylist()]
+        column = pa.chunked_array([pa.array(hidden, pa.string())])
+        rejected = rejected.set_column(rejected.column_names.index(name), name, column)
+    return rejected
+
+
+def _hidden_json(value: Any) -> Any:
+    """A raw row, or the findings on it."""
+    if isinstance(value, list):
+        return [{**each, "found": NOT_KEPT, "zh": {**each.get("zh", {}), "found": NOT_KEPT}} for each in value]
+    return dict.fromkeys(value, NOT_KEPT)
+
+
+def findings_without_texts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What is said of a source, without what it quotes of rows that could not be read."""
+    return tuple(replace(one, found=_unquoted(one.found)) for one in findings)
+
+
+def _unquoted(said: Message) -> Message:
+    def plain(value: Any) -> Any:
+        if not isinstance(value, Message):
+            return value
+        if value.key == "check.quoted":
+            return Message(value.key, value.names, tuple(NOT_KEPT for _ in value.values))
+        return _unquoted(value)
+
+    return Message(said.key, said.names, tuple(plain(value) for value in said.values))
+
+
+def replaced(value: Any, words: Mapping[str, str]) -> Any:
+    """A value of JSON with texts put in place of others, wherever they stand in it."""
+    if isinstance(value, str):
+        for old, new in words.items():
+            value = value.replace(old, new)
+        return value
+    if isinstance(value, list):
+        return [replaced(each, words) for each in value]
+    return {k: replaced(v, words) for k, v in value.items()} if isinstance(value, dict) else value

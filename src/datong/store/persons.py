@@ -1,0 +1,235 @@
+"""Customers in a ledger: which there are, plain ones made tokens, all that is held about one, and what forgetting takes.
+
+A customer stands in a column of some chain tables and of the branches' (`Column.personal`), in raw rows of the
+quarantine, and, by words that are quoted, in tables of kept runs. Forgetting goes through every version of a row.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from datong.ledger.persons import FORGOTTEN, MARK, NOT_KEPT, replaced
+from datong.model.tables import Table, tables
+from datong.store.migrations import branch_table, chain_table
+from datong.store.written_anew import Hands, arrow_bytes, identify_anew, quoted, with_texts
+
+# Tables of a kept run in which texts of findings stand.
+_QUOTING = ("signals", "reasons", "notices", "left_out", "since")
+# Just above MARK: texts from MARK to here begin with it, and a block of tokens alone is passed over.
+_AFTER_MARK = chr(ord(MARK) + 1)
+
+
+class _Place(NamedTuple):
+    """A column of customers: of which table, its SQL table and its name."""
+
+    table: Table
+    name: str
+    column: str
+
+
+def places(hands: Hands, *, trunk_only: bool = False) -> list[_Place]:
+    """Where customers stand, in the tables of the chain and those that branches changed."""
+    found = hands.rows("SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name IN ('chain', 'branch')")
+    there = set(found)
+    result = []
+    for table in tables().values():
+        for column in table.personal_columns("customer"):
+            for schema, name in (("chain", chain_table(table)), ("branch", branch_table(table))):
+                if (schema, table.name) in there and not (trunk_only and schema == "branch"):
+                    result.append(_Place(table, name, column))
+    return result
+
+
+def plain_customers(hands: Hands) -> list[str]:
+    """Customers that no token stands for, of rows and of rows in quarantine."""
+    found: set[str] = set()
+    for place in places(hands):
+        column = quoted(place.column)
+        found |= {
+            text
+            for (text,) in hands.rows(
+                f"SELECT DISTINCT {column} FROM {place.name} WHERE {column} < ? OR {column} >= ?", [MARK, _AFTER_MARK]
+            )
+        }
+    for _, _, raw, _ in _waiting(hands):
+        found |= {text for text in _named(raw).values() if not text.startswith(MARK)}
+    return sorted(found)
+
+
+def held_tokens(hands: Hands) -> set[str]:
+    """Every token in rows and in quarantine."""
+    found: set[str] = set()
+    for place in places(hands):
+        column = quoted(place.column)
+        sql = f"SELECT DISTINCT {column} FROM {place.name} WHERE {column} >= ? AND {column} < ?"
+        found |= {text for (text,) in hands.rows(sql, [MARK, _AFTER_MARK])}
+    for _, _, raw, _ in _waiting(hands):
+        found |= {text for text in _named(raw).values() if text.startswith(MARK)}
+    return found
+
+
+def hash_customers(hands: Hands, tokens: Mapping[str, str], keys: Mapping[str, str]) -> int:
+    """Put tokens in place of customers, and order lines' keys in place of others. What was noted of files goes: it may
+    quote a customer. Returns how many rows changed."""
+    count = 0
+    names = pa.table({"plain": pa.array(list(tokens), pa.string()), "token": pa.array(list(tokens.values()))})
+    for place in places(hands):
+        column = quoted(place.column)
+        with hands.registered("tokens_arrow", names):
+            ((changed,),) = hands.rows(
+                f"UPDATE {place.name} SET {column} = t.token FROM tokens_arrow AS t WHERE {column} = t.plain"
+            )
+        count += changed
+    for name in ("sales", "returns") if keys else ():
+        _rename_keys(hands, tables()[name], keys)
+    for where, place, raw, findings in list(_waiting(hands)):
+        own = {text: tokens[text] for text in _named(raw).values() if text in tokens}
+        whole = json.loads(raw)
+        if set(whole) == {"text"}:  # a record that could not be cut into cells
+            own, whole = {json.loads(raw)["text"][:60]: NOT_KEPT}, {"text": NOT_KEPT}
+        elif own:
+            whole = {name: own.get(text, text) for name, text in whole.items()}
+        else:
+            continue
+        _rewrite_waiting(hands, where, place, whole, replaced(json.loads(findings), own))
+        count += 1
+    hands.run("DELETE FROM intakes")
+    return count
+
+
+def _rename_keys(hands: Hands, table: Table, keys: Mapping[str, str]) -> None:
+    """Rows of a table whose own key held a customer, under another: their id and content are of it."""
+    (key,) = table.key
+    names = pa.table({"old": pa.array(list(keys)), "new": pa.array(list(keys.values()))})
+    for name in _sql_tables(hands, table):
+        with hands.registered("keys_arrow", names):
+            hands.run(
+                f"UPDATE {name} SET {quoted(key)} = k.new, row_id = '{table.name}:' || k.new FROM keys_arrow AS k"
+                f" WHERE {quoted(key)} = k.old"
+            )
+            identify_anew(hands, table, name, f"{quoted(key)} IN (SELECT new FROM keys_arrow)")
+
+
+def of_person(hands: Hands, tokens: Sequence[str]) -> dict[str, pa.Table]:
+    """Every version of every row that holds one of the tokens, by table, and their rows in quarantine."""
+    found: dict[str, pa.Table] = {}
+    for place in places(hands):
+        on_branch = "NULL::VARCHAR AS branch"
+        source = place.name
+        if place.name.startswith("branch."):
+            on_branch = "b.name AS branch"
+            source = f"{place.name} JOIN branches AS b ON b.branch = _branch"
+        own = ", ".join(quoted(name) for name in place.table.columns)
+        rows = hands.arrow(
+            f"SELECT row_id, _version AS version, _withdrawn AS withdrawn, {on_branch}, {own} FROM {source}"
+            f" WHERE {quoted(place.column)} IN (SELECT unnest(?)) ORDER BY row_id, version",
+            [list(tokens)],
+        )
+        before = found.get(place.table.name)
+        found[place.table.name] = rows if before is None else pa.concat_tables([before, rows])
+    waiting = [
+        {"table": table, "raw": raw}
+        for _, (table, _), raw, _ in _waiting(hands)
+        if set(_named(raw).values()) & set(tokens)
+    ]
+    found["quarantine"] = pa.Table.from_pylist(waiting, pa.schema([("table", pa.string()), ("raw", pa.string())]))
+    return {name: rows for name, rows in found.items() if rows.num_rows}
+
+
+def forget(hands: Hands, tokens: Sequence[str], quotes: Sequence[str]) -> dict[str, int]:
+    """Empty the customer and the words of every version of the rows that hold one of the tokens, in the quarantine too;
+    take quotes out of kept runs. Returns how many rows, by table, and how many tables of runs
+    (`run_tables`)."""
+    counts: dict[str, int] = {}
+    for place in places(hands):
+        emptied = [place.column, *place.table.personal_columns("words")]
+        sets = ", ".join(f"{quoted(name)} = NULL" for name in emptied)
+        ((count,),) = hands.rows(
+            f"UPDATE {place.name} SET {sets} WHERE row_id IN"
+            f" (SELECT row_id FROM {place.name} WHERE {quoted(place.column)} IN (SELECT unnest(?)))",
+            [list(tokens)],
+        )
+        counts[place.table.name] = counts.get(place.table.name, 0) + count
+    words = dict.fromkeys(tokens, FORGOTTEN)
+    for where, place, raw, findings in list(_waiting(hands)):
+        if not set(_named(raw).values()) & set(tokens):
+            continue
+        table = tables()[place[0]]
+        gone = {*table.personal_columns("customer"), *table.personal_columns("words")}
+        kept = {name: None if name in gone else text for name, text in json.loads(raw).items()}
+        said = replaced(json.loads(findings), words | {str(text): FORGOTTEN for text in _said(raw, table)})
+        _rewrite_waiting(hands, where, place, kept, said)
+        counts["quarantine"] = counts.get("quarantine", 0) + 1
+    for token in tokens:
+        hands.run("UPDATE intakes SET kept = replace(kept, ?, ?) WHERE contains(kept, ?)", [token, FORGOTTEN, token])
+    counts["run_tables"] = _unquote_runs(hands, quotes)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _sql_tables(hands: Hands, table: Table) -> list[str]:
+    found = set(hands.rows("SELECT schema_name, table_name FROM duckdb_tables()"))
+    names = (("chain", chain_table(table)), ("branch", branch_table(table)))
+    return [name for schema, name in names if (schema, table.name) in found]
+
+
+# rows in quarantine ------------------------------------------------------------------------------------------------
+
+
+def _waiting(hands: Hands) -> Iterator[tuple[str, tuple[str, str], str, str]]:
+    """Rows in quarantine of tables that hold customers: in which quarantine, (table, id), raw and findings."""
+    names = [table.name for table in tables().values() if table.personal_columns("customer")]
+    for where in ("quarantine", "branch_quarantine"):
+        found = hands.rows(
+            f"SELECT table_name, quarantine_id, raw, findings FROM {where} WHERE table_name IN (SELECT unnest(?))"
+            " ORDER BY quarantine_id",
+            [names],
+        )
+        for table, one, raw, findings in found:
+            yield where, (table, one), raw, findings
+
+
+def _named(raw: str) -> dict[str, str]:
+    """Customers that a raw row names, by column."""
+    names = {name for table in tables().values() for name in table.personal_columns("customer")}
+    return {k: str(v) for k, v in json.loads(raw).items() if k in names and v is not None}
+
+
+def _said(raw: str, table: Table) -> list[Any]:
+    row = json.loads(raw)
+    return [row[name] for name in table.personal_columns("words") if row.get(name)]
+
+
+def _rewrite_waiting(hands: Hands, where: str, place: tuple[str, str], raw: Any, findings: Any) -> None:
+    texts = [json.dumps(value, ensure_ascii=False) for value in (raw, findings)]
+    hands.run(f"UPDATE {where} SET raw = ?, findings = ? WHERE table_name = ? AND quarantine_id = ?", [*texts, *place])
+
+
+# what is quoted ----------------------------------------------------------------------------------------------------
+
+
+def _unquote_runs(hands: Hands, quotes: Sequence[str]) -> int:
+    if not quotes:
+        return 0
+    count = 0
+    of = "name IN (SELECT unnest(?))"
+    for run, name in hands.rows(f"SELECT run, name FROM run_tables WHERE {of} ORDER BY run, name", [list(_QUOTING)]):
+        ((kept,),) = hands.rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
+        with pa.ipc.open_stream(kept) as reader:
+            table = reader.read_all()
+        words = _spelled(quotes)
+        other = with_texts(table, lambda value: replaced(value, words))
+        if other is not table:
+            hands.run("UPDATE run_tables SET arrow = ? WHERE run = ? AND name = ?", [arrow_bytes(other), run, name])
+            count += 1
+    return count
+
+
+def _spelled(quotes: Sequence[str]) -> dict[str, str]:
+    """Quotes as they stand in texts and in JSON."""
+    spellings = (f"“{q}”" for quote in quotes for q in (quote, json.dumps(quote, ensure_ascii=False)[1:-1]))
+    plain = dict.fromkeys(spellings, FORGOTTEN)
+    return plain | {json.dumps(text)[1:-1]: FORGOTTEN for text in plain}
+
+

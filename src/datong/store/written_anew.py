@@ -1,0 +1,88 @@
+"""Rows and kept runs written anew in place, where the rules of what they hold have changed."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from datong.ledger.row_ids import identities
+from datong.ledger.state import arrow_type
+from datong.model.tables import Table
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Hands(NamedTuple):
+    """What a ledger reads and writes with. rows, run, arrow: SQL and its parameters. registered: a table under a name
+    in SQL."""
+
+    rows: Callable[..., list[tuple[Any, ...]]]
+    run: Callable[..., None]
+    arrow: Callable[..., pa.Table]
+    registered: Callable[[str, pa.Table], AbstractContextManager[None]]
+
+
+def identify_anew(hands: Hands, table: Table, name: str, where: str) -> dict[str, str]:
+    """Give rows the content, and those without a key the id, that today's rules give them. Returns the new id of each
+    row that has another one. name, where: SQL.
+
+    A row without a key keeps its place among equal ones: it is numbered after those that have the new content already.
+    """
+    there = {n for (n,) in hands.rows(f"SELECT column_name FROM (DESCRIBE {name})")}
+    columns = [column for column in table.columns.values() if column.name in there]
+    own = ", ".join(quoted(column.name) for column in columns)
+    rows = hands.arrow(f"SELECT rowid AS _rowid, row_id AS _old, _ingest, _source_row, {own} FROM {name} WHERE {where}")
+    if not rows.num_rows:
+        return {}
+    typed = pa.table({column.name: rows[column.name].cast(arrow_type(column)) for column in columns})
+    named = identities(table, typed)
+    order = sorted(range(rows.num_rows), key=lambda i: (rows["_ingest"][i].as_py(), rows["_source_row"][i].as_py() or 0))
+    old, keyed, base = (rows["_old"].to_pylist(), named["_keyed"].to_pylist(), named["row_id"].to_pylist())
+    new: dict[str, str] = {}
+    last: dict[str, int] = {}
+    for i in order:
+        if keyed[i] or old[i] in new:
+            continue
+        if base[i] not in last:
+            numbers = hands.rows(
+                f"SELECT max(split_part(row_id, '.', -1)::BIGINT) FROM {name} WHERE starts_with(row_id, ?)"
+                " AND row_id NOT IN (SELECT unnest(?))",
+                [base[i] + ".", old],
+            )
+            last[base[i]] = numbers[0][0] or 0
+        last[base[i]] += 1
+        new[old[i]] = f"{base[i]}.{last[base[i]]}"
+    ids = pa.array([new.get(one, one) for one in old], pa.string())
+    changed = pa.table(
+        {"at": rows["_rowid"], "id": ids, "high": named["_content_high"], "low": named["_content_low"]}
+    )
+    with hands.registered("anew_arrow", changed):
+        hands.run(
+            f"UPDATE {name} AS r SET row_id = a.id, _content = (a.high::UHUGEINT << 64) + a.low"
+            " FROM anew_arrow AS a WHERE r.rowid = a.at"
+        )
+    return {one: other for one, other in new.items() if one != other}
+
+
+def with_texts(table: pa.Table, change: Callable[[Any], Any]) -> pa.Table:
+    """The table with its texts, and lists of texts, changed; the same one where nothing is to be changed."""
+    for i, field in enumerate(table.schema):
+        item = field.type.value_type if pa.types.is_list(field.type) else field.type
+        if not (pa.types.is_string(item) or pa.types.is_large_string(item)):
+            continue
+        before = table.column(i).to_pylist()
+        after = [change(value) for value in before]
+        if after != before:
+            table = table.set_column(i, field, pa.array(after, field.type))
+    return table
+
+
+def arrow_bytes(table: pa.Table) -> bytes:
+    """A table as a run keeps it."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue().to_pybytes()

@@ -1,0 +1,391 @@
+"""Customers are kept as keyed hashes: nothing that Datong writes names one, and forgetting reaches all of it."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import datong
+from datong.app.cli.main import main
+from datong.connectors.files.customer_keys import KEYS_FOLDER
+from datong.connectors.files.starter import write_starter
+from datong.ledger.persons import TOKEN
+from datong.model.errors import NotFound, Refused
+from datong.store import duckdb_ledger
+
+CANARY, OTHER = "Canary Zhao 7391", "Wren Qian 5512"
+PRODUCT = "BAG-01"
+REVIEW = "the zipper squeals terribly and broke"
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Path:
+    folder = tmp_path / "chain"
+    write_starter(folder, "en")
+    for table in ("sales", "reviews"):
+        (folder / f"{table}.csv").unlink(missing_ok=True)
+    return folder
+
+
+def sales_csv(path: Path, *rows: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["sale,happened_at,product,units,customer", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def few_sales(path: Path) -> Path:
+    lines = [f"s{i},2026-02-{i:02d},{PRODUCT},{1 + i % 3},{(CANARY, OTHER)[i % 2]}" for i in range(1, 21)]
+    return sales_csv(path, *lines, f",2026-02-03,{PRODUCT},4,{CANARY}", f",2026-02-03,{PRODUCT},4,{OTHER}")
+
+
+def few_reviews(path: Path) -> Path:
+    lines = [f"r{i},2026-02-{i:02d},{PRODUCT},{(1, 5)[i % 2]},{(REVIEW, 'fine bag')[i % 2]},{(CANARY, OTHER)[i % 2]}"
+             for i in range(1, 15)]  # fmt: skip
+    path.write_text("\n".join(["review,happened_at,product,rating,text,customer", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def said(folder: Path, *words: str, but: tuple[str, ...] = ()) -> list[str]:
+    """Files of a folder in whose bytes any of the words stands, in the encodings that programs write, unpacked too."""
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in but):
+        content = b"".join(_contents(path))
+        if any(w.encode(code) in content for w in words for code in ("utf-8", "utf-16-le")):
+            found.append(str(path.relative_to(folder)))
+    return found
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    yield path.read_bytes()
+    if path.suffix == ".xlsx":
+        import zipfile
+
+        with zipfile.ZipFile(path) as packed:
+            yield from (packed.read(name) for name in packed.namelist())
+    if path.suffix == ".parquet":
+        yield json.dumps(pq.read_table(path).to_pylist(), default=str, ensure_ascii=False).encode()
+    if path.suffix == ".duckdb":
+        yield "\n".join(_everything(path)).encode()
+
+
+def _everything(path: Path) -> Iterator[str]:
+    """All that a ledger's tables hold, kept runs included."""
+    import duckdb
+
+    with duckdb.connect(str(path), read_only=True) as connection:
+        names = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+        for schema, name in names:
+            for row in connection.execute(f'SELECT * FROM {schema}."{name}"').fetchall():
+                for value in row:
+                    if isinstance(value, bytes):
+                        with pa.ipc.open_stream(value) as reader:
+                            yield str(reader.read_all().to_pylist())
+                    else:
+                        yield str(value)
+
+
+def tokens(chain: Path) -> dict[str, set[str]]:
+    with datong.open(chain) as opened:
+        state = opened.state()
+        return {name: set(state.table(name)["customer"].drop_null().to_pylist()) for name in ("sales", "reviews")}
+
+
+def by_folder(chain: Path, tmp_path: Path) -> None:
+    few_sales(chain / "sales.csv")
+    few_reviews(chain / "reviews.csv")
+
+
+def by_ingest(chain: Path, tmp_path: Path) -> None:
+    with datong.open(chain) as opened:
+        opened.ingest(few_sales(tmp_path / "in" / "sales.csv"))
+        opened.ingest(few_reviews(tmp_path / "in" / "reviews.csv"))
+
+
+def by_mapping(chain: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(few_sales(tmp_path / "in" / "sales.csv"))
+    frame.rename(columns={"customer": "Kunde"}).to_csv(tmp_path / "in" / "shop.csv", index=False)
+    rules = tmp_path / "mapping.toml"
+    rules.write_text(
+        '[[into]]\ntable = "sales"\n[into.columns]\nsale = "sale"\nhappened_at = "happened_at"\n'
+        'product = "product"\nunits = "units"\ncustomer = "Kunde"\n',
+        encoding="utf-8",
+    )
+    with datong.open(chain) as opened:
+        opened.ingest(tmp_path / "in" / "shop.csv", mapping=rules)
+        opened.ingest(few_reviews(tmp_path / "in" / "reviews.csv"))
+
+
+DOORS: dict[str, Callable[[Path, Path], None]] = {"folder": by_folder, "ingest": by_ingest, "mapping": by_mapping}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_byte_names_a_customer_whichever_door_they_come_by(
+    chain: Path, tmp_path: Path, door: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    DOORS[door](chain, tmp_path)
+    assert main(["run", str(chain), "--out", str(tmp_path / "out")]) == 0
+    assert main(["report", str(chain), "--out", str(tmp_path / "out" / "report.html")]) == 0
+    told = capsys.readouterr()
+    assert CANARY not in told.out + told.err
+    assert said(chain, CANARY, OTHER, but=("sales.csv", "reviews.csv")) == []
+    assert said(tmp_path / "out", CANARY, OTHER) == []
+    held = tokens(chain)
+    assert len(held["sales"]) == 2 and held["reviews"] == held["sales"]  # the same in both tables
+    assert all(TOKEN.fullmatch(token) for token in held["sales"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet", ".jsonl"])
+def test_bad_and_damaged_rows_name_nobody_either(
+    chain: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame(
+        {
+            "sale": ["s1", "s2", "s1"],
+            "happened_at": ["2026-02-01", "2026-02-02", "2026-02-01"],
+            "product": [PRODUCT, "GHOST", PRODUCT],
+            "units": ["1", "2", "5"],
+            "customer": [CANARY, CANARY, CANARY],
+            "buyer_note": [f"call {CANARY}"] * 3,
+        }
+    )
+    path = tmp_path / "in" / f"sales{suffix}"
+    path.parent.mkdir()
+    match suffix:
+        case ".csv":
+            frame.to_csv(path, index=False)
+            path.write_text(path.read_text() + f's4,2026-02-03,{PRODUCT},1,{CANARY},x,{CANARY}\n"{CANARY}\n')
+        case ".xlsx":
+            frame.to_excel(path, index=False, sheet_name="sales")
+        case ".parquet":
+            frame.to_parquet(path)
+        case _:
+            path.write_text(frame.to_json(orient="records", lines=True) + f'{{"customer": "{CANARY}\n')
+    with datong.open(chain) as opened:
+        taken = opened.ingest(path)
+        assert sum(report.quarantined for report in taken.reports) >= 2
+        assert CANARY not in "".join(f.text("en") + f.text("zh") for f in taken.findings)
+        assert CANARY not in str(opened.ledger.quarantined().to_pylist())
+        opened.retry_quarantine()
+    capsys.readouterr()
+    assert main(["quarantine", str(chain)]) in (0, 1)
+    assert main(["ingest", str(path), "--chain", str(chain)]) in (0, 1)
+    assert CANARY not in capsys.readouterr().out
+    assert said(chain, CANARY) == []
+
+
+def export(path: Path, customers: list[str]) -> Path:
+    rows = [f"2026-01-{1 + i // 4:02d},{'AB'[i % 2]},{2 + i % 3},9.90,{customers[i % len(customers)]}" for i in range(80)]
+    path.write_text("\n".join(["Date,SKU,Quantity,Unit price,Customer", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_an_export_that_is_tried_names_nobody_and_the_next_one_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, folder = export(tmp_path / "list.csv", [CANARY, OTHER, "Third"]), tmp_path / "tried"
+    for _ in range(2):
+        assert main(["try", str(file), "--yes", "--into", str(folder), "--lang", "en"]) == 0
+    assert CANARY not in capsys.readouterr().out
+    with datong.open(folder) as opened:
+        state = opened.state()
+        assert state.table("sales").num_rows == 80
+        assert len(set(state.table("sales")["customer"].to_pylist())) == 3
+        opened.forget(CANARY)
+        taken = opened.ingest(file)
+        assert sum(r.added + r.superseded for r in taken.reports) == 0
+    assert said(folder, CANARY, OTHER) == []
+
+
+def test_a_dataframe_names_nobody(tmp_path: Path) -> None:
+    frame = pd.read_csv(export(tmp_path / "list.csv", [CANARY, OTHER]))
+    trial = datong.try_(frame, keep=tmp_path / "kept")
+    assert CANARY not in repr(trial) + str(trial.notes)
+    assert said(tmp_path / "kept", CANARY, OTHER) == []
+    found = datong.replenish(frame, lead_days=7)
+    assert CANARY not in str(found.notes) + str(found.findings)
+
+
+def test_the_same_customer_has_the_same_token_until_forgotten(chain: Path, tmp_path: Path) -> None:
+    by_ingest(chain, tmp_path)
+    before = tokens(chain)
+    with datong.open(chain) as opened:
+        (report,) = opened.ingest(tmp_path / "in" / "sales.csv").reports
+        assert (report.added, report.superseded, report.known) == (0, 0, 22)
+    assert tokens(chain) == before
+
+
+def test_two_chains_give_one_customer_different_tokens_and_equal_runs(chain: Path, tmp_path: Path) -> None:
+    by_folder(chain, tmp_path)
+    other = tmp_path / "second" / "chain"
+    shutil.copytree(chain, other)
+    with datong.open(chain) as one, datong.open(other) as two:
+        assert one.run().run == two.run().run
+    assert tokens(chain)["sales"].isdisjoint(tokens(other)["sales"])
+
+
+def test_equal_rows_without_a_key_of_two_files_are_two_where_their_buyers_are(chain: Path, tmp_path: Path) -> None:
+    row = f",2026-02-03,{PRODUCT},4,"
+    with datong.open(chain) as opened:
+
+        def added(name: str, *buyers: str) -> int:
+            file = sales_csv(tmp_path / name / "sales.csv", *(row + buyer for buyer in buyers))
+            return opened.ingest(file).reports[0].added
+
+        assert added("1", CANARY) == 1
+        assert added("2", OTHER) == 1
+        assert added("3", OTHER, CANARY) == 0
+        assert added("4", OTHER, "", CANARY, "Third") == 2  # one for nobody, one for the third
+        assert added("5", "", "") == 0  # they may be any of those
+        opened.forget(CANARY)
+        assert added("6", OTHER, "", CANARY, "Third") == 0
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_forgetting_leaves_no_trace_of_name_token_or_words(
+    chain: Path, tmp_path: Path, door: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    DOORS[door](chain, tmp_path)
+    with datong.open(chain) as opened:
+        opened.run()
+        found = opened.person(CANARY, "asked by mail")
+        (token,) = set(found["sales"]["customer"].to_pylist())
+        units = sum(opened.state().table("sales")["units"].to_pylist())
+    shutil.copy(chain / ".datong" / "ledger.duckdb", tmp_path / "backup.duckdb")
+    keys = (chain / KEYS_FOLDER / "customers.key").read_bytes()
+    capsys.readouterr()
+    assert main(["forget", CANARY, "--chain", str(chain), "--yes", "--why", "asked by mail", "--lang", "en"]) == 0
+    told = capsys.readouterr().out
+    assert "1 key(s) destroyed" in told and "sales: 11 rows" in told and CANARY not in told
+    assert said(chain, token) == []
+    assert said(chain, CANARY, REVIEW, but=("sales.csv", "reviews.csv")) == []
+    changed = (chain / KEYS_FOLDER / "customers.key").read_bytes()
+    assert len(changed) == len(keys) and sum(a != b for a, b in zip(keys, changed, strict=True)) > 40
+    with datong.open(chain) as opened:
+        state = opened.state()
+        assert sum(state.table("sales")["units"].to_pylist()) == units  # what counts stays
+        assert state.table("sales").num_rows == 22 and state.table("reviews").num_rows == 14
+        opened.run()
+        with pytest.raises(NotFound) as caught:
+            opened.forget(CANARY)
+        assert CANARY not in str(caught.value)
+        audit = opened.ledger.writes().to_pylist()
+        assert {(w["subject"], w["source"]) for w in audit if w["what"] == "forget"} >= {("sales", "asked by mail")}
+        assert [w["source"] for w in audit if w["what"] == "person"] == ["asked by mail"]
+        assert CANARY not in str(audit) and token not in str(audit)
+
+
+def test_the_same_file_again_after_forgetting_changes_nothing(chain: Path, tmp_path: Path) -> None:
+    by_folder(chain, tmp_path)
+    with datong.open(chain) as opened:
+        opened.forget(CANARY)
+    (chain / "sales.csv").write_text((chain / "sales.csv").read_text() + f"s99,2026-02-25,{PRODUCT},1,{CANARY}\n")
+    with datong.open(chain) as opened:
+        sold = next(r for r in opened.ingested if r.table == "sales")
+        assert (sold.added, sold.superseded, sold.known) == (1, 0, 22)  # bought again: somebody new
+        assert len([c for c in opened.state().table("sales")["customer"].to_pylist() if c is None]) == 11
+
+
+def test_what_a_person_is_given_is_all_and_nobody_elses(chain: Path, tmp_path: Path) -> None:
+    by_ingest(chain, tmp_path)
+    for name in ("mine.json", "mine.csv"):
+        assert main(["person", CANARY, "--chain", str(chain), "--out", str(tmp_path / name)]) == 0
+    rows = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
+    assert len(rows["sales"]) == 11 and len(rows["reviews"]) == 7
+    assert {row["text"] for row in rows["reviews"]} == {REVIEW}
+    cells = pd.read_csv(tmp_path / "mine.csv", encoding="utf-8-sig")
+    assert set(cells[cells["column"] == "text"]["value"]) == {REVIEW}
+    assert cells[cells["table"] == "sales"]["row"].nunique() == 11
+
+
+class Killed(BaseException):
+    """As a kill would end the process there."""
+
+
+@pytest.mark.parametrize("at", ["destroy", "forget_person", "rewrite", "end_forgetting"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_kill_in_the_middle_is_ended_by_the_next_opening(
+    chain: Path, tmp_path: Path, at: str, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_ingest(chain, tmp_path)
+    with datong.open(chain) as opened:
+        (token,) = set(opened.person(CANARY)["sales"]["customer"].to_pylist())
+    from datong.connectors.files.customer_keys import CustomerKeys
+
+    where = duckdb_ledger.DuckDBLedger if at in ("forget_person", "rewrite") else CustomerKeys
+    own = getattr(where, at)
+
+    def killed(*given: object, **named: object) -> object:
+        if after:
+            own(*given, **named)
+        raise Killed
+
+    with monkeypatch.context() as patch, datong.open(chain) as opened:
+        patch.setattr(where, at, killed)
+        with pytest.raises(Killed):
+            opened.forget(CANARY)
+    with datong.open(chain) as opened, pytest.raises(NotFound):
+        opened.person(CANARY)
+    assert said(chain, token, REVIEW) == []
+    with datong.open(chain) as opened:
+        assert [w["subject"] for w in opened.ledger.writes().to_pylist() if w["what"] == "forget"].count("sales") == 1
+
+
+def test_lost_keys_are_said_and_their_customers_can_be_forgotten(
+    chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_ingest(chain, tmp_path)
+    shutil.rmtree(chain / KEYS_FOLDER)
+    more = sales_csv(tmp_path / "more" / "sales.csv", f"s77,2026-02-25,{PRODUCT},1,{CANARY}")
+    with datong.open(chain) as opened:
+        opened.run()  # what is there can be planned
+        with pytest.raises(Refused, match="keys"):
+            opened.ingest(more)
+        assert opened.state().table("sales").num_rows == 22
+    assert main(["forget", "--lost", "--chain", str(chain), "--yes", "--lang", "en"]) == 0
+    assert "sales: 22 rows" in capsys.readouterr().out
+    with datong.open(chain) as opened:
+        assert opened.ingest(more).reports[0].added == 1
+        assert opened.ingest(tmp_path / "in" / "sales.csv").reports[0].added == 0
+
+
+def test_a_ledger_with_plain_customers_is_hashed_and_says_so(
+    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = few_sales(tmp_path / "in" / "sales.csv")
+    with datong.open(chain) as opened:  # as an earlier version did it
+        monkeypatch.setattr(opened._at.customers, "tokens", list)
+        opened.ingest(few)
+        bad = sales_csv(tmp_path / "bad" / "sales.csv", f"s50,2026-02-02,GHOST,1,{CANARY}")
+        opened.ingest(bad)
+    monkeypatch.undo()
+    assert said(chain, CANARY) == [".datong/ledger.duckdb"]
+    assert main(["run", str(chain), "--lang", "en"]) == 0
+    told = capsys.readouterr()
+    assert "23 rows named customers as they came" in told.out + told.err
+    assert said(chain, CANARY, OTHER) == []
+    with datong.open(chain) as opened:
+        assert opened.ingest(few).reports[0].added == 0
+        assert opened.unheeded_edits == ()
+
+
+def test_keys_are_for_their_owner_alone_and_left_out_of_backups(chain: Path, tmp_path: Path) -> None:
+    by_ingest(chain, tmp_path)
+    folder = chain / KEYS_FOLDER
+    assert (folder / "customers.key").stat().st_mode & 0o077 == 0
+    assert folder.stat().st_mode & 0o077 == 0
+    assert (folder / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+
+
+def test_who_is_not_asked_forgets_nobody(chain: Path, tmp_path: Path) -> None:
+    by_ingest(chain, tmp_path)
+    assert main(["forget", CANARY, "--chain", str(chain)]) == 2
+    with datong.open(chain) as opened:
+        assert opened.rows_about(CANARY) == 18
+        opened.branch("what-if")
+        with pytest.raises(Refused):
+            opened.on("what-if").forget(CANARY)
