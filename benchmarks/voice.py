@@ -1,6 +1,6 @@
 """What Datong hears in reviews, on public sets: whether a review is good or bad, of which aspects it speaks, how fast.
 
-    python benchmarks/voice.py [--short] [--open] [--rows polarity,left_out,waimai,english,aspects,speed,repeats]
+    python benchmarks/voice.py [--short] [--open] [--rows polarity,left_out,waimai,english,aspects,speed,repeats,fakes]
 
 One JSON object a line. Each labelled set is split once: duplicates out (texts with two labels: all of them), a random
 fifth kept for the test, the seed fixed (`SPLIT_SEED`; `DIGESTS` holds the splits to what they were). As it stands a row
@@ -31,10 +31,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from fakes.made_up import DEVELOPED, HELD_OUT, KINDS, Real, planted, shop
 
 from datong.sense.voice import aspects as voice_aspects
 from datong.sense.voice import reading
 from datong.sense.voice.clauses import clauses
+from datong.sense.voice.fakes import doubts
 from datong.sense.voice.polarity import NEW, Polarity, Settings, adapted, decided, learnt, probabilities, scores
 from datong.sense.voice.reading import tone_words
 from datong.sense.voice.repeats import copies
@@ -56,6 +58,7 @@ SHORT_ROWS = 1500
 BOOTSTRAPS = 2000
 SPEED_ROWS, CHUNK = 20_000, 1000
 SENT, COPIES, EDITS = 20, 25, 0.05
+PRODUCTS_EACH, FEW_FALSE = 30, 0.01
 # Digests of the rows that are kept for the test, so that nobody moves them.
 DIGESTS = {"ten": "adaa7cf186b68735", "waimai": "bb003aed6577e821", "english": "5cc59f6d60d5d71e"}
 # What is asked of a row: of which figure, at least, and as an aim.
@@ -66,6 +69,7 @@ BARS = {
     "aspects": ("datong_less_lexicon", 0.10, 0.20),
     "speed": ("reviews_a_second", 800, 2500),
     "repeats": ("flagged", 0.80, 0.95),
+    "fakes": ("flagged_if_few_false", 0.80, 0.95),
 }
 
 
@@ -373,6 +377,49 @@ def repeats(short: bool, opened: bool) -> dict[str, Any]:
     return {**row, "flagged": round(float(flagged), 4), "false": round(float(false), 4)}
 
 
+def fakes(short: bool, opened: bool) -> dict[str, Any]:
+    """Fakes of five kinds planted among real reviews (`fakes/made_up.py`), as many of each; flagged is whatever counts
+    less than one. Not opened: the generators by which all was chosen, in the training part; opened: other ones, with
+    other seeds, in the test part. `flagged_if_few_false` is the mean over kinds and languages where at most FEW_FALSE
+    of the real reviews are flagged, else 0. The sets tell neither days nor buyers: both are drawn."""
+    made, seed = (HELD_OUT, SPLIT_SEED + 2) if opened else (DEVELOPED, FIT_SEED)
+    each: dict[str, dict[str, float]] = {}
+    false = []
+    for language in ("en", "zh"):
+        random = np.random.default_rng(seed)
+        real = of_shop(language, short, opened, random)
+        by_kind = {kind: planted(kind, made, real, language, random) for kind in KINDS}
+        every = [fake for kind in KINDS for fake in by_kind[kind]]
+        less = doubts(shop(real, every, random)).weight < 1
+        of = np.repeat(np.arange(len(KINDS)), [len(by_kind[kind]) for kind in KINDS])
+        mine = less[len(real.texts) :]
+        each[language] = {kind: round(float(mine[of == k].mean()), 4) for k, kind in enumerate(KINDS)}
+        false.append(round(float(less[: len(real.texts)].mean()), 4))
+        each[language] |= {"real": len(real.texts), "planted": len(every), "false": false[-1]}
+    flagged = round(float(np.mean([each[language][kind] for language in each for kind in KINDS])), 4)
+    row = {"row": "fakes", "flagged": flagged, "false": max(false), "each": each}
+    return {**row, "flagged_if_few_false": flagged if max(false) <= FEW_FALSE else 0.0}
+
+
+def of_shop(language: str, short: bool, opened: bool, random: np.random.Generator) -> Real:
+    """Real reviews with stars and products. Chinese ones have a label and a category: stars of an end, and one of
+    PRODUCTS_EACH products of the category."""
+    if language == "en":
+        table = pd.read_parquet(DATA / ENGLISH)
+        table = table[table["review_text"].notna()].sort_values("row_no")
+        train, test = cut(len(table), SPLIT_SEED)
+        table = table.iloc[test if opened else train]
+        texts, stars = table["review_text"].tolist(), table["rating"].to_numpy(np.float64)
+        product = table["clothing_id"].to_numpy(np.int64)
+    else:
+        part = read("ten", TEN)[1 if opened else 0]
+        groups = np.unique(part.groups, return_inverse=True)[1]
+        texts, stars = part.texts, np.where(part.positive, 5.0, 1.0)
+        product = groups * PRODUCTS_EACH + random.integers(0, PRODUCTS_EACH, len(texts)) ** 2 // PRODUCTS_EACH
+    rows = np.sort(random.permutation(len(texts))[: (2 if short else 10) * SHORT_ROWS])
+    return Real([clean(texts[i]) for i in rows], stars[rows], product[rows])
+
+
 def edited(text: str, random: np.random.Generator) -> str:
     """The text with a share of EDITS of its letters changed, put in or left out."""
     letters = list(text)
@@ -403,6 +450,7 @@ ROWS: dict[str, Callable[[bool, bool], dict[str, Any]]] = {
     "aspects": aspects,
     "speed": speed,
     "repeats": repeats,
+    "fakes": fakes,
 }
 
 

@@ -18,7 +18,7 @@ from datong.model.errors import Asked
 FIRST_DAY = date(2024, 1, 1)
 KINDS = {
     "plain": (["Date", "SKU", "Quantity"], "days"),
-    "customers": (["Date", "SKU", "Quantity", "Customer"], "days+customer"),
+    "customers": (["Date", "SKU", "Quantity", "Customer"], "days"),
     "shops": (["Date", "SKU", "Quantity", "Shop", "Unit price"], "days+market+price"),
     "times": (["Date", "SKU", "Quantity"], "days+time"),
 }
@@ -87,8 +87,8 @@ def test_months_as_columns_are_corrected_too(tmp_path: Path) -> None:
 
 
 def test_a_list_that_lacks_what_told_its_rows_apart_asks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    heads, _ = KINDS["customers"]
-    first = rows_of("customers", 3)
+    heads, _ = KINDS["shops"]
+    first = rows_of("shops", 3)
     assert tried(tmp_path / "chain", written(tmp_path / "list-1.csv", heads, first)) == 0
     bare = written(tmp_path / "list-2.csv", heads[:3], [row[:3] for row in first])
     assert tried(tmp_path / "chain", bare) == EXIT_ASKED
@@ -97,6 +97,16 @@ def test_a_list_that_lacks_what_told_its_rows_apart_asks(tmp_path: Path, capsys:
     with datong.open(tmp_path / "chain") as chain, pytest.raises(Asked) as caught:
         chain.ingest(bare)
     assert [question.key for question in caught.value.questions] == ["other_lines"]
+
+
+def test_who_bought_is_no_part_of_how_a_line_is_known(tmp_path: Path) -> None:
+    heads, _ = KINDS["customers"]
+    first = rows_of("customers", 3)
+    assert tried(tmp_path / "chain", written(tmp_path / "list-1.csv", heads, first)) == 0
+    with datong.open(tmp_path / "chain") as chain:
+        chain.ingest(written(tmp_path / "list-2.csv", heads[:3], [row[:3] for row in first]))
+        assert units(chain) == truth(first)
+        assert not any("Lee" in key or "Wu" in key for key in chain.state().table("sales")["sale"].to_pylist())
 
 
 def test_a_daily_list_on_a_chain_of_orders_asks_and_one_with_order_numbers_later_counts_once(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Every clause of a review is read for its aspects and whether it praises or blame
 the chain's own stars where there are enough; where it abstains words of praise and blame decide, and where a clause
 has none of them, the stars of its review. A review counts once for an aspect, however often it blames it. The same
 words about a product, or nearly the same, on one day count once, and so do the reviews of it by one buyer: they are
-one voice.
+one voice. Reviews that are likely made up or sent in concert count less (voice/fakes.py), and it is said how many do.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,11 @@ from datong.ledger.columns import codes, day_number, local_days
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, SeriesSet, Subject
 from datong.model.words import message
+from datong.sense.doubted import doubted, texts_of
 from datong.sense.found import Found, Shown, found, who
 from datong.sense.shifts_and_odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.voice.aspects import Aspect, general, mentions
+from datong.sense.voice.fakes import ALIKE
 from datong.sense.voice.ngrams import Tokens
 from datong.sense.voice.polarity import Settings, learnt
 from datong.sense.voice.reading import read, split, tone_words, toned
@@ -36,6 +38,8 @@ LEARNT_MIN, EACH_MIN, READ_MAX, LEARNT_MAX = 300, 30, 200_000, 5_000
 BAD_STARS, GOOD_STARS = 2.0, 4.0
 MODEL = Settings(bits=18)
 SEED = 16
+# Sums of parts are off by less.
+_ROUNDING = 1e-9
 # Longest clause that is quoted, in characters, and how many are.
 QUOTE_MAX, QUOTES = 40, 2
 
@@ -60,7 +64,8 @@ class ReadReviews:
     """The reviews of the last WEEKS_MAX weeks, in the order of their table.
 
     row: (review) position in the table. day: (review) local day, in days since 1970-01-01. of: (review) position of its
-    product in `products`. own_voice: (review) whether it counts: one that says the same as another does not.
+    product in `products`. own_voice: (review) whether it counts: one that says the same as another does not. weight:
+    (review) how much it counts, 0 to 1: less than one also where it is likely made up (voice/fakes.py).
     """
 
     row: IntArray
@@ -68,6 +73,7 @@ class ReadReviews:
     of: IntArray
     products: tuple[str, ...]
     own_voice: BoolArray
+    weight: FloatArray
     opinions: Opinions
 
 
@@ -81,13 +87,15 @@ def read_reviews(state: State, end: int) -> ReadReviews | None:
     inside = np.sort(inside[np.argsort(-day[inside], kind="stable")][:READ_MAX])
     if not len(inside):
         return None
-    rows = reviews.select(["product", "title", "text", "rating", "customer"]).take(inside)
-    products, texts = rows["product"].to_pylist(), _texts(rows["title"].to_pylist(), rows["text"].to_pylist())
+    rows = reviews.select(["product", "title", "text", "rating", "customer", "sale"]).take(inside)
+    products, texts = rows["product"].to_pylist(), texts_of(rows)
     stars = rows["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
     said = opinions(tuple(texts), tuple(stars.tolist()))
     own_voice = _first_alike(products, texts, day[inside].tolist(), rows["customer"].to_pylist())
+    doubt = doubted(rows, day[inside])
+    weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
     of, names = codes(rows["product"])
-    return ReadReviews(inside, day[inside], of, tuple(names), own_voice, said)
+    return ReadReviews(inside, day[inside], of, tuple(names), own_voice, weight, said)
 
 
 def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Found]:
@@ -100,9 +108,8 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
     if heard is None:
         return []
     late = first_recent_day(end)
-    is_late, names, said = heard.day >= late, heard.products, heard.opinions
-    spans = (is_late & heard.own_voice, ~is_late & heard.own_voice)
-    hits, every = _counts(heard.of, len(names), said, spans)
+    is_late, names, said, weight = heard.day >= late, heard.products, heard.opinions, heard.weight
+    hits, every = _counts(heard.of, len(names), said, (is_late * weight, ~is_late * weight))
     row_ids = state.table("reviews")["row_id"]
     result = []
     for i in sorted(range(len(names)), key=lambda i: names[i]):
@@ -112,8 +119,10 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
             blaming = np.flatnonzero(own & said.blamed[:, a])
             ids = row_ids.take(heard.row[blaming][-EVIDENCE_ROWS:]).to_pylist()
             before = (int(early_hits[a]), early_all)
-            quotes = _quotes(said, a, blaming)
-            rise = Rise(names[i], a, (int(late_hits[a]), late_all), before, (late, end), quotes, tuple(sorted(ids)))
+            in_full = blaming[weight[blaming] == 1]
+            quotes = _quotes(said, a, in_full if len(in_full) else blaming)
+            counts, less = (int(late_hits[a]), late_all), len(blaming) - len(in_full)
+            rise = Rise(names[i], a, counts, before, (late, end), quotes, tuple(sorted(ids)), less)
             one = _found(series, prices, rise)
             result += [] if one is None else [one]
     return result
@@ -122,10 +131,6 @@ def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Foun
 def first_recent_day(end: int) -> int:
     """First day of the recent weeks, in days since 1970-01-01. end: the day after the last closed bucket."""
     return end - RECENT_BLOCKS * WEEK_DAYS
-
-
-def _texts(titles: Sequence[str | None], texts: Sequence[str | None]) -> list[str]:
-    return ["\n".join(part for part in pair if part) for pair in zip(titles, texts, strict=True)]
 
 
 @lru_cache(maxsize=4)
@@ -188,14 +193,17 @@ def _first_alike(
 
 
 def _counts(
-    of: IntArray, products: int, said: Opinions, spans: tuple[BoolArray, BoolArray]
+    of: IntArray, products: int, said: Opinions, spans: tuple[FloatArray, FloatArray]
 ) -> tuple[IntArray, IntArray]:
     """(span, product, aspect) reviews that blame it, and (span, product) all reviews. of: (review) its product. spans:
-    (review) whether it counts late, and before."""
-    hits = np.zeros((len(spans), products, said.blamed.shape[1]), np.int64)
-    for k, chosen in enumerate(spans):
-        np.add.at(hits[k], of[chosen], said.blamed[chosen].astype(np.int64))
-    return hits, np.array([np.bincount(of[chosen], minlength=products) for chosen in spans])
+    (review) how much it counts late, and before. Parts of a review are left out late, and count in full before: what
+    is in doubt raises no alarm."""
+    hits = np.zeros((len(spans), products, said.blamed.shape[1]))
+    for k, weight in enumerate(spans):
+        np.add.at(hits[k], of, said.blamed * weight[:, None])
+    every = np.array([np.bincount(of, weight, products) for weight in spans])
+    whole = np.stack([np.floor(hits[0] + _ROUNDING), np.ceil(hits[1] - _ROUNDING)])
+    return whole.astype(np.int64), np.maximum(np.rint(every), whole.max(2)).astype(np.int64)
 
 
 def _quotes(heard: Opinions, aspect: int, reviews: IntArray) -> list[str]:
@@ -212,7 +220,8 @@ def _quotes(heard: Opinions, aspect: int, reviews: IntArray) -> list[str]:
 class Rise:
     """An aspect of a product that is blamed more. aspect: its place. late, before: reviews that blame it, and all of
     the product, in the recent weeks and before. days: first of the recent weeks, and the day after the last, in days
-    since 1970-01-01. quotes: what is said most. evidence: ids of reviews."""
+    since 1970-01-01. quotes: what is said most. evidence: ids of reviews. less: how many of the recent reviews that blame
+    it count less than one."""
 
     product: str
     aspect: int
@@ -221,6 +230,7 @@ class Rise:
     days: tuple[int, int]
     quotes: Sequence[str]
     evidence: tuple[str, ...]
+    less: int
 
 
 def _found(series: SeriesSet, prices: FloatArray, rise: Rise) -> Found | None:
@@ -246,6 +256,8 @@ def _found(series: SeriesSet, prices: FloatArray, rise: Rise) -> Found | None:
     if rise.quotes:
         words["quotes"] = " ".join(f"“{quote}”" for quote in rise.quotes)
     text = message("sense.complaint_quoted" if rise.quotes else "sense.complaint", **words)
+    if rise.less:
+        text = message("sense.complaint_less", text=text, count=rise.less)
     name = f"complaint-{aspect.path}-{rise.product}-all-{first.isoformat()}"
     span = (first, series.bucket_starts[-1])
     units = (expected / RECENT_BLOCKS, rise.late[0] / RECENT_BLOCKS)

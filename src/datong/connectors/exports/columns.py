@@ -63,7 +63,7 @@ class ColumnGuess:
             "confidence": f"{self.confidence:.0%}",
             "reason": self.reason.text(language),
             "others": ", ".join(self.others),
-            "examples": ", ".join(self.examples),
+            "examples": "" if self.field == "customer" else ", ".join(self.examples),
         }
 
 

@@ -4,6 +4,10 @@ Near-duplicates share most of their shingles, runs of three tokens (Broder 1997)
 its shingles under several orders; texts that agree on a whole band of these are candidates, and are held to the share
 of all on which they agree, which estimates the share of shingles in common. Short texts ("很好") are the same by
 chance and repeat nobody.
+
+A text that is written into a frame ("The ... is so ..., I shall buy ... again") breaks its runs at every place that is
+filled anew. Pairs of tokens that lie near one another, whatever stands between them, stay as long as the frame does
+(skip-grams; Guthrie et al. 2006): texts that share enough of these are of one frame.
 """
 
 from collections.abc import Sequence
@@ -14,6 +18,11 @@ from datong.model.flow import FloatArray, IntArray
 from datong.sense.voice.ngrams import MULTIPLIER, grams, mixed, tokens
 
 SHINGLE, LEAST_SHINGLES = 3, 8
+# Of frames: how far apart the two of a pair lie at most, hashes of a band, least share in common.
+APART, IN_FRAME_BAND, LEAST_OF_FRAME = 3, 2, 0.26
+# Fewest pairs of a text whose tokens are words, and of one whose tokens are single signs, as those of Chinese are; from
+# so many letters a token on they are words.
+LEAST_OF_WORDS, LEAST_OF_SIGNS, LETTERS_OF_WORDS = 24, 50, 2.5
 BANDS, IN_BAND = 16, 3
 LEAST_ALIKE = 0.5
 
@@ -23,10 +32,23 @@ def copies(texts: Sequence[str], least_alike: float = LEAST_ALIKE) -> IntArray:
 
     texts: cleaned. least_alike: share of shingles in common, estimated by 48 hashes (standard error 0.07 at 0.5). Time
     and memory grow with the length of all texts, however many repeat one another."""
-    signature, enough = _signatures(texts)
-    first = np.arange(len(texts))
-    for band in range(BANDS):
-        part = signature[enough, band * IN_BAND : (band + 1) * IN_BAND]
+    return _first_like(*_signatures(_runs(texts), len(texts), LEAST_SHINGLES), IN_BAND, least_alike)
+
+
+def frames(texts: Sequence[str], least_alike: float = LEAST_OF_FRAME) -> IntArray:
+    """(texts) the number of the first text of the same frame, its own where there is none before it; as `copies`."""
+    signature, enough = _signatures(_pairs(texts), len(texts), LEAST_OF_WORDS)
+    found = tokens(texts)
+    pairs = APART * np.bincount(found.text_of, minlength=len(texts)) - APART * (APART + 1) // 2
+    letters = np.bincount(found.text_of, found.last - found.first, len(texts))
+    words = letters >= LETTERS_OF_WORDS * np.bincount(found.text_of, minlength=len(texts))
+    return _first_like(signature, enough[words[enough] | (pairs[enough] >= LEAST_OF_SIGNS)], IN_FRAME_BAND, least_alike)
+
+
+def _first_like(signature: np.ndarray, enough: IntArray, in_band: int, least_alike: float) -> IntArray:
+    first = np.arange(len(signature))
+    for band in range(signature.shape[1] // in_band):
+        part = signature[enough, band * in_band : (band + 1) * in_band]
         if not len(part):
             break
         _, begin, of = np.unique(part, axis=0, return_index=True, return_inverse=True)
@@ -42,14 +64,36 @@ def weights(first: IntArray) -> FloatArray:
     return 1.0 / np.bincount(first, minlength=len(first))[first] if len(first) else np.zeros(0)
 
 
-def _signatures(texts: Sequence[str]) -> tuple[np.ndarray, IntArray]:
-    """(texts, BANDS x IN_BAND) smallest hashes, and the texts that are long enough to have any."""
+_Hashes = tuple[np.ndarray, IntArray]
+
+
+def _runs(texts: Sequence[str]) -> _Hashes:
+    """Hashes of shingles, and the text of each, ascending."""
     found = tokens(texts)
     hashes, at, _ = grams(found, SHINGLE)
-    text = found.text_of[at]
-    many = np.bincount(text, minlength=len(texts))
-    enough = np.flatnonzero(many >= LEAST_SHINGLES)
-    signature = np.zeros((len(texts), BANDS * IN_BAND), np.uint64)
+    return hashes, found.text_of[at]
+
+
+def _pairs(texts: Sequence[str]) -> _Hashes:
+    """Hashes of pairs of tokens that lie near one another, and the text of each, ascending."""
+    found = tokens(texts)
+    hashes, text = [], []
+    for apart in range(1, APART + 1):
+        one, other = found.hashes[:-apart], found.hashes[apart:]
+        whole = found.text_of[:-apart] == found.text_of[apart:]
+        hashes.append(mixed(one[whole] * np.uint64(MULTIPLIER) + other[whole]))
+        text.append(found.text_of[:-apart][whole])
+    of = np.concatenate(text)
+    order = np.argsort(of, kind="stable")
+    return np.concatenate(hashes)[order], of[order]
+
+
+def _signatures(found: _Hashes, texts: int, least: int) -> tuple[np.ndarray, IntArray]:
+    """(texts, BANDS x IN_BAND) smallest hashes, and the texts that are long enough to have any."""
+    hashes, text = found
+    many = np.bincount(text, minlength=texts)
+    enough = np.flatnonzero(many >= least)
+    signature = np.zeros((texts, BANDS * IN_BAND), np.uint64)
     begin = (np.cumsum(many) - many)[many > 0]
     for order in range(BANDS * IN_BAND if len(hashes) else 0):
         salted = mixed(hashes ^ mixed(np.full(1, (order + 1) * MULTIPLIER % 2**64, np.uint64)))
