@@ -389,3 +389,50 @@ def test_who_is_not_asked_forgets_nobody(chain: Path, tmp_path: Path) -> None:
         opened.branch("what-if")
         with pytest.raises(Refused):
             opened.on("what-if").forget(CANARY)
+
+
+def test_whoever_bought_nothing_for_so_long_can_be_forgotten_at_once(
+    chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"s1,2025-02-01,{PRODUCT},1,{CANARY}", f"s2,2026-02-20,{PRODUCT},1,{OTHER}"]
+    with datong.open(chain) as opened:
+        opened.ingest(sales_csv(tmp_path / "in" / "sales.csv", *rows))
+        assert opened.customers_without_rows_since(5000) == 0
+    assert main(["forget", "--older-than", "300", "--chain", str(chain), "--yes", "--lang", "en"]) == 0
+    assert "sales: 1 rows" in capsys.readouterr().out
+    with datong.open(chain) as opened:
+        assert [c is None for c in opened.state().table("sales")["customer"].to_pylist()] == [True, False]
+
+
+def test_quotes_of_who_is_forgotten_leave_kept_runs(chain: Path, tmp_path: Path) -> None:
+    by_ingest(chain, tmp_path)
+    with datong.open(chain) as opened:
+        result = opened.run()
+        (token,) = set(opened.person(CANARY)["sales"]["customer"].to_pylist())
+        signals = opened.ledger.run_table(result.run, "signals")
+        if not signals.num_rows:
+            signals = pa.Table.from_pylist([{n: None for n in signals.column_names}], schema=signals.schema)
+        quoted = json.dumps(f"they say “{REVIEW}”", ensure_ascii=False)
+        at = signals.column_names.index("text")
+        texts = pa.array([quoted] * signals.num_rows, signals.schema.field("text").type)
+        from datong.store.written_anew import arrow_bytes
+
+        opened.ledger._run(
+            "UPDATE run_tables SET arrow = ? WHERE run = ? AND name = 'signals'",
+            [arrow_bytes(signals.set_column(at, "text", texts)), result.run],
+        )
+        done = opened.forget(CANARY)
+        assert done.rows["run_tables"] == 1
+        assert REVIEW not in str(opened.ledger.run_table(result.run, "signals").to_pylist())
+
+
+def test_checking_a_folder_names_nobody_and_says_the_same_twice(
+    chain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sales_csv(chain / "sales.csv", *(f"s1,2026-02-01,{PRODUCT},{n},{CANARY}" for n in (1, 2)))
+    told = []
+    for _ in range(2):
+        assert main(["check", str(chain)]) == 1
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1] and CANARY not in told[0]
+    assert not (chain / KEYS_FOLDER).exists()

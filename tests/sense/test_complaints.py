@@ -108,3 +108,26 @@ def test_a_handful_of_reviews_or_only_some_of_the_running_week_say_nothing_yet(k
     assert found(state.with_tables(reviews=some)) == []
     ahead = [r | {"happened_at": state.as_of + timedelta(hours=1)} for r in some.to_pylist()]
     assert found(state.with_tables(reviews=pa.Table.from_pylist(ahead, schema=rows.schema))) == []
+
+
+def test_a_campaign_raises_no_complaint_and_what_counts_less_is_said() -> None:
+    """Forty bad reviews, each in words of its own, within two days and without an order: as many as two weeks give."""
+    things = ("hem", "sleeve", "seam", "cuff", "pocket", "collar", "button", "lining")
+    blames = ("awful", "terrible", "poor", "horrible")
+
+    def attack(state: State, many: int) -> State:
+        rows = state.table("reviews").to_pylist()
+        last = max(r["happened_at"] for r in rows)
+        rng = np.random.default_rng(3)
+        fakes = []
+        for n in range(many):
+            words = rng.choice(things, 5)
+            text = f"The fabric is {rng.choice(blames)} at the {words[0]}, {words[1]} {n} {words[2]}, {words[3]} and {words[4]}."
+            day = last - timedelta(days=int(rng.integers(2)))
+            fakes.append(rows[0] | {"product": "A", "happened_at": day, "rating": 1.0, "row_id": f"f{n}", "text": text})
+        return state.with_tables(reviews=pa.Table.from_pylist(rows + fakes, schema=state.table("reviews").schema))
+
+    assert found(attack(shop(lambda _p, _w, _rng: ""), 40)) == []
+    real = [s for s in found(attack(shop(late_on_a), 40)) if "material-A" in s.signal]
+    assert len(real) == 1
+    assert "count less than one" in real[0].text.text("en") and "不足一条计" in real[0].text.text("zh")

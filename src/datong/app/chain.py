@@ -294,6 +294,14 @@ class Chain:
         quarantine and kept runs. It cannot be taken back. Raises as `person`."""
         return persons.forget(self._at, customer, why)
 
+    def customers_without_rows_since(self, days: int) -> int:
+        """How many customers have no row of the last so many days. Raises Refused on a branch."""
+        return len(persons.not_since(self._at, days))
+
+    def forget_older(self, days: int, why: str = "") -> persons.Forgotten:
+        """Forget each of these customers, as `forget`."""
+        return persons.forget_not_since(self._at, days, why)
+
     def state(self, as_of: Moment | None = None, names: Collection[str] | None = None) -> State:
         """The world as known at a moment (default: the last one at which anything became known): a value, good for
         longer than the chain is open. names: the tables of it that are wanted (None: all). A whole one is read once, as

@@ -6,6 +6,7 @@ emptied, in one transaction; the ledger's file is written anew; the note goes. O
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -96,13 +97,37 @@ def forget_lost(at: Opened, why: str = "") -> Forgotten:
     return _forget(at, lost(at), masked(why))
 
 
+def not_since(at: Opened, days: int) -> tuple[str, ...]:
+    """Tokens of customers of whom no row that holds is of the last so many days, by the chain's own time.
+    Raises Refused on a branch."""
+    _refuse_branch(at)
+    first = clock(at) - timedelta(days=days)
+    tables_of = [table.name for table in tables().values() if table.personal_columns("customer")]
+    state = at.ledger.state(END_OF_TIME, tables_of)
+    late: set[str] = set()
+    for name in tables_of:
+        rows = state.table(name)
+        for column in tables()[name].personal_columns("customer"):
+            late |= set(rows.filter(pc.greater_equal(rows["happened_at"], first))[column].drop_null().to_pylist())
+    return tuple(sorted(set(at.ledger.customer_tokens()) - late))
+
+
+def forget_not_since(at: Opened, days: int, why: str = "") -> Forgotten:
+    """Forget those customers."""
+    return _forget(at, not_since(at, days), masked(why))
+
+
 def _token(at: Opened, customer: str) -> str:
-    if at.branch is not None:
-        raise Refused(message("privacy.on_branch"))
+    _refuse_branch(at)
     token = at.customers.known(plain_customer(customer))
     if token is None:
         raise NotFound(message("privacy.nobody"))
     return token
+
+
+def _refuse_branch(at: Opened) -> None:
+    if at.branch is not None:
+        raise Refused(message("privacy.on_branch"))
 
 
 def _forget(at: Opened, tokens: Sequence[str], why: str) -> Forgotten:

@@ -7,7 +7,7 @@ rows that show it; the others move nothing. Reviews that are likely made up or s
 (voice/fakes.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -45,7 +45,8 @@ class Indicator:
 
     kind: of its signals. name: of the indicator. news: (item, closed bucket) its change, see statistics/leads.py. item,
     day, row: of the rows of `table` that it is made of: position of the item (-1: none), local day in days since
-    1970-01-01, position in the table. Rows of market 'all' stand for every item of their product.
+    1970-01-01, position in the table. Rows of market 'all' stand for every item of their product. weight: (row of
+    `table`) how much each counts, None where all count in full.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Indicator:
     item: IntArray
     day: IntArray
     row: IntArray
+    weight: FloatArray | None = None
 
 
 def leading(
@@ -101,10 +103,12 @@ def indicators(state: State, series: SeriesSet) -> list[Indicator]:
     if rated is not None and pc.any(rated).as_py():
         rows = _Rows.of(state, series, reviews, rated)
         stars = reviews["rating"].to_numpy(zero_copy_only=False)[rows.row]
-        weight = doubted(reviews, local_days(reviews, state)).weight[rows.row]
-        bad, every = rows.summed((stars <= COMPLAINT_STARS) * weight, series), rows.summed(weight, series)
+        weight = doubted(reviews, local_days(reviews, state)).weight
+        own = weight[rows.row]
+        bad, every = rows.summed((stars <= COMPLAINT_STARS) * own, series), rows.summed(own, series)
         worst = _Rows.of(state, series, reviews, pc.and_(rated, pc.less_equal(reviews["rating"], COMPLAINT_STARS)))
-        found.append(_indicator("complaints", "stars", "reviews", news_of_shares(bad, every, PULL), worst))
+        one = _indicator("complaints", "stars", "reviews", news_of_shares(bad, every, PULL), worst)
+        found.append(replace(one, weight=weight))
     returns = state.table("returns")
     if returns.num_rows:
         rows = _Rows.of(state, series, returns, None)
@@ -210,6 +214,9 @@ def _signal(
         **what,
         when=message("plan.week" if _length(series) == WEEK_DAYS else "plan.day", day=last),
     )
+    less = _counting_less(one, i, series)
+    if less:
+        text = message("sense.lead_less", text=text, count=less)
     return Signal(
         signal=_name(one, item, last),
         kind=one.kind,
@@ -225,6 +232,14 @@ def _signal(
         evidence=_evidence(state, one, i, series),
         text=text,
     )
+
+
+def _counting_less(one: Indicator, i: int, series: SeriesSet) -> int:
+    """How many rows of the last closed bucket count less than one."""
+    if one.weight is None:
+        return 0
+    last = (one.item == i) & (_buckets(one.day, series) == len(series.bucket_starts) - 1)
+    return int((one.weight[one.row[last]] < 1).sum())
 
 
 def _evidence(state: State, one: Indicator, i: int, series: SeriesSet) -> tuple[str, ...]:

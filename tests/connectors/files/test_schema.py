@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from datong.connectors.files.schema import DOCS, schema_markdown, schema_records
+from datong.connectors.files.schema import DOCS, PRIVACY_DOCS, privacy_doc, schema_markdown, schema_records
 from datong.model.tables import RESERVED, tables
 
 DOCS_DIR = Path(__file__).resolve().parents[3] / "docs"
@@ -14,6 +14,19 @@ DOCS_DIR = Path(__file__).resolve().parents[3] / "docs"
 def test_docs_are_up_to_date(language: str) -> None:
     """If this fails: python -m datong.connectors.files.schema docs"""
     assert (DOCS_DIR / DOCS[language]).read_text(encoding="utf-8") == schema_markdown(language)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_on_persons_lists_every_column_about_one(language: str) -> None:
+    """If this fails: python -m datong.connectors.files.schema docs"""
+    page = (DOCS_DIR / PRIVACY_DOCS[language]).read_text(encoding="utf-8")
+    assert page == privacy_doc(page, language)
+    columns = [c for t in tables().values() for c in t.columns.values()]
+    assert {c.name for c in columns if c.masked} <= {c.name for c in columns if c.personal == "words"}
+    # A column that is called like a person's says whose it is.
+    telling = ("customer", "buyer", "email", "phone", "person", "worker", "operator")
+    unsaid = [c.name for c in columns if not c.personal and (any(w in c.name for w in telling) or c.name.endswith("ed_by"))]
+    assert unsaid == []
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -153,6 +153,7 @@ def _add_data_commands(c: _Commands) -> None:
     p = c.command("forget")
     p.add_argument("customer", metavar="CUSTOMER", nargs="?", help=c.text("person.customer"))
     p.add_argument("--lost", action="store_true", help=c.text("forget.lost"))
+    p.add_argument("--older-than", type=_positive, metavar="DAYS", help=c.text("forget.older_than"))
     c.chain(p, positional=False)
     p.add_argument("--why", metavar="TEXT", default="", help=c.text("person.why"))
     p.add_argument("--yes", action="store_true", help=c.text("forget.yes"))

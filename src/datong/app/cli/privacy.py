@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from datong.app import persons
+from datong.app.chain import Chain
 from datong.app.cli import terminal
 from datong.app.cli.open_chain import opened
 from datong.app.wiring import utc_now, wire
@@ -67,11 +68,13 @@ def _text(value: object) -> str:
 
 
 def answer_forget(options: argparse.Namespace, language: str) -> int:
-    if options.lost == bool(options.customer):
+    if [options.lost, bool(options.customer), options.older_than is not None].count(True) != 1:
         raise Refused(message("privacy.one_of"))
     if options.lost:
         return _forget_lost(options, language)
     with opened(options.chain, language) as chain:
+        if options.older_than is not None:
+            return _forget_older(chain, options, language)
         count = chain.rows_about(options.customer)
         if not _agreed(options, say("privacy.ask", language, count=count), language):
             return 2
@@ -79,6 +82,17 @@ def answer_forget(options: argparse.Namespace, language: str) -> int:
     show_forgotten(done, language)
     files = ", ".join(done.files) or say("privacy.no_files", language)
     terminal.line(say("privacy.not_reached", language, files=files))
+    return 0
+
+
+def _forget_older(chain: Chain, options: argparse.Namespace, language: str) -> int:
+    count = chain.customers_without_rows_since(options.older_than)
+    if not count:
+        terminal.line(say("privacy.nobody_older", language, days=options.older_than))
+        return 0
+    if not _agreed(options, say("privacy.ask_older", language, count=count, days=options.older_than), language):
+        return 2
+    show_forgotten(chain.forget_older(options.older_than, options.why), language)
     return 0
 
 

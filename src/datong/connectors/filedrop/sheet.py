@@ -1,7 +1,8 @@
 """The sheet that a counterparty gets: its orders, and beside them the columns in which it answers.
 
 The same rows as CSV, for programs, and as a workbook, for people, who fill it in and send it back. A supplier is told
-offer, unit, price and where to deliver, a carrier where to, and no other firm our reasons; our own works are told why.
+offer, unit, price and where to deliver, a carrier where to, and no other firm our reasons; our own works are told why,
+without buyers' words and small counts of them (model/small_cells.py).
 """
 
 import csv
@@ -16,6 +17,7 @@ from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
 from datong.ledger.order_life import REPORTED
 from datong.model.flow import OrderMessage
 from datong.model.measures import unit_word
+from datong.model.small_cells import for_others
 from datong.model.words import Message, catalogue, say
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -86,7 +88,7 @@ def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
     address = "" if order.kind == "make" else known.addresses.get(order.site or "", "")
     notes = [] if sent.note is None else [sent.note.text(language)]
     notes += [say("dispatch.repeated", language)] if sent.repeated else []
-    reasons = [] if order.kind == "buy" else [cause.text.text(language) for cause in order.causes]
+    reasons = [] if order.kind == "buy" else [for_others(cause.text).text(language) for cause in order.causes]
     return {
         "order": order.order,
         "kind": say(f"dispatch.kind.{order.kind}", language),

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datong.connectors.files.customer_keys import CustomerKeys
 from datong.connectors.files.guarded import Guarded
 from datong.connectors.files.read import (
     SUFFIXES,
@@ -27,7 +26,7 @@ from datong.connectors.files.slash_dates import SlashDates
 from datong.connectors.files.steady import no_file
 from datong.ledger.cells import Mark, MarkEvidence, mark_evidence
 from datong.ledger.masking import has_personal_data, masked_findings, masked_rejected
-from datong.ledger.persons import Customers
+from datong.ledger.persons import Customers, Numbered
 from datong.ledger.products_held_back import HOLDING, circles
 from datong.ledger.row_checks import (
     NOTHING_KNOWN,
@@ -278,10 +277,10 @@ def check_folder(
     take: what is done with the rows of each table. keep_rejected: False where the bad rows themselves are not wanted.
     on_rows: told the table and how many rows of it have come so far. today: events of long after it are refused.
     also_known: by table, keys that rows may name though no file of the folder holds them; unchecked: tables of which
-    any may be. customers: who keeps their keys; None: nobody, for rows that are not kept.
+    any may be. customers: who keeps their keys; None: nobody: rows are not kept.
     """
     contents = read_folder(folder)
-    customers = customers or CustomerKeys(None)
+    customers = customers or Numbered()
     if not folder.is_dir():
         return CheckResult(None, {}, contents.findings, {})
     settings = contents.settings or ChainSettings(folder.resolve().name)

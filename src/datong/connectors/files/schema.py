@@ -1,6 +1,7 @@
 """The tables of a chain folder for people: records for `datong schema`, Markdown for docs/tables.md.
 
-`python -m datong.connectors.files.schema DOCS_DIR` writes docs/tables.md and docs/tables.zh-CN.md.
+`python -m datong.connectors.files.schema DOCS_DIR` writes docs/tables.md and docs/tables.zh-CN.md, and in docs/privacy.md
+and docs/privacy.zh-CN.md the part between the marks.
 """
 
 import sys
@@ -11,6 +12,8 @@ from datong.model.tables import RESERVED, Column, tables
 from datong.model.words import say
 
 DOCS = {"en": "tables.md", "zh": "tables.zh-CN.md"}
+PRIVACY_DOCS = {"en": "privacy.md", "zh": "privacy.zh-CN.md"}
+BEGIN, END = "<!-- personal:begin -->", "<!-- personal:end -->"
 
 
 def schema_records(language: str) -> list[dict[str, Any]]:
@@ -53,6 +56,29 @@ def schema_markdown(language: str) -> str:
     return "\n".join(lines)
 
 
+def personal_markdown(language: str) -> str:
+    """Which columns are about persons, and how each is kept, as a Markdown table."""
+    heads = [say(f"privacy.{name}", language) for name in ("table", "column", "about", "kept_as")]
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for table in tables().values():
+        for column in table.columns.values():
+            if column.personal:
+                about = say(f"privacy.{column.personal}_is", language)
+                lines.append(f"| `{table.name}` | `{column.name}` | {about} | {_kept_as(column, language)} |")
+    return "\n".join(lines)
+
+
+def _kept_as(column: Column, language: str) -> str:
+    how = "as_token" if column.personal == "customer" else "as_masked" if column.masked else "as_told"
+    return say(f"privacy.{how}", language)
+
+
+def privacy_doc(text: str, language: str) -> str:
+    """The page with that table in its place."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{personal_markdown(language)}\n{END}{rest.partition(END)[2]}"
+
+
 def _default(column: Column, language: str) -> str:
     text = column.default_text_zh if language == "zh" else column.default_text_en
     if text or column.default is None:
@@ -75,6 +101,9 @@ def _allowed(column: Column, language: str) -> str:
 def main(folder: Path) -> None:
     for language, name in DOCS.items():
         (folder / name).write_text(schema_markdown(language), encoding="utf-8", newline="\n")
+        page = folder / PRIVACY_DOCS[language]
+        if page.is_file():
+            page.write_text(privacy_doc(page.read_text(encoding="utf-8"), language), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
