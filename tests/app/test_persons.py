@@ -413,8 +413,8 @@ def test_quotes_of_who_is_forgotten_leave_kept_runs(chain: Path, tmp_path: Path)
         if not signals.num_rows:
             signals = pa.Table.from_pylist([{n: None for n in signals.column_names}], schema=signals.schema)
         quoted = json.dumps(f"they say “{REVIEW}”", ensure_ascii=False)
-        at = signals.column_names.index("text")
-        texts = pa.array([quoted] * signals.num_rows, signals.schema.field("text").type)
+        at = signals.column_names.index("text_params")
+        texts = pa.array([quoted] * signals.num_rows, signals.schema.field("text_params").type)
         from datong.store.written_anew import arrow_bytes
 
         opened.ledger._run(

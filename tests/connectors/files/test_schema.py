@@ -21,7 +21,7 @@ def test_the_page_on_persons_lists_every_column_about_one(language: str) -> None
     """If this fails: python -m datong.connectors.files.schema docs"""
     page = (DOCS_DIR / PRIVACY_DOCS[language]).read_text(encoding="utf-8")
     assert page == privacy_doc(page, language)
-    columns = [c for t in tables().values() for c in t.columns.values()]
+    columns = [c for t in tables().values() for c in t.columns.values() if c.type == "text"]
     assert {c.name for c in columns if c.masked} <= {c.name for c in columns if c.personal == "words"}
     # A column that is called like a person's says whose it is.
     telling = ("customer", "buyer", "email", "phone", "person", "worker", "operator")

@@ -19,7 +19,7 @@ from scipy.special import betainc, gammainc
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.voice.ngrams import tokens
 from datong.sense.voice.reading import tone_words, toned
-from datong.sense.voice.repeats import copies, frames
+from datong.sense.voice.repeats import copies, frames, of_words
 
 MOST_SHARE = 0.2
 KINDS = ("repeats", "frame", "burst", "buyer", "against")
@@ -34,9 +34,10 @@ USUAL_MOST = 2.0
 # Most reviews of one buyer in so many days that are nothing odd.
 BUYER_DAYS, BUYER_MOST = 7, 4
 LOW, HIGH = 1.0, 5.0
-# Words of the other side, and none of its own, from which a text is against its stars, of few and of many; what such a
-# review counts.
-PRAISE_MIN, BLAME_MIN, AGAINST_COUNTS = 4, 3, 0.5
+# Words of praise, and of complaint, without one of the other side, from which a text is against its few, or many, stars:
+# where tokens are words, and where they are signs, of which words of tone are found more often than are meant. What such
+# a review counts.
+PRAISE_MIN, BLAME_MIN, AGAINST_COUNTS = (3, 4), (2, 3), 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +148,10 @@ def buyers(reviews: Reviews) -> FloatArray:
 
 def against(reviews: Reviews) -> FloatArray:
     """(review) AGAINST_COUNTS where the stars are at one end and the text is plainly at the other."""
-    tones = toned(tokens(reviews.texts), len(reviews.texts), tone_words())
-    blames = (reviews.stars == HIGH) & (tones.good == 0) & (tones.bad >= BLAME_MIN)
-    praises = (reviews.stars == LOW) & (tones.bad == 0) & (tones.good >= PRAISE_MIN)
-    odd = blames | praises
-    return np.where(odd, AGAINST_COUNTS, 1.0)
+    found = tokens(reviews.texts)
+    tones = toned(found, len(reviews.texts), tone_words())
+    words = of_words(found, len(reviews.texts))
+    praise, blame = (np.where(words, *least) for least in (PRAISE_MIN, BLAME_MIN))
+    blames = (reviews.stars == HIGH) & (tones.good == 0) & (tones.bad >= blame)
+    praises = (reviews.stars == LOW) & (tones.bad == 0) & (tones.good >= praise)
+    return np.where(blames | praises, AGAINST_COUNTS, 1.0)

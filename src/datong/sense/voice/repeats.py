@@ -14,15 +14,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datong.model.flow import FloatArray, IntArray
-from datong.sense.voice.ngrams import MULTIPLIER, grams, mixed, tokens
+from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.sense.voice.ngrams import MULTIPLIER, Tokens, grams, mixed, tokens
 
 SHINGLE, LEAST_SHINGLES = 3, 8
-# Of frames: how far apart the two of a pair lie at most, hashes of a band, least share in common.
-APART, IN_FRAME_BAND, LEAST_OF_FRAME = 3, 2, 0.26
-# Fewest pairs of a text whose tokens are words, and of one whose tokens are single signs, as those of Chinese are; from
-# so many letters a token on they are words.
+# Of frames: how far apart the two of a pair lie at most, and hashes of a band.
+APART, IN_FRAME_BAND = 3, 2
+# Fewest pairs, and least share of them in common, of a text whose tokens are words, and of one whose tokens are single
+# signs, as those of Chinese are; from so many letters a token on they are words.
 LEAST_OF_WORDS, LEAST_OF_SIGNS, LETTERS_OF_WORDS = 24, 50, 2.5
+ALIKE_OF_WORDS, ALIKE_OF_SIGNS = 0.22, 0.26
 BANDS, IN_BAND = 16, 3
 LEAST_ALIKE = 0.5
 
@@ -35,17 +36,23 @@ def copies(texts: Sequence[str], least_alike: float = LEAST_ALIKE) -> IntArray:
     return _first_like(*_signatures(_runs(texts), len(texts), LEAST_SHINGLES), IN_BAND, least_alike)
 
 
-def frames(texts: Sequence[str], least_alike: float = LEAST_OF_FRAME) -> IntArray:
+def frames(texts: Sequence[str]) -> IntArray:
     """(texts) the number of the first text of the same frame, its own where there is none before it; as `copies`."""
     signature, enough = _signatures(_pairs(texts), len(texts), LEAST_OF_WORDS)
     found = tokens(texts)
     pairs = APART * np.bincount(found.text_of, minlength=len(texts)) - APART * (APART + 1) // 2
-    letters = np.bincount(found.text_of, found.last - found.first, len(texts))
-    words = letters >= LETTERS_OF_WORDS * np.bincount(found.text_of, minlength=len(texts))
-    return _first_like(signature, enough[words[enough] | (pairs[enough] >= LEAST_OF_SIGNS)], IN_FRAME_BAND, least_alike)
+    words = of_words(found, len(texts))
+    enough = enough[words[enough] | (pairs[enough] >= LEAST_OF_SIGNS)]
+    return _first_like(signature, enough, IN_FRAME_BAND, np.where(words[enough], ALIKE_OF_WORDS, ALIKE_OF_SIGNS))
 
 
-def _first_like(signature: np.ndarray, enough: IntArray, in_band: int, least_alike: float) -> IntArray:
+def of_words(found: Tokens, texts: int) -> BoolArray:
+    """(texts) whether the tokens of each are words, and not single signs."""
+    letters = np.bincount(found.text_of, found.last - found.first, texts)
+    return letters >= LETTERS_OF_WORDS * np.bincount(found.text_of, minlength=texts)
+
+
+def _first_like(signature: np.ndarray, enough: IntArray, in_band: int, least_alike: float | FloatArray) -> IntArray:
     first = np.arange(len(signature))
     for band in range(signature.shape[1] // in_band):
         part = signature[enough, band * in_band : (band + 1) * in_band]
