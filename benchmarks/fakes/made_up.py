@@ -58,10 +58,10 @@ class Generators:
 DEVELOPED = Generators(
     frames={
         "en": (
-            "I bought this {thing} for my {person} and the {part} is {good}. Delivery took {few} days, the {part} feels {good} "
-            "and I would recommend this {thing} to every {person} who wants something {good}.",
-            "What a {good} {thing}! The {part} is just {good}, the price is {good} too, and my {person} asked me at once "
-            "where I found such a {good} {thing}.",
+            "I bought this {thing} for my {person} and the {part} is {good}. Delivery took {few} days, the {part} "
+            "feels {good} and I would recommend this {thing} to every {person} who wants something {good}.",
+            "What a {good} {thing}! The {part} is just {good}, the price is {good} too, and my {person} asked me at "
+            "once where I found such a {good} {thing}.",
         ),
         "zh": (
             "给{person}买的{thing},{part}{good},收到的时候包装完好,{person}说{part}也{good},下次还会来这家店买{thing}的。",
@@ -93,12 +93,13 @@ DEVELOPED = Generators(
 HELD_OUT = Generators(
     frames={
         "en": (
-            "Honestly I was not sure about the {part} when I ordered, but this {thing} turned out {good}: the {part} fits, "
-            "the {part} looks {good}, and even my {person} says it is the most {good} {thing} of the whole season.",
-            "Five stars from me. The {thing} arrived early, the {part} looks {good} in daylight, it is {good} to wear all "
-            "day long, and for that money no other shop has a {thing} that is so {good}.",
-            "My {person} has the same {thing} and now I know why: {good} {part}, {good} {part}, nothing to complain about, "
-            "so I ordered a second {thing} for my {person} right away.",
+            "Honestly I was not sure about the {part} when I ordered, but this {thing} turned out {good}: the "
+            "{part} fits, the {part} looks {good}, and even my {person} says it is the most {good} {thing} of "
+            "the whole season.",
+            "Five stars from me. The {thing} arrived early, the {part} looks {good} in daylight, it is {good} to wear "
+            "all day long, and for that money no other shop has a {thing} that is so {good}.",
+            "My {person} has the same {thing} and now I know why: {good} {part}, {good} {part}, nothing to complain "
+            "about, so I ordered a second {thing} for my {person} right away.",
         ),
         "zh": (
             "用了几天才来评价,{thing}整体{good},尤其是{part},比我想象的{good},{person}用过以后也觉得{part}比别家的{good}。",
@@ -143,7 +144,7 @@ def shop(real: Real, fakes: Sequence[Fake], random: np.random.Generator) -> Revi
 
 
 def days_of(product: IntArray, random: np.random.Generator) -> IntArray:
-    """(review) the day of each: its product's launch and a rate that dies away, busy weeks, sales of single products."""
+    """(review) the day of each: its product's launch and a rate that dies away, busy weeks, single products' sales."""
     names = np.unique(product)
     launch = dict(zip(names.tolist(), random.integers(-60, 200, len(names)).tolist(), strict=True))
     life = dict(zip(names.tolist(), random.uniform(60, 400, len(names)).tolist(), strict=True))
@@ -210,12 +211,14 @@ def _burst(made: Generators, real: Real, _language: str, product: int, random: n
     start = int(random.integers(0, DAYS - 10))
     chosen = random.choice(texts, made.campaign, replace=False)
     days = start + random.integers(0, made.burst_days, made.campaign)
-    return [Fake(_reworded(real.texts[i], real, random), star, product, int(d)) for i, d in zip(chosen, days, strict=True)]
+    return [
+        Fake(_reworded(real.texts[i], real, random), star, product, int(d)) for i, d in zip(chosen, days, strict=True)
+    ]
 
 
 def _reworded(text: str, real: Real, random: np.random.Generator) -> str:
     """Half of one text and half of another, so that it repeats neither."""
-    other = real.texts[int(random.integers(len(real.texts)))]
+    other = _any_text(real, random)
     return text[: len(text) // 3] + " " + other[: len(other) // 3]
 
 
@@ -225,9 +228,13 @@ def _buyer(made: Generators, real: Real, _language: str, product: int, random: n
     start, one = int(random.integers(0, DAYS - 10)), int(random.integers(1 << 30))
     products = [product, *random.choice(names, made.campaign - 1).tolist()]
     return [
-        Fake(_reworded(real.texts[int(random.integers(len(real.texts)))], real, random), 5.0, p, start + n // made.per_day, one)
+        Fake(_reworded(_any_text(real, random), real, random), 5.0, p, start + n // made.per_day, one)
         for n, p in enumerate(products)
-    ]  # fmt: skip
+    ]
+
+
+def _any_text(real: Real, random: np.random.Generator) -> str:
+    return real.texts[int(random.integers(len(real.texts)))]
 
 
 def _against(made: Generators, real: Real, _language: str, product: int, random: np.random.Generator) -> list[Fake]:

@@ -46,7 +46,9 @@ def test_every_text_that_counts_reviews_is_known() -> None:
     counting = {
         key
         for key, texts in catalogue().items()
-        if key.startswith("sense.") and ("{count" in texts["en"] or "{base" in texts["en"]) and "review" in texts["en"]
+        if (
+            key.startswith("sense.") and ("{count" in texts["en"] or "{base" in texts["en"]) and "review" in texts["en"]
+        )
         or key == "sense.complaint_less"
     }
     assert counting == set(_COUNTS)

@@ -122,7 +122,7 @@ def test_a_campaign_raises_no_complaint_and_what_counts_less_is_said() -> None:
         fakes = []
         for n in range(many):
             words = rng.choice(things, 5)
-            text = f"The fabric is {rng.choice(blames)} at the {words[0]}, {words[1]} {n} {words[2]}, {words[3]} and {words[4]}."
+            text = f"The fabric is {rng.choice(blames)} at the {words[0]}, {words[1]} {n} {words[2]} and {words[4]}."
             day = last - timedelta(days=int(rng.integers(2)))
             fakes.append(rows[0] | {"product": "A", "happened_at": day, "rating": 1.0, "row_id": f"f{n}", "text": text})
         return state.with_tables(reviews=pa.Table.from_pylist(rows + fakes, schema=state.table("reviews").schema))

@@ -85,7 +85,12 @@ class Chain:
             clock.refuse_a_jump(self._at)
             hashed = persons.settle(self._at)
             taken = take_in_folder(
-                self.ledger, folder, self.clock(), on_rows, clock.today(now, self.settings), self._at.customers,
+                self.ledger,
+                folder,
+                self.clock(),
+                on_rows,
+                clock.today(now, self.settings),
+                self._at.customers,
                 by=self.by,
             )
             self.unheeded_edits: tuple[Finding, ...] = (*hashed, *taken.unheeded)

@@ -2,8 +2,8 @@
 
 A token is a keyed hash (HMAC; RFC 2104, here the keyed mode of BLAKE2, RFC 7693) with a key of that customer's own, so
 that whoever destroys the key makes the person unlinkable, in old copies of the ledger too. Tokens remain personal data
-as long as the key is there. Who keeps the keys is a matter of the store (`Customers`); what a token looks like and where
-rows hold customers stands here.
+as long as the key is there. Who keeps the keys is a matter of the store (`Customers`); what a token looks like and
+where rows hold customers stands here.
 """
 
 import json

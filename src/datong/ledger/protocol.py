@@ -89,7 +89,19 @@ WRITES_SCHEMA = pa.schema(
         ("how_many", pa.int64()),
     ]
 )
-WHAT = ("ingest", "withdraw", "discard", "run", "make_branch", "rename_branch", "drop_branch", "clock", "hash_customers", "person", "forget")
+WHAT = (
+    "ingest",
+    "withdraw",
+    "discard",
+    "run",
+    "make_branch",
+    "rename_branch",
+    "drop_branch",
+    "clock",
+    "hash_customers",
+    "person",
+    "forget",
+)
 
 
 @dataclass(frozen=True)
@@ -280,8 +292,8 @@ class Ledger(Protocol):
         ...
 
     def hash_customers(self, tokens: Mapping[str, str], keys: Mapping[str, str], at: datetime, *, by: str) -> int:
-        """Put tokens in place of plain customers in every version of every row. keys: of order lines whose own key named
-        a customer, their other one. Returns how many rows changed."""
+        """Put tokens in place of plain customers in every version of every row. keys: of order lines whose own key
+        named a customer, their other one. Returns how many rows changed."""
         ...
 
     def of_person(self, tokens: Sequence[str]) -> Mapping[str, pa.Table]:

@@ -50,8 +50,8 @@ def identities(table: Table, rows: pa.Table) -> pa.Table:
 
     rows: columns of the table, each in `arrow_type`; those that are missing are null. `row_id` text: `keyed_row_id`, or
     of a row without a key `unkeyed_row_id` without its number ('.1'), which depends on the rows beside it. `_keyed`
-    bool: the row has a key. `_content_high`, `_content_low` uint64: a hash of 128 bits of all columns but known_at and who
-    bought.
+    bool: the row has a key. `_content_high`, `_content_low` uint64: a hash of 128 bits of all columns but known_at and
+    who bought.
     """
     given = [column for column in table.columns.values() if column.name in rows.column_names]
     key = {name: _sql_key_text(table.columns[name]) for name in (*table.key, *table.finer) if name in rows.column_names}

@@ -44,8 +44,8 @@ SMALLEST = 1e-6
 class Column:
     """One column. `minimum` and `maximum` include their value; `above` and `below` exclude it. unit_of: it names the
     unit in which the row counts the product in that column. masked: personal data in its text are masked before it is
-    kept (ledger/masking.py). personal: about whom or from whom it is ('customer', 'words', 'contact', 'staff'), '' where
-    it is about no person; a customer is kept as a keyed hash alone (ledger/persons.py).
+    kept (ledger/masking.py). personal: about whom or from whom it is ('customer', 'words', 'contact', 'staff'), ''
+    where it is about no person; a customer is kept as a keyed hash alone (ledger/persons.py).
 
     largest: the most that a number of its unit may be (`LARGEST`), None where `maximum` or `below` says less.
     """

@@ -220,8 +220,8 @@ def _quotes(heard: Opinions, aspect: int, reviews: IntArray) -> list[str]:
 class Rise:
     """An aspect of a product that is blamed more. aspect: its place. late, before: reviews that blame it, and all of
     the product, in the recent weeks and before. days: first of the recent weeks, and the day after the last, in days
-    since 1970-01-01. quotes: what is said most. evidence: ids of reviews. less: how many of the recent reviews that blame
-    it count less than one."""
+    since 1970-01-01. quotes: what is said most. evidence: ids of reviews. less: how many of the recent reviews that
+    blame it count less than one."""
 
     product: str
     aspect: int

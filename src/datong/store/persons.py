@@ -1,4 +1,5 @@
-"""Customers in a ledger: which there are, plain ones made tokens, all that is held about one, and what forgetting takes.
+"""Customers in a ledger: which there are, plain ones made tokens, all that is held about one, and what forgetting
+takes.
 
 A customer stands in a column of some chain tables and of the branches' (`Column.personal`), in raw rows of the
 quarantine, and, by words that are quoted, in tables of kept runs. Forgetting goes through every version of a row.
@@ -212,13 +213,12 @@ def _rewrite_waiting(hands: Hands, where: str, place: tuple[str, str], raw: Any,
 def _unquote_runs(hands: Hands, quotes: Sequence[str]) -> int:
     if not quotes:
         return 0
-    count = 0
+    count, words = 0, _spelled(quotes)
     of = "name IN (SELECT unnest(?))"
     for run, name in hands.rows(f"SELECT run, name FROM run_tables WHERE {of} ORDER BY run, name", [list(_QUOTING)]):
         ((kept,),) = hands.rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
         with pa.ipc.open_stream(kept) as reader:
             table = reader.read_all()
-        words = _spelled(quotes)
         other = with_texts(table, lambda value: replaced(value, words))
         if other is not table:
             hands.run("UPDATE run_tables SET arrow = ? WHERE run = ? AND name = ?", [arrow_bytes(other), run, name])
@@ -231,5 +231,3 @@ def _spelled(quotes: Sequence[str]) -> dict[str, str]:
     spellings = (f"“{q}”" for quote in quotes for q in (quote, json.dumps(quote, ensure_ascii=False)[1:-1]))
     plain = dict.fromkeys(spellings, FORGOTTEN)
     return plain | {json.dumps(text)[1:-1]: FORGOTTEN for text in plain}
-
-

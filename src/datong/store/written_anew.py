@@ -39,7 +39,9 @@ def identify_anew(hands: Hands, table: Table, name: str, where: str) -> dict[str
         return {}
     typed = pa.table({column.name: rows[column.name].cast(arrow_type(column)) for column in columns})
     named = identities(table, typed)
-    order = sorted(range(rows.num_rows), key=lambda i: (rows["_ingest"][i].as_py(), rows["_source_row"][i].as_py() or 0))
+    order = sorted(
+        range(rows.num_rows), key=lambda i: (rows["_ingest"][i].as_py(), rows["_source_row"][i].as_py() or 0)
+    )
     old, keyed, base = (rows["_old"].to_pylist(), named["_keyed"].to_pylist(), named["row_id"].to_pylist())
     new: dict[str, str] = {}
     last: dict[str, int] = {}
@@ -56,9 +58,7 @@ def identify_anew(hands: Hands, table: Table, name: str, where: str) -> dict[str
         last[base[i]] += 1
         new[old[i]] = f"{base[i]}.{last[base[i]]}"
     ids = pa.array([new.get(one, one) for one in old], pa.string())
-    changed = pa.table(
-        {"at": rows["_rowid"], "id": ids, "high": named["_content_high"], "low": named["_content_low"]}
-    )
+    changed = pa.table({"at": rows["_rowid"], "id": ids, "high": named["_content_high"], "low": named["_content_low"]})
     with hands.registered("anew_arrow", changed):
         hands.run(
             f"UPDATE {name} AS r SET row_id = a.id, _content = (a.high::UHUGEINT << 64) + a.low"

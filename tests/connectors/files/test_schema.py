@@ -25,7 +25,9 @@ def test_the_page_on_persons_lists_every_column_about_one(language: str) -> None
     assert {c.name for c in columns if c.masked} <= {c.name for c in columns if c.personal == "words"}
     # A column that is called like a person's says whose it is.
     telling = ("customer", "buyer", "email", "phone", "person", "worker", "operator")
-    unsaid = [c.name for c in columns if not c.personal and (any(w in c.name for w in telling) or c.name.endswith("ed_by"))]
+    unsaid = [
+        c.name for c in columns if not c.personal and (any(w in c.name for w in telling) or c.name.endswith("ed_by"))
+    ]
     assert unsaid == []
 
 

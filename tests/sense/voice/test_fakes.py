@@ -1,9 +1,9 @@
-"""Reviews that are likely made up count less, honest ones in full; a rise that stays, and a shop's busy days, are none."""
+"""Reviews that are likely made up count less, honest ones in full; rises that stay and a shop's busy days are none."""
 
 import numpy as np
 import pytest
 
-from datong.sense.voice.fakes import BURST_MIN, KINDS, Reviews, buyers, bursts, doubts
+from datong.sense.voice.fakes import BURST_MIN, KINDS, Reviews, bursts, buyers, doubts
 from datong.sense.voice.repeats import copies, frames
 
 WORDS = [f"{a}{b}" for a in ("sleeve", "button", "colour", "hem", "pocket", "lining") for b in "abcdefghijklmnopqrs"]
@@ -28,11 +28,9 @@ def with_more(reviews: Reviews, many: int, **own: object) -> Reviews:
     values = {name: getattr(more, name) for name in ("texts", "product", "day", "stars", "buyer", "shown")}
     values |= {"product": np.zeros(many, np.int64), "buyer": 10_000 + np.arange(many)}
     values |= {n: list(v) if n == "texts" else np.broadcast_to(np.array(v), many) for n, v in own.items()}  # ty: ignore
-    both = {
-        name: [*reviews.texts, *values["texts"]] if name == "texts" else np.concatenate([getattr(reviews, name), values[name]])
-        for name in values
-    }  # fmt: skip
-    return Reviews(**both)  # ty: ignore[invalid-argument-type]
+    texts = [*reviews.texts, *values.pop("texts")]
+    both = {name: np.concatenate([getattr(reviews, name), value]) for name, value in values.items()}
+    return Reviews(texts, **both)  # ty: ignore[invalid-argument-type]
 
 
 def test_honest_reviews_count_in_full() -> None:

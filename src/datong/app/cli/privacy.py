@@ -64,7 +64,7 @@ def _filled(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)  # ty: ignore[call-non-callable]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)  # ty: ignore[not-callable]
 
 
 def answer_forget(options: argparse.Namespace, language: str) -> int:

@@ -1,7 +1,7 @@
 """The keys of a chain's customers: a file of its own, outside the ledger and its copies.
 
-`customers.key` holds a secret of the chain and, for each customer, a number and a key: the number is a keyed hash of the
-customer by the secret, so that the key is found again; the key is random, and the token in the ledger is made of it
+`customers.key` holds a secret of the chain and, for each customer, a number and a key: the number is a keyed hash of
+the customer by the secret, so that the key is found again; the key is random, and the token in the ledger is made of it
 alone (ledger/persons.py). No name stands there. Destroying a key is overwriting it with zeros in its place; a file
 system or a disk that writes elsewhere, or a copy of the file, may keep the old bytes, as docs/privacy.md says.
 
@@ -30,7 +30,9 @@ _HEAD, _RECORD = len(_MAGIC) + _SECRET_BYTES, _NUMBER_BYTES + _KEY_BYTES
 _NOBODY = bytes(_NUMBER_BYTES)
 # By this file, programs that make backups (tar --exclude-caches, restic, borg) leave a folder out: bford.info/cachedir
 _TAG = "CACHEDIR.TAG"
-_TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Keys of customers: a backup of them keeps what is forgotten.\n"
+_TAG_TEXT = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# Keys of customers: a backup of them keeps what is forgotten.\n"
+)
 
 
 def keys_there(folder: Path) -> bool:

@@ -72,9 +72,7 @@ def take_in_folder(
         return TakenIn(before.reports, before.findings, before.unheeded)
     taking = _Taking(ledger, arrived_at, digests, by)
     orders = {"orders": [given_out]}
-    checked = check_folder(
-        folder, taking.take, on_rows=on_rows, today=today, also_known=orders, customers=customers
-    )
+    checked = check_folder(folder, taking.take, on_rows=on_rows, today=today, also_known=orders, customers=customers)
     gone = _gone(ledger, {report.table for report in taking.reports} | unread_tables(checked.findings))
     taken = TakenIn(tuple(taking.reports), checked.findings, (*taking.unheeded, *gone.values()))
     if _file_looks(folder, looks) == seen:  # nobody wrote to it in the meantime

@@ -34,9 +34,9 @@ USUAL_MOST = 2.0
 # Most reviews of one buyer in so many days that are nothing odd.
 BUYER_DAYS, BUYER_MOST = 7, 4
 LOW, HIGH = 1.0, 5.0
-# Words of praise, and of complaint, without one of the other side, from which a text is against its few, or many, stars:
-# where tokens are words, and where they are signs, of which words of tone are found more often than are meant. What such
-# a review counts.
+# Words of praise, and of complaint, without one of the other side, from which a text is against its few, or many,
+# stars: where tokens are words, and where they are signs, of which words of tone are found more often than are meant.
+# What such a review counts.
 PRAISE_MIN, BLAME_MIN, AGAINST_COUNTS = (3, 4), (2, 3), 0.5
 
 
