@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from fakes.made_up import DEVELOPED, HELD_OUT, KINDS, Real, planted, shop
+from fakes.made_up import DEVELOPED, HELD_OUT, KINDS, OPENED, Generators, Real, planted, shop
 
 from datong.sense.voice import aspects as voice_aspects
 from datong.sense.voice import reading
@@ -379,31 +379,40 @@ def repeats(short: bool, opened: bool) -> dict[str, Any]:
 
 def fakes(short: bool, opened: bool) -> dict[str, Any]:
     """Fakes of five kinds planted among real reviews (`fakes/made_up.py`), as many of each; flagged is whatever counts
-    less than one. Not opened: the generators by which all was chosen, in the training part; opened: other ones, with
-    other seeds, in the test part. `flagged_if_few_false` is the mean over kinds and languages where at most FEW_FALSE
-    of the real reviews are flagged, else 0. The sets tell neither days nor buyers: both are drawn."""
-    made, seed = (HELD_OUT, SPLIT_SEED + 2) if opened else (DEVELOPED, FIT_SEED)
-    each: dict[str, dict[str, float]] = {}
-    false = []
-    for language in ("en", "zh"):
-        random = np.random.default_rng(seed)
-        real = of_shop(language, short, opened, random)
-        by_kind = {kind: planted(kind, made, real, language, random) for kind in KINDS}
-        every = [fake for kind in KINDS for fake in by_kind[kind]]
-        less = doubts(shop(real, every, random)).weight < 1
-        of = np.repeat(np.arange(len(KINDS)), [len(by_kind[kind]) for kind in KINDS])
-        mine = less[len(real.texts) :]
-        each[language] = {kind: round(float(mine[of == k].mean()), 4) for k, kind in enumerate(KINDS)}
-        false.append(round(float(less[: len(real.texts)].mean()), 4))
-        each[language] |= {"real": len(real.texts), "planted": len(every), "false": false[-1]}
-    flagged = round(float(np.mean([each[language][kind] for language in each for kind in KINDS])), 4)
-    row = {"row": "fakes", "flagged": flagged, "false": max(false), "each": each}
-    return {**row, "flagged_if_few_false": flagged if max(false) <= FEW_FALSE else 0.0}
+    less than one. Not opened: the generators that were seen while all was chosen, in the training part; opened: those
+    that were not, with another seed, in the test part. `flagged_if_few_false` is the mean over kinds, languages and
+    generators where at most FEW_FALSE of the real reviews are flagged, else 0. The sets tell neither days nor buyers:
+    both are drawn."""
+    sets = {"held_out": HELD_OUT} if opened else {"developed": DEVELOPED, "opened": OPENED}
+    seed = SPLIT_SEED + 3 if opened else FIT_SEED
+    pairs = [(language, name) for language in ("en", "zh") for name in sets]
+    each = {
+        f"{language}, {name}": _fakes_in(of_shop(language, short, opened, seed), language, sets[name], seed)
+        for language, name in pairs
+    }
+    flagged = round(float(np.mean([one[kind] for one in each.values() for kind in KINDS])), 4)
+    false = max(one["false"] for one in each.values())
+    row = {"row": "fakes", "flagged": flagged, "false": false, "each": each}
+    return {**row, "flagged_if_few_false": flagged if false <= FEW_FALSE else 0.0}
 
 
-def of_shop(language: str, short: bool, opened: bool, random: np.random.Generator) -> Real:
+def _fakes_in(real: Real, language: str, made: Generators, seed: int) -> dict[str, float]:
+    """The share of each kind that is flagged, and of the real reviews."""
+    random = np.random.default_rng(seed)
+    by_kind = {kind: planted(kind, made, real, language, random) for kind in KINDS}
+    every = [fake for kind in KINDS for fake in by_kind[kind]]
+    less = doubts(shop(real, every, random)).weight < 1
+    of = np.repeat(np.arange(len(KINDS)), [len(by_kind[kind]) for kind in KINDS])
+    mine = less[len(real.texts) :]
+    shares = {kind: round(float(mine[of == k].mean()), 4) for k, kind in enumerate(KINDS)}
+    false = round(float(less[: len(real.texts)].mean()), 4)
+    return {**shares, "real": len(real.texts), "planted": len(every), "false": false}
+
+
+def of_shop(language: str, short: bool, opened: bool, seed: int) -> Real:
     """Real reviews with stars and products. Chinese ones have a label and a category: stars of an end, and one of
     PRODUCTS_EACH products of the category."""
+    random = np.random.default_rng(seed)
     if language == "en":
         table = pd.read_parquet(DATA / ENGLISH)
         table = table[table["review_text"].notna()].sort_values("row_no")

@@ -4,8 +4,9 @@ Real texts come with their own stars; when they were written and by whom is draw
 own that dies away, the shop has busy weeks, some products have days of a sale on which honest buyers write a lot, some
 buyers come again. Fakes of a kind come in campaigns, each on one product.
 
-There are two sets of generators. Everything was chosen by DEVELOPED; HELD_OUT has other frames, other words, other
-lengths of bursts and other edits, and is opened once.
+There are three sets of generators, with frames, words, lengths of bursts and edits of their own. Everything was chosen
+by DEVELOPED. OPENED was held out first, and opened once (0.797 flagged); since then it counts as seen. HELD_OUT was
+written after it.
 """
 
 from collections.abc import Callable, Sequence
@@ -90,7 +91,7 @@ DEVELOPED = Generators(
     shuffles=False,
     per_day=8,
 )
-HELD_OUT = Generators(
+OPENED = Generators(
     frames={
         "en": (
             "Honestly I was not sure about the {part} when I ordered, but this {thing} turned out {good}: the "
@@ -126,6 +127,42 @@ HELD_OUT = Generators(
     edits=0.08,
     shuffles=True,
     per_day=6,
+)
+
+HELD_OUT = Generators(
+    frames={
+        "en": (
+            "To whoever is still thinking about it: take the {thing}. I have washed mine {few} times, the {part} "
+            "stays {good}, and at the wedding of my {person} everybody wanted to know the name of the shop.",
+            "Never had a {thing} before that made me feel so {good}. {part} {good}, {part} {good}, and the box it came "
+            "in was {good} too, a present that any {person} will love.",
+        ),
+        "zh": (
+            "说实话之前没抱太大希望,没想到{thing}这么{good},打开包装{part}一点瑕疵都没有,拿给{person}看,{person}也夸{part}{good}。",
+            "对比了好几家才选的这款{thing},果然没选错,{part}{good},试用了一周{part}还是{good},{person}催着我再买一份送人。",
+            "客服小姐姐很耐心,问了半天{part}的问题都一一回答,收到{thing}以后{part}确实{good},给{person}的那份{thing}也满意。",
+        ),
+    },
+    words={
+        "en": {
+            "thing": ("romper", "vest", "poncho", "tee", "maxi", "blazer"),
+            "person": ("niece", "brother", "mum", "best friend", "godmother", "coach"),
+            "part": ("hemline", "neckline", "print", "drape", "button row", "waistband"),
+            "good": ("impeccable", "dreamy", "spot on", "charming", "elegant", "first class"),
+            "few": ("five", "six", "ten"),
+        },
+        "zh": {
+            "thing": ("书包", "耳机", "香蕉", "路由器", "酸奶", "沐浴露"),
+            "person": ("爷爷", "儿子", "学姐", "领导", "嫂子", "老同学"),
+            "part": ("气味", "按键", "材质", "分量", "屏幕", "做法"),
+            "good": ("真心可以", "无可挑剔", "很有质感", "挺讲究", "值得夸", "特别靠谱"),
+        },
+    },
+    burst_days=3,
+    campaign=15,
+    edits=0.07,
+    shuffles=True,
+    per_day=5,
 )
 
 

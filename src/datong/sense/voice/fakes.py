@@ -19,7 +19,7 @@ from scipy.special import betainc, gammainc
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.voice.ngrams import tokens
 from datong.sense.voice.reading import tone_words, toned
-from datong.sense.voice.repeats import copies, frames, of_words
+from datong.sense.voice.repeats import copies, frames, of_words, spelt_anew
 
 MOST_SHARE = 0.2
 KINDS = ("repeats", "frame", "burst", "buyer", "against")
@@ -67,7 +67,7 @@ def doubts(reviews: Reviews) -> Doubt:
     if not len(reviews.texts):
         return Doubt(np.ones(0), np.zeros(0, np.int64))
     signs = [
-        _of_groups(copies(reviews.texts), GROUP_MIN),
+        np.minimum(*(_of_groups(alike(reviews.texts), GROUP_MIN) for alike in (copies, spelt_anew))),
         _of_groups(frames(reviews.texts), FRAME_MIN),
         bursts(reviews),
         buyers(reviews),

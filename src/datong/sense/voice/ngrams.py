@@ -80,9 +80,7 @@ class Tokens:
 
 def tokens(texts: Sequence[str]) -> Tokens:
     """The tokens of all texts."""
-    joined = "".join(_lowered(text) + "\0" for text in texts)
-    codes = np.frombuffer(joined.encode("utf-32-le", errors="replace"), np.uint32)
-    kinds = np.where(codes < LAST_LETTER, _kinds()[np.minimum(codes, LAST_LETTER - 1)], SIGN)
+    codes, kinds = _coded(texts)
     in_run = (kinds == LETTER) | (kinds == DIGIT)
     begins = np.ones(len(codes), bool)
     begins[1:] = ~in_run[1:] | (kinds[1:] != kinds[:-1])
@@ -98,6 +96,27 @@ def tokens(texts: Sequence[str]) -> Tokens:
     begin_of_text = np.append(0, first[kind == END] + 1)[text_of]
     kept = (kind != END) & (kind != BLANK)
     return Tokens(hashes[kept], text_of[kept], (first - begin_of_text)[kept], (last - begin_of_text)[kept])
+
+
+def _coded(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The letters of all texts in one row, an END after each, and the kind of each."""
+    joined = "".join(_lowered(text) + "\0" for text in texts)
+    codes = np.frombuffer(joined.encode("utf-32-le", errors="replace"), np.uint32)
+    return codes, np.where(codes < LAST_LETTER, _kinds()[np.minimum(codes, LAST_LETTER - 1)], SIGN)
+
+
+def letter_runs(texts: Sequence[str], size: int) -> tuple[np.ndarray, IntArray]:
+    """Hashes of all runs of `size` letters or digits, blanks and signs left out, and the text of each, ascending."""
+    codes, kinds = _coded(texts)
+    text_of = np.cumsum(kinds == END) - (kinds == END)
+    kept = (kinds == LETTER) | (kinds == DIGIT)
+    letters, text = codes[kept].astype(np.uint64), text_of[kept]
+    many = max(len(letters) - size + 1, 0)
+    running = np.zeros(many, np.uint64)
+    for step in range(size):
+        running = running * np.uint64(MULTIPLIER) + letters[step : step + many]
+    whole = text[:many] == text[size - 1 :]
+    return mixed(running[whole]), text[:many][whole]
 
 
 def _lowered(text: str) -> str:

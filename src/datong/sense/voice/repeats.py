@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.sense.voice.ngrams import MULTIPLIER, Tokens, grams, mixed, tokens
+from datong.sense.voice.ngrams import MULTIPLIER, Tokens, grams, letter_runs, mixed, tokens
 
 SHINGLE, LEAST_SHINGLES = 3, 8
 # Of frames: how far apart the two of a pair lie at most, and hashes of a band.
@@ -24,6 +24,9 @@ APART, IN_FRAME_BAND = 3, 2
 # signs, as those of Chinese are; from so many letters a token on they are words.
 LEAST_OF_WORDS, LEAST_OF_SIGNS, LETTERS_OF_WORDS = 24, 50, 2.5
 ALIKE_OF_WORDS, ALIKE_OF_SIGNS = 0.22, 0.26
+# Of texts whose words are spelt anew: letters of a run, one of how many runs is looked at, the fewest of them, hashes
+# of a band, and the least share in common.
+LETTERS, ONE_OF, LEAST_RUNS, IN_SPELT_BAND, ALIKE_SPELT = 5, 4, 8, 2, 0.4
 BANDS, IN_BAND = 16, 3
 LEAST_ALIKE = 0.5
 
@@ -44,6 +47,16 @@ def frames(texts: Sequence[str]) -> IntArray:
     words = of_words(found, len(texts))
     enough = enough[words[enough] | (pairs[enough] >= LEAST_OF_SIGNS)]
     return _first_like(signature, enough, IN_FRAME_BAND, np.where(words[enough], ALIKE_OF_WORDS, ALIKE_OF_SIGNS))
+
+
+def spelt_anew(texts: Sequence[str]) -> IntArray:
+    """(texts) as `copies`, by runs of letters: one letter that is changed breaks a word, and few runs. Texts whose
+    tokens are signs are left alone: `copies` sees their letters."""
+    hashes, text = letter_runs(texts, LETTERS)
+    some = hashes % np.uint64(ONE_OF) == 0
+    signature, enough = _signatures((hashes[some], text[some]), len(texts), LEAST_RUNS)
+    enough = enough[of_words(tokens(texts), len(texts))[enough]]
+    return _first_like(signature, enough, IN_SPELT_BAND, ALIKE_SPELT)
 
 
 def of_words(found: Tokens, texts: int) -> BoolArray:
