@@ -47,3 +47,25 @@ def test_no_text_of_the_test_part_is_learnt_from() -> None:
     assert not set(train.texts) & set(test.texts)
     inner = bench.chosen("waimai", "waimai_10k.parquet", short=False, opened=False)
     assert not set(inner.test.texts) & (set(inner.train.texts) | set(test.texts))
+
+
+@with_data
+def test_fakes_of_every_kind_are_planted_and_most_are_found() -> None:
+    row = bench.fakes(short=True, opened=False)
+    assert set(row["each"]) == {f"{language}, {name}" for language in ("en", "zh") for name in ("developed", "opened")}
+    for one in row["each"].values():
+        assert all(one[kind] > 0.8 for kind in ("frame", "burst", "buyer"))
+        assert one["planted"] >= 5 * 10 * 18
+    assert row["flagged"] >= 0.8
+
+
+def test_generators_share_no_words() -> None:
+    """What is held out is another one: no frame, and no word of a place, is in two sets."""
+    seen: set[str] = set()
+    for made in (bench.DEVELOPED, bench.OPENED, bench.HELD_OUT):
+        places = [
+            word for fill in made.words.values() for name, words in fill.items() if name != "few" for word in words
+        ]
+        own = {*places, *(frame for some in made.frames.values() for frame in some)}
+        assert not own & seen
+        seen |= own

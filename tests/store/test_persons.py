@@ -1,0 +1,116 @@
+"""Customers in ledgers: those of before, whose content and keys named them, are made over and know their rows again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from datong.connectors.exports.order_line_keys import keys_without_customers, names_customers, without_customers
+from datong.ledger import row_ids
+from datong.ledger.protocol import RunRecord
+from datong.model.settings import ChainSettings
+from datong.model.tables import Column
+from datong.store import migrations
+from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SETTINGS = ChainSettings("shop", history="declared")
+
+
+def rows(*customers: str | None, sale: Sequence[str | None] | None = None) -> pa.Table:
+    many = len(customers)
+    return pa.table(
+        {
+            "__row__": pa.array(range(2, 2 + many), pa.int64()),
+            "sale": pa.array(sale or [None] * many, pa.string()),
+            "product": ["A"] * many,
+            "happened_at": pa.array([datetime(2026, 1, 5, tzinfo=UTC)] * many, pa.timestamp("us", tz="UTC")),
+            "units": [2.0] * many,
+            "customer": pa.array(customers, pa.string()),
+        }
+    )
+
+
+def added(ledger: DuckDBLedger, table: pa.Table, source: str = "sales") -> int:
+    return ledger.ingest("sales", table, None, (), source, NOW, by="Ann").added
+
+
+def with_customers(given: Sequence[Column]) -> str:
+    """What a content was made of before: of all columns."""
+    hashed = [column for column in given if column.name != "known_at"]
+    return f"md5_number(substr(concat('', {', '.join(row_ids._sql_content_part(c) for c in hashed)}), 2))"
+
+
+def test_a_ledger_whose_contents_were_made_of_customers_knows_its_rows_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.duckdb"
+    file = rows("Lee", "Wu", None, "Lee", sale=[None, None, None, "s1"])
+    with monkeypatch.context() as before:
+        before.setattr(row_ids, "_sql_content", with_customers)
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:-1])
+        with open_ledger(path, SETTINGS) as ledger:
+            assert added(ledger, file) == 4
+            old = ledger.state(NOW).table("sales")["row_id"].to_pylist()
+            shown = pa.table({"evidence": pa.array([old], pa.list_(pa.string()))})
+            ledger.save_run(RunRecord("R20260301-00000000", NOW, 1, {"signals": shown}), NOW, by="Ann")
+    with open_ledger(path, SETTINGS) as ledger:
+        assert added(ledger, file) == 0
+        assert added(ledger, file, "again") == 0
+        now = ledger.state(NOW).table("sales")
+        assert now.num_rows == 4 and now["row_id"].to_pylist() != old
+        assert len({i.rpartition(".")[0] for i in now["row_id"].to_pylist() if "#" in i}) == 1
+        (evidence,) = ledger.run_table("R20260301-00000000", "signals")["evidence"].to_pylist()
+        assert sorted(evidence) == now["row_id"].to_pylist()
+        assert ledger.rows("sales", evidence).num_rows == 4
+
+
+def test_keys_of_days_lose_their_customers_and_stay_apart() -> None:
+    kind = "days+time+customer+price"
+    keys = [
+        "/2026-01-05/A/3600/Lee/9.9",
+        "/2026-01-05/A/3600/Wu/9.9",
+        "/2026-01-05/A/3600/Wu/9.9/#2",
+        "R7/2026-01-05/A",
+    ]
+    assert names_customers(kind) and not names_customers("days+time") and not names_customers("rows")
+    assert without_customers(kind) == "days+time+price"
+    assert keys_without_customers(keys, kind) == {
+        keys[0]: "/2026-01-05/A/3600/9.9",
+        keys[1]: "/2026-01-05/A/3600/9.9/#2",
+        keys[2]: "/2026-01-05/A/3600/9.9/#3",
+    }
+
+
+def test_a_ledger_whose_keys_named_customers_is_made_over(tmp_path: Path) -> None:
+    old, new = "/2026-01-05/A/Lee", "/2026-01-05/A"
+    with open_ledger(tmp_path / "ledger.duckdb", SETTINGS) as ledger:
+        added(ledger, rows("Lee", sale=[old]))
+        assert ledger.plain_customers() == ["Lee"]
+        assert ledger.hash_customers({"Lee": "~" + "a" * 24}, {old: new}, NOW, by="Ann") == 1
+        ledger.rewrite()
+        assert ledger.plain_customers() == []
+        table = ledger.state(NOW).table("sales")
+        assert table["row_id"].to_pylist() == [f"sales:{new}"] and table["customer"].to_pylist() == ["~" + "a" * 24]
+        assert added(ledger, rows("~" + "b" * 24, sale=[new])) == 0  # whoever it is
+    assert b"Lee" not in (tmp_path / "ledger.duckdb").read_bytes()
+
+
+def test_what_is_forgotten_leaves_every_version_and_every_branch(tmp_path: Path) -> None:
+    from datong.store.branches import DuckDBBranches
+
+    mine, theirs = "~" + "a" * 24, "~" + "b" * 24
+    with open_ledger(tmp_path / "ledger.duckdb", SETTINGS) as ledger:
+        added(ledger, rows(mine, theirs, sale=["s1", "s2"]))
+        ledger.withdraw("sales", ["sales:s1"], NOW, by="Ann")
+        branches = DuckDBBranches(ledger)
+        branches.make("b", None, NOW, NOW, "", by="Ann")
+        added(branches.on("b"), rows(mine, sale=["s3"]))  # ty: ignore[invalid-argument-type]
+        assert {name: table.num_rows for name, table in ledger.of_person([mine]).items()} == {"sales": 3}
+        assert ledger.forget_person([mine], (), NOW, "", by="Ann") == {"sales": 3}
+        assert ledger.of_person([mine]) == {} and ledger.customer_tokens() == {theirs}
+        ledger.rewrite()
+        assert branches.on("b").state(datetime(2026, 4, 1, tzinfo=UTC)).table("sales").num_rows == 2
+    assert mine.encode() not in (tmp_path / "ledger.duckdb").read_bytes()
