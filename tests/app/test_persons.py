@@ -12,10 +12,11 @@ import pytest
 
 import datong
 from datong.app.cli.main import main
+from datong.connectors.files import customer_keys
 from datong.connectors.files.customer_keys import KEYS_FOLDER
 from datong.connectors.files.starter import write_starter
 from datong.ledger.persons import TOKEN
-from datong.model.errors import NotFound, Refused
+from datong.model.errors import DatongError, NotFound, Refused
 from datong.store import duckdb_ledger
 
 CANARY, OTHER = "Canary Zhao 7391", "Wren Qian 5512"
@@ -284,7 +285,9 @@ def test_forgetting_leaves_no_trace_of_name_token_or_words(
 def test_the_same_file_again_after_forgetting_changes_nothing(chain: Path, tmp_path: Path) -> None:
     by_folder(chain, tmp_path)
     with datong.open(chain) as opened:
+        opened.state()
         opened.forget(CANARY)
+        assert REVIEW not in opened.state().table("reviews")["text"].to_pylist()  # at once
     (chain / "sales.csv").write_text((chain / "sales.csv").read_text() + f"s99,2026-02-25,{PRODUCT},1,{CANARY}\n")
     with datong.open(chain) as opened:
         sold = next(r for r in opened.ingested if r.table == "sales")
@@ -316,9 +319,7 @@ def test_a_kill_in_the_middle_is_ended_by_the_next_opening(
     by_ingest(chain, tmp_path)
     with datong.open(chain) as opened:
         (token,) = set(opened.person(CANARY)["sales"]["customer"].to_pylist())
-    from datong.connectors.files.customer_keys import CustomerKeys
-
-    where = duckdb_ledger.DuckDBLedger if at in ("forget_person", "rewrite") else CustomerKeys
+    where = duckdb_ledger.DuckDBLedger if at in ("forget_person", "rewrite") else customer_keys.CustomerKeys
     own = getattr(where, at)
 
     def killed(*given: object, **named: object) -> object:
@@ -437,3 +438,23 @@ def test_checking_a_folder_names_nobody_and_says_the_same_twice(
         told.append(capsys.readouterr().out)
     assert told[0] == told[1] and CANARY not in told[0]
     assert not (chain / KEYS_FOLDER).exists()
+
+
+def test_a_full_disk_gives_no_token_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = customer_keys.CustomerKeys(tmp_path / "keys")
+    (first,) = keys.tokens([CANARY])
+    with monkeypatch.context() as full:
+        full.setattr(customer_keys.os, "fsync", lambda _file: (_ for _ in ()).throw(OSError(28, "No space left")))
+        with pytest.raises(OSError, match="No space"):
+            keys.tokens([OTHER])
+    assert keys.known(OTHER) is None
+    (second,) = keys.tokens([OTHER])
+    path = tmp_path / "keys" / "customers.key"
+    with path.open("ab") as file:
+        file.write(b"half a rec")  # of a process that was killed
+    again = customer_keys.CustomerKeys(tmp_path / "keys")
+    assert again.tokens([CANARY, OTHER, "Third"])[:2] == [first, second]
+    assert len({*customer_keys.CustomerKeys(tmp_path / "keys").tokens([CANARY, OTHER, "Third"])}) == 3
+    path.write_bytes(b"no keys")
+    with pytest.raises(DatongError, match="keys"):
+        customer_keys.CustomerKeys(tmp_path / "keys").tokens([CANARY])

@@ -297,6 +297,7 @@ class Chain:
     def forget(self, customer: str, why: str = "") -> persons.Forgotten:
         """Forget a customer: destroy their key, and empty their name and words in every version of every row, branches,
         quarantine and kept runs. It cannot be taken back. Raises as `person`."""
+        self._whole = None  # it holds what is forgotten
         return persons.forget(self._at, customer, why)
 
     def customers_without_rows_since(self, days: int) -> int:
@@ -305,6 +306,7 @@ class Chain:
 
     def forget_older(self, days: int, why: str = "") -> persons.Forgotten:
         """Forget each of these customers, as `forget`."""
+        self._whole = None
         return persons.forget_not_since(self._at, days, why)
 
     def state(self, as_of: Moment | None = None, names: Collection[str] | None = None) -> State:

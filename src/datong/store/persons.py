@@ -54,7 +54,7 @@ def plain_customers(hands: Hands) -> list[str]:
                 f"SELECT DISTINCT {column} FROM {place.name} WHERE {column} < ? OR {column} >= ?", [MARK, _AFTER_MARK]
             )
         }
-    for _, _, raw, _ in _waiting(hands):
+    for _, _, raw, _ in _waiting(hands, _PLAIN):
         found |= {text for text in _named(raw).values() if not text.startswith(MARK)}
     return sorted(found)
 
@@ -66,7 +66,7 @@ def held_tokens(hands: Hands) -> set[str]:
         column = quoted(place.column)
         sql = f"SELECT DISTINCT {column} FROM {place.name} WHERE {column} >= ? AND {column} < ?"
         found |= {text for (text,) in hands.rows(sql, [MARK, _AFTER_MARK])}
-    for _, _, raw, _ in _waiting(hands):
+    for _, _, raw, _ in _waiting(hands, _TOKEN):
         found |= {text for text in _named(raw).values() if text.startswith(MARK)}
     return found
 
@@ -178,14 +178,21 @@ def _sql_tables(hands: Hands, table: Table) -> list[str]:
 # rows in quarantine ------------------------------------------------------------------------------------------------
 
 
-def _waiting(hands: Hands) -> Iterator[tuple[str, tuple[str, str], str, str]]:
-    """Rows in quarantine of tables that hold customers: in which quarantine, (table, id), raw and findings."""
+# Raw rows in which a customer stands plainly, and as a token: after the name of the column.
+_PLAIN, _TOKEN = f'": ("[^{MARK}]|[0-9])', f'": "{MARK}'
+
+
+def _waiting(hands: Hands, holding: str = "") -> Iterator[tuple[str, tuple[str, str], str, str]]:
+    """Rows in quarantine of tables that hold customers: in which quarantine, (table, id), raw and findings. holding:
+    only those in which this stands after the name of a customer's column, as a regular expression."""
+    columns = "|".join(sorted({name for t in tables().values() for name in t.personal_columns("customer")}))
+    pattern = f'"({columns}){holding}' if holding else ""
     names = [table.name for table in tables().values() if table.personal_columns("customer")]
     for where in ("quarantine", "branch_quarantine"):
         found = hands.rows(
             f"SELECT table_name, quarantine_id, raw, findings FROM {where} WHERE table_name IN (SELECT unnest(?))"
-            " ORDER BY quarantine_id",
-            [names],
+            " AND regexp_matches(raw, ?) ORDER BY quarantine_id",
+            [names, pattern],
         )
         for table, one, raw, findings in found:
             yield where, (table, one), raw, findings

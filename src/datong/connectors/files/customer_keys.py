@@ -74,7 +74,12 @@ class CustomerKeys:
                 new.append(number)
                 self._hold(number, secrets.token_bytes(_KEY_BYTES), self._end + (len(new) - 1) * _RECORD)
             result.append(token_of(self._keys[number]))
-        self._append(new)
+        try:
+            self._append(new)
+        except BaseException:  # no token may be in use whose key is not on the disk
+            for number in new:
+                self._let_go(number)
+            raise
         return result
 
     def known(self, customer: str) -> str | None:
@@ -93,7 +98,7 @@ class CustomerKeys:
     def destroy(self, tokens: Sequence[str]) -> int:
         """Overwrite the keys of these tokens. Returns how many there were."""
         self._read(begin=False)
-        numbers = [self._numbers.pop(token) for token in tokens if token in self._numbers]
+        numbers = [self._numbers[token] for token in tokens if token in self._numbers]
         if self._folder is not None and numbers:
             with (self._folder / _FILE).open("r+b", buffering=0) as file:
                 for number in numbers:
@@ -101,7 +106,7 @@ class CustomerKeys:
                     file.write(bytes(_RECORD))
                 os.fsync(file.fileno())
         for number in numbers:
-            del self._keys[number], self._place[number]
+            self._let_go(number)
         return len(numbers)
 
     # What is being forgotten, so that a kill leaves it to the next one -----------------------------------------------
@@ -130,6 +135,9 @@ class CustomerKeys:
     def _hold(self, number: bytes, key: bytes, place: int) -> None:
         self._keys[number], self._place[number] = key, place
         self._numbers[token_of(key)] = number
+
+    def _let_go(self, number: bytes) -> None:
+        del self._numbers[token_of(self._keys[number])], self._keys[number], self._place[number]
 
     def _read(self, *, begin: bool) -> None:
         """The file, once. begin: make it where there is none."""
