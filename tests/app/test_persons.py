@@ -129,6 +129,9 @@ def test_no_byte_names_a_customer_whichever_door_they_come_by(
     chain: Path, tmp_path: Path, door: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     DOORS[door](chain, tmp_path)
+    with datong.open(chain) as opened:
+        assert opened.unheeded_edits == ()  # nothing had to be made over
+    assert said(chain, CANARY, OTHER, but=("sales.csv", "reviews.csv")) == []
     assert main(["run", str(chain), "--out", str(tmp_path / "out")]) == 0
     assert main(["report", str(chain), "--out", str(tmp_path / "out" / "report.html")]) == 0
     told = capsys.readouterr()

@@ -108,6 +108,9 @@ def test_what_is_forgotten_leaves_every_version_and_every_branch(tmp_path: Path)
         branches = DuckDBBranches(ledger)
         branches.make("b", None, NOW, NOW, "", by="Ann")
         added(branches.on("b"), rows(mine, sale=["s3"]))  # ty: ignore[invalid-argument-type]
+    assert mine.encode() in (tmp_path / "ledger.duckdb").read_bytes()
+    with open_ledger(tmp_path / "ledger.duckdb", SETTINGS) as ledger:
+        branches = DuckDBBranches(ledger)
         assert {name: table.num_rows for name, table in ledger.of_person([mine]).items()} == {"sales": 3}
         assert ledger.forget_person([mine], (), NOW, "", by="Ann") == {"sales": 3}
         assert ledger.of_person([mine]) == {} and ledger.customer_tokens() == {theirs}
