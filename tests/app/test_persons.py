@@ -182,6 +182,19 @@ def test_bad_and_damaged_rows_name_nobody_either(
     assert said(chain, CANARY) == []
 
 
+def test_an_export_of_reviews_names_nobody(chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f'{i},{PRODUCT},{1 + i % 5},"Bag {i} with a strap",2026-02-{1 + i % 20:02d},{CANARY}' for i in range(40)]
+    rows += [f'41,{PRODUCT},5,"ok",2026-02-02,{CANARY},extra,{CANARY}', f'42,GHOST-9,5,"so",2026-02-02,{CANARY}']
+    file = tmp_path / "product_reviews_export.csv"
+    heads = "review_id,sku,rating,body,created_at,reviewer_name"
+    file.write_text("\n".join([heads, *rows, f'"{CANARY}']) + "\n", encoding="utf-8")
+    assert main(["ingest", str(file), "--chain", str(chain), "--lang", "en"]) == 1
+    assert CANARY not in capsys.readouterr().out
+    assert said(chain, CANARY) == []
+    with datong.open(chain) as opened:
+        assert opened.state().table("reviews").num_rows == 40
+
+
 def export(path: Path, customers: list[str]) -> Path:
     rows = [
         f"2026-01-{1 + i // 4:02d},{'AB'[i % 2]},{2 + i % 3},9.90,{customers[i % len(customers)]}" for i in range(80)
