@@ -24,6 +24,7 @@ from scipy.special import betaincinv, stdtrit
 from datong.ledger.columns import local_days
 from datong.ledger.state import State
 from datong.model.flow import Adjustment, FloatArray, Signal, Subject
+from datong.model.words import Message
 from datong.network.demand_statements import statements
 from datong.questions.weeks_sold import WeeksSold
 
@@ -97,6 +98,8 @@ def _of_counts(share: float, signal: Signal) -> tuple[float, float] | tuple[None
     """Ends of a complaint's rise. Beside what was said before stand half a complaint and one review more, as in its
     test (sense/complaints.py)."""
     told = dict(signal.text.params)
+    if isinstance(told.get("text"), Message):  # with a word on reviews that count less around it
+        told = dict(told["text"].params)
     late, before = float(told["count"]), told["count_before"] + 0.5
     ratio = (told["base_before"] + 1.0) / told["base"]
     ends = betaincinv(late, before + 1.0, LOW), betaincinv(late + 1.0, before, HIGH)
