@@ -15,6 +15,7 @@ striking ones are found, the change is more often somewhat less than more.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -88,18 +89,23 @@ def strength_of(
         return None
     share = signal.effect_share
     if signal.kind == "complaint":
-        return Strength(share, *_of_counts(share, signal), not dict(signal.text.params)["count_before"])
+        return Strength(share, *_of_counts(share, signal), not _told(signal)["count_before"])
     if signal.kind in ("level_shift", "surge", "decline") and weeks is not None:
         return Strength(share, *_of_weeks(state, signal, weeks))
     return Strength(share)
 
 
+def _told(signal: Signal) -> dict[str, Any]:
+    """What the text of a complaint tells; a word on reviews that count less may stand around it."""
+    told = dict(signal.text.params)
+    inner = told.get("text")
+    return dict(inner.params) if isinstance(inner, Message) else told
+
+
 def _of_counts(share: float, signal: Signal) -> tuple[float, float] | tuple[None, None]:
     """Ends of a complaint's rise. Beside what was said before stand half a complaint and one review more, as in its
     test (sense/complaints.py)."""
-    told = dict(signal.text.params)
-    if isinstance(told.get("text"), Message):  # with a word on reviews that count less around it
-        told = dict(told["text"].params)
+    told = _told(signal)
     late, before = float(told["count"]), told["count_before"] + 0.5
     ratio = (told["base_before"] + 1.0) / told["base"]
     ends = betaincinv(late, before + 1.0, LOW), betaincinv(late + 1.0, before, HIGH)
