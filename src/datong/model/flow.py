@@ -118,6 +118,7 @@ class Signal:
     strength are None of what no test found, but somebody says.
     evidence: row_ids of the rows of `evidence_table` that show it, sorted; at most 50, those with most units.
     text: what it says to a person. decision: TAKEN or DISMISSED where somebody decided so about it; else ''.
+    since: day on which a change of level could first be known, by whoever looked every bucket; None: not worked out.
     """
 
     signal: str
@@ -134,6 +135,7 @@ class Signal:
     evidence: tuple[str, ...]
     text: Message
     decision: str = ""
+    since: date | None = None
 
     @property
     def product(self) -> str:

@@ -83,6 +83,7 @@ SIGNALS_SCHEMA = pa.schema(
         ("market", pa.string()),
         ("first", pa.date32()),
         ("last", pa.date32()),
+        ("since", pa.date32()),
         ("strength", pa.float64()),
         ("effect_share", pa.float64()),
         ("effect_units", pa.float64()),

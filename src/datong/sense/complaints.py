@@ -20,7 +20,7 @@ from datong.model.flow import EVIDENCE_ROWS, BoolArray, FloatArray, IntArray, Se
 from datong.model.words import message
 from datong.sense.doubted import doubted, texts_of
 from datong.sense.found import Found, Shown, found, who
-from datong.sense.shifts_and_odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.voice.aspects import Aspect, general, mentions
 from datong.sense.voice.fakes import ALIKE
 from datong.sense.voice.ngrams import Tokens

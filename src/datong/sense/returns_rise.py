@@ -7,7 +7,7 @@ from datong.ledger.state import State
 from datong.model.flow import FloatArray, Item, SeriesSet
 from datong.model.words import message
 from datong.sense.found import Found, Shown, about, found, who
-from datong.sense.shifts_and_odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.statistics.changes import RECENT_BLOCKS
 from datong.statistics.rates import rate_rise
 

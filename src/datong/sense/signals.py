@@ -1,11 +1,12 @@
 """What changed in demand, how sure we are, and which rows say so.
 
-Every change that is looked for is a test with a p-value: of an item a lasting level shift, the last weeks against
-those before, the one oddest week, more returns per unit sold, more reviews that blame an aspect; of a holiday its days
-against the same weekdays around, over the chain and over each category. All tests of a run together are held to
-FALSE_ALARM_SHARE by Benjamini and Hochberg (1995): of the signals shown at most that share is expected to be accident,
-and where nothing changed at most that share of runs shows any. See statistics/changes.py and rates.py for each test
-and its source.
+Lasting changes of level are watched for along the whole history, so that looking again raises no new alarms
+(level_changes.py): of those of a year at most FALSE_ALARM_SHARE are expected to be accident. Whatever else is
+looked for is a test with a p-value: of an item the one oddest week, more returns per unit sold, more reviews that blame
+an aspect; of a holiday its days against the same weekdays around, over the chain and over each category. These tests of
+a run together are held to FALSE_ALARM_SHARE by Benjamini and Hochberg (1995): of the signals that they show at most that
+share is expected to be accident, and where nothing changed at most that share of runs shows any. See
+statistics/changes.py and rates.py for each test and its source.
 """
 
 from collections.abc import Sequence
@@ -16,27 +17,25 @@ import pyarrow as pa
 
 from datong.ledger.columns import local_days
 from datong.ledger.state import State
-from datong.model.flow import EVIDENCE_ROWS, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
+from datong.model.flow import EVIDENCE_ROWS, WHOLE_CHAIN, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
 from datong.network.finding_decisions import decision_about, decisions
 from datong.sense import feast_signals
 from datong.sense.complaints import complaints
 from datong.sense.found import Found, named
 from datong.sense.leading import leading
+from datong.sense.level_changes import FALSE_ALARM_SHARE, WEEK_DAYS, level_changes
+from datong.sense.odd_weeks import odd_weeks
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
-from datong.sense.shifts_and_odd_weeks import SHIFT_WEEKS_MIN, WEEK_DAYS, item_changes
 from datong.sense.stated_demand import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
-
-# Share of the signals shown that may be false alarms.
-FALSE_ALARM_SHARE = 0.1
 
 
 def sense(state: State) -> Sensed:
     """Demand series and signals as known at the state's moment, each with what was decided about it.
 
-    Signals have q_value <= FALSE_ALARM_SHARE and are ordered by their effect in money (units x price; the default price
+    Signals are within FALSE_ALARM_SHARE and ordered by their effect in money (units x price; the default price
     where none is known), then by id; what people say will change (stated_demand.py) and what runs ahead of
     sales (leading.py) stand before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
@@ -62,7 +61,8 @@ def _sensed(state: State) -> Sensed:
     own = np.array([at[item] for item in sales.items], np.int64)
     item = own[sales.item]
     tests, explained = feast_signals.feast_effects(state, sales, item, series, prices)
-    tests += item_changes(series, explained, state.settings.calendar.bucket_days, prices)
+    bucket_days = state.settings.calendar.bucket_days
+    tests += odd_weeks(series, explained, bucket_days, prices)
     tests += returns_rise(state, series, prices)
     tests += complaints(state, series, prices)
     q_values = false_discovery_q([t.p_value for t in tests])
@@ -71,6 +71,7 @@ def _sensed(state: State) -> Sensed:
         for t, q in zip(tests, q_values, strict=True)
         if q <= FALSE_ALARM_SHARE
     ]
+    shown += level_changes(series, explained, bucket_days, prices)
     shown = _without_echo(feast_signals.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
     said, adjustments = stated(state, series)
@@ -87,30 +88,32 @@ def _prices(state: State, items: Sequence[Item]) -> FloatArray:
 
 
 def _without_echo(shown: Sequence[Found]) -> list[Found]:
-    """Without what is told twice of the same item.
+    """Without what is told twice.
 
-    A shift that is not older than the recent weeks is not lasting yet: it goes where the recent change is shown. A
-    recent change goes while an older shift is too young to be a baseline for it, and so does an odd week at the step
-    itself, whose neighbours are half of the old and half of the new level.
+    An odd week at the step of a change of the same item, whose neighbours are half of the old and half of the new
+    level; a category that changes as the whole chain does, at the same time to the same side; a category or the chain
+    of whose change single items that are told make up half.
     """
-    of_items = [t.signal for t in shown if t.signal.evidence_table == "sales"]
-    recent = {s.subject: s for s in of_items if s.kind in ("surge", "decline")}
-    shifts = {s.subject: s for s in of_items if s.kind == "level_shift"}
-    for subject in recent.keys() & shifts.keys():
-        if shifts[subject].first >= recent[subject].first:
-            del shifts[subject]
+    changes = [t for t in shown if t.signal.since is not None]
+    levels = {t.signal.subject: t.signal for t in changes}
 
-    def echo(one: Signal) -> bool:
-        shift = shifts.get(one.subject)
-        if one.kind == "level_shift":
-            return shift is None
-        if shift is None or one.evidence_table != "sales":
-            return False
+    def beside(one: Signal, other: Signal) -> bool:
+        near = abs((one.first - other.first).days) <= NEIGHBOURS * WEEK_DAYS
+        return near and (one.kind == "anomaly" or one.effect_units * other.effect_units > 0)
+
+    def echo(test: Found) -> bool:
+        one = test.signal
         if one.kind == "anomaly":
-            return abs((one.first - shift.first).days) <= NEIGHBOURS * WEEK_DAYS
-        return one.kind in ("surge", "decline") and (one.last - shift.first).days < (SHIFT_WEEKS_MIN - 1) * WEEK_DAYS
+            return one.subject in levels and beside(one, levels[one.subject])
+        if one.since is None or one.subject.kind == "product":
+            return False
+        if one.subject != WHOLE_CHAIN and WHOLE_CHAIN in levels and beside(one, levels[WHOLE_CHAIN]):
+            return True
+        members = set(test.items.tolist())
+        parts = [t.signal for t in changes if t.signal.subject.kind == "product" and int(t.items[0]) in members]
+        return sum(p.effect_units for p in parts if beside(one, p)) / one.effect_units >= 0.5
 
-    return [t for t in shown if not echo(t.signal)]
+    return [t for t in shown if not echo(t)]
 
 
 def _with_evidence(

@@ -1,4 +1,4 @@
-"""Tests for changes in many short series at once.
+"""Tests for odd blocks in many short series at once. Lasting changes are in level_watch.py.
 
 Arrays are (series, block) with NaN where unknown. Each series is tested on its own, on the scale of `stabilised`, on
 which the noise of counts is near normal with one variance, whatever the level.
@@ -8,23 +8,22 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri, stdtr
+from scipy.special import stdtr
 
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
-# Fewest blocks on each side of a level shift, and blocks that count as recent.
-SEGMENT_MIN = 4
-RECENT_BLOCKS, RECENT_BLOCKS_MIN = 4, 3
 BASELINE_BLOCKS_MIN = 8
+# Blocks that count as recent.
+RECENT_BLOCKS = 4
 # A block's usual level is the median of so many known blocks before it and as many after it.
 NEIGHBOURS = 3
 # Noise is never taken to be less than this share of the level, lest a series without any noise divide by zero.
 NOISE_SHARE_MIN = 0.01
 
 
-class Shift(NamedTuple):
-    """Test of each series for one lasting change. block: first one of the new level. strength: change in standard
-    deviations of the noise. p_value: NaN where the series is too short to test."""
+class Odd(NamedTuple):
+    """Test of each series for one odd block. block: which. strength: distance in standard deviations of the noise.
+    p_value: NaN where the series is too short to test."""
 
     block: IntArray
     strength: FloatArray
@@ -43,73 +42,6 @@ def stabilised(units: FloatArray) -> FloatArray:
     return 2.0 * np.sqrt(units + 0.375)
 
 
-def level_shift(y: FloatArray) -> Shift:
-    """The split into two levels that fits best, and how often noise alone fits as well.
-
-    At each split t is the two-sample t statistic; the largest |t| counts. Neighbouring weeks are alike, which makes
-    chance shifts more likely: with the lag-one correlation r of what the two levels leave (raised by 2/n for its bias
-    in short series, not below that of the middle series, nor below 0) n observations are worth n (1 - r) / (1 + r)
-    (Bartlett 1946; von Storch and Zwiers 1999, section 6.6). t becomes the normal z of the same tail, and
-
-        P(max |Z| >= z) = 4 phi(z) / z + phi(z) (z - 1/z) log((1 - e)^2 / e^2),  e = SEGMENT_MIN / n,
-
-    (Miller and Siegmund 1982, Biometrics 38) takes account of the search over all splits.
-    """
-    series, blocks = y.shape
-    nothing = Shift(np.zeros(series, np.int64), np.zeros(series), np.full(series, np.nan))
-    if blocks < 2 * SEGMENT_MIN:
-        return nothing
-    known = ~np.isnan(y)
-    count = known.sum(axis=1).astype(np.float64)
-    at_least_one = np.maximum(count, 1.0)
-    centred = np.where(known, y - (np.where(known, y, 0.0).sum(axis=1) / at_least_one)[:, None], 0.0)
-    left = np.cumsum(known, axis=1)[:, :-1].astype(np.float64)
-    right = count[:, None] - left
-    # With the mean taken off, the right-hand sum is minus the left-hand one.
-    left_sum = np.cumsum(centred, axis=1)[:, :-1]
-    valid = (left >= SEGMENT_MIN) & (right >= SEGMENT_MIN)
-    weight = np.where(valid, 1.0 / np.maximum(left, 1.0) + 1.0 / np.maximum(right, 1.0), 0.0)
-    between = np.where(valid, left_sum**2 * weight, -1.0)
-    split = np.argmax(between, axis=1)
-    # Unknown blocks between the levels belong to neither: the new one begins with its first known block.
-    block = np.argmax(known & (np.arange(blocks)[None, :] > split[:, None]), axis=1)
-    tested = valid.any(axis=1)
-    rows = np.arange(series)
-    difference = -left_sum[rows, split] * weight[rows, split]
-    after = np.arange(blocks)[None, :] >= block[:, None]
-    residual = _without_two_levels(centred, known, after)
-    noise = _noise(residual, known, count - 2, y)
-    worth = _independent_share(residual, known, count)
-    spread = noise * np.sqrt(weight[rows, split])
-    t = np.abs(difference) / np.where(tested, spread, 1.0) * np.sqrt(worth)
-    p = _searched(_normal_of_t(t, np.maximum(count * worth - 2, 2.0)), SEGMENT_MIN / at_least_one)
-    return Shift(block, np.where(tested, difference / noise, 0.0), np.where(tested, p, np.nan))
-
-
-def recent_change(y: FloatArray, first: IntArray) -> Change:
-    """The last RECENT_BLOCKS blocks against those before them, from block `first` (series) of each series on.
-
-    Two-sample t test, two-sided, with the correction of `level_shift` for neighbouring weeks that are alike.
-    """
-    blocks = y.shape[1]
-    column = np.arange(blocks)[None, :]
-    after = np.broadcast_to(column >= blocks - RECENT_BLOCKS, y.shape)
-    known = ~np.isnan(y) & (column >= first[:, None])
-    late, early = known & after, known & ~after
-    late_count, early_count = late.sum(axis=1).astype(np.float64), early.sum(axis=1).astype(np.float64)
-    tested = (late_count >= RECENT_BLOCKS_MIN) & (early_count >= BASELINE_BLOCKS_MIN)
-    filled = np.where(known, y, 0.0)
-    difference = _mean(filled, late) - _mean(filled, early)
-    count = late_count + early_count
-    residual = _without_two_levels(filled, known, after)
-    noise = _noise(residual, known, count - 2, y)
-    worth = _independent_share(residual, known, count)
-    weight = 1.0 / np.maximum(late_count, 1.0) + 1.0 / np.maximum(early_count, 1.0)
-    t = np.abs(difference) / (noise * np.sqrt(weight)) * np.sqrt(worth)
-    p = 2.0 * _t_tail(t, np.maximum(count * worth - 2, 2.0))
-    return Change(difference / noise, np.where(tested, np.minimum(p, 1.0), np.nan))
-
-
 def usual_level(values: FloatArray) -> tuple[FloatArray, IntArray]:
     """(series, block) median of the NEIGHBOURS blocks before and after each, and how many of those are known.
 
@@ -125,7 +57,7 @@ def usual_level(values: FloatArray) -> tuple[FloatArray, IntArray]:
     return np.where(count >= NEIGHBOURS, (lower + upper) / 2.0, np.nan), count
 
 
-def odd_block(units: FloatArray) -> Shift:
+def odd_block(units: FloatArray) -> Odd:
     """The one block of each series furthest from its usual level, by Grubbs's test.
 
     The distance to `usual_level` over the root mean square of all other blocks' distances is a t statistic; its
@@ -146,7 +78,7 @@ def odd_block(units: FloatArray) -> Shift:
         tail = _t_tail(np.abs(strength), np.maximum((count - 2) / 2, 1.0))
         return Change(strength, np.where(count > BASELINE_BLOCKS_MIN, np.minimum(2.0 * count * tail, 1.0), np.nan))
 
-    return Shift(block, *_on_both_scales(units, tested))
+    return Odd(block, *_on_both_scales(units, tested))
 
 
 def one_block(units: FloatArray, block: int, quiet: BoolArray) -> Change:
@@ -201,44 +133,11 @@ def _mean(filled: FloatArray, mask: BoolArray) -> FloatArray:
     return np.where(mask, filled, 0.0).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)
 
 
-def _without_two_levels(filled: FloatArray, known: BoolArray, after: BoolArray) -> FloatArray:
-    level = np.where(after, _mean(filled, known & after)[:, None], _mean(filled, known & ~after)[:, None])
-    return np.where(known, filled - level, 0.0)
-
-
 def _level(y: FloatArray) -> FloatArray:
     known = ~np.isnan(y)
     return np.maximum(_mean(np.where(known, y, 0.0), known), 1e-9)
 
 
-def _noise(residual: FloatArray, known: BoolArray, freedom: FloatArray, y: FloatArray) -> FloatArray:
-    square = np.where(known, residual, 0.0) ** 2
-    return np.maximum(np.sqrt(square.sum(axis=1) / np.maximum(freedom, 1.0)), NOISE_SHARE_MIN * _level(y))
-
-
-def _independent_share(residual: FloatArray, known: BoolArray, count: FloatArray) -> FloatArray:
-    """(1 - r) / (1 + r): how much an observation is worth when neighbours correlate by r."""
-    product = np.where(known[:, 1:] & known[:, :-1], residual[:, 1:] * residual[:, :-1], 0.0).sum(axis=1)
-    square = np.maximum((residual**2).sum(axis=1), 1e-12)
-    r = product / square + 2.0 / np.maximum(count, 1.0)
-    # One short series tells little of its own correlation: take that of the middle series where it is higher.
-    r = np.clip(np.maximum(r, np.median(r)) if r.size else r, 0.0, 0.9)
-    return (1.0 - r) / (1.0 + r)
-
-
-def _normal_of_t(t: FloatArray, freedom: FloatArray) -> FloatArray:
-    return -ndtri(np.maximum(_t_tail(t, freedom), 1e-300))
-
-
 def _t_tail(t: FloatArray, freedom: FloatArray) -> FloatArray:
     """Chance that Student's t exceeds t."""
     return np.asarray(stdtr(freedom, -t), np.float64)
-
-
-def _searched(z: FloatArray, edge: FloatArray) -> FloatArray:
-    """Miller and Siegmund's tail; below z = 1, where it does not hold, 1."""
-    z_safe = np.maximum(z, 1.0)
-    density = np.exp(-(z_safe**2) / 2.0) / np.sqrt(2.0 * np.pi)
-    inside = np.clip(edge, 1e-6, 0.5)
-    p = 4.0 * density / z_safe + density * (z_safe - 1.0 / z_safe) * 2.0 * np.log((1.0 - inside) / inside)
-    return np.where(z < 1.0, 1.0, np.minimum(p, 1.0))

@@ -1,0 +1,71 @@
+"""The one oddest week of single items."""
+
+from datetime import date
+
+import numpy as np
+
+from datong.ledger.columns import day_number
+from datong.model.flow import BoolArray, FloatArray, SeriesSet
+from datong.model.words import message
+from datong.sense.found import Found, Shown, about, direction, found, number, percent, times, who
+from datong.statistics.changes import odd_block, usual_level
+
+# Odd weeks are looked for in weeks, whatever the bucket: a week has no weekday pattern. At most the last year counts.
+WEEK_DAYS, WEEKS_MAX = 7, 52
+# An item is tested when it sold this much a week on average, in at least this share of weeks, over at least so many:
+# rarer sales tell nothing in a year's weeks.
+MEAN_UNITS_MIN, SOLD_SHARE_MIN, WEEKS_MIN = 1.0, 0.5, 12
+
+
+def odd_weeks(series: SeriesSet, explained: BoolArray, bucket_days: int, prices: FloatArray) -> list[Found]:
+    """The test of every item that sells enough. explained: (bucket) those that a feast accounts for.
+
+    effect_units is the distance to the usual level.
+    """
+    units, starts = weekly(series, explained, bucket_days)
+    known = ~np.isnan(units)
+    weeks_known = np.maximum(known.sum(axis=1), 1)
+    enough = (
+        (weeks_known >= WEEKS_MIN)
+        & (np.nansum(units, axis=1) / weeks_known >= MEAN_UNITS_MIN)
+        & ((np.nan_to_num(units) > 0).sum(axis=1) / weeks_known >= SOLD_SHARE_MIN)
+    )
+    rows = np.flatnonzero(enough)
+    if not len(rows):
+        return []
+    units = units[rows]
+    odd, usual = odd_block(units), usual_level(units)[0]
+    filled = np.nan_to_num(units)
+    result: list[Found] = []
+    for at in np.flatnonzero(~np.isnan(odd.p_value)).tolist():
+        week = int(odd.block[at])
+        start, before, after = starts[week], float(usual[at, week]), float(filled[at, week])
+        subject = about(series.items[rows[at]])
+        text = message(
+            f"sense.anomaly_{direction(before, after)}",
+            who=who(subject),
+            percent=percent(before, after),
+            times=times(before, after),
+            first=start,
+            before=number(before),
+            after=number(after),
+        )
+        name = f"anomaly-{subject.name}-{subject.market}-{start.isoformat()}"
+        here = rows[at : at + 1]
+        shown = Shown(here, (day_number(start), day_number(start) + WEEK_DAYS - 1), prices[here])
+        test = (odd.strength[at], odd.p_value[at])
+        result.append(found(name, "anomaly", subject, (start, start), (before, after), test, text, shown))
+    return result
+
+
+def weekly(series: SeriesSet, explained: BoolArray, bucket_days: int) -> tuple[FloatArray, list[date]]:
+    """(item, week) units of the last WEEKS_MAX weeks, and each week's first day.
+
+    Days are joined to weeks back from the last closed day. A week with an unknown or an explained day is unknown.
+    """
+    units = np.where(explained[None, :], np.nan, series.units)
+    per_week = WEEK_DAYS // bucket_days
+    spare = units.shape[1] % per_week
+    starts = list(series.bucket_starts[spare::per_week])
+    units = units[:, spare:].reshape(len(series.items), len(starts), per_week).sum(axis=2)
+    return units[:, -WEEKS_MAX:], starts[-WEEKS_MAX:]
