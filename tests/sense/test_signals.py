@@ -16,7 +16,8 @@ from datong.model.flow import WHOLE_CHAIN, Sensed, Signal, Subject
 from datong.model.settings import ChainSettings
 from datong.model.words import say
 from datong.sense.found import direction, number
-from datong.sense.signals import EVIDENCE_ROWS, FALSE_ALARM_SHARE, sense
+from datong.sense.level_changes import FALSE_ALARM_SHARE
+from datong.sense.signals import EVIDENCE_ROWS, sense
 
 SUPPLYGRAPH = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "supplygraph"
 MONDAY = datetime(2023, 1, 2, tzinfo=UTC)

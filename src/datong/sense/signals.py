@@ -4,8 +4,8 @@ Lasting changes of level are watched for along the whole history, so that lookin
 (level_changes.py): of those of a year at most FALSE_ALARM_SHARE are expected to be accident. Whatever else is
 looked for is a test with a p-value: of an item the one oddest week, more returns per unit sold, more reviews that blame
 an aspect; of a holiday its days against the same weekdays around, over the chain and over each category. These tests of
-a run together are held to FALSE_ALARM_SHARE by Benjamini and Hochberg (1995): of the signals that they show at most that
-share is expected to be accident, and where nothing changed at most that share of runs shows any. See
+a run together are held to TEST_SHARE by Benjamini and Hochberg (1995): of the signals that they show at most
+that share is expected to be accident, and where nothing changed at most that share of runs shows any. See
 statistics/changes.py and rates.py for each test and its source.
 """
 
@@ -23,7 +23,7 @@ from datong.sense import feast_signals
 from datong.sense.complaints import complaints
 from datong.sense.found import Found, named
 from datong.sense.leading import leading
-from datong.sense.level_changes import FALSE_ALARM_SHARE, WEEK_DAYS, level_changes
+from datong.sense.level_changes import WEEK_DAYS, level_changes
 from datong.sense.odd_weeks import odd_weeks
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
@@ -31,11 +31,14 @@ from datong.sense.stated_demand import stated
 from datong.statistics.changes import NEIGHBOURS
 from datong.statistics.false_discovery import false_discovery_q
 
+# Share of the signals of tests that may be false alarms; of changes of level at most FALSE_ALARM_SHARE.
+TEST_SHARE = 0.05
+
 
 def sense(state: State) -> Sensed:
     """Demand series and signals as known at the state's moment, each with what was decided about it.
 
-    Signals are within FALSE_ALARM_SHARE and ordered by their effect in money (units x price; the default price
+    Signals are within these shares and ordered by their effect in money (units x price; the default price
     where none is known), then by id; what people say will change (stated_demand.py) and what runs ahead of
     sales (leading.py) stand before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
@@ -69,7 +72,7 @@ def _sensed(state: State) -> Sensed:
     shown = [
         replace(t, signal=replace(t.signal, q_value=float(q)))
         for t, q in zip(tests, q_values, strict=True)
-        if q <= FALSE_ALARM_SHARE
+        if q <= TEST_SHARE
     ]
     shown += level_changes(series, explained, bucket_days, prices)
     shown = _without_echo(feast_signals.told_once(shown, series))

@@ -273,16 +273,21 @@ def _change_share(before: FloatArray, after: FloatArray) -> FloatArray:
 def _bayes_factor(
     before: FloatArray, after: FloatArray, correlation: FloatArray, least: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """B of each series, 0 where fewer blocks than `least` are known before or LATE_MIN after; the change in deviations."""
+    """B of each series, and the change in standard deviations.
+
+    B is 0 where fewer than `least` blocks before or LATE_MIN after are known.
+    """
     n0, n1 = before[KNOWN], after[KNOWN]
     some0, some1 = np.maximum(n0, 1.0), np.maximum(n1, 1.0)
     change = after[SUM] / some1 - before[SUM] / some0
     square = before[SQUARE] - before[SUM] ** 2 / some0 + after[SQUARE] - after[SUM] ** 2 / some1
     freedom = np.maximum(n0 + n1 - 2.0, 1.0)
     noise = np.maximum(square / freedom, VARIANCE_MIN)
-    raised = (1.0 + correlation) / (1.0 - correlation)
-    # A mean of n blocks that are alike by r, r^2 ...: exact for the few blocks after, the limit for those before.
-    late = raised - 2.0 * correlation * (1.0 - correlation**some1) / some1 / (1.0 - correlation) ** 2
+    # Variance of a mean of n blocks over that of n independent ones; for those before its limit for many blocks.
+    # Correlations r, r^1.5, r^2 ...: counting noise lowers the first one more than it quickens the fall of the others.
+    fall = np.sqrt(correlation)
+    raised = 1.0 + 2.0 * correlation / (1.0 - fall)
+    late = raised - 2.0 * correlation * (1.0 - fall**some1) / some1 / (1.0 - fall) ** 2
     worth = 1.0 / (late / some1 + raised / some0)
     t_square = change**2 * worth / noise
     gain = PRIOR_VARIANCE * worth
