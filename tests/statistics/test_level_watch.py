@@ -17,7 +17,7 @@ def test_the_bayes_factor_is_that_of_its_integral():
     change to that without, a noncentral t integrated over the normal prior."""
     before, after = np.zeros((6, 1)), np.zeros((6, 1))
     before[:3, 0], after[:3, 0] = (6, 60, 605), (4, 48, 579)
-    own, change = level_watch._bayes_factor(before, after, np.zeros(1), np.array([4]))
+    own, change = level_watch._bayes_factor(before, after, (np.ones(1), np.ones(1)), np.array([4]))
     worth, noise = 6 * 4 / 10, 8 / 8
     t = 2.0 * np.sqrt(worth / noise)
 
@@ -28,6 +28,13 @@ def test_the_bayes_factor_is_that_of_its_integral():
     expected = integrate.quad(density, -12, 12)[0] / stats.t.pdf(t, 8)
     assert own[0] == pytest.approx(expected, rel=1e-6)
     assert change[0] == pytest.approx(2.0)
+
+
+def test_a_mean_of_blocks_that_are_alike_varies_as_the_sum_of_their_correlations():
+    """Three blocks with neighbours' correlation 0.25, then 0.125: 1 + 2 (2/3 x 0.25 + 1/3 x 0.125) = 1.41667; of many,
+    1 + 2 (0.25 + 0.125 + ...) = 2."""
+    many, three = level_watch._dependence(np.array([0.25]), np.array([3.0]))
+    assert (many[0], three[0]) == (pytest.approx(2.0), pytest.approx(1.0 + 2.0 * (2 / 3 * 0.25 + 1 / 3 * 0.125)))
 
 
 def test_alarms_of_one_moment_are_those_of_e_bh():

@@ -65,10 +65,11 @@ class Blocks:
     year: int
     # Blocks since a change at which it is looked for; what is not found by the last of them never is.
     ages: tuple[int, ...]
-    # Nearest blocks before the change that it is compared with; the fewest at the beginning of a series, and at a
-    # level that has been found.
+    # Nearest blocks before the change that it is compared with.
     baseline: int
+    # Fewest blocks before a change at the beginning of a series.
     baseline_min: int
+    # Fewest blocks of a level that has been found, before the next change.
     level_min: int
     # Fewest known blocks of a series that is watched.
     known_min: int
@@ -182,17 +183,21 @@ class LevelWatch:
         if not ages or not len(rows):
             return Evidence(log_m, first, strength)
         steps = np.diff((*self.blocks.ages, 2 * self.blocks.ages[-1] - self.blocks.ages[-2]))
-        now, base, start = self._at(self.block)[:UNITS, rows], self.base[:UNITS, rows], self.start[rows]
+        now, base = (part[:UNITS].take(rows, axis=1) for part in (self._at(self.block), self.base))
+        start = self.start[rows]
         least = np.where(start > 0, self.blocks.level_min, self.blocks.baseline_min)
         most, total = np.full(len(rows), -np.inf), np.zeros(len(rows))
         at, size = np.zeros(len(rows), np.int64), np.zeros(len(rows))
         for age, step in zip(ages, steps, strict=False):
             split = self.block - age
-            middle, edge = self._at(split)[:UNITS, rows], max(split - self.blocks.baseline, 0)
-            near = np.where(start >= edge, base, self._at(edge)[:UNITS, rows])
-            correlation = _correlation(middle - base)
-            by_near = _bayes_factor(middle - near, now - middle, correlation, least)
-            by_all = _bayes_factor(middle - base, now - middle, correlation, least)
+            middle, edge = self._at(split)[:UNITS].take(rows, axis=1), max(split - self.blocks.baseline, 0)
+            before, after = middle - base, now - middle
+            dependence = _dependence(_correlation(before), after[KNOWN])
+            by_all = _bayes_factor(before, after, dependence, least)
+            by_near = by_all
+            if edge > 0:
+                near = np.where(start >= edge, base, self._at(edge)[:UNITS].take(rows, axis=1))
+                by_near = _bayes_factor(middle - near, after, dependence, least)
             both = step * ((1.0 - LONG_SHARE) * by_near[0] + LONG_SHARE * by_all[0])
             total += both
             better = both > most
@@ -237,7 +242,8 @@ class LevelWatch:
             after = self.sums[self.block % len(self.sums), :, series] - before - self.base[:, series]
             old, new = (np.sqrt(part[UNITS] / max(part[KNOWN], 1.0)) for part in (before, after))
             reached = old + MOST_OF_THE_WAY * (new - old)
-            while first[k] - self.start[series] > self.blocks.level_min:
+            earliest = max(self.start[series] + self.blocks.level_min, self.block - len(self.sums) + 2)
+            while first[k] > earliest:
                 ends = self._at(first[k])[:, series] - self._at(first[k] - 1)[:, series]
                 if not ends[KNOWN] or (np.sqrt(ends[UNITS]) - reached) * found.strength[series] <= 0:
                     break
@@ -270,8 +276,18 @@ def _change_share(before: FloatArray, after: FloatArray) -> FloatArray:
     return np.where(level > 0, late / np.maximum(level, 1e-9) - 1.0, 1.0)
 
 
+def _dependence(correlation: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Variance of a mean over that of as many independent blocks: of many blocks, and of `count` blocks.
+
+    Correlations r, r^1.5, r^2 ...: counting noise lowers the first one more than it quickens the fall of the others.
+    """
+    fall, some = np.sqrt(correlation), np.maximum(count, 1.0)
+    many = 1.0 + 2.0 * correlation / (1.0 - fall)
+    return many, many - 2.0 * correlation * (1.0 - fall**some) / some / (1.0 - fall) ** 2
+
+
 def _bayes_factor(
-    before: FloatArray, after: FloatArray, correlation: FloatArray, least: IntArray
+    before: FloatArray, after: FloatArray, dependence: tuple[FloatArray, FloatArray], least: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """B of each series, and the change in standard deviations.
 
@@ -283,12 +299,7 @@ def _bayes_factor(
     square = before[SQUARE] - before[SUM] ** 2 / some0 + after[SQUARE] - after[SUM] ** 2 / some1
     freedom = np.maximum(n0 + n1 - 2.0, 1.0)
     noise = np.maximum(square / freedom, VARIANCE_MIN)
-    # Variance of a mean of n blocks over that of n independent ones; for those before its limit for many blocks.
-    # Correlations r, r^1.5, r^2 ...: counting noise lowers the first one more than it quickens the fall of the others.
-    fall = np.sqrt(correlation)
-    raised = 1.0 + 2.0 * correlation / (1.0 - fall)
-    late = raised - 2.0 * correlation * (1.0 - fall**some1) / some1 / (1.0 - fall) ** 2
-    worth = 1.0 / (late / some1 + raised / some0)
+    worth = 1.0 / (dependence[1] / some1 + dependence[0] / some0)
     t_square = change**2 * worth / noise
     gain = PRIOR_VARIANCE * worth
     explained = t_square / (t_square + freedom) * gain / (1.0 + gain)
