@@ -20,7 +20,7 @@ from datong.questions.findings import MarketFinding
 from datong.questions.weeks_sold import WeeksSold
 from datong.sense.complaints import ReadReviews, first_recent_day
 from datong.sense.leading import COMPLAINT_STARS
-from datong.sense.shifts_and_odd_weeks import WEEK_DAYS
+from datong.sense.odd_weeks import WEEK_DAYS
 from datong.sense.voice.aspects import general
 
 # Rows of what runs ahead of sales that name no market stand for every one.
