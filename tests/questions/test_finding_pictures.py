@@ -19,6 +19,7 @@ from datong.questions.review_aspects import quotes_of, review_aspects
 from datong.questions.tables_out import _series
 from datong.questions.weeks_sold import WeeksSold, weeks_of_run, weeks_of_series
 from datong.sense.complaints import ReadReviews, read_reviews
+from datong.sense.found import number
 from datong.sense.signals import sense
 
 
@@ -44,7 +45,7 @@ def test_levels_of_sales_are_those_that_the_finding_says_and_the_weeks_are_those
     assert (picture.weeks[last], picture.unit, picture.closed) == (weeks.starts[-1], "units", 52)
     before, after = drawn_lines["before"], drawn_lines["after"]
     assert np.isnan(before[first:]).all() and np.isnan(after[:first]).all()
-    assert (f"{before[0]:.1f}", f"{after[-1]:.1f}") == (said["before"], said["after"])
+    assert (number(before[0]), number(after[-1])) == (said["before"], said["after"])
     sold = {r["happened_at"].date(): r["units"] for r in state.table("sales").to_pylist() if r["product"] == "B"}
     assert drawn_lines["sold"].tolist() == [sold[week + timedelta(days=2)] for week in picture.weeks]
 
