@@ -257,19 +257,23 @@ def test_one_or_two_wild_weeks_are_no_change_of_level(weeks: int):
 
 
 def test_days_are_watched_by_the_day_and_rare_sales_by_the_week():
-    """P000 doubles on day 200, P001, of which one in two days sells one, does on day 140."""
+    """P000 doubles on day 200, P001, of which one in two days sells one, sells six times as much from day 140 on. In
+    five chains at most one of the ten other products is told by accident."""
     weekday = 1.0 + 0.5 * (np.arange(280) % 7 >= 5)
     mean = np.full((12, 280), 40.0) * weekday
     mean[1] = 0.5
     mean[0, 200:] *= 2.0
     mean[1, 140:] *= 6.0
-    units = np.random.default_rng(18).poisson(mean).astype(float)
-    signals = {s.product: s for s in sense(panel(units, step_days=1, bucket="day")).signals if s.since is not None}
-    assert set(signals) == {"P000", "P001"}
-    assert signals["P000"].first == date(2023, 1, 2) + timedelta(days=200)
-    assert (signals["P000"].since - signals["P000"].first).days <= 4
-    assert abs((signals["P001"].first - date(2023, 1, 2)).days - 140) <= 7
-    assert signals["P001"].first.weekday() == 0
+    by_accident = 0
+    for seed in range(5):
+        units = np.random.default_rng([seed, 18]).poisson(mean).astype(float)
+        signals = {s.product: s for s in sense(panel(units, step_days=1, bucket="day")).signals if s.since is not None}
+        by_accident += len(signals.keys() - {"P000", "P001"})
+        assert abs((signals["P000"].first - date(2023, 1, 2)).days - 200) <= 1
+        assert (signals["P000"].since - date(2023, 1, 2)).days <= 204
+        assert abs((signals["P001"].first - date(2023, 1, 2)).days - 140) <= 14
+        assert signals["P001"].first.weekday() == 0
+    assert by_accident <= 1
 
 
 def test_a_feast_that_moves_one_category_is_told_of_that_category_only():

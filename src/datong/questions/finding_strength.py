@@ -42,8 +42,7 @@ WEEKS_MIN = 3
 @dataclass(frozen=True)
 class Strength:
     """A change as a share of what was usual; low, high: nine times in ten it lies between them, None where no interval
-    can be given. from_none: nothing was there before, so that it is no share of anything, and only `low` says something.
-    """
+    can be given. from_none: nothing was there before: it is no share of anything, and only `low` says something."""
 
     share: float
     low: float | None = None

@@ -16,8 +16,8 @@ TIMES_FROM = 2.0
 
 
 def strength_words(strength: "Strength | None", language: str) -> str:
-    """'+102% (nine times in ten +92% to +113%)', or '×34 (...)'; without an interval where there is none; of what was not
-    there before, the least that it is; '' where nothing is known."""
+    """'+102% (nine times in ten +92% to +113%)', or '×34 (...)'; without an interval where there is none; of what was
+    not there before, the least that it is; '' where nothing is known."""
     if strength is None:
         return ""
     if strength.from_none and strength.low is not None:
