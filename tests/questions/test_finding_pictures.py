@@ -79,7 +79,7 @@ def test_a_complaint_shows_the_share_of_reviews_that_its_text_counts() -> None:
     assert shown["after"][-1] == pytest.approx(said["count"] / said["base"])
     assert shown["before"][0] == pytest.approx(said["count_before"] / said["base_before"])
     assert picture.span == (len(weeks.starts) - 4, len(weeks.starts) - 1)
-    own = np.flatnonzero((heard.of == heard.products.index("A")) & heard.own_voice)
+    own = np.flatnonzero((heard.of == heard.products.index("A")) & (heard.weight == 1))
     by_week = weeks.by_week(heard.day[own], np.ones(len(own)))
     assert by_week[-4:].sum() == said["base"]
     assert (shown["blamed"] * by_week)[-4:].sum() == pytest.approx(said["count"])
@@ -98,7 +98,7 @@ def test_aspects_are_counts_of_reviews_and_add_up_to_what_a_finding_counts() -> 
     # "Fits exactly as I hoped." praises the fit, and "The sizing is off by a full size." blames it.
     texts = [r["text"] for r in state.table("reviews").to_pylist() if r["product"] == "B"]
     fit = rows["B", "product.fit"]
-    kept = [heard.opinions.reviews[i] for i in np.flatnonzero((heard.of == 1) & heard.own_voice)]
+    kept = [heard.opinions.reviews[i] for i in np.flatnonzero((heard.of == 1) & (heard.weight == 1))]
     assert fit["praised_reviews"] == kept.count("Fits exactly as I hoped.") > 50
     assert fit["blamed_reviews"] == kept.count("The sizing is off by a full size.") > 5
     assert len(kept) == fit["reviews"] <= len(texts)

@@ -120,16 +120,17 @@ def _of_complaint(one: MarketFinding, weeks: WeeksSold, heard: ReadReviews | Non
     aspect = aspect_of(one)
     if heard is None or aspect is None or one.subject.name not in heard.products:
         return None
-    counted = (heard.of == heard.products.index(one.subject.name)) & heard.own_voice
-    day, blames = heard.day[counted], heard.opinions.blamed[counted, aspect].astype(np.float64)
-    share = _shares(weeks.by_week(day, blames), weeks.by_week(day, np.ones(len(day))))
+    counted = (heard.of == heard.products.index(one.subject.name)) & (heard.weight > 0)
+    day, weight = heard.day[counted], heard.weight[counted]
+    blames = heard.opinions.blamed[counted, aspect] * weight
+    share = _shares(weeks.by_week(day, blames), weeks.by_week(day, weight))
     name = message("findings.line_blamed", aspect=message(f"aspect.{general().aspects[aspect].path}"))
     lines = [PictureLine(name, "series", share)]
     is_late = day >= first_recent_day(weeks.end)
     late = np.arange(len(weeks.starts)) >= len(weeks.starts) - (weeks.end - first_recent_day(weeks.end)) // WEEK_DAYS
     for key, there, side in (("before", ~is_late, ~late), ("after", is_late, late)):
         if there.any():
-            level = np.where(side, blames[there].mean(), np.nan)
+            level = np.where(side, blames[there].sum() / weight[there].sum(), np.nan)
             lines.append(PictureLine(message(f"findings.line_{key}"), "level", level))
     return _over(weeks, one, "share", lines)
 

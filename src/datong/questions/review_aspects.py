@@ -1,7 +1,7 @@
 """What reviews praise and blame, product by product, and what the writers say themselves.
 
-A review counts once for an aspect, and may praise one and blame another; reviews that say the same, or are of one
-buyer, count once (sense/complaints.py).
+A review counts once for an aspect, and may praise one and blame another; reviews that say the same, are of one buyer
+or likely made up count less (sense/complaints.py). Parts of a review are left out.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,8 @@ from datong.sense.voice.aspects import general
 from datong.sense.voice.language import language
 from datong.sense.voice.text import clean
 
+# Parts of a review that are less are of floating point.
+ROUNDING = 1e-6
 # Most quotes of a finding, and longest one in characters.
 QUOTES, QUOTE_LETTERS = 3, 140
 
@@ -52,12 +54,14 @@ def review_aspects(heard: ReadReviews | None) -> pa.Table:
     """Products with most reviews first; of each the aspects most spoken of first."""
     if heard is None:
         return ASPECTS_SCHEMA.empty_table()
-    of, days = heard.of[heard.own_voice], heard.day[heard.own_voice]
+    counted = heard.weight > 0
+    of, days, weight = heard.of[counted], heard.day[counted], heard.weight[counted]
     shape = (len(heard.products), len(general().aspects))
-    praised, blamed = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    np.add.at(praised, of, heard.opinions.praised[heard.own_voice])
-    np.add.at(blamed, of, heard.opinions.blamed[heard.own_voice])
-    every = np.bincount(of, minlength=len(heard.products))
+    praised, blamed = np.zeros(shape), np.zeros(shape)
+    np.add.at(praised, of, heard.opinions.praised[counted] * weight[:, None])
+    np.add.at(blamed, of, heard.opinions.blamed[counted] * weight[:, None])
+    praised, blamed = (np.floor(parts + ROUNDING).astype(np.int64) for parts in (praised, blamed))
+    every = np.floor(np.bincount(of, weight, len(heard.products)) + ROUNDING).astype(np.int64)
     first, last = np.full(len(every), np.iinfo(np.int64).max), np.zeros(len(every), np.int64)
     np.minimum.at(first, of, days)
     np.maximum.at(last, of, days)

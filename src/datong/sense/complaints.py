@@ -64,15 +64,14 @@ class ReadReviews:
     """The reviews of the last WEEKS_MAX weeks, in the order of their table.
 
     row: (review) position in the table. day: (review) local day, in days since 1970-01-01. of: (review) position of its
-    product in `products`. own_voice: (review) whether it counts: one that says the same as another does not. weight:
-    (review) how much it counts, 0 to 1: less than one also where it is likely made up (voice/fakes.py).
+    product in `products`. weight: (review) how much it counts, 0 to 1: less than one where it says the same as
+    another, or is likely made up (voice/fakes.py).
     """
 
     row: IntArray
     day: IntArray
     of: IntArray
     products: tuple[str, ...]
-    own_voice: BoolArray
     weight: FloatArray
     opinions: Opinions
 
@@ -95,7 +94,7 @@ def read_reviews(state: State, end: int) -> ReadReviews | None:
     doubt = doubted(rows, day[inside])
     weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
     of, names = codes(rows["product"])
-    return ReadReviews(inside, day[inside], of, tuple(names), own_voice, weight, said)
+    return ReadReviews(inside, day[inside], of, tuple(names), weight, said)
 
 
 def complaints(state: State, series: SeriesSet, prices: FloatArray) -> list[Found]:
