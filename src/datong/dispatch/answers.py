@@ -27,7 +27,7 @@ from datong.ledger.order_life import (
 from datong.ledger.row_checks import ROWS_NAMED_ONE_BY_ONE
 from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
-from datong.model.calendar import FUTURE_SLACK
+from datong.model.calendar import FUTURE_SLACK, Calendar
 from datong.model.errors import Refused
 from datong.model.findings import Finding, finding
 from datong.model.measures import PIECE, is_measure, unit_word
@@ -103,7 +103,7 @@ def _against_orders(
     yield_share = {row["recipe"]: row["yield_share"] for row in state.table("recipes").to_pylist()}
     base_units = {r["product"]: r["base_unit"] for r in state.table("products").to_pylist()}
     prices = {row["offer"]: row["price"] for row in state.table("offers").to_pylist()}
-    today = state.settings.calendar.local_date(heard_at)
+    local_date = state.settings.calendar.local_date
     taken: list[_Taken] = []
     findings: list[Finding] = []
     by_order: dict[str, dict[str, OrderReport]] = {}
@@ -112,8 +112,8 @@ def _against_orders(
         if report.event.order not in orders or not _speaks_of_its_own(report, known):
             unknown.setdefault(report.source, []).append(report)
         elif report.event.assumed is None and report.event.happened_at > now + FUTURE_SLACK:
-            then = f"{report.event.happened_at:%Y-%m-%d}"
-            findings.append(_found("error", "not_yet", report, "happened_at", then=then, today=f"{now:%Y-%m-%d}"))
+            days = {"then": local_date(report.event.happened_at), "today": local_date(now)}
+            findings.append(_found("error", "not_yet", report, "happened_at", **days))
         else:
             by_order.setdefault(report.event.order, {}).setdefault(report.event.key, report)
     for of_source in unknown.values():
@@ -129,7 +129,7 @@ def _against_orders(
             list(known.get(order, [])),
             stands.get(order, Standing()),
             expected,
-            _Asked(agreed, today, heard_at, base_units.get(orders[order]["product"]) or PIECE),
+            _Asked(agreed, state.settings.calendar, heard_at, base_units.get(orders[order]["product"]) or PIECE),
         )
         for event in in_order(r.event for r in once.values()):
             life.hear(once[event.key])
@@ -148,7 +148,9 @@ def _speaks_of_its_own(report: OrderReport, known: Mapping[str, Sequence[OrderEv
 
 
 def _found(severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> Finding:
-    return finding(severity, f"dispatch.{rule}", report.source, row=report.row, column=column, **params)
+    """Days are told as texts, as they are kept: what is found again is to be equal to what was kept of it."""
+    told = {name: str(value) if isinstance(value, date) else value for name, value in params.items()}
+    return finding(severity, f"dispatch.{rule}", report.source, row=report.row, column=column, **told)
 
 
 def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
@@ -182,13 +184,17 @@ def _together(findings: Sequence[Finding], reports: Sequence[OrderReport]) -> li
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is agreed of an order (price None: nobody knows one), the day and the moment on the chain's clock, and the
-    product's base unit."""
+    """What is agreed of an order (price None: nobody knows one), the chain's calendar and the moment on its clock, and
+    the product's base unit."""
 
     agreed: Offer
-    today: date
+    calendar: Calendar
     now: datetime
     unit: str = PIECE
+
+    @property
+    def today(self) -> date:
+        return self.calendar.local_date(self.now)
 
     @property
     def comes_whole(self) -> bool:
@@ -375,8 +381,9 @@ class _Life:
         """Not from before the order went out, and neither a multiple of it nor next to nothing, unless the reason says
         that this is so."""
         if self._out_since is not None and event.happened_at < self._out_since - FUTURE_SLACK:
-            out = f"{self._out_since:%Y-%m-%d}"
-            self._say("error", "before_order", report, "happened_at", then=f"{event.happened_at:%Y-%m-%d}", out=out)
+            local_date = self._asked.calendar.local_date
+            days = {"then": local_date(event.happened_at), "out": local_date(self._out_since)}
+            self._say("error", "before_order", report, "happened_at", **days)
             return False
         told = (event.good_units or 0.0) + (event.scrap_units or 0.0)
         is_few = event.assumed != "good_units" and told < LEAST_SHARE * self._order["units"]

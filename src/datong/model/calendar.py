@@ -31,6 +31,10 @@ class Calendar:
         """The chain's calendar day of an aware moment."""
         return moment.astimezone(self.zone).date()
 
+    def local_text(self, moment: datetime) -> str:
+        """An aware moment, exactly, as the chain's clocks show it."""
+        return moment.astimezone(self.zone).isoformat(sep=" ")
+
     def midnight(self, day: date) -> datetime:
         """The UTC moment at which a local day starts. A midnight that daylight saving skips moves forward."""
         return datetime.combine(day, time(), self.zone).astimezone(UTC)

@@ -6,6 +6,7 @@ seconds is priced at the margin, and says so.
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -412,7 +413,10 @@ def _refuse_other(branch: str | None, state: State, earlier: Earlier) -> None:
     """Raises Refused where the earlier balance is of another moment or branch: its cost is that of other records."""
     told = earlier.certificate
     if told.get("as_of") != state.as_of.isoformat() or told.get("branch") != branch:
-        raise Refused(message("quote.other_moment", then=str(told.get("as_of")), now=state.as_of.isoformat()))
+        local, then = state.settings.calendar.local_text, str(told.get("as_of"))
+        with suppress(ValueError):  # what stands in a file may be no moment
+            then = local(datetime.fromisoformat(then))
+        raise Refused(message("quote.other_moment", then=then, now=local(state.as_of)))
 
 
 # the cleared plan --------------------------------------------------------------------------------

@@ -82,7 +82,8 @@ class DuckDBBranches:
             name = _free_name(name, records)
             below = self._trunk if parent is None else self._on(self._named(parent, records), records)
             if isinstance(below, BranchLedger) and moment < below.moment:
-                raise Refused(message("branch.before_parent", parent=parent, moment=below.moment.isoformat()))
+                local = self._trunk.settings.calendar.local_text(below.moment)
+                raise Refused(message("branch.before_parent", parent=parent, moment=local))
             number = max((record.branch for record in records), default=0) + 1
             self._trunk._run(
                 "INSERT INTO branches (branch, name, parent, parent_ingest, moment, made_at, note)"

@@ -522,6 +522,17 @@ def test_nobody_reports_what_has_not_happened(ledger: DuckDBLedger, drop: Path, 
     assert latest < END
 
 
+def test_days_are_told_as_the_chain_has_them(ledger: DuckDBLedger, drop: Path) -> None:
+    """Midnight in Shanghai is 16:00 of the day before in UTC; so is the end of the year 2026 already 2027 there."""
+    put(drop, f"{HEAD}W1,started,,2027-02-25,\nW2,started,,2026-02-25,\nW2,accepted,,9999-12-31T20:00Z,\n")
+    found = collect(drop, SETTINGS.calendar)
+    assert [(f.code, f.row) for f in found.findings] == [("bad_moment", 4)]
+    late = datetime(2026, 12, 31, 20, tzinfo=UTC)
+    told = {f.code: dict(f.found.params) for f in answers(end(ledger), found.reports, late).findings}
+    assert {name: str(day) for name, day in told["not_yet"].items()} == {"then": "2027-02-25", "today": "2027-01-01"}
+    assert {name: str(day) for name, day in told["before_order"].items()} == {"then": "2026-02-25", "out": "2026-03-04"}
+
+
 def test_a_report_from_before_the_order_is_refused(ledger: DuckDBLedger, drop: Path) -> None:
     put(drop, f"{HEAD}W1,done,100,2025-03-06,\n")
     assert codes(take(ledger, drop)) == [("error", "before_order", 2)]

@@ -312,6 +312,7 @@ def _moment(text: str, calendar: Calendar) -> tuple[datetime, bool] | None:
         moment = datetime.fromisoformat(clock)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=calendar.zone)
+        calendar.local_date(moment)  # on the last day of all, it may lie beyond what a date can be
         return moment.astimezone(UTC), False
     except (ValueError, OverflowError):
         return None
