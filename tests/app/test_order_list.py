@@ -332,6 +332,12 @@ def test_what_may_be_no_goods_stands_apart_until_somebody_says_that_it_is(
         and "no sale of it has a price above 0. If you do order it: --answer goods:SM=yes" in said
     )
     (released,) = re.findall(r"all of this: datong (release .*? --chain \S+) \(or", said)
+    assert main(command) == 0  # now there is a plan before it, and it says what is to be done
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Give out what the list orders and starts by 2024-03-10 (2), with datong release and their numbers" in told
+    assert "; 2 more, of products that stand apart" in told and "release --due" not in told
+    page = (tmp_path / "chain" / "results" / "report.html").read_text(encoding="utf-8")
+    assert "2 more, of products that stand apart" in page and "release --due" not in page
     assert main([*command, "--answer", "goods:SM=yes"]) == 0
     assert "of 3 products to order now" in capsys.readouterr().out
     assert main(command) == 0  # it is kept

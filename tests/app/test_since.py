@@ -183,6 +183,25 @@ def test_four_weeks_by_hand(factory: Factory) -> None:
     assert [kind for kind, _ in rows(fourth, "to_do")][-2:] == ["ask_late", "tell"]
 
 
+def test_what_buyers_sent_back_is_told_with_how_much_of_it_was_sold_before(factory: Factory) -> None:
+    """Of three lines that came back two were sold before the first plan; one return names no line."""
+    factory.write("sales.csv", "sale,happened_at,product,units\ns1,2026-02-20,P,4\ns2,2026-02-21,P,3\n")
+    factory.week(0)
+    sold = "sale,happened_at,product,units\ns1,2026-02-20,P,4\ns2,2026-02-21,P,3\ns3,2026-03-05,P,2\n"
+    factory.write("sales.csv", sold)
+    factory.write(
+        "returns.csv",
+        "return,happened_at,sale,product,units\nr1,2026-03-05,s1,P,1\nr2,2026-03-06,s1,P,2\n"
+        "r3,2026-03-06,s2,P,3\nr4,2026-03-07,s3,P,2\nr5,2026-03-07,,P,1\n",
+    )
+    second = factory.week(7)
+    assert texts(second, "came_back")[-1] == (
+        "4 order lines of buyers returned or refunded (9 units), 2 of them sold before that plan"
+    )
+    third = factory.week(14)
+    assert ("returned", None) not in rows(third, "came_back")
+
+
 def test_a_file_of_reports_names_orders_that_were_given_out_beside_a_file_of_orders(factory: Factory) -> None:
     """The factory keeps its own open purchases in orders.csv, and reports on what was given out in order_events.csv."""
     factory.write("orders.csv", "order,kind,product,offer,units,start,due\nO1,buy,M,M/V,5,2026-02-23,2026-03-02\n")

@@ -19,7 +19,7 @@ SHOWN_OF_KIND, SHOWN_OF_PART = 2, 6
 # Parts that are told to be empty, and of whose rows each kind is counted.
 _COUNTED = ("came_back", "demand", "promises", "orders")
 # Kinds of which one row says how many there are.
-_SUMS = ("shipped_unnamed", "counted_as_recorded", "same")
+_SUMS = ("shipped_unnamed", "returned", "counted_as_recorded", "same")
 
 
 def show_changes(since: pa.Table, settings: ChainSettings, language: str, console: Console | None = None) -> None:

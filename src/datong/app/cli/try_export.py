@@ -7,6 +7,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.words import message, say
 from datong.questions.order_list import last_counted
+from datong.questions.since.this_week import without_apart
 
 SETTINGS_FILE, RESULTS_FOLDER = "chain.toml", "results"
 REPORT, ORDER_LIST, COUNT_SHEET = "report.html", "order-list.xlsx", "count-sheet.xlsx"
@@ -161,6 +163,10 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     back = chain.state(names=("returns",)).table("returns")
     back = back.filter(pc.invert(pc.fill_null(back["resaleable"], False)))
     listed = OrderList(inputs, language, goods, float(pc.sum(back["units"]).as_py() or 0))
+    if listed.apart:
+        apart = frozenset(row["product"] for row in listed.apart)
+        told = without_apart(result.tables, chain.state(result.as_of, names=("products",)), apart)
+        inputs = replace(inputs, tables={**inputs.tables, "since": told})
     results = chain.folder / RESULTS_FOLDER
     results.mkdir(exist_ok=True)
     report, workbook, sheet = (results / name for name in (REPORT, ORDER_LIST, COUNT_SHEET))
@@ -168,7 +174,7 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     write_whole(workbook, order_list_bytes(listed))
     show_order_list(listed)
     if not first:
-        show_changes(result.tables["since"], chain.settings, language)
+        show_changes(inputs.tables["since"], chain.settings, language)
         terminal.line("")
     terminal.line(say("order_list.workbook", language, path=workbook))
     day = result.as_of.astimezone(chain.settings.calendar.zone).date()

@@ -1,4 +1,4 @@
-"""What came back since the last plan: what became of the orders that are out, what was received, what was counted."""
+"""What came back since the last plan: what became of the orders that are out, what was received, returned, counted."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +45,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
     rows += [_late(order, state, naming) for order in orders if _is_late(order, state)]
     rows += _received(before.state, state, naming)
     rows += _shipped(before.state, state, naming)
+    rows += _returned(before, state)
     rows += _counted(before.state, state, naming)
     order = (
         "offered",
@@ -60,6 +61,7 @@ def came_back(before: PlanBefore, state: State, naming: Naming) -> list[Row]:
         "received",
         "shipped",
         "shipped_unnamed",
+        "returned",
     )
     place = {kind: i for i, kind in enumerate((*order, "counted", "counted_as_recorded"))}
     return sorted(rows, key=lambda row: place[row.kind])
@@ -205,6 +207,20 @@ def _shipped(before: State, now: State, naming: Naming) -> Iterator[Row]:
     others = to_buyers.num_rows - (pc.sum(named).as_py() or 0)
     if others:
         yield Row("came_back", "shipped_unnamed", message("since.shipped_unnamed", count=others))
+
+
+def _returned(before: PlanBefore, now: State) -> Iterator[Row]:
+    """Lines of buyers' orders that were returned or refunded since, and how many of them were sold before that plan."""
+    rows = new_rows(before.state, now, "returns")
+    if not rows.num_rows:
+        return
+    lines = pc.unique(rows["sale"].drop_null())
+    sales = now.table("sales")
+    sold = sales.filter(pc.is_in(sales["sale"], lines))
+    earlier = pc.unique(sold.filter(pc.less_equal(sold["happened_at"], pa.scalar(before.as_of)))["sale"])
+    units = pc.sum(rows["units"]).as_py() or 0.0
+    words = {"count": len(lines) + rows["sale"].null_count, "units": shown(units), "earlier": len(earlier)}
+    yield Row("came_back", "returned", message("since.returned", **words), units=(None, units))
 
 
 def _counted(before: State, now: State, naming: Naming) -> list[Row]:

@@ -57,7 +57,7 @@ class Row:
 
 
 # What is read of the world that the plan before saw.
-READ_BEFORE = ("demand", "stock", *READ_FOR_STANDINGS)
+READ_BEFORE = ("demand", "stock", "returns", *READ_FOR_STANDINGS)
 
 
 @dataclass(frozen=True, eq=False)

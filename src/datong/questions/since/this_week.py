@@ -1,6 +1,6 @@
 """What to do this week, in a few lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +10,11 @@ import pyarrow.compute as pc
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State
 from datong.model.words import Message, message, shown
-from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed
+from datong.questions.since.rows import NOTHING, Naming, PlanBefore, Row, listed, table_of
 from datong.questions.tables_out import most_valuable, planned_orders
+
+# Kinds of the row that says what is to be given out.
+_RELEASE = ("release", "nothing_due")
 
 
 def this_week(before: PlanBefore | None, state: State, tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
@@ -42,20 +45,38 @@ def _to_do(kind: str, names: Sequence[Message]) -> Row:
     return Row("to_do", kind, message(f"since.{kind}", count=len(names), names=listed(names)))
 
 
-def _release(state: State, tables: Mapping[str, pa.Table], naming: Naming) -> Row:
+def without_apart(tables: Mapping[str, pa.Table], state: State, apart: Collection[str]) -> pa.Table:
+    """The table `since` of a run in which what is to be given out leaves out products that stand apart from its order
+    list: whether they are ordered at all is for a person to say. state: what the run saw."""
+    naming = Naming(state)
+    row = table_of([_release(state, tables, naming, apart)], naming)
+    since = tables["since"]
+    kinds = zip(since["part"].to_pylist(), since["kind"].to_pylist(), strict=True)
+    is_release = [part == "to_do" and kind in _RELEASE for part, kind in kinds]
+    parts = [row if found else since.slice(at, 1) for at, found in enumerate(is_release)]
+    return pa.concat_tables([since.slice(0, 0), *parts])
+
+
+def _release(state: State, tables: Mapping[str, pa.Table], naming: Naming, apart: Collection[str] = frozenset()) -> Row:
+    """apart: products that the plan orders and a list of it does not."""
     settings = state.settings
     end = settings.calendar.shift(state.first_open_bucket, settings.frozen_buckets + 1)
-    day = end - timedelta(days=1)
     due = tables["orders"].filter(pc.is_in(tables["orders"]["order"], tables["messages"]["order"].combine_chunks()))
+    of_apart = pc.is_in(due["product"], pa.array(sorted(apart), pa.string()))
+    words: dict[str, Any] = {"day": end - timedelta(days=1)}
+    left_out = pc.sum(of_apart).as_py() or 0
+    suffix = "_listed" if left_out else ""
+    if left_out:
+        words["apart"] = left_out
+    due = due.filter(pc.invert(of_apart))
     if not due.num_rows:
-        return Row("to_do", "nothing_due", message("since.nothing_due", day=day))
+        return Row("to_do", "nothing_due", message(f"since.nothing_due{suffix}", **words))
     orders = planned_orders({"orders": due, "reasons": tables["reasons"].slice(0, 0)})
     first = most_valuable(orders, len(orders))
     names = [
         message("since.named", order=o.order, product=naming.called(o.product), units=shown(o.units)) for o in first
     ]
-    text = message("since.release", count=len(orders), day=day, names=listed(names))
-    return Row("to_do", "release", text)
+    return Row("to_do", "release", message(f"since.release{suffix}", count=len(orders), names=listed(names), **words))
 
 
 def _to_tell(tables: Mapping[str, pa.Table], naming: Naming) -> list[Row]:
