@@ -149,8 +149,9 @@ def _speaks_of_its_own(report: OrderReport, known: Mapping[str, Sequence[OrderEv
 
 def _found(severity: Any, rule: str, report: OrderReport, column: str, **params: Any) -> Finding:
     """Days are told as texts, as they are kept: what is found again is to be equal to what was kept of it."""
-    told = {name: str(value) if isinstance(value, date) else value for name, value in params.items()}
-    return finding(severity, f"dispatch.{rule}", report.source, row=report.row, column=column, **told)
+    told: dict[str, Any] = {n: str(value) if isinstance(value, date) else value for n, value in params.items()}
+    found = finding(severity, f"dispatch.{rule}", report.source, row=report.row, column=column, **told)
+    return replace(found, subject=report.event.order)
 
 
 def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
@@ -159,7 +160,7 @@ def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
         return [_found("error", "unknown_order", r, "order", order=r.event.order) for r in reports]
     some = ", ".join(r.event.order for r in reports[:3])
     found = _found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)
-    return [replace(found, rows_affected=len({r.row for r in reports}))]
+    return [replace(found, subject=None, rows_affected=len({r.row for r in reports}))]
 
 
 def _together(findings: Sequence[Finding], reports: Sequence[OrderReport]) -> list[Finding]:
@@ -178,7 +179,8 @@ def _together(findings: Sequence[Finding], reports: Sequence[OrderReport]) -> li
         elif found is same[0]:
             some = ", ".join(orders[:ROWS_NAMED_ONE_BY_ONE]) + (" ..." if len(orders) > ROWS_NAMED_ONE_BY_ONE else "")
             words = {"count": len(orders), "orders": some, "problem": dict(found.found.params)["problem"]}
-            told.append(replace(found, found=message("dispatch.out_of_order.many", **words), rows_affected=len(same)))
+            many = message("dispatch.out_of_order.many", **words)
+            told.append(replace(found, found=many, subject=None, rows_affected=len(same)))
     return told
 
 

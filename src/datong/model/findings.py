@@ -14,7 +14,8 @@ class Finding:
     """One thing that is wrong or odd.
 
     `source` is a file (and sheet), `row` counts from 1 with the header as row 1 (None: the whole file),
-    `code` is the stable name of the rule. `rows_affected` > 1 where one finding stands for many rows.
+    `code` is the stable name of the rule. `rows_affected` > 1 where one finding stands for many rows. `subject` names
+    what the row is of where its number alone says little: the order that is answered.
     """
 
     severity: Severity
@@ -26,6 +27,7 @@ class Finding:
     row: int | None = None
     column: str | None = None
     rows_affected: int = 1
+    subject: str | None = None
 
     def as_record(self, language: str) -> dict[str, str | int | None]:
         """The finding as one flat record, its texts in `language`."""
@@ -34,6 +36,7 @@ class Finding:
             "code": self.code,
             "source": visible(self.source),
             "row": self.row,
+            "subject": None if self.subject is None else visible(self.subject),
             "column": self.column_title(language),
             "rows_affected": self.rows_affected,
             "found": self.found.text(language),
@@ -52,6 +55,8 @@ class Finding:
         where = visible(self.source)
         if self.row is not None:
             where += say("finding.at_row", language, row=self.row)
+        if self.subject is not None:
+            where += say("finding.of", language, subject=self.subject)
         if self.column is not None:
             where += say("finding.at_column", language, column=self.column_title(language))
         return say(

@@ -1,4 +1,5 @@
 import csv
+import os
 import shutil
 import threading
 import time
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from datong.connectors.filedrop import inbox, outbox
+from datong.connectors.filedrop import folders, inbox, outbox
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, box
 from datong.connectors.filedrop.inbox import CollectedFiles, collect, settle
 from datong.connectors.filedrop.phrases import numbers_of
@@ -116,6 +117,55 @@ def test_a_file_that_somebody_plants_in_the_outbox_is_named_and_keeps_nothing_ba
     assert [(f.code, f.source) for f in found] == [("planted", "outbox/A/planted.csv")]
     assert planted.read_bytes() == before
     assert read(file)[0]["units"] == "100"
+
+
+def test_a_sheet_that_a_kill_kept_from_being_noted_is_known_by_what_it_says(tmp_path: Path) -> None:
+    """Each file of two sheets is written and then the power goes: what lies there whole is ours and went out; what does
+    not is written again, marked. Nothing of it is called planted, and no half of a file stays."""
+    messages = [*to("A", work("W1")), *to("B", work("W2"), work("W3"))]
+    again = [replace(m, repeated=True) for m in messages]
+    for at_write in range(9):
+        drop = tmp_path / str(at_write)
+        written: list[Path] = []
+
+        def write(path: Path, content: bytes, written: list[Path] = written, last: int = at_write) -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if len(written) == last:
+                path.with_name(f".{path.name}.14600.tmp").write_bytes(content[:40])
+                raise KeyboardInterrupt
+            path.write_bytes(content)
+            written.append(path)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(outbox, "write_whole", write)
+            patch.setattr(folders, "write_whole", write)
+            if at_write < 8:
+                with pytest.raises(KeyboardInterrupt):
+                    outbox.deliver(messages, drop, "en")
+            else:
+                outbox.deliver(messages, drop, "en")
+        assert collect(drop, SETTINGS.calendar).findings == (), at_write
+        outcomes = outbox.deliver(again, drop, "en")
+        left = sorted(key for one in outcomes if isinstance(one, Delivered) for key in one.keys)
+        noted = {0: 3, 1: 3, 2: 3, 3: 3, 4: 2, 5: 2, 6: 2, 7: 2, 8: 0}[at_write]
+        assert len(left) == noted, at_write
+        sheets = {row["order"]: row.get("note", "") for p in drop.rglob("outbox/*/*.csv") for row in read(p)}
+        assert sorted(sheets) == ["W1", "W2", "W3"]
+        assert ["W1" if at_write < 3 else "", "W2" if at_write < 7 else ""] == [
+            order if sheets[order] else "" for order in ("W1", "W2")
+        ], at_write
+        assert sorted(p.name for p in drop.rglob("*.tmp")) == []
+        assert not (drop / "writing.csv").exists()
+        assert outbox.deliver(again, drop, "en") == ()
+
+
+def test_only_a_half_of_our_own_is_taken_away(tmp_path: Path) -> None:
+    (sheet,) = deliver(to("A", work("W1")), tmp_path, "en")
+    ours, others = sheet.with_name(f".{sheet.name}.77.tmp"), sheet.with_name(".plan.csv.77.tmp")
+    for path in (ours, others):
+        path.write_bytes(b"half")
+    deliver(to("A", work("W2")), tmp_path, "en")
+    assert (ours.exists(), others.exists()) == (False, True)
 
 
 def test_a_link_in_the_outbox_is_not_written_through(tmp_path: Path) -> None:
@@ -778,6 +828,54 @@ def test_a_file_that_grows_after_it_was_put_away_is_read_again(ledger: DuckDBLed
     accepted = [r["order"] for r in end(ledger).table("order_events").to_pylist() if r["state"] == "accepted"]
     assert sorted(accepted) == ["W1", "W2"]
     assert take(ledger, drop).collected.files == ()
+
+
+def test_a_copy_of_the_drop_folder_is_as_the_drop_folder(ledger: DuckDBLedger, drop: Path) -> None:
+    """A copy has other times: what was put away, and what firms were told, is known by what it says. What anybody wrote
+    otherwise is read again, or named."""
+    deliver(to("Mill", work("W1"), work("W2")), drop, "en")
+    for name, text in (("good.csv", "W1,accepted,,2026-03-06,\n"), ("odd.csv", "W2,what,,2026-03-06,\n")):
+        (drop / "inbox" / "Mill" / name).write_text(f"{HEAD}{text}", encoding="utf-8")
+    reader = inbox.Reader({"Mill": "Mill"})
+    collected = collect(drop, SETTINGS.calendar, reader)
+    settle(collected, (), "en")
+    assert [f.code for f in collected.findings] == ["unknown_state"]
+    copied = drop.with_name("copied")
+    shutil.copytree(drop, copied, copy_function=shutil.copyfile)
+    later = time.time_ns() + 5_000_000_000
+    for path in copied.rglob("*.*"):
+        os.utime(path, ns=(later, later))
+    assert sorted(path.name for path in copied.rglob("*.txt")) == ["odd.findings.txt"] * 2
+    got = collect(copied, SETTINGS.calendar, reader)
+    assert (got.findings, got.files) == ((), ())
+    (copied / "outbox" / "Mill" / "odd.findings.txt").write_text("pay to another account", encoding="utf-8")
+    (copied / "done" / "Mill" / "good.csv").write_text(f"{HEAD}W1,refused,,2026-03-07,\n", encoding="utf-8")
+    got = collect(copied, SETTINGS.calendar, reader)
+    assert [f.code for f in got.findings] == ["planted"]
+    assert [one.source for one in got.files] == ["Mill/good.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "stays"),
+    [
+        ("odd.csv", "W1,accepted,,2026-03-06,\n", False),  # the same name: it stands for the file of before
+        ("new.csv", "W1,accepted,,2026-03-06,\n", True),  # W2 is still wrong
+        ("new.csv", "W1,accepted,,2026-03-06,\nW2,accepted,,2026-03-06,\n", False),
+        ("new.csv", "W1,accepted,,2026-03-06,\nW2,what,,2026-03-06,\n", True),
+    ],
+)
+def test_what_a_firm_put_right_is_not_held_against_it(drop: Path, name: str, rows: str, stays: bool) -> None:
+    deliver(to("Mill", work("W1"), work("W2")), drop, "en")
+    reader = inbox.Reader({"Mill": "Mill"})
+    told = drop / "outbox" / "Mill" / "odd.findings.txt"
+    for put_in, text in (("odd.csv", "W1,what,,2026-03-06,\nW2,why,,2026-03-06,\n"), (name, rows)):
+        (drop / "inbox" / "Mill" / put_in).write_text(f"{HEAD}{text}", encoding="utf-8")
+        settle(collect(drop, SETTINGS.calendar, reader), (), "en")
+        if put_in == "odd.csv" and "what" in text:
+            said = told.read_text(encoding="utf-8-sig")
+            assert "row 2 (W1), column state" in said and "row 3 (W2), column state" in said
+    assert told.exists() == stays
+    assert (drop / "bad" / "Mill" / "odd.findings.txt").exists()
 
 
 def test_one_bad_file_never_stops_the_next(ledger: DuckDBLedger, drop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

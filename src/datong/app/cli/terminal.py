@@ -226,6 +226,8 @@ def _where(record: Mapping[str, Any], language: str) -> str:
     where = str(record["source"])
     if record["row"] is not None:
         where += say("finding.at_row", language, row=record["row"])
+    if record.get("subject") is not None:
+        where += say("finding.of", language, subject=record["subject"])
     if record["column"] is not None:
         where += say("finding.at_column", language, column=record["column"])
     return where

@@ -25,6 +25,11 @@ ANSWER_COLUMNS = (
 )
 # What stands for the order in a row that shows how to answer.
 EXAMPLE = {"en": "example", "zh": "示例"}
+# Where the files that were put away lie, and what was in them: one that grows afterwards, because whoever writes it was
+# slower than that, is read again.
+TAKEN = "taken.csv"
+# How the name of a text ends that tells what is wrong with a file.
+TOLD = ".findings.txt"
 OUTBOX, INBOX, DONE, BAD = "outbox", "inbox", "done", "bad"
 
 
@@ -42,6 +47,16 @@ def box(counterparty: str) -> str:
 def safe_name(text: str) -> str:
     """A text as part of a file name, on every system."""
     return re.sub(r"[^\w.-]+", "_", text)[:60].strip("._-")
+
+
+def digest(content: bytes) -> str:
+    """What a file is known by, wherever it is copied to, and whenever."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """That of a file; '' where there is none, or a link."""
+    return "" if path.is_symlink() or not path.is_file() else digest(path.read_bytes())
 
 
 def leads_elsewhere(folder: Path, path: Path) -> bool:

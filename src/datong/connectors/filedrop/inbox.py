@@ -17,12 +17,16 @@ from datong.connectors.filedrop.folders import (
     DONE,
     INBOX,
     OUTBOX,
+    TAKEN,
+    TOLD,
+    digest,
+    digest_of,
     leads_elsewhere,
     reachable,
     write_csv,
     write_text,
 )
-from datong.connectors.filedrop.outbox import chains_of, not_ours
+from datong.connectors.filedrop.outbox import chains_of, not_ours, sweep
 from datong.connectors.filedrop.report import Came, ReportRead, read_report
 from datong.connectors.files.steady import Looks, looks, read_steadily
 from datong.connectors.files.workbook_limits import inspect
@@ -35,10 +39,9 @@ from datong.model.words import say
 _SUFFIXES = (".csv", ".xlsx")
 # A file that changed so lately may still be being written.
 QUIET_SECONDS = 0.5
-# Where the files that were put away lie, and how they looked then: one that grows afterwards, because whoever writes it
-# was slower than that, is read again. The last so many are watched.
-_TAKEN = "taken.csv"
+# The last so many of the files that were put away are watched.
 _WATCHED = 2_000
+_TAKEN_COLUMNS = ("place", "size", "changed", "chain", "digest", "orders")
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ ANYBODY = Reader()
 
 @dataclass(frozen=True)
 class CollectedFile:
-    """A file that was read. source: its name, with its folder in the inbox. looks: as it was read. findings: of it.
-    answered, empty: how many rows of orders say something, and how many nothing."""
+    """A file that was read. source: its name, with its folder in the inbox. looks, digest: as it was read. findings: of
+    it. answered, empty: how many rows of orders say something, and how many nothing. orders: that it speaks of."""
 
     path: Path
     source: str
@@ -66,6 +69,8 @@ class CollectedFile:
     counterparty: str | None = None
     answered: int = 0
     empty: int = 0
+    digest: str = ""
+    orders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +99,20 @@ class _Seen:
     content: bytes
     looks: Looks
     refused: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A file that was put away, or that a firm was told. place: under the drop folder. size (bytes), changed (ns since
+    1970), digest: as it was; digest '': an earlier version noted none. chain: its tag. orders: of a text, those with
+    which something is wrong."""
+
+    place: str
+    size: int
+    changed: int
+    chain: str
+    digest: str = ""
+    orders: frozenset[str] = frozenset()
 
 
 def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> CollectedFiles:
@@ -126,9 +145,9 @@ def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> Colle
                 left.append(finding("error", "dispatch.whose_chain", place.source))
                 continue
             reports += read.reports
-            files.append(
-                replace(place, looks=seen.looks, findings=read.findings, answered=read.answered, empty=read.empty)
-            )
+            rows = {"answered": read.answered, "empty": read.empty, "digest": digest(seen.content)}
+            orders = frozenset(report.event.order for report in read.reports)
+            files.append(replace(place, looks=seen.looks, findings=read.findings, orders=orders, **rows))
     return CollectedFiles(folder, tuple(reports), tuple(files), tuple(left), reader)
 
 
@@ -188,28 +207,29 @@ def settle(collected: CollectedFiles, answers: Sequence[Finding], language: str)
     read again: what it said before is known then. What cannot be moved keeps nothing from the others.
     """
     of_file = by_source(answers)
-    with reachable(collected.folder):
-        moved: dict[str, Looks] = {}
+    if not collected.folder.exists():
+        return
+    with reachable(collected.folder), one_at_a_time(collected.folder) as is_alone:
+        if is_alone:
+            sweep(collected.folder)
+        moved: list[_Taken] = []
         refused: OSError | None = None
         for one in collected.files:
             try:
-                place = _put_away(collected, one, [*one.findings, *of_file.get(one.source, ())], language)
+                moved += _put_away(collected, one, [*one.findings, *of_file.get(one.source, ())], language)
             except OSError as error:
                 refused = error
-                continue
-            for written in place:
-                moved[written.relative_to(collected.folder).as_posix()] = looks(written)
-        _watch(collected.folder, moved, collected.reader.chain)
+        _watch(collected.folder, moved)
         if refused is not None:
             raise refused
 
 
 def _put_away(
     collected: CollectedFiles, one: CollectedFile, findings: Sequence[Finding], language: str
-) -> tuple[Path, ...]:
+) -> list[_Taken]:
     """Where a file lies now, and what its firm is told of it; nothing where it stays, to be read again."""
     if not one.path.exists() or looks(one.path) != one.looks:
-        return ()
+        return []
     own = collected.reader.languages.get(one.counterparty or "", language)
     box = Path(one.source).parent
     into = collected.folder / (BAD if has_errors(list(findings)) else DONE) / box
@@ -224,33 +244,53 @@ def _put_away(
         place = into / f"{one.path.stem}-{number}{one.path.suffix}"
     if findings:
         text = "\n".join(f.text(own) for f in findings)
-        write_text(place.with_name(f"{place.stem}.findings.txt"), text + "\n")
+        write_text(place.with_name(f"{place.stem}{TOLD}"), text + "\n")
     one.path.replace(place)
-    told = [] if one.counterparty is None else _tell_firm(collected.folder, box, place.stem, findings, own)
-    return (place, *told)
+    of_chain = collected.reader.chain
+    size, changed, *_ = one.looks
+    put = _Taken(place.relative_to(collected.folder).as_posix(), size, changed, of_chain, one.digest)
+    if one.counterparty is None:
+        return [put]
+    _take_back(collected.folder, one, box, findings)
+    told = _tell_firm(collected.folder, box, place.stem, findings, own)
+    return [put] if told is None else [put, replace(told, chain=of_chain)]
 
 
-def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], language: str) -> list[Path]:
+def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], language: str) -> _Taken | None:
     """What was wrong with a firm's file, beside its sheets, in its language. Notes are for our own people."""
-    wrong = [f.text(language) for f in findings if f.severity != "note"]
-    path = folder / OUTBOX / box / f"{stem}.findings.txt"
+    wrong = [f for f in findings if f.severity != "note"]
+    path = folder / OUTBOX / box / f"{stem}{TOLD}"
     if not wrong or leads_elsewhere(folder, path.parent) or leads_elsewhere(folder, path):
-        return []
+        return None
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, "\n".join([say("dispatch.of_your_file", language), *wrong]) + "\n")
-    return [path]
+    write_text(path, "\n".join([say("dispatch.of_your_file", language), *(f.text(language) for f in wrong)]) + "\n")
+    # Of an order that is not the firm's it never speaks again.
+    open_ = frozenset(f.subject for f in wrong if f.subject is not None and f.code != "unknown_order")
+    size, changed, *_ = looks(path)
+    return _Taken(path.relative_to(folder).as_posix(), size, changed, "", digest_of(path), open_)
+
+
+def _take_back(folder: Path, one: CollectedFile, box: Path, findings: Sequence[Finding]) -> None:
+    """Take away what a firm was told of a file that it has put right since: with one of the same name, or with answers
+    to all the orders that were named. What anybody changed in the meantime stays."""
+    wrong = [f for f in findings if f.severity == "error"]
+    is_read = not any(f.row is None for f in wrong)
+    heard = one.orders - {f.subject for f in wrong}
+    for told in _taken(folder):
+        path = folder / told.place
+        is_there = path.parent == folder / OUTBOX / box and told.place.endswith(TOLD)
+        if not is_there or leads_elsewhere(folder, path):
+            continue
+        is_again = path.name == f"{Path(one.source).stem}{TOLD}"
+        is_right = is_read and told.orders <= heard and bool(heard)
+        if (is_again or is_right) and told.digest and digest_of(path) == told.digest:
+            path.unlink()
 
 
 def _told(folder: Path) -> frozenset[str]:
     """Names in the outbox of what firms were told of their files, as it was written."""
-    names = set()
-    for row in _taken(folder):
-        path = folder / row["place"]
-        if Path(row["place"]).parts[:1] != (OUTBOX,) or not path.is_file():
-            continue
-        if [str(part) for part in looks(path)[:2]] == [row["size"], row["changed"]]:
-            names.add(Path(row["place"]).relative_to(OUTBOX).as_posix())
-    return frozenset(names)
+    told = [one for one in _taken(folder) if Path(one.place).parts[:1] == (OUTBOX,)]
+    return frozenset(Path(one.place).relative_to(OUTBOX).as_posix() for one in told if _is_as_taken(folder, one))
 
 
 @dataclass(frozen=True)
@@ -278,16 +318,25 @@ def row_counts(collected: CollectedFiles, answers: Sequence[Finding]) -> tuple[R
 # files that were put away --------------------------------------------------------------------------
 
 
+def _is_as_taken(folder: Path, one: _Taken) -> bool:
+    """Whether a file says what it said. Times change with every copy; where they are the same, so is the file."""
+    path = folder / one.place
+    if path.is_symlink() or not path.is_file():
+        return False
+    size, changed = looks(path)[:2]
+    return size == one.size and (changed == one.changed or (one.digest != "" and digest_of(path) == one.digest))
+
+
 def _changed_since(folder: Path, reader: Reader) -> Iterator[CollectedFile]:
-    """Files in done/ and bad/ of this chain that look otherwise than when they were put there."""
-    for row in _taken(folder):
-        path = folder / row["place"]
-        if row["chain"] != reader.chain or not _is_put_away(row["place"]):
+    """Files in done/ and bad/ of this chain that say otherwise than when they were put there."""
+    for one in _taken(folder):
+        path = folder / one.place
+        if one.chain != reader.chain or not _is_put_away(one.place):
             continue
         with contextlib.suppress(OSError):
-            found = path.lstat()
-            if [str(found.st_size), str(found.st_mtime_ns)] != [row["size"], row["changed"]]:
-                box, _, name = row["place"].partition("/")[2].rpartition("/")
+            path.lstat()
+            if not _is_as_taken(folder, one):
+                box, _, name = one.place.partition("/")[2].rpartition("/")
                 yield CollectedFile(path, f"{box}/{name}" if box else name, (), (), reader.boxes.get(box))
 
 
@@ -296,21 +345,31 @@ def _is_put_away(place: str) -> bool:
     return len(parts) in (2, 3) and parts[0] in (DONE, BAD) and ".." not in parts
 
 
-def _taken(folder: Path) -> list[dict[str, str]]:
-    path = folder / _TAKEN
+def _taken(folder: Path) -> list[_Taken]:
+    path = folder / TAKEN
     if not path.is_file():
         return []
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        names = ("place", "size", "changed", "chain")
-        return [{name: row.get(name) or "" for name in names} for row in csv.DictReader(file)]
+        rows = [{name: row.get(name) or "" for name in _TAKEN_COLUMNS} for row in csv.DictReader(file)]
+    return [
+        _Taken(row["place"], int(row["size"]), int(row["changed"]), row["chain"], row["digest"], _orders(row["orders"]))
+        for row in rows
+        if row["size"].isdecimal() and row["changed"].isdecimal()
+    ]
 
 
-def _watch(folder: Path, moved: Mapping[str, Looks], chain: str) -> None:
-    """Note where files were put, and how they look there."""
+def _orders(told: str) -> frozenset[str]:
+    return frozenset(told.split("\n")) - {""}
+
+
+def _watch(folder: Path, moved: Sequence[_Taken]) -> None:
+    """Note where files were put, and what was in them."""
     if not moved:
         return
-    with one_at_a_time(folder):
-        before = [row for row in _taken(folder) if row["place"] not in moved]
-        rows = [[row["place"], row["size"], row["changed"], row["chain"]] for row in before]
-        rows += [[place, str(seen[0]), str(seen[1]), chain] for place, seen in moved.items()]
-        write_csv(folder / _TAKEN, [["place", "size", "changed", "chain"], *rows[-_WATCHED:]])
+    names = {one.place for one in moved}
+    there = [one for one in _taken(folder) if one.place not in names]
+    rows = [
+        [one.place, one.size, one.changed, one.chain, one.digest, "\n".join(sorted(one.orders))]
+        for one in (*there, *moved)
+    ]
+    write_csv(folder / TAKEN, [_TAKEN_COLUMNS, *rows[-_WATCHED:]])

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Container, Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -10,7 +10,11 @@ from pathlib import Path
 from datong.connectors.filedrop.folders import (
     INBOX,
     OUTBOX,
+    TAKEN,
+    TOLD,
     box,
+    digest,
+    digest_of,
     leads_elsewhere,
     reachable,
     safe_name,
@@ -18,7 +22,7 @@ from datong.connectors.filedrop.folders import (
     write_csv,
 )
 from datong.connectors.filedrop.sheet import Known, as_csv, as_workbook, sheet_of
-from datong.connectors.files.write_whole import one_at_a_time, write_whole
+from datong.connectors.files.write_whole import halves, one_at_a_time, write_whole
 from datong.connectors.protocol import Delivered, Outcome, Unreachable, chain_of, unreachable
 from datong.model.errors import DatongError
 from datong.model.findings import Finding, finding
@@ -27,6 +31,10 @@ from datong.model.words import message
 
 # Keys of all that ever went out, and in which file. Files in the outbox may be taken away; this stays.
 _SENT = "sent.csv"
+# Sheets that are about to be written: name, digests of its two files, and a key of it. It is gone once they are noted
+# as sent: whoever finds it knows by what they say the sheets that were written before a kill.
+_MEANT = "writing.csv"
+_MEANT_COLUMNS = ("file", "csv", "xlsx", "key")
 NOTHING_KNOWN = Known()
 
 
@@ -42,8 +50,8 @@ def deliver(
 
     For each counterparty a workbook and the same as CSV (sheet.py), in its language (default: `language`), in a folder
     of its own. run: shown in the files' names. known: what orders are told with. What went out stands in sent.csv; of
-    what lies in the outbox nothing is believed. The same key again makes no second file; where a kill fell between a
-    file and its note, the same file is written again.
+    what lies in the outbox nothing is believed but what is byte for byte as it was about to be written. The same key
+    again makes no second file; where a kill fell before its files were whole, they are written again.
     """
     done: list[Outcome] = []
     try:
@@ -59,7 +67,7 @@ def deliver(
 def waiting(messages: Sequence[OrderMessage], folder: Path) -> tuple[OrderMessage, ...]:
     """The messages that `deliver` would write. Raises DatongError where the folder cannot be read."""
     with reachable(folder):
-        gone = _sent(folder)
+        gone = _sent(folder) | _whole(folder)
     return tuple({m.key: m for m in messages if not _is_out(m.key, gone)}.values())
 
 
@@ -71,8 +79,14 @@ def _is_out(key: str, gone: Container[str]) -> bool:
 def _written(
     messages: Sequence[OrderMessage], folder: Path, language: str, run: str, known: Known
 ) -> Iterator[Outcome]:
-    """Each file once it is written and noted."""
-    gone = _sent(folder)
+    """Each file once it is written and noted; first those that a kill kept from being noted."""
+    whole = {key: name for key, name in _whole(folder).items() if key not in _sent(folder)}
+    gone = _sent(folder) | whole
+    if whole:
+        _note_sent(folder, gone)
+        ours = sorted({(m.counterparty, whole[m.key], m.key) for m in messages if m.key in whole})
+        for (counterparty, name), group in groupby(ours, key=lambda one: one[:2]):
+            yield Delivered(counterparty, tuple(key for *_, key in group), str(folder / OUTBOX / name))
     once = {m.key: m for m in messages if not _is_out(m.key, gone)}
     fresh = sorted(once.values(), key=lambda m: (m.counterparty, m.repeated, m.order.start, m.order.order, m.key))
     for (counterparty, _), group in groupby(fresh, key=lambda m: (m.counterparty, m.repeated)):
@@ -84,21 +98,84 @@ def _written(
             continue
         own = known.languages.get(counterparty, language)
         sheet = sheet_of(counterparty, run, part, own, known)
-        write_whole(path.with_suffix(".xlsx"), as_workbook(sheet, own))
-        write_whole(path, as_csv(sheet, own))
+        as_text, as_book = as_csv(sheet, own), as_workbook(sheet, own)
+        name = path.relative_to(folder / OUTBOX).as_posix()
+        _note_meant(folder, [[name, digest(as_text), digest(as_book), key] for key in keys])
+        write_whole(path.with_suffix(".xlsx"), as_book)
+        write_whole(path, as_text)
         if box(counterparty):
             (folder / INBOX / box(counterparty)).mkdir(parents=True, exist_ok=True)
-        gone |= dict.fromkeys(keys, path.relative_to(folder / OUTBOX).as_posix())
-        write_csv(folder / _SENT, [["key", "file"], *([key, gone[key]] for key in sorted(gone))])
+        gone |= dict.fromkeys(keys, name)
+        _note_sent(folder, gone)
         yield Delivered(counterparty, keys, str(path))
+    (folder / _MEANT).unlink(missing_ok=True)
 
 
 @contextmanager
 def _ours(folder: Path) -> Generator[None]:
     """Several chains may share a drop folder: what went out is read and noted by one at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time(folder):
+    with one_at_a_time(folder) as is_alone:
+        if is_alone:
+            sweep(folder)
         yield
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a kill left half written: of sheets and notes that are ours by name. For one who writes alone."""
+    sheets = {name.removesuffix(".csv") for name in (*_sent(folder).values(), *(o["file"] for o in _meant(folder)))}
+    names = {f"{Path(name).name}{suffix}" for name in sheets for suffix in (".csv", ".xlsx")}
+    boxes = {(folder / OUTBOX / name).parent for name in sheets}
+    left = [half for box in sorted(boxes) for half in halves(box, lambda name: name in names or _is_told(name))]
+    left += halves(folder, lambda name: name in (_SENT, _MEANT, TAKEN))
+    for half in left:
+        if not leads_elsewhere(folder, half):
+            half.unlink(missing_ok=True)
+
+
+def _is_told(name: str) -> bool:
+    """Whether a name is that of what a firm is told of its file."""
+    return name.endswith(TOLD)
+
+
+def _note_sent(folder: Path, gone: Mapping[str, str]) -> None:
+    """gone: the file by each key that ever went out."""
+    write_csv(folder / _SENT, [["key", "file"], *([key, gone[key]] for key in sorted(gone))])
+
+
+def _note_meant(folder: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Note sheets before they are written, beside those whose writing was broken off before."""
+    names, gone = {row[0] for row in rows}, set(_sent(folder))
+    before = [list(one.values()) for one in _meant(folder) if one["file"] not in names and one["key"] not in gone]
+    write_csv(folder / _MEANT, [_MEANT_COLUMNS, *before, *rows])
+
+
+def _meant(folder: Path) -> list[dict[str, str]]:
+    path = folder / _MEANT
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        return [{name: row.get(name) or "" for name in _MEANT_COLUMNS} for row in csv.DictReader(file)]
+
+
+def _as_meant(folder: Path) -> set[str]:
+    """Files in the outbox that are, byte for byte, what was about to be written."""
+    found = {}
+    for one in _meant(folder):
+        for suffix, told in ((".csv", one["csv"]), (".xlsx", one["xlsx"])):
+            found[Path(one["file"]).with_suffix(suffix).as_posix()] = told
+    place = folder / OUTBOX
+    return {name for name, told in found.items() if digest_of(place / name) == told}
+
+
+def _whole(folder: Path) -> dict[str, str]:
+    """Keys of the sheets that lie in the outbox whole, with the file, though nobody may have noted them."""
+    there = _as_meant(folder)
+    return {
+        one["key"]: one["file"]
+        for one in _meant(folder)
+        if {one["file"], Path(one["file"]).with_suffix(".xlsx").as_posix()} <= there
+    }
 
 
 def _sent(folder: Path) -> dict[str, str]:
@@ -123,7 +200,7 @@ def not_ours(folder: Path, told: Container[str] = ()) -> list[Finding]:
         return []
     sent = _sent(folder)
     written = {name for name in sent.values() if name}
-    written |= {Path(name).with_suffix(".xlsx").as_posix() for name in written}
+    written |= {Path(name).with_suffix(".xlsx").as_posix() for name in written} | _as_meant(folder)
     before = {key for key, name in sent.items() if not name}
     files = sorted(path.relative_to(place) for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
     strange = [

@@ -134,6 +134,7 @@ class _Row:
         calendar: Calendar,
     ) -> None:
         self._came, self._row, self._record, self._counted, self._calendar = came, row, record, counted, calendar
+        self._order = record["order"].removeprefix("'")  # as a spreadsheet keeps a text that looks like a formula
         self._findings: list[Finding] = []
 
     def events(self) -> tuple[list[OrderEvent], list[Finding]]:
@@ -151,10 +152,9 @@ class _Row:
                 self._no_number(name, record[name])
         if self._findings or answer is None or when is None:
             return [], self._findings
-        order = record["order"].removeprefix("'")  # as a spreadsheet keeps a text that looks like a formula
         assumed = None if record["happened_at"] else "happened_at"
         event = OrderEvent(
-            order,
+            self._order,
             answer.state or "offered",
             when[0],
             self._counted["good_units"],
@@ -215,9 +215,8 @@ class _Row:
         return self._came.said_at, False
 
     def _problem(self, rule: str, column: str, **params: Any) -> None:
-        self._findings.append(
-            finding("error", f"dispatch.{rule}", self._came.source, row=self._row, column=column, **params)
-        )
+        found = finding("error", f"dispatch.{rule}", self._came.source, row=self._row, column=column, **params)
+        self._findings.append(replace(found, subject=self._order or None))
 
 
 def _merged(offers: Sequence[Offer]) -> Offer | None:
