@@ -112,7 +112,8 @@ def ingest_export(
         grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles, today=today(at.now, at.settings)
     )
     if reading.missing:
-        raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
+        key = "app.cannot_tell_columns" if reading.columns else "app.cannot_ingest"
+        raise BadInput(message(key, file=str(file)), reading.findings)
     held = at.ledger.state(END_OF_TIME, ("products", *LINE_KEYS))
     decided = decide(reading, held.table("products"), held.table(ALIASES), answers, kept)
     again = whose_interest(reading, held, answers)

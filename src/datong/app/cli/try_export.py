@@ -82,7 +82,7 @@ def _read(options: argparse.Namespace, language: str) -> Reading:
     terminal.line(say("app.guess_title", language, file=options.file.name))
     trial.show_reading(reading, language)
     if reading.missing:
-        raise BadInput(message("app.cannot_ingest", file=options.file), reading.findings)
+        raise BadInput(message("app.cannot_tell_columns", file=options.file), reading.findings)
     commands.print_findings(reading.findings, language)
     return _answered(reading, read, given, options, language)
 
