@@ -63,6 +63,26 @@ def test_what_comes_again_changes_nothing(folder: Path, tmp_path: Path, backward
         assert units(chain) == {"A": before["A"] + 5, "B": before["B"]}
 
 
+def test_what_is_known_is_counted_once_and_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """8 of 9 order lines and the one return of the next export are known; the offset of its times is not the one by
+    which the chain has its days."""
+
+    def export(name: str, days: range, offset: str) -> Path:
+        rows = ["Order,Created at,Status,Quantity,SKU,Refunded quantity"]
+        rows += [f"#{day},2024-01-{day:02} 10:00:00 {offset},paid,2,A,{int(day == 22)}" for day in days]
+        (tmp_path / name).write_text("\n".join(rows) + "\n", encoding="utf-8")
+        return tmp_path / name
+
+    chain = str(tmp_path / "chain")
+    assert main(["try", str(export("a.csv", range(1, 29), "-0400")), "--yes", "--into", chain, "--lang", "en"]) == 0
+    assert "the chain keeps the time of UTC-04:00." in " ".join(capsys.readouterr().out.split())
+    assert main(["try", str(export("b.csv", range(21, 30), "-0400")), "--yes", "--into", chain, "--lang", "en"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "known already, as they are: 8 order lines" in said and "as they are: 1 line of returns" in said
+    assert "b.csv: 9 rows of sales: 1 new, 0 corrected, 8 already known" in said
+    assert "days are those of the chain's time zone, UTC-04:00" in said and "keeps the time" not in said
+
+
 def test_prices_in_another_currency_than_the_chains_are_told(folder: Path, tmp_path: Path) -> None:
     later: list[Line] = [(2000, "2024-01-30", "A", 5, "paid")]
     with datong.open(folder) as chain:

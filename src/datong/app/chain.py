@@ -30,6 +30,7 @@ from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.row_checks import gathered
 from datong.ledger.state import State
+from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
 from datong.model.flow import Learnt
@@ -146,7 +147,7 @@ class Chain:
 
     def _settings_words(self) -> str:
         bucket = say(f"shown.by_{self.settings.bucket}", self.language)
-        words = {"zone": self.settings.time_zone, "currency": self.settings.currency, "bucket": bucket}
+        words = {"zone": zone_word(self.settings.time_zone), "currency": self.settings.currency, "bucket": bucket}
         return say("shown.time_zone", self.language, **words)
 
     @property

@@ -24,6 +24,7 @@ from datong.connectors.exports.profiles import Profile, profiles_of
 from datong.connectors.exports.questions import asked, read_answers, write_answers
 from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
+from datong.connectors.exports.zones import ZONE
 from datong.connectors.files.folder import SourceRows
 from datong.connectors.files.guarded import Guarded, names_customers
 from datong.connectors.files.known_products import KnownProducts
@@ -41,14 +42,18 @@ from datong.ledger.product_aliases import ALIASES, products_by_alias
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.row_checks import ROW, column_name, gathered, last_recorded_day
 from datong.ledger.units import UNITS, Conversions
+from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound
 from datong.model.findings import Finding, finding
+from datong.model.settings import ChainSettings
 from datong.model.tables import tables
-from datong.model.words import message
+from datong.model.words import Message, message
 
 # Rows of the quarantine that are tried again in one go.
 RETRIED_AT_ONCE = 50_000
 
+# Tables of which an export of orders has rows.
+_OF_ORDERS = ("sales", "returns")
 # Tables whose names shops give to their exports, too.
 OF_SHOPS = ("orders", "sales", "returns", "reviews", "interest")
 # How like the name of a table the name of a file is that is taken for a slip.
@@ -111,6 +116,7 @@ def ingest_export(
     reading = read_from(
         grids, file.name, {**kept, **answers}, at.settings.country, profiles=profiles, today=today(at.now, at.settings)
     )
+    reading = replace(reading, notes=tuple(_by_the_chains_clock(note, at.settings) for note in reading.notes))
     if reading.missing:
         key = "app.cannot_tell_columns" if reading.columns else "app.cannot_ingest"
         raise BadInput(message(key, file=str(file)), reading.findings)
@@ -131,17 +137,18 @@ def ingest_export(
     findings = [
         *reading.findings,
         *decided.findings,
-        *_told_of_lines(file.name, coming.known, no_more, reading.holds),
+        *_told_of_lines(file.name, coming.known, no_more),
         *_told_of_vanished(at, file.name, vanished),
     ]
     if reading.currency not in (None, at.settings.currency):
         findings.append(
             finding("warning", "export.other_currency", file.name, theirs=reading.currency, ours=at.settings.currency)
         )
-    if not coming.parts and not coming.known:
+    if not coming.parts and not any(coming.known.values()):
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     parts = [(name, Source(source)) for name, source in coming.parts]
     taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))
+    taken = replace(taken, reports=tuple(_with_known(one, coming.known.get(one.table, 0)) for one in taken.reports))
     if no_more:
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
     others = {key: value for key, value in kept.items() if not key.startswith(SAME_KEY)}
@@ -205,9 +212,18 @@ def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]
     return no_more, known.filter(pc.and_not(inside, here))["sale"].to_pylist()
 
 
-def _told_of_lines(source: str, known: int, no_more: Sequence[str], holds: str) -> Iterator[Finding]:
-    if known:
-        yield finding("note", "export.known" if holds == "sales" else "heard.known", source, count=known)
+def _with_known(report: IngestReport, known: int) -> IngestReport:
+    """What became of all rows of a table: those too that did not go in, since the ledger holds them as they are."""
+    return replace(report, rows=report.rows + known, known=report.known + known)
+
+
+def _told_of_lines(source: str, known: Mapping[str, int], no_more: Sequence[str]) -> Iterator[Finding]:
+    for table, count in known.items():
+        if count and table in _OF_ORDERS:
+            what = message(f"export.lines_of.{table}", count=count)
+            yield finding("note", "export.known", source, count=count, what=what)
+        elif count:
+            yield finding("note", "heard.known", source, count=count)
     if no_more:
         yield finding("note", "export.no_more", source, count=len(no_more), line=no_more[0])
 
@@ -252,6 +268,13 @@ def _has_columns_of(name: str, source: Source) -> bool:
     there = {column_name(table, header) for header in source.columns}
     needed = [column.name for column in table.columns.values() if column.required]
     return 2 * sum(column in there for column in needed) >= len(needed)
+
+
+def _by_the_chains_clock(note: Message, settings: ChainSettings) -> Message:
+    """What is said of a file's offsets, of a chain that has its time zone already."""
+    if note.key != ZONE:
+        return note
+    return message("export.zone_kept", zone=zone_word(settings.time_zone), offsets=dict(note.params)["offsets"])
 
 
 def _take_in(

@@ -262,6 +262,9 @@ class _Life:
             scrap = self._scrap if event.scrap_units is None else scrap
         else:
             self._question_units(report, event)
+            if event.state == "started" and event.assumed == "happened_at":
+                day = self._asked.calendar.local_date(event.happened_at)
+                self._say("note", "start_assumed", report, "happened_at", day=day)
             good, scrap = max(self._good, good), max(self._scrap, scrap)
         more = (max(good - self._good, 0.0), max(scrap - self._scrap, 0.0))
         most = (good if good < self._good else None, scrap if scrap < self._scrap else None)
@@ -321,13 +324,11 @@ class _Life:
     def _in_its_place(self, event: OrderEvent) -> OrderEvent:
         """An answer of which only the day is known, or nothing, comes after what was heard of that day before; and
         not before the order went out, where nobody said when."""
-        if event.state not in _ANSWERED:
-            return event
         at = event.happened_at
         if event.assumed == "happened_at":
             at = min(at, self._asked.now)
             at = at if self._out_since is None else max(at, self._out_since)
-        if event.date_only:
+        if event.date_only and event.state in _ANSWERED:
             same = [e.happened_at for e in self._events if at <= e.happened_at < at + timedelta(seconds=1)]
             if any(e.state in _ANSWERED for e in self._events if e.happened_at in same):
                 at = max(same) + timedelta(microseconds=1)

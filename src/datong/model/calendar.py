@@ -1,6 +1,7 @@
 """Buckets of time: local days, or weeks that start on Monday, in the chain's time zone."""
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -10,6 +11,16 @@ from zoneinfo import ZoneInfo
 FUTURE_SLACK = timedelta(days=1)
 
 BucketUnit = Literal["day", "week"]
+
+
+_FIXED = re.compile(r"Etc/GMT([+-])(\d{1,2})")
+
+
+def zone_word(time_zone: str) -> str:
+    """A time zone as people write it. The database names fixed offsets with the sign turned round: Etc/GMT+5 is
+    UTC-05:00."""
+    match = _FIXED.fullmatch(time_zone)
+    return time_zone if match is None else f"UTC{'-' if match[1] == '+' else '+'}{int(match[2]):02}:00"
 
 
 @dataclass(frozen=True)

@@ -572,6 +572,31 @@ def test_nobody_reports_what_has_not_happened(ledger: DuckDBLedger, drop: Path, 
     assert latest < END
 
 
+def test_work_may_begin_without_a_time_and_units_may_not(ledger: DuckDBLedger, drop: Path) -> None:
+    """Begun on the day on which the file was written; never before the order went out. Sent again it is the same."""
+    put(drop, f"{HEAD}W1,开工,,,\nW2,开工,20,,\nW2,完工,,,\n")
+    written_at = datetime(2026, 3, 7, 20, tzinfo=UTC).timestamp()  # the 8th in Shanghai
+    os.utime(drop / "inbox" / "report.csv", (written_at, written_at))
+    got = take(ledger, drop)
+    assert [(f.severity, f.code, f.row, f.subject) for f in got.findings] == [
+        ("error", "no_moment", 3, "W2"),
+        ("error", "no_moment", 4, "W2"),
+        ("note", "out_of_order", 2, "W1"),
+        ("note", "start_assumed", 2, "W1"),
+    ]
+    assert "2026-03-08" in got.findings[-1].text("zh") and "“”" not in "".join(f.text("zh") for f in got.findings)
+    (begun,) = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "started"]
+    assert begun["order"] == "W1" and "happened_at" in begun["assumed"]
+    put(drop, f"{HEAD}W1,开工,,,\n")
+    os.utime(drop / "inbox" / "report.csv", (0, 0))
+    assert codes(take(ledger, drop)) == []
+    put(drop, f"{HEAD}W2,开工,,,\n")
+    os.utime(drop / "inbox" / "report.csv", (0, 0))
+    take(ledger, drop)
+    begun = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "started"]
+    assert [(r["order"], r["happened_at"]) for r in begun if r["order"] == "W2"] == [("W2", RELEASED)]
+
+
 def test_days_are_told_as_the_chain_has_them(ledger: DuckDBLedger, drop: Path) -> None:
     """Midnight in Shanghai is 16:00 of the day before in UTC; so is the end of the year 2026 already 2027 there."""
     put(drop, f"{HEAD}W1,started,,2027-02-25,\nW2,started,,2026-02-25,\nW2,accepted,,9999-12-31T20:00Z,\n")

@@ -12,6 +12,7 @@ from datong.app.report.week import KINDS, counted_on, this_week
 from datong.app.wording.certainty import certainty_lines
 from datong.app.wording.columns import coded, title
 from datong.app.wording.inputs import PLAN, resting_on
+from datong.model.calendar import zone_word
 
 # Widths of the columns: what, how much, where it adds up, a note.
 WIDTHS = (46, 20, 58, 46)
@@ -46,7 +47,7 @@ def _heading(write: Writer, sheet: Worksheet, view: RunView) -> int:
     inputs, settings = view.inputs, view.inputs.settings
     write.text(sheet, 0, 0, view.say("summary.what", name=settings.name), "title")
     local = inputs.as_of.astimezone(settings.calendar.zone)
-    rows = [(view.say("summary.as_of"), f"{local:%Y-%m-%d %H:%M} {settings.time_zone}")]
+    rows = [(view.say("summary.as_of"), f"{local:%Y-%m-%d %H:%M} {zone_word(settings.time_zone)}")]
     if inputs.starts:
         text = view.say("summary.horizon_text", first=inputs.starts[0], last=inputs.last_day)
         rows.append((view.say("summary.horizon"), text))

@@ -33,6 +33,7 @@ from datong.app.wording.verdict import (
     verdict,
     verdict_words,
 )
+from datong.model.calendar import zone_word
 from datong.model.words import say
 from datong.plan.reason import feeds_others, sentence
 from datong.questions.tables_out import most_valuable_of, of_orders, rendered
@@ -133,7 +134,7 @@ def _page(inputs: ReportInputs, language: str, words: Words) -> Row:
         "currency": inputs.settings.currency,
         "as_of": moment.date(),
         "moment": f"{figures.long_day(moment.date(), language)} {moment:%H:%M}",
-        "zone": inputs.settings.time_zone,
+        "zone": zone_word(inputs.settings.time_zone),
         "unit": unit,
         "each": say("app.week" if inputs.settings.bucket == "week" else "app.day", language),
         "first": total[0]["bucket"] if total else moment.date(),

@@ -33,17 +33,18 @@ _STILL_COUNTED, _LEAST_SHARED, _MOSTLY = 3, 10, 0.5
 
 @dataclass(frozen=True, eq=False)
 class Coming:
-    """parts: rows of our tables that are to be taken in, by name. known: how many the chain holds as they are. reading:
-    the reading, with what waits for a product to be known."""
+    """parts: rows of our tables that are to be taken in, by name. known: how many the chain holds as they
+    are, by table. reading: the reading, with what waits for a product to be known."""
 
     parts: tuple[tuple[str, RawSource], ...]
-    known: int
+    known: Mapping[str, int]
     reading: Reading
 
 
 def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) -> Coming:
     """What of a reading is to be taken in. decided: what its products are. held: all that the chain holds."""
-    parts, known_lines, waiting = [], 0, 0
+    parts, waiting = [], 0
+    known_lines: dict[str, int] = {}
     products = held.table("products")["product"].combine_chunks()
     for name, source in _with_aliases(reading, decided):
         rows = source.rows
@@ -54,7 +55,8 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
                 rows = _of_products(rows, decided.by_alias)
             if LINE_KEYS[name] in rows.column_names:
                 rows, same = as_news(held.table(name), LINE_KEYS[name], rows, now)
-                known_lines += same if name != ALIASES else 0
+                if name != ALIASES:
+                    known_lines[name] = same
             if reading.holds != "sales" and name == reading.holds:
                 waiting += int(pc.sum(pc.invert(pc.is_in(rows["product"], products))).as_py() or 0)
         if rows.num_rows or source.rejected.num_rows:

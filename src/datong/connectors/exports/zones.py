@@ -8,7 +8,11 @@ import numpy as np
 
 from datong.connectors.exports.dates import not_a_day
 from datong.ledger.cells import local_to_utc
+from datong.model.calendar import zone_word
 from datong.model.words import Message, message
+
+# The note that says by which clock the days of a new chain are told.
+ZONE = "export.zone"
 
 # Zones of many people, one for each way in which clocks are changed.
 _LIKELY = (
@@ -58,7 +62,7 @@ def zone_of(
     if zone is None:
         zone = _fixed(commonest)
     written = ", ".join(_text(int(v)) for v in values[np.argsort(-counts)][:3])
-    return zone, message("export.zone", zone=zone, offsets=written)
+    return zone, message(ZONE, zone=zone_word(zone), offsets=written)
 
 
 def _fitting(local: np.ndarray, given: np.ndarray, zones: list[str] | tuple[str, ...]) -> str | None:

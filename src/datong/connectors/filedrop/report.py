@@ -26,8 +26,8 @@ _READ = ("order", *ANSWER_COLUMNS, "key")
 _EXAMPLES = frozenset(EXAMPLE.values())
 _NEEDED = ("order", "state")
 _NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
-# Answers that need not say when they were given: they hold from the moment at which they came.
-_UNDATED = frozenset({"offered", "accepted", "refused", "cancelled"})
+# What need not say when: it holds from the moment at which it came. Units do need to: they are made or come on a day.
+_UNDATED = frozenset({"offered", "accepted", "refused", "cancelled", "started"})
 # States that an offer turns into one of its own; beside the others it is told besides.
 _ANSWERED: tuple[OrderState, ...] = ("offered", "accepted", "refused")
 _MOMENT = re.compile(
@@ -143,10 +143,11 @@ class _Row:
         when = self._when()
         spoken_on = None if when is None else self._calendar.local_date(when[0])
         answer = self._answer(spoken_on)
-        if answer is not None and when is None:
+        if answer is not None and record["happened_at"] and when is None:
             self._problem("bad_moment", "happened_at", value=record["happened_at"])
-        elif answer is not None and not record["happened_at"] and (answer.state or "offered") not in _UNDATED:
-            self._problem("bad_moment", "happened_at", value="")
+        elif answer is not None and not record["happened_at"] and (when is None or not self._may_be_undated(answer)):
+            state = message(f"dispatch.state.{answer.state or 'offered'}")
+            self._problem("no_moment", "happened_at", state=state)
         for name in _NUMBERS:
             if record[name] and self._counted[name] is None:
                 self._no_number(name, record[name])
@@ -167,6 +168,10 @@ class _Row:
             return [replace(event, offer=answer.offer)], []
         offer = replace(event, state="offered", good_units=None, scrap_units=None, offer=answer.offer)
         return [event, offer] if answer.offer else [event], []
+
+    def _may_be_undated(self, answer: Said) -> bool:
+        told = any(self._record[name] for name in ("good_units", "scrap_units"))
+        return (answer.state or "offered") in _UNDATED and not told
 
     def _no_number(self, name: str, text: str) -> None:
         """A cell that is no number, or could be either of two."""
