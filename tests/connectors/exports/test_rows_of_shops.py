@@ -28,6 +28,30 @@ def units_of(reading: Reading, table: str = "sales") -> dict[str, float]:
     return totals
 
 
+# --- amounts ---
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_stands_on_the_first_line_of_an_order_is_its_amount_not_the_rows(own: bool, tmp_path: Path) -> None:
+    """Two plates at 5 and a bowl at 7.5: the order comes to 17.50, which is no price of two plates. A column of the
+    rows' own amounts is taken where there is one."""
+    lines = ["Order,Date,SKU,Quantity,Subtotal" + ",Line total" * own]
+    for i in range(1, 21):
+        lines += [
+            f"A{i},2024-01-{i:02},KA,2,17.50" + ",10.00" * own,
+            f"A{i},2024-01-{i:02},KB,1," + ",7.50" * own,
+        ]
+    reading = read(tmp_path / "orders.csv", lines)
+    assert asked(reading) == []
+    fields = {guess.field: guess.column for guess in reading.columns}
+    assert fields.get("amount") == ("Line total" if own else None)
+    assert own or fields["order_amount"] == "Subtotal"
+    sales = reading.part("sales")
+    assert sales is not None
+    prices = set(sales["price"].to_pylist()) if "price" in sales.column_names else set()
+    assert prices == ({5.0, 7.5} if own else set())
+
+
 # --- sums ------------------------------------------------------------------------------------------------------------
 
 

@@ -329,6 +329,13 @@ def with_column(choice: Choice, wanted: str, name: str) -> Choice:
     return replace(choice, columns=(*kept, guess), spare_units=(), spare_products=())
 
 
+def with_order_amounts(choice: Choice, columns: Mapping[str, Cells]) -> Choice:
+    """A choice that names amounts of the whole order, which are read for nothing."""
+    reason = message("export.first_line_only")
+    more = (ColumnGuess("order_amount", name, 1.0, reason, (), examples_of(cells)) for name, cells in columns.items())
+    return replace(choice, columns=(*choice.columns, *more))
+
+
 def without_amount(choice: Choice) -> Choice:
     """In a table with periods as columns, what stands beside them is of all periods together: no amount of a row."""
     kept = tuple(

@@ -17,6 +17,9 @@ from datong.model.words import message
 # The least share of rows that a column with a value for each group leaves empty, without a question.
 _GROUPED_SHARES = {"date": 0.2, "order": 0.2, "product": 0.4}
 
+# Of so many orders with several lines none has a value on its others: then it is no chance.
+_LEAST_ORDERS = 2
+
 
 @dataclass(frozen=True, eq=False)
 class Told:
@@ -88,6 +91,20 @@ def _fill(export: Export, wanted: str, name: str, inner: np.ndarray) -> None:
 def is_of_line(name: str) -> bool:
     """Whether a column speaks of one line of an order, not of the order."""
     return plain(name).startswith(("lineitem", "line item", "item", "line ", "商品", "子订单"))
+
+
+def is_of_order(cells: Cells, order: Cells) -> bool:
+    """Whether a column stands on the first line of each order only, of orders of which some have more lines."""
+    rows = np.flatnonzero(order.filled)
+    if not len(rows):
+        return False
+    codes = order.text.take(pa.array(rows)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    _, first, lines = np.unique(codes, return_index=True, return_counts=True)
+    filled = cells.filled[rows]
+    several = lines > 1
+    others = np.ones(len(rows), bool)
+    others[first] = False
+    return int(several.sum()) >= _LEAST_ORDERS and bool(filled[first[several]].all()) and not filled[others].any()
 
 
 def is_gappy(cells: Cells, rows: np.ndarray) -> bool:

@@ -15,12 +15,13 @@ from datong.connectors.exports.columns import (
     REQUIRED,
     Choice,
     choose_columns,
+    with_order_amounts,
     without_amount,
 )
 from datong.connectors.exports.date_column import read_moments
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.filled_down import carry, date_by_profile, told_of_rows
+from datong.connectors.exports.filled_down import carry, date_by_profile, is_of_order, told_of_rows
 from datong.connectors.exports.grid import Grids, read_grids
 from datong.connectors.exports.heard.lists import heard_list
 from datong.connectors.exports.heard.reading import read_heard
@@ -118,7 +119,18 @@ def read_from(
 
 
 def _chosen(table: Table, columns: Mapping[str, Cells], profile: Profile | None, known: Mapping[str, str]) -> Choice:
-    """Which column is which: as the platform, somebody or the shape of the table says, else by words and cells."""
+    """Which column is which: as the platform, somebody or the shape of the table says, else by words and cells. What
+    stands on the first line of each order only is an amount of the order, and the next best is that of the row."""
+    of_order: list[str] = []
+    while True:
+        choice = _chosen_of(table, {n: c for n, c in columns.items() if n not in of_order}, profile, known)
+        amount, order = choice.column("amount"), choice.column("order")
+        if amount is None or order is None or not is_of_order(columns[amount], columns[order]):
+            return with_order_amounts(choice, {name: columns[name] for name in of_order})
+        of_order.append(amount)
+
+
+def _chosen_of(table: Table, columns: Mapping[str, Cells], profile: Profile | None, known: Mapping[str, str]) -> Choice:
     fixed = {} if profile is None else profile.fixed(columns)
     fixed |= known
     fixed |= {wanted: made for wanted, made in _MADE.items() if made in columns}
