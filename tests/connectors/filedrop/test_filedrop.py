@@ -6,7 +6,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -595,6 +595,33 @@ def test_work_may_begin_without_a_time_and_units_may_not(ledger: DuckDBLedger, d
     take(ledger, drop)
     begun = [r for r in end(ledger).table("order_events").to_pylist() if r["state"] == "started"]
     assert [(r["order"], r["happened_at"]) for r in begun if r["order"] == "W2"] == [("W2", RELEASED)]
+
+
+def test_a_day_that_hangs_on_when_it_was_written_is_asked_where_the_row_does_not_say(
+    ledger: DuckDBLedger, drop: Path
+) -> None:
+    """On Saturday the 7th next Wednesday is the 11th; how late two days are hangs on the day asked for alone, and what
+    is no later than that needs no question."""
+    head = "单号,交期,状态,新交期,时间,原因\n"
+    put(drop, f"{head}W1,2026-03-09,下周三交,,3月7日 上午9点,\nW2,2026-03-09,下周三交,,,\nB1,2026-03-09,接但,,,\n")
+    noon = datetime(2026, 3, 7, 4, tzinfo=UTC).timestamp()
+    os.utime(drop / "inbox" / "report.csv", (noon, noon))
+    got = collect(drop, SETTINGS.calendar)
+    assert [(f.code, f.row, f.subject) for f in got.findings] == [("which_day", 3, "W2"), ("unknown_state", 4, "B1")]
+    assert "2026-03-11" in got.findings[0].text("zh") and "是否指“接单”" in got.findings[1].text("zh")
+    (report,) = got.reports
+    assert (report.event.offer.due, report.event.happened_at) == (
+        date(2026, 3, 11),
+        datetime(2026, 3, 7, 1, tzinfo=UTC),
+    )
+    put(drop, f"{head}W1,2026-03-09,没问题，晚两天,,,\nW2,2026-03-09,,下周三,,\nB1,2026-03-09,接单,,,明天发货\n")
+    os.utime(drop / "inbox" / "report.csv", (noon, noon))
+    got = collect(drop, SETTINGS.calendar)
+    assert [(f.code, f.row) for f in got.findings] == [("which_day", 3)]
+    assert [(r.event.state, r.event.offer.due) for r in got.reports] == [
+        ("accepted", date(2026, 3, 11)),
+        ("accepted", date(2026, 3, 8)),
+    ]
 
 
 def test_days_are_told_as_the_chain_has_them(ledger: DuckDBLedger, drop: Path) -> None:

@@ -1,12 +1,12 @@
 """What counterparties write as an answer: understood whole, or a question; never half."""
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.connectors.filedrop.phrases import Said, day_of, said
+from datong.connectors.filedrop.phrases import Said, Spoken, day_of, meant, moment_of, said
 from datong.ledger.order_life import Offer
 
 TODAY = date(2026, 11, 28)
@@ -31,7 +31,7 @@ TODAY = date(2026, 11, 28)
     ],
 )
 def test_offers_in_words(text: str, expected: Said) -> None:
-    assert said(text, TODAY) == expected
+    assert said(text, Spoken(TODAY)) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_offers_in_words(text: str, expected: Said) -> None:
     ],
 )
 def test_what_could_mean_something_else_is_a_question(text: str) -> None:
-    assert said(text, TODAY) is None
+    assert said(text, Spoken(TODAY)) is None
 
 
 DAYS = st.dates(TODAY, TODAY + timedelta(days=364))
@@ -81,18 +81,116 @@ def test_any_offer_in_any_of_its_words_is_what_it_says(
     told = {at for _, at in chosen}
     values = (float(units), day, price)
     expected = Offer(*(value if at in told else None for at, value in enumerate(values)))
-    assert said(between.join(parts), TODAY) == Said(None, expected)
+    assert said(between.join(parts), Spoken(TODAY)) == Said(None, expected)
 
 
 @given(st.text("12年月日/- 号只能做延期到价only by天周%或", max_size=14))
 def test_no_text_gives_an_offer_of_which_a_sign_is_left_over(text: str) -> None:
     """Whatever is understood stands in the text as a number."""
-    found = said(text, TODAY)
+    found = said(text, Spoken(TODAY))
     assert found is None or not {*"%天周或"} & {*text}
     assert found is None or found.offer.units is None or f"{found.offer.units:g}" in text
 
 
 def test_a_day_without_a_year_is_the_next_such_day() -> None:
-    assert day_of("11月27日", TODAY) == date(2027, 11, 27)
-    assert day_of("11月28日", TODAY) == TODAY
-    assert day_of("11月28日", None) is None
+    assert day_of("11月27日", Spoken(TODAY)) == (date(2027, 11, 27), False)
+    assert day_of("11月28日", Spoken(TODAY)) == (TODAY, False)
+    assert day_of("11月28日", Spoken()) is None
+
+
+DUE = date(2026, 12, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((text, Said("accepted")) for text in ("好的", "好", "没问题", "行", "OK的", "可以的", "no problem", "Okay")),
+        *((text, Said("refused")) for text in ("不行", "接不了")),
+        ("延期到十二月十五日", Said(None, Offer(due=date(2026, 12, 15)))),
+        ("二〇二六年十二月三十一号交", Said(None, Offer(due=date(2026, 12, 31)))),
+        ("延期到12/10", Said(None, Offer(due=date(2026, 12, 10)))),
+        ("12/10交", Said(None, Offer(due=date(2026, 12, 10)))),
+        ("晚两天", Said(None, Offer(due=date(2026, 12, 6)))),
+        ("没问题，晚两天", Said("accepted", Offer(due=date(2026, 12, 6)))),
+        ("延期3天", Said(None, Offer(due=date(2026, 12, 7)))),
+        ("推迟一周交货", Said(None, Offer(due=date(2026, 12, 11)))),
+        ("delayed by 3 days", Said(None, Offer(due=date(2026, 12, 7)))),
+        ("two weeks later", Said(None, Offer(due=date(2026, 12, 18)))),
+        ("下周三交", Said(None, Offer(due=date(2026, 12, 2)), True)),
+        ("下星期天交货", Said(None, Offer(due=date(2026, 12, 6)), True)),
+        ("明天交", Said(None, Offer(due=date(2026, 11, 29)), True)),
+    ],
+)
+def test_answers_as_people_of_the_trade_write_them(text: str, expected: Said) -> None:
+    assert said(text, Spoken(TODAY, DUE, is_chinese=True)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "收到",
+            "知道了",
+            "不好",
+            "好像不行",
+            "还行吧不知道",
+            "最晚3天",
+            "晚几天",
+            "提前2天",
+            "晚1000天",
+            "可做1/2",
+            "只能做1/2",
+        ),
+        *(
+            "下周交",
+            "下周八交",
+            "本周一交",
+            "延期到13/14",
+            "十三月二日交",
+            "延期到十二月三十二日",
+            "next Wednesday",
+            "周三交",
+        ),
+        *("二十二十月一日交", "received", "not ok", "晚三天开工", "晚于3天"),
+    ],
+)
+def test_what_is_no_answer_is_still_a_question(text: str) -> None:
+    assert said(text, Spoken(TODAY, DUE, is_chinese=True)) is None
+
+
+def test_what_hangs_on_what_is_not_known_is_a_question() -> None:
+    assert said("晚两天", Spoken(TODAY)) is None
+    assert said("下周三交", Spoken(None, DUE)) is None
+    assert said("by 12/9", Spoken(TODAY, DUE)) is None  # 12 September, in many countries
+    assert said("by 12/13", Spoken(TODAY, DUE)) == Said(None, Offer(due=date(2026, 12, 13)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("11月29日 上午9点", (date(2026, 11, 29), time(9))),
+        ("11月29日下午3点半", (date(2026, 11, 29), time(15, 30))),
+        ("十一月二十九日 14:05", (date(2026, 11, 29), time(14, 5))),
+        ("12/10", (date(2026, 12, 10), None)),  # it has not come: that is told, and not taken for last year
+        ("1月5日", (date(2027, 1, 5), None)),
+        ("6月5日 中午12点", (date(2026, 6, 5), time(12))),
+        ("29 Nov 9am", (date(2026, 11, 29), time(9))),
+        ("Nov 29 12:15 pm", (date(2026, 11, 29), time(12, 15))),
+        ("11月29日 25点", None),
+        ("昨天上午", None),
+        ("9点", None),
+    ],
+)
+def test_when_something_happened_in_words(text: str, expected: tuple[date, time | None] | None) -> None:
+    assert moment_of(text, TODAY, is_chinese=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        *(("接但", "accepted"), ("完功", "done"), ("部分完公", "partly_done"), ("acepted", "accepted")),
+        *(("取肖", "cancelled"), ("开公", "started"), ("收到", None), ("不", None), ("成品", None)),
+    ],
+)
+def test_a_slip_of_the_hand_is_asked_about(text: str, state: str | None) -> None:
+    assert meant(text) == state

@@ -8,7 +8,8 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, time, timedelta
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import cast
@@ -37,6 +38,33 @@ _DATES = tuple(
         rf"{_MONTH} {_DAY}(?:st|nd|rd|th)?(?:,? {_YEAR})?(?!\d)",
     )
 )
+# 12/9 is in December where a sheet is in Chinese; else it could be either of two, unless one of them is no month. It is
+# a day only where it begins a text or follows a word for one: elsewhere it is a share.
+_SLASHED = re.compile(r"(?:^|(?<=[到至:：])|(?<=by )|(?<=until )|(?<=due ))\s*(\d{1,2})/(\d{1,2})(?![\d/])")
+# Days and weeks after the day that was asked for: 晚两天, "3 days later".
+_COUNT = r"(?P<count>\d{1,3}|[一二两三四五六七八九十]{1,3}|one|two|three|four|five|six)"
+_SPAN = r"(?P<span>天|日|个?星期|个?礼拜|周|days?|weeks?)"
+_LATER = (
+    re.compile(rf"(?:晚|迟|延期|延迟|延后|推迟|推后|顺延|延) ?{_COUNT} ?{_SPAN}"),
+    re.compile(rf"(?:delay|delayed|postponed?)(?: by)? {_COUNT} {_SPAN}"),
+    re.compile(rf"(?<![a-z]){_COUNT} {_SPAN} (?:later|late)(?![a-z])"),
+)
+# Days that are told by the one on which somebody speaks. "Next Wednesday" may be that of this week.
+_NEXT_WEEK = re.compile(r"下个?(?:周|星期|礼拜)([一二三四五六日天])")
+_THIS_WEEK = re.compile(r"[本这]个?(?:周|星期|礼拜)([一二三四五六日天])")
+_SOON = (("大后天", 3), ("后天", 2), ("明天", 1), ("tomorrow", 1))
+_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "日": 7, "天": 7}
+_ENGLISH = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+_IN_CHINESE = re.compile(r"[〇零一二三四五六七八九十廿]+(?=[年月日号])")
+# A part of the day and an hour, as beside the day on which something happened.
+_CLOCK = re.compile(
+    r"(?P<part>凌晨|早上|上午|中午|下午|傍晚|晚上)? ?(?P<hour>\d{1,2})(?:[点时:](?P<minute>\d{1,2}|半)?分?整?)"
+    r" ?(?P<half>am|pm)?"
+    r"|(?P<only_hour>\d{1,2}) ?(?P<only_half>am|pm)"
+)
+# A delay beyond a year is a slip of the hand.
+_MOST_DAYS_LATER = 366
+_AFTER_NOON = ("下午", "傍晚", "晚上", "pm")
 # Answers that may have an offer beside them in one text.
 _WITH_OFFER: tuple[OrderState, ...] = ("accepted", "refused", "offered")
 # Without blanks: "80 120" could be two numbers.
@@ -45,31 +73,110 @@ _NUMBER = r"\d(?:[\d.,']*\d)?"
 
 @dataclass(frozen=True)
 class Said:
-    """What a text says. state: None where it names none. offer: what it offers instead of what was ordered."""
+    """What a text says. state: None where it names none. offer: what it offers instead of what was ordered.
+    is_by_speech: its day is counted from the one on which somebody spoke: 下周三."""
 
     state: OrderState | None = None
     offer: Offer = AS_ORDERED
+    is_by_speech: bool = False
 
 
-def said(text: str, spoken_on: date | None) -> Said | None:
-    """What an answer says; None where a part of it is not understood. spoken_on: a day without a year is the first such
-    day from then on; None: such a day is not understood."""
+@dataclass(frozen=True)
+class Spoken:
+    """What days of a text are understood by. on: the day on which it was said; a day without a year is the first such
+    day from then on. due: the day that was asked for. None: not known, and what hangs on it is not understood.
+    is_chinese: the month comes first."""
+
+    on: date | None = None
+    due: date | None = None
+    is_chinese: bool = False
+
+
+@dataclass(frozen=True)
+class _Day:
+    """left: the text without its day. day: None where none is there, or, where it `is_wrong`, one that is none."""
+
+    left: str
+    day: date | None = None
+    is_wrong: bool = False
+    is_by_speech: bool = False
+
+
+def said(text: str, spoken: Spoken) -> Said | None:
+    """What an answer says; None where a part of it is not understood."""
     state = _states().get(plain(text))
     if state is not None:
         return Said(state)
-    left = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    left, due, wrong = _take_day(left, spoken_on)
-    left, price = _take_number(left, _price())
+    found = _take_day(_even(text), spoken)
+    left, price = _take_number(found.left, _price())
     left, units = _take_number(left, _units())
-    offer = Offer(units, due, price)
+    offer = Offer(units, found.day, price)
     beside = _left_over(left, is_told_what=units is not None or price is not None)
-    return None if wrong or not offer or beside is None else replace(beside, offer=offer)
+    if found.is_wrong or not offer or beside is None:
+        return None
+    return replace(beside, offer=offer, is_by_speech=found.is_by_speech)
 
 
-def day_of(text: str, spoken_on: date | None) -> date | None:
-    """The day that a whole text names."""
-    left, day, wrong = _take_day(" ".join(unicodedata.normalize("NFKC", text).casefold().split()), spoken_on)
-    return None if wrong or left.strip() else day
+def meant(text: str) -> OrderState | None:
+    """The state that a text with a slip of the hand may mean: one sign of Chinese is another, or few letters are. None
+    where words for two states are as near."""
+    typed = plain(text)
+    if typed.isascii():
+        near = get_close_matches(typed, [word for word in _states() if word.isascii()], 3, 0.8)
+    else:
+        alike = [word for word in _states() if len(word) == len(typed) > 1]
+        near = [word for word in alike if sum(a != b for a, b in zip(word, typed, strict=True)) == 1]
+    states = {_states()[word] for word in near}
+    return states.pop() if len(states) == 1 else None
+
+
+def day_of(text: str, spoken: Spoken) -> tuple[date, bool] | None:
+    """The day that a whole text names, and whether it is counted from the one on which somebody spoke."""
+    found = _take_day(_even(text), spoken)
+    return None if found.is_wrong or found.left.strip() or found.day is None else (found.day, found.is_by_speech)
+
+
+def moment_of(text: str, near: date, is_chinese: bool) -> tuple[date, time | None] | None:
+    """The day, and the time of day where one is told, at which something happened. near: a day without a year is the
+    one that is nearest to it."""
+    spoken = Spoken(near - timedelta(days=182), None, is_chinese)
+    found = _take_day(_even(text), spoken)
+    left = found.left.strip(" ,，")
+    if found.is_wrong or found.is_by_speech or found.day is None:
+        return None
+    if not left:
+        return found.day, None
+    match = _CLOCK.fullmatch(left)
+    clock = None if match is None else _time(match.groupdict())
+    return None if clock is None else (found.day, clock)
+
+
+def _time(parts: Mapping[str, str | None]) -> time | None:
+    hour = int(parts["hour"] or parts["only_hour"] or 0)
+    part = parts["half"] or parts["only_half"] or parts["part"] or ""
+    minute = 30 if parts["minute"] == "半" else int(parts["minute"] or 0)
+    if (part in _AFTER_NOON and hour < 12) or (part == "中午" and hour < 3):
+        hour += 12
+    elif part in ("am", "凌晨") and hour == 12:
+        hour = 0
+    try:
+        return time(hour, minute)
+    except ValueError:
+        return None
+
+
+def _even(text: str) -> str:
+    """A text without case, wide signs and blanks that mean nothing, and with days of Chinese numerals in digits."""
+    found = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return _IN_CHINESE.sub(lambda match: _digits(match[0]), found)
+
+
+def _digits(text: str) -> str:
+    """十二 as 12, 廿三 as 23, 二〇二六 as 2026."""
+    if "十" not in text and "廿" not in text:
+        return "".join("0" if sign in "〇零" else str(_DIGITS[sign]) for sign in text)
+    tens, _, ones = text.replace("廿", "二十").partition("十")
+    return str((_DIGITS.get(tens, 1) if len(tens) < 2 else 99) * 10 + (_DIGITS.get(ones, 0) if len(ones) < 2 else 99))
 
 
 def number_of(text: str) -> float | None:
@@ -98,14 +205,63 @@ def two_numbers(text: str) -> tuple[float, float] | None:
     return max(read.point, read.comma), min(read.point, read.comma)
 
 
-def _take_day(text: str, spoken_on: date | None) -> tuple[str, date | None, bool]:
-    """The text without its day, the day, and whether a day is there that is none."""
+def _take_day(text: str, spoken: Spoken) -> _Day:
+    """A text without its day, and the day."""
     for pattern in _DATES:
         match = pattern.search(text)
         if match is not None:
-            day = _day(match.groupdict(), spoken_on)
-            return f"{text[: match.start()]} {text[match.end() :]}", day, day is None
-    return text, None, False
+            day = _day(match.groupdict(), spoken.on)
+            return _Day(_without(text, match), day, day is None)
+    for take in (_take_slashed, _take_later, _take_by_speech):
+        found = take(text, spoken)
+        if found is not None:
+            return found
+    return _Day(text)
+
+
+def _without(text: str, match: re.Match[str], word: str = " ") -> str:
+    return f"{text[: match.start()]}{word}{text[match.end() :]}"
+
+
+def _take_slashed(text: str, spoken: Spoken) -> _Day | None:
+    match = _SLASHED.search(text)
+    if match is None:
+        return None
+    first, second = int(match[1]), int(match[2])
+    if not spoken.is_chinese and first <= 12 and second <= 12 and first != second:
+        return _Day(text, None, True)
+    month, day = (first, second) if first <= 12 else (second, first)
+    found = _day({"month": str(month), "day": str(day)}, spoken.on)
+    return _Day(_without(text, match), found, found is None)
+
+
+def _take_later(text: str, spoken: Spoken) -> _Day | None:
+    match = next((m for pattern in _LATER if (m := pattern.search(text)) is not None), None)
+    if match is None:
+        return None
+    count = match["count"]
+    days = _ENGLISH.get(count) or int(count if count.isdigit() else _digits(count))
+    days *= 1 if match["span"].startswith(("天", "日", "day")) else 7
+    if spoken.due is None or not 0 < days <= _MOST_DAYS_LATER:
+        return _Day(text, None, True)
+    return _Day(_without(text, match, " 延期 "), spoken.due + timedelta(days=days))
+
+
+def _take_by_speech(text: str, spoken: Spoken) -> _Day | None:
+    """A day that is counted from the one on which somebody spoke."""
+    for pattern, weeks in ((_NEXT_WEEK, 1), (_THIS_WEEK, 0)):
+        match = pattern.search(text)
+        if match is not None:
+            if spoken.on is None:
+                return _Day(text, None, True)
+            monday = spoken.on - timedelta(days=spoken.on.weekday())
+            day = monday + timedelta(days=7 * weeks + _DIGITS[match[1]] - 1)
+            return _Day(_without(text, match), day, day < spoken.on, True)
+    for word, days in _SOON:
+        if word in text:
+            day = None if spoken.on is None else spoken.on + timedelta(days=days)
+            return _Day(text.replace(word, " ", 1), day, day is None, True)
+    return None
 
 
 def _day(parts: Mapping[str, str | None], spoken_on: date | None) -> date | None:

@@ -12,7 +12,16 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE, ORDER_COLUMNS, plain, titles
-from datong.connectors.filedrop.phrases import Said, day_of, numbers_of, said, two_numbers
+from datong.connectors.filedrop.phrases import (
+    Said,
+    Spoken,
+    day_of,
+    meant,
+    moment_of,
+    numbers_of,
+    said,
+    two_numbers,
+)
 from datong.connectors.files.csv_rows import DELIMITERS
 from datong.connectors.files.read import cell_text
 from datong.connectors.protocol import chain_of
@@ -22,7 +31,9 @@ from datong.model.findings import Finding, finding
 from datong.model.flow import OrderState
 from datong.model.words import Message, message, visible
 
-_READ = ("order", *ANSWER_COLUMNS, "key")
+# Columns in which an order says by when it is to be done.
+_ASKED_FOR = ("due", "arrives_on")
+_READ = ("order", *ANSWER_COLUMNS, "key", *_ASKED_FOR)
 _EXAMPLES = frozenset(EXAMPLE.values())
 _NEEDED = ("order", "state")
 _NUMBERS = ("good_units", "scrap_units", "new_units", "new_price")
@@ -39,13 +50,15 @@ _MOMENT = re.compile(
 @dataclass(frozen=True)
 class Came:
     """A file that came. source: its name. said_at: when it was written, where somebody knows; counterparty: whose place
-    it came from, None: the chain's own people; chain: the tag of the chain that reads it ('': any)."""
+    it came from, None: the chain's own people; chain: the tag of the chain that reads it ('': any). is_chinese: its
+    titles are."""
 
     source: str
     content: bytes
     said_at: datetime | None = None
     counterparty: str | None = None
     chain: str = ""
+    is_chinese: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,7 @@ def read_report(came: Came, calendar: Calendar) -> ReportRead:
     of_orders = [(row, record) for row, record in records if plain(record["order"]) not in _EXAMPLES]
     records = [(row, record) for row, record in of_orders if any(record[name] for name in ANSWER_COLUMNS)]
     empty = sum(bool(record["order"]) for _, record in of_orders) - sum(bool(record["order"]) for _, record in records)
+    came = replace(came, is_chinese=any(not cell.isascii() for cell in header))
     reports, problems = _reports(came, records, calendar)
     is_keyed = all(chain_of(record["key"]) is not None for _, record in records)
     found = (*findings, *problems)
@@ -141,8 +155,10 @@ class _Row:
         """What the row says: an event, and one more for an offer beside news of work. None where it is in doubt."""
         record = self._record
         when = self._when()
-        spoken_on = None if when is None else self._calendar.local_date(when[0])
-        answer = self._answer(spoken_on)
+        asked = next((m for name in _ASKED_FOR if (m := _moment(record[name], self._calendar)) is not None), None)
+        local = self._calendar.local_date
+        on, due = (None if moment is None else local(moment[0]) for moment in (when, asked))
+        answer = self._answer(Spoken(on, due, self._came.is_chinese))
         if answer is not None and record["happened_at"] and when is None:
             self._problem("bad_moment", "happened_at", value=record["happened_at"])
         elif answer is not None and not record["happened_at"] and (when is None or not self._may_be_undated(answer)):
@@ -182,42 +198,72 @@ class _Row:
             many, few = either
             self._problem("two_numbers", name, value=text, many=f"{many:.15g}", few=_one_reading(few))
 
-    def _answer(self, spoken_on: date | None) -> Said | None:
+    def _answer(self, spoken: Spoken) -> Said | None:
         """State and offer of the row, of its own columns and of what stands in the column of the state; a remark that
         says nothing but an offer is one, too."""
         record = self._record
-        first = said(record["state"], spoken_on) if record["state"] else Said()
-        own = self._own_offer(spoken_on)
+        first = said(record["state"], spoken) if record["state"] else Said()
+        own = self._own_offer(spoken)
         if first is None or (first.state is None and not first.offer and not own):
-            words = [message(f"dispatch.state.{state}") for state in REPORTED]
-            self._problem("unknown_state", "state", state=record["state"], states=_listed(words))
+            if record["state"] or not self._findings:
+                self._unknown_state(record["state"])
             return None
-        remark = said(record["reason"], spoken_on) if record["reason"] else None
-        offers = [
-            first.offer,
-            own,
-            remark.offer if remark is not None and first.state in (None, *_ANSWERED) else AS_ORDERED,
-        ]
-        merged = _merged(offers)
+        is_answer = first.state in (None, *_ANSWERED)
+        remark = said(record["reason"], spoken) if record["reason"] and is_answer else None
+        for column, told in (("state", first), ("reason", remark)):
+            if told is not None and told.is_by_speech and not self._is_day_sure(column, told.offer.due, spoken):
+                return None
+        merged = _merged([first.offer, own, AS_ORDERED if remark is None else remark.offer])
         if merged is None:
             self._problem("two_answers", "state", state=record["state"])
             return None
         return Said(first.state, merged)
 
-    def _own_offer(self, spoken_on: date | None) -> Offer:
+    def _unknown_state(self, text: str) -> None:
+        """A question; where one state alone is near to what was typed, whether that is meant."""
+        states = _listed([message(f"dispatch.state.{state}") for state in REPORTED])
+        if not text:
+            self._problem("no_state", "state", states=states)
+            return
+        self._problem("unknown_state", "state", state=text, states=states)
+        near = meant(text)
+        if near is not None:
+            remedy = message("dispatch.did_you_mean", state=message(f"dispatch.state.{near}"))
+            self._findings[-1] = replace(self._findings[-1], remedy=remedy)
+
+    def _own_offer(self, spoken: Spoken) -> Offer:
         text = self._record["new_due"]
         moment = _moment(text, self._calendar)
-        day = day_of(text, spoken_on) if moment is None else self._calendar.local_date(moment[0])
-        if text and day is None:
+        found = day_of(text, spoken) if moment is None else (self._calendar.local_date(moment[0]), False)
+        if text and found is None:
             self._problem("bad_day", "new_due", value=text)
-        return Offer(self._counted["new_units"], day, self._counted["new_price"])
+        if found is None or (found[1] and not self._is_day_sure("new_due", found[0], spoken)):
+            return Offer(self._counted["new_units"], None, self._counted["new_price"])
+        return Offer(self._counted["new_units"], found[0], self._counted["new_price"])
+
+    def _is_day_sure(self, column: str, day: date | None, spoken: Spoken) -> bool:
+        """Whether a day that is counted from the one on which somebody spoke is known: the row says when that was, or
+        it is no later than asked for. The time of a file gets later as it is copied: a later day is asked."""
+        if self._record["happened_at"] or (day is not None and spoken.due is not None and day <= spoken.due):
+            return True
+        self._problem("which_day", column, value=self._record[column], day=str(day))
+        return False
 
     def _when(self) -> tuple[datetime, bool] | None:
         """When it was said, and whether that is a day alone."""
-        text = self._record["happened_at"]
-        if text or self._came.said_at is None:
-            return _moment(text, self._calendar)
-        return self._came.said_at, False
+        text, said_at = self._record["happened_at"], self._came.said_at
+        if not text and said_at is not None:
+            return said_at, False
+        moment = _moment(text, self._calendar)
+        if moment is not None or said_at is None:
+            return moment
+        found = moment_of(text, self._calendar.local_date(said_at), self._came.is_chinese)
+        if found is None:
+            return None
+        day, clock = found
+        if clock is None:
+            return self._calendar.midnight(day), True
+        return datetime.combine(day, clock, self._calendar.zone).astimezone(UTC), False
 
     def _problem(self, rule: str, column: str, **params: Any) -> None:
         found = finding("error", f"dispatch.{rule}", self._came.source, row=self._row, column=column, **params)
