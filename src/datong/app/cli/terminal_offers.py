@@ -17,8 +17,10 @@ from datong.questions.since.rows import Naming
 if TYPE_CHECKING:  # it imports every stage
     from datong.questions.offers import OfferCost, OpenOffer
 
-# A difference that is less is none.
+# A difference that is less is none: half of what a currency shows.
 NO_MONEY = 0.005
+# A difference that is certainly less than this share of what the order is worth is none to decide by.
+NO_SHARE = 0.005
 
 
 def show_offers(
@@ -34,6 +36,8 @@ def show_offers(
     for offer, cost in offers:
         console.print(Text(f"  {offer_line(offer, naming, currency).text(language)}"))
         console.print(Text(f"    {cost_line(cost, offer.worth, currency, language)}"))
+    if any(offer.changes_the_plan for offer, _ in offers):
+        console.print(Text(say("offers.counts_on", language), style="dim"))
     console.print(Text(say("offers.how", language), style="dim"))
 
 
@@ -65,6 +69,9 @@ def cost_line(cost: "OfferCost", worth: float | None, currency: str, language: s
         return say("offers.no_bound", language, text=text)
     if cost.high - cost.low < NO_MONEY:
         return text
+    most = max(abs(cost.low), abs(cost.high))
+    if most <= max(2 * NO_MONEY, NO_SHARE * (worth or 0.0)):
+        return say("offers.no_difference", language, most=money(max(most, 2 * NO_MONEY)))
     words = {"text": text, "low": money(cost.low), "high": money(cost.high)}
     if cost.is_certain:
         return say("offers.between", language, **words)
