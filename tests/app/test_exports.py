@@ -40,9 +40,33 @@ def test_a_question_is_asked_at_the_terminal_until_it_is_answered(
     said = capsys.readouterr().out
     assert "no sale: 30 units are left out" in said
     assert said.strip().splitlines()[-1] == (
-        "Read 18 rows: 60 units sold, 0 came back. Left out: 6 rows with 30 units: refunded."
+        "Read 18 rows: 60 units sold, 0 came back. Left out: 6 rows with 30 units: Status: refunded."
     )
     assert read_answers(tmp_path / "kept") == {"refunded": "not_sold", "lines": "days"}
+
+
+def test_what_is_typed_amiss_is_told_and_asked_again(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "", "9", "2", "q", "y", "")
+    assert main(["try", str(export), "--keep", str(tmp_path / "kept"), "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    assert "Nothing is chosen for you here." in said and "9 is none of these." in said
+    assert "Please type y or n." in said
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 2)])
+def test_the_only_reading_is_no_choice(
+    answer: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dates of three rows in 28 cannot be read."""
+    rows = [f"A{i},{f'2024-01-{i:02}' if i % 9 else 'soon'},KA,2" for i in range(1, 29)]
+    (tmp_path / "list.csv").write_text("\n".join(["Order,Date,SKU,Quantity", *rows]) + "\n", encoding="utf-8")
+    typed(monkeypatch, "1", answer, *(("", "") if answer == "y" else ()))
+    assert main(["try", str(tmp_path / "list.csv"), "--keep", str(tmp_path / "kept"), "--lang", "en"]) == status
+    said = capsys.readouterr().out
+    assert "The only way to go on (leave_out)" in said and "[1-1]" not in said and "1. leave_out" not in said
+    assert "Please type y or n." in said  # "1" is no answer to that
 
 
 def test_with_yes_a_question_stops(export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,7 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "branch.more": ("compare",),
     "export.asked": ("try", "ingest"),
     "export.markets_summed": ("try", "ingest"),
+    "export.unpaid_shipped": ("try", "ingest"),
     "findings.": ("take",),
     "offers.how": ("take", "refuse"),
     "order_list.apart_row": ("try",),

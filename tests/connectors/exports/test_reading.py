@@ -76,7 +76,7 @@ def test_a_chinese_shop_export(tmp_path: Path) -> None:
     ]
     assert rows(reading)[0]["happened_at"] == datetime.fromisoformat("2025-01-05T10:20")
     assert [(r["product"], r["units"]) for r in rows(reading, "returns")] == [("A002", 1.0)]
-    assert "1 rows with 1 units: 交易关闭" in reading.last_line("en")
+    assert "1 row with 1 unit: 订单状态: 交易关闭" in reading.last_line("en")
     assert "market" not in rows(read(tmp_path, TAOBAO, "gb18030"))[0]  # one series a product, unless somebody says so
 
 
@@ -205,7 +205,7 @@ def test_bad_cells_are_counted_and_asked_about(tmp_path: Path) -> None:
     assert [(f.code, f.row) for f in reading.findings] == [("unread_units", 21), ("unread_date", 22)]
     assert "viele" in reading.findings[0].found.text("en")
     assert reading.last_line("en").endswith(
-        "1 rows whose quantity cannot be read with 0 units; 1 rows whose date cannot be read with 1 units."
+        "1 row whose quantity cannot be read with 0 units; 1 row whose date cannot be read with 1 unit."
     )
 
 

@@ -52,6 +52,32 @@ def test_what_stands_on_the_first_line_of_an_order_is_its_amount_not_the_rows(ow
     assert prices == ({5.0, 7.5} if own else set())
 
 
+@pytest.mark.parametrize("answers", [{}, {"unpaid_shipped": "not_sold"}])
+def test_what_went_out_and_is_not_paid_is_told(answers: dict[str, str], tmp_path: Path) -> None:
+    lines = ["Order,Date,SKU,Quantity,Financial Status,Fulfillment status"]
+    for i in range(1, 29):
+        state = "pending,fulfilled" if i > 25 else "paid,fulfilled"
+        lines.append(f"A{i},2024-01-{i:02},KA,2,{state}")
+    reading = read(tmp_path / "orders.csv", lines, answers)
+    assert asked(reading) == [] and reading.sold == (50.0 if answers else 56.0)
+    said = "6 units of orders that went out and are not paid yet count as sold (Financial Status: pending"
+    assert (said in told(reading)) is not bool(answers)
+    assert ("3 rows with 6 units: Financial Status: pending" in reading.last_line("en")) is bool(answers)
+
+
+def test_what_is_left_out_is_told_by_column_and_value(tmp_path: Path) -> None:
+    lines = ["Order,Date,SKU,Title,Quantity,订单状态,退款状态,Cancelled at"]
+    for i in range(1, 29):
+        state = "交易关闭,没有申请退款,2024-02-01" if i == 28 else "交易成功,null,"
+        lines.append(f"A{i},2024-01-{i:02},KA,Tea,2,{state}")
+    lines += [f"B{i},2024-01-{i:02},,{what},1,交易成功,null," for i, what in enumerate(["Tip", "Tip", "Shipping"], 1)]
+    reading = read(tmp_path / "orders.csv", lines)
+    assert asked(reading) == []
+    said = reading.last_line("en")
+    assert "1 row with 2 units: 订单状态: 交易关闭, Cancelled at: ✓" in said and "null" not in said
+    assert "3 lines of no goods: Tip, Shipping" in said
+
+
 # --- sums ------------------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +118,7 @@ def test_sums_that_only_their_number_tells_are_asked_about(head: str, row: str, 
 def test_a_last_row_of_nothing_but_numbers_is_a_sum(tmp_path: Path) -> None:
     rows = [f"2024-01-{d:02},KA,Tea,2" for d in range(1, 21)]
     reading = read(tmp_path / "list.csv", ["Date,SKU,Name,Quantity", *rows, ",,,40"])
-    assert asked(reading) == [] and reading.sold == 40 and "1 rows of sums" in reading.last_line("en")
+    assert asked(reading) == [] and reading.sold == 40 and "1 row of sums" in reading.last_line("en")
 
 
 # --- codes that are none ---------------------------------------------------------------------------------------------
@@ -116,7 +142,7 @@ def test_zero_among_short_codes_is_a_code(tmp_path: Path) -> None:
 def test_without_a_name_they_are_told(tmp_path: Path) -> None:
     rows = [f"A{i},2024-01-{i % 28 + 1:02},{'null' if i == 7 else 'KA-1'},2" for i in range(200)]
     reading = read(tmp_path / "list.csv", ["Order,Date,SKU,Quantity", *rows])
-    assert units_of(reading) == {"KA-1": 398.0} and "1 rows without a product" in reading.last_line("en")
+    assert units_of(reading) == {"KA-1": 398.0} and "1 row without a product" in reading.last_line("en")
 
 
 # --- orders that are not paid ----------------------------------------------------------------------------------------
@@ -142,9 +168,8 @@ def test_orders_without_a_day_of_payment_are_left_out_by_their_state(state: str,
     rows = [taobao(state, paid="") if i % 6 == 0 else taobao("交易成功") for i in range(60)]
     reading = read(tmp_path / "list.csv", shop(rows))
     assert (asked(reading), reading.findings, reading.sold) == ([], (), 100)
-    assert f"10 rows with 20 units: {state}" in reading.last_line("en") and "their date is 订单创建时间" in told(
-        reading
-    )
+    assert f"10 rows with 20 units: 订单状态: {state}" in reading.last_line("en")
+    assert "their date is 订单创建时间" in told(reading)
 
 
 # --- refunds in part -------------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ from datong.connectors.exports.result import Reading
 from datong.model.errors import Refused
 from datong.model.words import message, say
 
+_YES = frozenset({"y", "yes", "ok", "是", "好", "对", "是的", "好的", "对的"})
+_NO = frozenset({"n", "no", "否", "不", "不是", "不对", "不好"})
+
 
 def ask_until_sure(
     reading: Reading, read: Callable[[Mapping[str, str]], Reading], given: Mapping[str, str], language: str
@@ -40,14 +43,31 @@ def show_questions(questions: Sequence[Question], language: str) -> None:
 
 
 def _answer(question: Question, language: str) -> str:
-    """The reading that somebody types the number or the name of."""
+    """The reading that somebody types the number or the name of. Raises Refused where the only one is not wanted."""
     names = [option.name for option in question.options]
+    if len(names) == 1:
+        if not agreed(say("export.go_on_so", language), language, if_empty=None):
+            raise Refused(message("app.guess_refused"))
+        return names[0]
     while True:
         said = input(f"{question.key}: " + say("export.your_answer", language, count=len(names))).strip()
         if said in names:
             return said
         if said.isdigit() and 1 <= int(said) <= len(names):
             return names[int(said) - 1]
+        key = "export.none_of_these" if said else "export.nothing_typed"
+        terminal.line(say(key, language, said=said, count=len(names)))
+
+
+def agreed(asks: str, language: str, *, if_empty: bool | None) -> bool:
+    """Whether somebody at the terminal says yes. if_empty: what Enter alone says; None: nothing."""
+    while True:
+        said = input(asks).strip().lower()
+        if not said and if_empty is not None:
+            return if_empty
+        if said in _YES or said in _NO:
+            return said in _YES
+        terminal.line(say("export.yes_or_no", language))
 
 
 def show_reading(reading: Reading, language: str) -> None:

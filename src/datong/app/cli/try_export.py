@@ -111,7 +111,7 @@ def _answered(
 def _consent(language: str) -> bool:
     if not sys.stdin.isatty():
         raise Refused(message("app.guess_no_terminal"))
-    return input(say("app.guess_consent", language)).strip().lower() in ("", "y", "yes", "是", "好", "对")
+    return trial.agreed(say("app.guess_consent", language), language, if_empty=True)
 
 
 def _next_export(folder: Path, options: argparse.Namespace, language: str) -> int:

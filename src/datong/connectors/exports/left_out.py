@@ -16,11 +16,13 @@ from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.rows import FEW
-from datong.connectors.exports.vocabulary import plain, words
+from datong.connectors.exports.vocabulary import is_service, plain, words
+from datong.ledger.row_checks import shown
 from datong.model.findings import finding
 from datong.model.words import message
 
 _MOSTLY = 0.8
+_MOST_NAMED = 3
 _BETWEEN_PRODUCTS = (";", "；", "|", "、", "+", ",", "，", "/", "\n")
 
 
@@ -32,7 +34,8 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
     day = ~not_a_day(when.days)
     _leave_sums_out(export, numbers, when, told, product, day)
     goods = [cells for f in ("product", "name") if (cells := export.cells(f)) is not None]
-    export.rows.drop("service", export.rows.services(goods), None)
+    services = export.rows.services(goods)
+    export.rows.drop("service", services, None, _names(goods, services & export.rows.inside))
     _leave_components_out(export, numbers)
     _ask_for_mixed_rows(export, numbers)
     empty = np.isnan(units) & ~numbers.unread.get("units", np.zeros(size, bool))
@@ -51,6 +54,18 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
         ~export.columns[export.choice.column("product") or ""].filled,
         export.choice.column("product"),
     )
+
+
+def _names(goods: list[Cells], rows: np.ndarray) -> str:
+    """What rows that are no goods are called, the commonest first: by the column in which their words stand."""
+    found: dict[str, int] = {}
+    for cells in goods:
+        counted = cells.text.filter(pa.array(rows)).value_counts().to_pylist()
+        for one in counted:
+            if one["values"] is not None and is_service(one["values"]):
+                found[one["values"]] = found.get(one["values"], 0) + one["counts"]
+    names = [shown(name) for name in sorted(found, key=lambda name: (-found[name], name))]
+    return ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
 
 
 def leave_extra_cells_out(export: Export) -> None:

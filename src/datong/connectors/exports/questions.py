@@ -43,6 +43,9 @@ class Question:
         samples = ", ".join(self.samples[:3])
         key = "export.question" if samples else "export.question_plain"
         lines = [say(key, language, key=self.key, asks=self.asks, columns=where, samples=samples)]
+        if len(self.options) == 1:
+            (only,) = self.options
+            return [*lines, say("export.only_option", language, name=only.name, says=only.says)]
         for number, option in enumerate(self.options, start=1):
             lines.append(say("export.option", language, number=number, name=option.name, says=option.says))
         return lines

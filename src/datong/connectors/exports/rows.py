@@ -10,7 +10,6 @@ from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.table import Table
 from datong.connectors.exports.vocabulary import is_service, is_total, names_total
 from datong.ledger.columns import before_in_group
-from datong.ledger.row_checks import shown
 from datong.model.words import say
 
 FEW = 0.01  # of rows or units, that are left out or counted without a question
@@ -19,7 +18,7 @@ FEW = 0.01  # of rows or units, that are left out or counted without a question
 @dataclass(frozen=True)
 class LeftOut:
     """rows: how many, 0 where only units of them are meant. units: None where they count nothing. word: of the state
-    that left them out."""
+    that left them out, or the names of what is no goods."""
 
     reason: str
     rows: int
@@ -55,7 +54,7 @@ class Rows:
     def drop_by(self, words: np.ndarray, rows: np.ndarray, units: np.ndarray) -> None:
         """Leave rows out, each state by itself."""
         for word in sorted(set(words[rows & self.inside].tolist())):
-            self.drop("state", rows & (words == word), units, shown(word))
+            self.drop("state", rows & (words == word), units, word)
 
     def add(self, reason: str, rows: int, units: float, *, all_rows: bool) -> None:
         """Units that are left out of rows that stay."""

@@ -1,7 +1,7 @@
 """What a row means: sold, sold and come back, or neither, by the words of its states and the kind of its document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,19 +11,22 @@ from datong.connectors.exports.order_states import marks_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.row_checks import shown
-from datong.model.words import message
+from datong.model.words import Message, message
 
 # What becomes of a row, as numbers of `Outcome.codes`.
 SOLD, RETURNED, NEITHER, ONLY_RETURN, IN_PART = range(5)
 _OUTCOMES = {"sold": SOLD, "returned": RETURNED, "not_sold": NEITHER, "in_part": IN_PART}
 
 _EMPTY = "(empty)"
+# Stands for the value of a moment or an amount that is there.
+_THERE = "✓"
 # Before the marks of a state that the platform's own profile explains.
 _OWN = "="
 
 
 def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
-    """What a row's marks come to: an outcome, or the key of a question."""
+    """What a row's marks come to: an outcome, '?' and the key of a question, or '!' and that of an outcome that is told
+    and can be changed."""
     in_part = ("in_part" in marks and "partly" not in marks) or ("in_units" in marks and "unshipped" not in marks)
     if in_part and not marks & {"cancelled", "returning", "unpaid"}:
         return "in_part"
@@ -42,7 +45,7 @@ def _decide(marks: frozenset[str], has_returned_units: bool) -> str:
     if "refund_money" in marks and not has_returned_units:
         return "?refund_money"
     if "shipped" in marks:
-        return "sold"
+        return "!unpaid_shipped" if marks & {"unpaid", "pending"} and "sold" not in marks else "sold"
     if "unpaid" in marks:
         return "not_sold"
     return "?pending" if "pending" in marks and "sold" not in marks else "sold"
@@ -56,6 +59,7 @@ _READINGS = {
     "refund_money": ("returned", "sold", "not_sold"),
     "returning": ("sold", "returned", "not_sold"),
     "pending": ("sold", "not_sold"),
+    "unpaid_shipped": ("sold", "not_sold"),
 }
 
 
@@ -76,10 +80,12 @@ class Signs:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """codes: (row,) SOLD, RETURNED (sold and come back), NEITHER, ONLY_RETURN or IN_PART (sold, and refunded in part).
-    reasons: (row,) text of the state by which a row is NEITHER, '' for the others."""
+    reasons: (row,) text of the state by which a row is NEITHER, '' for the others. notes: what counts as sold, though
+    somebody may see it otherwise."""
 
     codes: np.ndarray
     reasons: np.ndarray
+    notes: tuple[Message, ...] = ()
 
 
 def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Asking) -> Outcome:
@@ -90,6 +96,7 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
     undone = np.zeros(len(texts), bool)
     above = np.bincount(combined[counted], (units > 0)[counted], minlength=len(texts))
     doubts: dict[str, list[int]] = {}
+    told: dict[str, list[int]] = {}
     for place, parts in enumerate(values):
         marks: set[str] = set()
         unknown = ""
@@ -105,7 +112,9 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
         verdict = _decide(frozenset(marks), signs.has_returned_units)
         if unknown and verdict not in ("not_sold", "returned"):
             verdict = f"?state:{unknown}"
-        if verdict.startswith("?"):
+        if verdict.startswith("!"):
+            told.setdefault(verdict[1:], []).append(place)
+        elif verdict.startswith("?"):
             doubts.setdefault(verdict[1:], []).append(place)
         else:
             codes[place] = _OUTCOMES[verdict]
@@ -115,9 +124,17 @@ def outcomes(signs: Signs, units: np.ndarray, counted: np.ndarray, asking: Askin
     for key, places in doubts.items():
         if weight[places].sum() > 0:
             codes[places] = _OUTCOMES[asking.ask(_question(key, places, texts, weight, tuple(signs.states)))]
+    notes: list[Message] = []
+    for key, places in told.items():
+        codes[places] = _OUTCOMES[reading := asking.said(key, _READINGS[key])]
+        if reading == "sold" and (sum_of := weight[places].sum()) > 0:
+            notes.append(
+                message(f"export.{key}", units=f"{sum_of:,.10g}", words="; ".join(texts[p] for p in places[:3]))
+            )
     codes = np.where(back, RETURNED, codes[combined])
     reasons = np.array(texts, dtype=object)[combined]
-    return _with_kinds(Outcome(codes, np.where(codes == NEITHER, reasons, "")), signs, units, counted, asking)
+    found = Outcome(codes, np.where(codes == NEITHER, reasons, ""), tuple(notes))
+    return _with_kinds(found, signs, units, counted, asking)
 
 
 def _marks_of_part(kind: str, value: str) -> frozenset[str] | None:
@@ -128,9 +145,10 @@ def _marks_of_part(kind: str, value: str) -> frozenset[str] | None:
 
 
 def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[list[tuple[str, str]]]]:
-    """(row,) number of the combination of states that it has; each combination's text, and its parts: the mark that a
-    moment makes, or 'state' and the text."""
+    """(row,) number of the combination of states that it has; each combination's text ('header: value' of what says
+    something), and its parts: the mark that a moment makes, or 'state' and the text."""
     keys: list[tuple[np.ndarray, list[list[tuple[str, str]]]]] = []
+    told_of: list[list[str]] = []
     for name, cells in signs.states.items():
         encoded = cells.text.dictionary_encode()
         known = encoded.dictionary.to_pylist()
@@ -139,25 +157,37 @@ def _combinations(signs: Signs, size: int) -> tuple[np.ndarray, list[str], list[
         parts: list[list[tuple[str, str]]]
         parts = [[(_OWN + "+".join(sorted(own[plain(t)])) if plain(t) in own else "state", t)] for t in known]
         keys.append((at, [*parts, _when_empty(name, cells)]))
+        told_of.append([*(_told(name, t, own) for t in known), ""])
     for name, (mark, cells) in signs.moments.items():
         there = cells.filled
         absent = [("unshipped", "")] if mark == "shipped" else []
         if mark == "shipped" and not 0.3 <= there.mean() <= 0.99:
             continue  # it tells nothing: hardly any row, or all, the cancelled ones too
         keys.append((there.astype(np.int64), [absent, [(mark, name)]]))
+        told_of.append(["", f"{shown(name)}: {_THERE}"])
     combined = np.zeros(size, np.int64)
     for at, parts in keys:
         combined = combined * len(parts) + at
     distinct, combined = np.unique(combined, return_inverse=True)
     values: list[list[tuple[str, str]]] = []
+    told: list[str] = []
     for code in distinct.tolist():
         found: list[tuple[str, str]] = []
-        for _, parts in reversed(keys):
+        why: list[str] = []
+        for (_, parts), words_of in zip(reversed(keys), reversed(told_of), strict=True):
             code, place = divmod(code, len(parts))
             found = [*parts[place], *found]
+            why = [words_of[place], *why]
         values.append(found)
-    texts = [shown(", ".join(text for _, text in parts if text)) for parts in values]
-    return combined, texts, values
+        told.append(", ".join(part for part in why if part))
+    bare = [shown(", ".join(text for _, text in parts if text)) for parts in values]
+    return combined, [why or text for why, text in zip(told, bare, strict=True)], values
+
+
+def _told(column: str, text: str, own: Mapping[str, frozenset[str]]) -> str:
+    """A state by its column; '' for one that says that there is nothing to say: null, 没有申请退款."""
+    said = own.get(plain(text), marks_of(text))
+    return "" if said is not None and not said else f"{shown(column)}: {shown(text)}"
 
 
 def _when_empty(name: str, cells: Cells) -> list[tuple[str, str]]:
@@ -193,10 +223,11 @@ def _with_kinds(outcome: Outcome, signs: Signs, units: np.ndarray, counted: np.n
             bought = plain(text) == "purchase" and len({plain(k) for k in known} & words("kinds", "sale")) > 1
             verdicts[place] = _kind(text, name, float(weight[place]), asking, bought=bought)
         of_row = verdicts[at]
+        told = np.array([*(f"{shown(name)}: {shown(text)}" for text in known), ""], dtype=object)
         codes = np.where((of_row == ONLY_RETURN) & (codes != NEITHER), ONLY_RETURN, codes)
         codes = np.where((of_row == NEITHER), NEITHER, codes)
-        reasons = np.where((of_row == NEITHER) & (reasons == ""), np.array([*known, ""], dtype=object)[at], reasons)
-    return Outcome(codes, reasons)
+        reasons = np.where((of_row == NEITHER) & (reasons == ""), told[at], reasons)
+    return replace(outcome, codes=codes, reasons=reasons)
 
 
 def _kind(text: str, column: str, weight: float, asking: Asking, *, bought: bool) -> int:

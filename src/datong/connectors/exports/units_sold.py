@@ -46,6 +46,7 @@ def units_sold(export: Export, numbers: Numbers, product: pa.Array, lines: Lines
     )
     outcome = sold_or_not.outcomes(signs, units, inside, export.asking)
     codes = outcome.codes
+    export.notes += outcome.notes
     export.rows.drop_by(outcome.reasons, inside & (codes == sold_or_not.NEITHER), units)
     inside = export.rows.inside
     alone = codes == sold_or_not.ONLY_RETURN
