@@ -126,7 +126,7 @@ def known(chain: Chain) -> Known:
     state = chain.state(names=("products", "offers", "sites", "firms", "order_events"))
     products = state.table("products").select(["product", "name", "base_unit"]).to_pylist()
     offers = state.table("offers").select(["offer", "price"]).to_pylist()
-    firms = state.table("firms").select(["firm", "language"]).to_pylist()
+    firms = state.table("firms").select(["firm", "language", "name"]).to_pylist()
     gave = set(state.table("order_events")["counterparty"].to_pylist()) - {None}
     return Known(
         {p["product"]: p["name"] for p in products},
@@ -137,7 +137,14 @@ def known(chain: Chain) -> Known:
         tuple(sorted(gave)),
         {f["firm"]: f["language"] for f in firms if f["language"]},
         _other_firms(state) | {f["firm"] for f in firms},
+        {f["firm"]: f["name"] for f in firms if f["name"]},
     )
+
+
+def firm_names(chain: Chain) -> dict[str, str]:
+    """Names of firms by code."""
+    rows = chain.state(names=("firms",)).table("firms").select(["firm", "name"]).to_pylist()
+    return {row["firm"]: row["name"] for row in rows if row["name"]}
 
 
 def _other_firms(state: State) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -213,9 +214,12 @@ class Forecast:
 OWN_WORKS, ANY_SUPPLIER = "works", "suppliers"
 
 
-def party(name: str) -> Message | str:
-    """A counterparty as a person names it."""
-    return message(f"dispatch.party.{name}") if name in (OWN_WORKS, ANY_SUPPLIER) else name
+def party(code: str, names: Mapping[str, str] = MappingProxyType({})) -> Message | str:
+    """A counterparty as a person names it. names: of firms, by code."""
+    name = names.get(code)
+    if name and name != code:
+        return message("dispatch.party.named", name=name, code=code)
+    return message(f"dispatch.party.{code}") if code in (OWN_WORKS, ANY_SUPPLIER) else code
 
 
 # Methods that no back-test of the item itself chose, and their words.

@@ -1039,6 +1039,14 @@ def test_an_empty_sheet_says_nothing(ledger: DuckDBLedger, drop: Path) -> None:
     assert (got.batches, got.findings) == ((), ())
 
 
+def test_a_sheet_is_headed_by_the_firms_name(tmp_path: Path) -> None:
+    for code, head in (("SUZHEN", "苏州苏针针织厂（SUZHEN） 的单据"), ("works", "工厂 的单据"), ("X", "X 的单据")):
+        known = Known(names={"SUZHEN": "苏州苏针针织厂", "X": "X"})
+        (file,) = deliver(to(code, work("W1")), tmp_path / code, "zh", run="R1", known=known)
+        sheet = CalamineWorkbook.from_path(str(file.with_suffix(".xlsx"))).get_sheet_by_index(0).to_python()
+        assert str(sheet[0][0]).startswith(head), sheet[0]
+
+
 def test_a_supplier_sees_offer_unit_and_price_and_nothing_of_ours(tmp_path: Path) -> None:
     bought = work("P1", kind="buy")
     known = Known({"P1": "Wax"}, {"P1": "kg"}, {"O": 2.2}, "EUR")

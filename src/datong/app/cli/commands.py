@@ -525,7 +525,7 @@ def _show_offer_of(chain: Chain, order: str, language: str) -> None:
 
     stand = order_standings(chain.state(names=READ_FOR_STANDINGS)).get(order)
     if stand is not None and stand.offer is not None:
-        show_offers(offers.open_offers(chain, order), chain.state(names=("products",)), language)
+        show_offers(offers.open_offers(chain, order), chain.state(names=("products", "firms")), language)
 
 
 _ORDER_FIELDS = ("order", "product", "units", "start", "due")
@@ -677,13 +677,14 @@ def answer_exchange(options: argparse.Namespace, language: str) -> int:
     with opened(options.chain, language, options.branch) as chain:
         if options.dry_run:
             return _show_what_waits(chain, drop, options.again, language)
+        names = exchange.firm_names(chain)
         for way in mailing.exchange_each_way(chain, drop, language, options.again):
             print_findings(way.findings, language)
             found += way.findings
             sent = exchange.delivered(way.outcomes)
             undelivered += len(way.outcomes) - len(sent)
             for one in sent if way.by_email else ():
-                told = {"firm": party(one.counterparty), "count": len(one.keys), "place": one.place}
+                told = {"firm": party(one.counterparty, names), "count": len(one.keys), "place": one.place}
                 terminal.line(say("app.went_out", language, **told))
             key = "app.mailed" if way.by_email else "app.exchanged"
             terminal.line(say(key, language, sent=len(sent), folder=drop, reports=way.reports))
@@ -743,8 +744,9 @@ def _show_what_waits(chain: Chain, drop: Path, again: Sequence[str], language: s
             waits.setdefault((post.address(one.counterparty), one.counterparty), []).append(one.order.order)
     for one in exchange.waiting(chain, files, mailing.all_but(post)):
         waits.setdefault((str(files.folder), one.counterparty), []).append(one.order.order)
+    names = exchange.firm_names(chain)
     for (place, firm), orders in waits.items():
-        told = {"firm": party(firm), "count": len(orders), "orders": ", ".join(orders), "place": place}
+        told = {"firm": party(firm, names), "count": len(orders), "orders": ", ".join(orders), "place": place}
         terminal.line(say("app.would_go_out", language, **told))
     if not waits:
         terminal.line(say("app.nothing_would_go_out", language))
@@ -765,7 +767,7 @@ def answer_offers(options: argparse.Namespace, language: str) -> int:
             told = [row | {"why_not_told": why} for row, why in zip(rows, whys, strict=True)]
             terminal.data(json.dumps(told, ensure_ascii=False, indent=1, default=str, allow_nan=False))
         else:
-            show_offers(found, chain.state(names=("products",)), language)
+            show_offers(found, chain.state(names=("products", "firms")), language)
     return 0
 
 
@@ -786,13 +788,13 @@ def answer_refuse(options: argparse.Namespace, language: str) -> int:
 
 
 def _decide(chain: Chain, options: argparse.Namespace, language: str, take: bool) -> int:
-    from datong.app import offers
+    from datong.app import exchange, offers
 
     offer = offers.decide(chain, options.order, take, options.why)
     words = {
         "order": options.order,
         "offer": told_offer(offer.said.offer, chain.settings.currency),
-        "who": party(offer.said.counterparty or ""),
+        "who": party(offer.said.counterparty or "", exchange.firm_names(chain)),
     }
     terminal.line(message("offers.taken" if take else "offers.refused", **words).text(language))
     return 0

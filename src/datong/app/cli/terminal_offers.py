@@ -1,6 +1,6 @@
 """What `datong offers` shows: what is offered instead of what was ordered, and what it costs to take it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -26,22 +26,24 @@ NO_SHARE = 0.005
 def show_offers(
     offers: "Sequence[tuple[OpenOffer, OfferCost]]", state: State, language: str, console: Console | None = None
 ) -> None:
-    """state: with its products."""
+    """state: with its products and firms."""
     console = console or terminal.make_console()
     if not offers:
         console.print(Text(say("offers.none", language)))
         return
     naming, currency = Naming(state), state.settings.currency
+    firms = state.table("firms").select(["firm", "name"]).to_pylist()
+    names = {row["firm"]: row["name"] for row in firms if row["name"]}
     console.print(Text(say("offers.head", language, count=len(offers)), style="bold"))
     for offer, cost in offers:
-        console.print(Text(f"  {offer_line(offer, naming, currency).text(language)}"))
+        console.print(Text(f"  {offer_line(offer, naming, currency, names).text(language)}"))
         console.print(Text(f"    {cost_line(cost, offer.worth, currency, language)}"))
     if any(offer.changes_the_plan for offer, _ in offers):
         console.print(Text(say("offers.counts_on", language), style="dim"))
     console.print(Text(say("offers.how", language), style="dim"))
 
 
-def offer_line(offer: "OpenOffer", naming: Naming, currency: str) -> Message:
+def offer_line(offer: "OpenOffer", naming: Naming, currency: str, names: Mapping[str, str]) -> Message:
     row = offer.order
     line = message(
         "offers.line",
@@ -49,7 +51,7 @@ def offer_line(offer: "OpenOffer", naming: Naming, currency: str) -> Message:
         amount=naming.amount(row["units"], row["product"]),
         product=naming.called(row["product"]),
         due=row["due"],
-        who=party(offer.said.counterparty or ""),
+        who=party(offer.said.counterparty or "", names),
         offer=told_offer(offer.said.offer, currency),
     )
     return line if not offer.said.reason else message("offers.because", line=line, reason=offer.said.reason)

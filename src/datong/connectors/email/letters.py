@@ -43,7 +43,8 @@ def order_letter(
     name: of the counterparty, as it is shown."""
     language = envelope.language
     messages = [replace(message, repeated=sent.tries > 0) for message in messages]
-    sheet = replace(sheet_with_token(sent, messages, language, known), counterparty=one_line(name))
+    sheet = sheet_with_token(sent, messages, language, known)
+    sheet = replace(sheet, counterparty=one_line(sheet.counterparty))
     kind = "order" if sent.tries == 0 else "repeat"
     subject = say(f"email.{kind}.subject", language, token=sent.token, name=one_line(name), count=len(messages))
     named = [_named(row, sheet, language) for row in sheet.rows[:MOST_NAMED]]

@@ -15,7 +15,7 @@ import xlsxwriter
 
 from datong.connectors.filedrop.folders import ANSWER_COLUMNS, EXAMPLE
 from datong.ledger.order_life import REPORTED
-from datong.model.flow import OrderMessage
+from datong.model.flow import OrderMessage, party
 from datong.model.measures import unit_word
 from datong.model.small_cells import for_others
 from datong.model.words import Message, catalogue, say
@@ -39,8 +39,8 @@ class Known:
     """What orders are told with. product_names, base_units: by product code. prices: of a unit, by offer.
 
     addresses: by site; that of the only place which takes deliveries under ''. counterparties: all that ever got an
-    order; languages: of those that have one. firms: counterparties that are other firms: our reasons name our stock and
-    what others cost.
+    order; languages, names: of those that have one. firms: counterparties that are other firms: our reasons name our
+    stock and what others cost.
     """
 
     product_names: Mapping[str, str | None] = field(default_factory=dict)
@@ -51,12 +51,13 @@ class Known:
     counterparties: tuple[str, ...] = ()
     languages: Mapping[str, str] = field(default_factory=dict)
     firms: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """columns: names of those that tell an order; answers: of those of the answer, which follow. rows: texts, an order
-    each."""
+    """counterparty: as its people read it. columns: names of those that tell an order; answers: of those of the answer,
+    which follow. rows: texts, an order each."""
 
     counterparty: str
     run: str
@@ -79,7 +80,8 @@ def sheet_of(counterparty: str, run: str, messages: Sequence[OrderMessage], lang
     columns.append("key")
     rows = tuple(tuple(_harmless(own[name]) for name in columns) for own in cells)
     answers = tuple(name for name in ANSWER_COLUMNS if name != "new_price" or any(bought))
-    return Sheet(counterparty, run, tuple(columns), rows, answers)
+    who = party(counterparty, known.names)
+    return Sheet(who if isinstance(who, str) else who.text(language), run, tuple(columns), rows, answers)
 
 
 def _cells(sent: OrderMessage, language: str, known: Known) -> dict[str, str]:
