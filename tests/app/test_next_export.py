@@ -93,8 +93,15 @@ def test_prices_in_another_currency_than_the_chains_are_told(folder: Path, tmp_p
 
 def test_a_quantity_that_changed_is_corrected(folder: Path, tmp_path: Path) -> None:
     with datong.open(folder) as chain:
-        chain.ingest(written(tmp_path / "orders-2.csv", changed(FIRST, 1015, "A", 7)))
+        taken = chain.ingest(written(tmp_path / "orders-2.csv", changed(FIRST, 1015, "A", 7)))
         assert units(chain) == {"A": 2 * 28 + 5, "B": 28}
+        (told,) = [f.found.text("en") for f in taken.findings if f.code == "corrected"]
+        assert told.startswith("1 line with other units than in an earlier export: ") and "1015" in told
+        assert told.endswith("(2 → 7)")
+        many = [(o, day, p, q + (p == "B"), s) for o, day, p, q, s in changed(FIRST, 1015, "A", 7)]
+        taken = chain.ingest(written(tmp_path / "orders-3.csv", many))
+        (told,) = [f.found.text("en") for f in taken.findings if f.code == "corrected"]
+        assert told.startswith("28 lines") and told.count("→") == 3 and told.endswith(" …")
 
 
 def test_an_order_that_was_cancelled_since_is_no_sale_any_more(folder: Path, tmp_path: Path) -> None:

@@ -326,7 +326,9 @@ def test_what_may_be_no_goods_stands_apart_until_somebody_says_that_it_is(
     command = ["try", str(tmp_path / "orders.csv"), "--yes", "--into", str(tmp_path / "chain"), "--lang", "en"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "2 of 2 products to order now" in said and "Not goods? 2 products" in said
+    assert "2 of 2 products to order now" in said and "Not goods? 2 products set apart" in said
+    assert "Order list of chain, " in said  # by the folder that was named, not by its first file
+    assert f"Order list to send: {tmp_path.resolve() / 'chain' / 'results' / 'order-list.xlsx'}" in said
     assert (
         "Sampler (SM): " in said
         and "no sale of it has a price above 0. If you do order it: --answer goods:SM=yes" in said

@@ -56,6 +56,8 @@ RETRIED_AT_ONCE = 50_000
 _OF_ORDERS = ("sales", "returns")
 # Tables whose names shops give to their exports, too.
 OF_SHOPS = ("orders", "sales", "returns", "reviews", "interest")
+# Most lines that a note names.
+MOST_NAMED = 3
 # How like the name of a table the name of a file is that is taken for a slip.
 MISTYPED = 0.85
 
@@ -138,6 +140,7 @@ def ingest_export(
         *reading.findings,
         *decided.findings,
         *_told_of_lines(file.name, coming.known, no_more),
+        *_told_of_corrections(file.name, coming.corrected),
         *_told_of_vanished(at, file.name, vanished),
     ]
     if reading.currency not in (None, at.settings.currency):
@@ -191,6 +194,13 @@ def ingest_counts(
     rows, count, empty = read_counts(file, frozenset(products), day)
     taken = _take_in(at, file, [("stock", rows)], [], on_rows, told) if count else Taken((), ())
     return taken, count, empty
+
+
+def _told_of_corrections(source: str, lines: Sequence[tuple[str, float, float]]) -> Iterator[Finding]:
+    if lines:
+        some = [f"{key} ({before:,.10g} → {now:,.10g})" for key, before, now in lines[:MOST_NAMED]]
+        text = ", ".join(some) + (" …" if len(lines) > MOST_NAMED else "")
+        yield finding("note", "export.corrected", source, count=len(lines), lines=text)
 
 
 def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]]:

@@ -63,6 +63,8 @@ CONFIRMED = ("confirm", "确认", "属实")
 CORRECTED = ("correct", "更正", "改正", "纠正", "修正")
 # A delivery that is offered so long after the day that was asked for is a slip of the hand, unless confirmed.
 MOST_LATER = timedelta(days=366)
+# More rows of one file than these on orders that are not known are one finding: the file is somebody else's.
+MOST_UNKNOWN_APART = 3
 # The rule of reports that leave out a step on the way of an order.
 OUT_OF_ORDER = "out_of_order"
 # Answers to an order, which an offer beside them turns into an offer.
@@ -156,7 +158,7 @@ def _found(severity: Any, rule: str, report: OrderReport, column: str, **params:
 
 def _unknown_orders(reports: Sequence[OrderReport]) -> list[Finding]:
     """Reports of one file on orders that are not known: each by itself, or, of many, all in one."""
-    if len(reports) <= ROWS_NAMED_ONE_BY_ONE:
+    if len(reports) <= MOST_UNKNOWN_APART:
         return [_found("error", "unknown_order", r, "order", order=r.event.order) for r in reports]
     some = ", ".join(r.event.order for r in reports[:3])
     found = _found("error", "unknown_orders", reports[0], "order", count=len(reports), orders=some)

@@ -832,6 +832,13 @@ def test_a_link_is_left_and_told(ledger: DuckDBLedger, drop: Path, tmp_path: Pat
     assert [r.event.order for r in got.collected.reports] == ["W2"]
 
 
+def test_a_sheet_in_another_firms_folder_is_one_finding(ledger: DuckDBLedger, drop: Path) -> None:
+    put(drop, HEAD + "".join(f"X{i},accepted,,2026-03-06,\n" for i in range(11)))
+    got = take(ledger, drop)
+    assert [(f.code, f.rows_affected, f.subject) for f in got.findings] == [("unknown_orders", 11, None)]
+    assert "X0, X1, X2" in got.findings[0].text("zh") and "该企业的文件夹" in got.findings[0].text("zh")
+
+
 def test_many_orders_that_nobody_knows_are_one_finding(ledger: DuckDBLedger, drop: Path) -> None:
     rows = "".join(f"X{i},accepted,,2026-03-06,\n" for i in range(5_000))
     put(drop, f"{HEAD}{rows}W1,accepted,,2026-03-06,\n")

@@ -52,7 +52,8 @@ def answer_try(options: argparse.Namespace, language: str) -> int:
         terminal.line(say("app.guess_refused", language))
         return 2
     into = folder or Path(tempfile.mkdtemp(prefix="datong-"))
-    write_chain(into, options.file.stem, options.country, reading)
+    name = options.file.stem if folder is None else folder.resolve().name
+    write_chain(into, name, options.country, reading)
     with commands.opened(into, language) as chain:
         for told in few_paths(reading, chain.settings, language):
             terminal.line(told)
@@ -176,12 +177,12 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     if not first:
         show_changes(inputs.tables["since"], chain.settings, language)
         terminal.line("")
-    terminal.line(say("order_list.workbook", language, path=workbook))
+    terminal.line(say("order_list.workbook", language, path=workbook.resolve()))
     day = result.as_of.astimezone(chain.settings.calendar.zone).date()
     rows = sorted((row["product"], row["name"]) for row in listed.rows)
     write_whole(sheet, count_sheet_bytes(rows, last_counted(chain.state(names=("stock",))), day, language))
     into = f"--into {shlex.quote(str(chain.folder))}"
-    words = {"path": shlex.quote(str(sheet)), "file": shlex.quote(str(options.file)), "into": into}
+    words = {"path": shlex.quote(str(sheet.resolve())), "file": shlex.quote(str(options.file)), "into": into}
     terminal.line(say("order_list.count_sheet", language, **words))
     terminal.line(say("order_list.report", language, path=report.resolve()))
     folder = shlex.quote(str(chain.folder))

@@ -33,18 +33,21 @@ _STILL_COUNTED, _LEAST_SHARED, _MOSTLY = 3, 10, 0.5
 
 @dataclass(frozen=True, eq=False)
 class Coming:
-    """parts: rows of our tables that are to be taken in, by name. known: how many the chain holds as they
-    are, by table. reading: the reading, with what waits for a product to be known."""
+    """parts: rows of our tables that are to be taken in, by name. known: how many the chain holds as they are, by table.
+    corrected: lines of orders that it holds with other units, each with those before and now. reading: the reading,
+    with what waits for a product to be known."""
 
     parts: tuple[tuple[str, RawSource], ...]
     known: Mapping[str, int]
     reading: Reading
+    corrected: tuple[tuple[str, float, float], ...] = ()
 
 
 def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) -> Coming:
     """What of a reading is to be taken in. decided: what its products are. held: all that the chain holds."""
     parts, waiting = [], 0
     known_lines: dict[str, int] = {}
+    corrected: list[tuple[str, float, float]] = []
     products = held.table("products")["product"].combine_chunks()
     for name, source in _with_aliases(reading, decided):
         rows = source.rows
@@ -54,6 +57,9 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
             if name != ALIASES:
                 rows = _of_products(rows, decided.by_alias)
             if LINE_KEYS[name] in rows.column_names:
+                corrected += (
+                    _corrections(held.table(name), LINE_KEYS[name], rows) if "units" in rows.column_names else []
+                )
                 rows, same = as_news(held.table(name), LINE_KEYS[name], rows, now)
                 if name != ALIASES:
                     known_lines[name] = same
@@ -62,7 +68,7 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
         if rows.num_rows or source.rejected.num_rows:
             parts.append((name, RawSource(reading.name, rows, source.rejected)))
     left = (*reading.left, LeftOut("waits", waiting, None)) if waiting else reading.left
-    return Coming(tuple(parts), known_lines, replace(reading, left=left))
+    return Coming(tuple(parts), known_lines, replace(reading, left=left), tuple(corrected))
 
 
 def whose_interest(reading: Reading, held: State, answers: Mapping[str, str]) -> tuple[Question, ...]:
@@ -113,6 +119,17 @@ def _new_products(rows: pa.Table, products: pa.Array, by_alias: Mapping[str, str
 def _of_products(rows: pa.Table, by_alias: Mapping[str, str]) -> pa.Table:
     place = rows.column_names.index("product")
     return rows.set_column(place, "product", with_products(rows["product"], by_alias))
+
+
+def _corrections(held: pa.Table, key: str, rows: pa.Table) -> list[tuple[str, float, float]]:
+    """Lines that the ledger holds with other units: each with its units before and now."""
+    place = pc.index_in(rows[key], held[key].combine_chunks())
+    there = pc.and_(pc.is_valid(place), pc.is_valid(rows[key]))
+    ours = rows["units"].cast(pa.float64())
+    before = held["units"].take(place.combine_chunks())
+    other = pc.fill_null(pc.and_(there, pc.greater(pc.abs(pc.subtract(ours, before)), 1e-9)), False)
+    columns = (values.filter(other).to_pylist() for values in (rows[key], before, ours))
+    return list(zip(*columns, strict=True))
 
 
 def as_news(held: pa.Table, key: str, rows: pa.Table, now: datetime) -> tuple[pa.Table, int]:
