@@ -231,7 +231,7 @@ def _told_of_lines(source: str, known: Mapping[str, int], no_more: Sequence[str]
     for table, count in known.items():
         if count and table in _OF_ORDERS:
             what = message(f"export.lines_of.{table}", count=count)
-            yield finding("note", "export.known", source, count=count, what=what)
+            yield finding("note", "export.known", source, what=what)
         elif count:
             yield finding("note", "heard.known", source, count=count)
     if no_more:
