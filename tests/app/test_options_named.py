@@ -36,6 +36,8 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "export.markets_summed": ("try", "ingest"),
     "export.unpaid_shipped": ("try", "ingest"),
     "findings.": ("take",),
+    "heard.": ("try", "ingest"),
+    "matching.": ("try", "ingest"),
     "offers.how": ("take", "refuse"),
     "order_list.apart_row": ("try",),
     "order_list.not_kept": ("try",),

@@ -231,7 +231,7 @@ def test_the_next_export_says_what_came_and_what_changed(tmp_path: Path, capsys:
     changes = said[said.index("Since the last plan") : said.index("What to do")].strip().splitlines()
     assert len(changes) <= 6 and changes[-1].strip().endswith("is in the report.") and "parquet" not in said
     assert "Next time: datong try NEW_EXPORT --into" in said
-    assert "Counts of 1 products are taken in; 1 rows are not filled in." in said
+    assert "Counts of 1 product are taken in; 1 row not filled in." in said
     assert [(row[0], row[2], row[4]) for row in rows_of(sheet)[1:]] == [("KA", "", ""), ("KB", "", 40)]
     assert [row[2] for row in rows_of(chain / "results" / "count-sheet-taken-in.xlsx")[1:]] == ["", 40]
 
