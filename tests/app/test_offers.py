@@ -444,7 +444,7 @@ def test_a_firm_finds_in_its_own_folder_what_was_wrong_and_we_see_the_rows_of_ea
         assert plant.exchange(chain) == ["planted"]
     plant.says(MAKER, f"{made},接单,,", "X9,接单,,", head="单号,状态,时间,原因")
     main(["exchange", str(plant.folder), "--lang", "zh"])
-    assert "North Mill/2.csv：收下 1 行，待更正 1 行，未答复 0 行" in capsys.readouterr().out
+    assert "North Mill/2.csv：收下 1 行（其中已知的不重复计），待更正 1 行，未答复 0 行" in capsys.readouterr().out
 
 
 def test_what_lies_straight_in_the_inbox_is_ours(plant: Plant) -> None:
