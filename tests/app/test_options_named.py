@@ -41,6 +41,7 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
     "offers.how": ("take", "refuse"),
     "order_list.apart_row": ("try",),
     "order_list.not_kept": ("try",),
+    "privacy.": ("forget",),
     "quote.": ("quote",),
     "replenish.": ("replenish",),
     "since.more": ("run",),

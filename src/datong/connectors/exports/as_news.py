@@ -33,7 +33,7 @@ _STILL_COUNTED, _LEAST_SHARED, _MOSTLY = 3, 10, 0.5
 
 @dataclass(frozen=True, eq=False)
 class Coming:
-    """parts: rows of our tables that are to be taken in, by name. known: how many the chain holds as they are, by table.
+    """parts: rows of our tables that are to be taken in, by name. known: how many the chain has as they are, by table.
     corrected: lines of orders that it holds with other units, each with those before and now. reading: the reading,
     with what waits for a product to be known."""
 
