@@ -1,20 +1,23 @@
 """Customers in ledgers: those of before, whose content and keys named them, are made over and know their rows again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from datong.connectors.exports.order_line_keys import keys_without_customers, names_customers, without_customers
 from datong.ledger import row_ids
+from datong.ledger.masking import masked
 from datong.ledger.protocol import RunRecord
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column
 from datong.store import migrations
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
 
+Step = Callable[[duckdb.DuckDBPyConnection], bool | None]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SETTINGS = ChainSettings("shop", history="declared")
 
@@ -37,6 +40,11 @@ def added(ledger: DuckDBLedger, table: pa.Table, source: str = "sales") -> int:
     return ledger.ingest("sales", table, None, (), source, NOW, by="Ann").added
 
 
+def before_step(step: Step) -> tuple[Step, ...]:
+    """The steps that come before one."""
+    return migrations.MIGRATIONS[: migrations.MIGRATIONS.index(step)]
+
+
 def with_customers(given: Sequence[Column]) -> str:
     """What a content was made of before: of all columns."""
     hashed = [column for column in given if column.name != "known_at"]
@@ -50,7 +58,7 @@ def test_a_ledger_whose_contents_were_made_of_customers_knows_its_rows_again(
     file = rows("Lee", "Wu", None, "Lee", sale=[None, None, None, "s1"])
     with monkeypatch.context() as before:
         before.setattr(row_ids, "_sql_content", with_customers)
-        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:-1])
+        before.setattr(migrations, "MIGRATIONS", before_step(migrations._buyers_out_of_content))
         with open_ledger(path, SETTINGS) as ledger:
             assert added(ledger, file) == 4
             old = ledger.state(NOW).table("sales")["row_id"].to_pylist()
@@ -65,6 +73,37 @@ def test_a_ledger_whose_contents_were_made_of_customers_knows_its_rows_again(
         (evidence,) = ledger.run_table("R20260301-00000000", "signals")["evidence"].to_pylist()
         assert sorted(evidence) == now["row_id"].to_pylist()
         assert ledger.rows("sales", evidence).num_rows == 4
+
+
+def test_words_that_were_kept_as_they_came_are_masked_and_their_rows_known_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reasons of returns with a telephone in one of them; the run that names its row goes on naming it."""
+    path = tmp_path / "ledger.duckdb"
+
+    def returned(reasons: list[str]) -> pa.Table:
+        many = len(reasons)
+        moments = pa.array([NOW] * many, pa.timestamp("us", "UTC"))
+        return pa.table(
+            {"__row__": pa.array(range(2, many + 2), pa.int64()), "happened_at": moments, "known_at": moments}
+            | {"product": ["P"] * many, "market": ["all"] * many, "units": [1.0] * many, "reason": reasons}
+        )
+
+    plain, telephone = "too small", "too small, call 13812345678"
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", before_step(migrations._words_masked))
+        with open_ledger(path, SETTINGS) as ledger:
+            assert ledger.ingest("returns", returned([plain, telephone]), None, (), "r", NOW, by="Ann").added == 2
+            old = ledger.state(NOW).table("returns")["row_id"].to_pylist()
+            shown = pa.table({"evidence": pa.array([old], pa.list_(pa.string()))})
+            ledger.save_run(RunRecord("R20260301-00000000", NOW, 1, {"signals": shown}), NOW, by="Ann")
+    with open_ledger(path, SETTINGS) as ledger:
+        now = ledger.state(NOW).table("returns")
+        assert set(now["reason"].to_pylist()) == {plain, masked(telephone)} != {plain, telephone}
+        (evidence,) = ledger.run_table("R20260301-00000000", "signals")["evidence"].to_pylist()
+        assert sorted(evidence) == sorted(now["row_id"].to_pylist()) != sorted(old)
+        assert ledger.ingest("returns", returned([plain, masked(telephone)]), None, (), "r", NOW, by="Ann").added == 0
+    assert b"13812345678" not in path.read_bytes()
 
 
 def test_keys_of_days_lose_their_customers_and_stay_apart() -> None:

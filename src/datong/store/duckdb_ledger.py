@@ -96,11 +96,14 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
         try:
             for left in path.parent.glob(f"{path.name}.*.new*"):  # of a process that was killed
                 _clear(left)
-            migrate(connection)
+            write_anew = migrate(connection)
         except BaseException:
             connection.close()
             raise
-    return DuckDBLedger(path, settings, Held(path, connection))
+    ledger = DuckDBLedger(path, settings, Held(path, connection))
+    if write_anew:
+        ledger.rewrite()
+    return ledger
 
 
 def ledger_in_memory(settings: ChainSettings) -> "DuckDBLedger":

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from datong.ledger.masking import masked
 from datong.model.errors import Refused
 from datong.model.tables import Column, Table, tables
 from datong.model.words import message
@@ -137,14 +138,49 @@ def _buyers_out_of_content(connection: duckdb.DuckDBPyConnection) -> None:
     held against a name. Kept runs name their rows by the new ids."""
     hands = hands_of(connection)
     anew: dict[str, str] = {}
-    columns = hands.rows(
-        "SELECT schema_name, table_name, column_name FROM duckdb_columns()"
-        " WHERE schema_name IN ('chain', 'branch') AND NOT internal ORDER BY schema_name DESC, table_name, column_name"
-    )
-    for schema, name, column in columns:
+    for schema, name, column in _columns_of(hands):
         if name in tables() and column in tables()[name].personal_columns("customer"):
             where = f"{quoted(column)} IS NOT NULL"
             anew |= identify_anew(hands, tables()[name], f"{schema}.{quoted(name)}", where)
+    _rename_rows(hands, anew)
+
+
+def _words_masked(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Personal data in what buyers wrote are masked, also in columns that were kept as they came before. Returns
+    whether there were any: the file holds them until it is written anew."""
+    hands, found = hands_of(connection), False
+    anew: dict[str, str] = {}
+    for schema, name, column in _columns_of(hands):
+        if name not in tables() or column not in tables()[name].columns or not tables()[name].columns[column].masked:
+            continue
+        where, cell = f"{schema}.{quoted(name)}", quoted(column)
+        texts = [text for (text,) in hands.rows(f"SELECT DISTINCT {cell} FROM {where} WHERE {cell} IS NOT NULL")]
+        pairs = [(text, masked(text)) for text in sorted(texts)]
+        told = [(before, after) for before, after in pairs if before != after]
+        if not told:
+            continue
+        befores, afters = (pa.array(side, pa.string()) for side in zip(*told, strict=True))
+        with hands.registered("masked_arrow", pa.table({"before": befores, "after": afters})):
+            hands.run(f"UPDATE {where} AS r SET {cell} = m.after FROM masked_arrow AS m WHERE r.{cell} = m.before")
+            anew |= identify_anew(hands, tables()[name], where, f"{cell} IN (SELECT after FROM masked_arrow)")
+        found = True
+    _rename_rows(hands, anew)
+    return found
+
+
+def _columns_of(hands: Hands) -> list[tuple[str, str, str]]:
+    """Schema, table and column of all that a chain and its branches have, in order."""
+    return [
+        (schema, name, column)
+        for schema, name, column in hands.rows(
+            "SELECT schema_name, table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+            " AND schema_name IN ('chain', 'branch') ORDER BY schema_name DESC, table_name, column_name"
+        )
+    ]
+
+
+def _rename_rows(hands: Hands, anew: dict[str, str]) -> None:
+    """Kept runs name rows by their new ids. anew: id -> new id."""
     if not anew:
         return
     other: Callable[[str], str] = lambda text: _ID.sub(lambda found: anew.get(found.group(), found.group()), text)  # noqa: E731
@@ -189,7 +225,7 @@ def hands_of(connection: duckdb.DuckDBPyConnection) -> Hands:
 
 
 # Only ever appended to. Each takes a ledger from the version before to its own.
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
     _first_layout,
     _branches,
     _intakes,
@@ -198,22 +234,26 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     _deliveries,
     _put_back,
     _buyers_out_of_content,
+    _words_masked,
 )
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Bring a ledger to today's layout, in one transaction. Raises Refused for a ledger of a newer Datong."""
+def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Bring a ledger to today's layout, in one transaction. Returns whether the file is to be written anew, since it
+    holds what must not be kept. Raises Refused for a ledger of a newer Datong."""
     connection.execute("BEGIN")
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()[0]
     if version > len(MIGRATIONS):
         connection.execute("ROLLBACK")
         raise Refused(message("store.newer", found=version, known=len(MIGRATIONS)))
+    write_anew = False
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        step(connection)
+        write_anew |= bool(step(connection))
         connection.execute("INSERT INTO schema_version VALUES (?)", [number])
     _follow_tables(connection)
     connection.execute("COMMIT")
+    return write_anew
 
 
 def _follow_tables(connection: duckdb.DuckDBPyConnection) -> None:
