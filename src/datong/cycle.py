@@ -29,7 +29,7 @@ from datong.balance.solvers import (
     with_set_up_prices,
 )
 from datong.balance.unformed import unformed
-from datong.dispatch.orders_out import dispatch
+from datong.dispatch.due_for_release import dispatch
 from datong.forecast.paths import forecast
 from datong.learn.scores import learn
 from datong.ledger.protocol import RunRecord
@@ -40,7 +40,8 @@ from datong.network.position import Position, position
 from datong.plan.choose_lots import choose
 from datong.plan.lots_along_clearing import NOTHING, Lot
 from datong.plan.lots_in_turn import OnTurn, no_hurry
-from datong.plan.orders import orders_of, with_days_counted_on
+from datong.plan.orders import orders_of
+from datong.plan.orders_already_out import with_days_counted_on
 from datong.plan.work import Chosen
 from datong.sense.signals import sense
 

@@ -13,7 +13,7 @@ from datong.app.cli.main import main
 from datong.app.findings import decide_finding, market_findings
 from datong.model.flow import TAKEN
 from datong.network.finding_decisions import Change
-from datong.questions.findings import STATED_KINDS
+from datong.questions.market_findings import STATED_KINDS
 
 WEEKS = 30
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.app.test_excel import sheets
 from tests.app.test_promotions import day, shop
 from tests.app.test_report import Page
+from tests.app.test_workbook import sheets
 
 from datong.app import exchange
 from datong.app.chain import Chain
@@ -20,8 +20,8 @@ from datong.app.cli.market import show_findings
 from datong.app.cli.terminal import make_console
 from datong.app.findings import decide_finding, hours_to_order, market_findings, market_of_run
 from datong.app.report import market as of_report
-from datong.app.report.excel import workbook_bytes
 from datong.app.report.html import report_html
+from datong.app.report.workbook import workbook_bytes
 from datong.app.reporting import report_inputs
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.market import strength_words
@@ -29,8 +29,8 @@ from datong.ledger.order_life import OrderEvent, order_events_rows
 from datong.model.flow import TAKEN
 from datong.model.words import say
 from datong.questions import market_shown
-from datong.questions.findings import MarketFinding
 from datong.questions.hours_to_order import HoursToOrder
+from datong.questions.market_findings import MarketFinding
 from datong.questions.run_result import RunResult
 
 WEEKS = 30

@@ -13,7 +13,7 @@ import datong
 from datong.app.cli.main import main
 from datong.app.cli.terminal_replenish import order_words
 from datong.app.wording.names import Names
-from datong.network.placed_orders import placed_orders
+from datong.network.past_orders import placed_orders
 from datong.questions.replenish import replenishment
 from mill import write
 from small_chain import MONDAY, chain, demand

@@ -15,7 +15,7 @@ import python_calamine
 from cases.random_chains import random_chain
 from datong.app.chain import Chain
 from datong.app.clock import parse_moment
-from datong.app.report.excel import workbook_bytes
+from datong.app.report.workbook import workbook_bytes
 from datong.app.reporting import report_inputs
 from datong.app.wording.inputs import ReportInputs
 from datong.cycle import run_cycle

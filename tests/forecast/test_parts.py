@@ -9,8 +9,9 @@ import pytest
 from scipy.stats import poisson, theilslopes
 from statsforecast import models as sf
 
-from datong.forecast.backtest import back_test, mix_weights, origins
+from datong.forecast.backtest import back_test, origins
 from datong.forecast.fill import filled, first_known
+from datong.forecast.mix_weights import mix_weights
 from datong.forecast.models import MODELS, mean_forecasts, offered
 from datong.forecast.paths import forecast
 from datong.forecast.prior import blended_level, launch_chance, level_prior, look_alike_levels

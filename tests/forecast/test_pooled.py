@@ -7,11 +7,11 @@ import pytest
 
 from datong.forecast import fit as fit_module
 from datong.forecast.across_items import share
-from datong.forecast.blend import blend
 from datong.forecast.draw import draw
 from datong.forecast.fit import fit, see
 from datong.forecast.paths import forecast
 from datong.forecast.pooled import Pooled, has_enough, pooled_forecast
+from datong.forecast.pooled_beside_own import blend
 from datong.model.errors import Refused
 from datong.model.flow import nothing_learnt
 

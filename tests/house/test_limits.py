@@ -50,7 +50,7 @@ LAZY_DOORS = {
         "datong.app",
     },
     "app/reporting.py": {
-        "datong.app.report.excel",
+        "datong.app.report.workbook",
         "datong.app.report.html",
         "datong.app.wording.assumed",
     },
@@ -84,14 +84,14 @@ LAZY_DOORS = {
     },
     "app/findings.py": {
         "datong.questions.effect",
-        "datong.questions.findings",
+        "datong.questions.market_findings",
         "datong.questions.hours_to_order",
         "datong.questions.market_shown",
     },
     "app/cli/twin_demo.py": {
         "datong.cycle",
         "datong.questions.effect",
-        "datong.questions.findings",
+        "datong.questions.market_findings",
         "datong.questions.offers",
         "datong.replay.twin.circle",
     },
@@ -101,7 +101,7 @@ LAZY_DOORS = {
         "datong.replay.twin.play",
     },
     "app/cli/market.py": {
-        "datong.questions.findings",
+        "datong.questions.market_findings",
         "datong.questions.tables_out",
     },
     "app/cli/commands.py": {
@@ -111,7 +111,7 @@ LAZY_DOORS = {
         "datong.app.cli.terminal_quote",
         "datong.app.cli.terminal_replenish",
         "datong.app.cli.terminal_since",
-        "datong.app.report.excel",
+        "datong.app.report.workbook",
         "datong.questions.clear",
         "datong.questions.offers",
     },

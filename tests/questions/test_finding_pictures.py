@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.questions.test_findings import MONDAY, SHIFT, WEEKS, shop
+from tests.questions.test_market_findings import MONDAY, SHIFT, WEEKS, shop
 from tests.sense.test_complaints import late_on_a
 from tests.sense.test_complaints import shop as reviewed_shop
 
@@ -14,7 +14,7 @@ from datong.ledger.state import State
 from datong.model.flow import Subject
 from datong.model.words import message
 from datong.questions.finding_pictures import Picture, drawn, picture_of
-from datong.questions.findings import MarketFinding, market_findings, seen_by_sense
+from datong.questions.market_findings import MarketFinding, market_findings, seen_by_sense
 from datong.questions.review_aspects import quotes_of, review_aspects
 from datong.questions.tables_out import _series
 from datong.questions.weeks_sold import WeeksSold, weeks_of_run, weeks_of_series

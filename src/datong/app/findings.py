@@ -16,8 +16,8 @@ from datong.questions.tables_out import SIGNALS_SCHEMA
 if TYPE_CHECKING:  # they import every stage
     from datong.ledger.state import State
     from datong.questions.effect import EffectResult
-    from datong.questions.findings import MarketFinding
     from datong.questions.hours_to_order import HoursToOrder
+    from datong.questions.market_findings import MarketFinding
     from datong.questions.market_shown import MarketShown
     from datong.questions.run_result import RunResult
 
@@ -31,7 +31,7 @@ SIGNALS, REASONS = "signals", "reasons"
 def market_findings(chain: Chain, as_of: Moment | None = None) -> "list[MarketFinding]":
     """What is found now, what was decided about it, the first of the last runs that showed it, and the orders of the
     last run that it moved."""
-    from datong.questions.findings import market_findings
+    from datong.questions.market_findings import market_findings
 
     state = chain.state(as_of)
     rows = _last_runs(chain, state.as_of)
@@ -89,7 +89,7 @@ def _last_runs(chain: Chain, until: datetime) -> list[dict[str, Any]]:
 def decide_finding(chain: Chain, name: str, state: str, why: str = "", change: Change | None = None) -> "MarketFinding":
     """Take or dismiss a finding: the next run plans by it. Gives the finding as decided. Raises NotFound, and Refused
     on a branch and for a change that its kind does not allow."""
-    from datong.questions.findings import decided, the_finding
+    from datong.questions.market_findings import decided, the_finding
 
     if chain.branch_name is not None:
         raise Refused(message("branch.not_given_out", branch=chain.branch_name))
@@ -105,6 +105,6 @@ def decide_finding(chain: Chain, name: str, state: str, why: str = "", change: C
 def effect_of_finding(chain: Chain, name: str, as_of: Moment | None = None) -> "EffectResult":
     """What came after a decision about a finding. Raises NotFound, and Refused where nothing was decided."""
     from datong.questions.effect import effect_of
-    from datong.questions.findings import the_finding
+    from datong.questions.market_findings import the_finding
 
     return effect_of(chain.state(as_of), the_finding(market_findings(chain, as_of), name))

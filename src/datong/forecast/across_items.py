@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datong.forecast.blend import POOLED_NAME, Blend, blend, mixed_test
 from datong.forecast.fill import first_known
 from datong.forecast.fit import NAMED_WEIGHT, Fit, Seen, Together, ahead_history, method_name
 from datong.forecast.launch import Launches, launch_forecast
 from datong.forecast.orders_in_hand import AheadShape, fit_ahead
+from datong.forecast.pooled_beside_own import POOLED_NAME, Blend, blend, mixed_test
 from datong.forecast.prior import FEWEST_KNOWN, LAUNCH_BUCKETS, LevelPrior, level_prior, look_alike_levels
 from datong.forecast.spread import Shape, fit_shape
 from datong.model.flow import BoolArray, FloatArray, SeriesSet

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datong.forecast.fill import filled
+from datong.forecast.mix_weights import mix_weights
 from datong.forecast.models import mean_forecasts, offered
 from datong.model.flow import FloatArray
 
@@ -13,8 +14,6 @@ SHORTEST_TRAINING = 6
 MOST_WINDOWS = 10
 # Back-test forecasts reach this far; what lies beyond follows from the fitted growth of the error.
 FURTHEST_BUCKET = 13
-# Weight of a model = loss ** -LOSS_POWER: 0 is the plain mean, infinity the best one only.
-LOSS_POWER = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +72,3 @@ def back_test(
     means = np.einsum("m,mwh->wh", weights, each)
     mean = weights @ mean_forecasts(names, series, buckets)
     return BackTest(names, weights, mean, actual - means, means, starts, len(units))
-
-
-def mix_weights(errors: FloatArray, series: FloatArray) -> FloatArray:
-    """(model) weights from back-test errors (model, window, bucket ahead): loss ** -LOSS_POWER, sum 1.
-
-    The loss is the root mean square error: what is chosen here is the mean of the paths, their quantiles come from
-    the errors of the mix. A tenth of the series' own standard deviation is added to each, so that few windows do not
-    decide all.
-    """
-    seen = ~np.isnan(errors)
-    count = seen.sum(axis=(1, 2))
-    if not len(errors) or not count.all():
-        return np.full(len(errors), 1.0 / max(len(errors), 1))
-    loss = np.sqrt(np.where(seen, errors, 0.0).__pow__(2).sum(axis=(1, 2)) / count)
-    loss = loss + 0.1 * float(np.std(series)) + 1e-9
-    power = (loss / loss.min()) ** -LOSS_POWER
-    return power / power.sum()

@@ -18,7 +18,7 @@ from datong.ledger.order_life import Standing
 from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
 from datong.ledger.state import State
 from datong.network.bills import Bills
-from datong.network.placed_orders import placed_orders
+from datong.network.past_orders import placed_orders
 from datong.network.site_transfers import still_on_the_way
 from datong.network.stock import MOMENT, Counts, order_sites
 

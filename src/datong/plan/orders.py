@@ -7,16 +7,14 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from datong.ledger.standings import OPEN_STATES, order_standings, state_of
-from datong.ledger.state import State, state_schema
+from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
-from datong.model.tables import tables
 from datong.network.horizon import valid_on
-from datong.network.under_way import UnderWay
 from datong.network.ways import Way
 from datong.plan.days import Days, days_of, due_by
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
+from datong.plan.orders_already_out import kept_orders
 from datong.plan.pegging import Peg, hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
@@ -74,39 +72,6 @@ def orders_of(
             )
         )
     return Plan(tuple(orders), kept_orders(state))
-
-
-def kept_orders(state: State) -> pa.Table:
-    """Orders already out, and locked ones not yet ended: the columns of `orders` (all in base units, so without `unit`)
-    and their `state`, by order."""
-    schema = state_schema(tables()["orders"]).append(pa.field("state", pa.string()))
-    schema = schema.remove(schema.get_field_index("unit"))
-    stands = order_standings(state)
-    rows = []
-    for row in state.table("orders").to_pylist():
-        now = state_of(row, stands.get(row["order"]))
-        if now in OPEN_STATES or (row["locked"] and now == "proposed"):
-            rows.append(row | {"state": now})
-    return pa.Table.from_pylist(sorted(rows, key=lambda r: r["order"]), schema=schema)
-
-
-def with_days_counted_on(kept: pa.Table, under_way: Iterable[UnderWay], work: Work) -> pa.Table:
-    """Kept orders with `to_come_units`, what is still to come of each, and `counted_on`, the day on which the plan
-    counts on it: their due day, or where that has passed when they can be expected, or the first day of the bucket in
-    which the hours and components that the plan has for them let it come; null where nothing comes within the horizon.
-    """
-    orders = {order.order: order for order in under_way}
-    comes = work.promised.arrives
-
-    def day(order: str) -> date | None:
-        if order not in orders or comes.get(order, 0) is None:
-            return None
-        return max(orders[order].due, work.starts[comes.get(order) or 0])
-
-    names = kept["order"].to_pylist()
-    left = [orders[name].units if name in orders else 0.0 for name in names]
-    kept = kept.append_column("to_come_units", pa.array(left, pa.float64()))
-    return kept.append_column("counted_on", pa.array([day(name) for name in names], pa.date32()))
 
 
 def _line(work: Work, way: Way) -> str | None:

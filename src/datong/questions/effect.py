@@ -20,7 +20,7 @@ from datong.model.flow import TAKEN, FloatArray, IntArray, SeriesSet
 from datong.model.words import Message, message
 from datong.network.finding_decisions import Decision, decisions
 from datong.questions.finding_strength import STATED_KINDS
-from datong.questions.findings import MarketFinding
+from datong.questions.market_findings import MarketFinding
 from datong.questions.since.rows import Naming, listed
 from datong.sense.series import sale_rows, series_of_sales
 from datong.statistics.effects import EARLY_MIN, LATE_MIN, LIKE_MIN, EffectEstimate, effect

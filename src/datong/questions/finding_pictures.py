@@ -16,7 +16,7 @@ from datong.ledger.state import State
 from datong.model.flow import FloatArray, Signal
 from datong.model.words import Message, message
 from datong.questions.finding_strength import LEADING_KINDS, returned_by_week, rows_about
-from datong.questions.findings import MarketFinding
+from datong.questions.market_findings import MarketFinding
 from datong.questions.weeks_sold import WeeksSold
 from datong.sense.complaints import ReadReviews, first_recent_day
 from datong.sense.leading import COMPLAINT_STARS

@@ -12,8 +12,8 @@ from datong.model.words import Message, message
 from datong.questions.effect import effect_of
 from datong.questions.finding_pictures import Picture, picture_of
 from datong.questions.finding_strength import STATED_KINDS
-from datong.questions.findings import MarketFinding, market_findings, seen_by_run
 from datong.questions.hours_to_order import HoursToOrder
+from datong.questions.market_findings import MarketFinding, market_findings, seen_by_run
 from datong.questions.review_aspects import Quote, quotes_of, review_aspects
 from datong.sense.complaints import read_reviews
 from datong.sense.series import sale_rows, series_of_sales

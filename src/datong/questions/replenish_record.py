@@ -12,7 +12,7 @@ from datong.ledger.standings import LEAST_UNITS
 from datong.ledger.state import State
 from datong.model.flow import FloatArray
 from datong.network.facts import ChainFacts
-from datong.network.placed_orders import PlacedOrder, placed_orders
+from datong.network.past_orders import PlacedOrder, placed_orders
 from datong.network.site_transfers import still_on_the_way
 from datong.network.ways import Way
 

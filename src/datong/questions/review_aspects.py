@@ -16,7 +16,7 @@ from datong.ledger.columns import as_day
 from datong.ledger.masking import masked
 from datong.ledger.state import State
 from datong.questions.finding_pictures import aspect_of
-from datong.questions.findings import MarketFinding
+from datong.questions.market_findings import MarketFinding
 from datong.sense.complaints import ReadReviews
 from datong.sense.voice.aspects import general
 from datong.sense.voice.language import language

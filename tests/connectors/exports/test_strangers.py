@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from datong.connectors.exports.order_states import marks_of
+from datong.connectors.exports.order_state_words import marks_of
 from datong.connectors.exports.reading import Reading, read_export
 
 DAYS = range(1, 29)

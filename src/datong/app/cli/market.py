@@ -24,8 +24,8 @@ from datong.network.finding_decisions import Change
 
 if TYPE_CHECKING:  # they import every stage
     from datong.questions.effect import EffectResult
-    from datong.questions.findings import MarketFinding
     from datong.questions.hours_to_order import HoursToOrder
+    from datong.questions.market_findings import MarketFinding
 
 # Most orders that are named with a finding.
 ORDERS_NAMED = 5
@@ -36,7 +36,7 @@ SHARES = (-1.0, 100.0)
 
 
 def answer_findings(options: argparse.Namespace, language: str) -> int:
-    from datong.questions.findings import findings_as_table
+    from datong.questions.market_findings import findings_as_table
     from datong.questions.tables_out import rendered
 
     with opened(options.chain, language, options.branch) as chain:

@@ -17,7 +17,7 @@ SHOWN, REASONS = 120, 2
 def answer(seed: int, language: str) -> int:
     from datong.cycle import decide
     from datong.questions.effect import effect_of
-    from datong.questions.findings import market_findings
+    from datong.questions.market_findings import market_findings
     from datong.questions.offers import ALIKE
     from datong.replay.twin.circle import MOST_WEEKS, lots_of, turn
 

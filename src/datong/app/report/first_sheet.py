@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xlsxwriter.worksheet import Worksheet
 
-from datong.app.report.sheets import LINE_HEIGHT, Placed, Writer, lines_of
+from datong.app.report.sheet_writer import LINE_HEIGHT, Placed, Writer, lines_of
 from datong.app.report.view import RunView
 from datong.app.report.week import KINDS, counted_on, this_week
 from datong.app.wording.certainty import certainty_lines

@@ -7,7 +7,7 @@ from typing import Any
 
 from datong.app.report.grid import Block, grid
 from datong.app.report.late import late_rows
-from datong.app.report.orders import of_this_week, order_rows
+from datong.app.report.proposed_orders import of_this_week, order_rows
 from datong.app.wording import figures
 from datong.app.wording.inputs import ReportInputs
 from datong.app.wording.names import Names

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.report.late import most_important
-from datong.app.report.orders import buckets_late
+from datong.app.report.proposed_orders import buckets_late
 from datong.app.report.view import RunView
 from datong.app.wording import figures
 from datong.app.wording.columns import rounded

@@ -8,7 +8,7 @@ from datong.model.words import say
 
 if TYPE_CHECKING:  # they import every stage
     from datong.questions.finding_strength import Strength
-    from datong.questions.findings import MarketFinding
+    from datong.questions.market_findings import MarketFinding
 
 
 # From this share on times are easier to grasp than percent.

@@ -12,7 +12,7 @@ import numpy as np
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import share_of_dates
 from datong.connectors.exports.numbers import share_of_numbers
-from datong.connectors.exports.order_states import marks_of, tells_of_undoing
+from datong.connectors.exports.order_state_words import marks_of, tells_of_undoing
 from datong.connectors.exports.vocabulary import header_words, is_total, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.words import Message, message, say

@@ -16,7 +16,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import FIELDS, Choice, ColumnGuess, examples_of
 from datong.connectors.exports.heard.columns import FIELDS as HEARD_FIELDS
 from datong.connectors.exports.heard.columns import INTEREST, REVIEWS
-from datong.connectors.exports.order_states import MARKS
+from datong.connectors.exports.order_state_words import MARKS
 from datong.connectors.exports.vocabulary import HEARD_LISTS, plain
 from datong.ledger.row_checks import shown
 from datong.model.findings import Finding, finding

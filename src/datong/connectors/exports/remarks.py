@@ -14,7 +14,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.evidence import texts_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carried, is_of_line
-from datong.connectors.exports.order_states import MARKS, marks_of, tells_of_undoing
+from datong.connectors.exports.order_state_words import MARKS, marks_of, tells_of_undoing
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import plain
 from datong.model.words import message

@@ -7,7 +7,7 @@ import numpy as np
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import header_score
-from datong.connectors.exports.order_states import marks_of
+from datong.connectors.exports.order_state_words import marks_of
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.row_checks import shown

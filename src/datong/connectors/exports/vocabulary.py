@@ -19,8 +19,8 @@ HEARD, HEARD_LISTS = "heard/heard.toml", ("reviews", "interest")
 
 @cache
 def vocabulary() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """words.toml: lists of words by area and name."""
-    return _read("words.toml")
+    """words.toml and order_states.toml: lists of words by area and name."""
+    return {**_read("words.toml"), **_read("order_states.toml")}
 
 
 @cache
@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 @cache
 def words(area: str, name: str) -> frozenset[str]:
-    """One list of words.toml, plain."""
+    """One list of words.toml or order_states.toml, plain."""
     return frozenset(plain(word) for word in vocabulary()[area][name])
 
 

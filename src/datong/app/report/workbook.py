@@ -13,8 +13,8 @@ from datong.app.report.first_sheet import write_first_sheet
 from datong.app.report.late import LATE_SCHEMA
 from datong.app.report.listing import late_cause
 from datong.app.report.market import aspect_rows, market_rows
-from datong.app.report.orders import ORDER_ROWS_SCHEMA
-from datong.app.report.sheets import MAX_ROWS, Writer, number_format
+from datong.app.report.proposed_orders import ORDER_ROWS_SCHEMA
+from datong.app.report.sheet_writer import MAX_ROWS, Writer, number_format
 from datong.app.report.view import RunView
 from datong.app.wording.columns import coded, title
 from datong.app.wording.inputs import ReportInputs

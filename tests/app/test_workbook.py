@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 import python_calamine
 
-from datong.app.report import sheets as written
-from datong.app.report.excel import workbook_bytes
-from datong.app.report.sheets import number_format, plain_text, width
+from datong.app.report import sheet_writer as written
+from datong.app.report.sheet_writer import number_format, plain_text, width
+from datong.app.report.workbook import workbook_bytes
 
 
 def sheets(content: bytes) -> dict[str, list[list]]:
