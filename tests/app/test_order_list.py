@@ -336,14 +336,19 @@ def test_what_may_be_no_goods_stands_apart_until_somebody_says_that_it_is(
     (released,) = re.findall(r"all of this: datong (release .*? --chain \S+) \(or", said)
     assert main(command) == 0  # now there is a plan before it, and it says what is to be done
     told = " ".join(capsys.readouterr().out.split())
-    assert "Give out what the list orders and starts by 2024-03-10 (2), with datong release and their numbers" in told
-    assert "; 2 more, of products that stand apart" in told and "release --due" not in told
+    assert "Give out what the list orders and starts by 2024-03-10 (2), with datong release --due and --without" in told
+    assert "; 2 more, of products that stand apart" in told
     page = (tmp_path / "chain" / "results" / "report.html").read_text(encoding="utf-8")
-    assert "2 more, of products that stand apart" in page and "release --due" not in page
+    assert "2 more, of products that stand apart" in page and "release --due and --without PRODUCT" in page
     assert main([*command, "--answer", "goods:SM=yes"]) == 0
     assert "of 3 products to order now" in capsys.readouterr().out
     assert main(command) == 0  # it is kept
     assert "of 3 products to order now" in capsys.readouterr().out
+    assert shlex.split(released)[:6] == ["release", "--due", "--without", "GC", "--without", "SM"]
+    where = ["--chain", str(tmp_path / "chain"), "--lang", "en"]
+    assert main(["release", "--without", "GC", *where]) == 2  # of what, nobody said
+    assert main(["release", "--due", "--without", "G C", *where]) == 2
+    assert "No order of the plan is of G C." in capsys.readouterr().err
     assert main(shlex.split(released)) == 0
     with datong.open(tmp_path / "chain") as opened:
         assert set(opened.state().table("orders")["product"].to_pylist()) == {"KA", "KB"}

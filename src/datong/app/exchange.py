@@ -30,14 +30,21 @@ from datong.questions.run_result import RunResult
 _FOUND = "answers/"
 
 
-def release(chain: Chain, orders: Sequence[str], all_due: bool, run_name: str | None = None) -> list[str]:
+def release(
+    chain: Chain,
+    orders: Sequence[str],
+    all_due: bool,
+    run_name: str | None = None,
+    without: Sequence[str] = (),
+) -> list[str]:
     """Release orders of the last run that are due for release: those named, or all. Returns their numbers.
 
     orders: numbers, or keys as the run's messages have them, which name what exactly is asked for. run_name: the plan
-    that is meant. Orders that are out already are left as they are. Raises NotFound for a number that is not due for
-    release, Refused for a key or a run that is not of the current plan (a run since, a branch, another chain), where
-    another run's order with the same number is out (then this run knows less than what was released), where all of a
-    plan are asked for whose first bucket is over, and on a branch.
+    that is meant. without: products of which nothing is released. Orders that are out already are left as they are.
+    Raises NotFound for a number that is not due for release and for a product without orders, Refused for a key or a
+    run that is not of the current plan (a run since, a branch, another chain), where another run's order with the same
+    number is out (then this run knows less than what was released), where all of a plan are asked for whose first
+    bucket is over, and on a branch.
     """
     _refuse_what_ifs(chain)
     run = chain.kept_run()
@@ -46,6 +53,9 @@ def release(chain: Chain, orders: Sequence[str], all_due: bool, run_name: str | 
     if all_due:
         _refuse_a_plan_of_before(chain, run)
     due = {m.order.order: m for m in run_messages(run)}
+    if strangers := sorted(set(without) - {m.order.product for m in due.values()}):
+        raise errors.NotFound(message("app.without_unknown", products=", ".join(strangers)))
+    due = {o: m for o, m in due.items() if m.order.product not in without}
     orders = _numbers(orders, due, chain, run)
     state = chain.state(names=READ_FOR_STANDINGS)
     out = order_states(state)

@@ -260,6 +260,7 @@ def _add_later_commands(c: _Commands) -> None:
     p.add_argument("orders", nargs="*", metavar="ORDER", help=c.text("release.orders"))
     c.chain(p, positional=False)
     p.add_argument("--due", action="store_true", help=c.text("release.due"))
+    p.add_argument("--without", action="append", default=[], metavar="PRODUCT", help=c.text("release.without"))
     p.add_argument("--run", metavar="RUN", help=c.text("release.run"))
     c.on_branch(p, refused=True)
 

@@ -187,7 +187,7 @@ def _plan(chain: Chain, options: argparse.Namespace, language: str, *, first: bo
     terminal.line(say("order_list.report", language, path=report.resolve()))
     folder = shlex.quote(str(chain.folder))
     if listed.wanted:
-        which = _orders_of(result.tables["orders"], listed) if listed.apart else "--due"
+        which = shlex.join(["--due", *_without(result.tables["orders"], listed)])
         terminal.line(say("order_list.ordered", language, folder=folder, which=which))
     terminal.line(say("order_list.arrived", language, folder=folder))
     terminal.line(say("order_list.refresh", language, folder=folder))
@@ -204,13 +204,10 @@ def _goods(chain: Chain, options: argparse.Namespace) -> frozenset[str]:
                      if key.startswith(GOODS) and value.lower() in ("yes", "y", "是"))  # fmt: skip
 
 
-def _orders_of(orders: pa.Table, listed: OrderList) -> str:
-    """Keys of the orders that the list holds, without those of what stands apart."""
-    products = {row["product"] for row in listed.wanted}
-    first = min(listed.inputs.starts)
-    until = listed.inputs.settings.calendar.shift(first, 1)
-    rows = orders.select(["order", "product", "start", "locked"]).to_pylist()
-    return shlex.join(r["order"] for r in rows if r["product"] in products and r["start"] < until and not r["locked"])
+def _without(orders: pa.Table, listed: OrderList) -> list[str]:
+    """Options that leave out the orders of what stands apart from the list."""
+    apart = {row["product"] for row in listed.apart}
+    return [word for name in sorted(apart & set(orders["product"].to_pylist())) for word in ("--without", name)]
 
 
 def _open(report: Path) -> None:
