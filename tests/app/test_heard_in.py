@@ -77,7 +77,7 @@ def test_reviews_of_a_shop_app_come_in_masked_and_of_the_chains_products(
     said = "".join(capsys.readouterr())
     last = [line for line in said.splitlines() if line.startswith("Read 3 ")]
     assert last == [
-        "Read 3 rows: 3 reviews. Left out: 1 rows of products that the chain does not know, which wait in quarantine."
+        "Read 3 rows: 3 reviews. Left out: 1 row of products that the chain does not know, which wait in quarantine."
     ]
     assert "701 (hemro-luna-ceramic-mug-blue-300-ml) = MUG-3" in " ".join(said.split())
     with closing(Chain(folder)) as chain:

@@ -68,7 +68,12 @@ def mailed(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def test_mail_and_drop_side_by_side(mailed: Mailed, capsys: pytest.CaptureFixture[str]) -> None:
     """Who has an address gets a mail, all others a sheet in the drop folder, and it is said which."""
     status, text = run(capsys, "exchange", mailed.folder, "--dry-run")
-    assert status == 0 and "Would go out: Mill Ltd" in text and "mill@firm.example" in text and "V, 1 order (" in text
+    assert (
+        status == 0
+        and "Would go out: The Mill (Mill Ltd)" in text
+        and "mill@firm.example" in text
+        and "V, 1 order (" in text
+    )
     assert not mailed.outbox.mails and not (mailed.folder / "exchange").exists()
     status, text = run(capsys, "exchange", mailed.folder)
     assert status == 0, text
@@ -131,7 +136,7 @@ def test_what_was_not_answered_goes_again_where_it_is_asked_for(
 ) -> None:
     run(capsys, "exchange", mailed.folder)
     status, text = run(capsys, "exchange", mailed.folder, "--again", "Mill Ltd", "--dry-run")
-    assert status == 0 and "Would go out: Mill Ltd" in text and len(mailed.outbox.mails) == 1
+    assert status == 0 and "Would go out: The Mill (Mill Ltd)" in text and len(mailed.outbox.mails) == 1
     assert run(capsys, "exchange", mailed.folder, "--again", "Mill Ltd")[0] == 0
     first, second = mailed.outbox.mails
     assert token_of(first) == token_of(second) and "重发" in str(second["Subject"])

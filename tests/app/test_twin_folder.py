@@ -87,6 +87,14 @@ def test_all_that_is_wrong_with_orders_is_said_at_once_and_nothing_is_played(fol
         twin_folder.play_week(folder, path)
     codes = ["unknown_product", "bad_units", "bad_units", "bad_units", "bad_day"]
     assert [(f.code, f.row) for f in refused.value.findings] == [(code, row) for row, code in enumerate(codes, 2)]
+    path.write_text(f"order,product,units\nW1,{name},5\nW1,{name},5\n,{name},5\n,{name},5\n")
+    with pytest.raises(BadInput) as refused:
+        twin_folder.play_week(folder, path)
+    assert [(f.code, f.row) for f in refused.value.findings] == [("twice", 3)]
+    for wrong in ("hello\n", ""):  # no orders at all, it may seem
+        path.write_text(wrong)
+        with pytest.raises(BadInput):
+            twin_folder.play_week(folder, path)
     path.write_text("units\n5\n")
     with pytest.raises(BadInput):
         twin_folder.play_week(folder, path)

@@ -35,6 +35,13 @@ from datong.sense.voice.text import clean
         ("王先生很热情", "[name]先生很热情"),
         ("Mr. Brown was rude", "Mr. [name] was rude"),
         ("my name is Ann Lee", "my name is [name]"),
+        ("My name is John Whitbread.", "My name is [name]."),
+        ("I am called Suzanne and", "I am called [name] and"),
+        ("Signed: Mary Ellis", "Signed: [name]"),
+        ("This is John Whitbread from Leeds", "This is [name] from Leeds"),
+        ("Call me, Zebulon Mbekwana", "Call me, [name]"),
+        ("我是李国强。", "我是[name]。"),
+        ("我叫慕容建国,很满意", "我叫[name],很满意"),
     ],
 )
 def test_what_is_masked(text: str, expected: str) -> None:
@@ -50,6 +57,8 @@ def test_what_is_masked(text: str, expected: str) -> None:
         "it took 3 weeks and cost 24.99",
         "路上堵车,3号才到",
         "order arrived late",
+        "This is perfect. I am happy. Thanks Amazon",
+        "我叫了外卖,我是老顾客",
         "size 10-12 fits, 100% cotton",
     ],
 )

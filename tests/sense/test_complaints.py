@@ -7,10 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from datong.ledger.columns import day_number
 from datong.ledger.state import State, state_of_tables
 from datong.model.flow import Signal
 from datong.model.settings import ChainSettings
 from datong.model.words import catalogue
+from datong.sense.complaints import read_reviews
 from datong.sense.signals import sense
 from datong.sense.voice.aspects import general
 
@@ -108,6 +110,23 @@ def test_a_handful_of_reviews_or_only_some_of_the_running_week_say_nothing_yet(k
     assert found(state.with_tables(reviews=some)) == []
     ahead = [r | {"happened_at": state.as_of + timedelta(hours=1)} for r in some.to_pylist()]
     assert found(state.with_tables(reviews=pa.Table.from_pylist(ahead, schema=rows.schema))) == []
+
+
+def test_what_one_buyer_writes_of_a_product_is_one_voice_in_all() -> None:
+    """Three reviews of one buyer, in other words and on other days, count a third each."""
+    state = shop(late_on_a)
+    rows = state.table("reviews").to_pylist()
+    texts = ("The hem is torn.", "It arrived two weeks late.", "Nobody answers the telephone.")
+    own = [
+        rows[n * 50] | {"product": "A", "text": text, "customer": "~Lee", "row_id": f"l{n}", "rating": 1.0}
+        for n, text in enumerate(texts)
+    ]
+    state = state.with_tables(reviews=pa.Table.from_pylist(rows + own, schema=state.table("reviews").schema))
+    heard = read_reviews(state, day_number(MONDAY.date() + timedelta(weeks=WEEKS)))
+    assert heard is not None
+    places = np.flatnonzero(heard.row >= len(rows))
+    assert len(places) == 3
+    assert heard.weight[places].sum() == pytest.approx(1.0)
 
 
 def test_a_campaign_raises_no_complaint_and_what_counts_less_is_said() -> None:

@@ -110,6 +110,7 @@ def test_series_that_hardly_sell_and_unknown_ones_are_not_watched():
         state.look(units[:, t])
     assert state._watched().tolist() == [False, False, True]
     assert watch(np.zeros((0, 5)), np.zeros(0, np.int64), DAYS, 0.1).series.size == 0
+    assert all(part.size == 0 for part in watch(np.zeros((3, 0)), np.arange(3), WEEKS, 0.1))  # no whole week yet
 
 
 def test_a_common_movement_is_found_and_what_one_series_does_is_not_in_it():

@@ -123,7 +123,7 @@ def _settings(folder: Path) -> TwinSettings:
 
 def _given(folder: Path) -> dict[str, str]:
     """Number of an order that was given -> file of its week."""
-    return {row["order"]: path.name for path in _weeks(folder) for row in _rows(path) if row["order"]}
+    return {row["order"]: path.name for path in _weeks(folder) for row in _read(path)[1] if row["order"]}
 
 
 def _weeks(folder: Path) -> list[Path]:
@@ -134,11 +134,11 @@ def _orders(path: Path, game: Game, given: Mapping[str, str]) -> Read:
     """Orders of a .csv or .parquet with the columns product and units; due, kind and start where they are there, as in
     the table `orders` of a run. Without a due day an order is there as soon as it can be. given: orders of earlier
     weeks, by number. Raises BadInput."""
-    rows, now, source = _rows(path), game.market.now, path.name
-    missing = [name for name in NEEDED if rows and name not in rows[0]]
+    (names, rows), now, source = _read(path), game.market.now, path.name
+    missing = [name for name in NEEDED if name not in names]
     wrong = [finding("error", "twin.no_column", source, column=name) for name in missing]
     wanted: list[Wanted] = []
-    numbers: list[str] = []
+    numbers: list[str] = []  # '' of those without
     later = other_kind = 0
     for number, row in enumerate([] if missing else rows, 2):
         if (row.get("kind") or "make") != "make":
@@ -157,6 +157,8 @@ def _orders(path: Path, game: Game, given: Mapping[str, str]) -> Read:
             wrong.append(finding("error", "twin.bad_day", source, row=number, column=column, value=value))
         elif begin >= now + timedelta(weeks=1):
             later += 1
+        elif number_of and number_of in numbers:
+            wrong.append(finding("error", "twin.twice", source, row=number, column="order", order=number_of))
         elif number_of in given:
             week = given[number_of]
             wrong.append(finding("error", "twin.given_before", source, row=number, order=number_of, week=week))
@@ -168,13 +170,16 @@ def _orders(path: Path, game: Game, given: Mapping[str, str]) -> Read:
     return Read(tuple(wanted), later, other_kind, tuple(numbers))
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _read(path: Path) -> tuple[Sequence[str], list[dict[str, Any]]]:
+    """Names of the columns, and the rows."""
     if not path.is_file():
         raise Refused(message("twin.no_orders", file=path))
     try:
         if path.suffix == ".parquet":
-            return pq.read_table(path).to_pylist()
-        return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+            table = pq.read_table(path)
+            return table.column_names, table.to_pylist()
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        return reader.fieldnames or (), list(reader)
     except (pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
         raise Refused(message("twin.unreadable", file=path)) from error
 

@@ -60,14 +60,22 @@ SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆"
     "汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
 )
+LONG_SURNAMES = "欧阳|司马|上官|诸葛|慕容|东方|皇甫|尉迟|公孙|令狐|夏侯|司徒|端木|南宫|独孤"
 NAME_TOLD = re.compile(
-    rf"((?:联系人|收货人|收件人|寄件人|发件人|签收人|姓名|名字叫|我叫)\s*(?:[:：=]|是|为)?\s*)"
-    rf"([{HAN}]{{2,3}}(?![{HAN}])|[{SURNAMES}][{HAN}]{{1,2}}"
+    rf"((?:联系人|收货人|收件人|寄件人|发件人|签收人|姓名|名字叫|我叫)\s*(?:[:：=]|是|为)?\s*)(?![了过他她它你们])"
+    rf"((?:{LONG_SURNAMES})[{HAN}]{{1,2}}|[{HAN}]{{2,3}}(?![{HAN}])|[{SURNAMES}][{HAN}]{{1,2}}"
     r"|[A-Za-z][A-Za-z'.-]{0,19}(?: [A-Z][A-Za-z'.-]{0,19}){0,2})"
 )
+# "I am Li Guoqiang": a surname, and nothing after the name.
+NAME_SAID = re.compile(rf"(我是)((?:{LONG_SURNAMES}|[{SURNAMES}])[{HAN}]{{1,2}}(?![{HAN}]))")
+FIRST_NAME, NEXT_NAME = r"[A-Z][a-z'.-]{0,18}[a-z']", r" [A-Z](?:[a-z'.-]{0,18}[a-z'])?"
 NAME_TOLD_EN = re.compile(
-    r"(\b(?:my name is|name|recipient|consignee|contact person|contact|attn)\s*[:=]?\s+)"
-    r"([A-Z][a-z'.-]{1,19}(?: [A-Z][a-z'.-]{0,19}){0,2})"
+    r"(\b(?i:my name is|name is|name|called|signed|call me|ask for|recipient|consignee|contact person|contact|attn)"
+    rf"\s*[:=,]?\s+)({FIRST_NAME}(?:{NEXT_NAME}){{0,2}})"
+)
+# Two words with capitals, where one alone may begin a sentence or praise ("This is Perfect").
+NAME_SAID_EN = re.compile(
+    rf"(\b(?i:this is|i am|i'm|regards|yours|sincerely|thanks),?\s+)({FIRST_NAME}(?:{NEXT_NAME}){{1,2}})"
 )
 TITLED_ZH = re.compile(rf"[{SURNAMES}][{HAN}]{{0,2}}?(?=先生|女士|小姐|师傅|经理)")
 TITLED_EN = re.compile(r"\b((?:Mr|Mrs|Ms|Miss|Dr)\.? )[A-Z][a-z'-]{1,19}(?: [A-Z][a-z'-]{1,19})?")
@@ -89,10 +97,10 @@ def masked(text: str) -> str:
         text = ADDRESS_EN.sub(ADDRESS, text) if latin else text
         text = DIGITS.sub(_number, text)
     text = SPOKEN.sub(PHONE, text)
-    text = NAME_TOLD.sub(_kept(NAME), text)
+    text = NAME_SAID.sub(_kept(NAME), NAME_TOLD.sub(_kept(NAME), text))
     text = TITLED_ZH.sub(NAME, text)
     if latin:
-        text = NAME_TOLD_EN.sub(_kept(NAME), text)
+        text = NAME_SAID_EN.sub(_kept(NAME), NAME_TOLD_EN.sub(_kept(NAME), text))
         text = TITLED_EN.sub(_kept(NAME), text)
     return text
 

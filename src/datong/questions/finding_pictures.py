@@ -30,11 +30,12 @@ ANY_MARKET = ("all",)
 @dataclass(frozen=True, eq=False)
 class PictureLine:
     """name: what it is. role: 'series', 'sales' (beside it), 'ahead' or 'level'. values: (week) NaN where nothing is
-    known."""
+    known. is_share: whether they are shares, not units."""
 
     name: Message
     role: str
     values: FloatArray
+    is_share: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,7 @@ def _levels(signal: Signal, span: tuple[int, int], count: int) -> list[PictureLi
 def _of_returns(state: State, one: MarketFinding, weeks: WeeksSold, own: Sequence[int]) -> Picture:
     back, sold = returned_by_week(state, weeks, one.subject), weeks.sold[own].sum(axis=0)
     first, last = weeks.span(one.first, one.last)
-    lines = [PictureLine(message("findings.line_returned"), "series", _shares(back, sold))]
+    lines = [PictureLine(message("findings.line_returned"), "series", _shares(back, sold), is_share=True)]
     week = np.arange(len(weeks.starts))
     for key, side in (("before", week < first), ("after", (week >= first) & (week <= last))):
         if sold[side].sum() > 0:
@@ -125,7 +126,7 @@ def _of_complaint(one: MarketFinding, weeks: WeeksSold, heard: ReadReviews | Non
     blames = heard.opinions.blamed[counted, aspect] * weight
     share = _shares(weeks.by_week(day, blames), weeks.by_week(day, weight))
     name = message("findings.line_blamed", aspect=message(f"aspect.{general().aspects[aspect].path}"))
-    lines = [PictureLine(name, "series", share)]
+    lines = [PictureLine(name, "series", share, is_share=True)]
     is_late = day >= first_recent_day(weeks.end)
     late = np.arange(len(weeks.starts)) >= len(weeks.starts) - (weeks.end - first_recent_day(weeks.end)) // WEEK_DAYS
     for key, there, side in (("before", ~is_late, ~late), ("after", is_late, late)):
@@ -155,7 +156,9 @@ def _of_lead(state: State, one: MarketFinding, signal: Signal, weeks: WeeksSold,
         count = rows["count"].to_numpy(zero_copy_only=False)
         values = _from_first(weeks.by_week(local_days(rows, state), count))
     sold = PictureLine(message("findings.line_sold"), "sales", _sum(weeks.units[own]))
-    return _over(weeks, one, "index", (PictureLine(name, "series", values), sold))
+    return _over(
+        weeks, one, "index", (PictureLine(name, "series", values, one.kind in ("returned", "complaints")), sold)
+    )
 
 
 def _bad_share(state: State, one: MarketFinding, weeks: WeeksSold) -> FloatArray:

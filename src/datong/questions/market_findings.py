@@ -221,6 +221,7 @@ def signals_of_run(tables: Mapping[str, pa.Table]) -> tuple[Signal, ...]:
             evidence=tuple(row["evidence"] or ()),
             text=message_of(row["text_key"], row["text_params"]),
             decision=row.get("decision") or "",
+            since=row.get("since"),
         )
         for row in tables["signals"].to_pylist()
     )

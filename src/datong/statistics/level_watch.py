@@ -312,4 +312,7 @@ def watch(units: FloatArray, groups: IntArray, blocks: Blocks, share: float) -> 
     """All alarms along the whole history, oldest first. units: (series, block) NaN where unknown."""
     state = LevelWatch(groups, blocks, share)
     every = [state.look(units[:, t]) for t in range(units.shape[1])]
+    if not every:
+        whole, real = np.zeros(0, np.int64), np.zeros(0)
+        return Alarms(whole, whole, whole, whole, real, real, real, real)
     return Alarms(*(np.concatenate(part) for part in zip(*every, strict=True)))

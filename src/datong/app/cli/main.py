@@ -444,6 +444,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(say("cli.os_error", language, error=error), file=sys.stderr)  # noqa: T201
         return EXIT_REFUSED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # the end of what is typed at a question, too
         print(say("cli.interrupted", language), file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED

@@ -166,7 +166,8 @@ def _figure(view: RunView, title: str, picture: Picture, behind: Callable[..., R
         span=picture.span,
         span_label=view.say("market.span"),
     )
-    columns = [(line.name.text(language), _told(line.values)) for line in picture.lines if line.role != "level"]
+    series = [line for line in picture.lines if line.role != "level"]
+    columns = [(line.name.text(language), _told(line.values, line.is_share)) for line in series]
     return {
         "svg": plot(title, steps, lines, (), write),
         "note": view.say("market.of_mean") if picture.unit == "index" else "",
@@ -178,9 +179,8 @@ def _known(values: np.ndarray) -> list[float | None]:
     return [None if math.isnan(value) else value for value in values.tolist()]
 
 
-def _told(values: np.ndarray) -> list[str]:
+def _told(values: np.ndarray, is_share: bool) -> list[str]:
     """Shares in percent, units with as many digits as they ask for."""
-    is_share = np.nanmax(values, initial=0.0) <= 1.0 and not np.all(np.isnan(values) | (values == np.round(values)))
     write = partial(figures.share, digits=1) if is_share else figures.fitting
     return [write(None if math.isnan(value) else value) for value in values.tolist()]
 

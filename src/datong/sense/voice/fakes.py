@@ -23,8 +23,8 @@ from datong.sense.voice.repeats import copies, frames, of_words, spelt_anew
 
 MOST_SHARE = 0.2
 KINDS = ("repeats", "frame", "burst", "buyer", "against")
-# Of those that are alike each has its share of one voice.
-ALIKE = (0, 1)
+# Of those that are alike, and of those of one buyer, each has its share of one voice.
+ALIKE = (0, 1, 3)
 # Fewest texts that repeat one another, or are of one frame: of a few, one may have quoted the other.
 GROUP_MIN, FRAME_MIN = 4, 5
 # Days of a burst; its fewest reviews; how unlikely it is at the product's own rate, and its one-sidedness.
