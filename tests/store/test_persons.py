@@ -15,7 +15,9 @@ from datong.ledger.protocol import RunRecord
 from datong.model.settings import ChainSettings
 from datong.model.tables import Column
 from datong.store import migrations
+from datong.store.branches import DuckDBBranches
 from datong.store.duckdb_ledger import DuckDBLedger, open_ledger
+from stores import make
 
 Step = Callable[[duckdb.DuckDBPyConnection], bool | None]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -73,6 +75,28 @@ def test_a_ledger_whose_contents_were_made_of_customers_knows_its_rows_again(
         (evidence,) = ledger.run_table("R20260301-00000000", "signals")["evidence"].to_pylist()
         assert sorted(evidence) == now["row_id"].to_pylist()
         assert ledger.rows("sales", evidence).num_rows == 4
+
+
+def test_what_a_branch_says_of_equal_rows_stays_about_the_same_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two equal sales but for the buyer; a branch has a third one, and takes back that of Wu."""
+    path = tmp_path / "ledger.duckdb"
+    with monkeypatch.context() as before:
+        before.setattr(row_ids, "_sql_content", with_customers)
+        before.setattr(migrations, "MIGRATIONS", before_step(migrations._buyers_out_of_content))
+        with open_ledger(path, SETTINGS) as ledger:
+            assert added(ledger, rows("Lee", "Wu")) == 2
+            bought = ledger.state(NOW).table("sales").select(["row_id", "customer"]).to_pylist()
+            (of_wu,) = [row["row_id"] for row in bought if row["customer"] == "Wu"]
+            branch = make(DuckDBBranches(ledger), "if", NOW)
+            assert added(branch, rows("Xu"), "more") == 1
+            branch.withdraw("sales", [of_wu], NOW, by="Ann")
+            assert sorted(branch.state(NOW).table("sales")["customer"].to_pylist()) == ["Lee", "Xu"]
+    with open_ledger(path, SETTINGS) as ledger:
+        assert sorted(ledger.state(NOW).table("sales")["customer"].to_pylist()) == ["Lee", "Wu"]
+        branch = DuckDBBranches(ledger).on("if")
+        assert sorted(branch.state(NOW).table("sales")["customer"].to_pylist()) == ["Lee", "Xu"]
 
 
 def test_words_that_were_kept_as_they_came_are_masked_and_their_rows_known_again(

@@ -140,8 +140,7 @@ def _buyers_out_of_content(connection: duckdb.DuckDBPyConnection) -> None:
     anew: dict[str, str] = {}
     for schema, name, column in _columns_of(hands):
         if name in tables() and column in tables()[name].personal_columns("customer"):
-            where = f"{quoted(column)} IS NOT NULL"
-            anew |= identify_anew(hands, tables()[name], f"{schema}.{quoted(name)}", where)
+            anew |= _identify_anew(hands, schema, name, f"{quoted(column)} IS NOT NULL", anew)
     _rename_rows(hands, anew)
 
 
@@ -162,7 +161,7 @@ def _words_masked(connection: duckdb.DuckDBPyConnection) -> bool:
         befores, afters = (pa.array(side, pa.string()) for side in zip(*told, strict=True))
         with hands.registered("masked_arrow", pa.table({"before": befores, "after": afters})):
             hands.run(f"UPDATE {where} AS r SET {cell} = m.after FROM masked_arrow AS m WHERE r.{cell} = m.before")
-            anew |= identify_anew(hands, tables()[name], where, f"{cell} IN (SELECT after FROM masked_arrow)")
+            anew |= _identify_anew(hands, schema, name, f"{cell} IN (SELECT after FROM masked_arrow)", anew)
         found = True
     _rename_rows(hands, anew)
     return found
@@ -177,6 +176,15 @@ def _columns_of(hands: Hands) -> list[tuple[str, str, str]]:
             " AND schema_name IN ('chain', 'branch') ORDER BY schema_name DESC, table_name, column_name"
         )
     ]
+
+
+def _identify_anew(hands: Hands, schema: str, name: str, where: str, before: dict[str, str]) -> dict[str, str]:
+    """`identify_anew` of the trunk's rows, or, after them, of those of the branches. before: ids that have changed."""
+    place = f"{schema}.{quoted(name)}"
+    if schema == "chain":
+        return identify_anew(hands, tables()[name], place, where)
+    known = {old: new for old, new in before.items() if old.startswith(f"{name}:")}
+    return identify_anew(hands, tables()[name], place, where, f"chain.{quoted(name)}", known)
 
 
 def _rename_rows(hands: Hands, anew: dict[str, str]) -> None:

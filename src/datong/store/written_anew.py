@@ -1,7 +1,8 @@
 """Rows and kept runs written anew in place, where the rules of what they hold have changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ import pyarrow as pa
 from datong.ledger.row_ids import identities
 from datong.ledger.state import arrow_type
 from datong.model.tables import Table
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def quoted(name: str) -> str:
@@ -25,12 +28,21 @@ class Hands(NamedTuple):
     registered: Callable[[str, pa.Table], AbstractContextManager[None]]
 
 
-def identify_anew(hands: Hands, table: Table, name: str, where: str) -> dict[str, str]:
+def identify_anew(
+    hands: Hands, table: Table, name: str, where: str, trunk: str | None = None, known: Mapping[str, str] = NOBODY
+) -> dict[str, str]:
     """Give rows the content, and those without a key the id, that today's rules give them. Returns the new id of each
-    row that has another one. name, where: SQL.
+    row that has another one. name, where: SQL. trunk: of rows of branches, the table of the trunk, whose rows have
+    their new ids already; known: those by the ids of before.
 
     A row without a key keeps its place among equal ones: it is numbered after those that have the new content already.
+    What a branch says of a row of the trunk goes on being about it.
     """
+    if known:
+        ids = pa.table({"before": pa.array(list(known), pa.string()), "after": pa.array(known.values(), pa.string())})
+        with hands.registered("known_arrow", ids):
+            hands.run(f"UPDATE {name} AS r SET row_id = k.after FROM known_arrow AS k WHERE r.row_id = k.before")
+    of_trunk = set(known.values())
     there = {n for (n,) in hands.rows(f"SELECT column_name FROM (DESCRIBE {name})")}
     columns = [column for column in table.columns.values() if column.name in there]
     own = ", ".join(quoted(column.name) for column in columns)
@@ -46,15 +58,13 @@ def identify_anew(hands: Hands, table: Table, name: str, where: str) -> dict[str
     new: dict[str, str] = {}
     last: dict[str, int] = {}
     for i in order:
-        if keyed[i] or old[i] in new:
+        if keyed[i] or old[i] in new or old[i] in of_trunk:
             continue
         if base[i] not in last:
-            numbers = hands.rows(
-                f"SELECT max(split_part(row_id, '.', -1)::BIGINT) FROM {name} WHERE starts_with(row_id, ?)"
-                " AND row_id NOT IN (SELECT unnest(?))",
-                [base[i] + ".", old],
+            last[base[i]] = max(
+                _last_number(hands, name, base[i], old),
+                0 if trunk is None else _last_number(hands, trunk, base[i], ()),
             )
-            last[base[i]] = numbers[0][0] or 0
         last[base[i]] += 1
         new[old[i]] = f"{base[i]}.{last[base[i]]}"
     ids = pa.array([new.get(one, one) for one in old], pa.string())
@@ -65,6 +75,16 @@ def identify_anew(hands: Hands, table: Table, name: str, where: str) -> dict[str
             " FROM anew_arrow AS a WHERE r.rowid = a.at"
         )
     return {one: other for one, other in new.items() if one != other}
+
+
+def _last_number(hands: Hands, name: str, base: str, without: Sequence[str]) -> int:
+    """The highest number of the rows of a content, but for some of them; 0 where there is none."""
+    ((number,),) = hands.rows(
+        f"SELECT max(split_part(row_id, '.', -1)::BIGINT) FROM {name} WHERE starts_with(row_id, ?)"
+        " AND row_id NOT IN (SELECT unnest(?::VARCHAR[]))",
+        [base + ".", list(without)],
+    )
+    return number or 0
 
 
 def with_texts(table: pa.Table, change: Callable[[Any], Any]) -> pa.Table:
