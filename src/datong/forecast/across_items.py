@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from datong.forecast.begun import BEGUN_METHOD, Course, begun_forecast
 from datong.forecast.fill import first_known
-from datong.forecast.fit import NAMED_WEIGHT, Fit, Seen, Together, ahead_history, method_name
+from datong.forecast.fit import GIVEN, NAMED_WEIGHT, SMALLEST_FACTOR, Fit, Seen, Together, ahead_history, method_name
 from datong.forecast.launch import Launches, launch_forecast
 from datong.forecast.orders_in_hand import AheadShape, fit_ahead
 from datong.forecast.pooled_beside_own import POOLED_NAME, Blend, blend, mixed_test
@@ -30,6 +31,8 @@ class Shared:
     both: Blend | None
     # What launches before tell of items with hardly any history; None: nothing.
     launched: Launches | None
+    # Item with hardly any history -> what may come of it by all that began like it.
+    begun: dict[int, Course]
     # How far what is known ahead tells of the rest.
     ahead: AheadShape
     # Category -> level of a product without history.
@@ -47,14 +50,23 @@ def share(seen: Seen, fits: Sequence[Fit]) -> Shared:
         launched = _launched(series, fits, together, closed_holiday, seen.whole)
         if launched is not None:
             fits = [_named(own, launched, i) for i, own in enumerate(fits)]
+    factor = seen.season[0] * seen.holiday[0]
+    steady = np.where(factor > SMALLEST_FACTOR, series.units / factor, np.nan)
+    begun = begun_forecast(series, steady, seen.whole, np.array([_is_prior(f) for f in fits], dtype=bool))
+    fits = [replace(own, method=BEGUN_METHOD) if i in begun else own for i, own in enumerate(fits)]
     return Shared(
         fits=tuple(fits),
         shapes=shapes,
         both=both,
         launched=launched,
+        begun=begun,
         ahead=fit_ahead([f.ahead for f in fits if f.ahead is not None]),
         priors=_priors(series, fits, seen.waited),
     )
+
+
+def _is_prior(fit: Fit) -> bool:
+    return fit.test is None and fit.method != GIVEN.method
 
 
 def _blended(

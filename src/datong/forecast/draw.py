@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from datong.forecast.across_items import Shared
+from datong.forecast.begun import course_paths
 from datong.forecast.fit import NEAR_HOLIDAY, SMALLEST_FACTOR, Fit, Seen
 from datong.forecast.launch import STEP as LAUNCH_STEP
 from datong.forecast.launch import Launches
@@ -55,6 +56,8 @@ def _of_item(
         spread = _spread(series, i, fit, shared.shapes[fit.intermittent], shared.both, whole_factor)
         known = float(series.known_ahead_units[i, 0])
         return _paths(rng, fit, spread, shared.ahead, known, factor, holiday, path_count)
+    if i in shared.begun:
+        return course_paths(rng, shared.begun[i], whole_factor, fit.whole, path_count)
     prior, units = shared.priors[series.category[i]], series.units[i, fit.start :]
     level, spread = _level_and_spread(shared.launched, i, fit.whole, units, prior, season)
     if len(units):

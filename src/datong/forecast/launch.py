@@ -339,10 +339,12 @@ def _trust(tested: _Tested, whole: bool) -> Trust:
         mean = _mixed(pooled, prior, trust.share)
         drift = np.log1p(STEP) * np.arange(actual.shape[1])
         level = trust.widened(log_variance) + drift
-        single = _pinball(actual[case, at], mean[case, at], level[case, at], trust.noise, whole)
+        single = drawn_pinball(actual[case, at], mean[case, at], level[case, at], trust.noise, whole)
         total, count = (np.where(seen, x, 0.0)[some].sum(axis=1) for x in (actual, np.ones_like(actual)))
         sums = np.where(seen, mean, 0.0)[some].sum(axis=1)
-        joint = _pinball(total, sums, np.where(seen, level, 0.0)[some].sum(axis=1) / count, trust.noise / count, whole)
+        joint = drawn_pinball(
+            total, sums, np.where(seen, level, 0.0)[some].sum(axis=1) / count, trust.noise / count, whole
+        )
         return float(np.mean(single / scale[case]) + np.mean(joint / (scale[some] * count)))
 
     best = {name: value for name, value in vars(Trust()).items() if name != "launches"}
@@ -357,7 +359,7 @@ def _trust(tested: _Tested, whole: bool) -> Trust:
     return Trust(share=share, launches=launches, **drawn)
 
 
-def _pinball(
+def drawn_pinball(
     actual: FloatArray, mean: FloatArray, log_variance: FloatArray, noise: float | FloatArray, whole: bool
 ) -> FloatArray:
     """(row) mean over levels, of demand as it is drawn: a lognormal level, gamma noise and a Poisson count on it."""
@@ -372,5 +374,10 @@ def _pinball(
     if whole:
         drawn = poisson_quantile(np.broadcast_to(count, drawn.shape), drawn)
     drawn.sort(axis=1)
-    over = actual[:, None] - drawn[:, np.ceil(LEVELS * DRAWS).astype(int) - 1]
+    return pinball(actual, drawn[:, np.ceil(LEVELS * DRAWS).astype(int) - 1])
+
+
+def pinball(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
+    """(row) mean over LEVELS; quantiles: (row, level)."""
+    over = actual[:, None] - quantiles
     return np.maximum(LEVELS * over, (LEVELS - 1) * over).mean(axis=1)

@@ -223,7 +223,7 @@ def party(code: str, names: Mapping[str, str] = MappingProxyType({})) -> Message
 
 
 # Methods that no back-test of the item itself chose, and their words.
-UNTESTED_METHODS = {"given": "given", "prior": "prior", "prior+pooled": "prior_pooled"}
+UNTESTED_METHODS = {"given": "given", "prior": "prior", "prior+pooled": "prior_pooled", "begun": "begun"}
 
 
 def method_message(method: str) -> Message:
