@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datong.forecast.launch import LEVELS, drawn_pinball, pinball
+from datong.forecast.launch import LEVELS, MOST_TESTED, drawn_pinball, pinball
 from datong.forecast.pooled import HELD_OUT_BUCKETS, HELD_OUT_SHARE, MEASURED_MEAN
 from datong.forecast.prior import FEWEST_KNOWN, LAUNCH_BUCKETS, blended_level, level_prior, look_alike_levels
 from datong.forecast.spread import Spread, draw_paths
@@ -133,18 +133,20 @@ def _windows(units: FloatArray, k: int, horizon: int) -> _Windows:
     first_of = _first_known(units)
     opening = int(first_of.min())
     wide = np.pad(units, ((0, 0), (0, k + horizon)), constant_values=np.nan)
+    known = np.pad(np.cumsum(np.isfinite(wide), axis=1, dtype=np.int32), ((0, 0), (1, 0)))
     item, start = np.nonzero(np.nan_to_num(units) > 0)
-    first = wide[item[:, None], start[:, None] + np.arange(k)]
-    after_known = np.isfinite(wide[item[:, None], start[:, None] + k + np.arange(horizon)]).any(axis=1)
-    use = np.isfinite(first).all(axis=1) & after_known
-    item, start, first = item[use], start[use], first[use]
+    within = known[item, start + k] - known[item, start]
+    after_known = known[item, start + k + horizon] - known[item, start + k]
+    use = (within == k) & (after_known > 0)
+    item, start = item[use], start[use]
     is_launch = (start == first_of[item]) & (start >= opening + LAUNCHED_AFTER)
     if len(item) > MOST_WINDOWS:
         kept = np.random.default_rng(1).choice(len(item), MOST_WINDOWS, replace=False)
         kept = np.union1d(kept, np.flatnonzero(is_launch))
-        item, start, first, is_launch = item[kept], start[kept], first[kept], is_launch[kept]
+        item, start, is_launch = item[kept], start[kept], is_launch[kept]
     common = np.pad(_common(units, first_of, opening), (0, k + horizon), mode="edge")
     then = common[start[:, None] + np.arange(k)].mean(axis=1)
+    first = wide[item[:, None], start[:, None] + np.arange(k)]
     ahead = start[:, None] + k + np.arange(horizon)
     after = wide[item[:, None], ahead] * then[:, None] / common[ahead]
     return _Windows(item, start, first, after, is_launch)
@@ -280,7 +282,9 @@ def _earned(units: FloatArray, category: IntArray, horizon: int, whole: bool) ->
     wide = np.pad(units, ((0, 0), (0, horizon)), constant_values=np.nan)
     course = wide[opened[:, None], first_of[opened, None] + np.arange(k + horizon)]
     use = np.isfinite(course[:, :k]).all(axis=1) & (course[:, 0] > 0) & np.isfinite(course[:, k:]).any(axis=1)
-    opened, first, came = opened[use], course[use, :k], course[use, k:]
+    # Of many launches, some evenly spread over the items are tested.
+    some = np.flatnonzero(use)[:: max(-(-np.count_nonzero(use) // MOST_TESTED), 1)]
+    opened, first, came = opened[some], course[some, :k], course[some, k:]
     learnt = _learnt(before, category, k, horizon) if len(opened) >= FEWEST_TESTED else None
     if learnt is None:
         return False
