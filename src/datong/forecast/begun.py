@@ -118,8 +118,9 @@ def _beginning(units: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """(window) its item, first bucket, the units of its k buckets, those that followed (bucket ahead, NaN where
-    unknown) over what all items sold, and whether it is a launch."""
+    """(window) item: its number. start: its first bucket. first: (window, bucket) units of its k buckets. after:
+    (window, bucket ahead) units that followed, over what all items sold, NaN where unknown. is_launch: whether it opens
+    with the item's first sale of all."""
 
     item: IntArray
     start: IntArray
