@@ -8,11 +8,7 @@ from datetime import date
 
 import numpy as np
 
-from datong.model.flow import Adjustment, FloatArray, Forecast, Item, Sensed
-
-# Distance of the 95% quantile of the normal distribution from its middle, in standard deviations: between this and its
-# like below lie nine cases in ten.
-NINE_IN_TEN = 1.6449
+from datong.model.flow import NINE_IN_TEN, Adjustment, FloatArray, Forecast, Item, Sensed
 
 
 def with_adjustments(made: Forecast, sensed: Sensed, whole: Sequence[bool], seed: int) -> Forecast:

@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 
 from datong.ledger.columns import day_number, local_days
 from datong.ledger.state import State
-from datong.model.flow import DISMISSED, EVIDENCE_ROWS, Adjustment, FloatArray, IntArray, Item, SeriesSet, Signal
+from datong.model.flow import (
+    DISMISSED,
+    EVIDENCE_ROWS,
+    NINE_IN_TEN,
+    Adjustment,
+    FloatArray,
+    IntArray,
+    Item,
+    SeriesSet,
+    Signal,
+)
 from datong.model.words import message
 from datong.network.finding_decisions import Decision, decision_about
 from datong.sense.doubted import doubted
@@ -35,8 +45,6 @@ COMPLAINT_STARS = 2.0
 # Reviews and units sold as whose usual share a product's own counts before it has any.
 PULL = 20.0
 WEEK_DAYS = 7
-# Distance of the 95% quantile of the normal distribution from its middle, in standard deviations.
-NINE_IN_TEN = 1.6449
 
 
 @dataclass(frozen=True, eq=False)
