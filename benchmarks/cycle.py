@@ -254,16 +254,16 @@ class Turn:
     watch: Watch
     state: State
     sensed: Sensed
-    forecast: Forecast
+    forecast: Forecast | None
     clearing: Clearing
     gap: float
     record: RunRecord
     digest: str
 
 
-def turn(ledger: DuckDBLedger, as_of: datetime) -> Turn:
+def turn(ledger: DuckDBLedger, as_of: datetime, keep_forecast: bool) -> Turn:
     """Reads the state, runs the cycle and keeps the run; as `datong run` does, what was only needed to get there is
-    let go before."""
+    let go before. keep_forecast: its paths, for what is asked of the turn later."""
     with Watch() as watch:
         watch.start("read the state")
         state = ledger.state(as_of)
@@ -272,7 +272,8 @@ def turn(ledger: DuckDBLedger, as_of: datetime) -> Turn:
         result = run_cycle(state, nothing_learnt(), (), ledger.settings.seed, watch.start)
         watch.start("keep the run")
         record = run_record(state, nothing_learnt(), ledger.settings.seed, result)
-        sensed, made, clearing, gap = result.sensed, result.forecast, result.clearing, market_gap(result)
+        sensed, clearing, gap = result.sensed, result.clearing, market_gap(result)
+        made = result.forecast if keep_forecast else None
         del result
         ledger.save_run(record, datetime.now(UTC), by="benchmark")
     digest = hashlib.sha256()
@@ -326,7 +327,7 @@ def ratios_to_peers(one: Turn, path: Path) -> dict[str, float]:
     for table in one.record.tables.values():
         pq.write_table(table, io.BytesIO())
     written = time.process_time()
-    forecasts = len(one.forecast.items) * ets_seconds(one.sensed)
+    forecasts = len(one.sensed.series.items) * ets_seconds(one.sensed)
     return {
         "read the state": seconds["read the state"] / (scanned - begun),
         "sense": seconds["sense"] / (grouped - scanned),
@@ -349,6 +350,7 @@ def ets_seconds(sensed: Sensed) -> float:
 
 def doors_differ(one: Turn) -> float:
     """Prints both doors on a turn's market; difference of their costs over the gross cost."""
+    assert one.forecast is not None
     market = pack(one.state, one.forecast, nothing_learnt(), position(one.state))
     seconds, found = {}, {}
     for door in ("prices", "highs"):
@@ -370,7 +372,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def measure(products: int, weeks: int, turns: int) -> tuple[list[Turn], dict[str, float]]:
+def measure(products: int, weeks: int, turns: int, keep_forecast: bool = False) -> tuple[list[Turn], dict[str, float]]:
     """Turns of one chain in a new ledger, and the ratios to its peers."""
     settings = ChainSettings("cycle", time_zone="Asia/Shanghai", country="CN")
     as_of = settings.calendar.midnight(FIRST + timedelta(days=7 * weeks))
@@ -378,7 +380,7 @@ def measure(products: int, weeks: int, turns: int) -> tuple[list[Turn], dict[str
         path = Path(folder) / "ledger.duckdb"
         with open_ledger(path, settings) as ledger:
             fill_ledger(ledger, chain_tables(products, weeks, seed=1))
-            done = [turn(ledger, as_of) for _ in range(turns)]
+            done = [turn(ledger, as_of, keep_forecast) for _ in range(turns)]
         report(done[-1], products, weeks)
         ratios = ratios_to_peers(done[-1], path)
     say("processor seconds over the peer's: " + ", ".join(f"{part} {ratio:.2f}" for part, ratio in ratios.items()))
@@ -395,7 +397,7 @@ def main() -> int:
     turns, ratios = measure(products, weeks, 2 if given.short else 1)
     watch, gap, digests = turns[-1].watch, turns[-1].gap, {one.digest for one in turns}
     del turns
-    (small,), _ = measure(products // 4, weeks, 1)
+    (small,), _ = measure(products // 4, weeks, 1, keep_forecast=True)
     growth = sum(watch.busy.values()) / sum(small.watch.busy.values())
     say(f"processor seconds with 4 times the products: {growth:.1f} times")
     difference = doors_differ(small)
