@@ -158,6 +158,29 @@ def test_what_is_no_answer_is_still_a_question(text: str) -> None:
     assert said(text, Spoken(TODAY, DUE, is_chinese=True)) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("晚两天不行", "迟3天不可以", "不行，晚两天", "3 days later refused", "明天不行", "下周三做不了"),
+        *("1/2做不了", "1/2可以", "1/2能做", "延期到12/10做不了", "1/2，只能做80"),
+        *("12月9日不行", "延期到12月9日不行", "by Dec 9 refused", "拒绝12月9日交", "refuse delivery by Dec 9"),
+        *("单价12.5不行", "不同意单价12.5", "只能做80不行"),
+    ],
+)
+def test_a_refusal_of_what_seems_to_be_offered_is_a_question(text: str) -> None:
+    assert said(text, Spoken(TODAY, DUE, is_chinese=True)) is None
+
+
+@pytest.mark.parametrize("text", ["拒绝，12月9日才能交", "做不了 12月9日才能交", "refused, deliver on Dec 9"])
+def test_an_offer_behind_a_refusal_is_understood(text: str) -> None:
+    assert said(text, Spoken(TODAY, DUE, is_chinese=True)) == Said("refused", Offer(due=date(2026, 12, 9)))
+
+
+def test_a_day_with_a_slash_stays_one_in_a_cell_of_days() -> None:
+    assert day_of("12/10", Spoken(TODAY, DUE, is_chinese=True)) == (date(2026, 12, 10), False)
+    assert moment_of("12/10 上午9点", TODAY, is_chinese=True) == (date(2026, 12, 10), time(9))
+
+
 def test_what_hangs_on_what_is_not_known_is_a_question() -> None:
     assert said("晚两天", Spoken(TODAY)) is None
     assert said("下周三交", Spoken(None, DUE)) is None
@@ -177,6 +200,13 @@ def test_what_hangs_on_what_is_not_known_is_a_question() -> None:
         ("29 Nov 9am", (date(2026, 11, 29), time(9))),
         ("Nov 29 12:15 pm", (date(2026, 11, 29), time(12, 15))),
         ("11月29日 25点", None),
+        ("3月2日 晚上12点", (date(2027, 3, 3), time(0))),  # the midnight at its end
+        ("12月31日晚上12点半", (date(2027, 1, 1), time(0, 30))),
+        ("3月2日 凌晨12点", (date(2027, 3, 2), time(0))),
+        ("3月2日 晚上8点", (date(2027, 3, 2), time(20))),
+        ("3月2日 晚上20点", (date(2027, 3, 2), time(20))),
+        ("3月2日 下午12点半", (date(2027, 3, 2), time(12, 30))),
+        *((text, None) for text in ("3月2日 晚上1点", "3月2日 晚上0点", "3月2日 傍晚12点", "3月2日 9点75")),
         ("昨天上午", None),
         ("9点", None),
     ],

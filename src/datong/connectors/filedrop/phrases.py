@@ -8,7 +8,7 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -65,6 +65,12 @@ _CLOCK = re.compile(
 # A delay beyond a year is a slip of the hand.
 _MOST_DAYS_LATER = 366
 _AFTER_NOON = ("下午", "傍晚", "晚上", "pm")
+# "晚上1点" may be an hour past midnight: no hour before this one is one of an evening.
+_EVENING, _FIRST_OF_EVENING = ("傍晚", "晚上"), 5
+# What stands in place of a day or a number that was taken out of a text: a blank that nobody types.
+_TAKEN = "\x1f"
+# What parts a refusal from the offer behind it: "拒绝，12月9日才能交". Words in letters have a blank between them anyway.
+_PARTED = re.compile(r" ?[,.;:!，。；：！、()（）]|(?<![a-z]) ")
 # Answers that may have an offer beside them in one text.
 _WITH_OFFER: tuple[OrderState, ...] = ("accepted", "refused", "offered")
 # Without blanks: "80 120" could be two numbers.
@@ -94,12 +100,16 @@ class Spoken:
 
 @dataclass(frozen=True)
 class _Day:
-    """left: the text without its day. day: None where none is there, or, where it `is_wrong`, one that is none."""
+    """left: the text without its day. day: None where none is there, or, where it `is_wrong`, one that is none.
+    is_loose: a delay or a day with a slash; beside it a refusal may be one of just that delay, or of a share.
+    may_be_share: n/m with no word for a day before it."""
 
     left: str
     day: date | None = None
     is_wrong: bool = False
     is_by_speech: bool = False
+    is_loose: bool = False
+    may_be_share: bool = False
 
 
 def said(text: str, spoken: Spoken) -> Said | None:
@@ -111,8 +121,8 @@ def said(text: str, spoken: Spoken) -> Said | None:
     left, price = _take_number(found.left, _price())
     left, units = _take_number(left, _units())
     offer = Offer(units, found.day, price)
-    beside = _left_over(left, is_told_what=units is not None or price is not None)
-    if found.is_wrong or not offer or beside is None:
+    beside = _left_over(left, is_told_what=units is not None or price is not None, may_be_share=found.may_be_share)
+    if found.is_wrong or not offer or beside is None or (found.is_loose and beside.state == "refused"):
         return None
     return replace(beside, offer=offer, is_by_speech=found.is_by_speech)
 
@@ -141,28 +151,32 @@ def moment_of(text: str, near: date, is_chinese: bool) -> tuple[date, time | Non
     one that is nearest to it."""
     spoken = Spoken(near - timedelta(days=182), None, is_chinese)
     found = _take_day(_even(text), spoken)
-    left = found.left.strip(" ,，")
+    left = found.left.replace(_TAKEN, " ").strip(" ,，")
     if found.is_wrong or found.is_by_speech or found.day is None:
         return None
     if not left:
         return found.day, None
     match = _CLOCK.fullmatch(left)
-    clock = None if match is None else _time(match.groupdict())
-    return None if clock is None else (found.day, clock)
+    passed = None if match is None else _since_midnight(match.groupdict())
+    if passed is None:
+        return None
+    moment = datetime.combine(found.day, time.min) + passed
+    return moment.date(), moment.time()
 
 
-def _time(parts: Mapping[str, str | None]) -> time | None:
+def _since_midnight(parts: Mapping[str, str | None]) -> timedelta | None:
+    """How long after the beginning of its day a time is: 24 hours and more at night (晚上12点); None where it is none, or
+    could be one of two."""
     hour = int(parts["hour"] or parts["only_hour"] or 0)
     part = parts["half"] or parts["only_half"] or parts["part"] or ""
     minute = 30 if parts["minute"] == "半" else int(parts["minute"] or 0)
-    if (part in _AFTER_NOON and hour < 12) or (part == "中午" and hour < 3):
+    if hour > 23 or minute > 59 or (part in _EVENING and hour < _FIRST_OF_EVENING) or (part == "傍晚" and hour == 12):
+        return None
+    if (part in _AFTER_NOON and hour < 12) or (part == "中午" and hour < 3) or (part == "晚上" and hour == 12):
         hour += 12
     elif part in ("am", "凌晨") and hour == 12:
         hour = 0
-    try:
-        return time(hour, minute)
-    except ValueError:
-        return None
+    return timedelta(hours=hour, minutes=minute)
 
 
 def _even(text: str) -> str:
@@ -219,8 +233,8 @@ def _take_day(text: str, spoken: Spoken) -> _Day:
     return _Day(text)
 
 
-def _without(text: str, match: re.Match[str], word: str = " ") -> str:
-    return f"{text[: match.start()]}{word}{text[match.end() :]}"
+def _without(text: str, match: re.Match[str], word: str = "") -> str:
+    return f"{text[: match.start()]}{_TAKEN} {word}{text[match.end() :]}"
 
 
 def _take_slashed(text: str, spoken: Spoken) -> _Day | None:
@@ -232,7 +246,7 @@ def _take_slashed(text: str, spoken: Spoken) -> _Day | None:
         return _Day(text, None, True)
     month, day = (first, second) if first <= 12 else (second, first)
     found = _day({"month": str(month), "day": str(day)}, spoken.on)
-    return _Day(_without(text, match), found, found is None)
+    return _Day(_without(text, match), found, found is None, is_loose=True, may_be_share=match.start() == 0)
 
 
 def _take_later(text: str, spoken: Spoken) -> _Day | None:
@@ -244,7 +258,7 @@ def _take_later(text: str, spoken: Spoken) -> _Day | None:
     days *= 1 if match["span"].startswith(("天", "日", "day")) else 7
     if spoken.due is None or not 0 < days <= _MOST_DAYS_LATER:
         return _Day(text, None, True)
-    return _Day(_without(text, match, " 延期 "), spoken.due + timedelta(days=days))
+    return _Day(_without(text, match, "延期 "), spoken.due + timedelta(days=days), is_loose=True)
 
 
 def _take_by_speech(text: str, spoken: Spoken) -> _Day | None:
@@ -260,7 +274,7 @@ def _take_by_speech(text: str, spoken: Spoken) -> _Day | None:
     for word, days in _SOON:
         if word in text:
             day = None if spoken.on is None else spoken.on + timedelta(days=days)
-            return _Day(text.replace(word, " ", 1), day, day is None, True)
+            return _Day(text.replace(word, f"{_TAKEN} ", 1), day, day is None, True)
     return None
 
 
@@ -285,12 +299,14 @@ def _take_number(text: str, pattern: re.Pattern[str]) -> tuple[str, float | None
     number = None if match is None else number_of(next(g for g in match.groups() if g is not None))
     if match is None or number is None:
         return text, None
-    return f"{text[: match.start()]} {text[match.end() :]}", number
+    return _without(text, match), number
 
 
-def _left_over(text: str, is_told_what: bool) -> Said | None:
-    """What the words beside days and numbers say; None where one is not understood. is_told_what: a day is known to be
-    one of delivery, as there is a quantity or a price beside it; else a word must say so."""
+def _left_over(text: str, is_told_what: bool, may_be_share: bool) -> Said | None:
+    """What the words beside days and numbers say; None where one is not understood, or where a refusal may be one of
+    what seems to be offered: 12月9日不行, 不同意单价12.5. is_told_what: a day is known to be one of delivery, as there is
+    a quantity or a price beside it; else a word must say so, and one for a day where it may_be_share."""
+    is_told_what = is_told_what and not may_be_share
     found: OrderState | None = None
     at = 0
     while match := _beside().match(text, at):
@@ -302,8 +318,10 @@ def _left_over(text: str, is_told_what: bool) -> Said | None:
         if state is not None and word not in _table()["day_words"]:
             if state not in _WITH_OFFER or word in _table()["alone_words"] or found not in (None, state):
                 return None
+            if state == "refused" and (_TAKEN in text[:at] or _PARTED.match(text, at) is None):
+                return None
             found = state
-        is_told_what |= word in _table()["day_words"] or state is not None
+        is_told_what |= word in _table()["day_words"] or (state is not None and not may_be_share)
     return Said(found) if at == len(text) and is_told_what else None
 
 
