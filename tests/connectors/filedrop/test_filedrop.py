@@ -937,6 +937,44 @@ def test_what_a_firm_put_right_is_not_held_against_it(drop: Path, name: str, row
     assert (drop / "bad" / "Mill" / "odd.findings.txt").exists()
 
 
+WRONG, RIGHT = f"{HEAD}W2,what,,2026-03-06,\n", f"{HEAD}W2,accepted,,2026-03-06,\n"
+
+
+def tell_mill(drop: Path, name: str, text: str) -> list[str]:
+    """The texts in the firm's folder after it sent a file."""
+    (drop / "inbox" / "Mill" / name).write_text(text, encoding="utf-8")
+    settle(collect(drop, SETTINGS.calendar, inbox.Reader({"Mill": "Mill"})), (), "en")
+    return sorted(path.name for path in (drop / "outbox" / "Mill").glob("*.findings.txt"))
+
+
+def test_a_file_that_could_not_be_read_is_put_right_by_one_of_its_name_alone(drop: Path) -> None:
+    """Of which orders it spoke is not known."""
+    deliver(to("Mill", work("W1"), work("W2")), drop, "en")
+    told = ["answer-w2.findings.txt"]
+    assert tell_mill(drop, "answer-w2.csv", "nothing,of,this\n1,2,3\n") == told
+    assert tell_mill(drop, "other.csv", f"{HEAD}W1,accepted,,2026-03-06,\n") == told
+    assert tell_mill(drop, "answer-w2.csv", RIGHT) == []
+
+
+def test_a_file_that_was_wrong_twice_is_put_right_by_one_of_its_name(drop: Path) -> None:
+    """What was told of the second lies under the name under which that was put away. Its orders do not settle it."""
+    deliver(to("Mill", work("W1"), work("W2")), drop, "en")
+    assert tell_mill(drop, "odd.csv", WRONG) == ["odd.findings.txt"]
+    assert tell_mill(drop, "odd.csv", WRONG) == ["odd-2.findings.txt"]
+    assert tell_mill(drop, "odd-2.csv", "nothing,of,this\n1,2,3\n") == ["odd-2-2.findings.txt", "odd-2.findings.txt"]
+    assert tell_mill(drop, "odd.csv", f"{HEAD}W1,accepted,,2026-03-06,\n") == ["odd-2-2.findings.txt"]
+
+
+def test_a_file_that_is_mended_where_it_was_put_keeps_the_name_under_which_it_came(drop: Path) -> None:
+    deliver(to("Mill", work("W1"), work("W2")), drop, "en")
+    for _ in range(2):
+        tell_mill(drop, "odd.csv", WRONG)
+    (drop / "bad" / "Mill" / "odd-2.csv").write_text(f"{HEAD}W2,why so,,2026-03-06,\n", encoding="utf-8")
+    assert tell_mill(drop, "good.csv", f"{HEAD}W1,accepted,,2026-03-06,\n") == ["odd-2.findings.txt"]
+    assert "why so" in (drop / "outbox" / "Mill" / "odd-2.findings.txt").read_text(encoding="utf-8-sig")
+    assert tell_mill(drop, "odd.csv", f"{HEAD}W1,accepted,,2026-03-06,\n") == []
+
+
 def test_one_bad_file_never_stops_the_next(ledger: DuckDBLedger, drop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong with it, expected or not."""
     put(drop, f"{HEAD}W2,accepted,,2026-03-06,\n", "a.csv")

@@ -41,7 +41,7 @@ _SUFFIXES = (".csv", ".xlsx")
 QUIET_SECONDS = 0.5
 # The last so many of the files that were put away are watched.
 _WATCHED = 2_000
-_TAKEN_COLUMNS = ("place", "size", "changed", "chain", "digest", "orders")
+_TAKEN_COLUMNS = ("place", "size", "changed", "chain", "digest", "orders", "stem")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _Seen:
 class _Taken:
     """A file that was put away, or that a firm was told. place: under the drop folder. size (bytes), changed (ns since
     1970), digest: as it was; digest '': an earlier version noted none. chain: its tag. orders: of a text, those with
-    which something is wrong."""
+    which something is wrong. stem: of a text, of the name under which the firm sent its file; '': as the text's own."""
 
     place: str
     size: int
@@ -113,6 +113,7 @@ class _Taken:
     chain: str
     digest: str = ""
     orders: frozenset[str] = frozenset()
+    stem: str = ""
 
 
 def collect(folder: Path, calendar: Calendar, reader: Reader = ANYBODY) -> CollectedFiles:
@@ -251,9 +252,10 @@ def _put_away(
     put = _Taken(place.relative_to(collected.folder).as_posix(), size, changed, of_chain, one.digest)
     if one.counterparty is None:
         return [put]
-    _take_back(collected.folder, one, box, findings)
+    stem = _stem_sent(collected.folder, box, place.stem) if stays else one.path.stem
+    _take_back(collected.folder, replace(one, findings=tuple(findings)), box, stem)
     told = _tell_firm(collected.folder, box, place.stem, findings, own)
-    return [put] if told is None else [put, replace(told, chain=of_chain)]
+    return [put] if told is None else [put, replace(told, chain=of_chain, stem=stem)]
 
 
 def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], language: str) -> _Taken | None:
@@ -270,10 +272,17 @@ def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], 
     return _Taken(path.relative_to(folder).as_posix(), size, changed, "", digest_of(path), open_)
 
 
-def _take_back(folder: Path, one: CollectedFile, box: Path, findings: Sequence[Finding]) -> None:
+def _stem_sent(folder: Path, box: Path, stem: str) -> str:
+    """Of the name under which a firm sent a file that was put away under this one."""
+    place = (Path(OUTBOX) / box / f"{stem}{TOLD}").as_posix()
+    return next((told.stem for told in reversed(_taken(folder)) if told.place == place and told.stem), stem)
+
+
+def _take_back(folder: Path, one: CollectedFile, box: Path, stem: str) -> None:
     """Take away what a firm was told of a file that it has put right since: with one of the same name, or with answers
-    to all the orders that were named. What anybody changed in the meantime stays."""
-    wrong = [f for f in findings if f.severity == "error"]
+    to all the orders that were named. What anybody changed in the meantime stays. one: with all its findings. stem: of
+    the name under which the firm sent it."""
+    wrong = [f for f in one.findings if f.severity == "error"]
     is_read = not any(f.row is None for f in wrong)
     heard = one.orders - {f.subject for f in wrong}
     for told in _taken(folder):
@@ -281,8 +290,9 @@ def _take_back(folder: Path, one: CollectedFile, box: Path, findings: Sequence[F
         is_there = path.parent == folder / OUTBOX / box and told.place.endswith(TOLD)
         if not is_there or leads_elsewhere(folder, path):
             continue
-        is_again = path.name == f"{Path(one.source).stem}{TOLD}"
-        is_right = is_read and told.orders <= heard and bool(heard)
+        is_again = (told.stem or path.name.removesuffix(TOLD)) == stem
+        # Of a file that could not be read no order is known: none of other names stands for it.
+        is_right = is_read and bool(told.orders) and told.orders <= heard
         if (is_again or is_right) and told.digest and digest_of(path) == told.digest:
             path.unlink()
 
@@ -352,7 +362,10 @@ def _taken(folder: Path) -> list[_Taken]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         rows = [{name: row.get(name) or "" for name in _TAKEN_COLUMNS} for row in csv.DictReader(file)]
     return [
-        _Taken(row["place"], int(row["size"]), int(row["changed"]), row["chain"], row["digest"], _orders(row["orders"]))
+        _Taken(
+            row["place"], int(row["size"]), int(row["changed"]), row["chain"], row["digest"], _orders(row["orders"]),
+            row["stem"],
+        )
         for row in rows
         if row["size"].isdecimal() and row["changed"].isdecimal()
     ]
@@ -369,7 +382,7 @@ def _watch(folder: Path, moved: Sequence[_Taken]) -> None:
     names = {one.place for one in moved}
     there = [one for one in _taken(folder) if one.place not in names]
     rows = [
-        [one.place, one.size, one.changed, one.chain, one.digest, "\n".join(sorted(one.orders))]
+        [one.place, one.size, one.changed, one.chain, one.digest, "\n".join(sorted(one.orders)), one.stem]
         for one in (*there, *moved)
     ]
     write_csv(folder / TAKEN, [_TAKEN_COLUMNS, *rows[-_WATCHED:]])
