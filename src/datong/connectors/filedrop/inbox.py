@@ -363,7 +363,12 @@ def _taken(folder: Path) -> list[_Taken]:
         rows = [{name: row.get(name) or "" for name in _TAKEN_COLUMNS} for row in csv.DictReader(file)]
     return [
         _Taken(
-            row["place"], int(row["size"]), int(row["changed"]), row["chain"], row["digest"], _orders(row["orders"]),
+            row["place"],
+            int(row["size"]),
+            int(row["changed"]),
+            row["chain"],
+            row["digest"],
+            _orders(row["orders"]),
             row["stem"],
         )
         for row in rows

@@ -69,7 +69,7 @@ _AFTER_NOON = ("下午", "傍晚", "晚上", "pm")
 _EVENING, _FIRST_OF_EVENING = ("傍晚", "晚上"), 5
 # What stands in place of a day or a number that was taken out of a text: a blank that nobody types.
 _TAKEN = "\x1f"
-# What parts a refusal from the offer behind it: "拒绝，12月9日才能交". Words in letters have a blank between them anyway.
+# What parts a refusal from the offer behind it: "拒绝，12月9日才能交". A blank does so only behind Chinese.
 _PARTED = re.compile(r" ?[,.;:!，。；：！、()（）]|(?<![a-z]) ")
 # Answers that may have an offer beside them in one text.
 _WITH_OFFER: tuple[OrderState, ...] = ("accepted", "refused", "offered")
@@ -165,8 +165,8 @@ def moment_of(text: str, near: date, is_chinese: bool) -> tuple[date, time | Non
 
 
 def _since_midnight(parts: Mapping[str, str | None]) -> timedelta | None:
-    """How long after the beginning of its day a time is: 24 hours and more at night (晚上12点); None where it is none, or
-    could be one of two."""
+    """How long after the beginning of its day a time is: 24 hours and more at night (晚上12点); None where it is none,
+    or could be one of two."""
     hour = int(parts["hour"] or parts["only_hour"] or 0)
     part = parts["half"] or parts["only_half"] or parts["part"] or ""
     minute = 30 if parts["minute"] == "半" else int(parts["minute"] or 0)
@@ -304,8 +304,8 @@ def _take_number(text: str, pattern: re.Pattern[str]) -> tuple[str, float | None
 
 def _left_over(text: str, is_told_what: bool, may_be_share: bool) -> Said | None:
     """What the words beside days and numbers say; None where one is not understood, or where a refusal may be one of
-    what seems to be offered: 12月9日不行, 不同意单价12.5. is_told_what: a day is known to be one of delivery, as there is
-    a quantity or a price beside it; else a word must say so, and one for a day where it may_be_share."""
+    what seems to be offered: 12月9日不行, 不同意单价12.5. is_told_what: a day is known to be one of delivery, as there
+    is a quantity or a price beside it; else a word must say so, and one for a day where it may_be_share."""
     is_told_what = is_told_what and not may_be_share
     found: OrderState | None = None
     at = 0
