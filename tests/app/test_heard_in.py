@@ -280,6 +280,14 @@ def test_a_row_that_waits_comes_in_under_its_alias(chain: Chain, tmp_path: Path)
     assert [row["product"] for row in kept(chain, "reviews")] == ["MUG-5"]
 
 
+def test_an_own_product_does_not_come_to_stand_for_another_one(chain: Chain, tmp_path: Path) -> None:
+    """Its rows of before would stay, and those to come would count for the other."""
+    text = "alias,product\nMUG-3,MUG-5\nMUG-5,MUG-5\n999,MUG-5\n"
+    taken = chain.ingest(file(tmp_path, text, "product_aliases.csv"))
+    assert [(f.code, f.severity, f.row, f.column) for f in taken.findings] == [("own_alias", "error", 2, "alias")]
+    assert {row["alias"] for row in kept(chain, "product_aliases")} == {"MUG-5", "999"}
+
+
 def test_rows_without_keys_are_not_moved_in_silence(folder: Path, tmp_path: Path) -> None:
     (folder / "sales.csv").write_text("happened_at,product,units\n2026-03-01,MUG-3,2\n", encoding="utf-8")
     export = other_shop(tmp_path, ("7002", "Luna ceramic mug 0.5 l blue by Hemro", ""))

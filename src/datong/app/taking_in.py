@@ -150,7 +150,9 @@ def ingest_export(
     if not coming.parts and not any(coming.known.values()):
         raise BadInput(message("app.cannot_ingest", file=str(file)), reading.findings)
     parts = [(name, Source(source)) for name, source in coming.parts]
-    taken = _take_in(at, file, parts, findings, on_rows, told) if parts else Taken((), tuple(findings))
+    taken = Taken((), tuple(findings))
+    if parts:
+        taken = _take_in(at, file, parts, findings, on_rows, told, moves=True)
     taken = replace(taken, reports=tuple(_with_known(one, coming.known.get(one.table, 0)) for one in taken.reports))
     if no_more:
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
@@ -294,15 +296,20 @@ def _take_in(
     findings: Sequence[Finding],
     on_rows: Callable[[str, int], None],
     told: Collection[Finding],
+    moves: bool = False,
 ) -> Taken:
-    """Check the tables of a file and take them in, those first that others refer to."""
+    """Check the tables of a file and take them in, those first that others refer to. moves: rows that came in under a
+    code go along, where that is an alias now."""
     findings = list(findings)
     arrived_at = clock(at)
     order = list(tables())
     reports = []
     hides = any(names_customers(tables()[name], source) for name, source in parts)
     for name, source in sorted(parts, key=lambda part: order.index(part[0])):
-        rows = checked(at, name, source, lambda count, name=name: on_rows(name, count), hides=hides)
+        is_settled = moves and name == ALIASES
+        rows = checked(
+            at, name, source, lambda count, name=name: on_rows(name, count), hides=hides, is_settled=is_settled
+        )
         try:
             reports.append(at.ledger.take_in(name, rows, file.name, arrived_at, by=at.by))
         except UnreadableError as unreadable:
@@ -321,9 +328,11 @@ def checked(
     on_rows: Callable[[int], None] = lambda _rows: None,
     *,
     hides: bool = False,
+    is_settled: bool = False,
 ) -> SourceRows:
     """Rows against the rules of their table, and against what the ledger knows of the things they point to. hides: what
-    of the source could not be read may name a customer, also where this part of it has none."""
+    of the source could not be read may name a customer, also where this part of it has none. is_settled: what the rows
+    point to was looked up before."""
     targets = {c.refers_to for c in tables()[name].columns.values() if c.refers_to is not None}
     everything = at.ledger.state(END_OF_TIME, {"products", "unit_conversions", ALIASES, *targets})
     known = {"products": everything.table("products")["product"].combine_chunks()}
@@ -333,6 +342,7 @@ def checked(
     conversions = everything.versions("unit_conversions")
     known[UNITS] = Conversions.of(everything.table("products"), conversions).as_array()
     last_day = last_recorded_day(today(at.now, at.settings), at.settings)
+    known = {} if is_settled else known
     ours = KnownProducts(tables()[name], source, products_by_alias(everything.table(ALIASES)))
     dated = Guarded(tables()[name], SlashDates(tables()[name], ours), at.customers, hides=hides)
     return SourceRows(tables()[name], dated, at.settings, known, on_rows=on_rows, last_day=last_day)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from datong.ledger.cells import BLANKS, POSSIBLE_DAYS, Cells, Mark, chunked, database, has_controls, mask, typed
 from datong.ledger.masking import masked_column
+from datong.ledger.product_aliases import ALIASES
 from datong.ledger.units import UNIT, UNITS, Conversions, has_units, row_days
 from datong.model.findings import Finding, Severity, finding
 from datong.model.settings import ChainSettings
@@ -226,6 +227,7 @@ class TableCheck:
         groups = [*_value_troubles(self.table, cells, self._last_day), _date_order_troubles(self.table, cells)]
         groups += [_pair_troubles(self.table, cells), _heavy_troubles(self.table, cells, self._settings)]
         groups += [[trouble] for trouble in _unknown_references(self.table, cells, self._known)]
+        groups.append(_own_alias_troubles(self.table, cells, self._known))
         if self._units is not None and UNIT in cells:
             cells, trouble = _unit_trouble(self.table, cells, self._known, self._units, zone)
             groups.append([trouble])
@@ -605,6 +607,17 @@ def _unknown_references(table: Table, cells_of: Mapping[str, Cells], known: Mapp
             bad = mask(pc.and_(pc.is_valid(cells.values), pc.invert(found)))
             troubles.append(Trouble("check.unknown_reference", bad, name, params={"table": target}))
     return troubles
+
+
+def _own_alias_troubles(table: Table, cells: Mapping[str, Cells], known: Mapping[str, pa.Array]) -> list[Trouble]:
+    """Products of one's own that are called another one: rows that come in later would count for that one, and those
+    that are there would stay."""
+    if table.name != ALIASES or not {"alias", "product"} <= cells.keys() or "products" not in known:
+        return []
+    alias, product = cells["alias"].values, cells["product"].values
+    is_another = pc.fill_null(pc.not_equal(alias, product), False)
+    bad = mask(pc.and_(pc.is_in(alias, known["products"]), is_another))
+    return [Trouble("check.own_alias", bad, "alias")]
 
 
 def _unit_trouble(

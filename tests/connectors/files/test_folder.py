@@ -80,6 +80,11 @@ BAD: list[tuple[str, dict[str, str | bytes | None], tuple[str, str, int | None, 
         {"products_csv": "product\nP\nQ\nC\nP\n"},
         ("duplicate_key", "products.csv", 5, "product"),
     ),
+    (
+        "own product called another one",
+        {"product_aliases_csv": "alias,product\nP,P\nother,Q\nP2,P\nQ,P\n"},
+        ("own_alias", "product_aliases.csv", 5, "alias"),
+    ),
     ("column missing", {"lines_csv": "line\nL\n"}, ("missing_column", "lines.csv", None, "hours_per_week")),
     ("empty file", {"lines_csv": ""}, ("empty_file", "lines.csv", None, None)),
     (
