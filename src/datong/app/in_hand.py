@@ -73,7 +73,7 @@ class InHand:
     @property
     def columns(self) -> list[dict[str, str]]:
         """What each field was taken from, how sure that is, and why."""
-        return [guess.record(self.language) for guess in self.reading.columns]
+        return self.reading.records(self.language)
 
     @property
     def said(self) -> list[str]:

@@ -139,6 +139,20 @@ def test_a_rating_that_is_none_leaves_the_review(tmp_path: Path) -> None:
     assert [row["rating"] for row in rows_of(reading, "reviews")][-2:] == [None, None]
 
 
+@pytest.mark.parametrize("has_people", [False, True])
+def test_a_row_that_is_shifted_by_a_cell_names_nobody(tmp_path: Path, has_people: bool) -> None:
+    """Where there are columns of people, a text under a rating or a date may be one of them."""
+    head = HEAD.replace("\n", ",reviewer name\n" if has_people else ",colour\n")
+    odd = [("call Canary Zhao 13812345678", "2026-03-01"), ("7", "2026-03-01"), ("5", "Canary Zhao 7391")]
+    odd = [f"A,Odd,{rating},{day},x\n" for rating, day in (*odd, ("5", "2026-13-45"))]
+    many = "".join(f"A,Text {i},{1 + i % 5},2026-03-01,x\n" for i in range(400))
+    reading = read(tmp_path, head + "".join(odd) + many)
+    assert {f.code for f in reading.findings} == {"rating_outside", "unread_date"}
+    said = str([(f.text("en"), f.text("zh")) for f in reading.findings]) + str(reading.records("en"))
+    assert "13812345678" not in said and ("Canary Zhao" not in said) is has_people
+    assert "2026-13-45" in said and (": [text], 7" in said) is has_people
+
+
 def test_another_scale_is_asked_about(tmp_path: Path) -> None:
     many = "".join(f"A,Text {i},{1 + i % 10},2026-03-01\n" for i in range(50))
     (question,) = read(tmp_path, HEAD + many).questions

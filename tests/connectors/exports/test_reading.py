@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from datong.connectors.exports.cells import cells_of
 from datong.connectors.exports.grid import Grid, Grids
+from datong.connectors.exports.personal import names_people, quoted
 from datong.connectors.exports.reading import Reading, read_export, read_from
 from datong.connectors.files.folder import check_source
 from datong.ledger.row_checks import ROW
@@ -209,6 +210,33 @@ def test_bad_cells_are_counted_and_asked_about(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("header", ["ShippingPhone", "收货人电话", "Customer Name"])
+def test_bad_cells_beside_columns_of_people_name_nobody(tmp_path: Path, header: str) -> None:
+    odd = "2026-02-01,A,Canary Zhao 7391,x\nCanary Zhao,A,1,x\n2026-15-45,A,1,x\n2026-02-02,A,call 13812345678,x\n"
+    body = "".join(f"2026-01-{d:02},A,{d},x\n" for d in range(1, 20))
+    reading = read(tmp_path, f"date,product,units,{header}\n{odd}{body}")
+    assert asked(reading) == ["unread_units", "unread_date"]
+    told = [*reading.questions, *(f.text("en") for f in reading.findings), *reading.records("zh")]
+    assert "Canary" not in str(told) and "13812345678" not in str(told)
+    assert reading.questions[1].samples == ("[text]", "2026-15-45")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((t, t) for t in ("2026-02-31", "31 Feb 2026", "12.5.6", "2026年2月31日", "24/13/2026 25:00", "1,2,3")),
+        *((t, "[text]") for t in ("Canary Zhao 7391", "张三", "n/a", "-", "Room 7", "call 13812345678")),
+        ("13812345678", "[phone]"),
+    ],
+)
+def test_what_is_quoted_of_figures_beside_columns_of_people(text: str, expected: str) -> None:
+    assert quoted([text, None, text], True) == (expected,)
+
+
+def test_names_of_goods_are_no_columns_of_people() -> None:
+    assert not names_people(["date", "product name", "商品名称", "sku", "units", "Shop Name", "订单号"])
+
+
 @pytest.mark.parametrize(
     ("headers", "days"),
     [
@@ -234,7 +262,7 @@ def test_wide_tables(tmp_path: Path, headers: tuple[str, ...], days: list[tuple[
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_records_for_the_eye(tmp_path: Path, language: str) -> None:
-    records = [c.record(language) for c in read(tmp_path, TAOBAO).columns]
+    records = read(tmp_path, TAOBAO).records(language)
     assert all(set(r) == {"field", "column", "confidence", "reason", "others", "examples"} for r in records)
     assert records[0]["examples"].startswith("2025/1/5 10:20")
 
@@ -290,6 +318,6 @@ def test_any_table_never_raises(headers: list[str], data: st.DataObject) -> None
     )
     grid = Grid("x.csv", cells, pa.array(range(2, count + 2), pa.int64()).to_numpy(), tuple(headers))
     reading = read_from(Grids((grid,), ()), "x.csv", {})
-    assert all(c.record("zh") for c in reading.columns) and reading.last_line("zh")
+    assert all(reading.records("zh")) and reading.last_line("zh")
     if not reading.missing:
         rows(reading)

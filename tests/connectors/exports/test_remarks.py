@@ -25,6 +25,11 @@ def test_what_is_asked_does_not_hang_on_what_else_is_remarked(head: str, others:
     assert "cancelled by phone" in reading.questions[0].samples
 
 
+def test_a_remark_is_quoted_without_what_is_personal(tmp_path: Path) -> None:
+    reading = read(tmp_path / "list.csv", "Note", ["cancelled by phone 13812345678", *["leave at door"] * 9])
+    assert reading.questions[0].samples == ("cancelled by phone [phone]",)
+
+
 def test_an_answer_holds_for_other_remarks_of_the_column(tmp_path: Path) -> None:
     for reading, sold, returned in (("sold", 150, 0), ("not_sold", 140, 0), ("returned", 150, 10)):
         for text in ("cancelled by phone", "customer wants to cancel (退款?)"):

@@ -74,7 +74,7 @@ def show_reading(reading: Reading, language: str) -> None:
     """Each column that is used: what it is taken for, how sure, why, and what else it could be; and how it is read."""
     if reading.profile is not None:
         terminal.line(say("export.profile_read", language, name=reading.profile.called(language)))
-    terminal.records([column.record(language) for column in reading.columns], language)
+    terminal.records(reading.records(language), language)
     for note in reading.notes:
         terminal.line("- " + note.text(language))
 

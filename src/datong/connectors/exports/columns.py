@@ -13,6 +13,7 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import share_of_dates
 from datong.connectors.exports.numbers import share_of_numbers
 from datong.connectors.exports.order_state_words import marks_of, tells_of_undoing
+from datong.connectors.exports.personal import quoted
 from datong.connectors.exports.vocabulary import header_words, is_total, plain, words
 from datong.ledger.row_checks import shown
 from datong.model.words import Message, message, say
@@ -25,6 +26,11 @@ FIELDS = (
 REQUIRED = ("date", "product")
 NUMBER_FIELDS = ("units", "price", "amount", "cancelled_units", "returned_units", "shipped_units")
 _MOMENTS = ("cancelled_at", "refunded_at", "shipped_at")
+# Fields of which a cell is a date or a number.
+_FIGURES = frozenset(
+    {"date", "rating", *NUMBER_FIELDS, *_MOMENTS, "view", "visitor", "cart", "cart_people", "favourite",
+     "favourite_people", "search"}
+)  # fmt: skip
 
 _SAMPLE_ROWS = 5000
 _HEADER_WEIGHT = 0.7
@@ -56,14 +62,17 @@ class ColumnGuess:
     others: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
-    def record(self, language: str) -> dict[str, str]:
+    def record(self, language: str, has_people: bool) -> dict[str, str]:
+        """A line for a person. has_people: the list has columns of people, so that texts among its figures may be of
+        one of them."""
+        examples = quoted(self.examples, has_people) if self.field in _FIGURES else self.examples
         return {
             "field": say(f"export.field.{self.field}", language),
             "column": self.column,
             "confidence": f"{self.confidence:.0%}",
             "reason": self.reason.text(language),
             "others": ", ".join(self.others),
-            "examples": "" if self.field == "customer" else ", ".join(self.examples),
+            "examples": "" if self.field == "customer" else ", ".join(examples),
         }
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.numbers import DECIMAL_SIGNS, DecimalSign, NumberColumn, read_numbers
+from datong.connectors.exports.personal import quoted
 from datong.ledger.row_checks import shown
 
 _CURRENCY = re.compile(r"[$€£¥₹₩₽₺฿₫]|\b(?:USD|EUR|GBP|CNY|RMB|JPY|INR|KRW|CHF|AUD|CAD|SEK|PLN)\b|元")
@@ -33,6 +34,11 @@ def samples_of(cells: Cells) -> tuple[str, ...]:
 
 def texts_of(cells: Cells, rows: np.ndarray) -> tuple[str, ...]:
     return tuple(shown(t) for t in cells.text.filter(pa.array(rows)).drop_null().unique().slice(0, 3).to_pylist())
+
+
+def quoted_of(cells: Cells, rows: np.ndarray, has_people: bool) -> tuple[str, ...]:
+    """Cells that may hold anything: what stands under a date or a number and is none, remarks. See personal.py."""
+    return quoted(cells.text.filter(pa.array(rows)).drop_null().unique().slice(0, 3).to_pylist(), has_people)
 
 
 def sum_text(cells: Cells) -> str:

@@ -7,13 +7,12 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments
 from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.evidence import (
-    texts_of,
-)
+from datong.connectors.exports.evidence import quoted_of, texts_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import Told, name_columns, named_only, only_where
 from datong.connectors.exports.number_columns import Numbers
 from datong.connectors.exports.numbers import read_numbers
+from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.rows import FEW
 from datong.connectors.exports.vocabulary import is_service, plain, words
@@ -82,7 +81,7 @@ def leave_extra_cells_out(export: Export) -> None:
     count = f"{int(rows.sum()):,}"
     options = tuple(Option(n, message(f"export.reading.{n}", count=count)) for n in ("leave_out", "as_it_stands"))
     asks = message("export.asks.extra_cells", count=count)
-    samples = texts_of(export.columns[extra[0]], rows)
+    samples = quoted_of(export.columns[extra[0]], rows, names_people(export.columns))
     if export.asking.ask(Question("extra_cells", asks, (), samples, options)) == "leave_out":
         export.rows.drop("extra_cells", rows, None)
 
@@ -216,7 +215,7 @@ def _drop(export: Export, numbers: Numbers, reason: str, rows: np.ndarray, colum
         return
     units = np.abs(np.nan_to_num(numbers.units))
     part = max(count / max(1, export.rows.inside.sum()), units[rows].sum() / max(1e-9, units[export.rows.inside].sum()))
-    texts = () if column is None else texts_of(export.columns[column], rows)
+    texts = () if column is None else quoted_of(export.columns[column], rows, names_people(export.columns))
     amount = f"{units[rows].sum():,.10g}"
     if part > FEW and column not in export.settled:
         option = Option("leave_out", message("export.reading.leave_out", count=f"{count:,}"))

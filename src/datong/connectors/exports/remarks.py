@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.evidence import texts_of
+from datong.connectors.exports.evidence import quoted_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.filled_down import carried, is_of_line
 from datong.connectors.exports.order_state_words import MARKS, marks_of, tells_of_undoing
@@ -54,5 +54,5 @@ def _ask(export: Export, name: str, rows: np.ndarray, units: np.ndarray) -> froz
     readings = (("sold", "remark_sold"), ("not_sold", "not_sold"), ("returned", "returned"))
     options = tuple(Option(n, message(f"export.reading.{key}", units=of)) for n, key in readings)
     asks = message("export.asks.remark", column=name, count=count)
-    question = Question(f"remark:{name}", asks, (name,), texts_of(export.columns[name], rows), options)
+    question = Question(f"remark:{name}", asks, (name,), quoted_of(export.columns[name], rows, False), options)
     return _AS_MARKS.get(export.asking.ask(question))

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from datong.connectors.exports.columns import ColumnGuess
 from datong.connectors.exports.order_line_keys import LINES, Lines
+from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.profiles import Profile
 from datong.connectors.exports.questions import Question
 from datong.connectors.exports.rows import LeftOut
@@ -90,6 +91,11 @@ class Reading:
 
     def column(self, wanted: str) -> str | None:
         return next((c.column for c in self.columns if c.field == wanted), None)
+
+    def records(self, language: str) -> list[dict[str, str]]:
+        """What each field is taken from, in a line each, for a person."""
+        has_people = names_people(self.names)
+        return [guess.record(language, has_people) for guess in self.columns]
 
     def last_line(self, language: str) -> str:
         """How much was read, what was left out and why, and what is assumed of what came back."""

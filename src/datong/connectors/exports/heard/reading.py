@@ -14,13 +14,14 @@ from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments, read_moments
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.day_of_list import day_of_list
-from datong.connectors.exports.evidence import texts_of
+from datong.connectors.exports.evidence import quoted_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.heard.columns import INTEREST, columns_named
 from datong.connectors.exports.heard.interest import Stretch, interest_rows, stretch_of
 from datong.connectors.exports.heard.lists import HeardList
 from datong.connectors.exports.heard.reviews import reviews_rows
 from datong.connectors.exports.identities import products_of, told_of_products
+from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.product_column import name_variants, product_codes, without_empty_codes
 from datong.connectors.exports.questions import Asking
 from datong.connectors.exports.result import Reading, Totals
@@ -69,7 +70,10 @@ def read_heard(
 def _unread(export: Export, found: HeardList, missing: Sequence[str]) -> Reading:
     """A list without a column that it needs, and what to do. Where it may be another list, that comes first."""
     if export.asking.open:
-        return Reading(export.name, export.choice.columns, questions=tuple(export.asking.open), profile=export.profile)
+        return Reading(
+            export.name, export.choice.columns, questions=tuple(export.asking.open), names=tuple(export.columns),
+            profile=export.profile,
+        )  # fmt: skip
     names = shown(", ".join(export.columns))
     term = found.kind == INTEREST and export.choice.column("term") is not None and "product" in missing
     findings: list[Finding] = [
@@ -116,10 +120,6 @@ def _with_variants(export: Export, product: pa.Array) -> pa.Array:
     return pc.coalesce(both, product)
 
 
-def _few(cells: Cells, rows: np.ndarray) -> str:
-    return ", ".join(texts_of(cells, rows))
-
-
 def _leave_out(export: Export, when: Moments, product: pa.Array, today: date | None) -> None:
     """Rows without a day or a product, sums, and rows of days to come."""
     codes = [cells for f in ("product", "name") if (cells := export.cells(f)) is not None]
@@ -128,9 +128,10 @@ def _leave_out(export: Export, when: Moments, product: pa.Array, today: date | N
     dates = export.columns[export.choice.column("date") or ""]
     unread = ~there & dates.filled & export.rows.inside
     if unread.any():
+        few = quoted_of(dates, unread, names_people(export.columns))
         export.findings.append(
             finding("warning", "heard.unread_date", export.name, column=export.choice.column("date"),
-                    rows_affected=int(unread.sum()), count=f"{unread.sum():,}", value=_few(dates, unread))
+                    rows_affected=int(unread.sum()), count=f"{unread.sum():,}", value=", ".join(few))
         )  # fmt: skip
     export.rows.drop("unread_date", unread, None)
     export.rows.drop("no_date", ~there, None)

@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.date_column import Moments
 from datong.connectors.exports.dates import not_a_day
-from datong.connectors.exports.evidence import texts_of
+from datong.connectors.exports.evidence import quoted_of, texts_of
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.heard.columns import REVIEWS, columns_named
 from datong.connectors.exports.heard.stars import MOST_STARS, read_stars
 from datong.connectors.exports.heard.taken import Taken
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED, moments_of
+from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import heard_cells, plain
 from datong.ledger.columns import before_in_group
@@ -127,7 +128,7 @@ def _ratings(export: Export) -> tuple[np.ndarray, np.ndarray]:
         export.findings.append(
             finding("warning", "heard.rating_outside", export.name, column=export.choice.column("rating"),
                     rows_affected=int(outside.sum()), count=f"{outside.sum():,}",
-                    value=", ".join(texts_of(cells, outside)))
+                    value=", ".join(quoted_of(cells, outside, names_people(export.columns))))
         )  # fmt: skip
     return np.where(unread | (values < 1) | (values > MOST_STARS), np.nan, values), graded
 
