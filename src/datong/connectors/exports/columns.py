@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -294,7 +294,7 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
     }
     scores = {pair: s for pair, s in scores.items() if pair[0] not in fixed and pair[1] not in fixed.values()}
     scores |= {(field, name): 1.0 for field, name in fixed.items() if name in columns}
-    chosen = _assign(scores, names)
+    chosen = assigned(scores, FIELDS, names)
     if "shipped_units" in chosen and "units" not in chosen:
         chosen["units"] = chosen.pop("shipped_units")
         scores.setdefault(("units", chosen["units"]), _LEAST_SCORE)
@@ -316,7 +316,7 @@ def choose_columns(columns: Mapping[str, Cells], fixed: Mapping[str, str]) -> Ch
             chosen[field],
             round(scores.get((field, chosen[field]), 0.4), 2),
             _reason(field, chosen[field], facts[chosen[field]]),
-            _others(field, taken, scores),
+            others(field, taken, scores),
             facts[chosen[field]].examples,
         )
         for field in FIELDS
@@ -444,12 +444,12 @@ def is_no(text: str) -> bool:
     return plain(text) in _NO or plain(text) in words("states", "nothing")
 
 
-def _assign(scores: Mapping[tuple[str, str], float], names: Sequence[str]) -> dict[str, str]:
-    """Each field its best free column, best scores first."""
+def assigned(scores: Mapping[tuple[str, str], float], fields: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Each field its best free column, best scores first; equal ones as the fields and the columns stand."""
     chosen: dict[str, str] = {}
 
     def order(pair: tuple[str, str]) -> tuple[float, int, int]:
-        return -scores[pair], FIELDS.index(pair[0]), names.index(pair[1])
+        return -scores[pair], fields.index(pair[0]), names.index(pair[1])
 
     for field, name in sorted(scores, key=order):
         if field not in chosen and name not in chosen.values():
@@ -512,7 +512,7 @@ def _reason(field: str, name: str, facts: Facts) -> Message:
     return message("export.by_header" if named else "export.by_content", cells=cells)
 
 
-def _others(field: str, taken: set[str], scores: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
+def others(field: str, taken: Collection[str], scores: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
     """Columns that no other field took and that would fit too."""
     rest = [(score, name) for (f, name), score in scores.items() if f == field and name not in taken]
     return tuple(name for _, name in sorted(rest, key=lambda pair: (-pair[0], pair[1]))[:3])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from datong.connectors.exports.cells import Cells
-from datong.connectors.exports.columns import Choice, ColumnGuess, Facts, facts_of, header_score
+from datong.connectors.exports.columns import Choice, ColumnGuess, Facts, assigned, facts_of, header_score, others
 from datong.connectors.exports.heard.stars import share_of_stars
 from datong.ledger.masking import masked_short
 from datong.model.words import Message, message
@@ -47,7 +47,7 @@ def choose(list_kind: str, columns: Mapping[str, Cells], fixed: Mapping[str, str
             if fits and score >= LEAST_SCORE and field not in fixed and name not in fixed.values():
                 scores[field, name] = score
     scores |= dict.fromkeys(fixed.items(), 1.0)
-    chosen = _assigned(scores, FIELDS[list_kind], list(columns))
+    chosen = assigned(scores, FIELDS[list_kind], list(columns))
     if "product" not in chosen and "name" in chosen:
         chosen["product"] = chosen["name"]
     if "date" not in chosen:
@@ -60,8 +60,8 @@ def choose(list_kind: str, columns: Mapping[str, Cells], fixed: Mapping[str, str
             continue
         reason = _reason(field, facts[name], by_words=(field, name) in scores)
         sure = round(scores.get((field, name), LEAST_SCORE), 2)
-        others = _others(field, chosen, scores)
-        guesses.append(ColumnGuess(field, name, sure, reason, others, _examples(field, facts[name])))
+        more = others(field, chosen.values(), scores)
+        guesses.append(ColumnGuess(field, name, sure, reason, more, _examples(field, facts[name])))
     return Choice(tuple(guesses), (), (), {})
 
 
@@ -83,17 +83,6 @@ def _fit(field: str, facts: Facts, cells: Cells) -> float:
     return facts.filled
 
 
-def _assigned(scores: Mapping[tuple[str, str], float], fields: tuple[str, ...], names: list[str]) -> dict[str, str]:
-    def order(pair: tuple[str, str]) -> tuple[float, int, int]:
-        return -scores[pair], fields.index(pair[0]), names.index(pair[1])
-
-    chosen: dict[str, str] = {}
-    for field, name in sorted(scores, key=order):
-        if field not in chosen and name not in chosen.values():
-            chosen[field] = name
-    return chosen
-
-
 def _examples(field: str, facts: Facts) -> tuple[str, ...]:
     """Some of the cells, for a person; of people's own words without what is personal."""
     return tuple(map(masked_short, facts.examples)) if field in ("text", "more", "title") else facts.examples
@@ -106,11 +95,6 @@ def _reason(field: str, facts: Facts, by_words: bool) -> Message:
     if field in COUNTS or field == "rating":
         return message(key, cells=message("export.cells_numbers", share=f"{facts.numbers:.0%}"))
     return message(key, cells=message("export.cells_distinct", count=facts.distinct_count))
-
-
-def _others(field: str, chosen: Mapping[str, str], scores: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
-    rest = [(score, name) for (f, name), score in scores.items() if f == field and name not in chosen.values()]
-    return tuple(name for _, name in sorted(rest, key=lambda pair: (-pair[0], pair[1]))[:3])
 
 
 def columns_named(list_kind: str, field: str, columns: Mapping[str, Cells]) -> list[str]:
