@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import datong
+from datong.app import taking_in
 from datong.app.cli.main import main
-from datong.connectors.files import customer_keys
+from datong.connectors.files import customer_keys, guarded
 from datong.connectors.files.customer_keys import KEYS_FOLDER
 from datong.connectors.files.starter import write_starter
 from datong.ledger.persons import TOKEN
 from datong.model.errors import DatongError, NotFound, Refused
-from datong.store import duckdb_ledger
+from datong.store import duckdb_ledger, migrations
 
 CANARY, OTHER = "Canary Zhao 7391", "Wren Qian 5512"
 PRODUCT = "BAG-01"
@@ -474,3 +475,46 @@ def test_a_full_disk_gives_no_token_without_a_key(tmp_path: Path, monkeypatch: p
     path.write_bytes(b"no keys")
     with pytest.raises(DatongError, match="keys"):
         customer_keys.CustomerKeys(tmp_path / "keys").tokens([CANARY])
+
+
+HEADS = {"returns": "happened_at,product,units", "orders": "order,start,due,product,units", "demand": "demand,due,product,units"}  # fmt: skip
+
+
+def with_unknown_columns(folder: Path, table: str) -> Path:
+    """A row with a product that nobody knows, and one that cannot be cut into cells; both name somebody."""
+    folder.mkdir()
+    columns = [*HEADS[table].split(","), "customer", "phone"]
+    cells = {"happened_at": "2026-02-01", "start": "2026-02-01", "due": "2026-02-01", "product": "GHOST", "units": "1"}
+    row = ",".join((cells | {"customer": CANARY, "phone": "13812345678"}).get(name, "k1") for name in columns)
+    path = folder / f"{table}.csv"
+    path.write_text(f"{','.join(columns)}\n{row}\n{row},{CANARY},x\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("table", HEADS)
+def test_columns_that_a_table_does_not_know_are_kept_of_no_table(chain: Path, tmp_path: Path, table: str) -> None:
+    with datong.open(chain) as opened:
+        opened.ingest(with_unknown_columns(tmp_path / "in", table), table=table)
+        for _ in range(2):
+            waiting = opened.ledger.quarantined().to_pylist()
+            assert len(waiting) == 2 and "GHOST" in str(waiting)
+            opened.retry_quarantine()
+    assert said(chain, CANARY, "13812345678") == []
+
+
+@pytest.mark.parametrize("table", HEADS)
+def test_unknown_columns_that_an_earlier_version_kept_go_when_the_ledger_is_opened(
+    chain: Path, tmp_path: Path, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before, datong.open(chain) as opened:
+        before.setattr(guarded, "guarded", lambda _table, rows, _customers: rows)
+        before.setattr(guarded, "may_name", lambda _table, _headers: False)
+        before.setattr(taking_in, "may_name", lambda _table, _headers: False)
+        opened.ingest(with_unknown_columns(tmp_path / "in", table), table=table)
+        layout = migrations.MIGRATIONS.index(migrations._quarantine_without_unknown_columns)
+        opened.ledger._run("DELETE FROM schema_version WHERE version > ?", [layout])
+    assert said(chain, CANARY) == [".datong/ledger.duckdb"]
+    with datong.open(chain) as opened:
+        waiting = opened.ledger.quarantined().to_pylist()
+        assert len(waiting) == 2 and any("GHOST" in row["raw"] and "GHOST" in row["findings"] for row in waiting)
+    assert said(chain, CANARY, "13812345678") == []

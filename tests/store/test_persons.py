@@ -180,3 +180,49 @@ def test_what_is_forgotten_leaves_every_version_and_every_branch(tmp_path: Path)
         ledger.rewrite()
         assert branches.on("b").state(datetime(2026, 4, 1, tzinfo=UTC)).table("sales").num_rows == 2
     assert mine.encode() not in (tmp_path / "ledger.duckdb").read_bytes()
+
+
+def test_only_what_is_quoted_of_a_customer_changes_in_findings_of_quarantine() -> None:
+    from datong.ledger.persons import with_findings_of
+
+    def kept(column: str | None, found: str, zh: str) -> dict[str, object]:
+        same = {"expected": "one e of 12", "remedy": "see the e's"}
+        return {"severity": "error", "code": "the_code", "source": "sales-12.csv", "row": 12, "rows_affected": 1,
+                "column": column, "found": found, **same, "zh": {"found": zh, **same}}  # fmt: skip
+
+    token = "~" + "a" * 24
+    of_units = kept("units", "'12' is no number of e", "“12”不是 e")
+    for name in ("e", "12"):
+        findings = [
+            kept("customer", f"'{name}'", f"“{name}”"),
+            of_units,
+            kept(None, f"'s1, {name}, x'", f"“{name}, x”"),
+        ]
+        told = with_findings_of(findings, {name: token}, ["customer"])
+        assert told[0] == kept("customer", f"'{token}'", f"“{token}”")
+        assert told[1] == of_units
+        assert told[2] == kept(None, f"'s1, {token}, x'", f"“{token}, x”")
+    (cut,) = with_findings_of([kept(None, "'s1, Canary Zh…'", "“Canary Zh…”")], {"Canary Zhao": token}, ["customer"])
+    assert cut == kept(None, f"'s1, {token}…'", f"“{token}…”")
+
+
+def test_a_customer_with_a_short_name_leaves_findings_of_quarantine_as_they_are(tmp_path: Path) -> None:
+    import json
+
+    def waiting(ledger: DuckDBLedger) -> list[dict[str, object]]:
+        return [json.loads(one) for one in ledger.quarantined()["findings"].to_pylist()][0]
+
+    finding = {"severity": "error", "code": "unknown_reference", "source": "e.csv", "row": 2, "column": "product",
+               "found": "'here'", "expected": "e", "remedy": "e", "zh": {"found": "“e”"}}  # fmt: skip
+    raw = json.dumps({"sale": "e", "product": "e", "customer": "e"})
+    bad = pa.table({"__row__": pa.array([2], pa.int64()), "raw": [raw], "findings": [json.dumps([finding])]})
+    token = "~" + "a" * 24
+    with open_ledger(tmp_path / "ledger.duckdb", SETTINGS) as ledger:
+        ledger.ingest("sales", rows(), bad, (), "sales", NOW, by="Ann")
+        before = waiting(ledger)
+        assert ledger.hash_customers({"e": token}, {}, NOW, by="Ann") == 1
+        assert waiting(ledger) == before
+        (kept,) = ledger.quarantined()["raw"].to_pylist()
+        assert json.loads(kept) == {"sale": "e", "product": "e", "customer": token}
+        ledger.forget_person([token], (), NOW, "", by="Ann")
+        assert waiting(ledger) == before

@@ -26,7 +26,7 @@ from datong.connectors.exports.reading import read_from
 from datong.connectors.exports.result import Reading
 from datong.connectors.exports.zones import ZONE
 from datong.connectors.files.folder import SourceRows
-from datong.connectors.files.guarded import Guarded, names_customers
+from datong.connectors.files.guarded import Guarded
 from datong.connectors.files.known_products import KnownProducts
 from datong.connectors.files.mapping import apply_mapping, read_mapping
 from datong.connectors.files.read import (
@@ -38,6 +38,7 @@ from datong.connectors.files.read import (
     whole_source,
 )
 from datong.connectors.files.slash_dates import SlashDates
+from datong.ledger.persons import may_name
 from datong.ledger.product_aliases import ALIASES, products_by_alias
 from datong.ledger.protocol import END_OF_TIME, IngestReport
 from datong.ledger.row_checks import ROW, column_name, gathered, last_recorded_day
@@ -304,7 +305,7 @@ def _take_in(
     arrived_at = clock(at)
     order = list(tables())
     reports = []
-    hides = any(names_customers(tables()[name], source) for name, source in parts)
+    hides = any(may_name(tables()[name], source.columns) for name, source in parts)
     for name, source in sorted(parts, key=lambda part: order.index(part[0])):
         is_settled = moves and name == ALIASES
         rows = checked(

@@ -8,7 +8,7 @@ where rows hold customers stands here.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from datong.ledger.cells import BLANKS, typed
-from datong.ledger.row_checks import ROW, column_name
+from datong.ledger.row_checks import ROW, column_name, shown
 from datong.model.findings import Finding
 from datong.model.tables import Table
 from datong.model.words import Message
@@ -69,16 +69,21 @@ def customer_headers(table: Table, headers: Iterable[str]) -> dict[str, str]:
 
 
 def guarded(table: Table, rows: pa.Table, customers: Customers) -> pa.Table:
-    """Rows of a source with tokens for customers. Columns that the table does not know go: nobody reads them, and a
-    rejected row would keep what they say of a person."""
+    """Rows of a source with tokens for customers. Columns that the table does not know go, of every table: nobody reads
+    them, and a rejected row would keep what they say of a person."""
     held = customer_headers(table, rows.column_names)
     for header, name in held.items():
         texts = typed(table, {name: rows[header]}, _ANY_ZONE)[name].values
         at = rows.column_names.index(header)
         rows = rows.set_column(at, header, tokens_column(texts, customers))
-    if not table.personal_columns("customer"):
-        return rows
     return rows.select([h for h in rows.column_names if h == ROW or column_name(table, h) in table.columns])
+
+
+def may_name(table: Table, headers: Iterable[str]) -> bool:
+    """Whether a record of a source that could not be cut into cells may name a customer, or hold a buyer's words: the
+    table is about buyers, or the source has columns that the table does not know."""
+    about_buyers = table.personal_columns("customer") or table.personal_columns("words")
+    return bool(about_buyers) or any(h != ROW and column_name(table, h) not in table.columns for h in headers)
 
 
 def tokens_column(texts: pa.ChunkedArray, customers: Customers) -> pa.ChunkedArray:
@@ -120,6 +125,60 @@ def _unquoted(said: Message) -> Message:
         return _unquoted(value)
 
     return Message(said.key, said.names, tuple(plain(value) for value in said.values))
+
+
+def without_unknown(
+    table: Table, raw: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[Any]]:
+    """A raw row, and the findings on it, without what stands in columns that its table does not know; nothing is left of
+    a record that could not be cut into cells, which is kept under 'text' alone."""
+    if raw.keys() == {"text"}:
+        return {"text": NOT_KEPT}, _hidden_json(list(findings))
+    gone = {str(text): NOT_KEPT for name, text in raw.items() if name not in table.columns and text not in (None, "")}
+    kept = {name: text for name, text in raw.items() if name in table.columns}
+    return kept, with_findings_of(findings, gone, ())
+
+
+# The parts of a finding in which cells of a row are quoted, in English beside it and in Chinese under 'zh'.
+_QUOTING = ("found", "expected", "remedy")
+# What stands around a cell in the text of a finding: a whole row is quoted with commas between its cells, and cut where
+# it is long.
+_BEFORE, _AFTER = r"(?<=['‘“])|(?<=, )", r"(?=, |['’”…])"
+
+
+def with_findings_of(
+    findings: Sequence[Mapping[str, Any]], words: Mapping[str, str], columns: Collection[str]
+) -> list[Any]:
+    """Findings on a raw row, as they are kept, with other words in place of cells of some columns of the row. Only
+    findings on these columns, or on whole rows, quote them, and only what is quoted is a cell."""
+    cells = sorted((word for word in words if word), key=len, reverse=True)
+    if not cells:
+        return list(findings)
+    alternatives = "|".join(re.escape(cell) for cell in dict.fromkeys((*cells, *map(shown, cells))))
+    by_shown = {**{shown(cell): words[cell] for cell in cells}, **words}
+    whole = re.compile(f"(?:{_BEFORE})(?:{alternatives}){_AFTER}")
+
+    def other(text: Any) -> Any:
+        return whole.sub(lambda at: by_shown[at.group()], _cut(text, words)) if isinstance(text, str) else text
+
+    def told(parts: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: other(text) if name in _QUOTING else text for name, text in parts.items()}
+
+    return [
+        told(one) | ({"zh": told(one["zh"])} if "zh" in one else {})
+        if one.get("column") in (None, *columns)
+        else dict(one)
+        for one in findings
+    ]
+
+
+def _cut(text: str, words: Mapping[str, str]) -> str:
+    """A text with other words in place of those that are quoted as the last of a row, and cut."""
+
+    def other(at: re.Match[str]) -> str:
+        return next((f"{new}…" for old, new in words.items() if old.startswith(at.group(1))), at.group())
+
+    return re.sub(rf"(?:{_BEFORE})([^,'‘’“”]+)…", other, text)
 
 
 def replaced(value: Any, words: Mapping[str, str]) -> Any:

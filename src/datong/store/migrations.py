@@ -3,6 +3,7 @@
 A new column of a table needs no step: a ledger follows model/tables.toml when it is opened.
 """
 
+import json
 import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from datong.ledger.masking import masked
+from datong.ledger.persons import without_unknown
 from datong.model.errors import Refused
 from datong.model.tables import Column, Table, tables
 from datong.model.words import message
@@ -167,6 +169,27 @@ def _words_masked(connection: duckdb.DuckDBPyConnection) -> bool:
     return found
 
 
+def _quarantine_without_unknown_columns(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Rows in quarantine lose what stands in columns that their table does not know, and the text of records that could
+    not be cut into cells: nobody reads them, and they may name anybody. Returns whether there were any."""
+    hands, found = hands_of(connection), False
+    for where in ("quarantine", "branch_quarantine"):
+        for name, one, raw, findings in hands.rows(
+            f"SELECT DISTINCT table_name, quarantine_id, raw, findings FROM {where} ORDER BY ALL"
+        ):
+            row = json.loads(raw)
+            if name not in tables() or row.keys() <= tables()[name].columns.keys() and row.keys() != {"text"}:
+                continue
+            kept, told = without_unknown(tables()[name], row, json.loads(findings))
+            texts = [json.dumps(value, ensure_ascii=False) for value in (kept, told)]
+            hands.run(
+                f"UPDATE {where} SET raw = ?, findings = ? WHERE table_name = ? AND quarantine_id = ? AND raw = ?",
+                [*texts, name, one, raw],
+            )
+            found = True
+    return found
+
+
 def _columns_of(hands: Hands) -> list[tuple[str, str, str]]:
     """Schema, table and column of all that a chain and its branches have, in order."""
     return [
@@ -243,6 +266,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
     _put_back,
     _buyers_out_of_content,
     _words_masked,
+    _quarantine_without_unknown_columns,
 )
 
 

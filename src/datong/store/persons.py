@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from datong.ledger.persons import FORGOTTEN, MARK, NOT_KEPT, replaced
+from datong.ledger.persons import FORGOTTEN, MARK, replaced, with_findings_of, without_unknown
 from datong.model.tables import Table, tables
 from datong.store.migrations import branch_table, chain_table
 from datong.store.written_anew import Hands, arrow_bytes, identify_anew, quoted, with_texts
@@ -89,12 +89,14 @@ def hash_customers(hands: Hands, tokens: Mapping[str, str], keys: Mapping[str, s
         own = {text: tokens[text] for text in _named(raw).values() if text in tokens}
         whole = json.loads(raw)
         if set(whole) == {"text"}:  # a record that could not be cut into cells
-            own, whole = {json.loads(raw)["text"][:60]: NOT_KEPT}, {"text": NOT_KEPT}
+            whole, told = without_unknown(tables()[place[0]], whole, json.loads(findings))
         elif own:
-            whole = {name: own.get(text, text) for name, text in whole.items()}
+            cells = tables()[place[0]].personal_columns("customer")
+            whole = {name: own.get(text, text) if name in cells else text for name, text in whole.items()}
+            told = with_findings_of(json.loads(findings), own, cells)
         else:
             continue
-        _rewrite_waiting(hands, where, place, whole, replaced(json.loads(findings), own))
+        _rewrite_waiting(hands, where, place, whole, told)
         count += 1
     hands.run("DELETE FROM intakes")
     return count
@@ -153,14 +155,14 @@ def forget(hands: Hands, tokens: Sequence[str], quotes: Sequence[str]) -> dict[s
             [list(tokens)],
         )
         counts[place.table.name] = counts.get(place.table.name, 0) + count
-    words = dict.fromkeys(tokens, FORGOTTEN)
     for where, place, raw, findings in list(_waiting(hands)):
         if not set(_named(raw).values()) & set(tokens):
             continue
         table = tables()[place[0]]
         gone = {*table.personal_columns("customer"), *table.personal_columns("words")}
         kept = {name: None if name in gone else text for name, text in json.loads(raw).items()}
-        said = replaced(json.loads(findings), words | {str(text): FORGOTTEN for text in _said(raw, table)})
+        words = {str(json.loads(raw)[name]): FORGOTTEN for name in gone if json.loads(raw).get(name)}
+        said = with_findings_of(json.loads(findings), words, gone)
         _rewrite_waiting(hands, where, place, kept, said)
         counts["quarantine"] = counts.get("quarantine", 0) + 1
     for token in tokens:
@@ -183,16 +185,15 @@ _PLAIN, _TOKEN = f'": ("[^{MARK}]|[0-9])', f'": "{MARK}'
 
 
 def _waiting(hands: Hands, holding: str = "") -> Iterator[tuple[str, tuple[str, str], str, str]]:
-    """Rows in quarantine of tables that hold customers: in which quarantine, (table, id), raw and findings. holding:
-    only those in which this stands after the name of a customer's column, as a regular expression."""
+    """Rows in quarantine, of every table: in which quarantine, (table, id), raw and findings. holding: only those in
+    which this stands after the name of a customer's column, as a regular expression."""
     columns = "|".join(sorted({name for t in tables().values() for name in t.personal_columns("customer")}))
     pattern = f'"({columns}){holding}' if holding else ""
-    names = [table.name for table in tables().values() if table.personal_columns("customer")]
     for where in ("quarantine", "branch_quarantine"):
         found = hands.rows(
-            f"SELECT table_name, quarantine_id, raw, findings FROM {where} WHERE table_name IN (SELECT unnest(?))"
-            " AND regexp_matches(raw, ?) ORDER BY quarantine_id",
-            [names, pattern],
+            f"SELECT table_name, quarantine_id, raw, findings FROM {where}"
+            " WHERE regexp_matches(raw, ?) ORDER BY quarantine_id",
+            [pattern],
         )
         for table, one, raw, findings in found:
             yield where, (table, one), raw, findings
@@ -202,11 +203,6 @@ def _named(raw: str) -> dict[str, str]:
     """Customers that a raw row names, by column."""
     names = {name for table in tables().values() for name in table.personal_columns("customer")}
     return {k: str(v) for k, v in json.loads(raw).items() if k in names and v is not None}
-
-
-def _said(raw: str, table: Table) -> list[Any]:
-    row = json.loads(raw)
-    return [row[name] for name in table.personal_columns("words") if row.get(name)]
 
 
 def _rewrite_waiting(hands: Hands, where: str, place: tuple[str, str], raw: Any, findings: Any) -> None:

@@ -3,14 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from datong.connectors.files.read import RawBatch, Source
-from datong.ledger.persons import Customers, customer_headers, findings_without_texts, guarded, without_texts
+from datong.ledger.persons import Customers, findings_without_texts, guarded, may_name, without_texts
 from datong.model.findings import Finding
 from datong.model.tables import Table
-
-
-def names_customers(table: Table, source: Source) -> bool:
-    """Whether it has a column of customers."""
-    return bool(customer_headers(table, source.columns))
 
 
 class Guarded(Source):
@@ -20,7 +15,7 @@ class Guarded(Source):
         self.name, self.columns = source.name, source.columns
         self.commas_group, self.text_columns = source.commas_group, source.text_columns
         self._source, self._table, self._customers = source, table, customers
-        self._hides = hides or names_customers(table, source)
+        self._hides = hides or may_name(table, source.columns)
 
     def batches(self) -> Iterator[RawBatch]:
         for batch in self._source.batches():
