@@ -210,7 +210,7 @@ def test_a_customer_with_a_short_name_leaves_findings_of_quarantine_as_they_are(
     import json
 
     def waiting(ledger: DuckDBLedger) -> list[dict[str, object]]:
-        return [json.loads(one) for one in ledger.quarantined()["findings"].to_pylist()][0]
+        return next(json.loads(one) for one in ledger.quarantined()["findings"].to_pylist())
 
     finding = {"severity": "error", "code": "unknown_reference", "source": "e.csv", "row": 2, "column": "product",
                "found": "'here'", "expected": "e", "remedy": "e", "zh": {"found": "“e”"}}  # fmt: skip
@@ -226,3 +226,59 @@ def test_a_customer_with_a_short_name_leaves_findings_of_quarantine_as_they_are(
         assert json.loads(kept) == {"sale": "e", "product": "e", "customer": token}
         ledger.forget_person([token], (), NOW, "", by="Ann")
         assert waiting(ledger) == before
+
+
+class Killed(BaseException):
+    """As a kill would end the process there."""
+
+
+def killed(*_given: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("made_over", ["hashed", "forgotten", "migrated"])
+def test_a_kill_before_the_file_is_written_anew_leaves_a_note_of_it(
+    tmp_path: Path, made_over: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, phone = tmp_path / "ledger.duckdb", "13812345678"
+    with open_ledger(path, SETTINGS) as ledger:
+        added(ledger, rows("Lee Canary", sale=["s1"]))
+        raw = pa.array(['{"product": "G", "phone": "%s"}' % phone])  # noqa: UP031
+        ledger.ingest("returns", rows().select(["__row__", "product", "happened_at", "units"]),
+                      pa.table({"__row__": pa.array([9], pa.int64()), "raw": raw, "findings": ["[]"]}),
+                      (), "r", NOW, by="Ann")  # fmt: skip
+        ledger._run("CHECKPOINT")
+        if made_over == "migrated":
+            step = migrations.MIGRATIONS.index(migrations._quarantine_without_unknown_columns)
+            ledger._run("DELETE FROM schema_version WHERE version > ?", [step])
+    secret = (phone if made_over == "migrated" else "Lee Canary").encode()
+    with monkeypatch.context() as patch:
+        patch.setattr(DuckDBLedger, "rewrite", killed)
+        if made_over == "migrated":
+            with pytest.raises(Killed):
+                open_ledger(path, SETTINGS)
+        else:
+            with open_ledger(path, SETTINGS) as ledger:
+                token = "~" + "a" * 24 if made_over == "hashed" else None
+                if token:
+                    ledger.hash_customers({"Lee Canary": token}, {}, NOW, by="Ann")
+                else:
+                    ledger.forget_person(["Lee Canary"], (), NOW, "", by="Ann")
+    assert secret in path.read_bytes()
+    with open_ledger(path, SETTINGS) as ledger:  # not in use by the one that was killed
+        assert ledger._rows("SELECT count(*) FROM rewrite_due") == [(0,)]
+    assert secret not in path.read_bytes()
+
+
+def test_a_ledger_that_a_link_leads_to_is_written_anew_where_it_is(tmp_path: Path) -> None:
+    real, link = tmp_path / "disk" / "real.duckdb", tmp_path / "ledger.duckdb"
+    real.parent.mkdir()
+    open_ledger(real, SETTINGS).close()
+    link.symlink_to(real)
+    with open_ledger(link, SETTINGS) as ledger:
+        added(ledger, rows("Lee Canary", sale=["s1"]))
+        ledger.hash_customers({"Lee Canary": "~" + "a" * 24}, {}, NOW, by="Ann")
+        ledger.rewrite()
+        assert ledger.state(NOW).table("sales").num_rows == 1
+    assert link.is_symlink() and b"Lee Canary" not in real.read_bytes()
+    assert [p.name for p in real.parent.iterdir()] == ["real.duckdb"]

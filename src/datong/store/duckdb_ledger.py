@@ -61,7 +61,7 @@ from datong.store.incoming import (
     valid_from,
     verdicts,
 )
-from datong.store.migrations import chain_table, migrate, quoted
+from datong.store.migrations import REWRITE_DUE, chain_table, migrate, note_rewrite_due, quoted
 from datong.store.written_anew import Hands, arrow_bytes
 
 # Extensions are never fetched: what is not in the wheel is not used.
@@ -94,7 +94,8 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
             _create(path)
         connection = _connect(path)
         try:
-            for left in path.parent.glob(f"{path.name}.*.new*"):  # of a process that was killed
+            file = path.resolve()
+            for left in file.parent.glob(f"{file.name}.*.new*"):  # of a process that was killed
                 _clear(left)
             write_anew = migrate(connection)
         except BaseException:
@@ -102,7 +103,11 @@ def open_ledger(path: Path, settings: ChainSettings) -> "DuckDBLedger":
             raise
     ledger = DuckDBLedger(path, settings, Held(path, connection))
     if write_anew:
-        ledger.rewrite()
+        try:
+            ledger.rewrite()
+        except BaseException:
+            ledger.close()
+            raise
     return ledger
 
 
@@ -857,6 +862,7 @@ class DuckDBLedger:
         """Put tokens in place of customers; see Ledger.hash_customers."""
         with self._transaction():
             count = persons.hash_customers(self._hands, tokens, keys)
+            note_rewrite_due(self._hands)
             self._note_write(at, by, "hash_customers", "customers", None, count)
         self._forget()
         return count
@@ -876,6 +882,7 @@ class DuckDBLedger:
         """Take somebody out of every version of every row; see Ledger.forget_person."""
         with self._transaction():
             counts = persons.forget(self._hands, tokens, quotes)
+            note_rewrite_due(self._hands)
             for table, count in counts.items():
                 self._note_write(at, by, "forget", table, why or None, count)
         self._forget()
@@ -885,13 +892,15 @@ class DuckDBLedger:
         """Write the file anew; see Ledger.rewrite."""
         if str(self.path).startswith(":memory:"):
             return
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        file = self.path.resolve()  # beside the file itself, where the path is a link to it
+        fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
         _clear(fresh)
         try:
             ((own,),) = self._rows("SELECT current_database()")
             self._run(f"ATTACH '{str(fresh).replace(chr(39), chr(39) * 2)}' AS written_anew")
             try:
                 self._run(f"COPY FROM DATABASE {quoted(own)} TO written_anew")
+                self._run(f"DELETE FROM written_anew.{REWRITE_DUE}")
                 self._run("CHECKPOINT written_anew")
             finally:
                 self._run("DETACH written_anew")

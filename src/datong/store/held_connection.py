@@ -36,11 +36,12 @@ class Held:
         return self._connection
 
     def replaced_by(self, fresh: Path, connect: Callable[[Path], duckdb.DuckDBPyConnection]) -> None:
-        """Put another file in place of the ledger's, and go on with that. A kill leaves the one or the other."""
+        """Put another file in place of the ledger's, also where a link leads to it, and go on with that. A kill leaves
+        the one or the other."""
         self.connection().close()
         self._connection = None
         try:
-            fresh.replace(self._path)
+            fresh.replace(self._path.resolve())
         finally:
             self._connection = connect(self._path)
 

@@ -272,20 +272,30 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
     """Bring a ledger to today's layout, in one transaction. Returns whether the file is to be written anew, since it
-    holds what must not be kept. Raises Refused for a ledger of a newer Datong."""
+    holds what must not be kept, of now or of a writing that was killed. Raises Refused for a ledger of a newer Datong."""
     connection.execute("BEGIN")
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {REWRITE_DUE} (due BOOLEAN NOT NULL)")
     (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()[0]
     if version > len(MIGRATIONS):
         connection.execute("ROLLBACK")
         raise Refused(message("store.newer", found=version, known=len(MIGRATIONS)))
-    write_anew = False
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        write_anew |= bool(step(connection))
+        if step(connection):
+            note_rewrite_due(hands_of(connection))
         connection.execute("INSERT INTO schema_version VALUES (?)", [number])
     _follow_tables(connection)
     connection.execute("COMMIT")
-    return write_anew
+    return bool(connection.execute(f"SELECT 1 FROM {REWRITE_DUE} LIMIT 1").fetchall())
+
+
+# A row in it: the file is to be written anew. It is noted in the transaction that takes out what must not be kept, and
+# the file that is written anew has none, so that a kill between leaves the note.
+REWRITE_DUE = "rewrite_due"
+
+
+def note_rewrite_due(hands: Hands) -> None:
+    hands.run(f"INSERT INTO {REWRITE_DUE} VALUES (true)")
 
 
 def _follow_tables(connection: duckdb.DuckDBPyConnection) -> None:
