@@ -13,6 +13,8 @@ import pytest
 import datong
 from datong.app import taking_in
 from datong.app.cli.main import main
+from datong.connectors.exports.order_line_keys import LINES
+from datong.connectors.exports.questions import read_answers, write_answers
 from datong.connectors.files import customer_keys, guarded
 from datong.connectors.files.customer_keys import KEYS_FOLDER
 from datong.connectors.files.starter import write_starter
@@ -477,7 +479,11 @@ def test_a_full_disk_gives_no_token_without_a_key(tmp_path: Path, monkeypatch: p
         customer_keys.CustomerKeys(tmp_path / "keys").tokens([CANARY])
 
 
-HEADS = {"returns": "happened_at,product,units", "orders": "order,start,due,product,units", "demand": "demand,due,product,units"}  # fmt: skip
+HEADS = {
+    "returns": "happened_at,product,units",
+    "orders": "order,start,due,product,units",
+    "demand": "demand,due,product,units",
+}
 
 
 def with_unknown_columns(folder: Path, table: str) -> Path:
@@ -518,3 +524,121 @@ def test_unknown_columns_that_an_earlier_version_kept_go_when_the_ledger_is_open
         waiting = opened.ledger.quarantined().to_pylist()
         assert len(waiting) == 2 and any("GHOST" in row["raw"] and "GHOST" in row["findings"] for row in waiting)
     assert said(chain, CANARY, "13812345678") == []
+
+
+@pytest.mark.parametrize("killed_at", [None, "hash_customers", "rewrite"])
+def test_keys_that_named_customers_are_made_over_also_after_a_kill(
+    chain: Path, tmp_path: Path, killed_at: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that were known by day and customer, as an earlier version had it: of a sale, and of a return alone."""
+    sold, back = f"/2026-02-01/{PRODUCT}/{CANARY}", f"/2026-02-02/{PRODUCT}/{OTHER}"
+    returned = tmp_path / "in" / "returns.csv"
+    with datong.open(chain) as opened:
+        monkeypatch.setattr(opened._at.customers, "tokens", list)
+        opened.ingest(sales_csv(tmp_path / "in" / "sales.csv", f"{sold},2026-02-01,{PRODUCT},1,{CANARY}"))
+        returned.write_text(f"return,happened_at,product,units\n{back},2026-02-02,{PRODUCT},1\n", encoding="utf-8")
+        opened.ingest(returned)
+    monkeypatch.undo()
+    write_answers(chain, {**read_answers(chain), LINES: "days+customer"})
+
+    def killed(*_given: object, **_named: object) -> None:
+        raise Killed
+
+    if killed_at is not None:
+        with monkeypatch.context() as patch:
+            patch.setattr(duckdb_ledger.DuckDBLedger, killed_at, killed)
+            with pytest.raises(Killed):
+                datong.open(chain)
+        assert said(chain, CANARY, OTHER) == [".datong/ledger.duckdb"]
+    with datong.open(chain) as opened:
+        state = opened.state()
+        assert state.table("sales")["sale"].to_pylist() == [f"/2026-02-01/{PRODUCT}"]
+        assert state.table("returns")["row_id"].to_pylist() == [f"returns:/2026-02-02/{PRODUCT}"]
+    assert said(chain, CANARY, OTHER) == []
+    assert read_answers(chain)[LINES] == "days"
+
+
+class Short:
+    """A file of which a write takes so many bytes at once, and only so many in all."""
+
+    def __init__(self, at_once: int, in_all: int) -> None:
+        self.at_once, self.left, self.content = at_once, in_all, b""
+
+    def write(self, content: memoryview) -> int:
+        taken = min(len(content), self.at_once, self.left)
+        self.left -= taken
+        self.content += bytes(content[:taken])
+        return taken
+
+
+def test_keys_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path.open
+
+    class Opened:
+        def __init__(self, file: object, short: Short) -> None:
+            self.file, self.short = file, short
+
+        def __enter__(self) -> "Opened":
+            return self
+
+        def __exit__(self, *_given: object) -> None:
+            self.file.close()  # ty: ignore[unresolved-attribute]
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.file, name)
+
+        def write(self, content: memoryview) -> int:
+            return self.file.write(content[: self.short.write(content)])  # ty: ignore[unresolved-attribute]
+
+    def opened(short: Short) -> None:
+        def opening(path: Path, mode: str = "r", **named: int) -> object:
+            file = own(path, mode, **named)  # ty: ignore[no-matching-overload]
+            return Opened(file, short) if mode == "r+b" else file
+
+        monkeypatch.setattr(Path, "open", opening)
+
+    keys = customer_keys.CustomerKeys(tmp_path / "keys")
+    opened(Short(at_once=50, in_all=10_000))
+    names = [f"customer {i}" for i in range(5)]
+    made = keys.tokens(names)
+    assert customer_keys.CustomerKeys(tmp_path / "keys").tokens(names) == made
+    keys.destroy(made[:2])
+    assert customer_keys.CustomerKeys(tmp_path / "keys").live(made) == set(made[2:])
+    opened(Short(at_once=50, in_all=60))
+    with pytest.raises(OSError, match="No space"):
+        keys.tokens(["x", "y"])
+    assert keys.known("x") is None and keys.known("y") is None
+    with pytest.raises(OSError, match="No space"):
+        keys.destroy(made[2:])
+
+
+def test_who_came_into_quarantine_lately_or_bought_on_a_branch_is_not_forgotten_as_old(
+    chain: Path, tmp_path: Path
+) -> None:
+    third = "Third One"
+    with datong.open(chain) as opened:
+        opened.ingest(sales_csv(tmp_path / "old" / "sales.csv", f"s1,2020-02-01,{PRODUCT},1,{third}"))
+        opened.ingest(sales_csv(tmp_path / "new" / "sales.csv", f"s2,2026-02-20,GHOST,1,{CANARY}"))
+        opened.branch("what-if")
+        opened.on("what-if").ingest(sales_csv(tmp_path / "b" / "sales.csv", f"s3,2099-02-20,{PRODUCT},1,{OTHER}"))
+        assert opened.customers_without_rows_since(300) == 1
+        assert opened.rows_about(third) == 1
+
+
+def test_a_review_that_a_branch_corrected_without_its_customer_is_forgotten_there_too(
+    chain: Path, tmp_path: Path
+) -> None:
+    with datong.open(chain) as opened:
+        opened.ingest(few_reviews(tmp_path / "reviews.csv"))
+        opened.branch("what-if")
+        corrected = tmp_path / "b" / "reviews.csv"
+        corrected.parent.mkdir()
+        corrected.write_text(
+            f"review,happened_at,known_at,product,rating,text\nr2,2026-02-02,2026-02-28,{PRODUCT},1,corrected squeal\n"
+        )
+        branch = opened.on("what-if")
+        assert branch.ingest(corrected).reports[0].superseded == 1
+        assert "corrected squeal" in str(opened.person(CANARY)["reviews"].to_pylist())
+        opened.forget(CANARY)
+        assert "squeal" not in str(opened.on("what-if").state().table("reviews")["text"].to_pylist())
+    assert said(chain, "corrected squeal", REVIEW) == []

@@ -1,5 +1,6 @@
 """Customers in ledgers: those of before, whose content and keys named them, are made over and know their rows again."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,8 +208,6 @@ def test_only_what_is_quoted_of_a_customer_changes_in_findings_of_quarantine() -
 
 
 def test_a_customer_with_a_short_name_leaves_findings_of_quarantine_as_they_are(tmp_path: Path) -> None:
-    import json
-
     def waiting(ledger: DuckDBLedger) -> list[dict[str, object]]:
         return next(json.loads(one) for one in ledger.quarantined()["findings"].to_pylist())
 
@@ -282,3 +281,63 @@ def test_a_ledger_that_a_link_leads_to_is_written_anew_where_it_is(tmp_path: Pat
         assert ledger.state(NOW).table("sales").num_rows == 1
     assert link.is_symlink() and b"Lee Canary" not in real.read_bytes()
     assert [p.name for p in real.parent.iterdir()] == ["real.duckdb"]
+
+
+def test_keys_that_named_customers_are_others_wherever_they_stand(tmp_path: Path) -> None:
+    """In a sale that was withdrawn, a return alone, what returns and reviews are of, a branch, the quarantine, what was
+    decided and a kept run."""
+    from datong.store.branches import DuckDBBranches
+
+    day, many = datetime(2026, 1, 5, tzinfo=UTC), 1
+    kind, names = "days+customer", ("Lee Canary", "Lee Canary Wu", "Wu Canary", "Ma Canary", "Qi Canary")
+    lee, longer, wu, ma, qi = (f"/2026-01-05/A/{name}" for name in names)
+
+    def events(**cells: str) -> pa.Table:
+        moments = pa.array([day] * many, pa.timestamp("us", tz="UTC"))
+        return pa.table({"__row__": pa.array([2], pa.int64()), "happened_at": moments}
+                        | {name: [cell] for name, cell in cells.items()})  # fmt: skip
+
+    def took(ledger: DuckDBLedger, table: str, **cells: str | float) -> int:
+        return ledger.ingest(table, events(**cells), None, (), table, NOW, by="Ann").added  # ty: ignore[invalid-argument-type]
+
+    path = tmp_path / "ledger.duckdb"
+    with open_ledger(path, SETTINGS) as ledger:
+        added(ledger, rows("Lee", "Lee", sale=[lee, longer]))
+        ledger.withdraw("sales", [f"sales:{lee}"], NOW, by="Ann")
+        took(ledger, "returns", **{"return": wu, "sale": longer, "product": "A", "units": 1.0})
+        took(ledger, "returns", sale=longer, product="A", units=1.0)
+        took(ledger, "reviews", sale=lee, product="A", rating=1.0)
+        (nameless,) = (i for i in ledger.state(NOW).table("returns")["row_id"].to_pylist() if "#" in i)
+        took(ledger, "decisions", finding="F", state="taken", kind="level_shift", evidence_table="sales",
+             evidence=f"sales:{lee} sales:{longer} sales:s9")  # fmt: skip
+        raw, finding = {"sale": ma}, {"column": "sale", "found": f"'{ma}'", "zh": {"found": f"“{ma}”"}}
+        bad = {"raw": [json.dumps(raw)], "findings": [json.dumps([finding])]}
+        bad = pa.table({"__row__": pa.array([3], pa.int64()), **bad})
+        ledger.ingest("sales", rows(), bad, (), "bad", NOW, by="Ann")
+        branches = DuckDBBranches(ledger)
+        branches.make("b", None, NOW, NOW, "", by="Ann")
+        added(branches.on("b"), rows("Qi", sale=[qi]))  # ty: ignore[invalid-argument-type]
+        ids = [f"sales:{longer}", f"sales:{lee}", f"returns:{wu}", nameless]
+        shown = pa.table({"evidence": pa.array([ids], pa.list_(pa.string())), "text": [json.dumps({"of": ids})]})
+        ledger.save_run(RunRecord("R20260301-00000000", NOW, 1, {"signals": shown}), NOW, by="Ann")
+
+        assert ledger.line_keys() == sorted([lee, longer, wu, ma, qi])
+        keys = keys_without_customers(ledger.line_keys(), kind)
+        ledger.hash_customers(dict.fromkeys(("Lee", "Qi"), "~" + "a" * 24), keys, NOW, by="Ann")
+        ledger.rewrite()
+        now = ledger.state(datetime(2026, 4, 1, tzinfo=UTC))
+        (evidence,) = ledger.run_table("R20260301-00000000", "signals")["evidence"].to_pylist()
+        assert evidence[:3] == [f"sales:{keys[longer]}", f"sales:{keys[lee]}", f"returns:{keys[wu]}"]
+        assert set(evidence[2:]) == set(now.table("returns")["row_id"].to_pylist())
+        assert ledger.run_table("R20260301-00000000", "signals")["text"].to_pylist() == [json.dumps({"of": evidence})]
+        assert now.table("decisions")["evidence"].to_pylist() == [f"sales:{keys[lee]} sales:{keys[longer]} sales:s9"]
+        assert set(now.table("returns")["sale"].to_pylist()) == {keys[longer]}
+        assert now.table("reviews")["sale"].to_pylist() == [keys[lee]]
+        (waiting,) = ledger.quarantined().to_pylist()
+        assert json.loads(waiting["raw"]) == {"sale": keys[ma]} and f"'{keys[ma]}'" in waiting["findings"]
+        assert added(ledger, rows("x", sale=[keys[longer]])) == 0
+        assert took(ledger, "returns", sale=keys[longer], product="A", units=1.0) == 0
+    with duckdb.connect(str(path)) as connection:
+        for schema, name in connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall():
+            assert "Canary" not in str(connection.execute(f'SELECT * FROM {schema}."{name}"').fetchall())
+    assert b"Canary" not in path.read_bytes()

@@ -46,23 +46,22 @@ def settle(at: Opened) -> tuple[Finding, ...]:
     if pending is not None:
         _forget(at, *pending)
     plain = at.ledger.plain_customers()
-    if not plain:
-        return ()
-    tokens = at.customers.tokens([plain_customer(text) for text in plain])
-    count = at.ledger.hash_customers(dict(zip(plain, tokens, strict=True)), _keys_anew(at), clock(at), by=at.by)
-    at.ledger.rewrite()
-    return (finding("warning", "privacy.hashed", str(at.folder), count=count),)
-
-
-def _keys_anew(at: Opened) -> dict[str, str]:
-    """Keys of order lines that named a customer, each with its other one; how lines are known is kept so."""
-    answers = read_answers(at.folder)
+    try:
+        answers = read_answers(at.folder)
+    except Refused:  # damaged: said where they are needed
+        if plain:
+            raise
+        answers = {}
     kind = answers.get(LINES, "")
-    if not names_customers(kind):
-        return {}
-    write_answers(at.folder, {**answers, LINES: without_customers(kind)})
-    keys = at.ledger.state(END_OF_TIME, ("sales",)).table("sales")["sale"].drop_null().to_pylist()
-    return keys_without_customers(keys, kind)
+    keys = keys_without_customers(at.ledger.line_keys(), kind) if names_customers(kind) else {}
+    count = 0
+    if plain or keys:
+        tokens = at.customers.tokens([plain_customer(text) for text in plain])
+        count = at.ledger.hash_customers(dict(zip(plain, tokens, strict=True)), keys, clock(at), by=at.by)
+        at.ledger.rewrite()
+    if names_customers(kind):  # after it: until then the answer is what tells which keys name customers
+        write_answers(at.folder, {**answers, LINES: without_customers(kind)})
+    return (finding("warning", "privacy.hashed", str(at.folder), count=count),) if count else ()
 
 
 def person(at: Opened, customer: str, why: str = "") -> Mapping[str, pa.Table]:
@@ -98,18 +97,12 @@ def forget_lost(at: Opened, why: str = "") -> Forgotten:
 
 
 def not_since(at: Opened, days: int) -> tuple[str, ...]:
-    """Tokens of customers of whom no row that holds is of the last so many days, by the chain's own time.
+    """Tokens of customers of whom no row is of the last so many days, by the chain's own time: none that holds, on a
+    branch neither, and none that came into quarantine in that time, whatever day it says.
     Raises Refused on a branch."""
     _refuse_branch(at)
     first = clock(at) - timedelta(days=days)
-    tables_of = [table.name for table in tables().values() if table.personal_columns("customer")]
-    state = at.ledger.state(END_OF_TIME, tables_of)
-    late: set[str] = set()
-    for name in tables_of:
-        rows = state.table(name)
-        for column in tables()[name].personal_columns("customer"):
-            late |= set(rows.filter(pc.greater_equal(rows["happened_at"], first))[column].drop_null().to_pylist())
-    return tuple(sorted(set(at.ledger.customer_tokens()) - late))
+    return tuple(sorted(set(at.ledger.customer_tokens()) - set(at.ledger.customer_tokens(first))))
 
 
 def forget_not_since(at: Opened, days: int, why: str = "") -> Forgotten:

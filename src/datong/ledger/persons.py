@@ -130,8 +130,8 @@ def _unquoted(said: Message) -> Message:
 def without_unknown(
     table: Table, raw: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], list[Any]]:
-    """A raw row, and the findings on it, without what stands in columns that its table does not know; nothing is left of
-    a record that could not be cut into cells, which is kept under 'text' alone."""
+    """A raw row, and the findings on it, without what stands in columns that its table does not know. Nothing is left
+    of a record that could not be cut into cells, which is kept under 'text' alone."""
     if raw.keys() == {"text"}:
         return {"text": NOT_KEPT}, _hidden_json(list(findings))
     gone = {str(text): NOT_KEPT for name, text in raw.items() if name not in table.columns and text not in (None, "")}

@@ -287,13 +287,19 @@ class Ledger(Protocol):
         branch, as all that is about persons, those of the whole ledger."""
         ...
 
-    def customer_tokens(self) -> Collection[str]:
-        """Every token of a customer that rows, or rows in quarantine, hold."""
+    def customer_tokens(self, since: datetime | None = None) -> Collection[str]:
+        """Every token of a customer that rows, or rows in quarantine, hold. since: only of rows that hold and are of
+        that moment or later, and of rows that came into quarantine then."""
+        ...
+
+    def line_keys(self) -> Sequence[str]:
+        """Every key of an order line, in order: of every version of rows of sales, returns and reviews, of branches,
+        and of rows in quarantine."""
         ...
 
     def hash_customers(self, tokens: Mapping[str, str], keys: Mapping[str, str], at: datetime, *, by: str) -> int:
         """Put tokens in place of plain customers in every version of every row. keys: of order lines whose own key
-        named a customer, their other one. Returns how many rows changed."""
+        named a customer, their other one, wherever it stands, in kept runs too. Returns how many rows changed."""
         ...
 
     def of_person(self, tokens: Sequence[str]) -> Mapping[str, pa.Table]:

@@ -61,6 +61,7 @@ from datong.store.incoming import (
     valid_from,
     verdicts,
 )
+from datong.store.line_keys import line_keys
 from datong.store.migrations import REWRITE_DUE, chain_table, migrate, note_rewrite_due, quoted
 from datong.store.written_anew import Hands, arrow_bytes
 
@@ -854,9 +855,13 @@ class DuckDBLedger:
         """Customers that no token stands for; see Ledger.plain_customers."""
         return persons.plain_customers(self._hands)
 
-    def customer_tokens(self) -> Collection[str]:
+    def customer_tokens(self, since: datetime | None = None) -> Collection[str]:
         """Every token of a customer; see Ledger.customer_tokens."""
-        return persons.held_tokens(self._hands)
+        return persons.held_tokens(self._hands) if since is None else persons.tokens_since(self._hands, since)
+
+    def line_keys(self) -> Sequence[str]:
+        """Every key of an order line; see Ledger.line_keys."""
+        return line_keys(self._hands)
 
     def hash_customers(self, tokens: Mapping[str, str], keys: Mapping[str, str], at: datetime, *, by: str) -> int:
         """Put tokens in place of customers; see Ledger.hash_customers."""

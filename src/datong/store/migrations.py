@@ -142,8 +142,8 @@ def _buyers_out_of_content(connection: duckdb.DuckDBPyConnection) -> None:
     anew: dict[str, str] = {}
     for schema, name, column in _columns_of(hands):
         if name in tables() and column in tables()[name].personal_columns("customer"):
-            anew |= _identify_anew(hands, schema, name, f"{quoted(column)} IS NOT NULL", anew)
-    _rename_rows(hands, anew)
+            anew |= identify_place(hands, schema, name, f"{quoted(column)} IS NOT NULL", anew)
+    rename_rows(hands, anew)
 
 
 def _words_masked(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -163,9 +163,9 @@ def _words_masked(connection: duckdb.DuckDBPyConnection) -> bool:
         befores, afters = (pa.array(side, pa.string()) for side in zip(*told, strict=True))
         with hands.registered("masked_arrow", pa.table({"before": befores, "after": afters})):
             hands.run(f"UPDATE {where} AS r SET {cell} = m.after FROM masked_arrow AS m WHERE r.{cell} = m.before")
-            anew |= _identify_anew(hands, schema, name, f"{cell} IN (SELECT after FROM masked_arrow)", anew)
+            anew |= identify_place(hands, schema, name, f"{cell} IN (SELECT after FROM masked_arrow)", anew)
         found = True
-    _rename_rows(hands, anew)
+    rename_rows(hands, anew)
     return found
 
 
@@ -178,7 +178,7 @@ def _quarantine_without_unknown_columns(connection: duckdb.DuckDBPyConnection) -
             f"SELECT DISTINCT table_name, quarantine_id, raw, findings FROM {where} ORDER BY ALL"
         ):
             row = json.loads(raw)
-            if name not in tables() or row.keys() <= tables()[name].columns.keys() and row.keys() != {"text"}:
+            if name not in tables() or (row.keys() <= tables()[name].columns.keys() and row.keys() != {"text"}):
                 continue
             kept, told = without_unknown(tables()[name], row, json.loads(findings))
             texts = [json.dumps(value, ensure_ascii=False) for value in (kept, told)]
@@ -201,7 +201,7 @@ def _columns_of(hands: Hands) -> list[tuple[str, str, str]]:
     ]
 
 
-def _identify_anew(hands: Hands, schema: str, name: str, where: str, before: dict[str, str]) -> dict[str, str]:
+def identify_place(hands: Hands, schema: str, name: str, where: str, before: dict[str, str]) -> dict[str, str]:
     """`identify_anew` of the trunk's rows, or, after them, of those of the branches. before: ids that have changed."""
     place = f"{schema}.{quoted(name)}"
     if schema == "chain":
@@ -210,11 +210,14 @@ def _identify_anew(hands: Hands, schema: str, name: str, where: str, before: dic
     return identify_anew(hands, tables()[name], place, where, f"chain.{quoted(name)}", known)
 
 
-def _rename_rows(hands: Hands, anew: dict[str, str]) -> None:
-    """Kept runs name rows by their new ids. anew: id -> new id."""
-    if not anew:
-        return
-    other: Callable[[str], str] = lambda text: _ID.sub(lambda found: anew.get(found.group(), found.group()), text)  # noqa: E731
+def rename_rows(hands: Hands, anew: dict[str, str]) -> None:
+    """Kept runs name rows by their new ids. anew: id -> new id, of rows without a key."""
+    if anew:
+        runs_with(hands, lambda text: _ID.sub(lambda found: anew.get(found.group(), found.group()), text))
+
+
+def runs_with(hands: Hands, other: Callable[[str], str]) -> None:
+    """Change every text of kept runs."""
 
     def changed(value: Any) -> Any:
         return [changed(each) for each in value] if isinstance(value, list) else other(value) if value else value
@@ -272,7 +275,8 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
     """Bring a ledger to today's layout, in one transaction. Returns whether the file is to be written anew, since it
-    holds what must not be kept, of now or of a writing that was killed. Raises Refused for a ledger of a newer Datong."""
+    holds what must not be kept, of now or of a writing that was killed. Raises Refused for a ledger of a newer
+    Datong."""
     connection.execute("BEGIN")
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     connection.execute(f"CREATE TABLE IF NOT EXISTS {REWRITE_DUE} (due BOOLEAN NOT NULL)")

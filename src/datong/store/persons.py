@@ -7,14 +7,17 @@ quarantine, and, by words that are quoted, in tables of kept runs. Forgetting go
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from datong.ledger.persons import FORGOTTEN, MARK, replaced, with_findings_of, without_unknown
 from datong.model.tables import Table, tables
+from datong.store.incoming import moment_sql
+from datong.store.line_keys import CELLS, own_keys, rename_keys, sql_tables
 from datong.store.migrations import branch_table, chain_table
-from datong.store.written_anew import Hands, arrow_bytes, identify_anew, quoted, with_texts
+from datong.store.written_anew import Hands, arrow_bytes, quoted, with_texts
 
 # Tables of a kept run in which texts of findings stand.
 _QUOTING = ("signals", "reasons", "notices", "left_out", "since")
@@ -71,65 +74,95 @@ def held_tokens(hands: Hands) -> set[str]:
     return found
 
 
+def tokens_since(hands: Hands, first: datetime) -> set[str]:
+    """Tokens of rows of a moment or later, but those whose last version was withdrawn, and of rows that came into
+    quarantine then."""
+    found: set[str] = set()
+    for place in places(hands):
+        column, of = quoted(place.column), "_branch, row_id" if place.name.startswith("branch.") else "row_id"
+        sql = (
+            f"SELECT DISTINCT token FROM (SELECT {column} AS token, happened_at, _withdrawn FROM {place.name}"
+            f" QUALIFY row_number() OVER (PARTITION BY {of} ORDER BY known_at DESC, _version DESC) = 1)"
+            f" WHERE NOT _withdrawn AND happened_at >= {moment_sql(first)} AND token >= ? AND token < ?"
+        )
+        found |= {token for (token,) in hands.rows(sql, [MARK, _AFTER_MARK])}
+    for _, _, raw, _ in _waiting(hands, _TOKEN, f"arrived_at >= {moment_sql(first)}"):
+        found |= {text for text in _named(raw).values() if text.startswith(MARK)}
+    return found
+
+
 def hash_customers(hands: Hands, tokens: Mapping[str, str], keys: Mapping[str, str]) -> int:
     """Put tokens in place of customers, and order lines' keys in place of others. What was noted of files goes: it may
-    quote a customer. Returns how many rows changed."""
-    count = 0
+    quote a customer. Returns how many rows named one."""
+    count = _count_named(hands, tokens, keys)
     names = pa.table({"plain": pa.array(list(tokens), pa.string()), "token": pa.array(list(tokens.values()))})
     for place in places(hands):
         column = quoted(place.column)
         with hands.registered("tokens_arrow", names):
-            ((changed,),) = hands.rows(
-                f"UPDATE {place.name} SET {column} = t.token FROM tokens_arrow AS t WHERE {column} = t.plain"
-            )
-        count += changed
-    for name in ("sales", "returns") if keys else ():
-        _rename_keys(hands, tables()[name], keys)
+            hands.run(f"UPDATE {place.name} SET {column} = t.token FROM tokens_arrow AS t WHERE {column} = t.plain")
+    rename_keys(hands, keys)
     for where, place, raw, findings in list(_waiting(hands)):
+        table, row = tables()[place[0]], json.loads(raw)
         own = {text: tokens[text] for text in _named(raw).values() if text in tokens}
-        whole = json.loads(raw)
-        if set(whole) == {"text"}:  # a record that could not be cut into cells
-            whole, told = without_unknown(tables()[place[0]], whole, json.loads(findings))
-        elif own:
-            cells = tables()[place[0]].personal_columns("customer")
-            whole = {name: own.get(text, text) if name in cells else text for name, text in whole.items()}
-            told = with_findings_of(json.loads(findings), own, cells)
+        lines = own_keys(table, row, keys)
+        if row.keys() == {"text"}:  # a record that could not be cut into cells
+            row, told = without_unknown(table, row, json.loads(findings))
+        elif own or lines:
+            told = json.loads(findings)
+            for words, cells in ((own, table.personal_columns("customer")), (lines, CELLS.get(table.name, ()))):
+                row = {name: words.get(text, text) if name in cells else text for name, text in row.items()}
+                told = with_findings_of(told, words, cells)
         else:
             continue
-        _rewrite_waiting(hands, where, place, whole, told)
+        _rewrite_waiting(hands, where, place, row, told)
         count += 1
     hands.run("DELETE FROM intakes")
     return count
 
 
-def _rename_keys(hands: Hands, table: Table, keys: Mapping[str, str]) -> None:
-    """Rows of a table whose own key held a customer, under another: their id and content are of it."""
-    (key,) = table.key
-    names = pa.table({"old": pa.array(list(keys)), "new": pa.array(list(keys.values()))})
-    for name in _sql_tables(hands, table):
-        with hands.registered("keys_arrow", names):
-            hands.run(
-                f"UPDATE {name} SET {quoted(key)} = k.new, row_id = '{table.name}:' || k.new FROM keys_arrow AS k"
-                f" WHERE {quoted(key)} = k.old"
-            )
-            identify_anew(hands, table, name, f"{quoted(key)} IN (SELECT new FROM keys_arrow)")
+def _count_named(hands: Hands, tokens: Mapping[str, str], keys: Mapping[str, str]) -> int:
+    """How many rows, every version counted, hold one of the customers or of the keys."""
+    count = 0
+    for table in tables().values():
+        held = {column: list(tokens) for column in table.personal_columns("customer")}
+        held |= {column: list(keys) for column in CELLS.get(table.name, ())}
+        where = " OR ".join(f"{quoted(column)} IN (SELECT unnest(?::VARCHAR[]))" for column in held)
+        for name in sql_tables(hands, table) if held else ():
+            ((own,),) = hands.rows(f"SELECT count(*) FROM {name} WHERE {where}", list(held.values()))
+            count += own
+    return count
+
+
+def _row_ids(hands: Hands, found: Sequence[_Place], tokens: Sequence[str]) -> dict[str, pa.Table]:
+    """Ids of rows of which any version, on the trunk or a branch, holds one of the tokens, by table."""
+    ids: dict[str, set[str]] = {}
+    for place in found:
+        sql = f"SELECT DISTINCT row_id FROM {place.name} WHERE {quoted(place.column)} IN (SELECT unnest(?))"
+        ids.setdefault(place.table.name, set()).update(one for (one,) in hands.rows(sql, [list(tokens)]))
+    return {name: pa.table({"row_id": pa.array(sorted(some), pa.string())}) for name, some in ids.items()}
 
 
 def of_person(hands: Hands, tokens: Sequence[str]) -> dict[str, pa.Table]:
-    """Every version of every row that holds one of the tokens, by table, and their rows in quarantine."""
+    """Every version of every row that holds one of the tokens, by table, and their rows in quarantine; of versions, on
+    a branch too, that name nobody, as well, but of none that names somebody else."""
     found: dict[str, pa.Table] = {}
-    for place in places(hands):
+    held = places(hands)
+    ids = _row_ids(hands, held, tokens)
+    for place in held:
         on_branch = "NULL::VARCHAR AS branch"
         source = place.name
         if place.name.startswith("branch."):
             on_branch = "b.name AS branch"
             source = f"{place.name} JOIN branches AS b ON b.branch = _branch"
         own = ", ".join(quoted(name) for name in place.table.columns)
-        rows = hands.arrow(
-            f"SELECT row_id, _version AS version, _withdrawn AS withdrawn, {on_branch}, {own} FROM {source}"
-            f" WHERE {quoted(place.column)} IN (SELECT unnest(?)) ORDER BY row_id, version",
-            [list(tokens)],
-        )
+        with hands.registered("ids_arrow", ids[place.table.name]):
+            rows = hands.arrow(
+                f"SELECT row_id, _version AS version, _withdrawn AS withdrawn, {on_branch}, {own} FROM {source}"
+                " WHERE row_id IN (SELECT row_id FROM ids_arrow)"
+                f" AND ({quoted(place.column)} IS NULL OR {quoted(place.column)} IN (SELECT unnest(?)))"
+                " ORDER BY row_id, version",
+                [list(tokens)],
+            )
         before = found.get(place.table.name)
         found[place.table.name] = rows if before is None else pa.concat_tables([before, rows])
     waiting = [
@@ -146,14 +179,16 @@ def forget(hands: Hands, tokens: Sequence[str], quotes: Sequence[str]) -> dict[s
     take quotes out of kept runs. Returns how many rows, by table, and how many tables of runs
     (`run_tables`)."""
     counts: dict[str, int] = {}
-    for place in places(hands):
+    found = places(hands)
+    ids = _row_ids(hands, found, tokens)
+    for place in found:
         emptied = [place.column, *place.table.personal_columns("words")]
         sets = ", ".join(f"{quoted(name)} = NULL" for name in emptied)
-        ((count,),) = hands.rows(
-            f"UPDATE {place.name} SET {sets} WHERE row_id IN"
-            f" (SELECT row_id FROM {place.name} WHERE {quoted(place.column)} IN (SELECT unnest(?)))",
-            [list(tokens)],
-        )
+        filled = " OR ".join(f"{quoted(name)} IS NOT NULL" for name in emptied)
+        with hands.registered("ids_arrow", ids[place.table.name]):
+            ((count,),) = hands.rows(
+                f"UPDATE {place.name} SET {sets} WHERE row_id IN (SELECT row_id FROM ids_arrow) AND ({filled})"
+            )
         counts[place.table.name] = counts.get(place.table.name, 0) + count
     for where, place, raw, findings in list(_waiting(hands)):
         if not set(_named(raw).values()) & set(tokens):
@@ -171,12 +206,6 @@ def forget(hands: Hands, tokens: Sequence[str], quotes: Sequence[str]) -> dict[s
     return {name: count for name, count in counts.items() if count}
 
 
-def _sql_tables(hands: Hands, table: Table) -> list[str]:
-    found = set(hands.rows("SELECT schema_name, table_name FROM duckdb_tables()"))
-    names = (("chain", chain_table(table)), ("branch", branch_table(table)))
-    return [name for schema, name in names if (schema, table.name) in found]
-
-
 # rows in quarantine ------------------------------------------------------------------------------------------------
 
 
@@ -184,15 +213,17 @@ def _sql_tables(hands: Hands, table: Table) -> list[str]:
 _PLAIN, _TOKEN = f'": ("[^{MARK}]|[0-9])', f'": "{MARK}'
 
 
-def _waiting(hands: Hands, holding: str = "") -> Iterator[tuple[str, tuple[str, str], str, str]]:
+def _waiting(
+    hands: Hands, holding: str = "", where_else: str = "true"
+) -> Iterator[tuple[str, tuple[str, str], str, str]]:
     """Rows in quarantine, of every table: in which quarantine, (table, id), raw and findings. holding: only those in
-    which this stands after the name of a customer's column, as a regular expression."""
+    which this stands after the name of a customer's column, as a regular expression. where_else: SQL."""
     columns = "|".join(sorted({name for t in tables().values() for name in t.personal_columns("customer")}))
     pattern = f'"({columns}){holding}' if holding else ""
     for where in ("quarantine", "branch_quarantine"):
         found = hands.rows(
             f"SELECT table_name, quarantine_id, raw, findings FROM {where}"
-            " WHERE regexp_matches(raw, ?) ORDER BY quarantine_id",
+            f" WHERE regexp_matches(raw, ?) AND {where_else} ORDER BY quarantine_id",
             [pattern],
         )
         for table, one, raw, findings in found:

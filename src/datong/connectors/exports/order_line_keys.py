@@ -102,14 +102,19 @@ def keys_without_customers(keys: Sequence[str], kind: str) -> dict[str, str]:
     were made of. Those that are alike then are told apart by their turn, in the order in which they come."""
     place = 2 + kind.split("+").index(_CUSTOMER)  # after an empty part, the day and the product
     turns: dict[str, int] = {}
-    result = {}
+    result: dict[str, str] = {}
+    taken = set(keys)  # by lines that came in by other keys since, too
     for key in keys:
         parts = [part for part in key.split("/") if not part.startswith("#")]
         if not KEY.match(key) or len(parts) != 2 + len(kind.split("+")):
             continue
         line = "/".join(parts[:place] + parts[place + 1 :])
-        turns[line] = turns.get(line, 0) + 1
-        result[key] = line if turns[line] == 1 else f"{line}/#{turns[line]}"
+        while True:
+            turns[line] = turns.get(line, 0) + 1
+            other = line if turns[line] == 1 else f"{line}/#{turns[line]}"
+            if other not in taken:
+                break
+        result[key] = other
     return result
 
 

@@ -9,12 +9,14 @@ A record is written and on the disk before its token is used. Half a record at t
 no record.
 """
 
+import errno
 import json
 import os
 import secrets
 import threading
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from io import RawIOBase
 from pathlib import Path
 
 from datong.connectors.files.write_whole import write_whole
@@ -38,6 +40,17 @@ _TAG_TEXT = (
 def keys_there(folder: Path) -> bool:
     """Whether there is a file of keys in a folder."""
     return (folder / _FILE).is_file()
+
+
+def _write_all(file: RawIOBase, content: bytes) -> None:
+    """Write all of it: a write without a buffer may take a part alone, as on a disk that is nearly full. Raises OSError
+    where no more is taken."""
+    left = memoryview(content)
+    while left:
+        taken = file.write(left)
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left = left[taken:]
 
 
 class CustomerKeys:
@@ -103,7 +116,7 @@ class CustomerKeys:
             with (self._folder / _FILE).open("r+b", buffering=0) as file:
                 for number in numbers:
                     file.seek(self._place[number])
-                    file.write(bytes(_RECORD))
+                    _write_all(file, bytes(_RECORD))
                 os.fsync(file.fileno())
         for number in numbers:
             self._let_go(number)
@@ -167,7 +180,7 @@ class CustomerKeys:
         if new and self._folder is not None:
             with (self._folder / _FILE).open("r+b", buffering=0) as file:
                 file.seek(self._end)  # over half a record, where there is one
-                file.write(b"".join(number + self._keys[number] for number in new))
+                _write_all(file, b"".join(number + self._keys[number] for number in new))
                 os.fsync(file.fileno())
         self._end += len(new) * _RECORD
 
