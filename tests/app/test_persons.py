@@ -562,12 +562,11 @@ class Short:
     """A file of which a write takes so many bytes at once, and only so many in all."""
 
     def __init__(self, at_once: int, in_all: int) -> None:
-        self.at_once, self.left, self.content = at_once, in_all, b""
+        self.at_once, self.left = at_once, in_all
 
     def write(self, content: memoryview) -> int:
         taken = min(len(content), self.at_once, self.left)
         self.left -= taken
-        self.content += bytes(content[:taken])
         return taken
 
 
@@ -642,3 +641,19 @@ def test_a_review_that_a_branch_corrected_without_its_customer_is_forgotten_ther
         opened.forget(CANARY)
         assert "squeal" not in str(opened.on("what-if").state().table("reviews")["text"].to_pylist())
     assert said(chain, "corrected squeal", REVIEW) == []
+
+
+def test_a_record_that_cannot_be_cut_names_nobody_where_a_mapping_reads_other_columns_alone(
+    chain: Path, tmp_path: Path
+) -> None:
+    file, rules = tmp_path / "shop.csv", tmp_path / "mapping.toml"
+    file.write_text(f"sku,n,buyer\nBAG-01,1,{CANARY}\nBAG-01,1,{CANARY},x\n", encoding="utf-8")
+    rules.write_text(
+        '[[into]]\ntable = "demand"\n[into.columns]\ndemand = "n"\nproduct = "sku"\nunits = "n"\n'
+        "due = \"'2026-03-01'\"\n",
+        encoding="utf-8",
+    )
+    with datong.open(chain) as opened:
+        taken = opened.ingest(file, mapping=rules)
+        assert taken.reports[0].quarantined == 1
+    assert said(chain, CANARY) == []

@@ -101,7 +101,7 @@ def ingest(
     unknown = [name for name, _ in parts if name not in tables()]
     if unknown:
         raise BadInput(message("app.unknown_table", table=", ".join(unknown), tables=", ".join(tables())), findings)
-    return _take_in(at, file, parts, findings, on_rows, told)
+    return _take_in(at, file, parts, findings, on_rows, told, hides=mapping is not None)
 
 
 def ingest_export(
@@ -153,7 +153,7 @@ def ingest_export(
     parts = [(name, Source(source)) for name, source in coming.parts]
     taken = Taken((), tuple(findings))
     if parts:
-        taken = _take_in(at, file, parts, findings, on_rows, told, moves=True)
+        taken = _take_in(at, file, parts, findings, on_rows, told, moves=True, hides=True)
     taken = replace(taken, reports=tuple(_with_known(one, coming.known.get(one.table, 0)) for one in taken.reports))
     if no_more:
         at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
@@ -297,15 +297,18 @@ def _take_in(
     findings: Sequence[Finding],
     on_rows: Callable[[str, int], None],
     told: Collection[Finding],
+    *,
     moves: bool = False,
+    hides: bool = False,
 ) -> Taken:
     """Check the tables of a file and take them in, those first that others refer to. moves: rows that came in under a
-    code go along, where that is an alias now."""
+    code go along, where that is an alias now. hides: the file has other columns than these tables: what of it could not
+    be read may name a customer."""
     findings = list(findings)
     arrived_at = clock(at)
     order = list(tables())
     reports = []
-    hides = any(may_name(tables()[name], source.columns) for name, source in parts)
+    hides = hides or any(may_name(tables()[name], source.columns) for name, source in parts)
     for name, source in sorted(parts, key=lambda part: order.index(part[0])):
         is_settled = moves and name == ALIASES
         rows = checked(

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from datong.ledger.cells import BLANKS, typed
-from datong.ledger.row_checks import ROW, column_name, shown
+from datong.ledger.row_checks import ROW, SHOWN_CHARACTERS, column_name, shown
 from datong.model.findings import Finding
 from datong.model.tables import Table
 from datong.model.words import Message
@@ -174,19 +174,16 @@ def with_findings_of(
 
 def _cut(text: str, words: Mapping[str, str]) -> str:
     """A text with other words in place of those that are quoted as the last of a row, and cut."""
-
-    def other(at: re.Match[str]) -> str:
-        return next((f"{new}…" for old, new in words.items() if old.startswith(at.group(1))), at.group())
-
-    return re.sub(rf"(?:{_BEFORE})([^,'‘’“”]+)…", other, text)
+    for old, new in words.items() if "…" in text else ():
+        for end in range(min(len(old), SHOWN_CHARACTERS), 0, -1):
+            text = re.sub(f"(?:{_BEFORE}){re.escape(old[:end])}…", lambda _at, new=new: f"{new}…", text)
+    return text
 
 
 def replaced(value: Any, words: Mapping[str, str]) -> Any:
-    """A value of JSON with texts put in place of others, wherever they stand in it."""
+    """A text, or a list of texts, with texts put in place of others, wherever they stand in it."""
     if isinstance(value, str):
         for old, new in words.items():
             value = value.replace(old, new)
         return value
-    if isinstance(value, list):
-        return [replaced(each, words) for each in value]
-    return {k: replaced(v, words) for k, v in value.items()} if isinstance(value, dict) else value
+    return [replaced(each, words) for each in value] if isinstance(value, list) else value

@@ -32,7 +32,7 @@ REJECTED_SCHEMA = pa.schema([(ROW, pa.int64()), ("raw", pa.string()), ("findings
 # More rows than this with one and the same trouble are one finding that names the first of them.
 ROWS_NAMED_ONE_BY_ONE = 20
 BATCH_ROWS = 100_000
-_SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS = 60
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,3}(\.?[0-9]{3})*,[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 # Outside these years a date is odd.
@@ -430,8 +430,8 @@ def nearest_hint(name: str, names: Iterable[str]) -> Message | str:
 def shown(value: object) -> str:
     """A value as a finding shows it: short, on one line."""
     text = str(value)
-    if len(text) > _SHOWN_CHARACTERS:
-        text = text[:_SHOWN_CHARACTERS] + "…"
+    if len(text) > SHOWN_CHARACTERS:
+        text = text[:SHOWN_CHARACTERS] + "…"
     return "".join(c if c.isprintable() else "�" for c in text)
 
 
