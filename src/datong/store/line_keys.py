@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from datong.model.tables import Table, tables
-from datong.store.migrations import branch_table, chain_table, rename_rows, runs_with
-from datong.store.written_anew import Hands, identify_anew, quoted
+from datong.store.migrations import identify_place, rename_rows, runs_with
+from datong.store.written_anew import Hands, quoted
 
 # Columns that hold keys of order lines, by table. Of sales and returns, the first is the key of the row itself.
 CELLS = {"sales": ("sale",), "returns": ("return", "sale"), "reviews": ("sale",)}
@@ -45,7 +45,8 @@ def rename_keys(hands: Hands, keys: Mapping[str, str]) -> None:
     with hands.registered("keys_arrow", names):
         for name, columns in CELLS.items():
             table = tables()[name]
-            for where in sql_tables(hands, table):
+            for schema in schemas(hands, table):
+                where = f"{schema}.{quoted(name)}"
                 for column in columns:
                     own_id = f", row_id = '{name}:' || k.new" if column in table.key else ""
                     hands.run(
@@ -53,28 +54,34 @@ def rename_keys(hands: Hands, keys: Mapping[str, str]) -> None:
                         f" WHERE {quoted(column)} = k.old"
                     )
                 changed = " OR ".join(f"{quoted(column)} IN (SELECT new FROM keys_arrow)" for column in columns)
-                anew |= identify_anew(hands, table, where, changed)
+                anew |= identify_place(hands, schema, name, changed, anew)
             hands.run(
                 f"UPDATE put_back SET row_id = '{name}:' || k.new FROM keys_arrow AS k"
                 f" WHERE row_id = '{name}:' || k.old"
             )
     other = _in_texts(keys)
-    for where in sql_tables(hands, tables()["decisions"]):
-        anew |= _change_cells(hands, tables()["decisions"], where, "evidence", other)
+    for schema in schemas(hands, tables()["decisions"]):
+        anew |= _change_cells(hands, schema, "decisions", "evidence", other, anew)
     runs_with(hands, other)
     rename_rows(hands, anew)
 
 
 def sql_tables(hands: Hands, table: Table) -> list[str]:
     """The SQL tables of a table: the chain's, and the one of what branches changed, where there is one."""
+    return [f"{schema}.{quoted(table.name)}" for schema in schemas(hands, table)]
+
+
+def schemas(hands: Hands, table: Table) -> list[str]:
+    """In which schemas a table is."""
     found = set(hands.rows("SELECT schema_name, table_name FROM duckdb_tables()"))
-    names = (("chain", chain_table(table)), ("branch", branch_table(table)))
-    return [name for schema, name in names if (schema, table.name) in found]
+    return [schema for schema in ("chain", "branch") if (schema, table.name) in found]
 
 
-def _change_cells(hands: Hands, table: Table, where: str, column: str, other: Callable[[str], str]) -> dict[str, str]:
-    """Change the texts of a column. Returns the new ids of rows that have another one."""
-    cell = quoted(column)
+def _change_cells(
+    hands: Hands, schema: str, name: str, column: str, other: Callable[[str], str], before: dict[str, str]
+) -> dict[str, str]:
+    """Change the texts of a column. Returns the new ids of rows that have another one. before: ids that have changed."""
+    where, cell = f"{schema}.{quoted(name)}", quoted(column)
     texts = [text for (text,) in hands.rows(f"SELECT DISTINCT {cell} FROM {where} WHERE {cell} IS NOT NULL")]
     told = [(text, other(text)) for text in sorted(texts) if other(text) != text]
     if not told:
@@ -82,7 +89,7 @@ def _change_cells(hands: Hands, table: Table, where: str, column: str, other: Ca
     befores, afters = (pa.array(side, pa.string()) for side in zip(*told, strict=True))
     with hands.registered("told_arrow", pa.table({"before": befores, "after": afters})):
         hands.run(f"UPDATE {where} SET {cell} = t.after FROM told_arrow AS t WHERE {cell} = t.before")
-        return identify_anew(hands, table, where, f"{cell} IN (SELECT after FROM told_arrow)")
+        return identify_place(hands, schema, name, f"{cell} IN (SELECT after FROM told_arrow)", before)
 
 
 def _in_texts(keys: Mapping[str, str]) -> Callable[[str], str]:
