@@ -80,7 +80,7 @@ def schemas(hands: Hands, table: Table) -> list[str]:
 def _change_cells(
     hands: Hands, schema: str, name: str, column: str, other: Callable[[str], str], before: dict[str, str]
 ) -> dict[str, str]:
-    """Change the texts of a column. Returns the new ids of rows that have another one. before: ids that have changed."""
+    """Change the texts of a column. Returns the new ids of rows with another one. before: ids that have changed."""
     where, cell = f"{schema}.{quoted(name)}", quoted(column)
     texts = [text for (text,) in hands.rows(f"SELECT DISTINCT {cell} FROM {where} WHERE {cell} IS NOT NULL")]
     told = [(text, other(text)) for text in sorted(texts) if other(text) != text]
