@@ -80,10 +80,12 @@ def guarded(table: Table, rows: pa.Table, customers: Customers) -> pa.Table:
 
 
 def may_name(table: Table, headers: Iterable[str]) -> bool:
-    """Whether a record of a source that could not be cut into cells may name a customer, or hold a buyer's words: the
-    table is about buyers, or the source has columns that the table does not know."""
-    about_buyers = table.personal_columns("customer") or table.personal_columns("words")
-    return bool(about_buyers) or any(h != ROW and column_name(table, h) not in table.columns for h in headers)
+    """Whether a record of a source that could not be cut into cells may name a customer: the source has a column of
+    customers, or one that the table does not know, or none where the table, whose texts nobody masks, has one."""
+    names = [name for name in headers if name != ROW]
+    if customer_headers(table, names) or any(column_name(table, name) not in table.columns for name in names):
+        return True
+    return bool(table.personal_columns("customer")) and not table.personal_columns("words")
 
 
 def tokens_column(texts: pa.ChunkedArray, customers: Customers) -> pa.ChunkedArray:
