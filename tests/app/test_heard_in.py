@@ -104,6 +104,47 @@ def test_the_same_export_again_changes_nothing_and_a_changed_one_corrects(chain:
     assert [row["rating"] for row in kept(chain, "reviews") if row["product"] == "MUG-5"] == [1.0]
 
 
+def _became(taken: Taken) -> list[tuple[int, int, int]]:
+    return [(r.added, r.superseded, r.known) for r in taken.reports if r.table == "reviews"]
+
+
+def test_a_review_without_a_number_keeps_its_identity_with_other_stars(chain: Chain, tmp_path: Path) -> None:
+    """Ten reviews, three of them with other stars in the next export, two new: 2 new, 3 corrected, 7 known. Then the
+    same again changes nothing, whatever the order of its rows."""
+    lines = [f"Top,Fine {i},5,2026-03-0{1 + i % 5},A,a@x.example,MUG-3,mug,," for i in range(10)]
+    chain.ingest(file(tmp_path, reviews(*lines)))
+    next_ones = [line.replace(",5,", ",3,") if i < 3 else line for i, line in enumerate(lines)]
+    next_ones += [
+        "Top,Other,4,2026-03-08,A,a@x.example,MUG-3,mug,,",
+        "Top,Fine 1,1,2026-03-09,A,a@x.example,MUG-3,mug,,",
+    ]
+    assert _became(chain.ingest(file(tmp_path, reviews(*next_ones)))) == [(2, 3, 7)]
+    assert sorted(row["rating"] for row in kept(chain, "reviews")) == [1, 3, 3, 3, 4, *[5] * 7]
+    assert chain.ingest(file(tmp_path, reviews(*reversed(next_ones)))).reports == ()
+
+
+def test_a_list_in_chinese_corrects_stars_and_words_that_were_added_later(chain: Chain, tmp_path: Path) -> None:
+    head = "商品编码,评价内容,追评内容,评分,评价时间\n"
+    chain.ingest(file(tmp_path, head + "MUG-3,很好用,,5,2026-03-05\nMUG-3,一般,,3,2026-03-05\n"))
+    taken = chain.ingest(file(tmp_path, head + "MUG-3,很好用,用了一周裂了,2,2026-03-05\nMUG-3,一般,,4,2026-03-05\n"))
+    assert _became(taken) == [(0, 2, 0)]
+    told = {(row["text"], row["rating"]) for row in kept(chain, "reviews")}
+    assert told == {("很好用\n用了一周裂了", 2.0), ("一般", 4.0)}
+
+
+def test_reviews_of_equal_words_are_told_apart_by_their_stars_first(chain: Chain, tmp_path: Path) -> None:
+    """Of two that say Good, one has other stars now; and one without words is another one with other stars."""
+    good, four = "Good,Good,5,2026-03-05,A,a@x.example,MUG-3,mug,,", "Good,Good,4,2026-03-05,A,a@x.example,MUG-3,mug,,"
+    bare = ",,5,2026-03-06,A,a@x.example,MUG-3,mug,,"
+    chain.ingest(file(tmp_path, reviews(good, four, bare)))
+    later = reviews(four, good.replace(",5,", ",1,"), bare.replace(",5,", ",2,"), bare)
+    assert _became(chain.ingest(file(tmp_path, later))) == [(1, 1, 2)]
+    assert sorted(row["rating"] for row in kept(chain, "reviews")) == [1, 2, 4, 5]
+    again = good.replace(",5,", ",1,")  # one with the stars that the corrected one had is another one
+    assert _became(chain.ingest(file(tmp_path, reviews(four, again, good, bare)))) == [(1, 0, 3)]
+    assert sorted(row["rating"] for row in kept(chain, "reviews")) == [1, 2, 4, 5, 5]
+
+
 def test_a_doubt_stops_with_its_question_and_yes_does_not_answer_it(folder: Path, tmp_path: Path) -> None:
     export = file(tmp_path, reviews("Top,Fine,5,2026-03-05,A,a@x.example,702,hemro-luna-ceramic-mug-blue,,"))
     assert main(["try", str(export), "--into", str(folder), "--yes", "--lang", "en"]) == 3

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.connectors.exports.heard.known_again import known_again
 from datong.connectors.exports.identities import CODES
 from datong.connectors.exports.matching.decide import Decided
 from datong.connectors.exports.questions import Asking, Option, Question
@@ -54,6 +55,8 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
         if name == "products":
             rows = _new_products(rows, products, decided.by_alias) if reading.holds == "sales" else rows.slice(0, 0)
         elif name in LINE_KEYS:
+            if name == "reviews":
+                rows = rows.set_column(rows.column_names.index("review"), "review", known_again(held.table(name), rows))
             if name != ALIASES:
                 rows = _of_products(rows, decided.by_alias)
             if LINE_KEYS[name] in rows.column_names:
