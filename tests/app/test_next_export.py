@@ -123,6 +123,42 @@ def test_an_order_that_is_gone_is_told_and_stays(folder: Path, tmp_path: Path) -
         assert "1015" in gone.text("en")
 
 
+def of_another_shop(first: int) -> list[Line]:
+    """Other order numbers, codes of its own, the same days."""
+    return [(order + first, day, "Z" + product, quantity, status) for order, day, product, quantity, status in FIRST]
+
+
+def test_another_shops_list_is_not_told_as_vanished_lines(folder: Path, tmp_path: Path) -> None:
+    """Two shops in one chain: neither's list makes lines of the other's vanish, the first or the second time; one of
+    its own that is gone is told."""
+    with datong.open(folder) as chain:
+        answers = {"same:ZA": "A", "same:ZB": "B"}
+        taken = chain.ingest(written(tmp_path / "shop2.csv", of_another_shop(8000)), answers=answers)
+        assert [f.code for f in taken.findings if f.code in ("vanished", "other_list")] == ["other_list"]
+        assert units(chain) == {"A": 4 * 28, "B": 2 * 28}
+        left = [line for line in FIRST if line[0] != 1015]
+        taken = chain.ingest(written(tmp_path / "orders-2.csv", left))
+        (gone,) = [f for f in taken.findings if f.code == "vanished"]
+        assert gone.found.params[0] == ("count", 2)
+        assert "sales:#1015" in gone.text("en") and "sales:#9" not in gone.text("en")
+        theirs = [line for line in of_another_shop(8000) if line[0] != 9015]
+        taken = chain.ingest(written(tmp_path / "shop2-b.csv", theirs))
+        (gone,) = [f for f in taken.findings if f.code == "vanished"]
+        assert gone.found.params[0] == ("count", 2) and "sales:#9015" in gone.text("en")
+
+
+def test_of_many_lines_that_are_gone_the_command_names_twenty_and_a_file_has_all(folder: Path, tmp_path: Path) -> None:
+    left = [line for line in FIRST if line[0] in (1001, 1002) or line[0] % 3 == 0 or line[0] > 1026]
+    with datong.open(folder) as chain:
+        taken = chain.ingest(written(tmp_path / "orders-2.csv", left))
+    (gone,) = [f for f in taken.findings if f.code == "vanished"]
+    (command,) = (line for line in gone.text("en").splitlines() if line.startswith("datong withdraw sales "))
+    assert command.count("sales:") == 20
+    rows = (folder / ".datong" / "vanished.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert rows[0] == "row_id,day,product,units" and len(rows) - 1 == gone.found.params[0][1] > 20
+    assert str(folder / ".datong" / "vanished.csv") in gone.text("en")
+
+
 def test_two_lines_of_one_product_are_two(tmp_path: Path) -> None:
     twice = [line for line in FIRST for _ in range(2)]
     export = written(tmp_path / "orders-1.csv", twice)

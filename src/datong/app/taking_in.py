@@ -1,10 +1,8 @@
 """Rows that come in beside the folder: a file, a quarantined row that is tried again, a row that does not hold."""
 
 import json
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.app.clock import clock, clock_findings, default_as_of, today
+from datong.app.vanished import since_then, told_of_vanished
 from datong.app.wiring import Opened
 from datong.connectors.exports.as_news import INTEREST_AGAIN, LINE_KEYS, REFUSE, coming_in, whose_interest
 from datong.connectors.exports.count_sheet import read_counts
@@ -136,13 +135,14 @@ def ingest_export(
         pairs = ", ".join(f"{code} ({product})" for code, product in decided.moved.items())
         raise BadInput(message("matching.cannot_move", codes=pairs), reading.findings)
     coming = coming_in(reading, decided, held, clock(at))
-    no_more, vanished = _since_then(held.table("sales"), reading)
+    others_codes = any(code != product for code, product in decided.by_alias.items())
+    since = since_then(at, held.table("sales"), reading, others_codes)
     findings = [
         *reading.findings,
         *decided.findings,
-        *_told_of_lines(file.name, coming.known, no_more),
+        *_told_of_lines(file.name, coming.known, since.no_more),
         *_told_of_corrections(file.name, coming.corrected),
-        *_told_of_vanished(at, file.name, vanished),
+        *told_of_vanished(at, file.name, since),
     ]
     if reading.currency not in (None, at.settings.currency):
         findings.append(
@@ -155,8 +155,8 @@ def ingest_export(
     if parts:
         taken = _take_in(at, file, parts, findings, on_rows, told, moves=True, hides=True)
     taken = replace(taken, reports=tuple(_with_known(one, coming.known.get(one.table, 0)) for one in taken.reports))
-    if no_more:
-        at.ledger.withdraw("sales", [f"sales:{key}" for key in no_more], clock(at), by=at.by)
+    if since.no_more:
+        at.ledger.withdraw("sales", [f"sales:{key}" for key in since.no_more], clock(at), by=at.by)
     others = {key: value for key, value in kept.items() if not key.startswith(SAME_KEY)}
     write_answers(at.folder, {**others, **reading.kept, **decided.kept})
     return replace(taken, reading=coming.reading)
@@ -206,25 +206,6 @@ def _told_of_corrections(source: str, lines: Sequence[tuple[str, float, float]])
         yield finding("note", "export.corrected", source, count=len(lines), lines=text)
 
 
-def _since_then(known: pa.Table, reading: Reading) -> tuple[list[str], list[str]]:
-    """Order lines that an earlier export had as sold: those that this one has, and not as sold any more, and those of
-    days within its own that it does not have at all."""
-    sales = reading.part("sales")
-    if reading.lines.keys is None or sales is None:
-        return [], []
-    known = known.filter(pc.match_substring_regex(known["sale"].fill_null(""), KEY.pattern))
-    still = pc.is_in(known["sale"], sales["sale"].combine_chunks().drop_null())
-    here = pc.is_in(known["sale"], reading.lines.keys.drop_null().unique())
-    no_more = known.filter(pc.and_not(here, still))["sale"].to_pylist()
-    days = pc.cast(sales["happened_at"], pa.date32())
-    first, last = pc.min(days).as_py(), pc.max(days).as_py()
-    if first is None:
-        return no_more, []
-    own = pc.cast(known["happened_at"], pa.date32())  # the days at its ends may be cut, and shift with the zone
-    inside = pc.and_(pc.greater(own, first + timedelta(days=1)), pc.less(own, last - timedelta(days=1)))
-    return no_more, known.filter(pc.and_not(inside, here))["sale"].to_pylist()
-
-
 def _with_known(report: IngestReport, known: int) -> IngestReport:
     """What became of all rows of a table: those too that did not go in, since the ledger holds them as they are."""
     return replace(report, rows=report.rows + known, known=report.known + known)
@@ -239,16 +220,6 @@ def _told_of_lines(source: str, known: Mapping[str, int], no_more: Sequence[str]
             yield finding("note", "heard.known", source, count=count)
     if no_more:
         yield finding("note", "export.no_more", source, count=len(no_more), line=no_more[0])
-
-
-def _told_of_vanished(at: Opened, source: str, vanished: Sequence[str]) -> Iterator[Finding]:
-    """With the command that takes all of the lines out: each row id whole, and quoted for a shell."""
-    if vanished:
-        words = ["datong", "withdraw", "sales", *(f"sales:{key}" for key in vanished), "--chain", str(at.folder)]
-        command = shlex.join([*words, *(() if at.branch is None else ("--branch", at.branch))])
-        yield finding(
-            "warning", "export.vanished", source, count=len(vanished), line=f"sales:{vanished[0]}", command=command
-        )
 
 
 def take_in_parts(at: Opened, name: Path, parts: Sequence[tuple[str, Source]]) -> Taken:
