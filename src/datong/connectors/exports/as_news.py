@@ -46,7 +46,8 @@ class Coming:
 
 def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) -> Coming:
     """What of a reading is to be taken in. decided: what its products are. held: all that the chain holds."""
-    parts, waiting = [], 0
+    parts: list[tuple[str, RawSource]] = []
+    waiting: pa.Table | None = None
     known_lines: dict[str, int] = {}
     corrected: list[tuple[str, float, float]] = []
     products = held.table("products")["product"].combine_chunks()
@@ -67,11 +68,25 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
                 if name != ALIASES:
                     known_lines[name] = same
             if reading.holds != "sales" and name == reading.holds:
-                waiting += int(pc.sum(pc.invert(pc.is_in(rows["product"], products))).as_py() or 0)
+                waiting = rows.filter(pc.invert(pc.is_in(rows["product"], products)))
         if rows.num_rows or source.rejected.num_rows:
             parts.append((name, RawSource(reading.name, rows, source.rejected)))
-    left = (*reading.left, LeftOut("waits", waiting, None)) if waiting else reading.left
-    return Coming(tuple(parts), known_lines, replace(reading, left=left), tuple(corrected))
+    reading = reading if waiting is None or not waiting.num_rows else _without(reading, waiting)
+    return Coming(tuple(parts), known_lines, reading, tuple(corrected))
+
+
+def _without(reading: Reading, waiting: pa.Table) -> Reading:
+    """A reading of reviews or interest without the rows that wait for their product to be known: what they count is not
+    in yet."""
+    taken = dict(reading.totals.taken)
+    for kind in taken:
+        if kind == reading.holds:
+            taken[kind] -= waiting.num_rows
+        else:
+            of_kind = waiting.filter(pc.equal(waiting["kind"], kind))
+            taken[kind] -= pc.sum(of_kind["count"]).as_py() or 0.0
+    left = (*reading.left, LeftOut("waits", pc.count_distinct(waiting[ROW]).as_py(), None))
+    return replace(reading, left=left, totals=replace(reading.totals, taken=taken))
 
 
 def whose_interest(reading: Reading, held: State, answers: Mapping[str, str]) -> tuple[Question, ...]:
