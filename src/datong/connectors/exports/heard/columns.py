@@ -26,8 +26,9 @@ COUNTED_BY = {
     "favourite": ("favourite", "favourite_people"),
 }
 
-LEAST_SCORE = 0.5
-_HEADER_WEIGHT, _LEAST_SHARE, _HALF = 0.7, 0.8, 0.5
+# Least score of a column; least share of its cells that are what its field holds.
+LEAST_SCORE, LEAST_SHARE = 0.5, 0.8
+_HEADER_WEIGHT, _HALF = 0.7, 0.5
 
 
 def named(list_kind: str, field: str, header: str) -> bool:
@@ -51,7 +52,7 @@ def choose(list_kind: str, columns: Mapping[str, Cells], fixed: Mapping[str, str
     if "product" not in chosen and "name" in chosen:
         chosen["product"] = chosen["name"]
     if "date" not in chosen:
-        dates = [n for n in columns if n not in chosen.values() and facts[n].dates >= _LEAST_SHARE > facts[n].numbers]
+        dates = [n for n in columns if n not in chosen.values() and facts[n].dates >= LEAST_SHARE > facts[n].numbers]
         chosen |= {"date": dates[0]} if len(dates) == 1 else {}
     guesses = []
     for field in FIELDS[list_kind]:
@@ -72,14 +73,14 @@ def _fit(field: str, facts: Facts, cells: Cells) -> float:
     if field == "date":
         return facts.dates if facts.dates >= _HALF else 0.0
     if field in COUNTS:
-        return facts.numbers if facts.numbers >= _LEAST_SHARE else 0.0
+        return facts.numbers if facts.numbers >= LEAST_SHARE else 0.0
     if field == "rating":
         stars = share_of_stars(cells)
-        return stars if stars >= _LEAST_SHARE else 0.0
-    if facts.dates >= _LEAST_SHARE and facts.numbers < _LEAST_SHARE:
+        return stars if stars >= LEAST_SHARE else 0.0
+    if facts.dates >= LEAST_SHARE and facts.numbers < LEAST_SHARE:
         return 0.0
     if field in ("text", "more", "title", "name"):
-        return 0.0 if facts.numbers >= _LEAST_SHARE else max(facts.filled, _HALF)
+        return 0.0 if facts.numbers >= LEAST_SHARE else max(facts.filled, _HALF)
     return facts.filled
 
 

@@ -10,23 +10,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.connectors.exports.columns import facts_of
 from datong.connectors.exports.date_column import Moments
 from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.day_of_list import days_within
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.heard.columns import COUNTED_BY
+from datong.connectors.exports.heard.columns import COUNTED_BY, INTEREST, LEAST_SHARE, columns_named
 from datong.connectors.exports.heard.taken import Taken
 from datong.connectors.exports.numbers import read_numbers
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.stretches import days_counted
 from datong.connectors.exports.table import Table
-from datong.ledger.row_checks import ROW
+from datong.ledger.row_checks import ROW, shown
 from datong.model.words import message
 
 SPREAD, FIRST_DAY, REFUSE = "spread", "first_day", "refuse"
 # The longest stretch that is spread over its days.
 MOST_DAYS = 366
+# Fields whose columns hold no counts, though their cells may be numbers.
+_NO_COUNTS = ("date", "product", "name", "market", "term")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def stretch_of(table: Table, name: str, asking: Asking) -> Stretch | None:
 def interest_rows(export: Export, when: Moments, product: pa.Array, stretch: Stretch | None) -> Taken:
     """The interest of a list. stretch: the days that all of it counts together, where it has no dates."""
     counts = _counts(export)
+    _say_what_is_not_read(export)
     inside = export.rows.inside
     lengths = _lengths(export, when) if stretch is None else np.full(export.table.height, stretch.count)
     market = None
@@ -91,6 +95,20 @@ def _counts(export: Export) -> dict[str, np.ndarray]:
             export.notes.append(message("heard.no_number", **words))
         result[kind] = np.where(wrong, np.nan, values)
     return result
+
+
+def _say_what_is_not_read(export: Export) -> None:
+    """Columns of numbers that are read as nothing: a count of interest may be among them."""
+    taken = {guess.column for guess in export.choice.columns}
+    taken.update(() if export.profile is None else export.profile.ignored)
+    names = [n for f in _NO_COUNTS for n in columns_named(INTEREST, f, export.columns)]
+    left = [
+        name
+        for name, cells in export.columns.items()
+        if name not in taken and name not in names and facts_of(name, cells).numbers >= LEAST_SHARE
+    ]
+    if left:
+        export.notes.append(message("heard.not_read", columns=", ".join(map(shown, left))))
 
 
 def _lengths(export: Export, when: Moments) -> np.ndarray:
