@@ -173,6 +173,23 @@ def test_ten_thousand_equal_reviews_and_a_long_one_come_in(chain: Chain, tmp_pat
     assert "equal_reviews" in {f.code for f in taken.findings}
 
 
+def test_a_handle_writes_a_decimal_with_a_dash(folder: Path, tmp_path: Path) -> None:
+    """1-7-l is 1.7 l where a product is called so; where one of 7 l is near, too, or none, it is not."""
+    (folder / "products.csv").write_text(
+        "product,name\nGK,Glass Kettle 1.7 L\nSK,Steel Kettle 1.5 l\nTEE-L,Tee L\nMUG-3,Mug\n", encoding="utf-8"
+    )
+    lines = (f",Nice,5,2026-03-05,A,a@x.example,77{i},{handle},," for i, handle in enumerate(
+        ("glass-kettle-1-7-l", "steel-kettle-1-5-l", "steel-kettle-1-9-l")))  # fmt: skip
+    with closing(Chain(folder)) as chain:
+        taken = chain.ingest(file(tmp_path, reviews(*lines)))
+        assert sorted(row["product"] for row in kept(chain, "reviews")) == ["GK", "SK"]
+        (unknown,) = [f for f in taken.findings if f.code == "unknown_products"]
+        assert "--answer same:772=PRODUCT" in unknown.text("en") and unknown.severity == "warning"
+        taken = chain.ingest(file(tmp_path, reviews(
+            ",Nice,5,2026-03-05,A,a@x.example,772,steel-kettle-1-9-l,,")), answers={"same:772": "SK"})  # fmt: skip
+        assert sorted(row["product"] for row in kept(chain, "reviews")) == ["GK", "SK", "SK"]
+
+
 # --- interest ----------------------------------------------------------------------------------------------------
 
 

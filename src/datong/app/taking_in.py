@@ -138,7 +138,7 @@ def ingest_export(
     others_codes = any(code != product for code, product in decided.by_alias.items())
     since = since_then(at, held.table("sales"), reading, others_codes)
     findings = [
-        *reading.findings,
+        *coming.reading.findings,
         *decided.findings,
         *_told_of_lines(file.name, coming.known, since.no_more),
         *_told_of_corrections(file.name, coming.corrected),

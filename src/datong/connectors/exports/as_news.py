@@ -16,8 +16,9 @@ from datong.connectors.exports.result import Reading
 from datong.connectors.exports.rows import LeftOut
 from datong.connectors.files.read import RawSource
 from datong.ledger.product_aliases import ALIASES, with_products
-from datong.ledger.row_checks import REJECTED_SCHEMA, ROW
+from datong.ledger.row_checks import REJECTED_SCHEMA, ROW, shown
 from datong.ledger.state import State
+from datong.model.findings import finding
 from datong.model.words import message
 
 # The column that holds the key of a row, by table.
@@ -30,6 +31,7 @@ INTEREST_AGAIN, CORRECTS, REFUSE = "interest_again", "corrects", "refuse"
 # Last days of a list that are still counted; fewest rows that two lists must share, and the share of them that differ,
 # from which on it is asked.
 _STILL_COUNTED, _LEAST_SHARED, _MOSTLY = 3, 10, 0.5
+_MOST_NAMED = 5  # products in a finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +87,19 @@ def _without(reading: Reading, waiting: pa.Table) -> Reading:
         else:
             of_kind = waiting.filter(pc.equal(waiting["kind"], kind))
             taken[kind] -= pc.sum(of_kind["count"]).as_py() or 0.0
-    left = (*reading.left, LeftOut("waits", pc.count_distinct(waiting[ROW]).as_py(), None))
-    return replace(reading, left=left, totals=replace(reading.totals, taken=taken))
+    count = pc.count_distinct(waiting[ROW]).as_py()
+    codes = waiting["product"].unique().to_pylist()
+    names = ", ".join(map(shown, codes[:_MOST_NAMED])) + (", …" if len(codes) > _MOST_NAMED else "")
+    told = finding(
+        "warning", "heard.unknown_products", reading.name, rows_affected=count, count=f"{len(codes):,}", codes=names,
+        code=shown(codes[0]), kind=message(f"heard.kind_{reading.holds}"),
+    )  # fmt: skip
+    return replace(
+        reading,
+        left=(*reading.left, LeftOut("waits", count, None)),
+        totals=replace(reading.totals, taken=taken),
+        findings=(*reading.findings, told),
+    )
 
 
 def whose_interest(reading: Reading, held: State, answers: Mapping[str, str]) -> tuple[Question, ...]:

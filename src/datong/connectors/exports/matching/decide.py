@@ -1,7 +1,8 @@
 """The products of a file as those of a chain: what is sure is said, what is not is asked, and what somebody said before
 holds. Nothing is taken for one product in silence."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -23,6 +24,9 @@ _SHOWN = 5
 # Of a file's products the share that have a code of the chain's, from which on its codes are the chain's; and of these
 # the share whose names contradict, up to which they are: two shops may both have a code 101.
 _OURS, _RENAMED = 0.5, 0.05
+# A number with a decimal mark; the part of it before a dash that may stand for the mark.
+_DECIMAL = re.compile(r"(?<![\d.,])\d+[.,]\d+(?![\d.,]*\d)")
+_DASHED = re.compile(r"(?<![a-z\d])(\d+)-(?=(\d+)(?!\d))", re.IGNORECASE)
 _FIGURES = {"sales": "units", "returns": "units", "reviews": None, "interest": "count"}
 
 
@@ -51,8 +55,8 @@ def decide(
     if told is None or not told.num_rows or not products.num_rows:
         return Decided(kept={key: value for key, value in kept.items() if key.startswith(KEY)})
     before = products_by_alias(aliases)
-    items = _items_of(told)
     known = {item.code: item for item in _known_items(products, aliases)}
+    items = _items_of(told, frozenset(_decimals(known.values())))
     names = {item.code: item.names[0] if item.names else item.code for item in (*items, *known.values())}
     renamed = _renamed(items, known)
     ours = _has_our_codes(items, known, len(renamed))
@@ -124,14 +128,28 @@ def _told_of_names(source: str, renamed: Sequence[Item], known: Mapping[str, Ite
 # --- the two sides -----------------------------------------------------------------------------------------------
 
 
-def _items_of(told: pa.Table) -> list[Item]:
+def _items_of(told: pa.Table, decimals: Collection[str]) -> list[Item]:
+    """The products of a file. decimals: numbers in names of the chain's products, which handles write with a dash."""
     items = []
     for row in told.to_pylist():
         code, name = row["product"], row.get("name")
         more = tuple(c for c in (row.get("gtin"), *(row.get(CODES) or "").split(BETWEEN_CODES)) if c and c != code)
         wordy = tuple(c for c in (code, *more) if _is_wordy(c))
-        items.append(Item(code, (name,) if name else wordy[:1], more))
+        items.append(Item(code, (name,) if name else _readings(wordy[0], decimals) if wordy else (), more))
     return items
+
+
+def _decimals(items: Iterable[Item]) -> Iterator[str]:
+    """Numbers with a decimal mark in the names of products, with a dot."""
+    for item in items:
+        for name in item.names:
+            yield from (number.replace(",", ".") for number in _DECIMAL.findall(name))
+
+
+def _readings(handle: str, decimals: Collection[str]) -> tuple[str, ...]:
+    """A handle, and what it may stand for, too: 1-7-l is 1.7 l where a product of the chain's is called so."""
+    with_dots = _DASHED.sub(lambda m: f"{m[1]}." if f"{m[1]}.{m[2]}" in decimals else m[0], handle)
+    return tuple(dict.fromkeys((handle, with_dots)))
 
 
 def _is_wordy(code: str) -> bool:
