@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datong.model.tables import RESERVED, Column, tables
+from datong.model.tables import RESERVED, Column, Table, tables
 from datong.model.words import say
 
 DOCS = {"en": "tables.md", "zh": "tables.zh-CN.md"}
@@ -64,12 +64,14 @@ def personal_markdown(language: str) -> str:
         for column in table.columns.values():
             if column.personal:
                 about = say(f"privacy.{column.personal}_is", language)
-                lines.append(f"| `{table.name}` | `{column.name}` | {about} | {_kept_as(column, language)} |")
+                lines.append(f"| `{table.name}` | `{column.name}` | {about} | {_kept_as(table, column, language)} |")
     return "\n".join(lines)
 
 
-def _kept_as(column: Column, language: str) -> str:
+def _kept_as(table: Table, column: Column, language: str) -> str:
     how = "as_token" if column.personal == "customer" else "as_masked" if column.masked else "as_told"
+    if how == "as_masked" and not table.personal_columns("customer"):  # whom it is of, nobody knows
+        how = "as_masked_alone"
     return say(f"privacy.{how}", language)
 
 
