@@ -29,6 +29,8 @@ NOT_KEPT, FORGOTTEN = "[not kept]", "[forgotten]"
 # Texts have none.
 _ANY_ZONE = ZoneInfo("UTC")
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
+# Three digits in base 32 by their number: a chain can have millions of customers.
+_THREE = [a + b + c for a in _DIGITS for b in _DIGITS for c in _DIGITS]
 
 
 class Customers(Protocol):
@@ -53,7 +55,7 @@ class Numbered:
 def token_of(key: bytes) -> str:
     """The token that a customer's key gives: 120 bits in base 32."""
     number = int.from_bytes(blake2b(b"datong customer", key=key, digest_size=15).digest())
-    return MARK + "".join(_DIGITS[number >> 5 * place & 31] for place in range(23, -1, -1))
+    return MARK + "".join([_THREE[number >> place & 32767] for place in range(105, -1, -15)])
 
 
 def plain_customer(text: str) -> str:

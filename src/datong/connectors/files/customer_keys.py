@@ -20,7 +20,7 @@ from io import RawIOBase
 from pathlib import Path
 
 from datong.connectors.files.write_whole import write_whole
-from datong.ledger.persons import TOKEN, token_of
+from datong.ledger.persons import MARK, TOKEN, token_of
 from datong.model.errors import DatongError, Refused
 from datong.model.words import message
 
@@ -30,6 +30,8 @@ _MAGIC = b"DTKEYS01"
 _SECRET_BYTES, _NUMBER_BYTES, _KEY_BYTES = 32, 16, 32
 _HEAD, _RECORD = len(_MAGIC) + _SECRET_BYTES, _NUMBER_BYTES + _KEY_BYTES
 _NOBODY = bytes(_NUMBER_BYTES)
+# Random keys that are drawn at once.
+_AT_ONCE = 1024
 # By this file, programs that make backups (tar --exclude-caches, restic, borg) leave a folder out: bford.info/cachedir
 _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = (
@@ -66,7 +68,8 @@ class CustomerKeys:
         self._secret: bytes | None = None
         self._keys: dict[bytes, bytes] = {}  # by number
         self._place: dict[bytes, int] = {}  # of each number, in bytes from the start of the file
-        self._numbers: dict[str, bytes] = {}  # by token
+        self._token: dict[bytes, str] = {}  # by number, of those that were asked for
+        self._by_token: dict[str, bytes] | None = None  # numbers; None: not worked out yet
         self._end = _HEAD  # where the next record goes
         self._lock = threading.Lock()  # files are read ahead in a thread of their own
 
@@ -77,16 +80,19 @@ class CustomerKeys:
 
     def _tokens(self, customers: Sequence[str]) -> list[str]:
         self._read(begin=True)
-        result, new = [], []
+        result, new, random = [], [], b""
         for customer in customers:
-            if customer in self._numbers:
+            if customer.startswith(MARK) and customer in self._numbers:
                 result.append(customer)
                 continue
             number = self._number(customer)
             if number not in self._keys:
+                if len(new) % _AT_ONCE == 0:
+                    random = secrets.token_bytes(_AT_ONCE * _KEY_BYTES)
+                at = len(new) % _AT_ONCE * _KEY_BYTES
+                self._hold(number, random[at : at + _KEY_BYTES], self._end + len(new) * _RECORD)
                 new.append(number)
-                self._hold(number, secrets.token_bytes(_KEY_BYTES), self._end + (len(new) - 1) * _RECORD)
-            result.append(token_of(self._keys[number]))
+            result.append(self._token_of(number))
         try:
             self._append(new)
         except BaseException:  # no token may be in use whose key is not on the disk
@@ -101,7 +107,7 @@ class CustomerKeys:
         if customer in self._numbers:
             return customer
         number = None if self._secret is None else self._number(customer)
-        return token_of(self._keys[number]) if number in self._keys else None
+        return self._token_of(number) if number is not None and number in self._keys else None
 
     def live(self, tokens: Iterable[str]) -> set[str]:
         """Those of the tokens whose key is there."""
@@ -145,12 +151,29 @@ class CustomerKeys:
     def _number(self, customer: str) -> bytes:
         return blake2b(customer.encode("utf-8", "surrogatepass"), key=self._secret or b"", digest_size=16).digest()
 
+    def _token_of(self, number: bytes) -> str:
+        token = self._token.get(number)
+        if token is None:
+            token = self._token[number] = token_of(self._keys[number])
+        return token
+
+    @property
+    def _numbers(self) -> dict[str, bytes]:
+        """Numbers by token."""
+        if self._by_token is None:
+            self._by_token = {self._token_of(number): number for number in self._keys}
+        return self._by_token
+
     def _hold(self, number: bytes, key: bytes, place: int) -> None:
         self._keys[number], self._place[number] = key, place
-        self._numbers[token_of(key)] = number
+        if self._by_token is not None:
+            self._by_token[self._token_of(number)] = number
 
     def _let_go(self, number: bytes) -> None:
-        del self._numbers[token_of(self._keys[number])], self._keys[number], self._place[number]
+        if self._by_token is not None:
+            del self._by_token[self._token_of(number)]
+        self._token.pop(number, None)
+        del self._keys[number], self._place[number]
 
     def _read(self, *, begin: bool) -> None:
         """The file, once. begin: make it where there is none."""
