@@ -12,8 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from datong.model.tables import Table, tables
-from datong.store.migrations import identify_place, rename_rows, runs_with
-from datong.store.written_anew import Hands, quoted
+from datong.store.written_anew import Hands, change_cells, identify_place, quoted, rename_rows, runs_with
 
 # Columns that hold keys of order lines, by table. Of sales and returns, the first is the key of the row itself.
 CELLS = {"sales": ("sale",), "returns": ("return", "sale"), "reviews": ("sale",)}
@@ -61,7 +60,7 @@ def rename_keys(hands: Hands, keys: Mapping[str, str]) -> None:
             )
     other = _in_texts(keys)
     for schema in schemas(hands, tables()["decisions"]):
-        anew |= _change_cells(hands, schema, "decisions", "evidence", other, anew)
+        anew |= change_cells(hands, schema, "decisions", "evidence", other, anew)[1]
     runs_with(hands, other)
     rename_rows(hands, anew)
 
@@ -75,21 +74,6 @@ def schemas(hands: Hands, table: Table) -> list[str]:
     """In which schemas a table is."""
     found = set(hands.rows("SELECT schema_name, table_name FROM duckdb_tables()"))
     return [schema for schema in ("chain", "branch") if (schema, table.name) in found]
-
-
-def _change_cells(
-    hands: Hands, schema: str, name: str, column: str, other: Callable[[str], str], before: dict[str, str]
-) -> dict[str, str]:
-    """Change the texts of a column. Returns the new ids of rows with another one. before: ids that have changed."""
-    where, cell = f"{schema}.{quoted(name)}", quoted(column)
-    texts = [text for (text,) in hands.rows(f"SELECT DISTINCT {cell} FROM {where} WHERE {cell} IS NOT NULL")]
-    told = [(text, other(text)) for text in sorted(texts) if other(text) != text]
-    if not told:
-        return {}
-    befores, afters = (pa.array(side, pa.string()) for side in zip(*told, strict=True))
-    with hands.registered("told_arrow", pa.table({"before": befores, "after": afters})):
-        hands.run(f"UPDATE {where} SET {cell} = t.after FROM told_arrow AS t WHERE {cell} = t.before")
-        return identify_place(hands, schema, name, f"{cell} IN (SELECT after FROM told_arrow)", before)
 
 
 def _in_texts(keys: Mapping[str, str]) -> Callable[[str], str]:

@@ -4,7 +4,6 @@ A new column of a table needs no step: a ledger follows model/tables.toml when i
 """
 
 import json
-import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +16,7 @@ from datong.ledger.persons import without_unknown
 from datong.model.errors import Refused
 from datong.model.tables import Column, Table, tables
 from datong.model.words import message
-from datong.store.written_anew import Hands, arrow_bytes, identify_anew, quoted, with_texts
+from datong.store.written_anew import Hands, change_cells, identify_place, quoted, rename_rows
 
 _SQL_TYPES = {
     "text": "VARCHAR",
@@ -154,17 +153,9 @@ def _words_masked(connection: duckdb.DuckDBPyConnection) -> bool:
     for schema, name, column in _columns_of(hands):
         if name not in tables() or column not in tables()[name].columns or not tables()[name].columns[column].masked:
             continue
-        where, cell = f"{schema}.{quoted(name)}", quoted(column)
-        texts = [text for (text,) in hands.rows(f"SELECT DISTINCT {cell} FROM {where} WHERE {cell} IS NOT NULL")]
-        pairs = [(text, masked(text)) for text in sorted(texts)]
-        told = [(before, after) for before, after in pairs if before != after]
-        if not told:
-            continue
-        befores, afters = (pa.array(side, pa.string()) for side in zip(*told, strict=True))
-        with hands.registered("masked_arrow", pa.table({"before": befores, "after": afters})):
-            hands.run(f"UPDATE {where} AS r SET {cell} = m.after FROM masked_arrow AS m WHERE r.{cell} = m.before")
-            anew |= identify_place(hands, schema, name, f"{cell} IN (SELECT after FROM masked_arrow)", anew)
-        found = True
+        changed, ids = change_cells(hands, schema, name, column, masked, anew)
+        anew |= ids
+        found |= changed > 0
     rename_rows(hands, anew)
     return found
 
@@ -199,40 +190,6 @@ def _columns_of(hands: Hands) -> list[tuple[str, str, str]]:
             " AND schema_name IN ('chain', 'branch') ORDER BY schema_name DESC, table_name, column_name"
         )
     ]
-
-
-def identify_place(hands: Hands, schema: str, name: str, where: str, before: dict[str, str]) -> dict[str, str]:
-    """`identify_anew` of the trunk's rows, or, after them, of those of the branches. before: ids that have changed."""
-    place = f"{schema}.{quoted(name)}"
-    if schema == "chain":
-        return identify_anew(hands, tables()[name], place, where)
-    known = {old: new for old, new in before.items() if old.startswith(f"{name}:")}
-    return identify_anew(hands, tables()[name], place, where, f"chain.{quoted(name)}", known)
-
-
-def rename_rows(hands: Hands, anew: dict[str, str]) -> None:
-    """Kept runs name rows by their new ids. anew: id -> new id, of rows without a key."""
-    if anew:
-        runs_with(hands, lambda text: _ID.sub(lambda found: anew.get(found.group(), found.group()), text))
-
-
-def runs_with(hands: Hands, other: Callable[[str], str]) -> None:
-    """Change every text of kept runs."""
-
-    def changed(value: Any) -> Any:
-        return [changed(each) for each in value] if isinstance(value, list) else other(value) if value else value
-
-    for run, name in hands.rows("SELECT run, name FROM run_tables ORDER BY run, name"):
-        ((kept,),) = hands.rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
-        with pa.ipc.open_stream(kept) as reader:
-            table = reader.read_all()
-        renamed = with_texts(table, changed)
-        if renamed is not table:
-            hands.run("UPDATE run_tables SET arrow = ? WHERE run = ? AND name = ?", [arrow_bytes(renamed), run, name])
-
-
-# The id of a row without a key.
-_ID = re.compile(r"[a-z_]+:#[0-9a-f]{16}\.[0-9]+")
 
 
 def hands_of(connection: duckdb.DuckDBPyConnection) -> Hands:

@@ -17,7 +17,7 @@ from datong.model.tables import Table, tables
 from datong.store.incoming import moment_sql
 from datong.store.line_keys import CELLS, own_keys, rename_keys, sql_tables
 from datong.store.migrations import branch_table, chain_table
-from datong.store.written_anew import Hands, arrow_bytes, quoted, with_texts
+from datong.store.written_anew import Hands, change_run_tables, quoted
 
 # Tables of a kept run in which texts of findings stand.
 _QUOTING = ("signals", "reasons", "notices", "left_out", "since")
@@ -247,17 +247,8 @@ def _rewrite_waiting(hands: Hands, where: str, place: tuple[str, str], raw: Any,
 def _unquote_runs(hands: Hands, quotes: Sequence[str]) -> int:
     if not quotes:
         return 0
-    count, words = 0, _spelled(quotes)
-    of = "name IN (SELECT unnest(?))"
-    for run, name in hands.rows(f"SELECT run, name FROM run_tables WHERE {of} ORDER BY run, name", [list(_QUOTING)]):
-        ((kept,),) = hands.rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
-        with pa.ipc.open_stream(kept) as reader:
-            table = reader.read_all()
-        other = with_texts(table, lambda value: replaced(value, words))
-        if other is not table:
-            hands.run("UPDATE run_tables SET arrow = ? WHERE run = ? AND name = ?", [arrow_bytes(other), run, name])
-            count += 1
-    return count
+    words = _spelled(quotes)
+    return change_run_tables(hands, lambda value: replaced(value, words), tuple(_QUOTING))
 
 
 def _spelled(quotes: Sequence[str]) -> dict[str, str]:

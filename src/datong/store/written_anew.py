@@ -1,5 +1,6 @@
 """Rows and kept runs written anew in place, where the rules of what they hold have changed."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import MappingProxyType
@@ -9,8 +10,10 @@ import pyarrow as pa
 
 from datong.ledger.row_ids import identities
 from datong.ledger.state import arrow_type
-from datong.model.tables import Table
+from datong.model.tables import Table, tables
 
+# The id of a row without a key.
+_ID = re.compile(r"[a-z_]+:#[0-9a-f]{16}\.[0-9]+")
 NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,6 +78,64 @@ def identify_anew(
             " FROM anew_arrow AS a WHERE r.rowid = a.at"
         )
     return {one: other for one, other in new.items() if one != other}
+
+
+def identify_place(hands: Hands, schema: str, name: str, where: str, before: dict[str, str]) -> dict[str, str]:
+    """`identify_anew` of the trunk's rows, or, after them, of those of the branches. before: ids that have changed."""
+    place = f"{schema}.{quoted(name)}"
+    if schema == "chain":
+        return identify_anew(hands, tables()[name], place, where)
+    known = {old: new for old, new in before.items() if old.startswith(f"{name}:")}
+    return identify_anew(hands, tables()[name], place, where, f"chain.{quoted(name)}", known)
+
+
+def change_cells(
+    hands: Hands, schema: str, name: str, column: str, change: Callable[[str], str], before: dict[str, str]
+) -> tuple[int, dict[str, str]]:
+    """Change the texts of a column. Returns how many different ones were changed, and the new id of each row that has
+    another one. before: ids that have changed."""
+    where, cell = f"{schema}.{quoted(name)}", quoted(column)
+    texts = [text for (text,) in hands.rows(f"SELECT DISTINCT {cell} FROM {where} WHERE {cell} IS NOT NULL")]
+    pairs = [(text, change(text)) for text in sorted(texts)]
+    told = [(old, new) for old, new in pairs if old != new]
+    if not told:
+        return 0, {}
+    olds, news = (pa.array(side, pa.string()) for side in zip(*told, strict=True))
+    with hands.registered("told_arrow", pa.table({"old": olds, "new": news})):
+        hands.run(f"UPDATE {where} AS r SET {cell} = t.new FROM told_arrow AS t WHERE r.{cell} = t.old")
+        return len(told), identify_place(hands, schema, name, f"{cell} IN (SELECT new FROM told_arrow)", before)
+
+
+def rename_rows(hands: Hands, anew: Mapping[str, str]) -> None:
+    """Kept runs name rows by their new ids. anew: id -> new id, of rows without a key."""
+    if anew:
+        runs_with(hands, lambda text: _ID.sub(lambda found: anew.get(found.group(), found.group()), text))
+
+
+def runs_with(hands: Hands, other: Callable[[str], str]) -> None:
+    """Change every text of kept runs."""
+
+    def changed(value: Any) -> Any:
+        return [changed(each) for each in value] if isinstance(value, list) else other(value) if value else value
+
+    change_run_tables(hands, changed)
+
+
+def change_run_tables(hands: Hands, change: Callable[[Any], Any], names: Sequence[str] | None = None) -> int:
+    """Change texts, and lists of texts, of the tables of kept runs. names: of these tables alone. Returns how many
+    tables were changed."""
+    count = 0
+    for run, name in hands.rows("SELECT run, name FROM run_tables ORDER BY run, name"):
+        if names is not None and name not in names:
+            continue
+        ((kept,),) = hands.rows("SELECT arrow FROM run_tables WHERE run = ? AND name = ?", [run, name])
+        with pa.ipc.open_stream(kept) as reader:
+            table = reader.read_all()
+        other = with_texts(table, change)
+        if other is not table:
+            hands.run("UPDATE run_tables SET arrow = ? WHERE run = ? AND name = ?", [arrow_bytes(other), run, name])
+            count += 1
+    return count
 
 
 def _last_number(hands: Hands, name: str, base: str, without: Sequence[str]) -> int:
