@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datong.connectors.files.write_whole import write_whole
 from datong.model.errors import BadInput, Refused
 from datong.model.findings import finding
 from datong.model.words import message
@@ -234,6 +235,4 @@ def _write(path: Path, rows: Iterable[Sequence[object]] | str) -> None:
         text.write(rows)
     else:
         csv.writer(text, lineterminator="\n").writerows(rows)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text.getvalue(), encoding="utf-8", newline="")
-    fresh.replace(path)
+    write_whole(path, text.getvalue().encode())

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -29,8 +30,6 @@ NOT_KEPT, FORGOTTEN = "[not kept]", "[forgotten]"
 # Texts have none.
 _ANY_ZONE = ZoneInfo("UTC")
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
-# Three digits in base 32 by their number: a chain can have millions of customers.
-_THREE = [a + b + c for a in _DIGITS for b in _DIGITS for c in _DIGITS]
 
 
 class Customers(Protocol):
@@ -52,10 +51,17 @@ class Numbered:
         return [self._numbers.setdefault(customer, f"{MARK}{len(self._numbers) + 1}") for customer in customers]
 
 
+@cache
+def _three_digits() -> Sequence[str]:
+    """Three digits in base 32 by their number: a chain can have millions of customers."""
+    return [a + b + c for a in _DIGITS for b in _DIGITS for c in _DIGITS]
+
+
 def token_of(key: bytes) -> str:
     """The token that a customer's key gives: 120 bits in base 32."""
     number = int.from_bytes(blake2b(b"datong customer", key=key, digest_size=15).digest())
-    return MARK + "".join([_THREE[number >> place & 32767] for place in range(105, -1, -15)])
+    three = _three_digits()
+    return MARK + "".join([three[number >> place & 32767] for place in range(105, -1, -15)])
 
 
 def plain_customer(text: str) -> str:

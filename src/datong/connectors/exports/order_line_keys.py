@@ -149,7 +149,7 @@ def day_keys(days: np.ndarray, product: pa.Array, parts: Sequence[pa.Array]) -> 
     day = pa.array(np.where(there, days, 0).astype(np.int32), pa.int32(), mask=~there).cast(pa.date32())
     texts = [_escaped(product), *(pc.fill_null(_escaped(part), "") for part in parts)]
     line = pc.binary_join_element_wise(pa.scalar(""), pc.cast(day, pa.string()), *texts, "/")
-    turn = pa.array(_turns(line), pa.int64())
+    turn = pa.array(turns(line), pa.int64())
     again = pc.binary_join_element_wise(line, pc.binary_join_element_wise("#", pc.cast(turn, pa.string()), ""), "/")
     return pc.if_else(pc.greater(turn, 1), again, line)
 
@@ -166,12 +166,12 @@ def line_keys(order: Cells, days: np.ndarray, product: pa.Array) -> pa.Array:
     there = ~not_a_day(days)
     day = pa.array(np.where(there, days, 0).astype(np.int32), pa.int32(), mask=~there).cast(pa.date32())
     line = pc.binary_join_element_wise(order.text, pc.cast(day, pa.string()), product, "/")
-    turn = pa.array(_turns(line), pa.int64())
+    turn = pa.array(turns(line), pa.int64())
     again = pc.binary_join_element_wise(line, pc.cast(turn, pa.string()), "/")
     return pc.if_else(pc.greater(turn, 1), again, line)
 
 
-def _turns(line: pa.Array) -> np.ndarray:
+def turns(line: pa.Array) -> np.ndarray:
     """(row,) how many rows of the same line there were up to it, itself included."""
     codes = line.dictionary_encode("encode").indices.to_numpy(zero_copy_only=False).astype(np.int64)
     order = np.argsort(codes, kind="stable")

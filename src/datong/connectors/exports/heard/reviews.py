@@ -16,11 +16,11 @@ from datong.connectors.exports.export import Export
 from datong.connectors.exports.heard.columns import REVIEWS, columns_named
 from datong.connectors.exports.heard.stars import MOST_STARS, read_stars
 from datong.connectors.exports.heard.taken import Taken
+from datong.connectors.exports.order_line_keys import turns
 from datong.connectors.exports.our_tables import APART, MARKETS, SUMMED, moments_of
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.questions import Option, Question
 from datong.connectors.exports.vocabulary import heard_cells, plain
-from datong.ledger.columns import before_in_group
 from datong.ledger.masking import masked_column
 from datong.ledger.row_checks import ROW, shown
 from datong.model.findings import finding
@@ -168,7 +168,7 @@ def _keys(
     said = _digests(rating, title, text)
     own = pa.array(said, pa.string()) if number is None else pc.coalesce(number.text, pa.array(said, pa.string()))
     key = pc.binary_join_element_wise(own, day, code, "/")
-    turn = _turns(key)
+    turn = turns(key)
     again = pc.binary_join_element_wise(key, pc.cast(pa.array(turn), pa.string()), "#")
     return pc.if_else(pa.array(turn > 1), again, key)
 
@@ -184,14 +184,6 @@ def _digests(rating: np.ndarray, *texts: pa.Array) -> list[str]:
     parts: Sequence[list[str | None]] = [part.to_pylist() for part in texts]
     rows = zip(rating.tolist(), *parts, strict=True)
     return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in rows]
-
-
-def _turns(key: pa.Array) -> np.ndarray:
-    codes = key.dictionary_encode("encode").indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    order = np.argsort(codes, kind="stable")
-    turn = np.empty(len(codes), np.int64)
-    turn[order] = before_in_group(codes[order], np.ones(len(codes))) + 1
-    return turn
 
 
 def _say_of_equal(export: Export, rows: pa.Table) -> None:
