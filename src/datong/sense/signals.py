@@ -18,7 +18,7 @@ import pyarrow as pa
 from datong.ledger.columns import local_days
 from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, WHOLE_CHAIN, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
-from datong.network.finding_decisions import decision_about, decisions
+from datong.network.finding_decisions import Decision, decision_about, decisions
 from datong.sense import feast_signals
 from datong.sense.complaints import complaints
 from datong.sense.found import Found, named
@@ -44,9 +44,9 @@ def sense(state: State) -> Sensed:
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
-    found = _sensed(state)
-    found = replace(found, signals=named(found.signals, state))
     made = decisions(state)
+    found = _sensed(state, made)
+    found = replace(found, signals=named(found.signals, state))
     if not made:
         return found
     about = [decision_about(signal, made) for signal in found.signals]
@@ -54,11 +54,11 @@ def sense(state: State) -> Sensed:
     return replace(found, signals=tuple(signals))
 
 
-def _sensed(state: State) -> Sensed:
+def _sensed(state: State, made: tuple[Decision, ...]) -> Sensed:
     sales = sale_rows(state)
     series = series_of_sales(state, sales)
     if not series.bucket_starts or not series.items:
-        return Sensed(series, *stated(state, series))
+        return Sensed(series, *stated(state, series, made))
     prices = _prices(state, series.items)
     at = {item: i for i, item in enumerate(series.items)}
     own = np.array([at[item] for item in sales.items], np.int64)
@@ -77,8 +77,8 @@ def _sensed(state: State) -> Sensed:
     shown += level_changes(series, explained, bucket_days, prices)
     shown = _without_echo(feast_signals.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
-    said, adjustments = stated(state, series)
-    ahead, led = leading(state, series, decisions(state))
+    said, adjustments = stated(state, series, made)
+    ahead, led = leading(state, series, made)
     changes = _with_evidence(state, sales, item, series, shown)
     return Sensed(series, (*said, *ahead, *changes), (*adjustments, *led))
 

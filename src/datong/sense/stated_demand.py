@@ -15,7 +15,7 @@ from datong.ledger.state import State
 from datong.model.flow import DISMISSED, Adjustment, FloatArray, Item, SeriesSet, Signal, Subject
 from datong.model.words import message
 from datong.network.demand_statements import Statement, statements
-from datong.network.finding_decisions import decision_about, decisions
+from datong.network.finding_decisions import Decision, decision_about
 from datong.sense.found import number, who
 
 # The level that a statement is held against, for its size in units: the mean of the last known weeks.
@@ -23,13 +23,14 @@ RECENT_WEEKS = 8
 WEEK_DAYS = 7
 
 
-def stated(state: State, series: SeriesSet) -> tuple[tuple[Signal, ...], tuple[Adjustment, ...]]:
+def stated(
+    state: State, series: SeriesSet, made: tuple[Decision, ...]
+) -> tuple[tuple[Signal, ...], tuple[Adjustment, ...]]:
     """Signals of the statements that reach into the open buckets, and what they do to the demand of items. An item
-    whose demand is given stays as it is given."""
+    whose demand is given stays as it is given. made: decisions about findings."""
     signals: list[Signal] = []
     adjustments: list[Adjustment] = []
     starts, length = series.horizon_starts, state.settings.calendar.bucket_days
-    made = decisions(state)
     is_given = np.asarray(~np.isnan(series.given_units).all(axis=1))
     for one in statements(state):
         covered = {start: share for start in starts if (share := _covered(one, start, length)) > 0}
