@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Datong needs Python 3.11 or newer; name it: make PYTHON=python3.12"; exit 1; }
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "This Python cannot make a virtual environment; install its venv package, or name another: make PYTHON=..."; exit 1; }
 	@echo "Installing into $(VENV) (about half a minute) ..."
-	$(PIP) --editable .
+	$(PIP) --editable '.[web]'
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 

@@ -9,7 +9,7 @@ from cases.random_chains import MONDAY, RandomChain, random_chain
 from datong.ledger.protocol import RunRecord
 from datong.ledger.state import State, state_of_tables
 from datong.model.errors import NoPlan
-from datong.questions.run import run
+from datong.questions.run import RunAsked
 from datong.questions.since import PlanBefore
 
 # Chains whose requests have priorities.
@@ -60,9 +60,9 @@ def test_money_of_both_plans_is_that_of_their_requests(seed: int) -> None:
     made = replace(made, settings=replace(made.settings, defaults=replace(made.settings.defaults, lost_sale_share=1.0)))
     states = made.state, a_bucket_later(made)
     try:
-        first = run(states[0], (), None, 0)
+        first = RunAsked(states[0], (), None, 0).answer()
         before = PlanBefore(first.run, first.as_of, states[0], first.tables)
-        second = run(states[1], (), before, 0)
+        second = RunAsked(states[1], (), before, 0).answer()
     except NoPlan:
         pytest.skip("locked orders that cannot run")
     buckets = [record.tables["forecast_total"]["bucket"].to_pylist() for record in (first, second)]
@@ -82,7 +82,7 @@ def test_money_of_both_plans_is_that_of_their_requests(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_requests_cost_adds_up_to_lateness_and_lost_demand(seed: int) -> None:
-    record = run(random_chain(seed, ("forecast", "locked", "released", "started")).state, (), None, 0)
+    record = RunAsked(random_chain(seed, ("forecast", "locked", "released", "started")).state, (), None, 0).answer()
     cost = dict(zip(*record.tables["cost"].to_pydict().values(), strict=True))
     told = sum(record.tables["deliveries"]["short_cost"].to_pylist())
     assert told == pytest.approx(cost["late"] + cost["lost"], **NEAR)
@@ -91,7 +91,7 @@ def test_what_requests_cost_adds_up_to_lateness_and_lost_demand(seed: int) -> No
 def test_the_money_of_buckets_adds_up_to_the_terms() -> None:
     for seed in SEEDS:
         try:
-            record = run(random_chain(seed).state, (), None, 0)
+            record = RunAsked(random_chain(seed).state, (), None, 0).answer()
         except NoPlan:
             continue
         cost = dict(zip(*record.tables["cost"].to_pydict().values(), strict=True))

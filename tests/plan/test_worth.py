@@ -8,7 +8,7 @@ from datong.model.errors import NoPlan
 from datong.model.layers import SortedDemand
 from datong.network.economics import Economics
 from datong.plan.worth import Curve
-from datong.questions.run import run
+from datong.questions.run import RunAsked
 from datong.questions.tables_out import most_valuable, planned_orders
 
 
@@ -42,7 +42,7 @@ def test_what_waits_a_little_is_late_and_not_refused() -> None:
 @pytest.mark.parametrize("seed", [s for s in range(60) if "lanes" in random_chain(s).has][:6])
 def test_orders_rank_by_what_hangs_on_them_where_they_save_nothing_themselves(seed: int) -> None:
     try:
-        record = run(random_chain(seed).state, (), None, 0)
+        record = RunAsked(random_chain(seed).state, (), None, 0).answer()
     except NoPlan:
         pytest.skip("locked orders that cannot run")
     orders = planned_orders(record.tables)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from datong.questions.compare import Comparison, Side
     from datong.questions.quote import QuoteResult
     from datong.questions.replenish import ReplenishResult
+    from datong.questions.run import RunAsked
     from datong.replay.replay import ReplayResult, Sweep
 
 # More buckets than any history has.
@@ -347,20 +348,30 @@ class Chain:
         starts. listed: with the table order_list, a line for each product. The same data, moment and seed give the same
         tables. Raises BadInput where nothing is wanted yet, NoPlan where locked orders cannot run.
         """
-        from datong.questions.run import run  # imports every stage, which takes a second, and few commands plan
+        asked = self.run_asked(as_of, seed, listed=listed)
+        return self.keep_run(asked.answer(on_stage))
+
+    def run_asked(self, as_of: Moment | None = None, seed: int | None = None, *, listed: bool = False) -> "RunAsked":
+        """What `run` asks, as a value that any process can answer; `keep_run` keeps the answer. Raises as `run`."""
+        from datong.questions.run import RunAsked  # imports every stage, which takes a second, and few commands plan
 
         state = self.state(as_of)
         self.can_plan(state)
-        seed = self.seed_of(seed)
-        past = self.past_runs(state.as_of)
-        before = kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger)
-        left_out = [found for found in self.findings if found.severity == "error"]
-        notices = [found for found in self.notices(state.as_of) if found.severity == "warning"]
-        proposed = kept_runs.proposed_before(self._at, state)
-        told = {"left_out": left_out, "notices": notices}
-        record = run(state, past, before, seed, on_stage, told, proposed, listed=listed)
+        return RunAsked(
+            state,
+            tuple(self.past_runs(state.as_of)),
+            kept_runs.plan_before(self._at, state.as_of, lambda branch: self.on(branch).ledger),
+            self.seed_of(seed),
+            tuple(found for found in self.findings if found.severity == "error"),
+            tuple(found for found in self.notices(state.as_of) if found.severity == "warning"),
+            tuple(kept_runs.proposed_before(self._at, state)),
+            listed,
+        )
+
+    def keep_run(self, record: RunRecord) -> RunResult:
+        """Keep a run that was worked out, and give it."""
         self.ledger.save_run(record, self._at.now(), by=self.by)
-        return RunResult(record.run, state.as_of, self.settings, record.tables, self.language)
+        return RunResult(record.run, record.as_of, self.settings, record.tables, self.language)
 
     def balance(
         self,
@@ -583,6 +594,12 @@ class Chain:
         view = copy.copy(self)
         name = None if branch is None else branch_name(branch)
         view._at = self._trunk if name is None else replace(self._trunk, branch=name, ledger=self._branches.on(name))
+        return view
+
+    def written_by(self, by: str) -> Self:
+        """The chain as somebody else writes to it. It shares the open ledger with this one, as on a branch."""
+        view = copy.copy(self)
+        view._at, view._trunk = replace(self._at, by=by), replace(self._trunk, by=by)
         return view
 
     def branch(self, name: str, as_of: Moment | None = None, parent: str | None = None, note: str = "") -> Self:

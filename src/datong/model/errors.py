@@ -14,6 +14,10 @@ class DatongError(Exception):
         super().__init__(message.text())
         self.message = message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error that goes to another process comes there as it is."""
+        return type(self), (self.message,)
+
 
 class BadInput(DatongError):  # noqa: N818 - reads as what it is
     """Input with at least one error finding; all findings are in `findings`."""
@@ -21,6 +25,9 @@ class BadInput(DatongError):  # noqa: N818 - reads as what it is
     def __init__(self, message: Message, findings: Sequence[Finding]) -> None:
         super().__init__(message)
         self.findings = tuple(findings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.findings)
 
     def __str__(self) -> str:
         """The findings, one in a line, and the message below them: a traceback shows nothing else."""
@@ -33,6 +40,9 @@ class Asked(DatongError):  # noqa: N818
     def __init__(self, message: Message, questions: Sequence[Any]) -> None:
         super().__init__(message)
         self.questions = tuple(questions)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.questions)
 
     def __str__(self) -> str:
         """For a program: the questions with their readings, and the argument that answers each."""

@@ -99,9 +99,10 @@ def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> 
     for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
         stand = stands.get(r["order"], Standing())
         left = r["units"] - stand.good_units - stand.scrap_units
-        if state_now(stand) not in OPEN_STATES or left <= LEAST_UNITS:
+        is_planned = r["locked"] and state_now(stand) == "proposed"
+        if not (is_planned or state_now(stand) in OPEN_STATES) or left <= LEAST_UNITS:
             continue
-        stage: Stage = "fixed" if r["locked"] and r["run"] is None else "out"
+        stage: Stage = "fixed" if is_planned or (r["locked"] and r["run"] is None) else "out"
         own, taken = {name: r[name] for name in names}, frozenset[str]()
         if r["kind"] == "make" and r["recipe"] is None:
             own["recipe"] = only.get((r["product"], r["line"])) or only.get(r["product"])

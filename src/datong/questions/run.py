@@ -3,9 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -28,36 +27,41 @@ from datong.questions.tables_out import findings_table, product_names, run_table
 MOST_LEFT_OUT = 500
 
 
-def run(
-    state: State,
-    past_runs: Sequence[RunRecord],
-    before: PlanBefore | None,
-    seed: int,
-    on_stage: Callable[[str], None] = lambda _stage: None,
-    told: Mapping[str, Sequence[Finding]] = MappingProxyType({}),
-    proposed: Sequence[pa.Table] = (),
-    *,
-    listed: bool = False,
-) -> RunRecord:
-    """One turn of the loop on a state, with what came and changed since the plan before.
+@dataclass(frozen=True, eq=False)
+class RunAsked:
+    """What one turn of the loop is worked out from: a value, which any process can answer.
 
-    past_runs: earlier runs, oldest first; the last one's learning is used. on_stage: called with the name of each stage
-    as it starts. told: with the plan; `left_out`, what is wrong with rows that the state is without, `notices`, what is
-    expected or read otherwise than it may seem. proposed: orders of every kept run that plans from the same bucket, of
-    the same moment too, oldest first: their numbers stand for nothing else. listed: with the table order_list. Raises
-    NoPlan where locked orders cannot run.
+    past_runs: earlier runs, oldest first; the last one's learning is used. before: the plan that it is held against.
+    left_out: what is wrong with rows that the state is without; notices: what is expected or read otherwise than it may
+    seem; both are told with the plan. proposed: orders of every kept run that plans from the same bucket, of the same
+    moment too, oldest first: their numbers stand for nothing else. listed: with the table order_list.
     """
-    used = learnt_by(past_runs)
-    result = run_cycle(state, used, past_runs, seed, on_stage, proposed=proposed)
-    record = run_record(state, used, seed, result, past_runs)
-    more = {
-        "since": since(before, state, record.tables),
-        "left_out": findings_table(told.get("left_out", ())[:MOST_LEFT_OUT]),
-    }
-    more["notices"] = findings_table(told.get("notices", ()))
-    if listed:
-        more["order_list"] = order_list(state, result.forecast, record.tables)
-    return replace(record, tables={**record.tables, **more})
+
+    state: State
+    past_runs: tuple[RunRecord, ...]
+    before: PlanBefore | None
+    seed: int
+    left_out: tuple[Finding, ...] = ()
+    notices: tuple[Finding, ...] = ()
+    proposed: tuple[pa.Table, ...] = ()
+    listed: bool = False
+
+    def answer(self, on_stage: Callable[[str], None] = lambda _stage: None) -> RunRecord:
+        """One turn of the loop on the state, with what came and changed since the plan before.
+
+        on_stage: called with the name of each stage as it starts. Raises NoPlan where locked orders cannot run.
+        """
+        used = learnt_by(self.past_runs)
+        result = run_cycle(self.state, used, self.past_runs, self.seed, on_stage, proposed=self.proposed)
+        record = run_record(self.state, used, self.seed, result, self.past_runs)
+        more = {
+            "since": since(self.before, self.state, record.tables),
+            "left_out": findings_table(self.left_out[:MOST_LEFT_OUT]),
+            "notices": findings_table(self.notices),
+        }
+        if self.listed:
+            more["order_list"] = order_list(self.state, result.forecast, record.tables)
+        return replace(record, tables={**record.tables, **more})
 
 
 def run_record(

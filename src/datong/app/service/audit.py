@@ -1,0 +1,51 @@
+"""Who changed what, when, from what to what, and why: every change that somebody makes at a served chain."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from datong.app.service.desk import Desk
+from datong.app.service.permissions import Permission, Who
+
+# Most entries that are read at once.
+MOST = 1000
+
+
+class Audit:
+    """The entries, oldest first by their number; none is ever changed or deleted."""
+
+    def __init__(self, desk: Desk, now: Callable[[], datetime]) -> None:
+        self._desk, self._now = desk, now
+
+    def note(
+        self,
+        by: str,
+        what: str,
+        subject: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        why: str = "",
+        way: str = "",
+    ) -> None:
+        """Keep one change. by: the login. what: a key of words service.did. subject: what was changed. way: by which
+        door (web, api, factory, command)."""
+        self._desk.write(
+            "INSERT INTO audit (at, by, what, subject, before, after, why, way) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._now().timestamp(), by, what, subject, _json(before), _json(after), why, way),
+        )
+
+    def entries(self, who: Who, after: int = 0, count: int = 100) -> list[dict[str, Any]]:
+        """Entries with numbers above `after`, oldest first. Raises NotAllowed."""
+        who.require(Permission.SEE_AUDIT)
+        found = self._desk.rows("SELECT * FROM audit WHERE entry > ? ORDER BY entry LIMIT ?", (after, min(count, MOST)))
+        for row in found:
+            row["before"], row["after"] = (
+                None if row[name] is None else json.loads(row[name]) for name in ("before", "after")
+            )
+        return found
+
+
+def _json(values: Mapping[str, Any] | None) -> str | None:
+    return None if values is None else json.dumps(dict(values), ensure_ascii=False, sort_keys=True, default=str)

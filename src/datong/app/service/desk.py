@@ -1,0 +1,91 @@
+"""The database of a server, outside the chain: accounts, sessions, secrets, jobs and the audit. One SQLite file."""
+
+import os
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS accounts (
+    account INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT, roles TEXT NOT NULL,
+    firm TEXT, language TEXT NOT NULL, made REAL NOT NULL, disabled INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0, locked_until REAL NOT NULL DEFAULT 0,
+    factor TEXT, factor_confirmed INTEGER NOT NULL DEFAULT 0, factor_used INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS links (
+    digest TEXT PRIMARY KEY, kind TEXT NOT NULL, account INTEGER NOT NULL, expires REAL NOT NULL, used REAL);
+CREATE TABLE IF NOT EXISTS sessions (
+    digest TEXT PRIMARY KEY, account INTEGER NOT NULL, csrf TEXT NOT NULL, made REAL NOT NULL, seen REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (
+    token INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, account INTEGER NOT NULL, name TEXT NOT NULL,
+    scopes TEXT NOT NULL, made REAL NOT NULL, expires REAL NOT NULL, used REAL);
+CREATE TABLE IF NOT EXISTS audit (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, by TEXT NOT NULL, what TEXT NOT NULL,
+    subject TEXT NOT NULL, before TEXT, after TEXT, why TEXT NOT NULL DEFAULT '', way TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS jobs (
+    job TEXT PRIMARY KEY, kind TEXT NOT NULL, by TEXT NOT NULL, asked TEXT NOT NULL, state TEXT NOT NULL,
+    stage TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0, made REAL NOT NULL, ended REAL,
+    result TEXT, error TEXT);
+CREATE TABLE IF NOT EXISTS answered (
+    account INTEGER NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, status INTEGER, body TEXT, at REAL NOT NULL,
+    PRIMARY KEY (account, key));
+"""
+
+
+class Desk:
+    """The open database. Each call is a transaction of its own; threads take turns."""
+
+    def __init__(self, file: Path | None) -> None:
+        """file: where it lies, made where it is not, for nobody but its owner; None: in memory."""
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+            file.chmod(0o600)
+        self._lock = RLock()
+        self._open = sqlite3.connect(
+            ":memory:" if file is None else file, check_same_thread=False, isolation_level=None
+        )
+        self._open.row_factory = sqlite3.Row
+        with self._lock:
+            self._open.execute("PRAGMA journal_mode=WAL")
+            self._open.execute("PRAGMA synchronous=FULL")
+            self._open.executescript(SCHEMA)
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """All that is written within it is one transaction, also where it is asked for within another."""
+        with self._lock:
+            if self._open.in_transaction:
+                yield
+                return
+            self._open.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._open.execute("ROLLBACK")
+                raise
+            self._open.execute("COMMIT")
+
+    def write(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run one statement; how many rows it changed."""
+        with self._lock:
+            return self._open.execute(sql, values).rowcount
+
+    def add(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Insert one row; its number."""
+        with self._lock:
+            return self._open.execute(sql, values).lastrowid or 0
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        with self._lock:
+            return [dict(row) for row in self._open.execute(sql, values)]
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> dict[str, Any] | None:
+        """The first row; None where there is none."""
+        return next(iter(self.rows(sql, values)), None)
+
+    def close(self) -> None:
+        with self._lock:
+            self._open.close()

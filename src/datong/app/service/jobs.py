@@ -1,0 +1,288 @@
+"""Long work in a process of its own: with progress, to be cancelled, and after a kill begun again or said to be lost.
+
+A job is asked of the chain as a value (its state is one), worked out where nothing else waits for it, and its result is
+kept by the chain's own thread. The same question gives the same answer, so a job whose server was killed is begun anew.
+"""
+
+import json
+import multiprocessing
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
+
+from datong.app.chain import Chain
+from datong.app.service.audit import Audit
+from datong.app.service.desk import Desk
+from datong.app.service.events import Events
+from datong.app.service.keeper import Keeper
+from datong.app.service.permissions import Permission, Who
+from datong.model.errors import BadInput, DatongError, NotFound, Refused
+from datong.model.words import message
+
+# A job whose server was killed so often while it ran is not begun again: it may be what kills it.
+MOST_ATTEMPTS = 3
+OPEN = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Job:
+    """state: queued, running, done, failed, cancelled or lost. stage: of work that runs, where it is. result: what came
+    of it, by name; error: why it failed, in both languages. made, ended: seconds since 1970."""
+
+    job: str
+    kind: str
+    by: str
+    asked: Mapping[str, Any]
+    state: str
+    stage: str
+    made: float
+    ended: float | None
+    result: Mapping[str, Any] | None
+    error: Mapping[str, str] | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+
+class Work(Protocol):
+    """A question as a value, which a process works out."""
+
+    def answer(self, on_stage: Callable[[str], None]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be a job. permission: who may ask for it, and see it. ask: gathers the question from the chain (and what
+    was asked for); keep: puts the answer into the chain and gives what to show of it."""
+
+    permission: Permission
+    ask: Callable[[Chain, Mapping[str, Any]], Work]
+    keep: Callable[[Chain, Mapping[str, Any], Any], Mapping[str, Any]]
+    tells: str = "plan"
+
+
+class Jobs:
+    """The jobs of a server: one runs at a time, the others wait in the order in which they came."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        keeper: Keeper,
+        audit: Audit,
+        events: Events,
+        now: Callable[[], datetime],
+        kinds: Mapping[str, Kind],
+    ) -> None:
+        self._desk, self._keeper, self._audit, self._events = desk, keeper, audit, events
+        self._now, self._kinds = now, kinds
+        self._wake = threading.Condition()
+        self._ends = False
+        self._process: BaseProcess | None = None
+        self._running: str | None = None
+        self._begin_again()
+        self._thread = threading.Thread(target=self._run_all, name="jobs", daemon=True)
+        self._thread.start()
+
+    def _begin_again(self) -> None:
+        """What was running when the server was killed waits again, or is said to be lost."""
+        self._desk.write(
+            "UPDATE jobs SET state = 'lost', ended = ? WHERE state = 'running' AND attempts >= ?",
+            (self._now().timestamp(), MOST_ATTEMPTS),
+        )
+        self._desk.write("UPDATE jobs SET state = 'queued', stage = '' WHERE state = 'running'")
+
+    def start(self, who: Who, kind: str, asked: Mapping[str, Any]) -> Job:
+        """Begin a job, or find the open one of the same question. Raises NotAllowed, NotFound for another kind."""
+        if kind not in self._kinds:
+            raise NotFound(message("service.no_job_kind", kind=kind, kinds=", ".join(self._kinds)))
+        who.require(self._kinds[kind].permission)
+        text = json.dumps(dict(asked), sort_keys=True, default=str)
+        with self._wake, self._desk.together():
+            there = self._desk.row(
+                "SELECT job FROM jobs WHERE kind = ? AND asked = ? AND by = ? AND state = 'queued'",
+                (kind, text, who.login),
+            )
+            if there is not None:
+                return self.job(who, there["job"])
+            name = f"J{secrets.token_hex(8)}"
+            self._desk.write(
+                "INSERT INTO jobs (job, kind, by, asked, state, made) VALUES (?, ?, ?, ?, 'queued', ?)",
+                (name, kind, who.login, text, self._now().timestamp()),
+            )
+            self._audit.note(who.login, "start_job", name, after={"kind": kind, **asked})
+            self._wake.notify_all()
+        self._tell(name, kind)
+        return self.job(who, name)
+
+    def job(self, who: Who, job: str) -> Job:
+        """Raises NotFound for one that is not there or that one may not see."""
+        row = self._desk.row("SELECT * FROM jobs WHERE job = ?", (job,))
+        if row is None or not self._may(who, row):
+            raise NotFound(message("service.no_job", job=job))
+        return _job(row)
+
+    def jobs(self, who: Who, count: int = 50) -> list[Job]:
+        """The last jobs that one may see, newest first."""
+        rows = self._desk.rows("SELECT * FROM jobs ORDER BY made DESC, job LIMIT ?", (count,))
+        return [_job(row) for row in rows if self._may(who, row)]
+
+    def _may(self, who: Who, row: Mapping[str, Any]) -> bool:
+        return who.firm is None and row["kind"] in self._kinds and who.may(self._kinds[row["kind"]].permission)
+
+    def cancel(self, who: Who, job: str) -> Job:
+        """Stop a job. One that has ended stays as it is. Raises NotFound, NotAllowed."""
+        found = self.job(who, job)
+        with self._wake:
+            changed = self._desk.write(
+                "UPDATE jobs SET state = 'cancelled', ended = ? WHERE job = ? AND state IN ('queued', 'running')",
+                (self._now().timestamp(), job),
+            )
+            if self._running == job and self._process is not None:
+                self._process.kill()
+        if changed:
+            self._audit.note(who.login, "cancel_job", job)
+            self._tell(job, found.kind)
+        return self.job(who, job)
+
+    def close(self) -> None:
+        """Stop: what runs is begun again when the server is."""
+        with self._wake:
+            self._ends = True
+            if self._process is not None:
+                self._process.kill()
+            self._wake.notify_all()
+        self._thread.join()
+
+    # the thread of jobs -------------------------------------------------------------------------
+
+    def _run_all(self) -> None:
+        while True:
+            with self._wake:
+                row = None
+                while not self._ends and row is None:
+                    row = self._desk.row("SELECT * FROM jobs WHERE state = 'queued' ORDER BY made, job")
+                    if row is None:
+                        self._wake.wait()
+                if self._ends or row is None:
+                    return
+                self._desk.write(
+                    "UPDATE jobs SET state = 'running', attempts = attempts + 1 WHERE job = ?", (row["job"],)
+                )
+                self._running = row["job"]
+            self._run_one(row["job"], row["by"], self._kinds[row["kind"]], json.loads(row["asked"]), row["kind"])
+            with self._wake:
+                self._running = self._process = None
+
+    def _run_one(self, job: str, by: str, kind: Kind, asked: Mapping[str, Any], name: str) -> None:
+        try:
+            work = self._keeper.read(lambda chain: kind.ask(chain, asked))
+            answer = self._worked_out(job, name, work)
+            if answer is _STOPPED:
+                return
+
+            def keep(chain: Chain) -> Mapping[str, Any] | None:
+                return kind.keep(chain, asked, answer) if self._is_running(job) else None
+
+            shown = self._keeper.write(by, keep)
+        except DatongError as error:
+            self._end(job, "failed", error=_told(error))
+        except Exception as error:  # a fault of the program must not end the thread of jobs
+            self._end(job, "failed", error=_told(Refused(message("service.job_fault", why=repr(error)))))
+        else:
+            self._end(job, "done", result=shown)
+            self._events.tell(kind.tells, job, Permission.SEE_PLAN)
+        self._tell(job, name)
+
+    def _worked_out(self, job: str, name: str, work: Work) -> Any:
+        """The answer of a process; _STOPPED where it was cancelled or the server ends. Raises what it raised."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=True)
+        process = context.Process(target=_answer_in_process, args=(theirs,), daemon=True, name=f"datong {job}")
+        with self._wake:
+            if self._ends or not self._is_running(job):
+                return _STOPPED
+            process.start()
+            self._process = process
+        theirs.close()
+        try:
+            ours.send(work)
+            while True:
+                what, value = ours.recv()
+                if what == "stage":
+                    self._desk.write("UPDATE jobs SET stage = ? WHERE job = ?", (value, job))
+                    self._tell(job, name)
+                elif what == "error":
+                    raise value
+                else:
+                    return value if self._is_running(job) else _STOPPED
+        except (EOFError, OSError) as error:
+            if self._ends or not self._is_running(job):
+                return _STOPPED
+            raise Refused(message("service.job_died", code=str(process.exitcode))) from error
+        finally:
+            ours.close()
+            process.join()
+
+    def _is_running(self, job: str) -> bool:
+        row = self._desk.row("SELECT state FROM jobs WHERE job = ?", (job,))
+        return row is not None and row["state"] == "running"
+
+    def _end(
+        self, job: str, state: str, result: Mapping[str, Any] | None = None, error: Mapping[str, str] | None = None
+    ) -> None:
+        texts = [None if value is None else json.dumps(dict(value), default=str) for value in (result, error)]
+        self._desk.write(
+            "UPDATE jobs SET state = ?, ended = ?, result = ?, error = ?, stage = '' "
+            "WHERE job = ? AND state = 'running'",
+            (state, self._now().timestamp(), *texts, job),
+        )
+
+    def _tell(self, job: str, kind: str) -> None:
+        self._events.tell("job", job, self._kinds[kind].permission)
+
+
+_STOPPED = object()
+
+
+def _answer_in_process(pipe: Connection) -> None:
+    """What a job's process does: it ends with its server."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        threading.Thread(target=lambda: (server.join(), os._exit(1)), daemon=True).start()
+    work: Work = pipe.recv()
+    try:
+        pipe.send(("answer", work.answer(lambda stage: pipe.send(("stage", stage)))))
+    except DatongError as error:
+        pipe.send(("error", error))
+
+
+def _job(row: Mapping[str, Any]) -> Job:
+    result, error = (None if row[name] is None else json.loads(row[name]) for name in ("result", "error"))
+    return Job(
+        row["job"],
+        row["kind"],
+        row["by"],
+        json.loads(row["asked"]),
+        row["state"],
+        row["stage"],
+        row["made"],
+        row["ended"],
+        result,
+        error,
+    )
+
+
+def _told(error: DatongError) -> dict[str, str]:
+    """An error in both languages, with its findings."""
+    found = error.findings if isinstance(error, BadInput) else ()
+    return {
+        language: "\n".join([error.message.text(language), *(f.text(language) for f in found)])
+        for language in ("en", "zh")
+    }

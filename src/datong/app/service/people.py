@@ -1,0 +1,424 @@
+"""Accounts, sessions, tokens, invitations and second factors."""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from datong.app.service.audit import Audit
+from datong.app.service.desk import Desk
+from datong.app.service.permissions import OF_A_FIRM, ROLES, NotAllowed, NotSignedIn, Permission, Who
+from datong.model.errors import NotFound, Refused
+from datong.model.words import LANGUAGES, message
+
+# After so many wrong passwords or codes in a row an account is locked for a while.
+MOST_FAILURES, LOCKED = 5, timedelta(minutes=15)
+# A session ends so long after it was last used, and at the latest so long after it began.
+IDLE, LONGEST = timedelta(hours=8), timedelta(days=30)
+INVITED, RESET, TOKEN = timedelta(days=7), timedelta(hours=24), timedelta(days=365)
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 256
+LOGIN = re.compile(r"[^\s/\\<>&\"']{2,80}")
+# Sessions are not written to again within so long.
+_SEEN_APART = 60.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in browser. secret: of its cookie. csrf: what each of its forms must say. who: whose it is. must_factor:
+    the account needs a second factor and has none yet: nothing else is allowed before."""
+
+    secret: str
+    csrf: str
+    who: Who
+    must_factor: bool = False
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as those see it who manage people. state: invited, active, locked or disabled."""
+
+    account: int
+    login: str
+    name: str
+    roles: tuple[str, ...]
+    firm: str | None
+    language: str
+    state: str
+    has_factor: bool
+
+
+class People:
+    """Who there is, and who is signed in. Secrets are kept as digests, passwords by argon2."""
+
+    def __init__(self, desk: Desk, audit: Audit, now: Callable[[], datetime], hasher: PasswordHasher | None = None):
+        """hasher: of passwords; None: with the library's own cost."""
+        self._desk, self._audit, self._now = desk, audit, now
+        self._hasher = PasswordHasher() if hasher is None else hasher
+
+    # signing in ---------------------------------------------------------------------------------
+
+    def sign_in(self, login: str, password: str, code: str = "") -> Session:
+        """A new session. code: of the second factor. Raises NotSignedIn, in the same words whether there is no such
+        account, the password is wrong or the account is locked: who guesses learns nothing."""
+        row = self._desk.row("SELECT * FROM accounts WHERE login = ?", (_plain(login),))
+        now = self._now().timestamp()
+        is_right = self._is_password(row["password"] if row else None, password)
+        if row is None or not is_right or row["disabled"] or row["locked_until"] > now:
+            self._failed(row, now)
+            raise NotSignedIn(message("service.wrong_login", minutes=int(LOCKED.total_seconds() // 60)))
+        if row["factor_confirmed"] and not self._is_code(row, code):
+            if code:
+                self._failed(row, now)
+            raise NotSignedIn(message("service.wrong_code" if code else "service.needs_code"))
+        self._desk.write("UPDATE accounts SET failures = 0, locked_until = 0 WHERE account = ?", (row["account"],))
+        self._audit.note(row["login"], "sign_in", row["login"])
+        return self._begin(row)
+
+    def _is_password(self, kept: str | None, password: str) -> bool:
+        """Takes as long where there is no account as where the password is wrong."""
+        try:
+            is_right = self._hasher.verify(self._decoy if kept is None else kept, password[: LONGEST_PASSWORD + 1])
+        except (VerificationError, InvalidHashError):
+            return False
+        return is_right and kept is not None
+
+    @cached_property
+    def _decoy(self) -> str:
+        return self._hasher.hash(secrets.token_urlsafe(16))
+
+    def _is_code(self, row: dict[str, Any], code: str) -> bool:
+        """A code of the last minute that was not used yet."""
+        moment = int(self._now().timestamp())
+        for step in (moment // 30 - 1, moment // 30, moment // 30 + 1):
+            if step > row["factor_used"] and secrets.compare_digest(
+                pyotp.TOTP(row["factor"]).at(step * 30), code.strip()
+            ):
+                self._desk.write("UPDATE accounts SET factor_used = ? WHERE account = ?", (step, row["account"]))
+                return True
+        return False
+
+    def _failed(self, row: dict[str, Any] | None, now: float) -> None:
+        if row is None or row["locked_until"] > now:
+            return
+        failures = row["failures"] + 1
+        until = now + LOCKED.total_seconds() if failures >= MOST_FAILURES else 0.0
+        failures = 0 if until else failures
+        self._desk.write(
+            "UPDATE accounts SET failures = ?, locked_until = ? WHERE account = ?", (failures, until, row["account"])
+        )
+        if until:
+            self._audit.note(row["login"], "locked", row["login"])
+
+    def _begin(self, row: dict[str, Any]) -> Session:
+        secret, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(24), self._now().timestamp()
+        self._desk.write(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", (digest_of(secret), row["account"], csrf, now, now)
+        )
+        return Session(secret, csrf, _who(row), _must_factor(row))
+
+    def session(self, secret: str) -> Session:
+        """The session of a cookie. Raises NotSignedIn where there is none, it has ended, or the account is disabled."""
+        found = self._desk.row(
+            "SELECT accounts.*, sessions.csrf, sessions.made AS begun, sessions.seen FROM sessions "
+            "JOIN accounts USING (account) WHERE digest = ?",
+            (digest_of(secret),),
+        )
+        now = self._now().timestamp()
+        if (
+            found is None
+            or found["disabled"]
+            or now - found["seen"] > IDLE.total_seconds()
+            or now - found["begun"] > LONGEST.total_seconds()
+        ):
+            raise NotSignedIn(message("service.no_session"))
+        if now - found["seen"] > _SEEN_APART:
+            self._desk.write("UPDATE sessions SET seen = ? WHERE digest = ?", (now, digest_of(secret)))
+        return Session(secret, found["csrf"], _who(found), _must_factor(found))
+
+    def sign_out(self, secret: str) -> None:
+        self._desk.write("DELETE FROM sessions WHERE digest = ?", (digest_of(secret),))
+
+    # tokens -------------------------------------------------------------------------------------
+
+    def make_token(self, who: Who, name: str, scopes: Collection[str], lasts: timedelta = TOKEN) -> str:
+        """A token that programs sign in with: shown once, kept as a digest. scopes: permissions that it has. Raises
+        Refused for one that the account does not have."""
+        unknown = sorted(set(scopes) - {p.value for p in who.permissions})
+        if unknown or not scopes:
+            raise Refused(message("service.wrong_scopes", scopes=", ".join(unknown) or "-"))
+        if who.scopes is not None:
+            raise NotAllowed(message("service.token_of_token"))
+        secret = f"datong_{secrets.token_urlsafe(32)}"
+        now = self._now()
+        with self._desk.together():
+            number = self._desk.add(
+                "INSERT INTO tokens (digest, account, name, scopes, made, expires) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    digest_of(secret),
+                    who.account,
+                    name,
+                    json.dumps(sorted(scopes)),
+                    now.timestamp(),
+                    (now + lasts).timestamp(),
+                ),
+            )
+            self._audit.note(who.login, "make_token", f"{number} {name}", after={"scopes": sorted(scopes)})
+        return secret
+
+    def tokens(self, who: Who) -> list[dict[str, Any]]:
+        """One's own tokens, without their secrets."""
+        found = self._desk.rows(
+            "SELECT token, name, scopes, made, expires, used FROM tokens WHERE account = ? ORDER BY token",
+            (who.account,),
+        )
+        return [row | {"scopes": json.loads(row["scopes"])} for row in found]
+
+    def drop_token(self, who: Who, token: int) -> None:
+        """Raises NotFound for one that is not one's own."""
+        with self._desk.together():
+            if not self._desk.write("DELETE FROM tokens WHERE token = ? AND account = ?", (token, who.account)):
+                raise NotFound(message("service.no_token", token=token))
+            self._audit.note(who.login, "drop_token", str(token))
+
+    def of_token(self, secret: str) -> Who:
+        """Whose token this is, with its scopes. Raises NotSignedIn."""
+        found = self._desk.row(
+            "SELECT accounts.*, token, scopes, expires, used FROM tokens JOIN accounts USING (account) "
+            "WHERE digest = ?",
+            (digest_of(secret),),
+        )
+        now = self._now().timestamp()
+        if found is None or found["disabled"] or found["expires"] < now or _must_factor(found):
+            raise NotSignedIn(message("service.wrong_token"))
+        if found["used"] is None or now - found["used"] > _SEEN_APART:
+            self._desk.write("UPDATE tokens SET used = ? WHERE token = ?", (now, found["token"]))
+        return replace(_who(found), scopes=frozenset(json.loads(found["scopes"])))
+
+    # people -------------------------------------------------------------------------------------
+
+    def is_empty(self) -> bool:
+        """Whether there is no account yet."""
+        return self._desk.row("SELECT 1 FROM accounts") is None
+
+    def invite(
+        self,
+        who: Who | None,
+        login: str,
+        name: str,
+        roles: Sequence[str],
+        firm: str | None = None,
+        language: str = "en",
+    ) -> str:
+        """A new account without a password, and the secret of the link with which its owner sets one: shown once. who:
+        None for the first administrator, whom the command line invites. Raises NotAllowed, Refused."""
+        by = self._manager(who)
+        _refuse_wrong(login, roles, firm, language)
+        now = self._now().timestamp()
+        with self._desk.together():
+            if self._desk.row("SELECT 1 FROM accounts WHERE login = ?", (_plain(login),)):
+                raise Refused(message("service.login_taken", login=login))
+            account = self._desk.add(
+                "INSERT INTO accounts (login, name, roles, firm, language, made) VALUES (?, ?, ?, ?, ?, ?)",
+                (_plain(login), name.strip() or login, json.dumps(sorted(set(roles))), firm, language, now),
+            )
+            self._audit.note(by, "invite", _plain(login), after={"roles": sorted(roles), "firm": firm})
+            return self._link("invitation", account, INVITED)
+
+    def reset(self, who: Who | None, login: str) -> str:
+        """The secret of a link with which the owner of an account sets a new password; until then it has none, and its
+        sessions and tokens are over. Raises NotAllowed, NotFound."""
+        by = self._manager(who)
+        row = self._row(login)
+        with self._desk.together():
+            self._desk.write(
+                "UPDATE accounts SET password = NULL, factor = NULL, factor_confirmed = 0, failures = 0, "
+                "locked_until = 0 WHERE account = ?",
+                (row["account"],),
+            )
+            self._end_all(row["account"])
+            self._audit.note(by, "reset", row["login"])
+            return self._link("reset", row["account"], RESET)
+
+    def accept(self, secret: str, password: str) -> Session:
+        """Set a password by a link, which is used up, and sign in. Raises NotFound for a link that is none, is used or
+        over; Refused for a password that is too short."""
+        _refuse_weak(password)
+        now = self._now().timestamp()
+        with self._desk.together():
+            row = self._desk.row(
+                "SELECT accounts.* FROM links JOIN accounts USING (account) "
+                "WHERE digest = ? AND used IS NULL AND expires > ? AND NOT disabled",
+                (digest_of(secret), now),
+            )
+            if row is None:
+                raise NotFound(message("service.no_link"))
+            self._desk.write("UPDATE links SET used = ? WHERE digest = ?", (now, digest_of(secret)))
+            self._desk.write(
+                "UPDATE accounts SET password = ? WHERE account = ?", (self._hasher.hash(password), row["account"])
+            )
+            self._end_all(row["account"])
+            self._audit.note(row["login"], "set_password", row["login"])
+            return self._begin(row)
+
+    def change_password(self, session: Session, old: str, new: str) -> Session:
+        """A new password; every other session and all tokens end. Raises NotSignedIn where the old one is wrong."""
+        row = self._row(session.who.login)
+        if not self._is_password(row["password"], old):
+            self._failed(row, self._now().timestamp())
+            raise NotSignedIn(message("service.wrong_login", minutes=int(LOCKED.total_seconds() // 60)))
+        _refuse_weak(new)
+        with self._desk.together():
+            self._desk.write(
+                "UPDATE accounts SET password = ? WHERE account = ?", (self._hasher.hash(new), row["account"])
+            )
+            self._end_all(row["account"])
+            self._audit.note(row["login"], "set_password", row["login"])
+            return self._begin(row)
+
+    def begin_factor(self, who: Who) -> str:
+        """A new second factor, as the address that an app of one-time codes reads; it counts once it is confirmed."""
+        secret = pyotp.random_base32()
+        self._desk.write(
+            "UPDATE accounts SET factor = ?, factor_used = 0 WHERE account = ? AND factor_confirmed = 0",
+            (secret, who.account),
+        )
+        row = self._row(who.login)
+        if row["factor_confirmed"]:
+            raise Refused(message("service.factor_there"))
+        return pyotp.TOTP(secret).provisioning_uri(name=who.login, issuer_name="Datong")
+
+    def confirm_factor(self, who: Who, code: str) -> None:
+        """The second factor counts from now on. Raises NotSignedIn for a wrong code."""
+        row = self._row(who.login)
+        if not row["factor"] or not self._is_code(row, code):
+            raise NotSignedIn(message("service.wrong_code"))
+        with self._desk.together():
+            self._desk.write("UPDATE accounts SET factor_confirmed = 1 WHERE account = ?", (who.account,))
+            self._audit.note(who.login, "set_factor", who.login)
+
+    def change(
+        self,
+        who: Who,
+        login: str,
+        *,
+        roles: Sequence[str] | None = None,
+        firm: str | None = None,
+        disabled: bool | None = None,
+    ) -> Account:
+        """Give an account other roles (with a firm), or disable it, or let it in again. Its sessions and tokens end.
+        Raises NotAllowed, NotFound, and Refused where nobody would be left to manage people."""
+        by = self._manager(who)
+        with self._desk.together():
+            row = self._row(login)
+            new_roles = sorted(set(json.loads(row["roles"]) if roles is None else roles))
+            new_firm = row["firm"] if roles is None else firm
+            _refuse_wrong(login, new_roles, new_firm, row["language"])
+            off = bool(row["disabled"]) if disabled is None else disabled
+            self._desk.write(
+                "UPDATE accounts SET roles = ?, firm = ?, disabled = ? WHERE account = ?",
+                (json.dumps(new_roles), new_firm, int(off), row["account"]),
+            )
+            if not any("administrator" in a.roles and a.state != "disabled" for a in self._all()):
+                raise Refused(message("service.last_administrator"))
+            self._end_all(row["account"])
+            before = {"roles": json.loads(row["roles"]), "firm": row["firm"], "disabled": bool(row["disabled"])}
+            after = {"roles": new_roles, "firm": new_firm, "disabled": off}
+            self._audit.note(by, "change_account", row["login"], before=before, after=after)
+        return next(a for a in self._all() if a.login == row["login"])
+
+    def set_language(self, who: Who, language: str) -> None:
+        """The language in which somebody is spoken to. Raises Refused for another than 'en' and 'zh'."""
+        if language not in LANGUAGES:
+            raise Refused(message("service.wrong_language", language=language, languages=", ".join(LANGUAGES)))
+        self._desk.write("UPDATE accounts SET language = ? WHERE account = ?", (language, who.account))
+
+    def accounts(self, who: Who) -> list[Account]:
+        """Every account. Raises NotAllowed."""
+        who.require(Permission.MANAGE_PEOPLE)
+        return self._all()
+
+    def _all(self) -> list[Account]:
+        now = self._now().timestamp()
+        return [_account(row, now) for row in self._desk.rows("SELECT * FROM accounts ORDER BY account")]
+
+    def _manager(self, who: Who | None) -> str:
+        if who is None:
+            return "command line"
+        who.require(Permission.MANAGE_PEOPLE)
+        return who.login
+
+    def _row(self, login: str) -> dict[str, Any]:
+        row = self._desk.row("SELECT * FROM accounts WHERE login = ?", (_plain(login),))
+        if row is None:
+            raise NotFound(message("service.no_account", login=login))
+        return row
+
+    def _link(self, kind: str, account: int, lasts: timedelta) -> str:
+        secret = secrets.token_urlsafe(24)
+        self._desk.write("DELETE FROM links WHERE account = ?", (account,))
+        expires = (self._now() + lasts).timestamp()
+        self._desk.write("INSERT INTO links VALUES (?, ?, ?, ?, NULL)", (digest_of(secret), kind, account, expires))
+        return secret
+
+    def _end_all(self, account: int) -> None:
+        for table in ("sessions", "tokens"):
+            self._desk.write(f"DELETE FROM {table} WHERE account = ?", (account,))
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a secret that is itself random."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _plain(login: str) -> str:
+    return login.strip().lower()
+
+
+def _who(row: dict[str, Any]) -> Who:
+    roles = tuple(json.loads(row["roles"]))
+    return Who(row["account"], row["login"], row["name"], roles, row["firm"], None, row["language"])
+
+
+def _must_factor(row: dict[str, Any]) -> bool:
+    return "administrator" in json.loads(row["roles"]) and not row["factor_confirmed"]
+
+
+def _account(row: dict[str, Any], now: float) -> Account:
+    if row["disabled"]:
+        state = "disabled"
+    elif row["locked_until"] > now:
+        state = "locked"
+    else:
+        state = "invited" if row["password"] is None else "active"
+    roles = tuple(json.loads(row["roles"]))
+    has_factor = bool(row["factor_confirmed"])
+    return Account(row["account"], row["login"], row["name"], roles, row["firm"], row["language"], state, has_factor)
+
+
+def _refuse_wrong(login: str, roles: Sequence[str], firm: str | None, language: str) -> None:
+    if not LOGIN.fullmatch(login.strip()):
+        raise Refused(message("service.wrong_name", login=login))
+    unknown = sorted(set(roles) - ROLES.keys())
+    if unknown or not roles:
+        raise Refused(message("service.wrong_roles", roles=", ".join(unknown) or "-", there=", ".join(ROLES)))
+    if language not in LANGUAGES:
+        raise Refused(message("service.wrong_language", language=language, languages=", ".join(LANGUAGES)))
+    of_a_firm = OF_A_FIRM & set(roles)
+    if of_a_firm and (firm is None or set(roles) - OF_A_FIRM):
+        raise Refused(message("service.firm_needed", role=", ".join(sorted(of_a_firm))))
+    if firm is not None and not of_a_firm:
+        raise Refused(message("service.firm_not_needed", firm=firm))
+
+
+def _refuse_weak(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise Refused(message("service.weak_password", least=SHORTEST_PASSWORD, most=LONGEST_PASSWORD))

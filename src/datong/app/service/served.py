@@ -1,0 +1,73 @@
+"""A chain that is served: people, jobs and the chain itself, in one value that every door is given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+
+from datong.app.chain import Chain
+from datong.app.service.audit import Audit
+from datong.app.service.desk import Desk
+from datong.app.service.events import Events
+from datong.app.service.jobs import Jobs, Kind
+from datong.app.service.keeper import Keeper
+from datong.app.service.people import People
+from datong.app.service.permissions import Permission
+from datong.app.wiring import utc_now
+
+# Beside the chain's folder, so that a copy of the chain has nobody's secrets.
+SERVER_FOLDER, DESK_FILE = ".server", "people.sqlite"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What every door of a server is given."""
+
+    keeper: Keeper
+    people: People
+    audit: Audit
+    events: Events
+    jobs: Jobs
+    desk: Desk
+    now: Callable[[], datetime]
+
+    def close(self) -> None:
+        self.jobs.close()
+        self.keeper.close()
+        self.desk.close()
+
+
+def server_folder(chain: Path) -> Path:
+    """Where a server keeps accounts and secrets of a chain, unless it is told otherwise."""
+    chain = chain.resolve()
+    return chain.with_name(chain.name + SERVER_FOLDER)
+
+
+def serve(
+    folder: Path,
+    desk_file: Path | None,
+    now: Callable[[], datetime] = utc_now,
+    language: str = "en",
+    hasher: PasswordHasher | None = None,
+) -> Served:
+    """Open a chain to be served. desk_file: accounts and jobs; None: in memory. Raises what Chain raises."""
+    keeper = Keeper(folder, now, language)
+    desk = Desk(desk_file)
+    audit, events = Audit(desk, now), Events()
+    jobs = Jobs(desk, keeper, audit, events, now, JOB_KINDS)
+    return Served(keeper, People(desk, audit, now, hasher), audit, events, jobs, desk, now)
+
+
+def _ask_run(chain: Chain, asked: Mapping[str, Any]) -> Any:
+    return chain.on(asked.get("branch")).run_asked(asked.get("as_of"), asked.get("seed"))
+
+
+def _keep_run(chain: Chain, asked: Mapping[str, Any], record: Any) -> Mapping[str, Any]:
+    result = chain.on(asked.get("branch")).keep_run(record)
+    return {"run": result.run, "orders": len(result.orders)}
+
+
+JOB_KINDS: Mapping[str, Kind] = {"run": Kind(Permission.RUN_PLAN, _ask_run, _keep_run)}
