@@ -85,6 +85,11 @@ SIBLINGS = {
     "exchange": {"chain", "kept_runs", "offers"},
     "mailing": {"chain", "exchange", "wiring"},
     "service": {"chain", "wiring", "kept_runs", "exchange", "offers", "findings", "wording"},
+    "http": {"service"},
+    "rest": {"http", "service", "wording"},
+    "forms": {"http", "service", "wording"},
+    "web": {"http", "service", "wording"},
+    "serving": {"http", "service", "rest", "forms", "web"},
 }
 SIBLINGS["cli"] = set(SIBLINGS)
 
@@ -98,13 +103,17 @@ def test_siblings_in_app_run_one_way(file: Path) -> None:
 
 # Third-party names that only some rooms may use.
 ONLY_IN = {
+    "fastapi": ("app/rest/", "app/forms/", "app/web/", "app/serving.py"),
+    "starlette": ("app/http/", "app/rest/", "app/forms/", "app/web/", "app/serving.py"),
+    "nicegui": ("app/web/",),
+    "uvicorn": ("app/serving.py",),
     "argon2": ("app/service/",),
     "pyotp": ("app/service/",),
     "sqlite3": ("app/service/",),
     "duckdb": ("store/", "connectors/files/", "ledger/cells.py"),  # cells: columns of texts as numbers and moments
     "rich": ("app/cli/",),
     "xlsxwriter": ("app/report/", "connectors/filedrop/"),
-    "jinja2": ("app/report/",),
+    "jinja2": ("app/report/", "app/forms/"),
     "highspy": ("balance/",),
     "lightgbm": ("forecast/",),
     "matplotlib": ("shown/",),
