@@ -19,12 +19,17 @@ from datong.model.flow import BoolArray, FloatArray
 def line_hours(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
     """line -> (bucket) hours, of every line that the chain has, has had or will have."""
     days = _Days(state, bucket_starts)
-    hours = {line: np.zeros(days.count) for line in days.is_open}
-    for row in days.lines:
-        hours[row["line"]][days.of(span(row["valid_from"], row["valid_to"]))] = row["hours_per_week"]
-    for row in days.calendar:
-        hours[row["line"]][days.of_calendar(row)] = row["hours"]
-    return {line: days.in_buckets(np.where(days.is_open[line], of_line, 0.0)) for line, of_line in hours.items()}
+    return {line: days.in_buckets(per_week) for line, per_week in days.usual().items()}
+
+
+def hours_by_day(state: State, bucket_starts: Sequence[date]) -> dict[str, FloatArray]:
+    """line -> (bucket, day) usual hours of each day; of one that is gone 0."""
+    days = _Days(state, bucket_starts)
+    found = {}
+    for line, per_week in days.usual().items():
+        found[line] = per_week.reshape(-1, days.per_bucket) / 7
+        found[line][:1, : days.gone] = 0.0
+    return found
 
 
 def overtime(state: State, bucket_starts: Sequence[date]) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
@@ -64,6 +69,15 @@ class _Days:
             self.is_open[row["line"]][self.of(span(row["valid_from"], row["valid_to"]))] = True
         rows = (row for row in state.versions("line_calendar").to_pylist() if row["line"] in self.is_open)
         self.calendar = sorted(rows, key=lambda r: (r["line"], r["from"], r["to"]))
+
+    def usual(self) -> dict[str, FloatArray]:
+        """line -> (day) hours per week."""
+        hours = {line: np.zeros(self.count) for line in self.is_open}
+        for row in self.lines:
+            hours[row["line"]][self.of(span(row["valid_from"], row["valid_to"]))] = row["hours_per_week"]
+        for row in self.calendar:
+            hours[row["line"]][self.of_calendar(row)] = row["hours"]
+        return {line: np.where(self.is_open[line], of_line, 0.0) for line, of_line in hours.items()}
 
     def of(self, days: Span) -> slice:
         """Where these days lie among those of the buckets."""

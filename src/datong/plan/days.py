@@ -1,45 +1,83 @@
-"""Days of orders within a bucket: a component is finished before what it goes into begins.
+"""Days of orders within a bucket: a component is finished before what it goes into begins, and a lot when its line can.
 
 Of lots of one week that go into one another, each step has its part of the working days: of n days and k steps step i,
 from 0, has those from floor(i n / k) to before floor((i + 1) n / k). Where there are fewer days than steps, some share
 a day. A day that a customer named ends the days of what is made for it. No order begins before the last of what it
-takes of orders that are out is there.
+takes of orders that are out is there. A transfer that takes of a lot of its own week leaves when that is done: as late
+as who waits for it allows, and at once where somebody waits already.
+
+Where the hours of a line are too few for these days, the lots of the bucket are worked day by day (line_days.py), and
+are done when they are done there: later than a customer named, perhaps, but in the bucket that the plan counts. Steps
+that do not fit one after the other share days; where that is not enough, they overlap.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Literal
 
 from datong.model.calendar import Calendar
+from datong.model.flow import FloatArray
+from datong.plan.line_days import WORKING_DAYS, Course, Job, all_fit, worked
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.pegging import Peg, Pegged
 from datong.plan.work import Work
 
-# Monday to Friday.
-WORKING_DAYS = 5
+# How steps of one bucket follow one another: on days of their own, on one day where need be, or at the same time.
+Steps = Literal["apart", "same day", "overlapping"]
+CLOSER: tuple[Steps, ...] = ("same day", "overlapping")
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days within which a lot is made, of the bucket in which it starts."""
+    """The days within which a lot is made, or on which it leaves and arrives."""
 
     # First day.
     start: date
-    # Last working day that leaves what it goes into its own, and keeps the days that customers named.
-    last: date
+    # Day by which it is done; of a purchase or transfer, on which it is there.
+    due: date
     # Steps of the bucket that it is one of, where it shares a day with what it goes into; else 0.
     crowded: int
-    # First day on which it can be there, where it had to wait; else its start.
+    # Whether it does so because hours are too few, and not days.
+    by_hours: bool
+    # Hours that its line has for it in its bucket, where these are too few; else None.
+    short_of: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The days that a lot should have in the bucket in which it starts, whatever else its line has to do."""
+
+    # First day on which it can begin.
+    first: date
+    # Day on which it should begin.
+    begin: date
+    # Day by which it should be done; of a transfer, by which it should leave.
+    last: date
+    # Day by which it should be there.
     there: date
+    # Steps of the bucket that it is one of.
+    steps: int
+    # It shares a day with what it goes into.
+    shares: bool
+    # It has to wait for an order that is out.
+    waits: bool
 
 
-def days_of(work: Work, lots: Sequence[Lot], found: Pegged, today: date) -> dict[Lot, Days]:
-    """The days of each lot. One that takes more than its bucket begins no later than its own due day allows, or than
-    what it takes of orders that are out."""
+def days_of(
+    work: Work, lots: Sequence[Lot], found: Pegged, today: date, free: Mapping[str, FloatArray]
+) -> dict[Lot, Days]:
+    """The days of each lot. free: line -> (bucket, day) hours."""
+    into = {lot: {p for peg in found.pegs[lot] if (p := peg.use.parent) is not None} for lot in lots}
+    return _Dealt(work, lots, into, _aims(work, lots, into, found, today), free).days
+
+
+def _aims(work: Work, lots: Sequence[Lot], into: Mapping[Lot, Set[Lot]], found: Pegged, today: date) -> dict[Lot, Aim]:
+    """What each lot should have. One that takes more than its bucket begins no later than its own due day allows, or
+    than what it takes of orders that are out."""
     pegs = found.pegs
-    into = {lot: {p for peg in pegs[lot] if (p := peg.use.parent) is not None} for lot in lots}
     same = {lot: {p for p in parents if _in_one_bucket(lot, p)} for lot, parents in into.items()}
     level = {product: i for i, product in enumerate(work.order)}
     rising = sorted(lots, key=lambda x: level[x.way.product])
@@ -52,12 +90,16 @@ def days_of(work: Work, lots: Sequence[Lot], found: Pegged, today: date) -> dict
     falling = sorted(lots, key=lambda x: (-x.start, -level[x.way.product]))
     after: dict[Lot, int] = {}
     until: dict[Lot, date] = {}
-    days: dict[Lot, Days] = {}
+    aims: dict[Lot, Aim] = {}
     for lot in falling:
         after[lot] = max((after[parent] + 1 for parent in same[lot]), default=0)
         first = ready[lot]
-        there = due_by(lot, pegs[lot], into[lot] - same[lot], days, work)
+        later = [p for p in into[lot] - same[lot] if p in aims]
+        there = due_by(lot, pegs[lot], [aims[p].last if _leaves(lot, p) else aims[p].begin for p in later], work)
         own = there if lot.arrive == lot.start else last_working_day(work.starts[0], lot.start, work.calendar)
+        if lot.way.kind == "move":
+            is_late = any(peg.use.late for peg in pegs[lot])
+            own = first if is_late else min(own, there - timedelta(days=lot.way.lead_days))
         until[lot] = max(min([own, *(until[parent] for parent in same[lot])]), first)
         count, steps = (until[lot] - first).days + 1, before[lot] + after[lot] + 1
         begin = first + timedelta(days=before[lot] * count // steps)
@@ -65,12 +107,160 @@ def days_of(work: Work, lots: Sequence[Lot], found: Pegged, today: date) -> dict
             begin = max(min(begin, there - timedelta(days=lot.way.lead_days)), first)
         end = max(first + timedelta(days=(before[lot] + 1) * count // steps - 1), begin)
         for parent in same[lot]:
-            end = max(min(end, days[parent].start - timedelta(days=1)), first)
-        shares = any(end >= days[parent].start for parent in same[lot])
-        begin = min(begin, end)
-        waited = first > _first_day(work, lot, today)
-        days[lot] = Days(begin, end, steps if shares else 0, _there(lot, begin) if waited else begin)
-    return days
+            end = max(min(end, aims[parent].begin - timedelta(days=1)), first)
+        shares = any(end >= aims[parent].begin for parent in same[lot])
+        waits = first > _first_day(work, lot, today)
+        aims[lot] = Aim(first, min(begin, end), end, there, steps, shares, waits)
+    return aims
+
+
+class _Dealt:
+    """The days of lots, dealt bucket by bucket; what is there later than it should puts off what takes of it."""
+
+    def __init__(
+        self,
+        work: Work,
+        lots: Sequence[Lot],
+        into: Mapping[Lot, Set[Lot]],
+        aims: Mapping[Lot, Aim],
+        free: Mapping[str, FloatArray],
+    ) -> None:
+        self.work, self.into, self.aims, self.free = work, into, aims, free
+        self.days: dict[Lot, Days] = {}
+        # The first day on which a lot can begin, where it was put off.
+        self.put_off: dict[Lot, date] = {}
+        # What a lot takes of, and goes into, in the bucket in which all start.
+        self.takes: dict[Lot, list[Lot]] = defaultdict(list)
+        self.gives: dict[Lot, list[Lot]] = defaultdict(list)
+        level = {product: i for i, product in enumerate(work.order)}
+        in_bucket: dict[int, list[Lot]] = defaultdict(list)
+        for lot in sorted(lots, key=lambda x: (x.start, level[x.way.product])):
+            for bucket in range(lot.start, min(lot.start + lot.way.span, len(work.starts))):
+                in_bucket[bucket].append(lot)
+            self.gives[lot] = [p for p in into[lot] if p in aims and lot.start == lot.arrive == p.start]
+            for parent in self.gives[lot]:
+                self.takes[parent].append(lot)
+        for bucket in sorted(in_bucket):
+            self._deal(bucket, in_bucket[bucket])
+
+    def _deal(self, bucket: int, lots: Sequence[Lot]) -> None:
+        """lots: what is worked in the bucket, components first."""
+        size = self.work.calendar.bucket_days
+        free = {line: of_line[bucket] for line, of_line in self.free.items()}
+        steps: dict[Lot, Steps] = dict.fromkeys(lots, "apart")
+        jobs = [self._job(lot, bucket, self._begin(lot)) for lot in lots]
+        courses = [Course(job.first, job.last, job.hours) for job in jobs]
+        if not all_fit(jobs, free, size):
+            at = {lot: j for j, lot in enumerate(lots)}
+            for closer in (*CLOSER, None):
+                jobs = [self._job(lot, bucket, self._first(lot), self._after(lot, at, steps[lot])) for lot in lots]
+                courses = worked(jobs, free, size)
+                undone = [lot for lot, course in zip(lots, courses, strict=True) if course.done is None]
+                if not undone or closer is None:
+                    break
+                steps |= dict.fromkeys(self._connected(undone), closer)
+        self._keep(bucket, dict(zip(lots, courses, strict=True)), steps)
+
+    def _begin(self, lot: Lot) -> date:
+        """The day on which a lot should begin."""
+        return max(self.aims[lot].begin, self.put_off.get(lot, date.min))
+
+    def _first(self, lot: Lot) -> date:
+        """The first day on which a lot can begin."""
+        return max(self.aims[lot].first, self.put_off.get(lot, date.min))
+
+    def _job(self, lot: Lot, bucket: int, first: date, after: tuple[tuple[int, int], ...] = ()) -> Job:
+        """What a lot needs in a bucket. first: the first day on which it can be worked; after: as of a job."""
+        way, aim, day = lot.way, self.aims[lot], self.work.starts[bucket]
+        hours = (lot.units * way.hours_per_unit + way.setup_hours) / way.span if way.line in self.free else 0.0
+        last = aim.last if bucket == lot.start else last_working_day(self.work.starts[0], bucket, self.work.calendar)
+        if way.span > 1 and bucket == lot.arrive:
+            last = min(last, aim.there)
+        begin = max((first - day).days, 0)
+        return Job(way.line if hours > 0 else None, hours, begin, max((last - day).days, begin), after)
+
+    def _after(self, lot: Lot, at: Mapping[Lot, int], steps: Steps) -> tuple[tuple[int, int], ...]:
+        """What is done before a lot begins, and days in between. Moved or bought goods serve on the day on which they
+        are there."""
+        both_made = {other: lot.way.kind == other.way.kind == "make" for other in self.takes[lot]}
+        follows = [other for other, made in both_made.items() if not (made and steps == "overlapping")]
+        return tuple((at[other], int(both_made[other] and steps == "apart")) for other in follows)
+
+    def _connected(self, some: Sequence[Lot]) -> set[Lot]:
+        """These lots, and those of the bucket that are tied to them by what goes into what."""
+        found, rest = set(some), list(some)
+        while rest:
+            lot = rest.pop()
+            more = [other for other in (*self.takes[lot], *self.gives[lot]) if other not in found]
+            found.update(more)
+            rest += more
+        return found
+
+    # the days ------------------------------------------------------------------------------------
+
+    def _keep(self, bucket: int, courses: Mapping[Lot, Course], steps: Mapping[Lot, Steps]) -> None:
+        """The days of what is worked in a bucket. courses: components first."""
+        ends: dict[Lot, date] = {}
+        for lot in reversed(list(courses)):
+            ends[lot] = self._end(lot, bucket, courses, steps[lot], ends)
+        for lot, course in courses.items():
+            if lot.start != bucket:
+                if bucket == lot.arrive:
+                    self.days[lot] = replace(self.days[lot], due=max(self.days[lot].due, ends[lot]))
+            else:
+                self.days[lot] = self._days(lot, course, steps[lot], ends[lot])
+                self._put_off(lot)
+        for lot in courses:
+            parents = [p for p in self.gives[lot] if lot.way.kind == p.way.kind == "make"]
+            if lot.start == bucket and any(self.days[lot].due >= self.days[p].start for p in parents):
+                aim = self.aims[lot]
+                self.days[lot] = replace(self.days[lot], crowded=aim.steps, by_hours=not aim.shares)
+
+    def _end(
+        self, lot: Lot, bucket: int, courses: Mapping[Lot, Course], steps: Steps, ends: Mapping[Lot, date]
+    ) -> date:
+        """The day by which a lot is to be done, or a transfer to leave: it has as long as what it goes into leaves it,
+        and as long as it takes. ends: of what it goes into."""
+        first, done = self.work.starts[bucket], courses[lot].done
+        latest = [self.aims[lot].last]
+        for parent in self.gives[lot] if lot.start == bucket else ():
+            begins = courses[parent].begins
+            if parent.way.kind != "make":
+                latest.append(ends[parent])
+            elif begins is not None and steps != "overlapping":
+                latest.append(first + timedelta(days=begins - int(steps == "apart" and lot.way.kind == "make")))
+        if done is None:
+            return last_working_day(self.work.starts[0], bucket, self.work.calendar)
+        return max(first + timedelta(days=done), min(latest))
+
+    def _days(self, lot: Lot, course: Course, steps: Steps, end: date) -> Days:
+        """Of a lot in the bucket in which it starts. end: `_end`."""
+        aim, start = self.aims[lot], self._begin(lot)
+        made = lot.way.kind == "make"
+        for other in self.takes[lot]:
+            if not (made and steps == "overlapping"):
+                apart = steps == "apart" and made and other.way.kind == "make"
+                start = max(start, self.days[other].due + timedelta(days=int(apart)))
+        if not made:
+            return Days(start, start + timedelta(days=lot.way.lead_days), 0, by_hours=False, short_of=None)
+        if course.begins is not None:
+            start = min(start, self.work.starts[lot.start] + timedelta(days=course.begins))
+        short = course.hours if course.done is None and lot.way.span == 1 else None
+        if lot.arrive == lot.start:
+            due = end
+        else:
+            due = max(aim.there, _there(lot, start) if aim.waits or start > aim.begin else start)
+        return Days(start, max(due, start), 0, by_hours=False, short_of=short)
+
+    def _put_off(self, lot: Lot) -> None:
+        """What takes of a lot in a later bucket than it starts waits for it, where it begins later than it should."""
+        days = self.days[lot]
+        if lot.arrive == lot.start or days.start <= self.aims[lot].begin:
+            return
+        for parent in self.into[lot]:
+            if parent in self.aims and parent.start == lot.arrive:
+                day = min(days.due, _last_day(self.work, parent.start))
+                self.put_off[parent] = max(self.put_off.get(parent, day), day)
 
 
 def _ready(
@@ -106,19 +296,17 @@ def _last_day(work: Work, bucket: int) -> date:
     return work.calendar.shift(work.starts[0], bucket + 1) - timedelta(days=1)
 
 
-def share_left(work: Work, bucket: int, day: date) -> float:
-    """The share of a bucket's working days that is left from one of its days on."""
-    last = last_working_day(work.starts[0], bucket, work.calendar)
-    return max((last - day).days + 1, 0) / ((last - work.starts[bucket]).days + 1)
-
-
-def due_by(lot: Lot, pegs: Sequence[Peg], later: Set[Lot], days: Mapping[Lot, Days], work: Work) -> date:
+def due_by(lot: Lot, pegs: Sequence[Peg], takes: Sequence[date], work: Work) -> date:
     """The day by which a lot is to be there: the last working day of its bucket, the day that a customer named in it,
-    or that on which an order of it begins that takes of it and that started as a step of its own (`later`)."""
+    or that on which an order of it that started as a step of its own takes of it (`takes`)."""
     first = work.starts[lot.arrive]
     named = [peg.use.due for peg in pegs if peg.use.kind == "request" and peg.use.due >= first]
-    takes = [days[p].start for p in later if p in days]
     return min([last_working_day(work.starts[0], lot.arrive, work.calendar), *named, *takes])
+
+
+def _leaves(lot: Lot, parent: Lot) -> bool:
+    """Whether a transfer takes a lot in the bucket in which both start: it leaves when that is there."""
+    return parent.way.kind == "move" and lot.start == lot.arrive == parent.start
 
 
 def _in_one_bucket(lot: Lot, parent: Lot) -> bool:

@@ -1,8 +1,7 @@
 """Orders: lots -> numbered work, purchase and transfer orders, each with its reasons."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +10,12 @@ from datong.ledger.state import State
 from datong.model.flow import Clearing, Forecast, Plan, PlannedOrder, Sensed
 from datong.network.horizon import valid_on
 from datong.network.ways import Way
-from datong.plan.days import Days, days_of, due_by
+from datong.plan.days import days_of
+from datong.plan.line_days import free_hours
 from datong.plan.lots_along_clearing import Lot
 from datong.plan.order_numbers import order_numbers
 from datong.plan.orders_already_out import kept_orders
-from datong.plan.pegging import Peg, hurt, pegged
+from datong.plan.pegging import hurt, pegged
 from datong.plan.reason import Reasons
 from datong.plan.work import Work, lots_by_product, supply_of
 from datong.plan.worth_behind import worth_behind
@@ -43,11 +43,10 @@ def orders_of(
     reasons = Reasons(state, sensed, demand, clearing, work, numbers, found)
     value = _values(work, ours)
     behind = worth_behind(work, pegs, value, state.settings.defaults.priority_factor)
-    days = days_of(work, ours, found, state.today)
+    days = days_of(work, ours, found, state.today, free_hours(state, clearing, work.starts))
     orders = []
     for lot in ours:
-        way, own, start = lot.way, pegs[lot], days[lot].start
-        due = _due(lot, own, days, work)
+        way, own = lot.way, pegs[lot]
         needed_by = min((peg.use.due for peg in own), default=work.starts[lot.arrive])
         orders.append(
             PlannedOrder(
@@ -58,12 +57,12 @@ def orders_of(
                 offer=way.offer,
                 line=_line(work, way),
                 units=lot.units,
-                start=start,
-                due=due,
+                start=days[lot].start,
+                due=days[lot].due,
                 needed_by=needed_by,
                 cost=lot.units * way.cost_per_unit + way.setup_cost,
                 value=value.get(lot),
-                causes=reasons.of(lot, days[lot], due),
+                causes=reasons.of(lot, days[lot]),
                 lane=way.lane,
                 from_site=way.from_site if way.kind == "move" else None,
                 site=(way.site or None) if work.facts.stock_points else None,
@@ -77,18 +76,6 @@ def orders_of(
 def _line(work: Work, way: Way) -> str | None:
     """The line that a way runs on; what it shares of a lane or an offer is none."""
     return None if way.line in work.facts.shared else way.line
-
-
-def _due(lot: Lot, pegs: Sequence[Peg], days: Mapping[Lot, Days], work: Work) -> date:
-    """A purchase or transfer arrives after its lead time. A work order is due by the end of its days (days.py), or,
-    in a later bucket than it starts, by when it is to be there."""
-    start = days[lot].start
-    if lot.way.kind != "make":
-        return start + timedelta(days=lot.way.lead_days)
-    if lot.arrive == lot.start:
-        return days[lot].last
-    by = due_by(lot, pegs, {p for peg in pegs if (p := peg.use.parent) is not None}, days, work)
-    return max(by, start, days[lot].there)
 
 
 # value -------------------------------------------------------------------------------------------

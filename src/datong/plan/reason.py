@@ -26,7 +26,7 @@ from datong.model.flow import (
 from datong.model.layers import SortedDemand
 from datong.model.words import Message, message, say, shown
 from datong.network.ways import Way
-from datong.plan.days import Days, share_left
+from datong.plan.days import Days
 from datong.plan.lots_along_clearing import Lot, lots_matter
 from datong.plan.pegging import Before, Peg, Pegged, Use
 from datong.plan.stand_ins import refusals_behind
@@ -83,7 +83,7 @@ class Reasons:
         for lot, own in found.pegs.items():
             self.served_by[lot.way.name].append((lot, {lot.arrive, *self._used_in(own)}))
 
-    def of(self, lot: Lot, days: Days, due: date) -> tuple[Cause, ...]:
+    def of(self, lot: Lot, days: Days) -> tuple[Cause, ...]:
         """Causes of one lot, from the nearest to the deepest; the conclusion comes last."""
         pegs, before = self.found.pegs[lot], self.found.before.get(lot, NOTHING_BEFORE)
         causes = [*self._for_whom(lot, pegs), *self._there_before(lot, before), *self._time_causes(lot, pegs)]
@@ -95,11 +95,7 @@ class Reasons:
             Cause("sense", s.text, s.evidence_table, s.evidence[:MOST_ROWS])
             for s in self.signals[product][:MOST_SIGNALS]
         ]
-        if days.crowded:
-            text = message("plan.cause.crowded", steps=days.crowded, when=self.when(lot.start))
-            causes.append(Cause("plan", text))
-        causes += self._waits(lot, days.start)
-        return (*causes, self._conclusion(lot, days.start, due))
+        return (*causes, *self._day_causes(lot, days, pegs), self._conclusion(lot, days.start, days.due))
 
     def _named(self, start: date) -> Message:
         """A bucket, in the horizon or before it, by its first day."""
@@ -274,9 +270,37 @@ class Reasons:
         )
         return Cause("balance", text, "prices", (f"{line}|{self.work.starts[bucket]}",))
 
-    def _waits(self, lot: Lot, start: date) -> list[Cause]:
-        """The orders that are out for which it begins only on a later day of its bucket; and whether its line then has
-        hours for all of it in what is left of the bucket."""
+    # on which days -------------------------------------------------------------------------------
+
+    def _day_causes(self, lot: Lot, days: Days, pegs: Sequence[Peg]) -> list[Cause]:
+        """Steps that share days; orders that are out for which it waits; hours that are too few; and who named an
+        earlier day of the bucket than that on which it is there."""
+        causes, when = [], self.when(lot.start)
+        if days.crowded:
+            key = "plan.cause.crowded_hours" if days.by_hours else "plan.cause.crowded"
+            causes.append(Cause("plan", message(key, steps=days.crowded, when=when)))
+        causes += self._waits(lot)
+        if days.short_of is not None:
+            hours = lot.units * lot.way.hours_per_unit + lot.way.setup_hours
+            figures = {"line": lot.way.line, "hours": shown(hours), "left": shown(days.short_of), "day": days.start}
+            causes.append(Cause("plan", message("plan.cause.waits_short", **figures, when=when)))
+        first = self.work.starts[lot.arrive]
+        early = {
+            (peg.use.due, peg.use.name)
+            for peg in pegs
+            if peg.use.kind == "request" and not peg.use.late and peg.use.name and first <= peg.use.due < days.due
+        }
+        if early:
+            parts = [message("plan.named_day_of", name=name, day=day) for day, name in sorted(early)]
+            rule = "plan.whole_weeks" if self.weeks else "plan.whole_days"
+            figures = {"requests": self._listed(parts), "there": days.due, "counted": message(rule)}
+            rows = [self.demand_rows[name] for _, name in sorted(early) if name in self.demand_rows]
+            named = message("plan.cause.named_day", **figures)
+            causes.append(Cause("plan", named, "demand" if rows else "", tuple(rows[:MOST_ROWS])))
+        return causes
+
+    def _waits(self, lot: Lot) -> list[Cause]:
+        """The orders that are out for which it begins only on a later day of its bucket."""
         first = self.work.starts[lot.start]
         waits = [wait for wait in self.found.waits.get(lot, ()) if wait.comes.day > first]
         if not waits:
@@ -293,16 +317,7 @@ class Reasons:
             for wait in waits
         ]
         rows = tuple(dict.fromkeys(f"orders:{wait.comes.order}" for wait in waits))[:MOST_ROWS]
-        causes = [Cause("plan", message("plan.cause.waits", orders=self._listed(parts)), "orders", rows)]
-        line = None if lot.way.line in self.work.facts.shared else lot.way.line
-        if line is None or lot.way.span > 1 or (line, lot.start) not in self.lines:
-            return causes
-        left = self.lines[line, lot.start]["available"] * share_left(self.work, lot.start, start)
-        hours = lot.units * lot.way.hours_per_unit + lot.way.setup_hours
-        if hours > left + NOTHING:
-            figures = {"line": line, "hours": shown(hours), "left": shown(left), "day": start}
-            causes.append(Cause("plan", message("plan.cause.waits_short", **figures, when=self.when(lot.start))))
-        return causes
+        return [Cause("plan", message("plan.cause.waits", orders=self._listed(parts)), "orders", rows)]
 
     # how many, and how else ----------------------------------------------------------------------
 

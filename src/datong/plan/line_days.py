@@ -1,0 +1,130 @@
+"""By which day of a bucket its lots are done: the hours of lines day by day, and which lot has them.
+
+A bucket's hours are worked on its working days, each day in the measure of the hours that the calendar gives it; on
+other days only where these have none. Orders that are out come first. What is left of each day goes to the lots that
+can be worked, the one that is wanted first before others: the earliest due date, with work that may be interrupted,
+which keeps all due days where any order of work does (Horn 1974, Naval Research Logistics Quarterly 21).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from datong.ledger.state import State
+from datong.model.flow import Clearing, FloatArray
+from datong.network.line_hours import hours_by_day
+
+# Monday to Friday.
+WORKING_DAYS = 5
+# Hours below this are rounding.
+LEAST_HOURS = 1e-6
+
+
+def free_hours(state: State, clearing: Clearing, starts: Sequence[date]) -> dict[str, FloatArray]:
+    """line -> (bucket, day) hours that orders which are out leave, overtime that is worked among them. clearing: what
+    the plan does."""
+    at = {s: t for t, s in enumerate(starts)}
+    gone = max((state.today - starts[0]).days, 0) if starts else 0
+    usual, free = hours_by_day(state, starts), {}
+    for row in clearing.hours.to_pylist():
+        line, t = row["line"], at[row["bucket"]]
+        if line not in usual:
+            continue
+        by_day = usual[line][t]
+        used = row["run_hours"] + row["setup_hours"] + row["under_way_hours"]
+        there = max(float(by_day.sum()), used) * _shares(by_day, gone if t == 0 else 0)
+        left = np.maximum(np.cumsum(there) - row["under_way_hours"], 0.0)
+        free.setdefault(line, np.zeros(usual[line].shape))[t] = np.diff(left, prepend=0.0)
+    return free
+
+
+def _shares(by_day: FloatArray, gone: int) -> FloatArray:
+    """(day) the share of a bucket's hours that is worked on each of its days. gone: days that are past."""
+    days = np.arange(len(by_day))
+    there, working = days >= gone, days < WORKING_DAYS
+    for weights in (by_day * working, by_day, there & working, there):
+        if weights.sum() > 0:
+            return weights / weights.sum()
+    return np.zeros(len(by_day))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A lot in a bucket that it is worked in."""
+
+    # Line; None: it takes no hours.
+    line: str | None
+    # Hours in the bucket.
+    hours: float
+    # First day of the bucket on which it can be worked, from 0.
+    first: int
+    # Day by which it is wanted.
+    last: int
+    # Jobs that are done before it begins, and the days in between: 0, the day of their end itself.
+    after: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """When a job is worked."""
+
+    # Day of its first hours; None: it has none.
+    begins: int | None
+    # Day on which it is done; None: not in its bucket.
+    done: int | None
+    # Hours that it has in its bucket.
+    hours: float
+
+
+def all_fit(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> bool:
+    """Whether each job can be done from its first to its last day: of no run of days do jobs need more hours than it
+    has. free: line -> (day) hours."""
+    needed: dict[str, FloatArray] = defaultdict(lambda: np.zeros((days, days)))
+    for job in jobs:
+        if job.line is not None:
+            needed[job.line][job.first, job.last] += job.hours
+    for line, of_line in needed.items():
+        for first in range(days):
+            within = np.cumsum(of_line[first:].sum(axis=0))[first:]
+            if (within > np.cumsum(free[line][first:]) + LEAST_HOURS).any():
+                return False
+    return True
+
+
+def worked(jobs: Sequence[Job], free: Mapping[str, FloatArray], days: int) -> list[Course]:
+    """The jobs day by day, each after those that it takes of. jobs: what others take of before these."""
+    queue = sorted(range(len(jobs)), key=lambda j: (jobs[j].last, j))
+    left = [job.hours for job in jobs]
+    begins: list[int | None] = [None] * len(jobs)
+    done: list[int | None] = [None] * len(jobs)
+    for day in range(days):
+        room = {line: float(of_line[day]) for line, of_line in free.items()}
+        again = True
+        while again:  # what is done today may let others begin today
+            again, waiting = False, []
+            for j in queue:
+                job = jobs[j]
+                if day < job.first or not _may_begin(job, done, day):
+                    waiting.append(j)
+                    continue
+                if job.line is not None:
+                    some = min(room[job.line], left[j])
+                    if some > LEAST_HOURS and begins[j] is None:
+                        begins[j] = day
+                    left[j] -= some
+                    room[job.line] -= some
+                if job.line is None or left[j] <= LEAST_HOURS:
+                    done[j] = day
+                    begins[j] = day if begins[j] is None else begins[j]
+                    again = True
+                else:
+                    waiting.append(j)
+            queue = waiting
+    return [Course(begins[j], done[j], job.hours - left[j]) for j, job in enumerate(jobs)]
+
+
+def _may_begin(job: Job, done: Sequence[int | None], day: int) -> bool:
+    return all((end := done[other]) is not None and end + gap <= day for other, gap in job.after)
