@@ -12,7 +12,8 @@ import datong
 from datong.app.branch_changes import Change, parse_change
 from datong.app.chain import Chain
 from datong.app.cli.main import main
-from datong.app.exchange import exchange, file_drop, release
+from datong.app.exchange import exchange, file_drop
+from datong.app.release import release
 from datong.app.wiring import user_of_this_machine
 from datong.connectors.files.starter import write_starter
 from datong.model.errors import BadInput, NotFound, Refused

@@ -131,7 +131,8 @@ def test_what_was_refused_of_an_offer_is_bought_before_or_elsewhere() -> None:
 
 
 def test_a_refused_transfer_closes_its_lane_for_the_product() -> None:
-    """A is made at the works and sold in town by a lane; a second, dearer lane goes there too."""
+    """A is made at the works and sold in town by a lane; a second, dearer lane goes there too. They leave on Thursday,
+    when the 8 of 10 hours a week are worked."""
     tables = {
         "sites": [{"site": "works", "firm": "F"}, {"site": "town", "firm": "F"}],
         "lines": [{"line": "L", "hours_per_week": 10.0, "site": "works"}],
@@ -144,7 +145,7 @@ def test_a_refused_transfer_closes_its_lane_for_the_product() -> None:
     for refusal, lane in ((None, "road"), (refused("T1", week(0), kind="move", lane="road"), "rail")):
         rows = press() | tables | {"demand": demand} | (refusal or {})
         moves = [o for o in cycle(chain(3, **rows)).plan.orders if o.kind == "move"]
-        assert [(o.lane, o.units, o.start) for o in moves] == [(lane, 8.0, week(0))]
+        assert [(o.lane, o.units, o.start) for o in moves] == [(lane, 8.0, week(0) + timedelta(days=3))]
         assert [bool(told(o)) for o in moves] == [refusal is not None]
 
 

@@ -4,126 +4,27 @@ What is meant to go out is in the ledger first, and so is how far each message i
 goes out at least once, and counts once by its key.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
 from pathlib import Path
 
 from datong.app.chain import Chain
 from datong.app.kept_runs import run_messages
 from datong.app.offers import decided_messages
+from datong.app.release import refuse_what_ifs
 from datong.connectors.filedrop.drop import FileDrop
 from datong.connectors.filedrop.sheet import Known
-from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused, chain_of, chain_tag, delivery_key
+from datong.connectors.protocol import C, Delivered, Inlet, Outcome, Outlet, Refused, chain_tag, delivery_key
 from datong.dispatch.answers import READ_FOR_ANSWERS, Answers, answers
-from datong.dispatch.release import release_rows
 from datong.ledger.protocol import Intake
-from datong.ledger.standings import READ_FOR_STANDINGS, order_standings, order_states
+from datong.ledger.standings import READ_FOR_STANDINGS, order_standings
 from datong.ledger.state import State
 from datong.model import errors
 from datong.model.findings import Finding, finding
 from datong.model.flow import OrderMessage
-from datong.model.words import Message, message
-from datong.questions.run_result import RunResult
 
 # Under which the ledger keeps what was found in answers that were taken in, until that is told to whom they are of.
 _FOUND = "answers/"
-
-
-def release(
-    chain: Chain,
-    orders: Sequence[str],
-    all_due: bool,
-    run_name: str | None = None,
-    without: Sequence[str] = (),
-) -> list[str]:
-    """Release orders of the last run that are due for release: those named, or all. Returns their numbers.
-
-    orders: numbers, or keys as the run's messages have them, which name what exactly is asked for. run_name: the plan
-    that is meant. without: products of which nothing is released. Orders that are out already are left as they are.
-    Raises NotFound for a number that is not due for release and for a product without orders, Refused for a key or a
-    run that is not of the current plan (a run since, a branch, another chain), where another run's order with the same
-    number is out (then this run knows less than what was released), where all of a plan are asked for whose first
-    bucket is over, and on a branch.
-    """
-    _refuse_what_ifs(chain)
-    run = chain.kept_run()
-    if run_name not in (None, run.run):
-        raise errors.Refused(message("app.not_this_plan", orders=run_name, run=run.run))
-    if all_due:
-        _refuse_a_plan_of_before(chain, run)
-    due = {m.order.order: m for m in run_messages(run)}
-    if strangers := sorted(set(without) - {m.order.product for m in due.values()}):
-        raise errors.NotFound(message("app.without_unknown", products=", ".join(strangers)))
-    due = {o: m for o, m in due.items() if m.order.product not in without}
-    orders = _numbers(orders, due, chain, run)
-    state = chain.state(names=READ_FOR_STANDINGS)
-    out = order_states(state)
-    unknown = [o for o in orders if o not in due]
-    if unknown:
-        raise errors.NotFound(_why_not(unknown, run, out, [o for o in due if o not in out]))
-    run_of = {r["order"]: r["run"] for r in state.table("orders").select(["order", "run"]).to_pylist()}
-    taken = [o for o in due if (all_due or o in orders) and o in out and run_of.get(o) != run.run]
-    if taken:
-        raise errors.Refused(message("app.number_taken", orders=", ".join(taken), run=run.run))
-    chosen = [m for o, m in due.items() if (all_due or o in orders) and o not in out]
-    if chosen:
-        moment = chain.clock()
-        with chain.ledger.together():
-            for table, rows in release_rows(chosen, run.run, moment).items():
-                chain.ledger.ingest(table, rows, None, (), source=run.run, arrived_at=moment, by=chain.by)
-    return [m.order.order for m in chosen]
-
-
-def _numbers(asked: Sequence[str], due: Mapping[str, OrderMessage], chain: Chain, run: RunResult) -> list[str]:
-    """Numbers of the orders that are asked for by number or by key. Raises Refused for keys of other plans."""
-    of_key = {m.key: order for order, m in due.items()}
-    numbers, others = [], []
-    for text in asked:
-        tag, key = chain_of(text), text if chain_of(text) is None else text.partition(":")[2]
-        is_other = tag is not None and tag != chain_tag(chain.settings.name)
-        if not is_other and key in of_key:
-            numbers.append(of_key[key])
-        elif is_other or key.rpartition("-")[0] in due:
-            others.append(text)
-        else:
-            numbers.append(text)
-    if others:
-        raise errors.Refused(message("app.not_this_plan", orders=", ".join(others), run=run.run))
-    return numbers
-
-
-def _why_not(asked: Sequence[str], run: RunResult, out: Container[str], waiting: Sequence[str]) -> Message:
-    """Why orders cannot be given out of a plan, each in words, and what of it waits to be given out."""
-    settings = run.settings
-    starts = dict(
-        zip(run.tables["orders"]["order"].to_pylist(), run.tables["orders"]["start"].to_pylist(), strict=True)
-    )
-    end = settings.calendar.shift(settings.first_open_bucket(run.as_of), settings.frozen_buckets + 1)
-
-    def why(order: str) -> Message:
-        if order in out:
-            return message("app.out_already", order=order)
-        if order not in starts:
-            return message("app.no_order_of_plan", order=order, run=run.run)
-        plan_of = settings.calendar.shift(settings.calendar.bucket_start(starts[order]), -settings.frozen_buckets)
-        return message("app.starts_later", order=order, start=starts[order], end=end, plan_of=plan_of)
-
-    told = reduce(lambda before, after: message("app.and_then", before=before, after=after), map(why, asked))
-    if not waiting:
-        return message("app.not_due_none", told=told)
-    return message("app.not_due", told=told, count=len(waiting), due=", ".join(waiting))
-
-
-def _refuse_a_plan_of_before(chain: Chain, run: RunResult) -> None:
-    planned, now = (chain.state(moment, names=()).first_open_bucket for moment in (run.as_of, None))
-    if planned < now:
-        raise errors.Refused(message("app.plan_of_before", run=run.run, planned=planned, now=now))
-
-
-def _refuse_what_ifs(chain: Chain) -> None:
-    if chain.branch_name is not None:
-        raise errors.Refused(message("branch.not_given_out", branch=chain.branch_name))
 
 
 def file_drop(chain: Chain, folder: Path, language: str) -> FileDrop:
@@ -194,7 +95,7 @@ def exchange(
 
     Raises Refused on a branch. A way in that cannot be read or changed is a finding: what goes out goes out.
     """
-    _refuse_what_ifs(chain)
+    refuse_what_ifs(chain)
     taken, found = _hear(chain, outlet.name, inlet, heard)
     outcomes = _deliver(chain, outlet, serves)
     return outcomes, taken, (*not_delivered(outcomes), *found)
@@ -230,7 +131,7 @@ def _hear(
 def waiting(chain: Chain, outlet: Outlet, serves: Callable[[str], bool] = anybody) -> tuple[OrderMessage, ...]:
     """What `exchange` would bring out now, by run. Changes nothing. Raises Refused on a branch, DatongError where it
     cannot be told."""
-    _refuse_what_ifs(chain)
+    refuse_what_ifs(chain)
     noted = chain.ledger.deliveries(outlet.name)
     by_run = sorted(to_deliver(chain).items())
     return tuple(

@@ -1,7 +1,7 @@
 """Lead times of orders that are done, by recipe or offer: what a plan counts on.
 
-Of orders that are still out, `network/under_way.py` says when they are expected. `replenish`, which looks at one item
-by itself, has chances instead (`replenish_lead_times.py`).
+Of orders that are still out, `network/overdue_arrivals.py` says when they are expected. `replenish`, which looks at one
+item by itself, has chances instead (`replenish_lead_times.py`).
 """
 
 from collections import defaultdict

@@ -7,9 +7,10 @@ from datetime import date
 from datong.ledger.standings import order_standings
 from datong.ledger.state import State
 from datong.model.flow import Item
+from datong.network.orders_out import UnderWay
 from datong.network.owed import FirmRow, owed
 from datong.network.stock import Counts, movements, on_hand, on_hand_by_site
-from datong.network.under_way import UnderWay, under_way
+from datong.network.under_way import under_way
 
 
 @dataclass(frozen=True)

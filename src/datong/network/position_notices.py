@@ -19,6 +19,8 @@ from datong.model.flow import Learnt
 from datong.model.words import Message, message
 from datong.network.committed import PutOff, committed
 from datong.network.facts import chain_facts, located
+from datong.network.orders_out import UnderWay, orders_out
+from datong.network.overdue_arrivals import Expected, expected_arrivals
 from datong.network.owed import old_sales_owed, past_firm_rows
 from datong.network.position import Position, position
 from datong.network.sales_recorded_until import quiet_since, sales_end
@@ -30,7 +32,6 @@ from datong.network.stock import (
     ships_to_buyers,
     unbooked_done,
 )
-from datong.network.under_way import Expected, UnderWay, expected_arrivals, orders_out
 from datong.network.ways import Way
 
 # Orders that are told one by one; the others are counted.

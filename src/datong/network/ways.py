@@ -17,8 +17,8 @@ from datong.ledger.versions import day_or_none, span
 from datong.model.flow import IMPLIED, FloatArray, Learnt, OrderKind
 from datong.network.bills import Bills, ComponentUse
 from datong.network.horizon import Horizon, Row, held_rows, or_default, rows_of, valid_on, versions_in
+from datong.network.overdue_arrivals import LEAD_QUANTILE
 from datong.network.refusals import Refusal, closed_days
-from datong.network.under_way import LEAD_QUANTILE
 
 # In place of the first day of a way that may not start.
 NEVER = date.max

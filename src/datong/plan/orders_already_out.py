@@ -8,7 +8,7 @@ import pyarrow as pa
 from datong.ledger.standings import OPEN_STATES, order_standings, state_of
 from datong.ledger.state import State, state_schema
 from datong.model.tables import tables
-from datong.network.under_way import UnderWay
+from datong.network.orders_out import UnderWay
 from datong.plan.work import Work
 
 

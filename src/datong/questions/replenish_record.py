@@ -1,6 +1,6 @@
 """What was ordered of each item in the past and what became of it: the record from which `replenish` learns leads.
 
-Overdue orders of a plan are judged elsewhere: network/under_way.py.
+Overdue orders of a plan are judged elsewhere: network/overdue_arrivals.py.
 """
 
 from dataclasses import dataclass

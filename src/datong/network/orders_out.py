@@ -1,0 +1,112 @@
+"""Orders that are out and still bring units, each due as it says, and what they still take."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from datong.ledger.order_life import Standing
+from datong.ledger.standings import LEAST_UNITS, OPEN_STATES, begun_at, only_recipes, state_now
+from datong.ledger.state import State
+from datong.network.bills import Bills
+from datong.network.stock import MOMENT, Counts, order_sites
+
+# How far an order is: 'fixed': a planner locked it and it has not begun (what a run proposed and gave out is no word of
+# a planner); 'out': given out and not begun; 'begun': a start, or units of it, were reported.
+Stage = Literal["fixed", "out", "begun"]
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """An order already out. units: still to be started (or, of a purchase, to come): ordered less good and scrapped.
+
+    What arrives of them is `units` times the yield of the order's way. due: the day on which it is counted on: as the
+    order says, or, where that has passed, when it can be expected. taken: components that it has nothing left to take
+    of; the others are still in stock, as far as they are there at all. partly: some of its units were reported, so that
+    the others are still to be worked, whenever it began.
+    """
+
+    order: str
+    kind: str
+    product: str
+    recipe: str | None
+    line: str | None
+    units: float
+    start: date
+    due: date
+    offer: str | None = None
+    lane: str | None = None
+    site: str | None = None
+    stage: Stage = "out"
+    taken: frozenset[str] = frozenset()
+    partly: bool = False
+
+    def takes(self, product: str) -> bool:
+        """Whether it still takes a component; a transfer takes its product where it leaves."""
+        return product not in self.taken
+
+    @property
+    def fixed(self) -> bool:
+        return self.stage == "fixed"
+
+
+def orders_out(state: State, stands: Mapping[str, Standing], counts: Counts) -> tuple[UnderWay, ...]:
+    """`under_way` without what is on the way, each due as the order says."""
+    names = ["order", "kind", "product", "recipe", "line", "start", "due", "offer", "lane", "site"]
+    only, calendar, result = only_recipes(state), state.settings.calendar, []
+    takings = _Takings(state, counts)
+    for r in state.table("orders").select([*names, "units", "locked", "run"]).to_pylist():
+        stand = stands.get(r["order"], Standing())
+        left = r["units"] - stand.good_units - stand.scrap_units
+        is_planned = r["locked"] and state_now(stand) == "proposed"
+        if not (is_planned or state_now(stand) in OPEN_STATES) or left <= LEAST_UNITS:
+            continue
+        stage: Stage = "fixed" if is_planned or (r["locked"] and r["run"] is None) else "out"
+        own, taken = {name: r[name] for name in names}, frozenset[str]()
+        if r["kind"] == "make" and r["recipe"] is None:
+            own["recipe"] = only.get((r["product"], r["line"])) or only.get(r["product"])
+        began = begun_at(stand, r["start"], calendar)
+        if began is not None:
+            stage = "begun"
+            taken = takings.of(own, began)
+        partly = stand.good_units + stand.scrap_units > LEAST_UNITS
+        result.append(UnderWay(units=left, stage=stage, taken=taken, partly=partly, **own))
+    return tuple(result)
+
+
+class _Takings:
+    """Which components orders that have begun took already."""
+
+    def __init__(self, state: State, counts: Counts) -> None:
+        self.state, self.counts = state, counts
+
+    @cached_property
+    def bills(self) -> Bills:
+        components = self.state.versions("components")
+        return Bills(components, set(components["component"].to_pylist()))
+
+    @cached_property
+    def leaves(self) -> dict[str, str]:
+        """Where a lane begins."""
+        lanes = self.state.table("lanes")
+        return dict(zip(*(lanes[c].to_pylist() for c in ("lane", "from_site")), strict=True))
+
+    @cached_property
+    def site_of(self) -> Callable[[Mapping[str, Any]], str]:
+        return order_sites(self.state)
+
+    def of(self, order: Mapping[str, Any], began: datetime) -> frozenset[str]:
+        """order: a row of `orders`, with its recipe. began: when it did. A transfer takes its own product, where it
+        leaves: until that is counted there, it lies there by the records."""
+        moment = int(pa.scalar(began, MOMENT).value)
+        if order["kind"] == "move":
+            left = self.counts.last(order["product"], self.leaves.get(order["lane"], ""))
+            return frozenset({order["product"]} if left is not None and left >= moment else ())
+        if order["kind"] != "make":
+            return frozenset()
+        site = self.site_of(order)
+        parts = {use.component for use in self.bills.uses(order["product"], order["recipe"])}
+        return frozenset(part for part in parts if self.counts.taken(part, site, moment))
