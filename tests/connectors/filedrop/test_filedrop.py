@@ -1125,3 +1125,31 @@ def test_what_a_terminal_obeys_stays_in_the_file(ledger: DuckDBLedger, drop: Pat
     got = take(ledger, drop)
     assert "\x1b" not in "".join(f.text(language) for f in got.findings for language in ("en", "zh"))
     assert all("\x1b" not in str(row) for row in end(ledger).table("order_events").to_pylist())
+
+
+@pytest.mark.parametrize("columns", [("place", "size", "changed", "chain"), ("place", "size", "changed")])
+def test_what_was_put_away_before_files_were_known_by_what_they_say_counts_once(
+    ledger: DuckDBLedger, drop: Path, columns: tuple[str, ...]
+) -> None:
+    """An earlier version noted sizes and times alone. A restored backup has other times: the files are read again, a
+    start without a day among them, and nothing is new; from then on they are known by what they say."""
+    written_at = datetime(2026, 3, 7, 1, tzinfo=UTC).timestamp()
+    for name, rows in (("one.csv", "W1,开工,,,\nW2,started,,2026-03-05,\n"), ("two.csv", "W2,done,60,2026-03-07,\n")):
+        put(drop, HEAD + rows, name)
+        os.utime(drop / "inbox" / name, (written_at, written_at))
+        assert {severity for severity, *_ in codes(take(ledger, drop))} <= {"note"}
+    before = end(ledger).table("order_events").sort_by("row_id")
+    with (drop / "taken.csv").open(encoding="utf-8-sig", newline="") as file:
+        kept = [{name: row[name] for name in columns} for row in csv.DictReader(file)]
+    assert len(kept) == 2
+    with (drop / "taken.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(kept)
+    later = datetime(2026, 3, 9, 1, tzinfo=UTC).timestamp()
+    for path in (drop / "done").rglob("*.csv"):
+        os.utime(path, (later, later))
+    assert [one.source for one in collect(drop, SETTINGS.calendar).files] == ["one.csv", "two.csv"]
+    assert [code for code in codes(take(ledger, drop)) if code[0] != "note"] == []
+    assert end(ledger).table("order_events").sort_by("row_id").equals(before)
+    assert collect(drop, SETTINGS.calendar).files == ()

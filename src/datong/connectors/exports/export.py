@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice
@@ -20,7 +21,7 @@ class Export:
 
     name: of the file. columns: by header, as far as they are read. known: the column of fields that somebody named.
     country: ISO code, '' for none. from_1904: a workbook that counts its days from 1904. settled: columns of which it
-    was asked what becomes of their gaps.
+    was asked what becomes of their gaps. today: None where nobody says.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Export:
     known: Mapping[str, str]
     country: str = ""
     from_1904: bool = False
+    today: date | None = None
     notes: list[Message] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)

@@ -1,5 +1,7 @@
 """Which rows are left out since they are no sales: sums, notes, parts of another row, what cannot be read."""
 
+from datetime import date
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +23,9 @@ from datong.model.findings import finding
 from datong.model.words import message
 
 _MOSTLY = 0.8
+# Clocks and zones differ by so many days: a sale of tomorrow is none of a year to come.
+MOST_DAYS_AHEAD = 2
+EPOCH = date(1970, 1, 1).toordinal()
 _MOST_NAMED = 3
 _BETWEEN_PRODUCTS = (";", "；", "|", "、", "+", ",", "，", "/", "\n")
 
@@ -45,6 +50,7 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
     date = export.columns[export.choice.column("date") or ""]
     _drop(export, numbers, "unread_date", ~day & date.filled, export.choice.column("date"))
     _drop(export, numbers, "no_date", ~day, export.choice.column("date"))
+    _leave_days_to_come_out(export, numbers, when, day)
     _take_names(export, product)
     _drop(
         export,
@@ -53,6 +59,32 @@ def leave_out(export: Export, numbers: Numbers, when: Moments, told: Told) -> No
         ~export.columns[export.choice.column("product") or ""].filled,
         export.choice.column("product"),
     )
+
+
+def _leave_days_to_come_out(export: Export, numbers: Numbers, when: Moments, day: np.ndarray) -> None:
+    """Rows of a day to come: a mistyped year, which would move all plans there. Where they are more than a few, only
+    after a question: they may be orders for later."""
+    if export.today is None:
+        return
+    rows = day & (when.days > export.today.toordinal() - EPOCH + MOST_DAYS_AHEAD) & export.rows.inside
+    column = export.choice.column("date") or ""
+    if not rows.any():
+        return
+    count, units = f"{int(rows.sum()):,}", f"{np.nansum(np.abs(numbers.units[rows])):,.10g}"
+    lines = export.table.numbers[np.flatnonzero(rows)[:_MOST_NAMED]].tolist()
+    samples = quoted_of(export.columns[column], rows, names_people(export.columns))
+    if rows.sum() / export.rows.inside.sum() > FEW:
+        words = {"count": count, "units": units, "column": column, "today": export.today}
+        options = tuple(Option(n, message(f"export.reading.to_come_{n}", units=units)) for n in ("leave_out", "keep"))
+        asks = message("export.asks.to_come", **words)
+        if export.asking.ask(Question("to_come", asks, (column,), samples, options)) == "keep":
+            return
+    export.findings.append(
+        finding("error", "export.to_come_cell", export.name, row=int(lines[0]), column=column,
+                rows_affected=int(rows.sum()), count=count, value=", ".join(samples[:_MOST_NAMED]), units=units,
+                rows=", ".join(map(str, lines)), today=export.today)
+    )  # fmt: skip
+    export.rows.drop("to_come", rows, numbers.units)
 
 
 def _names(goods: list[Cells], rows: np.ndarray) -> str:

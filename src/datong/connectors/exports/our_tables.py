@@ -16,6 +16,7 @@ from datong.connectors.exports.evidence import (
 from datong.connectors.exports.export import Export
 from datong.connectors.exports.identities import products_of, told_of_products
 from datong.connectors.exports.number_columns import Numbers
+from datong.connectors.exports.order_amounts import amounts_of_lines
 from datong.connectors.exports.vocabulary import plain, words
 from datong.ledger.cells import local_to_utc
 from datong.ledger.row_checks import ROW
@@ -94,7 +95,7 @@ def _prices(export: Export, numbers: Numbers, product: pa.Array, units: np.ndarr
                 export.notes.append(message("export.line_total", column=export.choice.column("price")))
                 price = np.abs(price) / of
         elif amount is not None:
-            price = np.abs(amount) / of
+            price = np.abs(amounts_of_lines(export, amount, of)) / of
     return None if price is None else np.where((price > 0) & np.isfinite(price), price, np.nan)
 
 

@@ -63,7 +63,8 @@ def read_export(
 
     answers: readings by the key of their question. country: ISO code, for the zone of moments with an offset. known:
     the header of each field whose column is known already. profiles: of platforms that may be recognised; None: those
-    that come with Datong. today: what a list without any date may be of; None where it is not known.
+    that come with Datong. today: what a list without any date may be of, and what no sale is later than; None
+    where it is not known.
     """
     return read_from(read_grids(path), path.name, answers, country, known, profiles, today)
 
@@ -107,7 +108,7 @@ def read_from(
         notes.append(message("export.day_of_list", day=dates.text[0]))
     export = Export(
         name, table, columns, choice, Rows(table), asking, profile, known, country,
-        grids.from_1904, [*notes, *placeholders],
+        grids.from_1904, today, [*notes, *placeholders],
     )  # fmt: skip
     missing = _missing(export)
     if missing:

@@ -40,7 +40,7 @@ def read_heard(
     columns, placeholders = without_empty_codes(found.table.columns, found.profile)
     export = Export(
         name, found.table, columns, found.choice, Rows(found.table), asking, found.profile, {}, country, from_1904,
-        [*found.notes, *placeholders],
+        today, [*found.notes, *placeholders],
     )  # fmt: skip
     stretch = _day_of_all(export, found, today)
     missing = [f for f in ("date", "product") if export.choice.column(f) is None]
