@@ -1,5 +1,7 @@
 """A plan made on Saturday for the Monday that follows: its opening is no record of the future."""
 
+import re
+import shlex
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import pytest
 
 import mill
-from datong.app import exchange, release
+from datong.app import clock, exchange, release
 from datong.app.chain import Chain
 from datong.app.cli.commands import warn_of_findings
 from datong.model.findings import Finding
@@ -62,6 +64,23 @@ def test_what_lies_behind_the_start_is_of_the_future(tmp_path: Path) -> None:
         with at(chain_folder(tmp_path / moment, "declared", sales_csv=sales), SATURDAY) as chain:
             assert codes(chain.unheeded) == unheeded
             assert chain.ledger.quarantined().num_rows == held
+            for told in chain.unheeded:
+                assert "1 row of days to come: sales:S1 (2026-08-02)" in told.text("en")
+                assert f"datong withdraw sales sales:S1 --chain {chain.folder}" in told.text("zh")
+
+
+def test_the_commands_that_are_printed_bring_a_chain_back_to_today(tmp_path: Path) -> None:
+    """The row goes out, and the clock that it moved is put back: both are needed."""
+    sales = "sale,happened_at,product,units\nS1,2026-08-02,P,1\n"
+    with at(chain_folder(tmp_path / "c", "declared", sales_csv=sales), SATURDAY) as chain:
+        (told,) = chain.unheeded
+        assert told.text("en").count(f"datong clock {chain.folder} --repair") == 1
+        (command,) = re.findall(r"datong (withdraw .*?) and", told.text("en"))
+        _, table, row, *_ = shlex.split(command)
+        assert chain.withdraw(table, [row]) == 1
+        assert clock.repair(chain._at) > 0
+        assert chain.default_as_of().date() == MONDAY.date()
+        assert chain.state().table("sales").num_rows == 0
 
 
 def test_a_moment_that_was_asked_for_is_not_the_future(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,3 +135,21 @@ def test_markets_that_are_called_like_no_site_are_served_from_every_end_of_the_l
     assert bool(finding) == told
     if told:
         assert "north" in finding[0].text("en") and "N, S" in finding[0].text("en") and "免费" in finding[0].text("zh")
+
+
+@pytest.mark.parametrize(("lost", "count"), [(60.0, 1), (99.99, 1), (100.0, 0), (150.0, 0), (None, 0)])
+def test_a_lost_sale_below_the_price_is_said(lost: float | None, count: int) -> None:
+    """A costs 2 to make and is sold at 100: a unit that costs 70 by overtime is not made where losing it costs 60."""
+    economics = [{"product": "A", "lost_sale_cost_per_unit": lost}]
+    tables = press() | {"products": [{"product": "A", "price": 100.0}], "economics": economics, "demand": wanted()}
+    told = found(chain(2, **tables), "lost_below_price")
+    assert len(told) == count
+    for f in told:
+        assert f.severity == "note"
+        assert f"A: {lost:.2f} against 100.00" in f.text("en") and f"A：{lost:.2f} 对 100.00" in f.text("zh")
+
+
+def test_of_what_nobody_asks_for_no_lost_sale_is_said() -> None:
+    economics = [{"product": "A", "lost_sale_cost_per_unit": 1.0}]
+    tables = press() | {"products": [{"product": "A", "price": 100.0}], "economics": economics, "demand": []}
+    assert found(chain(2, **tables), "lost_below_price") == []

@@ -1,5 +1,6 @@
 """The chain's clock: now, the moment that a plan is made for, and what a wrong clock hides or moves."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,6 +20,8 @@ from datong.model.words import message
 
 # A moment as a program may give it; pandas.Timestamp is a datetime.
 Moment = str | date | datetime | np.datetime64
+# Rows of the future that are named.
+MOST_NAMED = 5
 # Days between which a plan may be asked for.
 FIRST_MOMENT, LAST_MOMENT = date(1970, 1, 1), date(2199, 12, 31)
 # The clocks of machines differ by so much without anything being wrong.
@@ -105,8 +108,13 @@ def clock_findings(at: Opened, as_of: datetime | None = None) -> list[Finding]:
             return []
         if (as_of is not None and last <= as_of) or (start is not None and calendar.local_date(last) <= start):
             return []
-        then = _local(at, last)
-        return [finding("warning", "app.in_the_future", str(LEDGER_FILE), then=then, today=_local(at, at.now()))]
+        ahead = _of_the_future(at)
+        words = {"then": _local(at, last), "today": _local(at, at.now()), "count": len(ahead)}
+        rows = ", ".join(f"{row} ({calendar.local_date(moment)})" for moment, _, row in ahead[:MOST_NAMED])
+        words["rows"] = rows + (" …" if len(ahead) > MOST_NAMED else "")
+        command = ["datong", "withdraw", ahead[0][1], ahead[0][2], "--chain", str(at.folder)] if ahead else []
+        words |= {"command": shlex.join(command), "repair": shlex.join(["datong", "clock", str(at.folder), "--repair"])}
+        return [finding("warning", "app.in_the_future", str(LEDGER_FILE), **words)]
     found = []
     arrived = at.ledger.latest_arrival()
     if arrived is not None and arrived - at.now() > CLOCK_SLACK:
@@ -133,6 +141,18 @@ def clock_findings(at: Opened, as_of: datetime | None = None) -> list[Finding]:
                     )
                 )
     return found
+
+
+def _of_the_future(at: Opened) -> list[tuple[datetime, str, str]]:
+    """Rows later than the machine's clock allows, the latest first: when they happened or became known, table, id."""
+    state, limit = at.ledger.state(END_OF_TIME), at.now() + FUTURE_SLACK
+    found = []
+    for name in tables():
+        rows = state.table(name)
+        column = "happened_at" if "happened_at" in rows.column_names else "known_at"
+        late = rows.filter(pc.greater(rows[column], pa.scalar(limit, rows[column].type)))
+        found += zip(late[column].to_pylist(), [name] * late.num_rows, late["row_id"].to_pylist(), strict=True)
+    return sorted(found, key=lambda row: (-row[0].timestamp(), row[1], row[2]))
 
 
 def _start_moment(settings: ChainSettings) -> datetime | None:

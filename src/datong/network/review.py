@@ -15,6 +15,7 @@ from datong.model.findings import Finding, finding
 from datong.model.flow import Item, nothing_learnt
 from datong.model.words import message
 from datong.network.facts import chain_facts
+from datong.network.horizon import rows_of
 from datong.network.stock import last_counts
 
 # Products that a finding on single products is given for; the others are counted.
@@ -30,6 +31,7 @@ def review(state: State) -> tuple[Finding, ...]:
     return (
         *held_findings(state, held),
         *never_made(state, starts, held),
+        *lost_below_price(state, starts),
         *demand_ends_early(state, starts),
         *demand_beyond(state, starts),
         *assumed_supply(state, starts, held),
@@ -73,6 +75,31 @@ def never_made(state: State, starts: Sequence[date], held: Held) -> list[Finding
     if rest:
         found.append(finding("warning", "review.never_made_more", "economics", count=len(rest), products=named(rest)))
     return found
+
+
+def lost_below_price(state: State, starts: Sequence[date]) -> list[Finding]:
+    """Products that are asked for and whose stated cost of a lost sale is below their price: where a unit costs more
+    than that, by overtime or a dearer way, its sale is refused, though its price would pay for it."""
+    prices = {p: price for p, price in rows_of(state.table("products"), ("product", "price")) if price is not None}
+    stated: dict[str, float] = {}
+    for product, lost in rows_of(state.versions("economics"), ("product", "lost_sale_cost_per_unit")):
+        if lost is not None:
+            stated[product] = min(lost, stated.get(product, lost))
+    asked = {item.product for item in asked_items(state, starts)}
+    low = [p for p in sorted(asked & stated.keys() & prices.keys()) if stated[p] < prices[p] * (1 - EQUAL_SHARE)]
+    if not low:
+        return []
+    first = low[0]
+    figures: dict[str, Any] = {
+        "count": len(low),
+        "products": named(low),
+        "product": first,
+        "lost": f"{stated[first]:,.2f}",
+        "price": f"{prices[first]:,.2f}",
+        "currency": state.settings.currency,
+    }
+    column = "lost_sale_cost_per_unit"
+    return [finding("note", "review.lost_below_price", "economics", column=column, rows_affected=len(low), **figures)]
 
 
 def assumed_supply(state: State, starts: Sequence[date], held: Held) -> list[Finding]:
