@@ -316,15 +316,15 @@ def test_what_another_day_costs_is_told_for_one_demand_and_concludes_nothing_tha
     ("cost", "worth", "says", "says_not"),
     [
         (OfferCost(-330.0, -2343.0, 2010.0), 70.0, ["wider than the order is worth", "-2.34k", "2.01k"], []),
-        (OfferCost(-3.0, -20.0, 20.0), 70.0, ["no difference can be told", "20"], ["less", "more"]),
+        (OfferCost(-3.0, -20.0, 20.0), 70.0, ["cannot be told apart", "20"], ["less", "more"]),
         (OfferCost(-30.0, -40.0, -20.0), 70.0, ["less than the order as it was", "40", "20"], ["no difference"]),
         (OfferCost(30.0, 20.0, 40.0), 10.0, ["more than the order as it was"], ["no difference"]),
         (OfferCost(30.0, 30.0, 30.0), 70.0, ["costs CNY 30 more"], ["between", "no difference"]),
-        (OfferCost(0.0, -0.02, 0.02), 2000.0, ["no real difference", "within CNY 0.02"], ["no difference can be told"]),
+        (OfferCost(0.0, -0.02, 0.02), 2000.0, ["no real difference", "within CNY 0.02"], ["cannot be told apart"]),
         (OfferCost(1.0, 0.5, 9.9), 2000.0, ["no real difference", "within CNY 9.9"], ["between"]),
-        (OfferCost(1.0, -0.5, 10.1), 2000.0, ["no difference can be told"], ["real"]),
+        (OfferCost(1.0, -0.5, 10.1), 2000.0, ["cannot be told apart"], ["real"]),
         (OfferCost(0.0, -0.004, 0.009), None, ["no real difference", "within CNY 0.01"], []),
-        (OfferCost(30.0, None, 40.0), 70.0, ["no difference can be told for certain"], ["between"]),
+        (OfferCost(30.0, None, 40.0), 70.0, ["how far this is off is not known"], ["between"]),
     ],
 )
 def test_where_the_bounds_hold_nothing_no_difference_is_told(
