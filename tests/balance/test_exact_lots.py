@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from datong.balance import exact_lots, highs
+from datong.balance.arrays import Market
 from datong.balance.pack import pack_facts
 from datong.model.calendar import Calendar
 from datong.network.bills import ComponentUse
@@ -110,3 +111,47 @@ def test_a_plan_that_breaks_a_rule_of_lots_is_refused(broken):
         started[0, 0] = {"smallest": 2.0, "steps": 9.0, "hours": 12.0}[broken]
     with pytest.raises(AssertionError):
         exact_lots.cost_in_lots(market, rules, plan.solution, setups)
+
+
+def in_turn(seed: int, products: int = 5, weeks: int = 6) -> Market:
+    """Products with set-ups that share a line, tight enough that HiGHS does not prove a plan in few nodes."""
+    random = np.random.default_rng(seed)
+    names = [f"A{i}" for i in range(products)]
+    starts = tuple(date(2024, 1, 1) + timedelta(days=7 * i) for i in range(weeks))
+    ways = [
+        way(
+            f"{name}/1",
+            product=name,
+            line="L",
+            hours_per_unit=1.0,
+            setup_hours=float(random.integers(5, 20)),
+            setup_cost=float(random.integers(50, 400)),
+        )
+        for name in names
+    ]
+    economics = {name: Economics(20.0, float(random.integers(1, 4)), 30.0, 500.0, 500.0, 0.0) for name in names}
+    paths = {n: random.integers(0, 40, (1, weeks)) * (random.random((1, weeks)) < 0.8) * 1.0 for n in names}
+    hours = {"L": np.full(weeks, 20.0 * products)}
+    facts = ChainFacts(tuple(names), economics, tuple(ways), hours)
+    return pack_facts(facts, Position({}, {}, {}, {}), paths, starts, Calendar("UTC", "week"), 0)
+
+
+def stopped(market: Market, nodes: int = 1) -> exact_lots.LotPlan:
+    """The plan where HiGHS looks at few nodes."""
+    rules = exact_lots.lot_rules(market, np.full(len(market.products), True))
+    nothing = np.zeros(market.ways.is_open.shape)
+    plan = exact_lots.solve(market, rules, nothing, options={**highs.OPTIONS, "mip_max_nodes": nodes})
+    assert plan is not None
+    return plan
+
+
+def test_parts_that_are_decided_anew_make_a_plan_no_dearer_and_mostly_cheaper(monkeypatch: pytest.MonkeyPatch) -> None:
+    markets = [in_turn(seed) for seed in range(3)]
+    found = [stopped(market).total_cost for market in markets]
+    again = [stopped(market) for market in markets]
+    assert [plan.total_cost for plan in again] == found
+    assert all(plan.bound <= plan.total_cost + 1e-6 for plan in again)
+    monkeypatch.setattr(exact_lots, "WORK_OF_PARTS", 0)
+    without = [stopped(market).total_cost for market in markets]
+    assert all(cost <= other + 1e-6 for cost, other in zip(found, without, strict=True))
+    assert sum(cost < other * (1 - 1e-3) for cost, other in zip(found, without, strict=True)) >= 2

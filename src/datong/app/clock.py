@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -109,7 +110,7 @@ def clock_findings(at: Opened, as_of: datetime | None = None) -> list[Finding]:
         if (as_of is not None and last <= as_of) or (start is not None and calendar.local_date(last) <= start):
             return []
         ahead = _of_the_future(at)
-        words = {"then": _local(at, last), "today": _local(at, at.now()), "count": len(ahead)}
+        words: dict[str, Any] = {"then": _local(at, last), "today": _local(at, at.now()), "count": len(ahead)}
         rows = ", ".join(f"{row} ({calendar.local_date(moment)})" for moment, _, row in ahead[:MOST_NAMED])
         words["rows"] = rows + (" …" if len(ahead) > MOST_NAMED else "")
         command = ["datong", "withdraw", ahead[0][1], ahead[0][2], "--chain", str(at.folder)] if ahead else []

@@ -11,6 +11,10 @@ there, and n(w,t), a whole number of its steps; x(w,t) are the units started.
 `most` is the least of the way's limit, of what the hours of its line leave after the set-up, and of what can be wanted
 of the product (`most_wanted`), in whole steps. The programme's own bound is one for every plan in lots (Pochet and
 Wolsey 2006), where the curves of expected cost are exact: with up to 25 sample paths.
+
+Where HiGHS stops at its limit of nodes, parts of the best plan are decided anew with all other set-ups as they are
+(fix and optimise: Helber and Sahling 2010, International Journal of Production Economics 123): those of a product, then
+those of a few neighbouring buckets, until a whole round finds nothing or as much work was done as in the search.
 """
 
 import math
@@ -30,6 +34,7 @@ from datong.balance.solution import OnProgress, Solution, never_stop
 from datong.balance.spans import over_span
 from datong.model.flow import BoolArray, FloatArray, IntArray
 
+Options = Mapping[str, str | bool | int | float]
 ENDED = (
     *STOPPED,
     highspy.HighsModelStatus.kOptimal,
@@ -38,6 +43,11 @@ ENDED = (
 )
 # Of a solver's whole number, what is rounding.
 ROUNDING = 1e-6
+# A part of a plan that is decided anew: neighbouring buckets, nodes that HiGHS looks at, the share of the cost at which
+# it stops, and how much work all parts may be, as a multiple of the search before (iterations of the simplex method).
+BUCKETS_OF_A_PART, NODES_OF_A_PART, GAP_OF_A_PART, WORK_OF_PARTS = 4, 5, 1e-3, 1
+# A gain below this share of the cost is none.
+LEAST_GAIN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +100,16 @@ class LotPlan:
         return sum(self.cost.values())
 
 
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A plan as the programme has it."""
+
+    # (column) its value.
+    value: FloatArray
+    # Money, as far as the programme counts it.
+    objective: float
+
+
 def knows(market: Market) -> bool:
     """Whether all rules of the market can be had in lots."""
     return all(rule.in_lots for rule in market.rules.there) and not market.has_circles
@@ -105,7 +125,7 @@ def solve(
     rules: LotRules,
     start: FloatArray | None = None,
     most_gap: float = 0.0,
-    options: Mapping[str, str | bool | int | float] = OPTIONS,
+    options: Options = OPTIONS,
     on_progress: OnProgress = never_stop,
 ) -> LotPlan | None:
     """The cheapest plan in lots. start: (way, bucket) units started by a plan that keeps the rules; the answer is never
@@ -227,33 +247,79 @@ class _Lots:
         self.row_upper = np.concatenate([linear.row_upper, np.zeros(count), np.full(count, np.inf)])
         self.whole = np.concatenate([programme.started[step > 0], self.y])
 
-    def solve(
-        self, start: FloatArray | None, options: Mapping[str, str | bool | int | float], on_progress: OnProgress
-    ) -> LotPlan | None:
+    def solve(self, start: FloatArray | None, options: Options, on_progress: OnProgress) -> LotPlan | None:
+        self.began = time.monotonic()
+        begun = None if start is None else self._finished(self._columns_of(start))
+        solver, found = self._searched(begun, options, on_progress)
+        plans = [plan for plan in (begun, found) if plan is not None]
+        if not plans:
+            return None
+        best, info = min(plans, key=lambda plan: plan.objective), solver.getInfo()
+        if solver.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit and options.get("mip_max_nodes", 1):
+            work = WORK_OF_PARTS * int(info.simplex_iteration_count)
+            best = self._in_parts(best, options, work, on_progress)
+        exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
+        gap = max(best.objective - info.mip_dual_bound, 0.0) if exact else math.inf
+        return self._read(best.value, gap, int(max(info.mip_node_count, 0)))
+
+    def _searched(
+        self,
+        begun: _Found | None,
+        options: Options,
+        on_progress: OnProgress,
+        fixed: IntArray | None = None,
+    ) -> tuple[highspy.Highs, _Found | None]:
+        """HiGHS after its search, and the best plan that it found, where that is better than the one to begin with.
+        fixed: columns that stay as they are in that one."""
         solver = highspy.Highs()
         for option, value in options.items():
             solver.setOptionValue(option, value)
         kinds = np.full(len(self.cost), highspy.HighsVarType.kContinuous)
         kinds[self.whole] = highspy.HighsVarType.kInteger
-        solver.passModel(self._model(np.zeros(len(self.cost)), self.upper, kinds))
-        begun = None if start is None else self._finished(self._columns_of(start))
+        lower, upper = np.zeros(len(self.cost)), self.upper.copy()
+        if begun is not None and fixed is not None:
+            lower[fixed] = upper[fixed] = begun.value[fixed]
+        solver.passModel(self._model(lower, upper, kinds))
         if begun is not None:
             columns = self.whole.astype(np.int32)
-            solver.setSolution(len(columns), columns, begun[0][self.whole])
+            solver.setSolution(len(columns), columns, begun.value[self.whole])
         self._listen(solver, on_progress)
         ran, status = solver.run(), solver.getModelStatus()
         if ran == highspy.HighsStatus.kError or status not in ENDED:
             raise RuntimeError(f"HiGHS: {solver.modelStatusToString(status)}")
-        info, found = solver.getInfo(), None
-        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
-            found = self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
-        plans = [plan for plan in (begun, found) if plan is not None]
-        if not plans:
-            return None
-        value, objective = min(plans, key=lambda p: p[1])
-        exact = all(len(paths) <= BREAKPOINTS for paths in self.market.demand.cumulative)
-        gap = max(objective - info.mip_dual_bound, 0.0) if exact else math.inf
-        return self._read(value, gap, int(max(info.mip_node_count, 0)))
+        info = solver.getInfo()
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return solver, None
+        if begun is not None and info.objective_function_value >= begun.objective - LEAST_GAIN * abs(begun.objective):
+            return solver, None
+        return solver, self._finished(np.round(np.array(solver.getSolution().col_value)[self.whole]))
+
+    def _in_parts(self, best: _Found, options: Options, most_work: int, on_progress: OnProgress) -> _Found:
+        """The plan, or a cheaper one: parts of it decided anew, as the module says. most_work: iterations."""
+        limit = float(options.get("time_limit", math.inf))
+        options = {**options, "mip_max_nodes": NODES_OF_A_PART, "mip_rel_gap": GAP_OF_A_PART}
+        parts, tried, unchanged, work = self._parts(), 0, 0, 0
+        while unchanged < len(parts) and work < most_work:
+            if math.isfinite(limit):
+                options["time_limit"] = max(limit - (time.monotonic() - self.began), 0.0)
+            part = parts[tried % len(parts)]
+            solver, found = self._searched(best, options, on_progress, self.y[~part])
+            if solver.getModelStatus() in STOPPED:
+                break
+            tried, work = tried + 1, work + int(solver.getInfo().simplex_iteration_count)
+            is_cheaper = found is not None and found.objective < best.objective - LEAST_GAIN * abs(best.objective)
+            best, unchanged = (found, 0) if found is not None and is_cheaper else (best, unchanged + 1)
+        return best
+
+    def _parts(self) -> list[BoolArray]:
+        """(decided start) which set-ups each part decides."""
+        product = self.market.ways.product[self.programme.way_index[self.decided]]
+        bucket = self.programme.way_bucket[self.decided]
+        step = BUCKETS_OF_A_PART // 2
+        parts = [product == p for p in np.unique(product)]
+        for first in range(0, max(self.market.buckets - step, 1), step):
+            parts.append((bucket >= first) & (bucket < first + BUCKETS_OF_A_PART))
+        return [part for part in parts if part.any() and not part.all()]
 
     def _model(self, lower: FloatArray, upper: FloatArray, kinds: Any = None) -> highspy.HighsLp:
         model = highspy.HighsLp()
@@ -276,8 +342,8 @@ class _Lots:
         value[self.y] = units[self.decided] > ROUNDING
         return np.round(value[self.whole])
 
-    def _finished(self, whole: FloatArray) -> tuple[FloatArray, float] | None:
-        """The rest of the columns at their best for these whole numbers, and the objective; None if there is none."""
+    def _finished(self, whole: FloatArray) -> _Found | None:
+        """The rest of the columns at their best for these whole numbers; None if there is none."""
         lower, upper = np.zeros(len(self.cost)), self.upper.copy()
         lower[self.whole] = upper[self.whole] = whole
         if (upper[self.whole] > self.upper[self.whole] + ROUNDING).any():
@@ -291,7 +357,7 @@ class _Lots:
             return None
         value = np.array(solver.getSolution().col_value)
         value[self.whole] = whole
-        return value, float(self.cost @ value)
+        return _Found(value, float(self.cost @ value))
 
     def _read(self, value: FloatArray, gap: float, nodes: int) -> LotPlan:
         market, programme = self.market, self.programme
@@ -307,10 +373,10 @@ class _Lots:
     def _listen(self, solver: highspy.Highs, on_progress: OnProgress) -> None:
         if on_progress is never_stop:
             return
-        began = time.monotonic()
 
         def on_step(event: Any) -> None:
-            if not on_progress(time.monotonic() - began, int(max(event.data_out.mip_node_count, 0)), None, -math.inf):
+            seconds = time.monotonic() - self.began
+            if not on_progress(seconds, int(max(event.data_out.mip_node_count, 0)), None, -math.inf):
                 event.interrupt()
 
         solver.cbMipInterrupt += on_step
