@@ -1153,3 +1153,30 @@ def test_what_was_put_away_before_files_were_known_by_what_they_say_counts_once(
     assert [code for code in codes(take(ledger, drop)) if code[0] != "note"] == []
     assert end(ledger).table("order_events").sort_by("row_id").equals(before)
     assert collect(drop, SETTINGS.calendar).files == ()
+
+
+ODD_NAMES = (
+    *("=cmd", "a\nb", "\x1b[31mred", "报告 (最终版)！", "x" * 251, "报" * 83),
+    *(" lead", "-rf", "a'b\"c", "dot..", "a\u202egp"),
+)
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
+@pytest.mark.parametrize("rows", ["W1,accepted,,2026-03-06,\n", "W1,what,,2026-03-06,\n"], ids=["good", "bad"])
+def test_a_file_of_any_name_is_read_once_and_put_away(drop: Path, name: str, rows: str) -> None:
+    """Names as long as a system allows, too: the text that tells what is wrong has a name that fits. A second file of
+    the same name lies beside the first."""
+    deliver(to("Mill", work("W1"), work("W2")), drop, "en")
+    reader = inbox.Reader({"Mill": "Mill"})
+    for count in (1, 2):
+        text = HEAD + rows + "\n" * count
+        (drop / "inbox" / "Mill" / f"{name}.csv").write_text(text, encoding="utf-8")
+        collected = collect(drop, SETTINGS.calendar, reader)
+        assert len(collected.files) == 1
+        settle(collected, (), "en")
+        assert list((drop / "inbox" / "Mill").iterdir()) == []
+        again = collect(drop, SETTINGS.calendar, reader)
+        assert (again.files, again.findings) == ((), ())
+        into = drop / ("bad" if collected.findings else "done") / "Mill"
+        assert len(list(into.glob("*.csv"))) == count
+        assert len(list(into.glob("*.findings.txt"))) == (count if collected.findings else 0)

@@ -30,6 +30,8 @@ EXAMPLE = {"en": "example", "zh": "示例"}
 TAKEN = "taken.csv"
 # How the name of a text ends that tells what is wrong with a file.
 TOLD = ".findings.txt"
+# Bytes of a name that this program gives a file: systems take 255, and what is written beside its place has more.
+LONGEST_NAME = 200
 OUTBOX, INBOX, DONE, BAD = "outbox", "inbox", "done", "bad"
 
 
@@ -47,6 +49,16 @@ def box(counterparty: str) -> str:
 def safe_name(text: str) -> str:
     """A text as part of a file name, on every system."""
     return re.sub(r"[^\w.-]+", "_", text)[:60].strip("._-")
+
+
+def with_end(stem: str, end: str) -> str:
+    """A file's name with another end. Of one that would be longer than names may be the first part stays, and by what
+    two such names are told apart."""
+    if len(f"{stem}{end}".encode()) <= LONGEST_NAME:
+        return f"{stem}{end}"
+    mark = f"-{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
+    room = LONGEST_NAME - len(f"{mark}{end}".encode())
+    return stem.encode()[:room].decode(errors="ignore") + mark + end
 
 
 def digest(content: bytes) -> str:

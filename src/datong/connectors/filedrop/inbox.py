@@ -23,6 +23,7 @@ from datong.connectors.filedrop.folders import (
     digest_of,
     leads_elsewhere,
     reachable,
+    with_end,
     write_csv,
     write_text,
 )
@@ -242,10 +243,10 @@ def _put_away(
     number = 1
     while not stays and place.exists():
         number += 1
-        place = into / f"{one.path.stem}-{number}{one.path.suffix}"
+        place = into / with_end(one.path.stem, f"-{number}{one.path.suffix}")
     if findings:
         text = "\n".join(f.text(own) for f in findings)
-        write_text(place.with_name(f"{place.stem}{TOLD}"), text + "\n")
+        write_text(place.with_name(with_end(place.stem, TOLD)), text + "\n")
     one.path.replace(place)
     of_chain = collected.reader.chain
     size, changed, *_ = one.looks
@@ -261,7 +262,7 @@ def _put_away(
 def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], language: str) -> _Taken | None:
     """What was wrong with a firm's file, beside its sheets, in its language. Notes are for our own people."""
     wrong = [f for f in findings if f.severity != "note"]
-    path = folder / OUTBOX / box / f"{stem}{TOLD}"
+    path = folder / OUTBOX / box / with_end(stem, TOLD)
     if not wrong or leads_elsewhere(folder, path.parent) or leads_elsewhere(folder, path):
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -274,7 +275,7 @@ def _tell_firm(folder: Path, box: Path, stem: str, findings: Sequence[Finding], 
 
 def _stem_sent(folder: Path, box: Path, stem: str) -> str:
     """Of the name under which a firm sent a file that was put away under this one."""
-    place = (Path(OUTBOX) / box / f"{stem}{TOLD}").as_posix()
+    place = (Path(OUTBOX) / box / with_end(stem, TOLD)).as_posix()
     return next((told.stem for told in reversed(_taken(folder)) if told.place == place and told.stem), stem)
 
 
