@@ -50,7 +50,7 @@ STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 _MASTER = ("products", "sites", "lines", "line_calendar", "recipes", "components", "offers", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares")
 # What people say will change demand, and what they decided about findings.
-STATED = ("promotions", "demand_adjustments", "decisions")
+STATED = ("promotions", "prices", "demand_adjustments", "decisions")
 _MOVED = ("sales", "returns", "stock", "receipts", "shipments", "production", "orders", "order_events", REFUSED)
 READS: Mapping[str, tuple[str, ...]] = {
     "sense": ("products", "sites", "demand", "sales", "returns", "stock", "reviews", "interest", *STATED),

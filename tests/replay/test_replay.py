@@ -179,6 +179,25 @@ def test_undated_wanted_rows_and_orders_are_not_shown_to_the_past(small: SimpleN
         assert "undated" not in state.table("orders")["order"].to_pylist()
 
 
+def test_undated_prices_and_promotions_to_come_are_not_shown_to_the_past(small: SimpleNamespace, cycles: Seen) -> None:
+    """What began before the cycle's day is seen, and so is what says when it was known."""
+    rows = small.facts()
+    begins = {"past": small.end - timedelta(weeks=20), "undated": small.end - timedelta(days=3)}
+    begins["dated"] = begins["undated"] + timedelta(days=1)
+    for key, day in begins.items():
+        known_at = small.midnight(small.end - timedelta(weeks=2)) if key == "dated" else EVER
+        price = {"row_id": f"prices:{key}", "product": "a", "market": "all", "price": 9.0, "valid_from": day}
+        rows.setdefault("prices", []).append({**price, "known_at": known_at})
+        row = {"row_id": f"promotions:{key}", "promotion": key, "product": "a", "from": day, "known_at": known_at}
+        rows.setdefault("promotions", []).append({**row, "to": day + timedelta(days=2), "change_share": 0.1})
+    actual = small.known(rows)(small.midnight(small.end))
+    replay(small.known(rows), actual, 4, 7, record)
+    assert [sorted(state.table("promotions")["promotion"].to_pylist()) for state, _ in cycles] == [
+        ["past"], ["past"], ["dated", "past"], ["dated", "past"],
+    ]  # fmt: skip
+    assert [len(state.versions("prices")) for state, _ in cycles] == [1, 1, 2, 2]
+
+
 def test_a_ledger_that_answers_for_another_moment_is_refused(small: SimpleNamespace) -> None:
     actual = small.known(small.facts())(small.midnight(small.end))
     with pytest.raises(ValueError, match="asked for what was known"):

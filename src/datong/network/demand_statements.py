@@ -47,11 +47,13 @@ class Statement:
 
 
 def statements(state: State) -> tuple[Statement, ...]:
-    """Every statement of the chain, by table, first day and key."""
+    """Every statement of the chain that says how much, by table, first day and key."""
     found = _taken(state)
     for table, key in STATEMENTS.items():
         for row in state.table(table).to_pylist():
             change = row["change_share"]
+            if change is None:  # what it does is estimated (sense/prices_ahead.py)
+                continue
             told = [row[name] for name in ("stated_by", "reason") if row.get(name)]
             found.append(
                 Statement(

@@ -1,6 +1,7 @@
 """How strong a finding is: the change that it says, with the ends between which it lies nine times in ten.
 
-Of what people say it is what they say. Of what runs ahead of sales, what it does to demand. Of a complaint, two Poisson
+Of what people say it is what they say. Of what runs ahead of sales, and of
+prices and promotions ahead, what it does to demand; none where that is not known. Of a complaint, two Poisson
 counts on what they are counted on (Clopper and Pearson 1934; Przyborowski and Wilenski 1940). Of a change in sales or
 returns, the ratio of two means,
 
@@ -33,6 +34,8 @@ from datong.questions.weeks_sold import WeeksSold
 STATED_KINDS = frozenset({"promotion", "adjustment", "taken"})
 # Kinds of what runs ahead of sales (sense/leading.py).
 LEADING_KINDS = frozenset({"interest", "complaints", "returned"})
+# Kinds of what is known ahead and answered as in the past (sense/prices_ahead.py).
+PRICED_KINDS = frozenset({"price", "uplift"})
 # The ends of the interval: nine cases in ten lie between them.
 LOW, HIGH = 0.05, 0.95
 # Fewest weeks on each side of a change.
@@ -82,9 +85,9 @@ def strength_of(
     state: State, finding: str, signal: Signal | None, weeks: WeeksSold | None, spans: Spans
 ) -> Strength | None:
     """finding: its id. signal: None where it is found no longer. None where then nobody said how much either."""
-    if finding in spans and (signal is None or signal.kind in (*STATED_KINDS, *LEADING_KINDS)):
+    if finding in spans and (signal is None or signal.kind in (*STATED_KINDS, *LEADING_KINDS, *PRICED_KINDS)):
         return Strength(*spans[finding])
-    if signal is None:
+    if signal is None or signal.kind in PRICED_KINDS:
         return None
     share = signal.effect_share
     if signal.kind == "complaint":

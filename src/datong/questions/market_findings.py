@@ -21,6 +21,7 @@ from datong.network.demand_statements import statements
 from datong.network.finding_decisions import Change, Decision, decision_about, decisions, stem
 from datong.questions.finding_strength import (
     LEADING_KINDS,
+    PRICED_KINDS,
     STATED_KINDS,
     Factors,
     Strength,
@@ -86,6 +87,9 @@ class MarketFinding:
             return message("findings.does_counts" if state == DISMISSED else "findings.does_left_out")
         if self.kind in LEADING_KINDS:
             return message("findings.does_nothing_dismissed" if state == DISMISSED else "findings.does_lead")
+        if self.kind in PRICED_KINDS:
+            key = "does_nothing_dismissed" if state == DISMISSED else "does_lead"
+            return message(f"findings.{key}" if self.signal.q_value is not None else "findings.does_nothing_known")
         if self.kind == "calendar":
             return message("findings.does_calendar")
         if self.signal.evidence_table != "sales":

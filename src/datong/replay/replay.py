@@ -317,9 +317,22 @@ def _known_at(states: Callable[[datetime], State], moment: datetime) -> State:
     if state.as_of != moment:
         raise ValueError(f"asked for what was known at {moment}, given {state.as_of}")
     known = state.with_tables(**{name: _dated(state.table(name)) for name in ("demand", "orders")})
+    known = known.with_tables(**{name: _not_to_come(state, name, day) for name, day in _AHEAD.items()})
     demand = known.table("demand")
     # What was wanted before is in the sales, which are what a replay serves.
     return known.with_tables(demand=demand.filter(pc.greater_equal(demand["due"], pa.scalar(known.first_open_bucket))))
+
+
+# Tables of what is known ahead, with the day on which a row begins.
+_AHEAD = {"prices": "valid_from", "promotions": "from"}
+
+
+def _not_to_come(state: State, name: str, day: str) -> pa.Table:
+    """Every version without those to come that do not say when they were known: the past may not have known them."""
+    rows = state.tables[name]
+    ever = pc.fill_null(pc.less_equal(rows["known_at"], pa.scalar(SINCE_EVER, rows["known_at"].type)), True)
+    to_come = pc.fill_null(pc.greater(rows[day], pa.scalar(state.today)), False)
+    return rows.filter(pc.invert(pc.and_(ever, to_come)))
 
 
 def _dated(rows: pa.Table) -> pa.Table:

@@ -25,6 +25,7 @@ from datong.sense.found import Found, named
 from datong.sense.leading import leading
 from datong.sense.level_changes import WEEK_DAYS, level_changes
 from datong.sense.odd_weeks import odd_weeks
+from datong.sense.prices_ahead import prices_ahead
 from datong.sense.returns_rise import returns_rise
 from datong.sense.series import SaleRows, sale_rows, series_of_sales
 from datong.sense.stated_demand import stated
@@ -39,8 +40,8 @@ def sense(state: State) -> Sensed:
     """Demand series and signals as known at the state's moment, each with what was decided about it.
 
     Signals are within these shares and ordered by their effect in money (units x price; the default price
-    where none is known), then by id; what people say will change (stated_demand.py) and what runs ahead of
-    sales (leading.py) stand before them. Holidays are
+    where none is known), then by id; what people say will change (stated_demand.py), prices and promotions
+    known ahead (prices_ahead.py) and what runs ahead of sales (leading.py) stand before them. Holidays are
     looked for first, and the buckets that they explain are left out of the tests of items, so that a feast is told
     once. Evidence is the EVIDENCE_ROWS rows with most units, by row_id.
     """
@@ -78,9 +79,10 @@ def _sensed(state: State, made: tuple[Decision, ...]) -> Sensed:
     shown = _without_echo(feast_signals.told_once(shown, series))
     shown.sort(key=lambda t: (-t.value, t.signal.signal))
     said, adjustments = stated(state, series, made)
+    priced, by_price = prices_ahead(state, series, sales, made)
     ahead, led = leading(state, series, made)
     changes = _with_evidence(state, sales, item, series, shown)
-    return Sensed(series, (*said, *ahead, *changes), (*adjustments, *led))
+    return Sensed(series, (*said, *priced, *ahead, *changes), (*adjustments, *by_price, *led))
 
 
 def _prices(state: State, items: Sequence[Item]) -> FloatArray:

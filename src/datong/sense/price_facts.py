@@ -1,0 +1,197 @@
+"""What the records say of prices and promotions: by item and bucket, closed and open ones.
+
+The regular price is the list price (`prices`), where the list covers the item's history; else the middle price of its
+order lines outside promotions, which a few large orders at a discount do not move as they would a mean, and of a bucket
+without such lines the one before. Promotions are rows of `promotions`, and those that sales name and that have no row,
+from their first to their last sale. An order is due promise_days later, so that the price of its own day counts.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from datong.ledger.columns import as_day, day_number
+from datong.ledger.state import State
+from datong.model.flow import FloatArray, IntArray, Item, SeriesSet
+from datong.sense.series import SaleRows
+from datong.statistics.price_response import RECENT_BUCKETS, Panel, of_late
+
+# Share of a bucket's days, and of an item's known buckets, that a list of prices must cover to be one.
+COVERED_MIN, LISTED_MIN = 0.5, 0.8
+
+
+@dataclass(frozen=True)
+class PromotedSpan:
+    """Days under a promotion. row: position in `promotions`, -1 where only sales name it. items: positions of the items
+    concerned. share: (bucket, closed then open) share of its days."""
+
+    row: int
+    items: tuple[int, ...]
+    share: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class PriceFacts:
+    """panel: of closed buckets. listed: (item, closed then open bucket) log of the list price, NaN where there is none.
+    ahead: (item, open bucket) the list price ahead as a log in the terms of `panel.price`, NaN where not known. spans:
+    promotions, past and planned."""
+
+    panel: Panel
+    listed: FloatArray
+    ahead: FloatArray
+    spans: tuple[PromotedSpan, ...]
+
+
+def tells_ahead(state: State, series: SeriesSet) -> bool:
+    """Whether a price that changes, or a promotion without a stated change, may reach into the open buckets."""
+    first = series.horizon_starts[0] - timedelta(days=state.settings.promise_days) if series.horizon_starts else None
+    if first is None:
+        return False
+    # A price that came lately is not yet in the level of demand.
+    since = first - timedelta(days=length_of(series) * RECENT_BUCKETS)
+    begins = state.versions("prices")["valid_from"]
+    promotions = state.table("promotions").select(["to", "change_share"]).to_pylist()
+    lately = pc.any(pc.greater(begins, since)).as_py() if len(begins) else False
+    return bool(lately) or any(row["change_share"] is None and row["to"] > first for row in promotions)
+
+
+def price_facts(state: State, series: SeriesSet, sales: SaleRows) -> PriceFacts:
+    """sales: the rows of which the series was made."""
+    closed = len(series.bucket_starts)
+    days = _days(state, series)
+    listed = _listed(state, series, days)
+    spans = tuple(_spans(state, series, sales, days))
+    promoted = np.zeros(listed.shape)
+    for one in spans:
+        promoted[list(one.items)] = np.maximum(promoted[list(one.items)], one.share)
+    realised = _realised(state, series, sales, promoted[:, :closed])
+    known = ~np.isnan(series.units)
+    share = (known & ~np.isnan(listed[:, :closed])).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    by_list = (share >= LISTED_MIN)[:, None]
+    price = np.where(by_list, listed[:, :closed], realised)
+    # What a list says above or below what is paid, where both are known of late.
+    apart = np.where(by_list[:, 0], 0.0, np.nan_to_num(of_late(listed[:, :closed] - realised)))
+    return PriceFacts(
+        Panel(series.units, price, promoted[:, :closed]), listed, listed[:, closed:] - apart[:, None], spans
+    )
+
+
+def price_rows(state: State, item: Item, first: date, after: date) -> list[dict[str, Any]]:
+    """Rows of `prices` of an item that hold on any of these days."""
+    rows = [r for r in state.versions("prices").to_pylist() if r["product"] == item.product]
+    own = [r for r in rows if r["market"] == item.market] or [r for r in rows if r["market"] == "all"]
+    return [
+        r
+        for r in own
+        if (r["valid_from"] is None or r["valid_from"] < after) and (r["valid_to"] is None or r["valid_to"] > first)
+    ]
+
+
+def length_of(series: SeriesSet) -> int:
+    starts = (*series.bucket_starts, *series.horizon_starts)
+    return (starts[1] - starts[0]).days if len(starts) > 1 else 1
+
+
+def _days(state: State, series: SeriesSet) -> IntArray:
+    """(bucket, closed then open) first day on which its orders are placed, in days since 1970-01-01."""
+    starts = (*series.bucket_starts, *series.horizon_starts)
+    return np.array([day_number(start) for start in starts], np.int64) - state.settings.promise_days
+
+
+def _overlap(first: date | None, after: date | None, days: IntArray, length: int) -> FloatArray:
+    """(bucket) share of its days from `first` to the day before `after`; None: without end."""
+    begin = days if first is None else np.maximum(days, day_number(first))
+    end = days + length if after is None else np.minimum(days + length, day_number(after))
+    return np.maximum(end - begin, 0) / length
+
+
+def _listed(state: State, series: SeriesSet, days: IntArray) -> FloatArray:
+    length = length_of(series)
+    sums: dict[tuple[str, str], tuple[FloatArray, FloatArray]] = {}
+    for row in state.versions("prices").to_pylist():
+        key = row["product"], row["market"]
+        money, covered = sums.setdefault(key, (np.zeros(len(days)), np.zeros(len(days))))
+        share = _overlap(row["valid_from"], row["valid_to"], days, length)
+        money += share * row["price"]
+        covered += share
+    result = np.full((len(series.items), len(days)), np.nan)
+    for i, item in enumerate(series.items):
+        own = sums.get((item.product, item.market)) or sums.get((item.product, "all"))
+        if own is not None:
+            money, covered = own
+            there = covered >= COVERED_MIN
+            result[i, there] = np.log(money[there] / covered[there])
+    return result
+
+
+def _spans(state: State, series: SeriesSet, sales: SaleRows, days: IntArray) -> Iterator[PromotedSpan]:
+    length = length_of(series)
+    of_product: dict[str, list[int]] = defaultdict(list)
+    for i, item in enumerate(series.items):
+        of_product[item.product].append(i)
+
+    def concerned(product: str, market: str | None) -> tuple[int, ...]:
+        return tuple(i for i in of_product.get(product, ()) if market in (None, series.items[i].market))
+
+    rows = state.table("promotions").select(["promotion", "product", "market", "from", "to"]).to_pylist()
+    for n, row in enumerate(rows):
+        items = concerned(row["product"], row["market"])
+        share = _overlap(row["from"], row["to"], days, length)
+        if items and share.any():
+            yield PromotedSpan(n, items, share)
+    told = {(row["promotion"], row["product"]) for row in rows}
+    for (name, item), (first, last) in sorted(_named_in_sales(state, sales).items()):
+        if (name, item.product) not in told:
+            share = _overlap(as_day(first), as_day(last + 1), days, length)
+            if share.any():
+                yield PromotedSpan(-1, tuple(i for i in of_product[item.product] if series.items[i] == item), share)
+
+
+def _named_in_sales(state: State, sales: SaleRows) -> dict[tuple[str, Item], tuple[int, int]]:
+    """First and last day, in days since 1970-01-01, on which items were sold under a promotion."""
+    column = state.table("sales")["promotion"]
+    if column.null_count == len(column):
+        return {}
+    names = column.take(sales.row)
+    at = np.flatnonzero(pc.is_valid(names).to_numpy(zero_copy_only=False))
+    found: dict[tuple[str, Item], tuple[int, int]] = {}
+    for n, name in zip(at.tolist(), names.take(at).to_pylist(), strict=True):
+        key, day = (name, sales.items[int(sales.item[n])]), int(sales.ordered_day[n])
+        first, last = found.get(key, (day, day))
+        found[key] = min(first, day), max(last, day)
+    return found
+
+
+def _realised(state: State, series: SeriesSet, sales: SaleRows, promoted: FloatArray) -> FloatArray:
+    """(item, closed bucket) log of the middle price of its order lines outside promotions, or the one before."""
+    shape = promoted.shape
+    result = np.full(shape, np.nan)
+    if not shape[1] or not len(sales.row):
+        return result
+    at = {item: i for i, item in enumerate(series.items)}
+    item = np.array([at[one] for one in sales.items], np.int64)[sales.item]
+    bucket = (sales.due_day - day_number(series.bucket_starts[0])) // length_of(series)
+    table = state.table("sales").select(["price", "promotion"]).take(sales.row)
+    price = table["price"].to_numpy(zero_copy_only=False).astype(np.float64)
+    plain = pc.is_null(table["promotion"]).to_numpy(zero_copy_only=False)
+    inside = (bucket >= 0) & (bucket < shape[1]) & plain & (np.nan_to_num(price) > 0)
+    inside[inside] &= promoted[item[inside], bucket[inside]] <= 0
+    cell, value = item[inside] * shape[1] + bucket[inside], price[inside]
+    order = np.lexsort((value, cell))
+    cell, value = cell[order], value[order]
+    there, first, count = np.unique(cell, return_index=True, return_counts=True)
+    middle = (value[first + (count - 1) // 2] + value[first + count // 2]) / 2
+    result.flat[there] = np.log(middle)
+    return _carried(result)
+
+
+def _carried(values: FloatArray) -> FloatArray:
+    """(item, bucket) each, or where it is unknown the one before."""
+    place = np.where(np.isnan(values), -1, np.arange(values.shape[1])[None, :])
+    last = np.maximum.accumulate(place, axis=1)
+    return np.where(last < 0, np.nan, np.take_along_axis(values, np.maximum(last, 0), axis=1))
