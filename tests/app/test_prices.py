@@ -1,6 +1,7 @@
 """A price that is known ahead, from its row to the work order, to the finding, and to what it was worth."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,36 @@ def test_what_a_price_was_worth_is_scored_when_its_week_is_over(tmp_path: Path) 
         for name in ("adjusted", "unadjusted")
     }
     assert error["adjusted"] < 0.7 * error["unadjusted"]
+
+
+PRICE_LIST = "SKU,Product,Price,Valid From\nP0,Cup,{price},2025-02-03\nP1,Bowl,7.50,2025-02-03\nQ7,Hose,3,2025-02-03\n"
+CAMPAIGN = "活动名称,商品编码,活动开始时间,活动结束时间,折扣\n双11,P0,2025-01-06 00:00:00,2025-01-12 23:59:59,8折\n"
+
+
+def test_lists_of_shops_become_prices_and_promotions_of_the_chain(tmp_path: Path) -> None:
+    """What the chain does not know waits in quarantine; the same list again changes nothing, another price does."""
+    with Chain(shop(tmp_path / "c")) as chain:
+        path = tmp_path / "list.csv"
+        path.write_text(PRICE_LIST.format(price=8), encoding="utf-8")
+        taken = chain.ingest(path)
+        assert "unknown_products" in {f.code for f in taken.findings}
+        assert [(r.table, r.rows, r.added) for r in taken.reports] == [("prices", 3, 2)]
+
+        def ahead() -> list[tuple[str, float]]:
+            rows = chain.state().versions("prices").to_pylist()
+            return [(r["product"], r["price"]) for r in rows if r["valid_from"] == date(2025, 2, 3)]
+
+        assert ahead() == [("P0", 8.0), ("P1", 7.5)]
+        (again,) = chain.ingest(path).reports
+        assert (again.added, again.superseded) == (0, 0)
+        path.write_text(PRICE_LIST.format(price=9), encoding="utf-8")
+        assert chain.ingest(path).reports[0].superseded == 1
+        assert ahead() == [("P0", 9.0), ("P1", 7.5)]
+        path.write_text(CAMPAIGN, encoding="utf-8")
+        assert [(r.table, r.added) for r in chain.ingest(path).reports] == [("promotions", 1)]
+        (row,) = chain.state().table("promotions").to_pylist()
+        assert (row["promotion"], row["to"], row["change_share"]) == ("双11", date(2025, 1, 13), None)
+        assert row["discount_share"] == pytest.approx(0.2)
 
 
 def test_a_price_that_is_no_price_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ RETRIED_AT_ONCE = 50_000
 # Tables of which an export of orders has rows.
 _OF_ORDERS = ("sales", "returns")
 # Tables whose names shops give to their exports, too.
-OF_SHOPS = ("orders", "sales", "returns", "reviews", "interest")
+OF_SHOPS = ("orders", "sales", "returns", "reviews", "interest", "promotions", "prices")
 # Most lines that a note names.
 MOST_NAMED = 3
 # How like the name of a table the name of a file is that is taken for a slip.

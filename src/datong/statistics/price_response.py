@@ -330,8 +330,8 @@ def _tests(panel: Panel) -> list[tuple[float, int]]:
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """(item, bucket) what was usual so many buckets before: units without their common movement, log price, share under
-    promotion."""
+    """What was usual so many buckets before. units: (item, bucket) moved by what all items did since. price: (item,
+    bucket) its log. promoted: (item, bucket) share of days under promotion."""
 
     units: FloatArray
     price: FloatArray

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datong.connectors.exports.heard.columns import PLANNED
 from datong.connectors.exports.heard.known_again import known_again
 from datong.connectors.exports.identities import CODES
 from datong.connectors.exports.matching.decide import Decided
@@ -70,7 +71,10 @@ def coming_in(reading: Reading, decided: Decided, held: State, now: datetime) ->
                 if name != ALIASES:
                     known_lines[name] = same
             if reading.holds != "sales" and name == reading.holds:
-                waiting = rows.filter(pc.invert(pc.is_in(rows["product"], products)))
+                waiting = _of_unknown(rows, products)
+        elif name in PLANNED:  # a ledger tells their rows apart by itself
+            rows = _of_products(rows, decided.by_alias)
+            waiting = _of_unknown(rows, products)
         if rows.num_rows or source.rejected.num_rows:
             parts.append((name, RawSource(reading.name, rows, source.rejected)))
     reading = reading if waiting is None or not waiting.num_rows else _without(reading, waiting)
@@ -129,6 +133,11 @@ def whose_interest(reading: Reading, held: State, answers: Mapping[str, str]) ->
     asking = Asking(answers)
     asking.ask(Question(INTEREST_AGAIN, message("heard.asks.again", **words), (), samples, options))
     return tuple(asking.open)
+
+
+def _of_unknown(rows: pa.Table, products: pa.Array) -> pa.Table:
+    """Rows of products that the chain does not have."""
+    return rows.filter(pc.invert(pc.is_in(rows["product"], products)))
 
 
 def _with_aliases(reading: Reading, decided: Decided) -> list[tuple[str, RawSource]]:

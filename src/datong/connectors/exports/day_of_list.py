@@ -48,9 +48,14 @@ def _may_be_dates(name: str, cells: Cells) -> bool:
 
 
 def days_within(texts: Iterable[str]) -> set[date]:
-    """The days that texts name, of a month its first; those of the first text that names any."""
+    """The days that texts name, of a month its first; those of the first text that names any. What one pattern took is
+    gone for the next: 'list 2026-12-01' has no 'list 2026', which would be a November in Czech."""
     for text in texts:
-        parts = [part.replace("_", "-").strip() for pattern in _WITHIN for part in pattern.findall(text)]
+        parts = []
+        left = text
+        for pattern in _WITHIN:
+            parts += [part.replace("_", "-").strip() for part in pattern.findall(left)]
+            left = pattern.sub(" ", left)
         found = {day for part in parts if (day := day_of(part)) is not None}
         if found:
             return {date(1970, 1, 1) + timedelta(days=day) for day in found}

@@ -15,7 +15,7 @@ from typing import Any
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import FIELDS, Choice, ColumnGuess, examples_of
 from datong.connectors.exports.heard.columns import FIELDS as HEARD_FIELDS
-from datong.connectors.exports.heard.columns import INTEREST, REVIEWS
+from datong.connectors.exports.heard.columns import INTEREST, PRICES, PROMOTIONS, REVIEWS
 from datong.connectors.exports.order_state_words import MARKS
 from datong.connectors.exports.vocabulary import HEARD_LISTS, plain
 from datong.ledger.row_checks import shown
@@ -28,8 +28,13 @@ _KEYS = frozenset(
     {"name", "list", "holds", "source", "signs", "share", "columns", "states", "kinds", "ignored", "variant", "answers"}
 )
 _NEEDED = ("name", "list", "holds", "source", "signs", "share", "columns")
-# Fields that a profile has to name: of lists of reviews and interest, and of all others.
-_NEEDED_FIELDS = {REVIEWS: ("date", "product"), INTEREST: ("product",)}
+# Fields that a profile has to name: of lists that are none of sales, and of all others.
+_NEEDED_FIELDS = {
+    REVIEWS: ("date", "product"),
+    INTEREST: ("product",),
+    PROMOTIONS: ("date", "product"),
+    PRICES: ("product", "price"),
+}
 _NEEDED_OF_SALES = ("date", "product", "units")
 _LISTS = ("source", "signs", "kinds", "ignored", "variant")
 _LEAST_SIGNS = 2

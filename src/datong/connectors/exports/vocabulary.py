@@ -14,7 +14,7 @@ _SIMPLER = str.maketrans(
     "订单状态编号数价总计销货类时间发运关闭务买卖实额称产门际开无会员区国备注说周达确认处应购转账专业条码规讫审经仓库拣储预评还缴让损赠进个双张组种项级税离废过钱费优点线网场采创参将来从样调节济卖价单图应发传只宝贝顾余终结资讯标题划图楼层县乡减贴补归档换请联络",
 )
 
-HEARD, HEARD_LISTS = "heard/heard.toml", ("reviews", "interest")
+HEARD, HEARD_LISTS = "heard/heard.toml", ("reviews", "interest", "promotions", "prices")
 
 
 @cache
@@ -26,7 +26,7 @@ def vocabulary() -> Mapping[str, Mapping[str, Sequence[str]]]:
 @cache
 def header_words() -> Mapping[str, tuple[str, ...]]:
     """headers.toml: words for each field, best first; `not_FIELD`: words that rule a field out. The fields of lists of
-    reviews and of interest (heard/heard.toml) are called reviews_text, interest_view and so on."""
+    reviews, interest, promotions and prices (heard/heard.toml) are called reviews_text, interest_view and so on."""
     found = {name: tuple(words) for name, words in _read("headers.toml").items()}
     heard = _read(HEARD)
     for area in HEARD_LISTS:

@@ -1,14 +1,18 @@
-"""Which column of a list of reviews or of interest is which: by the words of its header, and by its cells."""
+"""Which column of a list of reviews, interest, promotions or prices is which: by the words of its header, and by its
+cells."""
 
 from collections.abc import Mapping
 
 from datong.connectors.exports.cells import Cells
 from datong.connectors.exports.columns import Choice, ColumnGuess, Facts, assigned, facts_of, header_score, others
+from datong.connectors.exports.heard.discounts import share_of_discounts
 from datong.connectors.exports.heard.stars import share_of_stars
 from datong.ledger.masking import masked_short
 from datong.model.words import Message, message
 
-REVIEWS, INTEREST = "reviews", "interest"
+REVIEWS, INTEREST, PROMOTIONS, PRICES = "reviews", "interest", "promotions", "prices"
+# Lists of what is known ahead, too.
+PLANNED = (PROMOTIONS, PRICES)
 # What a column can be, in the order in which equal scores are settled.
 FIELDS = {
     REVIEWS: ("date", "product", "name", "variant", "rating", "title", "text", "more", "key", "market"),
@@ -16,6 +20,8 @@ FIELDS = {
         "date", "product", "name", "market", "view", "visitor", "cart", "cart_people", "favourite", "favourite_people",
         "search", "term",
     ),
+    PROMOTIONS: ("date", "end", "product", "name", "promotion", "discount", "price", "list_price", "market"),
+    PRICES: ("date", "end", "product", "name", "price", "market"),
 }  # fmt: skip
 COUNTS = ("view", "visitor", "cart", "cart_people", "favourite", "favourite_people", "search")
 # What each kind of interest is counted by: how often is better than how many people.
@@ -70,9 +76,12 @@ def _fit(field: str, facts: Facts, cells: Cells) -> float:
     """0..1: how well the cells alone go with a field; 0 where they rule it out."""
     if not facts.filled:
         return 0.0
-    if field == "date":
+    if field in ("date", "end"):
         return facts.dates if facts.dates >= _HALF else 0.0
-    if field in COUNTS:
+    if field == "discount":
+        discounts = share_of_discounts(cells)
+        return discounts if discounts >= LEAST_SHARE else 0.0
+    if field in (*COUNTS, "price", "list_price"):
         return facts.numbers if facts.numbers >= LEAST_SHARE else 0.0
     if field == "rating":
         stars = share_of_stars(cells)
@@ -91,9 +100,9 @@ def _examples(field: str, facts: Facts) -> tuple[str, ...]:
 
 def _reason(field: str, facts: Facts, by_words: bool) -> Message:
     key = "export.by_header" if by_words else "export.by_content"
-    if field == "date":
+    if field in ("date", "end"):
         return message(key, cells=message("export.cells_dates", share=f"{facts.dates:.0%}"))
-    if field in COUNTS or field == "rating":
+    if field in COUNTS or field in ("rating", "price", "list_price"):
         return message(key, cells=message("export.cells_numbers", share=f"{facts.numbers:.0%}"))
     return message(key, cells=message("export.cells_distinct", count=facts.distinct_count))
 

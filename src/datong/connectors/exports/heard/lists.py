@@ -1,7 +1,7 @@
-"""Whether a file is a list of reviews or of interest, rather than of sales: by its platform, its headers and its cells;
-where it may be both, a question."""
+"""Whether a file is a list of reviews, interest, promotions or prices, rather than of sales: by its platform, its
+headers and its cells; where it may be both, a question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -9,13 +9,22 @@ import pyarrow as pa
 from datong.connectors.exports.columns import Choice, facts_of, header_score
 from datong.connectors.exports.evidence import samples_of, sum_text
 from datong.connectors.exports.grid import Grid
-from datong.connectors.exports.heard.columns import COUNTS, INTEREST, REVIEWS, choose, named
+from datong.connectors.exports.heard.columns import (
+    COUNTS,
+    INTEREST,
+    PLANNED,
+    PRICES,
+    PROMOTIONS,
+    REVIEWS,
+    choose,
+    named,
+)
 from datong.connectors.exports.profiles import Profile, recognised
 from datong.connectors.exports.questions import Asking, Option, Question
 from datong.connectors.exports.shape import find_table
 from datong.connectors.exports.sheets import one_table, sales_likeness
 from datong.connectors.exports.table import Table
-from datong.connectors.exports.vocabulary import HEARD_LISTS, plain
+from datong.connectors.exports.vocabulary import HEARD_LISTS, heard_cells, plain
 from datong.ledger.row_checks import shown
 from datong.model.words import Message, message
 
@@ -23,13 +32,15 @@ _HEAD_ROWS, _LONGEST_HEADER = 60, 60
 # What a header of a review says, whatever else it says.
 _OF_REVIEWS = ("review", "评价", "评论", "rezension", "bewertung", "レビュー", "отзыв")
 _LEAST_NUMBERS = 0.8
+# What tells a promotion beside its first day.
+_OF_PROMOTIONS = ("discount", "price", "promotion")
 _OF_SALES = 3  # date, units and product: a sheet of sales
 
 
 @dataclass(frozen=True, eq=False)
 class HeardList:
-    """kind: REVIEWS or INTEREST. table, rejected, notes: of the file, as `one_table` gives them. choice: which column
-    is which. profile: of the platform, where one is recognised."""
+    """kind: REVIEWS, INTEREST, PROMOTIONS or PRICES. table, rejected, notes: of the file, as `one_table` gives them.
+    choice: which column is which. profile: of the platform, where one is recognised."""
 
     kind: str
     table: Table
@@ -40,9 +51,12 @@ class HeardList:
 
 
 def heard_list(grids: Sequence[Grid], name: str, asking: Asking, profiles: Sequence[Profile]) -> HeardList | None:
-    """The list of reviews or of interest that a file holds; None for a list of sales, or anything else."""
+    """The list of reviews, interest, promotions or prices that a file holds; None for one of anything else."""
     heads = [_headers(grid) for grid in grids]
-    if not any(_may_be_heard(cell) for cells in heads for cell in cells):
+    says_prices = _says_prices(name)
+    if not any(_may_be_heard(cell) for cells in heads for cell in cells) and not any(
+        _may_be_planned(cells, says_prices) for cells in heads
+    ):
         return None
     profile = next((p for cells in heads if (p := recognised(profiles, cells)) is not None), None)
     if profile is not None and profile.holds not in HEARD_LISTS:
@@ -51,7 +65,7 @@ def heard_list(grids: Sequence[Grid], name: str, asking: Asking, profiles: Seque
     for kind in HEARD_LISTS if profile is None else (profile.holds,):
         choice = choose(kind, table.columns, {} if profile is None else profile.fixed(table.columns))
         found = HeardList(kind, table, rejected, (*notes, *table.notes), choice, profile)
-        if profile is not None or _is_one(found):
+        if profile is not None or _is_one(found, says_prices):
             first = _is_heard_first(found, asking) and _before_sheets_of_sales(found, grids, name, asking)
             return found if first else None
     return None
@@ -67,25 +81,61 @@ def _may_be_heard(cell: str) -> bool:
     return any(named(REVIEWS, f, cell) for f in ("text", "rating")) or any(named(INTEREST, f, cell) for f in COUNTS)
 
 
+def _may_be_planned(cells: Sequence[str], says_prices: bool) -> bool:
+    """Whether headers may be those of promotions, with their first and last day, or of prices, with the day from which
+    they hold, or without any where the name of the file says that it lists prices."""
+
+    def any_named(kind: str, field: str) -> bool:
+        return any(named(kind, field, cell) for cell in cells)
+
+    promotions = any_named(PROMOTIONS, "date") and any(any_named(PROMOTIONS, f) for f in _OF_PROMOTIONS)
+    return promotions or (any_named(PRICES, "price") and (says_prices or any_named(PRICES, "date")))
+
+
+def _says_prices(name: str) -> bool:
+    """Whether the name of a file says that it lists prices."""
+    stem = plain(name.rpartition(".")[0] or name)
+    return any(word in stem for word in heard_cells("price_lists"))
+
+
 def _likeness(table: Table) -> int:
-    """How much a table is like a list of reviews or of interest."""
+    """How much a table is like one of these lists."""
     found = {
         field
         for header in table.columns
-        for kind, fields in ((REVIEWS, ("text", "rating")), (INTEREST, COUNTS))
+        for kind, fields in (
+            (REVIEWS, ("text", "rating")),
+            (INTEREST, COUNTS),
+            (PROMOTIONS, ("date", *_OF_PROMOTIONS)),
+            (PRICES, ("date", "price")),
+        )
         for field in fields
         if named(kind, field, header)
     }
     return min(len(found), 2)
 
 
-def _is_one(found: HeardList) -> bool:
-    """Whether the columns that were found make a list of reviews, or of interest."""
+def _is_one(found: HeardList, says_prices: bool) -> bool:
+    """Whether the columns that were found make a list of the kind. says_prices: the name of the file does."""
     columns = {guess.field: guess.column for guess in found.choice.columns}
+    if found.kind in PLANNED:
+        return "product" in columns and _is_planned(found, columns, says_prices)
     if found.kind == INTEREST:
         return bool(set(COUNTS) & set(columns)) and bool({"product", "term"} & set(columns))
     of_reviews = any(word in plain(header) for header in found.table.columns for word in _OF_REVIEWS)
     return "text" in columns and ("rating" in columns or of_reviews)
+
+
+def _is_planned(found: HeardList, columns: Mapping[str, str], says_prices: bool) -> bool:
+    """Whether columns make a list of promotions, or of prices: the headers of its days must be those of one. A list
+    that has other dates and quantities is one of sales."""
+    kind, start = found.kind, columns.get("date")
+    if _has_other_dates(found) and _units(found):
+        return False
+    dated = start is not None and named(kind, "date", start)
+    if kind == PROMOTIONS:
+        return dated and bool({"end", "promotion"} & set(columns)) and any(f in columns for f in _OF_PROMOTIONS)
+    return "price" in columns and (dated or (says_prices and start is None))
 
 
 def _before_sheets_of_sales(found: HeardList, grids: Sequence[Grid], name: str, asking: Asking) -> bool:
@@ -106,22 +156,33 @@ def _before_sheets_of_sales(found: HeardList, grids: Sequence[Grid], name: str, 
     return asking.ask(Question(f"list:{shown(plain(sheet))}", asks, (), (), options)) == found.kind
 
 
-def _is_heard_first(found: HeardList, asking: Asking) -> bool:
-    """Whether a list that has quantities, too, is read as what it is: somebody says."""
-    table, choice = found.table, found.choice
-    taken = {guess.column for guess in choice.columns}
-    units = [
+def _units(found: HeardList) -> list[str]:
+    """Columns of quantities that no field took."""
+    taken = {guess.column for guess in found.choice.columns}
+    return [
         header
-        for header, cells in table.columns.items()
+        for header, cells in found.table.columns.items()
         if header not in taken
         and header_score("units", header) >= _LEAST_NUMBERS / 2
         and facts_of(header, cells).numbers >= _LEAST_NUMBERS
     ]
-    if not units:
+
+
+def _has_other_dates(found: HeardList) -> bool:
+    """Whether a column that no field took holds dates."""
+    taken = {guess.column for guess in found.choice.columns}
+    return any(facts_of(n, c).dates >= _LEAST_NUMBERS for n, c in found.table.columns.items() if n not in taken)
+
+
+def _is_heard_first(found: HeardList, asking: Asking) -> bool:
+    """Whether a list that has quantities, too, is read as what it is: somebody says."""
+    table, choice = found.table, found.choice
+    units = _units(found)
+    if not units or found.kind in PLANNED:  # of these `_is_planned` decides
         return True
     best = max(units, key=lambda header: header_score("units", header))
     of = next(g.column for g in choice.columns if g.field in (*COUNTS, "text"))
-    counted = f"{table.height:,}" if found.kind == REVIEWS else sum_text(table.columns[of])
+    counted = sum_text(table.columns[of]) if found.kind == INTEREST else f"{table.height:,}"
     options = (
         Option(found.kind, message(f"heard.reading.{found.kind}", column=of, count=counted)),
         Option("sales", message("heard.reading.sales", column=best, units=sum_text(table.columns[best]))),

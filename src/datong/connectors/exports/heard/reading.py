@@ -1,4 +1,5 @@
-"""A list of reviews or of interest as rows of our tables, each with a key by which the next export knows it again.
+"""A list of reviews, interest, promotions or prices as rows of our tables, each with a key by which the next export
+knows it again.
 
 A row is known by the list that it is of, its day and its product as the list writes them: what the chain calls the
 product may change (`product_aliases`), and takes the row along."""
@@ -16,10 +17,12 @@ from datong.connectors.exports.dates import not_a_day
 from datong.connectors.exports.day_of_list import day_of_list
 from datong.connectors.exports.evidence import quoted_of
 from datong.connectors.exports.export import Export
-from datong.connectors.exports.heard.columns import INTEREST, columns_named
+from datong.connectors.exports.heard.columns import INTEREST, PLANNED, PRICES, PROMOTIONS, REVIEWS, columns_named
 from datong.connectors.exports.heard.interest import Stretch, interest_rows, stretch_of
 from datong.connectors.exports.heard.lists import HeardList
+from datong.connectors.exports.heard.planned import price_rows, promotion_rows
 from datong.connectors.exports.heard.reviews import reviews_rows
+from datong.connectors.exports.heard.taken import Taken
 from datong.connectors.exports.identities import products_of, told_of_products
 from datong.connectors.exports.personal import names_people
 from datong.connectors.exports.product_column import name_variants, product_codes, without_empty_codes
@@ -36,7 +39,7 @@ from datong.model.words import message
 def read_heard(
     found: HeardList, name: str, asking: Asking, country: str, from_1904: bool, today: date | None
 ) -> Reading:
-    """What a list of reviews or of interest says. today: after which nothing can have been written or counted."""
+    """What a list says. today: after which nothing can have been written or counted; promotions and prices can."""
     columns, placeholders = without_empty_codes(found.table.columns, found.profile)
     export = Export(
         name, found.table, columns, found.choice, Rows(found.table), asking, found.profile, {}, country, from_1904,
@@ -49,13 +52,11 @@ def read_heard(
     name_variants(export)
     when = read_moments(export, False)
     product = _with_variants(export, product_codes(export))
-    _leave_out(export, when, product, today)
+    _leave_out(export, when, product, None if found.kind in PLANNED else today)
     told = told_of_products(export, product, columns_named(found.kind, "product", export.columns))
-    taken = (
-        interest_rows(export, when, product, stretch) if found.kind == INTEREST else reviews_rows(export, when, product)
-    )
+    taken = _taken(found.kind, export, when, product, stretch)
     # What could not be cut into cells may hold a name: of reviews it is counted, and let go.
-    rejected = found.rejected if found.kind == INTEREST else REJECTED_SCHEMA.empty_table()
+    rejected = found.rejected if found.kind != REVIEWS else REJECTED_SCHEMA.empty_table()
     nothing = REJECTED_SCHEMA.empty_table()
     tables = {"products": products_of(told, pa.array(taken.used)), found.kind: taken.rows}
     parts = tuple((n, RawSource(name, t, rejected if n == found.kind else nothing)) for n, t in tables.items())
@@ -65,6 +66,13 @@ def read_heard(
         Totals(found.table.height, holds=found.kind, taken=taken.counts), when.zone, names=tuple(columns),
         profile=found.profile,
     )  # fmt: skip
+
+
+def _taken(kind: str, export: Export, when: Moments, product: pa.Array, stretch: Stretch | None) -> Taken:
+    if kind == INTEREST:
+        return interest_rows(export, when, product, stretch)
+    of_kind = {PROMOTIONS: promotion_rows, PRICES: price_rows, REVIEWS: reviews_rows}
+    return of_kind[kind](export, when, product)
 
 
 def _unread(export: Export, found: HeardList, missing: Sequence[str]) -> Reading:
@@ -88,10 +96,11 @@ def _unread(export: Export, found: HeardList, missing: Sequence[str]) -> Reading
 
 
 def _day_of_all(export: Export, found: HeardList, today: date | None) -> Stretch | None:
-    """Give a list of interest without dates the day, or the days, that it is of; reviews need a day of their own."""
-    if export.choice.column("date") is not None or found.kind != INTEREST:
+    """Give a list of interest or of prices without dates the day, or the days, that it is of; the others need days of
+    their own."""
+    if export.choice.column("date") is not None or found.kind not in (INTEREST, PRICES):
         return None
-    stretch = stretch_of(found.table, export.name, export.asking)
+    stretch = stretch_of(found.table, export.name, export.asking) if found.kind == INTEREST else None
     days: Cells | None
     if stretch is not None:
         days = Cells(pa.array([str(stretch.first)] * found.table.height, pa.string()))

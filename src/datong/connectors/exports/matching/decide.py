@@ -27,7 +27,14 @@ _OURS, _RENAMED = 0.5, 0.05
 # A number with a decimal mark; the part of it before a dash that may stand for the mark.
 _DECIMAL = re.compile(r"(?<![\d.,])\d+[.,]\d+(?![\d.,]*\d)")
 _DASHED = re.compile(r"(?<![a-z\d])(\d+)-(?=(\d+)(?!\d))", re.IGNORECASE)
-_FIGURES = {"sales": "units", "returns": "units", "reviews": None, "interest": "count"}
+_FIGURES = {
+    "sales": "units",
+    "returns": "units",
+    "reviews": None,
+    "interest": "count",
+    "promotions": None,
+    "prices": None,
+}
 
 
 @dataclass(frozen=True, eq=False)
