@@ -297,13 +297,15 @@ def _quasi_poisson(y: FloatArray, x: FloatArray, known: BoolArray, wanted: int) 
     left = np.where(known, y - mu, 0.0)
     scatter = (left**2 / np.maximum(mu, 1e-9)).sum(axis=1) / freedom
     own = np.diagonal(inverse, axis1=1, axis2=2)[:, :wanted] * scatter[:, None]
-    scores = x * left[..., None]
+    # What a bucket's own weight in the fit hides of its error (HC3: MacKinnon and White 1985).
+    leverage = mu * np.einsum("ita,iab,itb->it", x, inverse, x, optimize=True)
+    scores = x * (left / np.maximum(1.0 - leverage, 0.1))[..., None]
     middle = np.einsum("itk,itl->ikl", scores, scores)
     for lag in range(1, LAGS + 1):
         part = np.einsum("itk,itl->ikl", scores[:, lag:], scores[:, :-lag])
         middle += (1.0 - lag / (LAGS + 1.0)) * (part + part.transpose(0, 2, 1))
     sandwich = np.einsum("iab,ibc,icd->iad", inverse, middle, inverse, optimize=True)
-    robust = np.diagonal(sandwich, axis1=1, axis2=2)[:, :wanted] * (count / freedom)[:, None]
+    robust = np.diagonal(sandwich, axis1=1, axis2=2)[:, :wanted]
     wider = (stdtrit(freedom.astype(np.float64), 0.95) / NINE_IN_TEN)[:, None]
     return beta[:, :wanted], np.sqrt(np.maximum(own, robust)) * wider
 
