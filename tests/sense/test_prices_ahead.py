@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datong.ledger.state import State, state_of_tables
+from datong.ledger.state import State, in_state_schema, state_of_tables
 from datong.model.flow import DISMISSED, TAKEN, Signal
 from datong.model.settings import ChainSettings
 from datong.network.finding_decisions import Change, Decision, decision_rows
@@ -28,10 +28,12 @@ def shop(
     by_list: bool = True,
     made: tuple[Decision, ...] = (),
     still: tuple[str, ...] = (),
+    in_sales: bool = False,
     **settings: object,
 ) -> State:
     """Two years of 16 products, some 30 a week at a price of 10 that moves now and then (not of `still`), each with
-    four promoted weeks. ahead: prices from CUT on. by_list: prices in `prices`; else only those ahead, and in sales."""
+    four promoted weeks. ahead: prices from CUT on. by_list: prices in `prices`; else only those ahead, and in sales.
+    in_sales: past promotions are named by sales alone."""
     rng = np.random.default_rng(5)
     sales, prices, promoted = [], [], []
     for i in range(PRODUCTS):
@@ -44,9 +46,11 @@ def shop(
         log_rate[weeks_promoted] += uplift
         price = 10 * np.exp(log_price)
         for week in range(WEEKS):
-            day = MONDAY + timedelta(weeks=week, days=2)
-            for units in (rng.poisson(np.exp(log_rate[week]) / 2) for _ in range(2)):
-                sales.append({"product": name, "happened_at": day, "units": float(units), "price": price[week]})
+            for weekday in (0, 6):
+                day, units = MONDAY + timedelta(weeks=week, days=weekday), rng.poisson(np.exp(log_rate[week]) / 2)
+                promoted_by = f"S{week}" if in_sales and week in weeks_promoted else None
+                row = {"product": name, "happened_at": day, "units": float(units), "price": price[week]}
+                sales.append(row | {"promotion": promoted_by})
         prices += [
             {"product": name, "price": float(price[w]), "valid_from": (MONDAY + timedelta(weeks=w)).date()}
             for w in range(WEEKS)
@@ -56,7 +60,7 @@ def shop(
         promoted += [
             {"promotion": f"S{w}", "product": name, "from": (at := (MONDAY + timedelta(weeks=int(w))).date()),
              "to": at + timedelta(weeks=1), "change_share": None, "price": None, "discount_share": None}
-            for w in weeks_promoted
+            for w in weeks_promoted if not in_sales
         ]  # fmt: skip
     rows = {"products": [{"product": f"P{i:02d}"} for i in range(PRODUCTS)], "sales": sales, "prices": prices}
     rows["promotions"] = [*promoted, *promotions]
@@ -151,6 +155,41 @@ def test_a_promotion_with_a_price_counts_as_that_price_where_past_ones_say_nothi
     state = shop(promotions=[promotion(CUT)])
     assert not sense(state).adjustments
     assert "what it does to demand is not known" in the_signal(state, "uplift").text.text("en")
+
+
+def test_promotions_that_only_sales_name_are_past_promotions_too() -> None:
+    """They last from the first to the last sale that names them: here a Monday and the Sunday after it."""
+    (one,) = sense(shop(uplift=0.7, promotions=[promotion(CUT)], in_sales=True)).adjustments
+    assert one.low < 2.01 < one.high and one.factor == pytest.approx(2.01, abs=0.25)
+
+
+def test_a_price_of_one_market_counts_before_that_of_all() -> None:
+    rows = [
+        {"product": "P00", "market": "all", "price": 10.0, "valid_from": None},
+        {"product": "P00", "market": "north", "price": 8.0, "valid_from": CUT},
+        {"product": "P00", "market": "north", "price": 9.0, "valid_from": None},
+    ]
+    sales = [
+        {"product": "P00", "market": market, "units": 5.0, "happened_at": MONDAY + timedelta(weeks=w), "price": 9.5}
+        for market in ("north", "south")
+        for w in range(WEEKS)
+    ]
+    tables = {"products": [{"product": "P00"}], "sales": sales, "prices": rows}
+    built = {name: pa.Table.from_pylist(own) for name, own in tables.items()}
+    state = state_of_tables(ChainSettings("shop", horizon_buckets=8), NOW, built)
+    signals = [s for s in sense(state).signals if s.kind == "price"]
+    assert [(s.subject.market, s.first) for s in signals] == [("north", CUT)]
+    assert "costs 8.00" in signals[0].text.text("en") and "of late 9.00" in signals[0].text.text("en")
+
+
+def test_prices_of_sales_stand_for_the_past_where_the_list_is_new() -> None:
+    """Sold at 10 net of what a list writes as 12: from 12 to 10.2 is 15% less, as from 10 to 8.5."""
+    state = shop(by_list=False)
+    row = {"product": "P00", "price": 12.0, "valid_from": (NOW - timedelta(weeks=12)).date()}
+    rows = pa.Table.from_pylist([row, {"product": "P00", "price": 10.2, "valid_from": CUT}])
+    one = sense(state.with_tables(prices=in_state_schema("prices", rows))).adjustments
+    assert {a.bucket for a in one} == {FIRST + timedelta(weeks=w) for w in range(2, 8)}
+    assert all(a.low < 1.38 < a.high and a.factor == pytest.approx(1.38, abs=0.15) for a in one)
 
 
 def test_orders_due_later_answer_to_the_price_of_their_day() -> None:

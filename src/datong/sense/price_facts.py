@@ -7,12 +7,13 @@ from their first to their last sale. An order is due promise_days later, so that
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from datong.ledger.columns import as_day, day_number
@@ -39,12 +40,22 @@ class PromotedSpan:
 class PriceFacts:
     """panel: of closed buckets. listed: (item, closed then open bucket) log of the list price, NaN where there is none.
     ahead: (item, open bucket) the list price ahead as a log in the terms of `panel.price`, NaN where not known. spans:
-    promotions, past and planned."""
+    promotions, past and planned. rows: of `prices` by product and market."""
 
     panel: Panel
     listed: FloatArray
     ahead: FloatArray
     spans: tuple[PromotedSpan, ...]
+    rows: Mapping[tuple[str, str], Sequence[dict[str, Any]]]
+
+    def rows_of(self, item: Item, first: date, after: date) -> list[dict[str, Any]]:
+        """Rows of `prices` of an item that hold on any of these days."""
+        own = self.rows.get((item.product, item.market)) or self.rows.get((item.product, "all"), ())
+        return [
+            r
+            for r in own
+            if (r["valid_from"] is None or r["valid_from"] < after) and (r["valid_to"] is None or r["valid_to"] > first)
+        ]
 
 
 def tells_ahead(state: State, series: SeriesSet) -> bool:
@@ -64,7 +75,10 @@ def price_facts(state: State, series: SeriesSet, sales: SaleRows) -> PriceFacts:
     """sales: the rows of which the series was made."""
     closed = len(series.bucket_starts)
     days = _days(state, series)
-    listed = _listed(state, series, days)
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in state.versions("prices").to_pylist():
+        rows[row["product"], row["market"]].append(row)
+    listed = _listed(rows, series, days)
     spans = tuple(_spans(state, series, sales, days))
     promoted = np.zeros(listed.shape)
     for one in spans:
@@ -77,19 +91,8 @@ def price_facts(state: State, series: SeriesSet, sales: SaleRows) -> PriceFacts:
     # What a list says above or below what is paid, where both are known of late.
     apart = np.where(by_list[:, 0], 0.0, np.nan_to_num(of_late(listed[:, :closed] - realised)))
     return PriceFacts(
-        Panel(series.units, price, promoted[:, :closed]), listed, listed[:, closed:] - apart[:, None], spans
+        Panel(series.units, price, promoted[:, :closed]), listed, listed[:, closed:] - apart[:, None], spans, rows
     )
-
-
-def price_rows(state: State, item: Item, first: date, after: date) -> list[dict[str, Any]]:
-    """Rows of `prices` of an item that hold on any of these days."""
-    rows = [r for r in state.versions("prices").to_pylist() if r["product"] == item.product]
-    own = [r for r in rows if r["market"] == item.market] or [r for r in rows if r["market"] == "all"]
-    return [
-        r
-        for r in own
-        if (r["valid_from"] is None or r["valid_from"] < after) and (r["valid_to"] is None or r["valid_to"] > first)
-    ]
 
 
 def length_of(series: SeriesSet) -> int:
@@ -110,15 +113,16 @@ def _overlap(first: date | None, after: date | None, days: IntArray, length: int
     return np.maximum(end - begin, 0) / length
 
 
-def _listed(state: State, series: SeriesSet, days: IntArray) -> FloatArray:
+def _listed(rows: Mapping[tuple[str, str], Sequence[dict[str, Any]]], series: SeriesSet, days: IntArray) -> FloatArray:
+    """(item, closed then open bucket) log of the mean list price over its days, NaN where it covers too few."""
     length = length_of(series)
     sums: dict[tuple[str, str], tuple[FloatArray, FloatArray]] = {}
-    for row in state.versions("prices").to_pylist():
-        key = row["product"], row["market"]
+    for key, own_rows in rows.items():
         money, covered = sums.setdefault(key, (np.zeros(len(days)), np.zeros(len(days))))
-        share = _overlap(row["valid_from"], row["valid_to"], days, length)
-        money += share * row["price"]
-        covered += share
+        for row in own_rows:
+            share = _overlap(row["valid_from"], row["valid_to"], days, length)
+            money += share * row["price"]
+            covered += share
     result = np.full((len(series.items), len(days)), np.nan)
     for i, item in enumerate(series.items):
         own = sums.get((item.product, item.market)) or sums.get((item.product, "all"))
@@ -157,14 +161,10 @@ def _named_in_sales(state: State, sales: SaleRows) -> dict[tuple[str, Item], tup
     column = state.table("sales")["promotion"]
     if column.null_count == len(column):
         return {}
-    names = column.take(sales.row)
-    at = np.flatnonzero(pc.is_valid(names).to_numpy(zero_copy_only=False))
-    found: dict[tuple[str, Item], tuple[int, int]] = {}
-    for n, name in zip(at.tolist(), names.take(at).to_pylist(), strict=True):
-        key, day = (name, sales.items[int(sales.item[n])]), int(sales.ordered_day[n])
-        first, last = found.get(key, (day, day))
-        found[key] = min(first, day), max(last, day)
-    return found
+    sold = pa.table({"name": column.take(sales.row), "item": sales.item, "day": sales.ordered_day})
+    sold = sold.filter(pc.is_valid(sold["name"]))
+    spans = sold.group_by(["name", "item"]).aggregate([("day", "min"), ("day", "max")]).to_pylist()
+    return {(row["name"], sales.items[row["item"]]): (row["day_min"], row["day_max"]) for row in spans}
 
 
 def _realised(state: State, series: SeriesSet, sales: SaleRows, promoted: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ from datong.model.flow import DISMISSED, NINE_IN_TEN, TAKEN, Adjustment, FloatAr
 from datong.model.words import Message, message
 from datong.network.finding_decisions import Decision, decision_about
 from datong.sense.found import about, number, who
-from datong.sense.price_facts import PriceFacts, PromotedSpan, length_of, price_facts, price_rows, tells_ahead
+from datong.sense.price_facts import PriceFacts, PromotedSpan, length_of, price_facts, tells_ahead
 from datong.sense.series import SaleRows
 from datong.statistics.false_discovery import false_discovery_q
 from datong.statistics.price_response import DRIFT_MIN, STEP_MIN, TESTED_MIN, Response, of_late, responses
@@ -142,7 +142,7 @@ def _of_price(
         is_beyond = abs(change) > most + ONE_PRICE
         words["beyond"] = message("sense.price_beyond", most=f"{np.expm1(most):.0%}") if is_beyond else ""
         text = message("sense.price_moves", **words, **_effect(span, known.level[i], known.price))
-    rows = price_rows(state, item, *_order_days(state, series, first, last))
+    rows = known.facts.rows_of(item, *_order_days(state, series, first, last))
     found = _found(name, "price", about(item), starts, factor, known.level[i])
     return _signal(found, known.price, i, known.q[0], span is not None, "prices", rows, text), own
 
