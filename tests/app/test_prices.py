@@ -77,6 +77,11 @@ def test_a_price_cut_makes_more_be_made_and_order_and_finding_say_why(
     assert main(["dismiss", found.finding, "--chain", folder, "--why", "called off", "--lang", "en"]) == 0
     with datong.open(tmp_path / "cut") as chain:
         assert not chain.run(parse_moment(day(WEEKS), chain.settings)).tables["adjustments"].num_rows
+    assert main(["effect", found.finding, "--chain", folder, "--lang", "en"]) == 0
+    assert "Too early to say" in capsys.readouterr().out
+    page = tmp_path / "report.html"
+    assert main(["report", folder, "--out", str(page), "--lang", "zh"]) == 0
+    assert "价格为 8.00，近期为 10.00" in page.read_text(encoding="utf-8")
     capsys.readouterr()
     assert main(["findings", folder, "--format", "json", "--lang", "en"]) == 0
     rows = [row for row in json.loads(capsys.readouterr().out) if row["kind"] == "price"]
