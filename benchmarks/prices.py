@@ -173,7 +173,7 @@ def chain_of(made: Planted) -> State:
                 price = float(10 * np.exp(made.price[i, w]))
                 prices.append({"product": name, "price": price, "valid_from": week[w].date()})
         promotions += [
-            {"promotion": f"{name}-{w}", "product": name, "from": week[w].date(), "to": (week[w] + 7 * day / 2).date()}
+            {"promotion": f"{name}-{w}", "product": name, "from": week[w].date(), "to": week[w + 1].date()}
             for w in np.flatnonzero(made.promoted[i]).tolist()
         ]
     tables = {"products": [{"product": name} for name in names], "sales": sales, "prices": prices}
