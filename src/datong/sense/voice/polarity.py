@@ -118,7 +118,7 @@ def learnt(
     sizes = _sizes(part, _rows(found, held))
     asked = held if meant is None else held & np.array([group == meant for group in groups or ()], bool)
     first, second = _scores(part, _rows(found, asked))
-    knots = _knots(first / sizes[0] + second / sizes[1], positive[asked])
+    knots = knots_of(first / sizes[0] + second / sizes[1], positive[asked])
     whole = _fitted(found, positive, settings, start=part)
     return replace(whole, groups=known, sizes=sizes, knots=knots)
 
@@ -245,7 +245,7 @@ def _size(score: FloatArray) -> float:
     return float(np.abs(score).mean()) if score.any() else 1.0
 
 
-def _knots(score: FloatArray, positive: BoolArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def knots_of(score: FloatArray, positive: BoolArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """What a score means, from texts held out: the share of positives in classes of equal size, in the order of their
     scores (isotonic regression; Zadrozny and Elkan 2002). Of few texts one logistic curve (Platt 1999)."""
     from scipy.optimize import isotonic_regression
