@@ -7,7 +7,7 @@ English: reviews of clothes (CC0), the four fifths that `benchmarks/voice.py` le
 one or two. Chinese: reviews put together of our own words (`shipped_voice.toml`), and the clauses of 300 restaurant
 reviews (ASAP, Apache-2.0) that speak of an aspect which is labelled as good or bad. What a score means is learnt from
 those clauses alone, each scored by a model that has not seen its review: made reviews are too plain to say it. The data
-lie in ../shared/data beside the checkout. Sets that may not be redistributed are not read, not even to choose a setting.
+lie in ../shared/data beside the checkout. Sets that may not be redistributed are not read: no setting comes from them.
 """
 
 import sys
@@ -22,7 +22,7 @@ import pandas as pd
 
 from datong.sense.voice.aspects import lexicon, mentions
 from datong.sense.voice.ngrams import tokens
-from datong.sense.voice.polarity import Polarity, Settings, learnt, knots_of, scores
+from datong.sense.voice.polarity import Polarity, Settings, knots_of, learnt, scores
 from datong.sense.voice.reading import split
 from datong.sense.voice.shipped import FILE, packed
 from datong.sense.voice.text import clean
@@ -71,7 +71,7 @@ def evened(positive: np.ndarray) -> np.ndarray:
 
 
 def asap_clauses() -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Clauses in which seeds of aspects stand that are labelled alike, good or bad; whether good; the review of each."""
+    """Clauses with seeds of aspects that are labelled alike, good or bad; whether each is good; the review of each."""
     table = pd.read_parquet(ASAP)
     words = (ROOT / "benchmarks" / "voice_asap.toml").read_text(encoding="utf-8").partition("# Words of the lexicon")[0]
     seeds = lexicon(words, "voice_asap.toml")

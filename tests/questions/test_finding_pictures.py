@@ -18,8 +18,8 @@ from datong.questions.market_findings import MarketFinding, market_findings, see
 from datong.questions.review_aspects import quotes_of, review_aspects
 from datong.questions.tables_out import _series
 from datong.questions.weeks_sold import WeeksSold, weeks_of_run, weeks_of_series
-from datong.sense.complaints import ReadReviews, read_reviews
 from datong.sense.found import number
+from datong.sense.reviews_read import ReadReviews, read_reviews
 from datong.sense.signals import sense
 
 
@@ -98,7 +98,7 @@ def test_aspects_are_counts_of_reviews_and_add_up_to_what_a_finding_counts() -> 
     # "Fits exactly as I hoped." praises the fit, and "The sizing is off by a full size." blames it.
     texts = [r["text"] for r in state.table("reviews").to_pylist() if r["product"] == "B"]
     fit = rows["B", "product.fit"]
-    kept = [heard.opinions.reviews[i] for i in np.flatnonzero((heard.of == 1) & (heard.weight == 1))]
+    kept = [heard.text(i) for i in np.flatnonzero((heard.of == 1) & (heard.weight == 1))]
     assert fit["praised_reviews"] == kept.count("Fits exactly as I hoped.") > 50
     assert fit["blamed_reviews"] == kept.count("The sizing is off by a full size.") > 5
     assert len(kept) == fit["reviews"] <= len(texts)

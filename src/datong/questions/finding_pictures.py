@@ -18,9 +18,10 @@ from datong.model.words import Message, message
 from datong.questions.finding_strength import LEADING_KINDS, returned_by_week, rows_about
 from datong.questions.market_findings import MarketFinding
 from datong.questions.weeks_sold import WeeksSold
-from datong.sense.complaints import ReadReviews, first_recent_day
+from datong.sense.complaints import first_recent_day
 from datong.sense.leading import COMPLAINT_STARS
 from datong.sense.odd_weeks import WEEK_DAYS
+from datong.sense.reviews_read import ReadReviews
 from datong.sense.voice.aspects import general
 
 # Rows of what runs ahead of sales that name no market stand for every one.

@@ -17,7 +17,8 @@ from datong.ledger.masking import masked
 from datong.ledger.state import State
 from datong.questions.finding_pictures import aspect_of
 from datong.questions.market_findings import MarketFinding
-from datong.sense.complaints import ReadReviews
+from datong.sense.complaints import sums_by_product
+from datong.sense.reviews_read import ReadReviews
 from datong.sense.voice.aspects import general
 from datong.sense.voice.language import language
 from datong.sense.voice.text import clean
@@ -56,11 +57,9 @@ def review_aspects(heard: ReadReviews | None) -> pa.Table:
         return ASPECTS_SCHEMA.empty_table()
     counted = heard.weight > 0
     of, days, weight = heard.of[counted], heard.day[counted], heard.weight[counted]
-    shape = (len(heard.products), len(general().aspects))
-    praised, blamed = np.zeros(shape), np.zeros(shape)
-    np.add.at(praised, of, heard.opinions.praised[counted] * weight[:, None])
-    np.add.at(blamed, of, heard.opinions.blamed[counted] * weight[:, None])
-    praised, blamed = (np.floor(parts + ROUNDING).astype(np.int64) for parts in (praised, blamed))
+    said = (heard.opinions.praised, heard.opinions.blamed)
+    sums = (sums_by_product(heard, which, heard.weight) for which in said)
+    praised, blamed = (np.floor(parts + ROUNDING).astype(np.int64) for parts in sums)
     every = np.floor(np.bincount(of, weight, len(heard.products)) + ROUNDING).astype(np.int64)
     first, last = np.full(len(every), np.iinfo(np.int64).max), np.zeros(len(every), np.int64)
     np.minimum.at(first, of, days)
@@ -93,8 +92,7 @@ def quotes_of(state: State, one: MarketFinding, heard: ReadReviews | None) -> tu
     aspect = aspect_of(one) if one.kind == "complaint" else None
     found: dict[str, Quote] = {}
     for i, row in sorted(zip(places, rows, strict=True), key=lambda pair: (-int(heard.day[pair[0]]), pair[0])):
-        clause = -1 if aspect is None else int(heard.opinions.clause[i, aspect])
-        words = _said(row, heard.opinions.clauses[clause] if clause >= 0 else "")
+        words = _said(row, "" if aspect is None else heard.blaming(i, aspect))
         if words and words not in found:
             found[words] = Quote(words, as_day(int(heard.day[i])), row["rating"], _language(words))
         if len(found) == QUOTES:

@@ -85,13 +85,11 @@ def read(
     on a clause is good or bad."""
     words = words or general()
     parts = split(texts)
-    found = mentions(parts.tokens, words)
     many = len(parts.texts)
-    aspects = np.zeros((many, len(words.aspects)), np.int64)
-    np.add.at(aspects, (found.text_of, found.aspect_of), 1)
+    aspects = spoken_of(parts.tokens, many, words)
     of_review = list(groups) if groups is not None else _groups(model, parts.reviews)
     of_clause = [of_review[i] for i in parts.review]
-    score = scores(model, parts.texts, of_clause) if many else np.zeros(0)
+    score = _scores(model, parts, of_clause)
     chances = chance(model, score)
     tones = toned(parts.tokens, many, tone_words())
     return Heard(
@@ -100,10 +98,33 @@ def read(
         aspects,
         tones,
         chances,
-        np.where(_known(parts, model) >= LEAST_KNOWN, decided(chances, least), 0),
+        _verdicts(parts, model, chances, least),
         tones.degree,
         telling(parts, model, of_clause, np.where(score > 0, 1, -1)),
     )
+
+
+def verdicts(parts: Clauses, model: Polarity, least: float = LEAST_SURE) -> IntArray:
+    """(clauses) 1 good, -1 bad, 0 where the model abstains: what `read` says, without the rest of it."""
+    of_review = _groups(model, parts.reviews)
+    score = _scores(model, parts, [of_review[i] for i in parts.review])
+    return _verdicts(parts, model, chance(model, score), least)
+
+
+def _scores(model: Polarity, parts: Clauses, groups: Sequence[str]) -> FloatArray:
+    return scores(model, parts.texts, groups) if parts.texts else np.zeros(0)
+
+
+def _verdicts(parts: Clauses, model: Polarity, chances: FloatArray, least: float) -> IntArray:
+    return np.where(_known(parts, model) >= LEAST_KNOWN, decided(chances, least), 0)
+
+
+def spoken_of(found: Tokens, many: int, words: Lexicon) -> IntArray:
+    """(clauses, aspects) how many words of each of `many` clauses speak of each aspect."""
+    hits = mentions(found, words)
+    aspects = np.zeros((many, len(words.aspects)), np.int64)
+    np.add.at(aspects, (hits.text_of, hits.aspect_of), 1)
+    return aspects
 
 
 def split(texts: Sequence[str]) -> Clauses:

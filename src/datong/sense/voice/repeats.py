@@ -31,12 +31,16 @@ BANDS, IN_BAND = 16, 3
 LEAST_ALIKE = 0.5
 
 
-def copies(texts: Sequence[str], least_alike: float = LEAST_ALIKE) -> IntArray:
+def copies(texts: Sequence[str], least_alike: float = LEAST_ALIKE, of: IntArray | None = None) -> IntArray:
     """(texts) the number of the first text that each repeats, its own where it repeats none.
 
-    texts: cleaned. least_alike: share of shingles in common, estimated by 48 hashes (standard error 0.07 at 0.5). Time
-    and memory grow with the length of all texts, however many repeat one another."""
-    return _first_like(*_signatures(_runs(texts), len(texts), LEAST_SHINGLES), IN_BAND, least_alike)
+    texts: cleaned. least_alike: share of shingles in common, estimated by 48 hashes (standard error 0.07 at 0.5). of:
+    (texts) a number: those of another number are not held against one another. Time and memory grow with the length of
+    all texts, however many repeat one another."""
+    hashes, text = _runs(texts)
+    if of is not None:
+        hashes = mixed(hashes + mixed(of.astype(np.uint64))[text])
+    return _first_like(*_signatures((hashes, text), len(texts), LEAST_SHINGLES), IN_BAND, least_alike)
 
 
 def frames(texts: Sequence[str]) -> IntArray:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def packed(models: Mapping[str, Polarity]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def unpacked(file: BinaryIO) -> dict[str, Polarity]:
+def unpacked(file: IO[bytes]) -> dict[str, Polarity]:
     """The models of a file in NumPy's format that `packed` arrays were written to."""
     with np.load(file, allow_pickle=False) as arrays:
         return {name: _model(name, arrays) for name in LANGUAGES}

@@ -1,0 +1,299 @@
+"""The reviews of a year, each read for what it blames and praises, a day at a time.
+
+What a day's reviews say is kept (ledger/worked_out.py), so that a run reads the days that are new or have changed
+alone. A day is known by its texts, whether its stars are good or bad, and the reader: the rules, and what it learnt
+from. Who reads is decided by the chain's reviews alone, so that a ledger without anything kept gives the same answers.
+A chain of up to LEARNT_MAX reviews in the year learns from all of them that have stars, each time. A larger one learns
+anew only when it has twice as many reviews with stars as the time before, from those that were known first: so what
+was kept stays right for long. One with too few stars is read by the models that come with Datong (voice/shipped.py).
+
+In a clause the model speaks first; where it abstains words of praise and blame decide, and where a clause has none of
+them, the stars of its review. Where the model and those words disagree, nothing is sure.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from importlib.resources import files
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datong.ledger.columns import codes, local_days
+from datong.ledger.masking import masked
+from datong.ledger.state import State
+from datong.ledger.worked_out import WorkedOut
+from datong.model.flow import BoolArray, FloatArray, IntArray
+from datong.sense.doubted import doubted, texts_of
+from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
+from datong.sense.voice.aspects import general
+from datong.sense.voice.fakes import ALIKE
+from datong.sense.voice.polarity import Polarity, Settings, learnt
+from datong.sense.voice.reading import split, spoken_of, tone_words, toned, verdicts
+from datong.sense.voice.repeats import copies
+from datong.sense.voice.said import Said, parted, read_back, written
+from datong.sense.voice.shipped import LANGUAGES, languages_of, shipped
+from datong.sense.voice.text import clean
+
+# Fewest reviews with stars, and of them good and bad ones, of which a model is learnt; most that it is learnt from.
+LEARNT_MIN, EACH_MIN, LEARNT_MAX = 300, 30, 5_000
+BAD_STARS, GOOD_STARS = 2.0, 4.0
+MODEL = Settings(bits=18)
+SEED = 16
+# Reviews that are read at once: memory stays within what these take, or those of one day.
+AT_ONCE = 20_000
+WORDS = ("title", "text")
+# Of what a reading is made, beside the texts.
+_RULES = (("datong.sense", ("voice", "reviews_read.py")), ("datong.ledger", ("masking.py",)))
+_MADE_OF = (".py", ".toml", ".txt", ".npz")
+_LIBRARIES = ("numpy", "scipy")
+
+
+@dataclass(frozen=True, eq=False)
+class Opinions:
+    """What reviews blame and praise. blamed, praised: (review, aspect) whether it does. pairs: (blames) review x
+    aspects + aspect of each that is blamed, ascending. letters: (blames) the letters of the cleaned and masked review
+    that its first clause takes that blames it: first included, last not."""
+
+    blamed: BoolArray
+    praised: BoolArray
+    pairs: IntArray
+    letters: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class ReadReviews:
+    """The reviews of the last WEEKS_MAX weeks, in the order of their table.
+
+    words: the table's own title and text. row: (review) position in the table. day: (review) local day, in days since
+    1970-01-01. of: (review) position of its product in `products`. weight: (review) how much it counts, 0 to 1: less
+    than one where it says the same as another, or is likely made up (voice/fakes.py). by_shipped: whether the models
+    that come with Datong have read them.
+    """
+
+    words: pa.Table
+    row: IntArray
+    day: IntArray
+    of: IntArray
+    products: tuple[str, ...]
+    weight: FloatArray
+    opinions: Opinions
+    by_shipped: bool
+
+    def text(self, review: int) -> str:
+        """A review, cleaned and masked."""
+        return masked(clean(texts_of(self.words.slice(int(self.row[review]), 1))[0]))
+
+    def blaming(self, review: int, aspect: int) -> str:
+        """The first clause of a review that blames an aspect, '' where none does."""
+        pair = review * self.opinions.blamed.shape[1] + aspect
+        at = int(np.searchsorted(self.opinions.pairs, pair))
+        if at == len(self.opinions.pairs) or self.opinions.pairs[at] != pair:
+            return ""
+        first, last = self.opinions.letters[at].tolist()
+        return self.text(review)[first:last]
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Who reads. digest: of the rules, and of what is learnt from. texts, good: (learnt) reviews that it learns from
+    and whether each is good; none: the models that come with Datong."""
+
+    digest: str
+    texts: tuple[str, ...]
+    good: BoolArray
+
+    def models(self) -> Mapping[str, Polarity]:
+        """By language."""
+        if not self.texts:
+            return {name: shipped(name) for name in LANGUAGES}
+        own = learnt(split(self.texts).reviews, self.good, SEED, settings=MODEL)
+        return dict.fromkeys(LANGUAGES, own)
+
+
+def read_reviews(state: State, end: int) -> ReadReviews | None:
+    """end: the day after the last closed bucket, in days since 1970-01-01. None where no review has a text."""
+    reviews = state.table("reviews")
+    if not reviews.num_rows or not pc.any(pc.is_valid(reviews["text"])).as_py():
+        return None
+    day = local_days(reviews, state)
+    inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
+    if not len(inside):
+        return None
+    rows = reviews.select(["product", *WORDS, "rating", "customer", "sale"]).take(inside)
+    side = _sides(rows)
+    reader = reader_of(reviews, inside, np.flatnonzero(day < end))
+    said = _said(state.worked_out, rows.select(WORDS), day[inside], side, reader)
+    doubt = doubted(rows, day[inside])
+    of, names = codes(rows["product"])
+    own_voice = _first_alike(of, said.alike, rows["customer"])
+    weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
+    pairs = np.flatnonzero(said.blamed)
+    opinions = Opinions(said.blamed, said.praised, pairs, said.letters)
+    words = reviews.select(WORDS)
+    return ReadReviews(words, inside, day[inside], of, tuple(names), weight, opinions, not reader.texts)
+
+
+def reader_of(reviews: pa.Table, inside: IntArray, before: IntArray) -> Reader:
+    """Who reads. reviews: the table. inside: its rows of the last WEEKS_MAX weeks. before: those of the closed buckets.
+
+    In the order in which they were known the first LEARNT_MIN x 2^k reviews with stars count, the most that there are,
+    and of them the last LEARNT_MAX. A review whose words are gone counts and teaches nothing: so forgetting
+    somebody of whom nothing was learnt changes no reader.
+    """
+    side = _sides(reviews)
+    if len(inside) <= LEARNT_MAX:
+        rows = inside[side[inside] != 0]
+    else:
+        rows = before[side[before] != 0]
+        known = reviews["known_at"].cast(pa.int64()).to_numpy()[rows]
+        many = LEARNT_MIN << max(int(np.log2(max(len(rows), 1) / LEARNT_MIN)), 0)
+        rows = np.sort(rows[np.argsort(known, kind="stable")][:many][-LEARNT_MAX:])
+    texts = texts_of(reviews.select(WORDS).take(rows))
+    kept = np.array([bool(text) for text in texts], bool)
+    good = side[rows][kept] > 0
+    digest = blake2b(rules_digest().encode(), digest_size=16)
+    if kept.sum() < LEARNT_MIN or min(good.sum(), (~good).sum()) < EACH_MIN:
+        return Reader(digest.hexdigest(), (), np.zeros(0, bool))
+    chosen = tuple(text for text in texts if text)
+    digest.update(good.tobytes())
+    for text in chosen:
+        digest.update(text.encode(errors="replace") + b"\0")
+    return Reader(digest.hexdigest(), chosen, good)
+
+
+@cache
+def rules_digest() -> str:
+    """Of all that decides what a text says, beside what was learnt from a chain."""
+    digest = blake2b(" ".join(version(library) for library in _LIBRARIES).encode())
+    for package, names in _RULES:
+        for name in names:
+            place = files(package).joinpath(name)
+            inside = sorted(place.iterdir(), key=lambda one: one.name) if place.is_dir() else [place]
+            for file in inside:
+                if file.is_file() and file.name.endswith(_MADE_OF):
+                    digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def said_of(texts: Sequence[str], day: IntArray, side: IntArray, models: Mapping[str, Polarity]) -> Said:
+    """What reviews say, each by itself but for those that say the same on one day. side: (review) 1 for good stars, -1
+    for bad ones, 0 for others or none. models: by language."""
+    many, aspects = len(texts), len(general().aspects)
+    blamed, praised = np.zeros((many, aspects), bool), np.zeros((many, aspects), bool)
+    letters = np.zeros((many, aspects, 2), np.int64)
+    own = len({id(model) for model in models.values()}) == 1
+    reads = np.array([LANGUAGES[0]] * many if own else languages_of(texts))
+    for name in LANGUAGES:
+        at = np.flatnonzero(reads == name)
+        if len(at):
+            blamed[at], praised[at], letters[at] = _judged([texts[i] for i in at], side[at], models[name])
+    first: dict[tuple[int, str], int] = {}
+    roots = copies(texts, of=day).tolist()
+    alike = [first.setdefault((d, texts[root]), i) for i, (d, root) in enumerate(zip(day.tolist(), roots, strict=True))]
+    return Said(blamed, praised, letters[blamed], np.array(alike, np.int64))
+
+
+def _judged(texts: Sequence[str], side: IntArray, model: Polarity) -> tuple[BoolArray, BoolArray, IntArray]:
+    """(review, aspect) whether it blames it, and praises it, and the letters of its first clause that blames it."""
+    parts = split(texts)
+    many = len(parts.texts)
+    tones = toned(parts.tokens, many, tone_words())
+    tone = np.sign(tones.good - tones.bad)
+    verdict = verdicts(parts, model)
+    for next_best in (tone, side[parts.review]):  # where the one abstains, the next one speaks
+        verdict = np.where(verdict == 0, next_best, verdict)
+    spoken = spoken_of(parts.tokens, many, general()) > 0
+    praised = np.zeros((len(texts), spoken.shape[1]), bool)
+    clause, aspect = np.nonzero(spoken & ((verdict > 0) & (tone >= 0))[:, None])
+    praised[parts.review[clause], aspect] = True
+    blamed, letters = np.zeros_like(praised), np.zeros((*praised.shape, 2), np.int64)
+    clause, aspect = np.nonzero(spoken & ((verdict < 0) & (tone <= 0))[:, None])
+    review = parts.review[clause]
+    blamed[review, aspect] = True
+    first = np.unique(review * spoken.shape[1] + aspect, return_index=True)[1]
+    said = clause[first]
+    letters[review[first], aspect[first]] = np.stack([parts.first[said], parts.last[said]], 1)
+    return blamed, praised, letters
+
+
+def _said(kept: WorkedOut, words: pa.Table, day: IntArray, side: IntArray, reader: Reader) -> Said:
+    """(review) what each says, found among what was kept or read now. words: (review) title and text."""
+    order = np.argsort(day, kind="stable")
+    days, begin = np.unique(day[order], return_index=True)
+    rows = np.split(order, begin[1:])
+    digests = [_digest(reader, words.take(own), side[own]) for own in rows]
+    found = {digest: read_back(content) for digest in digests if (content := kept.found(digest)) is not None}
+    missing = [at for at, digest in enumerate(digests) if digest not in found]
+    models = reader.models() if missing else {}
+    for some in _at_once(missing, [len(own) for own in rows]):
+        own = np.concatenate([rows[at] for at in some])
+        said = said_of(texts_of(words.take(own)), day[own], side[own], models)
+        for at, part in zip(some, parted(said, np.cumsum([len(rows[at]) for at in some]).tolist()), strict=True):
+            kept.keep(digests[at], int(days[at]), written(part))
+            found[digests[at]] = part
+    return _together([found[digest] for digest in digests], rows)
+
+
+def _together(parts: Sequence[Said], rows: Sequence[IntArray]) -> Said:
+    """One of many. rows: of each part the places of its reviews in the whole, ascending."""
+    many, aspects = sum(map(len, rows)), len(general().aspects)
+    blamed, praised = np.zeros((many, aspects), bool), np.zeros((many, aspects), bool)
+    alike = np.zeros(many, np.int64)
+    pairs = []
+    for part, own in zip(parts, rows, strict=True):
+        blamed[own], praised[own], alike[own] = part.blamed, part.praised, own[part.alike]
+        review, aspect = np.nonzero(part.blamed)
+        pairs.append(own[review] * aspects + aspect)
+    letters = np.concatenate([part.letters for part in parts])
+    return Said(blamed, praised, letters[np.argsort(np.concatenate(pairs))], alike)
+
+
+def _at_once(missing: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Days that are read together, up to AT_ONCE reviews, or one day."""
+    some: list[int] = []
+    for at in missing:
+        if some and sum(sizes[one] for one in some) + sizes[at] > AT_ONCE:
+            yield some
+            some = []
+        some.append(at)
+    if some:
+        yield some
+
+
+def _digest(reader: Reader, words: pa.Table, side: IntArray) -> str:
+    digest = blake2b(reader.digest.encode() + side.astype(np.int8).tobytes(), digest_size=16)
+    for column in words.columns:
+        lengths = pc.fill_null(pc.binary_length(column), -1).to_numpy()
+        digest.update(lengths.astype("<i4").tobytes())
+        for chunk in column.chunks:
+            ends = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+            if len(chunk) and chunk.buffers()[2] is not None:
+                digest.update(memoryview(chunk.buffers()[2])[ends[0] : ends[-1]])
+    return digest.hexdigest()
+
+
+def _sides(reviews: pa.Table) -> IntArray:
+    """(review) 1 for good stars, -1 for bad ones, 0 for others or none."""
+    stars = reviews["rating"].to_numpy(zero_copy_only=False).astype(np.float64)
+    return (stars >= GOOD_STARS).astype(np.int64) - (stars <= BAD_STARS)
+
+
+def _first_alike(of: IntArray, alike: IntArray, customers: pa.ChunkedArray) -> BoolArray:
+    """(review) whether it is the first about its product with these words, or nearly these, on its day, and the first
+    of its buyer. of: (review) its product. alike: (review) the first with these words on its day, of any product."""
+    buyer, names = codes(pc.fill_null(customers, ""))
+    nobody = np.array([not name for name in names], bool)[buyer]
+    wide = int(of.max(initial=0)) + 1
+    first = _is_first(alike * wide + of)
+    return first & (nobody | _is_first(buyer * wide + of))
+
+
+def _is_first(keys: IntArray) -> BoolArray:
+    """(n) whether each is the first of its kind."""
+    first = np.zeros(len(keys), bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return first
