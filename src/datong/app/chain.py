@@ -30,6 +30,7 @@ from datong.ledger.can_be_planned import beyond_limits, refuse_too_large
 from datong.ledger.protocol import END_OF_TIME, TRUNK, Branch, Branches, IngestReport, Ledger, RunRecord, branch_name
 from datong.ledger.row_checks import gathered
 from datong.ledger.state import State
+from datong.ledger.worked_out import WorkedOut
 from datong.model.calendar import zone_word
 from datong.model.errors import BadInput, NotFound, Refused
 from datong.model.findings import Finding, has_errors
@@ -320,7 +321,9 @@ class Chain:
             return self.ledger.state(moment, names)
         now = self.ledger.state(moment, ()).snapshot
         if self._whole is None or (self._whole.as_of, self._whole.snapshot) != (moment, now):
-            self._whole = self.ledger.state(moment)
+            whole = self.ledger.state(moment)
+            known = self.ledger.worked_out() if whole.table("reviews").num_rows else {}
+            self._whole = replace(whole, worked_out=WorkedOut(known))
         return self._whole
 
     def review(self, as_of: Moment | None = None) -> tuple[Finding, ...]:
@@ -370,6 +373,8 @@ class Chain:
 
     def keep_run(self, record: RunRecord) -> RunResult:
         """Keep a run that was worked out, and give it."""
+        if self.branch_name is None:
+            self.ledger.keep_worked_out(record.worked_out)
         self.ledger.save_run(record, self._at.now(), by=self.by)
         return RunResult(record.run, record.as_of, self.settings, record.tables, self.language)
 

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from datong.ledger.row_checks import CheckedRows
 from datong.ledger.state import Snapshot, State
+from datong.ledger.worked_out import Kept
 from datong.model.findings import Finding
 from datong.model.settings import ChainSettings
 
@@ -54,13 +55,15 @@ class Intake:
 class RunRecord:
     """One run of the cycle. `run` is a hash of what went in, so the same run has the same id.
 
-    `tables` are the stages' results by name (see cycle.py).
+    `tables` are the stages' results by name (see cycle.py). worked_out: what was worked out of rows on the way, or found
+    among what was kept (`keep_worked_out`): it is no part of the run.
     """
 
     run: str
     as_of: datetime
     seed: int
     tables: Mapping[str, pa.Table]
+    worked_out: Mapping[str, Kept] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,6 +350,15 @@ class Ledger(Protocol):
 
     def run_table(self, run: str, name: str) -> pa.Table:
         """One result table of a kept run. Raises NotFound."""
+        ...
+
+    def worked_out(self) -> Mapping[str, Kept]:
+        """What `keep_worked_out` was given last, by digest, but for what was forgotten since (`forget_person`)."""
+        ...
+
+    def keep_worked_out(self, used: Mapping[str, Kept]) -> None:
+        """Keep what was worked out of rows, in the place of what was kept before. It is no write that anybody asks
+        about: it changes no answer. One ledger for the trunk and its branches."""
         ...
 
     def close(self) -> None: ...

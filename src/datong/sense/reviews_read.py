@@ -225,7 +225,7 @@ def _said(kept: WorkedOut, words: pa.Table, day: IntArray, side: IntArray, reade
     order = np.argsort(day, kind="stable")
     days, begin = np.unique(day[order], return_index=True)
     rows = np.split(order, begin[1:])
-    digests = [_digest(reader, words.take(own), side[own]) for own in rows]
+    digests = [_digest(reader, int(one), words.take(own), side[own]) for one, own in zip(days, rows, strict=True)]
     found = {digest: read_back(content) for digest in digests if (content := kept.found(digest)) is not None}
     missing = [at for at, digest in enumerate(digests) if digest not in found]
     models = reader.models() if missing else {}
@@ -264,8 +264,9 @@ def _at_once(missing: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]
         yield some
 
 
-def _digest(reader: Reader, words: pa.Table, side: IntArray) -> str:
-    digest = blake2b(reader.digest.encode() + side.astype(np.int8).tobytes(), digest_size=16)
+def _digest(reader: Reader, day: int, words: pa.Table, side: IntArray) -> str:
+    """The day counts: what is worked out of one day is forgotten with it, and not with another of the same words."""
+    digest = blake2b(f"{reader.digest} {day} ".encode() + side.astype(np.int8).tobytes(), digest_size=16)
     for column in words.columns:
         lengths = pc.fill_null(pc.binary_length(column), -1).to_numpy()
         digest.update(lengths.astype("<i4").tobytes())

@@ -35,6 +35,7 @@ from datong.ledger.row_ids import SINCE_EVER, keyed_row_id
 from datong.ledger.state import REFUSED, REFUSED_SCHEMA, Snapshot, State, every_table, in_state_schema
 from datong.ledger.units import Conversions, has_units, in_base_units, is_told
 from datong.ledger.versions import versions
+from datong.ledger.worked_out import Kept
 from datong.model.errors import DatongError, LedgerBusy, LedgerDamaged, NotFound
 from datong.model.findings import Finding, finding, finding_as_json, finding_from_json
 from datong.model.settings import ChainSettings
@@ -996,6 +997,31 @@ class DuckDBLedger:
                 raise NotFound(message("store.no_run", run=run))
             raise NotFound(message("store.no_run_table", run=run, name=name, names=", ".join(names)))
         return found[name]
+
+    # what was worked out ------------------------------------------------------------------------
+
+    def worked_out(self) -> Mapping[str, Kept]:
+        """What was worked out of rows before; see Ledger.worked_out."""
+        rows = self._rows("SELECT digest, local_day, content FROM worked_out ORDER BY digest")
+        return {digest: Kept(day, bytes(content)) for digest, day, content in rows}
+
+    def keep_worked_out(self, used: Mapping[str, Kept]) -> None:
+        """Keep these, and these alone; see Ledger.keep_worked_out."""
+        there = {digest for (digest,) in self._rows("SELECT digest FROM worked_out")}
+        gone, new = sorted(there - used.keys()), sorted(used.keys() - there)
+        if not gone and not new:
+            return
+        rows = pa.table(
+            {
+                "digest": pa.array(new, pa.string()),
+                "local_day": pa.array([used[one].day for one in new], pa.int64()),
+                "content": pa.array([used[one].content for one in new], pa.large_binary()),
+            }
+        )
+        with self._transaction():
+            self._run("DELETE FROM worked_out WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [gone])
+            with self._registered("worked_out_arrow", rows):
+                self._run("INSERT INTO worked_out SELECT digest, local_day, content FROM worked_out_arrow")
 
     # DuckDB -------------------------------------------------------------------------------------
 

@@ -215,6 +215,14 @@ def hands_of(connection: duckdb.DuckDBPyConnection) -> Hands:
     return Hands(rows, run, arrow, registered)
 
 
+def _worked_out(connection: duckdb.DuckDBPyConnection) -> None:
+    """What was worked out of rows, by a digest of all that decides it: see ledger/worked_out.py."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS worked_out"
+        " (digest VARCHAR NOT NULL, local_day BIGINT NOT NULL, content BLOB NOT NULL)"
+    )
+
+
 # Only ever appended to. Each takes a ledger from the version before to its own.
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
     _first_layout,
@@ -227,6 +235,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], bool | None], ...] = (
     _buyers_out_of_content,
     _words_masked,
     _quarantine_without_unknown_columns,
+    _worked_out,
 )
 
 

@@ -181,6 +181,7 @@ def forget(hands: Hands, tokens: Sequence[str], quotes: Sequence[str]) -> dict[s
     counts: dict[str, int] = {}
     found = places(hands)
     ids = _row_ids(hands, found, tokens)
+    _forget_worked_out(hands, found, ids)
     for place in found:
         emptied = [place.column, *place.table.personal_columns("words")]
         sets = ", ".join(f"{quoted(name)} = NULL" for name in emptied)
@@ -204,6 +205,21 @@ def forget(hands: Hands, tokens: Sequence[str], quotes: Sequence[str]) -> dict[s
         hands.run("UPDATE intakes SET kept = replace(kept, ?, ?) WHERE contains(kept, ?)", [token, FORGOTTEN, token])
     counts["run_tables"] = _unquote_runs(hands, quotes)
     return {name: count for name, count in counts.items() if count}
+
+
+def _forget_worked_out(hands: Hands, found: Sequence[_Place], ids: Mapping[str, pa.Table]) -> None:
+    """Take out what was worked out of the days on which rows happened, or the days beside them: a local day begins
+    before or after it does elsewhere."""
+    for place in found:
+        if "happened_at" not in place.table.columns or not place.table.personal_columns("words"):
+            continue
+        with hands.registered("ids_arrow", ids[place.table.name]):
+            days = hands.arrow(
+                f"SELECT DISTINCT epoch_us(happened_at) // 86400000000 + near AS day FROM {place.name},"
+                " (VALUES (-1), (0), (1)) AS days(near) WHERE row_id IN (SELECT row_id FROM ids_arrow)"
+            )
+        with hands.registered("days_arrow", days):
+            hands.run("DELETE FROM worked_out WHERE local_day IN (SELECT day FROM days_arrow)")
 
 
 # rows in quarantine ------------------------------------------------------------------------------------------------
