@@ -2,7 +2,7 @@
 
     python benchmarks/reviews_at_size.py [--short] [--reviews N]
 
-One JSON object a line. A chain of n reviews over a year, put together of our own sentences (`tools/shipped_voice.toml`),
+One JSON object a line. A chain of n reviews over a year, put together of our own words (`tools/shipped_voice.toml`),
 is taken into a ledger; n, 2n and 4n, each in a process of its own. Of each:
 
 * state_s: the state of its reviews, read from the ledger. first_s: what they blame and praise, nothing kept before.
@@ -40,6 +40,7 @@ from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
 from datong.sense import reviews_read
 from datong.sense.complaints import sums_by_product
+from datong.sense.doubted import _doubted
 from datong.sense.reviews_read import ReadReviews, read_reviews
 from datong.store.duckdb_ledger import open_ledger
 
@@ -110,6 +111,7 @@ class Counted:
 
 def heard(state: State, days: int) -> tuple[ReadReviews, np.ndarray, float, float]:
     """What reviews say, by product and aspect, and the seconds of both."""
+    _doubted.cache_clear()  # what a process remembers is not known to the next one
     start = time.process_time()
     found = read_reviews(state, day_number(FIRST.date()) + days)
     assert found is not None

@@ -19,7 +19,7 @@ from scipy.special import betainc, gammainc
 from datong.model.flow import BoolArray, FloatArray, IntArray
 from datong.sense.voice.ngrams import tokens
 from datong.sense.voice.reading import tone_words, toned
-from datong.sense.voice.repeats import copies, frames, of_words, spelt_anew
+from datong.sense.voice.repeats import TEXTS_AT_ONCE, copies, frames, of_words, spelt_anew
 
 MOST_SHARE = 0.2
 KINDS = ("repeats", "frame", "burst", "buyer", "against")
@@ -148,10 +148,19 @@ def buyers(reviews: Reviews) -> FloatArray:
 
 def against(reviews: Reviews) -> FloatArray:
     """(review) AGAINST_COUNTS where the stars are at one end and the text is plainly at the other."""
-    found = tokens(reviews.texts)
-    tones = toned(found, len(reviews.texts), tone_words())
-    words = of_words(found, len(reviews.texts))
+    many = len(reviews.texts)
+    weight = np.ones(many)
+    for begin in range(0, many, TEXTS_AT_ONCE):
+        part = slice(begin, begin + TEXTS_AT_ONCE)
+        weight[part] = _against(reviews.texts[part], reviews.stars[part])
+    return weight
+
+
+def _against(texts: Sequence[str], stars: FloatArray) -> FloatArray:
+    found = tokens(texts)
+    tones = toned(found, len(texts), tone_words())
+    words = of_words(found, len(texts))
     praise, blame = (np.where(words, *least) for least in (PRAISE_MIN, BLAME_MIN))
-    blames = (reviews.stars == HIGH) & (tones.good == 0) & (tones.bad >= blame)
-    praises = (reviews.stars == LOW) & (tones.bad == 0) & (tones.good >= praise)
+    blames = (stars == HIGH) & (tones.good == 0) & (tones.bad >= blame)
+    praises = (stars == LOW) & (tones.bad == 0) & (tones.good >= praise)
     return np.where(blames | praises, AGAINST_COUNTS, 1.0)

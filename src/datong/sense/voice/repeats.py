@@ -10,7 +10,7 @@ filled anew. Pairs of tokens that lie near one another, whatever stands between 
 (skip-grams; Guthrie et al. 2006): texts that share enough of these are of one frame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,6 +29,9 @@ ALIKE_OF_WORDS, ALIKE_OF_SIGNS = 0.22, 0.26
 LETTERS, ONE_OF, LEAST_RUNS, IN_SPELT_BAND, ALIKE_SPELT = 5, 4, 8, 2, 0.4
 BANDS, IN_BAND = 16, 3
 LEAST_ALIKE = 0.5
+# Hashes that are looked at together: as many as a processor has at hand.
+HASHES_AT_ONCE = 1 << 15
+TEXTS_AT_ONCE = 10_000
 
 
 def copies(texts: Sequence[str], least_alike: float = LEAST_ALIKE, of: IntArray | None = None) -> IntArray:
@@ -37,18 +40,15 @@ def copies(texts: Sequence[str], least_alike: float = LEAST_ALIKE, of: IntArray 
     texts: cleaned. least_alike: share of shingles in common, estimated by 48 hashes (standard error 0.07 at 0.5). of:
     (texts) a number: those of another number are not held against one another. Time and memory grow with the length of
     all texts, however many repeat one another."""
-    hashes, text = _runs(texts)
-    if of is not None:
-        hashes = mixed(hashes + mixed(of.astype(np.uint64))[text])
-    return _first_like(*_signatures((hashes, text), len(texts), LEAST_SHINGLES), IN_BAND, least_alike)
+    signed = _signed(texts, _runs, LEAST_SHINGLES, of)
+    return _first_like(*signed, IN_BAND, least_alike)
 
 
 def frames(texts: Sequence[str]) -> IntArray:
     """(texts) the number of the first text of the same frame, its own where there is none before it; as `copies`."""
-    signature, enough = _signatures(_pairs(texts), len(texts), LEAST_OF_WORDS)
-    found = tokens(texts)
-    pairs = APART * np.bincount(found.text_of, minlength=len(texts)) - APART * (APART + 1) // 2
-    words = of_words(found, len(texts))
+    signature, enough = _signed(texts, _pairs, LEAST_OF_WORDS)
+    sizes = [_sizes(texts[part]) for part in _parts(len(texts))] or [_sizes(texts)]
+    words, pairs = (np.concatenate(one) for one in zip(*sizes, strict=True))
     enough = enough[words[enough] | (pairs[enough] >= LEAST_OF_SIGNS)]
     return _first_like(signature, enough, IN_FRAME_BAND, np.where(words[enough], ALIKE_OF_WORDS, ALIKE_OF_SIGNS))
 
@@ -56,11 +56,17 @@ def frames(texts: Sequence[str]) -> IntArray:
 def spelt_anew(texts: Sequence[str]) -> IntArray:
     """(texts) as `copies`, by runs of letters: one letter that is changed breaks a word, and few runs. Texts whose
     tokens are signs are left alone: `copies` sees their letters."""
-    hashes, text = letter_runs(texts, LETTERS)
-    some = hashes % np.uint64(ONE_OF) == 0
-    signature, enough = _signatures((hashes[some], text[some]), len(texts), LEAST_RUNS)
-    enough = enough[of_words(tokens(texts), len(texts))[enough]]
-    return _first_like(signature, enough, IN_SPELT_BAND, ALIKE_SPELT)
+    signature, enough = _signed(texts, _letters, LEAST_RUNS)
+    sizes = [_sizes(texts[part]) for part in _parts(len(texts))] or [_sizes(texts)]
+    words = np.concatenate([one for one, _ in sizes])
+    return _first_like(signature, enough[words[enough]], IN_SPELT_BAND, ALIKE_SPELT)
+
+
+def _sizes(texts: Sequence[str]) -> tuple[BoolArray, IntArray]:
+    """(texts) whether the tokens of each are words, and how many pairs it has."""
+    found = tokens(texts)
+    pairs = APART * np.bincount(found.text_of, minlength=len(texts)) - APART * (APART + 1) // 2
+    return of_words(found, len(texts)), pairs
 
 
 def of_words(found: Tokens, texts: int) -> BoolArray:
@@ -70,15 +76,16 @@ def of_words(found: Tokens, texts: int) -> BoolArray:
 
 
 def _first_like(signature: np.ndarray, enough: IntArray, in_band: int, least_alike: float | FloatArray) -> IntArray:
-    first = np.arange(len(signature))
+    first, least = np.arange(len(signature)), np.broadcast_to(least_alike, len(enough))
     for band in range(signature.shape[1] // in_band):
-        part = signature[enough, band * in_band : (band + 1) * in_band]
-        if not len(part):
-            break
-        _, begin, of = np.unique(part, axis=0, return_index=True, return_inverse=True)
-        leader = enough[begin[of.ravel()]]
-        alike = (signature[enough] == signature[leader]).mean(1)
-        joins = (alike >= least_alike) & (leader < first[enough])
+        key = np.zeros(len(enough), np.uint64)
+        for column in range(band * in_band, (band + 1) * in_band):
+            key = mixed(key * np.uint64(MULTIPLIER) + signature[enough, column])
+        _, begin, of = np.unique(key, return_index=True, return_inverse=True)
+        leader = enough[begin[of]]
+        at = np.flatnonzero(leader < first[enough])
+        alike = (signature[enough[at]] == signature[leader[at]]).mean(1)
+        joins = at[alike >= least[at]]
         first[enough[joins]] = leader[joins]
     return _roots(first)
 
@@ -98,6 +105,13 @@ def _runs(texts: Sequence[str]) -> _Hashes:
     return hashes, found.text_of[at]
 
 
+def _letters(texts: Sequence[str]) -> _Hashes:
+    """Hashes of runs of letters, one of ONE_OF, and the text of each, ascending."""
+    hashes, text = letter_runs(texts, LETTERS)
+    some = hashes % np.uint64(ONE_OF) == 0
+    return hashes[some], text[some]
+
+
 def _pairs(texts: Sequence[str]) -> _Hashes:
     """Hashes of pairs of tokens that lie near one another, and the text of each, ascending."""
     found = tokens(texts)
@@ -112,16 +126,41 @@ def _pairs(texts: Sequence[str]) -> _Hashes:
     return np.concatenate(hashes)[order], of[order]
 
 
+def _parts(many: int) -> list[slice]:
+    """Texts that are taken apart together, so that memory does not grow with all of them."""
+    return [slice(begin, min(begin + TEXTS_AT_ONCE, many)) for begin in range(0, many, TEXTS_AT_ONCE)]
+
+
+def _signed(
+    texts: Sequence[str], hashes_of: Callable[[Sequence[str]], _Hashes], least: int, of: IntArray | None = None
+) -> tuple[np.ndarray, IntArray]:
+    """As `_signatures`, a part of the texts at a time. of: (texts) a number that goes into their hashes."""
+    signature, enough = np.zeros((len(texts), BANDS * IN_BAND), np.uint64), [np.zeros(0, np.int64)]
+    for part in _parts(len(texts)):
+        hashes, text = hashes_of(texts[part])
+        if of is not None:
+            hashes = mixed(hashes + mixed(of[part].astype(np.uint64))[text])
+        signature[part], long = _signatures((hashes, text), part.stop - part.start, least)
+        enough.append(long + part.start)
+    return signature, np.concatenate(enough)
+
+
 def _signatures(found: _Hashes, texts: int, least: int) -> tuple[np.ndarray, IntArray]:
     """(texts, BANDS x IN_BAND) smallest hashes, and the texts that are long enough to have any."""
     hashes, text = found
     many = np.bincount(text, minlength=texts)
     enough = np.flatnonzero(many >= least)
     signature = np.zeros((texts, BANDS * IN_BAND), np.uint64)
-    begin = (np.cumsum(many) - many)[many > 0]
-    for order in range(BANDS * IN_BAND if len(hashes) else 0):
-        salted = mixed(hashes ^ mixed(np.full(1, (order + 1) * MULTIPLIER % 2**64, np.uint64)))
-        signature[many > 0, order] = np.minimum.reduceat(salted, begin)
+    some = np.flatnonzero(many)
+    begin = np.append(0, np.cumsum(many[some]))
+    salts = mixed(np.arange(1, BANDS * IN_BAND + 1).astype(np.uint64) * np.uint64(MULTIPLIER))
+    first = 0
+    while first < len(some):
+        last = max(first + 1, int(np.searchsorted(begin, begin[first] + HASHES_AT_ONCE, "right")) - 1)
+        part, starts = hashes[begin[first] : begin[last]], begin[first:last] - begin[first]
+        for order, salt in enumerate(salts):
+            signature[some[first:last], order] = np.minimum.reduceat(mixed(part ^ salt), starts)
+        first = last
     return signature, enough
 
 
