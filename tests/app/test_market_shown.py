@@ -234,3 +234,16 @@ def test_a_run_that_was_not_looked_at_has_no_such_section(shown: Shown) -> None:
 
 def test_the_same_inputs_give_the_same_page(shown: Shown) -> None:
     assert shown.page("zh") == shown.page("zh")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_page_and_workbook_say_where_the_model_that_comes_with_datong_read_the_reviews(
+    shown: Shown, language: str
+) -> None:
+    told, inputs = say("report.market.by_shipped", language), shown.inputs[language]
+    assert inputs.market is not None and not inputs.market.by_shipped
+    by_shipped = replace(inputs, market=replace(inputs.market, by_shipped=True))
+    for one, says in ((inputs, False), (by_shipped, True)):
+        assert (told in html.unescape(report_html(one, language))) == says
+        cells = [cell for sheet in sheets(workbook_bytes(one, language)).values() for row in sheet for cell in row]
+        assert (told in cells) == says

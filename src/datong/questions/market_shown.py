@@ -36,11 +36,12 @@ class ShownFinding:
 @dataclass(frozen=True, eq=False)
 class MarketShown:
     """findings: the strongest first. hours: from the market to an accepted order. aspects: what reviews
-    praise and blame (review_aspects.py)."""
+    praise and blame (review_aspects.py). by_shipped: whether the models that come with Datong read the reviews."""
 
     findings: tuple[ShownFinding, ...]
     hours: HoursToOrder
     aspects: pa.Table
+    by_shipped: bool
 
 
 def market_shown(
@@ -61,7 +62,7 @@ def market_shown(
         for one in found[:PICTURES]
     ]
     shown += [ShownFinding(one, None, (), effects.get(one.finding)) for one in found[PICTURES:]]
-    return MarketShown(tuple(shown), hours, review_aspects(heard))
+    return MarketShown(tuple(shown), hours, review_aspects(heard), heard is not None and heard.by_shipped)
 
 
 def _rank(one: MarketFinding) -> tuple[bool, bool, float]:

@@ -200,6 +200,7 @@ def _aspects(view: RunView, market: "MarketShown") -> Row:
     chosen = list(dict.fromkeys([*first, *by_product]))[:ASPECT_PRODUCTS]
     return {
         "aspects": [_praise(view, name, by_product[name], complained.get(name, set())) for name in chosen],
+        "aspects_by_shipped": market.by_shipped,
         "more_aspects": max(0, len(by_product) - len(chosen)),
     }
 

@@ -180,7 +180,8 @@ def _write_market(write: Writer, view: RunView) -> None:
     write.table(_name("market", view.language), rows, {"finding": "finding_id"}, notes=notes)
     if market.aspects.num_rows:
         rows = _with_names(aspect_rows(view, market), view.names, "product", "product_name")
-        write.table(_name("aspects", view.language), rows)
+        read_by = [view.say("market.by_shipped")] if market.by_shipped else []
+        write.table(_name("aspects", view.language), rows, notes=read_by)
 
 
 # product by week ---------------------------------------------------------------------------------
