@@ -1,4 +1,4 @@
-"""What reading reviews costs as they grow: all of them at once, and one more day.
+"""What reading reviews, and lines of sales, costs as they grow: all of them at once, and one more day of reviews.
 
     python benchmarks/reviews_at_size.py [--short] [--reviews N]
 
@@ -10,6 +10,9 @@ is taken into a ledger; n, 2n and 4n, each in a process of its own. Of each:
   day. Seconds of the process.
 * read_first, read_again, read_day: reviews that were read anew in each. peak_mb: most memory of the process, and
   rows_mb: the rows of the reviews in it. kept_mb: what is kept of readings.
+
+Then ten times as many lines of sales, of 1,000 products over two years, made in memory: series_s: the series of demand.
+level_s: changes of their level, which are watched over the series. rows_mb, peak_mb as above.
 
 At the end how each grows: the slope of log against log, 1 where it is in proportion. Ends with 1 where one more day
 reads others than its own reviews, where what was kept gives other answers than reading all again, or where the memory
@@ -35,13 +38,15 @@ import pyarrow.compute as pc
 
 from datong.ledger.columns import day_number
 from datong.ledger.protocol import Ledger
-from datong.ledger.state import State
+from datong.ledger.state import State, state_of_tables
 from datong.ledger.worked_out import WorkedOut
 from datong.model.settings import ChainSettings
 from datong.sense import reviews_read
 from datong.sense.complaints import sums_by_product
 from datong.sense.doubted import _doubted
+from datong.sense.level_changes import level_changes
 from datong.sense.reviews_read import ReadReviews, read_reviews
+from datong.sense.series import demand_series
 from datong.store.duckdb_ledger import open_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +56,9 @@ POOL, PER_PRODUCT, RATED, NAMED = 4_000, 200, 0.6, 0.5
 SHORT, LONG, TIMES = 5_000, 100_000, (1, 2, 4)
 SEED = 16
 BATCH = 250_000
+LINES_A_REVIEW, SALES_PRODUCTS, SALES_DAYS, WEEK_DAYS = 10, 1_000, 728, 7
+# Of figures whose logarithm is taken.
+LEAST = 0.01
 # Memory beside the rows may grow with the reviews, and no faster; a slope is told to a hundredth.
 MOST_SLOPE = 1.05
 
@@ -157,17 +165,53 @@ def measured(many: int) -> dict[str, Any]:
     return {name: round(value, 2) if isinstance(value, float) else value for name, value in row.items()}
 
 
-def slopes(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """How each figure grows with the reviews."""
-    many = np.log([row["reviews"] for row in rows])
-    names = ("state_s", "first_s", "again_s", "day_s", "peak_mb", "kept_mb")
+def measured_sales(many: int) -> dict[str, Any]:
+    """One size of sales, in this process."""
+    random = np.random.default_rng(SEED)
+    codes = pa.array([f"P{k}" for k in range(SALES_PRODUCTS)])
+    day = np.sort(random.integers(0, SALES_DAYS, many))
+    moment = np.datetime64(FIRST.replace(tzinfo=None), "us") + (day * 24 + 9).astype("timedelta64[h]")
+    rows = {
+        "happened_at": pa.array(moment, pa.timestamp("us", tz="UTC")),
+        "product": codes.take(pa.array(random.integers(0, SALES_PRODUCTS, many))),
+        "units": pa.array(np.ones(many)),
+    }
+    tables = {"sales": pa.table(rows), "products": pa.table({"product": codes})}
+    state = state_of_tables(ChainSettings("sales"), FIRST + timedelta(days=SALES_DAYS), tables)
+    start = time.process_time()
+    series = demand_series(state)
+    middle = time.process_time()
+    level_changes(series, np.zeros(len(series.bucket_starts), bool), WEEK_DAYS, np.ones(len(series.items)))
+    figures = {"series_s": middle - start, "level_s": time.process_time() - middle}
+    figures["rows_mb"] = state.table("sales").nbytes / 1e6
+    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return {"row": "sales", "lines": many, **{name: round(value, 2) for name, value in figures.items()}}
+
+
+def slopes(rows: Sequence[dict[str, Any]], of: str, names: Sequence[str]) -> dict[str, Any]:
+    """How each figure grows with the rows. of: what is counted."""
+    many = np.log([row[of] for row in rows])
     values = {name: [row[name] for row in rows] for name in names}
-    beside = [row["peak_mb"] - row["rows_mb"] for row in rows]
-    found = {name: np.polyfit(many, np.log(np.maximum(value, 0.01)), 1)[0] for name, value in values.items()}
-    last = rows[-1]
-    row = {name: round(float(slope), 2) for name, slope in found.items()}
-    row["beside_rows_mb"] = round(float(np.polyfit(many, np.log(beside), 1)[0]), 2)
-    return {"row": "slopes", **row, "day_over_first": round(last["day_s"] / last["first_s"], 3)}
+    values["beside_rows_mb"] = [row["peak_mb"] - row["rows_mb"] for row in rows]
+    found = {name: np.polyfit(many, np.log(np.maximum(value, LEAST)), 1)[0] for name, value in values.items()}
+    return {"row": f"slopes_{of}", **{name: round(float(slope), 2) for name, slope in found.items()}}
+
+
+def each(kind: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Each size in a process of its own, told as it is known."""
+    rows = []
+    for many in sizes:
+        command = [sys.executable, __file__, kind, str(many)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        sys.stdout.write(done.stdout)
+        sys.stdout.flush()
+        rows.append(json.loads(done.stdout))
+    return rows
+
+
+def wrong(row: dict[str, Any]) -> bool:
+    """Whether what was kept gave other answers, or other reviews were read than those of the new day."""
+    return row["read_again"] != 0 or not row["same"] or not (row["learnt_anew"] or row["read_day"] == row["of_day"])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -175,23 +219,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--short", action="store_true", help="few reviews, under a minute")
     parser.add_argument("--reviews", type=int, default=0, help="the smallest of the three sizes")
     parser.add_argument("--one", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--one-of-sales", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    if given.one:
-        sys.stdout.write(json.dumps(measured(given.one)) + "\n")
+    if given.one or given.one_of_sales:
+        row = measured(given.one) if given.one else measured_sales(given.one_of_sales)
+        sys.stdout.write(json.dumps(row) + "\n")
         return 0
-    rows, failed = [], False
-    for times in TIMES:
-        many = times * (given.reviews or (SHORT if given.short else LONG))
-        done = subprocess.run(
-            [sys.executable, __file__, "--one", str(many)], capture_output=True, text=True, check=True
-        )
-        sys.stdout.write(done.stdout)
-        sys.stdout.flush()
-        rows.append(row := json.loads(done.stdout))
-        wrong = row["read_day"] != row["of_day"] and not row["learnt_anew"]
-        failed |= wrong or row["read_again"] != 0 or not row["same"]
-    sys.stdout.write(json.dumps(last := slopes(rows)) + "\n")
-    return int(failed or last["beside_rows_mb"] > MOST_SLOPE)
+    sizes = [times * (given.reviews or (SHORT if given.short else LONG)) for times in TIMES]
+    rows = each("--one", sizes)
+    growth = slopes(rows, "reviews", ("state_s", "first_s", "again_s", "day_s", "peak_mb", "kept_mb"))
+    growth["day_over_first"] = round(rows[-1]["day_s"] / rows[-1]["first_s"], 3)
+    sys.stdout.write(json.dumps(growth) + "\n")
+    sold = each("--one-of-sales", [LINES_A_REVIEW * many for many in sizes])
+    of_sales = slopes(sold, "lines", ("series_s", "level_s", "peak_mb"))
+    sys.stdout.write(json.dumps(of_sales) + "\n")
+    grows = max(growth["beside_rows_mb"], of_sales["beside_rows_mb"]) > MOST_SLOPE
+    return int(grows or any(map(wrong, rows)))
 
 
 if __name__ == "__main__":
