@@ -92,6 +92,17 @@ def test_a_changed_review_or_star_or_reader_is_read_again(monkeypatch: pytest.Mo
     assert sum(calls) == len(found.row)
 
 
+def test_how_a_table_lies_in_memory_changes_no_digest() -> None:
+    state = shop(late_on_a, stars=False)
+    reviews = state.table("reviews")
+    pieces = pa.concat_tables([reviews.slice(0, 100), reviews.slice(100, 1), reviews.slice(101)])
+    used = []
+    for table in (reviews, pieces):
+        heard(replace(state.with_tables(reviews=table), worked_out=(kept := WorkedOut())))
+        used.append(set(kept.used))
+    assert used[0] == used[1] and len(used[0]) > 100
+
+
 def test_what_is_kept_is_read_back_and_holds_no_words() -> None:
     texts, day = TEXTS * 3, np.arange(3 * len(TEXTS)) % 4
     models = {name: shipped(name) for name in LANGUAGES}

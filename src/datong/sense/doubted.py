@@ -11,6 +11,12 @@ from datong.sense.voice.text import clean
 
 # Most reviews that are held against one another, the newest first; older ones count in full.
 HELD_MAX = 200_000
+WORDS = ("title", "text")
+
+
+def words_of(reviews: pa.Table) -> pa.Table:
+    """(review) title and text, with places of 64 bits: all of a large chain have more letters than 32 bits count."""
+    return reviews.select(WORDS).cast(pa.schema([(name, pa.large_string()) for name in WORDS]))
 
 
 def texts_of(reviews: pa.Table) -> list[str]:
@@ -19,12 +25,13 @@ def texts_of(reviews: pa.Table) -> list[str]:
     return ["\n".join(part for part in pair if part) for pair in pairs]
 
 
-def doubted(reviews: pa.Table, day: IntArray) -> Doubt:
-    """reviews: rows of the table. day: (review) local, since 1970-01-01."""
+def doubted(reviews: pa.Table, row: IntArray, day: IntArray) -> Doubt:
+    """reviews: the table. row: (review) position in it of each that is asked for. day: (review) local, since
+    1970-01-01."""
     held = np.sort(np.argsort(-day, kind="stable")[:HELD_MAX])
-    rows = reviews.select(["title", "text", "product", "customer", "rating", "sale"]).take(held)
+    rows = reviews.select(["product", "customer", "rating", "sale"]).take(row[held])
     found = _doubted(
-        tuple(texts_of(rows)),
+        tuple(texts_of(words_of(reviews).take(row[held]))),
         tuple(rows["product"].to_pylist()),
         tuple(rows["customer"].to_pylist()),
         tuple(rows["rating"].to_pylist()),

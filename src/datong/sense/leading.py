@@ -111,7 +111,7 @@ def indicators(state: State, series: SeriesSet) -> list[Indicator]:
     if rated is not None and pc.any(rated).as_py():
         rows = _Rows.of(state, series, reviews, rated)
         stars = reviews["rating"].to_numpy(zero_copy_only=False)[rows.row]
-        weight = doubted(reviews, local_days(reviews, state)).weight
+        weight = doubted(reviews, np.arange(reviews.num_rows), local_days(reviews, state)).weight
         own = weight[rows.row]
         bad, every = rows.summed((stars <= COMPLAINT_STARS) * own, series), rows.summed(own, series)
         worst = _Rows.of(state, series, reviews, pc.and_(rated, pc.less_equal(reviews["rating"], COMPLAINT_STARS)))

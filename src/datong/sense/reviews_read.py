@@ -27,7 +27,7 @@ from datong.ledger.masking import masked
 from datong.ledger.state import State
 from datong.ledger.worked_out import WorkedOut
 from datong.model.flow import BoolArray, FloatArray, IntArray
-from datong.sense.doubted import doubted, texts_of
+from datong.sense.doubted import WORDS, doubted, texts_of, words_of
 from datong.sense.odd_weeks import WEEK_DAYS, WEEKS_MAX
 from datong.sense.voice.aspects import general
 from datong.sense.voice.fakes import ALIKE
@@ -45,7 +45,6 @@ MODEL = Settings(bits=18)
 SEED = 16
 # Reviews that are read at once: memory stays within what these take, or those of one day.
 AT_ONCE = 20_000
-WORDS = ("title", "text")
 # Of what a reading is made, beside the texts.
 _RULES = (("datong.sense", ("voice", "reviews_read.py")), ("datong.ledger", ("masking.py",)))
 _MADE_OF = (".py", ".toml", ".txt", ".npz")
@@ -123,11 +122,11 @@ def read_reviews(state: State, end: int) -> ReadReviews | None:
     inside = np.flatnonzero((day >= end - WEEKS_MAX * WEEK_DAYS) & (day < end))
     if not len(inside):
         return None
-    rows = reviews.select(["product", *WORDS, "rating", "customer", "sale"]).take(inside)
-    side = _sides(rows)
+    rows = reviews.select(["product", "rating", "customer"]).take(inside)
     reader = reader_of(reviews, inside, np.flatnonzero(day < end))
-    said = _said(state.worked_out, rows.select(WORDS), day[inside], side, reader)
-    doubt = doubted(rows, day[inside])
+    texts = _Texts(words_of(reviews).combine_chunks(), inside)
+    said = _said(state.worked_out, texts, day[inside], _sides(rows), reader)
+    doubt = doubted(reviews, inside, day[inside])
     of, names = codes(rows["product"])
     own_voice = _first_alike(of, said.alike, rows["customer"])
     weight = np.where(np.isin(doubt.kind, ALIKE), doubt.weight, doubt.weight * own_voice)
@@ -152,7 +151,7 @@ def reader_of(reviews: pa.Table, inside: IntArray, before: IntArray) -> Reader:
         known = reviews["known_at"].cast(pa.int64()).to_numpy()[rows]
         many = LEARNT_MIN << max(int(np.log2(max(len(rows), 1) / LEARNT_MIN)), 0)
         rows = np.sort(rows[np.argsort(known, kind="stable")][:many][-LEARNT_MAX:])
-    texts = texts_of(reviews.select(WORDS).take(rows))
+    texts = texts_of(words_of(reviews).take(rows))
     kept = np.array([bool(text) for text in texts], bool)
     good = side[rows][kept] > 0
     digest = blake2b(rules_digest().encode(), digest_size=16)
@@ -220,8 +219,20 @@ def _judged(texts: Sequence[str], side: IntArray, model: Polarity) -> tuple[Bool
     return blamed, praised, letters
 
 
-def _said(kept: WorkedOut, words: pa.Table, day: IntArray, side: IntArray, reader: Reader) -> Said:
-    """(review) what each says, found among what was kept or read now. words: (review) title and text."""
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """The titles and texts of reviews. words: of the table, in one piece, so that few are taken out fast. row: (review)
+    position in it."""
+
+    words: pa.Table
+    row: IntArray
+
+    def take(self, reviews: IntArray) -> pa.Table:
+        return self.words.take(self.row[reviews])
+
+
+def _said(kept: WorkedOut, words: _Texts, day: IntArray, side: IntArray, reader: Reader) -> Said:
+    """(review) what each says, found among what was kept or read now."""
     order = np.argsort(day, kind="stable")
     days, begin = np.unique(day[order], return_index=True)
     rows = np.split(order, begin[1:])
@@ -271,7 +282,7 @@ def _digest(reader: Reader, day: int, words: pa.Table, side: IntArray) -> str:
         lengths = pc.fill_null(pc.binary_length(column), -1).to_numpy()
         digest.update(lengths.astype("<i4").tobytes())
         for chunk in column.chunks:
-            ends = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+            ends = np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
             if len(chunk) and chunk.buffers()[2] is not None:
                 digest.update(memoryview(chunk.buffers()[2])[ends[0] : ends[-1]])
     return digest.hexdigest()
