@@ -1,5 +1,6 @@
 """What days of reviews say is kept between runs: a run reads the new days alone, and says what it would without."""
 
+import pickle
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -60,3 +61,14 @@ def test_a_run_reads_new_days_alone_and_gives_what_reading_all_would(
     assert kept.run == fresh.run and kept.tables.keys() == fresh.tables.keys()
     assert all(kept.tables[name].equals(fresh.tables[name]) for name in kept.tables)
     assert "complaint" in kept.tables["signals"]["kind"].to_pylist()
+
+
+def test_what_another_process_read_is_kept_with_its_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    shop(folder, WEEKS, TABLES | {"reviews.csv": lines(late=True)})
+    now = datetime.fromisoformat(day(WEEKS, 0) + "T08:00+00:00")
+    with closing(Chain(folder, now=lambda: now, by="Li")) as chain:
+        record = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(chain.run_asked())).answer()))
+        assert not chain.ledger.worked_out()
+        chain.keep_run(record)
+        assert chain.ledger.worked_out() == record.worked_out != {}

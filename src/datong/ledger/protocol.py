@@ -55,8 +55,8 @@ class Intake:
 class RunRecord:
     """One run of the cycle. `run` is a hash of what went in, so the same run has the same id.
 
-    `tables` are the stages' results by name (see cycle.py). worked_out: what was worked out of rows on the way, or found
-    among what was kept (`keep_worked_out`): it is no part of the run.
+    `tables` are the stages' results by name (see cycle.py). worked_out: what was worked out of rows on the way, or
+    found among what was kept (`keep_worked_out`): it is no part of the run.
     """
 
     run: str

@@ -82,7 +82,8 @@ def run_record(
         digest_content(digest, state.table(REFUSED))
     digest_content(digest, kept["learnt_used"])
     digest.update(",".join(past.run for past in past_runs).encode())
-    return RunRecord(f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}", state.as_of, seed, kept, dict(state.worked_out.used))
+    name = f"R{state.today:%Y%m%d}-{digest.hexdigest()[:8]}"
+    return RunRecord(name, state.as_of, seed, kept, dict(state.worked_out.used))
 
 
 def _whoever_bought(table: Table, rows: pa.Table) -> pa.Table:
