@@ -297,8 +297,9 @@ def _sides(reviews: pa.Table) -> IntArray:
 def _first_alike(of: IntArray, alike: IntArray, customers: pa.ChunkedArray) -> BoolArray:
     """(review) whether it is the first about its product with these words, or nearly these, on its day, and the first
     of its buyer. of: (review) its product. alike: (review) the first with these words on its day, of any product."""
-    buyer, names = codes(pc.fill_null(customers, ""))
-    nobody = np.array([not name for name in names], bool)[buyer]
+    named = customers.combine_chunks()
+    buyer = pc.fill_null(named.dictionary_encode().indices, -1).to_numpy().astype(np.int64) + 1
+    nobody = pc.fill_null(pc.equal(named, ""), True).to_numpy(zero_copy_only=False)
     wide = int(of.max(initial=0)) + 1
     first = _is_first(alike * wide + of)
     return first & (nobody | _is_first(buyer * wide + of))
