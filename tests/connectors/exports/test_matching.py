@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datong.connectors.exports.matching.attributes import attributes_of, conflict
 from datong.connectors.exports.matching.gtin import check_digit, gtin_of
 from datong.connectors.exports.matching.match import DOUBT, OWN, SAME, Item, Match, catalogue_of, match
+from datong.ledger.product_names.attributes import attributes_of, conflict
 
 KNOWN = catalogue_of(
     [

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from datong.connectors.exports.matching.attributes import Attributes, attributes_of, conflict, missing
 from datong.connectors.exports.matching.gtin import gtin_of
 from datong.connectors.exports.vocabulary import plain
+from datong.ledger.product_names.attributes import Attributes, attributes_of, conflict, missing
 
 # Chosen on the development seeds of benchmarks/same_product.py: from SURE on two names that tell the same attributes
 # are one product's, from ASK on a person is asked; a second candidate within NEAR of the first leaves a doubt.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from datong.connectors.exports.vocabulary import plain
+from datong.ledger.product_names.plain import plain
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _COUNTED = "只|个|件|条|双|支|片|包|袋|盒|瓶|罐|块|张|卷|枚|把|套|对|根"
@@ -88,7 +88,7 @@ def attributes_of(name: str) -> Attributes:
 @cache
 def units() -> Mapping[str, tuple[str, float]]:
     """units.toml: of each unit what it is counted in, and how much of that it is."""
-    text = files("datong.connectors.exports.matching").joinpath("units.toml").read_text(encoding="utf-8")
+    text = files("datong.ledger.product_names").joinpath("units.toml").read_text(encoding="utf-8")
     return {word: (base, factor) for base, some in tomllib.loads(text).items() for word, factor in some.items()}
 
 
@@ -163,7 +163,7 @@ def _counted(text: str) -> str:
 @cache
 def meanings() -> Mapping[str, tuple[str, str]]:
     """The kind and the name of the meaning of each known word or words."""
-    text = files("datong.connectors.exports.matching").joinpath("words.toml").read_text(encoding="utf-8")
+    text = files("datong.ledger.product_names").joinpath("words.toml").read_text(encoding="utf-8")
     found: dict[str, tuple[str, str]] = {}
     for kind, lists in tomllib.loads(text).items():
         for words in lists["list"]:
