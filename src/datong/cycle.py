@@ -49,11 +49,13 @@ STAGES = ("sense", "forecast", "balance", "plan", "dispatch", "learn")
 # Tables of the state that each stage reads, in the network as well. The forecast reads what was sensed.
 _MASTER = ("products", "sites", "lines", "line_calendar", "recipes", "components", "offers", "lanes", "economics")
 _RULES = ("demand", "substitutes", "firm_shares")
+# What products are, as buyers see them.
+_LOOKED_AT = ("products", "product_attributes")
 # What people say will change demand, and what they decided about findings.
 STATED = ("promotions", "prices", "demand_adjustments", "decisions")
 _MOVED = ("sales", "returns", "stock", "receipts", "shipments", "production", "orders", "order_events", REFUSED)
 READS: Mapping[str, tuple[str, ...]] = {
-    "sense": ("products", "sites", "demand", "sales", "returns", "stock", "reviews", "interest", *STATED),
+    "sense": (*_LOOKED_AT, "sites", "demand", "sales", "returns", "stock", "reviews", "interest", *STATED),
     "forecast": (),
     "balance": (*_MASTER, *_RULES, *_MOVED),
     "plan": (*_MASTER, *_RULES, *_MOVED),

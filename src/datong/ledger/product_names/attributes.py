@@ -173,6 +173,23 @@ def meanings() -> Mapping[str, tuple[str, str]]:
     return found
 
 
+@cache
+def _words() -> Mapping[str, tuple[str, ...]]:
+    """The known words of each meaning, the longest first."""
+    found: dict[str, list[str]] = {}
+    for word, (_, meaning) in meanings().items():
+        found.setdefault(meaning, []).append(word)
+    return {meaning: tuple(sorted(words, key=lambda w: (-len(w), w))) for meaning, words in found.items()}
+
+
+def word_in(name: str, meaning: str) -> str:
+    """The word of a meaning that stands in a name: '黑色' of black; the meaning itself where none does."""
+    text = _spaced(name)
+    letters = f" {re.sub(r'[^a-z0-9 ]', ' ', text)} "
+    known = _words().get(meaning, ())
+    return next((word for word in known if (f" {word} " in letters if word.isascii() else word in text)), meaning)
+
+
 def _meanings(text: str) -> Iterator[tuple[str, str]]:
     """The meanings of the words of a text, the longest that are known first; Chinese that is not known in pairs of
     characters."""

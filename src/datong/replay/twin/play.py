@@ -77,12 +77,14 @@ def chain_settings(settings: TwinSettings) -> ChainSettings:
 def master_tables(market: Market) -> dict[str, list[Row]]:
     truth = market.truth
     products: list[Row] = []
+    attributes: list[Row] = []
     recipes: list[Row] = []
     for i, name in enumerate(truth.names):
         what = {"colour": COLOURS[truth.colour[i]], "shape": SHAPES[truth.shape[i]]}
         products.append(
             {"product": name, "name": " ".join(what.values()), "price": p.PRICE, "category_a": what["shape"]}
         )
+        attributes += [{"product": name, "attribute": which, "value": value} for which, value in what.items()]
         recipes.append(
             {
                 "recipe": name,
@@ -106,7 +108,13 @@ def master_tables(market: Market) -> dict[str, list[Row]]:
         for name in truth.names
     ]
     lines: list[Row] = [{"line": LINE, "hours_per_week": line_hours(market)}]
-    return {"products": products, "lines": lines, "recipes": recipes, "economics": economics}
+    return {
+        "products": products,
+        "product_attributes": attributes,
+        "lines": lines,
+        "recipes": recipes,
+        "economics": economics,
+    }
 
 
 @dataclass(frozen=True, eq=False)
