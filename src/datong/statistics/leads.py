@@ -93,7 +93,7 @@ def leads(units: FloatArray, news: FloatArray) -> list[Lead]:
         target = np.clip((_mean_ahead(units, first, last) - level) / (level + 1.0), -1.0, MOST_CHANGE)
         usable = ~np.isnan(target) & ~np.isnan(news) & ~np.isnan(units) & (level > 0)
         usable[:, usable.sum(axis=0) < SERIES_MIN] = False
-        one = _lead(target, own, np.nan_to_num(news), np.nan_to_num(level), usable, last)
+        one = lead_beside(target, own, np.nan_to_num(news), np.nan_to_num(level), usable, last)
         if one is not None:
             found.append(Lead(first, last, *one, int(usable.sum())))
     return found
@@ -107,10 +107,11 @@ def _mean_ahead(units: FloatArray, first: int, last: int) -> FloatArray:
     return ahead.mean(axis=0)
 
 
-def _lead(
+def lead_beside(
     target: FloatArray, own: FloatArray, news: FloatArray, level: FloatArray, usable: BoolArray, last: int
 ) -> tuple[float, float, float, float] | None:
-    """slope, doubt, p_value, t. None where there is too little to test."""
+    """slope, doubt, p_value, t. None where there is too little to test. own: (what demand itself says, series, bucket).
+    level: (series, bucket) weight. last: buckets from one to the end of its target."""
     buckets = np.flatnonzero(usable.any(axis=0))
     if len(buckets) < BUCKETS_MIN or not np.abs(news[usable]).max(initial=0.0) > 0:
         return None
