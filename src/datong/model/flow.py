@@ -170,14 +170,42 @@ class Adjustment:
     signal: str
 
 
+@dataclass(frozen=True)
+class AttributeOutlook:
+    """What becomes of one value of an attribute. Shares are of the units of products on sale that have the attribute,
+    all of them in stock.
+
+    products: on sale that have the value, those that sell most first. before, late: share of the weeks before and of
+    the last weeks; expected: of the next weeks; nine times in ten it lies between low and high, and the gain over the
+    last weeks between gain_low and gain_high. gain_units: the gain in units a week. lead: what ran ahead of sales and
+    is used here, '' for nothing. read_names: how many of the products have the value by what their name says alone.
+    """
+
+    attribute: str
+    value: str
+    products: tuple[str, ...]
+    before_share: float
+    late_share: float
+    expected_share: float
+    low_share: float
+    high_share: float
+    gain_share: float
+    gain_low_share: float
+    gain_high_share: float
+    gain_units: float
+    lead: str
+    read_names: int
+
+
 @dataclass(frozen=True, eq=False)
 class Sensed:
     """What `sense` hands on. adjustments: the only way in which a signal moves the forecast; of one item and bucket the
-    factors multiply."""
+    factors multiply. attributes: values of attributes, those that will gain most units first."""
 
     series: SeriesSet
     signals: tuple[Signal, ...]
     adjustments: tuple[Adjustment, ...] = ()
+    attributes: tuple[AttributeOutlook, ...] = ()
 
 
 # forecast ----------------------------------------------------------------------------------------

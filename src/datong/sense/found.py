@@ -6,7 +6,7 @@ from datetime import date
 
 from datong.ledger.state import State
 from datong.model.flow import FloatArray, IntArray, Item, Signal, Subject
-from datong.model.words import Message, message
+from datong.model.words import Message, catalogue, message
 
 # From this many times the level before, times are easier to grasp than percent.
 TIMES_MIN = 3
@@ -121,6 +121,10 @@ def who(subject: Subject, called: Callable[[str], str] = str) -> Message | str:
         return message("sense.all_products")
     if subject.kind == "category":
         return message("sense.category", category=subject.name)
+    if subject.kind == "attribute":
+        attribute, _, value = subject.name.partition("=")
+        known = f"code.attribute_{attribute}"
+        return message("sense.attribute", attribute=message(known) if known in catalogue() else attribute, value=value)
     name = called(subject.name) if subject.kind == "product" else subject.name
     if subject.market == "all":
         return name

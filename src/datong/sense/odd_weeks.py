@@ -58,8 +58,10 @@ def odd_weeks(series: SeriesSet, explained: BoolArray, bucket_days: int, prices:
     return result
 
 
-def weekly(series: SeriesSet, explained: BoolArray, bucket_days: int) -> tuple[FloatArray, list[date]]:
-    """(item, week) units of the last WEEKS_MAX weeks, and each week's first day.
+def weekly(
+    series: SeriesSet, explained: BoolArray, bucket_days: int, most: int = WEEKS_MAX
+) -> tuple[FloatArray, list[date]]:
+    """(item, week) units of the last weeks, `most` of them, and each week's first day.
 
     Days are joined to weeks back from the last closed day. A week with an unknown or an explained day is unknown.
     """
@@ -68,4 +70,4 @@ def weekly(series: SeriesSet, explained: BoolArray, bucket_days: int) -> tuple[F
     spare = units.shape[1] % per_week
     starts = list(series.bucket_starts[spare::per_week])
     units = units[:, spare:].reshape(len(series.items), len(starts), per_week).sum(axis=2)
-    return units[:, -WEEKS_MAX:], starts[-WEEKS_MAX:]
+    return units[:, -most:], starts[-most:]

@@ -3,10 +3,10 @@
 Lasting changes of level are watched for along the whole history, so that looking again raises no new alarms
 (level_changes.py): of those of a year at most FALSE_ALARM_SHARE are expected to be accident. Whatever else is
 looked for is a test with a p-value: of an item the one oddest week, more returns per unit sold, more reviews that blame
-an aspect; of a holiday its days against the same weekdays around, over the chain and over each category. These tests of
-a run together are held to TEST_SHARE by Benjamini and Hochberg (1995): of the signals that they show at most
-that share is expected to be accident, and where nothing changed at most that share of runs shows any. See
-statistics/changes.py and rates.py for each test and its source.
+an aspect; of a value of an attribute its share of what buyers choose; of a holiday its days against the same weekdays
+around, over the chain and over each category. These tests of a run together are held to TEST_SHARE by Benjamini and
+Hochberg (1995): of the signals that they show at most that share is expected to be accident, and where nothing changed
+at most that share of runs shows any. See statistics/changes.py and rates.py for each test and its source.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,10 @@ from datong.ledger.state import State
 from datong.model.flow import EVIDENCE_ROWS, WHOLE_CHAIN, FloatArray, IntArray, Item, Sensed, SeriesSet, Signal
 from datong.network.finding_decisions import Decision, decision_about, decisions
 from datong.sense import feast_signals
+from datong.sense.attribute_findings import attribute_findings, is_worth_a_word
+from datong.sense.attribute_shares import attribute_shares, outlooks
 from datong.sense.complaints import complaints
-from datong.sense.found import Found, named
+from datong.sense.found import Found, by_name, named
 from datong.sense.leading import leading
 from datong.sense.level_changes import WEEK_DAYS, level_changes
 from datong.sense.odd_weeks import odd_weeks
@@ -69,11 +71,14 @@ def _sensed(state: State, made: tuple[Decision, ...]) -> Sensed:
     tests += odd_weeks(series, explained, bucket_days, prices)
     tests += returns_rise(state, series, prices)
     tests += complaints(state, series, prices)
+    shares = attribute_shares(state, series, explained)
+    attributes = () if shares is None else outlooks(shares)
+    tests += [] if shares is None else attribute_findings(shares, attributes, series, prices, by_name(state))
     q_values = false_discovery_q([t.p_value for t in tests])
     shown = [
         replace(t, signal=replace(t.signal, q_value=float(q)))
         for t, q in zip(tests, q_values, strict=True)
-        if q <= TEST_SHARE
+        if q <= TEST_SHARE and is_worth_a_word(t)
     ]
     shown += level_changes(series, explained, bucket_days, prices)
     shown = _without_echo(feast_signals.told_once(shown, series))
@@ -82,7 +87,7 @@ def _sensed(state: State, made: tuple[Decision, ...]) -> Sensed:
     priced, by_price = prices_ahead(state, series, sales, made)
     ahead, led = leading(state, series, made)
     changes = _with_evidence(state, sales, item, series, shown)
-    return Sensed(series, (*said, *priced, *ahead, *changes), (*adjustments, *by_price, *led))
+    return Sensed(series, (*said, *priced, *ahead, *changes), (*adjustments, *by_price, *led), attributes)
 
 
 def _prices(state: State, items: Sequence[Item]) -> FloatArray:
